@@ -40,7 +40,7 @@ export function createEmbeddedDirectory(ports: {
   const { store, clock, limits = directoryLimits } = ports;
   const watches = new Watches();
   const movedListeners = new Set<(home: DirectoryHome) => void>();
-  /** What is on disk. Never ahead of it. */
+  /** The rows on disk. Never ahead of the disk. */
   let content: Content = { rows: new Map(), revision: 0, home: undefined };
   let loading: Promise<void> | undefined;
   /** Store keys of batches whose outcome is unknown. */
@@ -52,7 +52,7 @@ export function createEmbeddedDirectory(ports: {
   const load = async (): Promise<void> => {
     const loaded = await loadContent(store, limits);
     if (doubtful.size > 0) {
-      // What a rejected batch left may be visible and not durable: nobody may see it before it is written again.
+      // Rows of a rejected batch may be visible in the store and not durable: no reader may see them before they are written again.
       const ops = [...doubtful].map((key): StoreOp => {
         if (key === headKey) return headOp(loaded.revision, loaded.home);
         const name = key.slice(rowKey("").length);
@@ -96,7 +96,7 @@ export function createEmbeddedDirectory(ports: {
     for (const listener of listeners) listener(home);
   };
 
-  /** Writes one batch. When that fails nobody knows what is on disk: everything is read again before anything is served. */
+  /** Writes one batch. After a failure the contents of the disk are unknown: all rows are read again before any is served. */
   const write = async (ops: readonly StoreOp[]): Promise<void> => {
     try {
       await store.batch(ops, { sync: true });
@@ -109,7 +109,7 @@ export function createEmbeddedDirectory(ports: {
     }
   };
 
-  /** Decides a group of changes, each on what those before it leave, and writes them in one batch. */
+  /** Decides a group of changes, each on the rows that the changes before it leave, and writes them in one batch. */
   const commit = async (group: readonly Waiting[]): Promise<void> => {
     const changed = new Map<string, DirectoryRow | undefined>();
     const history: { readonly key: string; readonly row: DirectoryRow | undefined; readonly revision: number }[] = [];
@@ -152,7 +152,7 @@ export function createEmbeddedDirectory(ports: {
       for (const { reject } of group) reject(error);
       return;
     }
-    // Answers are only promises: whoever waits for one runs after the watchers.
+    // Answers are promises: a caller that waits for one runs after the watchers.
     for (const answer of answers) answer();
     for (const { key, row, revision } of history) watches.tell(key, revision, row);
   };

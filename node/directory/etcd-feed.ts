@@ -31,9 +31,9 @@ export function createEtcdFeed(ports: {
   readonly clock: Pick<Clock, "after">;
   readonly log: Log;
   readonly limits: DirectoryLimits;
-  /** What to watch. */
+  /** The keys to watch. */
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
-  /** etcd's revision as it is now, at whoever holds the directory. */
+  /** etcd's present revision, of the directory's own cluster. */
   readRevision(): Promise<number>;
   /** Every row, and etcd's revision they were read at; `cluster`: which etcd that is, by its own id. */
   readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number; readonly cluster: string }>;
@@ -68,7 +68,7 @@ export function createEtcdFeed(ports: {
       if (run.stopped) return "stopped";
       const broken = new Promise((resolve) => {
         const fail = (because: unknown): void => {
-          // What comes after a gap must not be told.
+          // Changes after a gap must not be told.
           attempt.over = true;
           resolve(because);
         };

@@ -14,7 +14,7 @@ import type { Clock } from "../ports.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import { unavailable } from "./row.ts";
 
-/** How to prove to etcd who we are, and who it has to be. */
+/** This node's credentials for etcd, and the identity that etcd has to prove. */
 export type EtcdSecurity = Pick<IOptions, "auth" | "credentials">;
 
 /** Throws, with why, at an answer that is none of this directory. */
@@ -24,8 +24,8 @@ type WatchStream = IDuplexStream<IWatchRequest, IWatchResponse>;
 
 /** The members of an etcd cluster, one of them preferred. Every call has a deadline. Error: DIRECTORY_UNAVAILABLE. */
 export interface EtcdServers {
-  /** A linearizable look that changes nothing. When a member does not answer, or `accept` throws at what it says, another
-   *  is asked: one of them may be another cluster's. */
+  /** A linearizable read. When a member does not answer, or `accept` throws at its answer, another member is asked: one of them may
+   *  belong to another cluster. */
   look(request: ITxnRequest, accept: Accept): Promise<ITxnResponse>;
   /** Asks once: when it fails, or `accept` throws, the outcome is unknown. */
   transact(request: ITxnRequest, accept: Accept): Promise<ITxnResponse>;
@@ -37,8 +37,8 @@ export interface EtcdServers {
 
 type Policy = NonNullable<NonNullable<IOptions["faultHandling"]>["global"]>;
 
-/** etcd3 repeats what fails three times, a compare-and-set too; its second attempt would be refused because of the first.
- *  And its circuit breakers shut a member out that is back. So: no policy. */
+/** By default etcd3 repeats a failed call three times, a compare-and-set too; the second attempt would be refused because of the
+ *  first. And its circuit breakers shut out a member that is back. So: no policy. */
 const asItIs = {
   onSuccess: () => ({ dispose: () => undefined }),
   onFailure: () => ({ dispose: () => undefined }),
@@ -70,7 +70,7 @@ export function createEtcdServers(ports: {
       ...security,
       hosts: endpoint,
       grpcOptions,
-      // Also for what etcd3 asks by itself, to sign in.
+      // Also for the calls that etcd3 makes by itself, to sign in.
       defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.nowMs() + limits.callTimeoutMs }),
       faultHandling: { global: asItIs, host: () => asItIs },
     });

@@ -6,7 +6,7 @@ import { createEtcdServers, type Accept, type EtcdSecurity } from "./etcd-server
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, unavailable, type DirectoryHome } from "./row.ts";
 
-/** Older servers lack what the watch relies on: progress on request. */
+/** The watch relies on progress on request, which older servers lack. */
 const versionMin = { major: 3, minor: 4 };
 
 /** Whether a directory can be kept by an etcd of this version. */
@@ -67,7 +67,7 @@ export function createEtcdDirectory(
   /** The highest of etcd's revisions that an answer came with. */
   let seen = 0;
 
-  /** Refuses what is not told by this directory: `isHere` says whether the head is there. To be made before the question
+  /** Refuses answers of another directory: `isHere` says whether the head is there. To be made before the question
    *  is asked: of two answers the later may come first. */
   const accept = (isHere: (answer: ITxnResponse) => boolean): Accept => {
     const floor = seen;
@@ -125,7 +125,7 @@ export function createEtcdDirectory(
     if (found?.head.state !== "ready") throw unavailable("it is being filled");
     return found.head.base;
   };
-  /** What to add to etcd's revisions. Read once: it never changes. */
+  /** The number to add to etcd's revisions. Read once: it never changes. */
   const base = (): Promise<number> => {
     opening ??= open().catch((error: unknown) => {
       opening = undefined;
@@ -199,7 +199,7 @@ export function createEtcdDirectory(
     async compareAndSet(key, value, revision, guard) {
       const bytes = encodeValue(key, value);
       const plus = await base();
-      // From before the move, and so of a row that cannot be: etcd would take a negative number for what it is not.
+      // A revision from before the move, of a row that cannot be there. As a negative number it would have a meaning in etcd.
       const impossible = (expected: number): boolean => expected !== 0 && expected <= plus;
       if (impossible(revision) || (guard !== undefined && impossible(guard.revision)))
         return { applied: false, row: await read(key) };
@@ -228,13 +228,13 @@ export function createEtcdDirectory(
       if (found !== undefined) {
         if (found.head.source !== source)
           throw new PlexusError(failure("ALREADY_DONE", { reason: "another directory lies here", prefix }));
-        // All was here, and only the last word was missing. With another base it is what an earlier attempt left: nobody
-        // was ever sent to it, and the rows have changed since.
+        // All rows were here, and only the last step was missing. Rows with another base were left by an earlier attempt: no node
+        // was ever sent to them, and the rows have changed since.
         if (found.head.state === "ready" && found.head.base === from) return;
       }
       const mine = await writeHead({ state: "copying", source, base: from }, found?.revision ?? 0);
       if (mine === undefined) throw unavailable("somebody else is filling it");
-      // What an earlier attempt sent and what arrives only now no longer fits this revision of the head.
+      // A change of an earlier attempt that arrives only now no longer fits this revision of the head.
       const write = async (success: NonNullable<ITxnRequest["success"]>): Promise<void> => {
         const { succeeded } = await servers.transact(
           { compare: [isAt(headKey, mine)], success },

@@ -68,7 +68,7 @@ async function convert(store: Store, limits: DirectoryLimits): Promise<Content> 
     old.push({ record, revision });
     ops.push({ type: "del", key: stored });
   }
-  // Above every revision that was in use, so that whoever remembers one of those is told that it is old.
+  // Above every revision that was in use, so that a node that remembers one of those is told that it is old.
   let revision = Math.max(0, ...old.map((row) => row.revision));
   for (const { record } of old) {
     const key = `slot/${record.slot}`;

@@ -11,7 +11,7 @@ import type { Clock, Directory, DirectoryRow, DirectoryWatcher, NodeId } from ".
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHome } from "./row.ts";
 
-/** What the keeper may refuse about a request itself; everything else means that it could not be asked. */
+/** The codes with which the keeper refuses a request itself; every other code means that the keeper could not be asked. */
 const callersFault: readonly string[] = [
   "BAD_REQUEST",
   "TOO_LARGE",
@@ -131,7 +131,7 @@ export function createRemoteDirectory(
     watch.cancelTimer = clock.after(limits.checkMs, () => void check(watch, attempt));
   };
 
-  /** The answer travels behind the pushes: what the keeper had sent by then is here, or is lost. */
+  /** The answer travels behind the pushes: every push that the keeper had sent by then is here, or is lost. */
   const check = async (watch: Watch, attempt: number): Promise<void> => {
     const { keeper } = watch;
     const complete =

@@ -1,4 +1,4 @@
-/** What is the same in every directory: which keys and values it takes, and the errors it gives. */
+/** The rules that every directory has: which keys and values it takes, and the errors it gives. */
 import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { DirectoryRow } from "../ports.ts";
 import { directoryLimits } from "./limits.ts";
@@ -11,7 +11,7 @@ export interface DirectoryHome {
   readonly prefix: string;
 }
 
-/** Refuses a key that cannot be one, before a node that keeps the directory sees it: that would part from whoever asks. Error:
+/** Refuses a key that cannot be one, before the node that keeps the directory sees it: that node would end the connection. Error:
  *  BAD_REQUEST. */
 export function checkKey(key: string): void {
   if (!keyPattern.test(key)) throw new PlexusError(failure("BAD_REQUEST", { reason: "not a directory key", key }));

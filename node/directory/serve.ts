@@ -27,15 +27,15 @@ interface Peer {
   readonly listings: Map<number, Listing>;
 }
 
-/** Tells who still asks here that the directory is elsewhere: a node that was off while it moved. */
+/** Tells nodes that still ask here that the directory is elsewhere: they were off while it moved. */
 export function serveMoved(exchange: Exchange, home: DirectoryHome): void {
   const refusal = () => refused(moved(home).failure);
   for (const name of ["read", "change", "list", "page", "watch", "check"] as const)
     exchange.on(`directory.${name}`, refusal);
 }
 
-/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. `accepts` says what may lie under a key:
- *  a row that is none would be read by every node. */
+/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. `accepts` says which values may lie under a key:
+ *  every node would read a malformed row. */
 export function serveDirectory(
   exchange: Exchange,
   directory: Directory,
@@ -62,7 +62,7 @@ export function serveDirectory(
   };
   const wireOrNull = (row: DirectoryRow | undefined): DirectoryWireRow | null => (row === undefined ? null : wire(row));
 
-  /** The next page of a listing; what is left of it can be had by the cursor. */
+  /** The next page of a listing; the cursor leads to the rest. */
   const page = (peer: Peer, listing: Listing, cursor: number) => {
     const rows: DirectoryWireRow[] = [];
     let bytes = 0;
@@ -100,7 +100,7 @@ export function serveDirectory(
     if (end(node, watch)) exchange.send(node, "directory.ended", { watch });
   };
 
-  /** Sends what waits, as far as the watcher's confirmations allow. */
+  /** Sends waiting changes, as far as the watcher's confirmations allow. */
   const flush = (node: NodeId, watch: number, session: Session): void => {
     session.flushing = false;
     while (session.queue.length > 0 && session.sent - session.seen < limits.pushesUnseenMax) {
@@ -212,6 +212,6 @@ export function serveDirectory(
 /** Key, numbers and framing, with the value. */
 const sizeOf = (change: DirectoryWireChange): number => change[0].length + (change[2]?.length ?? 0) + 32;
 
-/** What a handler gives to the peer that asked. */
+/** The answer to the peer that asked. */
 const answer = <T>(work: () => Promise<T>): Promise<Result<T>> =>
   work().then(ok, (error: unknown) => refused(failureOf(error)));

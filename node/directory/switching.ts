@@ -2,7 +2,7 @@ import { failureOf } from "../../protocols/index.ts";
 import type { Directory, DirectoryWatcher } from "../ports.ts";
 import { unavailable } from "./row.ts";
 
-/** A directory that stays one object for its users while what is behind it changes. */
+/** A directory that stays one object for its users while the directory behind it changes. */
 export interface SwitchingDirectory extends Directory {
   /** From now on this one. Watchers hear `stale`, and a `reset` from the new one. */
   switchTo(next: Directory): void;

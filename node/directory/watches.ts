@@ -1,8 +1,8 @@
-/** The watches of a directory whose rows are here. A watch is current from its `reset` to the next `stale`; only then it
- *  hears of changes, because before it does not have what they change. */
+/** The watches of a directory whose rows are here. A watch is current from its `reset` to the next `stale`. Only then it
+ *  hears of changes: before, it does not have the rows that they change. */
 import type { DirectoryRow, DirectoryWatcher } from "../ports.ts";
 
-/** One watch, for whoever ends it. */
+/** One watch, as its owner can end it. */
 export interface Watch {
   readonly prefix: string;
   readonly watcher: DirectoryWatcher;
@@ -58,7 +58,7 @@ export class Watches {
     }
   }
 
-  /** What the watches know may be old from now on. */
+  /** From now on the rows that the watches know may be old. */
   stale(): void {
     for (const watch of this.#all) {
       if (!watch.current) continue;

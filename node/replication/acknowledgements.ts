@@ -39,7 +39,7 @@ export class Acknowledgements {
     for (const { done } of this.#waiting.splice(0, ready)) done(undefined);
   }
 
-  /** The epoch is over: what waits may have happened or not. */
+  /** The epoch is over: entries that wait may be acknowledged by a later owner, or lost. */
   fail(error: Failure): void {
     for (const { done } of this.#waiting.splice(0)) done(error);
   }

@@ -65,8 +65,8 @@ export class Acquisition {
     return this.#acquired.get(slot) ?? 0;
   }
 
-  /** Makes this node serve a slot that it may own; one acquisition at a time of each. Errors: MOVED; NO_CANDIDATE;
-   *  DIRECTORY_AWAY, nobody is known to own it; STOPPING; what keeps the copy here from being served. */
+  /** Makes this node serve a slot that it may own; one acquisition of a slot at a time. Errors: MOVED; NO_CANDIDATE;
+   *  DIRECTORY_AWAY, the slot's owner is not known; STOPPING; the reason why the copy here cannot be served. */
   of(slot: SlotId): Promise<Ownership> {
     const present = this.#underWay.get(slot);
     if (present) return present;
@@ -107,8 +107,8 @@ export class Acquisition {
         throw new PlexusError(failure("MOVED", { slot, owner: record.owner, epoch: record.epoch }));
       slotLog = await this.#whole(record, slotLog);
       if (mayStepUp(node, record, slotLog)) {
-        // Which actors have left this slot for one of their own must be known before it is served, and what was learned
-        // from an answer may be ahead of the watch.
+        // Which actors have left this slot for slots of their own must be known before it is served. A row that came with an
+        // answer may be newer than the watch.
         await this.#reached(row.revision);
         this.#acquired.set(slot, this.claims(slot) + 1);
         await slotLog.raise(record.epoch, record.inSync.length === 1);
@@ -138,21 +138,21 @@ export class Acquisition {
     }
   }
 
-  /** The log that the record gives this node: what was given up begins with nothing. Error: DATA_DAMAGED, there is none. */
+  /** The log that the record gives this node; a slot that was given up begins with an empty log. Error: DATA_DAMAGED, there is none. */
   async #whole({ slot, epoch, abandoned }: SlotRecord, slotLog: SlotLog): Promise<SlotLog> {
     const { healing, journal, log } = this.#ports;
     let whole = slotLog;
     if (abandoned === epoch && (!whole.exists || whole.incomplete)) {
       log.error("slot.abandoned", { slot, epoch });
       if (await journal.holdsRows(slot)) {
-        // A transfer that broke off: parts of what was given up are no beginning.
+        // A transfer broke off: its parts are no beginning of the slot's new log.
         await journal.discard(slot, whole.fence);
         whole = await this.#readable(slot);
       }
       await whole.startEmpty();
     }
     if (whole.exists) return whole;
-    // The directory says that this node has what it has no trace of: the disk is not the one that acknowledged.
+    // The directory says that this node has a copy, and the disk has no trace of one: this disk is not the one that acknowledged.
     const gone = failure("DATA_DAMAGED", { slot, reason: "nothing of it is on this disk" });
     healing.damaged(slot, gone);
     throw new PlexusError(gone);

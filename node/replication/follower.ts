@@ -33,7 +33,7 @@ export interface FollowerPorts {
   changed(): void;
   /** It knows a higher epoch. */
   fenced(fence: number): void;
-  /** What it should be sent cannot be read here. */
+  /** The entries that the copy lacks cannot be read here. */
   unreadable(error: Failure): void;
 }
 
@@ -104,7 +104,7 @@ export class Follower {
     this.heard(standing);
   }
 
-  /** What it has cannot be used. */
+  /** The copy's log cannot be used. */
   failed(error: Failure): void {
     this.trouble = error;
     this.#leaveStream("other");
@@ -119,7 +119,7 @@ export class Follower {
     this.#ended = true;
   }
 
-  /** From now on it may be sent what it lacks. */
+  /** From now on the copy may be sent the entries that it lacks. */
   feed(): void {
     this.#mayFeed = true;
     // From here on it owes an acknowledgement, and only that ends the wait.
@@ -160,10 +160,10 @@ export class Follower {
     this.#ports.changed();
   }
 
-  /** Looks after what has been quiet for long. Called now and then. */
+  /** Asks a copy that has been silent for long. Called now and then. */
   tick(): void {
     if (this.#ended || !this.#ports.isUp(this.node)) return;
-    // What it was sent and does not acknowledge it perhaps never will: it is asked how it stands, now and then.
+    // The copy may never acknowledge what it was sent, so it is asked for its position now and then.
     const patienceMs = this.#ports.limits.replicaTimeoutMs;
     if (this.state === "asking" && this.standing === undefined) this.ask();
     else if (this.#isFed && this.overdueBy(patienceMs) && this.#sinceAskedMs > patienceMs) this.ask();
@@ -184,12 +184,12 @@ export class Follower {
     return this.#ports.clock.monotonicMs() - this.#askedAtMs;
   }
 
-  /** This process was stopped: who is waited for has its full time again. */
+  /** This process was stopped: a copy that is waited for has its full time again. */
   forgive(): void {
     if (this.#waitingSinceMs !== undefined) this.#waitingSinceMs = this.#ports.clock.monotonicMs();
   }
 
-  /** The connection ended, or it said that it takes nothing more: what was sent may or may not be there. */
+  /** The connection ended, or the copy refuses more: whether it has what it was sent is not known. */
   lost(): void {
     this.#leaveStream("asking");
     this.standing = undefined;
@@ -206,7 +206,7 @@ export class Follower {
 
   /** Its copy is not to be counted on, whatever it says: only a transfer makes it whole. */
   distrust(): void {
-    // What it gets then is what it lacks.
+    // It is then sent only the entries that it lacks.
     if (this.state !== "transferring") this.#leaveStream("other");
   }
 
@@ -239,7 +239,7 @@ export class Follower {
     if (this.state === "behind" || body.lacks !== undefined) this.pump();
   }
 
-  /** Sends what the disk has and it has not, then joins the stream. */
+  /** Sends the entries of the disk that the copy lacks, then joins the stream. */
   pump(): void {
     if (this.state === "streaming" && this.#fed.size > 0) void this.#sendSnapshots();
     if (this.#pumping || !this.#mayFeed || this.state !== "behind") return;
@@ -288,7 +288,7 @@ export class Follower {
     }
   }
 
-  /** What it has decides what it needs. */
+  /** Decides by the copy's position what it is sent next. */
   #judge(standing: Standing): void {
     const { log } = this.#ports;
     if (standing.incomplete || !log.reader.holds(standing.at)) {
@@ -343,8 +343,8 @@ export class Follower {
     return given;
   }
 
-  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. What does not reach it, it names
-   *  itself when it next has to keep entries because of it. */
+  /** A copy that was fed from disk has all entries, but not the snapshots made meanwhile. The copy names a snapshot that does not
+   *  reach it when it next has to keep entries for want of it. */
   async #sendSnapshots(): Promise<void> {
     this.#snapshotsDue = true;
     if (this.#sendingSnapshots) return;

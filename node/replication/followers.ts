@@ -1,4 +1,4 @@
-/** The copies of one slot as its owner sees them: which nodes have one, what all are sent, and which can be counted on. */
+/** The copies of one slot as its owner sees them: which nodes have one, which entries they are sent, and which copies count. */
 import type { NodeId, SlotRecord } from "../ports.ts";
 import type { Piece } from "../storage/index.ts";
 import { Follower, type FollowerPorts } from "./follower.ts";
@@ -19,7 +19,7 @@ export class Followers {
   readonly #all = new Map<NodeId, Follower>();
   readonly #ports: FollowersPorts;
   #underWay: Piece | undefined;
-  /** The longest log of the set is the owner's by now: that is what copies are sent. */
+  /** The longest log of the set is the owner's by now: copies are sent that log. */
   #feeding = false;
 
   constructor(ports: FollowersPorts) {
@@ -50,7 +50,7 @@ export class Followers {
     }
     for (const node of nodes) {
       if (this.#all.has(node)) continue;
-      // Learners wait until the slot is served: what they would be sent is not decided before.
+      // Learners wait until the slot is served: which log they are sent is not decided before.
       if (!this.#feeding && !inSync.includes(node)) continue;
       const follower = new Follower(node, {
         ...this.#ports,
@@ -63,7 +63,7 @@ export class Followers {
     }
   }
 
-  /** Sends all of them the owner's log, and what is added to it. */
+  /** Sends the owner's log to every copy, and then each entry that is added. */
   feed(record: Pick<SlotRecord, "inSync" | "learners">): void {
     this.#feeding = true;
     this.adopt(record);
@@ -76,7 +76,7 @@ export class Followers {
     for (const follower of this.#all.values()) follower.write(piece);
   }
 
-  /** What the owner wrote is on its disk. */
+  /** The owner's entries are on its own disk. */
   durable(): void {
     this.#underWay = undefined;
     for (const follower of this.#all.values()) follower.pump();
@@ -103,7 +103,7 @@ export class Followers {
     return follower;
   }
 
-  /** Every copy has what it was sent: no time runs against any of them. */
+  /** Every copy has acknowledged all that it was sent: no deadline runs against any of them. */
   get isQuiet(): boolean {
     for (const follower of this.#all.values()) if (!follower.isQuiet) return false;
     return true;
@@ -114,7 +114,7 @@ export class Followers {
     for (const follower of this.#all.values()) follower.forgive();
   }
 
-  /** Looks after what is overdue. */
+  /** Looks after copies whose acknowledgement is overdue. */
   tick(): void {
     for (const follower of this.#all.values()) follower.tick();
   }

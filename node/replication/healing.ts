@@ -25,7 +25,7 @@ export interface HealingPorts {
   readonly limits: ReplicationLimits;
   /** Whether the slot is served here. */
   serves(slot: SlotId): boolean;
-  /** Ends what uses the copy. */
+  /** Ends the uses of the copy. */
   leave(slot: SlotId, error: Failure): void;
   /** Rises whenever somebody begins to count on the copy here. */
   claims(slot: SlotId): number;
@@ -107,8 +107,8 @@ export function createHealing(ports: HealingPorts): Healing {
     if (inSync.includes(node)) return; // its owner removes it, because it does not answer for the slot
     if (clock.monotonicMs() < damage.againMs) return;
     if (learners.includes(node)) {
-      // A change that adds this learner may be on its way: on a row that is not the newest any more it fails. No other
-      // comes, since what this copy is asked it answers with its damage.
+      // A change that adds this learner may be on its way: it fails, because its row is not the newest any more. No other change
+      // follows, since this copy answers every question with its damage.
       const left = { ...row.record, learners: learners.filter((name) => name !== node) };
       const changed = await changeSlot(directory, left, row.revision);
       if (changed.row) table.learn(changed.row);

@@ -68,15 +68,15 @@ export interface OwnedSlot {
 export interface Replication extends Slots {
   /** Begins to watch. */
   start(): void;
-  /** From now on slots may be acquired: it is known that this node's data is what it last had. */
+  /** From now on slots may be acquired: this node's data is known to be the data it last had. */
   allow(): void;
-  /** What this node has of these slots is not what it acknowledged: its copies step out of their sets, then heal from the
+  /** This node's copies of these slots lack entries that it acknowledged: they step out of their sets, then heal from the
    *  others. */
   distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
-  /** Acquires nothing any more, and hands what it has to replicas that have everything. */
+  /** Acquires nothing any more, and hands its slots to replicas that have everything. */
   handOver(deadlineMs: number): Promise<void>;
-  /** Ends what is left. */
+  /** Ends the slots that are left. */
   stop(): void;
 }
 
@@ -267,7 +267,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
   const tickLater = (): void => {
     stopTicking = clock.after(limits.tickIntervalMs, () => {
       const nowMs = clock.monotonicMs();
-      // What this process did not read while it was stopped is not the fault of others.
+      // While this process was stopped it read no messages; the other nodes are not to blame for the silence.
       const stalled = nowMs - lastTickMs > limits.tickIntervalMs * limits.ticksPerStall;
       lastTickMs = nowMs;
       for (const { ownership } of slots.values()) {

@@ -1,5 +1,5 @@
-/** How a new owner comes to the longest log of its set. Everything that was acknowledged is in it: an owner before needed
- *  every one of the set for each acknowledgement, so any of them has it all, and whoever has more has what nobody was told. */
+/** How a new owner comes to the longest log of its set. Every acknowledged entry is in that log: an earlier owner needed
+ *  every copy of the set for each acknowledgement, so any of them has them all. Entries beyond were acknowledged to nobody. */
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -25,11 +25,11 @@ export function longest(
   return best;
 }
 
-/** What became of fetching: this log is now as long as the other; the other node has to be asked again; this log is not
- *  the beginning of the other; or what the other gives cannot be used, and why. */
+/** The outcome of fetching: this log is now as long as the other; the other node has to be asked again; this log is not
+ *  the beginning of the other; or the other node's entries cannot be used, and why. */
 export type Fetched = "whole" | "gone" | "diverged" | { readonly unusable: Failure };
 
-/** Appends to this log what the other has more. Rejects with failures of this disk, never with those of the other node. */
+/** Appends the entries that only the other log has. Rejects with failures of this disk, never with those of the other node. */
 export async function fetchLongest(
   other: OtherLog,
   ports: {
@@ -56,7 +56,7 @@ export async function fetchLongest(
     const refusal = await new Promise<Failure | undefined>((resolve) => {
       log.apply(epoch, { from: after, chunks, snapshots: [], trim: 0 }, resolve);
     });
-    // It continues this position, so what it lacks beside the log (a snapshot) this copy should have had.
+    // The other log continues this position, so a snapshot that it misses should have been here.
     if (refusal?.code === "LOG_GAP") return "diverged";
     if (refusal) throw new PlexusError(refusal);
   }

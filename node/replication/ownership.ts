@@ -190,7 +190,7 @@ export class Ownership implements ServedLog {
   }
 
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void {
-    // Nothing that somebody still has to get from here: what is not committed, and what a transfer ends at.
+    // Entries stay that a copy may still need from here: those not committed, and those after a transfer's cut.
     const { committed } = this.#acknowledgements;
     assert(committed <= this.#log.durableSeq, "what is committed is on the owner's disk");
     this.#log.trim(this.epoch, Math.min(throughSeq, committed, this.#transfers.heldSeq), done);
@@ -244,7 +244,7 @@ export class Ownership implements ServedLog {
     const question = {
       slot: this.slot,
       epoch: this.epoch,
-      // Who was removed for certain meanwhile need not answer any more; newcomers were not asked.
+      // A copy that was removed for certain meanwhile need not answer any more; newcomers were not asked.
       needed: (node: NodeId) => !this.#isOver && this.#replicas.needed.includes(node),
       goesOn: () => !this.#isOver,
     };
@@ -285,7 +285,7 @@ export class Ownership implements ServedLog {
     });
   }
 
-  // --- what comes from others ----------------------------------------------------------------------------------------
+  // --- messages of other nodes ---------------------------------------------------------------------------------------
 
   /** The directory's row, however it became known. */
   learned(row: SlotRow): void {
@@ -330,7 +330,7 @@ export class Ownership implements ServedLog {
     this.#followers.forgive();
   }
 
-  /** Looks after what is overdue. */
+  /** Looks after copies and changes that are overdue. */
   tick(everything = false): void {
     if (this.phase === "ended" || (this.followers.size === 0 && !this.#replicas.isUndecided)) return;
     if (!everything && this.phase === "serving" && this.#replicas.isSettled && this.#followers.isQuiet) return;
@@ -356,7 +356,7 @@ export class Ownership implements ServedLog {
     return differingCopies(mark, pace, { exchange, limits, log: this.#log, epoch: this.epoch, followers, goesOn });
   }
 
-  /** A copy differs from this one although both are whole: it leaves the set and gets what it lacks. */
+  /** A copy differs from this one although both are whole: it leaves the set and is made anew. */
   distrust(follower: Follower): void {
     const copies = this.record.inSync.length;
     this.#ports.log.error("slot.copy.differs", { slot: this.slot, epoch: this.epoch, node: follower.node, copies });
@@ -399,7 +399,7 @@ export class Ownership implements ServedLog {
     if (this.#settling || this.#replicas.isUndecided) return;
     const { needed } = this.#replicas;
     const others = this.#followers.of(needed);
-    // Who is in trouble leaves the set: what it has more was acknowledged to nobody.
+    // A copy in trouble leaves the set: entries that only it has were acknowledged to nobody.
     const answered = others.filter(({ standing, trouble }) => standing !== undefined && trouble === undefined);
     if (answered.length < needed.length) return;
     this.#settling = true;
@@ -431,7 +431,7 @@ export class Ownership implements ServedLog {
     this.#followers.feed(this.record);
   }
 
-  /** This copy is not the beginning of the longest log of the set, so something is wrong with it: who has that log goes on,
+  /** This copy is not the beginning of the longest log of the set, so something is wrong with it: the node with that log goes on,
    *  and this copy leaves the set. */
   async #yieldTo(owner: NodeId): Promise<void> {
     const { node, log } = this.#ports;
@@ -450,9 +450,9 @@ export class Ownership implements ServedLog {
     if (error) this.end(error);
   };
 
-  /** Acknowledges what every required replica has, and begins to serve once all have the base. */
+  /** Acknowledges the entries that every required replica has, and begins to serve once all have the base. */
   #commit(): void {
-    // With fewer than asked for, what waits stays unanswered; `#work` ends this epoch.
+    // With fewer copies than asked for, waiting entries stay unanswered; `#work` ends this epoch.
     if (this.record.inSync.length < this.#ports.minInSync()) return;
     const others = this.#replicas.needed.map((node) => this.#followers.get(node)?.seq);
     const seq = committedSeq(this.#log.durableSeq, others);
@@ -499,7 +499,7 @@ export class Ownership implements ServedLog {
     if (target !== undefined && this.#ports.clock.monotonicMs() >= this.#handOverAfterMs) void this.#handOver(target);
   }
 
-  /** What a compare-and-set has shown. */
+  /** Takes in the outcome of a compare-and-set. */
   #answered(row: SlotRow | undefined): void {
     if (row) {
       this.#ports.table.learn(row);

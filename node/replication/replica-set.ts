@@ -49,7 +49,7 @@ export class ReplicaSet {
     return this.#row.record;
   }
 
-  /** Who every commit and confirmation needs beside the owner (R1). */
+  /** The nodes that every commit and confirmation needs beside the owner (R1). */
   get needed(): readonly NodeId[] {
     return this.#needed;
   }
@@ -69,8 +69,8 @@ export class ReplicaSet {
     return this.#proposed === undefined ? this.#row : undefined;
   }
 
-  /** Takes in a row that became known, which decides what was under way if it is newer and of this epoch. Of another epoch
-   *  nothing is taken in. */
+  /** Takes in a row that became known. If it is newer and of this epoch, it decides the change under way. A row of another epoch
+   *  is ignored. */
   learn(row: SlotRow): "known" | "changed" | "another epoch" {
     if (row.revision <= this.#row.revision) return "known";
     if (row.record.epoch !== this.record.epoch) return "another epoch";

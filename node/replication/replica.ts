@@ -1,5 +1,5 @@
-/** The side of the copies: what this node does for slots that others own. It says yes to an epoch that is not below its
- *  fence, writes what fits where its log ends, and acknowledges what is on disk. It decides nothing. */
+/** The side of the copies: what this node does for slots that others own. A copy accepts an epoch that is not below its
+ *  fence, writes entries that fit where its log ends, and acknowledges entries that are on disk. It decides nothing. */
 import {
   decode,
   failure,
@@ -57,15 +57,15 @@ export function serveReplicas(ports: ReplicaPorts): {
   readonly drop: (slot: SlotId) => void;
   /** Tells the owner that the copy here is not to be counted on, so that it asks, and hears why. */
   readonly leave: (slot: SlotId, error: Failure) => void;
-  /** Rises whenever somebody begins to count on the copy here: it must not be thrown away on what was read before. */
+  /** Rises whenever an owner begins to count on the copy here: the copy must not be thrown away on a row that was read before. */
   readonly claims: (slot: SlotId) => number;
 } {
   const { journal, store, directory, table, exchange, clock, log, meter, limits } = ports;
   const logs = new Map<SlotId, SlotLog>();
-  /** Who asked last how this node stands, and so may write here: the owner of that epoch. */
+  /** The node that asked last for this copy's position, and so may write here: the owner of that epoch. */
   const owners = new Map<SlotId, { readonly node: NodeId; readonly epoch: number }>();
 
-  /** A fence that was raised stays: so nobody raises it but whom the directory names. Undefined: it may. */
+  /** A raised fence stays raised, so only the node that the directory names may raise it. Undefined: this node may. */
   const claim = async (from: NodeId, slot: SlotId, epoch: number): Promise<Failure | undefined> => {
     const stands = (row: SlotRow | undefined): boolean => row?.record.owner === from && row.record.epoch === epoch;
     if (stands(table.get(slot))) return undefined;
@@ -73,7 +73,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     try {
       row = await readSlot(directory, slot);
     } catch (error) {
-      // With the directory away nothing new can be claimed; what this copy has accepted before stands. Whose that was is known,
+      // With the directory away no new epoch can be claimed; an epoch that this copy has accepted stands. Its owner is known,
       // unless this node has started since.
       const known = [table.get(slot)?.record, owners.get(slot)].some((one) => one !== undefined && one.epoch >= epoch);
       const away = failureOf(error).code === "DIRECTORY_UNAVAILABLE";
@@ -95,7 +95,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     const owner = owners.get(slot);
     return owner?.node === from && owner.epoch === epoch;
   };
-  /** For who is not, before anything is done for it. */
+  /** Refuses a node that is not the owner, before anything is done for it. */
   const notAsked = (slot: SlotId, epoch: number): Failure =>
     failure("FENCED", { slot, epoch, fence: logs.get(slot)?.fence ?? 0 });
 
@@ -237,7 +237,7 @@ export function serveReplicas(ports: ReplicaPorts): {
         slotLog.reader.inspect(piece);
         return ok({ chunks: piece.chunks });
       } catch (error) {
-        // What it asks for is rotten here: it must not look as if the fault were its own.
+        // The entries it asks for are rotten here: the failure must not look like the asking node's own.
         if (failureOf(error).code === "DATA_DAMAGED") ports.damaged(slot, failureOf(error));
         throw error;
       }
@@ -276,7 +276,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     answered(async () => {
       const mark = marks.get(markKey(from, body));
       mark?.keep();
-      // What is on the disk now is compared by an owner that makes this copy anew.
+      // An owner that makes this copy anew compares the rows that are on the disk now.
       if (body.mark === 0 && !isOwner(from, body.slot, body.epoch)) return refused(notAsked(body.slot, body.epoch));
       const view = body.mark > 0 ? mark?.view : store;
       if (view === undefined) return refused(failure("NOT_FOUND", { slot: body.slot, mark: body.mark }));
@@ -332,8 +332,8 @@ export function serveReplicas(ports: ReplicaPorts): {
     }),
   );
 
-  /** Runs what changes a copy, if it is the copy that is meant: this incarnation, and no newer epoch. A message that was
-   *  late by a whole transfer names an older one. */
+  /** Runs a change of a copy, if the message means this copy: this incarnation, and no newer epoch. A message that was
+   *  late by a whole transfer names an older incarnation. */
   function changing<T>(
     from: NodeId,
     body: { readonly slot: SlotId; readonly epoch: number; readonly incarnation: number },
@@ -349,7 +349,7 @@ export function serveReplicas(ports: ReplicaPorts): {
     });
   }
 
-  /** Within the batch's own callback: the store holds exactly what the log's position says. */
+  /** Within the batch's own callback: the store ends exactly where the log's position says. */
   function keepMark(slotLog: SlotLog, from: NodeId, body: MeshBody<"replica.append">): void {
     const key = markKey(from, body);
     marks.get(key)?.drop();
@@ -381,7 +381,7 @@ export function serveReplicas(ports: ReplicaPorts): {
   };
 }
 
-/** An answer whatever happens: what throws is told as the failure it carries. */
+/** An answer in any case: an error that is thrown becomes the failure that it carries. */
 async function answered<T>(work: () => Promise<Result<T>>): Promise<Result<T>> {
   try {
     return await work();

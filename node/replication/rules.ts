@@ -5,7 +5,7 @@ import type { NodeId, SlotRecord } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
 import type { Position } from "../storage/index.ts";
 
-/** What the owner asks of the directory: the replica set as it should become. */
+/** The replica set that the owner asks the directory for. */
 export interface Proposal {
   readonly inSync: readonly NodeId[];
   readonly learners: readonly NodeId[];
@@ -31,9 +31,9 @@ export function required(
   return [...all];
 }
 
-/** Whether a node may throw away what it has of a slot: it has no share in it, and the slot lacks no copy that it is to have
- *  or that writes need. Who lost its place because it could not be reached holds, until another has taken it, what may be
- *  all there is but one. */
+/** Whether a node may throw away its copy of a slot: the node has no share in the slot, and the slot lacks no copy that it is to
+ *  have or that writes need. A node that lost its place because it could not be reached keeps its copy until another node has
+ *  taken the place: it may be the only one beside the owner's. */
 export function mayDiscard(record: SlotRecord, node: NodeId, minInSync: number): boolean {
   const { owner, inSync, learners, want } = record;
   const wanted = want?.replicas ?? [];
@@ -45,7 +45,7 @@ export function mayDiscard(record: SlotRecord, node: NodeId, minInSync: number):
 export const isLonger = (one: Position, other: Position): boolean =>
   one.epoch > other.epoch || (one.epoch === other.epoch && one.seq > other.seq);
 
-/** The seq up to which everybody who must has everything: what may be acknowledged. */
+/** The seq up to which every required copy has everything: entries up to it may be acknowledged. */
 export function committedSeq(ownSeq: number, acknowledged: readonly (number | undefined)[]): number {
   const seq = acknowledged.reduce<number>((lowest, one) => Math.min(lowest, one ?? -1), ownSeq);
   assert(seq <= ownSeq, "nothing is committed that the owner lacks");
@@ -85,7 +85,7 @@ export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, 
 export const isSettled = ({ owner, inSync, learners, want }: SlotRecord): boolean =>
   learners.length === 0 && (want === undefined || (want.owner === owner && sameSet(want.replicas, inSync)));
 
-/** Who the slot should be handed to now: the wanted owner, once it has everything. */
+/** The node to hand the slot to now: the wanted owner, once it has everything. */
 export function handOverTo(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): NodeId | undefined {
   const { owner, inSync, want } = record;
   if (want === undefined || want.owner === owner || !inSync.includes(want.owner)) return undefined;

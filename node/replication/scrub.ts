@@ -35,7 +35,7 @@ export async function differingCopies(
   const at = { epoch: head.lastEpoch, seq: head.lastSeq, checksum: head.lastChecksum };
   const marked = [...ports.followers].filter((follower) => follower.mark(mark));
   const differing = new Set<Follower>();
-  /** What stands at a copy instead of those leaves that differ, by their indexes. Undefined: it does not say. */
+  /** The digests that a copy has in place of the leaves that differ, by their indexes. Undefined: the copy does not say. */
   const ask = async (follower: Follower, leaves: readonly Leaf[]): Promise<Digests | undefined> => {
     if (!ports.goesOn() || follower.standing === undefined) return undefined;
     const question = {
@@ -49,7 +49,7 @@ export async function differingCopies(
     if (!answer.ok) return undefined;
     const { differ, at: there, digests } = answer.value;
     if (there === undefined || !samePosition(there, at)) return undefined;
-    // A node of an earlier version does not say what it has: then it stands alone with it.
+    // A node of an earlier version names no digests: then no other copy agrees with it.
     const said = (nth: number): string => Buffer.from(digests?.[nth] ?? []).toString("hex") || follower.node;
     return new Map(differ.map((index, nth) => [index, said(nth)]));
   };
@@ -87,8 +87,8 @@ export async function differingCopies(
 
 type Digests = ReadonlyMap<number, string>;
 
-/** Whether more copies agree with one another than with the owner, by what each has instead of the owner's leaf; undefined:
- *  the same. */
+/** Whether more copies agree with one another than with the owner, by the digest that each has in place of the owner's leaf;
+ *  undefined: the owner's own. */
 export function isOutvoted(others: readonly (string | undefined)[]): boolean {
   const votes = new Map<string | undefined, number>([[undefined, 1]]);
   for (const digest of others) votes.set(digest, (votes.get(digest) ?? 0) + 1);

@@ -37,7 +37,7 @@ export interface SplitPorts {
   learned(row: SlotRow): void;
 }
 
-/** A replica, and the incarnation of its copy: another one is not what it was given. */
+/** A replica, and the incarnation of its copy: another incarnation has not been given the snapshot. */
 interface Holder {
   readonly follower: Follower;
   readonly incarnation: number | undefined;
@@ -68,7 +68,7 @@ const holdersNow = (ports: SplitPorts): readonly Holder[] =>
 const pause = ({ clock }: SplitPorts, delayMs: number): Promise<void> =>
   new Promise((resolve) => void clock.after(delayMs, resolve));
 
-/** A copy makes the new slot of what it has itself: so everybody has the snapshot before the entry comes. Tried again
+/** Each copy makes the new slot from its own rows, so every replica has the snapshot before the entry comes. Tried again
  *  while a replica is behind: it catches up or leaves the set. */
 async function giveSnapshotToAll(actor: ActorId, ports: SplitPorts): Promise<readonly Holder[]> {
   const { clock, limits } = ports;

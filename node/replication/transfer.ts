@@ -1,6 +1,6 @@
-/** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that what it
- *  already has is not sent again. A transfer that ends half-way is begun anew and finds most of it there. What is sent is
- *  checked: rot here must not become what all copies have. */
+/** Gives a node that has nothing usable a copy of a slot: a cut of the owner's, compared by Merkle leaves, so that rows that the
+ *  node has already are not sent again. A transfer that ends half-way is begun anew and finds most rows there. Rows are checked
+ *  before they are sent: rot of one copy must not spread to all. */
 import { encode, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -23,13 +23,13 @@ export interface TransfersPorts {
   beginTransfer(): (() => void) | undefined;
   /** False once it is not the follower of this slot and epoch any more: its transfer ends. */
   goesOn(follower: Follower): boolean;
-  /** What is here cannot be read. */
+  /** The copy here cannot be read. */
   unreadable(error: Failure): void;
   /** One has ended. */
   changed(): void;
 }
 
-/** The transfers of one slot and epoch that are under way, and what its log keeps for them. */
+/** The transfers of one slot and epoch that are under way, and the entries that its log keeps for them. */
 export class Transfers {
   readonly #ports: TransfersPorts;
   /** Where each ends. */

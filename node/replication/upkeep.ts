@@ -1,5 +1,5 @@
-/** What nobody waits for: reads every copy now and then to find rot before it is needed, compares copies with their owner's,
- *  and throws away what this node has no share in any more. At a bounded rate, so that nobody notices. */
+/** Work in the background: reads every copy now and then to find rot before the copy is needed, compares copies with their owner's,
+ *  and throws away slots in which this node has no share any more. The rate is bounded, so that people do not notice. */
 import { failureOf, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Meter, NodeId, Random } from "../ports.ts";
 import { readSlot } from "../cluster/records.ts";
@@ -48,7 +48,7 @@ export function startUpkeep(ports: UpkeepPorts): () => void {
   const discardIfForeign = async (slot: SlotId): Promise<boolean> => {
     const known = table.get(slot)?.record;
     if (known === undefined || !mayDiscard(known, node, ports.minInSync())) return false;
-    // Before the directory is read: whoever counts on this copy asks it after having named it.
+    // Before the directory is read: an owner that counts on this copy asks the copy after having named it in the row.
     const before = ports.claims(slot);
     const row = await readSlot(directory, slot);
     if (row === undefined || !mayDiscard(row.record, node, ports.minInSync())) return false;

@@ -33,7 +33,7 @@ export interface ClusterActorsOptions {
   readonly limits?: Partial<RoutingLimits>;
 }
 
-/** What one node answered to a list. */
+/** The answer of one node to a list. */
 export interface NodePage {
   readonly node: NodeId;
   readonly rows: readonly ActorRow[];
@@ -161,9 +161,9 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
   };
 }
 
-/** One page of what several nodes answered to the same question, in the order of ids. Beyond the last row of a node that has
- *  more nothing is given out: what comes in between is not known yet. An actor that two name has just moved: its owner's
- *  word counts. */
+/** One page of the answers of several nodes to the same question, in the order of ids. Beyond the last row of a node that has
+ *  more rows nothing is given out: that node's next rows are not known yet. An actor that two nodes name has just moved: its
+ *  owner's row counts. */
 export function mergePages(
   pages: readonly NodePage[],
   filter: Pick<ActorFilter, "after" | "limit">,

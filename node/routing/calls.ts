@@ -56,7 +56,7 @@ export interface Calls {
   busy(): number;
   /** Every model with the nodes that offer it, and which of them this node would choose. */
   explain(): readonly ServingRow[];
-  /** Gives up what runs elsewhere. The own engines go on. */
+  /** Gives up the calls that run at other nodes. This node's engines go on. */
   stop(): void;
 }
 
@@ -75,7 +75,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   /** Everybody, as this node knows them. */
   const standings = (): readonly Standing[] => {
     const nowMs = clock.monotonicMs();
-    /** What a member last said, and what this node has sent there since. */
+    /** The load that a member last reported, and the calls that this node has sent there since. */
     const callsAt = (at: NodeId): number => {
       const { calls, agoMs } = ports.callsAt?.(at) ?? { calls: 0, agoMs: Infinity };
       const since = [...away.values()].filter((one) => one.at === at && one.sinceMs > nowMs - agoMs);
@@ -154,7 +154,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
 
   // --- calls of others on this node ----------------------------------------------------------------------------------
 
-  /** A peer numbers its runs anew when it starts anew: what an earlier life of it asked for must not answer the next. */
+  /** A peer numbers its runs anew when it starts anew: answers to its earlier process must not reach the next. */
   const isServed = (to: NodeId, run: number, one: Served): boolean => served.get(to)?.get(run) === one;
 
   const flush = (to: NodeId, run: number, one: Served): void => {
@@ -165,8 +165,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     const { result } = one;
     if (parts.length === 0 && result === undefined) return;
     const said = { run, parts, ...(result && { result }) };
-    // An adapter makes it of what a model wrote, or another server said. What cannot arrive must neither be tried for ever nor cost
-    // the connection that all calls share.
+    // An adapter makes the answer from the words of a model or of another server. An answer that no message can carry must neither be
+    // tried for ever nor cost the connection that all calls share.
     const wrong = misfit(`engine.${one.engine}.said`, said);
     if (wrong === undefined && exchange.send(to, `engine.${one.engine}.said`, said as never)) {
       if (result !== undefined) end(to, run);
@@ -279,10 +279,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       if (away.size >= callsRemoteMax) return refuse(failure("QUEUE_FULL", { callsRemoteMax }));
       const full = tooMany(asked.person, away.values());
       if (full !== undefined) return refuse(full);
-      // Who waited for its whole time elsewhere has none left, and not less.
+      // A call that waited for its whole time elsewhere has no time left, and not less.
       const request = { ...asked, model: choice.model, timeoutMs: Math.max(0, asked.timeoutMs) };
       lastRun += 1;
-      // People make what is in it: what a member would not take as a message must not cost the connection that all calls share.
+      // People make the request: one that a member would not take as a message must not cost the connection that all calls share.
       const wrong = misfit(`engine.${engine}`, { run: lastRun, request });
       return wrong === undefined ? callAway(choice.node, engine, request, hear) : refuse(wrong);
     },

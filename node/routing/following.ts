@@ -25,7 +25,7 @@ interface Topic {
   slotEpoch: number;
   /** Where it is followed; this node itself when it owns the slot. */
   owner: NodeId | undefined;
-  /** It was not looked at yet: its followers have not asked yet what there is. */
+  /** The topic is new: its followers have not read its present state yet. */
   fresh: boolean;
   /** The owner has confirmed this following. */
   confirmed: boolean;
@@ -38,7 +38,7 @@ interface Topic {
   pause: (() => void) | undefined;
 }
 
-/** What a peer is about to be asked for. */
+/** The topics that a peer is about to be asked for. */
 interface PendingSubscriptions {
   readonly follow: Map<ActorId, number>;
   readonly unfollow: Set<ActorId>;
@@ -121,7 +121,7 @@ export class Following {
     if (at === undefined && epoch < topic.epoch && epoch !== topic.slotEpoch) return;
     const newest = Math.max(topic.epoch, topic.slotEpoch, 1);
     topic.epoch = Math.max(topic.epoch, epoch);
-    // The table is behind: what this epoch found in the log may never have been sent, whatever is the first to come of it.
+    // The table is behind: events that the new epoch found in the log may never have been sent, whichever event arrives first.
     if (epoch > newest) this.#gap(topic);
     for (const follower of topic.followers) follower.hear(event, at);
   }
@@ -166,7 +166,7 @@ export class Following {
     this.#unconfirmed.add(topic);
     if (owner !== before) {
       topic.following = 0;
-      // What the owner before did not answer says nothing of this one.
+      // Requests that the earlier owner did not answer do not count against the new one.
       topic.tries = 0;
     }
     if (owner !== undefined && this.#connected.has(owner)) {
@@ -209,7 +209,7 @@ export class Following {
     pending.unfollow.add(topic.topic);
   }
 
-  /** What is to be asked of a peer at the end of this tick. */
+  /** The requests for a peer at the end of this tick. */
   #pendingOf(peer: NodeId): PendingSubscriptions {
     const present = this.#pending.get(peer);
     if (present) return present;
@@ -219,8 +219,8 @@ export class Following {
     return pending;
   }
 
-  /** What does not go out is asked for again: followings are confirmed, and events of topics that are not followed end in
-   *  another  request to end them. */
+  /** A request that does not go out is made again: followings are confirmed, and events of topics that are not followed lead to
+   *  another request to end them. */
   #sendPending(): void {
     const { exchange } = this.#ports;
     const { batchItemsMax } = this.#limits;

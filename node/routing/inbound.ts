@@ -35,8 +35,8 @@ interface Session {
   refusals: number;
   /** Actors without room, each with the number of its last refusal, until the peer has heard of that. */
   readonly full: Map<ActorId, number>;
-  /** Over which it came. What was asked over one that has ended is not answered: the peer asks again, and in its next process
-   *  the number of an attempt is another's. */
+  /** The connection over which it came. A request of an ended connection is not answered: the peer asks again, and in its next process
+   *  the number of an attempt belongs to another request. */
   readonly connection: Connection;
 }
 
@@ -63,7 +63,7 @@ interface AnswerQueue {
   scheduled: boolean;
   /** Answers of this turn of the event loop. */
   given: number;
-  /** About half of what a turn gives. */
+  /** About half of the messages of a turn. */
   half: number;
 }
 
@@ -87,7 +87,7 @@ export class Inbound {
     ports.exchange.on("routing.envelopes", (body, from) => this.#received(body, from));
     ports.exchange.onPeer({
       disconnected: (peer) => {
-        // It sends again what is not answered; answers to what it sent before would find no ask.
+        // The peer sends unanswered messages again; answers to its earlier messages would find no ask.
         this.#sessions.delete(peer);
         const connection = this.#connections.get(peer);
         if (connection) connection.ended = true;
@@ -217,7 +217,7 @@ export class Inbound {
     for (; queue.waiting.length - dropped > answersQueuedMax || queue.bytes > answersQueuedBytesMax; dropped += 1) {
       const oldest = queue.waiting[dropped] as Waiting;
       queue.bytes -= oldest.bytes;
-      // What its peer does not hear it must send again, in order.
+      // Answers that the peer does not hear must be sent again, in order.
       if (oldest.session) oldest.session.refusal ??= failure("OVERLOADED", { answersQueuedMax, answersQueuedBytesMax });
     }
     if (dropped > 0) {

@@ -42,7 +42,7 @@ export const routingLimits = {
   refusingActorsMax: 1_024,
   /** Topics one peer may follow here; one more is refused, and the peer asks again later. */
   topicsPerPeerMax: 65_536,
-  /** Events that wait for one peer; beyond it they are dropped, and the peer asks the actors for what it missed. */
+  /** Events that wait for one peer; beyond it they are dropped, and the peer asks the actors for the missed events. */
   eventsQueuedMax: 8_192,
   /** The same for their bytes. */
   eventsQueuedBytesMax: 8 * 1024 * 1024,
@@ -56,11 +56,11 @@ export const routingLimits = {
   callsRemoteMax: 1_024,
   /** Calls of one person among each of these two; one more gets `QUEUE_FULL`. */
   callsPerPersonMax: 64,
-  /** What an engine says of a call is gathered for so long. */
+  /** Parts of an engine's answer are gathered for so long. */
   partsCoalesceMs: 12,
   /** A node that says nothing for this long beyond a call's own time counts as lost: `GENERATION_TIMEOUT`. */
   callGraceMs: 2_000,
-  /** A member row that could not be told what this node offers is written again after this. */
+  /** A member row that could not be given this node's offers is written again after this. */
   offersRetryMs: 5_000,
   /** Characters of the reason why a model failed in a member row; the rest is cut. */
   offerReasonCharsMax: 512,

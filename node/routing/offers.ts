@@ -1,10 +1,10 @@
-/** Keeps what this node's own row says of its engines true. */
+/** Keeps the offers in this node's own row true. */
 import { cut, engineNames, failureOf, type Failure, type Offer, type Result } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Clock, Log, MemberRecord, Membership } from "../ports.ts";
 import { routingLimits } from "./limits.ts";
 
-/** What a node's engines offer, as its row says it. A reason is cut to what a row may hold. */
+/** The offers of a node's engines, as its row has them. A reason is cut to the length that a row may hold. */
 const offersOf = (engines: Engines): readonly Offer[] =>
   engineNames.flatMap((engine) =>
     engines[engine].models().map(({ reason, ...info }) => ({

@@ -125,7 +125,7 @@ export class Outbound {
     exchange.on("routing.answers", ({ answers }, from) => {
       for (const [wireNumber, result, served, refusals] of answers) {
         const ask = asks.find(fromWire(wireNumber));
-        // What another node says of it, or says too late, is nothing.
+        // An answer of another node, or a late one, does not count.
         if (ask?.target !== from) continue;
         if (served || result.ok) ask.answered(result, refusals);
         else ask.unserved(result.error);
@@ -154,7 +154,7 @@ export class Outbound {
     ];
   }
 
-  /** See `Routing.takes`. What was handed to this node's own kernel is in order there. */
+  /** See `Routing.takes`. Messages that were handed to this node's own kernel are in order there. */
   takes(slot: SlotId, here: boolean): boolean {
     const { node } = this.#ports;
     if (this.#outboxes.size > 0) {
@@ -221,14 +221,14 @@ export class Outbound {
   answered(attempt: Attempt, result: Result<unknown>, refusals: number): void {
     const { entry } = attempt;
     const { outbox } = entry;
-    // What an earlier attempt achieved stands. What it was refused says nothing: a later one may have been taken.
+    // The effect of an earlier attempt stands. A refusal of it says nothing: a later attempt may have been taken.
     const latest = this.#isLatest(attempt);
     if (!result.ok && !latest) return;
     // Each session has its own count: one of an earlier session would say that refusals of this one were heard.
     if (latest && refusals > outbox.refusals) outbox.refusals = refusals;
     outbox.hops = 0;
     outbox.tries = 0;
-    // No room for it says nothing of earlier attempts; what a turn answers does, because it knows of operations.
+    // A refusal for want of room says nothing of earlier attempts; the answer of a turn does, because it knows of operations.
     if (!result.ok && result.error.outcome === "not_started") this.#decided(entry);
     this.#settle(entry, result.ok ? result : this.#verdict(entry, result.error));
   }
@@ -250,7 +250,7 @@ export class Outbound {
     if (!latest) return;
     this.#ports.meter.count("routing_sent_again", 1, { code: error.code });
     this.#beginAnew(outbox);
-    // What has not been sent in this session would hear the same.
+    // Messages that were not sent in this session would get the same answer.
     for (const other of outbox.unsent)
       if (other.undecided === 0 && !this.#targets.worthTrying(outbox.slot, other, error))
         this.#settle(other, refused(error));
@@ -295,7 +295,7 @@ export class Outbound {
       if (outbox.pause || (outbox.target !== undefined && this.#targets.owner(outbox) !== outbox.target))
         this.#wake(outbox);
     }
-    // Behind what outboxes had: what came to the kernel directly is younger.
+    // Behind the messages of outboxes: those that came to the kernel directly are younger.
     const actor = actorOf(slot);
     if (from !== undefined && actor !== undefined) this.#ports.kernel().left(from, actor);
   }
@@ -313,7 +313,7 @@ export class Outbound {
       next.entries.add(entry);
       next.unsent.push(entry);
       entry.outbox = next;
-      // What was sent of it counts as an earlier attempt from now on.
+      // A message that was sent counts as an earlier attempt from now on.
       entry.latest = undefined;
       this.#pumpSoon(next);
     }
@@ -392,8 +392,8 @@ export class Outbound {
   #pump(outbox: Outbox): void {
     if (outbox.pause) return;
     const { node } = this.#ports;
-    // What this node's kernel has taken it gives back when it no longer serves the slot, and with it what came to it
-    // directly and is younger. Until then nothing may go elsewhere and overtake that.
+    // This node's kernel gives the messages back that it has taken when it no longer serves the slot, and with them those that came
+    // to it directly and are younger. Until then no message may go elsewhere and overtake them.
     const kept = outbox.target === node && outbox.unsent.length < outbox.entries.size;
     const target = kept ? node : this.#targets.owner(outbox);
     if (target === undefined || (target !== node && !this.#connected.has(target))) {
@@ -424,7 +424,7 @@ export class Outbound {
   #deliverHere(outbox: Outbox): void {
     const { session } = outbox;
     for (const entry of outbox.unsent.splice(0)) {
-      // Not served at once: what follows must not be.
+      // Not served at once: the messages after it must not be either.
       if (outbox.session !== session) return;
       if (entry.settle === undefined) continue;
       const { envelope } = entry;
@@ -499,7 +499,7 @@ export class Outbound {
 
   // --- endings -------------------------------------------------------------------------------------------------------
 
-  /** What is said of an entry that goes no further: `error` had no effect, but an earlier attempt may have. */
+  /** The failure of an entry that goes no further: `error` had no effect, but an earlier attempt may have had one. */
   #verdict(entry: Entry, error: Failure): Result<unknown> {
     if (entry.undecided === 0 || error.outcome !== "not_started") return refused(error);
     return refused(failure("ASK_TIMEOUT", because(error)));

@@ -25,7 +25,7 @@ interface Served {
   slot: SlotId;
 }
 
-/** What a peer follows here, and what waits for it. */
+/** The topics that a peer follows here, and the events that wait for it. */
 interface Peer {
   readonly topics: Map<ActorId, number>;
   events: Measured[];
@@ -143,7 +143,7 @@ export class Serving {
         this.#unserve(peer, topic);
       }
     }
-    // What is queued was published here and is still true.
+    // Queued events were published here and are still true.
     for (const [peer, all] of told)
       for (const refused of batches(all, this.#limits.batchItemsMax))
         exchange.send(peer, "routing.followed", { topics: [], refused });
@@ -160,7 +160,7 @@ export class Serving {
       peer.bytes = 0;
     }
     if (event.bytes > wireLimits.peerMessageBytesMax) {
-      // It would hold up all behind it. What was durable of it, followers may ask for.
+      // The event would hold up all behind it. Followers may ask the actor for durable events.
       this.#ports.meter.count("routing_oversize", 1, { what: "event" });
       peer.gaps.add(event.row[0]);
     } else {
@@ -181,7 +181,7 @@ export class Serving {
     let at = 0;
     let gapsAt = 0;
     while (at < peer.events.length || gapsAt < gaps.length) {
-      // Gaps first: what comes after them is not missing.
+      // Gaps first: events after a gap are not missing.
       const gapsEnd = Math.min(gaps.length, gapsAt + batchItemsMax);
       let end = at;
       let bytes = 0;

@@ -19,7 +19,7 @@ interface Hint extends MovedTo {
   readonly revision: number | undefined;
 }
 
-/** What is sent to the owner of a slot. */
+/** A message to the owner of a slot. */
 export interface Aimed {
   readonly slot: SlotId;
   hint: Hint | undefined;
@@ -89,15 +89,15 @@ export class Targets {
   }
 }
 
-/** What a MOVED says of the new owner. A peer may say anything. */
+/** The new owner that a MOVED names. A peer may name anything. */
 export function movedTo({ details }: Failure): MovedTo | undefined {
   const { owner, epoch } = details ?? {};
   const isEpoch = Number.isSafeInteger(epoch) && (epoch as number) >= 1;
   return typeof owner === "string" && isEpoch ? { owner, epoch: epoch as number } : undefined;
 }
 
-/** What is said while a slot's owner is away and no other node has taken over. It speaks of the owner, not of the node that was
- *  asked: `node` is the owner's name. */
+/** The failure while a slot's owner is away and no other node has taken over. `node` is the owner's name, not that of the node
+ *  that was asked. */
 export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): Failure {
   const node = membership.members().members.find((member) => member.node === owner)?.name ?? owner;
   const reason = membership.isUp(owner)

@@ -1,4 +1,4 @@
-/** What both sides of the relay do with topics: file them by slot, send them in batches. */
+/** The topics of both sides of the relay: filed by slot, sent in batches. */
 /** Adds to the set of a key. */
 export function putIn<Key, Value>(index: Map<Key, Set<Value>>, key: Key, value: Value): void {
   const present = index.get(key);

@@ -63,14 +63,14 @@ interface SideEffect {
   readonly epoch: number;
   readonly seq: number;
   readonly side: readonly SideOp[];
-  /** For each operation on one key, what it comes to. */
+  /** The result of each operation on one key. */
   readonly rows: readonly (StoreOp | undefined)[];
 }
 
 export class BatchDraft {
-  /** As it will be when the batch is on disk. */
+  /** The head as it will be when the batch is on disk. */
   head: Head;
-  /** As it was before. */
+  /** The head before the batch. */
   readonly #before: Head;
   readonly ops: StoreOp[] = [];
   readonly effects: SideEffect[] = [];
@@ -80,7 +80,7 @@ export class BatchDraft {
   readonly shipped: (readonly [firstSeq: number, bytes: Uint8Array])[] = [];
   /** Slots that splits have made. */
   readonly made: SlotId[] = [];
-  /** It holds pieces of another owner. */
+  /** Whether the batch holds pieces of another owner. */
   copies = false;
   /** The seq through which was trimmed; 0 when nothing was. */
   trimmed = 0;
@@ -90,7 +90,7 @@ export class BatchDraft {
   #payloads: Uint8Array[] = [];
   #lastSeqs = new Map<ActorId, number>();
   #trimThrough = 0;
-  /** What an owner trimmed; here it depends on the snapshots that have arrived. */
+  /** The seq through which the owner trimmed. A copy trims only as far as its snapshots have arrived. */
   #trimWished = 0;
   readonly #slot: SlotId;
   readonly #store: Store;
@@ -164,11 +164,11 @@ export class BatchDraft {
     const gap = (because: string) =>
       new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, seq: this.head.lastSeq }));
     if (head.incomplete) throw gap("a transfer is under way");
-    // What is here already came twice; it must be followed by what is not.
+    // A piece may come twice: entries that the log has already are passed over, the others must follow its end.
     const fresh = chunks.filter(([firstSeq]) => firstSeq > head.lastSeq);
     if (fresh.length === chunks.length && (from.seq !== head.lastSeq || from.checksum !== head.lastChecksum))
       throw gap("it continues another position");
-    // All of it is here: then it says nothing of whether the two logs are one.
+    // The log has all of the piece already: the piece does not show whether the two logs are the same.
     if (fresh.length === 0 && chunks.length > 0) return;
     this.#checkSealed(snapshots);
     let { lastEpoch, lastSeq, lastChecksum } = head;
@@ -188,10 +188,10 @@ export class BatchDraft {
         try {
           effects.push(this.#effectOf(entry));
         } catch {
-          // What can be read may be nested deeper than what can be written.
+          // A value that can be read may be nested deeper than one that can be written.
           throw gap("a side value that cannot be stored");
         }
-        // A slot that is split off is made of the snapshot: without it, it would begin empty.
+        // The new slot of a split is made of the snapshot: without it, the slot would begin empty.
         if (!side.some((op) => "split" in op)) continue;
         const known = [...this.snapshots, ...snapshots].filter(([other]) => other === actor);
         const covered = Math.max(0, ...known.map(([, through]) => through));
@@ -213,8 +213,8 @@ export class BatchDraft {
     this.head = { ...head, lastEpoch, lastSeq, lastChecksum, continues: epoch };
   }
 
-  /** A copy never acknowledges what it could not read, what is of no actor of the slot, or what is said to be of another
-   *  entry than it is: the entries up to there are trimmed for it. */
+  /** A copy never acknowledges a snapshot that it could not read, that is of no actor of the slot, or that names another entry
+   *  than it holds: entries are trimmed because a snapshot covers them. */
   #checkSealed(snapshots: Piece["snapshots"]): void {
     const refused = (because: string, actor: string) =>
       new PlexusError(failure("LOG_GAP", { slot: this.#slot, because, actor }));
@@ -230,8 +230,7 @@ export class BatchDraft {
     }
   }
 
-  /** Adds a snapshot that an owner made, unless it makes nothing needless: then it is older than the one that is here, or
-   *  comes twice. */
+  /** Adds a snapshot that an owner made, unless the copy has this one or a newer one already. */
   #addCopied(
     [name, seq, sealed]: readonly [actor: string, seq: number, sealed: Uint8Array],
     chunks: BatchDraft["chunks"],
@@ -285,7 +284,7 @@ export class BatchDraft {
   }
 
   /** As above, with operations on ranges: they see the store as the operations before them in this batch leave it, so that
-   *  the result does not depend on what shares a batch. */
+   *  the result does not depend on how items are grouped into batches. */
   async #addSideRanged(): Promise<void> {
     const { effects, ops } = this;
     const batched = new Map<string, StoreOp>();
@@ -343,13 +342,13 @@ export class BatchDraft {
     const ops: StoreOp[] = [];
     const sealed = await this.#store.get(headKey(slot));
     const present = sealed && (unseal(headKey(slot), sealed, this.#store.location) as Head);
-    // It lives already: this entry comes late to a node that has a copy of it.
+    // The actor's slot exists already: this entry comes late to a node that has a copy of that slot.
     if (present !== undefined && present.fence > 0 && present.lastSeq > 0) return ops;
     const read = async (key: string): Promise<Uint8Array | undefined> => {
       const op = batched.get(key);
       return op === undefined ? this.#store.get(key) : op.type === "put" ? op.value : undefined;
     };
-    // It has left already: what is in its slot is all there is.
+    // The actor has left already: its own slot has all of its data.
     if (present !== undefined && (await read(snapshotKey(this.#slot, actor))) === undefined) return ops;
     const left = [`snap/${slot}/`, logPrefix(slot), ...spaces.map((space) => sidePrefix(space, slot))];
     for (const prefix of left) for (const key of await this.#store.keys(within(prefix))) ops.push({ type: "del", key });
@@ -389,7 +388,7 @@ export class BatchDraft {
 
   // --- finishing -----------------------------------------------------------------------------------------------------
 
-  /** Adds what depends on the whole batch. `before` is called when the log's part is settled, ahead of anything slow. */
+  /** Adds the operations that depend on the whole batch. `before` is called when the log's part is settled, ahead of anything slow. */
   finish(before: () => void): Promise<void> | undefined {
     this.#closeChunk();
     const held = this.#trimWished > this.#trimThrough && this.#needed() <= this.#trimWished;
@@ -424,7 +423,7 @@ export class BatchDraft {
   /** A log that was scanned does not know which entries stored snapshots have made needless. Before a trim is held back
    *  for an actor, its snapshot is looked at. */
   async #forgetCovered(): Promise<void> {
-    // The one of this batch counts, not the one it replaces.
+    // The snapshot of this batch counts, not the stored one that it replaces.
     const replaced = new Set(this.snapshots.map(([actor]) => actor));
     for (const actor of this.#index.actorsBelow(this.#trimWished)) {
       if (replaced.has(actor)) continue;
@@ -462,6 +461,6 @@ export function emptied(slot: SlotId, kept: { readonly fence: number; readonly i
   };
 }
 
-/** An epoch that is not the one this log takes writes of. */
+/** FENCED: this log takes writes of another epoch. */
 export const fenced = (slot: SlotId, epoch: number, fence: number): PlexusError =>
   new PlexusError(failure("FENCED", { slot, epoch, fence }));

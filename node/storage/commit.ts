@@ -47,7 +47,7 @@ export class Committer {
     return this.#queuedBytes;
   }
 
-  /** What this committer has written since it was made. */
+  /** Entries and bytes that this committer has written since it was made. */
   get written(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries, bytes: this.#bytes };
   }
@@ -66,13 +66,13 @@ export class Committer {
     this.#ports.clock.soon(() => void this.#run());
   }
 
-  /** Resolves when everything submitted so far is done; what is submitted later does not delay it. */
+  /** Resolves when every item submitted so far is done; items submitted later do not delay it. */
   settled(): Promise<void> {
     if (!this.#running) return Promise.resolve();
     return new Promise((resolve) => this.submit({ bytes: 0, sink: barrier, done: () => resolve() }));
   }
 
-  /** Writes what `prepare` gives, in its place in the queue. */
+  /** Writes the operations that `prepare` returns, in its place in the queue. */
   run(prepare: () => Promise<readonly StoreOp[]>): Promise<void> {
     return new Promise((resolve, reject) => {
       const sink: CommitSink = { prepare, committed: () => undefined, broken: () => undefined };
@@ -113,7 +113,7 @@ export class Committer {
         const prepared = sink.prepare(group);
         for (const op of Array.isArray(prepared) ? (prepared as readonly StoreOp[]) : await prepared) ops.push(op);
       } catch (error) {
-        // What this process knows of the log is wrong: nothing more may be written of it.
+        // This process is wrong about the log: nothing more may be written to it.
         failed.set(
           sink,
           error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) }),
@@ -136,7 +136,7 @@ export class Committer {
         reason: String((error as Error).message).replaceAll(this.#ports.store.location, "the journal"),
         file: this.#ports.store.location,
       });
-      // Until it takes one again, the first refusal says it all.
+      // Until the disk takes a batch again, only the first refusal is logged.
       if (this.#refusedAtMs === undefined) this.#ports.log?.error("journal.refused", { ...reason });
       this.#refusedAtMs = this.#ports.clock.monotonicMs();
       for (const sink of bySink.keys()) if (!failed.has(sink)) failed.set(sink, reason);

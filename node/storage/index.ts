@@ -56,14 +56,14 @@ export interface Journal {
   readonly format: Format;
   /** The one log of a slot on this node, checked when it is first asked for. Error: DATA_DAMAGED. */
   openSlot(slot: SlotId): Promise<SlotLog>;
-  /** Reads a log again after it failed: what the disk holds is what happened. The old one writes nothing more. With
-   *  `failed` the log of somebody who was faster is left alone, and returned. */
+  /** Reads a log again after it failed: the disk decides what happened. The old object writes nothing more. With `failed`, a log
+   *  that another caller has already reopened is left alone, and returned. */
   reopen(slot: SlotId, failed?: SlotLog): Promise<SlotLog>;
-  /** Throws away what the node holds of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is
-   *  asked in the very moment it is written; false: nothing happens. Says whether it was thrown away. Until it resolves
-   *  nobody gets the slot's log. */
+  /** Throws away the node's copy of a slot, for good: only a fence stays, and a new incarnation (rule R6). `still` is asked in
+   *  the very moment of the write; false: nothing happens. Resolves with whether the copy was thrown away. Until then no
+   *  caller gets the slot's log. */
   discard(slot: SlotId, fence: number, still?: () => boolean): Promise<boolean>;
-  /** Whether there is more of a slot than its head: also what a transfer or a discard that broke off has left. */
+  /** Whether the disk has more of a slot than its head, as after a transfer or a discard that broke off. */
   holdsRows(slot: SlotId): Promise<boolean>;
   /** Slots this node holds or once held. */
   slots(): Promise<SlotId[]>;
@@ -100,7 +100,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const format = await openFormat(ports);
   const committer = new Committer({ store, clock, meter, log }, limits);
   const logs = new Map<SlotId, Promise<SlotLog>>();
-  /** Those of them that are open, to be told at once when they are not the slot's log any more. */
+  /** The logs that are open. Each is told at once when it is not the slot's log any more. */
   const opened = new Map<SlotId, SlotLog>();
   const discarding = new Set<SlotId>();
   let wasFull = false;
@@ -157,7 +157,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
         if (discarding.has(slot) || !still()) return [];
         discarding.add(slot);
         done = true;
-        // Who asks for the log from here on gets the one that is left.
+        // Callers that ask for the log from here on get the one that is left.
         const left = async (): Promise<SlotLog> => {
           await written;
           return open(slot);
@@ -167,7 +167,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
         // The head may be readable where the log is not.
         const known = await readHead(store, slot).catch(() => undefined);
         const incarnation = Math.max((known?.incarnation ?? 0) + 1, clock.nowMs());
-        // Incomplete until a transfer has ended: whoever has named this copy meanwhile must not count on it.
+        // Incomplete until a transfer has ended: an owner that has named this copy meanwhile must not count on it.
         const empty = emptied(slot, { fence: Math.max(fence, known?.fence ?? 0), incarnation });
         const head = { ...empty, incomplete: true };
         return [{ type: "put", key: headKey(slot), value: seal(headKey(slot), head) }, ...(await remains(slot))];
@@ -179,7 +179,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     holdsRows: async (slot) => (await remains(slot, 1)).length > 0,
   };
 
-  /** Deletions of what a slot has beside its head: of so many rows at the most. */
+  /** Deletions of the rows that a slot has beside its head, at most so many. */
   async function remains(slot: SlotId, max = limits.deleteRangeMax): Promise<StoreOp[]> {
     const ops: StoreOp[] = [];
     for (const prefix of [logPrefix(slot), `snap/${slot}/`, ...spaces.map((space) => sidePrefix(space, slot))]) {
@@ -201,7 +201,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
       });
   }
 
-  /** What is on disk now is not what an open log thinks. */
+  /** Tells an open log that the disk does not hold what the log thinks. */
   function forget(slot: SlotId): void {
     const old = logs.get(slot);
     logs.delete(slot);
@@ -215,7 +215,7 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     return logs.get(slot) ?? remember(slot, open(slot));
   }
 
-  /** One log a slot; one that could not be opened is tried again by who asks next. */
+  /** One log a slot. After a failure the next caller tries to open it again. */
   function remember(slot: SlotId, opening: Promise<SlotLog>): Promise<SlotLog> {
     logs.set(slot, opening);
     opening.catch(() => {
@@ -290,8 +290,8 @@ async function readHead(store: Store, slot: SlotId): Promise<Head | undefined> {
   return whole;
 }
 
-/** What wrote this folder; undefined when nothing did yet. It is the first row of a folder: one that has others and not this
- *  one has lost it, and must not become another node. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
+/** The identity row of this folder; undefined for a folder that is empty. It is the first row that is ever written: a folder that
+ *  has other rows has lost it, and must not become another node. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
 export async function readFormat(store: Store): Promise<Format | undefined> {
   const bytes = await store.get(formatKey);
   if (bytes === undefined) {

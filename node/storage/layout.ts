@@ -54,7 +54,7 @@ export interface Snapshot {
 
 export const sealSnapshot = (key: string, { seq, body }: Snapshot): Uint8Array => seal(key, [seq, body]);
 
-/** Opens what `sealSnapshot` closed. Error: DATA_DAMAGED, also when it is no snapshot. */
+/** Opens a snapshot that `sealSnapshot` closed. Error: DATA_DAMAGED, also when the bytes are no snapshot. */
 export function unsealSnapshot(key: string, sealed: Uint8Array, location: string): Snapshot {
   const row = unseal(key, sealed, location);
   if (!Array.isArray(row) || row.length !== 2 || !Number.isSafeInteger(row[0]) || row[0] < 0)
@@ -118,7 +118,7 @@ export function headFault({ fence, continues, lastEpoch, baseSeq, lastSeq }: Hea
   return continues > fence ? "the log would continue an epoch beyond the fence" : undefined;
 }
 
-/** What a log that starts from nothing continues: differs by slot, so that a chunk of another slot never fits. */
+/** The checksum that the first entry of a log continues. It differs by slot, so that a chunk of another slot never fits. */
 export const genesisChecksum = (slot: SlotId): number => crc32(slot);
 
 /** How deep in an event a value is looked for that is kept beside the log too. */
@@ -193,13 +193,14 @@ function decodeEntry(payload: Uint8Array): Entry {
   };
 }
 
-/** Whether a name is one that an actor of this slot can have. A slot is a role's share, or one actor's own and named like it.
- *  Which kinds are of a role, and who has left for a slot of its own, is not known here. */
+/** Whether an actor of this slot can have this name. A slot is a role's share, or one actor's own and named like the actor.
+ *  Which kinds belong to a role, and which actors have left for slots of their own, is not known here. */
 export const mayHold = (slot: SlotId, actor: unknown): boolean =>
   typeof actor === "string" && parseActorId(actor) !== undefined && (isRoleSlot(slot) || actor === slot);
 
-/** Why no owner of the slot can have appended an entry in `epoch` or before; undefined: it can. What another node sends is
- *  judged by this before anything of it is done: side operations name keys and slots, and so reach whatever they name. */
+/** Why no owner of the slot can have appended this entry in `epoch` or before; undefined: an owner can have. Entries of another
+ *  node are judged by this before any operation of theirs is done, because side operations reach the keys and slots that they
+ *  name. */
 export function misfitOf(entry: Entry, slot: SlotId, epoch: number): string | undefined {
   const { actor, atMs, events, answers } = entry;
   if (!mayHold(slot, actor)) return "an entry of no actor of this slot";
@@ -218,7 +219,7 @@ export function misfitOf(entry: Entry, slot: SlotId, epoch: number): string | un
 function sideMisfitOf(op: SideOp, slot: SlotId, actor: ActorId): string | undefined {
   if ("split" in op || "drop" in op) {
     if (("split" in op ? op.split : op.drop) !== actor) return "another actor that leaves";
-    // The slot that it gets is named like it: that must be neither a role's nor this one.
+    // The new slot is named like the actor: that name must be neither a role's slot nor this one.
     return isRoleSlot(actor) || !isRoleSlot(slot) ? "an actor that leaves for no slot of its own" : undefined;
   }
   if (!spaces.includes(op.space)) return "a space that is none";
@@ -227,7 +228,7 @@ function sideMisfitOf(op: SideOp, slot: SlotId, actor: ActorId): string | undefi
   return "put" in op && !mayPut(op.space, op.value) ? `a value that is no ${op.space}` : undefined;
 }
 
-/** As far as whoever takes the slot up relies on it without looking. */
+/** Checks the fields that a node acquiring the slot relies on. */
 function mayPut(space: Space, value: unknown): boolean {
   if (space === "reminder") return typeof value === "number";
   if (space === "quarantine" || space === "dead") return typeof value === "object" && value !== null;
@@ -310,7 +311,7 @@ export function looseEntries(chunk: Uint8Array, firstSeq: number, before: number
         const entry = decodeEntry(payload);
         if (entry.seq === seq) entries.push({ entry, payload, checksum });
       } catch {
-        // It is left out: what it says cannot be known.
+        // The entry cannot be read, and is left out.
       }
     }
     continued = checksum;

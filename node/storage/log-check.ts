@@ -1,4 +1,4 @@
-/** Whether what lies in the store is one slot's log. Everything here reads; nothing knows of writes. */
+/** Checks that the stored rows are one slot's log. This file only reads. */
 import { failure, PlexusError, type SlotId } from "../../protocols/index.ts";
 import { unseal } from "../data-folder/seal.ts";
 import type { StoreView } from "../ports.ts";
@@ -16,7 +16,7 @@ import {
 } from "./layout.ts";
 import { LogIndex, type Chunk } from "./log-index.ts";
 
-/** A slot's rows: whose they are, and where they lie. */
+/** A slot's rows: the slot, and where the rows lie. */
 export interface Place {
   readonly slot: SlotId;
   readonly location: string;
@@ -24,7 +24,7 @@ export interface Place {
   readonly pageRows: number;
 }
 
-/** A slot as it was at one moment, with the head that belongs to it. */
+/** A slot at one moment, with its head. */
 export interface Cut extends Place {
   readonly head: Head;
   readonly view: StoreView;
@@ -41,7 +41,7 @@ export function damagedAt({ slot, location }: Omit<Place, "pageRows">, seq: numb
 /** Reads and checks everything of a slot: the log's chain, snapshots, side values. `pace` is told how much was read, a page
  *  at a time, and may hold the reading back. Error: DATA_DAMAGED. */
 export async function verifySlot(cut: Cut, pace?: Pace): Promise<void> {
-  // A transfer is under way: it is thrown away or done again.
+  // A transfer is under way: its rows are thrown away or sent again.
   if (cut.head.incomplete) return;
   await verifyLog(cut, pace);
   for (const prefix of [`snap/${cut.slot}/`, ...spaces.map((space) => sidePrefix(space, cut.slot))])
@@ -57,8 +57,8 @@ export function verifyRow({ slot, location }: Omit<Place, "pageRows">, key: stri
   if (!key.startsWith(logPrefix(slot))) unseal(key, value, location);
 }
 
-/** What a log with this head has, every entry checked. With `copiedIn` its entries are what an owner of that epoch says the
- *  log is, and what no owner of this slot can have appended is damage as well. Error: DATA_DAMAGED. */
+/** The index of the log with this head, every entry checked. With `copiedIn` the entries came from an owner of that epoch, and an
+ *  entry that no owner of this slot can have appended is damage, too. Error: DATA_DAMAGED. */
 export async function indexLog(
   rows: Pick<StoreView, "range">,
   place: Place,

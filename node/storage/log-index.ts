@@ -35,7 +35,7 @@ export class LogIndex {
     this.#tails.clear();
   }
 
-  /** Is from now on what the other one was found to be. */
+  /** Takes over the contents of another index. */
   become(other: LogIndex): void {
     this.clear();
     this.#chunks = other.#chunks;

@@ -27,8 +27,9 @@ const leafBytesMax = 64 * 1024;
 const digestBytes = 16;
 const pageRowsMax = 256;
 
-/** The key ranges of a slot. `all` is what a transfer brings. `side` is what copies that end at one position must share to
- *  the byte: their logs may be trimmed differently and a snapshot may come later, and both guard themselves. */
+/** The key ranges of a slot. `all`: the rows that a transfer brings. `side`: the rows that copies with the same last entry must share
+ *  to the byte. The logs of two such copies may be trimmed differently, and a snapshot may come later; log and snapshots have
+ *  checksums of their own. */
 export function slotRanges(
   slot: SlotId,
   what: "all" | "side",
@@ -76,7 +77,8 @@ export const rowsOf = (
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<readonly (readonly [string, Uint8Array])[]> => view.range({ gte: from, lt: to });
 
-/** The digest of everything in [from, to), a page in memory at a time: what is one leaf for the sender may be much here. */
+/** The digest of everything in [from, to), a page in memory at a time: the rows between two keys may be one leaf at the sender and
+ *  many here. */
 export async function digestOf(
   view: Pick<StoreView, "range">,
   run: { readonly from: string; readonly to: string },

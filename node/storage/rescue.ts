@@ -1,6 +1,6 @@
-/** What can be saved of a slot's log in which entries are missing or damaged. An entry that is gone leaves an empty one in its
- *  place, so that all others keep their numbers: snapshots, and what actors remember of each other, name those. The result is
- *  a chain of its own: no other copy of the slot has it, so it may only lie in a folder that is the slot's only one. */
+/** Saves the readable part of a slot's log in which entries are missing or damaged. An entry that is gone leaves an empty one in its
+ *  place, so that all others keep their numbers: snapshots name those, and actors name them to each other. The result is
+ *  a new chain: no other copy of the slot has it, so it may only lie in the slot's only folder. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { emptied } from "./batch-draft.ts";
 import { encodeChunk, encodeEntry, looseEntries, type Head, type LooseEntry } from "./layout.ts";
@@ -25,11 +25,11 @@ interface Run {
   readonly entries: readonly LooseEntry[];
 }
 
-/** Makes a log of what is left of one. `atLeast`: so far the log went, as snapshots say. */
+/** Makes a log of the readable entries. `atLeast`: the log went at least so far, as its snapshots say. */
 export function rescueLog(
   slot: SlotId,
   found: {
-    /** Undefined: it is lost. */
+    /** Undefined: the head is lost. */
     readonly head: Head | undefined;
     readonly chunks: readonly (readonly [firstSeq: number, bytes: Uint8Array])[];
     readonly atLeast: number;
@@ -48,7 +48,7 @@ export function rescueLog(
     next = firstSeq + entries.length;
   }
   if (next <= end) gaps.push([next, end]);
-  // What is behind the last gap that is too long to be filled.
+  // The entries behind the last gap that is too long to be filled.
   for (const [from, to] of gaps) if (to - from >= filledMax) base = to;
   const kept = runs.filter(({ firstSeq }) => firstSeq > base);
 

@@ -29,13 +29,13 @@ interface LogItem extends CommitItem {
 
 export class SlotLog implements CommitSink {
   readonly slot: SlotId;
-  /** What is read of the slot. */
+  /** Reads the slot. */
   readonly reader: SlotReader;
-  /** Hears, before it is on disk here, what an owner's batch adds. */
+  /** Hears which chunks an owner's batch adds, before they are on this disk. */
   onWrite: ((piece: Piece) => void) | undefined;
   /** Hears that something more is on disk. */
   onDurable: (() => void) | undefined;
-  /** Hears that a batch failed, whatever it was of: this log takes nothing more. */
+  /** Hears that a batch failed, whichever: this log takes nothing more. */
   onBroken: ((error: Failure) => void) | undefined;
   readonly #store: Store;
   readonly #committer: Committer;
@@ -51,7 +51,7 @@ export class SlotLog implements CommitSink {
   #prepared: Pick<BatchDraft, keyof typeof nothingPrepared> = nothingPrepared;
   #lacking: readonly ActorId[] = [];
 
-  /** A slot was made behind the back of whoever has its log open. */
+  /** A batch of another log has made this slot; an object that has its log open must know. */
   readonly #onSplit: (slot: SlotId) => void;
 
   #exists: boolean;
@@ -80,7 +80,7 @@ export class SlotLog implements CommitSink {
     this.reader = new SlotReader(this, { store: ports.store, index: this.#index, limits: ports.limits });
   }
 
-  /** There is a trace of this slot on the disk: without one, the node never had anything of it, or lost it all. */
+  /** Whether the disk has a trace of this slot. Without one, the node never had a copy, or lost all of it. */
   get exists(): boolean {
     return this.#exists;
   }
@@ -95,7 +95,7 @@ export class SlotLog implements CommitSink {
     return this.#lastSeq;
   }
 
-  /** The last entry that is on disk. What this log says of actors and their tails is about entries up to here. */
+  /** The last entry that is on disk. All answers about actors and their tails are about entries up to this one. */
   get durableSeq(): number {
     return this.#head.lastSeq;
   }
@@ -110,12 +110,12 @@ export class SlotLog implements CommitSink {
     return this.#head.continues;
   }
 
-  /** Rises when data was lost or thrown away: what was acknowledged before does not count any more. */
+  /** Rises when data was lost or thrown away: acknowledgements of earlier incarnations do not count any more. */
   get incarnation(): number {
     return this.#head.incarnation;
   }
 
-  /** A transfer is under way: what is here is neither old nor new. */
+  /** Whether a transfer is under way: the rows are neither the old copy nor the new one. */
   get incomplete(): boolean {
     return this.#head.incomplete;
   }
@@ -140,7 +140,7 @@ export class SlotLog implements CommitSink {
     return this.#index.bytes;
   }
 
-  /** Set once a batch failed: its outcome is unknown, so this log takes no more; `Journal.reopen` reads what is there. */
+  /** Set once a batch failed: its outcome is unknown, so this log takes no more. `Journal.reopen` reads the disk again. */
   get failed(): Failure | undefined {
     return this.#broken;
   }
@@ -172,7 +172,7 @@ export class SlotLog implements CommitSink {
     this.#index.become(await indexLog(this.#store, this.#place, { head: this.#head }));
   }
 
-  /** Begins with nothing: what was in the slot was given up. */
+  /** Begins an empty log: the slot's earlier contents were given up. */
   startEmpty(): Promise<void> {
     return this.#changeHead((head) => {
       this.#index.clear();
@@ -224,7 +224,7 @@ export class SlotLog implements CommitSink {
         failure("TOO_LARGE", { entryBytes: payload.length, entryBytesMax: this.#limits.entryBytesMax }),
       );
     }
-    // One that is going to be refused must not use up a seq.
+    // An entry that is going to be refused must not use up a seq.
     if (epoch === this.#head.fence) this.#lastSeq = seq;
     this.#submit({ type: "entry", epoch, seq, actor: draft.actor, side: draft.side, payload }, payload.length, done);
     return { seq, bytes: payload.length };
@@ -251,16 +251,16 @@ export class SlotLog implements CommitSink {
 
   // --- a replica's writes --------------------------------------------------------------------------------------------
 
-  /** Applies what an owner of `epoch` shipped. `done` is called when it is on disk, or with FENCED when the fence is
-   *  another, and with LOG_GAP when the piece does not fit where the log ends, or holds what no owner of this slot can have
-   *  written; both change nothing. */
+  /** Applies a piece that an owner of `epoch` shipped. `done` is called when the piece is on disk. Errors, which change nothing:
+   *  FENCED, the fence is another epoch; LOG_GAP, the piece does not fit where the log ends, or holds an entry that no owner of
+   *  this slot can have written. */
   apply(epoch: number, piece: Piece, done: (error: Failure | undefined) => void): void {
     const bytes = piece.chunks.reduce((sum, [, chunk]) => sum + chunk.length, 0);
     this.#submit({ type: "piece", epoch, piece }, bytes, done);
   }
 
-  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: they are not here yet, or it is damaged or of
-   *  no actor of this slot. */
+  /** Stores a snapshot that came apart from its entries. `done` with LOG_GAP: the entries are not here yet, or the snapshot is damaged
+   *  or of no actor of this slot. */
   applySnapshot(
     epoch: number,
     copy: { readonly actor: ActorId; readonly seq: number; readonly sealed: Uint8Array },
@@ -378,7 +378,7 @@ export class SlotLog implements CommitSink {
     const { baseSeq } = this.#head;
     this.#head = this.#nextHead;
     this.#exists = true;
-    // What others wrote: nothing of this node's own is under way then.
+    // Pieces of another owner: no entry of this node is under way then.
     if (this.#prepared.copies) this.#lastSeq = this.#head.lastSeq;
     for (const { chunk, lastSeqs } of this.#prepared.chunks) this.#index.add(chunk, lastSeqs);
     for (const [actor, seq] of this.#prepared.snapshots) this.#index.forgetTail(actor as ActorId, seq);

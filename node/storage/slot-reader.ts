@@ -1,4 +1,4 @@
-/** What is read of one slot while its log is written: what an actor is rebuilt from, side values, what a copy lacks.
+/** Reads one slot while its log is written: the entries that an actor is rebuilt from, side values, the chunks that a copy lacks.
  *
  *  A read and a batch may cross. The index says which chunks there are, and each read of a chunk that is gone looks again once
  *  the batches before it are done: trimmed meanwhile, or lost. */
@@ -24,7 +24,7 @@ import type { JournalLimits } from "./limits.ts";
 import { damagedAt } from "./log-check.ts";
 import type { LogIndex } from "./log-index.ts";
 
-/** What an activation starts from: the newest snapshot and the entries after it. */
+/** The start of an activation: the newest snapshot and the entries after it. */
 export interface Recovered {
   readonly snapshot: Snapshot | undefined;
   readonly entries: readonly Entry[];
@@ -58,16 +58,16 @@ export class SlotReader {
 
   // --- for actors ----------------------------------------------------------------------------------------------------
 
-  /** Reads what an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
+  /** Reads the snapshot and entries that an actor is rebuilt from. Call while none of its appends is under way. Error: DATA_DAMAGED. */
   async recover(actor: ActorId): Promise<Recovered> {
     for (;;) {
       const { baseSeq: base, fence, incarnation } = this.#log.head;
-      // Before the snapshot is read: one that becomes durable meanwhile only makes some of these entries needless.
+      // Before the snapshot is read: a snapshot that becomes durable meanwhile only makes some of these entries needless.
       const chunks = this.#index.tailOf(actor);
       const snapshot = await this.#snapshotOf(actor);
-      // One of an earlier incarnation says nothing of the log that is here by now.
+      // A snapshot of an earlier incarnation does not belong to the log that is here by now.
       if (snapshot && this.#log.head.incarnation === incarnation) {
-        // Another node may have made it: it says of itself up to where it is.
+        // Another node may have made the snapshot: its body names the last entry it covers.
         if (snapshot.seq > this.#log.lastSeq)
           throw this.#damaged(this.#log.lastSeq, "a snapshot of what is not in the log");
         this.#index.forgetTail(actor, snapshot.seq);
@@ -142,7 +142,7 @@ export class SlotReader {
 
   // --- for copies ----------------------------------------------------------------------------------------------------
 
-  /** Whether a log that ends at `at` is the beginning of this one, and this one still has what comes after. */
+  /** Whether a log that ends at `at` is the beginning of this one, and this one still has the entries after it. */
   holds(at: Position): boolean {
     const { head } = this.#log;
     if (at.seq === head.lastSeq) return at.checksum === head.lastChecksum && at.epoch === head.lastEpoch;
@@ -153,7 +153,7 @@ export class SlotReader {
     return last === undefined || last.epoch === at.epoch;
   }
 
-  /** Chunks after `at`, up to what is on disk; undefined when they have been trimmed meanwhile. Errors: DATA_DAMAGED, a
+  /** Chunks after `at`, as far as they are on disk; undefined when they have been trimmed meanwhile. Errors: DATA_DAMAGED, a
    *  chunk is missing; that of a batch that failed. */
   async read(at: Position, bytesMax: number): Promise<Piece | undefined> {
     if (!this.holds(at)) return undefined;
@@ -218,7 +218,7 @@ export class SlotReader {
     return bytes;
   }
 
-  /** What was submitted is on disk and in the index. Error: that of a batch that failed. */
+  /** Resolves when every submitted item is on disk and in the index. Error: that of a batch that failed. */
   async #batchesDone(): Promise<void> {
     await this.#log.settled();
     if (this.#log.failed) throw new PlexusError(this.#log.failed);
