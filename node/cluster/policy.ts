@@ -7,7 +7,7 @@ import type { Directory } from "../ports.ts";
 import { asPolicy, policyKey, type Policy } from "./records.ts";
 
 export interface ClusterPolicy {
-  /** What holds now. */
+  /** The policy that holds now. */
   current(): Policy;
   onChange(listener: () => void): () => void;
   /** Makes this node's configuration the cluster's. Rejects with DIRECTORY_UNAVAILABLE, or OVERLOADED when others keep

@@ -15,9 +15,9 @@ import type { SlotTable } from "./slot-table.ts";
 /** How long a node has been without before it says so: a failover that takes its time is no news, and a person waits longer
  *  than this before he wonders. */
 export const degradedAfterMs = 500;
-/** How long it has been well again before it says that: who comes back at once should not be sent away again. */
+/** How long the node has been well again before it says so: a client that comes back at once should not be sent away again. */
 export const restoredAfterMs = 2_000;
-/** What changes without an event, such as the state of the directory, is looked at this often. */
+/** Facts that change without an event, such as the state of the directory, are looked at this often. */
 export const lookEveryMs = 250;
 /** Names in one failure. */
 const namedMax = 8;
@@ -26,7 +26,7 @@ const namedMax = 8;
  *  writes acknowledged by the copies that must have it, nor leave out those that are down, or too few copies are left. */
 export type Service = "served" | "blocked" | "down";
 
-/** What decides about the service of every slot. */
+/** The facts that decide whether a slot is served. */
 export interface Surrounding {
   isUp(node: NodeId): boolean;
   /** Whether records can be changed. */
@@ -40,7 +40,7 @@ export function serviceOf({ owner, inSync }: Pick<SlotRecord, "owner" | "inSync"
   return safe < at.minInSync || (safe < inSync.length && !at.directoryAnswers) ? "blocked" : "served";
 }
 
-/** What a node sees at one moment. */
+/** A node's view at one moment. */
 export interface Sight {
   /** There are other members: alone it needs nobody. */
   readonly amongMany: boolean;
@@ -48,13 +48,13 @@ export interface Sight {
   readonly joined: boolean;
   readonly directoryAnswers: boolean;
   readonly slots: number;
-  /** Slots that nobody serves whom it reaches. */
+  /** Slots that no reachable node serves. */
   readonly unserved: number;
   /** Names of the members that it does not reach. */
   readonly away: readonly string[];
 }
 
-/** What a node thinks of itself, and since when it has seen the opposite. */
+/** A node's opinion of itself, and since when it has seen the opposite. */
 export interface Reach {
   readonly degraded: boolean;
   readonly doubtSinceMs: number | undefined;
@@ -79,7 +79,7 @@ export function next(before: Reach, sight: Sight, nowMs: number): Reach {
   return { degraded: !before.degraded, doubtSinceMs: undefined };
 }
 
-/** What a degraded node tells about itself. */
+/** A degraded node's report of itself. */
 export function reasonOf({ joined, directoryAnswers, slots, unserved, away }: Sight): Failure {
   return failure("NODE_DEGRADED", {
     ...(joined ? { slots, unserved } : { joined }),

@@ -23,8 +23,8 @@ export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
 export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
-// What later versions add to a row is left in it, so the rows are open. What stands here holds for every version: whoever
-// reads a row counts on it, so one that says otherwise is refused by who keeps the rows, and read by nobody.
+// Fields that later versions add to a row stay in it, so the schemas are open. The fields here hold for every version: readers
+// count on them, so the directory refuses a row that breaks them, and no node reads it.
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const node = Type.String({ minLength: 1, maxLength: 128 });
 const nodes = Type.Array(node, { maxItems: 64 });
@@ -97,11 +97,11 @@ export interface InvitationRecord {
   readonly roles: readonly Role[];
   readonly labels: Readonly<Record<string, string>>;
   readonly expiresAtMs: number;
-  /** Who redeemed it, and whether its member row was written. */
+  /** The node that redeemed it, and whether its member row was written. */
   readonly used?: { readonly node: NodeId; readonly peer: string; readonly admitted: boolean };
 }
 
-/** What the operators want of every slot. */
+/** The operators' wishes for every slot. */
 export interface Policy {
   /** Copies of each slot, the owner's included. */
   readonly replicas: number;
@@ -155,8 +155,8 @@ const isRoute = Compile(
   }),
 );
 
-/** Whether a value may lie under a key: a row that says nonsense would be read by every node, at every start. Whoever reads
- *  rows asks here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
+/** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
+ *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(slotPrefix))
     return isSlotRecord.Check(value) && slotKey((value as SlotRecord).slot) === key && isSound(value as SlotRecord);
@@ -169,8 +169,8 @@ export function isRow(key: string, value: unknown): boolean {
   return true;
 }
 
-/** What a slot's record promises beyond its fields: its owner is in sync, nobody is twice, and a learner is not in sync.
- *  Asserted before one is written, refused where one is read. */
+/** The invariants of a slot's record: its owner is in sync, no node is named twice, and a learner is not in sync.
+ *  Asserted before a record is written, refused where one is read. */
 export const isSound = ({
   owner,
   inSync,
@@ -251,7 +251,7 @@ export async function spendInvitations(directory: Directory, node: NodeId): Prom
     const invitation = asInvitation(row);
     if (invitation?.used?.node !== node || invitation.used.admitted) continue;
     const used = { ...invitation.used, admitted: true };
-    // Who has changed it meanwhile is the one who admits it, and writes the same.
+    // Only the member that admits the node changes this row meanwhile, and it writes the same.
     await directory.compareAndSet(row.key, { ...invitation, used }, row.revision);
   }
 }

@@ -1,5 +1,5 @@
-/** What this node knows of who owns which slot: one watch of the directory, shared by all parts. It may be behind; whoever
- *  acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
+/** The owners of all slots as this node knows them: one watch of the directory, shared by all parts. The table may be behind; code
+ *  that acts on it finds out by a MOVED, a FENCED or a failed compare-and-set. */
 import { hash32, ownSlot, slotOf, type ActorId, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
 import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
@@ -7,13 +7,13 @@ import { asSlot, readSlot, slotPrefix, type SlotRow } from "./records.ts";
 export interface SlotTable {
   get(slot: SlotId): SlotRow | undefined;
   rows(): IterableIterator<SlotRow>;
-  /** Takes over what somebody else knows, if it is newer: a compare-and-set's answer. */
+  /** Takes over a row that came otherwise, such as a compare-and-set's answer, if it is newer. */
   learn(row: SlotRow): void;
-  /** Resolves when the watch has told of everything up to this revision. What was learned otherwise may be ahead of it. */
+  /** Resolves when the watch has told of everything up to this revision. Rows that came otherwise may be ahead of it. */
   reached(revision: number): Promise<void>;
   /** Resolves when the directory has been read once. */
   ready(): Promise<void>;
-  /** False while the directory cannot be watched: what is here may be old. */
+  /** False while the directory cannot be watched: the rows here may be old. */
   readonly current: boolean;
   /** Calls back for every row that changed or went away (`row` undefined), after it is in the table. */
   onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
@@ -128,8 +128,8 @@ export function rankNodes<Node extends Pick<MemberRecord, "node" | "weight">>(
   return [...nodes].sort((one, other) => score(other) - score(one) || (one.node < other.node ? -1 : 1));
 }
 
-/** Whether `others`, all that may own slots of a role beside the node that keeps the embedded directory, are enough for that
- *  node to own none: while it is down nobody can take over what it owned, and two stand in for each other. */
+/** Whether `others`, all that may own slots of a role beside the node with the embedded directory, are enough for that
+ *  node to own none: while it is down no node can take over its slots, and two others stand in for each other. */
 export const spareDirectory = (others: number, minInSync = 1): boolean => others >= Math.max(2, minInSync);
 
 /** Where the first message for a slot without a record goes: the owner it would be given. */

@@ -31,7 +31,7 @@ export interface Verdict {
 interface Peer {
   up: boolean;
   connected: boolean;
-  /** While not connected: until then it is what it was. */
+  /** While not connected: the opinion of before holds until this time. */
   forgivenUntilMs: number;
   heardMs: number;
   /** The next gap says nothing: the peer has just connected, or this process was stopped. */
@@ -41,7 +41,7 @@ interface Peer {
   next: number;
 }
 
-/** Holds what was observed; time is an argument, milliseconds that never go back. */
+/** Holds the observations; time is an argument, milliseconds that never go back. */
 export class Detector {
   readonly #limits: MembershipLimits;
   readonly #peers = new Map<NodeId, Peer>();
@@ -119,11 +119,11 @@ export class Detector {
     const lateMs = Math.max(0, nowMs - this.#tickMs - this.heartbeatMs);
     this.#tickMs = nowMs;
     const stalled = this.#alive(nowMs);
-    // What a stall did is forgiven in full by `#alive`; here only what remains counts.
+    // `#alive` forgives the time of a stall in full; here only the rest counts.
     this.#lagMs = Math.max(stalled ? 0 : lateMs, this.#lagMs * lagDecay);
   }
 
-  /** Forms the opinion anew. Returns what changed. */
+  /** Forms the opinion anew. Returns the changes. */
   judge(nowMs: number): readonly Verdict[] {
     this.#alive(nowMs);
     const verdicts: Verdict[] = [];
@@ -138,7 +138,7 @@ export class Detector {
     return verdicts;
   }
 
-  /** What the last judgement said. */
+  /** The opinion of the last judgement. */
   isUp(peer: NodeId): boolean {
     return this.#peers.get(peer)?.up === true;
   }

@@ -44,7 +44,7 @@ import { membershipLimits, type MembershipLimits } from "./limits.ts";
 export { Detector, type Verdict } from "./detector.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";
 
-/** What a node says of itself in its beats. */
+/** A node's report of itself in its beats. */
 export type NodeLoad = NonNullable<MeshBody<"beat">["load"]>;
 
 /** The last that was heard of a node. */
@@ -56,7 +56,7 @@ export interface Heard {
   readonly load: NodeLoad | undefined;
 }
 
-/** What a node writes about itself when it starts. */
+/** The fields of its row that a node writes when it starts. */
 export type OwnRecord = Omit<MemberRecord, "incarnation" | "state" | "rolesConfigured" | "labelsConfigured">;
 
 export interface MembershipPart extends Membership {
@@ -66,7 +66,7 @@ export interface MembershipPart extends Membership {
   readonly joined: boolean;
   /** For how long the directory has told nothing of this list; undefined while it does. */
   silentMs(): number | undefined;
-  /** The last beat of a member; of oneself: what it would say now. Undefined: none yet. */
+  /** The last beat of a member; for this node, the beat it would send now. Undefined: none yet. */
   heard(node: NodeId): Heard | undefined;
   /** Writes this node's own row for this start of its process, and asks again while the directory is away or has nonsense
    *  there. `found`: it may make the row, being the first node of a new cluster; others got theirs when they were admitted.
@@ -88,9 +88,9 @@ export interface MembershipOptions {
   readonly log: Log;
   readonly meter: Meter;
   readonly limits?: Partial<MembershipLimits>;
-  /** The list as this node last knew it: with whom it may talk before the directory has answered. */
+  /** The list as this node last knew it: the nodes it may talk to before the directory has answered. */
   readonly seed?: readonly MemberRecord[];
-  /** What this node is busy with; asked about once a second. */
+  /** This node's load; asked about once a second. */
   load?(): NodeLoad;
   /** Called before a start is written to the own row: `next` is the incarnation it gets, `last` the one it had. */
   starting?(next: number, last: number): Promise<void>;
@@ -107,7 +107,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   const detector = new Detector(limits, clock.monotonicMs());
   const listeners = new Set<() => void>();
   const heard = new Map<NodeId, Omit<Heard, "agoMs"> & { readonly atMs: number; readonly stopping: boolean }>();
-  // What a node kept, or was told when it was admitted, was written by others too.
+  // Rows that a node kept, or was given when it was admitted, were written by other nodes, too.
   const seed = (options.seed ?? []).filter((one) => isRow(memberKey(one.node), one));
   let members: ReadonlyMap<NodeId, MemberRecord> = new Map(seed.map((one) => [one.node, one]));
   let list: readonly MemberRecord[] = [...members.values()];
@@ -148,7 +148,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     for (const listener of listeners) listener();
   };
 
-  // --- who is up ---------------------------------------------------------------------------------------------------------
+  // --- which nodes are up ------------------------------------------------------------------------------------------------
 
   const isUp = (other: NodeId): boolean => members.has(other) && (other === node || detector.isUp(other));
 
@@ -219,7 +219,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     if (stopped || !members.has(from) || !members.has(by)) return;
     const connected = exchange.peers();
     if (to === node && !connected.includes(from)) options.located?.(from, body.addresses);
-    // Passed on once: only what its sender says of itself.
+    // Passed on once: only a sender's report of itself.
     if (from === by && to !== node && members.has(to) && connected.includes(to)) exchange.send(to, "whereabouts", body);
   });
 
@@ -267,7 +267,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     silentSinceMs = from === "told" ? undefined : (silentSinceMs ?? clock.monotonicMs());
     meter.gauge("directory_answers", from === "told" ? 1 : 0);
   };
-  /** A list of nobody, told to a node that knows somebody. What was known stands. */
+  /** An empty list, told to a node that knows members: the known members stand. */
   const isLost = (next: ReadonlyMap<NodeId, MemberRecord>): boolean => {
     if (next.size > 0 || members.size === 0) return false;
     log.error("membership.list.lost", { view, known: members.size });
@@ -276,7 +276,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     hear("silent");
     return true;
   };
-  /** A row that is nonsense says nothing: who was known by it stays as he was, who was not does not belong. */
+  /** A malformed row says nothing: a member that was known by it stays as it was, a node that was not does not belong. */
   const recordOf = (row: DirectoryRow): MemberRecord | undefined =>
     asMember(row) ?? members.get(row.key.slice(memberPrefix.length));
 
@@ -309,7 +309,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
 
   detector.follow(new Set([...members.keys()].filter((one) => one !== node)));
   for (const peer of exchange.peers()) detector.connected(peer, clock.monotonicMs());
-  // Not at once: what `load` looks at may be put together after this.
+  // Not at once: the parts that `load` looks at may be put together after this.
   clock.soon(() => {
     if (!stopped) beat();
   });
@@ -416,7 +416,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   };
 }
 
-/** The row of a node that starts: what it says of itself, and what admins decided about it before. */
+/** The row of a node that starts: its own fields, and what admins decided about it before. */
 export function startedAgain(record: OwnRecord, row: MemberRecord | undefined): MemberRecord {
   const asBefore = row?.rolesConfigured !== undefined && sameSet(row.rolesConfigured, record.roles);
   const given = Object.entries(row?.labels ?? {}).filter(([name]) => !Object.hasOwn(row?.labelsConfigured ?? {}, name));

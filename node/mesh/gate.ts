@@ -36,8 +36,8 @@ interface Known {
 /** A connection before it has a peer, as far as the gate needs it. */
 type Raw = Pick<MultiaddrConnection, "remoteAddr" | "abort" | "addEventListener">;
 
-/** Members come in. Others do only while there is an invitation to redeem, a few at a time and not for long. Who was evicted
- *  comes in to be told so, and seldom: the answer costs more than turning it away. */
+/** Members come in. Strangers come in only while there is an invitation to redeem, a few at a time and not for long. An evicted
+ *  node comes in to be told so, and seldom: the answer costs more than turning it away. */
 export function createGate(ports: {
   readonly clock: Clock;
   readonly meter: Meter;
@@ -53,7 +53,7 @@ export function createGate(ports: {
   const { clock, meter, limits } = ports;
   const open = new Map<Connection, Known>();
   const perPeer = new Map<string, number>();
-  /** Evicted peers that were let in of late, with what forgets them. */
+  /** Evicted peers that were let in of late, each with the timer that forgets it. */
   const answered = new Map<string, () => void>();
   /** Where a member was connected from last. */
   const cameFrom = new Map<string, string>();
@@ -104,7 +104,7 @@ export function createGate(ports: {
     answered.set(peer, forget);
     return true;
   };
-  /** False: there is none, because those who have one come from where members do. */
+  /** False: there is no place, because the connections that have one come from members' addresses. */
   const takePlace = (places: Places<Raw>, raw: Raw): boolean => {
     const at = raw.remoteAddr.toString();
     const lost = places.enter(raw, addressKey(at) ?? at);
@@ -114,7 +114,7 @@ export function createGate(ports: {
     raw.addEventListener("close", () => places.leave(raw));
     return true;
   };
-  /** The port it comes from, without who answers there. */
+  /** The port of a connection, without the peer behind it. */
   const portOf = (connection: Connection): string => connection.remoteAddr.toString().split("/p2p/")[0] ?? "";
 
   return {
@@ -135,7 +135,7 @@ export function createGate(ports: {
         });
         return false;
       },
-      // Addresses come from the member list, not from what peers say of themselves.
+      // Addresses come from the member list, not from peers themselves.
       filterMultiaddrForPeer: () => false,
     },
     opened(connection) {
@@ -166,7 +166,7 @@ export function createGate(ports: {
       if (known?.stranger !== true || raw === undefined) return;
       known.cancel();
       known.cancel = clock.after(limits.joinTimeoutMs, () => cut(connection, "out of time"));
-      // Who shares a secret with many has as many places as there are for strangers.
+      // Nodes that redeem one secret together have as many places as there are for strangers.
       if (!isTrusted || trusted.size >= limits.strangersMax) return;
       strangers.leave(raw);
       trusted.add(raw);

@@ -20,7 +20,7 @@ import type { MemberRecord, MembershipEnd, NodeId } from "../ports.ts";
 export const word = Type.String({ minLength: 1, maxLength: 128 });
 const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 
-/** Who speaks, and which Plexus. */
+/** The speaking node, and its version of Plexus. */
 export const introduction = Type.Object({
   version: Type.Object({ major: count, minor: count }),
   cluster: word,
@@ -96,7 +96,7 @@ export function readControl(value: unknown): ControlFrame | undefined {
   }
 }
 
-/** What a peer refused, in the words of the one that it refused: the peer's own version is `theirs` here. */
+/** A peer's refusal in the words of the refused node: the peer's version is `theirs` here. */
 export function asHeard(reason: Failure): Failure {
   if (reason.code !== "VERSION_UNSUPPORTED") return reason;
   const { ours, theirs, slotCount: slots, ...others } = reason.details ?? {};
@@ -110,16 +110,16 @@ export function asHeard(reason: Failure): Failure {
   return { ...reason, details };
 }
 
-/** What a node is told that was a member and is none any more. */
+/** The refusal of a node that was a member and is none any more. */
 export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
 
-/** What a process is told when its node has started again elsewhere: on a copy of its data folder. */
+/** The refusal of a process whose node has started again elsewhere: on a copy of its data folder. */
 export const duplicate = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
 
-/** What it is told before it is known whether the process of the later start lives: it may come again. */
+/** The refusal before it is known whether the process of the later start lives: the refused process may come again. */
 export const preceded = failure("NOT_A_PEER", { reason: "a later start of this node may still be connected" });
 
-/** Why this process is not its node any more, if that is what a peer says; other refusals of the same code are about a
+/** Why this process is not its node any more, if a peer says that; other refusals of the same code are about a
  *  connection. */
 export function endIn({ code, details }: Failure): MembershipEnd | undefined {
   if (code !== "NOT_A_PEER") return undefined;

@@ -68,7 +68,7 @@ export interface MeshOptions {
   /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
-  /** What newcomers are told to find the directory with: any plain data. */
+  /** Plain data with which newcomers find the directory. */
   directoryInfo?(): unknown;
   readonly limits?: MeshLimits;
   /** Slots per role, where it is not this version's. */
@@ -78,7 +78,7 @@ export interface MeshOptions {
 export interface Mesh {
   /** Peers are dialled and let in from its `listen` on. */
   readonly transport: Transport;
-  /** The libp2p peer id: what the member record of this node has to say. */
+  /** The libp2p peer id, which the member record of this node has to name. */
   readonly peer: string;
   /** Multiaddrs where it listens: likewise. */
   addresses(): readonly string[];
@@ -208,7 +208,7 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     refusals: () => pairs.refusals(),
     located(other, addresses) {
       const peer = options.members().find((one) => one.node === other)?.peer;
-      // What is known already is tried already, in its time.
+      // Addresses that are known already are tried already, in their time.
       if (peer !== undefined && found.get(peer)?.join() !== addresses.join()) discovered(peer, addresses);
     },
     async stop(deadlineMs) {

@@ -35,7 +35,7 @@ import {
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
 
-/** What a token says. */
+/** The contents of a token. */
 export interface Invitation {
   readonly cluster: string;
   readonly id: string;
@@ -145,7 +145,7 @@ export async function createInvitation(
 
 const texts = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 256 }), { maxProperties: 64 });
 
-/** What a joining node says of itself; the rest of its member record is up to the invitation. */
+/** A joining node's fields of its member record; the invitation decides the rest. */
 export const joiningNode = Type.Object(
   {
     node: Type.String({ pattern: "^[\\w.-]{1,64}$" }),
@@ -170,7 +170,7 @@ export const joiningNode = Type.Object(
 );
 export type JoiningNode = Static<typeof joiningNode>;
 
-/** What becomes of a redemption: the node's own record, and everyone's. */
+/** The result of a redemption: the node's own record, and the records of all members. */
 export interface Admitted {
   readonly member: MemberRecord;
   readonly members: readonly MemberRecord[];
@@ -204,7 +204,7 @@ export function createAdmission(ports: { readonly directory: Directory; readonly
     },
     changed: learn,
     removed: (key) => void invitations.delete(key),
-    // What it knew may be old, and a refusal in the end is still a refusal.
+    // The answer may rest on old rows, and a refusal in the end is still a refusal.
     stale: () => undefined,
   });
   return {
@@ -312,7 +312,7 @@ async function admit(
   };
   const written = await directory.compareAndSet(memberKey(member.node), member, 0, claimed);
   if (!written.applied || written.row === undefined) return undefined;
-  // Two that join at once may both have found the name free. Whoever sees the other takes a name that nobody else can want.
+  // Two nodes that join at once may both have found the name free. The one that sees the other takes a name that no third can want.
   const others = (await listMembers(directory)).filter(({ node }) => node !== member.node);
   if (!others.some((other) => other.name === member.name)) return member;
   const renamed = { ...member, name: `${name}-${member.node}`.slice(0, 64) };

@@ -34,17 +34,17 @@ const requestSchema = Type.Object({
 
 const requestCheck = Compile(requestSchema);
 
-/** What a node learns when it has joined. */
+/** The facts that a node is given when it has joined. */
 export interface Joined {
   readonly cluster: string;
   readonly slotCount: number;
-  /** What its host was given to find the directory with; the mesh does not look into it. */
+  /** Plain data with which the node finds the directory; the mesh does not look into it. */
   readonly directory: unknown;
   readonly member: MemberRecord;
   readonly members: readonly MemberRecord[];
 }
 
-/** What the joining side needs to know of a member to answer for it. */
+/** The facts about a member that the joining side needs. */
 export interface JoinHost {
   readonly self: Introduction;
   readonly admission: Admission;
@@ -52,7 +52,7 @@ export interface JoinHost {
   directoryInfo(): unknown;
 }
 
-/** One whole message after the other on a stream, and no more than this side waits for: whoever is heard here may be anybody. */
+/** One whole message after the other on a stream, and no more than this side waits for: the other side may be anybody. */
 class Talk {
   readonly #stream: Stream;
   readonly #arrived: unknown[] = [];
@@ -95,7 +95,7 @@ class Talk {
     }
   }
 
-  /** What cannot be sent any more is lost; `hear` then says that it is over. */
+  /** A message that cannot be sent any more is lost; `hear` then says that the stream is over. */
   say(value: unknown): void {
     const payload = encode(value);
     try {
@@ -186,7 +186,7 @@ const unheard = "no invitation is outstanding there, or too many others ask at o
 export interface JoinOptions {
   readonly token: string;
   readonly key: NodeKey;
-  /** What this node says of itself. */
+  /** This node's greeting. */
   readonly node: JoiningNode;
   readonly clock: Clock;
   readonly limits?: MeshLimits;
@@ -263,7 +263,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       return refused(failure("INVITATION_INVALID", { reason: "that node belongs to another cluster" }));
     const misfit = compare(ours, greeting);
     const request = { ...ours, invitation: invitation.id, node: options.node };
-    // Of a misfit only who it is, so that the member's log names whom it could not take.
+    // Of a node that cannot join only its name, so that the member's log names the node that it refused.
     talk.say({ ...request, secret: misfit === undefined ? invitation.secret : new Uint8Array() });
     const answer = await talk.hear();
     if (misfit !== undefined) return refused(misfit);

@@ -2,7 +2,7 @@
 import { failure, failureOf, refused, type Result } from "../../protocols/index.ts";
 import type { Directory } from "../ports.ts";
 
-/** What a command works with. */
+/** The parts that a command works with. */
 export interface Attempt {
   /** The directory, as this run uses it: changes are noticed. */
   readonly directory: Directory;

@@ -29,7 +29,7 @@ class Scales {
     this.#holds = new Map(nodes.map(({ node }) => [node, holds.get(node) ?? 0]));
     const weights = nodes.reduce((sum, { weight }) => sum + weight, 0);
     const all = [...this.#holds.values()].reduce((sum, held) => sum + held, 0);
-    // Never less than what one slot of mean cost is: a move that only swaps who has one more gains nothing.
+    // Never less than one slot of mean cost: a move that only swaps which node has one slot more gains nothing.
     this.#gainMin = Math.max(nodes.length / weights, (gainMin * all) / weights);
   }
 
@@ -59,7 +59,7 @@ class Scales {
   }
 }
 
-/** What a slot costs its owner: half of it for being there, half by its share of the turns. Its mean is 1. */
+/** The cost of a slot for its owner: half of it for being there, half by its share of the turns. Its mean is 1. */
 function costsOf({ input, placed }: Round, among: readonly Candidate[]): (slot: SlotId) => number {
   const { load, limits } = input;
   const turns = placed.reduce((sum, { record }) => sum + (load?.slots.get(record.slot) ?? 0), 0);
@@ -68,7 +68,7 @@ function costsOf({ input, placed }: Round, among: readonly Candidate[]): (slot: 
   return (slot) => 0.5 + (0.5 * (load.slots.get(slot) ?? 0)) / mean;
 }
 
-/** Evens out who owns how much of each role. */
+/** Evens out how much of each role the nodes own. */
 export function balanceOwners(round: Round): readonly WantChange[] {
   const { placed, candidates } = round;
   const byRole = Map.groupBy(placed, ({ record }) => roleOf(record));
@@ -99,7 +99,7 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
       );
       looks -= slots.length;
       if (looks < 0) return false;
-      // What costs no copying first, then what hashing would place there, then what moves most at once.
+      // First moves that need no copying, then moves to where hashing would place the slot, then moves of the most load at once.
       const key = ({ record }: Placed): number =>
         (record.inSync.includes(to.node) ? 0 : 2) + (rankNodes(record.slot, [from, to])[0] === to ? 0 : 1);
       slots.sort((one, other) => key(one) - key(other) || costOf(other.record.slot) - costOf(one.record.slot));
@@ -123,7 +123,7 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
   return changes;
 }
 
-/** Evens out who keeps how many copies, without touching owners. */
+/** Evens out how many copies the nodes keep, without touching owners. */
 export function balanceCopies({ input, candidates, placed, motion }: Round): readonly WantChange[] {
   const nodes = input.members
     .filter(({ node }) => candidates.isUsable(node))

@@ -23,7 +23,7 @@ export interface PlanInput {
   readonly up: ReadonlySet<NodeId>;
   /** Down for a moment only: they keep the copies they have, and are given nothing. */
   readonly expected?: ReadonlySet<NodeId>;
-  /** Up, and their disk takes nothing: others get what they should have. */
+  /** Members that are up and whose disk takes no writes: other members get their slots. */
   readonly refusing?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
   readonly policy: Policy;
@@ -36,7 +36,7 @@ export interface PlanInput {
   readonly limits: PlacementLimits;
 }
 
-/** Who may copy the slots of a role. */
+/** The members that may copy the slots of a role. */
 interface Pool {
   /** Has the role: could become owner. */
   readonly first: readonly Candidate[];
@@ -180,8 +180,8 @@ export class Candidates {
     return { owner, replicas: [...chosen, ...leaving] };
   }
 
-  /** The nodes that drain, as they may have a copy meanwhile: who is here first, then the least copying, then not the one
-   *  whose death lets writes wait, then who could take over. Zones do not count: it is not for long. */
+  /** The draining nodes, in the order in which they may keep a copy meanwhile: nodes that are up first, then those that cost the
+   *  least copying, then those whose death lets no writes wait, then those that could take over. Zones do not count: it is not for long. */
   #rankLeavers(record: SlotRecord, role: Role, owner: NodeId): readonly NodeId[] {
     const keeper = this.#input.directoryNode;
     const facts = ({ node, roles }: Candidate): readonly number[] =>
@@ -217,7 +217,7 @@ export class Candidates {
     return replicas.filter((node) => node === owner || this.isUsable(node)).length >= least;
   }
 
-  /** Whether a node may keep what it has: it is here or was a moment ago, and its disk takes writes. */
+  /** Whether a node may keep its slots: it is up or was a moment ago, and its disk takes writes. */
   #mayKeep({ node }: Candidate): boolean {
     const { up, expected, refusing } = this.#input;
     return (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;

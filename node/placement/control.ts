@@ -36,7 +36,7 @@ export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits">
   readonly limits?: Partial<PlacementLimits>;
   invite(terms: Parameters<ClusterControl["invite"]>[0]): Promise<Result<InvitationIssued>>;
   migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
-  /** For the durable audit: what was changed, and by whom if the command said so. */
+  /** For the durable audit: the change, and the admin who made it if the command said so. */
   changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
 

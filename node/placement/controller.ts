@@ -37,7 +37,7 @@ export interface ControllerOptions {
   readonly meter: Meter;
   readonly policy: ClusterPolicy;
   readonly limits?: Partial<PlacementLimits>;
-  /** This node's place in the line of those who may act: the first (0) does, the others stand in for its failovers.
+  /** This node's place in the line of managers that may act: the first (0) acts, the others stand in for its failovers.
    *  Undefined: never. Asked again before every step. */
   rank(): number | undefined;
   /** The node that keeps the embedded directory; undefined with another directory. */
@@ -47,7 +47,7 @@ export interface ControllerOptions {
 export interface Controller {
   /** Looks again at once: `rank` may answer otherwise now. */
   wake(): void;
-  /** What the last plan left undone; undefined while this node is not the controller. */
+  /** The changes that the last plan left undone; undefined while this node is not the controller. */
   standing(): Pick<Plan, "lost" | "stranded" | "moving" | "waiting"> | undefined;
   stop(): void;
 }
@@ -70,7 +70,7 @@ export function createController(options: ControllerOptions): Controller {
   const downSinceMs = new Map<NodeId, number>();
   const cancels = new Set<() => void>();
   let controllerSinceMs: number | undefined;
-  /** The cluster's policy is what this controller's configuration says. */
+  /** The cluster's policy has the values of this controller's configuration. */
   let published = false;
   let quietUntilMs = -Infinity;
   let pauseMs = limits.retryMs;
@@ -79,7 +79,7 @@ export function createController(options: ControllerOptions): Controller {
   let pinnedThisRound = false;
   let asking = false;
   let waiting = false;
-  /** What was last said of slots that nobody can take over. */
+  /** The last warning about slots that no node can take over. */
   let down = nobodyDown;
   let standing: ReturnType<Controller["standing"]>;
   let queue: Job[] = [];
@@ -87,8 +87,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Epochs as last seen, and when a slot was given to a node that this one sees down. */
   const epochs = new Map<SlotId, number>();
   const disputed = new Map<SlotId, number>();
-  /** Slots in whose place the directory has nonsense, or nothing: what the table knows of them may be the last it is ever told,
-   *  so they are not tried again before the next round. */
+  /** Slots whose row in the directory is malformed or missing. The table may never learn more of them, so they are not tried again
+   *  before the next round. */
   const unread = new Set<SlotId>();
   let stopped = false;
 
@@ -100,7 +100,7 @@ export function createController(options: ControllerOptions): Controller {
     cancels.add(cancel);
   };
 
-  // --- what is seen ------------------------------------------------------------------------------------------------------
+  // --- observing ---------------------------------------------------------------------------------------------------------
 
   /** For so long an owner must be dead before this node fails its slots over; undefined: it never does. */
   const patienceMs = (): number | undefined => {
@@ -108,7 +108,7 @@ export function createController(options: ControllerOptions): Controller {
     return rank === undefined ? undefined : rank * limits.standInMs;
   };
 
-  /** What this node knows of the directory is new, and its changes arrive. */
+  /** Whether this node's view of the directory is fresh, and changes arrive. */
   const sees = (): boolean => {
     if (!table.current) waitForTable();
     return table.current && clock.monotonicMs() >= quietUntilMs;
@@ -140,7 +140,7 @@ export function createController(options: ControllerOptions): Controller {
     return sees();
   };
 
-  /** Tried again at the next round: until then what another manager wrote holds. */
+  /** Tried again at the next round: until then the row of the other manager holds. */
   function publishPolicy(): void {
     published = true;
     policy.publish().catch((error: unknown) => {
@@ -206,7 +206,7 @@ export function createController(options: ControllerOptions): Controller {
   const isDead = (member: NodeId): boolean =>
     !membership.isUp(member) && (seenUp.has(member) || clock.monotonicMs() - startedMs >= limits.settleMs);
 
-  // --- what is decided ---------------------------------------------------------------------------------------------------
+  // --- deciding ----------------------------------------------------------------------------------------------------------
 
   const failOver = (): void => {
     failoversDue = false;
@@ -227,8 +227,8 @@ export function createController(options: ControllerOptions): Controller {
     enqueue(changes);
   };
 
-  /** Before this controller has seen who is here: a slot whose copies are all here, and too few, gets more. What was
-   *  written in the first seconds of a cluster would else be gone with one node. */
+  /** Before this controller has seen which nodes are up: a slot with too few copies, all of them up, gets more. Otherwise the
+   *  death of one node could take entries of a cluster's first seconds with it. */
   function growOnly(): void {
     const short = ({ want, inSync }: SlotRecord): boolean =>
       want === undefined && inSync.length < policy.current().replicas && inSync.every((one) => membership.isUp(one));
@@ -244,7 +244,7 @@ export function createController(options: ControllerOptions): Controller {
   const planNow = (): void => {
     planDue = false;
     if (!acts()) return;
-    // What is under way changes the facts; the last of it plans again.
+    // Changes under way alter the facts; the last of them plans again.
     if (busy.size > 0 || queue.length > 0) return;
     if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
     // Not yet dead; or it stops, and gives them away itself.
@@ -272,7 +272,7 @@ export function createController(options: ControllerOptions): Controller {
     planSoon();
   }
 
-  // --- what is done ------------------------------------------------------------------------------------------------------
+  // --- acting ------------------------------------------------------------------------------------------------------------
 
   const enqueue = (changes: readonly Change[]): void => {
     const jobs: Record<Change["type"], Job[]> = { failover: [], want: [], pin: [] };
@@ -312,7 +312,7 @@ export function createController(options: ControllerOptions): Controller {
       await (job.change.type === "pin" ? pin(job.change) : changeRecord(job.change, job.revision));
       pauseMs = limits.retryMs;
     } catch (error) {
-      // The outcome is unknown. The watch tells what became of it; until the directory answers nothing more is tried.
+      // The outcome is unknown. The watch tells it; until the directory answers nothing more is tried.
       const { code } = failureOf(error);
       log.warn("placement.change.failed", { slot: job.change.slot, code, pauseMs });
       meter.count("placement_failed");
@@ -347,7 +347,7 @@ export function createController(options: ControllerOptions): Controller {
     }
   };
 
-  /** Gives a hot actor a slot of its own and sends that on its way. One a round: the next load shows what it did. */
+  /** Gives a hot actor a slot of its own and moves that slot. One a round: the next load report shows the effect. */
   const pin = async ({ actor, slot, to }: Extract<Change, { type: "pin" }>): Promise<void> => {
     const owner = table.get(slot)?.record.owner;
     if (pinnedThisRound || owner === undefined) return;
@@ -359,8 +359,8 @@ export function createController(options: ControllerOptions): Controller {
     const row = await readSlot(directory, ownSlot(actor));
     if (row === undefined) return;
     table.learn(row);
-    // An owner that did it has what it split off, or has given it to `to`. What another has is not sent on its way by what
-    // this one says.
+    // An owner that split the actor off has the new slot, or has given it to `to`. A slot of another owner is not moved on this
+    // owner's word.
     if (row.record.owner !== owner || row.record.splitFrom !== slot) return;
     const want = { owner: to, replicas: [to, ...row.record.inSync.filter((one) => one !== to)] };
     const moved = await changeSlot(directory, { ...row.record, want }, row.revision);

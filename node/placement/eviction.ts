@@ -73,7 +73,7 @@ export async function evict(
   return refused(failure("OVERLOADED", { row: memberKey(node) }));
 }
 
-/** Why a member may not go because of what it is, whatever it holds. */
+/** Why a member may not go because of its part in the cluster, whichever slots it holds. */
 function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: boolean): Failure | undefined {
   const { members } = ports;
   if (ports.keepsDirectory(node)) {
@@ -91,8 +91,8 @@ function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: bool
   return role && failure("NO_CANDIDATE", { role, reason: "it is the last node of a role that has slots" });
 }
 
-/** Why a member may not go because of these slots: it has the last copy of some, or owns some and is up, so that whoever uses
- *  them would wait for a failover that a drain spares them. */
+/** Why a member may not go because of these slots: it has the last copy of some, or owns some and is up, so that clients of those
+ *  would wait for a failover that a drain spares them. */
 function heldBack(
   { membership, limits, names }: EvictionPorts,
   node: NodeId,
@@ -116,8 +116,8 @@ function heldBack(
   return failure("FORBIDDEN", { reason, slots: held.size, among, advice });
 }
 
-/** Slots whose every copy is on the evicted member begin with nothing at another node: otherwise what belongs there could
- *  never be used again, not even empty. A slot with a copy on a member that is only down is left to that member. `given`: the
+/** Slots whose every copy is on the evicted member begin empty at another node: otherwise actors of those slots could
+ *  never be used again. A slot with a copy on a member that is only down is left to that member. `given`: the
  *  slots that are given up so. False: some changed meanwhile. */
 async function abandon(
   directory: Directory,

@@ -17,9 +17,9 @@ export interface LoadFigures {
 /** How long one measurement is good for. */
 const sampleMs = 1_000;
 
-/** Answers what the controller and admins' commands ask of every node. To be called once on each. `figures` is for the
- *  beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for as often as
- *  anybody likes: they are of the last measurement. */
+/** Answers the questions of the controller and of admins' commands. To be called once on each node. `figures` is for the
+ *  beats: `Kernel.load` counts since it was last called, so only this may call it. Reports may be asked for at any rate: they are
+ *  of the last measurement. */
 export function servePlacement(ports: {
   readonly exchange: Exchange;
   readonly kernel: Pick<Kernel, "load" | "split">;
@@ -49,7 +49,7 @@ export function servePlacement(ports: {
     for (const { slot, actors: count, turns, busiest } of kernel.load()) {
       living += count;
       const rate = smooth(slots.get(slot), turns);
-      // What was once busy is forgotten when it turns less than once in ten seconds.
+      // A slot or an actor that was busy is forgotten when it takes less than one turn in ten seconds.
       if (rate >= 0.1) nextSlots.set(slot, rate);
       if (busiest !== undefined && busiest.turns > 0)
         nextActors.set(busiest.actor, [slot, smooth(actors.get(busiest.actor)?.[1], busiest.turns)]);
@@ -91,8 +91,8 @@ export function servePlacement(ports: {
   };
 }
 
-/** What a report says of slots that its node owns, and of actors that live in them: by the word of another, slots would be
- *  moved that are as they should be. */
+/** The part of a report about slots that its node owns, and about actors in them. Other rows are left out: they could lead to
+ *  moves of slots that are placed well. */
 export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): LoadReport {
   const owns = (slot: SlotId): boolean => table.get(slot)?.record.owner === node;
   const livesIn = (actor: ActorId, slot: SlotId): boolean =>
@@ -108,8 +108,8 @@ export function ofOwnSlots(node: NodeId, report: LoadReport, table: Pick<SlotTab
 export class LoadBook {
   readonly #reports = new Map<NodeId, LoadReport>();
 
-  /** Takes what a node says of the slots that it owns now. They count as busy as it said also when they have moved on, until
-   *  it is asked again: their new owner has not been asked yet, and they are not idle. */
+  /** Takes a node's report of the slots that it owns now. A slot that moves on keeps its figures until the node is asked
+   *  again: its new owner has not been asked yet, and the slot is not idle. */
   take(node: NodeId, report: LoadReport, table: Pick<SlotTable, "get">): void {
     this.#reports.set(node, ofOwnSlots(node, report, table));
   }

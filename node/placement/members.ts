@@ -20,9 +20,9 @@ export interface Members {
   hasOther(role: Role, member: NodeId): boolean;
   /** Whether slots of a role would be left without a node if this one went. */
   isLast(role: Role, member: NodeId): boolean;
-  /** A draining member gives away what it has; ended, it is not being taken out either. */
+  /** A draining member gives away its slots; when the drain is called off, the member is not `leaving` either. */
   setDraining(at: Attempt, member: MemberRecord, draining: boolean): Promise<Result<{ readonly node: string }>>;
-  /** Errors: NO_CANDIDATE, a role would be left without a node; FORBIDDEN, who keeps the directory stays a manager. */
+  /** Errors: NO_CANDIDATE, a role would be left without a node; FORBIDDEN, the node with the directory stays a manager. */
   setRoles(at: Attempt, member: MemberRecord, roles: readonly Role[]): Promise<Result<{ readonly node: string }>>;
 }
 
@@ -60,7 +60,7 @@ export function createMembers(ports: {
   const isLast = (role: Role, member: NodeId): boolean =>
     !hasOther(role, member) && [...table.rows()].some(({ record }) => roleOf(record) === role);
 
-  /** `next` looks at the record as it is and says what it should be, or why not. */
+  /** `next` gets the present record and returns the new one, or a refusal. */
   const change = async (
     { directory }: Attempt,
     member: NodeId,

@@ -1,4 +1,4 @@
-/** How the cluster is, as this node sees it: for admins, and for who waits for an actor that does not come. */
+/** The state of the cluster as this node sees it: for admins, and for callers that wait for an actor. */
 import {
   ok,
   parseActorId,
@@ -22,7 +22,7 @@ import type { PlacementLimits } from "./limits.ts";
 import { findStranded, wantOf, type Stranded } from "./plan.ts";
 import type { Survey } from "./survey.ts";
 
-/** What a member says of its load in its beats. */
+/** The load that a member reports in its beats. */
 type BeatLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
 >;
@@ -37,10 +37,10 @@ export interface OverviewPorts {
   survey(): Promise<Survey>;
   /** The role whose nodes host a kind of actor. */
   roleOfKind(kind: string): Role | undefined;
-  /** What is known of a member from its beats. */
+  /** The last beat of a member. */
   heard(node: NodeId): { readonly agoMs: number; readonly load: BeatLoad | undefined } | undefined;
   directoryInfo(): ClusterSummary["directory"];
-  /** What is known of a directory that does not answer. */
+  /** For how long the directory has not answered, and why. */
   directoryAway(): DirectoryAway;
   /** Whether this start of the node is in the directory. */
   joined(): boolean;
@@ -62,7 +62,7 @@ export function createOverview(ports: OverviewPorts): Overview {
     return table.current && (info.kind === "etcd" || membership.isUp(info.node));
   };
 
-  /** The members, as if all were up unless it is asked who is: what a slot lacks while one is down is missing, and not given
+  /** The members, taken as up unless the caller asks which are: a copy on a node that is down is missing, and not given
    *  up. */
   const candidatesNow = (up: (one: NodeId) => boolean = () => true): Candidates => {
     const { members } = membership.members();
@@ -78,7 +78,7 @@ export function createOverview(ports: OverviewPorts): Overview {
     });
   };
 
-  /** Nobody can be given a role while the directory is away, nor takes anything over: what is down waits for that. */
+  /** While the directory is away no node gets a role or takes over a slot: slots of dead owners wait. */
   const strandedOf = (records: Iterable<SlotRecord>): readonly Stranded[] =>
     directoryAnswers() ? findStranded(records, candidatesNow(isUp)) : [];
   const records = (): readonly SlotRecord[] => [...table.rows()].map(({ record }) => record);

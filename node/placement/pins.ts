@@ -34,7 +34,7 @@ export async function pin(
     changes();
     const answer = await exchange.call(row.record.owner, "placement.pin", { actor, to }, leftMs);
     if (answer.ok && (await fetchSlot(directory, table, own)) !== undefined) return ok(own);
-    // What did not start, or may have happened, is looked at again; what was refused for good is not.
+    // A split that did not start, or whose outcome is unknown, is tried again; one that was refused for good is not.
     if (!answer.ok && answer.error.outcome === "failed") return answer;
     await new Promise<void>((resolve) => void clock.after(limits.pinRetryMs, resolve));
   }

@@ -27,7 +27,7 @@ export type Change =
 
 export interface Plan {
   readonly changes: readonly Change[];
-  /** Nobody who is up holds everything that was acknowledged. */
+  /** No node that is up holds everything that was acknowledged. */
   readonly lost: readonly SlotId[];
   /** No node that could own them has their role. */
   readonly stranded: readonly SlotId[];
@@ -61,7 +61,7 @@ export function planFailovers(
   return { changes, lost, stranded };
 }
 
-/** Who is up and has everything that was acknowledged, and who of them may own it. */
+/** The nodes that are up and have everything that was acknowledged, and those of them that may own the slot. */
 function heirsOf(
   record: SlotRecord,
   candidates: Candidates,
@@ -70,7 +70,7 @@ function heirsOf(
   return { inSync, able: inSync.filter(({ roles }) => roles.includes(roleOf(record))) };
 }
 
-/** Slots of one role that no failover brings back, and who could own them if they had it. */
+/** Slots of one role that no failover brings back, and the nodes that could own them if they had the role. */
 export interface Stranded {
   readonly role: Role;
   readonly slots: readonly SlotId[];
@@ -129,7 +129,7 @@ export interface Placed {
   fixed: boolean;
 }
 
-/** Counts what is on its way. */
+/** Counts the changes that are under way. */
 export class Motion {
   readonly #input: PlanInput;
   readonly #receiving = new Map<NodeId, number>();
@@ -149,7 +149,7 @@ export class Motion {
 
   add(record: SlotRecord, want: Want): void {
     const newcomers = this.#newcomers(record, want);
-    // What waits for a node to come back holds up nobody.
+    // A change that waits for a node to come back holds up no other.
     if (newcomers.length === 0 && (want.owner === record.owner || !this.#input.up.has(want.owner))) return;
     this.moving += 1;
     for (const node of newcomers) this.#receiving.set(node, (this.#receiving.get(node) ?? 0) + 1);
@@ -210,7 +210,7 @@ export function plan(input: PlanInput): Plan {
   return { changes, lost: failovers.lost, stranded, moving: motion.moving, waiting };
 }
 
-/** Who should own a slot whose owner is up. Undefined: nobody who may. */
+/** The node that should own a slot whose owner is up. Undefined: no node may. */
 function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefined {
   const role = roleOf(record);
   const { held, want, owner } = record;
@@ -221,7 +221,7 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
   return (able.find(({ node }) => record.inSync.includes(node)) ?? able[0])?.node;
 }
 
-/** The fewer copies the sooner; but first what a person waits for. */
+/** Slots that a person waits for come first, then those with the fewest copies. */
 function urgencyOf(record: SlotRecord, candidates: Candidates): number {
   const role = roleOf(record);
   if (record.held !== undefined && record.held !== record.owner && candidates.mayOwn(record.held, role)) return 0;

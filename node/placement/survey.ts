@@ -52,7 +52,7 @@ export function createSurvey(ports: {
 
   return () => {
     const nowMs = clock.monotonicMs();
-    // Many who look at once share one question.
+    // Callers at the same time share one question.
     if (last === undefined || nowMs - askedMs >= limits.surveyFreshMs) {
       askedMs = nowMs;
       last = ask();
