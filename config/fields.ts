@@ -40,6 +40,13 @@ export const fields: readonly Field[] = [
     live: false,
     says: "threads of all models together; 0: all cores but one",
   },
+  {
+    name: "modelThreadsMin",
+    variable: "PLEXUS_MODEL_THREADS_MIN",
+    form: "integer",
+    live: false,
+    says: "threads that models keep while the node is busy",
+  },
   { name: "contextTokens", variable: "PLEXUS_CONTEXT_TOKENS", form: "integer", live: false, says: "context per model" },
   {
     name: "huggingFace",

@@ -56,6 +56,12 @@ export const modelEntry = schema.object({
   flashAttention: Type.Optional(Type.Boolean()),
   /** Layers that the graphics card has. Absent: as many as it has room for. */
   gpuLayers: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 })),
+  /** What it may take of the graphics card's memory. Absent: what is free. */
+  gpuMemoryMiB: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_777_216 })),
+  /** On how many threads it computes at most. Absent: as many as models may have. */
+  threads: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_024 })),
+  /** Tokens that are computed in one go at most. Absent: 512. */
+  batchTokens: Type.Optional(Type.Integer({ minimum: 32, maximum: 65_536 })),
 });
 export type ModelEntry = Static<typeof modelEntry>;
 
@@ -72,9 +78,9 @@ export function modelProblem(
     return remote && { field: remote, reason: "belongs to a model on another server, which has a url and no path" };
   }
   if (file !== undefined) return { field: "path", reason: "a model has a path or a url, not both" };
-  const here = (["lora", "draft", "cacheType", "flashAttention", "gpuLayers"] as const).find(
-    (name) => entry[name] !== undefined,
-  );
+  const here = (
+    ["lora", "draft", "cacheType", "flashAttention", "gpuLayers", "gpuMemoryMiB", "threads", "batchTokens"] as const
+  ).find((name) => entry[name] !== undefined);
   if (here !== undefined) return { field: here, reason: "belongs to a model of a file, which has a path and no url" };
   if (adapter === undefined)
     return { field: "adapter", reason: `a model with a url needs an adapter: one of ${remoteAdapters.join(", ")}` };

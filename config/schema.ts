@@ -127,6 +127,8 @@ export const configSchema = schema.object({
   modelMemoryMiB: Type.Integer({ minimum: 0, maximum: 16_777_216 }),
   /** On how many threads all models together may compute; 0: all cores but one, within the quota of the control group. */
   modelThreads: Type.Integer({ minimum: 0, maximum: 1_024 }),
+  /** On how many threads they compute at least, however busy the node is with other work. */
+  modelThreadsMin: Type.Integer({ minimum: 1, maximum: 1_024 }),
   /** Upper bound of a model's context window; a model that was trained with less gets less. */
   contextTokens: Type.Integer({ minimum: 64, maximum: 1_048_576 }),
   /** Where repositories of models are. */
@@ -190,6 +192,7 @@ export const configDefaults = {
   gpu: "off",
   modelMemoryMiB: 0,
   modelThreads: 0,
+  modelThreadsMin: 1,
   contextTokens: 4096,
   huggingFace: "https://huggingface.co",
   ollamaRegistry: "https://registry.ollama.ai",

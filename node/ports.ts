@@ -1,6 +1,16 @@
 /** What the kernel, the journal and the gateway need from the world. `platform/` is the real set; the simulation brings
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
-import type { ActorId, Failure, Offer, Result, Role, SlotId } from "../protocols/index.ts";
+import type {
+  ActorId,
+  Failure,
+  ModelInMemory,
+  NodeInference,
+  Offer,
+  OrderWish,
+  Result,
+  Role,
+  SlotId,
+} from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
 export interface Clock {
@@ -318,3 +328,12 @@ export interface Meter {
 }
 
 export type { Channel };
+
+/** The models in the memory of all nodes, for admins. */
+export interface InferenceControl {
+  /** Every node that has models in memory, or `node` alone; one that does not answer is there with the reason. Error: NOT_FOUND. */
+  view(node?: string): Promise<Result<readonly NodeInference[]>>;
+  /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (it has not the role ai), FORBIDDEN (it is pinned), STOPPING,
+   *  and those of the way to another node. */
+  order(wish: OrderWish): Promise<Result<ModelInMemory>>;
+}

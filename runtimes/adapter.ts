@@ -35,6 +35,12 @@ export interface ModelSpec {
   readonly endpoint?: Endpoint;
   /** What the model can do, where its owner says so. */
   readonly capabilities?: readonly Capability[];
+  /** On how many threads it computes at most. Default: as many as models may have. */
+  readonly threads?: number;
+  /** Tokens that are computed in one go at most. Default: the library's. */
+  readonly batchTokens?: number;
+  /** What it may take of the graphics card's memory. Default: what is free. */
+  readonly gpuMemoryBytes?: number;
   /** Layers that the graphics card has; default: as many as it has room for, with the context. */
   readonly gpuLayers?: number;
   /** Adapters (LoRA) that are put on the model. One without them is another model by another name, of the same file. */
@@ -129,6 +135,10 @@ export interface LoadPlan {
   readonly architecture: string;
   /** What is counted against the memory budget. */
   readonly memoryBytes: number;
+  /** What that is made of, for people. */
+  readonly parts?: readonly { readonly what: string; readonly bytes: number }[];
+  /** Files of it that are mapped, by what the disk knows them by: models of the same file have it in memory once. */
+  readonly shares?: readonly { readonly file: string; readonly bytes: number }[];
 }
 
 /** A plan, or why there is none. */
@@ -140,10 +150,21 @@ export type Load =
   | { readonly type: "loaded"; readonly model: LoadedModel; readonly warnings: readonly string[] }
   | { readonly type: "failed"; readonly reason: string };
 
+/** What a graphics card has of a model. */
+export interface OnCard {
+  readonly layers: { readonly offloaded: number; readonly total: number };
+  /** Of the card's memory. */
+  readonly bytes?: number;
+}
+
 /** A model that is in memory. */
 export interface LoadedModel {
   /** What it runs on: `cpu`, or the kind of graphics interface. */
   readonly device: string;
+  /** What of it the graphics card has; absent without one. */
+  readonly onCard?: OnCard;
+  /** Tokens that it computes in one go; absent: it does not batch. */
+  readonly batchTokens?: number;
   /** What this one can do. The engines that it serves follow from it. */
   readonly capabilities: readonly Capability[];
   /** Of one call, where the plan could not know it. */

@@ -48,7 +48,7 @@ export function modelSpec(
       ...(contextTokens !== undefined && { contextTokens }),
     };
   }
-  const { lora, draft, cacheType, flashAttention, gpuLayers } = entry;
+  const { lora, draft, cacheType, flashAttention, gpuLayers, gpuMemoryMiB, threads, batchTokens } = entry;
   return {
     name,
     adapter: adapter.name,
@@ -60,6 +60,9 @@ export function modelSpec(
     ...(cacheType !== undefined && { cacheType }),
     ...(flashAttention !== undefined && { flashAttention }),
     ...(gpuLayers !== undefined && { gpuLayers }),
+    ...(gpuMemoryMiB !== undefined && { gpuMemoryBytes: gpuMemoryMiB * 1024 * 1024 }),
+    ...(threads !== undefined && { threads }),
+    ...(batchTokens !== undefined && { batchTokens }),
     ...stays,
   };
 }

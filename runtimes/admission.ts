@@ -58,6 +58,8 @@ interface Lane {
   running: number;
   /** How long the last calls ran that came to an end of their own. */
   readonly tookMs: number[];
+  /** What they wrote. */
+  readonly wrote: number[];
 }
 
 interface Run {
@@ -100,6 +102,12 @@ export interface Calls {
   readonly waiting: number;
 }
 
+/** The same, with how fast calls are. */
+export interface MeasuredCalls extends Calls {
+  /** Of one call, over the last ones that wrote; absent: none has. */
+  readonly tokensPerSecond?: number;
+}
+
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #executor: Executor;
@@ -120,7 +128,14 @@ export class Admission {
   /** Knows one more model, held. */
   add(model: string): void {
     assert(!this.#lanes.has(model), "model names are unique");
-    this.#lanes.set(model, { model, door: { type: "held" }, waiting: new ClassQueue<Run>(), running: 0, tookMs: [] });
+    this.#lanes.set(model, {
+      model,
+      door: { type: "held" },
+      waiting: new ClassQueue<Run>(),
+      running: 0,
+      tookMs: [],
+      wrote: [],
+    });
   }
 
   /** Forgets a model of which nothing is under way: close its door first. */
@@ -134,6 +149,14 @@ export class Admission {
   callsOf(model: string): Calls {
     const lane = this.#laneOf(model);
     return { running: lane.running, waiting: lane.waiting.size };
+  }
+
+  /** The same, for people. */
+  measuredCallsOf(model: string): MeasuredCalls {
+    const { tookMs, wrote } = this.#laneOf(model);
+    const tokens = wrote.reduce((sum, one) => sum + one, 0);
+    const ms = tookMs.reduce((sum, one, index) => sum + ((wrote[index] ?? 0) > 0 ? one : 0), 0);
+    return { ...this.callsOf(model), ...(tokens > 0 && ms > 0 && { tokensPerSecond: (tokens / ms) * 1_000 }) };
   }
 
   submit(engine: EngineName, request: EngineRequest, hear: Hear): Running {
@@ -269,9 +292,12 @@ export class Admission {
 
   #measure(run: Run, result: Ended): void {
     if (!result.ok || run.cancelled) return;
-    const { tookMs } = run.lane;
+    const { tookMs, wrote } = run.lane;
     tookMs.push(this.#options.clock.monotonicMs() - run.begunMs);
-    if (tookMs.length > runtimeLimits.durationsKept) tookMs.shift();
+    wrote.push("completionTokens" in result.value ? result.value.completionTokens : 0);
+    if (tookMs.length <= runtimeLimits.durationsKept) return;
+    tookMs.shift();
+    wrote.shift();
   }
 
   #textRefusal(lane: Lane, request: GenerationRequest): Failure | undefined {

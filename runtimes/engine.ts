@@ -10,7 +10,8 @@ import {
   type Said,
 } from "../protocols/index.ts";
 import type { ModelSpec } from "./adapter.ts";
-import type { Resident } from "./residency.ts";
+import type { Resident } from "./resident.ts";
+import type { Shares } from "./sharing.ts";
 
 /** The port of an engine. Adapters and the inference host implement it, and routing makes one of those of all nodes;
  *  `test/conformance` runs one suite on them all.
@@ -51,6 +52,8 @@ export interface LocalModels {
   residents(): readonly Resident[];
   /** What is counted for models in memory, and what may be at most. */
   memory(): { readonly usedBytes: number; readonly budgetBytes: number };
+  /** What models may have of the machine now, and why so much. */
+  shares(): Pick<Shares, "threads" | "memory">;
   /** Knows one more model, which a call or `load` brings into memory, with `preload` at once if there is room. Errors: NAME_TAKEN,
    *  LIMIT_REACHED, STOPPING. */
   add(spec: ModelSpec, how?: { readonly preload?: boolean }): Result<void>;

@@ -31,7 +31,7 @@ export { estimateModel, inspectModel, modelSpec } from "./adapters.ts";
 export { createEchoRuntime, type EchoOptions, type EchoRuntime } from "./echo/echo.ts";
 export { echoAnswer } from "./echo/reply.ts";
 export type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
-export type { Resident } from "./residency.ts";
+export type { Resident } from "./resident.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
 export { runtimeLimits } from "./limits.ts";

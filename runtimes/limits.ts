@@ -136,12 +136,20 @@ export const runtimeLimits = {
    *  20 MB a second is a slow disk. */
   loadBytesPerMs: 20_000,
 
-  /** A node whose event loop works for a larger share of the time takes half of the models' threads for itself. */
+  /** A node whose event loop works for a larger share of the time gets a core more than it used. */
   busyShareMax: 0.7,
-  /** It gives them back when the share is not larger than this. */
+  /** It has it until the share is not larger than this. */
   busyShareCalm: 0.4,
-  /** How often that is looked at while models write. */
-  busyLookMs: 1_000,
+  /** How often cores and memory are shared anew between the node and its models. */
+  sharingLookMs: 1_000,
+  /** What a node is given beyond the cores that it used. */
+  coresSpare: 0.25,
+  /** Looks in a row that need fewer cores, or less memory, for the node before models get a core, or a step of memory, back. */
+  calmLooksMin: 5,
+  /** Memory kept for the node itself, at least. */
+  nodeMemoryBytesMin: 256 * 1024 * 1024,
+  /** In such steps it becomes more and less. */
+  nodeMemoryStepBytes: 128 * 1024 * 1024,
 
   /** A graphics driver that has not told its cards after this long is taken for having none. */
   probeMsMax: 20_000,

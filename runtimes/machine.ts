@@ -13,6 +13,10 @@ export interface Machine {
   readonly groupMemoryBytes?: number;
   /** Threads that an admin leaves to models; absent without a bound. */
   readonly threadsMax?: number;
+  /** Threads that models keep however busy the node is; absent: one. */
+  readonly threadsMin?: number;
+  /** Memory that an admin leaves to models; absent without a bound. */
+  readonly memoryMaxBytes?: number;
 }
 
 /** One core stays free for the event loops: with as many threads as cores the barriers of llama.cpp spin against them and
@@ -26,26 +30,6 @@ export function threadCount(machine: Machine, parameters: number, models: number
 /** Threads for all models together. */
 export function threadsToShare({ cores, quotaCores = cores, threadsMax = Infinity }: Machine): number {
   return Math.max(1, Math.min(cores - 1, Math.floor(quotaCores) - 1, threadsMax));
-}
-
-/** Whether the node needs cores for itself, by the share of the time in which its event loop had work. What was given up comes back only when it is well again,
- *  so that it does not go to and fro. */
-export function needsCores(busyShare: number, before: boolean): boolean {
-  return busyShare > (before ? runtimeLimits.busyShareCalm : runtimeLimits.busyShareMax);
-}
-
-/** The threads of models while the node needs cores for itself. */
-export const threadsWhenBusy = (threads: number): number => Math.max(1, Math.floor(threads / 2));
-
-/** Why there are so many, for people: the bound that holds. */
-export function threadsBecause(machine: Machine): string {
-  const { cores, quotaCores, threadsMax } = machine;
-  const threads = threadsToShare(machine);
-  if (threadsMax === threads && threads < cores - 1) return `modelThreads is ${threadsMax}`;
-  const free = "one stays free for the node";
-  if (quotaCores !== undefined && Math.floor(quotaCores) < cores)
-    return `the control group grants ${quotaCores} of ${cores} cores, and ${free}`;
-  return cores === 1 ? "there is one core" : `of ${cores} cores ${free}`;
 }
 
 /** Shares threads among models that run at the same time, each of which can use `most`: nobody gets more than that, the rest is

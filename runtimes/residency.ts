@@ -31,6 +31,7 @@ import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./env
 import type { LoadedFacts } from "./host/messages.ts";
 import { runtimeLimits } from "./limits.ts";
 import { whatToUnload, type Tenant } from "./memory.ts";
+import { mebibytes, residentOf, type Model, type Phase, type Resident } from "./resident.ts";
 
 /** What has the models. What it is told to do, it reports to the methods of `Residency` that are named for it. */
 export interface Carrier extends Executor {
@@ -48,55 +49,13 @@ export interface Carrier extends Executor {
   abandon(model: string, reason: string): void;
 }
 
-/** Where a model is. */
-type Phase =
-  | { readonly state: "idle" | "wanted" | "inspecting" }
-  | { readonly state: "fitting"; readonly plan: LoadPlan }
-  | { readonly state: "loading"; readonly sinceMs: number }
-  | { readonly state: "ready" | "draining" | "unloading"; readonly facts: LoadedFacts }
-  | {
-      readonly state: "failed";
-      readonly error: Failure;
-      readonly sizeBytes: number;
-      /** Only for want of room: what is pinned may leave. */
-      readonly forRoom?: boolean;
-    };
-
-interface Model {
-  readonly spec: ModelSpec;
-  phase: Phase;
-  pinned: boolean;
-  /** Somebody else than a call wants it in memory. */
-  ordered: boolean;
-  /** It was ordered when the node started: no other model leaves for it. */
-  yields: boolean;
-  /** It is to leave as soon as it is there. */
-  unwanted: boolean;
-  removed: boolean;
-  /** What is counted for it. */
-  bytes: number;
-  loadedMs: number;
-  loadTookMs: number;
-  usedMs: number;
-  /** How long it stays from its last call; Infinity: until its room is needed. */
-  keepAliveMs: number;
-  /** Who called it since it was loaded, if it was always the same. */
-  caller: { readonly person: string } | "nobody" | "several";
-  /** Hosts and workers that died with it, one soon after the other. */
-  deaths: number;
-  /** Ends the wait for the end of its keep-alive, or of its unload. */
-  stopTimer: () => void;
-  /** Told when it is settled: in memory, or failed. */
-  readonly loads: ((result: Result<void>) => void)[];
-  /** Told when it is out of memory. */
-  readonly leaves: (() => void)[];
-}
-
 export interface ResidencyOptions {
   /** The default one first. They are loaded at once, as far as there is room for all of them. */
   readonly models: readonly ModelSpec[];
-  /** What all of them together may take. */
+  /** What all of them together may take, until `setBudget` says otherwise. */
   readonly budgetBytes: number;
+  /** What they ever may: a model that needs more is never loaded. Default: `budgetBytes`. */
+  readonly mostBytes?: number;
   /** Of models that do not say; Infinity: until the room is needed. */
   readonly keepAliveMs?: number;
   readonly queuedPerModelMax?: number;
@@ -106,26 +65,6 @@ export interface ResidencyOptions {
   readonly onEvent?: (event: RuntimeEvent) => void;
   /** What `state` says of a model may have changed. */
   readonly changed: () => void;
-}
-
-/** What is known of one model. */
-export interface Resident {
-  readonly spec: ModelSpec;
-  readonly state: "idle" | "loading" | "ready" | "failed";
-  readonly pinned: boolean;
-  /** What is counted for it now. */
-  readonly memoryBytes: number;
-  /** How long it stays after its last call; undefined: until its room is needed. */
-  readonly keepAliveMs: number | undefined;
-  /** When it leaves, in milliseconds from now; undefined: nobody knows. */
-  readonly leavesInMs: number | undefined;
-  readonly running: number;
-  readonly waiting: number;
-  readonly facts?: LoadedFacts;
-  /** On how many threads it computes, and why not on more. */
-  readonly threads?: { readonly now: number; readonly because: string };
-  readonly error?: Failure;
-  readonly sizeBytes?: number;
 }
 
 /** The models of one node. */
@@ -140,10 +79,12 @@ export class Residency {
   #wakeMs = Infinity;
   #stopTimer = (): void => undefined;
   #stopped = false;
+  #budgetBytes: number;
   #whenSettled: (() => void)[] = [];
 
   constructor(options: ResidencyOptions, carrier: Carrier) {
     this.#options = options;
+    this.#budgetBytes = options.budgetBytes;
     this.#carrier = carrier;
     this.#admission = new Admission(
       {
@@ -174,13 +115,32 @@ export class Residency {
 
   /** The models in the order in which they came, with what is known of each. */
   residents(): readonly Resident[] {
-    return [...this.#models.values()].filter(({ removed }) => !removed).map((model) => this.#resident(model));
+    const nowMs = this.#options.clock.monotonicMs();
+    return [...this.#models.values()]
+      .filter(({ removed }) => !removed)
+      .map((model) =>
+        residentOf(model, {
+          calls: this.#admission.measuredCallsOf(model.spec.name),
+          nowMs,
+          before: this.#before(model),
+        }),
+      );
   }
 
   /** What is counted for models now, and what may be at most. */
   memory(): { readonly usedBytes: number; readonly budgetBytes: number } {
     const usedBytes = [...this.#models.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    return { usedBytes, budgetBytes: this.#options.budgetBytes };
+    return { usedBytes, budgetBytes: this.#budgetBytes };
+  }
+
+  /** From now on all models together may take so much. What rests leaves for a smaller one; what runs stays. */
+  setBudget(bytes: number): void {
+    if (this.#stopped || bytes === this.#budgetBytes) return;
+    const grows = bytes > this.#budgetBytes;
+    this.#budgetBytes = bytes;
+    if (grows) this.#roomMayBe();
+    else this.#shrink();
+    this.#advance();
   }
 
   stats(hostRestarts: number): RuntimeStats {
@@ -298,6 +258,7 @@ export class Residency {
     const called = !model.removed && this.#isCalled(model);
     if (called || (!model.removed && model.ordered && !model.unwanted)) {
       model.unwanted = false;
+      model.plan = plan;
       this.#become(model, { state: "fitting", plan });
       this.#toldOut(model);
     } else {
@@ -390,6 +351,7 @@ export class Residency {
       yields: false,
       unwanted: false,
       removed: false,
+      plan: undefined,
       bytes: 0,
       loadedMs: 0,
       loadTookMs: 0,
@@ -456,13 +418,13 @@ export class Residency {
     const { phase, spec } = model;
     if (phase.state === "wanted") {
       this.#become(model, { state: "inspecting" });
-      this.#carrier.inspect(spec, this.#options.budgetBytes);
+      this.#carrier.inspect(spec, this.#options.mostBytes ?? this.#options.budgetBytes);
     }
     if (phase.state !== "fitting") return this.#line.includes(model);
     const { plan } = phase;
-    const { clock, budgetBytes } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const room = whatToUnload(this.#tenants(), { needBytes: plan.memoryBytes, budgetBytes, nowMs });
+    const nowMs = this.#options.clock.monotonicMs();
+    const at = { needBytes: plan.memoryBytes, budgetBytes: this.#budgetBytes, nowMs };
+    const room = whatToUnload(this.#tenants(), at);
     if (room.type === "free") {
       model.bytes = plan.memoryBytes;
       this.#become(model, { state: "loading", sinceMs: nowMs });
@@ -482,6 +444,7 @@ export class Residency {
       this.#rests(model);
       return false;
     }
+    model.phase = { ...phase, room };
     if (room.type === "unload") for (const name of room.models) this.#leave(this.#of(name));
     else if (room.untilMs !== undefined) this.#wakeMs = Math.min(this.#wakeMs, room.untilMs);
     return true;
@@ -596,8 +559,9 @@ export class Residency {
 
   /** What is in memory took more than was reckoned: some of those at rest leave. */
   #shrink(): void {
-    const { clock, budgetBytes, log } = this.#options;
-    const room = whatToUnload(this.#tenants(), { needBytes: 0, budgetBytes, nowMs: clock.monotonicMs() });
+    const { clock, log } = this.#options;
+    const at = { needBytes: 0, budgetBytes: this.#budgetBytes, nowMs: clock.monotonicMs() };
+    const room = whatToUnload(this.#tenants(), at);
     if (room.type === "never") log.warn("models.memory_exceeded", { ...this.memory() });
     if (room.type === "unload")
       for (const name of room.models) if (!this.#isCalled(this.#of(name))) this.#leave(this.#of(name));
@@ -628,6 +592,16 @@ export class Residency {
   #become(model: Model, phase: Phase): void {
     model.phase = phase;
     this.#options.changed();
+  }
+
+  /** Those that are in line before it at its host. */
+  #before(model: Model): readonly string[] {
+    const at = this.#line.indexOf(model);
+    const host = this.#carrier.hostOf(model.spec);
+    return this.#line
+      .slice(0, Math.max(0, at))
+      .filter(({ spec }) => this.#carrier.hostOf(spec) === host)
+      .map(({ spec }) => spec.name);
   }
 
   #outOfLine(model: Model): void {
@@ -672,45 +646,13 @@ export class Residency {
         };
       });
   }
-
-  #resident(model: Model): Resident {
-    const { phase, spec, pinned, keepAliveMs } = model;
-    const rests = phase.state === "ready" && !pinned && keepAliveMs !== Infinity && !this.#isCalled(model);
-    const leavesInMs = rests ? model.usedMs + keepAliveMs - this.#options.clock.monotonicMs() : undefined;
-    return {
-      spec,
-      state: shown[phase.state],
-      pinned,
-      memoryBytes: model.bytes,
-      keepAliveMs: keepAliveMs === Infinity ? undefined : keepAliveMs,
-      leavesInMs: leavesInMs === undefined ? undefined : Math.max(0, leavesInMs),
-      ...this.#admission.callsOf(spec.name),
-      ...("facts" in phase && { facts: phase.facts }),
-      ...(phase.state === "failed" && { error: phase.error, sizeBytes: phase.sizeBytes }),
-    };
-  }
 }
-
-/** What others are told of a phase. */
-const shown = {
-  idle: "idle",
-  wanted: "loading",
-  inspecting: "loading",
-  fitting: "loading",
-  loading: "loading",
-  ready: "ready",
-  draining: "idle",
-  unloading: "idle",
-  failed: "failed",
-} as const satisfies Record<Phase["state"], Resident["state"]>;
 
 /** Something of it is at its host. */
 const isAtHost = ({ phase: { state } }: Model): boolean =>
   state !== "idle" && state !== "failed" && state !== "wanted" && state !== "fitting";
 
 const isComing = ({ phase }: Model): boolean => phase.state === "inspecting" || phase.state === "loading";
-
-const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);
 
 function noRoom(model: string, needBytes: number, mostBytes: number): Failure {
   const reason =

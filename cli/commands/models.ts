@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { modelOrderNames, modelOrders } from "../../protocols/model-orders.ts";
 import {
   adminCommands,
   adminFlags,
@@ -20,6 +21,7 @@ export const define: Define = (command, { output, onExit }) => {
       examples(
         "plexus models",
         "plexus models suggest",
+        "plexus models load qwen --node node-b",
         "plexus models pull hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M",
         "plexus models want qwen --source hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M --nodes 2 --label zone=a",
       ),
@@ -100,6 +102,23 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models unwant qwen"],
     run: async (flags, _, model) => (await store()).unwantModel(flags, model, output),
   });
+  for (const order of modelOrderNames)
+    add<AdminOptions & { readonly node?: string; readonly drain?: boolean; readonly wait: boolean }>({
+      name: order,
+      says: modelOrders[order].says,
+      argument: name,
+      examples: [
+        `plexus models ${order} qwen`,
+        `plexus models ${order} qwen --node node-b${order === "unload" ? " --drain" : ""}`,
+      ],
+      more: (inner) => {
+        inner.option("--node <node>", "name of the node; by default the one that is asked");
+        if (order === "unload") inner.option("--drain", "let calls that run end first, in place of a refusal");
+        return inner.option("--no-wait", "do not wait until it is so");
+      },
+      run: async (flags, { node, drain = false, wait }, model) =>
+        (await import("../models.ts")).orderModel(flags, { model, order, node, drain, wait }, output),
+    });
   addLocal(command, {
     name: "convert",
     says: "Say whether a file can be used as it is, and what helps if not.",

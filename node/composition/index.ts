@@ -23,6 +23,7 @@ import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index
 import { openActorBlobs } from "../blobs/index.ts";
 import { blobFolder } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
+import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
 import { createClock, openFiles } from "../platform/index.ts";
 import type { Directory, Log, MembershipEnd, Random } from "../ports.ts";
@@ -166,6 +167,8 @@ async function start(
   });
   stops.add(() => blobs.stop());
   const wantedModels = models.join(peer, inference);
+  const { exchange, membership } = peer;
+  const control = createInferenceControl({ node, name: config.name, own: inference, exchange, membership, log });
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
@@ -204,6 +207,7 @@ async function start(
     firstAdmin,
     blobs,
     models: { store: models.store, wanted: wantedModels },
+    inference: control,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,
@@ -251,9 +255,13 @@ function startInference(
     start: (models) =>
       startInferenceHost({
         models,
-        ...(config.modelMemoryMiB > 0 && { memoryBytes: config.modelMemoryMiB * 1024 * 1024 }),
-        busyShare: () => at.machine.metrics.busyShare(),
-        machine: { ...readMachine(), ...(config.modelThreads > 0 && { threadsMax: config.modelThreads }) },
+        nodeLoad: () => ({ ...at.machine.metrics.used(), memoryBytes: at.machine.memoryBytes() }),
+        machine: {
+          ...readMachine(),
+          ...(config.modelMemoryMiB > 0 && { memoryMaxBytes: config.modelMemoryMiB * 1024 * 1024 }),
+          ...(config.modelThreads > 0 && { threadsMax: config.modelThreads }),
+          threadsMin: config.modelThreadsMin,
+        },
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),

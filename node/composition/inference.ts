@@ -96,6 +96,7 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
     reload: tell,
     residents: () => host?.residents() ?? [],
     memory: () => host?.memory() ?? { usedBytes: 0, budgetBytes: 0 },
+    shares: () => host?.shares() ?? unshared,
     load: (name) => host?.load(name) ?? Promise.resolve(unserved()),
     unload: (name) => host?.unload(name) ?? Promise.resolve(unserved()),
     pin(name, pinned) {
@@ -135,6 +136,13 @@ export function createInference({ models, start, clock, log, endTimeoutMs }: Inf
     },
   };
 }
+
+/** What models have of a node that serves none. */
+const because = "this node has not the role ai";
+const unshared: ReturnType<LocalModels["shares"]> = {
+  threads: { now: 0, most: 0, because },
+  memory: { budgetBytes: 0, mostBytes: 0, because },
+};
 
 /** The rest of a model: whether it is pinned may change while it is there. */
 function withoutPin(spec: ModelSpec | undefined): object | undefined {

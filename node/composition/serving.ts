@@ -19,7 +19,10 @@ type GatewayOptions = Parameters<typeof createGateway>[0];
 /** Opens the gateway. Error: CONFIG_INVALID (port taken, no such address). */
 export function serveClients(
   config: Config,
-  at: Pick<GatewayOptions, "blobs" | "models" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"> & {
+  at: Pick<
+    GatewayOptions,
+    "blobs" | "models" | "inference" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"
+  > & {
     /** What the cluster calls the node. */
     readonly name: string;
     readonly machine: Machine;
@@ -43,6 +46,7 @@ export function serveClients(
     cluster: peer.control,
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
+    ...(at.inference && { inference: at.inference }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
     name: at.name,

@@ -25,6 +25,7 @@ import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
+import { addInferenceRoutes } from "./inference.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
@@ -97,6 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addUsage(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.models !== undefined) addStoreRoutes(api, at, at.models);
+      if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);
     },
     { prefix: apiPrefix },
   );

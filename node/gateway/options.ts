@@ -7,7 +7,7 @@ import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { ActorBlobs, Clock, Hub, Log, Meter, Random } from "../ports.ts";
+import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
@@ -68,6 +68,8 @@ export interface GatewayOptions {
   readonly blobs?: ActorBlobs;
   /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
+  /** The models in the memory of all nodes; absent, there are none. */
+  readonly inference?: InferenceControl;
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */

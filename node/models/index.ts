@@ -6,8 +6,9 @@
  *  The store itself is `runtimes/store`; here is what it needs of other nodes, and what they need of it. The same plan is computed at every
  *  node: there is no controller of models, and nothing to fail over.
  *
- *  Read plan.ts, keeping.ts, peers.ts. */
+ *  Read plan.ts, keeping.ts, peers.ts; control.ts, which stands alone, shows and orders models in memory. */
 export { keepWanted } from "./keeping.ts";
 export { modelLimits, type ModelLimits } from "./limits.ts";
 export { createModelPeers, serveModels } from "./peers.ts";
 export { placeWanted, planWanted, type Keeper, type Placed, type Task } from "./plan.ts";
+export { createInferenceControl } from "./control.ts";

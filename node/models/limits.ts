@@ -1,5 +1,13 @@
 /** Models between nodes. */
 export const modelLimits = {
+  /** A node that has not said what its models do, or done what it was told, after this long does not answer. */
+  controlTimeoutMs: 5_000,
+  /** Names of other models in the refusal of an order for one that is not there. */
+  namesShownMax: 16,
+  /** Characters of the reason for which a model is where it is; the rest is cut. */
+  reasonCharsMax: 500,
+  /** The wait that is named when a model is not unloaded because it is called. */
+  busyRetryMs: 5_000,
   /** A node that does not say within this time whether it has a model counts as one that has not. */
   findTimeoutMs: 5_000,
   /** Nodes that are asked at the same time. */

@@ -54,8 +54,9 @@ export interface Metrics {
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** 99th percentile of the event loop's delay since the last call. */
   lagMs(): number;
-  /** Share of the time since the last call in which the event loop had work, from 0 to 1. */
-  busyShare(): number;
+  /** Since the last call: the share of the time in which the event loop had work, from 0 to 1, and cores' worth of time that this
+   *  process took. */
+  used(): { readonly busyShare: number; readonly cores: number };
   stop(): void;
 }
 
@@ -68,7 +69,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  let seen = performance.eventLoopUtilization();
+  let seen = { loop: performance.eventLoopUtilization(), cpu: process.cpuUsage(), atMs: performance.now() };
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
@@ -104,11 +105,14 @@ export function createMetrics(): Metrics {
       delay.reset();
       return Number.isFinite(valueMs) ? Math.max(0, valueMs - 10) : 0;
     },
-    busyShare() {
+    used() {
       const now = performance.eventLoopUtilization();
-      const { utilization } = performance.eventLoopUtilization(now, seen);
-      seen = now;
-      return utilization;
+      const { utilization: busyShare } = performance.eventLoopUtilization(now, seen.loop);
+      const next = { loop: now, cpu: process.cpuUsage(), atMs: performance.now() };
+      const tookMs = Math.max(1, next.atMs - seen.atMs);
+      const cpuMs = (next.cpu.user + next.cpu.system - seen.cpu.user - seen.cpu.system) / 1_000;
+      seen = next;
+      return { busyShare, cores: Math.max(0, cpuMs / tookMs) };
     },
     stop() {
       delay.disable();

@@ -1,5 +1,8 @@
-/** Models that a node's store has, for nodes that fetch them (node/models). What is given is compared with the tree of hashes by whoever asked. */
+/** Models that a node's store has, for nodes that fetch them, and models in its memory, for admins (node/models). What is given of files is
+ *  compared with the tree of hashes by whoever asked. */
 import { Type } from "typebox";
+import type { ModelInMemory, NodeInference } from "../inference.ts";
+import { modelOrderNames, type ModelOrder } from "../model-orders.ts";
 import type { StoredModel } from "../models.ts";
 import { modelName } from "../models.ts";
 import { blobHash as digest } from "../schema.ts";
@@ -8,6 +11,12 @@ import { bytes, call, closed, count } from "./parts.ts";
 /** Checked no further than this by the mesh: the asking node reads it as it reads a manifest. */
 const model = Type.Unsafe<StoredModel>(Type.Object({ name: modelName, digest }));
 
+/** Only shown: a later version may say more of them. */
+const inMemory = Type.Object({ model: Type.String(), state: Type.String(), because: Type.String() });
+const resident = Type.Unsafe<ModelInMemory>(inMemory);
+const inference = Type.Unsafe<NodeInference>(Type.Object({ models: Type.Array(inMemory, { maxItems: 1_024 }) }));
+const order = Type.Unsafe<ModelOrder>(Type.Union(modelOrderNames.map((name) => Type.Literal(name))));
+
 export const modelMessages = {
   /** The manifest of a model. Error: NOT_FOUND. */
   "model.find": call("message", { name: modelName }, closed({ model })),
@@ -15,4 +24,8 @@ export const modelMessages = {
   "model.leaves": call("bulk", { digest, from: count, leaves: Type.Integer({ minimum: 1, maximum: 65_536 }) }, closed({ bytes })), // prettier-ignore
   /** Bytes of a file from `start` on, before `end`: at most 2 MiB. Errors: NOT_FOUND, OVERLOADED, BAD_REQUEST. */
   "model.chunk": call("bulk", { digest, start: count, end: count }, closed({ bytes })),
+  /** The models of a node, and what they take. */
+  "inference.view": call("control", {}, closed({ inference })),
+  /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN (pinned), STOPPING. */
+  "inference.order": call("control", { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() }, closed({ resident })), // prettier-ignore
 } as const;

@@ -14,18 +14,11 @@ import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { describeGpus, probeGpus } from "../gpu.ts";
-import {
-  type Machine,
-  memoryBudgetBytes,
-  needsCores,
-  readMachine,
-  threadsBecause,
-  threadShares,
-  threadsToShare,
-  threadsWhenBusy,
-} from "../machine.ts";
+import { readMachine, threadShares, type Machine } from "../machine.ts";
+import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
-import { Residency, type Carrier, type Resident } from "../residency.ts";
+import { Residency, type Carrier } from "../residency.ts";
+import { causeOf, type Resident } from "../resident.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 
@@ -37,13 +30,11 @@ export interface InferenceHostOptions {
   readonly onEvent?: (event: RuntimeEvent) => void;
   readonly queuedPerModelMax?: number;
   readonly queuedPerPersonMax?: number;
-  /** What all models together may take. Default: what the machine and its control group leave. */
-  readonly memoryBytes?: number;
   /** How long a model stays in memory after its last call, if it does not say itself. Default: until its room is needed. */
   readonly keepAliveMs?: number;
-  /** Share of the time in which the node's event loop had work, since the last call: models give threads to a node that is busy. */
-  readonly busyShare?: () => number;
-  /** What there is to share. Default: what `readMachine` finds. */
+  /** What the node itself took since the last call: models give cores and memory to a node that needs them. */
+  readonly nodeLoad?: () => NodeLoad;
+  /** What there is to share, and within which bounds. Default: what `readMachine` finds. */
   readonly machine?: Machine;
 }
 
@@ -77,9 +68,8 @@ class Host implements InferenceHost {
   /** Of models by what is known of them before they are loaded: it is looked up once. */
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
   #restarts = 0;
-  /** The node needs cores for itself. */
-  #busy = false;
-  #stopLook: (() => void) | undefined;
+  #shares: Shares;
+  #stopLook: () => void = () => undefined;
   /** Graphics cards were looked for, which is logged once. */
   #looked = false;
   #stopped: Promise<void> | undefined;
@@ -88,6 +78,7 @@ class Host implements InferenceHost {
   constructor(options: InferenceHostOptions) {
     this.#options = options;
     this.#machine = options.machine ?? readMachine();
+    this.#shares = shareNode(this.#machine, undefined);
     const { clock, log } = options;
     const process = (kind: HostKind): HostProcess =>
       new HostProcess(kind, {
@@ -106,12 +97,14 @@ class Host implements InferenceHost {
     this.#residency = new Residency(
       {
         ...options,
-        budgetBytes: options.memoryBytes ?? memoryBudgetBytes(this.#machine),
+        budgetBytes: this.#shares.memory.budgetBytes,
+        mostBytes: this.#shares.memory.mostBytes,
         changed: () => this.#changed(),
       },
       this.#carrier(),
     );
     for (const spec of options.models) this.#host(spec);
+    if (options.nodeLoad !== undefined) this.#lookAtNode(options.nodeLoad);
   }
 
   /** Starts what a model needs: its host, and a look for the cards that it may use. */
@@ -152,14 +145,27 @@ class Host implements InferenceHost {
     return this.#residency.residents().map((resident) => {
       const { spec, facts } = resident;
       if (facts === undefined || hostOf(spec) !== "native") return resident;
-      const now = this.#threads.get(spec.name) ?? facts.threads;
-      const others = writing.has(spec.name) ? writing.size - 1 : writing.size;
-      // A model that nobody calls has no thread busy: it gets its share when it is called.
-      const shared = others === 0 ? "" : `; ${others} other${others === 1 ? " model writes" : " models write"} now`;
-      const most = facts.threads === 1 && threadsToShare(this.#machine) > 1 ? "so small a model is fastest on one" : "";
-      const yields = this.#busy ? "; the node is busy and takes half" : "";
-      return { ...resident, threads: { now, because: (most || threadsBecause(this.#machine)) + shared + yields } };
+      const now = Math.min(this.#threads.get(spec.name) ?? facts.threads, this.#shares.threads.now);
+      return {
+        ...resident,
+        threads: { now, most: facts.threads, because: this.#whyThreads(spec, facts.threads, writing) },
+      };
     });
+  }
+
+  #whyThreads(spec: ModelSpec, most: number, writing: ReadonlySet<string>): string {
+    const { threads } = this.#shares;
+    if (most === spec.threads && most < threads.now) return `its configuration says ${most}`;
+    if (most === 1 && threads.most > 1) return "so small a model is fastest on one";
+    const others = writing.has(spec.name) ? writing.size - 1 : writing.size;
+    // A model that nobody calls has no thread busy: it gets its share when it is called.
+    return others === 0
+      ? threads.because
+      : `${threads.because}; ${others} other${others === 1 ? " model writes" : " models write"} now`;
+  }
+
+  shares(): Pick<Shares, "threads" | "memory"> {
+    return this.#shares;
   }
 
   memory(): ReturnType<LocalModels["memory"]> {
@@ -214,7 +220,7 @@ class Host implements InferenceHost {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    this.#stopLook?.();
+    this.#stopLook();
     const idle = this.#residency.close();
     await Promise.all(hostKinds.map((kind) => this.#hosts[kind].stop(deadlineMs, idle)));
   }
@@ -304,7 +310,6 @@ class Host implements InferenceHost {
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */
   #shareThreads(): void {
-    this.#lookAtNode();
     const most = new Map(
       this.#residency.residents().flatMap(({ spec, facts }) => (facts ? [[spec.name, facts.threads] as const] : [])),
     );
@@ -313,7 +318,7 @@ class Host implements InferenceHost {
     ];
     const known = writing.filter((model) => most.has(model));
     const shares = threadShares(
-      this.#threadsNow(),
+      this.#shares.threads.now,
       known.map((model) => most.get(model) ?? 1),
     );
     for (const [index, model] of known.entries()) {
@@ -324,19 +329,19 @@ class Host implements InferenceHost {
     }
   }
 
-  #threadsNow(): number {
-    const threads = threadsToShare(this.#machine);
-    return this.#busy ? threadsWhenBusy(threads) : threads;
-  }
-
-  /** From now and then, as long as models write. */
-  #lookAtNode(): void {
-    const { clock, busyShare } = this.#options;
-    if (busyShare === undefined || this.#stopLook !== undefined || this.#runs.size === 0) return;
-    this.#stopLook = clock.after(runtimeLimits.busyLookMs, () => {
-      this.#stopLook = undefined;
-      this.#busy = needsCores(busyShare(), this.#busy);
-      this.#shareThreads();
+  /** Shares the machine anew, from now and then. */
+  #lookAtNode(nodeLoad: () => NodeLoad): void {
+    const { clock, log } = this.#options;
+    this.#stopLook = clock.after(runtimeLimits.sharingLookMs, () => {
+      const before = this.#shares;
+      this.#shares = shareNode(this.#machine, nodeLoad(), before);
+      const { threads, memory } = this.#shares;
+      if (threads.now !== before.threads.now) {
+        log.debug("inference.shared", { threads: threads.now, because: threads.because });
+        this.#shareThreads();
+      }
+      if (memory.budgetBytes !== before.memory.budgetBytes) this.#residency.setBudget(memory.budgetBytes);
+      this.#lookAtNode(nodeLoad);
     });
   }
 
@@ -361,6 +366,6 @@ function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident, abilitie
     sizeBytes: facts?.sizeBytes ?? sizeBytes,
   };
   if (facts !== undefined && state === "ready") return { ...about, device: facts.device, places: facts.sequences };
-  if (error !== undefined) return { ...about, reason: String(error.details?.["reason"]) };
+  if (error !== undefined) return { ...about, reason: causeOf(error) };
   return about;
 }

@@ -1,7 +1,7 @@
 /** What the node and its inference hosts say to each other, and what a host and its workers say. Plain data, one
  *  version of the code on both sides: a host is always started from the same files as the node. */
 import type { Capability, EngineName, EnginePart, EngineRequest, Failure } from "../../protocols/index.ts";
-import type { Ended, LoadPlan, ModelSpec } from "../adapter.ts";
+import type { Ended, LoadPlan, ModelSpec, OnCard } from "../adapter.ts";
 import type { Machine } from "../machine.ts";
 
 /** Which models a host has: those that run native code, which go down together, or the others. */
@@ -17,6 +17,8 @@ export interface LoadedFacts {
   readonly threads: number;
   /** What it runs on: `cpu`, or the kind of graphics interface. */
   readonly device: string;
+  readonly onCard?: OnCard;
+  readonly batchTokens?: number;
   readonly capabilities: readonly Capability[];
   /** What the host's memory grew by meanwhile; absent where that cannot be read. */
   readonly grewByBytes?: number;

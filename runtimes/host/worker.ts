@@ -27,8 +27,10 @@ export async function load({ spec, plan }: LoadTask): Promise<LoadAnswer> {
   loaded = result.model;
   const { warnings } = result;
   const { sequences, sizeBytes, threads } = plan;
-  const { device, capabilities, contextTokens = plan.contextTokens } = loaded;
-  return { type: "loaded", facts: { contextTokens, sequences, sizeBytes, threads, device, capabilities }, warnings };
+  const { device, onCard, batchTokens, capabilities, contextTokens = plan.contextTokens } = loaded;
+  const told = { ...(onCard && { onCard }), ...(batchTokens !== undefined && { batchTokens }) };
+  const facts = { contextTokens, sequences, sizeBytes, threads, device, capabilities, ...told };
+  return { type: "loaded", facts, warnings };
 }
 
 export async function call({ engine, request, port }: CallTask): Promise<void> {

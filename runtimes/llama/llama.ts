@@ -16,6 +16,7 @@ import { runtimeLimits } from "../limits.ts";
 import { purposeOf, type Purpose } from "../gguf.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { loadReason } from "./load-reason.ts";
+import { keptOfCard } from "./plan.ts";
 import { createPromptRenderer } from "./prompt.ts";
 import { embed, rerank } from "./vectors.ts";
 import { Writer } from "./writer.ts";
@@ -44,9 +45,11 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       skipDownload: true,
       progressLogs: false,
       maxThreads: plan.threads,
+      ...(spec.gpuMemoryBytes !== undefined && { vramPadding: keptOfCard(spec.gpuMemoryBytes) }),
       logLevel: LlamaLogLevel.warn,
       logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
     });
+    const cardUsedBytes = llama.gpu === false ? 0 : (await llama.getVramState()).used;
     const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: layersOf(spec, plan) });
     const draft =
       spec.draft === undefined
@@ -57,6 +60,13 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
     const served = await serving({ spec, plan, model, draft, temperature }, (text) => keep(warnings, text));
     // A card without room for a single layer is found, and not used.
     const device = llama.gpu === false || model.gpuLayers === 0 ? "cpu" : llama.gpu;
+    const onCard =
+      device === "cpu"
+        ? undefined
+        : {
+            layers: { offloaded: model.gpuLayers, total: model.fileInsights.totalLayers },
+            bytes: Math.max(0, (await llama.getVramState()).used - cardUsedBytes),
+          };
     const unload = async (): Promise<void> => {
       await served.dispose();
       await draft?.dispose();
@@ -64,7 +74,7 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       await model.llama.dispose();
     };
     const useThreads = (threads: number): void => void (model.llama.maxThreads = threads);
-    return { type: "loaded", model: { ...served, device, useThreads, unload }, warnings };
+    return { type: "loaded", model: { ...served, device, ...(onCard && { onCard }), useThreads, unload }, warnings };
   } catch (thrown) {
     // Lines come in from another thread; those of the failure may still be on their way.
     for (let waitedMs = 0; errors.length === 0 && waitedMs < runtimeLimits.loadLogWaitMs; waitedMs += logStepMs)
@@ -80,7 +90,7 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
 }
 
 /** What a loaded model serves, and how its context is given back. */
-type Serving = Pick<LoadedModel, "capabilities" | "serves"> & { readonly dispose: () => Promise<void> };
+type Serving = Pick<LoadedModel, "capabilities" | "serves" | "batchTokens"> & { readonly dispose: () => Promise<void> };
 
 /** A model whose weights are in memory. */
 interface InMemory {
@@ -108,6 +118,7 @@ async function serving(
       const reading = { model, context, contextTokens };
       return {
         capabilities,
+        batchTokens: contextTokens,
         serves: { tokenize, embed: (request, flow) => embed(request, flow, reading) },
         dispose: () => context.dispose(),
       };
@@ -117,12 +128,19 @@ async function serving(
       const reading = { model, context, contextTokens };
       return {
         capabilities,
+        batchTokens: contextTokens,
         serves: { tokenize, rerank: (request, flow) => rerank(request, flow, reading) },
         dispose: () => context.dispose(),
       };
     }
     case "write": {
-      const context = await model.createContext({ ...size, sequences: count, ...finely(spec), ...adapted(spec) });
+      const context = await model.createContext({
+        ...size,
+        sequences: count,
+        ...(spec.batchTokens !== undefined && { batchSize: spec.batchTokens }),
+        ...finely(spec),
+        ...adapted(spec),
+      });
       const guessing = await draft?.createContext({ ...size, sequences: count });
       const sequences = Array.from({ length: count }, () =>
         context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
@@ -131,6 +149,7 @@ async function serving(
       const writer = new Writer({ model, renderer, sequences, temperature, contextTokens });
       return {
         capabilities,
+        batchTokens: context.batchSize,
         serves: { tokenize, generate: (request, flow) => writer.generate(request, flow) },
         async dispose() {
           await context.dispose();

@@ -36,9 +36,24 @@ export function planLoad({
       `use a smaller model, fewer tokens of context, or more memory`;
     return { type: "refused", reason };
   }
-  const threads = threadCount(machine, header.parameters, models);
+  const threads = Math.min(threadCount(machine, header.parameters, models), spec.threads ?? Infinity);
   const { architecture } = header;
-  return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes } };
+  const contexts = `${sequences} ${sequences === 1 ? "context" : "contexts"} of ${contextTokens} tokens`;
+  const parts = [
+    { what: "weights", bytes: fileBytes },
+    { what: contexts, bytes: Math.ceil(cache) },
+    ...(header.draft === undefined ? [] : [{ what: "contexts of the draft model", bytes: Math.ceil(draftCache) }]),
+    { what: "worker", bytes: runtimeLimits.workerBytes },
+  ];
+  const plan = { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes, parts };
+  return { type: "fine", plan };
 }
+
+/** What of a graphics card's memory a model does not take that may have `limitBytes` of it: the library is told so, and puts fewer layers
+ *  there. Never less than what it keeps free by itself: 8 %, at most 1.6 GiB. */
+export const keptOfCard =
+  (limitBytes: number) =>
+  (totalBytes: number): number =>
+    Math.max(Math.min(totalBytes * 0.08, 1.6 * 1024 ** 3), totalBytes - limitBytes);
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

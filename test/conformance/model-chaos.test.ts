@@ -10,6 +10,7 @@ import {
   echoAnswer,
   enginesOf,
   estimateModel,
+  readMachine,
   startInferenceHost,
   type InferenceHost,
   type InferenceHostOptions,
@@ -113,7 +114,7 @@ describe("models on processes that fail", function () {
   it("models that do not fit together take turns within the budget, and their memory comes back", async () => {
     const specs = ["one", "two", "three"].map((name) => chain(name));
     const budgetBytes = 2 * bytesOf(specs[0]!) + mebibyte;
-    const host = await started(specs, { memoryBytes: budgetBytes });
+    const host = await started(specs, { machine: { ...readMachine(), memoryMaxBytes: budgetBytes } });
     expect(host.models().map(({ state }) => state)).to.deep.equal(["ready", "ready", "idle"]);
     await host.unload("one");
     await host.unload("two");
@@ -133,7 +134,9 @@ describe("models on processes that fail", function () {
 
   it("one that can never fit is refused with the numbers, and those that do go on", async () => {
     const [small, large] = [chain("small"), { ...chain("large"), sequences: 64 }];
-    const host = await started([small, large], { memoryBytes: bytesOf(small) + mebibyte });
+    const host = await started([small, large], {
+      machine: { ...readMachine(), memoryMaxBytes: bytesOf(small) + mebibyte },
+    });
     const refusal = await ask(host, "large").last;
     expect(codeOf(refusal)).to.equal("MODEL_LOAD_FAILED");
     expect(refusal)
@@ -180,7 +183,7 @@ describe("models on processes that fail", function () {
     this.timeout(depth(60_000, 600_000));
     const specs = [chain("left"), chain("right"), echo("light", { tokenDelayMs: 1 })];
     const host = await started(specs, {
-      memoryBytes: bytesOf(specs[0]!) + bytesOf(specs[2]!) + mebibyte,
+      machine: { ...readMachine(), memoryMaxBytes: bytesOf(specs[0]!) + bytesOf(specs[2]!) + mebibyte },
       clock: realClock(4),
     });
     const all: Heard[] = [];

@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertModel, describeCard, describePull, describeStore, quantiseModel } from "../../../cli/model-store.ts";
+import { describeMemory } from "../../../cli/models.ts";
 import { describeSuggestions } from "../../../cli/model-suggest.ts";
-import { failureOf, type ModelsView, type PullView, type StoredModel } from "../../../protocols/index.ts";
+import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
 import { speedOf, suggestModels, writeRandomModel } from "../../../runtimes/store/index.ts";
 import { inspectFile } from "../../../runtimes/store/inspect.ts";
 import { gguf } from "../../model-files.ts";
@@ -84,6 +85,28 @@ describe("plexus models, as a person reads it", () => {
       expect(thrown(() => work(join(folder, "none.gguf")))).to.include({ code: "NOT_FOUND" });
       expect(thrown(() => work(folder))).to.include({ code: "BAD_REQUEST" });
     }
+  });
+});
+
+describe("plexus models, of what is in memory", () => {
+  const mebibyte = 1024 ** 2;
+  const one: ModelInMemory = { model: "qwen", runtime: "llama", state: "ready", because: "it leaves 5 s after its last call", pinned: false, memoryBytes: 600 * mebibyte, estimatedBytes: 590 * mebibyte, device: "cuda", layers: { offloaded: 20, total: 28 }, gpuBytes: 300 * mebibyte, threads: { now: 2, most: 7, because: "" }, batchTokens: 512, contextTokens: 4_096, places: 4, leavesInMs: 3_000, running: 2, waiting: 5, tokensPerSecond: 12.3 }; // prettier-ignore
+  const node: NodeInference = {
+    node: "node-a",
+    memory: { usedBytes: 600 * mebibyte, budgetBytes: 2_048 * mebibyte, because: "modelMemoryMiB is 2048" },
+    threads: { now: 2, most: 7, because: "of 8 cores 6 stay free for the node, which used 5.2" },
+    models: [one, { ...one, model: "cold", state: "failed", because: "no room\u001B[2J", memoryBytes: 0 }],
+  };
+
+  it("shows what each model takes, and why, and what there is to share", () => {
+    const said = describeMemory([node, { node: "away", error: failure("UNREACHABLE"), models: [] }], false);
+    expect(said).to.match(
+      /qwen.*node-a.*ready.*600 MiB.*590 MiB.*cuda 20\/28 layers, 300 MiB.*2\/7.*512.*4 × 4096.*2 \+5.*12\.3.*last call: in 3 s/,
+    );
+    expect(said).to.include("node-a: 600 MiB of 2.0 GiB for models (modelMemoryMiB is 2048); 2 of 7 threads (of 8 cores 6 stay free"); // prettier-ignore
+    expect(said).to.match(/^away: /m);
+    expect(said).to.not.include("\u001B");
+    expect(describeMemory([{ node: "b", models: [] }], false)).to.equal("");
   });
 });
 

@@ -60,7 +60,11 @@ function createHosts() {
         host.say = hear;
         return { cancel: () => undefined };
       },
-      residents: () => known.map((spec) => ({ spec, state: "ready" as const, pinned: false, memoryBytes: 0, keepAliveMs: undefined, leavesInMs: undefined, running: 0, waiting: 0 })), // prettier-ignore
+      residents: () => known.map((spec) => ({ spec, state: "ready" as const, pinned: false, memoryBytes: 0, keepAliveMs: undefined, leavesInMs: undefined, running: 0, waiting: 0, place: "ready" as const, because: "" })), // prettier-ignore
+      shares: () => ({
+        threads: { now: 1, most: 1, because: "" },
+        memory: { budgetBytes: 0, mostBytes: 0, because: "" },
+      }),
       memory: () => ({ usedBytes: 0, budgetBytes: 0 }),
       add(spec: ModelSpec) {
         if (leaving.has(spec.name)) return refused(failure("NAME_TAKEN"));

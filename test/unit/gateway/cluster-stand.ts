@@ -3,6 +3,7 @@ import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
+import type { InferenceControl } from "../../../node/ports.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import {
   failure,
@@ -92,7 +93,9 @@ export interface ClusterStand {
 }
 
 /** Starts the gateway. `member: false`: the node is in no cluster. */
-export async function startClusterStand(options: { readonly member?: boolean } = {}): Promise<ClusterStand> {
+export async function startClusterStand(
+  options: { readonly member?: boolean; readonly inference?: InferenceControl } = {},
+): Promise<ClusterStand> {
   const clock = createClock();
   const kernel = {
     ask: async ({ message, timeoutMs }: Request) => stand.cluster(message, timeoutMs),
@@ -181,6 +184,7 @@ export async function startClusterStand(options: { readonly member?: boolean } =
     changed: (...told) => void changes.push(told),
     auditCopy: async () => stand.copy,
     ...(options.member !== false && { cluster, actors }),
+    ...(options.inference && { inference: options.inference }),
   });
   const stand: ClusterStand = {
     gateway,

@@ -8,10 +8,7 @@ import {
   readMachine,
   threadCount,
   threadShares,
-  needsCores,
-  threadsBecause,
   threadsToShare,
-  threadsWhenBusy,
   type Machine,
 } from "../../../runtimes/machine.ts";
 
@@ -34,21 +31,6 @@ describe("threads of models that run at the same time", () => {
     expect(threadsToShare(machine({ cores: 1 }))).to.equal(1);
     expect(threadsToShare(machine({ threadsMax: 3 }))).to.equal(3);
     expect(threadsToShare(machine({ threadsMax: 30 }))).to.equal(7);
-  });
-
-  it("are given to a node that is busy, and come back when it is well again", () => {
-    expect(needsCores(0.6, false)).to.equal(false);
-    expect(needsCores(0.8, false)).to.equal(true);
-    expect(needsCores(0.6, true)).to.equal(true);
-    expect(needsCores(0.4, true)).to.equal(false);
-    expect([7, 2, 1].map(threadsWhenBusy)).to.deep.equal([3, 1, 1]);
-  });
-
-  it("are told with the bound that holds", () => {
-    expect(threadsBecause(machine())).to.equal("of 8 cores one stays free for the node");
-    expect(threadsBecause(machine({ quotaCores: 2.5 }))).to.match(/grants 2.5 of 8 cores/u);
-    expect(threadsBecause(machine({ quotaCores: 6, threadsMax: 2 }))).to.equal("modelThreads is 2");
-    expect(threadsBecause(machine({ cores: 1 }))).to.equal("there is one core");
   });
 });
 

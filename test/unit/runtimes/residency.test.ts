@@ -214,6 +214,55 @@ describe("models in memory", () => {
     expect(residency.memory()).to.deep.equal({ usedBytes: 90, budgetBytes: 100 });
   });
 
+  it("rest within a budget that changes: what rests leaves for a smaller one, and what found no room has a chance in a larger one", () => {
+    const { world, told, residency, ask, finish, states } = setUp(["a", "b"], { mostBytes: 200 });
+    world.elapse(2_000);
+    ask("b");
+    world.elapse(10);
+    residency.setBudget(50);
+    world.elapse(10);
+    expect(told).to.deep.equal(["load a", "load b", "unload a"]);
+    expect(states()).to.equal("a idle, b ready");
+    // What runs stays, whatever the budget is.
+    residency.setBudget(30);
+    world.elapse(10);
+    expect(states()).to.equal("a idle, b ready");
+    finish("b");
+    residency.setBudget(30);
+    const refused = ask("a");
+    world.elapse(5_000);
+    expect(refused.at(-1)).to.have.nested.property("result.error.code", "MODEL_LOAD_FAILED");
+    residency.setBudget(100);
+    ask("a");
+    world.elapse(100);
+    expect(states()).to.match(/^a ready/);
+  });
+
+  it("say where they are, and why", () => {
+    const { world, residency, ask, finish } = setUp(["a", "b", spec("c", { keepAliveMs: 5_000 })]);
+    const said = (): readonly string[] => residency.residents().map(({ place, because }) => `${place}: ${because}`);
+    world.elapse(2_000);
+    expect(said()[2]).to.equal("idle: a call brings it into memory");
+    ask("a");
+    ask("b");
+    world.elapse(5);
+    residency.pin("a", true);
+    void residency.load("c");
+    world.elapse(5);
+    expect(said()).to.deep.equal([
+      "ready: it is pinned: it stays whatever else needs the room",
+      "leaving: it leaves when what runs has ended (1 call)",
+      "waiting: it needs 1 MiB; b leaves for it",
+    ]);
+    finish("b");
+    world.elapse(5);
+    expect(said()[2]).to.match(/^loading: it is being read since/);
+    world.elapse(50);
+    expect(said()[2]).to.equal("ready: it leaves 5 s after its last call");
+    world.elapse(6_000);
+    expect(said()[2]).to.equal("idle: a call brings it into memory");
+  });
+
   it("come back after their host died, and fail when it dies again and again while they load", async () => {
     const { world, residency, states } = setUp(["a", "b"]);
     world.elapse(2_000);

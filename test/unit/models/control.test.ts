@@ -1,0 +1,94 @@
+import { expect } from "chai";
+import type { Exchange } from "../../../node/exchange/index.ts";
+import { createInferenceControl } from "../../../node/models/index.ts";
+import type { Membership } from "../../../node/ports.ts";
+import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
+import type { LocalModels } from "../../../runtimes/engine.ts";
+import { memberRecord } from "../../members.ts";
+import { quietLog } from "../../quiet.ts";
+
+type Resident = ReturnType<LocalModels["residents"]>[number];
+const mebibyte = 1024 ** 2;
+const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
+  spec: { name, adapter: "llama", path: "/models/secret.gguf" },
+  state: "ready",
+  place: "ready",
+  because: "it stays until its room is needed",
+  pinned: false,
+  memoryBytes: 100 * mebibyte,
+  keepAliveMs: undefined,
+  leavesInMs: undefined,
+  running: 0,
+  waiting: 0,
+  ...fields,
+});
+
+/** Three nodes: each has models as the test says, and notes what it is told. `away` does not answer. */
+function stage(models: Readonly<Record<string, readonly Resident[]>>) {
+  const told: string[] = [];
+  const handlers = new Map<string, (body: never, from: string) => unknown>();
+  const members = ["a", "b", "away"].map((name) => memberRecord(`id-${name}`, { name, roles: ["ai"] }));
+  const membership = { self: "id-a", members: () => ({ view: 1, members }) } as unknown as Membership;
+  const controls = ["a", "b"].map((name) => {
+    const order = (what: string) => (model: string): Promise<Result<void>> => (told.push(`${name}: ${what} ${model}`), Promise.resolve(ok(undefined))); // prettier-ignore
+    const own = {
+      residents: () => models[name] ?? [],
+      memory: () => ({ usedBytes: 100 * mebibyte, budgetBytes: 1_000 * mebibyte }),
+      shares: () => ({ threads: { now: 3, most: 7, because: "the node is busy" }, memory: { budgetBytes: 1, mostBytes: 1, because: "80 %" } }), // prettier-ignore
+      load: order("load"),
+      unload: order("unload"),
+      pin: (model: string, pinned: boolean) => (void order(pinned ? "pin" : "unpin")(model), ok(undefined)),
+    };
+    const exchange = {
+      on: (message: string, handler: never) => void handlers.set(`id-${name} ${message}`, handler),
+      call: (to: string, message: string, body: never) =>
+        Promise.resolve(handlers.get(`${to} ${message}`)?.(body, `id-${name}`) ?? refused(failure("UNREACHABLE"))),
+    } as unknown as Exchange;
+    return createInferenceControl({ node: `id-${name}`, name, own, exchange, membership, log: quietLog });
+  });
+  return { control: controls[0]!, told };
+}
+
+describe("models in the memory of a cluster's nodes", () => {
+  it("are shown for every node, and a node that does not answer with the reason", async () => {
+    const facts = { contextTokens: 4_096, sequences: 4, sizeBytes: 1, threads: 7, device: "cuda", capabilities: [], onCard: { layers: { offloaded: 20, total: 28 }, bytes: mebibyte }, batchTokens: 512, grewByBytes: 7 } as const; // prettier-ignore
+    const { control } = stage({ a: [resident("x", { facts, tokensPerSecond: 12.3456, leavesInMs: 99.6 })], b: [] });
+    const view = await control.view();
+    if (!view.ok) throw new Error(view.error.code);
+    expect(view.value.map(({ node, error }) => [node, error?.code])).to.deep.equal([["a", undefined], ["b", undefined], ["away", "UNREACHABLE"]]); // prettier-ignore
+    expect(view.value[0]?.models[0]).to.deep.include({ device: "cuda", layers: facts.onCard.layers, gpuBytes: mebibyte, batchTokens: 512, places: 4, contextTokens: 4_096, tokensPerSecond: 12.3, leavesInMs: 100 }); // prettier-ignore
+    expect(view.value[1]?.threads).to.deep.equal({ now: 3, most: 7, because: "the node is busy" });
+    expect(JSON.stringify(view)).to.not.include("secret.gguf");
+    expect((await control.view("b")).ok).to.equal(true);
+    expect(await control.view("nobody")).to.have.nested.property("error.code", "NOT_FOUND");
+  });
+
+  it("take orders at the node that is named, by its name or its id", async () => {
+    const { control, told } = stage({ a: [resident("x")], b: [resident("x")] });
+    expect((await control.order({ model: "x", order: "load" })).ok).to.equal(true);
+    expect((await control.order({ model: "x", order: "pin", node: "b" })).ok).to.equal(true);
+    expect((await control.order({ model: "x", order: "unload", node: "id-b" })).ok).to.equal(true);
+    expect(told).to.deep.equal(["a: load x", "b: pin x", "b: unload x"]);
+    const unknown = await control.order({ model: "y", order: "load", node: "b" });
+    expect(unknown).to.have.nested.property("error.code", "MODEL_NOT_FOUND");
+    expect(unknown).to.have.deep.nested.property("error.details.models", ["x"]);
+    expect(unknown).to.have.nested.property("error.details.node", "b");
+    expect(await control.order({ model: "x", order: "load", node: "away" })).to.have.nested.property("error.code", "UNREACHABLE"); // prettier-ignore
+  });
+
+  it("are not unloaded while they are called or pinned, and the refusal says what to do", async () => {
+    const { control, told } = stage({
+      a: [resident("busy", { running: 2, waiting: 3 }), resident("pinned", { pinned: true })],
+    });
+    const busy = await control.order({ model: "busy", order: "unload" });
+    expect(busy).to.have.nested.property("error.code", "MODEL_BUSY");
+    expect(busy).to.have.nested.property("error.details.running", 2);
+    expect(JSON.stringify(busy)).to.match(/drain/);
+    const pinned = await control.order({ model: "pinned", order: "unload", drain: true });
+    expect(pinned).to.have.nested.property("error.code", "FORBIDDEN");
+    expect(JSON.stringify(pinned)).to.match(/unpin/);
+    expect(told).to.deep.equal([]);
+    expect((await control.order({ model: "busy", order: "unload", drain: true })).ok).to.equal(true);
+    expect(told).to.deep.equal(["a: unload busy"]);
+  });
+});
