@@ -1,6 +1,6 @@
 /** The directory's rows with their types: slots, members, invitations, policy, model routes. The only place that knows under which key each lies. */
 import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import {
   addressText,
   assert,
@@ -30,7 +30,7 @@ const node = Type.String({ minLength: 1, maxLength: 128 });
 const nodes = Type.Array(node, { maxItems: 64 });
 const epoch = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const slot = Type.String({ pattern: `^${addressText}$` });
-const isSlotRecord = Compile(
+const isSlotRecord = checkOf(
   Type.Object({
     slot,
     epoch,
@@ -65,7 +65,7 @@ const offer = Type.Object({
   provider: Type.Optional(Type.String({ maxLength: 256 })),
   reason: Type.Optional(text),
 });
-const isMemberRecord = Compile(
+const isMemberRecord = checkOf(
   Type.Object({
     node,
     // A name of 64 characters, with a number that makes it unique.
@@ -109,7 +109,7 @@ export interface Policy {
   readonly minInSync: number;
 }
 
-const isInvitationRecord = Compile(
+const isInvitationRecord = checkOf(
   Type.Object({
     id: word,
     secretHash: Type.String({ maxLength: 256 }),
@@ -122,9 +122,9 @@ const isInvitationRecord = Compile(
 );
 
 const copies = Type.Integer({ minimum: 1, maximum: 64 });
-const isPolicy = Compile(Type.Object({ replicas: copies, minInSync: copies }));
+const isPolicy = checkOf(Type.Object({ replicas: copies, minInSync: copies }));
 
-const isWanted = Compile(
+const isWanted = checkOf(
   Type.Object({
     models: Type.Array(
       Type.Object({
@@ -140,7 +140,7 @@ const isWanted = Compile(
   }),
 );
 
-const isRoute = Compile(
+const isRoute = checkOf(
   Type.Object({
     name: Type.String({ minLength: 1, maxLength: 256 }),
     steps: Type.Array(

@@ -1,15 +1,14 @@
-import {
+import type {
+  IDuplexStream,
+  IOptions,
+  ITxnRequest,
+  ITxnResponse,
+  IWatchRequest,
+  IWatchResponse,
   KVClient,
   MaintenanceClient,
-  WatchClient,
-  type IDuplexStream,
-  type IOptions,
-  type ITxnRequest,
-  type ITxnResponse,
-  type IWatchRequest,
-  type IWatchResponse,
 } from "etcd3";
-import { ConnectionPool } from "etcd3/lib/connection-pool.js";
+import type { ConnectionPool } from "etcd3/lib/connection-pool.js";
 import type { Clock } from "../ports.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import { unavailable } from "./row.ts";
@@ -57,6 +56,19 @@ const grpcOptions = {
   "grpc.use_local_subchannel_pool": 1,
 };
 
+/** What speaks to etcd is a tenth of all that a node loads, and most clusters keep their directory themselves: it is loaded by
+ *  the first call. */
+async function loadLibrary() {
+  const [clients, { ConnectionPool }] = await Promise.all([import("etcd3"), import("etcd3/lib/connection-pool.js")]);
+  return { ...clients, ConnectionPool };
+}
+
+interface Member {
+  readonly pool: ConnectionPool;
+  readonly kv: KVClient;
+  readonly maintenance: MaintenanceClient;
+}
+
 export function createEtcdServers(ports: {
   readonly endpoints: readonly string[];
   readonly clock: Pick<Clock, "nowMs">;
@@ -65,8 +77,9 @@ export function createEtcdServers(ports: {
 }): EtcdServers {
   const { endpoints, clock, limits, security } = ports;
   if (endpoints.length === 0) throw unavailable("no etcd endpoint is given");
-  const connect = (endpoint: string): ConnectionPool =>
-    new ConnectionPool({
+  type Library = Awaited<ReturnType<typeof loadLibrary>>;
+  const connect = (library: Library, endpoint: string): ConnectionPool =>
+    new library.ConnectionPool({
       ...security,
       hosts: endpoint,
       grpcOptions,
@@ -74,8 +87,7 @@ export function createEtcdServers(ports: {
       defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: clock.nowMs() + limits.callTimeoutMs }),
       faultHandling: { global: asItIs, host: () => asItIs },
     });
-  const pools = endpoints.map(connect);
-  const clients = pools.map((pool) => ({ kv: new KVClient(pool), maintenance: new MaintenanceClient(pool) }));
+  let members: readonly Member[] = [];
   /** A read leaves time for the other members. */
   const attemptMs = Math.max(limits.callTimeoutMs / endpoints.length, limits.callTimeoutMs / 4);
   let preferred = 0;
@@ -84,21 +96,32 @@ export function createEtcdServers(ports: {
   const avoid = (member: number): void => {
     if (member === preferred) preferred = (preferred + 1) % endpoints.length;
   };
+  /** Errors: DIRECTORY_UNAVAILABLE, when it is closed. */
+  const load = async (): Promise<Library> => {
+    const library = await loadLibrary();
+    if (closed) throw unavailable("it is closed");
+    if (members.length > 0) return library;
+    members = endpoints.map((endpoint) => {
+      const pool = connect(library, endpoint);
+      return { pool, kv: new library.KVClient(pool), maintenance: new library.MaintenanceClient(pool) };
+    });
+    return library;
+  };
   const attempt = async <Answer>(
     timeoutMs: number,
-    work: (client: (typeof clients)[number], options: { deadline: number }) => Promise<Answer>,
+    work: (client: Member, options: { deadline: number }) => Promise<Answer>,
   ): Promise<Answer> => {
-    if (closed) throw unavailable("it is closed");
+    await load();
     const member = preferred;
     try {
-      return await work(clients[member] as (typeof clients)[number], { deadline: clock.nowMs() + timeoutMs });
+      return await work(members[member] as Member, { deadline: clock.nowMs() + timeoutMs });
     } catch (error) {
       avoid(member);
       throw unavailable(`etcd ${endpoints[member]}: ${(error as Error).message}`, error);
     }
   };
   const anyOf = async <Answer>(
-    work: (client: (typeof clients)[number], options: { deadline: number }) => Promise<Answer>,
+    work: (client: Member, options: { deadline: number }) => Promise<Answer>,
   ): Promise<Answer> => {
     for (let tries = 1; tries < endpoints.length; tries += 1) {
       try {
@@ -112,7 +135,7 @@ export function createEtcdServers(ports: {
 
   const ask =
     (request: ITxnRequest, accept: Accept) =>
-    async ({ kv }: (typeof clients)[number], options: { deadline: number }): Promise<ITxnResponse> => {
+    async ({ kv }: Member, options: { deadline: number }): Promise<ITxnResponse> => {
       const answer = await kv.txn(request, options);
       accept(answer);
       return answer;
@@ -123,10 +146,10 @@ export function createEtcdServers(ports: {
     transact: (request, accept) => attempt(limits.callTimeoutMs, ask(request, accept)),
     version: async () => (await anyOf(({ maintenance }, options) => maintenance.status(options))).version,
     async watch() {
-      if (closed) throw unavailable("it is closed");
+      const library = await load();
       const member = preferred;
-      const pool = connect(endpoints[member] as string);
-      const stream = await new WatchClient(pool).watch();
+      const pool = connect(library, endpoints[member] as string);
+      const stream = await new library.WatchClient(pool).watch();
       return {
         stream,
         end(failed) {
@@ -140,7 +163,7 @@ export function createEtcdServers(ports: {
     },
     close() {
       closed = true;
-      for (const pool of pools) pool.close();
+      for (const { pool } of members) pool.close();
     },
   };
 }

@@ -1,12 +1,12 @@
 /** What arrives from a peer, checked against the rows of `protocols/mesh`. */
 import type { TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import { checkOf, type Check } from "../../protocols/check.ts";
 import { refused, type Result } from "../../protocols/index.ts";
 import { failed, meshMessages, type Channel, type MeshCall } from "../../protocols/mesh/index.ts";
 
 interface Shape {
   readonly schema: object;
-  readonly check: Validator;
+  readonly check: Check;
 }
 interface Row {
   readonly channel: Channel;
@@ -14,13 +14,13 @@ interface Row {
   /** Of calls only. */
   readonly answer: Shape | undefined;
 }
-const shapeOf = (schema: TSchema): Shape => ({ schema, check: Compile(schema) });
+const shapeOf = (schema: TSchema): Shape => ({ schema, check: checkOf(schema) });
 const rows = new Map<string, Row>();
 for (const [name, row] of Object.entries(meshMessages)) {
   const answer = "answer" in row ? shapeOf(row.answer) : undefined;
   rows.set(name, { channel: row.channel, body: shapeOf(row.schema), answer });
 }
-const failedCheck = Compile(failed);
+const failedCheck = checkOf(failed);
 
 /** Without the fields that a later version may have added; undefined when it does not fit. */
 function fitting({ schema, check }: Shape, said: unknown): unknown {

@@ -1,7 +1,7 @@
 /** Answers of actors that the gateway reads itself, instead of passing them on. To the mesh they are plain data, and the node
  *  that has the actor may be any member: so their form is checked here. */
 import { Type, type Static, type TSchema } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import { failure, refused, schema, type Authenticated, type Result, type Resumed } from "../../protocols/index.ts";
 
 const event = Type.Object({ at: schema.position, event: Type.Object({}) });
@@ -42,7 +42,7 @@ const answers = {
 
 type Command = keyof typeof answers;
 
-const checks = Object.fromEntries(Object.entries(answers).map(([command, answer]) => [command, Compile(answer)]));
+const checks = Object.fromEntries(Object.entries(answers).map(([command, answer]) => [command, checkOf(answer)]));
 
 /** The answer to a command, if it is one; refused INTERNAL when it is none: whose fault that is, nobody here can know. */
 export function answerTo<Name extends Command>(

@@ -1,5 +1,5 @@
 import { Type, type TObject, type TSchema } from "typebox";
-import { Compile, type Validator } from "typebox/compile";
+import { checkOf, type Check } from "../../protocols/check.ts";
 import {
   actorId,
   allCommands,
@@ -90,7 +90,7 @@ export function messageOf(
 
 /** A command that a connection may send. */
 interface Opened extends NamedCommand {
-  readonly check: Validator;
+  readonly check: Check;
   /** Keys of the only actors that it is for, where not all of the kind are. */
   readonly keys: readonly string[];
 }
@@ -99,7 +99,7 @@ const opened: ReadonlyMap<string, Opened> = new Map(
   clientCommands.map((command) => {
     const { kind, name, row } = command;
     const keys = (row.http ?? []).flatMap(({ key }) => key ?? []);
-    return [`${kind}.${name}`, { ...command, check: Compile(row.params), keys }];
+    return [`${kind}.${name}`, { ...command, check: checkOf(row.params), keys }];
   }),
 );
 

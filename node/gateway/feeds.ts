@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import {
   failure,
   failureOf,
@@ -52,7 +52,7 @@ const seen = Type.Object({
   author: Type.String(),
   mentions: Type.Optional(Type.Array(Type.String())),
 });
-const postedCheck = Compile(Type.Object({ type: Type.Literal("posted"), message: seen }));
+const postedCheck = checkOf(Type.Object({ type: Type.Literal("posted"), message: seen }));
 
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {

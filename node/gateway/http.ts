@@ -1,9 +1,17 @@
 import type { Socket } from "node:net";
 import statics from "@fastify/static";
 import swagger from "@fastify/swagger";
-import { TypeBoxValidatorCompiler } from "@fastify/type-provider-typebox";
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import {
+  fastify,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchemaCompiler,
+} from "fastify";
+import type { TSchema } from "typebox";
 import type { TLocalizedValidationError } from "typebox/error";
+import { Value } from "typebox/value";
+import { checkOf } from "../../protocols/check.ts";
 import { apiPrefix, failure, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
@@ -68,6 +76,21 @@ function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failu
   return reply.code(statusOf(reason)).send(wire === undefined ? { error: reason } : errorBody[wire](reason));
 }
 
+/** What checks a part of a request. Of a body nothing is converted; all else arrives as text. */
+const validatorOf: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
+  const check = checkOf(schema);
+  return (said: unknown) => {
+    const value = httpPart === "body" ? said : Value.Convert(schema, said);
+    return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error };
+  };
+};
+
+/** Both are given to fastify when it is made: else it loads compilers of its own, for nothing. */
+const compilersFactory: object = {
+  buildValidator: () => validatorOf,
+  buildSerializer: () => () => (value: unknown) => JSON.stringify(value),
+};
+
 /** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
 export async function createHttp(
   at: GatewayContext,
@@ -95,6 +118,7 @@ export async function createHttp(
       connectionsCheckingInterval: limits.requestSweepMs,
     },
     routerOptions: { maxParamLength: 256 },
+    schemaController: { compilersFactory },
     rewriteUrl: (request) => versionedUrl(request.url ?? "/"),
     genReqId: () => randomId(at.random),
     // An id from outside could name a line of the log that is not its own.
@@ -120,8 +144,6 @@ export async function createHttp(
     },
   });
 
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
-  app.setSerializerCompiler(() => (value) => JSON.stringify(value));
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
   app.decorateRequest("bodyBytes", 0);

@@ -12,7 +12,7 @@
  *  `dial()` of libp2p resolves although the other side is about to refuse: only a welcome says that one is in. Hello and
  *  welcome are read by other versions, so they take fields they do not know, and no field ever goes away. */
 import { Type, type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { MemberRecord, MembershipEnd, NodeId } from "../ports.ts";
 
@@ -33,9 +33,9 @@ export type Introduction = Static<typeof introduction>;
 const helloSchema = Type.Object({ ...introduction.properties, link: Type.String({ pattern: "^[0-9a-f]{32}$" }) });
 export type Hello = Static<typeof helloSchema>;
 
-const helloCheck = Compile(helloSchema);
-export const introductionCheck = Compile(introduction);
-const failureCheck = Compile(
+const helloCheck = checkOf(helloSchema);
+export const introductionCheck = checkOf(introduction);
+const failureCheck = checkOf(
   Type.Object({
     code: Type.String({ maxLength: 64 }),
     outcome: Type.String({ maxLength: 32 }),

@@ -9,7 +9,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { Type, type Static } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import {
   decode,
   encode,
@@ -54,7 +54,7 @@ const idBytes = 6;
 /** Invitations by name, as newcomers say it: it becomes part of a key of the directory. */
 export const invitationId = Type.String({ pattern: `^[0-9a-f]{${idBytes * 2}}$` });
 
-const tokenCheck = Compile(
+const tokenCheck = checkOf(
   Type.Tuple([
     Type.Literal(tokenFormat),
     word,

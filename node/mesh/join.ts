@@ -10,7 +10,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
 import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
@@ -32,7 +32,7 @@ const requestSchema = Type.Object({
   node: joiningNode,
 });
 
-const requestCheck = Compile(requestSchema);
+const requestCheck = checkOf(requestSchema);
 
 /** The facts that a node is given when it has joined. */
 export interface Joined {

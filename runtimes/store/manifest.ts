@@ -1,7 +1,7 @@
 /** A model's manifest: one small file that makes it exist. Pure. */
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import { checkOf } from "../../protocols/check.ts";
 import { modelNamePattern, type ModelFile, type StoredModel } from "../../protocols/index.ts";
 import { storeLimits } from "./limits.ts";
 
@@ -9,7 +9,7 @@ const digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const size = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const text = (maxLength: number) => Type.String({ maxLength });
 /** Fields of later versions are left in it. */
-const isManifest = Compile(
+const isManifest = checkOf(
   Type.Object({
     name: Type.String({ pattern: modelNamePattern }),
     digest,

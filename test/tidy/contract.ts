@@ -48,8 +48,8 @@ const rows: Readonly<Record<string, readonly [declaration: string, path: string]
   policy: ["Policy", "node/cluster/records.ts"],
 };
 
-/** What a row is and what follows from rows: nothing that is on the wire. */
-const aboutRows = new Set(["command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`));
+/** What a row is and what follows from rows, and how schemas are checked: nothing that is on the wire. */
+const notOnWire = new Set(["check", "command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`));
 
 /** The list for the sources as they are. */
 export function contractLines(): readonly string[] {
@@ -62,7 +62,7 @@ export function contractLines(): readonly string[] {
     Object.entries(table).flatMap(([name, schema]) => schemaLines(`${group}.${name}`, schema as object)),
   );
   const declared = globSync("protocols/*.ts", { cwd: root })
-    .filter((path) => !aboutRows.has(path))
+    .filter((path) => !notOnWire.has(path))
     .toSorted()
     .flatMap((path) => declarationLines(sourceOf(path)));
   return [...commands, ...bodies, ...declared, ...nodeLines()];

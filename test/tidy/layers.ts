@@ -125,6 +125,8 @@ export const entrances: readonly string[] = [
   "runtimes/store/index.ts",
   "actors/index.ts",
   "protocols/mesh/index.ts",
+  // Not in the index, which clients load, too.
+  "protocols/check.ts",
   "node/data-folder/home.ts",
   "node/composition/salvage.ts",
   "node/kernel/api.ts",

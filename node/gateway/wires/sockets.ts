@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { Compile } from "typebox/compile";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
+import { checkOf } from "../../../protocols/check.ts";
 import { clientFrame, failure, refused, wireLimits, type Failure, type Hello } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
 import type { Entrance } from "../entrance.ts";
@@ -22,7 +22,7 @@ export interface Sockets {
   cut(): void;
 }
 
-const frames = Compile(clientFrame);
+const frames = checkOf(clientFrame);
 
 /** Where clients write the id, if they write it first. */
 const idAtHead = /^\s*\{\s*"id"\s*:\s*(\d{1,15})\s*[,}]/;
