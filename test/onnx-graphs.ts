@@ -80,19 +80,19 @@ export function writeModel(folder: string, files: ModelFiles): string {
   return folder;
 }
 
-/** A vocabulary of bytes, as those of GPT-2 and Whisper are, with tokens of its own in front: `[PAD]` is 0. */
-export function byteVocabulary(specials: readonly string[], around: readonly [before: string, after: string] | undefined) {
-  const special = ["[PAD]", ...specials];
-  const added = special.map((content, id) => ({ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false })); // prettier-ignore
+/** A vocabulary of bytes, as those of GPT-2 and Whisper are, with tokens of its own before and behind them: `[PAD]` is 0. */
+export function byteVocabulary({ before = [], behind = [], around }: { readonly before?: readonly string[]; readonly behind?: readonly string[]; readonly around?: readonly [before: string, after: string] }) {
+  const front = ["[PAD]", ...before];
+  const specials = new Map([...front.map((token, id) => [token, id] as const), ...behind.map((token, at) => [token, front.length + 256 + at] as const)]);
   const shown = [...range(33, 126), ...range(161, 172), ...range(174, 255)];
   const hidden = range(0, 255).filter((byte) => !shown.includes(byte));
-  const letters = new Map([...shown.map((byte) => [byte, byte] as const), ...hidden.map((byte, at) => [byte, 256 + at] as const)]); // prettier-ignore
-  const tokens = [...special.map((token, id) => [token, id]), ...range(0, 255).map((byte) => [String.fromCharCode(letters.get(byte)!), special.length + byte])]; // prettier-ignore
+  const letters = new Map([...shown.map((byte) => [byte, byte] as const), ...hidden.map((byte, at) => [byte, 256 + at] as const)]);
+  const bytes = range(0, 255).map((byte) => [String.fromCharCode(letters.get(byte)!), front.length + byte] as const);
   const part = (id: string, type_id: number) => ({ SpecialToken: { id, type_id } });
   const text = (id: string, type_id: number) => ({ Sequence: { id, type_id } });
   return {
     version: "1.0",
-    added_tokens: added,
+    added_tokens: Array.from(specials, ([content, id]) => ({ id, content, special: true, single_word: false, lstrip: false, rstrip: false, normalized: false })),
     normalizer: null,
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
     post_processor:
@@ -102,10 +102,10 @@ export function byteVocabulary(specials: readonly string[], around: readonly [be
             type: "TemplateProcessing",
             single: [part(around[0], 0), text("A", 0), part(around[1], 0)],
             pair: [part(around[0], 0), text("A", 0), part(around[1], 0), text("B", 1), part(around[1], 1)],
-            special_tokens: Object.fromEntries(around.map((id) => [id, { id, ids: [special.indexOf(id)], tokens: [id] }])), // prettier-ignore
+            special_tokens: Object.fromEntries(around.map((id) => [id, { id, ids: [specials.get(id)!], tokens: [id] }])),
           },
     decoder: { type: "ByteLevel" },
-    model: { type: "BPE", vocab: Object.fromEntries(tokens) as Readonly<Record<string, number>>, merges: [] },
+    model: { type: "BPE", vocab: Object.fromEntries([...specials, ...bytes]) as Readonly<Record<string, number>>, merges: [] },
   };
 } // prettier-ignore
 
@@ -118,7 +118,7 @@ const texts: readonly Port[] = [
   ["token_type_ids", "int64", ["texts", "tokens"]],
 ];
 const bert = (fields: object = {}) => ({ model_type: "bert", hidden_size: 8, num_attention_heads: 1, intermediate_size: 16, max_position_embeddings: 512, ...fields }); // prettier-ignore
-const bytesAround = byteVocabulary(["[CLS]", "[SEP]"], ["[CLS]", "[SEP]"]);
+const bytesAround = byteVocabulary({ before: ["[CLS]", "[SEP]"], around: ["[CLS]", "[SEP]"] });
 const bytesInVocabulary = 3 + 256;
 
 /** Numbers between -1 and 1 that look like nothing, the same every time. */
@@ -168,3 +168,162 @@ export function rankingModel(labels = 1): ModelFiles {
     "tokenizer.json": bytesAround,
   };
 }
+
+const spoken = [
+  "endoftext",
+  "startoftranscript",
+  "en",
+  "de",
+  "translate",
+  "transcribe",
+  "startofprev",
+  "nospeech",
+  "notimestamps",
+];
+const hearingVocabulary = byteVocabulary({ behind: [...spoken, "0.00"].map((name) => `<|${name}|>`) });
+const heard = (name: string): number => hearingVocabulary.model.vocab[name]!;
+const heardAt = (seconds: number): number => heard("<|0.00|>") + 50 * seconds;
+const heardTokens = heardAt(30) + 1;
+const encoderGraph: Graph = {
+  inputs: [["input_features", "float", ["sounds", 80, 3_000]]],
+  outputs: [["last_hidden_state", "float", ["sounds", "steps", 2]]],
+  steps: [
+    ["ReduceMean", ["input_features"], ["means"], { axes: [2], keepdims: 0 }],
+    ["MatMul", ["means", "sides"], ["pair"]],
+    ["Unsqueeze", ["pair", "one"], ["last_hidden_state"]],
+  ],
+  constants: {
+    sides: { type: "float", dims: [80, 2], values: range(0, 79).flatMap((band) => (band < 40 ? [0.1, -0.1] : [-0.1, 0.1])) },
+    one: { type: "int64", dims: [1], values: [1] },
+  },
+}; // prettier-ignore
+const hearingFiles = (decoder: Graph, name: string): ModelFiles => ({
+  "onnx/encoder_model.onnx": graphBytes(encoderGraph),
+  [`onnx/${name}.onnx`]: graphBytes(decoder),
+  "config.json": { model_type: "whisper", num_mel_bins: 80, max_target_positions: 448, d_model: 2 },
+  "generation_config.json": { is_multilingual: true, suppress_tokens: [0] },
+  "tokenizer.json": hearingVocabulary,
+});
+
+/** A model that hears: it writes `low` for the first second of a stretch whose sound is low, and `hi` where it is high. Where it
+ *  translates, it begins half a second later. */
+export function hearingModel(): ModelFiles {
+  // What follows a token: the next letter of its word.
+  const next = Array<number>(heardTokens).fill(0);
+  const follow = (from: number, to: number): void => void (next[from] = to);
+  for (const word of ["low", "hi"]) {
+    const letters = [...word].map(heard);
+    for (const [at, letter] of letters.entries()) follow(letter, letters[at + 1] ?? heardAt(1));
+  }
+  follow(heard("<|startoftranscript|>"), heard("<|en|>"));
+  follow(heard("<|transcribe|>"), heardAt(0));
+  follow(heard("<|translate|>"), heardAt(0.5));
+  follow(heardAt(1), heard("<|endoftext|>"));
+  const lean = (letter: string) => range(0, heardTokens - 1).map((id) => (id === heard(letter) ? 5 : 0));
+  return hearingFiles(
+    {
+      inputs: [["input_ids", "int64", ["sounds", "tokens"]], ["encoder_hidden_states", "float", ["sounds", "steps", 2]]],
+      outputs: [["logits", "float", ["sounds", "tokens", heardTokens]]],
+      steps: [
+        ["Gather", ["next", "input_ids"], ["following"]],
+        ["OneHot", ["following", "depth", "levels"], ["script"]],
+        ["MatMul", ["encoder_hidden_states", "leanings"], ["leaning"]],
+        ["Add", ["script", "leaning"], ["logits"]],
+      ],
+      constants: {
+        next: { type: "int64", dims: [heardTokens], values: next },
+        depth: { type: "int64", dims: [1], values: [heardTokens] },
+        levels: { type: "float", dims: [2], values: [-20, 10] },
+        leanings: { type: "float", dims: [2, heardTokens], values: [...lean("l"), ...lean("h")] },
+      },
+    },
+    "decoder_model",
+  );
+} // prettier-ignore
+
+/** The same family with a cache: it says `ok` of everything, if what it has read and heard is still there. */
+export function rememberingModel(): ModelFiles {
+  // By the tokens that were read, and two more once the sound was: 3 of the prompt, then `<|0.00|>`, `o` …
+  const script = Array<number>(64).fill(heard("?"));
+  script[2] = heardAt(0);
+  for (const [at, token] of [heard("o"), heard("k"), heardAt(1), heard("<|endoftext|>")].entries()) script[5 + at] = token;
+  return hearingFiles(
+    {
+      inputs: [
+        ["input_ids", "int64", ["sounds", "tokens"]],
+        ["encoder_hidden_states", "float", ["sounds", "steps", 2]],
+        ["past_key_values.0.decoder.key", "float", ["sounds", 1, "read", 1]],
+        ["past_key_values.0.encoder.key", "float", ["sounds", 1, "heard", 1]],
+        ["use_cache_branch", "bool", [1]],
+      ],
+      outputs: [
+        ["logits", "float", ["sounds", "tokens", heardTokens]],
+        ["present.0.decoder.key", "float", ["sounds", 1, "all", 1]],
+        ["present.0.encoder.key", "float", ["sounds", 1, "kept", 1]],
+      ],
+      steps: [
+        ["Cast", ["input_ids"], ["floats"], { to: types.float }],
+        ["Reshape", ["floats", "asCache"], ["columns"]],
+        ["Concat", ["past_key_values.0.decoder.key", "columns"], ["present.0.decoder.key"], { axis: 2 }],
+        // What was heard is given once, and nothing when it comes back.
+        ["Reshape", ["encoder_hidden_states", "asCache"], ["hears"]],
+        ["Cast", ["use_cache_branch"], ["isLater"], { to: types.int64 }],
+        ["Sub", ["one", "isLater"], ["isFirst"]],
+        ["Mul", ["isFirst", "two"], ["most"]],
+        ["Slice", ["hears", "zero", "most", "two"], ["present.0.encoder.key"]],
+        ["Shape", ["present.0.decoder.key"], ["shape"]],
+        ["Gather", ["shape", "two"], ["all"]],
+        ["Shape", ["past_key_values.0.encoder.key"], ["heardShape"]],
+        ["Gather", ["heardShape", "two"], ["heard"]],
+        ["Add", ["all", "heard"], ["sum"]],
+        ["Sub", ["sum", "one"], ["place"]],
+        ["Gather", ["script", "place"], ["following"]],
+        ["OneHot", ["following", "depth", "levels"], ["row"]],
+        ["Unsqueeze", ["row", "zero"], ["logits"]],
+      ],
+      constants: {
+        zero: { type: "int64", dims: [1], values: [0] },
+        one: { type: "int64", dims: [1], values: [1] },
+        two: { type: "int64", dims: [1], values: [2] },
+        asCache: { type: "int64", dims: [4], values: [1, 1, -1, 1] },
+        script: { type: "int64", dims: [script.length], values: script },
+        depth: { type: "int64", dims: [1], values: [heardTokens] },
+        levels: { type: "float", dims: [2], values: [-20, 10] },
+      },
+    },
+    "decoder_model_merged",
+  );
+} // prettier-ignore
+
+/** Samples that the voice makes of each phoneme. */
+export const samplesPerPhoneme = 64;
+
+/** A voice: each phoneme is a level, so one sees in a sound what was said. Half the length is half the level. `broken`: of `b` it makes no numbers. */
+export function voiceModel({ broken = false } = {}): ModelFiles {
+  const phonemes = ["_", "^", "$", " ", ..."abcdefghijklmnopqrstuvwxyz", ".", ","];
+  const levels = phonemes.flatMap((phoneme, id) => Array<number>(samplesPerPhoneme).fill(broken && phoneme === "b" ? Number.NaN : id / 100));
+  return {
+    "voice.onnx": graphBytes({
+      inputs: [["input", "int64", ["texts", "phonemes"]], ["input_lengths", "int64", ["texts"]], ["scales", "float", [3]]],
+      outputs: [["output", "float", ["texts", 1, 1, "samples"]]],
+      steps: [
+        ["Gather", ["levels", "input"], ["waves"]],
+        ["Gather", ["scales", "one"], ["length"]],
+        ["Mul", ["waves", "length"], ["scaled"]],
+        ["Reshape", ["scaled", "asSound"], ["output"]],
+      ],
+      constants: {
+        levels: { type: "float", dims: [phonemes.length, samplesPerPhoneme], values: levels },
+        one: { type: "int64", dims: [1], values: [1] },
+        asSound: { type: "int64", dims: [4], values: [1, 1, 1, -1] },
+      },
+    }),
+    "voice.onnx.json": {
+      audio: { sample_rate: 16_000 },
+      phoneme_type: "text",
+      phoneme_id_map: Object.fromEntries(phonemes.map((phoneme, id) => [phoneme, [id]])),
+      inference: { noise_scale: 0, length_scale: 1, noise_w: 0 },
+      num_speakers: 1,
+    },
+  };
+} // prettier-ignore

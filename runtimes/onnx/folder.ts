@@ -3,6 +3,7 @@
  *      root/  config.json  tokenizer.json  tokenizer_config.json  1_Pooling/config.json  …
  *             model.onnx, or encoder_model.onnx and decoder_model_merged.onnx, or text_model.onnx and vision_model.onnx
  *             onnx/ …                                           the same graphs, as repositories have them
+ *             voice.onnx  voice.onnx.json                       a voice
  *
  *  No field of a graph says what it is for. What it takes and gives does, together with its settings. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -13,12 +14,14 @@ import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
 
 /** What a model is for. */
-export type Purpose = "embed" | "rerank";
+export type Purpose = "embed" | "rerank" | "transcribe" | "speak";
 
 /** What a model that is for it can do. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
   embed: ["embed", "tokenize"],
   rerank: ["rerank", "tokenize"],
+  transcribe: ["transcribe"],
+  speak: ["speak"],
 };
 
 /** The settings of a model: JSON of its folder that nobody has checked. */
@@ -48,7 +51,8 @@ export type Look =
 export function lookAt(path: string): Look {
   const chosen = chooseGraphs(graphsUnder(path), path);
   if ("refused" in chosen) return { type: "refused", reason: chosen.refused, fileBytes: 0 };
-  const { root, graphs } = chosen;
+  const { graphs } = chosen;
+  const root = rootOf(Object.values(graphs)[0] ?? path);
   const facts = new Map<Part, OnnxFacts>();
   let fileBytes = 0;
   for (const [part, file] of Object.entries(graphs) as [Part, string][]) {
@@ -64,10 +68,13 @@ export function lookAt(path: string): Look {
       if (offset + length > size) return { type: "refused", reason: `a tensor reaches beyond the end of ${location}`, fileBytes }; // prettier-ignore
     }
   }
-  const config = readSettings(join(root, "config.json")) ?? {};
+  const voice = graphs.model === undefined ? undefined : readSettings(`${graphs.model}.json`);
+  const config = voice ?? readSettings(join(root, "config.json")) ?? {};
   const purpose = purposeOf(facts, config);
   if (typeof purpose === "object") return { type: "refused", reason: purpose.refused, fileBytes };
-  if (!existsSync(join(root, "tokenizer.json"))) return { type: "refused", reason: "its file tokenizer.json is missing", fileBytes };
+  const needs = purpose === "speak" ? [] : ["tokenizer.json"];
+  for (const name of needs)
+    if (!existsSync(join(root, name))) return { type: "refused", reason: `its file ${name} is missing`, fileBytes };
   const parameters = [...facts.values()].reduce((sum, one) => sum + one.parameters, 0);
   const found = { purpose, root, graphs, config, parameters, contextTokens: contextOf(root, config) };
   return { type: "fine", found, fileBytes };
@@ -87,7 +94,7 @@ const preferred = ["", "_quantized", "_int8", "_uint8", "_q8", "_fp16"];
 export function chooseGraphs(
   graphs: readonly string[],
   asked: string,
-): { readonly root: string; readonly graphs: OnnxFound["graphs"] } | { readonly refused: string } {
+): { readonly graphs: OnnxFound["graphs"] } | { readonly refused: string } {
   const stemOf = (path: string): string => basename(path).replace(/\.onnx$/i, "");
   const read = graphs.map((path) => {
     const stem = stemOf(path);
@@ -103,19 +110,23 @@ export function chooseGraphs(
   };
   const encoder = take("encoder_model");
   const decoder = take("decoder_model_merged") ?? take("decoder_model");
-  const [first] = graphs;
-  const rootOf = (path: string): string => {
-    const folder = dirname(path);
-    const above = dirname(folder);
-    return basename(folder) === "onnx" && !existsSync(join(folder, "config.json")) && existsSync(join(above, "config.json")) ? above : folder; // prettier-ignore
-  };
   if (encoder !== undefined && decoder !== undefined && wanted?.part !== "model")
-    return { root: rootOf(encoder), graphs: { encoder, decoder } };
-  if (wanted !== undefined && wanted.part !== "model") return { refused: `the other half of ${basename(asked)} is not beside it` }; // prettier-ignore
-  const model = wanted?.path ?? take("model") ?? (read.length === 1 ? first : undefined);
-  if (model !== undefined) return { root: rootOf(model), graphs: { model } };
-  return { refused: first === undefined ? "there is no ONNX file in it" : "there are several ONNX files in it: name one" };
+    return { graphs: { encoder, decoder } };
+  const only = read.length === 1 ? read[0] : undefined;
+  const model = wanted ?? read.find(({ path }) => path === take("model")) ?? only;
+  if (model?.part === "model") return { graphs: { model: model.path } };
+  const half = encoder ?? decoder;
+  if (half !== undefined) return { refused: `the other half of ${basename(half)} is not beside it` };
+  return { refused: graphs.length === 0 ? "there is no ONNX file in it" : "there are several ONNX files in it: name one" };
 } // prettier-ignore
+
+/** Where the settings of a graph are: beside it, or above `onnx/`. */
+function rootOf(graph: string): string {
+  const folder = dirname(graph);
+  const above = dirname(folder);
+  const hasSettings = (at: string): boolean => existsSync(join(at, "config.json"));
+  return basename(folder) === "onnx" && !hasSettings(folder) && hasSettings(above) ? above : folder;
+}
 
 /** The graphs beside a graph, or in a folder. Throws what the file system throws. */
 function graphsUnder(path: string): readonly string[] {
@@ -146,8 +157,13 @@ export function purposeOf(
   facts: ReadonlyMap<Part, Pick<OnnxFacts, "inputs" | "outputs">>,
   config: Settings,
 ): Purpose | { readonly refused: string } {
-  if (facts.has("encoder")) return { refused: "it has an encoder and a decoder, and such models are not served" };
-  const { inputs = [], outputs = [] } = facts.get("model") ?? {};
+  const [encoder, model] = [facts.get("encoder"), facts.get("model")];
+  if (encoder !== undefined) {
+    if (encoder.inputs.includes("input_features")) return "transcribe";
+    return { refused: "it turns texts into texts, and of such models only those that write down speech are served" };
+  }
+  const { inputs = [], outputs = [] } = model ?? {};
+  if (isRecord(config["phoneme_id_map"]) && inputs.includes("input_lengths")) return "speak";
   if (inputs.includes("input_ids")) {
     if (vectorOutputs.some((name) => outputs.includes(name))) return "embed";
     const labels = isRecord(config["id2label"]) ? Object.keys(config["id2label"]).length : undefined;

@@ -12,4 +12,18 @@ export const onnxLimits = {
   batchTokensMax: 2_048,
   /** Context where neither the model nor its owner says one. */
   contextTokensDefault: 512,
+  /** Longest sound that is written down; a longer one is refused with `TOO_LARGE`. */
+  soundMsMax: 2 * 60 * 60_000,
+  /** Tokens that are written of one stretch of 30 seconds; then the stretch ends.
+   *
+   *  Half of the context of Whisper's models: they were trained so. */
+  stretchTokensMax: 224,
+  /** Characters of a text that is spoken; a longer one is refused with `TOO_LARGE`. */
+  spokenCharsMax: 20_000,
+  /** Longest sentence that is spoken in one run, in characters; a longer one is cut at a space. */
+  sentenceCharsMax: 300,
+  /** Longest sound of one sentence; one that is longer ends the call with `OUTPUT_UNFIT`. */
+  sentenceMsMax: 120_000,
+  /** Largest image that is looked at, in pixels; a larger one is refused with `TOO_LARGE`. */
+  pixelsMax: 40_000_000,
 } as const;

@@ -4,8 +4,10 @@
  *  in several: what is cancelled ends after the one that runs. */
 import { basename } from "node:path";
 import type { Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
-import { capabilitiesBy, lookAt, vectorOutputs, type OnnxFound, type Part } from "./folder.ts";
+import { capabilitiesBy, lookAt, vectorOutputs, wordIn, type OnnxFound, type Part } from "./folder.ts";
 import { loadLibrary, type Library, type Session } from "./library.ts";
+import { createHearing } from "./hearing.ts";
+import { createVoice, espeakFor } from "./voice.ts";
 import { embed, poolingIn, prepareReading, rerank } from "./vectors.ts";
 import { readTokenizer, tokensOf } from "./vocabulary.ts";
 
@@ -16,6 +18,8 @@ interface InMemory {
   readonly library: Library;
   /** Opens one of its graphs. Throws what the library says of it. */
   readonly open: (part: Part) => Promise<Session>;
+  /** Says what is served worse than it could be. */
+  readonly warn: (text: string) => void;
 }
 
 /** Loads a model. What fails comes back as a reason, and nothing of it stays in memory. */
@@ -38,9 +42,11 @@ export async function loadOnnx(spec: ModelSpec, plan: LoadPlan): Promise<Load> {
       sessions.push(session);
       return session;
     };
-    const serves = await serving[found.purpose]({ found, plan, library, open });
+    const warnings: string[] = [];
+    const warn = (text: string): void => void warnings.push(text);
+    const serves = await serving[found.purpose]({ found, plan, library, open, warn });
     const capabilities = capabilitiesBy[found.purpose];
-    return { type: "loaded", model: { device: "cpu", capabilities, serves, unload: release }, warnings: [] };
+    return { type: "loaded", model: { device: "cpu", capabilities, serves, unload: release }, warnings };
   } catch (thrown) {
     await release();
     return { type: "failed", reason: thrown instanceof Error ? thrown.message : String(thrown) };
@@ -82,5 +88,17 @@ const serving: {
       rerank: (request, flow) => rerank(request, flow, reading),
       tokenize: (request) => tokensOf(request, tokenizer),
     };
+  },
+  async transcribe({ found: { root, config }, library, open }) {
+    const tokenizer = readTokenizer(root, library);
+    const parts = { root, config, library, tokenizer, encoder: await open("encoder"), decoder: await open("decoder") };
+    return { transcribe: createHearing(parts) };
+  },
+  async speak({ found: { config }, library, open, warn }) {
+    const session = await open("model");
+    const phonemize = await espeakFor(config);
+    if (phonemize === undefined && wordIn(config, "phoneme_type") !== "text")
+      warn("it was trained on phonemes of espeak-ng, which is not installed: letters are taken for phonemes");
+    return { speak: createVoice({ config, library, session, ...(phonemize && { phonemize }) }) };
   },
 };

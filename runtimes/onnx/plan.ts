@@ -27,12 +27,17 @@ export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }:
 }
 
 /** What the largest run takes at once: the widest step of a layer, and the weights of its attention. */
-function runBytes({ config }: OnnxFound, contextTokens: number): number {
+function runBytes({ purpose, config }: OnnxFound, contextTokens: number): number {
+  if (purpose === "speak") return onnxLimits.sentenceCharsMax * voiceBytesPerChar;
   const width = countIn(config, "hidden_size") ?? countIn(config, "d_model") ?? 0;
   const inner = countIn(config, "intermediate_size") ?? countIn(config, "encoder_ffn_dim") ?? 4 * width;
   const heads = countIn(config, "num_attention_heads") ?? countIn(config, "encoder_attention_heads") ?? 0;
-  const tokens = Math.max(contextTokens, onnxLimits.batchTokensMax);
-  return floatBytes * (tokens * (inner + 6 * width) + heads * tokens * contextTokens);
+  const length = purpose === "transcribe" ? (countIn(config, "max_source_positions") ?? 1_500) : contextTokens;
+  const tokens = purpose === "transcribe" ? length : Math.max(length, onnxLimits.batchTokensMax);
+  return floatBytes * (tokens * (inner + 6 * width) + heads * tokens * length);
 }
+
+/** A voice makes some thousand samples of a character, and has each of them a few dozen times under way. */
+const voiceBytesPerChar = 512 * 1024;
 
 const mebibytes = (bytes: number): number => Math.ceil(bytes / 1024 / 1024);

@@ -7,19 +7,42 @@ import {
   floatsOf,
   type EngineAnswer,
   type EngineName,
+  type EnginePart,
   type EngineRequest,
+  type Media,
   type Result,
 } from "../../protocols/index.ts";
 import { startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
-import { embeddingModel, rankingModel, writeModel, type ModelFiles } from "../onnx-graphs.ts";
+import { pcmOf, readWav, wavHead } from "../../runtimes/onnx/sound.ts";
+import {
+  embeddingModel,
+  hearingModel,
+  rankingModel,
+  rememberingModel,
+  samplesPerPhoneme,
+  voiceModel,
+  writeModel,
+  type ModelFiles,
+} from "../onnx-graphs.ts";
 import { needOnnx } from "../onnx-packages.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
 
+type Asked<Name extends EngineName> = Omit<EngineRequest<Name>, "id" | "timeoutMs">;
+
+/** Tones one after the other, as a WAV file of 8,000 samples a second. */
+function tones(...parts: readonly (readonly [hertz: number, seconds: number])[]): Media {
+  const samples = parts.flatMap(([hertz, seconds]) =>
+    Array.from({ length: seconds * 8_000 }, (_none, at) => 0.5 * Math.sin((2 * Math.PI * hertz * at) / 8_000)),
+  );
+  const bytes = Buffer.concat([wavHead(samples.length, 8_000), pcmOf(Float32Array.from(samples))]);
+  return { type: "audio", mediaType: "audio/wav", bytes };
+}
+
 describe("ONNX", function () {
   this.timeout(240_000);
   let folder: string;
-  let host: InferenceHost | undefined;
+  let host: InferenceHost;
   before(async function () {
     const missing = await needOnnx();
     if (missing !== undefined) {
@@ -27,9 +50,17 @@ describe("ONNX", function () {
       return this.skip();
     }
     folder = mkdtempSync(join(tmpdir(), "plexus-onnx-"));
+    const first = model("first", embeddingModel({ pooling: { pooling_mode_cls_token: true } }));
+    const graph = { ...first, name: "graph", path: join(first.path, "onnx/model.onnx") };
+    const reading = [model("mean", embeddingModel()), first, graph, model("ranks", rankingModel())];
+    const speech = [
+      model("hears", hearingModel()),
+      model("remembers", rememberingModel()),
+      model("voice", voiceModel()),
+    ];
+    host = await started(...reading, ...speech);
   });
   after(() => folder && rmSync(folder, { recursive: true }));
-  afterEach(() => host?.stop(5_000));
 
   const model = (name: string, files: ModelFiles): ModelSpec => ({
     name,
@@ -37,45 +68,39 @@ describe("ONNX", function () {
     path: writeModel(join(folder, name), files),
   });
   async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
-    host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
-    await host.settled();
-    return host;
+    const starting = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    await starting.settled();
+    return starting;
   }
   const ask = <Name extends EngineName>(
     engine: Name,
-    asked: Omit<EngineRequest<Name>, "id" | "timeoutMs">,
-  ): Promise<Result<EngineAnswer<Name>>> => {
-    const { promise, resolve } = Promise.withResolvers<Result<EngineAnswer<Name>>>();
-    host?.call(engine, { ...asked, id: "test", timeoutMs: 20_000 } as EngineRequest<Name>, (said) => {
-      if (said.type === "answered") resolve(said.result as Result<EngineAnswer<Name>>);
+    asked: Asked<Name>,
+    at = host,
+  ): Promise<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }> => {
+    const { promise, resolve } = Promise.withResolvers<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }>();
+    const parts: EnginePart<Name>[] = [];
+    at.call(engine, { ...asked, id: "test", timeoutMs: 60_000 } as EngineRequest<Name>, (said) => {
+      if (said.type === "part") parts.push(said.part as EnginePart<Name>);
+      else resolve({ ...(said.result as Result<EngineAnswer<Name>>), parts });
     });
     return promise;
-  };
-  const fine = async <Name extends EngineName>(engine: Name, asked: Omit<EngineRequest<Name>, "id" | "timeoutMs">) => {
+  }; // prettier-ignore
+  const fine = async <Name extends EngineName>(engine: Name, asked: Asked<Name>) => {
     const result = await ask(engine, asked);
     if (!result.ok) throw new Error(JSON.stringify(result.error));
-    return result.value;
+    return { ...result.value, parts: result.parts };
   };
-
-  describeModels(
-    "ONNX Runtime",
-    async () => {
-      const models = [model("vectors", embeddingModel()), model("ranks", rankingModel())];
-      const local = startInferenceHost({ models, clock: realClock(), log: keptLog() });
-      await local.settled();
-      return { local };
-    },
-    ["json", "logprobs", "tools"],
-  );
+  const refusal = async <Name extends EngineName>(engine: Name, asked: Asked<Name>, at = host): Promise<string> => {
+    const result = await ask(engine, asked, at);
+    if (result.ok) return "answered";
+    const { code, outcome, details } = result.error;
+    return `${code} ${outcome} ${String(details?.["field"] ?? details?.["reason"])}`;
+  };
 
   describe("that embeds", () => {
     it("reads the folder or its graph, and joins the tokens' vectors as the model was trained to", async () => {
-      const files = embeddingModel({ pooling: { pooling_mode_cls_token: true } });
-      const first = model("first", files);
-      const graph = { ...first, name: "graph", path: join(first.path, "onnx/model.onnx") };
-      await started(model("mean", embeddingModel()), first, graph);
-      expect(host?.models().map(({ state, contextTokens }) => [state, contextTokens])).to.deep.equal(
-        ["ready", "ready", "ready"].map((state) => [state, 256]),
+      expect(host.models().map(({ model: name, state, contextTokens }) => [name, state, contextTokens])).to.deep.include.members(
+        ["mean", "first", "graph"].map((name) => [name, "ready", 256]),
       );
       const vectors = async (name: string) =>
         (await fine("embed", { model: name, inputs: ["one", "another one", "three"] })).vectors.map(floatsOf);
@@ -85,56 +110,125 @@ describe("ONNX", function () {
       expect(await vectors("graph")).to.deep.equal(await vectors("first"));
       const means = await vectors("mean");
       expect(means[0]).to.not.deep.equal(means[1]);
-    });
+    }); // prettier-ignore
 
     it("gives each text its own vector, however many there are and however long", async () => {
-      await started(model("many", embeddingModel()));
       const texts = Array.from({ length: 70 }, (_none, at) => `${"x".repeat((at * 37) % 200)} ${at}`);
-      const { vectors } = await fine("embed", { model: "many", inputs: texts });
+      const { vectors } = await fine("embed", { model: "mean", inputs: texts });
       for (const at of [0, 1, 35, 69]) {
-        const [alone] = (await fine("embed", { model: "many", inputs: [texts[at]!] })).vectors;
+        const [alone] = (await fine("embed", { model: "mean", inputs: [texts[at]!] })).vectors;
         const [one, other] = [floatsOf(alone!), floatsOf(vectors[at]!)];
         expect(one.reduce((sum, value, index) => sum + value * other[index]!, 0)).to.be.closeTo(1, 1e-5);
       }
     });
-
-    it("refuses to give numbers that are none", async () => {
-      await started(model("broken", embeddingModel({ broken: true })));
-      expect(await fine("embed", { model: "broken", inputs: ["x"] })).to.have.property("promptTokens", 3);
-      // Of this letter the vector is broken, and so is every text with it.
-      const result = await ask("embed", { model: "broken", inputs: ["x", "a"] });
-      expect(result).to.have.nested.property("error.code", "OUTPUT_UNFIT");
-      expect(result).to.have.nested.property("error.outcome", "failed");
-    });
   });
 
   it("ranks documents by what the model makes of them with the query", async () => {
-    await started(model("ranks", rankingModel()));
     const { scores } = await fine("rerank", { model: "ranks", query: "who?", documents: ["we", "they!!", "you!"] });
     expect([...scores.keys()].toSorted((one, other) => scores[other]! - scores[one]!)).to.deep.equal([1, 2, 0]);
   });
 
-  it("says why a model is not served, and serves the others", async () => {
+  describe("that hears", () => {
+    it("writes down what is said, with its times, however long it is", async () => {
+      const { parts, ...answer } = await fine("transcribe", { model: "hears", audio: tones([300, 30], [3_000, 2]) });
+      expect(answer).to.deep.equal({ durationMs: 32_000, language: "en" });
+      expect(parts).to.deep.equal([
+        { text: "low", fromMs: 0, toMs: 1_000 },
+        { text: "hi", fromMs: 30_000, toMs: 31_000 },
+      ]);
+    });
+
+    it("does as it is told: the language, and into English", async () => {
+      const audio = tones([3_000, 3]);
+      const told = await fine("transcribe", { model: "hears", audio, language: "DE", prompt: "who is it?" });
+      expect([told.language, told.parts.map(({ text }) => text)]).to.deep.equal(["DE", ["hi"]]);
+      const translated = await fine("transcribe", { model: "hears", audio, translate: true });
+      expect(translated.parts).to.deep.equal([{ text: "hi", fromMs: 500, toMs: 1_000 }]);
+    });
+
+    it("keeps what it has read and heard", async () => {
+      const { parts } = await fine("transcribe", { model: "remembers", audio: tones([300, 1]), language: "en" });
+      expect(parts).to.deep.equal([{ text: "ok", fromMs: 0, toMs: 1_000 }]);
+    });
+
+    it("refuses what is no sound, and a language that it does not know", async () => {
+      const audio = tones([300, 1]);
+      const noSound = { ...audio, bytes: Buffer.from("ID3 is how MP3 begins") };
+      expect(await refusal("transcribe", { model: "hears", audio: noSound })).to.equal("BAD_REQUEST failed audio");
+      expect(await refusal("transcribe", { model: "hears", audio, language: "tlh" })).to.equal("BAD_REQUEST failed language"); // prettier-ignore
+    });
+  });
+
+  describe("that speaks", () => {
+    const heard = async (asked: Partial<EngineRequest<"speak">>): Promise<readonly number[]> => {
+      const { parts, mediaType } = await fine("speak", { model: "voice", text: "", ...asked });
+      expect(mediaType).to.equal("audio/wav");
+      const sound = readWav(Buffer.concat(parts.map(({ bytes }) => bytes)));
+      if ("refused" in sound) throw new Error(sound.refused);
+      expect(sound.rate).to.equal(16_000);
+      return Array.from({ length: sound.samples.length / samplesPerPhoneme }, (_none, at) =>
+        Math.round(100 * sound.samples[at * samplesPerPhoneme]!),
+      );
+    };
+    const [pause, begin, end, space, a, b, dot] = [0, 1, 2, 3, 4, 5, 30];
+
+    it("says a text sentence by sentence, in the phonemes of its own map", async () => {
+      expect(await heard({ text: "Ab. B\u4e00a" })).to.deep.equal([
+        ...[begin, pause, a, pause, b, pause, dot, pause, end],
+        ...[begin, pause, b, pause, a, pause, end],
+      ]);
+    });
+
+    it("takes phonemes between brackets as they are, and speaks faster", async () => {
+      expect(await heard({ text: "a [[b.a]]" })).to.deep.equal([begin, pause, a, pause, space, pause, b, pause, dot, pause, a, pause, end]); // prettier-ignore
+      expect(await heard({ text: "b", speed: 0.5, voice: "alloy" })).to.deep.equal([2 * begin, pause, 2 * b, pause, 2 * end]); // prettier-ignore
+      expect(await refusal("speak", { model: "voice", text: "a", speed: 0 })).to.equal("BAD_REQUEST failed speed");
+    });
+
+    it("gives plain numbers at the rate that clients expect", async () => {
+      const { parts, mediaType } = await fine("speak", { model: "voice", text: "ab", mediaType: "audio/pcm" });
+      expect(mediaType).to.equal("audio/pcm");
+      const bytes = parts.reduce((sum, one) => sum + one.bytes.length, 0);
+      expect(bytes).to.equal((2 * 7 * samplesPerPhoneme * 24_000) / 16_000);
+    });
+  });
+
+  it("says why a model is not served, and serves the others; and refuses to give numbers that are none", async () => {
     const cut = model("cut", embeddingModel());
     const graph = join(cut.path, "onnx/model.onnx");
     writeFileSync(graph, readFileSync(graph).subarray(0, 4_000));
     const noWords = model("no-words", embeddingModel());
     rmSync(join(noWords.path, "tokenizer.json"));
     const wrongWords = model("wrong-words", { ...embeddingModel(), "tokenizer.json": Buffer.from("{") });
+    const half = model("half", hearingModel());
+    rmSync(join(half.path, "onnx/encoder_model.onnx"));
     // Its skeleton is whole, and what it says is nonsense: only the library finds out.
     const nonsense = model("nonsense", embeddingModel());
     const inside = join(nonsense.path, "onnx/model.onnx");
     writeFileSync(inside, Buffer.from(readFileSync(inside).toString("latin1").replace("Gather", "Gothic"), "latin1"));
-    await started(cut, noWords, wrongWords, nonsense, model("classes", rankingModel(3)), model("fine", rankingModel()));
-    const reasons = Object.fromEntries(host?.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`]) ?? []); // prettier-ignore
-    expect(reasons["cut"]).to.match(/failed .*cut off/);
-    expect(reasons["no-words"]).to.match(/failed its file tokenizer\.json is missing/);
-    expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is no JSON/);
-    expect(reasons["nonsense"]).to.match(/failed model\.onnx: .*Gothic/);
-    expect(reasons["nonsense"]).to.not.contain(folder);
-    expect(reasons["classes"]).to.match(/failed it tells 3 classes apart/);
-    expect(reasons["fine"]).to.equal("ready ");
-    const result = await ask("embed", { model: "cut", inputs: ["x"] });
-    expect(result).to.have.nested.property("error.code", "MODEL_LOAD_FAILED");
+    const broken = [model("broken", embeddingModel({ broken: true })), model("hoarse", voiceModel({ broken: true }))];
+    const others = await started(cut, noWords, wrongWords, half, nonsense, model("classes", rankingModel(3)), ...broken); // prettier-ignore
+    try {
+      const reasons = Object.fromEntries(others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`])); // prettier-ignore
+      expect(reasons["cut"]).to.match(/failed .*cut off/);
+      expect(reasons["no-words"]).to.match(/failed its file tokenizer\.json is missing/);
+      expect(reasons["wrong-words"]).to.match(/failed tokenizer\.json is no JSON/);
+      expect(reasons["half"]).to.match(/failed .*half/);
+      expect(reasons["nonsense"]).to.match(/failed model\.onnx: .*Gothic/);
+      expect(reasons["nonsense"]).to.not.contain(folder);
+      expect(reasons["classes"]).to.match(/failed it tells 3 classes apart/);
+      expect(reasons["broken"]).to.equal("ready ");
+      expect(await refusal("embed", { model: "cut", inputs: ["x"] }, others)).to.match(/^MODEL_LOAD_FAILED/);
+      // Of these letters something else than numbers comes out, and of everything that has them.
+      expect(await refusal("embed", { model: "broken", inputs: ["x"] }, others)).to.equal("answered");
+      expect(await refusal("embed", { model: "broken", inputs: ["x", "a"] }, others)).to.match(/^OUTPUT_UNFIT failed/);
+      expect(await refusal("speak", { model: "hoarse", text: "a" }, others)).to.equal("answered");
+      expect(await refusal("speak", { model: "hoarse", text: "ab" }, others)).to.match(/^OUTPUT_UNFIT failed/);
+    } finally {
+      await others.stop(5_000);
+    }
   });
+
+  // The last: it stops the host.
+  describeModels("ONNX Runtime", () => Promise.resolve({ local: host }), ["json", "logprobs", "tools"]);
 });

@@ -56,14 +56,29 @@ export function chooseFiles(
     const [first] = candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1));
     return first === undefined ? [] : candidates.filter((file) => stemOf(file) === stemOf(first));
   }
-  const graphs = files.filter((file) => /\.onnx$/i.test(file.path));
-  const wanted = quantisation === undefined ? "model.onnx" : `model_${quantisation.toLowerCase()}.onnx`;
-  const graph =
-    graphs.find((file) => file.path.endsWith(wanted)) ?? (quantisation === undefined ? graphs[0] : undefined);
-  if (graph === undefined) return [];
-  // Settings and vocabulary, and the graph's own tensors.
-  return files.filter((file) => file === graph || file.path.startsWith(`${graph.path}_data`) || /\.(?:json|txt|model)$/i.test(file.path)); // prettier-ignore
-}
+  const graphs = graphsOf(files.filter((file) => /\.onnx$/i.test(file.path)), quantisation);
+  if (graphs.length === 0) return [];
+  // Settings and vocabulary, and the graphs' own tensors.
+  return files.filter((file) => graphs.includes(file) || graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) || /\.(?:json|txt|model)$/i.test(file.path));
+} // prettier-ignore
+
+/** The halves that a model is in, where it is not one graph. */
+const halves = [
+  ["encoder_model", "decoder_model_merged"],
+  ["encoder_model", "decoder_model"],
+];
+
+/** The graphs of one ONNX model: its halves, or the one. Pure. */
+function graphsOf(graphs: readonly TreeFile[], quantisation: string | undefined): readonly TreeFile[] {
+  const ending = `${quantisation === undefined ? "" : `_${quantisation.toLowerCase()}`}.onnx`;
+  const named = (name: string) => graphs.find(({ path }) => path === name + ending || path.endsWith(`/${name}${ending}`));
+  for (const names of halves) {
+    const found = names.map(named).filter((one) => one !== undefined);
+    if (found.length === names.length) return found;
+  }
+  const one = named("model") ?? (quantisation === undefined ? graphs[0] : undefined);
+  return one === undefined ? [] : [one];
+} // prettier-ignore
 
 const escape = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 

@@ -46,6 +46,10 @@ describe("the table of sources", () => {
     expect(chooseFiles(many, { ...any, quantisation: "IQ1" })).to.deep.equal([]);
     const graph = list("onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx", "tokenizer.json", "model.bin");
     expect(paths(chooseFiles(graph, any))).to.deep.equal(["onnx/model.onnx", "onnx/model.onnx_data", "tokenizer.json"]);
+    const halves = ["onnx/decoder_model_merged.onnx", "onnx/encoder_model.onnx", "onnx/encoder_model.onnx_data"];
+    const hears = list("onnx/decoder_model.onnx", ...halves, "onnx/encoder_model_q4.onnx", "config.json");
+    expect(paths(chooseFiles(hears, any))).to.have.members([...halves, "config.json"]);
+    expect(chooseFiles(hears, { ...any, quantisation: "q4" })).to.deep.equal([]);
   });
 
   it("takes any text without a fault", () => {
