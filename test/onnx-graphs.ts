@@ -212,7 +212,7 @@ export function hearingModel(): ModelFiles {
   const next = Array<number>(heardTokens).fill(0);
   const follow = (from: number, to: number): void => void (next[from] = to);
   for (const word of ["low", "hi"]) {
-    const letters = [...word].map(heard);
+    const letters = Array.from(word, heard);
     for (const [at, letter] of letters.entries()) follow(letter, letters[at + 1] ?? heardAt(1));
   }
   follow(heard("<|startoftranscript|>"), heard("<|en|>"));
@@ -300,7 +300,7 @@ export const samplesPerPhoneme = 64;
 
 /** A voice: each phoneme is a level, so one sees in a sound what was said. Half the length is half the level. `broken`: of `b` it makes no numbers. */
 export function voiceModel({ broken = false } = {}): ModelFiles {
-  const phonemes = ["_", "^", "$", " ", ..."abcdefghijklmnopqrstuvwxyz", ".", ","];
+  const phonemes = ["_", "^", "$", " ", ..."abcdefghijklmnopqrstuvwxyz".split(""), ".", ","];
   const levels = phonemes.flatMap((phoneme, id) => Array<number>(samplesPerPhoneme).fill(broken && phoneme === "b" ? Number.NaN : id / 100));
   return {
     "voice.onnx": graphBytes({

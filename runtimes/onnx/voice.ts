@@ -150,7 +150,7 @@ export function idsOf(
 ): readonly number[] | undefined {
   const of = (phoneme: string): readonly number[] => numbers.get(phoneme) ?? [];
   // A letter with its accent is two phonemes, as they were when the voice was trained.
-  const all = [...phonemes.normalize("NFD")];
+  const all = Array.from(phonemes.normalize("NFD"));
   const known = all.flatMap((one) => (numbers.has(one) ? [one] : numbers.has(one.toLowerCase()) ? [one.toLowerCase()] : [])); // prettier-ignore
   if (!known.some((one) => one.trim() !== "")) return undefined;
   return [...of("^"), ...of("_"), ...known.flatMap((one) => [...of(one), ...of("_")]), ...of("$")];
