@@ -60,7 +60,7 @@ export class Activation {
   readonly #key: string;
   readonly #services: KernelServices;
   #state: unknown;
-  /** Whether `#state` is what the journal says; false while loading, and when the history cannot be folded. */
+  /** Whether `#state` agrees with the journal; false while loading, and when the history cannot be folded. */
   #folded = false;
   #notes: unknown;
   /** The notes that it began with. */
@@ -72,7 +72,7 @@ export class Activation {
   #loadLater = false;
   /** Loading was put off until every append is durable. */
   #loadWhenFlushed = false;
-  /** Above 0 while a turn or its outputs are being carried out: what they cause must not passivate this actor. */
+  /** Above 0 while a turn or its outputs are being carried out: their effects must not passivate this actor. */
   #busy = 0;
   readonly #history: History;
   #failuresAtMs: readonly number[] = [];
@@ -164,7 +164,7 @@ export class Activation {
     return this.#history.tailEntries;
   }
 
-  /** Rebuilds the state from snapshot and log, then resumes what was pending. */
+  /** Rebuilds the state from snapshot and log, then resumes pending work. */
   async load(): Promise<void> {
     this.#become("loading");
     this.#incarnation += 1;
@@ -181,7 +181,7 @@ export class Activation {
     }
     // Closed while the disk answered: the slot failed or the kernel stopped.
     if (this.#incarnation !== incarnation || this.status !== "loading") return;
-    // Taking up what was pending may append.
+    // Resuming pending work may append.
     this.#loadLater = this.host.paused;
     if (this.#loadLater) return;
     try {
@@ -260,9 +260,8 @@ export class Activation {
     if (this.#history.snapshotDue) this.snapshot();
   }
 
-  /** Whether the disk has no room for what was asked. An append that fails takes the whole slot away from those who only read,
-   *  so it is not tried where no other node can take
-   *  the slot over. Tells and signals go on: they are few, and there is room left for them. */
+  /** Whether the disk has no room for the changes of an ask. An append that fails takes the whole slot away from its readers, so it is
+   *  not tried where no other node can take the slot over. Tells and signals go on: they are few, and there is room left for them. */
   #lacksRoom(envelope: Envelope, plan: Plan): boolean {
     if (envelope.type !== "ask") return false;
     return (plan.events.length > 0 || plan.side.length > 0) && this.#services.diskFull(this.host.slot);
@@ -397,7 +396,7 @@ export class Activation {
     switch (output.type) {
       case "answer":
         this.#services.answer(output.to, output.result);
-        // Those who repeated the operation meanwhile get the same answer.
+        // Callers that repeated the operation meanwhile get the same answer.
         for (const other of this.#operations.end(output.to)) this.#services.answer(other, output.result);
         return;
       case "tell": {
@@ -471,7 +470,7 @@ export class Activation {
     log.error("actor.crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
-    // What those turns would have asked for belongs to this incarnation; what they answer and tell is history by then.
+    // The asks of those turns belong to this incarnation; their answers and tells are history by then.
     this.#gate.drop(isAwaited);
     const verdict = judge(this.#failuresAtMs, clock.monotonicMs(), limits);
     this.#failuresAtMs = verdict.failuresAtMs;
@@ -504,7 +503,7 @@ export class Activation {
     const waiting = this.mailbox.takeAll();
     const error = failure("ACTOR_QUARANTINED", { actor: this.id });
     for (const envelope of waiting) if (envelope.type === "ask") this.#refuse(envelope, error);
-    // Signals are of this incarnation, and what was delivered again is a dead letter still.
+    // Signals belong to this incarnation, and a redelivered message is still a dead letter.
     const kept = crashedBy.filter(({ type }) => type === "ask" || type === "tell");
     const atMs = this.#services.clock.nowMs();
     if (reason !== undefined) this.#writeSide([this.host.quarantines.begin(this.id, { atMs, reason })]);
@@ -534,7 +533,7 @@ export class Activation {
     else if (envelope.type === "tell") this.#bury([envelope], "quarantined");
   }
 
-  /** Cuts what this incarnation has under way outside: its answers would come too late. */
+  /** Cuts this incarnation's asks and calls under way: their answers would come too late. */
   #abandon(): void {
     this.#incarnation += 1;
     this.#outstanding.abandon();

@@ -19,7 +19,7 @@ export interface DumpedAnswers {
   readonly youngBytes: number;
 }
 
-/** What an answer window may hold. */
+/** The bounds of an answer window. */
 export interface AnswerBounds {
   readonly answersMax: number;
   readonly answersBytesMax: number;

@@ -1,4 +1,4 @@
-/** What the kernel offers to the gateway and to tests. */
+/** The kernel's interface for the gateway and for tests. */
 import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
@@ -7,7 +7,7 @@ import type { Ask, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
 export type { Ask, Envelope, Outgoing, Tell, Undelivered } from "./mailbox.ts";
 
-/** The log of a slot that this node serves under one epoch. What it calls durable is on the disk of every replica the
+/** The log of a slot that this node serves under one epoch. Entries that it calls durable are on the disk of every replica the
  *  slot needs. */
 export interface ServedLog
   extends
@@ -50,7 +50,7 @@ export interface ServedLog
 export interface SplitOff {
   /** The node that owns its own slot. */
   readonly owner: NodeId;
-  /** Settles when the old slot has dropped what it still holds of the actor, or cannot. Only a drain waits for that. */
+  /** Settles when the old slot has dropped the actor's rows, or cannot. Only a drain waits for that. */
   readonly dropped: Promise<void>;
 }
 
@@ -87,13 +87,13 @@ export interface Routing {
   ): void;
   /** Answers an ask, or a tell with a receipt, of another node. */
   answer(to: ReplyTo, result: Result<unknown>): void;
-  /** Says to another node instead that what it sent to `actor` was not delivered. */
+  /** Tells another node instead that its message to `actor` was not delivered. */
   undelivered(to: ReplyTo, actor: ActorId, why: Undelivered, error: Failure): void;
 }
 
 /** Something that this node sent and whose answer it waits for. */
 export interface OpenAsk {
-  /** The node that it was sent to. What any other says of it is nothing. */
+  /** The node that it was sent to. Answers of any other do not count. */
   readonly target: NodeId;
   /** When the table ends it with an error; undefined: its opener sees to that. */
   readonly deadlineMs: number | undefined;
@@ -164,18 +164,18 @@ export interface Kernel {
     readonly slotsOpen: number;
     readonly slotsQuarantined: readonly { readonly slot: string; readonly reason: string; readonly failure: Failure }[];
   };
-  /** Takes what another node sent, or routing here. The sender hears the answer, or that it was not delivered: here through
+  /** Takes a message of another node, or of routing here. The sender hears the answer, or that it was not delivered: here through
    *  the table of open asks, elsewhere through `Routing`. */
   receive(slot: SlotId, envelope: Ask | Tell): void;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
-  /** An actor has left a slot for one of its own, as the table says: what waits for it in the old one looks for it there,
+  /** An actor has left a slot for one of its own, as the table says: messages that wait for it in the old slot go to the new one,
    *  before anything newer does. */
   left(slot: SlotId, actor: ActorId): void;
   /** Brings a slot that this node owns into service, so that pending work goes on without a message. */
   serve(slot: SlotId): void;
-  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. What an actor waits
-   *  for (answers, calls of engines) dies with the move; `recover` takes it up at the new owner. Rejects, and goes on, when it
+  /** Before the slot moves: finishes turns and appends under way, starts no other, keeps queueing. An actor's open asks and calls of
+   *  engines die with the move; `recover` takes them up at the new owner. Rejects, and goes on, when it
    *  takes longer than `deadlineMs`. */
   drain(slot: SlotId, deadlineMs: number): Promise<void>;
   /** The move did not happen: goes on where `drain` stopped. */

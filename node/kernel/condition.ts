@@ -1,5 +1,4 @@
-/** Waiting for something to come about, without looking again and again: code that changes what the condition reads calls
- *  `changed`. */
+/** Waiting for a condition without polling: code that changes the values that the condition reads calls `changed`. */
 import type { Clock } from "../ports.ts";
 
 interface Waiting {

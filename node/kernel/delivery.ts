@@ -74,7 +74,7 @@ export class Delivery {
     this.#ports = ports;
   }
 
-  /** From now on what is not served here is not sent elsewhere. */
+  /** From now on messages for slots that are not served here are not sent elsewhere. */
   stopping(): void {
     this.#stopping = true;
   }
@@ -102,7 +102,7 @@ export class Delivery {
       routing.send(slot, { type: "ask", to, from, message, operation, chain }, deadlineMs, settle);
       return;
     }
-    // What may have to be sent twice has a name. On a node alone no other takes over, and so nothing is sent twice.
+    // A message that may have to be sent twice has an operation id. On a node alone no other takes over, and nothing is sent twice.
     const operation = named ?? (present?.host.alone === true ? undefined : this.#madeUp(from, number));
     const replyTo = operation === undefined ? { node, correlation: number } : { node, correlation: number, operation };
     const envelope: Ask = { type: "ask", to, from, message, operation, replyTo, chain };
@@ -135,7 +135,7 @@ export class Delivery {
     else this.#ports.routing.answer(to, result);
   }
 
-  /** The one way of what was not delivered. */
+  /** The one way of messages that were not delivered. */
   undelivered(envelope: Envelope, why: Undelivered, error: Failure): void {
     switch (envelope.type) {
       case "ask":
@@ -147,7 +147,7 @@ export class Delivery {
         return;
       case "signal":
       case "redelivery":
-        // A reminder rings again where the slot is served; what was delivered again is a dead letter still.
+        // A reminder rings again where the slot is served; a redelivered message is still a dead letter.
         return;
     }
   }

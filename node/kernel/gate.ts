@@ -116,7 +116,7 @@ export class OutputGate {
     }));
   }
 
-  /** Nothing leaves any more. Returns what waited. */
+  /** Nothing leaves any more. Returns the outputs that waited. */
   close(): Output[] {
     this.#closed = true;
     return this.#turns.splice(0).flatMap((turn) => turn.outputs);

@@ -1,4 +1,4 @@
-/** What the disk holds of one actor: its last snapshot and the entries after it. */
+/** One actor on disk: its last snapshot and the entries after it. */
 import { assert, type ActorId, type Failure } from "../../protocols/index.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { ActivationHost } from "./host.ts";
@@ -26,12 +26,12 @@ export class History {
     return this.#lastSeq === 0;
   }
 
-  /** Entries since the last snapshot: what has to be folded when the actor is loaded. */
+  /** Entries since the last snapshot, which have to be folded when the actor is loaded. */
   get tailEntries(): number {
     return this.#tailEntries;
   }
 
-  /** About what the actor takes on disk: its last snapshot and the entries since. */
+  /** Roughly the actor's bytes on disk: its last snapshot and the entries since. */
   get storedBytes(): number {
     return this.#snapshotBytes + this.#tailBytes;
   }
@@ -43,7 +43,7 @@ export class History {
     return grown || this.#tailEntries >= snapshotEntriesMax;
   }
 
-  /** Takes over what was read from the disk. */
+  /** Takes over the history that was read from the disk. */
   recovered({ snapshot, entries, tailBytes }: Recovered): void {
     this.#lastSeq = entries.at(-1)?.seq ?? snapshot?.seq ?? 0;
     assert((entries[0]?.seq ?? Infinity) > (snapshot?.seq ?? 0), "the entries come after the snapshot");

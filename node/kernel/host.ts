@@ -1,4 +1,4 @@
-/** What an activation needs from outside: the slot that hosts it, and the kernel around all slots. */
+/** The surroundings of an activation: the slot that hosts it, and the kernel around all slots. */
 import type { ActorId, Failure, Result, SlotId } from "../../protocols/index.ts";
 import type { Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -10,7 +10,7 @@ import type { Ask, Envelope, Undelivered } from "./mailbox.ts";
 import type { Quarantines } from "./quarantine.ts";
 import type { Reminders } from "./reminders.ts";
 
-/** The slot of an activation: its log and what is remembered beside it. */
+/** The slot of an activation: its log, reminders, quarantines and marks. */
 export interface ActivationHost {
   readonly slot: SlotId;
   readonly epoch: number;
@@ -44,12 +44,12 @@ export interface ActivationHost {
   changed(): void;
 }
 
-/** What the kernel does for its slots and activations. */
+/** The services of the kernel for its slots and activations. */
 export interface KernelServices {
   readonly node: string;
   readonly clock: Clock;
   readonly limits: KernelLimits;
-  /** The disk has no room for what is begun now in this slot, and no other node could take the slot over. */
+  /** The disk has no room for new work in this slot, and no other node could take the slot over. */
   readonly diskFull: (slot: SlotId) => boolean;
   readonly log: Log;
   readonly meter: Meter;

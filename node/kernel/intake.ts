@@ -44,7 +44,7 @@ export class Intake {
     }
   }
 
-  /** What waited is looked at, once the slot is open or cannot be. */
+  /** Looks at the messages that waited, once the slot is open or cannot be. */
   flush(): void {
     const slot = this.#slot;
     if (slot.status === "opening" || slot.paused) return;
@@ -56,8 +56,8 @@ export class Intake {
     slot.changed();
   }
 
-  /** An actor has a slot of its own. What waits here for it goes there now, and not after what is sent there from now on. While
-   *  it is in memory here, its mailbox comes first: that ends with the slot, or when the actor has left it. */
+  /** An actor has a slot of its own. Messages that wait here for it go there now, ahead of messages that are sent there from now on.
+   *  While the actor is in memory here, its mailbox comes first: that ends with the slot, or when the actor has left it. */
   left(actor: ActorId): void {
     if (this.#slot.activations.has(actor) || this.#waiting.length === 0) return;
     const gone = this.#waiting.filter(({ to }) => to === actor);
@@ -102,8 +102,8 @@ export class Intake {
     }
   }
 
-  /** Why an envelope of another node is not for this epoch. What its sender knows this node will hear, too: a sender that was
-   *  told of an epoch and asks what that began with must not be answered by the epoch before. */
+  /** Why an envelope of another node is not for this epoch. This node will learn the epoch that the sender knows: a sender that was
+   *  told of an epoch and asks for its first state must not be answered by the epoch before. */
   #outdated(envelope: Envelope): Failure | undefined {
     if (envelope.type !== "ask" && envelope.type !== "tell") return undefined;
     const { slot, epoch } = this.#slot;

@@ -1,4 +1,4 @@
-/** What travels to actors, and the bounded first-in first-out queue in which it waits for one of them. */
+/** The envelopes that travel to actors, and the bounded first-in first-out queue in which they wait for one of them. */
 import { assert, type ActorId } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender, Signal } from "../../actors/behavior.ts";
 
@@ -29,8 +29,8 @@ export interface Tell {
   readonly epoch?: number;
 }
 
-/** What the kernel says to an actor of its own: what came of something that the actor asked for (bounded by what it may ask),
- *  or that a reminder is due. */
+/** A message of the kernel to an actor: the result of an ask or a call of the actor (at most as many as it may have open), or a
+ *  reminder that is due. */
 export interface SignalEnvelope {
   readonly type: "signal";
   readonly to: ActorId;
@@ -63,8 +63,7 @@ export type Outgoing = (Omit<Ask, "replyTo"> | Tell) & { readonly operation: str
  *  sent behind it finds no room either. `refused`: its sender is told, and that is final. */
 export type Undelivered = "unserved" | "noRoom" | "refused";
 
-/** The address that hears what becomes of an envelope: of an ask its answer, of an acknowledged tell that its turn took
- *  effect. */
+/** The address that hears the end of an envelope: the answer of an ask; of an acknowledged tell that its turn took effect. */
 export function waiterOf(envelope: Envelope): ReplyTo | undefined {
   if (envelope.type === "ask") return envelope.replyTo;
   return envelope.type === "tell" ? envelope.receipt : undefined;
@@ -109,7 +108,7 @@ export class Mailbox {
     return envelope;
   }
 
-  /** Drops what an earlier incarnation of the actor asked for; reminders ring for any. */
+  /** Drops results that an earlier incarnation of the actor asked for; reminders ring for any incarnation. */
   dropSignals(): void {
     const kept = this.takeAll().filter(({ type, message }) => type !== "signal" || message.type === "reminded");
     for (const envelope of kept) this.push(envelope);

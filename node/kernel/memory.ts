@@ -38,8 +38,8 @@ export class Memory {
     return this.#activations.values();
   }
 
-  /** An actor that gets a slot of its own may be here twice for a moment. While the old slot still holds messages, what comes
-   *  has to go behind those. */
+  /** An actor that gets a slot of its own may be here twice for a moment. While the old slot still holds messages, new ones have to
+   *  go behind those. */
   entered(activation: Activation): void {
     if (this.#activations.get(activation.id)?.splitting !== true) this.#activations.set(activation.id, activation);
   }
@@ -80,7 +80,7 @@ export class Memory {
     return false;
   }
 
-  /** Takes out of memory what wants to leave, and a share of what was idle for long. */
+  /** Takes actors out of memory: those that want to leave, and a share of those that were idle for long. */
   sweep(): void {
     const { clock, limits, meter } = this.#ports;
     const nowMs = clock.monotonicMs();

@@ -1,4 +1,4 @@
-/** What an operator sees of the actors of this node and does about them: lists, one in detail, the end of a quarantine. */
+/** The operator's view of this node's actors: lists, one in detail, the end of a quarantine. */
 import {
   failure,
   failureOf,
@@ -164,7 +164,7 @@ async function* actorsOf(host: SlotHost, { from, to, stored }: Listed): AsyncGen
   yield* known.slice(at);
 }
 
-/** What sorted lists have, in order; what several have, once. */
+/** The members of sorted lists, in order, each once. */
 async function* inOrder(lists: readonly AsyncGenerator<ActorId>[]): AsyncGenerator<ActorId> {
   const heads = new Map<AsyncGenerator<ActorId>, ActorId>();
   const step = async (list: AsyncGenerator<ActorId>): Promise<void> => {

@@ -61,7 +61,7 @@ export class Outstanding {
     }
   }
 
-  /** This incarnation is over: what is outstanding is given up, and what comes of it is dropped. */
+  /** This incarnation is over: its outstanding asks and calls are given up, and their results are dropped. */
   abandon(): void {
     this.#incarnation += 1;
     this.#asks = 0;
@@ -115,7 +115,7 @@ export class Outstanding {
       }
       this.#calls.delete(tag);
       const { result } = said;
-      // Actors tell people that it failed; the details are for whoever runs the nodes.
+      // Actors tell people that it failed; the details are for operators.
       if (!result.ok) services.log.info("call.failed", { actor, engine, tag, failure: result.error });
       signal({ type: "answered", tag, result }, "node", []);
     });

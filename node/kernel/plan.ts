@@ -1,5 +1,5 @@
-/** What a turn comes to, before anything of it has happened: the effects of `decide` sorted into what is appended, what
- *  is only remembered, and what leaves. */
+/** The plan of a turn, before any of it has happened: the effects of `decide`, sorted into events to append, notes to
+ *  remember, and outputs to let out. */
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";

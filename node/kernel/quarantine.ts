@@ -1,5 +1,5 @@
-/** What stands in the way of some actors of one slot: quarantines, and dead letters (messages that no turn handled). What is
- *  here is also in the log, by the side operations that these functions give back. */
+/** The troubles of some actors of one slot: quarantines, and dead letters (messages that no turn handled). All of it is also in the
+ *  log, by the side operations that these functions give back. */
 import { encodedBytesMax, type ActorId, type DeadLetter } from "../../protocols/index.ts";
 import type { Message, Sender } from "../../actors/behavior.ts";
 import type { SideOp } from "../storage/index.ts";
@@ -40,7 +40,7 @@ export class Quarantines {
     this.#limits = limits;
   }
 
-  /** Replaces everything by what the log holds. */
+  /** Replaces everything by the contents of the log. */
   load(quarantined: readonly StoredRow[], deadLetters: readonly StoredRow[]): void {
     this.#byActor.clear();
     this.#deadLetters.clear();

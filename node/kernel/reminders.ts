@@ -51,7 +51,7 @@ export class Reminders {
     for (const [key, reminder] of this.#byKey) if (reminder.slot === slot) this.#byKey.delete(key);
   }
 
-  /** The actor lives in another slot now, which may be open here already: what that one set stays. */
+  /** The actor lives in another slot now, which may be open here already: reminders of that slot stay. */
   dropActor(slot: SlotId, actor: ActorId): void {
     for (const [key, reminder] of this.#byKey)
       if (reminder.slot === slot && reminder.actor === actor) this.#byKey.delete(key);

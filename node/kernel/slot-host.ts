@@ -70,7 +70,7 @@ export class SlotHost implements ActivationHost {
   #lastEpoch = 0;
   #draining = false;
   #snapshotsUnderWay = 0;
-  /** Actors that have left, and of which the log still has to drop what it holds. */
+  /** Actors that have left, and whose rows the log still has to drop. */
   #dropping = 0;
   readonly #ports: SlotPorts;
   #opened: Promise<void> | undefined;
@@ -136,7 +136,7 @@ export class SlotHost implements ActivationHost {
     return true;
   }
 
-  /** Makes the slot ready if it can be. Never rejects: `status` and `reason` say what came of it. */
+  /** Makes the slot ready if it can be. Never rejects: `status` and `reason` tell the outcome. */
   open(): Promise<void> {
     if (this.status === "open" || this.status === "quarantined") return Promise.resolve();
     if (this.status === "failed" && this.#ports.services.clock.monotonicMs() < this.#retryAtMs)
@@ -295,7 +295,7 @@ export class SlotHost implements ActivationHost {
     });
   }
 
-  // --- what activations use ------------------------------------------------------------------------------------------
+  // --- for activations -----------------------------------------------------------------------------------------------
 
   append(...[draft, done]: Parameters<ActivationHost["append"]>): ReturnType<ActivationHost["append"]> {
     const log = this.#openLog();
@@ -418,7 +418,7 @@ export class SlotHost implements ActivationHost {
     } catch (error) {
       if (this.status !== "opening" || this.#incarnation !== incarnation) return;
       const reason = error instanceof PlexusError ? error.failure : failure("APPEND_FAILED", { reason: String(error) });
-      // What was opened and cannot be read is no use to anybody.
+      // A log that was opened and cannot be read is of no use.
       if (reason.code === "DATA_DAMAGED") slots.give(this.slot, reason);
       this.#end(reason);
     }

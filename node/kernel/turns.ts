@@ -13,7 +13,7 @@ import type { KernelLimits } from "./limits.ts";
 export interface Pressure {
   readonly queuedBytes: number;
   readonly pendingBytesMax: number;
-  /** The disk has no room for what is begun now in this slot, and no other node could take the slot over. */
+  /** The disk has no room for new work in this slot, and no other node could take the slot over. */
   full(slot: SlotId): boolean;
   /** Resolves when every append so far is durable or has failed. */
   settled(): Promise<void>;

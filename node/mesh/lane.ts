@@ -14,7 +14,7 @@ import type { Channel, Clock } from "../ports.ts";
 import { frameHeader, frameHeaderBytes, FrameReader, framesOf } from "./frames.ts";
 import type { ChannelLimits } from "./limits.ts";
 
-/** What one waiting frame costs beside its bytes. */
+/** The memory of a waiting frame beside its bytes. */
 const bookkeepingBytes = 64;
 
 export interface LaneOptions {
@@ -46,7 +46,7 @@ export class Lane {
   #scheduled = false;
   #blocked = false;
   #closed = false;
-  /** Whether anything was written since the last look: of what is urgent, and of what waits for credit. */
+  /** Whether any frame was written since the last look: urgent ones, and ones that wait for credit. */
   #urgentMoved = false;
   #moved = false;
 
@@ -87,7 +87,7 @@ export class Lane {
     this.#schedule();
   }
 
-  /** Takes credit from the receiver: first the size of its window, from then on what it has taken. False: it gives back
+  /** Takes credit from the receiver: first the size of its window, from then on the bytes it has taken. False: it gives back
    *  more than it was sent. */
   grant(bytes: number): boolean {
     this.#windowBytes ??= bytes;
@@ -100,8 +100,8 @@ export class Lane {
     return this.#queuedBytes;
   }
 
-  /** Whether something has waited since the last call without any of it being written. Urgent frames go ahead without credit:
-   *  they say nothing of what waits for it. */
+  /** Whether frames have waited since the last call and none was written. Urgent frames go ahead without credit: they say nothing
+   *  of frames that wait for it. */
   stalled(): boolean {
     const waits = this.#queuedBytes > 0 || this.#rest !== undefined;
     const stalled = waits ? !this.#moved : this.#urgent.length > 0 && !this.#urgentMoved;
@@ -110,7 +110,7 @@ export class Lane {
     return stalled;
   }
 
-  /** Writes what is urgent and nothing more; reads nothing more. The stream stays as it is. */
+  /** Writes urgent frames and nothing more; reads nothing more. The stream stays as it is. */
   close(): void {
     if (this.#closed) return;
     this.#queue = [];
@@ -136,7 +136,7 @@ export class Lane {
   #break(reason: Failure): void {
     if (this.#closed) return;
     this.#closed = true;
-    // Not at once: who sends, on this lane or another of the connection, would be told in the middle of it.
+    // Not at once: a sender on this lane or another of the connection would be told in the middle of its send.
     this.#options.clock.soon(() => this.#options.broke(reason));
   }
 
@@ -149,7 +149,7 @@ export class Lane {
     });
   }
 
-  /** Writes what may be written. */
+  /** Writes as many frames as may be written. */
   flush(): void {
     const { stream, channel } = this.#options;
     while (!this.#blocked && !this.#closed && stream.writeStatus === "writable") {

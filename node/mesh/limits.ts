@@ -7,7 +7,7 @@ export interface ChannelLimits {
   /** Bytes, with their bookkeeping, that wait in the sender. From there on `send` returns false; the frame that goes past
    *  it is the last that is taken. */
   readonly queueBytesMax: number;
-  /** What is written at once. */
+  /** Bytes that are written at once. */
   readonly pieceBytes: number;
 }
 
@@ -24,7 +24,7 @@ export const meshLimits = {
     control: { windowBytes: MiB / 4, queueBytesMax: 8 * MiB, pieceBytes: 60 * 1024 },
     // As large as the largest frame, so that the next one can begin before the last was taken.
     message: { windowBytes: 4 * MiB, queueBytesMax: 16 * MiB, pieceBytes: 60 * 1024 },
-    // Small, and one a turn of the event loop: what else this node sends goes in between.
+    // Small, and one a turn of the event loop: this node's other messages go in between.
     bulk: { windowBytes: 4 * MiB, queueBytesMax: 8 * MiB, pieceBytes: 16 * 1024 },
   },
   /** A peer that offers a larger window loses its connection. */

@@ -20,7 +20,7 @@ const creditParts = 4;
 
 const ping = encode([controlKind.ping]);
 
-/** What a link tells the mesh. */
+/** The events of a link, for the mesh. */
 export interface LinkListener {
   /** The first frame of an inbound link. */
   hello(link: Link, hello: Hello): void;
@@ -140,7 +140,7 @@ export class Link {
     this.#lanes.get(channel)?.pushUrgent(encode(value));
   }
 
-  /** The peer is who the member list says. */
+  /** The peer is the member that the list names. */
   introduce(introduction: Introduction, id: string): void {
     this.node = introduction.node;
     this.incarnation = introduction.incarnation;
@@ -184,10 +184,10 @@ export class Link {
     }
   }
 
-  /** Whether the process behind the link lives while an earlier start of its node asks for its place. That start may be what
-   *  a restored folder counts, and this link all that is left of a process that was lost with its machine. So only what is
-   *  heard a whole sweep after the first asking proves it: until then it may have been under way. Whoever asks again finds
-   *  the proof, or at last, when the silence has ended the link, the place. */
+  /** Whether the process behind the link lives while an earlier start of its node asks for its place. That start may come from
+   *  a restored folder, and this link may be all that is left of a process that was lost with its machine. So only bytes that
+   *  arrive a whole sweep after the first request prove life: earlier ones may have been under way. A process that asks again
+   *  finds the proof, or at last, when the silence has ended the link, the place. */
   outlives(incarnation: number): boolean {
     if (this.#rival?.incarnation !== incarnation) this.#rival = { incarnation, sinceSweep: this.#sweeps };
     if (this.#heardInSweep <= this.#rival.sinceSweep + 1) return false;
@@ -208,8 +208,8 @@ export class Link {
     this.#options.listener.ended(this, reason, theirs);
   }
 
-  /** Closes the connections. Before that the peer has its last words heard, or the time for it is up: what closes with
-   *  unread bytes in it is reset, and takes what was just written with it. */
+  /** Closes the connections, once the peer's last words were read or the time for it is up: a stream that is closed with unread bytes
+   *  is reset, and loses the bytes that were just written. */
   async #closeAll(theirs: boolean): Promise<void> {
     const { clock, limits } = this.#options;
     const aborted = new AbortController();
@@ -232,7 +232,7 @@ export class Link {
       this.#control(value, frameBytes);
       return;
     }
-    // The acceptor says ready on the control stream; what it says elsewhere may arrive first and means the same.
+    // The acceptor says ready on the control stream; its words on another stream may arrive first and mean the same.
     if (this.state === "opening" && this.dialled && this.complete) listener.ready(this);
     if (this.state !== "ready") {
       this.#bad(channel, "a message before the handshake");

@@ -1,4 +1,4 @@
-/** The key that proves who a node is. Whoever has it is that node, so it never leaves the data folder. */
+/** The key that proves a node's identity. A process with the key is that node, so the key never leaves the data folder. */
 import { createHash } from "node:crypto";
 import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";

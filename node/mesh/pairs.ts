@@ -27,7 +27,7 @@ import type { MeshLimits } from "./limits.ts";
 import { cut, textOf } from "./swarm.ts";
 import { Link, type LinkListener } from "./link.ts";
 
-/** The protocol of each channel. The number changes only with what every version must understand: the handshake. */
+/** The protocol of each channel. The number changes only with the handshake, which every version must understand. */
 export const channelProtocols: Readonly<Record<Channel, string>> = {
   control: "/plexus/control/1",
   message: "/plexus/message/1",
@@ -42,7 +42,7 @@ interface Pair {
   failures: number;
   dueAtMs: number;
   lastFailure: Failure | undefined;
-  /** The last time that one of the two refused the other for its version, whoever of them had dialled. */
+  /** The last time that one of the two refused the other for its version, whichever had dialled. */
   refused: { readonly reason: Failure; readonly atMs: number } | undefined;
   /** Why its hello was last refused here, since they were last connected: it comes again and again. */
   turnedAway: Failure["code"] | undefined;
@@ -430,7 +430,7 @@ export class Pairs {
     });
   }
 
-  /** Dials who is due, a few at a time, and comes back when the next is. */
+  /** Dials peers that are due, a few at a time, and comes back when the next one is. */
   #dialDue(): void {
     const { clock, limits } = this.#options;
     this.#cancelTimer();

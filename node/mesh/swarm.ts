@@ -106,7 +106,7 @@ export function createSwarm(options: {
   readonly listen: readonly string[];
   readonly announce?: readonly string[];
   readonly gater: ConnectionGater;
-  /** Set: members are looked for on the local network, and whoever answers is told of. */
+  /** Set: members are looked for on the local network, and every answer is reported. */
   readonly found?: (peer: string, addresses: readonly string[]) => void;
   readonly limits: MeshLimits;
 }): Promise<Libp2p> {
@@ -140,7 +140,7 @@ export function createSwarm(options: {
       dialTimeout: limits.dialTimeoutMs,
       addressDialTimeout: limits.dialTimeoutMs,
       maxPeerAddrsToDial: limits.addressesMax,
-      // In the order they are given: by its own, what nobody answers at might come first each time.
+      // In the order given: libp2p's own order might begin with a dead address each time.
       addressSorter: () => 0,
       inboundUpgradeTimeout: limits.handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
@@ -152,7 +152,7 @@ export function createSwarm(options: {
   });
 }
 
-/** Why something failed, as text. What libp2p and the streams reject with is not always an error: events, too, and lists. */
+/** Why something failed, as text. libp2p and the streams do not always reject with an error: also with events and lists. */
 export function textOf(thrown: unknown): string {
   if (thrown instanceof AggregateError && thrown.errors.length > 0)
     return [...new Set(thrown.errors.map(textOf))].join("; ");
