@@ -36,10 +36,15 @@ export const actorLimits = {
   roomMentionsMax: 64,
   /** A mention that cannot be delivered for so long is refused in the same way. */
   mentionWaitMs: 10 * 60_000,
-  /** A mentioned agent gets so many of the newest messages as context. */
+  /** A mentioned agent gets so many of the newest messages as context, and those before them up to a number that this
+   *  divides.
+   *
+   *  So the context begins at the same message for that many, and a model has read its beginning already. */
   mentionContextMessages: 20,
-  /** Characters of these messages together; the oldest are left out. */
+  /** Characters of these messages together; the oldest are left out, in steps of `mentionContextStep`. */
   mentionContextChars: 12_000,
+  /** Messages that are left out of such a context together. */
+  mentionContextStep: 10,
 
   /** A user whom others brought into so many rooms leaves the next one again: the room shows `left`.
    *
@@ -65,10 +70,45 @@ export const actorLimits = {
   /** How many of them may be mentions in rooms; one more is refused with `QUEUE_FULL`, which the room shows; the
    *  other places are the owner's. */
   agentQueueMentionsMax: 4,
-  /** Characters of the conversation a model is given; the oldest turns are left out.
+  /** Characters of a conversation that a model is given at most, however long its context is; the oldest lines are left
+   *  out.
    *
-   *  About 4,000 tokens of 3 characters. */
-  contextChars: 12_000,
+   *  What a turn of the agent and a message between nodes carry; about 16,000 tokens of 3 characters. */
+  contextChars: 48_000,
+  /** Tokens of a model's context, until a run of it has told. */
+  contextTokensAssumed: 4_096,
+  /** Tokens that a character of a conversation takes, until a run of the model has told. */
+  tokensPerCharAssumed: 1 / 3,
+  /** What a run tells of tokens for each character counts from prompts so long.
+   *
+   *  Short ones are mostly template. */
+  measuredCharsMin: 600,
+  /** Characters that a message is counted longer than its text.
+   *
+   *  Templates add marks to each. */
+  messageOverheadChars: 16,
+  /** Tokens of a context that are kept for the answer when the agent names no longest one; never more than a quarter
+   *  of the context. */
+  answerTokensKept: 1_024,
+  /** Share of what fits into a model's context; when a conversation has more, its oldest lines are summed up. */
+  contextFullShare: 0.75,
+  /** Share that stays as it was said then. */
+  contextKeptShare: 0.375,
+  /** Share above which lines fall out without a summary when it cannot be made; below, it is tried again after the next
+   *  answer. */
+  contextOverShare: 0.9,
+  /** Lines of a conversation that a model reads; when there are more, half of them are summed up. */
+  contextLinesMax: 160,
+  /** Models with a shorter context sum up nothing: the oldest lines fall out without a summary. */
+  summaryContextTokensMin: 2_048,
+  /** Tokens of a summary; a longer one ends there. */
+  summaryTokensMax: 320,
+  /** Characters of a summary; a longer one is cut. */
+  summaryCharsMax: 2_000,
+  /** A summary that takes longer is given up. */
+  condenseTimeoutMs: 2 * 60_000,
+  /** Rooms and threads of which an agent keeps a summary; the one that changed first goes. */
+  roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */
   contextHalvingsMax: 8,
   /** An answer that takes longer, queueing included, fails with `GENERATION_TIMEOUT`.

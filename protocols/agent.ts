@@ -119,12 +119,15 @@ export const agentCommands = {
     answers: "page",
   }),
   resume: follow<Resumed<AgentState, AgentEvent>>("Resumed"),
-  /** `context` is the recent conversation, oldest first, the mention last. */
+  /** `context` is the recent conversation, oldest first, the mention last; `thread` the message that its thread begins with. */
   mentioned: command({
     params: {
       room: Type.String(),
       seq: position,
-      context: Type.Array(object({ author: Type.String(), text: Type.String() }), { maxItems: 64 }),
+      thread: Type.Optional(position),
+      context: Type.Array(object({ author: Type.String(), text: Type.String(), seq: Type.Optional(position) }), {
+        maxItems: 64,
+      }),
     },
     result: nothing,
     from: ["actor"],
@@ -202,6 +205,19 @@ export interface AgentView {
   readonly createdAtMs: number;
   readonly turns: number;
   readonly busy: boolean;
+  /** Absent: the model reads the conversation from its beginning. */
+  readonly summary?: ConversationSummary;
+}
+
+/** What stands for the oldest turns where the model does not read them any more. */
+export interface ConversationSummary {
+  /** The last of those turns. */
+  readonly through: number;
+  /** As the model summed them up; empty: there is nothing of them. */
+  readonly text: string;
+  readonly atMs: number;
+  /** Some of them are not in it: they could not be summed up. */
+  readonly missing?: true;
 }
 
 /** Snapshot for a page that opens the conversation. */

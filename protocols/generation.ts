@@ -119,6 +119,8 @@ export interface GenerationAnswer {
   readonly cachedTokens?: number;
   /** The model that wrote it, where that is another than the one that was asked. */
   readonly model?: string;
+  /** What the model reads and writes at most, where the node that asked knows it. */
+  readonly contextTokens?: number;
 }
 
 /** Texts or images to vectors. */

@@ -1,8 +1,54 @@
-/** What the model gets to read: the persona, then as much of the newest conversation as fits, then the tools that were called for
- *  this answer. */
-import type { ChatMessage, ToolRound } from "../../protocols/index.ts";
+/** What the model gets to read: the persona, what is left of what fell out, then as much of the newest conversation as fits, then the
+ *  tools that were called for this answer.
+ *
+ *      [persona, summary] [line …………………………… line] [calls, results]        grows line by line, so that what the model has read is kept
+ *               ▲             └─ oldest ──┘
+ *               └── summed up, in one large step ┘  (condensing.ts)
+ *
+ *  How much fits is counted in characters, at as many tokens for each as the last run of the model has told. */
+import type { ChatMessage, GenerationAnswer, ToolRound } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Job, Life } from "./state.ts";
+import type { Job, Life, Source } from "./state.ts";
+import { declared } from "./tools.ts";
+
+/** What a run has told of the agent's model. */
+export interface Measure {
+  /** As the agent names it. */
+  readonly model: string;
+  readonly contextTokens?: number;
+  readonly tokensPerChar?: number;
+}
+
+/** A message of a conversation, and its place there. */
+export interface Line {
+  /** A turn, or a message of a room; 0: it was not said. */
+  readonly at: number;
+  readonly message: ChatMessage;
+}
+
+/** What is left of what was said up to a place. */
+export interface Gist {
+  readonly through: number;
+  readonly text: string;
+}
+
+/** A conversation as the model may read it, oldest first. */
+export interface Talk {
+  readonly gist: Gist | undefined;
+  readonly lines: readonly Line[];
+}
+
+/** The conversation that an answer belongs to. */
+export function talkOf(life: Life, source: Source, key: string): Talk {
+  const gist = gistOf(life, source);
+  const lines = source.type === "room" ? roomLines(source.context, key) : conversationLines(life, source.turn);
+  return { gist, lines: lines.filter(({ at }) => at === 0 || at > (gist?.through ?? 0)) };
+}
+
+const gistOf = ({ summary, roomSummaries = [] }: Life, source: Source): Gist | undefined =>
+  source.type === "room"
+    ? roomSummaries.find(({ room, thread }) => room === source.room && thread === source.thread)
+    : (summary ?? undefined);
 
 /** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a model cannot
  *  read what tools answered either. */
@@ -12,21 +58,75 @@ export function contextFor(
   key: string,
   { halvings, hasTools }: { readonly halvings: number; readonly hasTools: boolean },
 ): readonly ChatMessage[] {
-  const budget = Math.floor(limits.contextChars / 2 ** halvings);
-  const { persona } = life;
-  const withPersona = persona !== "" && (halvings === 0 || persona.length <= budget / 2);
-  const lines =
-    job.source.type === "room" ? roomLines(job.source.context, key) : conversationLines(life, job.source.turn);
+  const budget = Math.floor(roomFor(life) / 2 ** halvings);
+  const { gist, lines } = talkOf(life, job.source, key);
+  const first = beginning(life, gist);
+  const withFirst = first.filter(({ content }) => halvings === 0 || content.length <= budget / 2);
   const called = hasTools ? calledMessages(job.rounds ?? []) : [];
-  let left = called.reduce((rest, { content }) => rest - content.length, budget - (withPersona ? persona.length : 0));
-  const chosen: ChatMessage[] = [];
-  for (const line of lines.toReversed()) {
-    left -= line.content.length;
-    if (chosen.length > 0 && left < 0) break;
-    chosen.push(line);
+  const tools = hasTools ? toolChars(life) : 0;
+  const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called]) - tools);
+  return [...withFirst, ...newest.map(({ message }) => message), ...called];
+}
+
+/** What stands before the conversation: one message, as templates take no more. */
+export function beginning({ persona }: Life, gist: Gist | undefined): readonly ChatMessage[] {
+  const before = gist === undefined || gist.text === "" ? "" : `Summary of the earlier conversation:\n${gist.text}`;
+  const content = [persona, before].filter((text) => text !== "").join("\n\n");
+  return content === "" ? [] : [{ role: "system", content }];
+}
+
+/** The newest lines that fit, at least one. */
+export function newestWithin(lines: readonly Line[], chars: number): readonly Line[] {
+  let left = chars;
+  let kept = 0;
+  for (const { message } of lines.toReversed()) {
+    left -= charsOf([message]);
+    if (kept > 0 && left < 0) break;
+    kept += 1;
   }
-  const newest = chosen.toReversed();
-  return [...(withPersona ? [{ role: "system", content: persona } as const] : []), ...newest, ...called];
+  return kept === 0 ? [] : lines.slice(-kept);
+}
+
+/** Characters that a model reads of messages, with what its template adds to each. */
+export const charsOf = (messages: readonly ChatMessage[]): number =>
+  messages.reduce(
+    (sum, { content, calls = [] }) =>
+      calls.reduce((all, call) => all + call.name.length + call.arguments.length, sum) +
+      content.length +
+      limits.messageOverheadChars,
+    0,
+  );
+
+/** Characters that the declarations of the tools take. */
+export const toolChars = ({ tools }: Life): number => JSON.stringify(declared(tools)).length;
+
+/** Tokens that the model reads and writes at most. */
+export const contextTokensOf = ({ measure, model }: Life): number =>
+  (measure?.model === model ? measure.contextTokens : undefined) ?? limits.contextTokensAssumed;
+
+/** Characters that a prompt may have. */
+export function roomFor(life: Life): number {
+  const { measure, model, sampling } = life;
+  const contextTokens = contextTokensOf(life);
+  const answer = Math.min(sampling.maxTokens ?? limits.answerTokensKept, Math.floor(contextTokens / 4));
+  const perChar = (measure?.model === model ? measure.tokensPerChar : undefined) ?? limits.tokensPerCharAssumed;
+  return Math.min(limits.contextChars, Math.floor((contextTokens - answer) / perChar));
+}
+
+/** What a run tells: the model's context, and how many tokens it took so many characters for. Short prompts are mostly template. */
+export function measured(
+  { measure, model }: Life,
+  { contextTokens, promptTokens }: GenerationAnswer,
+  chars: number,
+): Measure {
+  const known = measure?.model === model ? measure : { model };
+  const perChar = Math.min(2, Math.max(0.1, promptTokens / chars));
+  const tells = promptTokens > 0 && chars >= limits.measuredCharsMin;
+  return {
+    ...known,
+    ...(contextTokens !== undefined && contextTokens > 0 && { contextTokens }),
+    ...(tells && { tokensPerChar: Math.round(perChar * 1_000) / 1_000 }),
+  };
 }
 
 /** The calls as the model made them, and after each time what the tools answered. */
@@ -55,13 +155,14 @@ export function nextHalvings(
 }
 
 /** Turns before the answer. What failed, or was stopped before it began, says nothing. */
-const conversationLines = (life: Life, answer: number): readonly ChatMessage[] =>
+const conversationLines = (life: Life, answer: number): readonly Line[] =>
   life.recent
     .filter(({ turn, text, end }) => turn < answer && text !== "" && end !== "failed")
-    .map(({ role, text }) => ({ role, content: text }));
+    .map(({ turn, role, text }) => ({ at: turn, message: { role, content: text } }));
 
 /** In a room several people talk, so each line says who; the agent's own lines are its answers. */
-const roomLines = (context: readonly { author: string; text: string }[], key: string): readonly ChatMessage[] =>
-  context.map(({ author, text }) =>
-    author === key ? { role: "assistant", content: text } : { role: "user", content: `${author}: ${text}` },
-  );
+const roomLines = (context: readonly { author: string; text: string; seq?: number }[], key: string): readonly Line[] =>
+  context.map(({ author, text, seq = 0 }) => ({
+    at: seq,
+    message: author === key ? { role: "assistant", content: text } : { role: "user", content: `${author}: ${text}` },
+  }));

@@ -20,77 +20,19 @@ import {
   type GenerationAnswer,
   type GenerationPart,
   type Result,
-  type ToolCall,
 } from "../../protocols/index.ts";
-import { note, persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { note, publish, type Effect } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { dispatch, type Mail } from "../outbox.ts";
-import { contextFor, nextHalvings } from "./context.ts";
-import { evolve, roomActor, type AgentChange, type AgentState, type Job, type Life, type RoomSource } from "./state.ts";
+import type { Mail } from "../outbox.ts";
+import { condense } from "./condensing.ts";
+import { charsOf, contextFor, measured, nextHalvings, toolChars, type Measure } from "./context.ts";
+import { commit, type Coming, type Effects, type Here, type Run, type Way } from "./effects.ts";
+import { roomActor, type AgentState, type Job, type Life, type RoomSource } from "./state.ts";
 import { declared, runCalls } from "./tools.ts";
 import { usedBy, type Used } from "./usage.ts";
 
-/** How the model is called. */
-interface Way {
-  /** Times that the context was found too long. */
-  readonly halvings: number;
-  /** The model may call tools, and reads what they answered. */
-  readonly hasTools: boolean;
-  /** The answer was begun before, and that text is lost. */
-  readonly again: boolean;
-}
-
-/** A generation that runs now. */
-export interface Run extends Way {
-  readonly tag: string;
-  readonly text: string;
-  readonly calls: readonly ToolCall[];
-  readonly model: string;
-  readonly sinceMs: number;
-  /** The owner stopped it; its end is on the way. */
-  readonly stopping?: true;
-}
-
-/** What an agent remembers only while in memory. */
-export interface AgentNotes {
-  readonly run: Run | null;
-  /** Between two attempts: the first one had written something. */
-  readonly lost?: true;
-}
-
-/** What a decision of an agent is made of. */
-export type Effects = readonly Effect<AgentChange, AgentNotes>[];
-/** A turn of an agent. */
-export type Here = Turn<AgentNotes>;
-
 /** The reminder that starts the next attempt. */
 export const generationReminder = "generation";
-
-/** An event to come, not yet in its place. */
-export interface Coming {
-  readonly event: AgentEvent;
-  readonly job?: Job;
-  readonly mail?: readonly Mail[];
-  readonly used?: Used;
-}
-
-/** Persists and publishes events of this turn; `after` is the state they lead to. */
-export function commit(
-  state: AgentState,
-  turn: Here,
-  coming: readonly Coming[],
-): { readonly after: AgentState; readonly effects: Effects } {
-  const changes = coming.map((one, index) => ({ type: "happened" as const, at: state.head + 1 + index, ...one }));
-  const mail = coming.flatMap((one) => one.mail ?? []);
-  return {
-    after: changes.reduce<AgentState>(evolve, state),
-    effects: [
-      ...changes.map((change) => persist(change)),
-      ...changes.map(({ event, at }) => publish(event, at)),
-      ...dispatch(state.outbox, mail, turn.self),
-    ],
-  };
-}
 
 const turnOf = (job: Job): { readonly turn?: number } =>
   job.source.type === "conversation" ? { turn: job.source.turn } : {};
@@ -113,16 +55,18 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const hasTools = tools.length > 0;
   const rounds = job.rounds?.length ?? 0;
   const tag = `${job.generation}.${job.attempt}.${rounds}${hasTools ? "" : "p"}.${halvings}.${turn.nowMs.toString(36)}`;
-  const now: Run = { tag, text: "", calls: [], model, sinceMs: turn.nowMs, halvings, hasTools, again };
+  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools });
+  const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
+  const now: Run = { tag, text: "", calls: [], model, sinceMs: turn.nowMs, promptChars, halvings, hasTools, again };
   const request = {
     model,
-    messages: contextFor(state.life, job, turn.key, now),
+    messages,
     sampling,
     person: personFor(job, turn.key),
     ...(hasTools && { tools, ...(rounds >= limits.toolRoundsMax && { toolChoice: "none" as const }) }),
   };
   const timeoutMs = limits.generationTimeoutMs;
-  return [note({ run: now }), { type: "call", engine: "generate", request, tag, timeoutMs }];
+  return [note({ run: now, lost: false }), { type: "call", engine: "generate", request, tag, timeoutMs }];
 }
 
 /** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
@@ -168,24 +112,27 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   if (!result.ok) return onFailed(state, job, now, result.error, turn);
   const answer = result.value as GenerationAnswer;
   const used = usedBy(now.model, answer, now.sinceMs, turn.nowMs);
-  if (answer.end === "calls" && !now.stopping && mayCall(job, now)) return callTools(state, job, now, used, turn);
+  const measure = state.life === null ? undefined : measured(state.life, answer, now.promptChars);
+  if (answer.end === "calls" && !now.stopping && mayCall(job, now))
+    return callTools(state, job, now, { used, ...(measure && { measure }) }, turn);
   // Calls that are not run are none.
   const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
-  return finish(state, { end, text: now.text, tokens: answer.completionTokens, used, again: now.again }, turn);
+  const took = { tokens: answer.completionTokens, used, ...(measure && { measure }) };
+  return finish(state, { end, text: now.text, ...took, again: now.again }, turn);
 }
 
 const mayCall = ({ rounds = [] }: Job, { hasTools, calls }: Run): boolean =>
   hasTools && calls.length > 0 && rounds.length < limits.toolRoundsMax;
 
 /** Runs what the model called, keeps it, and lets the model go on. */
-function callTools(state: AgentState, job: Job, now: Run, used: Used, turn: Here): Effects {
+function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "used" | "measure">, turn: Here): Effects {
   const { generation, attempt } = job;
   const round = {
     text: cleaned(cut(now.text.trim(), limits.toolTextCharsMax), "lines"),
     calls: [...runCalls(now.calls, state.life?.tools, turn.nowMs)],
   };
   const event: AgentEvent = { type: "generationStarted", generation, ...turnOf(job), attempt, round };
-  const { after, effects } = commit(state, turn, [{ event, used }]);
+  const { after, effects } = commit(state, turn, [{ event, ...took }]);
   return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again })];
 }
 
@@ -266,6 +213,7 @@ interface Ending {
   readonly code?: ErrorCode;
   readonly again?: boolean;
   readonly used?: Used;
+  readonly measure?: Measure;
 }
 
 /** Ends the first job with what there is, and starts the next. */
@@ -277,9 +225,12 @@ export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
     source.type === "room"
       ? roomAnswer(generation, source, ending)
       : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs, job) } };
-  const { used } = ending;
-  const { after, effects } = commit(state, turn, [{ ...ended, ...(used && { used }) }]);
-  return [...effects, note({ run: null }), ...startNext(after, turn)];
+  const { used, measure } = ending;
+  const { after, effects } = commit(state, turn, [{ ...ended, ...(used && { used }), ...(measure && { measure }) }]);
+  const next = startNext(after, turn);
+  const told = source.type === "room" ? source : { ...source, turn: Infinity };
+  // The run of an answer that waited goes first to the model.
+  return [...effects, note({ run: null }), ...next, ...condense(after, turn, told)];
 }
 
 /** Takes a conversation's job out of the queue before its turn has come. */

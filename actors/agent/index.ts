@@ -6,7 +6,8 @@
  *  Only the owner reads the conversation or changes the agent: that is checked before anything else, so that others do
  *  not even learn whether it exists. Rooms send `mentioned`, nothing more.
  *
- *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads), `tools.ts` (what it may
+ *  Read `state.ts`, then `generation.ts` (how an answer comes about), `context.ts` (what the model reads), `condensing.ts` (what
+ *  becomes of what it does not read any more), `tools.ts` (what it may
  *  call), `usage.ts` (what all of it took). */
 import {
   wireLimits,
@@ -19,6 +20,8 @@ import {
   type AgentUsage,
   type AgentView,
   type ConversationTurn,
+  type GenerationPart,
+  type Result,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
@@ -36,20 +39,9 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { firstPage, lastPage } from "../page.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
-import {
-  answerTo,
-  commit,
-  finish,
-  onAnswer,
-  onPart,
-  onReminded,
-  run,
-  startNext,
-  withdraw,
-  type AgentNotes,
-  type Effects,
-  type Here,
-} from "./generation.ts";
+import { onSummary, onSummaryPart } from "./condensing.ts";
+import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
+import { answerTo, finish, onAnswer, onPart, onReminded, run, startNext, withdraw } from "./generation.ts";
 import {
   erasure,
   evolve,
@@ -62,13 +54,14 @@ import {
   type AgentState,
   type Job,
   type Life,
+  type RoomSource,
 } from "./state.ts";
 import { usageAt } from "./usage.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
 /** The behavior of agents. */
-export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, AgentNotes> = {
+export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Partial<AgentNotes>> = {
   kind: "agent",
   role: "chat",
   accepts: acceptsOf(agentCommands),
@@ -82,7 +75,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Agent
     ...run(state, turn, { again: true }),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
-  notes: { initial: () => ({ run: null }), evolve: (_notes, change) => change },
+  notes: { initial: () => ({ run: null }), evolve: (notes, change) => ({ ...notes, ...change }) },
 };
 
 function decide(state: AgentState, message: Command | Signal, turn: Here): Effects {
@@ -90,11 +83,11 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
   if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "answered":
-      return settle(state.outbox, message, turn)?.effects ?? onAnswer(state, message.tag, message.result, turn);
+      return settle(state.outbox, message, turn)?.effects ?? onEnded(state, message.tag, message.result, turn);
     case "records":
       return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
     case "part":
-      return message.engine === "generate" ? onPart(state, message.tag, message.part, turn) : [];
+      return message.engine === "generate" ? onSaid(state, message.tag, message.part, turn) : [];
     case "reminded":
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":
@@ -107,6 +100,21 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       if (message.type === "create") return create(state, message, turn);
       return state.life === null ? [refuse("NOT_FOUND")] : fromOwner(state, state.life, message, turn);
   }
+}
+
+/** The run with this tag is that of an answer, of a summary, or of nothing that is wanted any more. */
+function onSaid(state: AgentState, tag: string, part: GenerationPart, turn: Here): Effects {
+  const { condensing = null } = turn.notes;
+  return condensing !== null && condensing.tag === tag
+    ? onSummaryPart(condensing, part.text)
+    : onPart(state, tag, part, turn);
+}
+
+function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
+  const { condensing = null } = turn.notes;
+  return condensing !== null && condensing.tag === tag
+    ? onSummary(state, condensing, result, turn)
+    : onAnswer(state, tag, result, turn);
 }
 
 function fromOwner(
@@ -193,11 +201,14 @@ function end(state: AgentState, life: Life, turn: Here): Effects {
       : [],
   );
   const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail }]);
-  return [...effects, ...erase(after, turn), ...cancelRun(turn), reply({})];
+  return [...effects, ...erase(after, turn), ...cancelRun(turn), ...cancelSummary(turn), reply({})];
 }
 
 const cancelRun = ({ notes }: Here): Effects =>
   notes.run === null ? [] : [{ type: "cancel", tag: notes.run.tag }, note({ run: null })];
+
+const cancelSummary = ({ notes: { condensing = null } }: Here): Effects =>
+  condensing === null ? [] : [{ type: "cancel", tag: condensing.tag }, note({ condensing: null })];
 
 /** Deletes a bounded piece of what is forgotten, and tells itself to go on while there is more. */
 function erase(state: AgentState, turn: Here): Effects {
@@ -261,12 +272,13 @@ function clear(state: AgentState, life: Life, turn: Here): Effects {
     ...effects,
     ...erase(after, turn),
     ...(writing ? [...cancelRun(turn), ...startNext(after, turn)] : []),
+    ...(turn.notes.condensing?.source.type === "conversation" ? cancelSummary(turn) : []),
     reply({}),
   ];
 }
 
 /** A room's member mentioned the agent. */
-function mentioned(state: AgentState, { room, seq, context }: Of<"mentioned">, turn: Here): Effects {
+function mentioned(state: AgentState, { room, seq, thread, context }: Of<"mentioned">, turn: Here): Effects {
   if (turn.from !== `room/${room}`) return [refuse("FORBIDDEN")];
   const { life } = state;
   if (life === null) return [refuse("NOT_FOUND")];
@@ -277,7 +289,8 @@ function mentioned(state: AgentState, { room, seq, context }: Of<"mentioned">, t
     return [refuse("QUEUE_FULL", { waiting: life.jobs.length - 1 })];
   // Every answer that is owed will need a place in the outbox.
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
-  const job: Job = { generation: nameOf(state, turn), attempt: 0, source: { type: "room", room, seq, context } };
+  const source: RoomSource = { type: "room", room, seq, ...(thread !== undefined && { thread }), context };
+  const job: Job = { generation: nameOf(state, turn), attempt: 0, source };
   const change: AgentChange = { type: "owed", job };
   return [persist(change), ...startNext(evolve(state, change), turn), reply({})];
 }

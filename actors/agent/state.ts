@@ -13,6 +13,7 @@ import {
   type AgentTool,
   type AgentUsageRow,
   type AgentView,
+  type ConversationSummary,
   type ConversationTurn,
   type Sampling,
   type ToolRound,
@@ -21,12 +22,15 @@ import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { eventKey, eventRecords, padded, type Positioned } from "../stream.ts";
+import type { Gist, Measure } from "./context.ts";
 import { addUsage, type Used } from "./usage.ts";
 
 /** A line of what a mentioned agent was told. */
 export interface ContextLine {
   readonly author: string;
   readonly text: string;
+  /** Absent: told by a node of a version before. */
+  readonly seq?: number;
 }
 
 /** A mention in a room. */
@@ -34,7 +38,15 @@ export interface RoomSource {
   readonly type: "room";
   readonly room: string;
   readonly seq: number;
+  /** The message that begins the thread, if it is in one. */
+  readonly thread?: number;
   readonly context: readonly ContextLine[];
+}
+
+/** What is left of a room's conversation, or of a thread's, that no mention tells any more. */
+export interface RoomSummary extends Gist {
+  readonly room: string;
+  readonly thread?: number;
 }
 
 /** What an answer is for. */
@@ -58,6 +70,12 @@ export interface Life {
   /** Those it may use; absent: all. */
   readonly tools?: readonly AgentTool[];
   readonly usage?: readonly AgentUsageRow[];
+  /** What runs have told of the model. */
+  readonly measure?: Measure;
+  /** What stands for the turns that the model does not read any more. */
+  readonly summary?: ConversationSummary | null;
+  /** The same for rooms, the one that changed last behind the others. */
+  readonly roomSummaries?: readonly RoomSummary[];
   readonly createdAtMs: number;
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
@@ -79,7 +97,13 @@ export interface AgentState {
   readonly life: Life | null;
 }
 
-type Streamed = Positioned<AgentEvent> & { readonly mail?: readonly Mail[]; readonly job?: Job; readonly used?: Used };
+type Streamed = Positioned<AgentEvent> & {
+  readonly mail?: readonly Mail[];
+  readonly job?: Job;
+  readonly used?: Used;
+  readonly measure?: Measure;
+  readonly condensed?: RoomSummary;
+};
 
 /** What is persisted. */
 export type AgentChange =
@@ -120,8 +144,12 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
       return change.event.type === "updated" ? bear(state, change.at, change.event.view) : state;
     case "happened": {
       const asked = change.job === undefined ? state : withJob(state, change.job);
-      const { used } = change;
-      const counted = used === undefined ? asked : withLife(asked, ({ usage }) => ({ usage: addUsage(usage, used) }));
+      const { used, measure, condensed } = change;
+      const counted = withLife(asked, ({ usage, roomSummaries }) => ({
+        ...(used !== undefined && { usage: addUsage(usage, used) }),
+        ...(measure !== undefined && { measure }),
+        ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
+      }));
       const evolved = evolveEvent(counted, change.event, change.at);
       return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail) };
     }
@@ -152,8 +180,14 @@ const withJob = (state: AgentState, job: Job): AgentState => ({
 function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentState {
   switch (event.type) {
     case "updated": {
-      const { persona, model, sampling, tools } = event.view;
-      return withLife(state, () => ({ persona, model, sampling, ...(tools !== undefined && { tools }) }));
+      const { persona, model, sampling, tools, summary } = event.view;
+      return withLife(state, () => ({
+        persona,
+        model,
+        sampling,
+        ...(tools !== undefined && { tools }),
+        ...(summary !== undefined && { summary }),
+      }));
     }
     case "said":
       return {
@@ -175,7 +209,11 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
       }));
     case "cleared":
       return {
-        ...withLife(state, ({ jobs }) => ({ recent: [], jobs: jobs.filter(({ source }) => source.type === "room") })),
+        ...withLife(state, ({ jobs }) => ({
+          recent: [],
+          summary: null,
+          jobs: jobs.filter(({ source }) => source.type === "room"),
+        })),
         turnFloor: state.lastTurn,
         eventFloor: at - 1,
       };
@@ -185,6 +223,11 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
       return unreachable(event);
   }
 }
+
+const withSummary = (known: readonly RoomSummary[] = [], changed: RoomSummary): readonly RoomSummary[] =>
+  [...known.filter(({ room, thread }) => room !== changed.room || thread !== changed.thread), changed].slice(
+    -limits.roomSummariesMax,
+  );
 
 const begun = (job: Job, { attempt, round }: Extract<AgentEvent, { type: "generationStarted" }>): Job => ({
   ...job,
@@ -259,10 +302,11 @@ export const ownerOf = (key: string): string => key.split(".")[0] ?? "";
 
 /** The agent as its owner sees it. */
 export function viewOf(state: AgentState, life: Life, key: string): AgentView {
-  const { persona, model, sampling, tools = agentTools, createdAtMs, jobs } = life;
+  const { persona, model, sampling, tools = agentTools, summary, createdAtMs, jobs } = life;
   const turns = state.lastTurn - state.turnFloor;
   const busy = jobs.length > 0;
-  return { agent: key, owner: ownerOf(key), persona, model, sampling, tools, createdAtMs, turns, busy };
+  const settings = { agent: key, owner: ownerOf(key), persona, model, sampling, tools, createdAtMs };
+  return { ...settings, turns, busy, ...(summary && { summary }) };
 }
 
 /** The room an answer goes to. */

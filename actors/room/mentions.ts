@@ -92,25 +92,33 @@ function memberCalled(name: string, room: Room, callNames: CallNames): string | 
   return callNames.get(name) ?? undefined;
 }
 
+/** A line of what an agent is told. */
+interface Told {
+  readonly author: string;
+  readonly text: string;
+  readonly seq: number;
+}
+
 /** What an agent is told when `message` mentions it: the conversation it belongs to (its thread, or the room), oldest
  *  first, the mention last. Bounded in messages and characters. `root` begins the thread, however long ago that was. */
-function contextOf(
-  room: Room,
-  message: RoomMessage,
-  root: RoomMessage | undefined,
-): readonly { author: string; text: string }[] {
+function contextOf(room: Room, message: RoomMessage, root: RoomMessage | undefined): readonly Told[] {
   const { replyTo } = message;
-  const lines: { author: string; text: string }[] = [];
+  const lines: Told[] = [];
   let chars = 0;
   const recent = room.recent.toReversed();
   const old = root === undefined || recent.some(({ seq }) => seq === root.seq) ? [] : [root];
   for (const said of [message, ...recent, ...old]) {
     if (said.deletedAtMs !== undefined) continue;
     if (replyTo !== undefined && said.seq !== replyTo && said.replyTo !== replyTo) continue;
+    // Cut where a later mention cuts, too: what begins in the same way the model has read already.
+    const { mentionContextMessages: count, mentionContextChars: charsMax, mentionContextStep: step } = limits;
+    if (lines.length > 0 && chars + said.text.length > charsMax) {
+      const from = lines.findLastIndex(({ seq }) => seq % step === 0);
+      return (from > 0 ? lines.slice(0, from + 1) : lines).toReversed();
+    }
     chars += said.text.length;
-    if (lines.length > 0 && chars > limits.mentionContextChars) break;
-    lines.push({ author: nameOf(said.author), text: said.text });
-    if (lines.length >= limits.mentionContextMessages) break;
+    lines.push({ author: nameOf(said.author), text: said.text, seq: said.seq });
+    if (lines.length >= 2 * count || (lines.length >= count && said.seq % count === 0)) break;
   }
   return lines.toReversed();
 }
@@ -144,7 +152,13 @@ export function summons(
   return {
     mail: taken.map((agent) => ({
       to: agent as Mail["to"],
-      message: { type: "mentioned", room: turn.key, seq: message.seq, context },
+      message: {
+        type: "mentioned",
+        room: turn.key,
+        seq: message.seq,
+        ...(message.replyTo !== undefined && { thread: message.replyTo }),
+        context,
+      },
       untilMs,
     })),
     refused: summoned.filter((agent) => !taken.includes(agent)),

@@ -12,10 +12,12 @@ import {
   engineNames,
   traitsOf,
   failure,
+  ok,
   refused,
   type EngineName,
   type EngineRequest,
   type Failure,
+  type GenerationAnswer,
   type Said,
   type ServingRow,
 } from "../../protocols/index.ts";
@@ -59,6 +61,12 @@ export interface Calls {
   /** Gives up the calls that run at other nodes. This node's engines go on. */
   stop(): void;
 }
+
+/** With what the node advertises of the model, so that whoever asks again knows how much it may ask. */
+const withContext = (engine: EngineName, said: Said, contextTokens: number): Said =>
+  engine === "generate" && said.type === "answered" && said.result.ok
+    ? { type: "answered", result: ok({ ...(said.result.value as GenerationAnswer), contextTokens }) }
+    : said;
 
 /** Makes the engines of the whole cluster of those of this node. */
 export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
@@ -272,7 +280,9 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const known = standings();
       const needs = traitsOf(engine).needs(asked);
       const choice = chooseServer({ engine, model: asked.model ?? "", needs }, known);
-      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, hear);
+      const { contextTokens } = choice.rows[0] ?? {};
+      const tell: Hear = (said) => hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
+      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, tell);
       if (stopped) return refuse(failure("STOPPING"));
       if (choice.node === undefined) return refuse(choice.refusal);
       const { callsRemoteMax } = limits;
@@ -284,7 +294,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       lastRun += 1;
       // People make the request: one that a member would not take as a message must not cost the connection that all calls share.
       const wrong = misfit(`engine.${engine}`, { run: lastRun, request });
-      return wrong === undefined ? callAway(choice.node, engine, request, hear) : refuse(wrong);
+      return wrong === undefined ? callAway(choice.node, engine, request, tell) : refuse(wrong);
     },
   });
 

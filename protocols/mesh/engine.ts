@@ -46,6 +46,8 @@ const call = {
   timeoutMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   person: Type.Optional(Type.String({ maxLength: 128 })),
   key: Type.Optional(short),
+  priority: Type.Optional(Type.Number()),
+  keepAliveMs: Type.Optional(Type.Number()),
 };
 
 /** Requests are closed; what is said is open: fields of a later version are not known to be left out of lists and choices.

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import type { AgentView } from "../../protocols/index.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
@@ -75,6 +76,32 @@ describe("the conversation with an agent", function () {
     const { rows } = (await ada.api("GET", "/api/v1/agents/ada.helper/usage")) as { rows: { runs: number }[] };
     expect(rows).to.have.length(1);
     expect(rows[0]?.runs).to.be.at.least(3);
+  });
+
+  it("sums up what the model does not read any more, and shows it where that ends", async () => {
+    const { page } = ada;
+    for (const part of ["first", "second"]) {
+      await say(page, `${part} ${"a thing to remember, and ".repeat(390)}`);
+      await answers(page).last().getByText(`You said: ${part}`).waitFor();
+    }
+    const told = async () => ((await ada.api("GET", "/api/v1/agents/ada.helper")) as AgentView).summary;
+    while ((await told()) === undefined) await page.waitForTimeout(100);
+    const summary = page.getByRole("article", { name: "Summary of earlier messages" });
+    // Row by row: the second answer, the second question, and what stands above them.
+    await answers(page).last().focus();
+    await page.keyboard.press("ArrowUp");
+    await page.locator("article.said:focus").waitFor();
+    await page.keyboard.press("ArrowUp");
+    await summary.waitFor();
+    const body = summary.getByText("Instead of the messages above it reads this:");
+    expect(await body.isVisible()).to.equal(false);
+    await summary.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    await body.waitFor();
+    expect((await told())?.text).to.include("Sum up everything above");
+    // What stands above it is still there.
+    await page.keyboard.press("ArrowUp");
+    await page.getByText("You said: first").first().waitFor();
   });
 
   it("stops an answer where it is, and writes it anew in the same place", async () => {

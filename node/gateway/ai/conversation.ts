@@ -163,7 +163,9 @@ export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted,
 }
 
 /** What generations took together: of one prompt. */
-export function sumOf(answers: readonly GenerationAnswer[]): Required<Omit<GenerationAnswer, "end" | "model">> {
+export function sumOf(
+  answers: readonly GenerationAnswer[],
+): Required<Omit<GenerationAnswer, "end" | "model" | "contextTokens">> {
   const [first] = answers;
   return {
     promptTokens: first?.promptTokens ?? 0,

@@ -262,6 +262,7 @@ describe("an agent's conversation", () => {
       say(stage, `q${index}`);
       stage.answer(`a${index}`);
     }
+    expect(stage.generations.filter(({ request }) => request.priority !== undefined)).to.have.length(1);
     expect(stage.stateOf<AgentState>(helper).life?.recent).to.have.length(actorLimits.agentRecentTurns);
     const page = stage.ok<{ turns: ConversationTurn[]; more: boolean }>(ada, helper, {
       type: "history",
@@ -296,18 +297,6 @@ describe("an agent's conversation", () => {
 });
 
 describe("an agent's context", () => {
-  it("holds as much of the newest as fits", () => {
-    const stage = withHelper();
-    for (let index = 0; index < 4; index += 1) {
-      say(stage, `${index}${"q".repeat(3_000)}`);
-      stage.answer(`${index}${"a".repeat(2_000)}`);
-    }
-    say(stage, "last");
-    const { messages } = stage.generation;
-    expect(messages.reduce((sum, { content }) => sum + content.length, 0)).to.be.at.most(actorLimits.contextChars);
-    expect(messages.map(({ content }) => content.slice(0, 2))).to.deep.equal(["2q", "2a", "3q", "3a", "la"]);
-  });
-
   it("is halved when the model finds it too long, down to the last message, without its persona", () => {
     const stage = withHelper({ persona: "p".repeat(3_000) });
     for (let index = 0; index < 2; index += 1) {
@@ -321,7 +310,7 @@ describe("an agent's context", () => {
       stage.fail("CONTEXT_TOO_LONG");
     }
     // At last without tools, whose declarations take room, too.
-    expect(lengths).to.deep.equal([6, 3, 2, 1, 1]);
+    expect(lengths).to.deep.equal([6, 4, 2, 1, 1]);
     const tools = stage.generations.slice(-5).map(({ request }) => request.tools?.length);
     expect(tools).to.deep.equal([2, 2, 2, 2, undefined]);
     expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "" });

@@ -685,10 +685,31 @@ describe("a room's mentions", () => {
     post(stage, "bob", "@helper what now?");
     const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
     expect(message).to.deep.include({ type: "mentioned", room: "lobby", seq: 31 });
-    const context = message?.["context"] as { author: string; text: string }[];
-    expect(context).to.have.length(actorLimits.mentionContextMessages);
-    expect(context.at(-1)).to.deep.equal({ author: "bob", text: "@helper what now?" });
+    const context = message?.["context"] as { author: string; text: string; seq: number }[];
+    expect(context.at(-1)).to.deep.equal({ author: "bob", text: "@helper what now?", seq: 31 });
     expect(context.map(({ text }) => text)).to.not.include("");
+  });
+
+  it("tell it a conversation that begins at the same message for a while, bounded all the same", () => {
+    const { mentionContextMessages: count, mentionContextChars, mentionContextStep: step } = actorLimits;
+    const beginnings = (words: string): readonly number[] => {
+      const stage = withAgents();
+      return Array.from({ length: 5 * count }, () => {
+        post(stage, "bob", `@helper ${words}`);
+        const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
+        // Whoever has too many that wait is refused, which the room shows.
+        stage.answer("yes");
+        const context = message?.["context"] as { text: string; seq: number }[];
+        expect(context).to.have.length.at.most(2 * count);
+        expect(context.reduce((sum, { text }) => sum + text.length, 0)).to.be.at.most(mentionContextChars);
+        return context[0]?.seq ?? 0;
+      });
+    };
+    const short = beginnings("?");
+    expect([short[0], short.at(-1)]).to.deep.equal([1, 9 * count]);
+    expect(new Set(short).size).to.equal(10);
+    const long = beginnings("x".repeat(900));
+    expect(new Set(long.slice(20)).size).to.be.at.most(Math.ceil((2 * 80) / step) + 1);
   });
 
   it("summon with the thread they are in, and with bounded text", () => {

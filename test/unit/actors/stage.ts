@@ -214,11 +214,16 @@ export class Stage {
     return this.generations.filter(({ open }) => open).map(({ request }) => request);
   }
 
-  /** The generation that runs; there must be exactly one. */
+  /** The generation that somebody waits for; there must be exactly one. */
   get generation(): GenerationRequest {
-    const [only, ...others] = this.running;
-    if (only === undefined || others.length > 0) throw new Error(`${this.running.length} generations run`);
+    const [only, ...others] = this.running.filter(({ priority }) => priority === undefined);
+    if (only === undefined || others.length > 0) throw new Error(`${others.length + (only ? 1 : 0)} generations run`);
     return only;
+  }
+
+  /** The one that nobody waits for, if it runs. */
+  get besides(): GenerationRequest | undefined {
+    return this.running.find(({ priority }) => priority !== undefined);
   }
 
   /** Plays the model: writes the texts, then ends. */

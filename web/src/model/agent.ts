@@ -139,7 +139,7 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
     case "roomAnswered":
       return agent;
     case "cleared":
-      return busy({ ...agent, turns: [], older: false, draft: undefined, gap: false }, false);
+      return busy(withoutSummary({ ...agent, turns: [], older: false, draft: undefined, gap: false }), false);
     case "deleted":
       return { ...agent, status: "deleted", draft: undefined };
   }
@@ -147,6 +147,12 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
 
 const busy = (agent: AgentModel, value: boolean): AgentModel =>
   agent.view === undefined ? agent : { ...agent, view: { ...agent.view, busy: value } };
+
+function withoutSummary(agent: AgentModel): AgentModel {
+  if (agent.view?.summary === undefined) return agent;
+  const { summary: _, ...view } = agent.view;
+  return { ...agent, view };
+}
 
 /** Adds a turn, or puts it in place of the one with its number (an answer written anew). */
 function withTurn(turns: readonly ConversationTurn[], turn: ConversationTurn): readonly ConversationTurn[] {

@@ -1,7 +1,7 @@
 import { Loader, Menu } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
-import type { AgentView, ModelInfo } from "../../../../protocols/index.ts";
+import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
 import { agentLabel, isWriting, type AgentModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
@@ -13,7 +13,7 @@ import { Note } from "../note.tsx";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { Actions } from "../layers.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
-import { AnswerRow, PendingSayRow, TurnRow } from "./turn-rows.tsx";
+import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
 
 const route = getRouteApi("/agent/$agent");
@@ -49,6 +49,7 @@ export function AgentPage() {
 type Row =
   | { readonly kind: "turn"; readonly key: string; readonly turn: AgentModel["turns"][number]; readonly last: boolean }
   | { readonly kind: "pending"; readonly key: string; readonly say: AgentModel["pending"][number] }
+  | { readonly kind: "summary"; readonly key: string; readonly summary: ConversationSummary }
   | { readonly kind: "answer"; readonly key: string };
 
 /** The rows of a conversation. An answer that is written anew takes the place of the old one. */
@@ -56,6 +57,7 @@ function conversationRows(
   turns: AgentModel["turns"],
   pending: AgentModel["pending"],
   writing: { readonly turn: number | undefined } | undefined,
+  summary: ConversationSummary | undefined,
 ): readonly Row[] {
   const shown = turns.filter((turn) => writing === undefined || turn.turn !== writing.turn);
   const newest = shown.at(-1);
@@ -71,6 +73,11 @@ function conversationRows(
     const below = writing.turn === undefined ? -1 : shown.findIndex((turn) => turn.turn > (writing.turn ?? 0));
     const answer: Row = { kind: "answer", key: `t${writing.turn ?? "next"}` };
     rows.splice(below < 0 ? rows.length : below, 0, answer);
+  }
+  if (summary !== undefined) {
+    // Above what the model still reads as it was said.
+    const first = rows.findIndex((row) => row.kind !== "turn" || row.turn.turn > summary.through);
+    rows.splice(first < 0 ? rows.length : first, 0, { kind: "summary", key: `s${summary.through}`, summary });
   }
   return [...rows, ...pending.map((say) => ({ kind: "pending" as const, key: `p${say.operationId}`, say }))];
 }
@@ -90,8 +97,8 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);
   const rows = useMemo(
-    () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined),
-    [turns, pending, writing, draftTurn],
+    () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, view?.summary),
+    [turns, pending, writing, draftTurn, view?.summary],
   );
   if (view === undefined) return null;
   const label = agentLabel(store.agent, session.name);
@@ -107,6 +114,8 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
         return <TurnRow turn={entry.turn} agent={store.agent} label={label} last={entry.last} store={store} />;
       case "pending":
         return <PendingSayRow say={entry.say} store={store} />;
+      case "summary":
+        return <SummaryRow summary={entry.summary} />;
       case "answer":
         return <AnswerRow store={store} label={label} waiting={link.status !== "open"} />;
     }

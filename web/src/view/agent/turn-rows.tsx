@@ -1,5 +1,5 @@
 import { memo } from "react";
-import type { CalledTool, ConversationTurn, ToolRound } from "../../../../protocols/index.ts";
+import type { CalledTool, ConversationSummary, ConversationTurn, ToolRound } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
 import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
@@ -71,6 +71,33 @@ export const TurnRow = memo(function TurnRow({
           </span>
         </div>
       </div>
+    </article>
+  );
+});
+
+/** Stands between what the model does not read any more and what it does. */
+export const SummaryRow = memo(function SummaryRow({ summary }: { readonly summary: ConversationSummary }) {
+  const { text, missing = false } = summary;
+  const title = text === "" ? "Earlier messages are left out" : "Summary of earlier messages";
+  return (
+    <article className="turn summary" tabIndex={-1} aria-label={title}>
+      <details>
+        <summary>
+          <Icon name={text === "" ? "warning" : "thread"} size={14} />
+          {title}
+        </summary>
+        <div className="summary-body">
+          <p className="dim">
+            {text === ""
+              ? "The conversation is too long for the model. It no longer reads the messages above, and could not sum them up."
+              : "The conversation is too long for the model. Instead of the messages above it reads this:"}
+          </p>
+          {text !== "" && <RichText text={text} />}
+          {text !== "" && missing && (
+            <p className="end">Some of the messages are not in it: the model could not sum them up.</p>
+          )}
+        </div>
+      </details>
     </article>
   );
 });

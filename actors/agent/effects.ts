@@ -1,0 +1,84 @@
+/** What decisions of an agent are made of: what it remembers, and how what happens becomes a fact. */
+import type { AgentEvent, ToolCall } from "../../protocols/index.ts";
+import { persist, publish, type Effect, type Turn } from "../behavior.ts";
+import { dispatch, type Mail } from "../outbox.ts";
+import type { Measure } from "./context.ts";
+import { evolve, type AgentChange, type AgentState, type Job, type RoomSummary, type Source } from "./state.ts";
+import type { Used } from "./usage.ts";
+
+/** How the model is called. */
+export interface Way {
+  /** Times that the context was found too long. */
+  readonly halvings: number;
+  /** The model may call tools, and reads what they answered. */
+  readonly hasTools: boolean;
+  /** The answer was begun before, and that text is lost. */
+  readonly again: boolean;
+}
+
+/** A generation that runs now. */
+export interface Run extends Way {
+  readonly tag: string;
+  readonly text: string;
+  readonly calls: readonly ToolCall[];
+  readonly model: string;
+  readonly sinceMs: number;
+  /** Characters that the model was given to read. */
+  readonly promptChars: number;
+  /** The owner stopped it; its end is on the way. */
+  readonly stopping?: true;
+}
+
+/** A summary that is being written. */
+export interface Condensing {
+  readonly tag: string;
+  readonly source: Source;
+  readonly through: number;
+  readonly text: string;
+  readonly model: string;
+  readonly sinceMs: number;
+  /** There is no room to try it once more. */
+  readonly isLast: boolean;
+}
+
+/** What an agent remembers only while in memory. */
+export interface AgentNotes {
+  readonly run: Run | null;
+  /** Between two attempts: the first one had written something. */
+  readonly lost?: boolean;
+  /** The summary that is being written. */
+  readonly condensing?: Condensing | null;
+}
+
+/** What a decision of an agent is made of. */
+export type Effects = readonly Effect<AgentChange, Partial<AgentNotes>>[];
+/** A turn of an agent. */
+export type Here = Turn<AgentNotes>;
+
+/** An event to come, not yet in its place. */
+export interface Coming {
+  readonly event: AgentEvent;
+  readonly job?: Job;
+  readonly mail?: readonly Mail[];
+  readonly used?: Used;
+  readonly measure?: Measure;
+  readonly condensed?: RoomSummary;
+}
+
+/** Persists and publishes events of this turn; `after` is the state they lead to. */
+export function commit(
+  state: AgentState,
+  turn: Here,
+  coming: readonly Coming[],
+): { readonly after: AgentState; readonly effects: Effects } {
+  const changes = coming.map((one, index) => ({ type: "happened" as const, at: state.head + 1 + index, ...one }));
+  const mail = coming.flatMap((one) => one.mail ?? []);
+  return {
+    after: changes.reduce<AgentState>(evolve, state),
+    effects: [
+      ...changes.map((change) => persist(change)),
+      ...changes.map(({ event, at }) => publish(event, at)),
+      ...dispatch(state.outbox, mail, turn.self),
+    ],
+  };
+}
