@@ -1,10 +1,9 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/v1/admin/cluster` routes, used by the page and the
  *  command line. */
-import { Type, type Static } from "typebox";
+import { Type } from "typebox";
 import type { Failure } from "./errors.ts";
 import { notOffered, offeredRoles, roles, slotCount, type Role } from "./ids.ts";
-import { wireLimits as limits } from "./limits.ts";
-import { line, object } from "./schema.ts";
+import { object } from "./schema.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
 
@@ -25,20 +24,6 @@ const moveTimeout = Type.Integer({
 });
 
 /** What paths and queries name. */
-/** A name that stands for several models, as an admin sets it. Weights are shares of the calls within a step. */
-const routeTarget = object({ model: line(limits.modelCharsMax), weight: Type.Number({ minimum: 0, maximum: 1_000 }) });
-export const modelRouteParams = object({ route: line(limits.modelCharsMax) });
-export const setModelRoute = object({
-  steps: Type.Array(Type.Array(routeTarget, { minItems: 1, maxItems: 16 }), { minItems: 1, maxItems: 16 }),
-  shadow: Type.Optional(
-    object({ model: line(limits.modelCharsMax), percent: Type.Integer({ minimum: 0, maximum: 100 }) }),
-  ),
-});
-/** A name that people use for one of several models. */
-export interface ModelRoute extends Static<typeof setModelRoute> {
-  readonly name: string;
-}
-
 export const clusterNodeParams = object({ node: nodeName });
 export const clusterSlotParams = object({ role, number: slotNumber });
 export const evictNode = object({

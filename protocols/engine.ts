@@ -1,6 +1,7 @@
 /** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how it
  *  answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
 import type { Result } from "./errors.ts";
+import type { Balance } from "./model-route.ts";
 import type {
   Capability,
   DrawAnswer,
@@ -147,7 +148,17 @@ export interface CallRequest {
   readonly priority?: number;
   /** How long the model stays in memory after it: negative, until its room is needed. Default: as long as the node says. */
   readonly keepAliveMs?: number;
+  /** What a route that keeps answers does: `use`, also where chance has a part in the answer; `renew`, asks again and keeps that; `skip`,
+   *  neither. Absent: as the route says. The asking node's own: no other node is told. */
+  readonly cache?: CacheWish;
+  /** How nodes that have the model share the calls. Absent: the fewest calls. The asking node's own, too. */
+  readonly balance?: Balance;
 }
+
+/** What a call wants of answers that are kept. */
+export const cacheWishes = ["use", "renew", "skip"] as const;
+/** One of them. */
+export type CacheWish = (typeof cacheWishes)[number];
 
 /** What a member advertises in its row: one model of one engine. Whose it is, the row says: `node` is not in it. */
 export interface Offer extends ModelInfo {

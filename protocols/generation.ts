@@ -1,6 +1,7 @@
 /** What models are asked for, and what they answer: one group of types for each engine of `engine.ts`. */
 import type { Sampling } from "./agent.ts";
 import type { CallRequest } from "./engine.ts";
+import type { AnswerFrom } from "./model-route.ts";
 
 /** What a model can do, in words of this list.
  *
@@ -105,6 +106,8 @@ export interface GenerationPart {
   readonly thought?: string;
   /** Of the tokens of `text`. */
   readonly logprobs?: readonly TokenLogprob[];
+  /** With the first: where the answer comes from. */
+  readonly from?: AnswerFrom;
 }
 
 /** `calls`: the model waits for what the functions answer. `length`: it was not through. `stopped`: it was cancelled. */
@@ -121,6 +124,8 @@ export interface GenerationAnswer {
   readonly model?: string;
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
+  /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */
+  readonly from?: AnswerFrom;
 }
 
 /** Texts or images to vectors. */
@@ -134,6 +139,7 @@ export interface EmbedAnswer {
   /** Float32, little-endian: `floatsOf` reads them. All are of one length. */
   readonly vectors: readonly Uint8Array[];
   readonly promptTokens: number;
+  readonly from?: AnswerFrom;
 }
 
 /** How well documents answer a query. */
@@ -147,6 +153,7 @@ export interface RerankRequest extends CallRequest {
 export interface RerankAnswer {
   readonly scores: readonly number[];
   readonly promptTokens: number;
+  readonly from?: AnswerFrom;
 }
 
 /** Speech to text. */

@@ -33,6 +33,7 @@ export * from "./kinds.ts";
 export * from "./ledger.ts";
 export * from "./limits.ts";
 export * from "./model-orders.ts";
+export * from "./model-route.ts";
 export * from "./models.ts";
 export * from "./nodes.ts";
 export * from "./permissions.ts";

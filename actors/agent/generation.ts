@@ -63,6 +63,8 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     messages,
     sampling,
     person: personFor(job, turn.key),
+    // Whoever wants another answer does not want the one that was kept.
+    ...(isAnew(state.life, job) && { cache: "renew" as const }),
     ...(hasTools && { tools, ...(rounds >= limits.toolRoundsMax && { toolChoice: "none" as const }) }),
   };
   const timeoutMs = limits.generationTimeoutMs;
@@ -76,6 +78,9 @@ function personFor({ source }: Job, key: string): string {
   const asker = source.type === "room" ? source.context.at(-1)?.author : undefined;
   return `user/${(asker ?? key).split(".", 1)[0]}`;
 }
+
+const isAnew = ({ recent }: Life, { source }: Job): boolean =>
+  source.type === "conversation" && recent.some(({ turn }) => turn === source.turn);
 
 /** Starts the first job if it is not started: after a job was added, or the one before it ended. */
 export function startNext(state: AgentState, turn: Here): Effects {

@@ -140,17 +140,54 @@ const isWanted = checkOf(
   }),
 );
 
+const routeName = Type.String({ maxLength: 256 });
+const routeSteps = Type.Array(
+  Type.Array(Type.Object({ model: routeName, weight: Type.Number({ minimum: 0 }) }), { maxItems: 64 }),
+  { maxItems: 64 },
+);
+const atLeastNone = Type.Number({ minimum: 0 });
+/** Words of later versions are words: what this version does not know is passed over where it is followed. */
 const isRoute = checkOf(
   Type.Object({
     name: Type.String({ minLength: 1, maxLength: 256 }),
-    steps: Type.Array(
-      Type.Array(Type.Object({ model: Type.String({ maxLength: 256 }), weight: Type.Number({ minimum: 0 }) }), {
-        maxItems: 64,
-      }),
-      { maxItems: 64 },
+    steps: routeSteps,
+    shadow: Type.Optional(Type.Object({ model: routeName, percent: Type.Number({ minimum: 0, maximum: 100 }) })),
+    balance: Type.Optional(routeName),
+    kinds: Type.Optional(
+      Type.Array(
+        Type.Object({
+          name: routeName,
+          when: Type.Object({
+            charsMin: Type.Optional(atLeastNone),
+            charsMax: Type.Optional(atLeastNone),
+            code: Type.Optional(Type.Boolean()),
+            languages: Type.Optional(Type.Array(routeName, { maxItems: 64 })),
+            tools: Type.Optional(Type.Boolean()),
+            media: Type.Optional(Type.Boolean()),
+            json: Type.Optional(Type.Boolean()),
+            words: Type.Optional(Type.Array(routeName, { maxItems: 256 })),
+            pattern: Type.Optional(Type.String({ maxLength: 1_024 })),
+          }),
+          steps: routeSteps,
+        }),
+        { maxItems: 64 },
+      ),
     ),
-    shadow: Type.Optional(
-      Type.Object({ model: Type.String({ maxLength: 256 }), percent: Type.Number({ minimum: 0, maximum: 100 }) }),
+    ensemble: Type.Optional(
+      Type.Object({
+        form: routeName,
+        judge: Type.Optional(routeName),
+        seconds: Type.Optional(atLeastNone),
+        least: Type.Optional(atLeastNone),
+      }),
+    ),
+    cache: Type.Optional(
+      Type.Object({
+        seconds: atLeastNone,
+        always: Type.Optional(Type.Boolean()),
+        shared: Type.Optional(Type.Boolean()),
+        semantic: Type.Optional(Type.Object({ model: routeName, threshold: Type.Number({ minimum: 0, maximum: 1 }) })),
+      }),
     ),
   }),
 );

@@ -60,6 +60,7 @@ import {
   createClusterActors,
   createRouting,
   routedEngines,
+  type RoutedEngines,
   type RoutingLimits,
   type RoutingPart,
 } from "../routing/index.ts";
@@ -145,6 +146,8 @@ export interface Peer {
   readonly engines: Engines;
   readonly usage: Usage;
   readonly modelRoutes: ModelRoutes;
+  /** What a route would do with a question. */
+  readonly explainRoute: RoutedEngines["explain"];
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -269,8 +272,14 @@ export function createPeer(options: PeerOptions): Peer {
     noted: (action, facts) => options.changed?.(kernel, action, facts, undefined),
     ...(limits.usage && { limits: limits.usage }),
   });
-  const counted = usage.counted(routing.calls.engines);
-  const engines = usage.placed(routedEngines(counted, { routes: () => modelRoutes.current(), clock, meter }));
+  const routed = routedEngines(usage.counted(routing.calls.engines), {
+    routes: () => modelRoutes.current(),
+    room: (engine, model) => routing.calls.room(engine, model),
+    clock,
+    meter,
+    ...(limits.routing && { limits: limits.routing }),
+  });
+  const engines = usage.placed(routed);
   const kernel: Kernel = createKernel({
     node,
     behaviors,
@@ -396,6 +405,7 @@ export function createPeer(options: PeerOptions): Peer {
     engines,
     usage,
     modelRoutes,
+    explainRoute: (name, question) => routed.explain(name, question),
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {

@@ -41,6 +41,7 @@ export function serveClients(
     actors: peer.actors,
     engines: peer.engines,
     modelRoutes: peer.modelRoutes,
+    explainRoute: peer.explainRoute,
     serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,

@@ -1,6 +1,13 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { failure, modelRouteParams, PlexusError, setModelRoute } from "../../protocols/index.ts";
+import {
+  explainModelRoute,
+  failure,
+  modelRouteParams,
+  PlexusError,
+  setModelRoute,
+  type ChatMessage,
+} from "../../protocols/index.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
 import { audited, audits } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
@@ -28,7 +35,7 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
       schema: {
         summary: "Makes a name stand for models",
         description:
-          "`steps` are tried one after the other; the models of a step share the calls by weight. `shadow` gets so many of a hundred calls as well, and what it answers is thrown away.",
+          "`steps` are tried one after the other; the models of a step share the calls as `balance` says. `shadow` gets so many of a hundred calls as well, and what it answers is thrown away. The first of `kinds` whose rule a question meets answers it in place of `steps`. With `ensemble` the models of the first step answer together. `cache` keeps answers, each for whoever asked unless it is `shared`.",
         tags,
         params: modelRouteParams,
         body: setModelRoute,
@@ -37,6 +44,30 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
     (request) => {
       const { route: name } = request.params;
       return audited(log, request, { route: name }, routes().set({ name, ...request.body }));
+    },
+  );
+
+  app.post<{ Params: Static<typeof modelRouteParams>; Body: Static<typeof explainModelRoute> }>(
+    "/admin/model-routes/:route/explain",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "What a route would do with a question of nobody's, and why; no model is asked",
+        tags,
+        params: modelRouteParams,
+        body: explainModelRoute,
+      },
+    },
+    ({ params: { route: name }, body: { text, tools, media, json } }) => {
+      const shown = { type: "image", mediaType: "image/png", bytes: new Uint8Array() } as const;
+      const message: ChatMessage = { role: "user", content: text, ...(media === true && { media: [shown] }) };
+      const explained = at.explainRoute?.(name, {
+        messages: [message],
+        ...(tools === true && { tools: [{ name: "any" }] }),
+        ...(json === true && { format: { type: "json" } }),
+      });
+      if (explained === undefined) throw new PlexusError(failure("NOT_FOUND", { route: name }));
+      return explained;
     },
   );
 

@@ -1,4 +1,14 @@
-import type { AuditPage, Degraded, Failure, NodePlace, NodeStatus, Result, ServingRow } from "../../protocols/index.ts";
+import type {
+  AuditPage,
+  Degraded,
+  Failure,
+  GenerationRequest,
+  NodePlace,
+  NodeStatus,
+  Result,
+  RouteExplanation,
+  ServingRow,
+} from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
@@ -22,6 +32,11 @@ export interface GatewayOptions {
   readonly serving?: () => readonly ServingRow[];
   /** Names that stand for several models; absent on a node without a cluster. */
   readonly modelRoutes?: ModelRoutes;
+  /** What a route would do with a question; undefined: there is no such route. */
+  explainRoute?(
+    name: string,
+    question: Pick<GenerationRequest, "messages" | "tools" | "format">,
+  ): RouteExplanation | undefined;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;

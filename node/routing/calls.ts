@@ -14,6 +14,7 @@ import {
   failure,
   ok,
   refused,
+  type Balance,
   type EngineName,
   type EngineRequest,
   type Failure,
@@ -27,6 +28,7 @@ import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 import { chooseServer, explainServers, modelsServed, type Standing } from "./choice.ts";
+import { affinityOf, type Room } from "./route-plan.ts";
 
 type Hear = (said: Said) => void;
 type Part = Extract<Said, { type: "part" }>["part"];
@@ -58,6 +60,8 @@ export interface Calls {
   busy(): number;
   /** Every model with the nodes that offer it, and which of them this node would choose. */
   explain(): readonly ServingRow[];
+  /** How full the node is that a call of a model would go to; undefined: none would. */
+  room(engine: EngineName, model: string): Room | undefined;
   /** Gives up the calls that run at other nodes. This node's engines go on. */
   stop(): void;
 }
@@ -75,6 +79,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   const served = new Map<NodeId, Map<number, Served>>();
   /** Runs that were refused and whose node does not know yet: its connection took no more. */
   const refusing = new Map<NodeId, Set<number>>();
+  /** Calls of each model that nodes take in turn. */
+  const turns = new Map<string, number>();
   let servedCount = 0;
   let here = 0;
   let lastRun = 0;
@@ -265,13 +271,23 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     },
   });
 
+  /** What a balance rests on besides the members. */
+  const balanced = (balance: Balance, request: EngineRequest) => {
+    const { id, model } = request;
+    if (balance !== "round-robin") return { balance, id, affinity: affinityOf(request) };
+    if (turns.size >= limits.turnsMax && !turns.has(model)) turns.clear();
+    const turn = turns.get(model) ?? 0;
+    turns.set(model, turn + 1);
+    return { balance, turn };
+  };
+
   const everywhere = (engine: EngineName): Engine => ({
     models: () => modelsServed(engine, standings()),
     watch(listener) {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
       return () => ends.forEach((endOne) => endOne());
     },
-    call(asked, hear) {
+    call({ balance, ...asked }, hear) {
       const refuse = (error: Failure): Running => {
         meter.count("calls_refused", 1, { engine, code: error.code });
         clock.soon(() => hear({ type: "answered", result: refused(error) }));
@@ -279,7 +295,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       };
       const known = standings();
       const needs = traitsOf(engine).needs(asked);
-      const choice = chooseServer({ engine, model: asked.model ?? "", needs }, known);
+      const wanted = { engine, model: asked.model ?? "", needs };
+      const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
       const tell: Hear = (said) => hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
       if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, tell);
@@ -301,6 +318,12 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   return {
     engines: Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines,
     busy: () => here,
+    room(engine, model) {
+      const { node: at, rows } = chooseServer({ engine, model, needs: [] }, standings());
+      const [first] = rows;
+      if (at === undefined || first === undefined) return undefined;
+      return { calls: first.calls ?? 0, ...(first.places !== undefined && { places: first.places }) };
+    },
     explain: () => engineNames.flatMap((engine) => explainServers(engine, standings())),
     stop() {
       stopped = true;

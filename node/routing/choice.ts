@@ -1,7 +1,15 @@
 /** Which node serves a call of an engine, and why not another: a pure function of what members advertise. */
-import { failure, type Failure, type ModelInfo, type Offer, type ServingRow } from "../../protocols/index.ts";
+import {
+  failure,
+  type Balance,
+  type Failure,
+  type ModelInfo,
+  type Offer,
+  type ServingRow,
+} from "../../protocols/index.ts";
 import { defaultOf } from "../../runtimes/engine.ts";
 import type { MemberRecord, NodeId } from "../ports.ts";
+import { draw } from "./route-plan.ts";
 
 /** What a call asks for. */
 export interface Wanted {
@@ -10,6 +18,12 @@ export interface Wanted {
   readonly model: string;
   /** Capabilities that the offer must name. */
   readonly needs: readonly string[];
+  /** How the nodes that have the model share its calls. Absent: as with `least-busy`. */
+  readonly balance?: Balance;
+  /** Whose conversation it is, for `affine`; the call's own name, for `weighted`; how many calls there were, for `round-robin`. */
+  readonly affinity?: string;
+  readonly id?: string;
+  readonly turn?: number;
 }
 
 /** A member as the asking node knows it. */
@@ -39,18 +53,51 @@ const has = (one: Standing): boolean => one.member.roles.includes("ai");
 const reachable = ({ member, here, up }: Standing): boolean => here || (up && member.state === "active");
 const onCard = ({ device }: Offer): boolean => device !== undefined && device !== "cpu";
 
-/** In order of weight: `less` is better, and `says` is what is true of the better one. */
+/** `less` is better, and `says` is what is true of the better one. */
 type Rule = readonly [says: string, less: (candidate: Candidate, zone: string | undefined) => number];
-const rules: readonly Rule[] = [
+
+/** What comes before every balance: what would have to wait for memory, or goes away. */
+const readiest: readonly Rule[] = [
   ["it takes new work", ({ standing }) => (standing.member.state === "active" ? 0 : 1)],
   ["the model is in memory", ({ offer: { state } }) => (state === "ready" ? 0 : 1)],
   ["the model is on its way into memory", ({ offer: { state } }) => (state === "ready" || state === "loading" ? 0 : 1)],
-  // To stay costs no way, so only what would have to wait counts here.
-  ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)],
+]; // prettier-ignore
+
+// To stay costs no way, so only what would have to wait counts here.
+const fewerCalls: Rule = ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)]; // prettier-ignore
+
+/** What tells apart those that are equal otherwise. */
+const nearest: readonly Rule[] = [
   ["a graphics card", ({ offer }) => (onCard(offer) ? 0 : 1)],
   ["no way to go", ({ standing }) => (standing.here ? 0 : 1)],
   ["the same zone", ({ standing }, zone) => (zone !== undefined && standing.member.labels["zone"] === zone ? 0 : 1)],
-]; // prettier-ignore
+];
+
+/** The rules of a balance, in order of weight. */
+function rulesOf(
+  { balance, affinity = "", id = "", turn = 0 }: Wanted,
+  candidates: readonly Candidate[],
+): readonly Rule[] {
+  const nodeOf = ({ standing }: Candidate): string => standing.member.node;
+  const isFull: Rule = [
+    "a free place",
+    ({ standing: { calls }, offer }) => (calls < (offer.places ?? Infinity) ? 0 : 1),
+  ];
+  switch (balance) {
+    case "affine":
+      // Where the conversation was before, while there is room: its beginning is in memory.
+      return [...readiest, isFull, ["this conversation's node", (one) => -draw(affinity, nodeOf(one), 1)], fewerCalls];
+    case "weighted":
+      return [...readiest, ["drawn for this call, by places", (one) => -draw(id, nodeOf(one), one.offer.places ?? 1)]];
+    case "round-robin": {
+      const circle = candidates.map(nodeOf).toSorted();
+      const behind = (one: Candidate): number => (circle.indexOf(nodeOf(one)) - (turn % circle.length) + circle.length) % circle.length; // prettier-ignore
+      return [...readiest, ["its turn", behind]];
+    }
+    default:
+      return [...readiest, fewerCalls, ...nearest];
+  }
+}
 
 /** Chooses the node for a call. */
 export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Serving {
@@ -65,6 +112,7 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
     else if (offer !== undefined || (has(standing) && standing.offers === undefined))
       passed.push(rowOf(wanted.engine, standing, offer, because ?? ""));
   }
+  const rules = rulesOf(wanted, candidates);
   const order = (one: Candidate, other: Candidate): number =>
     rules.map(([, less]) => less(one, zone) - less(other, zone)).find((difference) => difference !== 0) ??
     (one.standing.member.node < other.standing.member.node ? -1 : 1);

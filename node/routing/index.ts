@@ -28,7 +28,7 @@ import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
 
 export { createClusterActors } from "./actors.ts";
-export { routedEngines } from "./model-routes.ts";
+export { routedEngines, type RoutedEngines } from "./model-routes.ts";
 export { advertise } from "./offers.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 

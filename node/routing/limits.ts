@@ -60,6 +60,26 @@ export const routingLimits = {
   partsCoalesceMs: 12,
   /** A node that says nothing for this long beyond a call's own time counts as lost: `GENERATION_TIMEOUT`. */
   callGraceMs: 2_000,
+  /** Bytes of answers that routes keep on a node; the longest unused go. */
+  cacheBytesMax: 64 * 1024 * 1024,
+  /** The same for the answers of one person; that person's longest unused go. */
+  cachePersonBytesMax: 8 * 1024 * 1024,
+  /** Bytes of one answer; a larger one is not kept. */
+  cacheEntryBytesMax: 512 * 1024,
+  /** Questions in one conversation's place that are compared with a new one by their meaning; the oldest goes. */
+  cacheAlikeMax: 256,
+  /** How long the vector of a question may take; then the question is asked without looking for one like it. */
+  cacheVectorMs: 2_000,
+  /** How long the models of an ensemble have where its route does not say; then they are stopped and left out. */
+  ensembleMs: 60_000,
+  /** How long those that were stopped may take to say what they took; then it is not counted. */
+  ensembleGraceMs: 1_000,
+  /** Characters of a member's answer; one that writes more is stopped and left out. */
+  memberCharsMax: 256 * 1024,
+  /** Characters of each answer that a judge is shown; the rest is cut. */
+  judgedCharsMax: 16 * 1024,
+  /** Models whose turns at nodes are counted for `round-robin`; beyond it all begin anew. */
+  turnsMax: 1_024,
   /** A member row that could not be given this node's offers is written again after this. */
   offersRetryMs: 5_000,
   /** Characters of the reason why a model failed in a member row; the rest is cut. */

@@ -1,45 +1,43 @@
 /** Names that stand for several models, in front of the engines of the cluster.
  *
- *      call of "smart" ─► step 1: a (95) or b (5), by affinity ─► chooseServer ─► answered
- *                             │ refused, before anything was said
- *                             └► the other of step 1 ─► step 2: c ─► …          shadow d: measured, thrown away
+ *      call of "smart" ─► answer-cache.ts: kept? ─► said again
+ *                             │ no
+ *                         route-plan.ts: which sort of question (questions.ts), which models in which order
+ *                             ├─► ensemble.ts: several at once, one answer
+ *                             └─► step 1: a (95) or b (5) ─► chooseServer ─► answered           shadow d: measured, thrown away
+ *                                    │ refused, before anything was said
+ *                                    └► the other of step 1 ─► step 2: c ─► …
  *
- *  docs/decisions/0035-model-routes.md has the invariants. */
+ *  docs/decisions/0035-model-routes.md and 0040-answers-of-several-models.md have the invariants. */
 import {
-  hash32,
   refused,
   failure,
+  floatsOf,
+  traitsOf,
+  type AnswerFrom,
+  type EmbedAnswer,
+  type EmbedRequest,
+  type EngineAnswer,
   type EngineName,
+  type EnginePart,
   type EngineRequest,
   type ErrorCode,
   type Failure,
+  type GenerationAnswer,
+  type GenerationPart,
+  type GenerationRequest,
   type ModelInfo,
   type ModelRoute,
+  type RouteExplanation,
   type Said,
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import type { Clock, Meter } from "../ports.ts";
-
-/** The models of a route in the order in which they are tried for a call of this affinity. Pure: within a step by weighted
- *  rendezvous, so that each affinity has its own order, and models get calls as their weights say. */
-export function modelsInOrder(route: ModelRoute, affinity: string): readonly string[] {
-  const score = (model: string, weight: number): number => {
-    // In (0, 1]: the logarithm of 0 would be lost.
-    const chance = (hash32(`${affinity}\n${model}`) + 1) / 2 ** 32;
-    return weight / -Math.log(chance);
-  };
-  const models = route.steps.flatMap((step) =>
-    step
-      .filter(({ weight }) => weight > 0)
-      .toSorted((one, other) => score(other.model, other.weight) - score(one.model, one.weight))
-      .map(({ model }) => model),
-  );
-  return [...new Set(models)];
-}
-
-/** Whether a call of this affinity is one of those that the shadow gets, too. */
-export const isShadowed = ({ shadow }: ModelRoute, affinity: string): boolean =>
-  shadow !== undefined && hash32(`shadow\n${affinity}`) % 100 < shadow.percent;
+import { AnswerCache, keyOf, mayCache, saidAgain, type CacheKey, type Kept } from "./answer-cache.ts";
+import { callEnsemble } from "./ensemble.ts";
+import { routingLimits, type RoutingLimits } from "./limits.ts";
+import type { Question } from "./questions.ts";
+import { affinityOf, isShadowed, modelsOf, planRoute, type Chosen, type Knowledge, type Room } from "./route-plan.ts";
 
 /** Endings of one model that say nothing of another. */
 const another: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -56,42 +54,38 @@ const another: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export const tryNext = ({ code, outcome }: Failure): boolean =>
   another.has(code) || (outcome === "not_started" && code !== "STOPPING" && code !== "BAD_REQUEST");
 
-/** Whose conversation a call is of: with the same models it goes to the same one. */
-const affinityOf = ({ person = "", key = "", id }: EngineRequest): string =>
-  person === "" && key === "" ? id : `${person}\n${key}`;
+type Hear = (said: Said) => void;
+type Call<Request = EngineRequest> = (request: Request, hear: Hear) => Running;
 
 /** What routes need around them. */
 export interface RoutePorts {
   readonly routes: () => readonly ModelRoute[];
   readonly clock: Clock;
   readonly meter: Meter;
+  /** How full the node is that would serve a model. Absent: nobody knows. */
+  readonly room?: (engine: EngineName, model: string) => Room | undefined;
+  readonly limits?: Partial<RoutingLimits>;
 }
 
 /** The engines of the cluster, with the routes among their models. */
-export const routedEngines = (inner: Engines, ports: RoutePorts): Engines =>
-  Object.fromEntries(
-    (Object.keys(inner) as EngineName[]).map((name) => [name, routed(name, engineOf(inner, name), ports)]),
-  ) as unknown as Engines;
+export interface RoutedEngines extends Engines {
+  /** What a route would do with a question of nobody's, and why. Undefined: there is no such route. */
+  explain(name: string, question: Question): RouteExplanation | undefined;
+}
 
-function routed(name: EngineName, inner: Engine, ports: RoutePorts): Engine {
-  return {
-    models() {
-      const models = inner.models();
-      const routes = ports.routes().flatMap((route) => infoOf(route, models) ?? []);
-      const taken = new Set(routes.map(({ model }) => model));
-      return [...models.filter(({ model }) => !taken.has(model)), ...routes];
-    },
-    watch: (listener) => inner.watch(listener),
-    call(request, hear) {
-      const route = ports.routes().find((one) => one.name === request.model);
-      return route === undefined ? inner.call(request, hear) : callRoute(name, inner, route, request, hear, ports);
-    },
-  };
+/** Puts the routes in front of the engines. */
+export function routedEngines(inner: Engines, ports: RoutePorts): RoutedEngines {
+  const limits = { ...routingLimits, ...ports.limits };
+  const router = new Router(inner, { ...ports, limits });
+  const engines = Object.fromEntries(
+    (Object.keys(inner) as EngineName[]).map((name) => [name, router.engine(name)]),
+  ) as unknown as Engines;
+  return { ...engines, explain: (name, question) => router.explain(name, question) };
 }
 
 /** A route as a model: it can do what one of its models can, and is as ready as the readiest. */
 function infoOf(route: ModelRoute, models: readonly ModelInfo[]): ModelInfo | undefined {
-  const own = modelsInOrder(route, "").flatMap((name) => models.find(({ model }) => model === name) ?? []);
+  const own = modelsOf(route).flatMap((name) => models.find(({ model }) => model === name) ?? []);
   const [first] = own;
   if (first === undefined) return undefined;
   const states = (["ready", "loading"] as const).find((state) => own.some((one) => one.state === state)) ?? "failed";
@@ -106,67 +100,296 @@ function infoOf(route: ModelRoute, models: readonly ModelInfo[]): ModelInfo | un
   };
 }
 
-function callRoute(
-  engine: EngineName,
-  inner: Engine,
-  route: ModelRoute,
-  request: EngineRequest,
-  hear: (said: Said) => void,
-  { clock, meter }: RoutePorts,
-): Running {
-  const affinity = affinityOf(request);
-  const [first, ...rest] = modelsInOrder(route, affinity);
-  const endsMs = clock.monotonicMs() + request.timeoutMs;
-  let running: Running = { cancel: () => undefined };
-  let cancelled = false;
-  let over = false;
+/** A call that does nothing now: it is answered a moment later. */
+const idle: Running = { cancel: () => undefined };
 
-  const attempt = (model: string, others: readonly string[]): void => {
-    let spoke = false;
-    const [next, ...later] = others;
-    const timeoutMs = endsMs - clock.monotonicMs();
-    running = inner.call({ ...request, model, timeoutMs }, (said) => {
+class Router {
+  readonly #inner: Engines;
+  readonly #ports: RoutePorts & { readonly limits: RoutingLimits };
+  readonly #cache: AnswerCache;
+  /** Calls that each model of a route was given, for its turn. A route that was set anew is another object. */
+  readonly #taken = new WeakMap<ModelRoute, Map<string, number>>();
+
+  constructor(inner: Engines, ports: RoutePorts & { readonly limits: RoutingLimits }) {
+    this.#inner = inner;
+    this.#ports = ports;
+    this.#cache = new AnswerCache(ports.limits);
+  }
+
+  engine(name: EngineName): Engine {
+    const inner = engineOf(this.#inner, name);
+    return {
+      models: () => {
+        const models = inner.models();
+        const routes = this.#ports.routes().flatMap((route) => infoOf(route, models) ?? []);
+        const taken = new Set(routes.map(({ model }) => model));
+        return [...models.filter(({ model }) => !taken.has(model)), ...routes];
+      },
+      watch: (listener) => inner.watch(listener),
+      call: (request, hear) => {
+        const route = this.#ports.routes().find((one) => one.name === request.model);
+        if (route === undefined && request.cache === undefined) return inner.call(request, hear);
+        const { cache: _, ...asked } = request;
+        return route === undefined ? inner.call(asked, hear) : this.#callRoute(name, route, request, hear);
+      },
+    };
+  }
+
+  explain(name: string, question: Question): RouteExplanation | undefined {
+    const route = this.#ports.routes().find((one) => one.name === name);
+    if (route === undefined) return undefined;
+    const { members, chain, ...plan } = planRoute(
+      route,
+      question,
+      this.#knowledge("generate", route, { id: "explain" }),
+    );
+    return { route: name, ...plan, models: [...members, ...chain] };
+  }
+
+  #knowledge(engine: EngineName, route: ModelRoute, request: Pick<EngineRequest, "id" | "person" | "key">): Knowledge {
+    return {
+      affinity: affinityOf(request),
+      id: request.id,
+      taken: (model) => this.#taken.get(route)?.get(model) ?? 0,
+      room: (model) => this.#ports.room?.(engine, model),
+    };
+  }
+
+  #count(route: ModelRoute, model: string): void {
+    const counts = this.#taken.get(route) ?? new Map<string, number>();
+    this.#taken.set(route, counts.set(model, (counts.get(model) ?? 0) + 1));
+  }
+
+  // --- answers that are kept -------------------------------------------------------------------------------------------
+
+  #callRoute(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
+    const { cache: wish, ...rest } = request;
+    const asked = { ...rest, ...(route.balance !== undefined && { balance: route.balance }) };
+    const { cache } = route;
+    if (cache === undefined || !mayCache(cache, engine, request)) {
+      if (cache !== undefined) this.#cached(route, "passed");
+      return this.#ask(engine, route, asked, hear);
+    }
+    const key = keyOf(route, engine, request);
+    const kept = wish === "renew" ? undefined : this.#cache.exact(key, this.#ports.clock.monotonicMs());
+    if (kept !== undefined) return this.#sayAgain(engine, route, kept, "exact", hear);
+    if (cache.semantic === undefined || key.alike === undefined) {
+      this.#cached(route, "miss");
+      return this.#ask(engine, route, asked, this.#keeping(engine, route, key, undefined, hear));
+    }
+    return this.#callAlike(engine, route, { key, semantic: cache.semantic, looks: wish !== "renew" }, asked, hear);
+  }
+
+  #cached(route: ModelRoute, result: "hit" | "alike" | "miss" | "passed" | "kept" | "too-large"): void {
+    this.#ports.meter.count("route_cache", 1, { route: route.name, result });
+  }
+
+  /** A miss makes a call of another model, and the call of the question itself comes after it: it has what is left of the time. */
+  #callAlike(
+    engine: EngineName,
+    route: ModelRoute,
+    {
+      key,
+      semantic,
+      looks,
+    }: {
+      readonly key: CacheKey;
+      readonly semantic: { readonly model: string; readonly threshold: number };
+      readonly looks: boolean;
+    },
+    asked: EngineRequest,
+    hear: Hear,
+  ): Running {
+    const { clock, limits, meter } = this.#ports;
+    const endsMs = clock.monotonicMs() + asked.timeoutMs;
+    let cancelled = false;
+    let running: Running = idle;
+    const goOn = (vector: Float32Array | undefined): void => {
+      if (cancelled) return this.#answerStopped(engine, hear);
+      const kept = vector && looks ? this.#cache.alike(key, vector, semantic.threshold, clock.monotonicMs()) : undefined; // prettier-ignore
+      if (kept !== undefined) {
+        running = this.#sayAgain(engine, route, kept, "semantic", hear);
+        return;
+      }
+      this.#cached(route, "miss");
+      const timeoutMs = Math.max(0, endsMs - clock.monotonicMs());
+      running = this.#ask(engine, route, { ...asked, timeoutMs }, this.#keeping(engine, route, key, vector, hear));
+    };
+    const { person, key: of } = asked;
+    const request: EmbedRequest = {
+      id: `${asked.id}/vector`,
+      model: semantic.model,
+      inputs: [key.alike?.question ?? ""],
+      timeoutMs: Math.min(limits.cacheVectorMs, asked.timeoutMs),
+      ...(person !== undefined && { person }),
+      ...(of !== undefined && { key: of }),
+    };
+    running = this.#inner.embed.call(request, ({ type, ...said }) => {
+      if (type !== "answered" || !("result" in said)) return;
+      const { result } = said;
+      if (!result.ok) meter.count("route_vectors_failed", 1, { route: route.name, code: result.error.code });
+      const bytes = result.ok ? (result.value as EmbedAnswer).vectors[0] : undefined;
+      goOn(bytes === undefined ? undefined : floatsOf(bytes));
+    });
+    return {
+      cancel() {
+        if (cancelled) return;
+        cancelled = true;
+        running.cancel();
+      },
+    };
+  }
+
+  #answerStopped(engine: EngineName, hear: Hear): void {
+    const { stopped } = traitsOf(engine);
+    hear({ type: "answered", result: stopped === undefined ? refused(failure("CANCELLED")) : { ok: true, value: stopped } }); // prettier-ignore
+  }
+
+  #sayAgain(engine: EngineName, route: ModelRoute, kept: Kept, how: "exact" | "semantic", hear: Hear): Running {
+    this.#cached(route, how === "exact" ? "hit" : "alike");
+    const { parts, answer } = saidAgain(kept, how);
+    let cancelled = false;
+    // Nothing is said inside the call.
+    this.#ports.clock.soon(() => {
+      if (cancelled) return this.#answerStopped(engine, hear);
+      for (const part of parts) hear({ type: "part", part });
+      hear({ type: "answered", result: { ok: true, value: answer } });
+    });
+    return { cancel: () => void (cancelled = true) };
+  }
+
+  /** Hears an answer, and keeps it when it is whole and of the first choice. */
+  #keeping(engine: EngineName, route: ModelRoute, key: CacheKey, vector: Float32Array | undefined, hear: Hear): Hear {
+    const { clock, meter, limits } = this.#ports;
+    let parts: EnginePart[] | undefined = [];
+    let chars = 0;
+    return (said) => {
       if (said.type === "part") {
-        spoke = true;
+        chars += (said.part as GenerationPart).text?.length ?? 0;
+        if (2 * chars > limits.cacheEntryBytesMax) parts = undefined;
+        parts?.push(withoutFrom(said.part));
         return hear(said);
       }
       const { result } = said;
-      if (!result.ok && next !== undefined && !spoke && !cancelled && tryNext(result.error)) {
-        meter.count("route_fallbacks", 1, { route: route.name, from: model, code: result.error.code });
-        return attempt(next, later);
+      if (result.ok && isWorthKeeping(result.value)) {
+        const seconds = route.cache?.seconds ?? 0;
+        const untilMs = clock.monotonicMs() + seconds * 1_000;
+        const kept =
+          parts !== undefined && this.#cache.keep(key, { engine, parts, answer: result.value }, untilMs, vector);
+        this.#cached(route, kept ? "kept" : "too-large");
+        meter.gauge("route_cache_bytes", this.#cache.bytes);
+        meter.gauge("route_cache_answers", this.#cache.count);
       }
-      over = true;
       hear(said);
+    };
+  }
+
+  // --- models ----------------------------------------------------------------------------------------------------------
+
+  #ask(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
+    const question = engine === "generate" ? (request as GenerationRequest) : undefined;
+    const { members, chain, kind } = planRoute(route, question, this.#knowledge(engine, route, request));
+    const { clock, meter, limits } = this.#ports;
+    if (kind !== undefined) meter.count("route_kinds", 1, { route: route.name, kind });
+    const shadow = isShadowed(route, affinityOf(request)) ? this.#callShadow(engine, route, request) : idle;
+    const inOrder: Call = (one, heard) => this.#callInOrder(engine, route, chain, one, heard);
+    const { ensemble } = route;
+    let running: Running;
+    if (ensemble !== undefined && question !== undefined && members.length > 0) {
+      const weights = new Map((route.steps[0] ?? []).map(({ model, weight }) => [model, weight]));
+      const weighted = members.map(({ model }) => ({ model, weight: weights.get(model) ?? 1 }));
+      const call: Call = (one, heard) => engineOf(this.#inner, engine).call(one, heard);
+      const about = { row: ensemble, members: weighted, route: route.name };
+      running = callEnsemble(about, question, hear, chain.length > 0 ? inOrder : undefined, {
+        call,
+        clock,
+        meter,
+        limits,
+      });
+    } else running = inOrder(request, hear);
+    return {
+      cancel() {
+        running.cancel();
+        shadow.cancel();
+      },
+    };
+  }
+
+  /** Tries one model after the other. */
+  #callInOrder(
+    engine: EngineName,
+    route: ModelRoute,
+    chain: readonly Chosen[],
+    request: EngineRequest,
+    hear: Hear,
+  ): Running {
+    const { clock, meter } = this.#ports;
+    const inner = engineOf(this.#inner, engine);
+    const [first, ...rest] = chain.map(({ model }) => model);
+    const endsMs = clock.monotonicMs() + request.timeoutMs;
+    let running: Running = idle;
+    let cancelled = false;
+    let over = false;
+
+    const attempt = (model: string, others: readonly string[], instead: boolean): void => {
+      let spoke = false;
+      const [next, ...later] = others;
+      const timeoutMs = endsMs - clock.monotonicMs();
+      const from: AnswerFrom = { model, ...(instead && { instead }) };
+      running = inner.call({ ...request, model, timeoutMs }, (said) => {
+        if (said.type === "part") {
+          const isFirst = !spoke;
+          spoke = true;
+          return hear(isFirst && engine === "generate" ? { type: "part", part: { ...(said.part as GenerationPart), from } } : said); // prettier-ignore
+        }
+        const { result } = said;
+        if (!result.ok && next !== undefined && !spoke && !cancelled && tryNext(result.error)) {
+          meter.count("route_fallbacks", 1, { route: route.name, from: model, code: result.error.code });
+          return attempt(next, later, true);
+        }
+        over = true;
+        hear(result.ok ? { type: "answered", result: { ok: true, value: { ...result.value, from } as EngineAnswer } } : said); // prettier-ignore
+      });
+      if (cancelled) running.cancel();
+    };
+    if (first === undefined) {
+      const error = failure("MODEL_NOT_FOUND", { model: route.name, reason: "the route has no models" });
+      clock.soon(() => hear({ type: "answered", result: refused(error) }));
+    } else {
+      this.#count(route, first);
+      attempt(first, rest, false);
+    }
+    return {
+      cancel() {
+        if (over || cancelled) return;
+        cancelled = true;
+        running.cancel();
+      },
+    };
+  }
+
+  /** What it says is nobody's: only how it ended is counted. */
+  #callShadow(engine: EngineName, route: ModelRoute, request: EngineRequest): Running {
+    const model = route.shadow?.model ?? "";
+    const asked = { ...request, id: `${request.id}/shadow`, model, person: "shadow", key: route.name };
+    return engineOf(this.#inner, engine).call(asked, (said) => {
+      if (said.type !== "answered") return;
+      const end = said.result.ok ? "complete" : said.result.error.code;
+      this.#ports.meter.count("route_shadows", 1, { route: route.name, engine, model, end });
     });
-    if (cancelled) running.cancel();
-  };
-  const shadow = isShadowed(route, affinity) ? callShadow(engine, inner, route, request, meter) : running;
-  if (first === undefined) {
-    const error = failure("MODEL_NOT_FOUND", { model: route.name, reason: "the route has no models" });
-    clock.soon(() => hear({ type: "answered", result: refused(error) }));
-  } else attempt(first, rest);
-  return {
-    cancel() {
-      if (over || cancelled) return;
-      cancelled = true;
-      running.cancel();
-      shadow.cancel();
-    },
-  };
+  }
 }
 
-/** What it says is nobody's: only how it ended is counted. */
-function callShadow(
-  engine: EngineName,
-  inner: Engine,
-  route: ModelRoute,
-  request: EngineRequest,
-  meter: Meter,
-): Running {
-  const model = route.shadow?.model ?? "";
-  return inner.call({ ...request, id: `${request.id}/shadow`, model, person: "shadow", key: route.name }, (said) => {
-    if (said.type !== "answered") return;
-    const end = said.result.ok ? "complete" : said.result.error.code;
-    meter.count("route_shadows", 1, { route: route.name, engine, model, end });
-  });
+/** Not what a fault of the day made: what was stopped, came from another model than the first choice, or lacks members. */
+function isWorthKeeping(answer: EngineAnswer): boolean {
+  const { end, from } = answer as Partial<GenerationAnswer>;
+  const judged = new Set(["complete", "length", "calls", "judged"]);
+  return end !== "stopped" && from?.instead !== true && (from?.members ?? []).every((one) => judged.has(one.end));
+}
+
+/** Where an answer came from is said anew when it is given again. */
+function withoutFrom(part: EnginePart): EnginePart {
+  if (!("from" in part)) return part;
+  const { from: _, ...rest } = part;
+  return rest;
 }

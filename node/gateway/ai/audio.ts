@@ -129,7 +129,7 @@ export function addAudio(surface: Surface): void {
         },
       },
       (request, reply) =>
-        whileAsked(request, async (asking) => {
+        whileAsked(request, reply, async (asking) => {
           if (!(request.body instanceof FormData)) return refuse("", "must be multipart/form-data");
           const asked = await readForm(request.body, task === "translate");
           const { model } = await models.resolve(asking.caller, asked.request.model);

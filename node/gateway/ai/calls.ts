@@ -3,11 +3,14 @@
  *      request ─► a place of its person (at most `callsPerPersonMax`; others wait, the person's keys take turns)
  *                   └─► engine ─► parts … ─► answer, or its failure; the place is free again
  *                          ▲ cancelled with the signal: the client is gone, or another call of the request has failed */
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import {
+  cacheWishes,
   failure,
   failureOf,
   PlexusError,
+  type AnswerFrom,
+  type CacheWish,
   type EngineAnswer,
   type EngineName,
   type EnginePart,
@@ -26,6 +29,10 @@ import { randomId } from "../tokens.ts";
 export interface Asking {
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  /** What it wants of answers that routes keep. */
+  readonly cache?: CacheWish;
+  /** Is told where the answer comes from, before anything of it is sent. */
+  readonly told?: (from: AnswerFrom) => void;
 }
 
 /** A request of an engine without what every call is given. */
@@ -43,17 +50,45 @@ export interface Calls {
 }
 
 /** Runs `work` for as long as the client of the request is there. */
-export async function whileAsked<T>(request: FastifyRequest, work: (asking: Asking) => Promise<T>): Promise<T> {
+export async function whileAsked<T>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  work: (asking: Asking) => Promise<T>,
+): Promise<T> {
+  const cache = wishOf(request);
   const { socket } = request.raw;
   const gone = new AbortController();
   const leave = (): void => gone.abort();
   if (socket.destroyed) leave();
   else socket.once("close", leave);
   try {
-    return await work({ caller: callerOf(request), signal: gone.signal });
+    const told = (from: AnswerFrom): void => tellFrom(reply, from);
+    return await work({ caller: callerOf(request), signal: gone.signal, told, ...(cache && { cache }) });
   } finally {
     socket.off("close", leave);
   }
+}
+
+/** The header `x-plexus-cache` of a request. Error: BAD_REQUEST. */
+function wishOf({ headers }: FastifyRequest): CacheWish | undefined {
+  const wish = headers["x-plexus-cache"];
+  if (wish === undefined || cacheWishes.some((one) => one === wish)) return wish as CacheWish | undefined;
+  throw new PlexusError(
+    failure("BAD_REQUEST", { header: "x-plexus-cache", problem: `must be ${cacheWishes.join(", ")}` }),
+  );
+}
+
+/** Names of models may have letters that a header may not. */
+const headerText = (text: string): string => text.replaceAll(/[^!-~]+/g, (other) => encodeURIComponent(other));
+
+/** Says in headers where an answer comes from. Of several choices the first says it. */
+function tellFrom(reply: FastifyReply, { model, cache, members, instead }: AnswerFrom): void {
+  if (reply.sent || reply.hasHeader("x-plexus-model") || reply.hasHeader("x-plexus-cache")) return;
+  if (model !== undefined) reply.header("x-plexus-model", headerText(model));
+  if (cache !== undefined) reply.header("x-plexus-cache", cache);
+  if (instead === true) reply.header("x-plexus-instead", "true");
+  if (members !== undefined)
+    reply.header("x-plexus-members", members.map((one) => `${headerText(one.model)}=${one.end}`).join(", "));
 }
 
 /** Runs several calls as one: when one fails, the others are cancelled. */
@@ -64,7 +99,7 @@ export async function together<T>(
 ): Promise<readonly T[]> {
   if (count === 1) return [await work(asking, 0)];
   const failed = new AbortController();
-  const all = { caller: asking.caller, signal: AbortSignal.any([asking.signal, failed.signal]) };
+  const all = { ...asking, signal: AbortSignal.any([asking.signal, failed.signal]) };
   const each = Array.from({ length: count }, (_, index) =>
     work(all, index).catch((error: unknown) => {
       failed.abort();
@@ -145,7 +180,7 @@ export function createCalls(at: GatewayContext): Calls {
   }
 
   function call<Name extends EngineName>(
-    { caller, signal }: Asking,
+    { caller, signal, cache, told }: Asking,
     name: Name,
     asked: Asked<Name>,
     timeoutMs: number,
@@ -161,16 +196,19 @@ export function createCalls(at: GatewayContext): Calls {
         // Whoever asks takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,
+        ...(cache !== undefined && asked.cache === undefined && { cache }),
       } as unknown as EngineRequest<Name>;
       const run = engineOf(at.engines, name).call(request, (said) => {
         if (bytes > max) return;
         if (said.type === "answered") {
           signal.removeEventListener("abort", cancel);
+          if (said.result.ok && "from" in said.result.value) told?.(said.result.value.from as AnswerFrom);
           if (said.result.ok) resolve(said.result.value as EngineAnswer<Name>);
           else reject(new PlexusError(said.result.error));
           return;
         }
         const part = said.part as EnginePart<Name>;
+        if ("from" in part) told?.(part.from as AnswerFrom);
         bytes += sizeOf(part);
         if (bytes <= max) return onPart(part);
         run.cancel();

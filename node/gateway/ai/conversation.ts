@@ -165,7 +165,7 @@ export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted,
 /** What generations took together: of one prompt. */
 export function sumOf(
   answers: readonly GenerationAnswer[],
-): Required<Omit<GenerationAnswer, "end" | "model" | "contextTokens">> {
+): Required<Pick<GenerationAnswer, "promptTokens" | "completionTokens" | "cachedTokens">> {
   const [first] = answers;
   return {
     promptTokens: first?.promptTokens ?? 0,

@@ -46,7 +46,7 @@ export function addPost<S extends TSchema>(
       schema: { summary: about.summary, tags: [about.tag], body: about.body },
     },
     (request, reply) =>
-      whileAsked(request, (asking) => serve({ body: request.body as Static<S>, asking, request, reply })),
+      whileAsked(request, reply, (asking) => serve({ body: request.body as Static<S>, asking, request, reply })),
   );
 }
 
@@ -85,6 +85,13 @@ export async function generator(
   return (each, index, onPart) => {
     // The same seed would make the same choice again.
     const seed = all.seed === undefined || index === 0 ? {} : { seed: (all.seed + index) & 0x7fffffff };
-    return surface.calls.run(each, "generate", { ...asked, model, messages, sampling: { ...all, ...seed } }, onPart);
+    // A second choice that was kept would be the first one again.
+    const once = index === 0 ? {} : { cache: "skip" as const };
+    return surface.calls.run(
+      each,
+      "generate",
+      { ...asked, ...once, model, messages, sampling: { ...all, ...seed } },
+      onPart,
+    );
   };
 }

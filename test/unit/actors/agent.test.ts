@@ -182,8 +182,11 @@ describe("an agent's conversation", () => {
     expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("NOT_FOUND");
     say(stage, "hello");
     expect(stage.code(ada, helper, { type: "regenerate" })).to.equal("ALREADY_DONE");
+    expect(stage.generation).to.not.have.property("cache");
     stage.answer("bad");
     expect(stage.ok(ada, helper, { type: "regenerate" })).to.deep.equal({ turn: 2, generation: `${helper}#2` });
+    // Another answer, not the one that was kept.
+    expect(stage.generation).to.have.property("cache", "renew");
     expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["hello"]);
     stage.answer("good");
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);

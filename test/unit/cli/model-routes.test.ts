@@ -1,5 +1,13 @@
 import { expect } from "chai";
-import { describeRoutes, readStep } from "../../../cli/model-routes.ts";
+import {
+  describeExplanation,
+  describeRoutes,
+  optionsOf,
+  readKind,
+  readRoute,
+  readStep,
+} from "../../../cli/model-routes.ts";
+import type { ModelRoute } from "../../../protocols/index.ts";
 
 describe("plexus routes", () => {
   it("reads steps: one model whatever its name has, or several with their weights", () => {
@@ -11,11 +19,50 @@ describe("plexus routes", () => {
     ]);
   });
 
+  it("reads rules, and refuses what is none with the form", () => {
+    expect(readKind("code: code; no tools; longer 2000 => coder:2,b | c")).to.deep.equal({
+      name: "code",
+      when: { code: true, tools: false, charsMin: 2000 },
+      steps: [[{ model: "coder", weight: 2 }, { model: "b", weight: 1 }], [{ model: "c", weight: 1 }]],
+    }); // prettier-ignore
+    expect(readKind("t: words a, b c; matches ^T-(\\d;|x) => m").when).to.deep.equal({
+      words: ["a", "b c"],
+      pattern: "^T-(\\d;|x)",
+    });
+    for (const text of ["code => m", "a: => m", "a: code", "a: cod => m", "a: longer x => m", "a: no words => m", "a: language => m"])
+      expect(() => readKind(text), text).to.throw(/./);
+  }); // prettier-ignore
+
+  it("prints the command that brings a route back", () => {
+    const route: Omit<ModelRoute, "name"> = {
+      steps: [[{ model: "a", weight: 2 }, { model: "b", weight: 1 }], [{ model: "c:8", weight: 1 }]],
+      shadow: { model: "d", percent: 10 },
+      balance: "round-robin",
+      ensemble: { form: "best-of", judge: "j", seconds: 20, least: 2 },
+      cache: { seconds: 60, always: true, semantic: { model: "v:1", threshold: 0.9 } },
+      kinds: [{ name: "x", when: { code: false, languages: ["de", "fr"], words: ["a b"], pattern: "a;b" }, steps: [[{ model: "e", weight: 1 }]] }],
+    }; // prettier-ignore
+    const flags: Record<string, unknown> = {};
+    for (const [option, value = true] of optionsOf(route)) {
+      const name = option.slice(2).replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+      flags[name] = name === "kind" ? [value] : value;
+    }
+    expect(readRoute(["a:2,b:1", "c:8"], flags)).to.deep.equal(route);
+    expect(() => readRoute(["a,b"], { vote: true, merge: "m" })).to.throw(/./);
+    expect(() => readRoute(["a"], { cacheShared: true })).to.throw(/./);
+    expect(() => readRoute([], {})).to.throw(/./);
+  });
+
+  it("shows what would become of a question", () => {
+    const told = { route: "r", kind: "b", passed: [{ kind: "a", because: "no" }], together: false, models: [{ model: "m", because: "alone in its step" }] }; // prettier-ignore
+    expect(describeExplanation(told)).to.equal('Not "a": no.\nThe rule "b" holds.\n1. m: alone in its step');
+  });
+
   it("shows them, and what to do when there are none", () => {
     const steps = [[{ model: "a", weight: 95 }, { model: "b\u001b[2J", weight: 5 }], [{ model: "c", weight: 1 }]]; // prettier-ignore
     const shown = describeRoutes([{ name: "smart", steps, shadow: { model: "d", percent: 10 } }], false);
     expect(shown)
-      .to.match(/smart.+a:95,b.*:5, else c.+d, 10 %/u)
+      .to.match(/smart.+a:95,b.*:5, else c.+shadow d, 10 %/u)
       .and.to.not.include("\u001b");
     expect(describeRoutes([], false)).to.include("plexus routes set");
   });

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { modelRoutesMax, watchModelRoutes } from "../../../node/cluster/model-routes.ts";
+import { modelRoutesMax, routeFault, watchModelRoutes } from "../../../node/cluster/model-routes.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { ModelRoute } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
@@ -22,6 +22,28 @@ describe("the model routes of a cluster", () => {
     one.stop();
     other.stop();
   });
+
+  it("are refused when they say what cannot be", () => {
+    const two = { name: "r", steps: [[{ model: "a", weight: 1 }, { model: "b", weight: 1 }]] };
+    const steps = [[{ model: "m", weight: 1 }]];
+    const fine: readonly ModelRoute[] = [
+      route("r"),
+      { ...two, ensemble: { form: "vote", least: 2 } },
+      { ...two, kinds: [{ name: "k", when: { pattern: "a+" }, steps }], cache: { seconds: 1, shared: true } },
+    ];
+    for (const one of fine) expect(routeFault(one)).to.equal(undefined);
+    const wrong: readonly (readonly [path: string, route: ModelRoute])[] = [
+      ["/steps/0", { ...route("r"), ensemble: { form: "vote" } }],
+      ["/steps/0", { name: "r", steps: [[{ model: "a", weight: 1 }, { model: "b", weight: 0 }]], ensemble: { form: "vote" } }],
+      ["/ensemble/judge", { ...two, ensemble: { form: "merge" } }],
+      ["/ensemble/least", { ...two, ensemble: { form: "vote", least: 3 } }],
+      ["/cache/semantic", { ...two, cache: { seconds: 1, shared: true, semantic: { model: "v", threshold: 0.9 } } }],
+      ["/kinds/0/when", { ...two, kinds: [{ name: "k", when: {}, steps }] }],
+      ["/kinds/0/name", { ...two, kinds: [{ name: "k", when: { code: true }, steps }, { name: "k", when: { code: false }, steps }] }],
+      ["/kinds/0/when/pattern", { ...two, kinds: [{ name: "k", when: { pattern: "(" }, steps }] }],
+    ];
+    for (const [path, one] of wrong) expect(routeFault(one)?.details, path).to.have.property("path", path);
+  }); // prettier-ignore
 
   it("are not more than a cluster may have, and nonsense is read by nobody", async () => {
     const directory = createEmbeddedDirectory({ store: new MemoryStore() });

@@ -56,6 +56,10 @@ const route: Required<ModelRoute> = {
     ],
   ],
   shadow: { model: "c", percent: 10 },
+  balance: "round-robin",
+  kinds: [{ name: "code", when: { code: true, pattern: "a+", words: ["x"] }, steps: [[{ model: "d", weight: 1 }]] }],
+  ensemble: { form: "best-of", judge: "e", seconds: 5, least: 2 },
+  cache: { seconds: 60, always: true, semantic: { model: "f", threshold: 0.9 } },
 };
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
@@ -63,7 +67,7 @@ const rows: readonly (readonly [key: string, value: object, optional: readonly s
   ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
-  ["route/smart", route, ["shadow"]],
+  ["route/smart", route, ["shadow", "balance", "kinds", "ensemble", "cache"]],
 ];
 const without = (value: object, field: string): object =>
   Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { chooseServer, explainServers, modelsServed, type Standing } from "../../../node/routing/choice.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
-import type { Offer } from "../../../protocols/index.ts";
+import { balances, type Balance, type Offer } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
 const offer = (model: string, more: Partial<Offer> = {}): Offer => ({
@@ -46,6 +46,33 @@ describe("the choice of the node that serves a call", () => {
     expect(order(here({ calls: 4 }), standing("b"))[0]).to.equal("1 b: fewer calls");
     expect(order(here(), standing("b", { offers: card }))[0]).to.equal("1 b: a graphics card");
     expect(order(here(), standing("b", { offers: card, calls: 1 }))[0]).to.equal("1 me: fewer calls");
+  });
+
+  it("shares calls as a route wants it, among nodes that have the model in memory", () => {
+    const three = [here(), standing("b"), standing("c")];
+    const at = (balance: Balance, more: object = {}, standings: readonly Standing[] = three) => {
+      const { node, rows } = chooseServer({ engine: "generate", model: "m", needs: [], balance, ...more }, standings);
+      return [node, rows[0]?.because];
+    };
+    const turns = [0, 1, 2, 3].map((turn) => at("round-robin", { turn })[0]);
+    expect(turns).to.deep.equal(["b", "c", "me", "b"]);
+    expect(at("round-robin", { turn: 1 })).to.deep.equal(["c", "its turn"]);
+    expect(at("least-busy")).to.deep.equal(["me", "no way to go"]);
+    // A conversation stays where it is, whatever calls there are, while there is a free place.
+    const affine = Array.from({ length: 300 }, (_, index) => at("affine", { affinity: `p${index}` })[0]);
+    for (const node of ["me", "b", "c"]) expect(affine.filter((one) => one === node).length).to.be.within(70, 130);
+    for (const [index, node] of affine.entries()) {
+      const busy = three.map((one) => ({ ...one, calls: one.member.node === node ? 3 : 0 }));
+      expect(at("affine", { affinity: `p${index}` }, busy)).to.deep.equal([node, "this conversation's node"]);
+      const full = three.map((one) => ({ ...one, calls: one.member.node === node ? 4 : 0 }));
+      expect(at("affine", { affinity: `p${index}` }, full)[0]).to.not.equal(node);
+    }
+    const large = [here(), standing("b", { offers: [offer("m", { places: 12 })] })];
+    const drawn = Array.from({ length: 1_000 }, (_, index) => at("weighted", { id: `${index}` }, large)[0]);
+    expect(drawn.filter((node) => node === "b").length / 1_000).to.be.within(0.7, 0.8);
+    // What is not in memory waits, whoever's turn it is.
+    const idle = [standing("b", { offers: [offer("m", { state: "idle" })] }), standing("c")];
+    for (const balance of balances) expect(at(balance, { turn: 0 }, idle)[0]).to.equal("c");
   });
 
   it("says of a model that cannot do what is asked that it cannot, and not that it is not there", () => {

@@ -1,77 +1,10 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { isShadowed, modelsInOrder, routedEngines, tryNext } from "../../../node/routing/model-routes.ts";
-import {
-  failure,
-  refused,
-  type ErrorCode,
-  type GenerationRequest,
-  type ModelInfo,
-  type ModelRoute,
-} from "../../../protocols/index.ts";
-import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { quietMeter } from "../../quiet.ts";
+import { tryNext } from "../../../node/routing/model-routes.ts";
+import { isShadowed, modelsInOrder } from "../../../node/routing/route-plan.ts";
+import { failure, refused, type ErrorCode, type ModelRoute } from "../../../protocols/index.ts";
 import { endOf, ended, failed, text, type Spoken } from "../../said.ts";
-import { simulatedClock, World } from "../../world/index.ts";
-
-const target = (model: string, weight = 1) => ({ model, weight });
-const info = (model: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
-  model,
-  runtime: "echo",
-  capabilities: ["chat"],
-  contextTokens: 100,
-  sizeBytes: 1,
-  demonstration: false,
-  state: "ready",
-  ...more,
-});
-
-/** What each model does with a call: these are said, one after the other. */
-type Script = Readonly<Record<string, readonly Spoken[]>>;
-
-function stage(route: ModelRoute, script: Script, delayMs = 10) {
-  const world = new World(1);
-  const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
-  const asked: GenerationRequest[] = [];
-  const cancelled: string[] = [];
-  const generate: Engine<"generate"> = {
-    models: () => Object.keys(script).map((model) => info(model)),
-    watch: () => () => undefined,
-    call(request, hear) {
-      asked.push(request);
-      let over = false;
-      const say = (said: Spoken): void => {
-        if (over) return;
-        over = said.type === "answered";
-        hear(said);
-      };
-      for (const [index, said] of (script[request.model] ?? []).entries())
-        clock.after(delayMs * (index + 1), () => say(said));
-      return {
-        cancel() {
-          cancelled.push(request.model);
-          clock.soon(() => say(ended("stopped")));
-        },
-      };
-    },
-  };
-  const engines = routedEngines(everyEngine({ generate }), { routes: () => [route], clock, meter: quietMeter });
-  const heard: Spoken[] = [];
-  const call = (more: Partial<GenerationRequest> = {}) =>
-    engines.generate.call(
-      { id: "r", model: route.name, messages: [], sampling: {}, timeoutMs: 1_000, person: "user/ada", ...more },
-      (said) => heard.push(said),
-    );
-  return {
-    world,
-    engines,
-    asked,
-    cancelled,
-    heard,
-    call,
-    pass: (ms: number) => world.run(() => false, world.nowMs + ms),
-  };
-}
+import { fromOf, stage, target } from "./route-stage.ts";
 
 const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };
 const no = (code: ErrorCode): Spoken => failed(failure(code));
@@ -87,6 +20,7 @@ describe("model routes", () => {
     await pass(100);
     expect(asked.map(({ model }) => model)).to.deep.equal(["big", "small", "tiny"]);
     expect(heard.map((said) => endOf(said) ?? "part")).to.deep.equal(["part", "complete"]);
+    expect(fromOf(heard)).to.deep.equal({ model: "tiny", instead: true });
     // All share the time of the call.
     const lefts = asked.map(({ timeoutMs }) => timeoutMs);
     expect(lefts).to.deep.equal(lefts.toSorted((one, other) => other - one));
@@ -102,7 +36,7 @@ describe("model routes", () => {
     late.call();
     await late.pass(100);
     expect([late.asked.length, endOf(late.heard.at(-1))]).to.deep.equal([1, "GENERATION_TIMEOUT"]);
-    const given = stage(chain, { big: [no("MODEL_UNAVAILABLE")], small: [], tiny: [] }, 50);
+    const given = stage(chain, { big: [no("MODEL_UNAVAILABLE")], small: [], tiny: [] }, { delayMs: 50 });
     given.call().cancel();
     await given.pass(100);
     expect([given.asked.length, given.cancelled, endOf(given.heard.at(-1))]).to.deep.equal([1, ["big"], "stopped"]);
@@ -134,7 +68,8 @@ describe("model routes", () => {
       ["tiny", "shadow"],
       ["big", "user/ada"],
     ]);
-    expect(heard).to.deep.equal([ended("complete")]);
+    expect(heard.map(endOf)).to.deep.equal(["complete"]);
+    expect(fromOf(heard)).to.deep.equal({ model: "big" });
     const none: ModelRoute = { ...chain, shadow: { model: "tiny", percent: 0 } };
     expect(Array.from({ length: 100 }, (_, one) => isShadowed(none, `${one}`))).to.not.include(true);
   });

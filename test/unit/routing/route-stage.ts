@@ -1,0 +1,136 @@
+/** A stage for routes: models with a script, and what came of a call. */
+import { routedEngines } from "../../../node/routing/model-routes.ts";
+import type { RoutingLimits } from "../../../node/routing/limits.ts";
+import {
+  bytesOfFloats,
+  failure,
+  ok,
+  refused,
+  type AnswerFrom,
+  type EmbedRequest,
+  type GenerationRequest,
+  type ModelInfo,
+  type ModelRoute,
+} from "../../../protocols/index.ts";
+import { everyEngine, type Engine } from "../../../runtimes/index.ts";
+import { quietMeter } from "../../quiet.ts";
+import { ended, type Spoken } from "../../said.ts";
+import { simulatedClock, World } from "../../world/index.ts";
+
+/** What may differ. */
+export interface StageOptions {
+  readonly delayMs?: number;
+  readonly limits?: Partial<RoutingLimits>;
+  /** Vectors of texts; of others there is none. */
+  readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  /** Models that do not hear that they are cancelled. */
+  readonly deaf?: ReadonlySet<string>;
+}
+
+/** Where the last answer that was heard comes from. */
+export function fromOf(heard: readonly Spoken[]): AnswerFrom | undefined {
+  const last = heard.findLast(({ type }) => type === "answered");
+  return last?.type === "answered" && last.result.ok ? last.result.value.from : undefined;
+}
+
+/** The text that was heard. */
+export const textOf = (heard: readonly Spoken[]): string =>
+  heard.map((said) => (said.type === "part" ? said.part.text : "")).join("");
+
+/** A model of a step. */
+export const target = (model: string, weight = 1) => ({ model, weight });
+const info = (model: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
+  model,
+  runtime: "echo",
+  capabilities: ["chat"],
+  contextTokens: 100,
+  sizeBytes: 1,
+  demonstration: false,
+  state: "ready",
+  ...more,
+});
+
+/** What each model does with a call: these are said, one after the other. */
+export type Script = Readonly<Record<string, readonly Spoken[]>>;
+
+/** Routes in front of models that do what a script says, on simulated time. */
+export function stage(
+  route: ModelRoute,
+  script: Script,
+  { delayMs = 10, limits = {}, vectors = {}, deaf = new Set() }: StageOptions = {},
+) {
+  const world = new World(1);
+  const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+  const asked: GenerationRequest[] = [];
+  const cancelled: string[] = [];
+  const generate: Engine<"generate"> = {
+    models: () => Object.keys(script).map((model) => info(model)),
+    watch: () => () => undefined,
+    call(request, hear) {
+      asked.push(request);
+      let over = false;
+      const say = (said: Spoken): void => {
+        if (over) return;
+        over = said.type === "answered";
+        hear(said);
+      };
+      for (const [index, said] of (script[request.model] ?? []).entries())
+        clock.after(delayMs * (index + 1), () => say(said));
+      return {
+        cancel() {
+          cancelled.push(request.model);
+          if (!deaf.has(request.model)) clock.soon(() => say(ended("stopped")));
+        },
+      };
+    },
+  };
+  const embedded: EmbedRequest[] = [];
+  const embed: Engine<"embed"> = {
+    models: () => [],
+    watch: () => () => undefined,
+    call(request, hear) {
+      embedded.push(request);
+      const found = request.inputs.map((input) => vectors[input as string]);
+      clock.after(delayMs, () =>
+        hear({
+          type: "answered",
+          result: found.every((one) => one !== undefined)
+            ? ok({ vectors: found.map((one) => bytesOfFloats(one ?? [])), promptTokens: 1 })
+            : refused(failure("MODEL_UNAVAILABLE")),
+        }),
+      );
+      return { cancel: () => undefined };
+    },
+  };
+  const counted: string[] = [];
+  const meter = {
+    ...quietMeter,
+    count: (name: string, _by = 1, labels: Readonly<Record<string, string>> = {}) =>
+      counted.push([name, ...Object.values(labels)].join(" ")),
+  };
+  const engines = routedEngines(everyEngine({ generate, embed }), { routes: () => [current], clock, meter, limits });
+  let current = route;
+  const heard: Spoken[] = [];
+  const call = (more: Partial<GenerationRequest> = {}) =>
+    engines.generate.call(
+      { id: "r", model: route.name, messages: [], sampling: {}, timeoutMs: 1_000, person: "user/ada", ...more },
+      (said) => heard.push(said),
+    );
+  return {
+    world,
+    engines,
+    asked,
+    embedded,
+    counted,
+    /** Another route in its place. */
+    set: (next: ModelRoute) => void (current = next),
+    cancelled,
+    heard,
+    call,
+    pass: (ms: number) => {
+      // Time passes also where nothing is to happen.
+      world.after(ms, () => undefined);
+      return world.run(() => false, world.nowMs + ms);
+    },
+  };
+}
