@@ -63,16 +63,15 @@ export async function installGpu(
   );
   await addPackages(place, build.diskBytes, async (work, npm) => {
     await writeFile(join(work, "package.json"), "{}");
-    await npm(
-      "install",
-      "--no-package-lock",
-      "--force",
-      ...build.packages.map((name) => `${scope}/${name}@${version}`),
-    );
+    const wanted = build.packages.map((name) => `${scope}/${name}@${version}`);
+    await npm(work, "install", "--no-package-lock", "--force", ...wanted);
     for (const name of build.packages)
       if (!existsSync(join(work, "node_modules", scope, name, "bins")))
         throw new PlexusError(failure("SOURCE_FAILED", { package: `${scope}/${name}`, reason: "it has no builds" }));
-    return build.packages.map((name) => `${scope}/${name}`);
+    return build.packages.map((name) => ({
+      from: join(work, "node_modules", scope, name),
+      name: `${scope}/${name}`,
+    }));
   });
   output.print(`${kind} is installed. Start the node with --gpu auto. \`npm ci\` takes it out again.`);
   return exitCodes.ok;

@@ -22,12 +22,21 @@ export const thisInstallation: PackagePlace = {
   environment: process.env,
 };
 
-/** Fetches packages beside the installed ones, then puts those that `fetch` names in their places. Nothing is changed when it fails or
- *  is broken off. Errors: DISK_FULL, SOURCE_FAILED. */
+/** Runs npm in a folder. Errors: SOURCE_FAILED, with the end of what it says. */
+export type Npm = (folder: string, ...args: readonly string[]) => Promise<void>;
+
+/** A folder that is put among the packages by this name. */
+export interface Fetched {
+  readonly from: string;
+  readonly name: string;
+}
+
+/** Fetches packages beside the installed ones, then puts what `fetch` names in its place. Nothing is changed when it fails or is
+ *  broken off. Errors: DISK_FULL, SOURCE_FAILED. */
 export async function addPackages(
   { modules, environment }: PackagePlace,
   neededBytes: number,
-  fetch: (work: string, npm: (...args: readonly string[]) => Promise<void>) => Promise<readonly string[]>,
+  fetch: (work: string, npm: Npm) => Promise<readonly Fetched[]>,
 ): Promise<void> {
   const disk = await statfs(modules);
   const freeBytes = disk.bavail * disk.bsize;
@@ -35,12 +44,12 @@ export async function addPackages(
   // On the same disk: what was fetched is moved, not copied.
   const work = await mkdtemp(join(modules, ".plexus-"));
   try {
-    const names = await fetch(work, (...args) => runNpm(work, args, environment));
-    for (const [index, name] of names.entries()) {
+    const fetched = await fetch(work, (folder, ...args) => runNpm(folder, args, environment));
+    for (const [index, { from, name }] of fetched.entries()) {
       const target = join(modules, name);
       await mkdir(dirname(target), { recursive: true });
       if (existsSync(target)) await rename(target, join(work, `old-${index}`));
-      await rename(join(work, "node_modules", name), target);
+      await rename(from, target);
     }
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -1,21 +1,21 @@
 /** `plexus onnx`: puts ONNX Runtime into this installation, which comes without it because it is large, and takes it out again. Which
- *  packages, and what their bytes are, `runtimes/onnx/packages` says. */
+ *  packages, and what their bytes are, `runtimes/onnx/packages` says. They have a folder of their own (`runtimes/onnx/library.ts` looks
+ *  there), so that their versions are nobody else's. */
 import { existsSync } from "node:fs";
-import { copyFile, readdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { addPackages, thisInstallation, type PackagePlace } from "./npm.ts";
 import { exitCodes, type Output } from "./output.ts";
 
-/** In the order in which they are put in their places: what needs the others comes last. */
-const packages = ["@huggingface/tokenizers", "onnxruntime-common", "onnxruntime-node"] as const;
+const name = "plexus-onnx";
 const lock = fileURLToPath(new URL("../runtimes/onnx/packages/", import.meta.url));
 const platforms = ["linux-x64", "linux-arm64"];
-/** The package has builds for seven platforms; the others are deleted, which leaves 46 MB on x64. */
+/** ONNX Runtime's package has builds for seven platforms; the others are deleted, which leaves 66 MB in all on x64. */
 const diskBytes = 500_000_000;
 
-const isThere = ({ modules }: PackagePlace): boolean => packages.every((name) => existsSync(join(modules, name)));
+const isThere = ({ modules }: PackagePlace): boolean => existsSync(join(modules, name, "package.json"));
 
 /** `plexus onnx`. */
 export function showOnnx(output: Output, place: PackagePlace = thisInstallation): number {
@@ -40,10 +40,12 @@ export async function installOnnx(output: Output, place: PackagePlace = thisInst
   }
   output.print("Fetching ONNX Runtime and its tokenizers. This takes a minute.");
   await addPackages(place, diskBytes, async (work, npm) => {
-    for (const name of ["package.json", "package-lock.json"]) await copyFile(join(lock, name), join(work, name));
+    const folder = join(work, name);
+    await mkdir(folder);
+    for (const file of ["package.json", "package-lock.json"]) await copyFile(join(lock, file), join(folder, file));
     // By the lock, so that its bytes are those that were tested.
-    await npm("ci");
-    const builds = join(work, "node_modules", "onnxruntime-node", "bin");
+    await npm(folder, "ci");
+    const builds = join(folder, "node_modules", "onnxruntime-node", "bin");
     const [os = "", cpu = ""] = place.platform.split("-");
     let found = false;
     for (const version of await readdir(builds).catch(() => []))
@@ -52,7 +54,7 @@ export async function installOnnx(output: Output, place: PackagePlace = thisInst
           if (system === os && processor === cpu) found = true;
           else await rm(join(builds, version, system, processor), { recursive: true });
     if (!found) throw new PlexusError(failure("SOURCE_FAILED", { package: "onnxruntime-node", reason: `it has no build for ${place.platform}` })); // prettier-ignore
-    return packages;
+    return [{ from: folder, name }];
   });
   output.print("ONNX Runtime is installed. Start the node again if it runs. `npm ci` takes it out again.");
   return exitCodes.ok;
@@ -60,7 +62,7 @@ export async function installOnnx(output: Output, place: PackagePlace = thisInst
 
 /** `plexus onnx remove`. */
 export async function removeOnnx(output: Output, place: PackagePlace = thisInstallation): Promise<number> {
-  for (const name of packages.toReversed()) await rm(join(place.modules, name), { recursive: true, force: true });
+  await rm(join(place.modules, name), { recursive: true, force: true });
   output.print("ONNX Runtime is removed. A node that runs keeps it until it is started again.");
   return exitCodes.ok;
 }

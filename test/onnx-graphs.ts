@@ -141,6 +141,35 @@ export function embeddingModel({ broken = false, pooling }: { readonly broken?: 
   };
 } // prettier-ignore
 
+/** A model of texts and images in one space: of a text the letters r, g and b, of an image its colours. */
+export function seeingModel(): ModelFiles {
+  const spaces = [1, 0, 0, 0, 1, 0, 0, 0, 1];
+  const letters = range(0, bytesInVocabulary - 1).flatMap((id) => ["r", "g", "b"].map((letter) => (id === 3 + letter.charCodeAt(0) ? 1 : 0.01)));
+  return {
+    "onnx/text_model.onnx": graphBytes({
+      inputs: [["input_ids", "int64", ["texts", "tokens"]]],
+      outputs: [["text_embeds", "float", ["texts", 3]]],
+      steps: [
+        ["Gather", ["table", "input_ids"], ["rows"]],
+        ["ReduceMean", ["rows"], ["text_embeds"], { axes: [1], keepdims: 0 }],
+      ],
+      constants: { table: { type: "float", dims: [bytesInVocabulary, 3], values: letters } },
+    }),
+    "onnx/vision_model.onnx": graphBytes({
+      inputs: [["pixel_values", "float", ["images", 3, 8, 8]]],
+      outputs: [["image_embeds", "float", ["images", 3]]],
+      steps: [
+        ["ReduceMean", ["pixel_values"], ["means"], { axes: [2, 3], keepdims: 0 }],
+        ["MatMul", ["means", "space"], ["image_embeds"]],
+      ],
+      constants: { space: { type: "float", dims: [3, 3], values: spaces } },
+    }),
+    "config.json": { model_type: "clip", text_config: { max_position_embeddings: 77 } },
+    "preprocessor_config.json": { size: { shortest_edge: 8 }, crop_size: { width: 8, height: 8 }, image_mean: [0, 0, 0], image_std: [1, 1, 1] },
+    "tokenizer.json": bytesAround,
+  };
+} // prettier-ignore
+
 /** A model that ranks: the more exclamation marks of the text, the better it is. */
 export function rankingModel(labels = 1): ModelFiles {
   const values = range(0, bytesInVocabulary - 1).flatMap((id) => Array<number>(labels).fill(id === 3 + 33 ? 1 : -0.01));

@@ -109,7 +109,7 @@ export const define: Define = (command, { output, onExit }) => {
     .option("--metrics-listen <address:port>", "serve metrics there without a token: 127.0.0.1:9464 (default: nowhere)")
     .option(
       "--model <path[,name]>",
-      "GGUF file to serve, or a model on another server: ollama+http://127.0.0.1:11434#llama3.2[,name[,key]]; repeatable, the first is the default",
+      "GGUF file or folder of an ONNX model to serve, or a model on another server: ollama+http://127.0.0.1:11434#llama3.2[,name[,key]]; repeatable, the first is the default",
       collect<string>,
     )
     .option(

@@ -14,11 +14,13 @@ import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
 
 /** What a model is for. */
-export type Purpose = "embed" | "rerank" | "transcribe" | "speak";
+export type Purpose = "embed" | "see" | "rerank" | "transcribe" | "speak";
 
 /** What a model that is for it can do. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
   embed: ["embed", "tokenize"],
+  // Texts and images in one space.
+  see: ["embed", "image-embed", "tokenize"],
   rerank: ["rerank", "tokenize"],
   transcribe: ["transcribe"],
   speak: ["speak"],
@@ -28,7 +30,7 @@ export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[]
 export type Settings = Readonly<Record<string, unknown>>;
 
 /** What a graph does in its model. */
-export type Part = "model" | "encoder" | "decoder";
+export type Part = "model" | "encoder" | "decoder" | "text" | "vision";
 
 /** A model on the disk. */
 export interface OnnxFound {
@@ -85,6 +87,8 @@ const names: readonly (readonly [part: Part, name: string])[] = [
   ["encoder", "encoder_model"],
   ["decoder", "decoder_model_merged"],
   ["decoder", "decoder_model"],
+  ["text", "text_model"],
+  ["vision", "vision_model"],
   ["model", "model"],
 ];
 /** Of several equal graphs, without a wish. */
@@ -112,10 +116,12 @@ export function chooseGraphs(
   const decoder = take("decoder_model_merged") ?? take("decoder_model");
   if (encoder !== undefined && decoder !== undefined && wanted?.part !== "model")
     return { graphs: { encoder, decoder } };
+  const [text, vision] = [take("text_model"), take("vision_model")];
+  if (text !== undefined && vision !== undefined && wanted?.part !== "model") return { graphs: { text, vision } };
   const only = read.length === 1 ? read[0] : undefined;
   const model = wanted ?? read.find(({ path }) => path === take("model")) ?? only;
   if (model?.part === "model") return { graphs: { model: model.path } };
-  const half = encoder ?? decoder;
+  const half = encoder ?? decoder ?? text ?? vision;
   if (half !== undefined) return { refused: `the other half of ${basename(half)} is not beside it` };
   return { refused: graphs.length === 0 ? "there is no ONNX file in it" : "there are several ONNX files in it: name one" };
 } // prettier-ignore
@@ -162,6 +168,11 @@ export function purposeOf(
     if (encoder.inputs.includes("input_features")) return "transcribe";
     return { refused: "it turns texts into texts, and of such models only those that write down speech are served" };
   }
+  const [text, vision] = [facts.get("text"), facts.get("vision")];
+  if (text !== undefined && vision !== undefined) {
+    if (text.outputs.includes(seenOutputs.text) && vision.outputs.includes(seenOutputs.vision)) return "see";
+    return { refused: "its graphs of texts and of images do not give vectors of one space" };
+  }
   const { inputs = [], outputs = [] } = model ?? {};
   if (isRecord(config["phoneme_id_map"]) && inputs.includes("input_lengths")) return "speak";
   if (inputs.includes("input_ids")) {
@@ -178,6 +189,9 @@ export function purposeOf(
 
 /** Outputs that are vectors of a text, the best first: one for the whole text, or one for each token. */
 export const vectorOutputs = ["sentence_embedding", "last_hidden_state", "token_embeddings"] as const;
+
+/** What the graphs of texts and of images give, of a model that has both in one space. */
+export const seenOutputs = { text: "text_embeds", vision: "image_embeds" } as const;
 
 /** JSON of a model's folder; undefined: there is no such file. Throws what the file system throws, and where it is no object. */
 export function readSettings(path: string, bytesMax: number = onnxLimits.configBytesMax): Settings | undefined {
@@ -213,7 +227,8 @@ export const wordIn = (settings: Settings | undefined, name: string): string | u
 const fromTwo = ["roberta", "xlm-roberta", "camembert", "mpnet"];
 
 function contextOf(root: string, config: Settings): number | undefined {
-  const positions = countIn(config, "max_position_embeddings");
+  const ofTexts = isRecord(config["text_config"]) ? config["text_config"] : config;
+  const positions = countIn(ofTexts, "max_position_embeddings");
   const offset = fromTwo.includes(wordIn(config, "model_type") ?? "") ? 2 : 0;
   const said = [
     positions === undefined ? undefined : positions - offset,

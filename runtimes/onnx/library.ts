@@ -1,8 +1,9 @@
-/** ONNX Runtime and its tokenizers, as far as they are used here. They are large, so Plexus comes without them: `plexus onnx install`
- *  puts them beside the other packages. Their types are written down here, because the code has to be checked without them, too.
+/** ONNX Runtime, its tokenizers, and what reads images, as far as they are used here. They are large, so Plexus comes without them:
+ *  `plexus onnx install` puts them beside the other packages. Their types are written down here, because the code has to be checked without them, too.
  *
- *  Sources: https://onnxruntime.ai/docs/api/js/, https://github.com/huggingface/tokenizers.js */
+ *  Sources: https://onnxruntime.ai/docs/api/js/, https://github.com/huggingface/tokenizers.js, https://sharp.pixelplumbing.com */
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
 /** Numbers in their shape. */
@@ -48,29 +49,49 @@ export interface Tokenizers {
   readonly Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 }
 
+/** An image as numbers: rows of pixels, each of so many channels. */
+export interface DecodedImage {
+  readonly data: Uint8Array;
+  readonly info: { readonly width: number; readonly height: number; readonly channels: number };
+}
+
+/** What is to be done with an image, step by step. */
+interface ImageSteps {
+  /** Upright, as its file says. */
+  rotate(): ImageSteps;
+  resize(to: { readonly width: number; readonly height: number; readonly fit: "outside" | "fill"; readonly kernel: string }): ImageSteps; // prettier-ignore
+  toColourspace(space: "srgb"): ImageSteps;
+  removeAlpha(): ImageSteps;
+  raw(): ImageSteps;
+  /** Rejects with what is wrong with the image. */
+  toBuffer(options: { readonly resolveWithObject: true }): Promise<DecodedImage>;
+}
+
 /** What a model is loaded with. */
 export interface Library extends Runtime {
   readonly tokenizers: Tokenizers;
+  readonly sharp: (bytes: Uint8Array, options: { readonly limitInputPixels: number; readonly pages: number }) => ImageSteps; // prettier-ignore
 }
 
-const packages = { runtime: "onnxruntime-node", tokenizers: "@huggingface/tokenizers" } as const;
-const modules = fileURLToPath(new URL("../../node_modules/", import.meta.url));
+/** Where the packages are: in a folder of their own, so that their versions are nobody else's. */
+const place = fileURLToPath(new URL("../../node_modules/plexus-onnx/package.json", import.meta.url));
 
 /** Why no ONNX model can be served; undefined: the packages are here. */
-export function missingPackages(): string | undefined {
-  const missing = Object.values(packages).filter((name) => !existsSync(`${modules}${name}/package.json`));
-  return missing.length === 0
-    ? undefined
-    : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again";
-}
+export const missingPackages = (): string | undefined =>
+  existsSync(place) ? undefined : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again"; // prettier-ignore
 
 /** Loads the packages into this thread. Errors: those of a package that is missing or damaged. */
-export async function loadLibrary(): Promise<Library> {
-  // Names that are no literals: no compiler and no bundler looks for what may be absent.
-  const runtime = (await import(packages.runtime as string)) as Runtime & { readonly default?: Runtime };
-  const tokenizers = (await import(packages.tokenizers as string)) as Tokenizers;
-  const { InferenceSession, Tensor } = runtime.default ?? runtime;
-  return { InferenceSession, Tensor, tokenizers };
+export function loadLibrary(): Library {
+  const load = createRequire(place);
+  const { InferenceSession, Tensor } = load("onnxruntime-node") as Runtime;
+  const tokenizers = load("@huggingface/tokenizers") as Tokenizers;
+  return {
+    InferenceSession,
+    Tensor,
+    tokenizers,
+    // Models of images alone have it in memory.
+    sharp: (bytes, options) => (load("sharp") as Library["sharp"])(bytes, options),
+  };
 }
 
 /** Numbers of a tensor, whatever their width. */

@@ -4,11 +4,12 @@
  *  in several: what is cancelled ends after the one that runs. */
 import { basename } from "node:path";
 import type { Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
-import { capabilitiesBy, lookAt, vectorOutputs, wordIn, type OnnxFound, type Part } from "./folder.ts";
+import { capabilitiesBy, lookAt, seenOutputs, vectorOutputs, wordIn, type OnnxFound, type Part } from "./folder.ts";
 import { loadLibrary, type Library, type Session } from "./library.ts";
+import { preparationIn } from "./pictures.ts";
 import { createHearing } from "./hearing.ts";
 import { createVoice, espeakFor } from "./voice.ts";
-import { embed, poolingIn, prepareReading, rerank } from "./vectors.ts";
+import { embed, poolingIn, prepareReading, prepareSeeing, rerank } from "./vectors.ts";
 import { readTokenizer, tokensOf } from "./vocabulary.ts";
 
 /** What a model is made of, in memory. */
@@ -32,7 +33,7 @@ export async function loadOnnx(spec: ModelSpec, plan: LoadPlan): Promise<Load> {
     const look = lookAt(spec.path);
     if (look.type === "refused") return { type: "failed", reason: look.reason };
     const { found } = look;
-    const library = await loadLibrary();
+    const library = loadLibrary();
     const open = async (part: Part): Promise<Session> => {
       const path = found.graphs[part];
       if (path === undefined) throw new Error(`its ${part} is missing`);
@@ -77,6 +78,16 @@ const serving: {
     const pooling = poolingIn(root);
     return {
       embed: (request, flow) => embed(request, flow, { ...reading, pooling }),
+      tokenize: (request) => tokensOf(request, tokenizer),
+    };
+  },
+  async see({ found: { root }, plan: { contextTokens }, library, open }) {
+    const tokenizer = readTokenizer(root, library);
+    const session = await open("text");
+    const reading = prepareReading({ library, session, tokenizer, contextTokens }, [seenOutputs.text]);
+    const see = prepareSeeing(await open("vision"), library, preparationIn(root));
+    return {
+      embed: (request, flow) => embed(request, flow, { ...reading, pooling: "mean", see }),
       tokenize: (request) => tokensOf(request, tokenizer),
     };
   },

@@ -11,10 +11,11 @@ import {
   type EmbedRequest,
   type EngineName,
   type Failure,
+  type Media,
   type RerankRequest,
 } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
-import { readSettings } from "./folder.ts";
+import { readSettings, seenOutputs } from "./folder.ts";
 import {
   areNumbers,
   floatsIn,
@@ -24,7 +25,8 @@ import {
   type Tokenizer,
   type Tokens,
 } from "./library.ts";
-import { batchesOf, feedsOf, measure, textInputs } from "./vocabulary.ts";
+import { pixelsOf, type Preparation } from "./pictures.ts";
+import { batchesOf, feedsOf, measure, textInputs, typeOf } from "./vocabulary.ts";
 
 /** Reads the texts of one model. */
 export interface Reading {
@@ -51,27 +53,57 @@ export function prepareReading(parts: Omit<Reading, "output" | "padId">, outputs
   return { ...parts, output, padId };
 }
 
+/** The vector of an image, before it has length one; or why there is none. */
+export type See = (image: Media) => Promise<Float32Array | Failure>;
+
+/** Makes the function that looks at images. Throws what makes the graph none that does. */
+export function prepareSeeing(session: Session, library: Library, preparation: Preparation): See {
+  const [input = ""] = session.inputNames;
+  if (session.inputNames.length > 1 || typeOf(session, input) !== "float32") throw new Error("its graph of images wants something else than an image"); // prettier-ignore
+  const { width, height } = preparation.crop;
+  return async (image) => {
+    const pixels = await pixelsOf(image, preparation, library);
+    if (!(pixels instanceof Float32Array)) return pixels;
+    const given = await session.run({ [input]: new library.Tensor("float32", pixels, [1, 3, height, width]) }, [seenOutputs.vision]); // prettier-ignore
+    return floatsIn(given[seenOutputs.vision]!);
+  };
+}
+
 /** Vectors of length one: their product is their likeness. */
 export async function embed(
   request: EmbedRequest,
   flow: Flow<"embed">,
-  { pooling, ...reading }: Reading & { readonly pooling: Pooling },
+  { pooling, see, ...reading }: Reading & { readonly pooling: Pooling; readonly see?: See },
 ): Promise<Ended<"embed">> {
-  const inputs = request.inputs.filter((input) => typeof input === "string");
   const vectors: Uint8Array[] = [];
-  const read = await readAll(inputs.map((input) => [input] as const), flow, reading, ({ output, mask, at }) => {
+  const keep = (vector: Float32Array, index: number): Failure | undefined => {
+    const length = Math.hypot(...vector);
+    if (!areNumbers(vector) || !(length > 0)) return unfit("a vector has something else than numbers in it");
+    vectors[index] = bytesOfFloats(vector.map((one) => one / length));
+    return undefined;
+  };
+  const texts = [...request.inputs.entries()].flatMap(([index, input]) => (typeof input === "string" ? [{ index, input }] : [])); // prettier-ignore
+  const read = await readAll(texts.map(({ input }) => [input] as const), flow, reading, ({ output, mask, at }) => {
     const { dims } = output;
     const [, , width = dims[1] ?? 0] = dims;
     const values = floatsIn(output);
-    for (const [row, index] of at.entries()) {
+    for (const [row, text] of at.entries()) {
       const vector = dims.length === 2 ? values.subarray(row * width, (row + 1) * width) : pool(values, { row, width, mask: mask[row]!, pooling }); // prettier-ignore
-      const length = Math.hypot(...vector);
-      if (!areNumbers(vector) || !(length > 0)) return unfit("a vector has something else than numbers in it");
-      vectors[index] = bytesOfFloats(vector.map((one) => one / length));
+      const wrong = keep(vector, texts[text]!.index);
+      if (wrong !== undefined) return wrong;
     }
     return undefined;
   });
-  return typeof read === "number" ? ok({ vectors, promptTokens: read }) : refused(read);
+  if (typeof read !== "number") return refused(read);
+  for (const [index, input] of request.inputs.entries()) {
+    // A call that needs `image-embed` does not come to a model without it.
+    if (typeof input === "string" || see === undefined) continue;
+    if (flow.cancelled) return refused(failure("CANCELLED"));
+    const vector = await see(input);
+    const wrong = vector instanceof Float32Array ? keep(vector, index) : vector;
+    if (wrong !== undefined) return refused(wrong);
+  }
+  return ok({ vectors, promptTokens: read });
 } // prettier-ignore
 
 /** From 0 to 1, for each document by itself. */

@@ -20,11 +20,13 @@ import {
   rankingModel,
   rememberingModel,
   samplesPerPhoneme,
+  seeingModel,
   voiceModel,
   writeModel,
   type ModelFiles,
 } from "../onnx-graphs.ts";
 import { needOnnx } from "../onnx-packages.ts";
+import { png } from "../pictures.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
 
@@ -52,7 +54,13 @@ describe("ONNX", function () {
     folder = mkdtempSync(join(tmpdir(), "plexus-onnx-"));
     const first = model("first", embeddingModel({ pooling: { pooling_mode_cls_token: true } }));
     const graph = { ...first, name: "graph", path: join(first.path, "onnx/model.onnx") };
-    const reading = [model("mean", embeddingModel()), first, graph, model("ranks", rankingModel())];
+    const reading = [
+      model("mean", embeddingModel()),
+      first,
+      graph,
+      model("ranks", rankingModel()),
+      model("sees", seeingModel()),
+    ];
     const speech = [
       model("hears", hearingModel()),
       model("remembers", rememberingModel()),
@@ -121,6 +129,24 @@ describe("ONNX", function () {
         expect(one.reduce((sum, value, index) => sum + value * other[index]!, 0)).to.be.closeTo(1, 1e-5);
       }
     });
+  });
+
+  it("has texts and images in one space, whatever size the images have", async () => {
+    const image = (size: number, colour: readonly number[]): Media => ({ type: "image", mediaType: "image/png", bytes: png(size, size + 5, { colourOf: () => colour }) }); // prettier-ignore
+    const [red, blue] = [[250, 10, 10], [10, 10, 250]] as const; // prettier-ignore
+    const inputs = ["rrr", image(30, red), "bbb", image(9, blue), image(60, red)];
+    const { vectors } = await fine("embed", { model: "sees", inputs });
+    const likeness = (one: number, other: number): number => {
+      const [first, second] = [floatsOf(vectors[one]!), floatsOf(vectors[other]!)];
+      return first.reduce((sum, value, at) => sum + value * second[at]!, 0);
+    };
+    expect(likeness(1, 4)).to.be.closeTo(1, 1e-4);
+    expect(likeness(0, 1)).to.be.greaterThan(0.8);
+    expect(likeness(2, 3)).to.be.greaterThan(0.8);
+    expect(likeness(0, 3)).to.be.lessThan(0.5);
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    for (const bytes of [svg, image(30, red).bytes.subarray(0, 40)])
+      expect(await refusal("embed", { model: "sees", inputs: [{ type: "image", mediaType: "image/png", bytes }] })).to.equal("BAD_REQUEST failed inputs"); // prettier-ignore
   });
 
   it("ranks documents by what the model makes of them with the query", async () => {

@@ -66,6 +66,7 @@ export function chooseFiles(
 const halves = [
   ["encoder_model", "decoder_model_merged"],
   ["encoder_model", "decoder_model"],
+  ["text_model", "vision_model"],
 ];
 
 /** The graphs of one ONNX model: its halves, or the one. Pure. */

@@ -34,6 +34,10 @@ describe("the graphs of an ONNX model", () => {
     expect(chosen("/m/decoder_model_merged_q8.onnx", ...all)).to.deep.equal(pair);
     expect(chosen("/m", "encoder_model.onnx", "decoder_model.onnx")).to.deep.equal(["encoder_model.onnx", "decoder_model.onnx"]); // prettier-ignore
     expect(chosen("/m", "decoder_model_merged.onnx")).to.match(/half/);
+    expect(chosen("/m", "model.onnx", "text_model.onnx", "vision_model.onnx")).to.deep.equal([
+      "text_model.onnx",
+      "vision_model.onnx",
+    ]);
     expect(chosen("/m/encoder_model.onnx", "encoder_model.onnx", "model.onnx")).to.match(/half/);
   });
 });
@@ -53,6 +57,15 @@ describe("what an ONNX model is for", () => {
     expect(of(bert, ["logits"], labels(1))).to.equal("rerank");
     expect(of(["input", "input_lengths", "scales"], ["output"], { phoneme_id_map: { a: [1] } })).to.equal("speak");
     expect(of(["input_features"], ["last_hidden_state"], {}, "encoder")).to.equal("transcribe");
+    const both = (vision: string) =>
+      purposeOf(
+        new Map([
+          ["text", { inputs: ["input_ids"], outputs: ["text_embeds"] }],
+          ["vision", { inputs: ["pixel_values"], outputs: [vision] }],
+        ]),
+        {},
+      );
+    expect([both("image_embeds"), typeof both("pooler_output")]).to.deep.equal(["see", "object"]);
   });
 
   it("is refused with what it is, where nobody can ask for that", () => {
