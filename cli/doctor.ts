@@ -3,8 +3,8 @@ import { access, lstat, open, rm, stat, statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { everyModel, type Config } from "../config/index.ts";
-import { failureOf, type ModelInfo } from "../protocols/index.ts";
+import type { Config } from "../config/index.ts";
+import { everyModel, failureOf, type ModelInfo } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import {

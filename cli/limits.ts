@@ -57,6 +57,10 @@ export const cliLimits = {
   stopGraceMs: 2_000,
   /** `plexus salvage`: pause between two lines of progress. */
   salvageProgressMs: 2_000,
+  /** `plexus endpoints test`: then `ASK_TIMEOUT`.
+   *
+   *  Longer than a node may take for it. */
+  endpointTestMs: 120_000,
   /** `plexus models pull`: pause between two lines of progress where no terminal shows them. */
   pullProgressMs: 5_000,
   /** `plexus models verify`: then `ASK_TIMEOUT`; the check itself goes on. */

@@ -9,7 +9,7 @@
  *  `fields.ts` is the table of all fields: name, environment variable, form, whether a running node takes a change. */
 export { fields, type Field } from "./fields.ts";
 export { parseConfig, parseConfigFile, unknownVariables, type ConfigLayers, type ConfigContext } from "./layers.ts";
-export { everyModel, modelFromText, remoteAdapters, type ModelEntry } from "./models.ts";
+export { modelFromText, modelProblem, type ModelEntry } from "./models.ts";
 export { planReload, type ReloadPlan } from "./reload.ts";
 export { configSchema, type Config, type ConfigInput } from "./schema.ts";
 export { parseDurationMs } from "./units.ts";

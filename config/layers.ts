@@ -202,10 +202,12 @@ function readDurations(content: unknown, from: string): unknown {
 
 function absolutePaths(layer: Raw, folder: string): Raw {
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
-  const { data, models } = layer as Partial<Config>;
+  const { data, models, finding } = layer as Partial<Config>;
+  const tokenFile = finding?.consulTokenFile;
   return {
     ...layer,
     ...(data !== undefined && { data: absolute(data) }),
+    ...(tokenFile !== undefined && { finding: { ...finding, consulTokenFile: absolute(tokenFile) } }),
     ...(models !== undefined && { models: models.map((model) => withAbsolute(model, absolute)) }),
   };
 }

@@ -1,15 +1,9 @@
 /** A model as it is configured: a GGUF file of this machine, or a model on another server. */
 import { Type, type Static } from "typebox";
-import { capabilities, isPrivateAddress, schema } from "../protocols/index.ts";
-
-/** The adapters of models on other servers; `runtimes/adapters.ts` has a row for each. */
-export const remoteAdapters = ["openai", "ollama", "anthropic", "gemini", "kserve"] as const;
+import { capabilities, everyModel, isPrivateAddress, remoteAdapters, schema } from "../protocols/index.ts";
 
 const oneOf = <const Names extends readonly string[]>(names: Names) =>
   Type.Unsafe<Names[number]>(Type.Union(names.map((name) => Type.Literal(name))));
-
-/** Stands for all models that a server lists. */
-export const everyModel = "*";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
 

@@ -73,6 +73,41 @@ const meshSchema = schema.object({
   mdns: Type.Boolean(),
 });
 
+const webPlace = (example: string) =>
+  Type.String({
+    pattern: "^https?://[^\\s/@?#]{1,253}(/[^\\s?#]*[^\\s?#/])?$",
+    maxLength: 300,
+    description: `an address without a slash at its end, like ${example}`,
+  });
+
+/** How this node looks for servers with models. */
+const findingSchema = schema.object({
+  /** Ask the local network. */
+  mdns: Type.Boolean(),
+  /** Domains whose services are asked for, or names with a type. */
+  dns: Type.Array(
+    Type.String({
+      pattern: "^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,250}[A-Za-z0-9])?$",
+      description: "a domain like example.org, or a name like _ollama._tcp.example.org",
+    }),
+    { maxItems: 16 },
+  ),
+  /** DNS servers that are asked instead of the machine's. */
+  dnsServers: Type.Array(
+    Type.String({
+      pattern: "^(\\[[0-9A-Fa-f:]{2,45}\\](:\\d{1,5})?|[0-9.]{7,15}(:\\d{1,5})?|[0-9A-Fa-f:]{2,45})$",
+      description: "an address like 10.0.0.1, or with its port like 127.0.0.1:8600",
+    }),
+    { maxItems: 4 },
+  ),
+  /** Where Consul is. */
+  consul: Type.Optional(webPlace("http://127.0.0.1:8500")),
+  /** The file with Consul's token. */
+  consulTokenFile: Type.Optional(path),
+  /** What was found is used without a question: `all`; or offered to admins: `none`. */
+  accept: Type.Union([Type.Literal("none"), Type.Literal("all")]),
+});
+
 const etcdEndpoint = Type.String({
   // With its port: without one, 443 would be asked.
   pattern: "^https?://[^\\s/@]{1,253}:\\d{1,5}/?$",
@@ -87,13 +122,6 @@ const directorySchema = Type.Union([
   schema.object({ kind: Type.Literal("embedded") }),
   schema.object({ kind: Type.Literal("etcd"), endpoints: etcdEndpoints }),
 ]);
-
-const webPlace = (example: string) =>
-  Type.String({
-    pattern: "^https?://[^\\s/@?#]{1,253}(/[^\\s?#]*[^\\s?#/])?$",
-    maxLength: 300,
-    description: `an address without a slash at its end, like ${example}`,
-  });
 
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
@@ -135,6 +163,7 @@ export const configSchema = schema.object({
   huggingFace: webPlace("https://huggingface.co"),
   /** Where models are by name and tag. */
   ollamaRegistry: webPlace("https://registry.ollama.ai"),
+  finding: findingSchema,
   signUp: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
   join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "a token of `plexus invite`" })),
@@ -167,6 +196,7 @@ export const layerSchema = Type.Object(
     Object.entries({
       ...configSchema.properties,
       mesh: Type.Partial(meshSchema, { additionalProperties: false }),
+      finding: Type.Partial(findingSchema, { additionalProperties: false }),
       directory: Type.Object(
         { kind: Type.Optional(directoryKind), endpoints: Type.Optional(etcdEndpoints) },
         { additionalProperties: false },
@@ -196,6 +226,7 @@ export const configDefaults = {
   contextTokens: 4096,
   huggingFace: "https://huggingface.co",
   ollamaRegistry: "https://registry.ollama.ai",
+  finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },
   directory: { kind: "embedded" },

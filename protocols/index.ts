@@ -24,6 +24,7 @@ export {
   type Route,
   type Source,
 } from "./command.ts";
+export * from "./endpoints.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";
 export * from "./generation.ts";

@@ -12,6 +12,8 @@
  *                             ├─ echo (echo/): the same speech, to try the host itself
  *                             └─ openai, ollama, anthropic, gemini, kserve: models on other servers, on remote/
  *
+ *  Servers with models are offered whole by `remote/catalogue.ts`, tried by `remote/trial.ts`, and found by `finding/`.
+ *
  *  Why a process: ending a thread, or exiting, while a native call runs aborts the whole process, and so does a fault in
  *  native code. Such a fault costs the host, never the node, nor what other adapters do in theirs; the host is started again and
  *  loads its models anew. The detour costs nothing measurable.
@@ -36,7 +38,9 @@ export type { Resident } from "./resident.ts";
 export { startInferenceHost, type InferenceHost, type InferenceHostOptions } from "./host/host.ts";
 export { describeGpus, hasGraphics, probeGpus, type GpuInterface, type Gpus } from "./gpu.ts";
 export { runtimeLimits } from "./limits.ts";
+export { createFinder, type Finder } from "./finding/index.ts";
 export { listModels, watchCatalogue, type Catalogue } from "./remote/catalogue.ts";
+export { tryEndpoint } from "./remote/trial.ts";
 export { readMachine, type Machine } from "./machine.ts";
 export { engineOf, enginesOf, everyEngine } from "./engine.ts";
 export type { Engine, Engines, LocalEngine, LocalModels, Running } from "./engine.ts";

@@ -62,6 +62,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./usage.ts"),
   },
   {
+    name: "endpoints",
+    says: "Show, add, test and find servers that have models.",
+    load: () => import("./endpoints.ts"),
+  },
+  {
     name: "gpu",
     says: "Install the builds of llama.cpp for graphics cards, or remove them.",
     load: () => import("./gpu.ts"),

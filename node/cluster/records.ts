@@ -1,10 +1,12 @@
-/** The directory's rows with their types: slots, members, invitations, policy, model routes. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
   addressText,
   assert,
   failureOf,
+  setEndpoint,
+  type Endpoint,
   type ModelRoute,
   type Role,
   type SlotId,
@@ -18,6 +20,7 @@ export const invitationPrefix = "invitation/";
 export const policyKey = "policy";
 export const wantedKey = "models";
 export const routePrefix = "route/";
+export const endpointPrefix = "endpoint/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
@@ -192,6 +195,20 @@ const isRoute = checkOf(
   }),
 );
 
+const isEndpoint = checkOf(
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    adapter: word,
+    url: Type.String({ minLength: 1, maxLength: 2_000 }),
+    model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    key: Type.Optional(Type.Union([Type.Object({ env: text }), Type.Object({ file: text })])),
+    capabilities: Type.Optional(words),
+    contextTokens: Type.Optional(count),
+    places: Type.Optional(count),
+    labels: Type.Optional(labels),
+  }),
+);
+
 /** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
  *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -203,6 +220,7 @@ export function isRow(key: string, value: unknown): boolean {
   if (key === policyKey) return isPolicy.Check(value);
   if (key === wantedKey) return isWanted.Check(value);
   if (key.startsWith(routePrefix)) return isRoute.Check(value) && routeKey(value.name) === key;
+  if (key.startsWith(endpointPrefix)) return isEndpoint.Check(value) && `${endpointPrefix}${value.name}` === key;
   return true;
 }
 
@@ -250,6 +268,16 @@ export const asWanted = ({ key, value }: DirectoryRow): readonly WantedModel[] |
 /** The model route that a row says. Undefined: it says none. */
 export const asRoute = ({ key, value }: DirectoryRow): ModelRoute | undefined =>
   key.startsWith(routePrefix) && isRow(key, value) ? (value as ModelRoute) : undefined;
+
+const isSetEndpoint = checkOf(setEndpoint);
+
+/** The endpoint that a row says. Undefined: it says none that this version knows how to ask, or one that no admin can have set here: etcd takes
+ *  anything, and a key of an endpoint is sent to its address. */
+export const asEndpoint = ({ key, value }: DirectoryRow): Endpoint | undefined => {
+  if (!key.startsWith(endpointPrefix) || !isRow(key, value)) return undefined;
+  const { name, ...set } = value as Endpoint;
+  return isSetEndpoint.Check(set) ? { name, ...set } : undefined;
+};
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

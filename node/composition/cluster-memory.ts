@@ -1,7 +1,15 @@
 /** What the cluster remembers of itself: this node's questions to the role-manager actor. */
-import { everyModel, type Config } from "../../config/index.ts";
+import type { Config } from "../../config/index.ts";
 import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
-import { failure, ownSlot, PlexusError, slotOf, type AuditPage, type ClusterView } from "../../protocols/index.ts";
+import {
+  everyModel,
+  failure,
+  ownSlot,
+  PlexusError,
+  slotOf,
+  type AuditPage,
+  type ClusterView,
+} from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { startLimits } from "./limits.ts";
 import type { Clock, MemberRecord } from "../ports.ts";

@@ -166,7 +166,7 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
-  const wantedModels = models.join(peer, inference);
+  const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const control = createInferenceControl({ node, name: config.name, own: inference, exchange, membership, log });
   const parts = { machine, identity, peer };
@@ -206,7 +206,8 @@ async function start(
     meshPort,
     firstAdmin,
     blobs,
-    models: { store: models.store, wanted: wantedModels },
+    models: { store: models.store, wanted },
+    endpoints,
     inference: control,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),

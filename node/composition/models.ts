@@ -1,8 +1,8 @@
 /** The models of this node: those of the configuration, and those of its store. What is pulled is served without a restart, and what other
  *  nodes lack they may have from here. */
-import { everyModel, type Config } from "../../config/index.ts";
-import type { StoredModel } from "../../protocols/index.ts";
-import { modelSpec, watchCatalogue, type Catalogue, type ModelSpec } from "../../runtimes/index.ts";
+import type { Config } from "../../config/index.ts";
+import { everyModel, type StoredModel } from "../../protocols/index.ts";
+import { modelSpec, type ModelSpec } from "../../runtimes/index.ts";
 import { openModelStore } from "../../runtimes/store/index.ts";
 import type { ModelPeers, ModelStore } from "../../runtimes/store/port.ts";
 import { contentTree } from "../blobs/index.ts";
@@ -10,6 +10,7 @@ import { watchWanted, type WantedModels } from "../cluster/wanted.ts";
 import { modelFolder } from "../data-folder/index.ts";
 import { createModelPeers, keepWanted, serveModels } from "../models/index.ts";
 import { openFiles } from "../platform/index.ts";
+import { openEndpoints, type EndpointControl, type NodeEndpoints } from "./endpoints.ts";
 import type { Inference } from "./inference.ts";
 import type { Machine } from "./machine.ts";
 import { createFileChecks } from "./model-check.ts";
@@ -22,7 +23,7 @@ export interface NodeModels {
   /** What the inference host loads now. */
   specs(): readonly ModelSpec[];
   /** From now on what is pulled is served by `inference`, shared with the others, and what the cluster wants is kept. */
-  join(peer: Peer, inference: Inference): WantedModels;
+  join(peer: Peer, inference: Inference): { readonly wanted: WantedModels; readonly endpoints: EndpointControl };
 }
 
 /** Opens the store. Errors: the system's. */
@@ -51,14 +52,9 @@ export async function openModels(
   });
   stops.add(() => store.stop());
   const listening = { changed: (): void => undefined };
-  const catalogue = watchCatalogue({
-    entries: config.models.filter(({ model }) => model === everyModel).map((entry) => modelSpec(entry, config)),
-    clock,
-    log,
-    changed: () => listening.changed(),
-  });
-  stops.add(() => catalogue.stop());
-  const specs = (): readonly ModelSpec[] => servedModels(config, store, catalogue);
+  const endpoints = openEndpoints(config, { clock, log, changed: () => listening.changed() });
+  stops.add(() => endpoints.stop());
+  const specs = (): readonly ModelSpec[] => servedModels(config, store, endpoints);
   return {
     store,
     specs,
@@ -77,6 +73,7 @@ export async function openModels(
       };
       const stopWatching = store.watch((what) => what === "models" && look());
       listening.changed = look;
+      const control = endpoints.join({ node, endpoints: peer.endpoints, membership });
       // What a server has listed since the host was started.
       inference.reload();
       stops.add(() => {
@@ -84,24 +81,26 @@ export async function openModels(
         stopKeeping();
         wanted.stop();
       });
-      return wanted;
+      return { wanted, endpoints: control };
     },
   };
 }
 
-/** What is loaded: the models of the configuration first, and those of a server that is configured whole, and those of the store whose name is free. */
+/** What is loaded: the models of the configuration first, and those of servers that are offered whole, and those of the store whose name is free. */
 export function servedModels(
   config: Pick<Config, "models" | "contextTokens" | "gpu">,
   store: Pick<ModelStore, "list" | "damaged" | "pathOf">,
-  catalogue: Pick<Catalogue, "models">,
+  endpoints: Pick<NodeEndpoints, "models" | "more">,
 ): readonly ModelSpec[] {
   const configured = config.models.flatMap((entry) =>
-    entry.model === everyModel ? catalogue.models(entry.name) : [modelSpec(entry, config)],
+    entry.model === everyModel ? endpoints.models(entry.name) : [modelSpec(entry, config)],
   );
-  const taken = new Set(configured.map(({ name }) => name));
+  const named = new Set(configured.map(({ name }) => name));
+  const remote = [...configured, ...endpoints.more().filter(({ name }) => !named.has(name))];
+  const taken = new Set(remote.map(({ name }) => name));
   const damaged = new Set(store.damaged());
   const isServed = ({ name, card }: StoredModel): boolean =>
     card.kind === "model" && !taken.has(name) && !damaged.has(name);
   const stored = store.list().filter(isServed);
-  return [...configured, ...stored.map((model) => modelSpec({ name: model.name, path: store.pathOf(model) }, config))];
+  return [...remote, ...stored.map((model) => modelSpec({ name: model.name, path: store.pathOf(model) }, config))];
 }

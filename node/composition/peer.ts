@@ -50,6 +50,7 @@ import type {
   Store,
   Transport,
 } from "../ports.ts";
+import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
 import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
@@ -148,6 +149,7 @@ export interface Peer {
   readonly modelRoutes: ModelRoutes;
   /** What a route would do with a question. */
   readonly explainRoute: RoutedEngines["explain"];
+  readonly endpoints: ClusterEndpoints;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -189,6 +191,7 @@ export function createPeer(options: PeerOptions): Peer {
   const table = watchSlots(directory);
   const policy = watchPolicy(directory, options.policy);
   const modelRoutes = watchModelRoutes(directory);
+  const endpoints = watchEndpoints(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
@@ -406,6 +409,7 @@ export function createPeer(options: PeerOptions): Peer {
     usage,
     modelRoutes,
     explainRoute: (name, question) => routed.explain(name, question),
+    endpoints,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -453,6 +457,7 @@ export function createPeer(options: PeerOptions): Peer {
       table.stop();
       policy.stop();
       modelRoutes.stop();
+      endpoints.stop();
       placed.close();
     },
   };

@@ -20,6 +20,8 @@ import type { Log } from "../ports.ts";
 /** Where things lie in a data folder. */
 export const journalFolder = (data: string): string => join(data, "journal");
 export const blobFolder = (data: string): string => join(data, "blobs");
+/** Keys that endpoints of the cluster name; the operator puts them there. */
+export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");

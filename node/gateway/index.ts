@@ -26,6 +26,7 @@ import { addAiRoutes } from "./ai/index.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addInferenceRoutes } from "./inference.ts";
+import { addEndpointRoutes } from "./endpoints.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
@@ -97,6 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addModelRoutes(api, at);
       addUsage(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
+      if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
       if (at.models !== undefined) addStoreRoutes(api, at, at.models);
       if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);
     },

@@ -1,13 +1,19 @@
 import type {
   AuditPage,
   Degraded,
+  Endpoint,
+  EndpointReport,
+  EndpointSearch,
+  EndpointsView,
   Failure,
   GenerationRequest,
   NodePlace,
   NodeStatus,
   Result,
   RouteExplanation,
+  SearchEndpoints,
   ServingRow,
+  TestEndpoint,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -85,6 +91,8 @@ export interface GatewayOptions {
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
+  /** Servers with models; absent, there are none. */
+  readonly endpoints?: EndpointsPort;
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
@@ -109,6 +117,23 @@ export interface ResponsePeers {
     read(of: MeshBody<"response.read">): Result<MeshAnswer<"response.read">>;
     end(of: MeshBody<"response.end">): Result<MeshAnswer<"response.end">>;
   }): void;
+}
+
+/** Servers with models, as this node uses them. */
+export interface EndpointsPort {
+  view(): Omit<EndpointsView, "node">;
+  /** For the whole cluster. Errors: BAD_REQUEST, NAME_TAKEN, LIMIT_REACHED, OVERLOADED. Rejects with DIRECTORY_UNAVAILABLE. */
+  set(endpoint: Endpoint): Promise<Result<Endpoint>>;
+  /** Errors: NOT_FOUND, OVERLOADED. */
+  remove(name: string): Promise<Result<Endpoint>>;
+  /** Errors: BAD_REQUEST, NOT_FOUND, OVERLOADED. What is wrong with the server is in the report. */
+  test(wish: TestEndpoint): Promise<Result<EndpointReport>>;
+  /** Begins to look for servers. Errors: BAD_REQUEST, TOO_LARGE, LIMIT_REACHED. */
+  begin(wish: SearchEndpoints): Result<EndpointSearch>;
+  /** Errors: NOT_FOUND. */
+  cancel(id: string): Result<EndpointSearch>;
+  /** Calls back when the view may be another. */
+  watch(listener: () => void): () => void;
 }
 
 /** What is told to the clients of a node that is cut off from what it needs. */

@@ -36,6 +36,10 @@ export interface CallOptions {
   /** From now to the end of all attempts and pauses. */
   readonly timeoutMs: number;
   readonly silenceMs?: number;
+  /** What is read of the answer; a longer one is refused. */
+  readonly bytesMax?: number;
+  /** Attempts where the server has no room. */
+  readonly attemptsMax?: number;
 }
 
 /** One call. Every method throws a PlexusError. */
@@ -47,9 +51,11 @@ export class Call {
   #why: Failure | undefined;
   #body: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #bytes = 0;
+  readonly #bytesMax: number;
 
   constructor(options: CallOptions) {
     this.#options = options;
+    this.#bytesMax = options.bytesMax ?? remoteLimits.answerBytesMax;
     this.#deadlineMs = performance.now() + options.timeoutMs;
   }
 
@@ -80,7 +86,7 @@ export class Call {
   /** The JSON of an answer. */
   async json(ask: Ask): Promise<unknown> {
     await this.#send(ask);
-    const value = fromJson(await this.#text(remoteLimits.answerBytesMax));
+    const value = fromJson(await this.#text(this.#bytesMax));
     if (value === undefined) throw damaged("its answer is not JSON");
     return value;
   }
@@ -142,7 +148,7 @@ export class Call {
       );
       if (done || value === undefined) return;
       this.#bytes += value.length;
-      if (this.#bytes > remoteLimits.answerBytesMax) throw damaged("its answer is too long");
+      if (this.#bytes > this.#bytesMax) throw damaged("its answer is too long");
       yield value;
     }
   }
@@ -198,7 +204,7 @@ export class Call {
 
   /** How long to wait before the next attempt; undefined: there is none. */
   #pauseMs(refusal: ReturnType<typeof judge>, attempt: number): number | undefined {
-    if (!refusal.again || attempt >= remoteLimits.attemptsMax) return undefined;
+    if (!refusal.again || attempt >= (this.#options.attemptsMax ?? remoteLimits.attemptsMax)) return undefined;
     const asked = refusal.failure.details?.["retryAfterMs"];
     const pauseMs = typeof asked === "number" ? asked : remoteLimits.waitMsDefault * 2 ** (attempt - 1);
     const leftMs = this.#deadlineMs - performance.now();

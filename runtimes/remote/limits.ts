@@ -37,6 +37,22 @@ export const remoteLimits = {
   listedNameCharsMax: 90,
   /** How often such a list is asked for again. */
   listAgainMs: 60_000,
+  /** A server that was not reached is asked again so soon, until it counts as away. */
+  listSoonMs: 10_000,
+  /** A server that is not reached so often in a row is away: its models are offered no more. */
+  listMissesMax: 3,
+  /** One that is away or refuses is asked less and less often, down to this. */
+  listAgainMsMax: 300_000,
+  /** How long an address may take to say what it is. */
+  detectMsMax: 3_000,
+  /** What is read of each answer to that; a longer one is not understood. */
+  detectBytesMax: 512 * 1024,
+  /** Models that a candidate is shown with; further ones are left out. */
+  detectedModelsMax: 32,
+  /** How long the test of an endpoint may generate. */
+  trialMsMax: 60_000,
+  /** Tokens that it asks for. */
+  trialTokens: 64,
   /** An answer with more calls is refused: `PROVIDER_FAILED`. */
   callsMax: 128,
   /** A call whose function has a longer name is refused with `PROVIDER_FAILED`; one with a longer id is given another. */

@@ -33,7 +33,7 @@ export interface Double {
 }
 
 /** Starts one. */
-export async function startDouble(script: Script = (_asked, response) => response.end()): Promise<Double> {
+export async function startDouble(script: Script = (_asked, response) => response.end(), port = 0): Promise<Double> {
   const asked: Asked[] = [];
   let open = 0;
   let waiting: (() => void)[] = [];
@@ -61,7 +61,7 @@ export async function startDouble(script: Script = (_asked, response) => respons
       if (open === 0) for (const resolve of waiting.splice(0)) resolve();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const double: Double = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,

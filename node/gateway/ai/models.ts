@@ -5,12 +5,12 @@ import {
   failure,
   isKey,
   PlexusError,
+  remoteAdapters,
   type AgentView,
   type ModelInfo,
   type Sampling,
   type UserView,
 } from "../../../protocols/index.ts";
-import { remoteAdapters } from "../../../config/index.ts";
 import { engineOf } from "../../../runtimes/engine.ts";
 import type { Caller } from "../accounts.ts";
 import type { GatewayContext } from "../options.ts";

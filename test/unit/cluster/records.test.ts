@@ -1,8 +1,8 @@
 import { brokenBy } from "../../broken.ts";
 import { expect } from "chai";
 import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
-import { changeSlot, isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
-import { type ModelRoute, decode, encode } from "../../../protocols/index.ts";
+import { asEndpoint, changeSlot, isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
+import { type Endpoint, type ModelRoute, decode, encode } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
 // Every field there is, so that one that is added to a record and not to its schema shows here.
@@ -62,12 +62,25 @@ const route: Required<ModelRoute> = {
   cache: { seconds: 60, always: true, semantic: { model: "f", threshold: 0.9 } },
 };
 
+const endpoint: Required<Endpoint> = {
+  name: "box",
+  adapter: "openai",
+  url: "http://10.0.0.5:8000/v1",
+  model: "*",
+  key: { env: "BOX_API_KEY" },
+  capabilities: ["chat"],
+  contextTokens: 8_192,
+  places: 4,
+  labels: { zone: "a" },
+};
+
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
   ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "kinds", "ensemble", "cache"]],
+  ["endpoint/box", endpoint, ["model", "key", "capabilities", "contextTokens", "places", "labels"]],
 ];
 const without = (value: object, field: string): object =>
   Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));
@@ -119,6 +132,14 @@ describe("rows of the directory", () => {
     expect(isRow("member/b", member)).to.equal(false);
     expect(isRow("invitation/1", invitation)).to.equal(false);
   });
+
+  it("are no endpoint that this version would ask, if no admin can have set it here", () => {
+    const read = (value: object) => asEndpoint({ key: "endpoint/box", value, revision: 1 });
+    expect(read(endpoint)).to.deep.equal(endpoint);
+    for (const key of [{ env: "HOME" }, { env: "PLEXUS_CONTROL_TOKEN" }, { file: "../../etc/shadow" }, { file: "/etc/shadow" }, { env: "A_API_KEY", file: "b" }])
+      expect(read({ ...endpoint, key }), JSON.stringify(key)).to.equal(undefined);
+    expect(read({ ...endpoint, adapter: "of-a-later-version" })).to.equal(undefined);
+  }); // prettier-ignore
 
   it("may be as large as the largest that is written", () => {
     const many = <Item>(count: number, item: (index: number) => Item): Item[] =>

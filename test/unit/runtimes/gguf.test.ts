@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspectGguf, inspectGgufFile, keyValueBytes, type GgufHeader } from "../../../runtimes/gguf.ts";
 import type { LoadInquiry } from "../../../runtimes/adapter.ts";
-import { remoteAdapters } from "../../../config/index.ts";
+import { remoteAdapters } from "../../../protocols/index.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
 import { planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";

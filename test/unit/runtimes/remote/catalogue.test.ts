@@ -1,6 +1,7 @@
 import { expect } from "chai";
+import { failure, type Failure } from "../../../../protocols/index.ts";
 import type { ModelSpec } from "../../../../runtimes/adapter.ts";
-import { specsOf, watchCatalogue } from "../../../../runtimes/remote/catalogue.ts";
+import { after, nextLookMs, specsOf, watchCatalogue, type Standing } from "../../../../runtimes/remote/catalogue.ts";
 import { remoteLimits } from "../../../../runtimes/remote/limits.ts";
 import { keptLog } from "../../../conformance/real-time.ts";
 import { anthropicDouble } from "../../../providers/anthropic.ts";
@@ -19,6 +20,7 @@ const entryOf = (adapter: string, url: string): ModelSpec => ({
 function handClock() {
   let waiting: (() => void)[] = [];
   return {
+    nowMs: () => 0,
     after: (_delayMs: number, callback: () => void) => {
       waiting.push(callback);
       return () => (waiting = waiting.filter((one) => one !== callback));
@@ -40,7 +42,8 @@ describe("a server that is configured whole", () => {
       const changed = Promise.withResolvers<void>();
       const clock = handClock();
       const options = { clock, log: keptLog(), changed: changed.resolve };
-      const catalogue = watchCatalogue({ entries: [entryOf(adapter, double.url)], ...options });
+      const catalogue = watchCatalogue(options);
+      catalogue.set([entryOf(adapter, double.url)]);
       await changed.promise;
       const specs = catalogue.models("there");
       expect(specs.map(({ name }) => name)).to.deep.equal(models.map((model) => `there/${model}`));
@@ -59,7 +62,8 @@ describe("a server that is configured whole", () => {
     const log = keptLog();
     let changed = Promise.withResolvers<void>();
     const entries = [entryOf("openai", double.url)];
-    const catalogue = watchCatalogue({ entries, clock, log, changed: () => changed.resolve() });
+    const catalogue = watchCatalogue({ clock, log, changed: () => changed.resolve() });
+    catalogue.set(entries);
     const names = (): readonly string[] => catalogue.models("there").map(({ name }) => name);
     const again = async (next: readonly string[]): Promise<void> => {
       models = [...next];
@@ -83,6 +87,55 @@ describe("a server that is configured whole", () => {
     expect(names()).to.deep.equal(["there/b"]);
     catalogue.stop();
     await double.close();
+  });
+
+  it("is away when it is not reached again and again: its models go, it is asked less and less, and comes back", async () => {
+    const script = (_asked: unknown, response: Parameters<Script>[1]) => json(response, { data: [{ id: "a" }] });
+    let double = await startDouble(script);
+    const { url } = double;
+    const clock = handClock();
+    const log = keptLog();
+    const catalogue = watchCatalogue({ clock, log, changed: () => undefined });
+    catalogue.set([entryOf("openai", url)]);
+    const looked = async (): Promise<void> => {
+      while (clock.waiting() === 0) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const look = async (): Promise<unknown> => {
+      clock.ring();
+      await looked();
+      const { state, misses, models } = catalogue.standing("there") ?? {};
+      return { state, misses, listed: models?.length, offered: catalogue.models("there").length };
+    };
+    await looked();
+    expect(catalogue.standing("there")).to.include({ state: "ready" });
+    await double.close();
+    expect(await look()).to.deep.equal({ state: "failing", misses: 1, listed: 1, offered: 1 });
+    expect(await look()).to.deep.equal({ state: "failing", misses: 2, listed: 1, offered: 1 });
+    expect(await look()).to.deep.equal({ state: "away", misses: 3, listed: 0, offered: 0 });
+    expect(log.lines.map(({ event }) => event)).to.include("models.server.away");
+    double = await startDouble(script, Number(new URL(url).port));
+    expect(await look()).to.deep.equal({ state: "ready", misses: 0, listed: 1, offered: 1 });
+    expect(log.lines.map(({ event }) => event)).to.include("models.server.back");
+    // One that is given no more is asked no more.
+    catalogue.set([]);
+    expect([catalogue.standing("there"), clock.waiting()]).to.deep.equal([undefined, 0]);
+    await double.close();
+  });
+
+  it("that refuses keeps its models, however often, and a hundred misses wait no longer than the longest pause", () => {
+    const missed = (code: Failure["code"], details = {}) =>
+      ({ type: "missed", error: failure(code, details) }) as const;
+    let standing: Standing = { state: "ready", misses: 0, models: [{ model: "a" }] };
+    const waits: number[] = [];
+    for (let miss = 0; miss < 100; miss += 1) {
+      standing = after(standing, missed("PROVIDER_REFUSED", { status: 401 }), miss);
+      expect(standing).to.deep.include({ state: "failing", models: [{ model: "a" }] });
+      waits.push(nextLookMs(standing));
+    }
+    expect(waits).to.deep.equal(waits.toSorted((one, other) => one - other));
+    expect(waits.at(-1)).to.equal(remoteLimits.listAgainMsMax);
+    expect(after(standing, missed("MODEL_UNAVAILABLE"), 0)).to.include({ state: "away" });
+    expect(after(standing, missed("PROVIDER_FAILED", { status: 502 }), 0)).to.include({ state: "failing" });
   });
 
   it("may list what it likes: names that are none, the same twice, or too many", () => {

@@ -1,0 +1,105 @@
+/** Rows of the directory that admins write one by one, each by its name, as every node knows them. */
+import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
+import type { Directory, DirectoryRow } from "../ports.ts";
+
+/** Rows of one sort. */
+export interface NamedRows<Row extends { readonly name: string }> {
+  /** By name. */
+  current(): readonly Row[];
+  onChange(listener: () => void): () => void;
+  /** Writes one, in place of the one of that name. Errors: those of `fault`, LIMIT_REACHED, OVERLOADED when others keep writing it. Rejects with
+   *  DIRECTORY_UNAVAILABLE. */
+  set(row: Row): Promise<Result<Row>>;
+  /** Gives it as it was. Errors: NOT_FOUND, OVERLOADED. */
+  remove(name: string): Promise<Result<Row>>;
+  stop(): void;
+}
+
+/** What a sort of rows is. */
+export interface NamedRowsOptions<Row> {
+  /** One of them, for errors: `route`. */
+  readonly one: string;
+  /** The key of a name begins with it. */
+  readonly prefix: string;
+  /** The row, if it is one. */
+  readonly read: (row: DirectoryRow) => Row | undefined;
+  /** How many there may be, by the name of the limit. */
+  readonly limit: Readonly<Record<string, number>>;
+  /** What a row says that cannot be, though its schema takes it. */
+  readonly fault?: (row: Row) => Failure | undefined;
+}
+
+const attemptsMax = 4;
+
+/** Begins to watch them. */
+export function watchNamedRows<Row extends { readonly name: string }>(
+  directory: Directory,
+  { one, prefix, read, limit, fault }: NamedRowsOptions<Row>,
+): NamedRows<Row> {
+  const rows = new Map<string, Row>();
+  const listeners = new Set<() => void>();
+  const tell = (): void => listeners.forEach((listener) => listener());
+  const max = Math.min(...Object.values(limit));
+  const stop = directory.watch(prefix, {
+    reset(all) {
+      rows.clear();
+      for (const row of all) {
+        const found = read(row);
+        if (found !== undefined) rows.set(row.key, found);
+      }
+      tell();
+    },
+    changed(row) {
+      const found = read(row);
+      if (found === undefined) rows.delete(row.key);
+      else rows.set(row.key, found);
+      tell();
+    },
+    removed(key) {
+      rows.delete(key);
+      tell();
+    },
+    stale: () => undefined,
+  });
+  const change = async (
+    name: string,
+    to: (row: Row | undefined) => Result<Row | undefined>,
+  ): Promise<Result<Row | undefined>> => {
+    const key = `${prefix}${name}`;
+    for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+      const row = await directory.read(key);
+      const next = to(row && read(row));
+      if (!next.ok) return next;
+      const { applied } = await directory.compareAndSet(key, next.value, row?.revision ?? 0);
+      if (applied) return next;
+    }
+    return refused(failure("OVERLOADED", { row: key }));
+  };
+  const missing = (name: string) => refused(failure("NOT_FOUND", { [one]: name }));
+
+  return {
+    current: () => [...rows.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1)),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async set(row) {
+      const wrong = fault?.(row);
+      if (wrong !== undefined) return refused(wrong);
+      const full = !rows.has(`${prefix}${row.name}`) && rows.size >= max;
+      if (full) return refused(failure("LIMIT_REACHED", limit));
+      const written = await change(row.name, () => ok(row));
+      return written.ok ? ok(row) : written;
+    },
+    async remove(name) {
+      let before: Row | undefined;
+      const removed = await change(name, (row) => {
+        before = row;
+        return row === undefined ? missing(name) : ok(undefined);
+      });
+      if (!removed.ok) return removed;
+      return before === undefined ? missing(name) : ok(before);
+    },
+    stop,
+  };
+}
