@@ -8,7 +8,7 @@
  *                     └─ inference hosts (host/): one process for native code, one for the rest; one pool of one thread per model
  *                        └─ adapters.ts: one row and one folder an adapter
  *                             ├─ llama (llama/): GGUF models on llama.cpp
- *                             ├─ onnx (onnx/): models of ONNX Runtime that embed, rank, hear and speak
+ *                             ├─ onnx (onnx/): models of ONNX Runtime that embed, rank, hear, speak and write
  *                             ├─ echo (echo/): the same speech, to try the host itself
  *                             └─ openai, ollama, anthropic, gemini, kserve: models on other servers, on remote/
  *

@@ -324,6 +324,46 @@ export function rememberingModel(): ModelFiles {
   );
 } // prettier-ignore
 
+/** A model that writes: each byte of its text follows the one before, after the turn of the assistant begins; no byte may come twice in it. After
+ *  the last comes the end, or the first again. `broken`: what follows the last is no number. */
+export function writingModel({ text, after, contextTokens, broken = false }: { readonly text: string; readonly after: "end" | "again"; readonly contextTokens: number; readonly broken?: boolean }): ModelFiles {
+  const vocabulary = byteVocabulary({ before: ["<|user|>", "<|assistant|>", "<|end|>"] });
+  const [, , assistant, end] = range(0, 3) as [number, number, number, number];
+  const size = 4 + 256;
+  const bytes = [...Buffer.from(text)].map((byte) => 4 + byte);
+  const next = Array<number>(size).fill(end);
+  next[assistant] = bytes[0]!;
+  for (const [at, byte] of bytes.entries()) next[byte] = bytes[at + 1] ?? (after === "again" ? bytes[0]! : end);
+  const doubts = range(0, size - 1).map((id) => (broken && id === bytes.at(-1) ? Number.NaN : 0));
+  return {
+    "model.onnx": graphBytes({
+      inputs: [["input_ids", "int64", ["texts", "tokens"]], ["attention_mask", "int64", ["texts", "all"]], ["position_ids", "int64", ["texts", "tokens"]], ["past_key_values.0.key", "float", ["texts", 1, "past", 1]]],
+      outputs: [["logits", "float", ["texts", "tokens", size]], ["present.0.key", "float", ["texts", 1, "all", 1]]],
+      steps: [
+        ["Cast", ["input_ids"], ["floats"], { to: types.float }],
+        ["Reshape", ["floats", "asCache"], ["columns"]],
+        ["Concat", ["past_key_values.0.key", "columns"], ["present.0.key"], { axis: 2 }],
+        ["Gather", ["next", "input_ids"], ["following"]],
+        ["OneHot", ["following", "depth", "levels"], ["script"]],
+        ["Gather", ["doubts", "input_ids"], ["doubt"]],
+        ["Unsqueeze", ["doubt", "two"], ["column"]],
+        ["Add", ["script", "column"], ["logits"]],
+      ],
+      constants: {
+        two: { type: "int64", dims: [1], values: [2] },
+        asCache: { type: "int64", dims: [4], values: [1, 1, -1, 1] },
+        next: { type: "int64", dims: [size], values: next },
+        doubts: { type: "float", dims: [size], values: doubts },
+        depth: { type: "int64", dims: [1], values: [size] },
+        levels: { type: "float", dims: [2], values: [-20, 10] },
+      },
+    }),
+    "config.json": { model_type: "llama", architectures: ["LlamaForCausalLM"], hidden_size: 8, num_attention_heads: 1, num_hidden_layers: 1, max_position_embeddings: contextTokens, eos_token_id: end },
+    "tokenizer.json": vocabulary,
+    "tokenizer_config.json": { chat_template: "{%- for m in messages %}{{- '<|user|>' + m.content + '<|end|>' }}{%- endfor %}{%- if add_generation_prompt %}{{- '<|assistant|>' }}{%- endif %}" },
+  };
+} // prettier-ignore
+
 /** Samples that the voice makes of each phoneme. */
 export const samplesPerPhoneme = 64;
 

@@ -9,10 +9,12 @@ import { integers, typeOf } from "./vocabulary.ts";
 
 const past = "past_key_values.";
 const present = "present.";
-const known = ["input_ids", "use_cache_branch"];
+const known = ["input_ids", "attention_mask", "position_ids", "use_cache_branch"];
 
 /** One row of tokens, as it grows. */
 export interface Row {
+  /** What it has read stays in a cache: tokens can be given a few at a time. */
+  readonly remembers: boolean;
   /** Reads more tokens; the numbers are those of the last `rows` of them, one for each token of the vocabulary. Throws
    *  OUTPUT_UNFIT where one of them is none. */
   read(tokens: readonly number[], rows?: number): Promise<readonly Float32Array[]>;
@@ -30,6 +32,7 @@ export function createRows(session: Session, library: Library, also: readonly st
     let cache: Tensors = nothing;
     const all: number[] = [];
     return {
+      remembers: kept.length > 0,
       async read(tokens, rows = 1) {
         const isFirst = all.length === 0;
         all.push(...tokens);
@@ -39,6 +42,14 @@ export function createRows(session: Session, library: Library, also: readonly st
           ...cache,
           input_ids: integers(ids, [1, ids.length], { library, type: typeOf(session, "input_ids") }),
         };
+        const whole = (name: string, values: readonly number[]): void => {
+          if (session.inputNames.includes(name)) feeds[name] = integers(values, [1, values.length], { library, type: typeOf(session, name) }); // prettier-ignore
+        };
+        whole("attention_mask", Array<number>(all.length).fill(1));
+        whole(
+          "position_ids",
+          Array.from({ length: ids.length }, (_none, at) => all.length - ids.length + at),
+        );
         if (session.inputNames.includes("use_cache_branch"))
           feeds["use_cache_branch"] = new library.Tensor("bool", Uint8Array.of(isFirst ? 0 : 1), [1]);
         const given = await session.run(feeds, ["logits", ...presents]);

@@ -14,7 +14,7 @@ import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
 
 /** What a model is for. */
-export type Purpose = "embed" | "see" | "rerank" | "transcribe" | "speak";
+export type Purpose = "embed" | "see" | "rerank" | "transcribe" | "speak" | "write";
 
 /** What a model that is for it can do. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
@@ -24,6 +24,7 @@ export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[]
   rerank: ["rerank", "tokenize"],
   transcribe: ["transcribe"],
   speak: ["speak"],
+  write: ["chat", "tokenize"],
 };
 
 /** The settings of a model: JSON of its folder that nobody has checked. */
@@ -174,11 +175,14 @@ export function purposeOf(
     return { refused: "its graphs of texts and of images do not give vectors of one space" };
   }
   const { inputs = [], outputs = [] } = model ?? {};
+  const architectures = JSON.stringify(config["architectures"] ?? "");
   if (isRecord(config["phoneme_id_map"]) && inputs.includes("input_lengths")) return "speak";
   if (inputs.includes("input_ids")) {
     if (vectorOutputs.some((name) => outputs.includes(name))) return "embed";
+    const continues = inputs.some((name) => name.startsWith("past_key_values."));
+    if (outputs.includes("logits") && (continues || architectures.includes("CausalLM"))) return "write";
     const labels = isRecord(config["id2label"]) ? Object.keys(config["id2label"]).length : undefined;
-    const classifies = JSON.stringify(config["architectures"] ?? "").includes("SequenceClassification");
+    const classifies = architectures.includes("SequenceClassification");
     if (outputs.includes("logits") && (labels === 1 || (labels === undefined && classifies))) return "rerank";
     if (outputs.includes("logits") && classifies)
       return { refused: `it tells ${labels} classes apart, and no interface of Plexus asks for classes` };

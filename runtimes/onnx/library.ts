@@ -49,6 +49,12 @@ export interface Tokenizers {
   readonly Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 }
 
+/** A template of conversations. */
+export interface Template {
+  /** Throws what the template throws. */
+  render(values: Readonly<Record<string, unknown>>): string;
+}
+
 /** An image as numbers: rows of pixels, each of so many channels. */
 export interface DecodedImage {
   readonly data: Uint8Array;
@@ -70,6 +76,8 @@ interface ImageSteps {
 /** What a model is loaded with. */
 export interface Library extends Runtime {
   readonly tokenizers: Tokenizers;
+  /** Throws what is wrong with the text. */
+  readonly template: (text: string) => Template;
   readonly sharp: (bytes: Uint8Array, options: { readonly limitInputPixels: number; readonly pages: number }) => ImageSteps; // prettier-ignore
 }
 
@@ -89,6 +97,7 @@ export function loadLibrary(): Library {
     InferenceSession,
     Tensor,
     tokenizers,
+    template: (text) => new (load("@huggingface/jinja") as { readonly Template: new (text: string) => Template }).Template(text), // prettier-ignore
     // Models of images alone have it in memory.
     sharp: (bytes, options) => (load("sharp") as Library["sharp"])(bytes, options),
   };

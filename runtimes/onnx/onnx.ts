@@ -8,6 +8,7 @@ import { capabilitiesBy, lookAt, seenOutputs, vectorOutputs, wordIn, type OnnxFo
 import { loadLibrary, type Library, type Session } from "./library.ts";
 import { preparationIn } from "./pictures.ts";
 import { createHearing } from "./hearing.ts";
+import { createWriter } from "./writer.ts";
 import { createVoice, espeakFor } from "./voice.ts";
 import { embed, poolingIn, prepareReading, prepareSeeing, rerank } from "./vectors.ts";
 import { readTokenizer, tokensOf } from "./vocabulary.ts";
@@ -104,6 +105,14 @@ const serving: {
     const tokenizer = readTokenizer(root, library);
     const parts = { root, config, library, tokenizer, encoder: await open("encoder"), decoder: await open("decoder") };
     return { transcribe: createHearing(parts) };
+  },
+  async write({ found: { root, config }, plan: { contextTokens }, library, open }) {
+    const tokenizer = readTokenizer(root, library);
+    const session = await open("model");
+    return {
+      generate: createWriter({ root, config, library, session, tokenizer, contextTokens }),
+      tokenize: (request) => tokensOf(request, tokenizer),
+    };
   },
   async speak({ found: { config }, library, open, warn }) {
     const session = await open("model");

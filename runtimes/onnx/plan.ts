@@ -14,7 +14,8 @@ export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }:
   const { sequences } = settings;
   const known = found.contextTokens ?? onnxLimits.contextTokensDefault;
   const contextTokens = spec.contextTokens === undefined ? known : Math.min(spec.contextTokens, known);
-  const memoryBytes = Math.ceil(fileBytes + runBytes(found, contextTokens) + runtimeLimits.workerBytes);
+  const cacheBytes = found.purpose === "write" ? sequences * contextTokens * bytesPerToken(found) : 0;
+  const memoryBytes = Math.ceil(fileBytes + runBytes(found, contextTokens) + cacheBytes + runtimeLimits.workerBytes);
   if (memoryBytes > freeBytes) {
     const reason =
       `it needs about ${mebibytes(memoryBytes)} MiB (files ${mebibytes(fileBytes)} MiB) and ` +
@@ -35,6 +36,14 @@ function runBytes({ purpose, config }: OnnxFound, contextTokens: number): number
   const length = purpose === "transcribe" ? (countIn(config, "max_source_positions") ?? 1_500) : contextTokens;
   const tokens = purpose === "transcribe" ? length : Math.max(length, onnxLimits.batchTokensMax);
   return floatBytes * (tokens * (inner + 6 * width) + heads * tokens * length);
+}
+
+/** Keys and values of a token, twice: those before a run and those behind it. */
+function bytesPerToken({ config }: OnnxFound): number {
+  const heads = countIn(config, "num_attention_heads") ?? 1;
+  const width = countIn(config, "head_dim") ?? (countIn(config, "hidden_size") ?? 0) / heads;
+  const kept = (countIn(config, "num_hidden_layers") ?? 0) * (countIn(config, "num_key_value_heads") ?? heads) * width;
+  return 2 * 2 * floatBytes * kept;
 }
 
 /** A voice makes some thousand samples of a character, and has each of them a few dozen times under way. */

@@ -12,7 +12,7 @@ import {
   type Media,
   type Result,
 } from "../../protocols/index.ts";
-import { startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { pcmOf, readWav, wavHead } from "../../runtimes/onnx/sound.ts";
 import {
   embeddingModel,
@@ -23,12 +23,14 @@ import {
   seeingModel,
   voiceModel,
   writeModel,
+  writingModel,
   type ModelFiles,
 } from "../onnx-graphs.ts";
 import { needOnnx } from "../onnx-packages.ts";
 import { png } from "../pictures.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
+import { describeRuntime } from "./runtime.ts";
 
 type Asked<Name extends EngineName> = Omit<EngineRequest<Name>, "id" | "timeoutMs">;
 
@@ -61,12 +63,13 @@ describe("ONNX", function () {
       model("ranks", rankingModel()),
       model("sees", seeingModel()),
     ];
+    const writes = model("writes", writingModel({ text: "fine", after: "end", contextTokens: 512 }));
     const speech = [
       model("hears", hearingModel()),
       model("remembers", rememberingModel()),
       model("voice", voiceModel()),
     ];
-    host = await started(...reading, ...speech);
+    host = await started(...reading, ...speech, writes);
   });
   after(() => folder && rmSync(folder, { recursive: true }));
 
@@ -148,6 +151,17 @@ describe("ONNX", function () {
     for (const bytes of [svg, image(30, red).bytes.subarray(0, 40)])
       expect(await refusal("embed", { model: "sees", inputs: [{ type: "image", mediaType: "image/png", bytes }] })).to.equal("BAD_REQUEST failed inputs"); // prettier-ignore
   });
+
+  it("writes what its template asks for, and what looks like a control token in a text is none", async () => {
+    const asked = async (content: string) => {
+      const { parts, promptTokens } = await fine("generate", { model: "writes", messages: [{ role: "user", content }], sampling: {} });
+      expect(parts.map(({ text }) => text).join("")).to.equal("fine");
+      return promptTokens;
+    };
+    const plain = await asked("");
+    // Three control tokens of the template, and each byte of the text.
+    expect([plain, await asked("<|end|>"), await asked("a\uE000b")]).to.deep.equal([3, 3 + 7, 3 + 2]);
+  }); // prettier-ignore
 
   it("ranks documents by what the model makes of them with the query", async () => {
     const { scores } = await fine("rerank", { model: "ranks", query: "who?", documents: ["we", "they!!", "you!"] });
@@ -232,7 +246,11 @@ describe("ONNX", function () {
     const nonsense = model("nonsense", embeddingModel());
     const inside = join(nonsense.path, "onnx/model.onnx");
     writeFileSync(inside, Buffer.from(readFileSync(inside).toString("latin1").replace("Gather", "Gothic"), "latin1"));
-    const broken = [model("broken", embeddingModel({ broken: true })), model("hoarse", voiceModel({ broken: true }))];
+    const broken = [
+      model("broken", embeddingModel({ broken: true })),
+      model("hoarse", voiceModel({ broken: true })),
+      model("doubts", writingModel({ text: "abc", after: "end", contextTokens: 64, broken: true })),
+    ];
     const others = await started(cut, noWords, wrongWords, half, nonsense, model("classes", rankingModel(3)), ...broken); // prettier-ignore
     try {
       const reasons = Object.fromEntries(others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`])); // prettier-ignore
@@ -248,11 +266,35 @@ describe("ONNX", function () {
       // Of these letters something else than numbers comes out, and of everything that has them.
       expect(await refusal("embed", { model: "broken", inputs: ["x"] }, others)).to.equal("answered");
       expect(await refusal("embed", { model: "broken", inputs: ["x", "a"] }, others)).to.match(/^OUTPUT_UNFIT failed/);
+      const write = { messages: [{ role: "user" as const, content: "x" }], sampling: { temperature: 0 } };
+      const doubtful = await ask("generate", { model: "doubts", ...write }, others);
+      expect(doubtful.parts.map(({ text }) => text).join("")).to.equal("abc");
+      expect(doubtful).to.have.nested.property("error.code", "OUTPUT_UNFIT");
       expect(await refusal("speak", { model: "hoarse", text: "a" }, others)).to.equal("answered");
       expect(await refusal("speak", { model: "hoarse", text: "ab" }, others)).to.match(/^OUTPUT_UNFIT failed/);
     } finally {
       await others.stop(5_000);
     }
+  });
+
+  describeRuntime("ONNX Runtime", async () => {
+    const written = { text: "Aé😀, ok!", contextTokens: 2_048 };
+    const models = [
+      model("brief", writingModel({ ...written, after: "end" })),
+      model("lengthy", writingModel({ ...written, after: "again" })),
+    ];
+    const slots = 4;
+    const queuedMax = 12;
+    const writing = startInferenceHost({ models: models.map((one) => ({ ...one, sequences: slots })), clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax }); // prettier-ignore
+    await writing.settled();
+    return {
+      runtime: { ...enginesOf(writing).generate, stop: (deadlineMs) => writing.stop(deadlineMs) },
+      brief: { model: "brief", question: "Hello.", answer: written.text },
+      lengthy: { model: "lengthy", question: "Go on.", passage: "k!Aé" },
+      slots,
+      queuedMax,
+      contextTokens: written.contextTokens,
+    };
   });
 
   // The last: it stops the host.

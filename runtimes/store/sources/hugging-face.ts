@@ -59,7 +59,7 @@ export function chooseFiles(
   const graphs = graphsOf(files.filter((file) => /\.onnx$/i.test(file.path)), quantisation);
   if (graphs.length === 0) return [];
   // Settings and vocabulary, and the graphs' own tensors.
-  return files.filter((file) => graphs.includes(file) || graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) || /\.(?:json|txt|model)$/i.test(file.path));
+  return files.filter((file) => graphs.includes(file) || graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) || /\.(?:json|txt|model|jinja)$/i.test(file.path));
 } // prettier-ignore
 
 /** The halves that a model is in, where it is not one graph. */

@@ -110,7 +110,7 @@ describe("what a model of Whisper's family hears", () => {
       const level = (band: number): number => heard[band * stretchFrames + 100]!;
       return Array.from({ length: 80 }, (_none, band) => band).toSorted((one, other) => level(other) - level(one))[0]!;
     };
-    for (const hertz of [400, 1_000, 3_000]) {
+    for (const hertz of [400, 3_000]) {
       const band = bandFilters(80)[loudestBand(hertz)]!;
       const [low, high] = [band.first * 40, (band.first + band.weights.length - 1) * 40];
       expect(hertz, `${hertz} is between ${low} and ${high}`).to.be.within(low - 40, high + 40);

@@ -1,0 +1,187 @@
+/** Small models that write: a decoder that keeps what it has read.
+ *
+ *      messages ─► the model's own template ─► tokens ─► read in slices ─► token by token ─► answer
+ *
+ *  Each answer has a row of its own, and rows take turns token by token: they are not batched, as those of llama.cpp are. */
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import {
+  failure,
+  failureOf,
+  ok,
+  PlexusError,
+  refused,
+  wireLimits,
+  type ChatMessage,
+  type GenerationEnd,
+  type GenerationRequest,
+} from "../../protocols/index.ts";
+import type { Ended, Flow } from "../adapter.ts";
+import { createAnswer } from "../answer.ts";
+import { createDetokenizer } from "../detokenizer.ts";
+import { runtimeLimits } from "../limits.ts";
+import { tokensBeyond } from "../measure.ts";
+import { createRows, likeliest } from "./decoder.ts";
+import { isRecord, readSettings, wordIn, type Settings } from "./folder.ts";
+import type { Library, Session, Template, Tokenizer } from "./library.ts";
+import { onnxLimits } from "./limits.ts";
+
+interface Parts {
+  readonly root: string;
+  readonly config: Settings;
+  readonly library: Library;
+  readonly session: Session;
+  readonly tokenizer: Tokenizer;
+  readonly contextTokens: number;
+}
+
+/** The usual choice of chat servers, as with llama.cpp. */
+const usualTemperature = 0.7;
+
+/** Makes the function that writes. Throws what makes the model none that does. */
+export function createWriter(parts: Parts): (request: GenerationRequest, flow: Flow<"generate">) => Promise<Ended<"generate">> {
+  const { root, config, library, session, tokenizer, contextTokens } = parts;
+  const begin = createRows(session, library, []);
+  const settings = readSettings(join(root, "tokenizer_config.json")) ?? {};
+  const render = createRenderer(root, settings, library);
+  const ends = endsIn(tokenizer, [readSettings(join(root, "generation_config.json")) ?? {}, config], settings);
+  const encode = (text: string): readonly number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+  const decode = (tokens: readonly number[]): string => tokens.length === 0 ? "" : tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+
+  return async (request, flow) => {
+    let pieces: readonly string[];
+    try {
+      pieces = render(request.messages);
+    } catch (thrown) {
+      // Templates refuse orders of roles they do not know.
+      return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
+    }
+    const count = (piece: string): number => encode(piece).length;
+    const beyond = await tokensBeyond(pieces, contextTokens - 1, count, () => new Promise((resolve) => setImmediate(resolve)));
+    const prompt = beyond === undefined ? pieces.flatMap(encode) : [];
+    const promptTokens = beyond ?? prompt.length;
+    if (promptTokens === 0 || promptTokens >= contextTokens) return refused(failure("CONTEXT_TOO_LONG", { promptTokens, contextTokens }));
+    const { sampling } = request;
+    const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
+    const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
+    const words = createDetokenizer<number>((tokens, before) => decode([...before, ...tokens]).slice(decode(before).length));
+    const say = ({ text, tokens }: { readonly text: string; readonly tokens: number }): void => {
+      if (text !== "") flow.part({ text, tokens });
+    };
+    const done = (end: GenerationEnd): Ended<"generate"> => ok({ end, promptTokens, completionTokens: answer.tokens });
+    const row = begin({});
+    try {
+      let logits: Float32Array | undefined;
+      const slice = row.remembers ? runtimeLimits.prefillSliceTokens : prompt.length;
+      for (let at = 0; at < prompt.length; at += slice) {
+        if (flow.cancelled) return done("stopped");
+        [logits] = await row.read(prompt.slice(at, at + slice));
+      }
+      for (;;) {
+        await flow.ready();
+        if (flow.cancelled) {
+          say(answer.finish(words.flush()));
+          return done("stopped");
+        }
+        const token = choose(logits!, sampling.temperature ?? usualTemperature, sampling.topP ?? 1, chance);
+        if (ends.has(token)) {
+          say(answer.finish(words.flush()));
+          return done("complete");
+        }
+        const step = answer.push(words.push(token));
+        say(step);
+        if (step.end !== undefined) {
+          if (step.end === "length") say(answer.finish(words.flush()));
+          return done(step.end);
+        }
+        [logits] = await row.read([token]);
+      }
+    } catch (thrown) {
+      if (thrown instanceof PlexusError) return refused(failureOf(thrown));
+      throw thrown;
+    }
+  };
+} // prettier-ignore
+
+/** One of the tokens, by how likely they are. Pure but for `chance`, from 0 to 1. */
+export function choose(logits: Float32Array, temperature: number, topP: number, chance: () => number): number {
+  const best = likeliest(logits);
+  if (temperature === 0 || topP === 0) return best;
+  const most = logits[best]!;
+  // What is less likely than one in a million of the likeliest is never taken.
+  const likely: { readonly token: number; readonly weight: number }[] = [];
+  for (let token = 0; token < logits.length; token += 1) {
+    const weight = Math.exp((logits[token]! - most) / temperature);
+    if (weight > 1e-6) likely.push({ token, weight });
+  }
+  const sum = likely.reduce((all, { weight }) => all + weight, 0);
+  let left = likely;
+  if (topP < 1) {
+    const sorted = likely.toSorted((one, other) => other.weight - one.weight);
+    let reached = 0;
+    const count = sorted.findIndex(({ weight }) => (reached += weight) >= topP * sum);
+    left = sorted.slice(0, count + 1);
+  }
+  let point = chance() * left.reduce((all, { weight }) => all + weight, 0);
+  for (const { token, weight } of left) if ((point -= weight) <= 0) return token;
+  return best;
+}
+
+/** Numbers from 0 to 1, the same for the same seed (splitmix32). */
+function chanceOf(seed: number): () => number {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x9e3779b9) | 0;
+    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
+    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
+    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** The tokens that end an answer, by any of its files. Throws where there is none: its answers would have no end. */
+function endsIn(tokenizer: Tokenizer, all: readonly Settings[], { eos_token: named }: Settings): ReadonlySet<number> {
+  const word = isRecord(named) ? wordIn(named, "content") : typeof named === "string" ? named : undefined;
+  const ids = all.flatMap(({ eos_token_id: id }) => (Array.isArray(id) ? id : [id]));
+  if (word !== undefined) ids.push(tokenizer.token_to_id(word));
+  const ends = new Set(ids.filter((id) => typeof id === "number"));
+  if (ends.size === 0) throw new Error("it does not say which token ends an answer");
+  return ends;
+}
+
+/** Where a text is cut, so that what looks like a control token in it is none. It is taken out of what people write. */
+const cut = "\uE000";
+
+/** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one: what people wrote is
+ *  never a control token. Throws what is wrong with the template. */
+function createRenderer(root: string, settings: Settings, library: Library): (messages: readonly ChatMessage[]) => readonly string[] {
+  const template = templateIn(root, settings);
+  const compiled: Template | undefined = template === undefined ? undefined : library.template(template);
+  const vocabulary = readSettings(join(root, "tokenizer.json"), onnxLimits.tokenizerBytesMax) ?? {};
+  const added = Array.isArray(vocabulary["added_tokens"]) ? (vocabulary["added_tokens"] as readonly unknown[]) : [];
+  const controls = added.flatMap((one) => (isRecord(one) && typeof one["content"] === "string" && one["content"].length > 1 ? [one["content"]] : []));
+  const nameOf = (name: string): string => {
+    const value = settings[name];
+    return typeof value === "string" ? value : ((isRecord(value) ? wordIn(value, "content") : undefined) ?? "");
+  };
+  const harmless = (text: string): string =>
+    controls.reduce((left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)), text.replaceAll(cut, ""));
+  return (messages) => {
+    const told = messages.map(({ role, content }) => ({ role, content: harmless(content) }));
+    const text = compiled === undefined
+      ? `${told.map(({ content }) => content).join("\n\n")}\n`
+      : compiled.render({ messages: told, add_generation_prompt: true, bos_token: nameOf("bos_token"), eos_token: nameOf("eos_token") });
+    return text.split(cut).filter((piece) => piece !== "");
+  };
+} // prettier-ignore
+
+/** The template, in a file of its own or in the settings; undefined: there is none, and the texts stand one after the other. */
+function templateIn(root: string, { chat_template: said }: Settings): string | undefined {
+  const path = join(root, "chat_template.jinja");
+  if (existsSync(path)) {
+    if (statSync(path).size > onnxLimits.configBytesMax) throw new Error("chat_template.jinja is larger than any");
+    return readFileSync(path, "utf8");
+  }
+  if (typeof said === "string") return said;
+  const several = Array.isArray(said) ? said.filter(isRecord) : [];
+  return wordIn(several.find((one) => one["name"] === "default") ?? several[0], "template");
+}
