@@ -115,6 +115,11 @@ export const actorLimits = {
    *
    *  Queueing and a long answer on a slow machine. */
   generationTimeoutMs: 10 * 60_000,
+  /** How often the text of an answer that is being written is noted durably: what was written since is lost with the
+   *  agent's node, and written anew.
+   *
+   *  A short answer costs no write, a long one one in this time. */
+  draftNoteMs: 2_000,
   /** Times an answer is begun when the runtime fails; then it fails with the last error. */
   generationAttemptsMax: 3,
   /** Pause before the second attempt; the third waits four times as long. */

@@ -93,6 +93,7 @@ export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
         ...(logprobs !== undefined ? (["logprobs"] as const) : []),
         ...(has("image") ? (["vision"] as const) : []),
         ...(has("audio") ? (["hearing"] as const) : []),
+        ...(messages.at(-1)?.continues ? (["continue"] as const) : []),
       ];
     },
     join: joinTexts,

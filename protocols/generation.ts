@@ -6,7 +6,7 @@ import type { AnswerFrom } from "./model-route.ts";
 /** What a model can do, in words of this list.
  *
  *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema, `logprobs` tells how
- *    likely tokens were, `vision` reads images, `hearing` reads sounds.
+ *    likely tokens were, `vision` reads images, `hearing` reads sounds, `continue` goes on with an answer that is half there.
  *  - `embed`, `rerank`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`: `image-embed` takes images into
  *    the same space as text. */
 export const capabilities = [
@@ -16,6 +16,7 @@ export const capabilities = [
   "logprobs",
   "vision",
   "hearing",
+  "continue",
   "embed",
   "image-embed",
   "rerank",
@@ -55,6 +56,8 @@ export interface ChatMessage {
   readonly calls?: readonly ToolCall[];
   /** The call that this answers. Of tools only. */
   readonly callId?: string;
+  /** The answer begins with it: what is said goes on behind it. Of an assistant's without calls, as the last message only. */
+  readonly continues?: true;
 }
 
 /** A function that a model may want called. */

@@ -20,10 +20,13 @@ const settled = (text: string): string => text.replace(unfinishedEnd, "");
 const overlapTokens = 8;
 const waitingTokensMax = 32;
 
-export function createDetokenizer<Token>(detokenize: Detokenize<Token>): Detokenizer<Token> {
+export function createDetokenizer<Token>(
+  detokenize: Detokenize<Token>,
+  behind: readonly Token[] = [],
+): Detokenizer<Token> {
   /** Tokens since one ended with a character. */
   let waiting: Token[] = [];
-  let before: Token[] = [];
+  let before: readonly Token[] = behind.slice(-overlapTokens);
   /** How much of the text of `waiting` is out. */
   let charsOut = 0;
   const forget = (count: number): void => {

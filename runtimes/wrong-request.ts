@@ -4,8 +4,16 @@ import { runtimeLimits } from "./limits.ts";
 import { understand } from "./schema.ts";
 
 /** Why a request is refused; undefined: it makes sense. */
-export function wrongIn({ tools = [], toolChoice, format }: GenerationRequest): Failure | undefined {
+export function wrongIn({ messages, tools = [], toolChoice, format }: GenerationRequest): Failure | undefined {
   const bad = (field: string, reason: string): Failure => failure("BAD_REQUEST", { field, reason });
+  const begun = messages.findIndex(({ continues }) => continues);
+  if (begun >= 0) {
+    const { role, calls } = messages[begun]!;
+    if (begun < messages.length - 1 || role !== "assistant" || calls !== undefined)
+      return bad("messages", "what continues is the last one, of the assistant, without calls");
+    if (format !== undefined || toolChoice === "required" || typeof toolChoice === "object")
+      return bad("messages", "what has to have a form from its beginning cannot be continued");
+  }
   const { toolsPerRequestMax } = runtimeLimits;
   if (tools.length > toolsPerRequestMax) return failure("BAD_REQUEST", { field: "tools", max: toolsPerRequestMax });
   const names = new Set(tools.map(({ name }) => name));

@@ -8,7 +8,7 @@
  *  How much fits is counted in characters, at as many tokens for each as the last run of the model has told. */
 import type { ChatMessage, GenerationAnswer, ToolRound } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { Job, Life, Source } from "./state.ts";
+import type { Job, Life, SoFar, Source } from "./state.ts";
 import { declared } from "./tools.ts";
 
 /** What a run has told of the agent's model. */
@@ -50,13 +50,21 @@ const gistOf = ({ summary, roomSummaries = [] }: Life, source: Source): Gist | u
     ? roomSummaries.find(({ room, thread }) => room === source.room && thread === source.thread)
     : (summary ?? undefined);
 
+/** How a model reads. */
+export interface Reading {
+  readonly halvings: number;
+  readonly hasTools: boolean;
+  /** The answer as far as it is there. */
+  readonly soFar?: SoFar;
+}
+
 /** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a model cannot
  *  read what tools answered either. */
 export function contextFor(
   life: Life,
   job: Job,
   key: string,
-  { halvings, hasTools }: { readonly halvings: number; readonly hasTools: boolean },
+  { halvings, hasTools, soFar }: Reading,
 ): readonly ChatMessage[] {
   const budget = Math.floor(roomFor(life) / 2 ** halvings);
   const { gist, lines } = talkOf(life, job.source, key);
@@ -64,8 +72,10 @@ export function contextFor(
   const withFirst = first.filter(({ content }) => halvings === 0 || content.length <= budget / 2);
   const called = hasTools ? calledMessages(job.rounds ?? []) : [];
   const tools = hasTools ? toolChars(life) : 0;
-  const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called]) - tools);
-  return [...withFirst, ...newest.map(({ message }) => message), ...called];
+  const begun: readonly ChatMessage[] =
+    soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
+  const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called, ...begun]) - tools);
+  return [...withFirst, ...newest.map(({ message }) => message), ...called, ...begun];
 }
 
 /** What stands before the conversation: one message, as templates take no more. */
@@ -142,15 +152,10 @@ const calledMessages = (rounds: readonly ToolRound[]): readonly ChatMessage[] =>
   });
 
 /** How often to halve so that the context gets shorter; undefined when only the last message is left. */
-export function nextHalvings(
-  life: Life,
-  job: Job,
-  key: string,
-  { halvings, hasTools }: { readonly halvings: number; readonly hasTools: boolean },
-): number | undefined {
-  const now = contextFor(life, job, key, { halvings, hasTools }).length;
-  for (let next = halvings + 1; next <= limits.contextHalvingsMax; next += 1)
-    if (contextFor(life, job, key, { halvings: next, hasTools }).length < now) return next;
+export function nextHalvings(life: Life, job: Job, key: string, reading: Reading): number | undefined {
+  const now = contextFor(life, job, key, reading).length;
+  for (let next = reading.halvings + 1; next <= limits.contextHalvingsMax; next += 1)
+    if (contextFor(life, job, key, { ...reading, halvings: next }).length < now) return next;
   return undefined;
 }
 

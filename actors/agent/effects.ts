@@ -3,7 +3,15 @@ import type { AgentEvent, ToolCall } from "../../protocols/index.ts";
 import { persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import type { Measure } from "./context.ts";
-import { evolve, type AgentChange, type AgentState, type Job, type RoomSummary, type Source } from "./state.ts";
+import {
+  evolve,
+  type AgentChange,
+  type AgentState,
+  type Job,
+  type RoomSummary,
+  type SoFar,
+  type Source,
+} from "./state.ts";
 import type { Used } from "./usage.ts";
 
 /** How the model is called. */
@@ -14,12 +22,19 @@ export interface Way {
   readonly hasTools: boolean;
   /** The answer was begun before, and that text is lost. */
   readonly again: boolean;
+  /** What there is of the answer: the model goes on behind it. */
+  readonly soFar: SoFar;
 }
 
 /** A generation that runs now. */
 export interface Run extends Way {
   readonly tag: string;
+  /** What there was included. */
   readonly text: string;
+  readonly tokens: number;
+  /** Characters of the text that are a fact, and since when. */
+  readonly notedChars: number;
+  readonly notedMs: number;
   readonly calls: readonly ToolCall[];
   readonly model: string;
   readonly sinceMs: number;
@@ -44,8 +59,8 @@ export interface Condensing {
 /** What an agent remembers only while in memory. */
 export interface AgentNotes {
   readonly run: Run | null;
-  /** Between two attempts: the first one had written something. */
-  readonly lost?: boolean;
+  /** Between two attempts: what is there, and whether something was lost before it. */
+  readonly left?: (SoFar & Pick<Way, "again">) | null;
   /** The summary that is being written. */
   readonly condensing?: Condensing | null;
 }

@@ -5,8 +5,9 @@
  *                   │ ▲ ▲ └─too long──► running with half the context
  *             failed└─► reminder ──► running, attempt + 1      after the last attempt: a turn that says so
  *
- *  The text so far is memory only. When memory is lost, `recover` calls again: a new run has a new tag, and what is said of any
- *  other run are ignored. */
+ *  The text so far is memory, and a fact now and then. The next attempt goes on behind it where its model can; else it begins anew, and
+ *  the answer is marked. When memory is lost, `recover` does the same with what is a fact. A new run has a new tag, and what is said
+ *  of any other run is ignored. */
 import {
   cleaned,
   cut,
@@ -20,14 +21,23 @@ import {
   type GenerationAnswer,
   type GenerationPart,
   type Result,
+  type Sampling,
 } from "../../protocols/index.ts";
-import { note, publish, type Effect } from "../behavior.ts";
+import { note, persist, publish, type Effect } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { condense } from "./condensing.ts";
 import { charsOf, contextFor, measured, nextHalvings, toolChars, type Measure } from "./context.ts";
 import { commit, type Coming, type Effects, type Here, type Run, type Way } from "./effects.ts";
-import { roomActor, type AgentState, type Job, type Life, type RoomSource } from "./state.ts";
+import {
+  roomActor,
+  type AgentChange,
+  type AgentState,
+  type Job,
+  type Life,
+  type RoomSource,
+  type SoFar,
+} from "./state.ts";
 import { declared, runCalls } from "./tools.ts";
 import { usedBy, type Used } from "./usage.ts";
 
@@ -50,26 +60,53 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
-  const { halvings = 0, again = false } = way;
+  const { halvings = 0, again = false, soFar = nothingYet } = way;
   const tools = way.hasTools === false ? [] : toolsFor(state.life, job);
   const hasTools = tools.length > 0;
   const rounds = job.rounds?.length ?? 0;
-  const tag = `${job.generation}.${job.attempt}.${rounds}${hasTools ? "" : "p"}.${halvings}.${turn.nowMs.toString(36)}`;
-  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools });
+  const { text, tokens } = soFar;
+  const how = `${rounds}${hasTools ? "" : "p"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
+  const tag = `${job.generation}.${job.attempt}.${how}`;
+  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar });
   const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
-  const now: Run = { tag, text: "", calls: [], model, sinceMs: turn.nowMs, promptChars, halvings, hasTools, again };
+  const now: Run = {
+    tag,
+    text,
+    tokens,
+    calls: [],
+    model,
+    sinceMs: turn.nowMs,
+    promptChars,
+    halvings,
+    hasTools,
+    again,
+    soFar,
+    notedChars: job.soFar !== undefined && text.startsWith(job.soFar.text) ? job.soFar.text.length : 0,
+    notedMs: turn.nowMs,
+  };
   const request = {
     model,
     messages,
-    sampling,
+    sampling: restOf(sampling, tokens),
     person: personFor(job, turn.key),
     // Whoever wants another answer does not want the one that was kept.
     ...(isAnew(state.life, job) && { cache: "renew" as const }),
     ...(hasTools && { tools, ...(rounds >= limits.toolRoundsMax && { toolChoice: "none" as const }) }),
   };
   const timeoutMs = limits.generationTimeoutMs;
-  return [note({ run: now, lost: false }), { type: "call", engine: "generate", request, tag, timeoutMs }];
+  return [
+    note({ run: now, left: null }),
+    // Who follows the draft may have more of it, or nothing.
+    ...(text === "" ? [] : [draft(job, 0, text)]),
+    { type: "call", engine: "generate", request, tag, timeoutMs },
+  ];
 }
+
+const nothingYet: SoFar = { text: "", tokens: 0 };
+
+/** What may still be written, at least one token: the model has to say that it is at its end. */
+const restOf = (sampling: Sampling, tokens: number): Sampling =>
+  sampling.maxTokens === undefined ? sampling : { ...sampling, maxTokens: Math.max(1, sampling.maxTokens - tokens) };
 
 /** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
  *  mentioning an agent of theirs. What an agent asks is its owner's. */
@@ -102,11 +139,16 @@ function running(
 }
 
 /** A piece of what the run says arrived. */
-export function onPart(state: AgentState, tag: string, { text, calls = [] }: GenerationPart, turn: Here): Effects {
+export function onPart(state: AgentState, tag: string, part: GenerationPart, turn: Here): Effects {
   const found = running(state, tag, turn);
   if (found === undefined) return [];
-  const now = { ...found.now, calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax) };
-  return text === "" ? [note({ run: now })] : onText(found.job, now, text);
+  const { text, tokens, calls = [] } = part;
+  const now = {
+    ...found.now,
+    tokens: found.now.tokens + tokens,
+    calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax),
+  };
+  return text === "" ? [note({ run: now })] : onText(found.job, now, text, turn);
 }
 
 /** The run has ended. */
@@ -122,7 +164,7 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
     return callTools(state, job, now, { used, ...(measure && { measure }) }, turn);
   // Calls that are not run are none.
   const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
-  const took = { tokens: answer.completionTokens, used, ...(measure && { measure }) };
+  const took = { tokens: now.soFar.tokens + answer.completionTokens, used, ...(measure && { measure }) };
   return finish(state, { end, text: now.text, ...took, again: now.again }, turn);
 }
 
@@ -141,12 +183,18 @@ function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "us
   return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again })];
 }
 
-function onText(job: Job, now: Run, piece: string): Effects {
+function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   const offset = now.text.length;
   const text = cut(piece, limits.answerCharsMax - offset);
-  const next = note({ run: { ...now, text: now.text + text } });
+  const whole = now.text + text;
+  const isDue = nowMs - now.notedMs >= limits.draftNoteMs;
+  const noted = isDue ? { notedChars: whole.length, notedMs: nowMs } : {};
+  const next = note({ run: { ...now, text: whole, ...noted } });
   const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", tag: now.tag }] : [];
-  return [next, draft(job, offset, text), ...tooLong];
+  const { generation } = job;
+  const { notedChars, tokens } = now;
+  const fact: AgentChange = { type: "wrote", generation, offset: notedChars, text: whole.slice(notedChars), tokens };
+  return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text), ...tooLong];
 }
 
 /** Shows a piece of the draft where the answer will stand. */
@@ -164,6 +212,10 @@ function draft(job: Job, offset: number, text: string): Effect<never, never> {
 
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
   if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
+  // It has said nothing new, and another way may do.
+  const isStart = now.text === now.soFar.text;
+  if (isStart && now.text !== "" && cannotContinue.has(error.code) && error.details?.["capability"] !== "tools")
+    return run(state, turn, { ...now, soFar: nothingYet, again: true });
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
     const halvings = nextHalvings(state.life, job, turn.key, now);
     if (halvings !== undefined) return run(state, turn, { ...now, halvings });
@@ -176,15 +228,18 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     // A busy model says when there may be a place.
     const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
-    const lost = now.again || now.text !== "";
+    const { text, tokens, again: lost } = now;
     return [
-      note({ run: null, ...(lost && { lost: true as const }) }),
+      note({ run: null, left: { text, tokens, again: lost } }),
       { type: "remind", id: generationReminder, dueMs },
     ];
   }
   const failed = { end: "failed", error: toldOf(error), code: error.code } as const;
   return finish(state, { ...failed, text: now.text, again: now.again }, turn);
 }
+
+/** Why a model does not go on with a text that others have begun. */
+const cannotContinue: ReadonlySet<ErrorCode> = new Set(["MODEL_UNSUPPORTED", "BAD_REQUEST", "CONTEXT_TOO_LONG"]);
 
 /** What people read of a failure. Why a model is not there is for whoever runs the nodes: it is in their log. */
 function toldOf({ code, message }: Failure): string {
@@ -207,8 +262,13 @@ export function onReminded(state: AgentState, turn: Here): Effects {
   const job = state.life?.jobs[0];
   if (job === undefined || turn.notes.run !== null) return [forget];
   const { after, effects } = commit(state, turn, [started(job)]);
-  return [forget, ...effects, ...run(after, turn, { again: turn.notes.lost === true })];
+  const { left } = turn.notes;
+  return [forget, ...effects, ...run(after, turn, left ? { soFar: left, again: left.again } : takenUp(job))];
 }
+
+/** How the first job goes on in another life: from what is a fact of it. */
+export const takenUp = ({ soFar }: Job): Partial<Way> =>
+  soFar === undefined || soFar.text === "" ? { again: true } : { soFar };
 
 interface Ending {
   readonly end: NonNullable<ConversationTurn["end"]>;

@@ -41,7 +41,7 @@ import { firstPage, lastPage } from "../page.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
 import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
-import { answerTo, finish, onAnswer, onPart, onReminded, run, startNext, withdraw } from "./generation.ts";
+import { answerTo, finish, onAnswer, onPart, onReminded, run, startNext, takenUp, withdraw } from "./generation.ts";
 import {
   erasure,
   evolve,
@@ -72,7 +72,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
   recover: (state, turn) => [
     ...recoverOutbox(state.outbox, turn.self),
     ...goOnErasing(state, turn),
-    ...run(state, turn, { again: true }),
+    ...(state.life?.jobs[0] === undefined ? [] : run(state, turn, takenUp(state.life.jobs[0]))),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
   notes: { initial: () => ({ run: null }), evolve: (notes, change) => ({ ...notes, ...change }) },
@@ -262,7 +262,11 @@ function stop(state: AgentState, life: Life, turn: Here): Effects {
   if (job !== life.jobs[0]) return [...withdraw(state, job, job.source.turn, turn), reply({})];
   if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", tag: now.tag }, reply({})];
   // Between two attempts nothing runs that could end by itself.
-  return [...finish(state, { end: "stopped", text: "" }, turn), reply({})];
+  return [
+    ...finish(state, { end: "stopped", text: turn.notes.left?.text ?? "" }, turn),
+    note({ left: null }),
+    reply({}),
+  ];
 }
 
 function clear(state: AgentState, life: Life, turn: Here): Effects {

@@ -60,6 +60,14 @@ export interface Job {
   readonly source: Source;
   /** The tools that were called for it so far. */
   readonly rounds?: readonly ToolRound[];
+  /** What was written since then, as far as it was noted. */
+  readonly soFar?: SoFar;
+}
+
+/** The beginning of an answer. */
+export interface SoFar {
+  readonly text: string;
+  readonly tokens: number;
 }
 
 /** What exists while the agent does. */
@@ -111,6 +119,14 @@ export type AgentChange =
   | ({ readonly type: "happened" } & Streamed)
   /** An answer is owed, to a room or anew; nothing is public until it is begun. */
   | { readonly type: "owed"; readonly job: Job }
+  /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it has it. */
+  | {
+      readonly type: "wrote";
+      readonly generation: string;
+      readonly offset: number;
+      readonly text: string;
+      readonly tokens: number;
+    }
   /** Records of the forgotten went: turns and events up to these numbers. */
   | { readonly type: "erased"; readonly turns: Span; readonly events: Span }
   | Delivered;
@@ -155,6 +171,10 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
     }
     case "owed":
       return withJob(state, change.job);
+    case "wrote":
+      return withLife(state, ({ jobs }) => ({
+        jobs: jobs.map((job) => (job.generation === change.generation ? withText(job, change) : job)),
+      }));
     case "erased":
       return { ...state, turnsErased: change.turns.through, eventsErased: change.events.through };
     case "delivered":
@@ -229,10 +249,20 @@ const withSummary = (known: readonly RoomSummary[] = [], changed: RoomSummary): 
     -limits.roomSummariesMax,
   );
 
-const begun = (job: Job, { attempt, round }: Extract<AgentEvent, { type: "generationStarted" }>): Job => ({
+const withText = (job: Job, { offset, text, tokens }: Extract<AgentChange, { type: "wrote" }>): Job => ({
+  ...job,
+  soFar: { text: (job.soFar?.text ?? "").slice(0, offset) + text, tokens },
+});
+
+/** Tools were called behind the text so far: it is in the round. */
+const begun = (
+  { soFar, ...job }: Job,
+  { attempt, round }: Extract<AgentEvent, { type: "generationStarted" }>,
+): Job => ({
   ...job,
   attempt,
   ...(round !== undefined && { rounds: [...(job.rounds ?? []), round] }),
+  ...(round === undefined && soFar !== undefined && { soFar }),
 });
 
 /** Characters that a turn holds. */
@@ -276,6 +306,7 @@ export function record(change: AgentChange): readonly RecordOp[] {
     case "erased":
       return [...deletion(change.turns, turnKey), ...deletion(change.events, eventKey)];
     case "owed":
+    case "wrote":
     case "delivered":
       return [];
     default:

@@ -20,6 +20,7 @@ const chatMessage = Type.Object({
   media: Type.Optional(Type.Array(media, { maxItems: 64 })),
   calls: Type.Optional(Type.Array(toolCall, { maxItems: 256 })),
   callId: Type.Optional(short),
+  continues: Type.Optional(Type.Literal(true)),
 });
 const tool = closed({
   name: short,

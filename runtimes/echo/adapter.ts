@@ -21,6 +21,7 @@ const capabilities: readonly Capability[] = [
   "tools",
   "json",
   "logprobs",
+  "continue",
   "embed",
   "rerank",
   "speak",

@@ -41,6 +41,14 @@ export function replyTo(request: GenerationRequest): Reply {
   return { text: answered ? `The tool said: ${lastOf(messages, "tool")}` : echoAnswer(messages), calls };
 }
 
+/** What is left of an answer that has been begun; else all of it. */
+export function restOf(request: GenerationRequest): Reply {
+  const begun = request.messages.at(-1);
+  if (begun?.continues !== true) return replyTo(request);
+  const { text, calls } = replyTo({ ...request, messages: request.messages.slice(0, -1) });
+  return { text: text.slice(begun.content.length), calls };
+}
+
 function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationRequest): readonly ToolCall[] {
   const last = messages.at(-1);
   if (tools.length === 0 || toolChoice === "none" || last === undefined) return [];

@@ -10,7 +10,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
-import { echoTokens, replyTo } from "./reply.ts";
+import { echoTokens, restOf } from "./reply.ts";
 import { logprobOf } from "./words.ts";
 
 export interface SpeechOptions {
@@ -35,7 +35,7 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     options.after(0, () => listener.end(refused(error)));
     return () => undefined;
   }
-  const { text: whole, calls } = replyTo(request);
+  const { text: whole, calls } = restOf(request);
   const tokensMax = Math.min(request.sampling.maxTokens ?? room, room);
   if (calls.length > 0) return sayCalls(prompt, calls, tokensMax, options, listener);
   const tokens = echoTokens(whole);

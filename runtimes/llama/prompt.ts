@@ -19,6 +19,7 @@ import { setImmediate } from "node:timers/promises";
 import type { ChatMessage, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
+import { createSeam } from "./seam.ts";
 import type { ThoughtMarks } from "./thoughts.ts";
 
 export interface Prompt {
@@ -152,7 +153,7 @@ function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
     const part = last.response.at(-1);
     return typeof part === "object" && part.type === "functionCall" ? last.response : undefined;
   };
-  for (const { role, content, calls = [], callId } of messages)
+  for (const { role, content, calls = [], callId, continues = false } of messages)
     switch (role) {
       case "system":
       case "user":
@@ -169,13 +170,16 @@ function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
           result: jsonOf(results.get(id) ?? ""),
           startsNewChunk: index === 0,
         }));
-        if (content !== "" || parts.length === 0) parts.unshift(content);
+        // The library leaves the last turn open.
+        const text = continues ? createSeam(content).begun : content;
+        if (text !== "" || parts.length === 0) parts.unshift(text);
         const before = goesOn();
         if (before !== undefined) before.push(...parts);
         else history.push({ type: "model", response: parts });
       }
     }
-  if (goesOn() === undefined) history.push({ type: "model", response: [] });
+  const isOpen = messages.at(-1)?.continues === true || goesOn() !== undefined;
+  if (!isOpen) history.push({ type: "model", response: [] });
   return history;
 }
 

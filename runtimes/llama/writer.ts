@@ -33,6 +33,7 @@ import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
+import { createSeam, type Seam } from "./seam.ts";
 import { createThoughtSplitter, type ThoughtMarks, type ThoughtSplitter } from "./thoughts.ts";
 import { fits, type Schema } from "../schema.ts";
 
@@ -70,8 +71,10 @@ export class Writer {
     this.#free = [...parts.sequences];
   }
 
-  async generate(request: GenerationRequest, flow: Flow<"generate">): Promise<Ended<"generate">> {
+  async generate(request: GenerationRequest, wide: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens, renderer } = this.#parts;
+    const begun = request.messages.at(-1);
+    const flow = begun?.continues === true ? behind(createSeam(begun.content), wide) : wide;
     const understood = formOf(request, () => renderer.callSyntax());
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
@@ -243,6 +246,16 @@ export class Writer {
   }
 }
 
+/** The way of what is new. */
+const behind = (seam: Seam, flow: Flow<"generate">): Flow<"generate"> => ({
+  get cancelled() {
+    return flow.cancelled;
+  },
+  part: (part) => flow.part({ ...part, text: seam.push(part.text) }),
+  ready: () => flow.ready(),
+  onCancel: (callback) => flow.onCancel(callback),
+});
+
 /** How many of these tokens a sequence begins with. */
 const heldOf = (sequence: LlamaContextSequence, tokens: Token[]): number =>
   sequence.compareContextTokens(tokens).firstDifferentIndex;
@@ -295,11 +308,17 @@ class Written {
     const stops = form.type === "text" || form.type === "calls" ? (request.stop ?? []) : [];
     this.#answer = createAnswer([...stops, ...prompt.stopTexts], tokensMax);
     // Under a grammar from its beginning, an answer has no thought before it.
-    const free = form.type === "text" || (form.type === "calls" && !form.begins && !form.alsoText);
+    // Nor has the rest of one that was begun.
+    const continues = request.messages.at(-1)?.continues === true;
+    const free = !continues && (form.type === "text" || (form.type === "calls" && !form.begins && !form.alsoText));
     this.#thoughts = createThoughtSplitter(free ? thoughts : undefined);
     // Marks of thoughts and openings of calls may be control tokens, which are else no text.
     const visible = form.type === "calls" || (free && thoughts !== undefined);
-    this.#detokenizer = createDetokenizer<Token>((tokens, before) => model.detokenize(tokens, visible, before));
+    this.#detokenizer = createDetokenizer<Token>(
+      (tokens, before) => model.detokenize(tokens, visible, before),
+      // At the beginning of an answer no space is wanted, in its midst each is.
+      continues ? prompt.tokens : [],
+    );
     this.#syntax = form.type === "calls" ? form.syntax : undefined;
     this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
     this.inCalls = form.type === "calls" && form.begins;

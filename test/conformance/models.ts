@@ -73,6 +73,7 @@ const weather: Tool = {
 const clock: Tool = { name: "clock", description: "Tells the time." };
 const user = (content: string, media?: readonly Media[]) =>
   ({ role: "user", content, ...(media && { media }) }) as const;
+const begins = (content: string) => ({ role: "assistant", content, continues: true }) as const;
 const text = (fields: Partial<GenerationRequest> = {}): Asked<"generate"> => ({
   messages: [user("Hello.")],
   sampling: { maxTokens: 400, temperature: 0 },
@@ -148,6 +149,15 @@ export function describeModels(
       },
       vision: (model) => write(model, { messages: [user("What is it?", [image])] }),
       hearing: (model) => write(model, { messages: [user("What is it?", [sound])] }),
+      async continue(model) {
+        const { written } = await write(model);
+        const begun = written.slice(0, Math.ceil(written.length / 2));
+        const rest = await write(model, { messages: [user("Hello."), begins(begun)] });
+        // It says nothing again that is there.
+        expect(rest.written.startsWith(begun), `${begun}|${rest.written}`).to.equal(false);
+        expect(rest.answer.end).to.equal("complete");
+        if (model.startsWith("echo")) expect(begun + rest.written).to.equal(written);
+      },
       async embed(model) {
         const { answer } = await fine("embed", model, { inputs: ["one", "another"] });
         const vectors = answer.vectors.map(floatsOf);
@@ -199,6 +209,8 @@ export function describeModels(
           return asked({ messages: [user("What is it?", [image])] });
         case "hearing":
           return asked({ messages: [user("What is it?", [sound])] });
+        case "continue":
+          return asked({ messages: [user("Hello."), begins("He")] });
         case "embed":
           return call("embed", model, { inputs: ["one"] });
         case "image-embed":

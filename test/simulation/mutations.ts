@@ -238,8 +238,27 @@ export const mutations: readonly Mutation[] = [
     file: "actors/agent/state.ts",
     find: "rounds: [...(job.rounds ?? []), round]",
     replace: "rounds: [round]",
-    caughtBy: ["answer-ends-once", "liveness"],
+    // An answer without end also keeps the mentions behind it waiting.
+    caughtBy: ["answer-ends-once", "liveness", "mention-settled"],
     seeds: 100,
+    plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0, tokenMs: 100 } },
+  },
+  {
+    name: "shows and keeps only what was written since an answer went on",
+    file: "actors/agent/generation.ts",
+    find: "  const { text, tokens } = soFar;\n",
+    replace: '  const { tokens } = soFar;\n  const text = "";\n',
+    caughtBy: ["call-whole"],
+    seeds: 100,
+    plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0.3, tokenMs: 20 } },
+  },
+  {
+    name: "notes of an answer only what was written last",
+    file: "actors/agent/generation.ts",
+    find: "text: whole.slice(notedChars)",
+    replace: "text",
+    caughtBy: ["call-whole"],
+    seeds: 200,
     plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0, tokenMs: 100 } },
   },
   {

@@ -22,9 +22,20 @@ export const simulatedText = (prompt: string): string[] =>
 /** How often the simulated model calls a tool before it answers a prompt. `always`: it does so even when it may not. `never`: it is
  *  one that cannot call any. Decided by the prompt, so that every attempt at an answer has the same fate. */
 export function simulatedCalls(prompt: string): number | "always" | "never" {
-  const sum = Array.from(prompt, (character) => character.codePointAt(0) ?? 0).reduce((all, code) => all + code, 0);
+  const sum = hashOf(prompt);
   return sum % 8 === 7 ? "always" : sum % 8 === 6 ? "never" : sum % 4;
 }
+
+const hashOf = (prompt: string): number =>
+  Array.from(prompt, (character) => character.codePointAt(0) ?? 0).reduce((all, code) => all + code, 0);
+
+/** Whether the simulated model can go on with an answer to this prompt that others have begun. */
+const continues = (prompt: string): boolean => hashOf(prompt) % 3 !== 0;
+
+/** The longest pause between two tokens of an answer to this prompt: some that need no tools take long enough to be noted before
+ *  their end. */
+const pauseMs = (prompt: string, tokenMs: number): number =>
+  simulatedCalls(prompt) === 0 && hashOf(prompt) % 10 === 0 ? 2_000 : 2 * tokenMs;
 
 /** What it calls: a sum whose result is known. */
 const simulatedCall = (round: number) => ({
@@ -47,7 +58,13 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     const rounds = messages.filter(({ calls }) => calls !== undefined).length;
     const wanted = tools.length === 0 ? 0 : simulatedCalls(prompt);
     const calls = wanted === "always" || (wanted !== "never" && rounds < wanted && toolChoice !== "none");
-    const tokens = calls ? ["Let me see."] : simulatedText(prompt);
+    const whole = calls ? "Let me see." : simulatedText(prompt).join("");
+    const last = messages.at(-1);
+    const begun = last?.continues === true ? last.content : "";
+    if (!whole.startsWith(begun)) world.violate("call-whole", `"${begun}" is no beginning of "${whole}"`);
+    const rest = whole.slice(begun.length);
+    // With calls there is one part, if only for them.
+    const tokens = calls ? [rest] : (rest.match(/\S*\s?/gu) ?? []).filter((token) => token !== "");
     const failsAt = dice.chance(weather.failChance) ? dice.below(tokens.length + 1) : undefined;
     const code = dice.pick(failures);
     let cancelled = false;
@@ -58,6 +75,8 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
     };
     const step = () => {
       if (!pulse.alive || !running.has(me)) return;
+      if (begun !== "" && !continues(prompt))
+        return end({ type: "answered", result: refused(failure("MODEL_UNSUPPORTED", { capability: "continue" })) });
       if (wanted === "never")
         return end({ type: "answered", result: refused(failure("MODEL_UNSUPPORTED", { capability: "tools" })) });
       if (position === failsAt) return end({ type: "answered", result: refused(failure(code)) });
@@ -68,10 +87,10 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
       }
       position += 1;
       hear({ type: "part", part: { text: token, tokens: 1, ...(calls && { calls: [simulatedCall(rounds)] }) } });
-      world.after(dice.between(0, 2 * weather.tokenMs), step);
+      world.after(dice.between(0, pauseMs(prompt, weather.tokenMs)), step);
     };
     running.set(me, step);
-    world.after(dice.between(0, 2 * weather.tokenMs), step);
+    world.after(dice.between(0, pauseMs(prompt, weather.tokenMs)), step);
     return {
       cancel: () => {
         cancelled = true;
@@ -84,7 +103,7 @@ export function simulatedRuntime(world: World, weather: RuntimeWeather, pulse: P
       {
         model: "simulated",
         runtime: "simulated",
-        capabilities: ["chat", "tools"],
+        capabilities: ["chat", "tools", "continue"],
         contextTokens: 4096,
         sizeBytes: 0,
         demonstration: true,

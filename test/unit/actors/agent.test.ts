@@ -351,7 +351,8 @@ describe("an agent's failures", () => {
       stage.pass(30_000);
     }
     expect(ids.size).to.equal(actorLimits.generationAttemptsMax);
-    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "half", again: true });
+    // Each goes on where the one before it was.
+    expect(turns(stage).at(-1)).to.deep.include({ end: "failed", text: "halfhalfhalf" });
     const attempts = stage.stream(helper).filter(({ event }) => event.type === "generationStarted");
     expect(attempts.map(({ event }) => event["attempt"])).to.deep.equal([1, 2, 3]);
     stage.pass(600_000);

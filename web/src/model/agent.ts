@@ -23,7 +23,8 @@ export interface AgentModel {
   /** False once a page of history came back as the last one. */
   readonly older: boolean;
   readonly pending: readonly PendingSay[];
-  /** The answer that is being written. `attempt` counts from 1: above it, a host failed and the answer starts over. */
+  /** The answer that is being written. `attempt` counts from 1: above it, a host failed. What there is of the text comes
+   *  again, if the answer goes on with it. */
   readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
   /** A piece of the draft was missed: the state must be loaded anew. */
   readonly gap: boolean;

@@ -198,7 +198,7 @@ export function AnswerRow({
     <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is writing`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
-        {attempt > 1 && <p className="end">The model was interrupted; the answer starts over.</p>}
+        {attempt > 1 && text === "" && <p className="end">The model was interrupted; it is tried again.</p>}
         <Rounds rounds={rounds} />
         {text === "" ? (
           <span className="dots" aria-hidden="true">
