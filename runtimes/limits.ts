@@ -75,6 +75,10 @@ export const runtimeLimits = {
    *
    *  To copy moves the whole context in memory, which takes about as long as to read so many. */
   copiedTokensMin: 64,
+  /** Turns of promises that a batch waits for texts that are about to ask for their next token; then it goes without them.
+   *
+   *  Measured: they need three. */
+  batchPutOffMax: 16,
   /** Generations one model runs at once; the others wait in its queue.
    *
    *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */

@@ -14,6 +14,7 @@ import { failure, ok, refused, type TokenizeRequest } from "../../protocols/inde
 import type { Ended, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { purposeOf, type Purpose } from "../gguf.ts";
+import { Batches } from "./batches.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { loadReason } from "./load-reason.ts";
 import { keptOfCard } from "./plan.ts";
@@ -134,9 +135,11 @@ async function serving(
       };
     }
     case "write": {
+      const batches = new Batches();
       const context = await model.createContext({
         ...size,
         sequences: count,
+        batching: { itemPrioritizationStrategy: ({ items, size: room }) => batches.choose(items, room) },
         ...(spec.batchTokens !== undefined && { batchSize: spec.batchTokens }),
         ...finely(spec),
         ...adapted(spec),
@@ -146,7 +149,7 @@ async function serving(
         context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
       );
       const renderer = createPromptRenderer(model, onWarning);
-      const writer = new Writer({ model, renderer, sequences, temperature, contextTokens });
+      const writer = new Writer({ model, renderer, sequences, batches, temperature, contextTokens });
       return {
         capabilities,
         batchTokens: context.batchSize,

@@ -28,6 +28,7 @@ import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
+import type { Batches } from "./batches.ts";
 import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
@@ -42,6 +43,7 @@ export interface WriterParts {
   readonly model: LlamaModel;
   readonly renderer: PromptRenderer;
   readonly sequences: readonly LlamaContextSequence[];
+  readonly batches: Batches;
   /** For those who name none. */
   readonly temperature: number;
   readonly contextTokens: number;
@@ -58,6 +60,9 @@ interface Task {
   readonly room: number;
   readonly flow: Flow<"generate">;
 }
+
+/** What the model says, token by token. */
+type Evaluated = AsyncIterable<{ readonly token: Token; readonly probabilities?: ReadonlyMap<Token, number> }>;
 
 /** Writes the texts of one context. */
 export class Writer {
@@ -165,28 +170,40 @@ export class Writer {
     };
     if (flow.cancelled) return done("stopped");
 
-    let next: Token[] | undefined = left;
-    // Again only where a call begins: behind its opening, under the grammar of calls.
-    while (next !== undefined) {
+    let next = left;
+    for (;;) {
       const tokens = this.#evaluate(sequence, next, request, isKept(form, written.inCalls) ? grammar : undefined);
-      next = undefined;
-      for await (const { token, probabilities } of tokens) {
-        if (prompt.stopTokens.has(token)) break;
-        const step = written.push(token, probabilities);
-        if (step === "opened") {
-          if (form.type === "calls" && form.alsoText) continue;
-          next = await this.#rewind(sequence, prompt.tokens, written);
-          break;
-        }
-        if (step === "complete") return finish("complete");
-        if (step === "length") return finish("length");
-        if (flow.cancelled) return finish("stopped");
-        await flow.ready();
-        await this.#gate.pass();
-        if (flow.cancelled) return finish("stopped");
-      }
+      const end = await this.#take(tokens, task, written);
+      if (end !== "opened") return finish(end);
+      // Again only where a call begins: behind its opening, under the grammar of calls.
+      next = await this.#rewind(sequence, prompt.tokens, written);
     }
-    return finish("complete");
+  }
+
+  /** Takes tokens until the text ends, or until what comes now is calls. Meanwhile batches wait for its next token. */
+  async #take(tokens: Evaluated, { prompt, form, flow }: Task, written: Written): Promise<GenerationEnd | "opened"> {
+    const { batches } = this.#parts;
+    batches.join();
+    try {
+      for await (const { token, probabilities } of tokens) {
+        if (prompt.stopTokens.has(token)) return "complete";
+        const step = written.push(token, probabilities);
+        if (step === "opened" && form.type === "calls" && form.alsoText) continue;
+        if (step !== undefined) return step;
+        if (flow.cancelled) return "stopped";
+        const pause = flow.ready() ?? this.#gate.pass();
+        if (pause !== undefined) {
+          batches.leave();
+          await pause;
+          await this.#gate.pass();
+          batches.join();
+        }
+        if (flow.cancelled) return "stopped";
+      }
+      return "complete";
+    } finally {
+      batches.leave();
+    }
   }
 
   #evaluate(
@@ -194,7 +211,7 @@ export class Writer {
     tokens: Token[],
     { sampling, logprobs }: GenerationRequest,
     grammar: LlamaGrammar | undefined,
-  ): AsyncIterable<{ readonly token: Token; readonly probabilities?: ReadonlyMap<Token, number> }> {
+  ): Evaluated {
     const { model } = this.#parts;
     const options: SequenceEvaluateOptions = {
       temperature: sampling.temperature ?? this.#parts.temperature,
