@@ -22,7 +22,9 @@ export function planLoad({ spec, found, fileBytes, machine, models, freeBytes }:
       `${mebibytes(Math.max(0, freeBytes))} MiB are free for models; use a smaller model or more memory`;
     return { type: "refused", reason };
   }
-  const threads = threadCount(machine, found.parameters, models);
+  // What reads has many tokens for each weight at once, so that threads pay off sooner than for what writes one after the other.
+  const work = found.purpose === "write" ? found.parameters : found.parameters * onnxLimits.batchTextsMax;
+  const threads = threadCount(machine, work, models);
   const architecture = wordIn(found.config, "model_type") ?? found.purpose;
   return { type: "fine", plan: { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes } };
 }

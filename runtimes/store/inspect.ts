@@ -1,6 +1,8 @@
 /** What a file is, found without native code, and whether files together are a model. */
 import { failure, type Failure, type ModelCard } from "../../protocols/index.ts";
 import { inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { capabilitiesBy, chooseGraphs, countIn, isRecord, purposeOf, wordIn, type Part, type Settings } from "../onnx/folder.ts"; // prettier-ignore
+import { onnxLimits } from "../onnx/limits.ts";
 import { withFile } from "./bytes.ts";
 import { storeLimits } from "./limits.ts";
 import { isLora, misfit, notNumbers, type ReadGguf } from "./lora.ts";
@@ -10,7 +12,7 @@ import { inspectOnnx, type OnnxFacts } from "./onnx.ts";
 export type Found =
   | { readonly type: "gguf"; readonly header: GgufHeader; readonly lora: boolean }
   | { readonly type: "onnx"; readonly facts: OnnxFacts }
-  | { readonly type: "beside" }
+  | { readonly type: "beside"; readonly settings?: Settings }
   | { readonly type: "refused"; readonly reason: string };
 
 /** What may lie beside an ONNX model: settings, vocabularies, tensors. Nothing that a program would run. */
@@ -36,15 +38,20 @@ export function inspectFile(path: string, name: string): Found {
     return verdict.type === "fine" ? { type: "onnx", facts: verdict.facts } : verdict;
   }
   if (!isWelcome(name)) return { type: "refused", reason: "files of this kind are never a part of a model here" };
-  if (/\.json$/i.test(name)) return withFile(path, (bytes) => inspectJson(bytes.size, () => bytes.read(0, bytes.size)));
+  if (/\.json$/i.test(name))
+    return withFile(path, (bytes) => inspectJson(name, bytes.size, () => bytes.read(0, bytes.size)));
   return { type: "beside" };
 }
 
-function inspectJson(size: number, read: () => Buffer): Found {
+/** Files whose words say what a graph is for. */
+const areSettings = (name: string): boolean => /(?:^|\/)config\.json$|\.onnx\.json$/i.test(name);
+
+function inspectJson(name: string, size: number, read: () => Buffer): Found {
   if (size > jsonBytesMax) return { type: "refused", reason: "its JSON is larger than any" };
   try {
-    JSON.parse(read().toString("utf8"));
-    return { type: "beside" };
+    const value: unknown = JSON.parse(read().toString("utf8"));
+    const isSettings = areSettings(name) && size <= onnxLimits.configBytesMax && isRecord(value);
+    return isSettings ? { type: "beside", settings: value } : { type: "beside" };
   } catch {
     return { type: "refused", reason: "it is called .json and holds none" };
   }
@@ -96,7 +103,7 @@ export function planModel(
       if (other === undefined) return refuse(path, `its file ${location} is missing`);
       if (offset + length > other.size) return refuse(path, `a tensor reaches beyond the end of ${location}`);
     }
-  return { main: main.path, card: cardOfOnnx(main.facts) };
+  return { main: main.path, card: cardOfOnnx(main, graphs, files) };
 }
 
 /** `name-00001-of-00003.gguf` and its others, in order. */
@@ -121,15 +128,44 @@ function cardOfGguf(header: GgufHeader, lora: boolean): ModelCard {
   };
 }
 
-/** What it can do is in no field: who configures it says so. */
-const cardOfOnnx = ({ producer, parameters }: OnnxFacts): ModelCard => ({
-  format: "onnx",
-  kind: "model",
-  family: "onnx",
-  ...(producer !== "" && { title: `made by ${producer}`.slice(0, 200) }),
-  parameters,
-  capabilities: [],
-});
+interface Graph {
+  readonly path: string;
+  readonly facts: OnnxFacts;
+}
+
+/** What it can do follows from its graphs and its settings, as when it is loaded. */
+function cardOfOnnx(main: Graph, graphs: readonly Graph[], files: readonly LookedInto[]): ModelCard {
+  const chosen = chooseGraphs(
+    graphs.map(({ path }) => path),
+    main.path,
+  );
+  const parts = "refused" in chosen ? { model: main.path } : chosen.graphs;
+  const facts = new Map(
+    (Object.entries(parts) as [Part, string][]).flatMap(([part, path]) => {
+      const graph = graphs.find((one) => one.path === path);
+      return graph === undefined ? [] : [[part, graph.facts] as const];
+    }),
+  );
+  const settingsAt = (path: string): Settings | undefined => {
+    const found = files.find((file) => file.path === path)?.found;
+    return found?.type === "beside" ? found.settings : undefined;
+  };
+  const folder = folderOf(main.path);
+  const above = folderOf(folder.slice(0, -1));
+  const config = settingsAt(`${main.path}.json`) ?? settingsAt(`${folder}config.json`) ?? settingsAt(`${above}config.json`) ?? {}; // prettier-ignore
+  const purpose = purposeOf(facts, config);
+  const { producer } = main.facts;
+  const contextTokens = countIn(config, "max_position_embeddings");
+  return {
+    format: "onnx",
+    kind: "model",
+    family: (wordIn(config, "model_type") ?? "onnx").slice(0, 100),
+    ...(producer !== "" && { title: `made by ${producer}`.slice(0, 200) }),
+    parameters: [...facts.values()].reduce((sum, one) => sum + one.parameters, 0),
+    ...(contextTokens !== undefined && { contextTokens }),
+    capabilities: typeof purpose === "string" ? capabilitiesBy[purpose] : [],
+  };
+}
 
 const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 const folderOf = (path: string): string => path.slice(0, path.lastIndexOf("/") + 1);

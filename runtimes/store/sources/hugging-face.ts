@@ -45,7 +45,7 @@ export function chooseFiles(
 ): readonly TreeFile[] {
   const { path, quantisation } = asked;
   const under = path === undefined ? all : all.filter((file) => file.path === path || file.path.startsWith(`${path}/`));
-  const files = under.filter((file) => isPlainPath(file.path) && isWelcome(file.path));
+  const files = under.filter((file) => isPlainPath(within(path, file.path)) && isWelcome(file.path));
   const ggufs = files.filter(
     (file) => /\.gguf$/i.test(file.path) && (path !== undefined || !/mmproj/i.test(file.path)),
   );
@@ -61,6 +61,10 @@ export function chooseFiles(
   // Settings and vocabulary, and the graphs' own tensors.
   return files.filter((file) => graphs.includes(file) || graphs.some(({ path: graph }) => file.path.startsWith(`${graph}_data`)) || /\.(?:json|txt|model|jinja)$/i.test(file.path));
 } // prettier-ignore
+
+/** Where a file is in the folder that is asked for: the folders above it are nobody's here. */
+const within = (folder: string | undefined, path: string): string =>
+  folder !== undefined && path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
 
 /** The halves that a model is in, where it is not one graph. */
 const halves = [
@@ -110,7 +114,7 @@ export const huggingFace: Source = {
       ...(licence && { licence }),
       files: files.map((file) => ({
         // Of one folder only what is in it matters; ONNX models keep theirs.
-        path: /\.gguf$/i.test(file.path) ? (file.path.split("/").at(-1) ?? file.path) : file.path,
+        path: /\.gguf$/i.test(file.path) ? (file.path.split("/").at(-1) ?? file.path) : within(path, file.path),
         size: file.size,
         ...(file.sha256 !== undefined && { sha256: file.sha256 }),
         from: {

@@ -14,6 +14,14 @@ import type { FileBytes } from "../../../../runtimes/store/bytes.ts";
 import { inspectOnnx } from "../../../../runtimes/store/onnx.ts";
 import { isPlainPath, nameFrom, readManifest, writeManifest } from "../../../../runtimes/store/manifest.ts";
 import type { StoredModel } from "../../../../protocols/index.ts";
+import {
+  embeddingModel,
+  hearingModel,
+  rankingModel,
+  seeingModel,
+  voiceModel,
+  type ModelFiles,
+} from "../../../onnx-graphs.ts";
 import { gguf, onnx, onnxTensor, proto, type GgufTensorFile, type Proto } from "../../../model-files.ts";
 
 const inMemory = (bytes: Buffer): FileBytes => ({
@@ -172,6 +180,20 @@ describe("the plan of a model", () => {
     expect(reasonOf([look("a.gguf", gguf({ facts: arch })), look("b.gguf", gguf({ facts: arch }))])).to.match(
       /several/,
     );
+  });
+
+  it("says what an ONNX model can do, by its graphs and its settings", () => {
+    const cardOf = (files: ModelFiles) => {
+      const plan = planModel(
+        Object.entries(files).map(([name, content]) => look(name, Buffer.isBuffer(content) ? content : Buffer.from(JSON.stringify(content)))), // prettier-ignore
+      );
+      return "card" in plan ? [plan.card.family, plan.card.capabilities] : plan.refused;
+    };
+    expect(cardOf(embeddingModel())).to.deep.equal(["bert", ["embed", "tokenize"]]);
+    expect(cardOf(hearingModel())).to.deep.equal(["whisper", ["transcribe"]]);
+    expect(cardOf(seeingModel())).to.deep.equal(["clip", ["embed", "image-embed", "tokenize"]]);
+    expect(cardOf(voiceModel())).to.deep.equal(["onnx", ["speak"]]);
+    expect(cardOf(rankingModel(3))).to.deep.equal(["bert", []]);
   });
 
   it("takes an ONNX model with what it needs beside it", () => {

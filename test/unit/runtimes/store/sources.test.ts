@@ -50,6 +50,9 @@ describe("the table of sources", () => {
     const hears = list("onnx/decoder_model.onnx", ...halves, "onnx/encoder_model_q4.onnx", "config.json");
     expect(paths(chooseFiles(hears, any))).to.have.members([...halves, "config.json"]);
     expect(chooseFiles(hears, { ...any, quantisation: "q4" })).to.deep.equal([]);
+    const voices = ["amy/low", "amy/medium"].flatMap((voice) => ["x.onnx", "x.onnx.json", "MODEL_CARD"].map((name) => `en/en_US/${voice}/${name}`)); // prettier-ignore
+    const voice = paths(chooseFiles(list("voices.json", ...voices), { ...any, path: "en/en_US/amy/low" }));
+    expect(voice).to.deep.equal(["en/en_US/amy/low/x.onnx", "en/en_US/amy/low/x.onnx.json"]);
   });
 
   it("takes any text without a fault", () => {
