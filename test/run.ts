@@ -11,7 +11,18 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
-import { bin, cached, computingNice, lanes, niceOf, phases, root, testsOf, type Lane, type Phase } from "./phases.ts";
+import {
+  bin,
+  compiledFolder,
+  computingNice,
+  lanes,
+  niceOf,
+  phases,
+  root,
+  testsOf,
+  type Lane,
+  type Phase,
+} from "./phases.ts";
 import { slowestOf, type Counts, type Timing } from "./reporter.ts";
 
 /** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
@@ -57,10 +68,6 @@ interface Finished {
 const outputCharsMax = 200_000;
 
 const running = new Set<ChildProcess>();
-
-/** Where Node keeps compiled code, as `bin/plexus` has it keep that of an operator's: a node is up in half of the time. Not where
- *  coverage is collected, which is less exact for functions that come from there. */
-const compiledFolder = cached("compiled");
 
 /** How much longer a phase may take at full depth. */
 const longFactor = 6;
@@ -152,10 +159,13 @@ async function runCommands(phase: Phase): Promise<Ending> {
 async function runTests(phase: Phase, tests: readonly string[], withCoverage: boolean): Promise<Ending> {
   const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
   const countsFile = join(folder, "counts.json");
-  const command = [process.execPath, "node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...tests];
+  const required = withCoverage ? ["--require", "./test/own-coverage.ts"] : [];
+  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...required, ...tests];
+  const command = [process.execPath, ...words];
   const environment = {
     ...process.env,
     PLEXUS_TEST_COUNTS: countsFile,
+    // Compiled code that is kept is less exact where coverage is collected.
     ...(withCoverage
       ? { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }
       : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),

@@ -1,6 +1,6 @@
 import type { CheckerName } from "./checkers.ts";
 import type { ClusterPlan } from "./cluster/plan.ts";
-import type { Plan } from "./plan.ts";
+import { kernelLimits, type Plan } from "./plan.ts";
 
 /** A deliberate fault in the actors, the kernel, the journal or the replication, as a change of one place in the source. The simulator must find it:
  *  each one is an argument that the simulator would find such a fault if somebody wrote it by mistake. */
@@ -118,7 +118,7 @@ export const mutations: readonly Mutation[] = [
       "liveness",
       "no-stray-error",
     ],
-    from: 103,
+    from: 203,
     seeds: 800,
     plan: { rot: true, people: 0 },
   },
@@ -143,7 +143,7 @@ export const mutations: readonly Mutation[] = [
       "answer-not-stale",
       "no-stray-error",
     ],
-    from: 49,
+    from: 55,
     seeds: 800,
     plan: { rot: true, people: 0 },
   },
@@ -194,8 +194,13 @@ export const mutations: readonly Mutation[] = [
     find: "activation.mailbox.messages >= limits.mailboxMessagesMax",
     replace: "activation.mailbox.messages < 0",
     caughtBy: ["bounds-held"],
-    from: 144,
-    seeds: 600,
+    seeds: 100,
+    plan: {
+      clients: 6,
+      commandsPerClient: 30,
+      thinkMs: 1,
+      kernelLimits: { ...kernelLimits, mailboxMessagesMax: 2, turnsPerSlice: 1 },
+    },
   },
   {
     name: "lets the outputs of a turn out in the wrong order",
@@ -211,8 +216,16 @@ export const mutations: readonly Mutation[] = [
     find: "const refused = isMention ?",
     replace: 'const refused = isMention && code === "NOT_FOUND" ?',
     caughtBy: ["mention-settled"],
-    from: 240,
-    seeds: 300,
+    seeds: 100,
+    // A model so slow that mentions wait.
+    plan: {
+      people: 3,
+      clients: 1,
+      commandsPerClient: 40,
+      thinkMs: 1,
+      rot: false,
+      runtime: { failChance: 0, tokenMs: 1_000 },
+    },
   },
   {
     name: "forgets the mentions of an agent that is deleted",
@@ -276,7 +289,7 @@ export const mutations: readonly Mutation[] = [
     find: "state === null ? [] : recoverOutbox(state.outbox, turn.self)",
     replace: "state === null || state.head > 0 ? [] : recoverOutbox(state.outbox, turn.self)",
     caughtBy: ["mention-settled"],
-    from: 10,
+    from: 11,
     seeds: 100,
     cluster: true,
     plan: { ...three, people: 3, clients: 1, registerClients: 0, faults: { crash: 2, restart: 1, moveSlot: 2 } },
@@ -326,7 +339,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (this.phase !== "reconciling" || this.#base === undefined || seq < this.#base.seq) return;',
     replace: 'if (this.phase !== "reconciling" || this.#base === undefined) return;',
     caughtBy: ["output-after-durable", "linearizable", "answer-not-stale", "acknowledged-kept"],
-    from: 16,
+    from: 21,
     seeds: 200,
     cluster: true,
     plan: { ...three, faults: { crash: 1, slowDisk: 1 }, thinkMs: 5, lingerMs: 20, minInSync: 1 },
@@ -366,6 +379,7 @@ export const mutations: readonly Mutation[] = [
     find: "    if (needed.length === 0) {\n      done(undefined);",
     replace: "    if (needed.length >= 0) {\n      done(undefined);",
     caughtBy: ["linearizable", "answer-not-stale", "stream-whole"],
+    from: 6,
     seeds: 60,
     cluster: true,
     plan: { ...three, faults: { strand: 1 }, faultMs: 1_000, faultLastsMs: 3_000 },
@@ -386,7 +400,7 @@ export const mutations: readonly Mutation[] = [
     find: "sealSnapshot(to, { seq, body })",
     replace: "sealSnapshot(to, { seq, body: { ...(body as object), answers: {} } })",
     caughtBy: ["operation-once", "linearizable"],
-    from: 2,
+    from: 7,
     seeds: 60,
     cluster: true,
     plan: { ...three, faults: { moveActor: 4, moveSlot: 1, break: 1 }, faultMs: 150, thinkMs: 5 },
@@ -407,7 +421,7 @@ export const mutations: readonly Mutation[] = [
     find: "if (this.#unackedBytes > limits.unackedBytesMax) return false;",
     replace: "if (this.#unackedBytes < 0) return false;",
     caughtBy: ["bounds-held"],
-    from: 4,
+    from: 6,
     seeds: 60,
     cluster: true,
     plan: { ...three, faults: { stall: 1, slowDisk: 1 }, thinkMs: 5, lingerMs: 20 },
@@ -418,6 +432,7 @@ export const mutations: readonly Mutation[] = [
     find: "return !hasShare && inSync.length >= minInSync && wanted.every((one) => inSync.includes(one));",
     replace: "return !hasShare;",
     caughtBy: ["acknowledged-kept"],
+    from: 2,
     seeds: 60,
     cluster: true,
     plan: { ...three, faults: { crash: 2, powerLoss: 1, isolate: 1, moveSlot: 2 }, faultMs: 100, minInSync: 2 },

@@ -60,6 +60,22 @@ const spread: Actors = {
   writers: ["writer/a", "writer/b"],
 };
 
+/** Waits of the kernel in a life of seconds. */
+export const kernelLimits = {
+  sweepIntervalMs: 20,
+  slotRetryMs: 20,
+  slotRetryMaxMs: 400,
+  reminderRetryMs: 200,
+  reminderRetryMaxMs: 2_000,
+  restartBackoffMs: 5,
+  restartBackoffMaxMs: 100,
+  restartsMax: 2,
+  restartWindowMs: 5_000,
+  deadLettersMax: 4,
+  // More than the commands that can come between a command and its last repetition.
+  answersMax: 512,
+} satisfies Partial<KernelLimits>;
+
 /** Draws a plan. */
 export function drawPlan(dice: Dice): Plan {
   const rot = dice.chance(0.15);
@@ -81,18 +97,7 @@ export function drawPlan(dice: Dice): Plan {
     },
     runtime: { failChance: dice.pick([0, 0.3]), tokenMs: dice.pick([1, 20]) },
     kernelLimits: {
-      sweepIntervalMs: 20,
-      slotRetryMs: 20,
-      slotRetryMaxMs: 400,
-      reminderRetryMs: 200,
-      reminderRetryMaxMs: 2_000,
-      restartBackoffMs: 5,
-      restartBackoffMaxMs: 100,
-      restartsMax: 2,
-      restartWindowMs: 5_000,
-      deadLettersMax: 4,
-      // More than the commands that can come between a command and its last repetition.
-      answersMax: 512,
+      ...kernelLimits,
       ...(narrow
         ? {
             mailboxMessagesMax: 2 + dice.below(6),
