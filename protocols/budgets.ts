@@ -1,7 +1,6 @@
 /** Budgets and prices: what admins set, as every node knows it. */
 import { Type, type Static } from "typebox";
 import { measures, periods, type Measure, type PeriodName } from "./ledger.ts";
-import { keyText } from "./ids.ts";
 import { object } from "./schema.ts";
 
 /** Whose calls a budget counts. `person`, `key`, `agent`: those of each one that is named, or of each there is, by itself. `team`: those
@@ -16,19 +15,21 @@ export type BudgetEnding = (typeof budgetEndings)[number];
 const words = <Word extends string>(list: readonly Word[]) =>
   Type.Unsafe<Word>(Type.Union(list.map((one) => Type.Literal(one))));
 
-export const budgetParams = object({ budget: Type.String({ pattern: `^${keyText}$`, maxLength: 64 }) });
+export const budgetParams = object({ budget: Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" }) });
 
 /** Body of a budget. */
 export const setBudget = object({
   of: words<BudgetSubject>(budgetSubjects),
   /** Of whom or what: names of people, ids of API keys, `OWNER.NAME` of agents, models, providers. Empty: of each. */
-  names: Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100, uniqueItems: true, default: [] }),
+  names: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 200 }), { maxItems: 100, uniqueItems: true, default: [] }),
+  ),
   measure: words<Measure>(measures),
   /** Tokens, calls, or millionths of the unit in which prices are. */
   limit: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
   per: words<PeriodName>(periods),
   /** People are told when so much of it is used. */
-  warnPercent: Type.Integer({ minimum: 1, maximum: 100, default: 80 }),
+  warnPercent: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: 80 })),
   ending: words<BudgetEnding>(budgetEndings),
   /** With `instead`: the model or route that is called in place. */
   instead: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
@@ -36,13 +37,19 @@ export const setBudget = object({
 export type SetBudget = Static<typeof setBudget>;
 
 /** A budget. */
-export type Budget = SetBudget & { readonly name: string };
+export type Budget = SetBudget & Required<Pick<SetBudget, "names" | "warnPercent">> & { readonly name: string };
 
-/** A budget that counts for somebody, and what was taken of it. */
-export interface BudgetStanding {
-  readonly budget: Budget;
-  readonly spent: number;
+/** What was taken of a budget. */
+export interface BudgetSpent {
+  /** Whose: of a budget that is for each of several by itself. */
+  readonly name?: string;
+  readonly amount: number;
   readonly resetsInMs: number;
+}
+
+/** A budget and what was taken of it, where that is one sum or the sums of those whom it names. */
+export interface BudgetView extends Budget {
+  readonly spent: readonly BudgetSpent[];
 }
 
 export const priceParams = object({ model: Type.String({ minLength: 1, maxLength: 200 }) });
@@ -60,4 +67,4 @@ export const setPrice = object({
 export type SetPrice = Static<typeof setPrice>;
 
 /** What a model costs. A name that ends with `*` stands for all models whose names begin so; the longest that fits counts. */
-export type Price = SetPrice & { readonly model: string };
+export type Price = SetPrice & { readonly name: string };

@@ -123,8 +123,6 @@ export interface GenerationAnswer {
   readonly completionTokens: number;
   /** Of the prompt, those that were in memory from before. */
   readonly cachedTokens?: number;
-  /** The model that wrote it, where that is another than the one that was asked. */
-  readonly model?: string;
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */

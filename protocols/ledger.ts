@@ -99,7 +99,7 @@ export const ledgerCommands = {
       before: Type.Optional(Type.String({ maxLength: 64 })),
     },
     result: answer<UsageView>("UsageView"),
-    from: ["client", "gateway"],
+    from: ["client", "gateway", "node"],
     effect: "reads",
     permission: "account.use",
     http: ["GET", "/usage"],
@@ -110,7 +110,7 @@ export const ledgerCommands = {
   spent: command({
     params: { counts: Type.Array(object({ select: selection, measure, per }), { maxItems: 256 }) },
     result: answer<SpentAnswer>("SpentAnswer"),
-    from: ["gateway"],
+    from: ["node"],
     effect: "reads",
     summary: "What was taken of some budgets",
   }),

@@ -165,7 +165,9 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   // Calls that are not run are none.
   const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
   const took = { tokens: now.soFar.tokens + answer.completionTokens, used, ...(measure && { measure }) };
-  return finish(state, { end, text: now.text, ...took, again: now.again }, turn);
+  const { model, instead } = answer.from ?? {};
+  const other = instead === true && model !== undefined ? { model } : {};
+  return finish(state, { end, text: now.text, ...took, ...other, again: now.again }, turn);
 }
 
 const mayCall = ({ rounds = [] }: Job, { hasTools, calls }: Run): boolean =>
@@ -223,7 +225,9 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   }
   if (error.code === "MODEL_UNSUPPORTED" && now.hasTools) return run(state, turn, { ...now, hasTools: false });
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
-  const again = error.code === "STOPPING" || job.attempt < limits.generationAttemptsMax;
+  // What a budget stops it stops for hours.
+  const mayRepeat = job.attempt < limits.generationAttemptsMax && error.code !== "QUOTA_EXCEEDED";
+  const again = error.code === "STOPPING" || mayRepeat;
   if (error.outcome !== "failed" && again) {
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     // A busy model says when there may be a place.
@@ -248,6 +252,7 @@ function toldOf({ code, message }: Failure): string {
     case "GENERATION_TIMEOUT":
     case "MODEL_BUSY":
     case "QUEUE_FULL":
+    case "QUOTA_EXCEEDED":
       return message;
     case "MODEL_NOT_FOUND":
       return "The agent's model is not here. Its owner can choose another, or ask the admin.";
@@ -274,6 +279,8 @@ interface Ending {
   readonly end: NonNullable<ConversationTurn["end"]>;
   readonly text: string;
   readonly tokens?: number;
+  /** The model that wrote it, where that is not the agent's: a budget or a route named another. */
+  readonly model?: string;
   readonly error?: string;
   readonly code?: ErrorCode;
   readonly again?: boolean;
@@ -320,8 +327,7 @@ function answerTurn(
   const before = state.life?.recent.find(({ turn }) => turn === number);
   // Stopped before the first word of a new answer: the old one stays.
   if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
-  const model = state.life?.model ?? "";
-  const { end, text, error, tokens, again = false } = ending;
+  const { end, text, error, tokens, again = false, model = state.life?.model ?? "" } = ending;
   return {
     turn: number,
     role: "assistant",

@@ -60,7 +60,7 @@ function decide(state: LedgerState, message: Incoming | Signal, turn: Turn): Eff
       return settle(state, message, turn);
     case "usage":
       // Of a ledger that is not the caller's own nobody learns whether it exists.
-      return turn.from === "gateway" || turn.from === `user/${turn.key}`
+      return turn.from === "gateway" || turn.from === "node" || turn.from === `user/${turn.key}`
         ? usage(at(state, turn.nowMs), message, turn)
         : [refuse("FORBIDDEN")];
     case "spent":

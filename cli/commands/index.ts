@@ -67,6 +67,16 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./endpoints.ts"),
   },
   {
+    name: "budgets",
+    says: "Show and set what people, keys, agents and teams may take of models and providers.",
+    load: () => import("./budgets.ts"),
+  },
+  {
+    name: "prices",
+    says: "Show and set what models cost.",
+    load: () => import("./prices.ts"),
+  },
+  {
     name: "gpu",
     says: "Install the builds of llama.cpp for graphics cards, or remove them.",
     load: () => import("./gpu.ts"),

@@ -37,8 +37,13 @@ export function watchNamedRows<Row extends { readonly name: string }>(
   { one, prefix, read, limit, fault }: NamedRowsOptions<Row>,
 ): NamedRows<Row> {
   const rows = new Map<string, Row>();
+  // Asked with every call of a model: sorted when a row changes.
+  let inOrder: readonly Row[] | undefined;
   const listeners = new Set<() => void>();
-  const tell = (): void => listeners.forEach((listener) => listener());
+  const tell = (): void => {
+    inOrder = undefined;
+    for (const listener of listeners) listener();
+  };
   const max = Math.min(...Object.values(limit));
   const stop = directory.watch(prefix, {
     reset(all) {
@@ -78,7 +83,7 @@ export function watchNamedRows<Row extends { readonly name: string }>(
   const missing = (name: string) => refused(failure("NOT_FOUND", { [one]: name }));
 
   return {
-    current: () => [...rows.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1)),
+    current: () => (inOrder ??= [...rows.values()].toSorted((left, right) => (left.name < right.name ? -1 : 1))),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

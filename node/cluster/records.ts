@@ -1,13 +1,17 @@
-/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
   addressText,
   assert,
   failureOf,
+  measures,
+  periods,
   setEndpoint,
   type Endpoint,
+  type Budget,
   type ModelRoute,
+  type Price,
   type Role,
   type SlotId,
   type WantedModel,
@@ -21,6 +25,8 @@ export const policyKey = "policy";
 export const wantedKey = "models";
 export const routePrefix = "route/";
 export const endpointPrefix = "endpoint/";
+export const budgetPrefix = "budget/";
+export const pricePrefix = "price/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
@@ -209,6 +215,31 @@ const isEndpoint = checkOf(
   }),
 );
 
+// Words of later versions are open: nobody here counts by one that he does not know.
+const isBudget = checkOf(
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    of: word,
+    names: Type.Array(Type.String({ maxLength: 256 }), { maxItems: 100 }),
+    measure: word,
+    limit: count,
+    per: word,
+    warnPercent: Type.Integer({ minimum: 1, maximum: 100 }),
+    ending: word,
+    instead: Type.Optional(Type.String({ maxLength: 256 })),
+  }),
+);
+const rate = Type.Number({ minimum: 0, maximum: 1_000_000 });
+const isPrice = checkOf(
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 256 }),
+    input: rate,
+    cached: Type.Optional(rate),
+    output: rate,
+    call: Type.Optional(rate),
+  }),
+);
+
 /** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
  *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -221,6 +252,8 @@ export function isRow(key: string, value: unknown): boolean {
   if (key === wantedKey) return isWanted.Check(value);
   if (key.startsWith(routePrefix)) return isRoute.Check(value) && routeKey(value.name) === key;
   if (key.startsWith(endpointPrefix)) return isEndpoint.Check(value) && `${endpointPrefix}${value.name}` === key;
+  if (key.startsWith(budgetPrefix)) return isBudget.Check(value) && `${budgetPrefix}${value.name}` === key;
+  if (key.startsWith(pricePrefix)) return isPrice.Check(value) && `${pricePrefix}${value.name}` === key;
   return true;
 }
 
@@ -278,6 +311,15 @@ export const asEndpoint = ({ key, value }: DirectoryRow): Endpoint | undefined =
   const { name, ...set } = value as Endpoint;
   return isSetEndpoint.Check(set) ? { name, ...set } : undefined;
 };
+/** The budget that a row says. Undefined: it says none, or one that only a later version can count. */
+export const asBudget = ({ key, value }: DirectoryRow): Budget | undefined => {
+  if (!key.startsWith(budgetPrefix) || !isRow(key, value)) return undefined;
+  const { measure, per } = value as Budget;
+  return measures.includes(measure) && periods.includes(per) ? (value as Budget) : undefined;
+};
+/** The price that a row says. Undefined: it says none. */
+export const asPrice = ({ key, value }: DirectoryRow): Price | undefined =>
+  key.startsWith(pricePrefix) && isRow(key, value) ? (value as Price) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

@@ -51,6 +51,7 @@ import type {
   Transport,
 } from "../ports.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
+import { watchBudgets, type Budgets } from "../cluster/budgets.ts";
 import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
@@ -150,6 +151,7 @@ export interface Peer {
   /** What a route would do with a question. */
   readonly explainRoute: RoutedEngines["explain"];
   readonly endpoints: ClusterEndpoints;
+  readonly budgets: Budgets;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -192,6 +194,7 @@ export function createPeer(options: PeerOptions): Peer {
   const policy = watchPolicy(directory, options.policy);
   const modelRoutes = watchModelRoutes(directory);
   const endpoints = watchEndpoints(directory);
+  const budgets = watchBudgets(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
@@ -267,8 +270,8 @@ export function createPeer(options: PeerOptions): Peer {
   const usage = createUsage({
     reporter: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
     ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message: message as Message, timeoutMs }),
-    budgets: () => [],
-    prices: () => [],
+    budgets: () => budgets.budgets.current(),
+    prices: () => budgets.prices.current(),
     clock,
     log,
     meter,
@@ -410,6 +413,7 @@ export function createPeer(options: PeerOptions): Peer {
     modelRoutes,
     explainRoute: (name, question) => routed.explain(name, question),
     endpoints,
+    budgets,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -458,6 +462,7 @@ export function createPeer(options: PeerOptions): Peer {
       policy.stop();
       modelRoutes.stop();
       endpoints.stop();
+      budgets.stop();
       placed.close();
     },
   };

@@ -42,6 +42,7 @@ export function serveClients(
     engines: peer.engines,
     modelRoutes: peer.modelRoutes,
     explainRoute: peer.explainRoute,
+    budgets: { ...peer.budgets, ...peer.usage },
     serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,

@@ -72,6 +72,8 @@ const deprecation = {
 function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failure): FastifyReply {
   const wait = retryAfterSeconds(reason);
   if (wait !== undefined) reply.header("retry-after", wait);
+  // OpenAI's and Anthropic's clients ask again by themselves, which for hours is of no use.
+  if (reason.code === "QUOTA_EXCEEDED") reply.header("x-should-retry", "false");
   const wire = wireOf(request);
   return reply.code(statusOf(reason)).send(wire === undefined ? { error: reason } : errorBody[wire](reason));
 }

@@ -28,6 +28,7 @@ import { addClusterRoutes } from "./cluster.ts";
 import { addInferenceRoutes } from "./inference.ts";
 import { addEndpointRoutes } from "./endpoints.ts";
 import { addModelRoutes } from "./model-routes.ts";
+import { addBudgets } from "./budgets.ts";
 import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
@@ -97,6 +98,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
       addUsage(api, at);
+      addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
       if (at.models !== undefined) addStoreRoutes(api, at, at.models);

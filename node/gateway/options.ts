@@ -1,5 +1,6 @@
 import type {
   AuditPage,
+  BudgetView,
   Degraded,
   Endpoint,
   EndpointReport,
@@ -17,6 +18,7 @@ import type {
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
+import type { Budgets } from "../cluster/budgets.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
 
 import type { ModelStore } from "../../runtimes/store/port.ts";
@@ -43,6 +45,8 @@ export interface GatewayOptions {
     name: string,
     question: Pick<GenerationRequest, "messages" | "tools" | "format">,
   ): RouteExplanation | undefined;
+  /** Budgets and prices, and what was taken of them; absent on a node without a cluster. */
+  readonly budgets?: Pick<Budgets, "budgets" | "prices"> & BudgetStandings;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;
@@ -134,6 +138,20 @@ export interface EndpointsPort {
   cancel(id: string): Result<EndpointSearch>;
   /** Calls back when the view may be another. */
   watch(listener: () => void): () => void;
+}
+
+/** What is known of budgets beside what admins set. */
+export interface BudgetStandings {
+  /** Those that may stop a person's calls. */
+  standingsOf(person: string): Promise<readonly BudgetView[]>;
+  standings(): Promise<readonly BudgetView[]>;
+  /** What came about with a call of this node, until it was answered. */
+  noticesOf(callId: string): CallNotices | undefined;
+}
+
+/** Budgets that are near their end. */
+export interface CallNotices {
+  readonly budgets: readonly { readonly budget: string; readonly percent: number; readonly resetsAtMs: number }[];
 }
 
 /** What is told to the clients of a node that is cut off from what it needs. */

@@ -17,6 +17,8 @@ export interface Counted {
   readonly budget: Budget;
   readonly ledger: ActorId;
   readonly lease: Omit<LeaseAsked, "keep" | "want">;
+  /** Whose, of a budget that is for each of several by itself. */
+  readonly own?: string;
 }
 
 /** Who pays. An agent's calls are its owner's, whoever asked it; the turn at the model is the asker's. */
@@ -48,7 +50,7 @@ function countedBy(budget: Budget, payer: Payer): Omit<Counted, "budget"> | unde
       if (own === undefined || (names.length > 0 && !names.includes(own))) return undefined;
       const select = subject === "person" ? {} : { key: payer.key };
       const id = subject === "person" ? name : `${name}:${own}`;
-      return { ledger: ledgerOf(payer.person), lease: { ...lease, id, select } };
+      return { ledger: ledgerOf(payer.person), lease: { ...lease, id, select }, own };
     }
     case "team":
       return names.includes(payer.person) ? { ...shared, lease: { ...lease, id: name, select: { people: names } } } : undefined;
@@ -75,13 +77,36 @@ export function budgetsOf(budgets: readonly Budget[], payer: Payer): readonly Co
   return all.filter(({ budget }) => budget.names.length > 0 || !named.has(sort(budget)));
 }
 
+/** Those that count everybody's calls, whoever makes them. */
+export const sharedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
+  budgets.flatMap((budget): readonly Counted[] => {
+    if (budget.of !== "model" && budget.of !== "provider") return [];
+    const [one = ""] = budget.names;
+    const counted = countedBy(budget, { person: "", key: "", model: one, provider: one });
+    return counted === undefined ? [] : [{ budget, ...counted }];
+  });
+
+/** Every budget of which it is known where it is counted: for all together, or for people and agents who are named. */
+export const namedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
+  budgets.flatMap((budget): readonly Counted[] => {
+    const { of: subject, names } = budget;
+    const payers = names.map((name): Payer => {
+      const [owner = ""] = name.split(".", 1);
+      return { person: owner, key: subject === "agent" ? `agent/${name}` : "session", model: name, provider: name };
+    });
+    const some = subject === "cluster" ? [{ person: "", key: "", model: "", provider: "" }] : payers;
+    const counted = some.flatMap((payer) => countedBy(budget, payer) ?? []);
+    // Of a budget for all together one is enough.
+    return (subject === "person" || subject === "agent" ? counted : counted.slice(0, 1)).map((one) => ({ budget, ...one }));
+  }); // prettier-ignore
+
 /** What a model costs. */
 export function rateOf(prices: readonly Price[], model: string): Rate {
-  const fits = ({ model: name }: Price): boolean =>
+  const fits = ({ name }: Price): boolean =>
     name.endsWith("*") ? model.startsWith(name.slice(0, -1)) : name === model;
   const [price] = prices
     .filter(fits)
-    .toSorted((one, other) => Number(other.model === model) - Number(one.model === model) || other.model.length - one.model.length); // prettier-ignore
+    .toSorted((one, other) => Number(other.name === model) - Number(one.name === model) || other.name.length - one.name.length); // prettier-ignore
   if (price === undefined) return free;
   // Units for a million tokens are millionths for one.
   const { input, cached = input, output, call = 0 } = price;

@@ -12,11 +12,17 @@
  *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic), `teller.ts`. */
 import {
   everybody,
+  failure,
   ledgerOf,
+  ok,
+  PlexusError,
   refused,
   traitsOf,
   type ActorId,
+  type AnswerFrom,
   type Budget,
+  type BudgetSpent,
+  type BudgetView,
   type EngineName,
   type EngineRequest,
   type Failure,
@@ -24,11 +30,13 @@ import {
   type Price,
   type Result,
   type Said,
+  type SpentAnswer,
   type UsageSums,
+  type UsageView,
 } from "../../protocols/index.ts";
 import { defaultOf, engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
-import { budgetsOf, payerOf, rateOf, type Counted, type Payer } from "./counting.ts";
+import { budgetsOf, namedBudgets, payerOf, rateOf, sharedBudgets, type Counted, type Payer } from "./counting.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
 import { Teller, type Standing } from "./teller.ts";
@@ -61,8 +69,6 @@ export interface BudgetNotice {
 
 /** What came about with a call. */
 export interface CallNotices {
-  /** It was made of this model, in place of the one that was asked. */
-  readonly instead?: string;
   readonly budgets: readonly BudgetNotice[];
 }
 
@@ -74,6 +80,10 @@ export interface Usage {
   placed(routed: Engines): Engines;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
+  /** The budgets that may stop calls of a person, and what was taken of them. Rejects when a ledger does not answer. */
+  standingsOf(person: string): Promise<readonly BudgetView[]>;
+  /** Every budget, and what was taken of it. Rejects as well. */
+  standings(): Promise<readonly BudgetView[]>;
   /** Tells all that there is to tell. */
   flush(): Promise<void>;
   /** Tells it, and ends. */
@@ -213,7 +223,8 @@ export function createUsage(ports: UsagePorts): Usage {
     const model = request.model ?? "";
     const payer: Payer = { ...payerOf(request.person ?? "", request.key ?? ""), model, provider };
     const budgets = ports.budgets();
-    const note = noted.get(request.id);
+    // A route that asks several models gives each call an id below its own.
+    const note = noted.get(request.id) ?? noted.get(request.id.slice(0, Math.max(0, request.id.lastIndexOf("/"))));
     const all = budgets.length === 0 ? [] : budgetsOf(budgets, payer);
     for (const one of all) {
       note?.counted.add(one);
@@ -259,9 +270,13 @@ export function createUsage(ports: UsagePorts): Usage {
     let cancelled = false;
     void got.then((reserved) => {
       if (!reserved.ok) return refuse(reserved.error);
+      if (cancelled) {
+        give(reserved.value);
+        const { stopped: half } = traitsOf(name);
+        return half === undefined ? refuse(failure("CANCELLED")) : hear({ type: "answered", result: ok(half) });
+      }
       const timeoutMs = Math.max(1, request.timeoutMs - (clock.monotonicMs() - sinceMs));
       running = begin(reserved.value, { ...request, timeoutMs });
-      if (cancelled) running.cancel();
     });
     return {
       cancel() {
@@ -284,8 +299,9 @@ export function createUsage(ports: UsagePorts): Usage {
       let spoke = false;
       running = inner.call(asked, (said) => {
         if (said.type === "part") {
+          const first = !spoke && note.instead !== undefined;
           spoke = true;
-          return hear(said);
+          return hear(first ? { type: "part", part: withModel(said.part, note.instead ?? "") } : said);
         }
         const next = said.result.ok || spoke || cancelled ? undefined : insteadOf(said.result.error, note);
         if (next !== undefined) {
@@ -294,7 +310,9 @@ export function createUsage(ports: UsagePorts): Usage {
           return attempt({ ...request, model: next, timeoutMs: endsMs - clock.monotonicMs() });
         }
         try {
-          hear(note.instead === undefined || !said.result.ok ? said : withModel(said, note.instead));
+          const { result } = said;
+          if (note.instead === undefined || !result.ok) hear(said);
+          else hear({ type: "answered", result: ok(withModel(result.value, note.instead)) });
         } finally {
           noted.delete(request.id);
         }
@@ -308,6 +326,35 @@ export function createUsage(ports: UsagePorts): Usage {
         running.cancel();
       },
     };
+  }
+
+  // --- what was taken ------------------------------------------------------------------------------------------------
+
+  /** Asks each ledger once. */
+  async function withSpent(all: readonly Counted[], shown?: readonly Budget[]): Promise<readonly BudgetView[]> {
+    const asked = all.slice(0, limits.standingsMax);
+    const ledgers = [...new Set(asked.map(({ ledger }) => ledger))];
+    const amounts = new Map<Counted, BudgetSpent>();
+    await Promise.all(
+      ledgers.map(async (ledger) => {
+        const mine = asked.filter((one) => one.ledger === ledger);
+        for (let from = 0; from < mine.length; from += countsPerAsk) {
+          const some = mine.slice(from, from + countsPerAsk);
+          const counts = some.map(({ lease: { select, measure, per } }) => ({ select, measure, per }));
+          const answer = await ports.ask(ledger, { type: "spent", counts }, limits.settleTimeoutMs);
+          const { spent } = demand(answer) as SpentAnswer;
+          for (const [index, one] of some.entries()) {
+            const found = spent[index];
+            if (found !== undefined) amounts.set(one, { ...(one.own !== undefined && { name: one.own }), ...found });
+          }
+        }
+      }),
+    );
+    const budgets = shown ?? [...new Set(asked.map(({ budget }) => budget))];
+    return budgets.map((budget) => ({
+      ...budget,
+      spent: asked.flatMap((one) => (one.budget === budget ? (amounts.get(one) ?? []) : [])),
+    }));
   }
 
   return {
@@ -358,8 +405,17 @@ export function createUsage(ports: UsagePorts): Usage {
         if (standing === undefined || standing.spent < counted.lease.warnAt || standing.resetsAtMs < nowMs) return [];
         return [noticeOf(standing, clock.nowMs() - nowMs)];
       });
-      return { ...(note.instead !== undefined && { instead: note.instead }), budgets };
+      return { budgets };
     },
+    async standingsOf(person) {
+      const ask = ports.ask(ledgerOf(person), { type: "usage" }, limits.settleTimeoutMs);
+      const { month } = demand(await ask) as UsageView;
+      const keys = new Set(["session", ...month.rows.map(({ key = "" }) => key)]);
+      const each = [...keys].flatMap((key) => budgetsOf(ports.budgets(), { person, key, model: "", provider: "" }));
+      const counted = new Map(each.map((one) => [one.lease.id, one]));
+      return withSpent([...counted.values(), ...sharedBudgets(ports.budgets())]);
+    },
+    standings: () => withSpent(namedBudgets(ports.budgets()), ports.budgets()),
     flush,
     async stop() {
       stopped = true;
@@ -370,10 +426,15 @@ export function createUsage(ports: UsagePorts): Usage {
   };
 }
 
+function demand(result: Result<unknown>): unknown {
+  if (!result.ok) throw new PlexusError(result.error);
+  return result.value;
+}
+
 const noticeOf = ({ counted, spent, resetsAtMs }: Standing, wallOffsetMs: number): BudgetNotice => ({
   budget: counted.budget.name,
   percent: counted.lease.limit === 0 ? 100 : Math.floor((spent / counted.lease.limit) * 100),
-  resetsAtMs: Math.round(resetsAtMs + wallOffsetMs),
+  resetsAtMs: Math.round((resetsAtMs + wallOffsetMs) / 1_000) * 1_000,
 });
 
 /** The model that a budget names in place, once for each budget. */
@@ -385,8 +446,14 @@ function insteadOf({ code, details }: Failure, { past }: Noted): string | undefi
   return model;
 }
 
-const withModel = (said: Said & { readonly type: "answered" }, model: string): Said =>
-  said.result.ok ? { type: "answered", result: { ok: true, value: { ...said.result.value, model } } } : said;
+/** A part or an answer that says which model it is of. Where that is a route, it has said so itself. */
+const withModel = <Of extends object>(said: Of, model: string): Of => {
+  const { from } = said as { from?: AnswerFrom };
+  return { ...said, from: { model, ...from, instead: true } satisfies AnswerFrom };
+};
+
+/** A question's limit in the protocol. */
+const countsPerAsk = 256;
 
 const mapEngines = (engines: Engines, map: (name: EngineName, engine: Engine) => Engine): Engines =>
   Object.fromEntries(

@@ -27,6 +27,8 @@ export const usageLimits = {
    *
    *  More are taken out of the share when the answer is there. */
   reservedAnswerTokens: 1_024,
+  /** Sums of budgets in one list; the others are not told. */
+  standingsMax: 1_000,
   /** What is not used of a share for so long is given back. */
   shareIdleMs: 15_000,
   /** A share is not used any more when its ledger has not answered for so long.

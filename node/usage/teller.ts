@@ -269,7 +269,8 @@ export class Teller {
       measure,
       per,
       spent,
-      resetsAt: new Date(clock.nowMs() + resetsInMs).toISOString(),
+      // What was under way between two clocks: a second is near enough.
+      resetsAt: new Date(Math.round((clock.nowMs() + resetsInMs) / 1_000) * 1_000).toISOString(),
       retryAfterMs: Math.ceil(spent >= limit ? resetsInMs : Math.min(resetsInMs, soonMs)),
       ...(ending === "instead" && instead !== undefined && { instead }),
     });

@@ -27,7 +27,7 @@ const sharedFiles = [
   "node/data-folder/seal.ts",
 ];
 
-const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "reach", "wanted"].map(
+const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "budgets", "reach", "wanted"].map(
   (name) => `node/cluster/${name}.ts`,
 );
 

@@ -22,7 +22,7 @@ import { engineOf } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
 import type { Caller } from "../accounts.ts";
 import { callerOf } from "../http.ts";
-import type { GatewayContext } from "../options.ts";
+import type { CallNotices, GatewayContext } from "../options.ts";
 import { randomId } from "../tokens.ts";
 
 /** Who asks, and until when. */
@@ -33,6 +33,8 @@ export interface Asking {
   readonly cache?: CacheWish;
   /** Is told where the answer comes from, before anything of it is sent. */
   readonly told?: (from: AnswerFrom) => void;
+  /** Is told which budgets are near their end, before that as well. */
+  readonly near?: (budgets: CallNotices["budgets"]) => void;
 }
 
 /** A request of an engine without what every call is given. */
@@ -63,7 +65,8 @@ export async function whileAsked<T>(
   else socket.once("close", leave);
   try {
     const told = (from: AnswerFrom): void => tellFrom(reply, from);
-    return await work({ caller: callerOf(request), signal: gone.signal, told, ...(cache && { cache }) });
+    const near = (budgets: CallNotices["budgets"]): void => tellBudgets(reply, budgets);
+    return await work({ caller: callerOf(request), signal: gone.signal, told, near, ...(cache && { cache }) });
   } finally {
     socket.off("close", leave);
   }
@@ -82,6 +85,14 @@ function wishOf({ headers }: FastifyRequest): CacheWish | undefined {
 const headerText = (text: string): string => text.replaceAll(/[^!-~]+/g, (other) => encodeURIComponent(other));
 
 /** Says in headers where an answer comes from. Of several choices the first says it. */
+function tellBudgets(reply: FastifyReply, budgets: CallNotices["budgets"]): void {
+  if (reply.sent || budgets.length === 0) return;
+  const near = budgets.map(
+    ({ budget, percent, resetsAtMs }) => `${budget}; used=${percent}; resets=${new Date(resetsAtMs).toISOString()}`,
+  );
+  reply.header("x-plexus-budget", near.join(", "));
+}
+
 function tellFrom(reply: FastifyReply, { model, cache, members, instead }: AnswerFrom): void {
   if (reply.sent || reply.hasHeader("x-plexus-model") || reply.hasHeader("x-plexus-cache")) return;
   if (model !== undefined) reply.header("x-plexus-model", headerText(model));
@@ -180,7 +191,7 @@ export function createCalls(at: GatewayContext): Calls {
   }
 
   function call<Name extends EngineName>(
-    { caller, signal, cache, told }: Asking,
+    { caller, signal, cache, told, near }: Asking,
     name: Name,
     asked: Asked<Name>,
     timeoutMs: number,
@@ -188,6 +199,7 @@ export function createCalls(at: GatewayContext): Calls {
   ): Promise<EngineAnswer<Name>> {
     const max = limits.completionTextBytesMax;
     let bytes = 0;
+    let begun = false;
     return new Promise((resolve, reject) => {
       const request = {
         ...asked,
@@ -200,6 +212,11 @@ export function createCalls(at: GatewayContext): Calls {
       } as unknown as EngineRequest<Name>;
       const run = engineOf(at.engines, name).call(request, (said) => {
         if (bytes > max) return;
+        if (!begun) {
+          begun = true;
+          const notices = near && at.budgets?.noticesOf(request.id);
+          if (notices !== undefined) near?.(notices.budgets);
+        }
         if (said.type === "answered") {
           signal.removeEventListener("abort", cancel);
           if (said.result.ok && "from" in said.result.value) told?.(said.result.value.from as AnswerFrom);

@@ -35,12 +35,19 @@ function told(reason: Failure): { readonly message: string; readonly param: stri
   return { message: facts.length === 0 ? message : `${message} (${facts.join(", ")})`, param };
 }
 
-const openAiCode = ({ code }: Failure): string => (code === "UNAUTHENTICATED" ? "invalid_api_key" : code.toLowerCase());
+/** What its clients know by another word. */
+const openAiWords: Readonly<Record<string, string>> = {
+  UNAUTHENTICATED: "invalid_api_key",
+  QUOTA_EXCEEDED: "insufficient_quota",
+};
+const openAiCode = ({ code }: Failure): string => openAiWords[code] ?? code.toLowerCase();
 
 /** OpenAI's shape of an error. */
 export function openAiError(reason: Failure) {
   const { message, param } = told(reason);
   const status = statusOf(reason);
+  if (reason.code === "QUOTA_EXCEEDED")
+    return { error: { message, type: "insufficient_quota", param, code: openAiCode(reason) } };
   const type = status === 429 ? "rate_limit_error" : status < 500 ? "invalid_request_error" : "server_error";
   return { error: { message, type, param, code: openAiCode(reason) } };
 }

@@ -4,7 +4,8 @@ import type { FastifyInstance } from "fastify";
 import { wireOf } from "./errors.ts";
 
 /** What a page may read of an answer beside its body. */
-const readable = "retry-after, request-id, x-plexus-cache, x-plexus-instead, x-plexus-members, x-plexus-model";
+const readable =
+  "retry-after, request-id, x-plexus-budget, x-plexus-cache, x-plexus-instead, x-plexus-members, x-plexus-model";
 const methods = "GET, POST, DELETE, OPTIONS";
 /** How long a browser remembers a preflight. Chromium takes no more. */
 const preflightSeconds = 7_200;

@@ -68,7 +68,7 @@ describe("a ledger", () => {
   it("shows it to its person and to the gateway, and to nobody else", () => {
     const stage = new Stage();
     settle(stage, { seq: 1, rows: [row()] });
-    for (const from of ["user/bob", "node", "agent/ada.helper", "room/x"] as const)
+    for (const from of ["user/bob", "agent/ada.helper", "room/x"] as const)
       expect(stage.code(from, own, { type: "usage" }), from).to.equal("FORBIDDEN");
     expect(stage.ok<UsageView>("gateway", own, { type: "usage" }).day.rows).to.have.length(1);
     for (const from of ["user/ada", "gateway"] as const)

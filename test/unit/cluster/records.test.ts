@@ -2,7 +2,7 @@ import { brokenBy } from "../../broken.ts";
 import { expect } from "chai";
 import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
 import { asEndpoint, changeSlot, isRow, type InvitationRecord, type Policy } from "../../../node/cluster/records.ts";
-import { type Endpoint, type ModelRoute, decode, encode } from "../../../protocols/index.ts";
+import { type Budget, type Endpoint, type ModelRoute, type Price, decode, encode } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
 // Every field there is, so that one that is added to a record and not to its schema shows here.
@@ -74,6 +74,19 @@ const endpoint: Required<Endpoint> = {
   labels: { zone: "a" },
 };
 
+const budget: Required<Budget> = {
+  name: "daily",
+  of: "person",
+  names: ["ada"],
+  measure: "tokens",
+  limit: 1_000,
+  per: "day",
+  warnPercent: 80,
+  ending: "instead",
+  instead: "small",
+};
+const price: Required<Price> = { name: "gpt", input: 1, cached: 0.1, output: 4, call: 0 };
+
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
   ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
@@ -81,6 +94,8 @@ const rows: readonly (readonly [key: string, value: object, optional: readonly s
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "kinds", "ensemble", "cache"]],
   ["endpoint/box", endpoint, ["model", "key", "capabilities", "contextTokens", "places", "labels"]],
+  ["budget/daily", budget, ["instead"]],
+  ["price/gpt", price, ["cached", "call"]],
 ];
 const without = (value: object, field: string): object =>
   Object.fromEntries(Object.entries(value).filter(([name]) => name !== field));
@@ -118,7 +133,7 @@ describe("rows of the directory", () => {
         for (const nonsense of [null, 7.5, -1, NaN, [7], [null], { owner: 7 }, { zone: 7 }, "x".repeat(5_000)]) {
           // Not every number is too odd for every number.
           if (field === "expiresAtMs" && nonsense === 7.5) continue;
-          if (field === "weight" && nonsense === 7.5) continue;
+          if (["weight", "input", "cached", "output", "call"].includes(field) && nonsense === 7.5) continue;
           expect(isRow(key, { ...value, [field]: nonsense }), `${field}: ${JSON.stringify(nonsense)}`).to.equal(false);
         }
       }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { WebSocket, type ClientOptions } from "ws";
 import { agent } from "../../../actors/agent/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
+import { ledger } from "../../../actors/ledger/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
@@ -71,6 +72,8 @@ export interface Reply {
 export interface StandOptions extends Partial<Omit<GatewayOptions, "limits">> {
   readonly limits?: Partial<GatewayLimits>;
   readonly tokenDelayMs?: number;
+  /** Calls go the way that they go in a node: routes, budgets. What they took is told so often. */
+  readonly settleIntervalMs?: number;
 }
 
 const running = new Set<Stand>();
@@ -94,7 +97,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   };
   const store = await openLevelStore(folder);
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const behaviors = [room, user, agent, roleManager, catalog];
+  const behaviors = [room, user, agent, roleManager, catalog, ledger];
   const { peer } = await startAlone({
     node: "test",
     store,
@@ -104,6 +107,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     random,
     log,
     meter,
+    ...(options.settleIntervalMs && { limits: { usage: { settleIntervalMs: options.settleIntervalMs } } }),
   });
   const { kernel } = peer;
   const hub = options.hub ?? peer.hub;
@@ -121,7 +125,8 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const starting = createGateway({
     kernel,
     actors: peer.actors,
-    engines: runtime.engines,
+    engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
+    budgets: { ...peer.budgets, ...peer.usage },
     serving: () => peer.calls.explain(),
     hub,
     clock,

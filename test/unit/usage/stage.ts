@@ -145,7 +145,7 @@ export function createNode(
   const engines = usage.placed(usage.counted(everyEngine({ generate })));
   let calls = 0;
   /** Calls, and resolves with the last that is said. */
-  const call = (request: Partial<GenerationRequest> = {}): { readonly id: string; readonly end: Promise<Spoken>; cancel(): void } => {
+  const call = (request: Partial<GenerationRequest> = {}): { readonly id: string; readonly end: Promise<Spoken>; readonly cancel: () => void } => {
     calls += 1;
     const id = `${name}-${calls}`;
     let cancel = (): void => undefined;
@@ -168,6 +168,15 @@ export const took = (promptTokens: number, completionTokens: number, cachedToken
   type: "answered",
   result: ok({ end: "complete", promptTokens, completionTokens, cachedTokens }),
 });
+
+/** Lets so much time pass, also where nothing happens. */
+export async function pass(world: World, ms: number): Promise<void> {
+  let over = false;
+  world.after(ms, () => {
+    over = true;
+  });
+  await world.run(() => over, Infinity);
+}
 
 /** The code of a refusal; undefined: it was answered. */
 export const codeOf = (said: Spoken): Failure["code"] | undefined =>

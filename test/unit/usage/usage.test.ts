@@ -3,12 +3,9 @@ import { usageLimits } from "../../../node/usage/limits.ts";
 import { failure } from "../../../protocols/index.ts";
 import { failed, text } from "../../said.ts";
 import { World } from "../../world/index.ts";
-import { createNode, Ledgers, took } from "./stage.ts";
+import { createNode, Ledgers, pass, took } from "./stage.ts";
 
 const { settleIntervalMs } = usageLimits;
-
-/** Lets so much time pass. */
-const pass = (world: World, ms: number): Promise<unknown> => world.run(() => false, world.nowMs + ms);
 
 describe("usage of models", () => {
   it("is counted by person, key, model and provider, in the person's ledger and in everybody's", async () => {

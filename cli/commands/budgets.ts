@@ -1,0 +1,83 @@
+import { Option } from "commander";
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface SetOptions extends AdminOptions {
+  readonly tokens?: string;
+  readonly cost?: string;
+  readonly calls?: string;
+  readonly per: "day" | "month";
+  readonly warn: number;
+  readonly onlyWarn?: boolean;
+  readonly instead?: string;
+}
+
+/** `plexus budgets`. */
+export const define: Define = (command, { output, onExit }) => {
+  const budgets = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus budgets",
+        "plexus budgets set daily person --tokens 1M --per day",
+        "plexus budgets set openai provider api.openai.com --cost 50 --per month --instead qwen",
+        "plexus budgets remove daily",
+      ),
+    )
+    .action(async (options: AdminOptions) => {
+      const { listBudgets } = await import("../budgets.ts");
+      onExit(await listBudgets(await adminFlags(options), output));
+    });
+
+  withAdminFlags(budgets.command("list").description("Show the budgets, and what was taken of them."))
+    .addHelpText("after", examples("plexus budgets list", "plexus budgets list --json"))
+    .action(async (options: AdminOptions) => {
+      const { listBudgets } = await import("../budgets.ts");
+      onExit(await listBudgets(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    budgets
+      .command("set")
+      .description("Set a budget: how much may be taken of models a day or a month, and what happens then.")
+      .argument("<name>", "what the budget is called")
+      .argument(
+        "<of>",
+        "person, key, agent (each by itself), team, model, provider (all that are named together), cluster",
+      )
+      .argument("[names...]", "of whom: people, ids of API keys, OWNER.AGENT, models, providers; none: of each")
+      .addOption(new Option("--tokens <count>", "tokens, read and written: 500k, 1M").conflicts(["cost", "calls"]))
+      .addOption(new Option("--cost <amount>", "in the unit of the prices: 20, 0.5").conflicts("calls"))
+      .option("--calls <count>", "calls: 1000")
+      .addOption(new Option("--per <period>", "of UTC").choices(["day", "month"]).default("day"))
+      .option("--warn <percent>", "tell people from here on", wholeNumber("The percentage", 1, 100), 80)
+      .addOption(new Option("--only-warn", "stop nothing").conflicts("instead"))
+      .option("--instead <model>", "call this model or route in place, once it is used up"),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus budgets set daily person --tokens 1M --per day      # each person",
+        "plexus budgets set ada person ada --tokens 5M --per day    # in place of it for ada",
+        "plexus budgets set bots key --calls 1000 --per day         # each API key",
+        "plexus budgets set team team ada bob --cost 100 --per month --only-warn",
+        "plexus budgets set openai provider api.openai.com --cost 50 --per month --instead qwen",
+      ),
+    )
+    .action(async (name: string, subject: string, names: readonly string[], options: SetOptions) => {
+      const { setBudget } = await import("../budgets.ts");
+      onExit(await setBudget(await adminFlags(options), { name, of: subject, names, ...options }, output));
+    });
+
+  withAdminFlags(
+    budgets
+      .command("remove")
+      .description("End a budget. What it was is printed as the command that brings it back.")
+      .argument("<name>", "its name"),
+  )
+    .addHelpText("after", examples("plexus budgets remove daily"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { removeBudget } = await import("../budgets.ts");
+      onExit(await removeBudget(await adminFlags(options), name, output));
+    });
+};

@@ -1,0 +1,50 @@
+import { adminFlags, decimal, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface SetOptions extends AdminOptions {
+  readonly in: number;
+  readonly out: number;
+  readonly cached?: number;
+  readonly call?: number;
+}
+
+const rate = decimal("A price", { min: 0, max: 1_000_000 });
+
+/** `plexus prices`. */
+export const define: Define = (command, { output, onExit }) => {
+  const prices = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText("after", examples("plexus prices", "plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10"))
+    .action(async (options: AdminOptions) => {
+      const { listPrices } = await import("../budgets.ts");
+      onExit(await listPrices(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    prices
+      .command("set")
+      .description("Say what a model costs, in a unit of your own: usage and budgets count it from then on.")
+      .argument("<model>", "its name, or how names begin: 'openai/*'")
+      .requiredOption("--in <amount>", "for a million tokens that it reads", rate)
+      .requiredOption("--out <amount>", "for a million tokens that it writes", rate)
+      .option("--cached <amount>", "for a million of those that it reads from its memory; default: like the others", rate)
+      .option("--call <amount>", "for each call, beside its tokens", rate),
+  )
+    .addHelpText("after", examples("plexus prices set gpt-5 --in 1.25 --cached 0.125 --out 10", "plexus prices set 'openai/*' --in 5 --out 20"))
+    .action(async (model: string, options: SetOptions) => {
+      const { setPrice } = await import("../budgets.ts");
+      const { in: input, out, cached, call } = options;
+      onExit(await setPrice(await adminFlags(options), { model, input, output: out, cached, call }, output));
+    });
+
+  withAdminFlags(
+    prices
+      .command("remove")
+      .description("A model costs nothing any more. What was counted stays.")
+      .argument("<model>", "as it was set"),
+  )
+    .addHelpText("after", examples("plexus prices remove gpt-5"))
+    .action(async (model: string, options: AdminOptions) => {
+      const { removePrice } = await import("../budgets.ts");
+      onExit(await removePrice(await adminFlags(options), model, output));
+    });
+}; // prettier-ignore
