@@ -17,7 +17,7 @@ import type { Endpoint } from "../remote/endpoint.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
-import { writeText } from "../remote/text.ts";
+import { base64Of, writeText } from "../remote/text.ts";
 import { countsOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
 import { chatMapping } from "./chat.ts";
 
@@ -36,6 +36,7 @@ const provider: Provider = {
     "vision",
     "hearing",
     "embed",
+    "image-embed",
     "rerank",
     "transcribe",
     "speak",
@@ -56,7 +57,11 @@ const provider: Provider = {
     generate: (request, here) =>
       writeText(request, here, chatMapping(request, { model: here.model, isOpenAi: here.url.hostname === host })),
     async embed({ inputs }, { call, model }) {
-      const body = { model, input: inputs, encoding_format: "float" };
+      // Images as Jina's interface takes them, and another Plexus.
+      const input = inputs.map((one) =>
+        typeof one === "string" ? one : { image: `data:${one.mediaType};base64,${base64Of(one.bytes)}` },
+      );
+      const body = { model, input, encoding_format: "float" };
       return vectorsOf(await call.json({ path: "/embeddings", body }), inputs.length);
     },
     async rerank({ query, documents }, { call, model }) {

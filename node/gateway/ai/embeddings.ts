@@ -1,9 +1,9 @@
-/** OpenAI: embeddings. And reranking, in the form that Jina, Cohere and their clients share. */
+/** OpenAI: embeddings. And, in the form that Jina's clients use, those of images, and reranking as Cohere's do, too. */
 import { Type } from "typebox";
-import { failure, floatsOf, PlexusError } from "../../../protocols/index.ts";
+import { failure, floatsOf, PlexusError, type Media } from "../../../protocols/index.ts";
 import { demand } from "../refusals.ts";
-import { maybe, readText } from "./conversation.ts";
-import { refuse } from "./media.ts";
+import { maybe, mediaFor, readText } from "./conversation.ts";
+import { imageType, refuse, type MediaReader } from "./media.ts";
 import { addPost, checkTexts, newId, type Surface } from "./surface.ts";
 
 const embeddingRequest = Type.Object({
@@ -39,15 +39,39 @@ export function checkDimensions(wanted: number | null | undefined, vector: Uint8
     refuse("/dimensions", `the vectors of this model have ${has} dimensions; leave it out`);
 }
 
+/** Texts and images: `"a cat"`, `{ "text": "a cat" }`, `{ "image": "data:image/png;base64,…" }`. Errors: BAD_REQUEST, TOO_LARGE. */
+function readMixed(input: unknown, media: MediaReader, max: number): readonly (string | Media)[] {
+  const inputs: readonly unknown[] = Array.isArray(input) ? input : [input];
+  const imageOf = (path: string, image: string): Media => {
+    const isPlain = /^[\w+/-]+={0,2}$/.test(image);
+    const read = isPlain ? media.base64(path, { mediaType: imageType(image), data: image }) : media.url(path, image);
+    return demand(read);
+  };
+  const images = new Map<number, Media>();
+  const texts = inputs.map((one, index) => {
+    const { text, image } = (typeof one === "object" && one !== null ? one : {}) as Readonly<Record<string, unknown>>;
+    if (typeof image !== "string") return typeof text === "string" ? text : one;
+    // The number of inputs is checked below; more are not worth reading.
+    if (index < max) images.set(index, imageOf(`/input/${index}/image`, image));
+    return "";
+  });
+  return readInputs("/input", texts, max).map((text, index) => images.get(index) ?? text);
+}
+
 /** Adds them. */
 export function addEmbeddings(surface: Surface): void {
   const { at, calls, models } = surface;
   const max = at.limits.embeddingInputsMax;
-  const embeddings = { summary: "Vectors of texts", tag: "openai", body: embeddingRequest };
+  const embeddings = {
+    summary: "Vectors of texts, and of images where the model can",
+    tag: "openai",
+    body: embeddingRequest,
+  };
   addPost(surface, "/v1/embeddings", embeddings, async (posted) => {
     const { body, asking } = posted;
-    checkTexts(posted, at);
-    const inputs = readInputs("/input", body.input, max);
+    const media = mediaFor(at.limits);
+    const inputs = readMixed(body.input, media, max);
+    checkTexts(posted, at, media);
     const { model } = await models.resolve(asking.caller, body.model);
     const { vectors, promptTokens } = await calls.run(asking, "embed", { model, inputs });
     checkDimensions(body.dimensions, vectors[0]);

@@ -27,7 +27,7 @@ export interface Listed {
 }
 
 /** Engines that no path of these interfaces leads to. */
-const unreachable: readonly string[] = ["tokenize", "image-embed"];
+const unreachable: readonly string[] = ["tokenize"];
 
 /** What is told of a model to those who would have to guess: what it can be asked for here, how much it reads, and whether it is only passed on
  *  from somewhere else. Whoever offers the models of this cluster leaves the last out: two clusters that offer each other's would go round. */

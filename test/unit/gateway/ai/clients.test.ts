@@ -3,6 +3,7 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { embedMany, generateText, jsonSchema, stepCountIs, streamText, tool, Output } from "ai";
 import { expect } from "chai";
 import OpenAI from "openai";
+import { png } from "../../../pictures.ts";
 import { startStand, type Stand } from "../stand.ts";
 
 describe("gateway: the AI SDK, unchanged", () => {
@@ -84,6 +85,19 @@ describe("gateway: the way of chat pages", () => {
     expect((await post("/v1/embeddings", { model: "echo", input: ["a", "b"], encoding_format: "float" })).body.data).to.have.length(2);
     expect((await post("/v1/rerank", { model: "echo", query: "a", documents: ["b", "a"] })).body.results[0]).to.include({ index: 1 });
   }); // prettier-ignore
+
+  it("Jina: vectors of images beside texts, as bytes in the request alone", async () => {
+    const image = `data:image/png;base64,${png(2, 2).toString("base64")}`;
+    expect((await post("/v1/embeddings", { model: "echo", input: [{ text: "a" }, "a"] })).body.data).to.have.length(2);
+    // The echo has no eyes: it is asked for what it cannot do.
+    for (const given of [image, png(2, 2).toString("base64")]) {
+      const { status, body } = await post("/v1/embeddings", { model: "echo", input: ["a", { image: given }] });
+      expect([status, body.error.code]).to.deep.equal([400, "model_unsupported"]);
+      expect(body.error.message).to.contain("image-embed");
+    }
+    const fetched = await post("/v1/embeddings", { model: "echo", input: [{ image: "https://example.org/cat.png" }] });
+    expect(fetched.body.error.message).to.contain("fetches nothing");
+  });
 
   it("LibreChat: models, a stream with its parameters, a title by a function that must be called, its own headers", async () => {
     const client = new OpenAI({ apiKey: token, baseURL: `${stand.url}/v1`, maxRetries: 0, defaultHeaders: { "x-conversation-id": "1" } });

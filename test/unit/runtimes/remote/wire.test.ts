@@ -77,6 +77,19 @@ describe("a model on another server", function () {
     expect(text).to.not.include(secret);
   });
 
+  it("gives images to be embedded as another Plexus takes them", async () => {
+    const endpoint = { url: `${double.url}/v1`, model: "m" };
+    const { model: sees } = await loadRemote({ adapter: "openai", endpoint, capabilities: ["embed", "image-embed"] });
+    double.script = (_asked, response) =>
+      json(response, { data: [0, 1].map((index) => ({ index, embedding: [3, 4] })) });
+    const image = { type: "image" as const, mediaType: "image/png", bytes: Uint8Array.of(1, 2, 3) };
+    const { ended } = ask(sees, "embed", { inputs: ["a", image] });
+    expect(await ended).to.have.property("ok", true);
+    expect(double.asked.at(-1)?.body)
+      .to.have.property("input")
+      .that.deep.equals(["a", { image: "data:image/png;base64,AQID" }]);
+  });
+
   it("keeps its connection for the next call", async () => {
     // The rest of an answer is read behind it: the next call may come before that.
     for (let count = 0; count < 6; count += 1) await answers();
