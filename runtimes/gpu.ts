@@ -3,6 +3,7 @@ import { fork } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { hostVariables } from "./host/variables.ts";
 import { runtimeLimits } from "./limits.ts";
 
 /** What one interface to graphics cards (`cuda`, `vulkan`, `metal`) offers. */
@@ -45,6 +46,7 @@ export async function probeGpus(has: boolean = hasGraphics()): Promise<Gpus> {
   if (!has) return { interfaces: [], because: "this machine has no graphics device" };
   const child = fork(fileURLToPath(new URL("./host/probe.ts", import.meta.url)), [], {
     execArgv: [],
+    env: { ...hostVariables(process.env, "native") },
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   });
   const late = new AbortController();

@@ -30,7 +30,7 @@ import type { Running } from "./engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 import type { LoadedFacts } from "./host/messages.ts";
 import { runtimeLimits } from "./limits.ts";
-import { whatToUnload, type Tenant } from "./memory.ts";
+import { takenBy, whatToUnload, type Taken, type Tenant } from "./memory.ts";
 import { mebibytes, residentOf, type Model, type Phase, type Resident } from "./resident.ts";
 
 /** What has the models. What it is told to do, it reports to the methods of `Residency` that are named for it. */
@@ -129,7 +129,7 @@ export class Residency {
 
   /** What is counted for models now, and what may be at most. */
   memory(): { readonly usedBytes: number; readonly budgetBytes: number } {
-    const usedBytes = [...this.#models.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const usedBytes = takenBy(this.#tenants());
     return { usedBytes, budgetBytes: this.#budgetBytes };
   }
 
@@ -275,7 +275,8 @@ export class Residency {
     const nowMs = this.#options.clock.monotonicMs();
     const { sinceMs } = model.phase;
     // What was not read of a mapped file yet is not in its growth: less than was reckoned proves nothing.
-    model.bytes = Math.max(model.bytes, (facts.grewByBytes ?? 0) - runtimeLimits.growthSlackBytes);
+    const grewBytes = model.shares.length > 0 ? facts.grewOwnBytes : facts.grewByBytes;
+    model.bytes = Math.max(model.bytes, (grewBytes ?? 0) - runtimeLimits.growthSlackBytes);
     Object.assign(model, { loadedMs: nowMs, loadTookMs: nowMs - sinceMs, usedMs: nowMs, ordered: false });
     this.#outOfLine(model);
     this.#become(model, { state: "ready", facts });
@@ -353,6 +354,7 @@ export class Residency {
       removed: false,
       plan: undefined,
       bytes: 0,
+      shares: [],
       loadedMs: 0,
       loadTookMs: 0,
       usedMs: 0,
@@ -423,10 +425,11 @@ export class Residency {
     if (phase.state !== "fitting") return this.#line.includes(model);
     const { plan } = phase;
     const nowMs = this.#options.clock.monotonicMs();
-    const at = { needBytes: plan.memoryBytes, budgetBytes: this.#budgetBytes, nowMs };
+    const need = takenOf(plan);
+    const at = { need, budgetBytes: this.#budgetBytes, nowMs };
     const room = whatToUnload(this.#tenants(), at);
     if (room.type === "free") {
-      model.bytes = plan.memoryBytes;
+      Object.assign(model, need);
       this.#become(model, { state: "loading", sinceMs: nowMs });
       this.#carrier.load(spec, plan);
       return true;
@@ -452,8 +455,7 @@ export class Residency {
 
   #fail(model: Model, how: { readonly error: Failure; readonly sizeBytes: number; readonly forRoom?: boolean }): void {
     this.#outOfLine(model);
-    model.bytes = 0;
-    model.ordered = false;
+    Object.assign(model, { bytes: 0, shares: [], ordered: false });
     this.#options.log.error("model.load_failed", { ...how.error.details, path: model.spec.path });
     this.#become(model, { state: "failed", ...how });
     if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "closed", error: how.error });
@@ -540,7 +542,7 @@ export class Residency {
   /** Nothing of a model is in memory, and nobody has ordered it. */
   #rests(model: Model): void {
     model.stopTimer();
-    Object.assign(model, { bytes: 0, ordered: false, unwanted: false, caller: "nobody" });
+    Object.assign(model, { bytes: 0, shares: [], ordered: false, unwanted: false, caller: "nobody" });
     model.keepAliveMs = this.#keepAliveOf(model.spec);
     this.#become(model, { state: "idle" });
   }
@@ -560,7 +562,7 @@ export class Residency {
   /** What is in memory took more than was reckoned: some of those at rest leave. */
   #shrink(): void {
     const { clock, log } = this.#options;
-    const at = { needBytes: 0, budgetBytes: this.#budgetBytes, nowMs: clock.monotonicMs() };
+    const at = { need: { bytes: 0 }, budgetBytes: this.#budgetBytes, nowMs: clock.monotonicMs() };
     const room = whatToUnload(this.#tenants(), at);
     if (room.type === "never") log.warn("models.memory_exceeded", { ...this.memory() });
     if (room.type === "unload")
@@ -637,6 +639,7 @@ export class Residency {
         return {
           name: model.spec.name,
           bytes: model.bytes,
+          shares: model.shares,
           pinned: model.pinned,
           leaving: state === "draining" || state === "unloading",
           calls: running + waiting,
@@ -646,6 +649,13 @@ export class Residency {
         };
       });
   }
+}
+
+/** What a model takes by its plan: its own, and the files that it shares. */
+function takenOf({ memoryBytes, shares = [] }: LoadPlan): Required<Taken> {
+  const shared = shares.reduce((sum, { bytes }) => sum + bytes, 0);
+  assert(shared <= memoryBytes, "what is shared is a part of what is taken");
+  return { bytes: memoryBytes - shared, shares };
 }
 
 /** Something of it is at its host. */

@@ -3,7 +3,7 @@ import type { Failure, ModelInMemory, Result } from "../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "./adapter.ts";
 import type { MeasuredCalls } from "./admission.ts";
 import type { LoadedFacts } from "./host/messages.ts";
-import type { Room } from "./memory.ts";
+import { takenBy, type Room, type Taken } from "./memory.ts";
 
 /** Where a model is. */
 export type Phase =
@@ -38,8 +38,10 @@ export interface Model {
   removed: boolean;
   /** How it was to be loaded when that was last decided. */
   plan: LoadPlan | undefined;
-  /** What is counted for it. */
+  /** What is counted for it alone. */
   bytes: number;
+  /** Files that it has mapped, which count once for all that have them. */
+  shares: NonNullable<Taken["shares"]>;
   loadedMs: number;
   loadTookMs: number;
   usedMs: number;
@@ -99,7 +101,7 @@ export function residentOf(model: Model, { calls, nowMs, before }: Standing): Re
     place: places[phase.state],
     because: reasonOf(model, { calls, nowMs, before }),
     pinned,
-    memoryBytes: model.bytes,
+    memoryBytes: takenBy([model]),
     ...(plan && { plan }),
     keepAliveMs: keepAliveMs === Infinity ? undefined : keepAliveMs,
     leavesInMs: rests ? Math.max(0, model.usedMs + keepAliveMs - nowMs) : undefined,

@@ -101,7 +101,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
-      if (at.models !== undefined) addStoreRoutes(api, at, at.models);
+      if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
       if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);
     },
     { prefix: apiPrefix },

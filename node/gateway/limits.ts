@@ -211,6 +211,8 @@ export const gatewayLimits = {
   closeTimeoutMs: 2_000,
   /** Streams of the progress of pulls; one more is refused with `OVERLOADED`. */
   modelStreamsMax: 16,
+  /** How often it is looked whether who reads such a stream is still an admin with a session that holds; else it ends. */
+  streamCheckMs: 1_000,
   /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
   actorRowsMax: 500,
   /** Nodes that a client is told of, to use when this one is away; other nodes list further ones. */

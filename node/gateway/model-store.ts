@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
   failure,
@@ -13,7 +13,9 @@ import {
   type ModelsView,
   type PullModel,
 } from "../../protocols/index.ts";
+import type { Accounts } from "./accounts.ts";
 import { audited, audits, whoIs } from "./audited.ts";
+import { presentedToken } from "./callers.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
 import { demand } from "./refusals.ts";
 
@@ -21,7 +23,11 @@ type Models = NonNullable<GatewayOptions["models"]>;
 
 /** Adds the routes under /api/v1/admin/models, for admins and for the operator's control token: the models on the disk of this node, what it
  *  pulls, and which models the cluster wants. */
-export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store, wanted }: Models): void {
+export function addStoreRoutes(
+  app: FastifyInstance,
+  at: GatewayContext,
+  { store, wanted, accounts }: Models & { readonly accounts: Pick<Accounts, "authenticate"> },
+): void {
   const { log, limits, clock } = at;
   const config = { access: "admin" } as const;
   const tags = ["models"];
@@ -164,7 +170,7 @@ export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store
         tags,
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       if (streams.size >= limits.modelStreamsMax)
         throw new PlexusError(failure("OVERLOADED", { limit: "modelStreamsMax" }));
       reply.hijack();
@@ -187,7 +193,7 @@ export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store
         send();
         cancelBeat = clock.after(limits.heartbeatMs, beat);
       };
-      const ends = [store.watch(send), wanted.onChange(send)];
+      const ends = [store.watch(send), wanted.onChange(send), whileAdmin(request, () => stream.end())];
       streams.add(stream);
       stream.once("close", () => {
         streams.delete(stream);
@@ -200,4 +206,24 @@ export function addStoreRoutes(app: FastifyInstance, at: GatewayContext, { store
   app.addHook("preClose", async () => {
     for (const stream of streams) stream.end();
   });
+
+  /** Looks again and again whether who reads a stream may still, and tells when not. The operator always may. */
+  function whileAdmin(request: FastifyRequest, end: () => void): () => void {
+    const presented = presentedToken(request.raw);
+    if (request.caller === null || presented === undefined) return () => undefined;
+    let cancel = (): void => undefined;
+    let ended = false;
+    const look = async (): Promise<void> => {
+      const known = await accounts.authenticate(presented.token, request.address);
+      if (ended) return;
+      // Where nobody can say now it goes on: what is not known to be revoked is looked at again.
+      if (known.ok ? !known.value.admin : known.error.code === "UNAUTHENTICATED") end();
+      else cancel = clock.after(limits.streamCheckMs, () => void look());
+    };
+    cancel = clock.after(limits.streamCheckMs, () => void look());
+    return () => {
+      ended = true;
+      cancel();
+    };
+  }
 }

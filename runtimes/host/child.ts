@@ -6,14 +6,14 @@
  *  repaired, and the node starts a new one; by SIGKILL where a native call may be running, as an orderly exit would abort with a
  *  core dump. In the other host a worker that is gone is said to be `lost`, and nothing else is touched. */
 import { readFileSync } from "node:fs";
-import { basename } from "node:path";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
 import { failure, refused, type EngineName, type EngineRequest } from "../../protocols/index.ts";
-import type { LoadPlan, ModelSpec } from "../adapter.ts";
+import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, FromWorker, HostKind, ToHost, ToWorker } from "./messages.ts";
+import { withoutFolders } from "./shown.ts";
 import type { CallTask, LoadAnswer, LoadTask } from "./worker.ts";
 
 const kind = process.argv[2] as HostKind;
@@ -56,24 +56,28 @@ function inspect({ spec, mostBytes, machine }: Extract<ToHost, { type: "inspect"
   }
 }
 
-async function load(spec: ModelSpec, plan: LoadPlan): Promise<void> {
+async function load({ spec, plan, variables }: Extract<ToHost, { type: "load" }>): Promise<void> {
   const { sizeBytes } = plan;
-  const one = createPool(spec.name, plan.sequences);
+  const one = createPool(spec.name, plan.sequences, variables);
   const limitMs = runtimeLimits.loadMsMax + sizeBytes / runtimeLimits.loadBytesPerMs;
   const timer = setTimeout(() => lose(one, "its load does not end"), limitMs);
   try {
     const task: LoadTask = { spec, plan };
-    const before = residentBytes();
+    const before = resident();
     const answer = (await one.pool.run(task, { name: "load" })) as LoadAnswer;
     if (one.ending) return;
     if (answer.type === "failed") {
       await end(one); // Nothing of it runs: the load has ended.
       return refuse(spec, sizeBytes, answer.reason);
     }
-    const grewByBytes = Math.max(0, residentBytes() - before);
+    const now = resident();
+    const grew = {
+      grewByBytes: Math.max(0, now.bytes - before.bytes),
+      grewOwnBytes: Math.max(0, now.ownBytes - before.ownBytes),
+    };
     if (answer.warnings.length > 0)
       send({ type: "log", event: "model.warnings", facts: { model: spec.name, warnings: answer.warnings } });
-    send({ type: "loaded", model: spec.name, facts: { ...answer.facts, ...(before > 0 && { grewByBytes }) } });
+    send({ type: "loaded", model: spec.name, facts: { ...answer.facts, ...(before.bytes > 0 && grew) } });
   } catch (thrown) {
     // A worker that is gone was said to be lost.
     if (one.ending) return;
@@ -84,19 +88,19 @@ async function load(spec: ModelSpec, plan: LoadPlan): Promise<void> {
   }
 }
 
-/** What this process has in memory; 0 where that cannot be read. */
-function residentBytes(): number {
+/** What this process has in memory, and what of it is no file that is mapped; 0 where that cannot be read. */
+function resident(): { readonly bytes: number; readonly ownBytes: number } {
   try {
-    const [, pages = 0] = readFileSync("/proc/self/statm", "utf8").split(" ").map(Number);
-    return pages * 4_096;
+    const [, pages = 0, shared = 0] = readFileSync("/proc/self/statm", "utf8").split(" ").map(Number);
+    return { bytes: pages * 4_096, ownBytes: (pages - shared) * 4_096 };
   } catch {
-    return 0;
+    return { bytes: 0, ownBytes: 0 };
   }
 }
 
-/** The reason reaches people who use the model; where its file lies is not theirs to know. */
+/** The reason reaches people who use the model; where its files lie is not theirs to know. */
 function refuse(spec: ModelSpec, sizeBytes: number, reason: string): void {
-  const shown = spec.path === "" ? reason : reason.replaceAll(spec.path, basename(spec.path));
+  const shown = withoutFolders(reason, spec);
   const error = failure("MODEL_LOAD_FAILED", { model: spec.name, reason: shown });
   send({ type: "loadFailed", model: spec.name, sizeBytes, error });
 }
@@ -112,11 +116,12 @@ function reasonOf(thrown: unknown): string {
   return fileReasons[code ?? ""] ?? message ?? String(thrown);
 }
 
-function createPool(model: string, sequences: number): Pool {
+function createPool(model: string, sequences: number, variables: Readonly<Record<string, string>>): Pool {
   const pool = new Piscina({
     filename: new URL("./worker.ts", import.meta.url).href,
     minThreads: 1,
     maxThreads: 1,
+    env: { ...process.env, ...variables },
     idleTimeout: Number.POSITIVE_INFINITY,
     // More than the node sends at once: a generation counts until its channel is closed, and threads are set meanwhile.
     concurrentTasksPerWorker: sequences + 2,
@@ -207,7 +212,7 @@ function take(message: ToHost): void {
     case "inspect":
       return inspect(message);
     case "load":
-      loading = loading.then(() => load(message.spec, message.plan));
+      loading = loading.then(() => load(message));
       return;
     case "unload":
       unload(message.model).catch((error: unknown) => fault("unload failed", error));

@@ -21,6 +21,7 @@ import { Residency, type Carrier } from "../residency.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
+import { keyVariables } from "./variables.ts";
 
 export interface InferenceHostOptions {
   /** The default one first. They are loaded at once, as far as there is room for all of them. */
@@ -80,7 +81,7 @@ class Host implements InferenceHost {
     this.#machine = options.machine ?? readMachine();
     this.#shares = shareNode(this.#machine, undefined);
     const { clock, log } = options;
-    const process = (kind: HostKind): HostProcess =>
+    const hostProcess = (kind: HostKind): HostProcess =>
       new HostProcess(kind, {
         clock,
         log,
@@ -93,7 +94,7 @@ class Host implements InferenceHost {
           },
         },
       });
-    this.#hosts = { native: process("native"), light: process("light") };
+    this.#hosts = { native: hostProcess("native"), light: hostProcess("light") };
     this.#residency = new Residency(
       {
         ...options,
@@ -238,7 +239,7 @@ class Host implements InferenceHost {
       load: (spec, plan: LoadPlan) => {
         this.#options.log.debug("model.loading", { model: spec.name });
         this.#threads.set(spec.name, plan.threads);
-        at(spec).send({ type: "load", spec, plan });
+        at(spec).send({ type: "load", spec, plan, variables: keyVariables(spec, process.env) });
       },
       unload: (model) => of(model).send({ type: "unload", model }),
       abandon: (model, reason) => {

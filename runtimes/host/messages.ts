@@ -22,13 +22,20 @@ export interface LoadedFacts {
   readonly capabilities: readonly Capability[];
   /** What the host's memory grew by meanwhile; absent where that cannot be read. */
   readonly grewByBytes?: number;
+  /** Of that, what is no file that is mapped. */
+  readonly grewOwnBytes?: number;
 }
 
 export type ToHost =
   /** Answered by `inspected` or `loadFailed`. `mostBytes`: what it may take. */
   | { readonly type: "inspect"; readonly spec: ModelSpec; readonly mostBytes: number; readonly machine: Machine }
-  /** Answered by `loaded` or `loadFailed`. */
-  | { readonly type: "load"; readonly spec: ModelSpec; readonly plan: LoadPlan }
+  /** Answered by `loaded` or `loadFailed`. `variables`: of the model's worker, beside those of the host. */
+  | {
+      readonly type: "load";
+      readonly spec: ModelSpec;
+      readonly plan: LoadPlan;
+      readonly variables: Readonly<Record<string, string>>;
+    }
   /** Nothing of it runs. Answered by `unloaded`. */
   | { readonly type: "unload"; readonly model: string }
   /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the exit. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { RuntimeClock, RuntimeLog } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, HostKind, ToHost } from "./messages.ts";
+import { hostVariables } from "./variables.ts";
 import { afterDeath, isSilent, type HostHistory } from "./supervision.ts";
 
 /** Who is told of a host process. */
@@ -104,6 +105,7 @@ export class HostProcess {
     const child = fork(fileURLToPath(new URL("./child.ts", import.meta.url)), [this.#kind], {
       // Flags of this process (an inspector port, a loader) are not the host's.
       execArgv: [],
+      env: { ...hostVariables(process.env, this.#kind) },
       serialization: "advanced",
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });

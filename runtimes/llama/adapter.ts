@@ -67,8 +67,14 @@ function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFo
   return {
     type: "fine",
     fileBytes: lora.reduce((sum, one) => sum + statSync(one.path).size, model.fileBytes + (guesser?.fileBytes ?? 0)),
-    found: { ...found, ...(guesser && { draft: guesser.found }) },
+    found: { ...found, weights: identityOf(path), ...(guesser && { draft: guesser.found }) },
   };
+}
+
+/** A file by whatever name it is opened: a model that was pulled has links to its bytes. */
+function identityOf(path: string): { readonly file: string; readonly bytes: number } {
+  const { dev, ino, size } = statSync(path);
+  return { file: `${dev}:${ino}`, bytes: size };
 }
 
 function inspectOne(path: string): Inspection<GgufHeader> {

@@ -12,7 +12,7 @@
  *  What is fetched is hostile: every length is compared, every count has a limit, every path is a plain name, and silence ends. What is
  *  written is on the disk before a manifest names it. */
 export { checkFile, type Checked } from "./check.ts";
-export { adapterFault, inspectFile, type Found } from "./inspect.ts";
+export { adapterFault, inspectBeginning, inspectFile, type EarlyLook, type Found } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
 export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
 export { writeRandomModel } from "./random-model.ts";

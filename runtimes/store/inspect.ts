@@ -1,6 +1,7 @@
 /** What a file is, found without native code, and whether files together are a model. */
 import { failure, type Failure, type ModelCard } from "../../protocols/index.ts";
-import { inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
+import { runtimeLimits } from "../limits.ts";
 import { capabilitiesBy, chooseGraphs, countIn, isRecord, purposeOf, wordIn, type Part, type Settings } from "../onnx/folder.ts"; // prettier-ignore
 import { onnxLimits } from "../onnx/limits.ts";
 import { withFile } from "./bytes.ts";
@@ -37,11 +38,37 @@ export function inspectFile(path: string, name: string): Found {
     const verdict = withFile(path, inspectOnnx);
     return verdict.type === "fine" ? { type: "onnx", facts: verdict.facts } : verdict;
   }
-  if (!isWelcome(name)) return { type: "refused", reason: "files of this kind are never a part of a model here" };
+  if (!isWelcome(name)) return { type: "refused", reason: notWelcome };
   if (/\.json$/i.test(name))
     return withFile(path, (bytes) => inspectJson(name, bytes.size, () => bytes.read(0, bytes.size)));
   return { type: "beside" };
 }
+
+/** What the beginning of a file that is still coming says. `more`: ask again when four times as much is there. */
+export type EarlyLook =
+  { readonly type: "fine" } | { readonly type: "more" } | { readonly type: "refused"; readonly reason: string };
+
+/** Looks at as much of a file as is there. `total`: how long it will be, where that is known. Nothing is refused here that would not be refused
+ *  when all of it is there. Throws what the file system throws. */
+export function inspectBeginning(path: string, name: string, total: number | undefined): EarlyLook {
+  return withFile(path, (bytes): EarlyLook => {
+    const magic = bytes.read(0, 4);
+    if (magic.length < 4) return { type: "more" };
+    if (magic.toString("latin1") === "GGUF" || /\.gguf$/i.test(name)) {
+      const head = bytes.read(0, runtimeLimits.ggufHeaderBytesMax);
+      const verdict = inspectGguf(head, total ?? Number.MAX_SAFE_INTEGER);
+      if (verdict.type === "refused") return verdict;
+      return { type: verdict.type === "short" ? "more" : "fine" };
+    }
+    // A protobuf begins with the tag of a field, which a page, JSON, or a pointer of Git LFS does not.
+    const [first = 0] = magic;
+    if (/\.onnx$/i.test(name) && (first >> 3 === 0 || ![0, 1, 2, 5].includes(first & 7)))
+      return { type: "refused", reason: "this is not an ONNX file (its first bytes differ)" };
+    return isWelcome(name) ? { type: "fine" } : { type: "refused", reason: notWelcome };
+  });
+}
+
+const notWelcome = "files of this kind are never a part of a model here";
 
 /** Files whose words say what a graph is for. */
 const areSettings = (name: string): boolean => /(?:^|\/)config\.json$|\.onnx\.json$/i.test(name);

@@ -48,6 +48,11 @@ export const storeLimits = {
   manifestBytesMax: 256 * 1024,
   /** Files that are hashed and looked into at a time, each in a thread of its own; others wait. */
   checksAtOnceMax: 1,
+  /** When so much of a file is there it is looked at for the first time; again at four times as much, until its head is whole. What is no
+   *  model is fetched no further: `MODEL_REFUSED`. */
+  earlyLookBytes: 64 * 1024,
+  /** Checks of whole models that admins ask for, at a time; one more is refused with `OVERLOADED`. Those who ask for the same share one. */
+  verifiesAtOnceMax: 4,
   /** A file of a model whose look takes longer is refused with `MODEL_REFUSED`. */
   checkMsMax: 60 * 60_000,
   /** An ONNX file with more fields than this is refused with `MODEL_REFUSED`. */

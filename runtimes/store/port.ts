@@ -24,7 +24,8 @@ export interface ModelStore {
   cancel(id: string): Result<PullView>;
   /** Error: NOT_FOUND. */
   remove(name: string): Promise<Result<null>>;
-  /** Reads all files of a model. What is not what it should be is put with the refused files. Error: NOT_FOUND. */
+  /** Reads all files of a model. What is not what it should be is put with the refused files. Errors: NOT_FOUND (also when it is removed meanwhile),
+   *  OVERLOADED, STOPPING, SOURCE_FAILED (the system cannot read a file). */
   verify(name: string): Promise<Result<VerifiedModel>>;
   /** Calls back when models changed, or pulls went on. The returned function ends that. */
   watch(listener: (what: "models" | "pulls") => void): () => void;

@@ -27,7 +27,8 @@ import type { RuntimeClock, RuntimeLog } from "../environment.ts";
 import type { Checked } from "./check.ts";
 import { openStoreDisk, type StoreDisk } from "./disk.ts";
 import { fetchFile } from "./fetching.ts";
-import { planModel, type LookedInto } from "./inspect.ts";
+import { EarlyWatch } from "./early.ts";
+import { planModel, type EarlyLook, type LookedInto } from "./inspect.ts";
 import { storeLimits } from "./limits.ts";
 import { digestOf, isPlainPath, nameFrom, sizeOf } from "./manifest.ts";
 import { open, readFile } from "./reading.ts";
@@ -42,8 +43,10 @@ export interface FileChecks {
     name: string,
     options: { readonly signal: AbortSignal; readonly look: boolean },
   ): Promise<Checked>;
+  /** Looks at the beginning of a file that is still coming. Rejects like `check`. */
+  begin(path: string, name: string, options: { readonly signal: AbortSignal; readonly total: number | undefined }): Promise<EarlyLook>;
   stop(): Promise<void>;
-}
+} // prettier-ignore
 
 /** What a store needs. */
 export interface StoreOptions {
@@ -82,6 +85,8 @@ interface Pull {
 const isOver = ({ state }: Pick<PullView, "state">): boolean => ["done", "failed", "cancelled"].includes(state);
 /** Not a failure: somebody wanted it. */
 const cancelled = Symbol("cancelled");
+/** The node stops. */
+const stopping = Symbol("stopping");
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 class Store implements ModelStore {
@@ -94,6 +99,9 @@ class Store implements ModelStore {
   #told = 0;
   #cancelTell: (() => void) | undefined;
   #stopped = false;
+  readonly #stop = new AbortController();
+  /** Those under way, by their models. */
+  readonly #verifies = new Map<StoredModel, Promise<Result<VerifiedModel>>>();
 
   constructor(options: StoreOptions, disk: StoreDisk) {
     this.#options = options;
@@ -328,13 +336,28 @@ class Store implements ModelStore {
     }
     const path = join(at.folder, sha256(JSON.stringify([file.path, addressOf(file)])).slice(0, 32));
     const { tree, peers } = this.#options;
-    await fetchFile(file, path, {
-      signal,
-      tree,
-      peers,
-      hasRoom: (bytes) => this.#options.hasRoom(bytes),
-      progress: (done, total) => this.#progress(pull, file, done, total ?? file.size),
-    });
+    const early = new EarlyWatch((total, ended) =>
+      this.#options.checks.begin(path, file.path, { signal: AbortSignal.any([signal, ended]), total }),
+    );
+    try {
+      await fetchFile(file, path, {
+        signal: AbortSignal.any([signal, early.signal]),
+        tree,
+        peers,
+        hasRoom: (bytes) => this.#options.hasRoom(bytes),
+        progress: (done, total) => {
+          this.#progress(pull, file, done, total ?? file.size);
+          early.seen(done, total ?? file.size);
+        },
+      });
+    } catch (thrown) {
+      const { refusal } = early;
+      if (refusal === undefined || signal.aborted) throw thrown;
+      await this.#setApart(pull, { path, file, isContent: false }, refusal.reason);
+      throw new PlexusError(failure("MODEL_REFUSED", { file: file.path, reason: refusal.reason }));
+    } finally {
+      await early.stop();
+    }
     signal.throwIfAborted();
     this.#step(pull, "checking");
     const checked = await this.#check(path, file.path, signal);
@@ -355,7 +378,7 @@ class Store implements ModelStore {
     return this.#options.checks.check(path, name, { signal, look: true });
   }
 
-  async #setApart(pull: Pull, { file, path, isContent }: FetchedFile, reason: string): Promise<void> {
+  async #setApart(pull: Pull, { file, path, isContent }: Omit<FetchedFile, "checked">, reason: string): Promise<void> {
     if (isContent) return;
     const source = withoutSecrets(pull.request.source);
     await this.#disk.refuse(path, { source, file: file.path, reason, atMs: this.#options.clock.nowMs() });
@@ -435,24 +458,52 @@ class Store implements ModelStore {
     return ok(null);
   }
 
-  async verify(name: string): Promise<Result<VerifiedModel>> {
+  verify(name: string): Promise<Result<VerifiedModel>> {
     const model = this.#disk.models.get(name);
-    if (model === undefined) return refused(failure("NOT_FOUND", { model: name }));
-    const { signal } = new AbortController();
+    if (model === undefined) return Promise.resolve(refused(failure("NOT_FOUND", { model: name })));
+    if (this.#stopped) return Promise.resolve(refused(failure("STOPPING")));
+    const running = this.#verifies.get(model);
+    if (running !== undefined) return running;
+    const { verifiesAtOnceMax } = storeLimits;
+    if (this.#verifies.size >= verifiesAtOnceMax)
+      return Promise.resolve(refused(failure("OVERLOADED", { limit: "verifiesAtOnceMax", verifiesAtOnceMax })));
+    const verified = this.#verify(model)
+      .catch((thrown: unknown) => refused(thrown === stopping ? failure("STOPPING") : asFailure(thrown)))
+      .finally(() => this.#verifies.delete(model));
+    this.#verifies.set(model, verified);
+    return verified;
+  }
+
+  async #verify(model: StoredModel): Promise<Result<VerifiedModel>> {
+    const { name } = model;
+    const { signal } = this.#stop;
     const files: VerifiedModel["files"][number][] = [];
     for (const { path, digest, size } of model.files) {
       const about = { path, expected: digest };
-      if ((await this.#disk.has(digest)) === undefined) {
+      const checked = await this.#readBack(digest, path, signal);
+      // Its files may go with it at any moment: what is missing then is no damage.
+      if (this.#disk.models.get(name) !== model)
+        return refused(failure("NOT_FOUND", { model: name, reason: "it was removed or pulled again meanwhile" }));
+      if (checked === undefined) {
         files.push({ ...about, state: "missing" });
         continue;
       }
-      const at = this.#disk.contentPath(digest);
-      const checked = await this.#options.checks.check(at, path, { signal, look: false });
       const isFine = checked.sha256 === digest && checked.size === size;
       files.push({ ...about, state: isFine ? "fine" : "damaged", found: checked.sha256 });
       if (!isFine) await this.#condemn(digest, model.source, path);
     }
     return ok({ name, files });
+  }
+
+  /** What a file of the store is now; undefined: it is not there. */
+  async #readBack(digest: string, path: string, signal: AbortSignal): Promise<Checked | undefined> {
+    try {
+      if ((await this.#disk.has(digest)) === undefined) return undefined;
+      return await this.#options.checks.check(this.#disk.contentPath(digest), path, { signal, look: false });
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw thrown;
+    }
   }
 
   async leavesOf(digest: string): Promise<Uint8Array | undefined> {
@@ -465,8 +516,9 @@ class Store implements ModelStore {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#stop.abort(stopping);
     for (const pull of this.#pulls) if (!isOver(pull)) this.cancel(pull.id);
-    await Promise.all(this.#pulls.map((pull) => pull.ended.promise));
+    await Promise.all([...this.#pulls.map((pull) => pull.ended.promise), ...this.#verifies.values()]);
     this.#cancelTell?.();
     await this.#options.checks.stop();
   }

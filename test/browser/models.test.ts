@@ -46,6 +46,24 @@ describe("the models of a node", function () {
     expect(stage.complaints).to.deep.equal([]);
   });
 
+  it("are loaded, pinned and unloaded by name, and the page says why each is where it is", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/admin/models`);
+    const memory = page.getByRole("region", { name: "In memory" });
+    const row = memory.getByRole("listitem").first();
+    await row.getByText("it stays until its room is needed").waitFor();
+    await row.getByRole("button", { name: /^Unload / }).focus();
+    await page.keyboard.press("Enter");
+    await row.getByText("a call brings it into memory").waitFor();
+    await row.getByRole("button", { name: /^Pin / }).click();
+    await row.getByText("it is pinned").waitFor();
+    expect(await row.getByRole("button", { name: /^Unload / }).isDisabled()).to.equal(true);
+    await row.getByRole("button", { name: /^Unpin / }).click();
+    await row.getByText("it stays until its room is needed").waitFor();
+    await memory.getByText(/for models: /).waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
   it("are not what every file is, and the page says why", async () => {
     const { page } = ada;
     await page.getByLabel("Source").fill(`${server.url}/page.gguf`);

@@ -169,7 +169,7 @@ describe("models on processes that fail", function () {
     const writing = ask(host, "guest", { sampling: { maxTokens: 400 } });
     await writing.firstText;
     const threads = host.residents()[1]?.threads;
-    expect(threads).to.deep.equal({ now: 1, because: threads?.because });
+    expect(threads).to.deep.equal({ now: 1, most: 1, because: threads?.because });
     expect(threads?.because).to.match(/core|fastest on one/u);
     const removed = host.remove("guest");
     expect(codeOf(await ask(host, "guest").last)).to.equal("MODEL_NOT_FOUND");

@@ -136,7 +136,7 @@ describe("the key of a model on another server", () => {
     await double.close();
   });
 
-  it("reaches the server, and is in no log, list, message or command line on its way", async () => {
+  it("reaches the server, and is in no log, list, message, environment or command line on its way", async () => {
     const log = keptLog();
     const endpoint = { url: `${double.url}/v1`, model: "echo", key: { env: variable } };
     const spec: ModelSpec = { name: "echo", adapter: "openai", path: "", endpoint };
@@ -150,7 +150,9 @@ describe("the key of a model on another server", () => {
     double.script = (_asked, response) => json(response, { error: { message: `${secret} is wrong` } }, 400);
     const bad = await listen(generate, {}).last;
     expect(bad).to.have.nested.property("error.details.reason", "… is wrong");
-    const commandLine = Object.values(host.pids).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+    const shownOf = (pid: number, what: string): string => readFileSync(`/proc/${pid}/${what}`, "utf8");
+    const commandLine = Object.values(host.pids).map((pid) => [shownOf(pid, "cmdline"), shownOf(pid, "environ")]);
+    expect(commandLine.flat().join()).to.match(/PATH=/);
     expect(double.asked.every(({ headers }) => headers.authorization === `Bearer ${secret}`)).to.equal(true);
     expect(JSON.stringify([log.lines, host.models(), spec, bad, commandLine])).to.not.include(secret);
     await host.stop(5_000);

@@ -22,6 +22,9 @@ const starvedAfterMs = 300_000;
 const calmMs = 900_000;
 const patientMs = 3_600_000;
 
+/** The file of some models' weights. */
+const base = { file: "base", bytes: 90 * mebibyte };
+
 /** How bad the weather is. */
 interface Weather {
   readonly crashChance: number;
@@ -38,7 +41,9 @@ export const runModelsSeed = (seed: number, options: { readonly trace?: boolean 
 /** What a host has of a model. */
 interface Loaded {
   state: "loading" | "ready" | "unloading";
+  /** Its own. */
   bytes: number;
+  readonly shares: NonNullable<LoadPlan["shares"]>;
   readonly runs: Set<number>;
 }
 
@@ -57,13 +62,15 @@ interface Call {
 class ModelsLife implements Simulated {
   readonly #world: World;
   readonly #weather: Weather;
-  readonly #budgetBytes: number;
+  #budgetBytes: number;
+  readonly #mostBytes: number;
   readonly #residency: Residency;
   readonly #hosts: Record<string, { up: boolean; life: number; loading: number }> = {
     native: { up: false, life: 0, loading: 0 },
     light: { up: false, life: 0, loading: 0 },
   };
   readonly #sizes = new Map<string, number>();
+  readonly #based = new Set<string>();
   readonly #loaded = new Map<string, Loaded>();
   readonly #cancels = new Map<number, () => void>();
   readonly #runs = new Map<number, string>();
@@ -87,6 +94,7 @@ class ModelsLife implements Simulated {
       runFailChance: some(0.1),
     };
     this.#budgetBytes = dice.pick([1_000, 2_000, 4_000]) * mebibyte;
+    this.#mostBytes = this.#budgetBytes;
     const clock: RuntimeClock = {
       monotonicMs: () => world.nowMs,
       after: (delayMs, callback) => world.after(delayMs, callback),
@@ -221,12 +229,14 @@ class ModelsLife implements Simulated {
       const residents = this.#residency.residents();
       const name = residents[dice.below(Math.max(1, residents.length))]?.spec.name;
       if (this.#calm) {
+        this.#share(1);
         for (const { spec } of residents) this.#residency.pin(spec.name, false);
         return;
       }
-      const act = dice.weighted({ add: 2, remove: 1, load: 3, unload: 3, pin: 1, unpin: 3 });
+      const act = dice.weighted({ add: 2, remove: 1, load: 3, unload: 3, pin: 1, unpin: 3, share: 2 });
       this.#world.note(() => `admin: ${act} ${name}`);
-      if (act === "add") this.#residency.add(this.#newModel());
+      if (act === "share") this.#share(dice.pick([0.9, 0.95, 1]));
+      else if (act === "add") this.#residency.add(this.#newModel());
       else if (name === undefined) return void this.#world.after(1_000, next);
       else if (act === "remove") {
         if (residents.length > 1) void this.#residency.remove(name);
@@ -238,11 +248,19 @@ class ModelsLife implements Simulated {
     this.#world.after(dice.between(0, 20_000), next);
   }
 
+  /** The node needs memory for itself, or no longer. Every model fits what is left. */
+  #share(of: number): void {
+    this.#budgetBytes = Math.round(this.#mostBytes * of);
+    this.#residency.setBudget(this.#budgetBytes);
+  }
+
   #newModel(): ModelSpec {
     const { dice } = this.#world;
     this.#models += 1;
     const name = `m${this.#models}`;
     this.#sizes.set(name, dice.pick([100, 400, 700, 900]) * mebibyte);
+    // Some are a model and its adapters, whose weights are one file.
+    if (dice.chance(0.3)) this.#based.add(name);
     return { name, adapter: dice.chance(0.7) ? "llama" : "echo", path: "" };
   }
 
@@ -309,7 +327,7 @@ class ModelsLife implements Simulated {
         later(host, 1, 20, () => {
           if (memoryBytes > mostBytes)
             return this.#residency.failed(spec.name, failure("MODEL_LOAD_FAILED", { reason: "never fits" }), 0);
-          const plan: LoadPlan = { contextTokens: 64, sequences: 1 + dice.below(3), threads: 1, sizeBytes: 1, architecture: "", memoryBytes }; // prettier-ignore
+          const plan: LoadPlan = { contextTokens: 64, sequences: 1 + dice.below(3), threads: 1, sizeBytes: 1, architecture: "", memoryBytes, shares: this.#based.has(spec.name) ? [base] : [] }; // prettier-ignore
           this.#residency.inspected(spec.name, plan);
         });
       },
@@ -359,10 +377,14 @@ class ModelsLife implements Simulated {
       this.#world.violate("loaded-once", `${name} is loaded while it is ${this.#loaded.get(name)?.state}`);
     if ([...this.#loaded].some(([other, { state }]) => state === "loading" && this.#hostOf.get(other) === host))
       this.#world.violate("loaded-once", `${name} is loaded while another one is, in the same host`);
-    const taken = [...this.#loaded.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    if (taken + plan.memoryBytes > this.#budgetBytes)
+    const { shares = [] } = plan;
+    const shared = shares.reduce((sum, { bytes }) => sum + bytes, 0);
+    const one: Loaded = { state: "loading", bytes: plan.memoryBytes - shared, shares, runs: new Set() };
+    const others = [...this.#loaded.values()];
+    const taken = others.reduce((sum, { bytes }) => sum + bytes, 0);
+    const files = [...others, one].some((any) => any.shares.length > 0) ? base.bytes : 0;
+    if (taken + one.bytes + files > this.#budgetBytes)
       this.#world.violate("memory-within-budget", `${name} is loaded into ${taken} of ${this.#budgetBytes} bytes`);
-    const one: Loaded = { state: "loading", bytes: plan.memoryBytes, runs: new Set() };
     this.#loaded.set(name, one);
     if (bad(this.#weather.crashChance)) return later(host, 0, 500, () => this.#crash(host));
     later(host, 20, 3_000, () => {
@@ -385,6 +407,7 @@ class ModelsLife implements Simulated {
         device: "cpu",
         capabilities: ["chat"] as const,
         grewByBytes,
+        grewOwnBytes: grewByBytes,
       };
       this.#residency.loaded(name, facts);
     });

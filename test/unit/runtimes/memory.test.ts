@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
-import { staysUntilMs, whatToUnload, type Tenant } from "../../../runtimes/memory.ts";
+import { staysUntilMs, takenBy, whatToUnload, type Tenant } from "../../../runtimes/memory.ts";
 
 const nowMs = 1_000_000;
 const tenant = (name: string, bytes: number, fields: Partial<Tenant> = {}): Tenant => ({
@@ -16,7 +16,7 @@ const tenant = (name: string, bytes: number, fields: Partial<Tenant> = {}): Tena
   ...fields,
 });
 const room = (tenants: readonly Tenant[], needBytes: number, budgetBytes = 100) =>
-  whatToUnload(tenants, { needBytes, budgetBytes, nowMs });
+  whatToUnload(tenants, { need: { bytes: needBytes }, budgetBytes, nowMs });
 
 describe("room for a model", () => {
   it("is there as long as the budget lasts", () => {
@@ -58,6 +58,20 @@ describe("room for a model", () => {
     expect(room([fresh], 80)).to.deep.equal({ type: "wait", untilMs: nowMs + 4_900 });
     const coming = tenant("coming", 80, { loadedMs: undefined });
     expect(room([coming], 80)).to.deep.equal({ type: "wait", untilMs: undefined });
+  });
+
+  it("counts a file that several have mapped once, and what becomes free without it", () => {
+    const base = { file: "1:1", bytes: 50 };
+    const tenants = [tenant("base", 5, { shares: [base], usedMs: 1 }), tenant("law", 5, { shares: [base], usedMs: 2 })];
+    expect(takenBy(tenants)).to.equal(60);
+    const with50 = { need: { bytes: 10, shares: [base] }, budgetBytes: 70, nowMs };
+    expect(whatToUnload(tenants, with50)).to.deep.equal({ type: "free" });
+    // To unload one of the two makes room for 5: the file stays for the other.
+    expect(room(tenants, 45)).to.deep.equal({ type: "unload", models: ["base"] });
+    expect(room(tenants, 46)).to.deep.equal({ type: "unload", models: ["base", "law"] });
+    const pinned = [tenant("base", 5, { shares: [base], pinned: true })];
+    const large = { bytes: 60, shares: [base] };
+    expect(whatToUnload(pinned, { need: large, budgetBytes: 100, nowMs })).to.deep.equal({ type: "never", mostBytes: 95 }); // prettier-ignore
   });
 
   it("lets a model stay as long as it took to load, within bounds", () => {

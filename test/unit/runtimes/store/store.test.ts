@@ -1,10 +1,13 @@
 import { expect } from "chai";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { contentTree } from "../../../../node/blobs/index.ts";
 import { failure, ok, refused, type PullModel, type PullView, type StoredModel } from "../../../../protocols/index.ts";
 import { checkFile } from "../../../../runtimes/store/check.ts";
+import { inspectBeginning } from "../../../../runtimes/store/inspect.ts";
 import { storeLimits } from "../../../../runtimes/store/limits.ts";
 import type { ModelPeers, ModelStore } from "../../../../runtimes/store/port.ts";
 import { openModelStore, type FileChecks, type StoreOptions } from "../../../../runtimes/store/store.ts";
@@ -15,6 +18,7 @@ import { keptLog, realClock } from "../../../conformance/real-time.ts";
 /** In this thread: tests have small files. */
 const checks: FileChecks = {
   check: async (path, name, { look }) => checkFile(path, name, contentTree, look),
+  begin: async (path, name, { total }) => inspectBeginning(path, name, total),
   stop: () => Promise.resolve(),
 };
 const facts = { "general.architecture": "llama", "llama.context_length": 64 };
@@ -255,6 +259,36 @@ describe("the model store", function () {
       expect((await opened()).refused()).to.have.length(storeLimits.refusedKeptMax);
     });
 
+    it("and looks at it while it comes: what is no model is fetched no further, and put apart", async () => {
+      // A server that sends the beginning, and then nothing more: only who looks early knows in time.
+      const beginnings: Readonly<Record<string, Buffer>> = {
+        "page.gguf": Buffer.alloc(2 * storeLimits.earlyLookBytes, "<html>"),
+        "old.gguf": gguf({ facts, tensors: [{ name: "w", dimensions: [256, 1_024], type: 36 }], data: 300_000 }).subarray(0, 200_000), // prettier-ignore
+        "page.onnx": Buffer.alloc(2 * storeLimits.earlyLookBytes, "<html>"),
+      };
+      const server = createServer((asked, response) => {
+        const bytes = beginnings[(asked.url ?? "").slice(1)] ?? Buffer.alloc(0);
+        response.writeHead(200, { "content-length": 40 * 1024 ** 3 });
+        response.write(bytes);
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      servers.push({ url: "", close: async () => void (server.closeAllConnections(), server.close()) } as unknown as ModelServer); // prettier-ignore
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const store = await opened();
+      const reasons: Readonly<Record<string, RegExp>> = {
+        "page.gguf": /^failed MODEL_REFUSED .*not a GGUF file/,
+        "old.gguf": /^failed MODEL_REFUSED .*i2_s/,
+        "page.onnx": /^failed MODEL_REFUSED .*not an ONNX file/,
+      };
+      for (const [name, reason] of Object.entries(reasons)) {
+        const pull = await pulled(store, { source: `${url}/${name}` });
+        expect(reasonOf(pull)).to.match(reason);
+        expect(pull.doneBytes).to.be.lessThan(1e6);
+        expect(store.refused()[0]).to.include({ file: name });
+      }
+      expect(things()).to.deep.equal(empty);
+    });
+
     it("and takes nothing that does not fit the disk", async () => {
       const server = serving(await serveFiles({ "m.gguf": model() }));
       const store = await opened({ hasRoom: (bytes) => bytes < 1_000 });
@@ -314,6 +348,37 @@ describe("the model store", function () {
       expect(await verdict()).to.equal("fine");
       expect(store.damaged()).to.deep.equal([]);
       expect(await store.verify("none")).to.have.nested.property("error.code", "NOT_FOUND");
+    });
+
+    it("reads a model once for all who ask, few models at once, and says when it was removed meanwhile", async () => {
+      const held = Promise.withResolvers<void>();
+      let reads = 0;
+      const slow: FileChecks = {
+        ...checks,
+        async check(path, name, options) {
+          if (!options.look) {
+            reads += 1;
+            await held.promise;
+            if (options.signal.aborted) throw options.signal.reason;
+          }
+          return checks.check(path, name, options);
+        },
+      };
+      const names = ["a", "b", "c", "d", "e"];
+      const server = serving(await serveFiles(Object.fromEntries(names.map((name) => [`${name}.gguf`, model(name)]))));
+      const store = await opened({ checks: slow });
+      for (const name of names) await pulled(store, { source: `${server.url}/${name}.gguf` });
+      const [first, again] = [store.verify("a"), store.verify("a")];
+      const others = ["b", "c", "d"].map((name) => store.verify(name));
+      expect(await store.verify("e")).to.have.nested.property("error.code", "OVERLOADED");
+      await store.remove("b");
+      held.resolve();
+      expect(await first).to.have.nested.property("value.files[0].state", "fine");
+      expect(await again).to.deep.equal(await first);
+      expect(await others[0]).to.have.nested.property("error.code", "NOT_FOUND");
+      for (const other of others.slice(1)) expect((await other).ok).to.equal(true);
+      expect(reads).to.equal(4);
+      expect((await store.verify("e")).ok).to.equal(true);
     });
 
     it("says which manifests cannot be read, and sweeps nothing beside them", async () => {

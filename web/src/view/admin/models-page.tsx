@@ -10,6 +10,8 @@ import { useProfile } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { dateOf } from "../time.ts";
+import { bytes } from "./bytes.ts";
+import { MemoryPart } from "./memory-part.tsx";
 import "../settings/settings.css";
 import "./admin.css";
 
@@ -56,6 +58,7 @@ function Store({ view }: { readonly view: ModelsView }) {
   const shown = pulls.filter((pull) => !isOver(pull.state) || failed.includes(pull));
   return (
     <>
+      <MemoryPart />
       <NewPull pulls={pulls} />
       {shown.length > 0 && (
         <Part title="Pulls">
@@ -334,11 +337,3 @@ function Card({ model }: { readonly model: StoredModel }) {
 }
 
 const count = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
-
-/** 1536 → `1.5 KiB`. */
-function bytes(amount: number): string {
-  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
-  const step = amount < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(amount) / 10));
-  const value = amount / 1024 ** step;
-  return `${step === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${units[step] ?? ""}`;
-}

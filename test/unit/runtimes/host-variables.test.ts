@@ -1,0 +1,42 @@
+import { expect } from "chai";
+import { hostVariables, keyVariables } from "../../../runtimes/host/variables.ts";
+import { withoutFolders } from "../../../runtimes/host/shown.ts";
+
+const all = {
+  PATH: "/bin",
+  HOME: "/home/p",
+  LC_ALL: "C",
+  CUDA_VISIBLE_DEVICES: "0",
+  HTTPS_PROXY: "http://u:p@proxy",
+  OPENAI_API_KEY: "sk-1",
+  PLEXUS_PASSWORD: "p",
+  AWS_SECRET_ACCESS_KEY: "s",
+  DATABASE_URL: "postgres://u:p@h",
+  HF_TOKEN: "t",
+  CUDA_TOKEN: "t",
+  GGML_VK_VISIBLE_DEVICES: "1",
+};
+
+describe("the environment of an inference host", () => {
+  it("has what libraries and drivers need, and no secret of the node", () => {
+    expect(Object.keys(hostVariables(all, "native"))).to.have.members(["PATH", "HOME", "LC_ALL", "CUDA_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"]); // prettier-ignore
+    expect(Object.keys(hostVariables(all, "light"))).to.have.members(["PATH", "HOME", "LC_ALL", "HTTPS_PROXY"]);
+  });
+
+  it("has the key of a model's server for that model alone", () => {
+    const endpoint = { url: "https://h", model: "m" };
+    expect(keyVariables({ endpoint: { ...endpoint, key: { env: "OPENAI_API_KEY" } } }, all)).to.deep.equal({ OPENAI_API_KEY: "sk-1" }); // prettier-ignore
+    expect(keyVariables({ endpoint: { ...endpoint, key: { env: "UNSET" } } }, all)).to.deep.equal({});
+    expect(keyVariables({ endpoint: { ...endpoint, key: { file: "/key" } } }, all)).to.deep.equal({});
+    expect(keyVariables({}, all)).to.deep.equal({});
+  });
+});
+
+describe("the reason of a failed load", () => {
+  it("calls the files of a model by their names, whichever it speaks of", () => {
+    const spec = { name: "m", adapter: "llama", path: "/srv/models/m.gguf", draft: "/srv/drafts/d.gguf", lora: [{ path: "/srv/models/m.gguf.lora" }] }; // prettier-ignore
+    const reason = "cannot read /srv/models/m.gguf.lora for /srv/models/m.gguf with /srv/drafts/d.gguf";
+    expect(withoutFolders(reason, spec)).to.equal("cannot read m.gguf.lora for m.gguf with d.gguf");
+    expect(withoutFolders("no file", { ...spec, path: "" })).to.equal("no file");
+  });
+});

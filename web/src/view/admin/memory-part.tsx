@@ -1,0 +1,143 @@
+import { Button } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import type { InferenceView, ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
+import { notices } from "../../live/index.ts";
+import { explain } from "../../model/index.ts";
+import { request } from "../../wire/index.ts";
+import { useDialogs } from "../dialogs.tsx";
+import { Note } from "../note.tsx";
+import { Part } from "../settings/part.tsx";
+import { bytes } from "./bytes.ts";
+
+const base = "/api/v1/admin/inference";
+const queryKey = ["inference"];
+/** What is in memory changes by itself. */
+const lookMs = 2_000;
+
+/** The models in memory of every node: what they take and why, and what an admin can order. */
+export function MemoryPart() {
+  const loaded = useQuery({
+    queryKey,
+    queryFn: async () => {
+      const result = await request<InferenceView>("GET", base);
+      if (result.ok) return result.value.nodes;
+      throw new Error(explain(result.error, "look"));
+    },
+    refetchInterval: lookMs,
+    staleTime: 0,
+    retry: false,
+  });
+  return (
+    <Part title="In memory" about="Models come when they are called, and leave when their room is needed.">
+      {loaded.error !== null && <Note tone="bad">{loaded.error.message}</Note>}
+      {loaded.data?.map((one) => (
+        <NodeRows key={one.node} one={one} alone={loaded.data.length === 1} />
+      ))}
+    </Part>
+  );
+}
+
+function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone: boolean }) {
+  const { node, error, memory, threads, models } = one;
+  return (
+    <section aria-label={`Memory of ${node}`}>
+      {!alone && <h3>{node}</h3>}
+      {error !== undefined && <Note tone="warn">{explain(error, "look")}</Note>}
+      {memory !== undefined && threads !== undefined && (
+        <p className="dim">
+          {bytes(memory.usedBytes)} of {bytes(memory.budgetBytes)} for models: {memory.because}. {threads.now}{" "}
+          {threads.now === 1 ? "thread" : "threads"}
+          {threads.now !== threads.most && ` of ${threads.most}`}: {threads.because}.
+        </p>
+      )}
+      <ul className="lines">
+        {models.map((model) => (
+          <InMemory key={model.model} node={node} one={model} />
+        ))}
+      </ul>
+      {error === undefined && models.length === 0 && <p className="dim">It serves no models.</p>}
+    </section>
+  );
+}
+
+function InMemory({ node, one }: { readonly node: string; readonly one: ModelInMemory }) {
+  const { ask } = useDialogs();
+  const queries = useQueryClient();
+  const { model, state, pinned, because, leavesInMs } = one;
+  const where = `${model} on ${node}`;
+  const order = async (what: ModelOrder, drain = false): Promise<void> => {
+    const body = { node, ...(drain && { drain }) };
+    const result = await request<ModelInMemory>("POST", `${base}/${encodeURIComponent(model)}/${what}`, body);
+    await queries.invalidateQueries({ queryKey });
+    if (result.ok) return;
+    if (result.error.code !== "MODEL_BUSY" || drain) return notices.fail(result.error);
+    const question = {
+      title: `Let the calls of “${model}” end first?`,
+      body: <p>It takes no new calls, and leaves when those that run have ended.</p>,
+      action: "Unload then",
+    };
+    if (await ask(question)) await order("unload", true);
+  };
+  const isThere = state === "ready" || state === "leaving";
+  return (
+    <li className="model-row">
+      <div className="row">
+        <span className="grow">
+          <span className="ellipsis line-title">
+            {model} <span className={state === "failed" ? "pull-error" : "dim"}>{words[state]}</span>
+          </span>
+          <span className="dim break">{factsOf(one).join(" · ")}</span>
+          <span className={state === "failed" ? "pull-error break" : "dim break"}>
+            {because}
+            {leavesInMs !== undefined && `: in ${Math.ceil(leavesInMs / 1_000)} s`}
+          </span>
+        </span>
+        <Button
+          variant="default"
+          size="xs"
+          disabled={state === "loading" || state === "waiting" || (isThere && pinned)}
+          aria-label={isThere ? `Unload ${where}` : `Load ${where}`}
+          onClick={() => void order(isThere ? "unload" : "load")}
+        >
+          {isThere ? "Unload" : "Load"}
+        </Button>
+        <Button
+          variant="default"
+          size="xs"
+          aria-label={pinned ? `Unpin ${where}` : `Pin ${where}`}
+          onClick={() => void order(pinned ? "unpin" : "pin")}
+        >
+          {pinned ? "Unpin" : "Pin"}
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+const words: Readonly<Record<ModelInMemory["state"], string>> = {
+  idle: "not in memory",
+  waiting: "waits",
+  loading: "loading",
+  ready: "in memory",
+  leaving: "leaving",
+  failed: "failed",
+};
+
+/** What a model takes and does, as far as it is known. */
+function factsOf(one: ModelInMemory): readonly string[] {
+  const { memoryBytes, estimatedBytes, device, layers, gpuBytes, threads, batchTokens, places, contextTokens } = one;
+  const { running, waiting, tokensPerSecond } = one;
+  const estimate = estimatedBytes === undefined ? undefined : `estimate ${bytes(estimatedBytes)}`;
+  const card = layers && `${layers.offloaded} of ${layers.total} layers on it`;
+  return [
+    memoryBytes > 0 ? `${bytes(memoryBytes)}${estimate === undefined ? "" : ` (${estimate})`}` : estimate,
+    device,
+    card,
+    gpuBytes === undefined ? undefined : `${bytes(gpuBytes)} of its memory`,
+    threads && `${threads.now} of ${threads.most} ${threads.most === 1 ? "thread" : "threads"}`,
+    batchTokens === undefined ? undefined : `batches of ${batchTokens}`,
+    places === undefined ? undefined : `${places} × ${contextTokens ?? 0} tokens`,
+    running + waiting > 0 ? `${running} running, ${waiting} waiting` : undefined,
+    tokensPerSecond === undefined ? undefined : `${tokensPerSecond} tokens/s a call`,
+  ].filter((fact) => fact !== undefined);
+}
