@@ -65,10 +65,8 @@ export const cliLimits = {
   pullProgressMs: 5_000,
   /** `plexus models verify`: then `ASK_TIMEOUT`; the check itself goes on. */
   verifyTimeoutMs: 3_600_000,
-  /** `plexus models suggest`: tokens of the run that measures the machine. */
-  measuredTokens: 48,
-  /** `plexus models suggest`: a run that takes longer says nothing of the speed. */
-  measureTimeoutMs: 60_000,
+  /** `plexus models suggest --node`: a node that has not measured its machine by then does not answer. */
+  suggestTimeoutMs: 90_000,
   /** `plexus doctor`: models that are not all loaded by then are called bad. */
   modelLoadTimeoutMs: 120_000,
   /** `plexus doctor`: a member of etcd that does not answer by then is called bad. */

@@ -1,26 +1,40 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createClock } from "../node/platform/index.ts";
-import { enginesOf, modelSpec, readMachine, startInferenceHost } from "../runtimes/index.ts";
-import { speedOf, suggestModels, writeRandomModel, type MeasuredSpeed } from "../runtimes/store/index.ts";
-import type { SuggestedModel } from "../protocols/index.ts";
+import { measureSpeed, readMachine } from "../runtimes/index.ts";
+import { suggestModels } from "../runtimes/store/index.ts";
+import type { SuggestedModel, Suggestions } from "../protocols/index.ts";
+import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
+import { callNode, forLook } from "./node-client.ts";
 import { describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 import { renderTable, type Column } from "./table.ts";
 
-/** `plexus models suggest`: which models fit this machine. It needs no node. */
-export async function suggest(
-  { measure, json }: { readonly measure: boolean; readonly json: boolean },
-  output: Output,
-): Promise<number> {
-  const speed = measure ? await measureSpeed() : undefined;
-  if (measure && speed === undefined) output.printError("The speed of this machine could not be measured.");
-  const models = suggestModels(readMachine(), speed);
+/** What is wanted of `plexus models suggest`. */
+export interface SuggestWish {
+  readonly measure: boolean;
+  readonly json: boolean;
+  /** Of a node's machine, by the way to one that runs. Absent: of this machine, which needs no node. */
+  readonly of?: { readonly node: string; readonly flags: AdminFlags };
+}
+
+/** `plexus models suggest`: which models fit a machine. */
+export async function suggest({ measure, json, of }: SuggestWish, output: Output): Promise<number> {
+  const { models, measured } = of === undefined ? await suggestHere(measure) : await suggestThere(measure, of);
+  if (measure && !measured) output.printError("The speed of the machine could not be measured.");
   if (json) for (const model of models) output.print(jsonLine(model));
   else output.print(describeSuggestions(models, output.color, output.columns));
   return exitCodes.ok;
+}
+
+async function suggestHere(measure: boolean): Promise<Pick<Suggestions, "models" | "measured">> {
+  const speed = measure ? await measureSpeed(createClock()) : undefined;
+  return { models: suggestModels(readMachine(), speed), measured: speed !== undefined };
+}
+
+async function suggestThere(measure: boolean, of: NonNullable<SuggestWish["of"]>): Promise<Suggestions> {
+  const target = { ...forLook(await findNode(of.flags)), timeoutMs: cliLimits.suggestTimeoutMs };
+  const query = new URLSearchParams({ node: of.node, measure: String(measure) });
+  return demand(await callNode<Suggestions>(target, "GET", `/api/v1/admin/inference/suggestions?${query.toString()}`));
 }
 
 const columns: readonly Column[] = [
@@ -52,38 +66,4 @@ export function describeSuggestions(models: readonly SuggestedModel[], color: bo
   const licence = choice === undefined ? "" : ` (licence: ${choice.licence})`;
   const command = choice === undefined ? [] : ["", `To get ${choice.title}${licence}:`, paint(color, "bold", `  ${choice.command}`)]; // prettier-ignore
   return [renderTable(columns, rows, { color, columns: width }), ...more, ...command].join("\n");
-}
-
-/** Runs a model of random weights for a moment. Undefined: that did not work. */
-async function measureSpeed(): Promise<MeasuredSpeed | undefined> {
-  const folder = await mkdtemp(join(tmpdir(), "plexus-measure-"));
-  const silent = (): void => undefined;
-  const path = join(folder, "random.gguf");
-  const fileBytes = writeRandomModel(path);
-  const spec = { ...modelSpec({ name: "random", path }, { contextTokens: 512, gpu: "off" }), sequences: 1 };
-  const log = { debug: silent, info: silent, warn: silent, error: silent };
-  const host = startInferenceHost({ models: [spec], clock: createClock(), log });
-  try {
-    await host.settled();
-    const { promise, resolve } = Promise.withResolvers<MeasuredSpeed | undefined>();
-    let first: number | undefined;
-    let tokens = 0;
-    const ended = (): void => resolve(first === undefined || tokens < 2 ? undefined : speedOf({ tokens, elapsedMs: performance.now() - first, fileBytes })); // prettier-ignore
-    const request = {
-      id: "measure",
-      model: "random",
-      messages: [{ role: "user" as const, content: "go" }],
-      sampling: { maxTokens: cliLimits.measuredTokens },
-      timeoutMs: cliLimits.measureTimeoutMs,
-    };
-    enginesOf(host).generate.call(request, (said) => {
-      if (said.type === "answered") return ended();
-      if (first === undefined) first = performance.now();
-      else tokens += said.part.tokens;
-    });
-    return await promise;
-  } finally {
-    await host.stop(5_000);
-    await rm(folder, { recursive: true, force: true });
-  }
 }

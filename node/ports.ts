@@ -10,6 +10,7 @@ import type {
   Result,
   Role,
   SlotId,
+  Suggestions,
 } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
@@ -336,4 +337,6 @@ export interface InferenceControl {
   /** Errors: NOT_FOUND (no such node), MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE (it has not the role ai), FORBIDDEN (it is pinned), STOPPING,
    *  and those of the way to another node. */
   order(wish: OrderWish): Promise<Result<ModelInMemory>>;
+  /** Which models fit a node's machine. Error: NOT_FOUND, and those of the way to it. */
+  suggest(wish: { readonly node?: string; readonly measure: boolean }): Promise<Result<Suggestions>>;
 }

@@ -16,6 +16,11 @@ export const orderModel = object({
   drain: Type.Optional(Type.Boolean({ default: false })),
 });
 export const viewInference = object({ node: Type.Optional(someNode) });
+export const suggestModelsFor = object({
+  node: Type.Optional(someNode),
+  /** Measure the machine if that was not done since the node started: it takes some seconds of its processor. */
+  measure: Type.Optional(Type.Boolean({ default: false })),
+});
 /** Which model, and what is to become of it. */
 export interface OrderWish extends Static<typeof orderModel> {
   readonly model: string;

@@ -149,8 +149,18 @@ export interface SuggestedModel {
   readonly fits: boolean;
   /** Estimated from a short run on this machine; absent where none was made. */
   readonly tokensPerSecond?: number;
+  /** What to pull. */
+  readonly source: string;
   /** What to type. */
   readonly command: string;
+}
+
+/** `GET /api/v1/admin/inference/suggestions`: which models fit a node's machine, those that fit first. */
+export interface Suggestions {
+  readonly node: string;
+  readonly models: readonly SuggestedModel[];
+  /** Whether its speed was measured. */
+  readonly measured: boolean;
 }
 
 /** A source as it may be shown and logged: parameters of an address, and what is before its host, may be keys. */

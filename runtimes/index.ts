@@ -41,6 +41,7 @@ export { runtimeLimits } from "./limits.ts";
 export { createFinder, type Finder } from "./finding/index.ts";
 export { listModels, watchCatalogue, type Catalogue } from "./remote/catalogue.ts";
 export { tryEndpoint } from "./remote/trial.ts";
+export { measureSpeed } from "./speed.ts";
 export { readMachine, type Machine } from "./machine.ts";
 export { engineOf, enginesOf, everyEngine } from "./engine.ts";
 export type { Engine, Engines, LocalEngine, LocalModels, Running } from "./engine.ts";

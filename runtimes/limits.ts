@@ -155,6 +155,11 @@ export const runtimeLimits = {
   /** In such steps it becomes more and less. */
   nodeMemoryStepBytes: 128 * 1024 * 1024,
 
+  /** Tokens of the run that measures how fast a machine writes. */
+  measuredTokens: 48,
+  /** A run that takes longer says nothing of the speed. */
+  measureTimeoutMs: 60_000,
+
   /** A graphics driver that has not told its cards after this long is taken for having none. */
   probeMsMax: 20_000,
 

@@ -49,7 +49,7 @@ export function threadShares(threads: number, most: readonly number[]): readonly
 /** Bytes that all models together may take. */
 export function memoryBudgetBytes(machine: Machine): number {
   const share = Math.floor(machine.memoryBytes * runtimeLimits.memoryShareMax);
-  return Math.min(share, machine.groupMemoryBytes ?? share);
+  return Math.min(share, machine.groupMemoryBytes ?? share, machine.memoryMaxBytes ?? share);
 }
 
 /** `max 100000` or `150000 100000`: quota and period of a control group, in microseconds. */

@@ -133,16 +133,19 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models quantise model-f16.gguf"],
     run: async (path) => onExit((await store()).quantiseModel(path)),
   });
-  command
-    .command("suggest")
-    .description("Show which models fit this machine, how fast they would be, and the command to get one.")
-    .option("--no-measure", "do not measure the speed of this machine")
-    .addOption(json())
-    .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json"))
-    .action(async ({ measure, json: asJson = false }: { readonly measure: boolean; readonly json?: boolean }) => {
+  withAdminFlags(
+    command
+      .command("suggest")
+      .description("Show which models fit this machine, or a node's, how fast they would be, and the command to get one.")
+      .option("--no-measure", "do not measure the speed of the machine")
+      .option("--node <node>", "of this node's machine; without it, of this machine, which needs no node"),
+  )
+    .addHelpText("after", examples("plexus models suggest", "plexus models suggest --no-measure --json", "plexus models suggest --node node-b"))
+    .action(async ({ measure, node, ...options }: AdminOptions & { readonly measure: boolean; readonly node?: string }) => {
       const { suggest } = await import("../model-suggest.ts");
-      onExit(await suggest({ measure, json: asJson }, output));
-    });
+      const of = node === undefined ? {} : { of: { node, flags: await adminFlags(options) } };
+      onExit(await suggest({ measure, json: options.json ?? false, ...of }, output));
+    }); // prettier-ignore
 };
 
 /** A command that needs no node. */

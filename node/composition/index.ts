@@ -31,7 +31,7 @@ import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
-import { createInference, measureInference, type Inference } from "./inference.ts";
+import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
@@ -168,7 +168,15 @@ async function start(
   stops.add(() => blobs.stop());
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
-  const control = createInferenceControl({ node, name: config.name, own: inference, exchange, membership, log });
+  const suggest = createSuggestions(boundedMachine(config), clock);
+  const control = createInferenceControl({
+    node,
+    name: config.name,
+    own: { ...inference, suggest },
+    exchange,
+    membership,
+    log,
+  });
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
@@ -257,12 +265,7 @@ function startInference(
       startInferenceHost({
         models,
         nodeLoad: () => ({ ...at.machine.metrics.used(), memoryBytes: at.machine.memoryBytes() }),
-        machine: {
-          ...readMachine(),
-          ...(config.modelMemoryMiB > 0 && { memoryMaxBytes: config.modelMemoryMiB * 1024 * 1024 }),
-          ...(config.modelThreads > 0 && { threadsMax: config.modelThreads }),
-          threadsMin: config.modelThreadsMin,
-        },
+        machine: boundedMachine(config),
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),
@@ -276,6 +279,14 @@ function startInference(
   inference.serve(startedAgain(own, known).roles.includes("ai"));
   return inference;
 }
+
+/** The machine, with what an admin leaves of it to models. */
+const boundedMachine = ({ modelMemoryMiB, modelThreads, modelThreadsMin }: Config): ReturnType<typeof readMachine> => ({
+  ...readMachine(),
+  ...(modelMemoryMiB > 0 && { memoryMaxBytes: modelMemoryMiB * 1024 * 1024 }),
+  ...(modelThreads > 0 && { threadsMax: modelThreads }),
+  threadsMin: modelThreadsMin,
+});
 
 async function issueInvitation(
   terms: Parameters<NonNullable<PeerOptions["invite"]>>[1],

@@ -7,8 +7,15 @@
  *  A new host starts only when the last one has ended: two at once would each take the memory that is there for models.
  *  A generation that loses its host this way ends like one whose node went away, so that its agent asks again elsewhere. */
 import { isDeepStrictEqual } from "node:util";
-import { failure, ok, refused, type Failure, type Result, type Said } from "../../protocols/index.ts";
-import type { InferenceHost, LocalModels, ModelSpec, RuntimeEvent } from "../../runtimes/index.ts";
+import { failure, ok, refused, type Failure, type Result, type Said, type Suggestions } from "../../protocols/index.ts";
+import {
+  measureSpeed,
+  type InferenceHost,
+  type LocalModels,
+  type ModelSpec,
+  type RuntimeEvent,
+} from "../../runtimes/index.ts";
+import { suggestModels } from "../../runtimes/store/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
 
 export interface InferenceOptions {
@@ -170,4 +177,19 @@ export function measureInference(meter: Meter, event: RuntimeEvent): void {
       meter.count("inference_host_restarts");
       break;
   }
+}
+
+/** Which models fit a machine. Its speed is measured once, however many ask, and again only if that did not work. */
+export function createSuggestions(
+  machine: Parameters<typeof suggestModels>[0],
+  clock: Parameters<typeof measureSpeed>[0],
+  measureNow: typeof measureSpeed = measureSpeed,
+): (measure: boolean) => Promise<Pick<Suggestions, "models" | "measured">> {
+  let measuring: ReturnType<typeof measureSpeed> | undefined;
+  return async (measure) => {
+    if (measure) measuring ??= measureNow(clock).catch(() => undefined);
+    const speed = await measuring;
+    if (speed === undefined) measuring = undefined;
+    return { models: suggestModels(machine, speed), measured: speed !== undefined };
+  };
 }

@@ -5,6 +5,7 @@ import {
   modelOrders,
   orderModel,
   orderParams,
+  suggestModelsFor,
   viewInference,
   type InferenceView,
 } from "../../protocols/index.ts";
@@ -31,6 +32,21 @@ export function addInferenceRoutes(app: FastifyInstance, at: GatewayContext, con
     },
     async ({ query }): Promise<InferenceView> => ({ nodes: demand(await control.view(query.node)) }),
   );
+
+  app.get<{ Querystring: Static<typeof suggestModelsFor> }>(
+    "/admin/inference/suggestions",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "Which models fit a node's machine, how fast they would be, and where they are",
+        description: "`measure` runs a model of random weights for a moment, once while the node runs; without it speeds are there once that was done.",
+        tags,
+        querystring: suggestModelsFor,
+      },
+    },
+    async ({ query: { node, measure = false } }) =>
+      demand(await control.suggest({ ...(node !== undefined && { node }), measure })),
+  ); // prettier-ignore
 
   for (const order of modelOrderNames) {
     const { audit, summary } = modelOrders[order];

@@ -12,6 +12,7 @@ import {
   type NodeInference,
   type OrderWish,
   type Result,
+  type Suggestions,
 } from "../../protocols/index.ts";
 import type { LocalModels } from "../../runtimes/engine.ts";
 import type { Exchange } from "../exchange/index.ts";
@@ -21,7 +22,10 @@ import { modelLimits } from "./limits.ts";
 type Resident = ReturnType<LocalModels["residents"]>[number];
 
 /** This node's own models. */
-export type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin">;
+export type OwnModels = Pick<LocalModels, "residents" | "shares" | "memory" | "load" | "unload" | "pin"> & {
+  /** Which models fit this machine; with `measure` after a short run, if none was made yet. */
+  suggest(measure: boolean): Promise<Pick<Suggestions, "models" | "measured">>;
+};
 
 /** Makes it, and serves this node's models to the others. */
 export function createInferenceControl(ports: {
@@ -40,6 +44,10 @@ export function createInferenceControl(ports: {
     const ordered = carryOut(own, { model, order, drain }, log);
     return ordered.ok ? ok({ resident: ordered.value }) : ordered;
   });
+
+  exchange.on("inference.suggest", async ({ measure }) =>
+    ok({ suggestions: { node: name, ...(await own.suggest(measure)) } }),
+  );
 
   const find = (text: string): Result<Pick<MemberRecord, "node" | "name">> => {
     if (text === node || text === name) return ok({ node, name });
@@ -66,6 +74,14 @@ export function createInferenceControl(ports: {
       for (let at = 0; at < others.length; at += modelLimits.findAtOnceMax)
         views.push(...(await Promise.all(others.slice(at, at + modelLimits.findAtOnceMax).map(viewAt))));
       return ok(views);
+    },
+    async suggest({ node: text = node, measure }) {
+      const found = find(text);
+      if (!found.ok) return found;
+      const about = { node: found.value.name };
+      if (found.value.node === node) return ok({ ...(await own.suggest(measure)), ...about });
+      const answer = await exchange.call(found.value.node, "inference.suggest", { measure }, modelLimits.suggestTimeoutMs);
+      return answer.ok ? ok({ ...answer.value.suggestions, ...about }) : answer;
     },
     async order({ node: text = node, model, order, drain = false }) {
       const found = find(text);

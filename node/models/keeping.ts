@@ -11,6 +11,8 @@ import { planWanted, type Keeper, type Task } from "./plan.ts";
 interface Attempt {
   failures: number;
   notBeforeMs: number;
+  /** The last one that failed was from another node: the next is from the source. */
+  copyFailed: boolean;
   /** Since when another node should have fetched it. */
   waitsSinceMs: number | undefined;
   running: boolean;
@@ -71,13 +73,19 @@ export function keepWanted(ports: {
 
   const follow = ({ wanted: one, from }: Task): void => {
     const nowMs = clock.monotonicMs();
-    const attempt = attempts.get(one.name) ?? { failures: 0, notBeforeMs: 0, waitsSinceMs: undefined, running: false };
+    const attempt = attempts.get(one.name) ?? {
+      failures: 0,
+      notBeforeMs: 0,
+      copyFailed: false,
+      waitsSinceMs: undefined,
+      running: false,
+    };
     attempts.set(one.name, attempt);
     if (attempt.running || nowMs < attempt.notBeforeMs) return;
     attempt.waitsSinceMs = from === "wait" ? (attempt.waitsSinceMs ?? nowMs) : undefined;
     if (attempt.waitsSinceMs !== undefined && nowMs - attempt.waitsSinceMs < limits.patienceMs) return;
     // A copy in the cluster that cannot be had must not keep the model away for good.
-    const fromCluster = from === "cluster" && attempt.failures % 2 === 0;
+    const fromCluster = from === "cluster" && !attempt.copyFailed;
     void pull(one, attempt, fromCluster ? `cluster:${one.name}` : one.source);
   };
 
@@ -92,6 +100,7 @@ export function keepWanted(ports: {
     if (ended.ok && ended.value.state === "done") attempt.failures = 0;
     else {
       attempt.failures += 1;
+      attempt.copyFailed = source !== one.source;
       const waitMs = Math.min(limits.retryMsMax, limits.retryMsMin * 2 ** (attempt.failures - 1));
       attempt.notBeforeMs = clock.monotonicMs() + waitMs;
       const reason = ended.ok ? ended.value.error : ended.error;

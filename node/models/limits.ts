@@ -2,6 +2,8 @@
 export const modelLimits = {
   /** A node that has not said what its models do, or done what it was told, after this long does not answer. */
   controlTimeoutMs: 5_000,
+  /** The same of a node that measures how fast it is before it says which models fit it. */
+  suggestTimeoutMs: 75_000,
   /** Names of other models in the refusal of an order for one that is not there. */
   namesShownMax: 16,
   /** Characters of the reason for which a model is where it is; the rest is cut. */

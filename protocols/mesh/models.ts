@@ -3,7 +3,7 @@
 import { Type } from "typebox";
 import type { ModelInMemory, NodeInference } from "../inference.ts";
 import { modelOrderNames, type ModelOrder } from "../model-orders.ts";
-import type { StoredModel } from "../models.ts";
+import type { StoredModel, Suggestions } from "../models.ts";
 import { modelName } from "../models.ts";
 import { blobHash as digest } from "../schema.ts";
 import { bytes, call, closed, count } from "./parts.ts";
@@ -15,6 +15,12 @@ const model = Type.Unsafe<StoredModel>(Type.Object({ name: modelName, digest }))
 const inMemory = Type.Object({ model: Type.String(), state: Type.String(), because: Type.String() });
 const resident = Type.Unsafe<ModelInMemory>(inMemory);
 const inference = Type.Unsafe<NodeInference>(Type.Object({ models: Type.Array(inMemory, { maxItems: 1_024 }) }));
+const suggestions = Type.Unsafe<Suggestions>(
+  Type.Object({
+    models: Type.Array(Type.Object({ name: Type.String() }), { maxItems: 256 }),
+    measured: Type.Boolean(),
+  }),
+);
 const order = Type.Unsafe<ModelOrder>(Type.Union(modelOrderNames.map((name) => Type.Literal(name))));
 
 export const modelMessages = {
@@ -26,6 +32,8 @@ export const modelMessages = {
   "model.chunk": call("bulk", { digest, start: count, end: count }, closed({ bytes })),
   /** The models of a node, and what they take. */
   "inference.view": call("control", {}, closed({ inference })),
+  /** Which models fit the node's machine; with `measure` after a short run, once for all who ask. */
+  "inference.suggest": call("control", { measure: Type.Boolean() }, closed({ suggestions })),
   /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN (pinned), STOPPING. */
   "inference.order": call("control", { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() }, closed({ resident })), // prettier-ignore
 } as const;

@@ -74,6 +74,7 @@ export function suggestModels(machine: Machine, speed: MeasuredSpeed | undefined
       licence,
       fits: memoryBytes <= budget,
       ...(tokenMs !== undefined && keyWidth > 0 && { tokensPerSecond: Number((1_000 / tokenMs).toPrecision(2)) }),
+      source,
       command: `plexus models pull ${source} --name ${name} --accept-licence`,
     };
   });

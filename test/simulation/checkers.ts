@@ -39,6 +39,9 @@ export const checkerNames = [
   "busy-stays-loaded", // a model was unloaded whose calls ran
   "loaded-once", // a model was loaded twice, or called while it was not in memory
   "nobody-starves", // a call waited for longer than all that may come before it takes
+  "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
+  "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
+  "source-asked-once", // the source of a model was asked although another node was known to have it
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];

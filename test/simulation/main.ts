@@ -6,6 +6,7 @@ import { runBlobSeed } from "./blobs/run.ts";
 import { runClusterSeed } from "./cluster/run.ts";
 import { runModelsSeed } from "./models.ts";
 import { runSeed } from "./run.ts";
+import { runWantedSeed } from "./wanted.ts";
 import type { Verdict } from "./verdict.ts";
 
 function count(text: string): number {
@@ -30,6 +31,7 @@ interface Options {
   readonly blobs: boolean;
   readonly plan?: object;
   readonly models: boolean;
+  readonly wanted: boolean;
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
@@ -47,6 +49,7 @@ const command = new Command("npm run simulate --")
   .option("--blobs", "a seed is the life of blobs that belong to actors, on three nodes", false)
   .option("--plan <json>", "parts of the plan that no seed draws", parts)
   .option("--models", "a seed is the life of a node's models, not of the node", false)
+  .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
@@ -58,13 +61,19 @@ const command = new Command("npm run simulate --")
 const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
+/** Lives of parts, by the flag that asks for them. */
+const partLives = { blobs: runBlobSeed, models: runModelsSeed, wanted: runWantedSeed } as const;
+const part = (Object.keys(partLives) as (keyof typeof partLives)[]).find((name) => values[name]);
+
 const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  values.blobs || values.models
-    ? (values.blobs ? runBlobSeed : runModelsSeed)(seed, options)
+  part !== undefined
+    ? partLives[part](seed, options)
     : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "blobs", "models"] as const).filter((name) => values[name]).map((name) => `--${name}`);
+const lifeFlags = (["cluster", "blobs", "models", "wanted"] as const)
+  .filter((name) => values[name])
+  .map((name) => `--${name}`);
 
 /** What one seed came to. */
 interface Outcome {

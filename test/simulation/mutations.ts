@@ -25,6 +25,8 @@ export interface Mutation {
   readonly plan?: Partial<Plan> | Partial<ClusterPlan>;
   /** Seeds of a node's models. */
   readonly models?: boolean;
+  /** Seeds of models that a cluster wants. */
+  readonly wanted?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
@@ -492,10 +494,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: "waits for ever for a busy model to rest before another one gets its room",
     file: "runtimes/memory.ts",
-    find: "  const movable = tenants.filter(({ pinned, leaving }) => !pinned && !leaving);",
-    replace: "  const movable = tenants.filter(({ pinned, leaving, calls }) => !pinned && !leaving && calls === 0);",
+    find: "  const movable = staying.filter(({ pinned }) => !pinned);",
+    replace: "  const movable = staying.filter(({ pinned, calls }) => !pinned && calls === 0);",
     caughtBy: ["nobody-starves"],
-    from: 120,
+    from: 598,
     seeds: 200,
     models: true,
   },
@@ -507,5 +509,41 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ["memory-within-budget"],
     seeds: 60,
     models: true,
+  },
+  {
+    name: "does not count the file that several models have mapped",
+    file: "runtimes/memory.ts",
+    find: "files.set(file, Math.max(files.get(file) ?? 0, bytes));",
+    replace: "files.set(file, 0 * bytes);",
+    caughtBy: ["memory-within-budget"],
+    seeds: 60,
+    models: true,
+  },
+  {
+    name: "never gives up a node that is down, and what it kept",
+    file: "node/models/keeping.ts",
+    find: "const there = up || nowMs - (downSinceMs.get(member.node) ?? nowMs) < limits.downGraceMs;",
+    replace: "const there = up || nowMs - (downSinceMs.get(member.node) ?? nowMs) < Infinity;",
+    caughtBy: ["wanted-kept"],
+    seeds: 60,
+    wanted: true,
+  },
+  {
+    name: "keeps what is wanted on every node that may",
+    file: "node/models/plan.ts",
+    find: "if (own === undefined || own.has.has(one.name) || !nodes.includes(self)) return [];",
+    replace: "if (own === undefined || own.has.has(one.name)) return [];",
+    caughtBy: ["wanted-no-more", "source-asked-once"],
+    seeds: 60,
+    wanted: true,
+  },
+  {
+    name: "asks the source again after it failed, although another node has the model by then",
+    file: "node/models/keeping.ts",
+    find: "!attempt.copyFailed;",
+    replace: "attempt.failures % 2 === 0;",
+    caughtBy: ["source-asked-once"],
+    seeds: 200,
+    wanted: true,
   },
 ];

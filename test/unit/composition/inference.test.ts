@@ -1,6 +1,6 @@
 import { everyEngine, type ModelSpec } from "../../../runtimes/index.ts";
 import { expect } from "chai";
-import { createInference } from "../../../node/composition/inference.ts";
+import { createInference, createSuggestions } from "../../../node/composition/inference.ts";
 import { isRow } from "../../../node/cluster/records.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { advertise } from "../../../node/routing/index.ts";
@@ -162,6 +162,21 @@ describe("the inference of a node", () => {
     await settled();
     inference.serve(true);
     expect(hosts[1]?.specs).to.deep.equal([{ ...spec("kept"), pinned: true }, spec("other", "new"), spec("new")]);
+  });
+
+  it("measures its machine once for all who ask, and again only if that did not work", async () => {
+    let runs = 0;
+    const speeds = [undefined, { bytesPerSecond: 1e9, tokenOverheadMs: 1 }];
+    const measure = async () => speeds[(runs += 1) - 1];
+    const { clock } = stage();
+    const suggest = createSuggestions({ cores: 8, memoryBytes: 16 * 1024 ** 3 }, clock, measure);
+    expect(await suggest(false)).to.include({ measured: false });
+    expect([(await suggest(true)).measured, runs]).to.deep.equal([false, 1]);
+    const both = await Promise.all([suggest(true), suggest(true)]);
+    expect([both.every(({ measured }) => measured), runs]).to.deep.equal([true, 2]);
+    const { models, measured } = await suggest(false);
+    expect([measured, runs]).to.deep.equal([true, 2]);
+    expect(models.find(({ fits }) => fits)?.tokensPerSecond).to.be.greaterThan(0);
   });
 
   it("stops for good: the host ends, and nothing starts any more", async () => {

@@ -11,6 +11,7 @@ describe("the routes of models in memory", () => {
   const inference: InferenceControl = {
     view: async (node) =>
       node === "nobody" ? refused(failure("NOT_FOUND", { node })) : ok([{ node: node ?? "test", models: [told] }]),
+    suggest: async ({ node = "test", measure }) => ok({ node, models: [], measured: measure }),
     order: async (wish) => {
       wishes.push(wish);
       return wish.model === "busy" ? refused(failure("MODEL_BUSY", { running: 1, retryAfterMs: 5_000 })) : ok(told);
@@ -41,6 +42,9 @@ describe("the routes of models in memory", () => {
     expect((await request("GET", "")).body).to.deep.equal({ nodes: [{ node: "test", models: [told] }] });
     expect((await request("GET", "?node=b")).body).to.deep.equal({ nodes: [{ node: "b", models: [told] }] });
     expect((await request("GET", "?node=nobody")).status).to.equal(404);
+    const suggested = await request("GET", "/suggestions?node=b&measure=true");
+    expect(suggested.body).to.deep.equal({ node: "b", models: [], measured: true });
+    expect((await request("GET", "/suggestions")).body).to.deep.equal({ node: "test", models: [], measured: false });
   });
 
   it("take each order, for a name with a slash, too; what was done is in the audit", async () => {

@@ -35,6 +35,7 @@ function stage(models: Readonly<Record<string, readonly Resident[]>>) {
       residents: () => models[name] ?? [],
       memory: () => ({ usedBytes: 100 * mebibyte, budgetBytes: 1_000 * mebibyte }),
       shares: () => ({ threads: { now: 3, most: 7, because: "the node is busy" }, memory: { budgetBytes: 1, mostBytes: 1, because: "80 %" } }), // prettier-ignore
+      suggest: (measure: boolean) => Promise.resolve({ models: [], measured: measure && name === "b" }),
       load: order("load"),
       unload: order("unload"),
       pin: (model: string, pinned: boolean) => (void order(pinned ? "pin" : "unpin")(model), ok(undefined)),
@@ -61,6 +62,13 @@ describe("models in the memory of a cluster's nodes", () => {
     expect(JSON.stringify(view)).to.not.include("secret.gguf");
     expect((await control.view("b")).ok).to.equal(true);
     expect(await control.view("nobody")).to.have.nested.property("error.code", "NOT_FOUND");
+  });
+
+  it("are suggested for the machine of the node that is named", async () => {
+    const { control } = stage({});
+    expect(await control.suggest({ measure: true })).to.deep.equal(ok({ node: "a", models: [], measured: false }));
+    expect(await control.suggest({ node: "b", measure: true })).to.deep.equal(ok({ node: "b", models: [], measured: true })); // prettier-ignore
+    expect(await control.suggest({ node: "away", measure: false })).to.have.nested.property("error.code", "UNREACHABLE"); // prettier-ignore
   });
 
   it("take orders at the node that is named, by its name or its id", async () => {

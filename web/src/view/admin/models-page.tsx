@@ -12,6 +12,7 @@ import { Part } from "../settings/part.tsx";
 import { dateOf } from "../time.ts";
 import { bytes } from "./bytes.ts";
 import { MemoryPart } from "./memory-part.tsx";
+import { SuggestedModels } from "./suggestions.tsx";
 import "../settings/settings.css";
 import "./admin.css";
 
@@ -59,7 +60,7 @@ function Store({ view }: { readonly view: ModelsView }) {
   return (
     <>
       <MemoryPart />
-      <NewPull pulls={pulls} />
+      <NewPull node={view.node} pulls={pulls} />
       {shown.length > 0 && (
         <Part title="Pulls">
           <ul className="lines">
@@ -121,7 +122,7 @@ function Store({ view }: { readonly view: ModelsView }) {
 const shownFailedMax = 3;
 const isOver = (state: PullView["state"]): boolean => ["done", "failed", "cancelled"].includes(state);
 
-function NewPull({ pulls }: { readonly pulls: readonly PullView[] }) {
+function NewPull({ node, pulls }: { readonly node: string; readonly pulls: readonly PullView[] }) {
   const { ask } = useDialogs();
   const [source, setSource] = useState("");
   const [name, setName] = useState("");
@@ -177,6 +178,10 @@ function NewPull({ pulls }: { readonly pulls: readonly PullView[] }) {
           Pull
         </Button>
       </form>
+      <SuggestedModels
+        node={node}
+        onPull={({ source: from, name: called }) => void pull({ source: from, name: called })}
+      />
     </Part>
   );
 }

@@ -1,0 +1,26 @@
+import { expect } from "chai";
+import { depth } from "../depth.ts";
+import { runWantedSeed } from "./wanted.ts";
+
+describe("the simulation of models that a cluster wants", () => {
+  it("replays a seed exactly", async () => {
+    const first = await runWantedSeed(1, { trace: true });
+    expect(first.trace.length).to.be.greaterThan(10);
+    expect((await runWantedSeed(1, { trace: true })).trace).to.deep.equal(first.trace);
+  });
+
+  it("keeps what is wanted on as many nodes as there may be, and in their memory, whatever dies; and pulls nothing in vain", async function () {
+    this.timeout(depth(60_000, 600_000));
+    const seeds = depth(40, 3_000);
+    let pulls = 0;
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const verdict = await runWantedSeed(seed);
+      const found = verdict.violations.map(
+        ({ checker, detail }) => `npm run simulate -- --wanted ${seed}: ${checker}: ${detail}`,
+      );
+      expect(found).to.deep.equal([]);
+      pulls += verdict.replies;
+    }
+    expect(pulls).to.be.greaterThan(seeds);
+  });
+});
