@@ -215,14 +215,15 @@ const heardAt = (seconds: number): number => heard("<|0.00|>") + 50 * seconds;
 const heardTokens = heardAt(30) + 1;
 const encoderGraph: Graph = {
   inputs: [["input_features", "float", ["sounds", 80, 3_000]]],
-  outputs: [["last_hidden_state", "float", ["sounds", "steps", 2]]],
+  outputs: [["last_hidden_state", "float", ["sounds", "steps", 3]]],
   steps: [
     ["ReduceMean", ["input_features"], ["means"], { axes: [2], keepdims: 0 }],
-    ["MatMul", ["means", "sides"], ["pair"]],
-    ["Unsqueeze", ["pair", "one"], ["last_hidden_state"]],
+    ["MatMul", ["means", "sides"], ["three"]],
+    ["Unsqueeze", ["three", "one"], ["last_hidden_state"]],
   ],
   constants: {
-    sides: { type: "float", dims: [80, 2], values: range(0, 79).flatMap((band) => (band < 40 ? [0.1, -0.1] : [-0.1, 0.1])) },
+    // How much more of it is low than high, the other way round, and how quiet it is.
+    sides: { type: "float", dims: [80, 3], values: range(0, 79).flatMap((band) => [...(band < 40 ? [0.1, -0.1] : [-0.1, 0.1]), -1 / 80]) },
     one: { type: "int64", dims: [1], values: [1] },
   },
 }; // prettier-ignore
@@ -234,7 +235,7 @@ const hearingFiles = (decoder: Graph, name: string): ModelFiles => ({
   "tokenizer.json": hearingVocabulary,
 });
 
-/** A model that hears: it writes `low` for the first second of a stretch whose sound is low, and `hi` where it is high. Where it
+/** A model that hears: it writes `low` for the first second of a stretch whose sound is low, and `hi` where it is high, and nothing of silence. Where it
  *  translates, it begins half a second later. */
 export function hearingModel(): ModelFiles {
   // What follows a token: the next letter of its word.
@@ -248,10 +249,10 @@ export function hearingModel(): ModelFiles {
   follow(heard("<|transcribe|>"), heardAt(0));
   follow(heard("<|translate|>"), heardAt(0.5));
   follow(heardAt(1), heard("<|endoftext|>"));
-  const lean = (letter: string) => range(0, heardTokens - 1).map((id) => (id === heard(letter) ? 5 : 0));
+  const lean = (token: string, much: number) => range(0, heardTokens - 1).map((id) => (id === heard(token) ? much : 0));
   return hearingFiles(
     {
-      inputs: [["input_ids", "int64", ["sounds", "tokens"]], ["encoder_hidden_states", "float", ["sounds", "steps", 2]]],
+      inputs: [["input_ids", "int64", ["sounds", "tokens"]], ["encoder_hidden_states", "float", ["sounds", "steps", 3]]],
       outputs: [["logits", "float", ["sounds", "tokens", heardTokens]]],
       steps: [
         ["Gather", ["next", "input_ids"], ["following"]],
@@ -263,7 +264,7 @@ export function hearingModel(): ModelFiles {
         next: { type: "int64", dims: [heardTokens], values: next },
         depth: { type: "int64", dims: [1], values: [heardTokens] },
         levels: { type: "float", dims: [2], values: [-20, 10] },
-        leanings: { type: "float", dims: [2, heardTokens], values: [...lean("l"), ...lean("h")] },
+        leanings: { type: "float", dims: [3, heardTokens], values: [...lean("l", 5), ...lean("h", 5), ...lean("<|nospeech|>", 30)] },
       },
     },
     "decoder_model",
@@ -280,7 +281,7 @@ export function rememberingModel(): ModelFiles {
     {
       inputs: [
         ["input_ids", "int64", ["sounds", "tokens"]],
-        ["encoder_hidden_states", "float", ["sounds", "steps", 2]],
+        ["encoder_hidden_states", "float", ["sounds", "steps", 3]],
         ["past_key_values.0.decoder.key", "float", ["sounds", 1, "read", 1]],
         ["past_key_values.0.encoder.key", "float", ["sounds", 1, "heard", 1]],
         ["use_cache_branch", "bool", [1]],

@@ -26,7 +26,9 @@ export function createRows(session: Session, library: Library, also: readonly st
   if (strange.length > 0) throw new Error(`its decoder wants ${strange.join(", ")}, which nobody knows`);
   if (!session.outputNames.includes("logits")) throw new Error("its decoder gives no logits");
   const kept = session.inputNames.filter((name) => name.startsWith(past));
-  const presents = session.outputNames.filter((name) => name.startsWith(present));
+  const presents = kept
+    .map((name) => present + name.slice(past.length))
+    .filter((name) => session.outputNames.includes(name));
   const nothing = Object.fromEntries(kept.map((name) => [name, emptyOf(session, name, library)]));
   return (constants) => {
     let cache: Tensors = nothing;

@@ -186,6 +186,11 @@ describe("ONNX", function () {
       expect(translated.parts).to.deep.equal([{ text: "hi", fromMs: 500, toMs: 1_000 }]);
     });
 
+    it("writes nothing where nobody speaks", async () => {
+      const { parts, durationMs } = await fine("transcribe", { model: "hears", audio: tones([0, 3]) });
+      expect([durationMs, parts]).to.deep.equal([3_000, []]);
+    });
+
     it("keeps what it has read and heard", async () => {
       const { parts } = await fine("transcribe", { model: "remembers", audio: tones([300, 1]), language: "en" });
       expect(parts).to.deep.equal([{ text: "ok", fromMs: 0, toMs: 1_000 }]);
