@@ -1,6 +1,6 @@
 /** The adapters: one row each. To add one is a folder and its row here; nothing else knows an adapter by its name. */
 import type { ModelEntry } from "../config/index.ts";
-import { assert } from "../protocols/index.ts";
+import { assert } from "../protocols/assert.ts";
 import type { Adapter, Inspection, LoadVerdict, ModelSpec } from "./adapter.ts";
 import { anthropic } from "./anthropic/adapter.ts";
 import { echo } from "./echo/adapter.ts";

@@ -18,6 +18,7 @@ import {
   awaitViolations,
   differences,
   layerViolations,
+  reached,
   linkViolations,
   nameViolations,
   packageViolations,
@@ -47,6 +48,12 @@ const none = (violations: readonly string[]): void => {
 
 describe("the repository", () => {
   it("imports downwards only, and only through entrances", () => none(layerViolations(code)));
+
+  it("loads no schemas into an inference host and its threads, which need none", () => {
+    const programs = ["runtimes/host/child.ts", "runtimes/host/worker.ts"];
+    none(reached(code, programs, "typebox"));
+    expect(reached(code, programs, "piscina")).to.deep.equal(["runtimes/host/child.ts imports piscina"]);
+  });
 
   it("reads clock, chance, environment and network only where the style guide allows", () =>
     none(worldViolations(code)));

@@ -1,14 +1,6 @@
 /** The echo in the inference host: a model that needs no file, to try Plexus without one. */
-import {
-  failure,
-  ok,
-  refused,
-  type Capability,
-  type EngineAnswer,
-  type EnginePart,
-  type EngineRequest,
-  type GenerationRequest,
-} from "../../protocols/index.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import type { Capability, EngineAnswer, EnginePart, EngineRequest, GenerationRequest } from "../../protocols/index.ts";
 import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { echoTokens } from "./reply.ts";

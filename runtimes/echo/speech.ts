@@ -1,13 +1,6 @@
 /** How the echo says what it answers (`reply.ts`): one token after the other, on whatever clock it is given. */
-import {
-  failure,
-  ok,
-  refused,
-  type GenerationEnd,
-  type GenerationPart,
-  type GenerationRequest,
-  type ToolCall,
-} from "../../protocols/index.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import type { GenerationEnd, GenerationPart, GenerationRequest, ToolCall } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { echoTokens, restOf } from "./reply.ts";

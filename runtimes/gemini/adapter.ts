@@ -1,13 +1,12 @@
 /** Google's Gemini. https://ai.google.dev/api */
-import {
-  failure,
-  PlexusError,
-  type Capability,
-  type ChatMessage,
-  type EmbedRequest,
-  type GenerationEnd,
-  type GenerationRequest,
-  type Tool,
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import type {
+  Capability,
+  ChatMessage,
+  EmbedRequest,
+  GenerationEnd,
+  GenerationRequest,
+  Tool,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
 import { at, countAt, listAt, textAt } from "../remote/json.ts";

@@ -8,7 +8,8 @@
 import { readFileSync } from "node:fs";
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import { Piscina } from "piscina";
-import { failure, refused, type EngineName, type EngineRequest } from "../../protocols/index.ts";
+import { failure, refused } from "../../protocols/errors.ts";
+import type { EngineName, EngineRequest } from "../../protocols/index.ts";
 import type { ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { runtimeLimits } from "../limits.ts";

@@ -3,7 +3,8 @@
  *  Nothing here ends the thread: ending it during a native call aborts the whole process. A load that fails gives back what
  *  it took, a generation ends by message. */
 import type { MessagePort } from "node:worker_threads";
-import { engines, failure, refused, traitsOf, type EngineName, type EngineRequest } from "../../protocols/index.ts";
+import { engines, traitsOf, type EngineName, type EngineRequest } from "../../protocols/engine.ts";
+import { failure, refused } from "../../protocols/errors.ts";
 import type { Flow, LoadedModel, LoadPlan, ModelSpec, Serve } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import { PortFlow } from "./flow.ts";

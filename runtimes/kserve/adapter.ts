@@ -10,13 +10,8 @@
  *
  *  Inputs beside it that such models commonly have (`max_tokens`, `temperature`, `stream` …) are filled; a model that needs others is
  *  refused. */
-import {
-  failure,
-  PlexusError,
-  type ChatMessage,
-  type EmbedRequest,
-  type GenerationRequest,
-} from "../../protocols/index.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import type { ChatMessage, EmbedRequest, GenerationRequest } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
 import type { Call } from "../remote/call.ts";
 import { listAt, textAt } from "../remote/json.ts";

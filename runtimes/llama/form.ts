@@ -1,6 +1,7 @@
 /** What form an answer is to have, read from the request before any work: text, JSON, or calls of functions. That the request makes
  *  sense was seen before it came here (`wrong-request.ts`). Pure. */
-import { failure, type Failure, type GenerationRequest } from "../../protocols/index.ts";
+import { failure, type Failure } from "../../protocols/errors.ts";
+import type { GenerationRequest } from "../../protocols/index.ts";
 import { callsGrammar, type Callable, type CallSyntax } from "./calls.ts";
 import { createRules } from "./grammar.ts";
 import { anyObject, emptyObject, understand, type Schema } from "../schema.ts";

@@ -10,7 +10,8 @@ import {
   type LlamaModel,
 } from "node-llama-cpp";
 import * as library from "node-llama-cpp";
-import { failure, ok, refused, type TokenizeRequest } from "../../protocols/index.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import type { TokenizeRequest } from "../../protocols/index.ts";
 import type { Ended, Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { purposeOf, type Purpose } from "../gguf.ts";

@@ -4,15 +4,8 @@
  *  short one of another waiting for a text and no longer. */
 import { setImmediate } from "node:timers/promises";
 import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from "node-llama-cpp";
-import {
-  bytesOfFloats,
-  failure,
-  ok,
-  refused,
-  type EmbedRequest,
-  type Failure,
-  type RerankRequest,
-} from "../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
+import { bytesOfFloats, type EmbedRequest, type RerankRequest } from "../../protocols/generation.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { tokensBeyond } from "../measure.ts";
 

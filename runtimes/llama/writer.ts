@@ -14,16 +14,9 @@ import {
   type Token,
 } from "node-llama-cpp";
 import { randomUUID } from "node:crypto";
-import {
-  failure,
-  ok,
-  refused,
-  wireLimits,
-  type Failure,
-  type GenerationEnd,
-  type GenerationRequest,
-  type TokenLogprob,
-} from "../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
+import { wireLimits } from "../../protocols/limits.ts";
+import type { GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";

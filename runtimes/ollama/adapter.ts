@@ -1,13 +1,12 @@
 /** Ollama. https://docs.ollama.com/api */
-import {
-  failure,
-  PlexusError,
-  type Capability,
-  type ChatMessage,
-  type GenerationEnd,
-  type GenerationRequest,
-  type Tool,
-  type ToolChoice,
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import type {
+  Capability,
+  ChatMessage,
+  GenerationEnd,
+  GenerationRequest,
+  Tool,
+  ToolChoice,
 } from "../../protocols/index.ts";
 import { runtimeLimits } from "../limits.ts";
 import { toolOf } from "../openai/chat.ts";

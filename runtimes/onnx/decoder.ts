@@ -3,7 +3,7 @@
  *
  *      takes   input_ids · past_key_values.0.decoder.key …  (use_cache_branch, encoder_hidden_states)
  *      gives   logits · present.0.decoder.key …                                                             */
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
 import { floatsIn, type Library, type Session, type Tensor, type Tensors } from "./library.ts";
 import { integers, typeOf } from "./vocabulary.ts";
 

@@ -6,15 +6,8 @@
  *
  *  The likeliest token is taken each time. */
 import { join } from "node:path";
-import {
-  failure,
-  failureOf,
-  ok,
-  PlexusError,
-  refused,
-  type Failure,
-  type TranscribeRequest,
-} from "../../protocols/index.ts";
+import { failure, failureOf, ok, PlexusError, refused, type Failure } from "../../protocols/errors.ts";
+import type { TranscribeRequest } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createRows, likeliest, sumOfLikelihoods, type Row } from "./decoder.ts";
 import { countIn, readSettings, type Settings } from "./folder.ts";

@@ -1,6 +1,7 @@
 /** Images as models of CLIP's family see them: a square of so many pixels, the numbers of each colour about zero. */
 import { join } from "node:path";
-import { failure, type Failure, type Media } from "../../protocols/index.ts";
+import { failure, type Failure } from "../../protocols/errors.ts";
+import type { Media } from "../../protocols/index.ts";
 import { countIn, isRecord, readSettings, type Settings } from "./folder.ts";
 import type { DecodedImage, Library } from "./library.ts";
 import { onnxLimits } from "./limits.ts";

@@ -3,17 +3,9 @@
  *  A few texts are read in one run, and between two runs those of other calls are: a long list of one keeps a short one of another
  *  waiting for a run and no longer. */
 import { join } from "node:path";
-import {
-  bytesOfFloats,
-  failure,
-  ok,
-  refused,
-  type EmbedRequest,
-  type EngineName,
-  type Failure,
-  type Media,
-  type RerankRequest,
-} from "../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
+import { bytesOfFloats, type EmbedRequest, type Media, type RerankRequest } from "../../protocols/generation.ts";
+import type { EngineName } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { readSettings, seenOutputs } from "./folder.ts";
 import {

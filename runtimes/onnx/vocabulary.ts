@@ -1,7 +1,8 @@
 /** A model's vocabulary, and texts as its graph takes them. */
 import { setImmediate } from "node:timers/promises";
 import { join } from "node:path";
-import { failure, ok, refused, type Failure, type TokenizeRequest } from "../../protocols/index.ts";
+import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
+import type { TokenizeRequest } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { tokensBeyond } from "../measure.ts";

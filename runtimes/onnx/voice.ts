@@ -8,7 +8,8 @@
  *
  *  Source: https://github.com/rhasspy/piper/blob/master/TRAINING.md */
 import { execFile } from "node:child_process";
-import { failure, ok, refused, type SpeakRequest } from "../../protocols/index.ts";
+import { failure, ok, refused } from "../../protocols/errors.ts";
+import type { SpeakRequest } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { countIn, isRecord, wordIn, type Settings } from "./folder.ts";
 import { areNumbers, floatsIn, type Library, type Session, type Tensor } from "./library.ts";

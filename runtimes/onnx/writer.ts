@@ -5,17 +5,9 @@
  *  Each answer has a row of its own, and rows take turns token by token: they are not batched, as those of llama.cpp are. */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import {
-  failure,
-  failureOf,
-  ok,
-  PlexusError,
-  refused,
-  wireLimits,
-  type ChatMessage,
-  type GenerationEnd,
-  type GenerationRequest,
-} from "../../protocols/index.ts";
+import { failure, failureOf, ok, PlexusError, refused } from "../../protocols/errors.ts";
+import { wireLimits } from "../../protocols/limits.ts";
+import type { ChatMessage, GenerationEnd, GenerationRequest } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { createDetokenizer } from "../detokenizer.ts";

@@ -1,14 +1,13 @@
 /** OpenAI, and servers that speak like it: Mistral, vLLM, llama-server, LM Studio, OpenRouter, another Plexus.
  *  https://platform.openai.com/docs/api-reference */
-import {
-  failure,
-  PlexusError,
-  type DrawRequest,
-  type EmbedAnswer,
-  type Media,
-  type RerankAnswer,
-  type SpeakRequest,
-  type TranscribeRequest,
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import type {
+  DrawRequest,
+  EmbedAnswer,
+  Media,
+  RerankAnswer,
+  SpeakRequest,
+  TranscribeRequest,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
 import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";

@@ -8,16 +8,12 @@
 import {
   engineNames,
   engines,
-  failure,
-  failureOf,
-  PlexusError,
-  refused,
-  ok,
-  type Capability,
   type EngineAnswer,
   type EngineName,
   type EngineRequest,
-} from "../../protocols/index.ts";
+} from "../../protocols/engine.ts";
+import { failure, failureOf, PlexusError, refused, ok } from "../../protocols/errors.ts";
+import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Flow, Listed, Load, LoadedModel, ModelSpec, Serve } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { abilitiesByName } from "./abilities.ts";

@@ -5,7 +5,7 @@
  *        └── cancelled, refused, silent, broken ──────┴──► one PlexusError, the connection is closed
  *
  *  The only place where models on other servers are spoken to. */
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
 import { createLinesReader, createSseReader } from "./events.ts";
 import { fromJson } from "./json.ts";

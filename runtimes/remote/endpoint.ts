@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { failure, isPrivateAddress, PlexusError } from "../../protocols/index.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
+import { isPrivateAddress } from "../../protocols/nodes.ts";
 import { remoteLimits } from "./limits.ts";
 
 /** A model on another server. */

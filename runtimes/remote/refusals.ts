@@ -1,5 +1,5 @@
 /** What went wrong at another server, as one of our errors. Pure. */
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
 import { at, numberAt, textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
 

@@ -1,5 +1,6 @@
 /** What a file is, found without native code, and whether files together are a model. */
-import { failure, type Failure, type ModelCard } from "../../protocols/index.ts";
+import { failure, type Failure } from "../../protocols/errors.ts";
+import type { ModelCard } from "../../protocols/index.ts";
 import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
 import { capabilitiesBy, chooseGraphs, countIn, isRecord, purposeOf, wordIn, type Part, type Settings } from "../onnx/folder.ts"; // prettier-ignore

@@ -102,7 +102,7 @@ describe("llama.cpp", function () {
     const said = (): unknown => host.models().map(({ capabilities }) => capabilities);
     const before = said();
     expect(before).to.deep.equal([
-      ["chat", "tools", "json", "logprobs", "tokenize"],
+      ["chat", "tools", "json", "logprobs", "continue", "tokenize"],
       ["embed", "tokenize"],
     ]);
     await host.settled();

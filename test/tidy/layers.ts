@@ -59,7 +59,15 @@ export const layers: readonly Layer[] = [
   // The list of kinds, for whoever composes a node.
   { folder: "actors/index.ts", values: ["actors"], nodeModules: false, world: false },
   ...kinds.map((name) => kind(`actors/${name}`)),
-  { folder: "runtimes", values: ["protocols"], types: ["config"], nodeModules: true, world: true },
+  // Single files: an inference host and each of its threads would load every schema with the index, and use none.
+  {
+    folder: "runtimes",
+    values: ["protocols"],
+    types: ["config"],
+    insides: ["protocols"],
+    nodeModules: true,
+    world: true,
+  },
   // The ports, and waiting on them.
   { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
   { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },

@@ -49,6 +49,22 @@ function judge(path: string, layer: Layer, target: string, typeOnly: boolean): s
   return isEntrance || isOpen ? undefined : "is not the entrance of its folder";
 }
 
+/** Imports of a package by programs, on whatever way through their files: `a.ts imports package`. */
+export function reached(sources: readonly Source[], programs: readonly string[], name: string): readonly string[] {
+  const texts = new Map(sources.map(({ path, text }) => [path, text]));
+  const found: string[] = [];
+  const seen = new Set(programs);
+  // Grows while it is gone through.
+  for (const path of seen) {
+    for (const { specifier, typeOnly } of importsOf(texts.get(path) ?? "")) {
+      if (typeOnly) continue;
+      if (specifier.startsWith(".")) seen.add(posix.normalize(posix.join(posix.dirname(path), specifier)));
+      else if (specifier === name || specifier.startsWith(`${name}/`)) found.push(`${path} imports ${specifier}`);
+    }
+  }
+  return found;
+}
+
 // A stream's own time-out asks whether its peer still reads; only the system knows.
 const worldPattern =
   /(?<!\bstream\.)\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now|process\.env)\b|(?<![.\w])fetch\s*\(|\bnew Date\(\s*\)/g;
