@@ -267,19 +267,8 @@ export function convertModel(path: string, output: Output): number {
   return exitCodes.ok;
 }
 
-/** `plexus models quantise FILE`: the inference library that Plexus uses runs weights and does not make them. */
-export function quantiseModel(path: string): never {
-  demandFile(path);
-  const reason = "the inference library of Plexus (node-llama-cpp) does not quantise";
-  const hint = "Pull the model with the weights you want (`plexus models pull hf:OWNER/REPO:Q4_K_M`), or use llama-quantize of llama.cpp and pull the file that it makes."; // prettier-ignore
-  throw new PlexusError({
-    ...failure("MODEL_UNSUPPORTED", { file: path, hint }),
-    message: `Nothing was done: ${reason}.`,
-  });
-}
-
 /** Errors: NOT_FOUND where there is no such file, or this person may not look; BAD_REQUEST where it is something else. */
-function demandFile(path: string): void {
+export function demandFile(path: string): void {
   try {
     accessSync(path, constants.R_OK);
   } catch (thrown) {

@@ -45,8 +45,24 @@ export interface GgufTensor {
   readonly bytes: number;
 }
 
+/** Where things are in a head, for who writes another one. */
+export interface GgufLayout {
+  readonly alignment: number;
+  /** The bytes of all pairs of metadata. */
+  readonly pairs: { readonly from: number; readonly to: number; readonly count: number };
+  /** Where the value of `general.file_type` is; undefined: it does not say. */
+  readonly fileTypeAt: number | undefined;
+  /** It says which version of the quantised types it has. */
+  readonly hasVersion: boolean;
+}
+
 export type GgufVerdict =
-  | { readonly type: "fine"; readonly header: GgufHeader; readonly tensors: readonly GgufTensor[] }
+  | {
+      readonly type: "fine";
+      readonly header: GgufHeader;
+      readonly tensors: readonly GgufTensor[];
+      readonly layout: GgufLayout;
+    }
   | { readonly type: "refused"; readonly reason: string }
   /** The head is longer than these bytes. */
   | { readonly type: "short" };
@@ -169,13 +185,26 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   const pairs = reader.count("metadata pairs", runtimeLimits.ggufPairsMax);
   const facts = new Map<string, string | number>();
   const keys = new Set<string>();
+  const pairsFrom = reader.skip(0);
+  let fileTypeAt: number | undefined;
   for (let index = 0; index < pairs; index += 1) {
     const key = reader.text(keyBytesMax);
     if (keys.has(key)) return refuse(`it says ${shown(key)} twice`);
     keys.add(key);
-    const value = reader.value(reader.u32());
+    const valueType = reader.u32();
+    if (key === "general.file_type") fileTypeAt = reader.skip(0);
+    if (key === "general.file_type" && valueBytes.get(valueType) !== 4)
+      return refuse("its general.file_type is no number");
+    const value = reader.value(valueType);
     if (value !== undefined) facts.set(key, value);
   }
+  const layoutOf = (alignment: number): GgufLayout => ({
+    alignment,
+    pairs: { from: pairsFrom, to: pairsTo, count: pairs },
+    fileTypeAt,
+    hasVersion: keys.has("general.quantization_version"),
+  });
+  const pairsTo = reader.skip(0);
   const alignment = Number(facts.get("general.alignment") ?? 32);
   if (!(alignment >= 1 && alignment <= alignmentMax) || (alignment & (alignment - 1)) !== 0)
     return refuse(`its alignment of ${alignment} bytes is no power of two up to ${alignmentMax}`);
@@ -194,7 +223,7 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   const tensors = found.map((tensor) => ({ ...tensor, offset: dataStart + tensor.offset }));
   const beyond = tensors.find(({ offset, bytes }) => offset + bytes > fileBytes);
   if (beyond !== undefined) return refuse(`the file is cut off: tensor ${shown(beyond.name)} reaches beyond its end`);
-  return { type: "fine", header: headerOf(facts, tensors), tensors };
+  return { type: "fine", header: headerOf(facts, tensors), tensors, layout: layoutOf(alignment) };
 }
 
 /** Reads one tensor's line; its offset counts from the first tensor's data on. */

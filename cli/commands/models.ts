@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { modelOrderNames, modelOrders } from "../../protocols/model-orders.ts";
 import {
   adminCommands,
@@ -126,13 +126,18 @@ export const define: Define = (command, { output, onExit }) => {
     examples: ["plexus models convert ggml-model-i2_s.gguf"],
     run: async (path) => onExit((await store()).convertModel(path, output)),
   });
-  addLocal(command, {
-    name: "quantise",
-    says: "Say how to get a model with smaller weights.",
-    argument: ["<file>", "a file of a model"],
-    examples: ["plexus models quantise model-f16.gguf"],
-    run: async (path) => onExit((await store()).quantiseModel(path)),
-  });
+  command
+    .command("quantise")
+    .description("Make a smaller file of a model in F32, F16 or BF16. Needs no node; Ctrl-C ends it and leaves nothing.")
+    .argument("<file>", "a file of a model")
+    .addOption(new Option("--to <weights>", "what its weights become").choices(["Q8_0", "Q4_0"]).default("Q8_0"))
+    .option("--out <file>", "the new file; by default beside the other one")
+    .addOption(json())
+    .addHelpText("after", examples("plexus models quantise model-f16.gguf", "plexus models quantise model-f16.gguf --to Q4_0 --out small.gguf"))
+    .action(async (path: string, { to, out, json: asJson = false }: { readonly to: "Q8_0" | "Q4_0"; readonly out?: string; readonly json?: boolean }) => {
+      const { quantiseModel } = await import("../model-quantise.ts");
+      onExit(await quantiseModel({ path, to, out, json: asJson }, output));
+    }); // prettier-ignore
   withAdminFlags(
     command
       .command("suggest")

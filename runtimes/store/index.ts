@@ -7,7 +7,7 @@
  *
  *  Decisions are pure and apart from files and sockets: `manifest.ts` (what a manifest is), `inspect.ts` (`planModel`), `onnx.ts`, `lora.ts`
  *  and `../gguf.ts` (formats), `http.ts` (`planAnswer`: what an answer is worth), `sources/` (which files of a repository). `store.ts` puts
- *  them in order; `suggest.ts` says which models fit a machine.
+ *  them in order; `suggest.ts` says which models fit a machine, `quantise.ts` how weights become smaller (`quantising.ts` does it, in a thread).
  *
  *  What is fetched is hostile: every length is compared, every count has a limit, every path is a plain name, and silence ends. What is
  *  written is on the disk before a manifest names it. */
@@ -15,6 +15,9 @@ export { checkFile, type Checked } from "./check.ts";
 export { adapterFault, inspectBeginning, inspectFile, type EarlyLook, type Found } from "./inspect.ts";
 export { storeLimits } from "./limits.ts";
 export type { ContentTree, ModelPeers, ModelStore } from "./port.ts";
+export { quantiseTargets, type QuantiseTarget } from "./quantise.ts";
+export type { QuantiseProgress } from "./quantise-thread.ts";
+export { quantise } from "./quantising.ts";
 export { writeRandomModel } from "./random-model.ts";
 export type { SourcePlaces } from "./sources/index.ts";
 export { openModelStore, type FileChecks, type StoreOptions } from "./store.ts";

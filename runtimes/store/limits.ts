@@ -51,6 +51,8 @@ export const storeLimits = {
   /** When so much of a file is there it is looked at for the first time; again at four times as much, until its head is whole. What is no
    *  model is fetched no further: `MODEL_REFUSED`. */
   earlyLookBytes: 64 * 1024,
+  /** Numbers that are quantised in one go: so much of a file is in memory, and not more. */
+  quantisedNumbers: 1_048_576,
   /** Checks of whole models that admins ask for, at a time; one more is refused with `OVERLOADED`. Those who ask for the same share one. */
   verifiesAtOnceMax: 4,
   /** A file of a model whose look takes longer is refused with `MODEL_REFUSED`. */

@@ -2,7 +2,8 @@ import { expect } from "chai";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { convertModel, describeCard, describePull, describeStore, quantiseModel } from "../../../cli/model-store.ts";
+import { nameOf, quantiseModel } from "../../../cli/model-quantise.ts";
+import { convertModel, describeCard, describePull, describeStore } from "../../../cli/model-store.ts";
 import { describeMemory } from "../../../cli/models.ts";
 import { describeSuggestions } from "../../../cli/model-suggest.ts";
 import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
@@ -63,7 +64,7 @@ describe("plexus models, as a person reads it", () => {
     expect(card).to.include(`digest      ${digest}`);
   });
 
-  it("says what helps where there is nothing that converts or quantises", () => {
+  it("says what helps where there is nothing that converts", () => {
     const thrown = (work: () => unknown) => {
       try {
         work();
@@ -80,11 +81,24 @@ describe("plexus models, as a person reads it", () => {
     const output = collected();
     expect(convertModel(fine, output)).to.equal(0);
     expect(output.out.join()).to.include("can be used as it is");
-    expect(thrown(() => quantiseModel(fine)).message).to.match(/does not quantise/);
-    for (const work of [(path: string) => convertModel(path, output), quantiseModel]) {
-      expect(thrown(() => work(join(folder, "none.gguf")))).to.include({ code: "NOT_FOUND" });
-      expect(thrown(() => work(folder))).to.include({ code: "BAD_REQUEST" });
-    }
+    expect(thrown(() => convertModel(join(folder, "none.gguf"), output))).to.include({ code: "NOT_FOUND" });
+    expect(thrown(() => convertModel(folder, output))).to.include({ code: "BAD_REQUEST" });
+  });
+
+  it("makes a smaller file beside the other, and says how to use it", async () => {
+    const path = join(folder, "large-F16.gguf");
+    writeFileSync(path, gguf({ facts: { "general.architecture": "llama" }, tensors: [{ name: "blk.0.attn_q.weight", dimensions: [64, 64], type: 1 }] })); // prettier-ignore
+    const output = collected();
+    expect(await quantiseModel({ path, to: "Q8_0", out: undefined, json: false }, output)).to.equal(0);
+    const made = join(folder, "large-Q8_0.gguf");
+    expect(output.out.join()).to.include(`plexus models pull ${made}`);
+    expect(inspectFile(made, made)).to.have.nested.property("header.quantisation", "Q8_0");
+    const refusal = await quantiseModel({ path: made, to: "Q4_0", out: undefined, json: false }, output).catch(
+      failureOf,
+    );
+    expect(refusal).to.include({ code: "MODEL_REFUSED" });
+    expect(JSON.stringify(refusal)).to.match(/begin with F16/);
+    expect(["a/m.bf16.gguf", "m-f32.gguf", "m.gguf"].map((name) => nameOf(name, "Q4_0"))).to.deep.equal(["a/m-Q4_0.gguf", "m-Q4_0.gguf", "m-Q4_0.gguf"]); // prettier-ignore
   });
 });
 
