@@ -100,7 +100,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
     const stretchAt = resampler(sound, heardRate);
     const samples = Math.ceil((sound.samples.length * heardRate) / sound.rate);
     const spoken = request.prompt === undefined || orders.before === undefined ? [] : tokenizer.encode(` ${request.prompt.trim()}`, { add_special_tokens: false }).ids.slice(-Math.floor(contextTokens / 2) + 1);
-    let { language } = request;
+    let language = request.language?.toLowerCase();
     try {
       for (let from = 0; from < samples;) {
         if (flow.cancelled) return refused(failure("CANCELLED"));
@@ -108,7 +108,7 @@ export function createHearing(parts: Parts): (request: TranscribeRequest, flow: 
         const heard = await hear(stretchAt(from, stretchSamples));
         language ??= orders.languages.size > 0 ? await languageOf(heard) : undefined;
         const task = request.translate === true ? orders.translate : orders.transcribe;
-        const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language.toLowerCase());
+        const told = language === undefined || orders.languages.size === 0 ? undefined : orders.languages.get(language);
         const prompt = [...(spoken.length > 0 ? [orders.before!, ...spoken] : []), marks.start, ...[told, told === undefined ? undefined : task].filter((one) => one !== undefined)];
         const written = await write(heard, prompt, flow);
         if (written === undefined) return refused(failure("CANCELLED"));

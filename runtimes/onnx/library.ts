@@ -85,8 +85,8 @@ export interface Library extends Runtime {
 const place = fileURLToPath(new URL("../../node_modules/plexus-onnx/package.json", import.meta.url));
 
 /** Why no ONNX model can be served; undefined: the packages are here. */
-export const missingPackages = (): string | undefined =>
-  existsSync(place) ? undefined : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again"; // prettier-ignore
+export const missingPackages = (at = place): string | undefined =>
+  existsSync(at) ? undefined : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again"; // prettier-ignore
 
 /** Loads the packages into this thread. Errors: those of a package that is missing or damaged. */
 export function loadLibrary(): Library {

@@ -181,7 +181,7 @@ describe("ONNX", function () {
     it("does as it is told: the language, and into English", async () => {
       const audio = tones([3_000, 3]);
       const told = await fine("transcribe", { model: "hears", audio, language: "DE", prompt: "who is it?" });
-      expect([told.language, told.parts.map(({ text }) => text)]).to.deep.equal(["DE", ["hi"]]);
+      expect([told.language, told.parts.map(({ text }) => text)]).to.deep.equal(["de", ["hi"]]);
       const translated = await fine("transcribe", { model: "hears", audio, translate: true });
       expect(translated.parts).to.deep.equal([{ text: "hi", fromMs: 500, toMs: 1_000 }]);
     });
