@@ -25,6 +25,11 @@ const tools = Type.Array(tool, {
 });
 const model = line(limits.modelCharsMax);
 
+/** What somebody thinks of an answer. */
+const thumb = Type.Unsafe<Thumb>(Type.Union([Type.Literal("up"), Type.Literal("down")]));
+/** Up: it was good. */
+export type Thumb = "up" | "down";
+
 const own = { from: ["client"], permission: "agent.use" } as const;
 const view = answer<AgentView>("AgentView");
 
@@ -92,6 +97,15 @@ export const agentCommands = {
     http: ["POST", "/agents/:agent/regenerate"],
     summary: "Regenerates the last answer",
   }),
+  /** Of an answer that is in the agent's memory: the newest ones are. */
+  rate: command({
+    ...own,
+    params: { turn: position, thumb: Type.Optional(thumb) },
+    result: answer<AgentRated>("AgentRated"),
+    effect: "changes",
+    http: ["PUT", "/agents/:agent/turns/:turn/thumb"],
+    summary: "Says whether an answer was good; without a thumb, takes that back",
+  }),
   clear: command({
     ...own,
     params: {},
@@ -150,6 +164,15 @@ export interface AgentAsked {
   readonly generation: string;
 }
 
+/** Answer to `rate`: what is thought of it now, and what was before. */
+export interface AgentRated {
+  readonly turn: number;
+  /** The model that wrote the answer; absent: it is not known. */
+  readonly model?: string;
+  readonly thumb?: Thumb;
+  readonly before?: Thumb;
+}
+
 /** A tool that a model called, and what it was told. */
 export const calledTool = object({
   name: Type.String(),
@@ -180,6 +203,8 @@ export const conversationTurn = object({
   tokens: Type.Optional(position),
   /** Assistant turns: the tools that were called for it. */
   rounds: Type.Optional(Type.Array(toolRound)),
+  /** Assistant turns: what the owner thinks of it. */
+  thumb: Type.Optional(thumb),
   /** It was begun, lost by a fault or a move, and begun again. */
   again: Type.Optional(Type.Literal(true)),
 });
@@ -263,7 +288,7 @@ export type AgentEvent =
       /** Tools were called: the run that starts now reads their results. */
       readonly round?: ToolRound;
     }
-  /** The answer, or the new answer in place of the old one with the same `turn.turn`. */
+  /** The answer, or the new answer in place of the old one with the same `turn.turn`; the same one once it was rated, of no generation. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }
   | { readonly type: "roomAnswered"; readonly generation: string; readonly room: string }
   | { readonly type: "cleared" }

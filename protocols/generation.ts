@@ -258,6 +258,8 @@ export interface ModelInfo {
   readonly capabilities: readonly string[];
   readonly contextTokens: number;
   readonly sizeBytes: number;
+  /** What tells it apart from what had its name before: the beginning of its files' digest. Absent: nothing is known. */
+  readonly version?: string;
   /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;
   readonly label?: ModelLabel;

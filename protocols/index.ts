@@ -38,6 +38,7 @@ export * from "./model-route.ts";
 export * from "./models.ts";
 export * from "./nodes.ts";
 export * from "./permissions.ts";
+export * from "./quality.ts";
 export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";

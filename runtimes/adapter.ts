@@ -25,6 +25,8 @@ export interface ModelSpec {
   readonly adapter: string;
   /** The model's file; unused by an adapter without files. */
   readonly path: string;
+  /** What tells its files apart from others of the same name. */
+  readonly version?: string;
   /** Context of one generation. Default: what the model was trained on, at most 4096. */
   readonly contextTokens?: number;
   /** Generations that run at once, batched. Default 4. */

@@ -164,10 +164,14 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
     return callTools(state, job, now, { used, ...(measure && { measure }) }, turn);
   // Calls that are not run are none.
   const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
-  const took = { tokens: now.soFar.tokens + answer.completionTokens, used, ...(measure && { measure }) };
-  const { model, instead } = answer.from ?? {};
-  const other = instead === true && model !== undefined ? { model } : {};
-  return finish(state, { end, text: now.text, ...took, ...other, again: now.again }, turn);
+  const model = answer.from?.model;
+  const took = {
+    tokens: now.soFar.tokens + answer.completionTokens,
+    used,
+    ...(measure && { measure }),
+    ...(model !== undefined && { model }),
+  };
+  return finish(state, { end, text: now.text, ...took, again: now.again }, turn);
 }
 
 const mayCall = ({ rounds = [] }: Job, { hasTools, calls }: Run): boolean =>
@@ -279,7 +283,7 @@ interface Ending {
   readonly end: NonNullable<ConversationTurn["end"]>;
   readonly text: string;
   readonly tokens?: number;
-  /** The model that wrote it, where that is not the agent's: a budget or a route named another. */
+  /** The model that wrote it, where that is known better than by the agent's settings: it has none, or a route or a budget named another. */
   readonly model?: string;
   readonly error?: string;
   readonly code?: ErrorCode;

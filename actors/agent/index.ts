@@ -16,6 +16,7 @@ import {
   type CommandOf,
   type AgentEvent,
   type AgentHistory,
+  type AgentRated,
   type AgentState as AgentSnapshot,
   type AgentUsage,
   type AgentView,
@@ -136,6 +137,8 @@ function fromOwner(
       return stop(state, life, turn);
     case "regenerate":
       return regenerate(state, life, turn);
+    case "rate":
+      return rate(state, life, message, turn);
     case "clear":
       return clear(state, life, turn);
     case "history":
@@ -267,6 +270,23 @@ function stop(state: AgentState, life: Life, turn: Here): Effects {
     note({ left: null }),
     reply({}),
   ];
+}
+
+/** An event that nodes before this command know: the answer as it is, with what is thought of it. */
+function rate(state: AgentState, life: Life, { turn: number, thumb }: Of<"rate">, turn: Here): Effects {
+  const found = life.recent.find((one) => one.turn === number && one.role === "assistant");
+  if (found === undefined) return [refuse("NOT_FOUND")];
+  const { thumb: before, ...plain } = found;
+  const { model } = found;
+  const rated = {
+    turn: number,
+    ...(model !== undefined && { model }),
+    ...(thumb && { thumb }),
+    ...(before && { before }),
+  };
+  if (thumb === before) return [reply(rated satisfies AgentRated)];
+  const event: AgentEvent = { type: "answered", generation: "", turn: { ...plain, ...(thumb && { thumb }) } };
+  return [...commit(state, turn, [{ event }]).effects, reply(rated satisfies AgentRated)];
 }
 
 function clear(state: AgentState, life: Life, turn: Here): Effects {

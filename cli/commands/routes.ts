@@ -90,6 +90,13 @@ export const define: Define = (command, { output, onExit }) => {
       },
     );
 
+  withAdminFlags(routes.command("quality").description("Show how good the answers of models are, and what got worse."))
+    .addHelpText("after", examples("plexus routes quality", "plexus routes quality --json"))
+    .action(async (options: AdminOptions) => {
+      const { showQuality } = await import("../quality.ts");
+      onExit(await showQuality(await adminFlags(options), output));
+    });
+
   withAdminFlags(
     routes
       .command("remove")

@@ -21,11 +21,12 @@ import {
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
-import { blobFolder } from "../data-folder/index.ts";
+import { blobFolder, qualityFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
-import { createClock, openFiles } from "../platform/index.ts";
+import { createClock, keptText, openFiles } from "../platform/index.ts";
+import { qualityLimits } from "../quality/index.ts";
 import type { Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
@@ -133,6 +134,7 @@ async function start(
     founding: identity.founder,
     behaviors,
     engines: enginesOf(inference),
+    quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     clock,
     random,
     log,

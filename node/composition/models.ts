@@ -102,5 +102,9 @@ export function servedModels(
   const isServed = ({ name, card }: StoredModel): boolean =>
     card.kind === "model" && !taken.has(name) && !damaged.has(name);
   const stored = store.list().filter(isServed);
-  return [...remote, ...stored.map((model) => modelSpec({ name: model.name, path: store.pathOf(model) }, config))];
+  const specOf = (model: StoredModel): ModelSpec => ({
+    ...modelSpec({ name: model.name, path: store.pathOf(model) }, config),
+    version: model.digest.slice(0, 12),
+  });
+  return [...remote, ...stored.map(specOf)];
 }

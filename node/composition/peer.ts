@@ -67,6 +67,7 @@ import {
   type RoutingPart,
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
+import { createQuality, type Quality, type QualityFile } from "../quality/index.ts";
 import { createUsage, type Usage, type UsageLimits } from "../usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
@@ -123,6 +124,8 @@ export interface PeerOptions {
   readonly ended?: (why: MembershipEnd) => void;
   /** Where another member listens, by the word of a third. */
   readonly located?: (node: NodeId, addresses: readonly string[]) => void;
+  /** Where it is kept how good the answers of models are; absent: nowhere. */
+  readonly quality?: QualityFile;
   /** See `ControlOptions.refusals`. */
   readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
 }
@@ -148,6 +151,8 @@ export interface Peer {
   readonly engines: Engines;
   readonly usage: Usage;
   readonly modelRoutes: ModelRoutes;
+  /** How good the answers of models are, over time. */
+  readonly quality: Quality;
   /** What a route would do with a question. */
   readonly explainRoute: RoutedEngines["explain"];
   readonly endpoints: ClusterEndpoints;
@@ -278,7 +283,16 @@ export function createPeer(options: PeerOptions): Peer {
     noted: (action, facts) => options.changed?.(kernel, action, facts, undefined),
     ...(limits.usage && { limits: limits.usage }),
   });
-  const routed = routedEngines(usage.counted(routing.calls.engines), {
+  const quality = createQuality({
+    node,
+    exchange,
+    membership,
+    clock,
+    log,
+    meter,
+    ...(options.quality && { file: options.quality }),
+  });
+  const routed = routedEngines(usage.counted(quality.watched(routing.calls.engines)), {
     routes: () => modelRoutes.current(),
     room: (engine, model) => routing.calls.room(engine, model),
     clock,
@@ -411,6 +425,7 @@ export function createPeer(options: PeerOptions): Peer {
     engines,
     usage,
     modelRoutes,
+    quality,
     explainRoute: (name, question) => routed.explain(name, question),
     endpoints,
     budgets,
@@ -419,6 +434,7 @@ export function createPeer(options: PeerOptions): Peer {
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
       ({ version } = record);
       await placed.opened();
+      quality.start();
       // With the directory away the node starts all the same: it copies, and takes up what it owns when it can.
       const known = options.seed.find((member) => member.node === node);
       const joining = membership.join(record, { found });
@@ -449,6 +465,7 @@ export function createPeer(options: PeerOptions): Peer {
       const endMs = clock.monotonicMs() + deadlineMs;
       const leftMs = (): number => Math.max(0, endMs - clock.monotonicMs());
       reach.stop();
+      if (options.quality !== undefined) await within(clock, leftMs() / 4, quality.stop());
       controller.stop();
       membership.stopping();
       // What calls took is told while the ledgers are still here.

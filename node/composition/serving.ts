@@ -43,6 +43,7 @@ export function serveClients(
     modelRoutes: peer.modelRoutes,
     explainRoute: peer.explainRoute,
     budgets: { ...peer.budgets, ...peer.usage },
+    quality: peer.quality,
     serving: () => peer.calls.explain(),
     hub: peer.hub,
     cluster: peer.control,

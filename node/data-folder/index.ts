@@ -5,6 +5,7 @@
  *      blobs/          what is too large for it (`blobs/store.ts`)
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
+ *      quality.json    how good the answers of models were (`node/quality`)
  *      node.key        who the node is
  *
  *  A folder that lacks what it had is not a new one: a node that began anew there would be another node, of another cluster,
@@ -23,6 +24,7 @@ export const blobFolder = (data: string): string => join(data, "blobs");
 /** Keys that endpoints of the cluster name; the operator puts them there. */
 export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");
+export const qualityFile = (data: string): string => join(data, "quality.json");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

@@ -71,6 +71,22 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
     },
   );
 
+  app.get(
+    "/admin/quality",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "How good the answers of models are: the last hours beside the week before, and what got worse",
+        tags,
+      },
+    },
+    () => {
+      if (at.quality === undefined)
+        throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
+      return at.quality.view();
+    },
+  );
+
   app.delete<{ Params: Static<typeof modelRouteParams> }>(
     "/admin/model-routes/:route",
     {

@@ -10,11 +10,13 @@ import type {
   GenerationRequest,
   NodePlace,
   NodeStatus,
+  QualityView,
   Result,
   RouteExplanation,
   SearchEndpoints,
   ServingRow,
   TestEndpoint,
+  Thumb,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
@@ -40,6 +42,16 @@ export interface GatewayOptions {
   readonly serving?: () => readonly ServingRow[];
   /** Names that stand for several models; absent on a node without a cluster. */
   readonly modelRoutes?: ModelRoutes;
+  /** How good the answers of models are, over time; absent on a node without a cluster. */
+  readonly quality?: {
+    view(): Promise<QualityView>;
+    rated(rating: {
+      readonly operation?: string;
+      readonly model: string;
+      readonly from: Thumb | undefined;
+      readonly to: Thumb | undefined;
+    }): void;
+  };
   /** What a route would do with a question; undefined: there is no such route. */
   explainRoute?(
     name: string,

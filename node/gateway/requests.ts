@@ -7,6 +7,7 @@ import {
   type ClientFrame,
   type Result,
 } from "../../protocols/index.ts";
+import { noteRating } from "./ratings.ts";
 import { answerCosts, isPersonOnly, isTopicFor, readCommand, rowNamed } from "./commands.ts";
 import type { GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
@@ -89,6 +90,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
         ...(operationId !== undefined && { operationId }),
       })
       .then((result) => {
+        noteRating(at, { ...command.value, operationId }, result);
         const say = (): void => {
           subscriber.outstanding -= 1;
           answer(subscriber, id, result);

@@ -23,6 +23,7 @@ import { answerCosts, commandRoutes, isPersonOnly, messageOf, operationName, sch
 import { callerOf, originOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
+import { noteRating } from "./ratings.ts";
 import { demand } from "./refusals.ts";
 
 const operationHeader = Type.Object({
@@ -82,6 +83,7 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
         const { answers } = row;
         const result =
           answers === undefined ? await answer() : await untilRead(at, reply, limits[answerCosts[answers]], answer);
+        noteRating(at, { to, message, operationId: operationOf(request) }, result);
         return demand(result) ?? {};
       },
     });

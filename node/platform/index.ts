@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Clock, Meter, Random } from "../ports.ts";
 
+export { keptText, type KeptText } from "./kept-text.ts";
 export { openFiles } from "./files.ts";
 export { findFileDamage, surveyLevel, type FileDamage, type Loss, type Survey } from "./level-files.ts";
 export { openLevelReader, type OnDamage } from "./level-reader.ts";

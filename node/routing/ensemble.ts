@@ -164,7 +164,11 @@ export function callEnsemble(
   let cancelled = false;
   let cancelTimer = (): void => undefined;
 
-  const counted = ({ promptTokens, completionTokens, cachedTokens = 0 }: GenerationAnswer): void => {
+  /** What the one of them reads that reads the least: a conversation has to fit all. */
+  let contextTokens = Infinity;
+  const counted = (answer: GenerationAnswer): void => {
+    const { promptTokens, completionTokens, cachedTokens = 0 } = answer;
+    contextTokens = Math.min(contextTokens, answer.contextTokens ?? Infinity);
     used.promptTokens += promptTokens;
     used.completionTokens += completionTokens;
     used.cachedTokens += cachedTokens;
@@ -179,7 +183,8 @@ export function callEnsemble(
   });
   const totals = ({ end }: Pick<GenerationAnswer, "end">, from: AnswerFrom): GenerationAnswer => {
     const { cachedTokens, ...tokens } = used;
-    return { end, ...tokens, ...(cachedTokens > 0 && { cachedTokens }), from };
+    const known = { ...(cachedTokens > 0 && { cachedTokens }), ...(contextTokens < Infinity && { contextTokens }) };
+    return { end, ...tokens, ...known, from };
   };
   const finish = (result: Extract<Said, { type: "answered" }>["result"], how: string): void => {
     phase = "over";
@@ -226,7 +231,9 @@ export function callEnsemble(
     const [only] = all;
     const { judge: model } = row;
     // A call of a tool cannot be merged with another, and one answer needs no judge.
-    const isVote = row.form === "vote" || model === undefined || all.some(({ answer }) => answer.end === "calls");
+    // Nor can what goes on with an answer that is half there.
+    const goesOn = asked.messages.at(-1)?.continues === true;
+    const isVote = row.form === "vote" || model === undefined || goesOn || all.some(({ answer }) => answer.end === "calls"); // prettier-ignore
     if (only !== undefined && all.length === 1) return give(only);
     if (isVote || leftMs() === 0) return giveElected();
     phase = "judge";

@@ -23,6 +23,7 @@ import {
   type Budget,
   type BudgetSpent,
   type BudgetView,
+  type EngineAnswer,
   type EngineName,
   type EngineRequest,
   type Failure,
@@ -381,7 +382,7 @@ export function createUsage(ports: UsagePorts): Usage {
             underWay += 1;
             return callCounted(name, engine, named as EngineRequest, providerOf(model), (said) => {
               if (said.type === "answered") underWay -= 1;
-              hear(said);
+              hear(isNamed || said.type !== "answered" || name !== "generate" ? said : namedIn(said, model));
             });
           },
         };
@@ -445,6 +446,10 @@ function insteadOf({ code, details }: Failure, { past }: Noted): string | undefi
   past.add(budget);
   return model;
 }
+
+/** Which model an unnamed one was. */
+const namedIn = (said: Extract<Said, { type: "answered" }>, model: string): Said =>
+  said.result.ok ? { type: "answered", result: ok({ ...said.result.value, from: { model } } as EngineAnswer) } : said;
 
 /** A part or an answer that says which model it is of. Where that is a route, it has said so itself. */
 const withModel = <Of extends object>(said: Of, model: string): Of => {

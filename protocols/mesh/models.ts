@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import type { ModelInMemory, NodeInference } from "../inference.ts";
 import { modelOrderNames, type ModelOrder } from "../model-orders.ts";
 import type { StoredModel, Suggestions } from "../models.ts";
+import { qualityCount, type QualityCount } from "../quality.ts";
 import { modelName } from "../models.ts";
 import { blobHash as digest } from "../schema.ts";
 import { bytes, call, closed, count } from "./parts.ts";
@@ -23,6 +24,8 @@ const suggestions = Type.Unsafe<Suggestions>(
 );
 const order = Type.Unsafe<ModelOrder>(Type.Union(modelOrderNames.map((name) => Type.Literal(name))));
 
+const counts = Type.Array(Type.Unsafe<QualityCount>(Type.Object({ ...qualityCount.properties })), { maxItems: 256 });
+
 export const modelMessages = {
   /** The manifest of a model. Error: NOT_FOUND. */
   "model.find": call("message", { name: modelName }, closed({ model })),
@@ -36,4 +39,6 @@ export const modelMessages = {
   "inference.suggest": call("control", { measure: Type.Boolean() }, closed({ suggestions })),
   /** Answered at once with the model as it is then. Errors: MODEL_NOT_FOUND, MODEL_BUSY, MODEL_UNAVAILABLE, FORBIDDEN (pinned), STOPPING. */
   "inference.order": call("control", { model: Type.String({ minLength: 1, maxLength: 200 }), order, drain: Type.Boolean() }, closed({ resident })), // prettier-ignore
+  /** What a node has counted of the models that it called (node/quality). */
+  "quality.read": call("control", {}, closed({ counts })),
 } as const;

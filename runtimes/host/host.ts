@@ -361,6 +361,7 @@ function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident, abilitie
     capabilities: facts?.capabilities ?? abilities,
     demonstration: label !== undefined,
     ...(label && { label }),
+    ...(spec.version !== undefined && { version: spec.version }),
     ...(spec.endpoint && { provider: URL.parse(spec.endpoint.url)?.host ?? adapter.name }),
     state,
     contextTokens: facts?.contextTokens ?? spec.contextTokens ?? 0,

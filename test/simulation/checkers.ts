@@ -42,6 +42,9 @@ export const checkerNames = [
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
   "source-asked-once", // the source of a model was asked although another node was known to have it
+  "answer-of-its-person", // a kept answer reached another than the person it was written for
+  "answer-of-one", // an answer of a route is none that one of its models gave
+  "ensemble-counted", // an answer of several models took another sum than they did
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];

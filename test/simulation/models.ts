@@ -1,16 +1,31 @@
 /** The life of one node's models: the real residency, admission and queue (`runtimes/residency.ts`) on simulated hosts that crash, stall
  *  and take more memory than they said, with people who have more work than there is room for, and an admin.
+ *  Some of what they ask is of routes (`node/routing/model-routes.ts`), which ask several models, or none.
  *
  *      plan ─► faults ─► calm ─► audit
  *
  *  The hosts are the witnesses: they know what they were told to load, run and unload, and check every order themselves. */
-import { failure, ok, refused, type EngineRequest, type GenerationRequest, type Said } from "../../protocols/index.ts";
+import { routedEngines } from "../../node/routing/index.ts";
+import {
+  bytesOfFloats,
+  failure,
+  ok,
+  refused,
+  type EngineName,
+  type EngineRequest,
+  type GenerationAnswer,
+  type GenerationPart,
+  type GenerationRequest,
+  type ModelRoute,
+  type Said,
+} from "../../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "../../runtimes/adapter.ts";
 import type { RuntimeClock } from "../../runtimes/environment.ts";
 import { runtimeLimits } from "../../runtimes/limits.ts";
+import type { Engine, Engines } from "../../runtimes/engine.ts";
 import { Residency, type Carrier } from "../../runtimes/residency.ts";
-import { quietLog } from "../quiet.ts";
-import type { World } from "../world/index.ts";
+import { quietLog, quietMeter } from "../quiet.ts";
+import { simulatedClock, type World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 
 const mebibyte = 1024 * 1024;
@@ -47,8 +62,37 @@ interface Loaded {
   readonly runs: Set<number>;
 }
 
-/** What is asked of a model, and what was heard. */
+/** What one model was asked for a call, and said. */
+interface Inner {
+  readonly model: string;
+  readonly engine: EngineName;
+  text: string;
+  /** Undefined: not yet answered. */
+  end?: "ok" | "failed";
+  /** What it wrote, as it counts it. */
+  tokens: number;
+}
+
+const target = (model: string, weight = 1) => ({ model, weight });
+const [m1, m2, m3] = [target("m1"), target("m2", 2), target("m3")];
+/** Names that stand for several models, one for each thing that a route can do. */
+const routes: readonly ModelRoute[] = [
+  { name: "chain", steps: [[m1, m2], [m3]], balance: "round-robin" },
+  { name: "kept", steps: [[m1], [m2]], cache: { seconds: 60, always: true } },
+  { name: "alike", steps: [[m2], [m1]], cache: { seconds: 600, always: true, semantic: { model: "m1", threshold: 0.9 } } },
+  { name: "common", steps: [[m3, m1]], balance: "weighted", cache: { seconds: 60, always: true, shared: true } },
+  { name: "vote", steps: [[m1, m2, m3]], ensemble: { form: "vote", seconds: 30 } },
+  { name: "best", steps: [[m1, m2], [m3]], ensemble: { form: "best-of", judge: "m3", seconds: 30, least: 2 } },
+  { name: "merge", steps: [[m1, m2, m3]], ensemble: { form: "merge", judge: "m1", seconds: 5 }, cache: { seconds: 60, always: true } },
+]; // prettier-ignore
+/** Questions, and what they mean. */
+const questions: Readonly<Record<string, readonly number[]>> = { one: [1, 0], eins: [0.99, 0.1], two: [0, 1] };
+
+/** What is asked of a model or a route, and what was heard. */
 interface Call {
+  readonly route: ModelRoute | undefined;
+  readonly inner: Inner[];
+  text: string;
   readonly number: number;
   readonly model: string;
   readonly person: string;
@@ -76,6 +120,8 @@ class ModelsLife implements Simulated {
   readonly #runs = new Map<number, string>();
   readonly #calls: Call[] = [];
   readonly #byId = new Map<string, Call>();
+  readonly #engines: Engines;
+  #submitted = 0;
   #calm = false;
   #models = 0;
   lives = 0;
@@ -112,6 +158,35 @@ class ModelsLife implements Simulated {
       },
       this.#carrier(),
     );
+    const engines = { generate: this.#inner("generate"), embed: this.#inner("embed") } as unknown as Engines;
+    const forRoutes = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    // Small, so that answers go to make room.
+    const limits = { cacheBytesMax: 6_000, cachePersonBytesMax: 3_000, cacheAlikeMax: 2 };
+    this.#engines = routedEngines(engines, { routes: () => routes, clock: forRoutes, meter: quietMeter, limits });
+  }
+
+  /** An engine of the node, and what becomes of its calls. */
+  #inner<Name extends "generate" | "embed">(engine: Name): Engine<Name> {
+    return {
+      models: () => [],
+      watch: () => () => undefined,
+      call: (request, hear) => {
+        this.#submitted += 1;
+        const inner: Inner = { model: request.model ?? "", engine, text: "", tokens: 0 };
+        this.#byId.get(request.id.split("/", 1)[0] ?? "")?.inner.push(inner);
+        return this.#residency.submit(engine, request as EngineRequest, (said) => {
+          if (inner.end !== undefined)
+            this.#world.violate("call-ends-once", `${request.id} hears ${said.type} after its end`);
+          if (said.type === "part") inner.text += (said.part as GenerationPart).text;
+          else {
+            inner.end = said.result.ok ? "ok" : "failed";
+            if (said.result.ok && engine === "generate")
+              inner.tokens = (said.result.value as GenerationAnswer).completionTokens;
+          }
+          (hear as (said: Said) => void)(said);
+        });
+      },
+    };
   }
 
   async run(): Promise<void> {
@@ -144,10 +219,10 @@ class ModelsLife implements Simulated {
     await this.#world.settle(this.#residency.close(), calmMs);
     const { queued, running, started, finished, failed } = this.#residency.stats(0);
     if (queued + running !== 0) this.#world.violate("liveness", `${queued} wait and ${running} run after the end`);
-    if (finished + failed !== this.#calls.length)
+    if (finished + failed !== this.#submitted)
       this.#world.violate(
         "call-ends-once",
-        `${this.#calls.length} calls, ${started} begun, ended ${finished + failed} times`,
+        `${this.#submitted} calls, ${started} begun, ended ${finished + failed} times`,
       );
   }
 
@@ -167,12 +242,20 @@ class ModelsLife implements Simulated {
   #ask(person: string, loves: number): void {
     const { dice } = this.#world;
     const residents = this.#residency.residents();
+    // In every other life: what routes ask spreads over the models, and hides what a single busy one would show.
+    const hasRoutes = this.#world.seed % 2 === 1;
+    const route = hasRoutes && dice.chance(0.3) ? dice.pick(routes) : undefined;
     const model =
-      (residents[dice.chance(0.6) ? loves : dice.below(residents.length + 1)] ?? residents[0])?.spec.name ?? "none";
+      route?.name ??
+      (residents[dice.chance(0.6) ? loves : dice.below(residents.length + 1)] ?? residents[0])?.spec.name ??
+      "none";
     const patient = dice.chance(0.5);
     const number = this.#calls.length;
     const priority = dice.chance(0.2) ? dice.below(2) : 0;
     const call: Call = {
+      route,
+      inner: [],
+      text: "",
       number,
       model,
       person,
@@ -186,7 +269,7 @@ class ModelsLife implements Simulated {
     const request: GenerationRequest = {
       id: String(number),
       model,
-      messages: [],
+      messages: [{ role: "user", content: hasRoutes ? dice.pick(Object.keys(questions)) : "" }],
       sampling: {},
       person,
       key: dice.pick(["phone", "agent"]),
@@ -196,7 +279,7 @@ class ModelsLife implements Simulated {
     };
     this.#byId.set(request.id, call);
     let within = true;
-    const running = this.#residency.submit("generate", request, (said) => this.#hear(call, said, within));
+    const running = this.#engines.generate.call(request, (said) => this.#hear(call, said, within));
     within = false;
     if (dice.chance(0.15)) this.#world.after(dice.between(0, 5_000), () => running.cancel());
   }
@@ -204,12 +287,38 @@ class ModelsLife implements Simulated {
   #hear(call: Call, said: Said, within: boolean): void {
     if (within) this.#world.violate("call-ends-once", `something is said within call ${call.number} itself`);
     if (call.answered) this.#world.violate("call-ends-once", `call ${call.number} hears ${said.type} after its end`);
-    if (said.type !== "answered") return;
+    if (said.type !== "answered") {
+      call.text += (said.part as GenerationPart).text;
+      return;
+    }
     call.answered = true;
+    if (said.result.ok) this.#judge(call, said.result.value as GenerationAnswer);
     this.replies += 1;
     this.#world.note(() => `call ${call.number} of ${call.model}: ${said.result.ok ? "ok" : said.result.error.code}`);
     if (!said.result.ok && said.result.error.code === "GENERATION_TIMEOUT" && call.patient)
       this.#world.violate("nobody-starves", `call ${call.number} of ${call.model} ran out of an hour`);
+  }
+
+  /** Whose words an answer has, which of those that were asked gave it, and whether all that it took is counted. */
+  #judge({ number, person, route, inner, text }: Call, { completionTokens, end, from }: GenerationAnswer): void {
+    const others = [...text.matchAll(/<(\w+) /g)].map(([, whose]) => whose).filter((whose) => whose !== person);
+    if (others.length > 0 && route?.cache?.shared !== true)
+      this.#world.violate(
+        "answer-of-its-person",
+        `call ${number} of ${person} hears what was written for ${others.join(", ")}`,
+      );
+    if (route === undefined || from?.cache !== undefined || end === "stopped") return;
+    const told = inner.filter((one) => one.engine === "generate" && one.text !== "" && one.end !== undefined);
+    if (text !== "" && !told.some((one) => one.text === text))
+      this.#world.violate(
+        "answer-of-one",
+        `call ${number} of ${route.name} hears ${text}, which none of its models said`,
+      );
+    // One that is late may end while it is judged, and is not counted.
+    if (route.ensemble === undefined || from?.members?.some((one) => one.end === "late") === true) return;
+    const took = inner.reduce((sum, one) => sum + one.tokens, 0);
+    if (took !== completionTokens)
+      this.#world.violate("ensemble-counted", `call ${number} of ${route.name} counts ${completionTokens} of ${took}`);
   }
 
   #watchWaits(): void {
@@ -355,7 +464,7 @@ class ModelsLife implements Simulated {
           this.#residency.lost([model], "abandoned", "worker");
         });
       },
-      begin: (run, _engine, model, request) => this.#begin(run, model, request, later, bad),
+      begin: (run, engine, model, request) => this.#begin(run, engine, model, request, later, bad),
       cancel: (run) => {
         const cancel = this.#cancels.get(run);
         if (cancel !== undefined && !bad(this.#weather.stuckChance)) this.#world.after(dice.between(0, 20), cancel);
@@ -405,7 +514,7 @@ class ModelsLife implements Simulated {
         sizeBytes,
         threads,
         device: "cpu",
-        capabilities: ["chat"] as const,
+        capabilities: ["chat", "embed"] as const,
         grewByBytes,
         grewOwnBytes: grewByBytes,
       };
@@ -415,6 +524,7 @@ class ModelsLife implements Simulated {
 
   #begin(
     run: number,
+    engine: EngineName,
     model: string,
     request: EngineRequest,
     later: (host: string, fromMs: number, toMs: number, act: () => void) => void,
@@ -424,9 +534,10 @@ class ModelsLife implements Simulated {
     const one = this.#loaded.get(model);
     if (one?.state !== "ready")
       return this.#world.violate("loaded-once", `a call begins at ${model}, which is ${one?.state}`);
-    const call = this.#byId.get(request.id);
+    const call = this.#byId.get(request.id.split("/", 1)[0] ?? "");
     if (call !== undefined) {
-      if (call.begun) this.#world.violate("call-ends-once", `call ${call.number} begins twice`);
+      if (call.begun && call.route === undefined)
+        this.#world.violate("call-ends-once", `call ${call.number} begins twice`);
       call.begun = true;
     }
     one.runs.add(run);
@@ -436,11 +547,14 @@ class ModelsLife implements Simulated {
       if (!one.runs.delete(run)) return;
       this.#cancels.delete(run);
       this.#runs.delete(run);
-      const fine = how !== "failed";
-      this.#residency.end(
-        run,
-        fine ? ok({ end: how, promptTokens: 1, completionTokens: 1 }) : refused(failure("RUNTIME_FAULT")),
-      );
+      if (how === "failed") {
+        this.#residency.end(run, refused(failure("RUNTIME_FAULT")));
+        return;
+      }
+      const [question = ""] = "inputs" in request ? request.inputs : [];
+      const vectors = [bytesOfFloats((typeof question === "string" ? questions[question] : undefined) ?? [])];
+      const text = { end: how, promptTokens: 1, completionTokens: 1 + (run % 7) } as const;
+      this.#residency.end(run, ok(engine === "embed" ? { vectors, promptTokens: 1 } : text));
     };
     this.#cancels.set(run, () => end("stopped"));
     if (bad(this.#weather.crashChance / 10)) {
@@ -454,7 +568,10 @@ class ModelsLife implements Simulated {
       return;
     }
     for (let part = dice.below(3); part > 0; part -= 1)
-      later(host, 0, 200, () => one.runs.has(run) && this.#residency.part(run, { text: "x", tokens: 1 }));
+      later(host, 0, 200, () => {
+        if (one.runs.has(run) && engine === "generate")
+          this.#residency.part(run, { text: `<${request.person} ${run}>`, tokens: 1 });
+      });
     later(host, 10, dice.chance(0.1) ? 10_000 : 600, () =>
       end(bad(this.#weather.runFailChance) ? "failed" : "complete"),
     );

@@ -93,6 +93,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/placement"),
   nodePart("node/models"),
   nodePart("node/usage"),
+  nodePart("node/quality"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.
   {

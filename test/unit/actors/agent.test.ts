@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import {
+  ok,
   wireLimits,
+  type AgentHistory,
   type AgentState as Snapshot,
   type AgentView,
   type ConversationTurn,
@@ -194,6 +196,28 @@ describe("an agent's conversation", () => {
     stage.part(stage.generation.id, ended("stopped", 1, 0));
     expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good"]);
   });
+
+  it("has answers that its owner may rate, and takes back", () => {
+    const stage = withHelper({ model: "smart" });
+    say(stage, "hello");
+    const { id } = stage.generation;
+    stage.part(id, { type: "part", part: { text: "good", tokens: 1 } });
+    const from = { model: "tiny" };
+    stage.part(id, { type: "answered", result: ok({ end: "complete", promptTokens: 1, completionTokens: 1, from }) });
+    const rate = (turn: number, thumb?: "up" | "down") => stage.ok(ada, helper, { type: "rate", turn, ...(thumb && { thumb }) });
+    expect(rate(2, "up")).to.deep.equal({ turn: 2, model: "tiny", thumb: "up" });
+    expect(rate(2, "up")).to.deep.equal({ turn: 2, model: "tiny", thumb: "up", before: "up" });
+    // While another answer is written, which goes on.
+    say(stage, "more");
+    expect(rate(2, "down")).to.deep.equal({ turn: 2, model: "tiny", thumb: "down", before: "up" });
+    const { turns } = stage.ok(ada, helper, { type: "history" }) as AgentHistory;
+    expect(turns[1]).to.include({ text: "good", thumb: "down" });
+    expect(rate(2)).to.deep.equal({ turn: 2, model: "tiny", before: "down" });
+    stage.answer("and more");
+    expect(lines(stage)).to.deep.equal(["user: hello", "assistant: good", "user: more", "assistant: and more"]);
+    for (const turn of [1, 6]) expect(stage.code(ada, helper, { type: "rate", turn, thumb: "up" })).to.equal("NOT_FOUND");
+    expect(stage.code("user/bob", helper, { type: "rate", turn: 2, thumb: "up" })).to.equal("FORBIDDEN");
+  }); // prettier-ignore
 
   it("is forgotten on demand: turns, events and what is being written", () => {
     const stage = withHelper();

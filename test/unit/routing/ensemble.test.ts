@@ -128,6 +128,21 @@ describe("answers of several models", () => {
     expect(heard.map(({ type }) => type)).to.deep.equal(["part", "part", "answered"]);
     expect(heard[0]).to.have.nested.property("part.from.model", "judge");
     expect(asked.at(-1)?.messages.map(({ content }) => content)[0]).to.equal("Who?");
+    // What goes on with half an answer cannot be merged.
+    const at = stage(jury({ form: "merge", judge: "judge" }), {
+      a: says("rest"),
+      b: says("rest"),
+      c: says("other"),
+      judge,
+    });
+    at.call({
+      messages: [
+        { role: "user", content: "?" },
+        { role: "assistant", content: "half a", continues: true },
+      ],
+    });
+    await at.pass(500);
+    expect([textOf(at.heard), at.asked.length]).to.deep.equal(["rest", 3]);
     // One answer needs no judge.
     const one = await run(jury({ form: "merge", judge: "judge" }), { a: says("only"), b: no("QUEUE_FULL"), c: no("QUEUE_FULL"), judge }); // prettier-ignore
     expect([one.said, one.asked.length]).to.deep.equal(["only", 3]);

@@ -462,6 +462,12 @@ describe("a conversation as the page knows it", () => {
     expect(model.turns.map(({ text }) => text)).to.deep.equal(["u1", "second", "u3"]);
   });
 
+  it("shows what is thought of an answer, and goes on with the one that is being written", () => {
+    const rated = event({ type: "answered", generation: "", turn: { ...turn(0, "assistant", "old"), thumb: "up" } });
+    const model = agent(begun, piece(0, "Hel"), rated);
+    expect([model.turns[0]?.thumb, model.draft?.text, isWriting(model)]).to.deep.equal(["up", "Hel", true]);
+  });
+
   it("leaves answers given in rooms to the rooms", () => {
     expect(agent(event({ type: "generationStarted", generation: "r", attempt: 1 })).draft).to.equal(undefined);
   });

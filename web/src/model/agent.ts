@@ -136,7 +136,10 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       return busy({ ...agent, draft: { generation, turn, attempt, rounds, text: "" }, gap: false }, true);
     }
     case "answered":
-      return busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
+      // An answer that was rated comes once more, perhaps while another one is being written.
+      return event.generation === ""
+        ? { ...agent, turns: withTurn(agent.turns, event.turn) }
+        : busy({ ...agent, turns: withTurn(agent.turns, event.turn), draft: undefined, gap: false }, false);
     case "roomAnswered":
       return agent;
     case "cleared":

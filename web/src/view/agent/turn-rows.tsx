@@ -54,6 +54,7 @@ export const TurnRow = memo(function TurnRow({
         )}
         <div className="answer-tools">
           <CopyAnswer text={turn.text} />
+          {turn.text !== "" && turn.end !== "failed" && <Thumbs turn={turn} store={store} />}
           {last && (
             <button
               type="button"
@@ -149,6 +150,28 @@ function endText(turn: ConversationTurn): string | undefined {
     default:
       return turn.text === "" ? "The answer is empty." : undefined;
   }
+}
+
+const thumbs = [
+  { thumb: "up", icon: "good", label: "Good answer" },
+  { thumb: "down", icon: "bad", label: "Bad answer" },
+] as const;
+
+/** What the owner thinks of an answer: one of two, or neither; pressed again, it is taken back. */
+function Thumbs({ turn, store }: { readonly turn: ConversationTurn; readonly store: AgentStore }) {
+  return thumbs.map(({ thumb, icon, label }) => (
+    <button
+      key={thumb}
+      type="button"
+      className="tool"
+      aria-label={label}
+      aria-pressed={turn.thumb === thumb}
+      title={label}
+      onClick={() => void store.change("rate", { turn: turn.turn, ...(turn.thumb !== thumb && { thumb }) })}
+    >
+      <Icon name={icon} size={16} />
+    </button>
+  ));
 }
 
 function CopyAnswer({ text }: { readonly text: string }) {

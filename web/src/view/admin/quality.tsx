@@ -1,0 +1,75 @@
+import { useQuery } from "@tanstack/react-query";
+import type { QualityAlert, QualityRow, QualityView } from "../../../../protocols/index.ts";
+import { request } from "../../wire/index.ts";
+import { Icon } from "../icons.tsx";
+import { Part } from "../settings/part.tsx";
+
+const refreshMs = 60_000;
+
+/** How good the answers of models are: one line a model, with what got worse. */
+export function Quality() {
+  const { data } = useQuery({
+    queryKey: ["quality"],
+    refetchInterval: refreshMs,
+    queryFn: async () => {
+      const answer = await request<QualityView>("GET", "/api/v1/admin/quality");
+      if (!answer.ok) throw new Error(answer.error.message);
+      return answer.value;
+    },
+  });
+  if (data === undefined || data.rows.length === 0) return null;
+  const missing = data.unanswered ?? [];
+  return (
+    <Part title="Quality" about="The last two hours beside the week before, of all nodes; thumbs of the last day.">
+      <ul className="lines">
+        {data.rows.map((row) => (
+          <li key={`${row.model} ${row.version}`}>
+            <span className="grow">
+              <span className="ellipsis line-title">
+                {row.model} {row.version !== "" && <span className="dim">{row.version}</span>}
+              </span>
+              <span className="dim">{figures(row)}</span>
+              {row.alerts.map((alert) => (
+                <span key={alert.what} className="end failed">
+                  <Icon name="warning" size={15} /> {worse(alert)}
+                </span>
+              ))}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {missing.length > 0 && <p className="dim">{`No answer from ${missing.join(", ")}.`}</p>}
+    </Part>
+  );
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+
+function figures({ now }: QualityRow): string {
+  return [
+    `${now.calls} calls`,
+    ...(now.errorShare === undefined ? [] : [`${percent(now.errorShare)} errors`]),
+    ...(now.refusalShare === undefined ? [] : [`${percent(now.refusalShare)} refusals`]),
+    ...(now.firstMs === undefined ? [] : [`first text after ${seconds(now.firstMs)}`]),
+    ...(now.tokensPerSecond === undefined ? [] : [`${Math.round(now.tokensPerSecond)} tokens a second`]),
+    ...(now.tokensPerAnswer === undefined ? [] : [`${Math.round(now.tokensPerAnswer)} tokens an answer`]),
+    ...(now.up + now.down === 0 ? [] : [`${now.up} thumbs up, ${now.down} down`]),
+  ].join(", ");
+}
+
+function worse({ what, before, now }: QualityAlert): string {
+  switch (what) {
+    case "errors":
+    case "refusals":
+      return `More ${what}: ${percent(before)} before, ${percent(now)} now.`;
+    case "thumbs":
+      return `More thumbs down: ${percent(before)} before, ${percent(now)} now.`;
+    case "first":
+      return `Slower to begin: ${seconds(before)} before, ${seconds(now)} now.`;
+    case "pace":
+      return `Slower: ${seconds(before)} for 100 tokens before, ${seconds(now)} now.`;
+    default:
+      return `Answers of another length: ${Math.round(before)} tokens before, ${Math.round(now)} now.`;
+  }
+}
