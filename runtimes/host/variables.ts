@@ -6,8 +6,9 @@ import type { HostKind } from "./messages.ts";
 /** One set of variables. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Where programs, libraries and temporary files are, the language, and bounds of Node itself. */
-const always = /^(?:PATH|HOME|USER|LANG|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_OPTIONS|NODE_ENV|OMP_[A-Z_]+)$/;
+/** Where programs, libraries, compiled code and temporary files are, the language, and bounds of Node itself. */
+const always =
+  /^(?:PATH|HOME|USER|LANG|LC_[A-Z]+|TZ|TMPDIR|LD_LIBRARY_PATH|NODE_OPTIONS|NODE_ENV|NODE_COMPILE_CACHE|OMP_[A-Z_]+)$/;
 /** What libraries and drivers of graphics cards read. */
 const native = /^(?:CUDA|NVIDIA|HIP|ROCR|HSA|ROCM|GGML|VK|VULKAN|GGML_VK|LLAMA|ORT|MESA|XDG_RUNTIME)_[A-Z0-9_]+$/;
 /** How other servers are reached. An address of a proxy may have a password in it: native code has no use for it. */

@@ -6,6 +6,7 @@ const all = {
   PATH: "/bin",
   HOME: "/home/p",
   LC_ALL: "C",
+  NODE_COMPILE_CACHE: "/home/p/.cache/compiled",
   CUDA_VISIBLE_DEVICES: "0",
   HTTPS_PROXY: "http://u:p@proxy",
   OPENAI_API_KEY: "sk-1",
@@ -19,8 +20,14 @@ const all = {
 
 describe("the environment of an inference host", () => {
   it("has what libraries and drivers need, and no secret of the node", () => {
-    expect(Object.keys(hostVariables(all, "native"))).to.have.members(["PATH", "HOME", "LC_ALL", "CUDA_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"]); // prettier-ignore
-    expect(Object.keys(hostVariables(all, "light"))).to.have.members(["PATH", "HOME", "LC_ALL", "HTTPS_PROXY"]);
+    expect(Object.keys(hostVariables(all, "native"))).to.have.members(["PATH", "HOME", "LC_ALL", "NODE_COMPILE_CACHE", "CUDA_VISIBLE_DEVICES", "GGML_VK_VISIBLE_DEVICES"]); // prettier-ignore
+    expect(Object.keys(hostVariables(all, "light"))).to.have.members([
+      "PATH",
+      "HOME",
+      "LC_ALL",
+      "NODE_COMPILE_CACHE",
+      "HTTPS_PROXY",
+    ]);
   });
 
   it("has the key of a model's server for that model alone", () => {
