@@ -26,7 +26,7 @@ export const modelEntry = schema.object({
   key: Type.Optional(keyPlace),
   /** Context of one call, where the server does not tell or has more. */
   contextTokens: Type.Optional(Type.Integer({ minimum: 64, maximum: 16_777_216 })),
-  /** Calls that run there at once. */
+  /** Calls that run at once, each with a context of its own. */
   places: Type.Optional(Type.Integer({ minimum: 1, maximum: 64 })),
   /** Have the server fetch the model where it lacks it and can. */
   pull: Type.Optional(Type.Boolean()),
@@ -66,7 +66,7 @@ export function modelProblem(
   const { path: file, adapter, url, key } = entry;
   if (url === undefined) {
     if (file === undefined) return { field: "path", reason: "a model needs a path, or an adapter and a url" };
-    const remote = (["adapter", "model", "key", "places", "pull", "capabilities"] as const).find(
+    const remote = (["adapter", "model", "key", "pull", "capabilities"] as const).find(
       (name) => entry[name] !== undefined,
     );
     return remote && { field: remote, reason: "belongs to a model on another server, which has a url and no path" };

@@ -62,6 +62,7 @@ export function modelSpec(
     ...(gpuLayers !== undefined && { gpuLayers }),
     ...(gpuMemoryMiB !== undefined && { gpuMemoryBytes: gpuMemoryMiB * 1024 * 1024 }),
     ...(threads !== undefined && { threads }),
+    ...(sequences !== undefined && { sequences }),
     ...(batchTokens !== undefined && { batchTokens }),
     ...stays,
   };

@@ -64,6 +64,24 @@ describe("the models of a node", function () {
     expect(stage.complaints).to.deep.equal([]);
   });
 
+  it("are suggested for the machine once somebody asks, and pulled from there", async () => {
+    const { page } = ada;
+    const source = `${server.url}/free.gguf`;
+    const model = { name: "free", title: "A small model", purpose: "chat", parameters: 1, quantisation: "Q8_0", fileBytes: 1_048_576, memoryBytes: 2_097_152, licence: "apache-2.0", fits: true, tokensPerSecond: 12, source, command: "" }; // prettier-ignore
+    const suggestions = { node: "node", measured: true, models: [model, { ...model, name: "huge", title: "A huge model", fits: false }] }; // prettier-ignore
+    // The node would measure itself for seconds.
+    await page.route("**/suggestions*", (route) => route.fulfill({ json: suggestions }));
+    await page.getByRole("button", { name: "Suggest models" }).click();
+    await page.getByText("1.0 MiB to fetch · 2.0 MiB of memory · about 12 tokens a second").waitFor();
+    expect(await page.getByText("A huge model").count()).to.equal(0);
+    await page.getByRole("button", { name: "Pull A small model" }).click();
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByRole("button", { name: "Accept and pull" }).click();
+    await page.getByRole("button", { name: "Remove free" }).click();
+    await question.getByRole("button", { name: "Remove" }).click();
+    await page.unroute("**/suggestions*");
+  });
+
   it("are not what every file is, and the page says why", async () => {
     const { page } = ada;
     await page.getByLabel("Source").fill(`${server.url}/page.gguf`);

@@ -149,7 +149,8 @@ describe("configuration", () => {
       lora: [{ path: "/l.gguf", scale: 0.5 }, { path: "l.gguf" }],
       draft: "d.gguf",
     };
-    const how = { cacheType: "q8_0", flashAttention: true, gpuLayers: 12 } as const;
+    const bounds = { gpuMemoryMiB: 2_048, threads: 3, batchTokens: 256 };
+    const how = { cacheType: "q8_0", flashAttention: true, gpuLayers: 12, places: 2, ...bounds } as const;
     expect(fromFile({ ...model, ...how }).models).to.deep.equal([
       {
         name: "m",
@@ -162,6 +163,8 @@ describe("configuration", () => {
     const there = { name: "m", adapter: "openai", url: "https://x.org/v1" };
     for (const field of ["lora", "draft"] as const)
       expect(refusal(() => fromFile({ ...there, [field]: model[field] }))).to.include({ field: `models.0.${field}` });
+    for (const [field, value] of Object.entries(bounds))
+      expect(refusal(() => fromFile({ ...there, [field]: value }))).to.include({ field: `models.0.${field}` });
     expect(refusal(() => fromFile({ ...model, cacheType: "q2" }))).to.include({ field: "models.0.cacheType" });
   });
 

@@ -1,11 +1,11 @@
 import { expect } from "chai";
-import type { Exchange } from "../../../node/exchange/index.ts";
 import { createInferenceControl } from "../../../node/models/index.ts";
-import type { Membership } from "../../../node/ports.ts";
-import { failure, ok, refused, type Result } from "../../../protocols/index.ts";
+import type { InferenceControl, Membership } from "../../../node/ports.ts";
+import { ok, type Result } from "../../../protocols/index.ts";
 import type { LocalModels } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog } from "../../quiet.ts";
+import { Links, World } from "../../world/index.ts";
 
 type Resident = ReturnType<LocalModels["residents"]>[number];
 const mebibyte = 1024 ** 2;
@@ -23,10 +23,11 @@ const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
   ...fields,
 });
 
-/** Three nodes: each has models as the test says, and notes what it is told. `away` does not answer. */
+/** Three nodes on real exchanges: each has models as the test says, and notes what it is told. `away` has no connection. */
 function stage(models: Readonly<Record<string, readonly Resident[]>>) {
   const told: string[] = [];
-  const handlers = new Map<string, (body: never, from: string) => unknown>();
+  const world = new World(1);
+  const links = new Links(world.clock());
   const members = ["a", "b", "away"].map((name) => memberRecord(`id-${name}`, { name, roles: ["ai"] }));
   const membership = { self: "id-a", members: () => ({ view: 1, members }) } as unknown as Membership;
   const controls = ["a", "b"].map((name) => {
@@ -40,23 +41,29 @@ function stage(models: Readonly<Record<string, readonly Resident[]>>) {
       unload: order("unload"),
       pin: (model: string, pinned: boolean) => (void order(pinned ? "pin" : "unpin")(model), ok(undefined)),
     };
-    const exchange = {
-      on: (message: string, handler: never) => void handlers.set(`id-${name} ${message}`, handler),
-      call: (to: string, message: string, body: never) =>
-        Promise.resolve(handlers.get(`${to} ${message}`)?.(body, `id-${name}`) ?? refused(failure("UNREACHABLE"))),
-    } as unknown as Exchange;
+    const exchange = links.exchange(`id-${name}`);
     return createInferenceControl({ node: `id-${name}`, name, own, exchange, membership, log: quietLog });
   });
-  return { control: controls[0]!, told };
+  links.link("id-a", "id-b");
+  const asked: InferenceControl = controls[0]!;
+  const control: InferenceControl = {
+    view: (node) => world.settle(asked.view(node)),
+    order: (wish) => world.settle(asked.order(wish)),
+    suggest: (wish) => world.settle(asked.suggest(wish)),
+  };
+  return { control, told };
 }
 
 describe("models in the memory of a cluster's nodes", () => {
   it("are shown for every node, and a node that does not answer with the reason", async () => {
     const facts = { contextTokens: 4_096, sequences: 4, sizeBytes: 1, threads: 7, device: "cuda", capabilities: [], onCard: { layers: { offloaded: 20, total: 28 }, bytes: mebibyte }, batchTokens: 512, grewByBytes: 7 } as const; // prettier-ignore
-    const { control } = stage({ a: [resident("x", { facts, tokensPerSecond: 12.3456, leavesInMs: 99.6 })], b: [] });
+    const one = resident("x", { facts, tokensPerSecond: 12.3456, leavesInMs: 99.6 });
+    const { control } = stage({ a: [one], b: [one] });
     const view = await control.view();
     if (!view.ok) throw new Error(view.error.code);
     expect(view.value.map(({ node, error }) => [node, error?.code])).to.deep.equal([["a", undefined], ["b", undefined], ["away", "UNREACHABLE"]]); // prettier-ignore
+    // What another node says arrives whole.
+    expect(view.value[1]?.models).to.deep.equal(view.value[0]?.models);
     expect(view.value[0]?.models[0]).to.deep.include({ device: "cuda", layers: facts.onCard.layers, gpuBytes: mebibyte, batchTokens: 512, places: 4, contextTokens: 4_096, tokensPerSecond: 12.3, leavesInMs: 100 }); // prettier-ignore
     expect(view.value[1]?.threads).to.deep.equal({ now: 3, most: 7, because: "the node is busy" });
     expect(JSON.stringify(view)).to.not.include("secret.gguf");

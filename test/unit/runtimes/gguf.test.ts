@@ -7,7 +7,7 @@ import { inspectGguf, inspectGgufFile, keyValueBytes, type GgufHeader } from "..
 import type { LoadInquiry } from "../../../runtimes/adapter.ts";
 import { remoteAdapters } from "../../../protocols/index.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
-import { planLoad } from "../../../runtimes/llama/plan.ts";
+import { keptOfCard, planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
 import { gguf, type GgufFile } from "../../model-files.ts";
 
@@ -191,6 +191,21 @@ describe("the plan of a load", () => {
     expect(refused.type === "refused" && refused.reason).to.match(/0 MiB are free/u);
   });
 
+  it("heeds a model's own bounds, says what it takes, and which file is mapped where no card has a copy", () => {
+    const weights = { file: "1:2", bytes: 500 };
+    const base = inquiry({});
+    const planned = (fields: Partial<typeof base.spec>) =>
+      planLoad({ ...base, spec: { ...base.spec, ...fields }, found: { ...base.found, weights } });
+    const fine = planned({});
+    if (fine.type !== "fine") throw new Error(fine.reason);
+    expect(fine.plan.shares).to.deep.equal([weights]);
+    const parts = (fine.plan.parts ?? []).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(parts).to.be.closeTo(fine.plan.memoryBytes, 2);
+    expect(planned({ gpu: "auto" })).to.have.deep.nested.property("plan.shares", []);
+    expect(fine.plan.threads).to.be.greaterThan(1);
+    expect(planned({ threads: 1 })).to.have.nested.property("plan.threads", 1);
+  });
+
   it("refuses settings that make no sense", () => {
     for (const wrong of [{ sequences: 0 }, { sequences: 65 }, { sequences: 1.5 }, { contextTokens: 0 }])
       expect(planLoad(inquiry({ spec: { ...spec, ...wrong } }))).to.include({ type: "refused" });
@@ -218,6 +233,17 @@ describe("the table of adapters", () => {
     const remote = { name: "b", adapter: "ollama", url: "http://127.0.0.1:1", ...stays } as const;
     expect(modelSpec(remote, settings)).to.include(stays);
     expect(modelSpec({ name: "c", path: "c.gguf" }, settings)).to.not.have.any.keys("keepAliveMs", "pinned");
+  });
+
+  it("is told the bounds of a model of a file: places, threads, batch, and memory of the card", () => {
+    const bounds = { places: 2, threads: 3, batchTokens: 256, gpuMemoryMiB: 2 };
+    const spec = modelSpec({ name: "a", path: "a.gguf", ...bounds }, settings);
+    expect(spec).to.include({ sequences: 2, threads: 3, batchTokens: 256, gpuMemoryBytes: 2 * 1024 ** 2 });
+    const gibibyte = 1024 ** 3;
+    // Of a card with 8 GiB, all but two stay free; never less than the library keeps free by itself.
+    expect(keptOfCard(2 * gibibyte)(8 * gibibyte)).to.equal(6 * gibibyte);
+    expect(keptOfCard(9 * gibibyte)(8 * gibibyte)).to.equal(0.08 * 8 * gibibyte);
+    expect(keptOfCard(80 * gibibyte)(80 * gibibyte)).to.equal(1.6 * gibibyte);
   });
 
   it("has a row for each adapter that can be configured, which no file gets", () => {
