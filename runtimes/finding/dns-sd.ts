@@ -1,7 +1,10 @@
 /** Services by unicast DNS (RFC 6763, RFC 2782): what a domain offers, what an instance is, or the bare SRV records of a name, as Consul's DNS
  *  has them. */
+import { randomInt } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
+import { decode, encode, type Answer, type SrvAnswer, type TxtAnswer } from "dns-packet";
 import { findingLimits } from "./limits.ts";
 import { factsOf, serviceTypes, type Service } from "./service.ts";
 
@@ -15,7 +18,7 @@ export interface DnsPlaces {
 
 /** Asks all of them. What is not there is not there; throws when no server answers. */
 export async function findByDns({ names, servers }: DnsPlaces): Promise<readonly Service[]> {
-  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  const resolver = new Resolver({ timeout: findingLimits.dnsMs, tries: 2 });
   if (servers.length > 0) resolver.setServers([...servers]);
   const timer = setTimeout(() => resolver.cancel(), findingLimits.lookMsMax);
   try {
@@ -43,8 +46,8 @@ async function instanceOf(
   elsewhere: boolean,
 ): Promise<readonly Service[]> {
   const [srv, txt] = await Promise.all([
-    records(resolver.resolveSrv(instance)),
-    records(resolver.resolveTxt(instance)),
+    records(resolver.resolveSrv(instance), () => srvOf(resolver, instance)),
+    records(resolver.resolveTxt(instance), () => txtOf(resolver, instance)),
   ]);
   const facts = factsOf(txt.flat());
   // The least priority counts; the others are for when it does not answer.
@@ -67,14 +70,65 @@ async function addressOf(resolver: Resolver, host: string): Promise<string> {
   return six ?? host;
 }
 
-/** What is asked for; nothing where there is none of it. Throws what the way to the server does. */
-async function records<T>(asking: Promise<readonly T[]>): Promise<readonly T[]> {
+/** What is asked for; nothing where there is none of it. `odd` asks for a name that only services have: `my box._ollama._tcp.…`, which Node's resolver
+ *  takes for none. Throws what the way to the server does. */
+async function records<T>(
+  asking: Promise<readonly T[]>,
+  odd: () => Promise<readonly T[]> = () => Promise.resolve([]),
+): Promise<readonly T[]> {
   try {
     return await asking;
   } catch (thrown) {
     const code = String((thrown as NodeJS.ErrnoException).code);
-    if (["ENOTFOUND", "ENODATA", "ESERVFAIL", "EFORMERR", "EBADNAME", "ENOTIMP"].includes(code)) return [];
+    if (code === "EBADNAME") return odd();
+    if (["ENOTFOUND", "ENODATA", "ESERVFAIL", "EFORMERR", "ENOTIMP"].includes(code)) return [];
     throw thrown;
+  }
+}
+
+const srvOf = async (resolver: Resolver, name: string) =>
+  (await ask(resolver, name, "SRV"))
+    .filter((one): one is SrvAnswer => one.type === "SRV")
+    .map(({ data: { target, port, priority = 0, weight = 0 } }) => ({ name: target, port, priority, weight }));
+
+const txtOf = async (resolver: Resolver, name: string): Promise<readonly string[][]> =>
+  (await ask(resolver, name, "TXT"))
+    .filter((one): one is TxtAnswer => one.type === "TXT")
+    .map(({ data }) => [data].flat().map((one) => (typeof one === "string" ? one : Buffer.from(one).toString("utf8"))));
+
+/** Asks the first server by one packet; nothing where it does not answer. */
+function ask(resolver: Resolver, name: string, type: "SRV" | "TXT"): Promise<readonly Answer[]> {
+  const [server = ""] = resolver.getServers();
+  const [, host = server, port = "53"] = /^\[?(.+?)\]?:(\d+)$/.exec(isIP(server) > 0 ? `[${server}]:53` : server) ?? [];
+  const socket = createSocket(isIP(host) === 6 ? "udp6" : "udp4");
+  const id = randomInt(1, 0xff_ff);
+  return new Promise((resolve) => {
+    let over = false;
+    const end = (answers: readonly Answer[]): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      socket.close();
+      resolve(answers);
+    };
+    const timer = setTimeout(() => end([]), findingLimits.dnsMs);
+    socket.on("error", () => end([]));
+    // Connected: packets of others than the server do not arrive.
+    socket.connect(Number(port), host, () =>
+      socket.send(encode({ type: "query", id, flags: 0x01_00, questions: [{ name, type }] })),
+    );
+    socket.on("message", (bytes) => {
+      const answer = read(bytes);
+      if (answer?.id === id) end((answer.answers ?? []).filter((one) => one.name === name));
+    });
+  });
+}
+
+function read(bytes: Buffer): ReturnType<typeof decode> | undefined {
+  try {
+    return decode(bytes);
+  } catch {
+    return undefined;
   }
 }
 

@@ -4,6 +4,8 @@ export const findingLimits = {
   lookAgainMs: 300_000,
   /** How long one way may take; what has come by then counts. */
   lookMsMax: 10_000,
+  /** How long a DNS server may take for one answer; it is asked twice. */
+  dnsMs: 2_000,
   /** How long answers by mDNS are waited for. */
   mdnsMs: 2_000,
   /** Services that one way may name; further ones are passed over. */

@@ -25,7 +25,7 @@ const recordsMax = 1_024;
 export async function findByMdns({ waitMs = findingLimits.mdnsMs, ...where }: MdnsOptions = {}): Promise<
   readonly Service[]
 > {
-  const socket = multicastDns({ ...where, loopback: true });
+  const socket = multicastDns({ bind: "0.0.0.0", ...where, loopback: true });
   const records: { readonly record: MdnsRecord; readonly by: string }[] = [];
   const asked = new Set<string>();
   try {

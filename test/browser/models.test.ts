@@ -1,6 +1,8 @@
 import { expect } from "chai";
 import { serveFiles, type ModelServer } from "../model-servers.ts";
 import { gguf } from "../model-files.ts";
+import { startDouble } from "../providers/double.ts";
+import { ollamaDouble } from "../providers/ollama.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 const model = (licence?: string): Buffer =>
@@ -88,6 +90,28 @@ describe("the models of a node", function () {
     await page.keyboard.press("Enter");
     await page.getByRole("region", { name: "Pulls" }).getByText("this is not a GGUF file").waitFor();
     await page.getByRole("region", { name: "Refused files" }).getByText("page.gguf", { exact: true }).waitFor();
+  });
+
+  it("are also those of other servers: added, tested, found and removed", async () => {
+    const double = await startDouble(ollamaDouble());
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/admin/models`);
+    const servers = page.getByRole("region", { name: "Servers with models" });
+    await page.getByLabel("Range").fill("8.8.8.8");
+    await page.keyboard.press("Enter");
+    await page.getByText("must be of a private network").first().waitFor();
+    await servers.getByLabel("Name of the server").fill("box");
+    await servers.getByLabel("Address").fill(double.url);
+    await page.keyboard.press("Enter");
+    await servers.getByText("3 models").waitFor();
+    await servers.getByRole("button", { name: "Test box" }).click();
+    await servers.getByText("tokens a second").waitFor();
+    await servers.getByRole("button", { name: "Remove box" }).click();
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByRole("button", { name: "Remove" }).click();
+    await servers.getByText("No server is used yet.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+    await double.close();
   });
 
   it("are for admins", async () => {

@@ -13,6 +13,7 @@ import { dateOf } from "../time.ts";
 import { bytes } from "./bytes.ts";
 import { MemoryPart } from "./memory-part.tsx";
 import { SuggestedModels } from "./suggestions.tsx";
+import { Endpoints } from "./endpoints.tsx";
 import { Quality } from "./quality.tsx";
 import "../settings/settings.css";
 import "./admin.css";
@@ -35,6 +36,7 @@ export function ModelsPage() {
         <div className="settings-body admin-body">
           {profile?.admin === false && <Note tone="warn">Only admins see and change the models of a node.</Note>}
           {view !== undefined && <Store view={view} />}
+          {view !== undefined && <Endpoints />}
           {profile?.admin === true && <Quality />}
         </div>
       </div>

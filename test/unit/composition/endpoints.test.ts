@@ -1,0 +1,238 @@
+/** Endpoints as a node uses them: of its configuration, of the cluster, and found; over HTTP for admins alone. */
+import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { parseConfig, type ConfigInput } from "../../../config/index.ts";
+import { openEndpoints, type EndpointControl, type NodeEndpoints } from "../../../node/composition/endpoints.ts";
+import { servedModels } from "../../../node/composition/models.ts";
+import { watchEndpoints, type ClusterEndpoints } from "../../../node/cluster/endpoints.ts";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { createClock } from "../../../node/platform/index.ts";
+import type { Membership } from "../../../node/ports.ts";
+import type { Endpoint, Role } from "../../../protocols/index.ts";
+import { MemoryStore } from "../../conformance/directory-store.ts";
+import { keptLog } from "../../conformance/real-time.ts";
+import { memberRecord } from "../../members.ts";
+import { json, startDouble, type Double } from "../../providers/double.ts";
+import { ollamaDouble } from "../../providers/ollama.ts";
+import { openAiDouble } from "../../providers/openai.ts";
+import { controlToken, startStand, type Stand } from "../gateway/stand.ts";
+
+/** A node's endpoints, in a cluster of which the test says what this node is. */
+interface Stage {
+  readonly own: NodeEndpoints;
+  readonly control: EndpointControl;
+  readonly cluster: ClusterEndpoints;
+  readonly data: string;
+  names(): readonly string[];
+  /** This node has these roles and labels from now on. */
+  be(roles: readonly Role[], labels?: Readonly<Record<string, string>>): void;
+  until(is: () => boolean): Promise<void>;
+}
+
+const closing: (() => unknown)[] = [];
+async function open(flags: ConfigInput = {}): Promise<Stage> {
+  const data = await mkdtemp(join(tmpdir(), "plexus-endpoints-"));
+  closing.push(() => rm(data, { recursive: true, force: true }));
+  const config = parseConfig(
+    { flags: { models: [], ...flags } },
+    { workFolder: data, dataFolder: data, hostname: "here", models: [] },
+  );
+  const directory = createEmbeddedDirectory({ store: new MemoryStore() });
+  await directory.opened();
+  const cluster = watchEndpoints(directory);
+  const listeners = new Set<() => void>();
+  let row = { ...memberRecord("a"), roles: ["ai"] as readonly Role[], labels: {} as Readonly<Record<string, string>> };
+  const membership = {
+    members: () => ({ version: 1, members: [row] }),
+    onChange(listener: () => void) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  } as unknown as Pick<Membership, "members" | "onChange">;
+  const own = openEndpoints(config, { clock: createClock(), log: keptLog(), changed: () => undefined });
+  const control = own.join({ node: "a", endpoints: cluster, membership });
+  closing.push(() => own.stop(), () => cluster.stop()); // prettier-ignore
+  return {
+    own,
+    control,
+    cluster,
+    data,
+    names: () =>
+      servedModels(config, { list: () => [], damaged: () => [], pathOf: () => "" }, own).map(({ name }) => name),
+    be(roles, labels = {}) {
+      row = { ...row, roles, labels };
+      listeners.forEach((listener) => listener());
+    },
+    async until(is) {
+      const endMs = performance.now() + 8_000;
+      while (!is()) {
+        if (performance.now() > endMs) throw new Error(`it never was so: ${JSON.stringify(control.view())}`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    },
+  };
+}
+
+async function serve(...of: Parameters<typeof startDouble>): Promise<Double> {
+  const double = await startDouble(...of);
+  closing.push(() => double.close());
+  return double;
+}
+
+afterEach(async () => void (await Promise.all(closing.splice(0).map((close) => close()))));
+
+const box = (url: string, more: Partial<Endpoint> = {}): Endpoint => ({ name: "box", adapter: "ollama", url, ...more });
+const stateOf = ({ control }: Stage, name = "box"): string | undefined =>
+  control.view().endpoints.find((one) => one.name === name)?.state;
+
+describe("the endpoints of a node", function () {
+  this.timeout(20_000);
+
+  it("offer their models while they are there, and the node has the role and the labels", async () => {
+    const double = await serve(ollamaDouble());
+    const stage = await open();
+    expect(await stage.control.set(box(double.url, { labels: { zone: "a" } }))).to.have.property("ok", true);
+    await stage.until(() => stateOf(stage) === "elsewhere");
+    expect([stage.names(), double.asked.length]).to.deep.equal([[], 0]);
+    stage.be(["ai"], { zone: "a" });
+    await stage.until(() => stateOf(stage) === "ready");
+    expect(stage.names()).to.deep.equal(["box/echo", "box/slow", "box/echo-embed"]);
+    expect(stage.control.view().endpoints[0]).to.deep.include({
+      from: "cluster",
+      server: { kind: "ollama", version: "0.15.2" },
+    });
+    stage.be(["chat"], { zone: "a" });
+    expect([stage.names(), stateOf(stage)]).to.deep.equal([[], "elsewhere"]);
+    stage.be(["ai"], { zone: "a" });
+    await stage.until(() => stage.names().length === 3);
+    expect(await stage.control.remove("box")).to.have.nested.property("value.url", double.url);
+    await stage.until(() => stage.control.view().endpoints.length === 0);
+    expect(stage.names()).to.deep.equal([]);
+  });
+
+  it("have their keys on the node: a file of its folder for keys, and no other", async () => {
+    const double = await serve(openAiDouble());
+    const stage = await open();
+    const secret = "sk-only-in-the-file-01";
+    await mkdir(join(stage.data, "keys"));
+    await writeFile(join(stage.data, "keys", "openai"), `${secret}\n`, { mode: 0o600 });
+    await stage.control.set({ name: "gpt", adapter: "openai", url: `${double.url}/v1`, key: { file: "openai" } });
+    await stage.until(() => stateOf(stage, "gpt") === "ready");
+    const keys = double.asked.filter(({ path }) => path === "/v1/models").map(({ headers }) => headers.authorization);
+    expect(keys).to.include(`Bearer ${secret}`);
+    const { control } = stage;
+    expect(control.view().endpoints[0]).to.include({ key: "file openai" });
+    const row = stage.cluster.current();
+    const tested = await stage.control.test({ name: "gpt", speed: false });
+    expect(JSON.stringify([control.view(), row, tested])).to.not.include(secret);
+  });
+
+  it("never hide a configured one, and what cannot be is refused", async () => {
+    const double = await serve(openAiDouble());
+    const stage = await open({
+      models: [
+        { name: "whole", adapter: "openai", url: `${double.url}/v1`, model: "*" },
+        { name: "one", adapter: "openai", url: `${double.url}/v1`, model: "echo" },
+      ],
+    });
+    expect(stateOf(stage, "one")).to.equal("unasked");
+    await stage.until(() => stateOf(stage, "whole") === "ready");
+    expect(stage.names()).to.include.members(["whole/echo", "one"]);
+    for (const name of ["whole", "one"])
+      expect(await stage.control.set({ ...box("http://10.0.0.5"), name })).to.have.nested.property("error.code", "NAME_TAKEN"); // prettier-ignore
+    for (const url of ["http://1.1.1.1", "ftp://10.0.0.5", "http://a:b@10.0.0.5", "http://10.0.0.5/?key=1", "nonsense"])
+      expect(await stage.control.set(box(url)), url).to.have.nested.property("error.code", "BAD_REQUEST");
+    // Another node's admin may not know what this configuration says: it counts here.
+    await stage.cluster.set({ ...box("http://10.0.0.5"), name: "whole" });
+    expect(stage.control.view().endpoints.map(({ name, from }) => [name, from])).to.deep.equal([
+      ["whole", "configuration"],
+      ["one", "configuration"],
+    ]);
+    expect(await stage.control.test({})).to.have.nested.property("error.code", "BAD_REQUEST");
+    expect(await stage.control.test({ name: "none" })).to.have.nested.property("error.code", "NOT_FOUND");
+    expect(await stage.control.test({ name: "one", speed: false })).to.have.nested.property("value.ok", true);
+  });
+
+  it("are what Consul names without a question, if the configuration says so; what an admin searched for waits for him", async () => {
+    const double = await serve(ollamaDouble());
+    const [host, port] = [new URL(double.url).hostname, Number(new URL(double.url).port)];
+    const consul = await serve(({ path }, response) =>
+      json(response, path === "/v1/catalog/services" ? { ollama: [] } : [{ Node: { Node: "den", Address: host }, Service: { Service: "ollama", Port: port } }]),
+    ); // prettier-ignore
+    const accepting = await open({ finding: { consul: consul.url, accept: "all" } });
+    await accepting.until(() => stateOf(accepting, "ollama-den") === "ready");
+    expect(accepting.names()).to.include("ollama-den/echo");
+    expect(accepting.control.view().candidates).to.deep.equal([]);
+
+    const asking = await open({ finding: { consul: consul.url } });
+    await asking.until(() => asking.control.view().candidates.length > 0);
+    expect([asking.names(), asking.control.view().endpoints]).to.deep.equal([[], []]);
+    const [candidate] = asking.control.view().candidates;
+    if (candidate === undefined) throw new Error("there is one");
+    await asking.control.set({ name: candidate.name, adapter: candidate.adapter, url: candidate.url });
+    await asking.until(() => asking.names().includes("ollama-den/echo"));
+    expect(asking.control.view().candidates).to.deep.equal([]);
+
+    const searching = await open({ finding: { accept: "all" } });
+    searching.control.begin({ range: host, ports: [port] });
+    await searching.until(() => searching.control.view().search?.state === "done");
+    expect([searching.names(), searching.control.view().candidates.length]).to.deep.equal([[], 1]);
+  });
+});
+
+describe("the routes of endpoints", () => {
+  let stand: Stand;
+  let stage: Stage;
+  const path = "/api/v1/admin/endpoints";
+  const lines: unknown[] = [];
+  before(async () => {
+    stage = await open();
+    // They are closed with the stand.
+    closing.splice(0);
+    const log = { debug() {}, warn() {}, error() {}, info: (event: string, facts = {}) => void lines.push({ event, ...facts }) }; // prettier-ignore
+    stand = await startStand({ endpoints: stage.control, controlToken, log });
+  });
+  after(async () => {
+    stage.own.stop();
+    await stand.stop();
+    await rm(stage.data, { recursive: true, force: true });
+  });
+
+  it("are for admins alone, so that nobody else has the node ask an address", async () => {
+    // The first one is the admin.
+    await stand.signUp("ada");
+    const { token } = await stand.signUp("bob");
+    for (const [method, below, body] of [
+      ["GET", ""],
+      ["PUT", "/box", { adapter: "ollama", url: "http://10.0.0.5" }],
+      ["DELETE", "/box"],
+      ["POST", "/test", { endpoint: { adapter: "ollama", url: "http://10.0.0.5" } }],
+      ["POST", "/searches", { range: "10.0.0.5" }],
+      ["DELETE", "/searches/1"],
+    ] as const) {
+      const { status } = await stand.request(method, path + below, { token, ...(body && { body }) });
+      expect(status, `${method} ${below}`).to.equal(403);
+    }
+    expect(stage.control.view()).to.deep.equal({ endpoints: [], candidates: [] });
+  });
+
+  it("add, test, show and remove one, and leave a line for each", async () => {
+    const double = await startDouble(ollamaDouble());
+    const ask = (method: string, below: string, body?: object) =>
+      stand.request(method, path + below, { token: controlToken, ...(body && { body }) });
+    const endpoint = { adapter: "ollama", url: double.url };
+    expect((await ask("PUT", "/box", endpoint)).body).to.include({ name: "box", adapter: "ollama" });
+    expect((await ask("PUT", "/a%2Fb", endpoint)).status).to.equal(400);
+    expect((await ask("PUT", "/box", { ...endpoint, key: { env: "PATH" } })).status).to.equal(400);
+    expect((await ask("POST", "/test", { name: "box" })).body).to.deep.include({ ok: true, url: double.url });
+    expect((await ask("GET", "")).body.endpoints[0]).to.include({ name: "box", from: "cluster" });
+    expect((await ask("POST", "/searches", { range: "8.8.8.8" })).body.error.code).to.equal("BAD_REQUEST");
+    expect((await ask("DELETE", "/box")).body).to.include({ name: "box", url: double.url });
+    expect((await ask("DELETE", "/box")).status).to.equal(404);
+    const audited = lines.filter((line) => (line as { readonly event: string }).event === "audit.cluster");
+    expect(audited.map((line) => (line as { readonly action: string }).action)).to.include.members(["setEndpoint", "testEndpoint", "searchEndpoints", "removeEndpoint"]); // prettier-ignore
+    await double.close();
+  });
+});

@@ -1,0 +1,272 @@
+import { Button, NativeSelect, TextInput } from "@mantine/core";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type {
+  EndpointCandidate,
+  EndpointReport,
+  EndpointSearch,
+  EndpointsView,
+  EndpointView,
+  RemoteAdapter,
+  ServerKind,
+} from "../../../../protocols/index.ts";
+import { notices } from "../../live/index.ts";
+import { fetched, request } from "../../wire/index.ts";
+import { useDialogs } from "../dialogs.tsx";
+import { Part } from "../settings/part.tsx";
+
+const base = "/api/v1/admin/endpoints";
+const queryKey = ["endpoints"];
+/** A test generates for a minute at most, and asks before that. */
+const testTimeoutMs = 120_000;
+/** How they stand changes by itself, and no event says so. */
+const lookAgainMs = 3_000;
+
+/** Servers with models: which there are, a test of each, more of them, and what was found. */
+export function Endpoints() {
+  const queries = useQueryClient();
+  const view = useQuery({ queryKey, queryFn: () => fetched<EndpointsView>(base), refetchInterval: lookAgainMs }).data;
+  if (view === undefined) return null;
+  const changed = () => void queries.invalidateQueries({ queryKey });
+  return (
+    <>
+      <Part
+        title="Servers with models"
+        about="Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, OpenAI’s kind and others."
+      >
+        <ul className="lines">
+          {view.endpoints.map((endpoint) => (
+            <Row key={endpoint.name} endpoint={endpoint} changed={changed} />
+          ))}
+        </ul>
+        {view.endpoints.length === 0 && <p className="dim">No server is used yet.</p>}
+        <NewEndpoint changed={changed} />
+      </Part>
+      <Part
+        title="Find servers"
+        about="Asks each address of a private network who it is, slowly. Nothing is used until you add it."
+      >
+        <Search search={view.search} changed={changed} />
+        <ul className="lines">
+          {view.candidates.map((candidate) => (
+            <Candidate key={candidate.url} candidate={candidate} changed={changed} />
+          ))}
+        </ul>
+      </Part>
+    </>
+  );
+}
+
+const states: Readonly<Record<EndpointView["state"], string>> = {
+  asking: "is being asked",
+  ready: "ready",
+  failing: "refuses",
+  away: "away: its models are not offered",
+  unasked: "one model, of the configuration",
+  elsewhere: "asked by other nodes",
+};
+
+const kindOf = (server: ServerKind | undefined, adapter: string): string =>
+  server === undefined ? adapter : [server.kind, server.version].filter(Boolean).join(" ");
+
+function Row({ endpoint, changed }: { readonly endpoint: EndpointView; readonly changed: () => void }) {
+  const { ask } = useDialogs();
+  const [testing, setTesting] = useState(false);
+  const [report, setReport] = useState<EndpointReport>();
+  const { name, adapter, url, server, state, models, from } = endpoint;
+  const test = async () => {
+    setTesting(true);
+    const result = await request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs);
+    setTesting(false);
+    if (!result.ok) return notices.fail(result.error);
+    setReport(result.value);
+  };
+  const remove = async () => {
+    const question = {
+      title: `Use “${name}” no more?`,
+      body: <p>Whoever talks to its models gets no answers from them any more. The server itself stays as it is.</p>,
+      action: "Remove",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
+    const result = await request("DELETE", `${base}/${encodeURIComponent(name)}`);
+    if (!result.ok) notices.fail(result.error);
+    changed();
+  };
+  const isWrong = state === "failing" || state === "away";
+  return (
+    <li className="model-row">
+      <div className="row">
+        <span className="grow">
+          <span className="ellipsis line-title">
+            {name} <span className={isWrong ? "pull-error" : "dim"}>{states[state]}</span>
+          </span>
+          <span className="dim break">
+            {kindOf(server, adapter)} · {url} · {models.length} {models.length === 1 ? "model" : "models"}
+          </span>
+        </span>
+        <Button variant="default" size="xs" loading={testing} aria-label={`Test ${name}`} onClick={() => void test()}>
+          Test
+        </Button>
+        {from === "cluster" && (
+          <Button variant="default" size="xs" aria-label={`Remove ${name}`} onClick={() => void remove()}>
+            Remove
+          </Button>
+        )}
+      </div>
+      <div role="status">{report !== undefined && <Report report={report} />}</div>
+    </li>
+  );
+}
+
+const signs = { fine: "fine", failed: "failed", skipped: "not tried" } as const;
+
+function Report({ report: { steps } }: { readonly report: EndpointReport }) {
+  return (
+    <dl className="card">
+      {steps.map(({ step, state, says }) => (
+        <div key={step}>
+          <dt>
+            {step}: <span className={state === "failed" ? "pull-error" : ""}>{signs[state]}</span>
+          </dt>
+          <dd>{says}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+const adapters = {
+  ollama: "Ollama",
+  openai: "OpenAI’s kind (vLLM, llama-server, LM Studio, Plexus)",
+  anthropic: "Anthropic",
+  gemini: "Gemini",
+  kserve: "KServe’s kind (Triton, OpenVINO)",
+} as const satisfies Readonly<Record<RemoteAdapter, string>>;
+
+function NewEndpoint({ changed }: { readonly changed: () => void }) {
+  const [name, setName] = useState("");
+  const [adapter, setAdapter] = useState("ollama");
+  const [url, setUrl] = useState("");
+  const [variable, setVariable] = useState("");
+  const add = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const body = { adapter, url: url.trim(), ...(variable.trim() !== "" && { key: { env: variable.trim() } }) };
+    const result = await request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body);
+    if (!result.ok) return notices.fail(result.error);
+    setName("");
+    setUrl("");
+    setVariable("");
+    changed();
+  };
+  return (
+    <form className="row field-row" aria-label="Add a server" onSubmit={(event) => void add(event)}>
+      <TextInput
+        label="Name of the server"
+        value={name}
+        maxLength={40}
+        onChange={(event) => setName(event.currentTarget.value)}
+        required
+      />
+      <NativeSelect
+        label="Speaks like"
+        data={Object.entries(adapters).map(([value, label]) => ({ value, label }))}
+        value={adapter}
+        onChange={(event) => setAdapter(event.currentTarget.value)}
+      />
+      <TextInput
+        className="grow"
+        label="Address"
+        placeholder="http://10.0.0.5:11434"
+        value={url}
+        maxLength={2_000}
+        onChange={(event) => setUrl(event.currentTarget.value)}
+        required
+      />
+      <TextInput
+        label="Variable with its key"
+        placeholder="OPENAI_API_KEY"
+        value={variable}
+        maxLength={100}
+        onChange={(event) => setVariable(event.currentTarget.value)}
+      />
+      <Button type="submit" disabled={name.trim() === "" || url.trim() === ""}>
+        Add
+      </Button>
+    </form>
+  );
+}
+
+function Search({ search, changed }: { readonly search: EndpointSearch | undefined; readonly changed: () => void }) {
+  const [range, setRange] = useState("");
+  const isRunning = search?.state === "running";
+  const begin = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const result = await request<EndpointSearch>("POST", `${base}/searches`, range.trim() === "" ? {} : { range: range.trim() }); // prettier-ignore
+    if (!result.ok) notices.fail(result.error);
+    changed();
+  };
+  const cancel = async () => {
+    const result = await request("DELETE", `${base}/searches/${search?.id ?? ""}`);
+    if (!result.ok) notices.fail(result.error);
+    changed();
+  };
+  return (
+    <>
+      <form className="row field-row" onSubmit={(event) => void begin(event)}>
+        <TextInput
+          className="grow"
+          label="Range"
+          description="Empty: what the configuration names (mDNS, DNS, Consul)"
+          placeholder="192.168.1.0/24"
+          value={range}
+          maxLength={64}
+          onChange={(event) => setRange(event.currentTarget.value)}
+        />
+        {isRunning ? (
+          <Button variant="default" onClick={() => void cancel()}>
+            Cancel the search
+          </Button>
+        ) : (
+          <Button type="submit">Find</Button>
+        )}
+      </form>
+      <p className="dim" role="status">
+        {search !== undefined &&
+          `${isRunning ? "Asking" : "Asked"} ${search.asked} of ${search.total}, ${search.found} found. ${search.problems.join(". ")}`}
+      </p>
+    </>
+  );
+}
+
+function Candidate({ candidate, changed }: { readonly candidate: EndpointCandidate; readonly changed: () => void }) {
+  const { ask } = useDialogs();
+  const { name, adapter, url, server, models, needsKey, by } = candidate;
+  const add = async () => {
+    const question = {
+      title: `Use the models of “${name}”?`,
+      body: <p>Prompts for its models then go to {url}, from every node with the role ai.</p>,
+      action: "Add",
+    };
+    if (!(await ask(question))) return;
+    const result = await request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url });
+    if (!result.ok) notices.fail(result.error);
+    changed();
+  };
+  const what = needsKey ? "wants a key: add it above, with the variable" : models.slice(0, 5).join(", ");
+  return (
+    <li>
+      <span className="grow">
+        <span className="ellipsis line-title">{name}</span>
+        <span className="dim break">
+          {[kindOf(server, adapter), url, `by ${by}`, what].filter((part) => part !== "").join(" · ")}
+        </span>
+      </span>
+      {!needsKey && (
+        <Button variant="default" size="xs" aria-label={`Add ${name}`} onClick={() => void add()}>
+          Add
+        </Button>
+      )}
+    </li>
+  );
+}
