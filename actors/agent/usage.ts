@@ -14,7 +14,8 @@ export const usedBy = (model: string, answer: GenerationAnswer, sinceMs: number,
   model,
   promptTokens: answer.promptTokens,
   cachedTokens: answer.cachedTokens ?? 0,
-  completionTokens: answer.completionTokens,
+  // One that a route has kept was read and written before.
+  completionTokens: answer.from?.cache === undefined ? answer.completionTokens : 0,
   ms: Math.max(0, atMs - sinceMs),
 });
 

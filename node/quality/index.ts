@@ -255,6 +255,9 @@ export function createQuality(ports: QualityPorts): Quality {
   };
 }
 
+/** Tokens of an answer from which it has a pace. */
+const paceTokensMin = 16;
+
 interface Took {
   readonly sinceMs: number;
   readonly firstMs: number | undefined;
@@ -270,7 +273,8 @@ function addAnswer(sums: Counting, answer: GenerationAnswer, { sinceMs, firstMs,
   sums.answers += 1;
   sums.tokens += answer.completionTokens;
   if (isRefusal(beginning)) sums.refused += 1;
-  if (firstMs !== undefined && answer.completionTokens > 1)
+  // Of a few words, which come in two or three pieces, a pace says nothing.
+  if (firstMs !== undefined && answer.completionTokens >= paceTokensMin)
     countIn(sums.pace, (100 * (nowMs - firstMs)) / (answer.completionTokens - 1));
 }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { calculate, numeral } from "../../../actors/agent/calculator.ts";
 import { evolve, initial, type AgentChange, type AgentState } from "../../../actors/agent/state.ts";
 import { runCalls } from "../../../actors/agent/tools.ts";
-import { addUsage, usageAt, type Used } from "../../../actors/agent/usage.ts";
+import { addUsage, usageAt, usedBy, type Used } from "../../../actors/agent/usage.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
   failure,
@@ -295,6 +295,18 @@ describe("the calculator", () => {
 
 describe("an agent's usage", () => {
   const usage = (stage: Stage) => stage.ok<AgentUsage>(ada, helper, { type: "usage" }).rows;
+
+  it("counts an answer that was kept from before as read from memory, and as not written", () => {
+    const kept = {
+      end: "complete",
+      promptTokens: 7,
+      cachedTokens: 7,
+      completionTokens: 9,
+      from: { cache: "exact" },
+    } as const;
+    expect(usedBy("m", kept, 0, 1)).to.include({ promptTokens: 7, cachedTokens: 7, completionTokens: 0 });
+    expect(usedBy("m", { ...kept, from: {} }, 0, 1)).to.include({ completionTokens: 9 });
+  });
 
   it("counts every run that was answered, by day and model, in conversations and rooms, and is kept", () => {
     const stage = withHelper({ model: "big" });

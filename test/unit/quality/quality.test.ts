@@ -71,6 +71,8 @@ describe("the quality of models", () => {
     const [{ model, version, now }] = rows as [(typeof rows)[number]];
     expect({ model, version, ...now }).to.include({ model: "m", version: "v1", calls: 6, errorShare: 1 / 6, refusalShare: 1 / 4, tokensPerAnswer: 15, up: 1, down: 1 });
     expect(now.firstMs).to.be.within(800, 1_250);
+    // Of the one that is long enough: 29 tokens in a second.
+    expect(now.tokensPerSecond).to.be.within(24, 36);
   }); // prettier-ignore
 
   it("is the sum of what all nodes have seen", async () => {
