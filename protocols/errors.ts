@@ -165,7 +165,7 @@ export const errorTable = {
   MODEL_REFUSED: {
     outcome: "failed",
     http: 422,
-    help: "The file is no model that can be used here; details say why. It was kept apart and is never loaded.",
+    help: "The file is no model that can be used here; details say why. It is never loaded.",
   },
   LICENCE_NOT_ACCEPTED: {
     outcome: "failed",
