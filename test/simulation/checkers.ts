@@ -45,6 +45,9 @@ export const checkerNames = [
   "answer-of-its-person", // a kept answer reached another than the person it was written for
   "answer-of-one", // an answer of a route is none that one of its models gave
   "ensemble-counted", // an answer of several models took another sum than they did
+  "budget-holds", // more was taken of a budget than its limit, what calls took beyond their reservations, and what lost nodes held
+  "usage-counted-once", // a ledger counted more calls than there were
+  "usage-kept", // a call is missing from a ledger though its node was told that it is there, or lives
   "no-stray-error", // something threw where nobody catches
 ] as const;
 export type CheckerName = (typeof checkerNames)[number];

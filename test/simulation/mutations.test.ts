@@ -18,7 +18,17 @@ const drawnSeeds = depth(0, 2_000);
 
 /** Runs the simulation with a fault until it is noticed, or until the tests are over. */
 function simulate(
-  { name, from = 1, seeds, cluster = false, blobs = false, models = false, wanted = false, plan }: Mutation,
+  {
+    name,
+    from = 1,
+    seeds,
+    cluster = false,
+    blobs = false,
+    models = false,
+    wanted = false,
+    quotas = false,
+    plan,
+  }: Mutation,
   signal: AbortSignal,
 ): Promise<Tally> {
   const isDrawn = plan !== undefined && drawnSeeds > 0;
@@ -34,6 +44,7 @@ function simulate(
   if (blobs) args.push("--blobs");
   if (models) args.push("--models");
   if (wanted) args.push("--wanted");
+  if (quotas) args.push("--quotas");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

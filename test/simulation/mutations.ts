@@ -27,6 +27,8 @@ export interface Mutation {
   readonly models?: boolean;
   /** Seeds of models that a cluster wants. */
   readonly wanted?: boolean;
+  /** Seeds of nodes that count calls and hold budgets. */
+  readonly quotas?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
@@ -481,6 +483,44 @@ export const mutations: readonly Mutation[] = [
     blobs: true,
   },
 
+  // --- usage and budgets -----------------------------------------------------------------------------------------------
+  {
+    name: "shares out what other nodes hold of a budget",
+    file: "actors/ledger/state.ts",
+    find: "name === reporter || atMs - toldMs > limits.leaseMs ? sum : sum + (held[id] ?? 0),",
+    replace: "name === reporter || atMs - toldMs > limits.leaseMs || held[id] !== undefined ? sum : sum,",
+    caughtBy: ["budget-holds"],
+    from: 20,
+    seeds: 100,
+    quotas: true,
+  },
+  {
+    name: "counts a message again whose answer was lost",
+    file: "actors/ledger/index.ts",
+    find: "if (known?.seq === seq) return",
+    replace: "if (known?.seq === seq && seq === 0) return",
+    caughtBy: ["usage-counted-once"],
+    seeds: 20,
+    quotas: true,
+  },
+  {
+    name: "forgets what it has told when no answer comes",
+    file: "node/usage/teller.ts",
+    find: "if (clock.monotonicMs() - message.sinceMs > limits.settleGiveUpMs) {",
+    replace: "if (clock.monotonicMs() > message.sinceMs) {",
+    caughtBy: ["usage-kept"],
+    seeds: 20,
+    quotas: true,
+  },
+  {
+    name: "keeps what it reserved free for the next call",
+    file: "node/usage/share.ts",
+    find: "need <= free ? { free: free - need, reserved: reserved + need } : undefined;",
+    replace: "need <= free ? { free, reserved: reserved + need } : undefined;",
+    caughtBy: ["budget-holds"],
+    seeds: 60,
+    quotas: true,
+  },
   // --- models of a node ----------------------------------------------------------------------------------------------
   {
     name: "unloads a model without waiting for what it runs",

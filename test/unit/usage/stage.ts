@@ -36,17 +36,19 @@ export class Ledgers {
   readonly states = new Map<string, LedgerState>();
   readonly #world: World;
   readonly #way: Way;
+  readonly offsetMs: number;
   asked = 0;
 
-  constructor(world: World, way: Way = {}) {
+  constructor(world: World, way: Way = {}, offsetMs = epochMs) {
     this.#world = world;
     this.#way = way;
+    this.offsetMs = offsetMs;
   }
 
   /** One message, at once. */
   tell(to: string, message: object): Result<unknown> {
     const state = this.states.get(to) ?? ledger.initial("");
-    const turn: Turn = { self: to as never, key: to.split("/")[1]!, nowMs: epochMs + this.#world.nowMs, from: "node", notes: undefined };
+    const turn: Turn = { self: to as never, key: to.split("/")[1]!, nowMs: this.offsetMs + this.#world.nowMs, from: "node", notes: undefined };
     let result: Result<unknown> = refused(failure("INTERNAL"));
     let next = state;
     for (const effect of ledger.decide(state, message as never, turn)) {
@@ -100,11 +102,16 @@ export function createNode(
   ledgers: Ledgers,
   {
     name = "n1",
+    pulse = { life: 1, alive: true },
+    ask = (to, message, timeoutMs) => ledgers.ask(to, message, timeoutMs),
     models = ["m", "small", "api.example/large"],
     script = () => ({ says: [took(10, 5)] }),
     ...more
   }: {
     name?: string;
+    /** A node that dies. */
+    pulse?: { life: number; alive: boolean };
+    ask?: UsagePorts["ask"];
     models?: readonly string[];
     script?: Script;
     budgets?: () => readonly Budget[];
@@ -112,7 +119,7 @@ export function createNode(
     noted?: UsagePorts["noted"];
   } = {},
 ) {
-  const clock = simulatedClock(world, { offsetMs: epochMs }, { life: 1, alive: true });
+  const clock = simulatedClock(world, { offsetMs: ledgers.offsetMs }, pulse);
   const called: string[] = [];
   const generate: Engine<"generate"> = {
     models: () => models.map(info),
@@ -134,7 +141,7 @@ export function createNode(
   };
   const usage: Usage = createUsage({
     reporter: name,
-    ask: (to, message, timeoutMs) => ledgers.ask(to, message, timeoutMs),
+    ask,
     budgets: more.budgets ?? (() => []),
     prices: more.prices ?? (() => []),
     ...(more.noted && { noted: more.noted }),

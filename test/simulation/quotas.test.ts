@@ -1,0 +1,21 @@
+import { expect } from "chai";
+import { depth } from "../depth.ts";
+import { runQuotasSeed } from "./quotas.ts";
+
+describe("the simulation of nodes that count calls and hold budgets", () => {
+  it("replays a seed exactly", async () => {
+    const first = await runQuotasSeed(1, { trace: true });
+    expect(first.trace.length).to.be.greaterThan(10);
+    expect((await runQuotasSeed(1, { trace: true })).trace).to.deep.equal(first.trace);
+  });
+
+  it("keeps budgets, counts each call once, and loses none that it said it has, with nodes that die and ledgers that are away", async function () {
+    this.timeout(depth(60_000, 600_000));
+    const seeds = depth(20, 2_000);
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const { violations } = await runQuotasSeed(seed);
+      const found = violations.map(({ checker, detail }) => `npm run simulate -- --quotas ${seed}: ${checker}: ${detail}`);
+      expect(found).to.deep.equal([]);
+    }
+  });
+}); // prettier-ignore
