@@ -13,6 +13,10 @@ export interface RandomModel {
   readonly heads: number;
   readonly inner: number;
   readonly contextTokens: number;
+  /** It says letters alone, and never ends: each token is a character. */
+  readonly letters?: boolean;
+  /** It makes vectors and writes nothing. */
+  readonly embeds?: boolean;
 }
 
 /** A hundred million weights. */
@@ -31,15 +35,23 @@ const template =
 
 /** Writes it. The same model has the same weights. */
 export function writeRandomModel(path: string, model: RandomModel): void {
-  const { architecture, weights, width, layers, heads, inner } = model;
+  const { architecture, weights, width, layers, heads, inner, letters = false, embeds = false } = model;
   const tokens = byteTokens();
   const random = randomNumbers(1);
   const tensors: Tensor[] = [];
-  const add = (name: string, dimensions: readonly [number, number], spread: number, packed: Weights): void => {
+  const add = (
+    name: string,
+    dimensions: readonly [number, number],
+    spread: number,
+    packed: Weights,
+    isZero: (row: number) => boolean = () => false,
+  ): void => {
     const numbers = Float32Array.from(
       { length: dimensions[0] * dimensions[1] },
       () => (random() - 0.5) * spread * Math.sqrt(12),
     );
+    for (let row = 0; row < dimensions[1]; row += 1)
+      if (isZero(row)) numbers.fill(0, row * dimensions[0], (row + 1) * dimensions[0]);
     const { type, pack } = packings[packed];
     tensors.push({ name, dimensions, type, data: pack(numbers) });
   };
@@ -51,7 +63,14 @@ export function writeRandomModel(path: string, model: RandomModel): void {
   const table = weights === "Q8_0" ? "Q8_0" : "F16";
   add("token_embd.weight", [width, tokens.length], 0.5, table);
   ones("output_norm.weight", width);
-  if (architecture === "llama") add("output.weight", [width, tokens.length], 1 / Math.sqrt(width), table);
+  if (architecture === "llama")
+    add(
+      "output.weight",
+      [width, tokens.length],
+      1 / Math.sqrt(width),
+      table,
+      (row) => letters && !/^[a-z]$/.test(tokens[row]!),
+    );
   for (let layer = 0; layer < layers; layer += 1) {
     const of = (name: string): string => `blk.${layer}.${name}.weight`;
     ones(of("attn_norm"), width);
@@ -81,6 +100,8 @@ export function writeRandomModel(path: string, model: RandomModel): void {
       u32(key("rope.dimension_count"), width / heads),
       f32(key("rope.freq_base"), 10_000),
       u32(key("vocab_size"), tokens.length),
+      // As of llama.h: the mean.
+      ...(embeds ? [u32(key("pooling_type"), 1)] : []),
       ...tokenizerOf(tokens),
       text("tokenizer.chat_template", template),
     ],

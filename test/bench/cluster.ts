@@ -11,6 +11,8 @@ export interface ClusterPlan {
   /** Roles by the name of the node; the first keeps the directory. */
   readonly nodes: Readonly<Record<string, readonly Role[]>>;
   readonly replicas: number;
+  /** What nodes with the role `ai` serve. */
+  readonly echo?: NonNullable<MemberPlan["echo"]>;
   /** Whether members count the events that come from other nodes. */
   readonly count?: boolean;
 }
@@ -50,7 +52,8 @@ export class BenchCluster {
   /** Starts a member for the first time, or again on its folder. */
   async startMember(name: string): Promise<void> {
     const roles = this.#plan.nodes[name] ?? [];
-    const plan: MemberPlan = { node: name, roles, replicas: this.#plan.replicas };
+    const { replicas, echo } = this.#plan;
+    const plan: MemberPlan = { node: name, roles, replicas, ...(echo && roles.includes("ai") && { echo }) };
     const member = await startServed("member.ts", [join(this.#folder, name), JSON.stringify(plan)]);
     this.#members.set(name, member);
     const starts = (this.#starts.get(name) ?? 0) + 1;

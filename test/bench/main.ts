@@ -22,14 +22,17 @@ import {
   migrationFilled,
   moveBusy,
 } from "./benchmarks/cluster.ts";
+import { agents } from "./benchmarks/agents.ts";
 import { underAttack } from "./benchmarks/attack.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
-import { generate } from "./benchmarks/inference.ts";
+import { generate, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
+import { serving } from "./benchmarks/serving.ts";
+import { serveModel } from "./benchmarks/serve.ts";
 import { start } from "./benchmarks/start.ts";
 import { installPeers } from "./peers.ts";
 import { beside, layOut } from "./revision.ts";
@@ -52,7 +55,11 @@ const benchmarks: readonly Benchmark[] = [
   remoteEvents,
   replicatedSequential,
   replicatedCrowd,
+  agents,
   generate,
+  reading,
+  serveModel,
+  serving,
 ];
 
 const timings: readonly Timing[] = [

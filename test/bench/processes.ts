@@ -19,7 +19,9 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 /** With BENCH_PROFILE=FOLDER the processes that are ours write CPU profiles there. */
 const profileFolder = process.env["BENCH_PROFILE"];
 const profiled = (file: string): boolean =>
-  ["kernel.ts", "member.ts", "mesh.ts", "openai.ts", "inference.ts", "cli/main.ts"].some((ours) => file.endsWith(ours));
+  ["kernel.ts", "member.ts", "mesh.ts", "openai.ts", "inference.ts", "agents.ts", "cli/main.ts"].some((ours) =>
+    file.endsWith(ours),
+  );
 
 const tree = new AsyncLocalStorage<string>();
 

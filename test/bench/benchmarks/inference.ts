@@ -2,13 +2,22 @@
  *  the same threads. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { hundredMillion, writeRandomModel } from "../../random-model.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { hundredMillion, writeRandomModel, type RandomModel } from "../../random-model.ts";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
 import { workspace } from "../processes.ts";
 
+const vectorsOf = 32;
+
+/** A model of its own: it is written once a run. */
+function modelFile(name: string, shape: RandomModel): string {
+  const path = join(workspace, `${name}.gguf`);
+  if (!existsSync(path)) writeRandomModel(path, shape);
+  return path;
+}
+
 async function target(kind: "host" | "library"): Promise<Target> {
-  const path = join(workspace, "random.gguf");
-  if (!existsSync(path)) writeRandomModel(path, hundredMillion);
+  const path = modelFile("random", hundredMillion);
   const served = await startServed("inference.ts", [kind, path]);
   await served.call("start");
   return {
@@ -50,3 +59,44 @@ export const generate: Benchmark = {
     row("ten-turns", { unit: "tokens read", better: "lower", figure: "readTokens", aimRatio: 0.2 }),
   ],
 }; // prettier-ignore
+
+async function readingTarget(kind: "host" | "library"): Promise<Target> {
+  const file = modelFile("reader", { ...hundredMillion, embeds: true });
+  const files = [modelFile("first", { ...hundredMillion, letters: true }), modelFile("second", { ...hundredMillion, letters: true })];
+  const served = await startServed("inference.ts", [kind]);
+  let swaps = 0;
+  /** A model stays in memory as long as it took to get there, and that is no part of the way of the next one. */
+  let swapMs = 1_000;
+  return {
+    async round() {
+      const perSecond = (await served.call("embed", { file, count: vectorsOf })) as number;
+      await sleep(1.5 * swapMs);
+      swaps += 1;
+      const firstMs = (await served.call("swap", { files, to: swaps % 2 })) as number;
+      swapMs = Math.max(1_000, firstMs);
+      return { perSecond, firstMs };
+    },
+    stop: () => served.stop(),
+  };
+} // prettier-ignore
+
+/** Vectors of texts, and one model in place of another. */
+export const reading: Benchmark = {
+  name: "embed",
+  about: `vectors of ${vectorsOf} short texts, and the first token of a model that is not in memory, in an inference host and by the library alone`,
+  warmUps: 2,
+  rounds: 5,
+  targets: { host: () => readingTarget("host"), library: () => readingTarget("library") },
+  rows: [
+    {
+      row: "embed/library",
+      unit: "texts/s",
+      better: "higher",
+      figure: "perSecond",
+      ours: "host",
+      peers: ["library"],
+      aimRatio: 0.95,
+    },
+    { row: "swap/library", unit: "ms", better: "lower", figure: "firstMs", ours: "host", peers: ["library"] },
+  ],
+};

@@ -1,9 +1,23 @@
 /** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this process. Both have
  *  the same file, the same threads and the same sequences. */
+import { statSync } from "node:fs";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { getLlama, LlamaLogLevel, type LlamaContextSequence, type LlamaModel, type Token } from "node-llama-cpp";
+import {
+  getLlama,
+  LlamaLogLevel,
+  type Llama,
+  type LlamaContextSequence,
+  type LlamaModel,
+  type Token,
+} from "node-llama-cpp";
 import type { ChatMessage, GenerationAnswer } from "../../../protocols/index.ts";
-import { enginesOf, readMachine, startInferenceHost, type InferenceHost } from "../../../runtimes/index.ts";
+import {
+  enginesOf,
+  readMachine,
+  startInferenceHost,
+  type InferenceHost,
+  type InferenceHostOptions,
+} from "../../../runtimes/index.ts";
 import { threadCount } from "../../../runtimes/machine.ts";
 import { serve } from "./serve.ts";
 
@@ -11,6 +25,9 @@ const sequences = 16;
 const contextTokens = 768;
 const tokensEach = 48;
 const turns = 10;
+/** Contexts of the models that embed, and of those that take turns in memory. */
+const readerTokens = 512;
+const swapTokens = 256;
 const question = "Say something about the sea.";
 /** Before each text, so that none begins like another: what is measured is reading and writing. */
 let texts = 0;
@@ -120,32 +137,96 @@ function alone(model: LlamaModel, all: readonly LlamaContextSequence[]): Side {
 
 const [kind, path = ""] = process.argv.slice(2);
 let side: Side;
-let stop: () => Promise<void>;
+const stops: (() => Promise<void>)[] = [];
+
+const clock = {
+  monotonicMs: () => performance.now(),
+  after(delayMs: number, callback: () => void) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** An inference host with these models in memory. */
+async function hostOf(options: Pick<InferenceHostOptions, "models" | "machine">): Promise<InferenceHost> {
+  const nothing = (): void => undefined;
+  const host = startInferenceHost({ ...options, clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing } });
+  await host.settled();
+  stops.push(() => host.stop(10_000));
+  return host;
+} // prettier-ignore
+
+const threads = threadCount(readMachine(), 100e6, 1);
+let loaded: Promise<Llama> | undefined;
+/** The library, as the host starts it. */
+const library = (): Promise<Llama> =>
+  (loaded ??= getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: threads, logLevel: LlamaLogLevel.error })); // prettier-ignore
+
+/** Makes vectors of texts, so many at once. */
+type Embed = (texts: readonly string[]) => Promise<unknown>;
+let embed: Embed | undefined;
+
+async function embedder(file: string): Promise<Embed> {
+  if (kind === "host") {
+    const { embed: engine } = enginesOf(await hostOf({ models: [{ name: "reader", adapter: "llama", path: file, contextTokens: readerTokens }] })); // prettier-ignore
+    return (inputs) =>
+      new Promise((resolve, reject) => {
+        engine.call({ id: "bench", model: "", inputs, timeoutMs: 120_000 }, (said) => {
+          if (said.type !== "answered") return;
+          if (said.result.ok) resolve(said.result.value.vectors);
+          else reject(new Error(said.result.error.code));
+        });
+      });
+  }
+  const model = await (await library()).loadModel({ modelPath: file, gpuLayers: 0 });
+  const context = await model.createEmbeddingContext({ contextSize: readerTokens, batchSize: readerTokens, threads });
+  return (inputs) => Promise.all(inputs.map((input) => context.getEmbeddingFor(input)));
+}
+
+/** Goes to the other of two models, of which one is in memory; resolves with the time to its first token. */
+type Swap = (to: number) => Promise<number>;
+let swap: Swap | undefined;
+
+async function swapper(files: readonly string[]): Promise<Swap> {
+  const messages = [{ role: "user", content: question }] as const;
+  if (kind === "host") {
+    const models = files.map((file, at) => ({ name: `m${at}`, adapter: "llama", path: file, sequences: 1, contextTokens: swapTokens }) as const); // prettier-ignore
+    // Room for one.
+    const machine = { ...readMachine(), memoryMaxBytes: statSync(files[0]!).size * 1.5 + 100e6 };
+    const { generate } = enginesOf(await hostOf({ models, machine }));
+    return (to) =>
+      new Promise((resolve, reject) => {
+        const startMs = performance.now();
+        let firstMs = NaN;
+        const request = { id: "bench", model: `m${to}`, messages, sampling: { maxTokens: 1, temperature: 0 }, timeoutMs: 120_000 }; // prettier-ignore
+        generate.call(request, (said) => {
+          if (said.type === "part") firstMs = performance.now() - startMs;
+          else if (said.result.ok) resolve(firstMs);
+          else reject(new Error(said.result.error.code));
+        });
+      });
+  }
+  let present: LlamaModel | undefined;
+  return async (to) => {
+    const startMs = performance.now();
+    await present?.dispose();
+    present = await (await library()).loadModel({ modelPath: files[to]!, gpuLayers: 0 });
+    const context = await present.createContext({ contextSize: swapTokens, sequences: 1, threads });
+    const tokens = present.tokenize(`<|bos|><|user|>${question}<|end|><|assistant|>`, true);
+    for await (const _token of context.getSequence().evaluate(tokens, { temperature: 0 })) break;
+    return performance.now() - startMs;
+  };
+}
 
 serve({
   async start() {
     if (kind === "host") {
-      const clock = {
-        monotonicMs: () => performance.now(),
-        after(delayMs: number, callback: () => void) {
-          const timer = setTimeout(callback, delayMs);
-          return () => clearTimeout(timer);
-        },
-      };
-      const nothing = (): void => undefined;
-      const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-      const host = startInferenceHost({ models: [{ name: "random", adapter: "llama", path, sequences, contextTokens }], clock, log });
-      await host.settled();
-      side = hosted(host);
-      stop = () => host.stop(10_000);
+      side = hosted(await hostOf({ models: [{ name: "random", adapter: "llama", path, sequences, contextTokens }] }));
       return;
     }
-    const threads = threadCount(readMachine(), 100e6, 1);
-    const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: threads, logLevel: LlamaLogLevel.error });
-    const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
+    const model = await (await library()).loadModel({ modelPath: path, gpuLayers: 0 });
     const context = await model.createContext({ contextSize: contextTokens, sequences, threads });
     side = alone(model, Array.from({ length: sequences }, () => context.getSequence()));
-    stop = () => llama.dispose();
   },
   async write({ count }: { readonly count: number }) {
     const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -158,5 +239,19 @@ serve({
   },
   cancel: () => side.cancel(),
   converse: () => side.converse(),
-  stop: () => stop(),
+  async embed({ file, count }: { readonly file: string; readonly count: number }) {
+    embed ??= await embedder(file);
+    const inputs = Array.from({ length: count }, () => `${another()} ${question}`);
+    const startMs = performance.now();
+    await embed(inputs);
+    return (1_000 * count) / (performance.now() - startMs);
+  },
+  async swap({ files, to }: { readonly files: readonly string[]; readonly to: number }) {
+    swap ??= await swapper(files);
+    return swap(to);
+  },
+  async stop() {
+    for (const stop of stops) await stop();
+    await (await loaded)?.dispose();
+  },
 }); // prettier-ignore

@@ -12,6 +12,7 @@ import type { MemberRecord, Transport } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/cluster/records.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role } from "../../../protocols/index.ts";
+import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { ownRecord } from "../../members.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, driveAll, type Load } from "./drive.ts";
@@ -22,6 +23,8 @@ export interface MemberPlan {
   readonly node: string;
   readonly roles: readonly Role[];
   readonly replicas: number;
+  /** It serves the echo, at this speed. */
+  readonly echo?: { readonly tokenDelayMs: number; readonly sequences: number };
 }
 
 const cluster = "bench";
@@ -78,7 +81,7 @@ async function startMember(given: {
     transport: port.transport,
     directory: { kind: "embedded", host },
     behaviors: [counter as AnyBehavior],
-    engines: noEngines,
+    engines: plan.echo === undefined ? noEngines : createEchoRuntime({ clock, ...plan.echo }).engines,
     clock,
     random,
     log,
@@ -190,6 +193,7 @@ function longestGap(ackedMs: readonly number[], fromMs: number, toMs: number): n
 
 const busyWriters: Writer[] = [];
 
+let texts = 0;
 let heard = 0;
 let wanted = Infinity;
 let heardAll: (() => void) | undefined;
@@ -236,6 +240,29 @@ serve({
     const figures = await driveAll(loads, (lane) => me().caller.bump(`counter/k${lane}`));
     await me().caller.verify();
     return figures;
+  },
+  /** Texts of so many tokens, written wherever the echo is. */
+  async generate({ tokens, ...load }: Load & { readonly tokens: number }) {
+    const { generate } = me().peer.engines;
+    await until(
+      () => generate.models().length > 0,
+      () => "a node that serves the echo",
+    );
+    const messages = [{ role: "user", content: "word ".repeat(2 * tokens) }] as const;
+    return drive(
+      load,
+      (lane) =>
+        new Promise<void>((resolve, reject) => {
+          texts += 1;
+          const sampling = { maxTokens: tokens };
+          const request = { id: `${node}.${texts}`, model: "echo", messages, sampling, timeoutMs: settleTimeoutMs, person: `user/p${lane}` } as const; // prettier-ignore
+          generate.call(request, (said) => {
+            if (said.type !== "answered") return;
+            if (said.result.ok && said.result.value.completionTokens === tokens) resolve();
+            else reject(new Error(JSON.stringify(said.result)));
+          });
+        }),
+    );
   },
   async tell(load: Load & { readonly weight: number }) {
     const driven = await drive(load, () => me().caller.burst("counter/k0", load.weight));

@@ -9,7 +9,7 @@ import { user } from "../../../actors/user/index.ts";
 import { createGateway } from "../../../node/gateway/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, type GenerationRequest, type Said, type SignedIn } from "../../../protocols/index.ts";
-import { everyEngine, type Engine } from "../../../runtimes/index.ts";
+import { enginesOf, everyEngine, startInferenceHost, type Engine } from "../../../runtimes/index.ts";
 import { startAlone } from "../../alone.ts";
 import { workspace } from "../processes.ts";
 import { log } from "./ports.ts";
@@ -46,12 +46,22 @@ const engine: Engine<"generate"> = {
   },
 }; // prettier-ignore
 
-async function gateway(): Promise<{ readonly url: string; readonly key: string; stop(): Promise<void> }> {
+/** A model to serve in place of that engine, in an inference host as a node has it. */
+interface Model {
+  readonly path: string;
+  readonly sequences: number;
+  readonly contextTokens: number;
+}
+
+async function gateway(model?: Model): Promise<{ readonly url: string; readonly key: string; stop(): Promise<void> }> {
   const folder = await mkdtemp(join(workspace, "openai-"));
   const store = await openLevelStore(folder);
   const clock = createClock();
   const random = createRandom();
-  const engines = everyEngine({ generate: engine });
+  const host =
+    model && startInferenceHost({ models: [{ name: "random", adapter: "llama", ...model }], clock, log });
+  await host?.settled();
+  const engines = host === undefined ? everyEngine({ generate: engine }) : enginesOf(host);
   const { peer } = await startAlone({ store, behaviors: [room, user, agent], engines, clock, random, log, meter });
   const plenty = { count: 100_000_000, windowMs: 1_000 };
   const opened = await createGateway({
@@ -82,6 +92,7 @@ async function gateway(): Promise<{ readonly url: string; readonly key: string; 
     key,
     async stop() {
       await opened.stop(1_000);
+      await host?.stop(5_000);
       await peer.stop(1_000);
       await store.close();
       await rm(folder, { recursive: true });
@@ -121,8 +132,9 @@ async function bare(samples: { readonly whole: Sample; readonly stream: Sample }
 let stop: () => Promise<void> = () => Promise.resolve();
 
 serve({
-  async listen(samples?: { readonly whole: Sample; readonly stream: Sample }) {
-    const server = samples?.whole === undefined ? await gateway() : await bare(samples);
+  async listen({ model, ...samples }: { readonly model?: Model; readonly whole?: Sample; readonly stream?: Sample }) {
+    const { whole, stream } = samples;
+    const server = whole && stream ? await bare({ whole, stream }) : await gateway(model);
     stop = () => server.stop();
     return { url: server.url, key: server.key };
   },
