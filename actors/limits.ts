@@ -115,6 +115,16 @@ export const actorLimits = {
    *
    *  Queueing and a long answer on a slow machine. */
   generationTimeoutMs: 10 * 60_000,
+  /** Pictures of a conversation that are kept; the oldest goes, and its message says so. */
+  agentPicturesMax: 32,
+  /** Pictures that were uploaded and are in no message yet; the oldest goes. */
+  agentUploadsMax: 8,
+  /** Newest pictures of a conversation that a model is shown. */
+  contextPicturesMax: 4,
+  /** Characters that a picture is counted for in a context.
+   *
+   *  About 1,000 tokens. */
+  pictureChars: 3_000,
   /** How often the text of an answer that is being written is noted durably: what was written since is lost with the
    *  agent's node, and written anew.
    *

@@ -35,6 +35,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "user.sessions": "reads",
     "user.rooms": "reads",
     "agent.describe": "reads",
+    "agent.picture": "reads",
     "agent.history": "reads",
     "agent.usage": "reads",
     "ledger.usage": "reads",

@@ -1,7 +1,7 @@
 import { Type, type Static } from "typebox";
 import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { limit, line, nothing, object, position, text, timeMs, type Resumed } from "./schema.ts";
+import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "./schema.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
 export const sampling = object({
@@ -29,6 +29,24 @@ const model = line(limits.modelCharsMax);
 const thumb = Type.Unsafe<Thumb>(Type.Union([Type.Literal("up"), Type.Literal("down")]));
 /** Up: it was good. */
 export type Thumb = "up" | "down";
+const bytesOfPicture = {
+  /** Its bytes are a blob of this name (node/blobs). */
+  hash: blobHash,
+  size: Type.Integer({ minimum: 1, maximum: limits.pictureBytesMax }),
+  format: Type.Union([Type.Literal("png"), Type.Literal("jpeg"), Type.Literal("webp")]),
+  width: Type.Integer({ minimum: 1, maximum: limits.pictureSideMax }),
+  height: Type.Integer({ minimum: 1, maximum: limits.pictureSideMax }),
+};
+/** A picture that somebody has uploaded to show it to an agent. */
+export const uploadedPicture = object(bytesOfPicture);
+export type UploadedPicture = Static<typeof uploadedPicture>;
+/** A picture in a conversation. */
+export const picture = object({
+  ...bytesOfPicture,
+  /** What is in it, for those who do not see it; empty: nobody said. */
+  text: Type.String(),
+});
+export type Picture = Static<typeof picture>;
 
 const own = { from: ["client"], permission: "agent.use" } as const;
 const view = answer<AgentView>("AgentView");
@@ -74,7 +92,15 @@ export const agentCommands = {
   }),
   say: command({
     ...own,
-    params: { text: text(limits.messageCharsMax) },
+    params: {
+      text: text(limits.messageCharsMax),
+      /** Uploaded before. */
+      pictures: Type.Optional(
+        Type.Array(object({ hash: blobHash, text: Type.Optional(line(limits.pictureTextCharsMax, 0)) }), {
+          maxItems: limits.picturesPerMessageMax,
+        }),
+      ),
+    },
     result: answer<AgentAsked>("AgentAsked"),
     effect: "changes",
     http: ["POST", "/agents/:agent/say"],
@@ -148,6 +174,30 @@ export const agentCommands = {
     effect: "changes",
     summary: "Tells the agent that a member of a room mentioned it",
   }),
+  /** Its bytes are stored; a message that names it shows it. */
+  attach: command({
+    params: bytesOfPicture,
+    result: answer<UploadedPicture>("UploadedPicture"),
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Has a picture ready for a message",
+  }),
+  /** Errors: NOT_FOUND. */
+  picture: command({
+    ...own,
+    params: { hash: blobHash },
+    result: answer<UploadedPicture>("UploadedPicture"),
+    effect: "reads",
+    summary: "What a picture of the conversation is",
+  }),
+  /** The node asks which of the blobs that it has are still needed. */
+  pictures: command({
+    params: {},
+    result: answer<{ readonly hashes: readonly string[] }>("AgentPictures"),
+    from: ["node"],
+    effect: "reads",
+    summary: "The pictures that the agent keeps",
+  }),
   /** The agent tells it to itself. */
   erase: command({
     params: {},
@@ -194,6 +244,8 @@ export const conversationTurn = object({
   role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
   text: Type.String(),
   atMs: timeMs,
+  /** Of users. One that is not kept any more is not found. */
+  pictures: Type.Optional(Type.Array(picture)),
   /** Assistant turns: why it ended. `failed` carries `error`. */
   end: Type.Optional(
     Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),

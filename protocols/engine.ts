@@ -91,7 +91,7 @@ export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
           : []),
         ...(format !== undefined ? (["json"] as const) : []),
         ...(logprobs !== undefined ? (["logprobs"] as const) : []),
-        ...(has("image") ? (["vision"] as const) : []),
+        ...(has("image") || messages.some(({ pictures = [] }) => pictures.length > 0) ? (["vision"] as const) : []),
         ...(has("audio") ? (["hearing"] as const) : []),
         ...(messages.at(-1)?.continues ? (["continue"] as const) : []),
       ];

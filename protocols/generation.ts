@@ -1,5 +1,6 @@
 /** What models are asked for, and what they answer: one group of types for each engine of `engine.ts`. */
 import type { Sampling } from "./agent.ts";
+import type { ActorId } from "./ids.ts";
 import type { CallRequest } from "./engine.ts";
 import type { AnswerFrom } from "./model-route.ts";
 
@@ -36,6 +37,13 @@ export interface Media {
   readonly bytes: Uint8Array;
 }
 
+/** A picture that is a blob of an actor. */
+export interface NamedPicture {
+  readonly of: ActorId;
+  readonly hash: string;
+  readonly mediaType: string;
+}
+
 /** A function that a model wants called. */
 export interface ToolCall {
   /** Chosen by the model or for it, unique within the conversation. */
@@ -52,6 +60,8 @@ export interface ChatMessage {
   readonly content: string;
   /** Shown to the model before the content. Of users only. */
   readonly media?: readonly Media[];
+  /** The same, named by the blobs that they are: the node that asks puts their bytes there. */
+  readonly pictures?: readonly NamedPicture[];
   /** What the assistant wanted called. Of assistants only. */
   readonly calls?: readonly ToolCall[];
   /** The call that this answers. Of tools only. */

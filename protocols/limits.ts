@@ -70,6 +70,14 @@ export const wireLimits = {
   avatarBytesMax: 64 * 1024,
   /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends 256 by 256. */
   avatarSideMax: 512,
+  /** A larger picture in a conversation with an agent is refused with `TOO_LARGE`. The page draws larger ones smaller. */
+  pictureBytesMax: 512 * 1024,
+  /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends at most 1,536. */
+  pictureSideMax: 4_096,
+  /** Pictures of one message to an agent. */
+  picturesPerMessageMax: 4,
+  /** Characters that say what is in a picture. */
+  pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */
   pinsPerRoomMax: 50,
   /** Another emoji on the same message is refused with `LIMIT_REACHED`. */

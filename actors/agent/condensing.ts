@@ -18,6 +18,7 @@ import { note } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   beginning,
+  inWords,
   charsOf,
   contextTokensOf,
   newestWithin,
@@ -96,7 +97,7 @@ function promptFor(life: Life, { gist, lines }: Stretch): readonly ChatMessage[]
   const first = beginning(life, gist);
   const last: ChatMessage = { role: "user", content: instruction };
   const room = roomFor(life) * limits.contextOverShare - charsOf([...first, last]);
-  return [...first, ...newestWithin(lines, room).map(({ message }) => message), last];
+  return [...first, ...newestWithin(lines, room).map(({ message }) => inWords(message)), last];
 }
 
 /** A piece of the summary arrived. */

@@ -6,7 +6,7 @@
  *               └── summed up, in one large step ┘  (condensing.ts)
  *
  *  How much fits is counted in characters, at as many tokens for each as the last run of the model has told. */
-import type { ChatMessage, GenerationAnswer, ToolRound } from "../../protocols/index.ts";
+import { actorId, type ChatMessage, type GenerationAnswer, type ToolRound } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Job, Life, SoFar, Source } from "./state.ts";
 import { declared } from "./tools.ts";
@@ -41,7 +41,7 @@ export interface Talk {
 /** The conversation that an answer belongs to. */
 export function talkOf(life: Life, source: Source, key: string): Talk {
   const gist = gistOf(life, source);
-  const lines = source.type === "room" ? roomLines(source.context, key) : conversationLines(life, source.turn);
+  const lines = source.type === "room" ? roomLines(source.context, key) : conversationLines(life, source.turn, key);
   return { gist, lines: lines.filter(({ at }) => at === 0 || at > (gist?.through ?? 0)) };
 }
 
@@ -56,6 +56,29 @@ export interface Reading {
   readonly hasTools: boolean;
   /** The answer as far as it is there. */
   readonly soFar?: SoFar;
+  /** It is shown pictures; else it reads what they are. */
+  readonly sees?: boolean;
+}
+
+/** With the newest pictures, as far as they are kept; what older ones are is told in words. */
+function shownIn(messages: readonly ChatMessage[], { pictures = [] }: Life): readonly ChatMessage[] {
+  let left = limits.contextPicturesMax;
+  return messages
+    .toReversed()
+    .map((message) => {
+      const named = message.pictures ?? [];
+      const isKept = named.every(({ hash }) => pictures.some((one) => one.hash === hash));
+      if (named.length === 0 || named.length > left || !isKept) return inWords(message);
+      left -= named.length;
+      return message;
+    })
+    .toReversed();
+}
+
+/** What the pictures are stands in the text already. */
+export function inWords(message: ChatMessage): ChatMessage {
+  const { pictures, ...words } = message;
+  return pictures === undefined ? message : words;
 }
 
 /** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a model cannot
@@ -64,7 +87,7 @@ export function contextFor(
   life: Life,
   job: Job,
   key: string,
-  { halvings, hasTools, soFar }: Reading,
+  { halvings, hasTools, soFar, sees = true }: Reading,
 ): readonly ChatMessage[] {
   const budget = Math.floor(roomFor(life) / 2 ** halvings);
   const { gist, lines } = talkOf(life, job.source, key);
@@ -75,7 +98,9 @@ export function contextFor(
   const begun: readonly ChatMessage[] =
     soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
   const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called, ...begun]) - tools);
-  return [...withFirst, ...newest.map(({ message }) => message), ...called, ...begun];
+  const read = newest.map(({ message }) => message);
+  const seen = sees ? shownIn(read, life) : read.map(inWords);
+  return [...withFirst, ...seen, ...called, ...begun];
 }
 
 /** What stands before the conversation: one message, as templates take no more. */
@@ -100,9 +125,10 @@ export function newestWithin(lines: readonly Line[], chars: number): readonly Li
 /** Characters that a model reads of messages, with what its template adds to each. */
 export const charsOf = (messages: readonly ChatMessage[]): number =>
   messages.reduce(
-    (sum, { content, calls = [] }) =>
+    (sum, { content, calls = [], pictures = [] }) =>
       calls.reduce((all, call) => all + call.name.length + call.arguments.length, sum) +
       content.length +
+      pictures.length * limits.pictureChars +
       limits.messageOverheadChars,
     0,
   );
@@ -160,10 +186,19 @@ export function nextHalvings(life: Life, job: Job, key: string, reading: Reading
 }
 
 /** Turns before the answer. What failed, or was stopped before it began, says nothing. */
-const conversationLines = (life: Life, answer: number): readonly Line[] =>
+const conversationLines = (life: Life, answer: number, key: string): readonly Line[] =>
   life.recent
     .filter(({ turn, text, end }) => turn < answer && text !== "" && end !== "failed")
-    .map(({ turn, role, text }) => ({ at: turn, message: { role, content: text } }));
+    .map(({ turn, role, text, pictures = [] }) => {
+      if (pictures.length === 0) return { at: turn, message: { role, content: text } };
+      const told = pictures.map((picture) => `[Picture${picture.text === "" ? "" : `: ${picture.text}`}]`).join("\n");
+      const named = pictures.map(({ hash, format }) => ({
+        of: actorId("agent", key),
+        hash,
+        mediaType: `image/${format}`,
+      }));
+      return { at: turn, message: { role, content: `${told}\n${text}`, pictures: named } };
+    });
 
 /** In a room several people talk, so each line says who; the agent's own lines are its answers. */
 const roomLines = (context: readonly { author: string; text: string; seq?: number }[], key: string): readonly Line[] =>

@@ -22,6 +22,8 @@ export interface Way {
   readonly hasTools: boolean;
   /** The answer was begun before, and that text is lost. */
   readonly again: boolean;
+  /** The model is shown pictures. */
+  readonly sees: boolean;
   /** What there is of the answer: the model goes on behind it. */
   readonly soFar: SoFar;
 }

@@ -60,14 +60,14 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
-  const { halvings = 0, again = false, soFar = nothingYet } = way;
+  const { halvings = 0, again = false, sees = true, soFar = nothingYet } = way;
   const tools = way.hasTools === false ? [] : toolsFor(state.life, job);
   const hasTools = tools.length > 0;
   const rounds = job.rounds?.length ?? 0;
   const { text, tokens } = soFar;
-  const how = `${rounds}${hasTools ? "" : "p"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
+  const how = `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
   const tag = `${job.generation}.${job.attempt}.${how}`;
-  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar });
+  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees });
   const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
   const now: Run = {
     tag,
@@ -80,6 +80,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     halvings,
     hasTools,
     again,
+    sees,
     soFar,
     notedChars: job.soFar !== undefined && text.startsWith(job.soFar.text) ? job.soFar.text.length : 0,
     notedMs: turn.nowMs,
@@ -220,19 +221,28 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
   if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
   // It has said nothing new, and another way may do.
   const isStart = now.text === now.soFar.text;
-  if (isStart && now.text !== "" && cannotContinue.has(error.code) && error.details?.["capability"] !== "tools")
+  if (
+    isStart &&
+    now.text !== "" &&
+    cannotContinue.has(error.code) &&
+    (error.details?.["capability"] ?? "continue") === "continue"
+  )
     return run(state, turn, { ...now, soFar: nothingYet, again: true });
   if (error.code === "CONTEXT_TOO_LONG" && state.life !== null) {
     const halvings = nextHalvings(state.life, job, turn.key, now);
     if (halvings !== undefined) return run(state, turn, { ...now, halvings });
     if (now.hasTools) return run(state, turn, { ...now, hasTools: false });
   }
-  if (error.code === "MODEL_UNSUPPORTED" && now.hasTools) return run(state, turn, { ...now, hasTools: false });
+  // Pictures of earlier messages are no reason not to answer this one.
+  const isBlind = error.code === "MODEL_UNSUPPORTED" && error.details?.["capability"] === "vision";
+  if (isBlind && now.sees && !asksWithPicture(state, job)) return run(state, turn, { ...now, sees: false });
+  if (error.code === "MODEL_UNSUPPORTED" && !isBlind && now.hasTools)
+    return run(state, turn, { ...now, hasTools: false });
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
   // What a budget stops it stops for hours.
   const mayRepeat = job.attempt < limits.generationAttemptsMax && error.code !== "QUOTA_EXCEEDED";
   const again = error.code === "STOPPING" || mayRepeat;
-  if (error.outcome !== "failed" && again) {
+  if (error.outcome !== "failed" && again && !isBlind) {
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     // A busy model says when there may be a place.
     const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
@@ -242,9 +252,15 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
       { type: "remind", id: generationReminder, dueMs },
     ];
   }
-  const failed = { end: "failed", error: toldOf(error), code: error.code } as const;
+  const told = isBlind ? "The agent's model cannot see pictures. Choose another model in its settings." : toldOf(error);
+  const failed = { end: "failed", error: told, code: error.code } as const;
   return finish(state, { ...failed, text: now.text, again: now.again }, turn);
 }
+
+/** Whether the message that is answered has a picture. */
+const asksWithPicture = ({ life }: AgentState, { source }: Job): boolean =>
+  source.type === "conversation" &&
+  life?.recent.findLast(({ turn, role }) => turn < source.turn && role === "user")?.pictures !== undefined;
 
 /** Why a model does not go on with a text that others have begun. */
 const cannotContinue: ReadonlySet<ErrorCode> = new Set(["MODEL_UNSUPPORTED", "BAD_REQUEST", "CONTEXT_TOO_LONG"]);

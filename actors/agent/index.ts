@@ -22,7 +22,9 @@ import {
   type AgentView,
   type ConversationTurn,
   type GenerationPart,
+  type Picture,
   type Result,
+  type UploadedPicture,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
@@ -93,6 +95,14 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":
       return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
+    case "attach":
+      return attach(state, message);
+    case "pictures":
+      return [
+        state.life === null
+          ? refuse("NOT_FOUND")
+          : reply({ hashes: knownPictures(state.life).map(({ hash }) => hash) }),
+      ];
     case "mentioned":
       return mentioned(state, message, turn);
     default:
@@ -121,7 +131,7 @@ function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn:
 function fromOwner(
   state: AgentState,
   life: Life,
-  message: Exclude<Command, { type: "create" | "mentioned" | "erase" }>,
+  message: Exclude<Command, { type: "create" | "mentioned" | "erase" | "attach" | "pictures" }>,
   turn: Here,
 ): Effects {
   switch (message.type) {
@@ -132,7 +142,7 @@ function fromOwner(
     case "delete":
       return end(state, life, turn);
     case "say":
-      return say(state, life, message.text, turn);
+      return say(state, life, message, turn);
     case "stop":
       return stop(state, life, turn);
     case "regenerate":
@@ -143,6 +153,10 @@ function fromOwner(
       return clear(state, life, turn);
     case "history":
       return history(state, life, message, turn);
+    case "picture": {
+      const found = knownPictures(life).find(({ hash }) => hash === message.hash);
+      return [found === undefined ? refuse("NOT_FOUND", { picture: message.hash }) : reply(found)];
+    }
     case "usage":
       return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
     case "resume":
@@ -227,11 +241,32 @@ const goOnErasing = (state: AgentState, turn: Here): Effects =>
 const isFull = (life: Life): boolean => life.jobs.length > limits.agentQueueMax;
 const nameOf = (state: AgentState, turn: Here): string => `${turn.self}#${state.generations + 1}`;
 
-function say(state: AgentState, life: Life, text: string, turn: Here): Effects {
+function say(state: AgentState, life: Life, { text, pictures = [] }: Of<"say">, turn: Here): Effects {
   if (isFull(life)) return [refuse("QUEUE_FULL")];
-  const said: ConversationTurn = { turn: state.lastTurn + 1, role: "user", text, atMs: turn.nowMs };
+  const named: Picture[] = [];
+  for (const { hash, text: says = "" } of pictures) {
+    const known = knownPictures(life).find((one) => one.hash === hash);
+    if (known === undefined) return [refuse("NOT_FOUND", { picture: hash })];
+    if (!named.some((one) => one.hash === hash)) named.push({ ...known, text: says });
+  }
+  const said: ConversationTurn = {
+    turn: state.lastTurn + 1,
+    role: "user",
+    text,
+    atMs: turn.nowMs,
+    ...(named.length > 0 && { pictures: named }),
+  };
   const answer = said.turn + 1;
   return ask(state, { type: "said", turn: said }, answer, turn);
+}
+
+const knownPictures = ({ uploads = [], pictures = [] }: Life): readonly UploadedPicture[] => [...pictures, ...uploads];
+
+/** A picture for a message to come. The gateway has stored its bytes, for the owner. */
+function attach(state: AgentState, { hash, size, format, width, height }: Of<"attach">): Effects {
+  if (state.life === null) return [refuse("NOT_FOUND")];
+  const picture = { hash, size, format, width, height };
+  return [persist({ type: "attached", picture }), reply(picture)];
 }
 
 /** Adds a job for the answer with that number, and starts it if nothing else is being written. */

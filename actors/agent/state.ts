@@ -17,6 +17,7 @@ import {
   type ConversationTurn,
   type Sampling,
   type ToolRound,
+  type UploadedPicture,
 } from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -85,6 +86,10 @@ export interface Life {
   /** The same for rooms, the one that changed last behind the others. */
   readonly roomSummaries?: readonly RoomSummary[];
   readonly createdAtMs: number;
+  /** Pictures that no message names yet. */
+  readonly uploads?: readonly UploadedPicture[];
+  /** Pictures of messages. */
+  readonly pictures?: readonly UploadedPicture[];
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
   readonly jobs: readonly Job[];
@@ -119,6 +124,8 @@ export type AgentChange =
   | ({ readonly type: "happened" } & Streamed)
   /** An answer is owed, to a room or anew; nothing is public until it is begun. */
   | { readonly type: "owed"; readonly job: Job }
+  /** A picture is there, for a message to come. */
+  | { readonly type: "attached"; readonly picture: UploadedPicture }
   /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it has it. */
   | {
       readonly type: "wrote";
@@ -171,6 +178,12 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
     }
     case "owed":
       return withJob(state, change.job);
+    case "attached":
+      return withLife(state, ({ uploads = [] }) => ({
+        uploads: [...uploads.filter(({ hash }) => hash !== change.picture.hash), change.picture].slice(
+          -limits.agentUploadsMax,
+        ),
+      }));
     case "wrote":
       return withLife(state, ({ jobs }) => ({
         jobs: jobs.map((job) => (job.generation === change.generation ? withText(job, change) : job)),
@@ -211,7 +224,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
     }
     case "said":
       return {
-        ...withLife(state, ({ recent }) => ({ recent: withTurn(recent, event.turn) })),
+        ...withLife(state, (life) => ({ recent: withTurn(life.recent, event.turn), ...shown(life, event.turn) })),
         lastTurn: event.turn.turn + 1,
       };
     case "generationStarted":
@@ -232,6 +245,8 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
         ...withLife(state, ({ jobs }) => ({
           recent: [],
           summary: null,
+          pictures: [],
+          uploads: [],
           jobs: jobs.filter(({ source }) => source.type === "room"),
         })),
         turnFloor: state.lastTurn,
@@ -242,6 +257,17 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
     default:
       return unreachable(event);
   }
+}
+
+/** Pictures go from those that are ready to those that were shown. */
+function shown({ uploads = [], pictures = [] }: Life, turn: ConversationTurn): Partial<Life> {
+  if (turn.pictures === undefined) return {};
+  const named = turn.pictures.map(({ hash, size, format, width, height }) => ({ hash, size, format, width, height }));
+  const isNamed = ({ hash }: UploadedPicture): boolean => named.some((one) => one.hash === hash);
+  return {
+    uploads: uploads.filter((one) => !isNamed(one)),
+    pictures: [...pictures.filter((one) => !isNamed(one)), ...named].slice(-limits.agentPicturesMax),
+  };
 }
 
 const withSummary = (known: readonly RoomSummary[] = [], changed: RoomSummary): readonly RoomSummary[] =>
@@ -306,6 +332,7 @@ export function record(change: AgentChange): readonly RecordOp[] {
     case "erased":
       return [...deletion(change.turns, turnKey), ...deletion(change.events, eventKey)];
     case "owed":
+    case "attached":
     case "wrote":
     case "delivered":
       return [];

@@ -5,7 +5,7 @@ import { createBlobCopies, type BlobCopies, type CopiesOptions } from "./copies.
 import { blobLimits } from "./limits.ts";
 import { openBlobStore } from "./store.ts";
 
-/** The blobs of a node's actors, on its disk and on those of the others: for now, pictures of people. Errors: the system's, DATA_DAMAGED. */
+/** The blobs of a node's actors, on its disk and on those of the others: pictures of people, and those that agents are shown. Errors: the system's, DATA_DAMAGED. */
 export async function openActorBlobs({
   files,
   kernel,
@@ -18,14 +18,18 @@ export async function openActorBlobs({
     ...options,
     blobs: await openBlobStore({ files, meter: options.meter }),
     slotOf: (actor) => kernel.slotOf(actor),
-    refersTo: (actor) => pictureOf(kernel, actor),
+    refersTo: (actor) => picturesOf(kernel, actor),
   });
 }
 
-/** The picture that somebody has now. Who has no account has none. */
-async function pictureOf(kernel: Pick<Kernel, "ask">, actor: ActorId): Promise<Result<BlobHash | undefined>> {
+/** What somebody shows now, or an agent keeps. Who has no account has nothing, nor has an agent that was deleted. */
+async function picturesOf(kernel: Pick<Kernel, "ask">, actor: ActorId): Promise<Result<readonly BlobHash[]>> {
   const timeoutMs = blobLimits.askTimeoutMs;
-  const answer = await kernel.ask({ to: actor, from: "node", message: { type: "card" }, timeoutMs });
-  if (answer.ok) return ok((answer.value as UserCard).avatar?.hash);
-  return answer.error.code === "NOT_FOUND" ? ok(undefined) : refused(answer.error);
+  const isAgent = actor.startsWith("agent/");
+  const message = { type: isAgent ? "pictures" : "card" };
+  const answer = await kernel.ask({ to: actor, from: "node", message, timeoutMs });
+  if (!answer.ok) return answer.error.code === "NOT_FOUND" ? ok([]) : refused(answer.error);
+  if (isAgent) return ok((answer.value as { readonly hashes: readonly BlobHash[] }).hashes);
+  const { avatar } = answer.value as UserCard;
+  return ok(avatar === undefined ? [] : [avatar.hash]);
 }

@@ -42,8 +42,8 @@ export interface CopiesOptions {
   readonly meter: Meter;
   /** The slot of an actor; undefined for an id of no known kind. */
   slotOf(actor: ActorId): SlotId | undefined;
-  /** The blob that an actor refers to now, undefined when to none, by its own word. */
-  refersTo(actor: ActorId): Promise<Result<BlobHash | undefined>>;
+  /** The blobs that an actor refers to now, by its own word. */
+  refersTo(actor: ActorId): Promise<Result<readonly BlobHash[]>>;
   readonly limits?: Partial<BlobLimits>;
 }
 
@@ -308,7 +308,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
         const present = await options.refersTo(actor);
         if (stopped) return;
         // What nobody refers to would go from node to node, each counting its own grace. Without an answer it may be needed.
-        if (present.ok && present.value !== hash) continue;
+        if (present.ok && !present.value.includes(hash)) continue;
         const bytes = await own(hash);
         if (!bytes.ok) continue;
         const sent = await storeAt(to, actor, hash, bytes.value);
@@ -333,7 +333,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const present = await options.refersTo(actor);
     if (reference === undefined || stopped || !present.ok) return;
     const nowMs = clock.nowMs();
-    if (present.value !== hash) {
+    if (!present.value.includes(hash)) {
       if (nowMs - reference.atMs > limits.graceMs) await drop([hash, actor], reference);
       return;
     }

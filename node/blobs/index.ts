@@ -6,7 +6,7 @@
  *  `store.ts` is a node's own disk of them: named by what they consist of (`tree.ts`), whole or not there, compared with their name
  *  whenever they are read. It knows nothing of other nodes, nor of what the bytes are for.
  *
- *  `copies.ts` keeps what belongs to an actor (the picture of a user) where the actor's journal is: on each node that holds the
+ *  `copies.ts` keeps what belongs to an actor (the picture of a user, the pictures that an agent is shown) where the actor's journal is: on each node that holds the
  *  actor's slot. It is a small part of what is to come for large things, and stands until then: a blob of it fits into one message, and
  *  is copied whole. Decision 0023 says what is promised.
  *

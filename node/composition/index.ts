@@ -27,7 +27,7 @@ import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
 import { createClock, keptText, openFiles } from "../platform/index.ts";
 import { qualityLimits } from "../quality/index.ts";
-import type { Directory, Log, MembershipEnd, Random } from "../ports.ts";
+import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
 import { createEnding } from "./ending.ts";
@@ -124,6 +124,8 @@ async function start(
   ];
   const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name) =>
     audit(kernel, { action, by, facts });
+  // They need the peer, whose agents may want them at once.
+  const pictures = Promise.withResolvers<ActorBlobs>();
   const peer = createPeer({
     node,
     cluster,
@@ -135,6 +137,7 @@ async function start(
     behaviors,
     engines: enginesOf(inference),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
+    picture: async (of, hash) => (await pictures.promise).read(of, hash),
     clock,
     random,
     log,
@@ -168,6 +171,7 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
+  pictures.resolve(blobs);
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const suggest = createSuggestions(boundedMachine(config), clock);

@@ -62,6 +62,8 @@ export const gatewayLimits = {
   commandRate: { count: 600, windowMs: 10_000 },
   /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
   avatarRate: { count: 10, windowMs: 60_000 },
+  /** Pictures for agents that one person uploads; more get `RATE_LIMITED`, before they are read. */
+  pictureRate: { count: 30, windowMs: 10 * 60_000 },
   /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
   /** Passwords hashed or checked at once; the others wait.

@@ -65,9 +65,9 @@ const password = "correct horse";
 const titled = (name: string): string => name.slice(0, 1).toUpperCase() + name.slice(1);
 
 /** Starts the node, and the browser unless it runs. The node and all pages end with `close`. */
-export async function openStage(): Promise<Stage> {
+export async function openStage(flags?: readonly string[]): Promise<Stage> {
   const data = await mkdtemp(join(tmpdir(), "plexus-browser-"));
-  const node = new NodeProcess(data);
+  const node = new NodeProcess(data, flags);
   const complaints: string[] = [];
   const contexts: BrowserContext[] = [];
   const [browser] = await Promise.all([openBrowser(), node.start()]);

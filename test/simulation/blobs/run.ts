@@ -147,7 +147,8 @@ async function live(world: World, counts: Counts): Promise<void> {
       async refersTo(actor) {
         await world.sleep(dice.between(1, 20));
         if (!calm && dice.chance(0.2)) return refused(failure("SLOT_UNAVAILABLE"));
-        return ok(facts.get(actor));
+        const hash = facts.get(actor);
+        return ok(hash === undefined ? [] : [hash]);
       },
       limits,
     });

@@ -1,6 +1,6 @@
-import type { AgentUsage, AnswerOf, CommandsOf, ParametersOf, Result } from "../../../protocols/index.ts";
+import type { AgentUsage, AnswerOf, CommandsOf, ParametersOf, Picture, Result } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
-import { emptyAgent, foldAgent, type AgentInput, type AgentModel } from "../model/index.ts";
+import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type PendingSay } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
@@ -41,26 +41,33 @@ export class AgentStore {
     return this.store.latest.pending.some((say) => say.status !== "accepted");
   }
 
-  say(written: string): void {
+  say(written: string, pictures: readonly Picture[] = []): void {
     const text = cleaned(written, "lines");
     const operationId = newOperationId();
-    this.store.apply({ type: "saying", say: { operationId, text, atMs: Date.now() } }, "now");
-    void this.#send(operationId, text);
+    const say = { operationId, text, atMs: Date.now(), ...(pictures.length > 0 && { pictures }) };
+    this.store.apply({ type: "saying", say }, "now");
+    void this.#send(say);
   }
 
   retry(operationId: string): void {
     const say = this.store.latest.pending.find((pending) => pending.operationId === operationId);
     if (say === undefined) return;
     this.store.apply({ type: "retrying", operationId }, "now");
-    void this.#send(operationId, say.text);
+    void this.#send(say);
   }
 
   discard(operationId: string): void {
     this.store.apply({ type: "discarded", operationId }, "now");
   }
 
-  async #send(operationId: string, text: string): Promise<void> {
-    const result = await this.#client.call("agent.say", this.agent, { text }, { operationId });
+  async #send({
+    operationId,
+    text,
+    pictures = [],
+  }: Pick<PendingSay, "operationId" | "text" | "pictures">): Promise<void> {
+    const named = pictures.map((picture) => ({ hash: picture.hash, text: cleaned(picture.text.trim(), "line") }));
+    const said = { text, ...(named.length > 0 && { pictures: named }) };
+    const result = await this.#client.call("agent.say", this.agent, said, { operationId });
     if (result.ok) this.store.apply({ type: "said", operationId });
     else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
   }

@@ -7,12 +7,13 @@ import type {
   ConversationTurn,
   Draft,
   Failure,
+  Picture,
   ToolRound,
 } from "../../../protocols/index.ts";
 import { appendPiece, type PendingPost } from "./room.ts";
 
 /** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
-export type PendingSay = Omit<PendingPost, "replyTo" | "seq">;
+export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & { readonly pictures?: readonly Picture[] };
 
 /** An agent's direct conversation as the page knows it: a window of turns that ends at the newest. */
 export interface AgentModel {

@@ -32,6 +32,7 @@ const shapes = {
   warning: "M12 4 2.5 20h19zM12 10v4.5M12 17.5v.1",
   keyboard: "M3 6h18v12H3zM7 10v.1M12 10v.1M17 10v.1M8 14h8",
   user: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.8-4 3.5-6 7.5-6s6.7 2 7.5 6",
+  image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M8.500 9.500v.1",
   poll: "M6 20v-7M12 20V4M18 20V9",
   back: "M14 6l-6 6 6 6",
 } as const;

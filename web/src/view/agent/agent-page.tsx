@@ -12,6 +12,7 @@ import { useModels } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { Actions } from "../layers.tsx";
+import { AttachButton, AttachmentList, useAttachments } from "./attachments.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
 import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
@@ -96,6 +97,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);
+  const attachments = useAttachments(store.agent);
   const rows = useMemo(
     () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, view?.summary),
     [turns, pending, writing, draftTurn, view?.summary],
@@ -149,8 +151,11 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}
             onEscape={() => (writing ? void stop() : setSettings(false))}
+            head={<AttachmentList agent={store.agent} attachments={attachments} />}
+            beside={<AttachButton attachments={attachments} sees={model?.capabilities.includes("vision") === true} />}
             onSend={(text) => {
-              store.say(text);
+              store.say(text, attachments.chosen);
+              attachments.clear();
               feed.current?.toEnd();
             }}
             action={

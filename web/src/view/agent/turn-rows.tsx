@@ -8,6 +8,7 @@ import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
+import { Pictures } from "./attachments.tsx";
 
 /** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
 export const TurnRow = memo(function TurnRow({
@@ -28,6 +29,7 @@ export const TurnRow = memo(function TurnRow({
     return (
       <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", turn.text)}>
         <div className="bubble" title={fullTime(turn.atMs)}>
+          {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
           <RichText text={turn.text} />
         </div>
       </article>
@@ -194,6 +196,7 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
   return (
     <article className="turn said pending" tabIndex={-1} aria-label={told(nameUnsent(say), say.text)}>
       <div className="bubble">
+        {say.pictures !== undefined && <Pictures agent={store.agent} pictures={say.pictures} />}
         <RichText text={say.text} />
       </div>
       <Unsent pending={say} retry={() => store.retry(say.operationId)} discard={() => store.discard(say.operationId)} />

@@ -6,7 +6,7 @@ import { request } from "../../wire/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useFaces } from "../faces.ts";
 import { useNames } from "../lists.ts";
-import { squareOf, UnfitPicture } from "./square.ts";
+import { squareOf, UnfitPicture } from "../drawn.ts";
 
 const accepted = "image/png,image/jpeg,image/webp";
 

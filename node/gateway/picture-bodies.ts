@@ -1,0 +1,49 @@
+/** Pictures as bodies of requests and answers: which are taken, and how they are served. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { failure, PlexusError } from "../../protocols/index.ts";
+import { pictureIn, type Picture } from "./picture.ts";
+
+const formats = ["png", "jpeg", "webp"] as const;
+
+/** Their types, for descriptions of routes. */
+export const pictureTypes: readonly string[] = formats.map((format) => `image/${format}`);
+
+/** Has the routes of this scope take pictures as they are: everything else takes JSON. */
+export const takePictures = (scope: FastifyInstance): void => {
+  scope.addContentTypeParser([...pictureTypes], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
+};
+
+/** What an upload is. Errors: BAD_REQUEST, TOO_LARGE, as a PlexusError. */
+export function readPicture(
+  body: unknown,
+  sideMax: Readonly<Record<string, number>>,
+): Omit<Picture, "moves"> & { size: number } {
+  const picture = Buffer.isBuffer(body) ? pictureIn(body) : undefined;
+  const bad = (problem: string) => new PlexusError(failure("BAD_REQUEST", { path: "", problem }));
+  if (picture === undefined) throw bad("not a whole PNG, JPEG or WebP picture");
+  if (picture.moves) throw bad("the picture moves");
+  const { format, width, height } = picture;
+  if (width < 1 || height < 1) throw bad("the picture has no size");
+  if (Math.max(width, height) > Math.max(...Object.values(sideMax)))
+    throw new PlexusError(failure("TOO_LARGE", { width, height, ...sideMax }));
+  return { format, width, height, size: (body as Buffer).length };
+}
+
+/** Says what a picture is that is served, to this person alone. True: who asks has it already. */
+export function isKnown(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { hash, format, name }: { readonly hash: string; readonly format: string; readonly name: string },
+): boolean {
+  const etag = `"${hash}"`;
+  reply.headers({
+    etag,
+    // What has this name never changes. Only who is signed in may have it, so no cache between.
+    "cache-control": "private, max-age=31536000, immutable",
+    "content-type": `image/${format}`,
+    "content-disposition": `inline; filename="${name}.${format}"`,
+    // Opened by itself, it is a document of nobody's.
+    "content-security-policy": "default-src 'none'; sandbox",
+  });
+  return request.headers["if-none-match"] === etag;
+}

@@ -1,0 +1,74 @@
+import { expect } from "chai";
+import { hashOf } from "../../../node/blobs/index.ts";
+import type { ActorBlobs } from "../../../node/ports.ts";
+import { failure, ok, refused, wireLimits } from "../../../protocols/index.ts";
+import { chunk, png } from "../../pictures.ts";
+import { startStand, type Stand } from "./stand.ts";
+
+describe("gateway: pictures for agents", () => {
+  const held = new Map<string, Uint8Array>();
+  const blobs: ActorBlobs = {
+    async put(actor, bytes, commit) {
+      held.set(`${actor}/${hashOf(bytes)}`, Uint8Array.from(bytes));
+      return commit(hashOf(bytes));
+    },
+    async read(actor, hash) {
+      const bytes = held.get(`${actor}/${hash}`);
+      return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
+    },
+  };
+  let stand: Stand;
+  let ada: string;
+  let bob: string;
+  before(async () => {
+    stand = await startStand({ blobs, limits: { pictureRate: { count: 8, windowMs: 3_600_000 } } });
+    ada = (await stand.signUp("ada")).token;
+    bob = (await stand.signUp("bob")).token;
+    const headers = { authorization: `Bearer ${ada}`, "content-type": "application/json" };
+    const made = await fetch(`${stand.url}/api/v1/agents`, { method: "POST", headers, body: '{"name":"helper"}' });
+    expect(made.status).to.be.below(300);
+  });
+  after(() => stand.stop());
+
+  const upload = async (bytes: Uint8Array, token = ada, type = "image/png") => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": type };
+    const url = `${stand.url}/api/v1/agents/ada.helper/pictures`;
+    const response = await fetch(url, { method: "POST", headers, body: Buffer.from(bytes) });
+    return { status: response.status, body: (await response.json()) as { error?: { code: string }; hash?: string } };
+  };
+  const get = (hash: string, token = ada): Promise<Response> =>
+    fetch(`${stand.url}/api/v1/agents/ada.helper/pictures/${hash}`, { headers: { authorization: `Bearer ${token}` } });
+
+  it("are the owner's alone, and nothing but pictures", async () => {
+    const bytes = png(64, 32);
+    const hash = hashOf(bytes);
+    const { status, body } = await upload(bytes);
+    expect(status).to.equal(200);
+    expect(body).to.deep.equal({ hash, size: bytes.length, format: "png", width: 64, height: 32 });
+    const served = await get(hash);
+    expect(Buffer.from(await served.arrayBuffer()).equals(bytes)).to.equal(true);
+    expect(Object.fromEntries(served.headers)).to.include({
+      "content-type": "image/png",
+      "content-security-policy": "default-src 'none'; sandbox",
+      "cache-control": "private, max-age=31536000, immutable",
+    });
+    expect((await get(hash, bob)).status).to.equal(403);
+    expect((await upload(bytes, bob)).body.error?.code).to.equal("FORBIDDEN");
+    expect((await get("0".repeat(64))).status).to.equal(404);
+    const client = await stand.connect(ada);
+    const fields = { hash, size: 1, format: "png", width: 1, height: 1 };
+    expect((await client.ask("agent.attach", "ada.helper", fields)).error?.code).to.equal("BAD_REQUEST");
+  });
+
+  it("are refused when they are none, move, or are too large, and beyond so many", async () => {
+    expect((await upload(Buffer.from("<svg/>"), ada)).body.error?.code).to.equal("BAD_REQUEST");
+    const moving = png(3, 5, { more: [chunk("acTL", Buffer.alloc(8))] });
+    expect((await upload(moving)).body.error?.code).to.equal("BAD_REQUEST");
+    const wide = png(wireLimits.pictureSideMax + 1, 1);
+    expect((await upload(wide)).body.error?.code).to.equal("TOO_LARGE");
+    const heavy = Buffer.alloc(wireLimits.pictureBytesMax + 1);
+    expect((await upload(heavy)).body.error?.code).to.equal("TOO_LARGE");
+    for (let index = 0; index < 8; index += 1) await upload(png(1, 1));
+    expect((await upload(png(1, 1))).body.error?.code).to.equal("RATE_LIMITED");
+  });
+});
