@@ -71,6 +71,7 @@ export function createMetrics(): Metrics {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
   let seen = { loop: performance.eventLoopUtilization(), cpu: process.cpuUsage(), atMs: performance.now() };
+  let used = { busyShare: 0, cores: 0 };
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
@@ -107,13 +108,21 @@ export function createMetrics(): Metrics {
       return Number.isFinite(valueMs) ? Math.max(0, valueMs - 10) : 0;
     },
     used() {
+      let cpu: NodeJS.CpuUsage;
+      try {
+        cpu = process.cpuUsage();
+      } catch {
+        // The system has no descriptor for that now. The next look covers this time, too.
+        return used;
+      }
       const now = performance.eventLoopUtilization();
       const { utilization: busyShare } = performance.eventLoopUtilization(now, seen.loop);
-      const next = { loop: now, cpu: process.cpuUsage(), atMs: performance.now() };
+      const next = { loop: now, cpu, atMs: performance.now() };
       const tookMs = Math.max(1, next.atMs - seen.atMs);
       const cpuMs = (next.cpu.user + next.cpu.system - seen.cpu.user - seen.cpu.system) / 1_000;
       seen = next;
-      return { busyShare, cores: Math.max(0, cpuMs / tookMs) };
+      used = { busyShare, cores: Math.max(0, cpuMs / tookMs) };
+      return used;
     },
     stop() {
       delay.disable();
