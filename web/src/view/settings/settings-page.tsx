@@ -5,6 +5,7 @@ import { useProfile } from "../lists.ts";
 import { Devices } from "./devices.tsx";
 import { Keys } from "./keys.tsx";
 import { Profile } from "./profile.tsx";
+import { Usage } from "./usage.tsx";
 import "./settings.css";
 
 const route = getRouteApi("/settings/$section");
@@ -13,6 +14,7 @@ const sections = [
   { section: "profile", title: "Profile and theme" },
   { section: "devices", title: "Devices and password" },
   { section: "keys", title: "API keys" },
+  { section: "usage", title: "Usage and budgets" },
 ] as const;
 
 /** The user's own settings. */
@@ -50,9 +52,22 @@ export function SettingsPage() {
           )}
         </nav>
         <div className="settings-body">
-          {section === "devices" ? <Devices /> : section === "keys" ? <Keys /> : <Profile />}
+          <Section section={section} />
         </div>
       </div>
     </main>
   );
+}
+
+function Section({ section }: { readonly section: string }) {
+  switch (section) {
+    case "devices":
+      return <Devices />;
+    case "keys":
+      return <Keys />;
+    case "usage":
+      return <Usage />;
+    default:
+      return <Profile />;
+  }
 }

@@ -1,0 +1,108 @@
+import { useQuery } from "@tanstack/react-query";
+import type { BudgetView, UsagePeriod, UsageRow, UsageView } from "../../../../protocols/index.ts";
+import { fetched } from "../../wire/index.ts";
+import { Part } from "./part.tsx";
+
+/** What the user took of models, and what is left of the budgets that count it. It grows while the page is open, and is looked at now and
+ *  then. */
+export function Usage() {
+  const used = useQuery({
+    queryKey: ["usage"],
+    queryFn: () => fetched<UsageView>("/api/v1/usage"),
+    staleTime: 0,
+    gcTime: 0,
+  });
+  const limits = useQuery({
+    queryKey: ["budgets"],
+    queryFn: () => fetched<{ readonly budgets: readonly BudgetView[] }>("/api/v1/budgets"),
+    staleTime: 0,
+    gcTime: 0,
+  });
+  const budgets = limits.data?.budgets ?? [];
+  return (
+    <>
+      <Part
+        title="Budgets"
+        about="Calls of models that count for you. When a budget is used up, calls wait for its next day or month, or use another model. Days and months are those of UTC."
+      >
+        {limits.isError && <p className="dim">They cannot be loaded now.</p>}
+        {limits.isSuccess && budgets.length === 0 && <p className="dim">No budget counts your calls.</p>}
+        <ul className="lines">
+          {budgets.flatMap((budget) =>
+            budget.spent.map((sum) => (
+              <li key={`${budget.name} ${sum.name ?? ""}`}>
+                <span className="grow">
+                  <span className="ellipsis line-title">{budget.name}</span>
+                  <span className="dim">
+                    {amount(budget.measure, sum.amount)} of {amount(budget.measure, budget.limit)} a {budget.per}
+                    {budget.instead !== undefined && `, then ${budget.instead}`}
+                  </span>
+                </span>
+                <span className="dim">{percent(sum.amount, budget.limit)}</span>
+              </li>
+            )),
+          )}
+        </ul>
+      </Part>
+      {used.isError && <p className="dim">What you took of models cannot be loaded now.</p>}
+      {used.data !== undefined && (
+        <>
+          <Period title="Today" period={used.data.day} />
+          <Period title="This month" period={used.data.month} />
+        </>
+      )}
+    </>
+  );
+}
+
+function Period({ title, period }: { readonly title: string; readonly period: UsagePeriod }) {
+  const rows = period.rows.toSorted((one, other) => other.cost - one.cost || tokens(other) - tokens(one));
+  return (
+    <Part title={title}>
+      {rows.length === 0 ? (
+        <p className="dim">No calls of models.</p>
+      ) : (
+        <table className="usage-table">
+          <thead>
+            <tr>
+              <th scope="col">With</th>
+              <th scope="col">Model</th>
+              <th scope="col">Calls</th>
+              <th scope="col">Tokens read</th>
+              <th scope="col">Written</th>
+              <th scope="col">Cost</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={`${row.key} ${row.model} ${row.provider}`}>
+                <td>{withOf(row)}</td>
+                <td>{row.model}</td>
+                <td>{whole(row.calls)}</td>
+                <td>{whole(row.promptTokens)}</td>
+                <td>{whole(row.completionTokens)}</td>
+                <td>{row.cost === 0 ? "" : money(row.cost)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Part>
+  );
+}
+
+const tokens = ({ promptTokens, completionTokens }: UsageRow): number => promptTokens + completionTokens;
+
+/** What the person called with. */
+function withOf({ key = "" }: UsageRow): string {
+  const [kind = "", id = ""] = key.split("/", 2);
+  if (kind === "agent") return `Agent ${id.split(".").slice(1).join(".")}`;
+  return kind === "key" ? `API key ${id}` : "Your devices";
+}
+
+const whole = (number: number): string => number.toLocaleString("en-US");
+const money = (millionths: number): string => (millionths / 1_000_000).toFixed(millionths < 10_000 ? 6 : 2);
+const amount = (measure: BudgetView["measure"], value: number): string =>
+  measure === "cost" ? money(value) : `${whole(value)} ${measure}`;
+const percent = (spent: number, limit: number): string =>
+  limit === 0 ? "100 %" : `${Math.floor((spent / limit) * 100)} %`;
