@@ -265,7 +265,8 @@ export const mutations: readonly Mutation[] = [
     file: "actors/agent/generation.ts",
     find: "  const { text, tokens } = soFar;\n",
     replace: '  const { tokens } = soFar;\n  const text = "";\n',
-    caughtBy: ["call-whole"],
+    // Mentions wait behind an answer that finds no end.
+    caughtBy: ["call-whole", "mention-settled"],
     seeds: 100,
     plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0.3, tokenMs: 20 } },
   },
