@@ -175,7 +175,7 @@ export const errorTable = {
   SOURCE_FAILED: {
     outcome: "failed",
     http: 502,
-    help: "The model could not be fetched from its source; details say why. What has come is kept: pull again to go on.",
+    help: "The source did not give what was asked for; details say why. What has come of a model is kept: pull again to go on.",
   },
   MODEL_BUSY: {
     outcome: "not_started",
