@@ -96,7 +96,7 @@ export const ledgerCommands = {
   usage: command({
     params: {
       days: Type.Optional(Type.Integer({ minimum: 1, maximum: 400 })),
-      before: Type.Optional(Type.String({ maxLength: 64 })),
+      before: Type.Optional(Type.String({ pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{6,16}$", maxLength: 32 })),
     },
     result: answer<UsageView>("UsageView"),
     from: ["client", "gateway", "node"],

@@ -28,10 +28,10 @@ describe("the directory as other nodes see it", () => {
   let remote: Directory;
   let stops: (() => void)[];
 
-  const remoteOf = (node: NodeId): Directory =>
+  const remoteOf = (node: NodeId, callTimeoutMs = limits.callTimeoutMs): Directory =>
     createRemoteDirectory(links.exchange(node), () => host, {
       clock,
-      limits,
+      limits: { ...limits, callTimeoutMs },
       onMoved: (home) => void homes.push(home),
     });
   const watch = async (directory: Directory, prefix = ""): Promise<Watching> => {
@@ -238,7 +238,8 @@ describe("the directory as other nodes see it", () => {
       },
     });
     host = "forgetful";
-    const reader = remoteOf("reader");
+    // Two megabytes take longer than a call of the other tests may.
+    const reader = remoteOf("reader", 10_000);
     links.link("forgetful", "reader");
     expect(await reader.list("slot/")).to.have.length(10);
     expect(pages).to.be.above(2);

@@ -88,7 +88,7 @@ describe("a generation that another node asks for", () => {
     exchange.on("engine.generate", ({ request }) => void heard.push(request));
     const start = (change: object): void =>
       links.forge("b", "a", "message", ["engine.generate", 0, { run: 1, request: { ...asked, ...change } }]);
-    start({ sampling: { temperature: 1, topK: 7 }, priority: 3 });
+    start({ sampling: { temperature: 1, topK: 7 }, later: 3 });
     expect([heard, parted]).to.deep.equal([[{ ...asked, sampling: { temperature: 1 } }], []]);
     start({ sampling: { temperature: "x" } });
     expect([heard.length, parted]).to.deep.equal([1, ["b"]]);

@@ -358,7 +358,8 @@ interface Bounded {
 }
 
 function expectBounded(name: string, field: Bounded): void {
-  if (field.type === "string")
-    expect(field.maxLength ?? (field.pattern?.includes("{0,") ? 1 : undefined), name).to.be.a("number");
+  // A pattern of so many signs bounds a text as well.
+  const isCounted = field.pattern?.includes("{0,") === true || /^\^\[[^\]]+\]\{\d+\}\$$/.test(field.pattern ?? "");
+  if (field.type === "string") expect(field.maxLength ?? (isCounted ? 1 : undefined), name).to.be.a("number");
   if (field.type === "array") expect(field.maxItems, name).to.be.a("number");
 }
