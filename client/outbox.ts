@@ -247,13 +247,14 @@ export class Outbox {
     return silentMs;
   }
 
-  /** Looks again when the oldest unanswered command will be late. */
+  /** Looks again when the oldest unanswered command will be late, and once more when a timer comes a moment early: those of a browser
+   *  count in whole milliseconds, and its clock does not. */
   #watch(): void {
     this.#cancelLate();
     if (!this.#way.isOpen) return;
     const dueInMs = limits.lateAfterMs - this.#silentMs();
     if (dueInMs > 0 && dueInMs !== Number.POSITIVE_INFINITY)
-      this.#cancelLate = this.#ports.after(dueInMs, () => this.#changed());
+      this.#cancelLate = this.#ports.after(Math.ceil(dueInMs), () => this.#watch());
     this.#changed();
   }
 }

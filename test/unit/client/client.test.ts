@@ -468,6 +468,17 @@ describe("a client's link", () => {
     expect(world.timers).to.equal(before);
   });
 
+  it("says so too where timers come a moment before their time", () => {
+    const world = new ScriptedCluster();
+    const one = world.node("one");
+    const early = (delayMs: number, callback: () => void) => world.ports.after(delayMs * 0.9999, callback);
+    const client = world.client({ urls: [one.place.url] }, { after: early });
+    world.pass(100);
+    void post(client);
+    world.pass(limits.lateAfterMs + 2);
+    expect(client.link).to.include({ status: "open", late: true });
+  });
+
   it("does not call a node slow that answers with a refusal for now, nor one it has just reached", () => {
     const { world, one, client } = alone();
     const isLate = () => client.link.status === "open" && client.link.late;
