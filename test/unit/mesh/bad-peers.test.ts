@@ -235,7 +235,7 @@ describe("a mesh with a member that breaks the rules", () => {
   });
 
   it("does not wait for ever for one that says nothing", async () => {
-    const hasty = await loopback.start("hasty", { limits: withLimits({ handshakeTimeoutMs: 100 }), quiet: false });
+    const hasty = await loopback.start("hasty", { limits: withLimits({ handshakeTimeoutMs: 500 }), quiet: false });
     const key = await newKey();
     loopback.roster.put(memberOf("mute", key.peer, []));
     const mute = await RawPeer.start(key, hasty);
