@@ -86,7 +86,8 @@ function InMemory({ node, one }: { readonly node: string; readonly one: ModelInM
           <span className="ellipsis line-title">
             {model} <span className={state === "failed" ? "pull-error" : "dim"}>{words[state]}</span>
           </span>
-          <span className="dim break">{factsOf(one).join(" · ")}</span>{" · "}
+          <span className="dim break">{factsOf(one).join(" · ")}</span>
+          {" · "}
           <span className={state === "failed" ? "pull-error break" : "dim break"}>
             {because}
             {leavesInMs !== undefined && `: in ${Math.ceil(leavesInMs / 1_000)} s`}
