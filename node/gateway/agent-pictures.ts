@@ -1,10 +1,9 @@
 import type { FastifyInstance } from "fastify";
-import { actorId, failure, PlexusError, schema, wireLimits, type UploadedPicture } from "../../protocols/index.ts";
+import { actorId, schema, wireLimits, type UploadedPicture } from "../../protocols/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
-import { isKnown, pictureTypes, readPicture, takePictures } from "./picture-bodies.ts";
-import { createRateLimit } from "./rates.ts";
+import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "./refusals.ts";
 import { untilRead } from "./routes.ts";
 
@@ -12,8 +11,8 @@ const { pictureBytesMax, pictureSideMax } = wireLimits;
 
 /** Adds the routes for pictures in conversations with agents: their bytes are blobs of the agent, and only its owner may have them. */
 export function addAgentPictureRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
-  const { kernel, limits, clock, random } = at;
-  const uploads = createRateLimit(limits.pictureRate, limits.rateRows, clock, random);
+  const { kernel, limits } = at;
+  const upload = pictureUpload(at, { rate: limits.pictureRate, bytesMax: pictureBytesMax });
   const tags = ["agent"];
   const ask = async (request: Parameters<typeof callerOf>[0], agent: string, message: { readonly type: string }) =>
     demand(
@@ -30,18 +29,12 @@ export function addAgentPictureRoutes(app: FastifyInstance, at: GatewayContext, 
     scope.post<{ Params: { agent: string } }>(
       "/agents/:agent/pictures",
       {
-        bodyLimit: pictureBytesMax,
-        config: { access: "user", bytesMax: pictureBytesMax },
+        ...upload,
         schema: {
           summary: "Has a picture ready for a message to the agent: a PNG, JPEG or WebP that does not move",
           tags,
           params: schema.object({ agent: schema.key }),
           consumes: pictureTypes,
-        },
-        // Before a byte of it is taken.
-        async onRequest(request) {
-          const retryAfterMs = uploads.take(callerOf(request).user);
-          if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
         },
       },
       async (request) => {

@@ -3,8 +3,7 @@ import { actorId, failure, PlexusError, schema, wireLimits, type UserCard } from
 import type { ActorBlobs } from "../ports.ts";
 import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
-import { isKnown, pictureTypes, readPicture, takePictures } from "./picture-bodies.ts";
-import { createRateLimit } from "./rates.ts";
+import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "./refusals.ts";
 import { untilRead } from "./routes.ts";
 
@@ -12,8 +11,8 @@ const { avatarBytesMax, avatarSideMax } = wireLimits;
 
 /** Adds the routes for people's pictures: their bytes are blobs, what is one's picture is in the user's journal. */
 export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
-  const { kernel, limits, clock, random } = at;
-  const uploads = createRateLimit(limits.avatarRate, limits.rateRows, clock, random);
+  const { kernel, limits } = at;
+  const upload = pictureUpload(at, { rate: limits.avatarRate, bytesMax: avatarBytesMax });
   const tags = ["user"];
 
   app.register(async (scope) => {
@@ -21,17 +20,11 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
     scope.put(
       "/me/avatar",
       {
-        bodyLimit: avatarBytesMax,
-        config: { access: "user", bytesMax: avatarBytesMax },
+        ...upload,
         schema: {
           summary: "Replaces the caller's picture: a PNG, JPEG or WebP that does not move",
           tags,
           consumes: pictureTypes,
-        },
-        // Before a byte of it is taken.
-        async onRequest(request) {
-          const retryAfterMs = uploads.take(callerOf(request).user);
-          if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
         },
       },
       async (request) => {

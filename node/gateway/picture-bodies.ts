@@ -1,7 +1,11 @@
 /** Pictures as bodies of requests and answers: which are taken, and how they are served. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { failure, PlexusError } from "../../protocols/index.ts";
+import { callerOf } from "./http.ts";
+import type { Rate } from "./limits.ts";
+import type { GatewayContext } from "./options.ts";
 import { pictureIn, type Picture } from "./picture.ts";
+import { createRateLimit } from "./rates.ts";
 
 const formats = ["png", "jpeg", "webp"] as const;
 
@@ -12,6 +16,22 @@ export const pictureTypes: readonly string[] = formats.map((format) => `image/${
 export const takePictures = (scope: FastifyInstance): void => {
   scope.addContentTypeParser([...pictureTypes], { parseAs: "buffer" }, (_request, body, done) => done(null, body));
 };
+
+/** What every upload route has: how large a picture may be, and who uploads too often is refused before a byte of it is taken. */
+export function pictureUpload(
+  { limits, clock, random }: Pick<GatewayContext, "limits" | "clock" | "random">,
+  { rate, bytesMax }: { readonly rate: Rate; readonly bytesMax: number },
+) {
+  const uploads = createRateLimit(rate, limits.rateRows, clock, random);
+  return {
+    bodyLimit: bytesMax,
+    config: { access: "user", bytesMax },
+    async onRequest(request: FastifyRequest): Promise<void> {
+      const retryAfterMs = uploads.take(callerOf(request).user);
+      if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
+    },
+  } as const;
+}
 
 /** What an upload is. Errors: BAD_REQUEST, TOO_LARGE, as a PlexusError. */
 export function readPicture(

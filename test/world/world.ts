@@ -71,19 +71,38 @@ export class World {
       const next = this.#heap[0];
       if (next === undefined) return "silent";
       if (next.atMs > untilMs) return "late";
-      this.#pop();
-      if (next.run === undefined) continue;
-      this.nowMs = next.atMs;
-      this.happenings += 1;
-      try {
-        next.run();
-      } catch (thrown) {
-        // A callback of the event loop that throws ends a real process.
-        this.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-      }
-      await settled();
+      await this.#step();
     }
     return this.violations.length > 0 ? "violated" : "done";
+  }
+
+  /** Lets time pass by itself, for tests that wait for promises: whenever nothing else is to be done, the next thing happens. So a wait is
+   *  never too short for a slow machine. The returned function ends it. */
+  flow(): () => Promise<void> {
+    let isOver = false;
+    const over = (async () => {
+      for (await settled(); !isOver; await settled()) await this.#step();
+    })();
+    return async () => {
+      isOver = true;
+      await over;
+      this.#expectWhole();
+    };
+  }
+
+  /** The next thing happens, if there is one, and all that promises make of it. */
+  async #step(): Promise<void> {
+    const next = this.#pop();
+    if (next?.run === undefined) return;
+    this.nowMs = next.atMs;
+    this.happenings += 1;
+    try {
+      next.run();
+    } catch (thrown) {
+      // A callback of the event loop that throws ends a real process.
+      this.violate("no-stray-error", thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+    }
+    await settled();
   }
 
   /** Lets time pass. */

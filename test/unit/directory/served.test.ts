@@ -9,18 +9,18 @@ import {
   type DirectoryHome,
   type EmbeddedDirectory,
 } from "../../../node/directory/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, NodeId } from "../../../node/ports.ts";
 import { isRow } from "../../../node/cluster/records.ts";
-import { Links, messageBytesMax } from "../../world/index.ts";
+import { Links, messageBytesMax, World } from "../../world/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { memberRecord } from "../../members.ts";
 
-const clock = createClock();
 const limits = { ...directoryLimits, callTimeoutMs: 40, retryMinMs: 2, retryMaxMs: 8, checkMs: 30 };
 
 describe("the directory as other nodes see it", () => {
+  let world: World;
+  let stopTime: () => Promise<void>;
   let links: Links;
   let keeper: EmbeddedDirectory;
   let host: NodeId | undefined;
@@ -28,10 +28,10 @@ describe("the directory as other nodes see it", () => {
   let remote: Directory;
   let stops: (() => void)[];
 
-  const remoteOf = (node: NodeId, callTimeoutMs = limits.callTimeoutMs): Directory =>
+  const remoteOf = (node: NodeId): Directory =>
     createRemoteDirectory(links.exchange(node), () => host, {
-      clock,
-      limits: { ...limits, callTimeoutMs },
+      clock: world.clock(),
+      limits,
       onMoved: (home) => void homes.push(home),
     });
   const watch = async (directory: Directory, prefix = ""): Promise<Watching> => {
@@ -44,7 +44,8 @@ describe("the directory as other nodes see it", () => {
     watching.until(() => watching.current && watching.rows.has(key));
 
   beforeEach(() => {
-    links = new Links(clock);
+    world = new World(1);
+    links = new Links(world.clock());
     keeper = createEmbeddedDirectory({ store: new MemoryStore() });
     host = "keeper";
     homes = [];
@@ -52,9 +53,11 @@ describe("the directory as other nodes see it", () => {
     serveDirectory(links.exchange("keeper"), keeper, limits);
     remote = remoteOf("peer");
     links.link("keeper", "peer");
+    stopTime = world.flow();
   });
-  afterEach(() => {
+  afterEach(async () => {
     for (const stop of stops) stop();
+    await stopTime();
   });
 
   it("is unavailable without a keeper, without a connection, and without an answer", async () => {
@@ -238,8 +241,7 @@ describe("the directory as other nodes see it", () => {
       },
     });
     host = "forgetful";
-    // Two megabytes take longer than a call of the other tests may.
-    const reader = remoteOf("reader", 10_000);
+    const reader = remoteOf("reader");
     links.link("forgetful", "reader");
     expect(await reader.list("slot/")).to.have.length(10);
     expect(pages).to.be.above(2);
