@@ -291,6 +291,16 @@ export const errorTable = {
     http: 409,
     help: "No node can take this: none has the role, or those that do are down or draining.",
   },
+  HOLDERS_TOO_FEW: {
+    outcome: "not_started",
+    http: 503,
+    help: "Too few nodes with the role `storage` can keep it; details say how many there are and how many would do. See `plexus shards list`.",
+  },
+  STRIPE_LOST: {
+    outcome: "failed",
+    http: 500,
+    help: "Too many of its pieces are lost, so it cannot be read; details name them. A node that returns with them brings it back.",
+  },
   UNREACHABLE: {
     outcome: "not_started",
     http: 503,

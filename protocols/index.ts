@@ -43,5 +43,7 @@ export * from "./role-manager.ts";
 export * from "./room.ts";
 export * as schema from "./schema.ts";
 export type { Resumed } from "./schema.ts";
+export * from "./shard-holder.ts";
+export * from "./shards.ts";
 export * from "./text.ts";
 export * from "./user.ts";

@@ -103,4 +103,14 @@ export const wireLimits = {
   eventWindow: 10_000,
   /** A larger `maxTokens` is refused with `BAD_REQUEST`. */
   maxTokensMax: 4_096,
+  /** Holders of a group, and so shards of a stripe; further nodes with the role `storage` get another group.
+   *
+   *  A wider code saves little room, and more nodes must be asked for each read. */
+  groupHoldersMax: 12,
+  /** A command to a holder that names more shards or stripes is refused with `BAD_REQUEST`. */
+  shardsNamedMax: 64,
+  /** A larger page of a holder's inventory is refused with `BAD_REQUEST`. */
+  shardsPageMax: 1_000,
+  /** Longer times of grace and trash are refused with `BAD_REQUEST`. */
+  shardGraceMsMax: 400 * 24 * 3_600_000,
 } as const;

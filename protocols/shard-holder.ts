@@ -1,0 +1,204 @@
+/** The commands of shard-holders: which shards one has, for whom, and how long (docs/decisions/0048-groups-of-holders.md). */
+import { Type } from "typebox";
+import { answer, command } from "./command.ts";
+import type { ActorId } from "./ids.ts";
+import { wireLimits as limits } from "./limits.ts";
+import { blobHash, nothing, object, position, timeMs } from "./schema.ts";
+import { shardOwner, stripeId, stripeRef, type StripeRef } from "./shards.ts";
+
+const some = Type.Array(stripeId, { minItems: 1, maxItems: limits.shardsNamedMax });
+
+/** What a holder may take, as the node that owns it says with each shard: the actor reads neither directory nor disk. */
+export const holderTerms = object({
+  /** Whether the group takes new stripes; true also for the late shards of a stripe that was begun before. */
+  open: Type.Boolean(),
+  bytesMax: position,
+  shardsMax: position,
+  /** What one owner may bring this holder within a minute. */
+  ownerBytesPerMinute: position,
+});
+
+/** Commands to `shard-holder/GROUP.INDEX`. The node that owns the holder sends those that change something: the bytes are its business. */
+export const shardHolderCommands = {
+  /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it. May be repeated; a reference
+   *  ends at the later of all times that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
+   *  holder's shard), ALREADY_DONE (another shard, or other shards, of this stripe are held), LIMIT_REACHED (`bytesMax`, `shardsMax`,
+   *  `shardOwnersMax`), FORBIDDEN (the group takes no new stripes), RATE_LIMITED, OVERLOADED. */
+  hold: command({
+    params: {
+      stripe: stripeRef,
+      shard: Type.Integer({ minimum: 0, maximum: limits.groupHoldersMax - 1 }),
+      owner: shardOwner,
+      expiresAtMs: Type.Optional(timeMs),
+      terms: holderTerms,
+    },
+    result: answer<ShardReceipt>("ShardReceipt"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Takes a shard that is synced at the holder's node into the inventory",
+  }),
+  /** One owner refers to a stripe no longer. May be repeated; a stripe that is not here is as good as released. */
+  release: command({
+    params: { stripe: stripeId, owner: shardOwner },
+    result: answer<ShardReleased>("ShardReleased"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Ends an owner's reference to a stripe",
+  }),
+  /** The shards of some stripes, whole. Those that are not here are left out. Error: OVERLOADED. */
+  describe: command({
+    params: { stripes: some },
+    result: answer<{ readonly shards: readonly HeldShard[] }>("HeldShards"),
+    from: ["gateway", "node"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "The shards that the holder has of some stripes",
+    answers: "page",
+  }),
+  /** All shards in the order of their hashes, or only the lost ones, those in the trash, or those with certain bytes. */
+  list: command({
+    params: {
+      /** Absent: all that are held, the lost ones included, without those in the trash. */
+      only: Type.Optional(Type.Union([Type.Literal("lost"), Type.Literal("trash")])),
+      /** Those whose bytes are these, in the trash or not. */
+      hash: Type.Optional(blobHash),
+      after: Type.Optional(Type.String({ maxLength: 160 })),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.shardsPageMax })),
+    },
+    result: answer<ShardPage>("ShardPage"),
+    from: ["gateway", "node"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "A page of the inventory",
+    answers: "page",
+  }),
+  /** Bytes that the owner's node should have and has not, or not as they were. */
+  lost: command({
+    params: {
+      shards: Type.Array(
+        object({ stripe: stripeId, why: Type.Union([Type.Literal("missing"), Type.Literal("damaged")]) }),
+        {
+          minItems: 1,
+          maxItems: limits.shardsNamedMax,
+        },
+      ),
+    },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that bytes of some shards are missing or damaged",
+  }),
+  /** Bytes that were lost and are synced at the owner's node again. */
+  found: command({
+    params: { stripes: some },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says that bytes of some shards are there again",
+  }),
+  /** Where the bytes are: the node that owns the holder, and how many of the inventory's shards it does not have yet. */
+  report: command({
+    params: { node: Type.String({ minLength: 1, maxLength: 128 }), missing: position },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says where the holder's bytes are, and how many shards are missing there",
+  }),
+  /** Takes one step of the collection: shards that nobody has referred to for `graceMs` go into the trash, those that have been there
+   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else. */
+  collect: command({
+    params: {
+      graceMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
+      trashMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
+    },
+    result: answer<Collected>("Collected"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Moves what nobody refers to into the trash, and out of it",
+  }),
+  /** Sums of the inventory. */
+  sums: command({
+    params: {},
+    result: answer<HolderSums>("HolderSums"),
+    from: ["gateway", "node"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "Sums of the inventory",
+  }),
+} as const;
+
+/** Who refers to a stripe, and until when. */
+export interface ShardReference {
+  readonly owner: ActorId;
+  readonly expiresAtMs?: number;
+}
+
+/** A shard in an inventory. */
+export interface HeldShard {
+  readonly stripe: StripeRef;
+  /** Its number in the code. */
+  readonly shard: number;
+  readonly heldSinceMs: number;
+  readonly references: readonly ShardReference[];
+  /** From then on nobody refers to it: in the past, or when the last reference ends. Absent: somebody does without an end. */
+  readonly freeFromMs?: number;
+  /** Its bytes are not at the owner's node, as that node said. */
+  readonly lost?: { readonly why: "missing" | "damaged"; readonly sinceMs: number };
+  /** It is in the trash. */
+  readonly trashedAtMs?: number;
+}
+
+/** Answer to `hold`. */
+export interface ShardReceipt {
+  readonly holder: ActorId;
+  readonly stripe: string;
+  readonly hash: string;
+  readonly heldSinceMs: number;
+}
+
+/** Answer to `release`: how many owners still refer to it here. */
+export interface ShardReleased {
+  readonly references: number;
+}
+
+/** A line of a page of the inventory. */
+export interface ShardLine {
+  readonly hash: string;
+  readonly stripe: string;
+  readonly sizeBytes: number;
+  readonly lost?: "missing" | "damaged";
+  readonly trashedAtMs?: number;
+}
+
+/** Answer to `list`. */
+export interface ShardPage {
+  readonly shards: readonly ShardLine[];
+  /** There may be more: ask again with this as `after`. */
+  readonly next?: string;
+}
+
+/** Answer to `collect`. */
+export interface Collected {
+  /** How many went into the trash. */
+  readonly trashed: number;
+  /** Those that are in the inventory no longer. */
+  readonly gone: readonly ShardLine[];
+  /** There is more to collect now. */
+  readonly more: boolean;
+}
+
+/** Shards and their bytes. */
+export interface ShardSum {
+  readonly shards: number;
+  readonly bytes: number;
+}
+
+/** Answer to `sums`. */
+export interface HolderSums {
+  /** Held, the lost ones included. */
+  readonly held: ShardSum;
+  readonly lost: ShardSum;
+  readonly trash: ShardSum;
+  /** Where the bytes are, and how many are missing there, as that node said last. */
+  readonly at?: { readonly node: string; readonly missing: number; readonly sinceMs: number };
+}
