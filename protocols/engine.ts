@@ -4,6 +4,8 @@ import type { Result } from "./errors.ts";
 import type { Balance } from "./model-route.ts";
 import type {
   Capability,
+  ClassifyAnswer,
+  ClassifyRequest,
   DrawAnswer,
   DrawRequest,
   EmbedAnswer,
@@ -29,6 +31,7 @@ export interface EngineTable {
   readonly generate: { readonly request: GenerationRequest; readonly part: GenerationPart; readonly answer: GenerationAnswer };
   readonly embed: { readonly request: EmbedRequest; readonly part: never; readonly answer: EmbedAnswer };
   readonly rerank: { readonly request: RerankRequest; readonly part: never; readonly answer: RerankAnswer };
+  readonly classify: { readonly request: ClassifyRequest; readonly part: never; readonly answer: ClassifyAnswer };
   readonly transcribe: { readonly request: TranscribeRequest; readonly part: TranscribePart; readonly answer: TranscribeAnswer };
   readonly speak: { readonly request: SpeakRequest; readonly part: SpeakPart; readonly answer: SpeakAnswer };
   readonly draw: { readonly request: DrawRequest; readonly part: never; readonly answer: DrawAnswer };
@@ -105,6 +108,7 @@ export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
     join: nothing,
   },
   rerank: { offers: "rerank", needs: nothing, join: nothing },
+  classify: { offers: "classify", needs: nothing, join: nothing },
   transcribe: { offers: "transcribe", needs: nothing, join: (parts) => parts },
   speak: {
     offers: "speak",

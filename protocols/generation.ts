@@ -8,7 +8,7 @@ import type { AnswerFrom } from "./model-route.ts";
  *
  *  - `chat` writes text: the engine `generate`. With it: `tools` calls functions, `json` keeps to a JSON schema, `logprobs` tells how
  *    likely tokens were, `vision` reads images, `hearing` reads sounds, `continue` goes on with an answer that is half there.
- *  - `embed`, `rerank`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`: `image-embed` takes images into
+ *  - `embed`, `rerank`, `classify`, `transcribe`, `speak`, `draw`, `tokenize`: the engine of that name. With `embed`: `image-embed` takes images into
  *    the same space as text. */
 export const capabilities = [
   "chat",
@@ -21,6 +21,7 @@ export const capabilities = [
   "embed",
   "image-embed",
   "rerank",
+  "classify",
   "transcribe",
   "speak",
   "draw",
@@ -163,6 +164,24 @@ export interface RerankRequest extends CallRequest {
 /** One score for each document, in order: from 0 to 1, more is better. */
 export interface RerankAnswer {
   readonly scores: readonly number[];
+  readonly promptTokens: number;
+  readonly from?: AnswerFrom;
+}
+
+/** Which of its labels a model gives texts. */
+export interface ClassifyRequest extends CallRequest {
+  readonly model: string;
+  readonly inputs: readonly string[];
+}
+
+/** How much each label is true of each text. */
+export interface ClassifyAnswer {
+  /** As the model's maker named them, each once. */
+  readonly labels: readonly string[];
+  /** For each text, in order, one number for each label, from 0 to 1: Float32, little-endian, as of vectors. */
+  readonly scores: readonly Uint8Array[];
+  /** The labels exclude each other, and the numbers of a text sum up to 1; else each stands for itself. */
+  readonly exclusive: boolean;
   readonly promptTokens: number;
   readonly from?: AnswerFrom;
 }

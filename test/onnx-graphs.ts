@@ -170,13 +170,16 @@ export function seeingModel(): ModelFiles {
   };
 } // prettier-ignore
 
-/** A model that ranks: the more exclamation marks of the text, the better it is. */
-export function rankingModel(labels = 1): ModelFiles {
-  const values = range(0, bytesInVocabulary - 1).flatMap((id) => Array<number>(labels).fill(id === 3 + 33 ? 1 : -0.01));
+/** A model that counts marks: its score for each label is how often that label's mark is in a text. With one label it ranks, with several it
+ *  tells classes apart. */
+export function countingModel(marks: Readonly<Record<string, string>>, config: object = {}): ModelFiles {
+  const labels = Object.keys(marks);
+  const ids = Object.values(marks).map((mark) => 3 + mark.charCodeAt(0));
+  const values = range(0, bytesInVocabulary - 1).flatMap((id) => ids.map((own) => (id === own ? 1 : -0.01)));
   return {
     "model.onnx": graphBytes({
       inputs: texts,
-      outputs: [["logits", "float", ["texts", labels]]],
+      outputs: [["logits", "float", ["texts", labels.length]]],
       steps: [
         ["Gather", ["table", "input_ids"], ["scores"]],
         ["Cast", ["attention_mask"], ["mask"], { to: types.float }],
@@ -185,18 +188,22 @@ export function rankingModel(labels = 1): ModelFiles {
         ["ReduceSum", ["masked", "one"], ["logits"], { keepdims: 0 }],
       ],
       constants: {
-        table: { type: "float", dims: [bytesInVocabulary, labels], values },
+        table: { type: "float", dims: [bytesInVocabulary, labels.length], values },
         one: { type: "int64", dims: [1], values: [1] },
         two: { type: "int64", dims: [1], values: [2] },
       },
     }),
     "config.json": bert({
       architectures: ["BertForSequenceClassification"],
-      id2label: Object.fromEntries(range(0, labels - 1).map((label) => [label, `LABEL_${label}`])),
+      id2label: Object.fromEntries(labels.map((label, at) => [at, label])),
+      ...config,
     }),
     "tokenizer.json": bytesAround,
   };
 }
+
+/** A model that ranks: by exclamation marks. */
+export const rankingModel = (): ModelFiles => countingModel({ LABEL_0: "!" });
 
 const spoken = [
   "endoftext",

@@ -36,7 +36,7 @@ export interface Kept {
 }
 
 /** Engines whose models say the same when they are asked the same. */
-const sure: ReadonlySet<EngineName> = new Set<EngineName>(["embed", "rerank", "tokenize"]);
+const sure: ReadonlySet<EngineName> = new Set<EngineName>(["embed", "rerank", "classify", "tokenize"]);
 
 /** Whether an answer may be given again: chance has no part in it (no temperature, or a seed), or the route or the caller wants it all the same.
  *  What is asked for nobody is never kept. */

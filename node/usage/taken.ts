@@ -34,6 +34,8 @@ function promptOf(engine: EngineName, request: EngineRequest): number {
         (sum, input) => sum + (typeof input === "string" ? tokensIn(input) : mediaTokens),
         0,
       );
+    case "classify":
+      return (request as EngineRequest<"classify">).inputs.reduce((sum, text) => sum + tokensIn(text), 0);
     case "rerank": {
       const { query, documents } = request as EngineRequest<"rerank">;
       return documents.reduce((sum, text) => sum + tokensIn(text), documents.length * tokensIn(query));

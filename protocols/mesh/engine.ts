@@ -103,6 +103,16 @@ const wires: {
     part: Type.Never(),
     answer: Type.Object({ scores: Type.Array(Type.Number(), { maxItems: 4_096 }), promptTokens: count }),
   },
+  classify: {
+    request: closed({ ...call, inputs: Type.Array(Type.String(), { maxItems: 4_096 }) }),
+    part: Type.Never(),
+    answer: Type.Object({
+      labels: Type.Array(short, { maxItems: 4_096 }),
+      scores: Type.Array(bytes, { maxItems: 4_096 }),
+      exclusive: Type.Boolean(),
+      promptTokens: count,
+    }),
+  },
   transcribe: {
     request: closed({
       ...call,

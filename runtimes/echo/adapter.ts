@@ -5,7 +5,7 @@ import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type
 import { runtimeLimits } from "../limits.ts";
 import { echoTokens } from "./reply.ts";
 import { speak } from "./speech.ts";
-import { overlapOf, tokenNumbers, tonesOf, vectorOf } from "./words.ts";
+import { kindsOf, overlapOf, textKinds, tokenNumbers, tonesOf, vectorOf } from "./words.ts";
 
 /** What it can do: all that needs no model to be done honestly. It neither sees nor hears. */
 const capabilities: readonly Capability[] = [
@@ -16,6 +16,7 @@ const capabilities: readonly Capability[] = [
   "continue",
   "embed",
   "rerank",
+  "classify",
   "speak",
   "tokenize",
 ];
@@ -49,6 +50,7 @@ function hostedEcho(spec: ModelSpec, contextTokens: number): LoadedModel {
       generate: (request, flow) => speakTo(request, flow, spec, contextTokens),
       embed: (request) => Promise.resolve(answerTo("embed", request, contextTokens)),
       rerank: (request) => Promise.resolve(answerTo("rerank", request, contextTokens)),
+      classify: (request) => Promise.resolve(answerTo("classify", request, contextTokens)),
       tokenize: (request) => Promise.resolve(answerTo("tokenize", request, contextTokens)),
       async speak(request, flow) {
         for (const bytes of tonesOf(request.text, request.speed ?? 1)) {
@@ -67,6 +69,7 @@ function hostedEcho(spec: ModelSpec, contextTokens: number): LoadedModel {
 interface AtOnce {
   readonly embed: EngineAnswer<"embed">;
   readonly rerank: EngineAnswer<"rerank">;
+  readonly classify: EngineAnswer<"classify">;
   readonly speak: EngineAnswer<"speak">;
   readonly tokenize: EngineAnswer<"tokenize">;
 }
@@ -83,6 +86,10 @@ const atOnce: {
   rerank: ({ query, documents }) => ({
     texts: [query, ...documents],
     answer: (promptTokens) => ({ scores: documents.map((document) => overlapOf(query, document)), promptTokens }),
+  }),
+  classify: ({ inputs }) => ({
+    texts: inputs,
+    answer: (promptTokens) => ({ labels: textKinds, scores: inputs.map(kindsOf), exclusive: true, promptTokens }),
   }),
   speak: ({ text }) => ({ texts: [text], answer: () => ({ mediaType: "audio/wav" }) }),
   tokenize: ({ text }) => ({ texts: [text], answer: () => ({ tokens: tokenNumbers(text) }) }),

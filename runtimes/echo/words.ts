@@ -23,6 +23,12 @@ export function overlapOf(query: string, document: string): number {
   return asked.size === 0 ? 0 : [...asked].filter((word) => there.has(word)).length / asked.size;
 }
 
+/** The classes that it tells apart. */
+export const textKinds = ["statement", "question"] as const;
+
+/** Whether a text ends as a question does: a score for each class. */
+export const kindsOf = (text: string): Uint8Array => bytesOfFloats(/[?？؟]\s*$/u.test(text) ? [0, 1] : [1, 0]);
+
 /** The numbers of a text's tokens. */
 export const tokenNumbers = (text: string): readonly number[] =>
   echoTokens(text).map((token) => hash32(token) & 0x7fffffff);

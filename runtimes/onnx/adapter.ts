@@ -1,4 +1,4 @@
-/** ONNX models on ONNX Runtime: they embed, rank, write down speech, speak, and write. */
+/** ONNX models on ONNX Runtime: they embed, rank, classify, write down speech, speak, and write. */
 import type { Adapter } from "../adapter.ts";
 import { capabilitiesBy, isOnnx, lookAt, type OnnxFound } from "./folder.ts";
 import { missingPackages } from "./library.ts";

@@ -14,7 +14,7 @@ import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
 
 /** What a model is for. */
-export type Purpose = "embed" | "see" | "rerank" | "transcribe" | "speak" | "write";
+export type Purpose = "embed" | "see" | "rerank" | "classify" | "transcribe" | "speak" | "write";
 
 /** What a model that is for it can do. */
 export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[] } = {
@@ -22,6 +22,7 @@ export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[]
   // Texts and images in one space.
   see: ["embed", "image-embed", "tokenize"],
   rerank: ["rerank", "tokenize"],
+  classify: ["classify", "tokenize"],
   transcribe: ["transcribe"],
   speak: ["speak"],
   write: ["chat", "tokenize"],
@@ -181,14 +182,28 @@ export function purposeOf(
     if (vectorOutputs.some((name) => outputs.includes(name))) return "embed";
     const continues = inputs.some((name) => name.startsWith("past_key_values."));
     if (outputs.includes("logits") && (continues || architectures.includes("CausalLM"))) return "write";
-    const labels = isRecord(config["id2label"]) ? Object.keys(config["id2label"]).length : undefined;
+    const named = labelsIn(config);
+    if (named !== undefined && "refused" in named) return named;
+    const labels = named?.length;
     const classifies = architectures.includes("SequenceClassification");
     if (outputs.includes("logits") && (labels === 1 || (labels === undefined && classifies))) return "rerank";
-    if (outputs.includes("logits") && classifies)
-      return { refused: `it tells ${labels} classes apart, and no interface of Plexus asks for classes` };
+    if (outputs.includes("logits") && classifies) return "classify";
   }
   const list = (of: readonly string[]): string => of.slice(0, 4).join(", ") || "nothing";
   return { refused: `nothing is known of a model that takes ${list(inputs)} and gives ${list(outputs)}` };
+}
+
+/** The names of a model's classes in the order of its numbers; undefined: its settings have none. */
+export function labelsIn(config: Settings): readonly string[] | { readonly refused: string } | undefined {
+  const names = config["id2label"];
+  if (!isRecord(names)) return undefined;
+  const labels = Object.keys(names).map((_name, at) => names[String(at)]);
+  const { labelsMax, labelCharsMax } = onnxLimits;
+  if (labels.length > labelsMax) return { refused: `it has ${labels.length} classes, and ${labelsMax} are the most` };
+  const areNames = labels.every((one): one is string => typeof one === "string" && one !== "" && one.length <= labelCharsMax); // prettier-ignore
+  if (!areNames || new Set(labels).size !== labels.length)
+    return { refused: "id2label in config.json does not name each of its classes, once" };
+  return labels;
 }
 
 /** Outputs that are vectors of a text, the best first: one for the whole text, or one for each token. */

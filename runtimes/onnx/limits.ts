@@ -10,6 +10,10 @@ export const onnxLimits = {
   batchTextsMax: 16,
   /** Tokens of one run, padding included; a longer text has a run of its own. */
   batchTokensMax: 2_048,
+  /** Classes that a model tells apart at most; one with more is refused: `MODEL_LOAD_FAILED`. */
+  labelsMax: 1_024,
+  /** The same for the characters of a class's name. */
+  labelCharsMax: 200,
   /** Context where neither the model nor its owner says one. */
   contextTokensDefault: 512,
   /** Longest sound that is written down; a longer one is refused with `TOO_LARGE`. */

@@ -4,13 +4,22 @@
  *  in several: what is cancelled ends after the one that runs. */
 import { basename } from "node:path";
 import type { Load, LoadedModel, LoadPlan, ModelSpec } from "../adapter.ts";
-import { capabilitiesBy, lookAt, seenOutputs, vectorOutputs, wordIn, type OnnxFound, type Part } from "./folder.ts";
+import {
+  capabilitiesBy,
+  labelsIn,
+  lookAt,
+  seenOutputs,
+  vectorOutputs,
+  wordIn,
+  type OnnxFound,
+  type Part,
+} from "./folder.ts";
 import { loadLibrary, type Library, type Session } from "./library.ts";
 import { preparationIn } from "./pictures.ts";
 import { createHearing } from "./hearing.ts";
 import { createWriter } from "./writer.ts";
 import { createVoice, espeakFor } from "./voice.ts";
-import { embed, poolingIn, prepareReading, prepareSeeing, rerank } from "./vectors.ts";
+import { classify, embed, poolingIn, prepareReading, prepareSeeing, rerank } from "./vectors.ts";
 import { readTokenizer, tokensOf } from "./vocabulary.ts";
 
 /** What a model is made of, in memory. */
@@ -98,6 +107,18 @@ const serving: {
     const reading = prepareReading({ library, session, tokenizer, contextTokens }, ["logits"]);
     return {
       rerank: (request, flow) => rerank(request, flow, reading),
+      tokenize: (request) => tokensOf(request, tokenizer),
+    };
+  },
+  async classify({ found: { root, config }, plan: { contextTokens }, library, open }) {
+    const labels = labelsIn(config);
+    if (labels === undefined || "refused" in labels) throw new Error("its classes have no names");
+    const tokenizer = readTokenizer(root, library);
+    const reading = prepareReading({ library, session: await open("model"), tokenizer, contextTokens }, ["logits"]);
+    // As its maker says; most classes exclude each other.
+    const exclusive = wordIn(config, "problem_type") !== "multi_label_classification";
+    return {
+      classify: (request, flow) => classify(request, flow, { ...reading, labels, exclusive }),
       tokenize: (request) => tokensOf(request, tokenizer),
     };
   },

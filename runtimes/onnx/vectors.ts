@@ -1,10 +1,16 @@
-/** Models that read: vectors of texts, and how well documents answer a query.
+/** Models that read: vectors of texts, how well documents answer a query, and which classes texts are of.
  *
  *  A few texts are read in one run, and between two runs those of other calls are: a long list of one keeps a short one of another
  *  waiting for a run and no longer. */
 import { join } from "node:path";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
-import { bytesOfFloats, type EmbedRequest, type Media, type RerankRequest } from "../../protocols/generation.ts";
+import {
+  bytesOfFloats,
+  type ClassifyRequest,
+  type EmbedRequest,
+  type Media,
+  type RerankRequest,
+} from "../../protocols/generation.ts";
 import type { EngineName } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { readSettings, seenOutputs } from "./folder.ts";
@@ -108,10 +114,40 @@ export async function rerank(
   const read = await readAll(documents.map((document) => [query, document] as const), flow, reading, ({ output, at }) => {
     const values = floatsIn(output);
     if (!areNumbers(values) || values.length !== at.length) return unfit("a score is no number");
-    for (const [row, index] of at.entries()) scores[index] = 1 / (1 + Math.exp(-values[row]!));
+    for (const [row, index] of at.entries()) scores[index] = logistic(values[row]!);
     return undefined;
   });
   return typeof read === "number" ? ok({ scores, promptTokens: read }) : refused(read);
+} // prettier-ignore
+
+const logistic = (value: number): number => 1 / (1 + Math.exp(-value));
+
+/** Shares of one of these: what is larger is more, and all together are 1. */
+function shares(values: Float32Array): Float32Array {
+  const most = Math.max(...values);
+  const powers = values.map((value) => Math.exp(value - most));
+  const sum = powers.reduce((all, one) => all + one, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** From 0 to 1, for each class of each text. */
+export async function classify(
+  { inputs }: ClassifyRequest,
+  flow: Flow<"classify">,
+  { labels, exclusive, ...reading }: Reading & { readonly labels: readonly string[]; readonly exclusive: boolean },
+): Promise<Ended<"classify">> {
+  const scores: Uint8Array[] = [];
+  const read = await readAll(inputs.map((text) => [text] as const), flow, reading, ({ output, at }) => {
+    const values = floatsIn(output);
+    if (values.length !== at.length * labels.length) return unfit("it gives another number of classes than its settings name");
+    if (!areNumbers(values)) return unfit("a score is no number");
+    for (const [row, index] of at.entries()) {
+      const own = values.subarray(row * labels.length, (row + 1) * labels.length);
+      scores[index] = bytesOfFloats(exclusive ? shares(own) : own.map(logistic));
+    }
+    return undefined;
+  });
+  return typeof read === "number" ? ok({ labels, scores, exclusive, promptTokens: read }) : refused(read);
 } // prettier-ignore
 
 interface BatchOutput {

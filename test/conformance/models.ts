@@ -174,6 +174,16 @@ export function describeModels(
         expect(answer.scores).to.have.length(2);
         for (const score of answer.scores) expect(score).to.be.within(0, 1);
       },
+      async classify(model) {
+        const { answer } = await fine("classify", model, { inputs: ["Is it?", "It is."] });
+        expect(new Set(answer.labels).size).to.equal(answer.labels.length).and.be.greaterThan(0);
+        const all = answer.scores.map((one) => [...floatsOf(one)]);
+        expect(all.map(({ length }) => length)).to.deep.equal([answer.labels.length, answer.labels.length]);
+        for (const scores of all) {
+          for (const score of scores) expect(score).to.be.within(0, 1);
+          if (answer.exclusive) expect(scores.reduce((sum, one) => sum + one, 0)).to.be.closeTo(1, 1e-3);
+        }
+      },
       async transcribe(model) {
         const { answer } = await fine("transcribe", model, { audio: sound });
         expect(answer.durationMs).to.be.greaterThan(0);
@@ -217,6 +227,8 @@ export function describeModels(
           return call("embed", model, { inputs: [image] });
         case "rerank":
           return call("rerank", model, { query: "who?", documents: ["we"] });
+        case "classify":
+          return call("classify", model, { inputs: ["one"] });
         case "transcribe":
           return call("transcribe", model, { audio: sound });
         case "speak":
@@ -407,6 +419,20 @@ export function describeModels(
         expect(codeOf(await call("rerank", model, { query: "who?", documents: ["we", long] }))).to.equal(
           "CONTEXT_TOO_LONG",
         );
+      });
+
+      withOne("classify", "judge a text by itself, wherever it stands", async (model) => {
+        const scores = async (...inputs: readonly string[]) =>
+          (await fine("classify", model, { inputs })).answer.scores.map((one) => [...floatsOf(one)]);
+        const [first = [], second = []] = await scores("what?!", "they");
+        const [second_ = [], first_ = []] = await scores("they", "what?!");
+        for (const [at, score] of [...first, ...second].entries())
+          expect([...first_, ...second_][at]).to.be.closeTo(score, 1e-4);
+      });
+
+      withOne("classify", "refuse a text that is too long, before any is read", async (model) => {
+        const long = "word ".repeat(contextOf(model) + 1);
+        expect(codeOf(await call("classify", model, { inputs: ["short", long] }))).to.equal("CONTEXT_TOO_LONG");
       });
 
       withOne("tokenize", "count a text twice as long about twice", async (model) => {

@@ -15,6 +15,7 @@ import {
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { pcmOf, readWav, wavHead } from "../../runtimes/onnx/sound.ts";
 import {
+  countingModel,
   embeddingModel,
   hearingModel,
   rankingModel,
@@ -62,6 +63,8 @@ describe("ONNX", function () {
       graph,
       model("ranks", rankingModel()),
       model("sees", seeingModel()),
+      model("mood", countingModel({ glad: "!", sad: "?", flat: "." })),
+      model("harm", countingModel({ toxic: "!", insult: "?" }, { problem_type: "multi_label_classification" })),
     ];
     const writes = model("writes", writingModel({ text: "fine", after: "end", contextTokens: 512 }));
     const speech = [
@@ -168,6 +171,23 @@ describe("ONNX", function () {
     expect([...scores.keys()].toSorted((one, other) => scores[other]! - scores[one]!)).to.deep.equal([1, 2, 0]);
   });
 
+  it("tells which of its classes a text is of, one of them or several, as its maker says", async () => {
+    const asked = async (name: string) => {
+      const { labels, scores, exclusive, promptTokens } = await fine("classify", { model: name, inputs: ["?!!!!!", "????", ""] });
+      expect(promptTokens).to.equal(3 * 2 + 6 + 4);
+      return { labels, exclusive, scores: scores.map((one) => [...floatsOf(one)]) };
+    };
+    const mood = await asked("mood");
+    expect([mood.labels, mood.exclusive]).to.deep.equal([["glad", "sad", "flat"], true]);
+    expect(mood.scores[0]![0]).to.be.greaterThan(0.95);
+    expect(mood.scores[1]![1]).to.be.greaterThan(0.95);
+    for (const score of mood.scores[2]!) expect(score).to.be.closeTo(1 / 3, 1e-3);
+    const harm = await asked("harm");
+    expect(harm.exclusive).to.equal(false);
+    const [both = [], one = [], none = []] = harm.scores;
+    expect([both, one, none].map((scores) => scores.map((score) => score > 0.6))).to.deep.equal([[true, true], [false, true], [false, false]]);
+  }); // prettier-ignore
+
   describe("that hears", () => {
     it("writes down what is said, with its times, however long it is", async () => {
       const { parts, ...answer } = await fine("transcribe", { model: "hears", audio: tones([300, 30], [3_000, 2]) });
@@ -256,7 +276,7 @@ describe("ONNX", function () {
       model("hoarse", voiceModel({ broken: true })),
       model("doubts", writingModel({ text: "abc", after: "end", contextTokens: 64, broken: true })),
     ];
-    const others = await started(cut, noWords, wrongWords, half, nonsense, model("classes", rankingModel(3)), ...broken); // prettier-ignore
+    const others = await started(cut, noWords, wrongWords, half, nonsense, model("classes", countingModel({ a: "a" }, { id2label: { 0: "a", 1: "a" } })), model("fewer", countingModel({ a: "a", b: "b" }, { id2label: { 0: "a", 1: "b", 2: "c" } })), ...broken); // prettier-ignore
     try {
       const reasons = Object.fromEntries(others.models().map(({ model: name, state, reason = "" }) => [name, `${state} ${reason}`])); // prettier-ignore
       expect(reasons["cut"]).to.match(/failed .*cut off/);
@@ -265,7 +285,9 @@ describe("ONNX", function () {
       expect(reasons["half"]).to.match(/failed .*half/);
       expect(reasons["nonsense"]).to.match(/failed model\.onnx: .*Gothic/);
       expect(reasons["nonsense"]).to.not.contain(folder);
-      expect(reasons["classes"]).to.match(/failed it tells 3 classes apart/);
+      expect(reasons["classes"]).to.match(/failed id2label in config\.json does not name each/);
+      expect(reasons["fewer"]).to.equal("ready ");
+      expect(await refusal("classify", { model: "fewer", inputs: ["a"] }, others)).to.match(/^OUTPUT_UNFIT failed it gives another number of classes/); // prettier-ignore
       expect(reasons["broken"]).to.equal("ready ");
       expect(await refusal("embed", { model: "cut", inputs: ["x"] }, others)).to.match(/^MODEL_LOAD_FAILED/);
       // Of these letters something else than numbers comes out, and of everything that has them.

@@ -34,34 +34,34 @@ interface Subject {
 }
 
 const subjects: readonly Subject[] = [
-  { adapter: "openai", script: openAiDouble(), path: "/v1", models: openAiModels, counts: true, lacks: [] },
+  { adapter: "openai", script: openAiDouble(), path: "/v1", models: openAiModels, counts: true, lacks: ["classify"] },
   {
     adapter: "ollama",
     script: ollamaDouble(),
     models: ["echo", "slow", "echo-embed"],
     counts: true,
-    lacks: ["rerank", "tokenize"],
+    lacks: ["classify", "rerank", "tokenize"],
   },
   {
     adapter: "anthropic",
     script: anthropicDouble(),
     models: ["echo", "slow"],
     counts: true,
-    lacks: ["embed", "logprobs", "rerank", "tokenize"],
+    lacks: ["classify", "embed", "logprobs", "rerank", "tokenize"],
   },
   {
     adapter: "gemini",
     script: geminiDouble(),
     models: ["echo", "slow", "gemini-3-echo", "echo-embed"],
     counts: true,
-    lacks: ["logprobs", "rerank", "tokenize"],
+    lacks: ["classify", "logprobs", "rerank", "tokenize"],
   },
   {
     adapter: "kserve",
     script: kserveDouble(),
     models: ["echo", "whole", "vectors"],
     counts: false,
-    lacks: ["json", "logprobs", "rerank", "tokenize", "tools"],
+    lacks: ["classify", "json", "logprobs", "rerank", "tokenize", "tools"],
   },
 ];
 

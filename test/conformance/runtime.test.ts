@@ -109,19 +109,23 @@ describe("llama.cpp in an inference host", () => {
     };
   });
 
-  describeModels("llama.cpp", async () => {
-    const model = (name: string, fields: Partial<ChainModel>): ModelSpec => {
-      const path = join(folder, `${name}.gguf`);
-      writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
-      return { name, adapter: "llama", path };
-    };
-    const callsByItself = ["One", " moment.", "\n<tool_call>\n", '{"name"'];
-    const local = await hosted([
-      model("plain", {}),
-      model("calls", { text: callsByItself, template: toolTemplate }),
-      model("vectors", { reads: { type: "embed" } }),
-      model("ranks", { reads: { type: "rerank", likes: "!" } }),
-    ]);
-    return { local };
-  });
+  describeModels(
+    "llama.cpp",
+    async () => {
+      const model = (name: string, fields: Partial<ChainModel>): ModelSpec => {
+        const path = join(folder, `${name}.gguf`);
+        writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
+        return { name, adapter: "llama", path };
+      };
+      const callsByItself = ["One", " moment.", "\n<tool_call>\n", '{"name"'];
+      const local = await hosted([
+        model("plain", {}),
+        model("calls", { text: callsByItself, template: toolTemplate }),
+        model("vectors", { reads: { type: "embed" } }),
+        model("ranks", { reads: { type: "rerank", likes: "!" } }),
+      ]);
+      return { local };
+    },
+    ["classify"],
+  );
 });

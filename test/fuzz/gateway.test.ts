@@ -213,6 +213,8 @@ describe("fuzz: the gateway", () => {
       "/v1/completions": { model: "echo", prompt: ["a", "b"], logprobs: 1, stop: "x", n: 2 },
       "/v1/embeddings": { model: "echo", input: ["a", "b"], encoding_format: "float", dimensions: 64 },
       "/v1/rerank": { model: "echo", query: "a", documents: ["a", { text: "b" }], top_n: 1 },
+      "/v1/classify": { model: "echo", input: ["a", "b?"] },
+      "/v1/moderations": { model: "echo", input: "a" },
       "/v1/audio/speech": { model: "echo", input: "hi", voice: "x", speed: 1, response_format: "wav" },
       "/v1/images/generations": { model: "echo", prompt: "x", n: 1, size: "64x64" },
       "/v1/messages": { model: "echo", max_tokens: 9, system: [{ type: "text", text: "x" }], stop_sequences: ["x"], thinking: { type: "enabled" }, tools: [{ name: "get_weather", input_schema: schema }], tool_choice: { type: "tool", name: "get_weather" }, output_config: { format: { type: "json_schema", schema } }, messages: [{ role: "user", content: [{ type: "text", text: "hi" }, { type: "image", source: { type: "base64", media_type: "image/png", data: "iVBORw0KGgo=" } }] }, { role: "assistant", content: [{ type: "tool_use", id: "1", name: "get_weather", input: {} }, { type: "thinking", thinking: "x" }] }, { role: "user", content: [{ type: "tool_result", tool_use_id: "1", content: [{ type: "text", text: "x" }] }] }] },

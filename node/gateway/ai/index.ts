@@ -14,6 +14,7 @@ import { addAnthropic } from "./anthropic.ts";
 import { addAudio } from "./audio.ts";
 import { createCalls } from "./calls.ts";
 import { addChat } from "./chat.ts";
+import { addClassification } from "./classification.ts";
 import { addCompletions } from "./completions.ts";
 import { addEmbeddings } from "./embeddings.ts";
 import { addImages } from "./images.ts";
@@ -25,6 +26,6 @@ import type { Surface } from "./surface.ts";
 /** Adds all of them. */
 export function addAiRoutes(app: FastifyInstance, at: GatewayContext): void {
   const surface: Surface = { app, at, calls: createCalls(at), models: createModels(at) };
-  for (const add of [addChat, addResponses, addCompletions, addEmbeddings, addAudio, addImages, addAnthropic, addOllama])
+  for (const add of [addChat, addResponses, addCompletions, addEmbeddings, addClassification, addAudio, addImages, addAnthropic, addOllama])
     add(surface);
 } // prettier-ignore

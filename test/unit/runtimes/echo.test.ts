@@ -171,6 +171,12 @@ describe("the echo", () => {
     expect(scores).to.deep.equal([1, 0.5, 0]);
   });
 
+  it("tells questions from statements by their last mark", async () => {
+    const { labels, scores, exclusive } = await answerOf("classify", { inputs: ["Is it? ", "It is."] });
+    expect([labels, exclusive]).to.deep.equal([["statement", "question"], true]);
+    expect(scores.map((one) => [...floatsOf(one)])).to.deep.equal([[0, 1], [1, 0]]); // prettier-ignore
+  });
+
   it("numbers tokens: as many as it counts", async () => {
     const { tokens } = await answerOf("tokenize", { text: "one two one" });
     expect(tokens).to.have.length(3);

@@ -261,9 +261,9 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(await refusalOf(client.chat.completions.create({ model: "echo", messages: image }))).to.be.instanceOf(
       OpenAI.BadRequestError,
     );
-    const missing = (await stand.request("POST", "/v1/moderations", { token, body: {} })).body.error;
+    const missing = (await stand.request("POST", "/v1/fine_tuning/jobs", { token, body: {} })).body.error;
     expect(missing).to.include({ type: "invalid_request_error", code: "not_found" });
-    expect(missing.message).to.equal("This endpoint is not supported. (path: /v1/moderations)");
+    expect(missing.message).to.equal("This endpoint is not supported. (path: /v1/fine_tuning/jobs)");
   }); // prettier-ignore
 
   const parameters = (fields: object) =>
@@ -604,6 +604,21 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
     expect((numbers as Error).message).to.match(/numbers of tokens are not supported/);
     const ranked: { results: { index: number; relevance_score: number }[] } = await client.post("/rerank", { body: { model: "echo", query: "red house", documents: ["cold", "red", { text: "a red house" }], top_n: 2 } });
     expect(ranked.results).to.deep.equal([{ index: 2, relevance_score: 1 }, { index: 1, relevance_score: 0.5 }]);
+  });
+
+  it("classifies in vLLM's form, and moderates with models whose classes are sorts of harm", async () => {
+    const told = await client.post<object>("/classify", { body: { model: "echo", input: ["Is it?", "It is."] } });
+    expect(told).to.deep.include({ object: "list", model: "echo", labels: ["statement", "question"] });
+    expect(told).to.have.deep.property("data", [
+      { index: 0, label: "question", probs: [0, 1], num_classes: 2 },
+      { index: 1, label: "statement", probs: [1, 0], num_classes: 2 },
+    ]);
+    expect(told).to.have.nested.property("usage.prompt_tokens", 4);
+    const refused = await refusalOf(client.moderations.create({ model: "echo", input: "Is it?" }));
+    expect(refused).to.be.instanceOf(OpenAI.BadRequestError).and.include({ code: "model_unsupported" });
+    expect((refused as Error).message).to.match(/moderation/);
+    const other = await refusalOf(client.post("/classify", { body: { model: "nobody", input: "x" } }));
+    expect(other).to.include({ status: 404 });
   });
 
   it("completes prompts in the older form", async () => {

@@ -55,6 +55,7 @@ describe("what an ONNX model is for", () => {
     expect(of(bert, ["last_hidden_state"])).to.equal("embed");
     expect(of(bert, ["token_embeddings", "sentence_embedding"])).to.equal("embed");
     expect(of(bert, ["logits"], labels(1))).to.equal("rerank");
+    expect(of(bert, ["logits"], labels(3))).to.equal("classify");
     expect(of(["input", "input_lengths", "scales"], ["output"], { phoneme_id_map: { a: [1] } })).to.equal("speak");
     expect(of(["input_features"], ["last_hidden_state"], {}, "encoder")).to.equal("transcribe");
     const both = (vision: string) =>
@@ -70,7 +71,8 @@ describe("what an ONNX model is for", () => {
 
   it("is refused with what it is, where nobody can ask for that", () => {
     const reason = (...asked: Parameters<typeof of>) => (of(...asked) as { readonly refused: string }).refused;
-    expect(reason(bert, ["logits"], labels(3))).to.match(/3 classes/);
+    expect(reason(bert, ["logits"], { ...labels(3), id2label: { 0: "a", 2: "b" } })).to.match(/does not name each/);
+    expect(reason(bert, ["logits"], labels(1_025))).to.match(/1025 classes, and 1024/);
     expect(reason(["pixel_values"], ["logits"])).to.match(/takes pixel_values and gives logits/);
     expect(reason(["input_ids"], ["last_hidden_state"], {}, "encoder")).to.match(/texts into texts/);
   });

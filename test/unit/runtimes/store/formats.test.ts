@@ -17,7 +17,7 @@ import type { StoredModel } from "../../../../protocols/index.ts";
 import {
   embeddingModel,
   hearingModel,
-  rankingModel,
+  countingModel,
   seeingModel,
   voiceModel,
   type ModelFiles,
@@ -193,7 +193,7 @@ describe("the plan of a model", () => {
     expect(cardOf(hearingModel())).to.deep.equal(["whisper", ["transcribe"]]);
     expect(cardOf(seeingModel())).to.deep.equal(["clip", ["embed", "image-embed", "tokenize"]]);
     expect(cardOf(voiceModel())).to.deep.equal(["onnx", ["speak"]]);
-    expect(cardOf(rankingModel(3))).to.deep.equal(["bert", []]);
+    expect(cardOf(countingModel({ a: "a", b: "b", c: "c" }))).to.deep.equal(["bert", ["classify", "tokenize"]]);
   });
 
   it("takes an ONNX model with what it needs beside it", () => {
