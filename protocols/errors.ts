@@ -235,6 +235,26 @@ export const errorTable = {
     http: 500,
     help: "Stored data is damaged or missing; details say where. `plexus doctor` lists everything that is damaged.",
   },
+  SHARE_WRONG: {
+    outcome: "failed",
+    http: 400,
+    help: "A share of the recovery kit is wrong; details say which and why. Nothing was made of the shares.",
+  },
+  SHARES_TOO_FEW: {
+    outcome: "failed",
+    http: 400,
+    help: "More shares of the recovery kit are needed; details say how many, and which are there.",
+  },
+  KEY_MISSING: {
+    outcome: "not_started",
+    http: 503,
+    help: "A key that this needs is not at this node, or was destroyed; details name it.",
+  },
+  KEY_REFUSED: {
+    outcome: "failed",
+    http: 409,
+    help: "A key does not open this: it is another's, belongs elsewhere, or was changed. Details say what it is.",
+  },
   CONFIG_INVALID: {
     outcome: "not_started",
     http: 400,

@@ -75,6 +75,8 @@ export const layers: readonly Layer[] = [
   // What the directory says, as every part sees it.
   { folder: "node/cluster", values: belowParts, nodeModules: false, world: false },
   nodePart("node/blobs"),
+  // What commands make a kit with, too.
+  { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
   nodePart("node/kernel"),
   nodePart("node/storage"),
   nodePart("node/directory"),

@@ -1,0 +1,39 @@
+/** Keys: what lets somebody read the cluster's backups and disks, and who that is.
+ *
+ *      root ─► recovery key, signing key          `shares.ts` (t of n printed shares), `epochs.ts`
+ *       └─ epoch keys (public records in a chain)  `epochs.ts`
+ *           └─ tenant keys (wrapped, in the ring)  `units.ts`
+ *               └─ unit keys (in the manifest)     `units.ts`
+ *
+ *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are what everything here is
+ *  encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole context that it was sealed for.
+ *
+ *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who reads a running
+ *  node's memory has its keys. Decision 0052. */
+export { sealerOf, type Sealer } from "./cipher.ts";
+export {
+  anchorOf,
+  createEpoch,
+  hashOf,
+  headSignerOf,
+  isHeadSigned,
+  isKeyOf,
+  openEpoch,
+  rootKeysOf,
+  sealEpoch,
+  verifyEpochs,
+  type EpochRecord,
+  type RootKeys,
+  type RootRecord,
+} from "./epochs.ts";
+export { combineShares, createRoot, digestOf, readShare, shareBytes, splitRoot, type ShareSheet } from "./shares.ts";
+export {
+  createTenantKey,
+  createUnitKeys,
+  rewrapTenantKey,
+  type EpochKeys,
+  type TenantKey,
+  type UnitContext,
+  type UnitKeys,
+} from "./units.ts";
+export type { Signer } from "./signing.ts";
