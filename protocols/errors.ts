@@ -255,6 +255,11 @@ export const errorTable = {
     http: 409,
     help: "A key does not open this: it is another's, belongs elsewhere, or was changed. Details say what it is.",
   },
+  BACKUP_DAMAGED: {
+    outcome: "failed",
+    http: 500,
+    help: "An object of a backup is not what it was when it was written; details name it. Nothing of it was used.",
+  },
   CONFIG_INVALID: {
     outcome: "not_started",
     http: 400,

@@ -1,0 +1,96 @@
+/** A pack: fragments of many units in an order that says nothing, the bytes of one stripe.
+ *
+ *      head 16      "PLEXPACK" | version 1 | suite 1 | 0 0 | number of fragments 4
+ *      fragments    one after the other, no gap
+ *      index        for each fragment, in order: its length 4
+ *      tail 32      SHA-256 of head and index
+ *
+ *  Numbers are little-endian. The fragments' own tags guard their bytes, the tail guards the rest. The index needs no key: who collects
+ *  can take living fragments over into another pack without being able to read any. Which fragments belong to one unit is not in it. */
+import { createHash } from "node:crypto";
+import { demand } from "./damaged.ts";
+import { backupFormat } from "./unit.ts";
+
+/** Where a fragment lies in its pack. */
+export interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export const packFormat = {
+  /** A pack is closed before it grows beyond it: a stripe's bytes. */
+  bytesMax: 8 * 1024 * 1024,
+  fragmentsMax: 65_536,
+} as const;
+
+const magic = Buffer.from("PLEXPACK");
+const headBytes = 16;
+const lengthBytes = 4;
+const tailBytes = 32;
+
+/** Bytes of a pack beside those of its fragments. */
+export const packOverhead = (fragments: number): number => headBytes + fragments * lengthBytes + tailBytes;
+
+/** Puts fragments into a pack, in this order. */
+export function writePack(fragments: readonly Uint8Array[]): {
+  readonly bytes: Uint8Array;
+  readonly places: readonly Place[];
+} {
+  const size = fragments.reduce((sum, { length }) => sum + length, packOverhead(fragments.length));
+  if (size > packFormat.bytesMax || fragments.length > packFormat.fragmentsMax)
+    throw new RangeError("a pack is written within its limits");
+  const bytes = Buffer.allocUnsafe(size);
+  writeHead(bytes, fragments.length);
+  const places: Place[] = [];
+  let offset = headBytes;
+  for (const fragment of fragments) {
+    bytes.set(fragment, offset);
+    places.push({ offset, length: fragment.length });
+    offset += fragment.length;
+  }
+  const index = offset;
+  for (const { length } of fragments) offset = bytes.writeUInt32LE(length, offset);
+  bytes.set(tailOf(bytes, index, offset), offset);
+  return { bytes, places };
+}
+
+function writeHead(bytes: Buffer, fragments: number): void {
+  bytes.set(magic, 0);
+  bytes.writeUInt8(backupFormat.version, 8);
+  bytes.writeUInt8(backupFormat.suite, 9);
+  bytes.writeUInt16LE(0, 10);
+  bytes.writeUInt32LE(fragments, 12);
+}
+
+const tailOf = (bytes: Buffer, index: number, end: number): Uint8Array =>
+  createHash("sha256").update(bytes.subarray(0, headBytes)).update(bytes.subarray(index, end)).digest();
+
+/** The places of a pack's fragments, in order. Error: BACKUP_DAMAGED, for whatever no pack can be. Says nothing of the fragments' bytes. */
+export function readPack(pack: Uint8Array): readonly Place[] {
+  const bytes = Buffer.from(pack.buffer, pack.byteOffset, pack.byteLength);
+  demand(bytes.length >= packOverhead(0) && bytes.length <= packFormat.bytesMax, "pack", "no pack has this size");
+  demand(bytes.subarray(0, 8).equals(magic), "pack", "no pack");
+  const { version, suite } = backupFormat;
+  demand(bytes.readUInt8(8) === version && bytes.readUInt8(9) === suite, "pack", "of a format that is not known here");
+  demand(bytes.readUInt16LE(10) === 0, "pack", "of a format that is not known here");
+  const count = bytes.readUInt32LE(12);
+  demand(count <= packFormat.fragmentsMax && packOverhead(count) <= bytes.length, "pack", "more fragments than fit");
+  const end = bytes.length - tailBytes;
+  const index = end - count * lengthBytes;
+  demand(bytes.subarray(end).equals(tailOf(bytes, index, end)), "pack", "head or index changed");
+  const places: Place[] = [];
+  let offset = headBytes;
+  for (let at = index; at < end; at += lengthBytes) {
+    const length = bytes.readUInt32LE(at);
+    places.push({ offset, length });
+    offset += length;
+  }
+  demand(offset === index, "pack", "its fragments do not fill it");
+  return places;
+}
+
+/** A fragment of a pack. Error: BACKUP_DAMAGED. */
+export function fragmentAt(pack: Uint8Array, { offset, length }: Place): Uint8Array {
+  demand(offset >= headBytes && offset + length <= pack.length, "pack", "a fragment beyond its end");
+  return pack.subarray(offset, offset + length);
+}

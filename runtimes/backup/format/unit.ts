@@ -1,0 +1,183 @@
+/** A unit sealed: what is recalled as one, in fragments of which none is of use without all the others.
+ *
+ *      plaintext ─ zstd ─► frame ─ pad ─► transform ─► split in s ─► each: AES-256-GCM, own key, whole context ─► fragments
+ *
+ *  A frame is `codec (1) | data length (4) | plaintext length (4) | data | zeros`, numbers little-endian. Codec 0: the data is the
+ *  plaintext; 1: Zstandard (RFC 8878). The keys of the fragments are HKDF-SHA-512 of the unit's key (no salt, info
+ *  `plexus backup fragments 1`, 32 bytes a fragment). A unit's key is drawn anew for each sealing, also of the same unit after a
+ *  failure: so each fragment's key encrypts once, and its nonce is zero. */
+import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { damaged, demand } from "./damaged.ts";
+import { encodeValue } from "./rows.ts";
+import { paddedSize } from "./sizes.ts";
+import { split, transform, transformBytes, untransform } from "./transform.ts";
+
+/** What these formats are: all objects name it, so that another may come beside. Suite 1: Zstandard, AES-256-GCM and -CTR,
+ *  SHA-256, HKDF-SHA-512, Ed25519. */
+export const backupFormat = { version: 1, suite: 1 } as const;
+
+/** What a unit holds: a stretch of one actor's records of one type and day. Recalling picks by these. */
+export interface UnitName {
+  readonly cluster: string;
+  /** Whose it is, where it is one person's: `user/ada`. Else empty. */
+  readonly person: string;
+  /** The actor, or what else it is of: `room/lobby`. */
+  readonly thread: string;
+  /** What its rows are: `state`, `message`, `event`. */
+  readonly type: string;
+  /** The day in UTC, `2026-11-23`; empty: of no day. */
+  readonly bucket: string;
+  /** Units of the same name but for it follow one another. */
+  readonly part: number;
+}
+
+/** What can be erased alone, by its keys: what is of one person, or an actor. */
+export const tenantOf = ({ person, thread }: Pick<UnitName, "person" | "thread">): string =>
+  person === "" ? thread : person;
+
+/** All that is bound to a unit's fragments beside their bytes. */
+export interface UnitContext extends UnitName {
+  /** Random, drawn with the key. */
+  readonly id: string;
+  /** Of the keys that the unit's key is sealed with. */
+  readonly epoch: number;
+}
+
+export interface SealedUnit {
+  /** To be sealed by the tenant's key at once, and kept nowhere. */
+  readonly key: Uint8Array;
+  /** SHA-256 of the plaintext, hex: says in the (encrypted) manifest whether a unit changed. */
+  readonly hash: string;
+  readonly fragments: readonly Uint8Array[];
+}
+
+export const unitFormat = {
+  /** Fewer would let who has one fragment and its key have half. */
+  fragmentsMin: 3,
+  fragmentsMax: 16,
+  /** Of the plaintext. */
+  bytesMax: 4 * 1024 * 1024,
+  /** Smaller frames are brought to this. */
+  frameBytesMin: 1_024,
+  keyBytes: 32,
+  tagBytes: 16,
+  /** Bytes of randomness that sealing one unit takes: its key, and the transform's. */
+  randomBytes: 64,
+} as const;
+
+const frameHeadBytes = 9;
+const codecs = { stored: 0, zstd: 1 } as const;
+const zstdLevel = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+const info = "plexus backup fragments 1";
+/** Each key encrypts once. */
+const nonce = new Uint8Array(12);
+
+export const hashOfUnit = (plaintext: Uint8Array): string => createHash("sha256").update(plaintext).digest("hex");
+
+/** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees. */
+export function sealUnit(
+  plaintext: Uint8Array,
+  context: UnitContext,
+  how: { readonly fragments: number; readonly random: Uint8Array },
+): SealedUnit {
+  const { keyBytes, randomBytes, bytesMax } = unitFormat;
+  if (how.random.length !== randomBytes || plaintext.length > bytesMax || !isCount(how.fragments))
+    throw new RangeError("a unit is sealed within its limits");
+  const key = how.random.slice(0, keyBytes);
+  const pieces = split(transform(framed(plaintext), how.random.subarray(keyBytes)), how.fragments);
+  const keys = fragmentKeys(key, pieces.length);
+  const fragments = pieces.map((piece, at) => {
+    const cipher = createCipheriv("aes-256-gcm", keys[at] as Uint8Array, nonce);
+    cipher.setAAD(associated(context, at, pieces.length));
+    return Buffer.concat([cipher.update(piece), cipher.final(), cipher.getAuthTag()]);
+  });
+  return { key, hash: hashOfUnit(plaintext), fragments };
+}
+
+/** The plaintext of a unit, from all its fragments in order. Error: BACKUP_DAMAGED, which names the fragment that does not fit. */
+export function openUnit(
+  fragments: readonly Uint8Array[],
+  context: UnitContext,
+  expected: { readonly key: Uint8Array; readonly hash: string },
+): Uint8Array {
+  demand(isCount(fragments.length), "unit", "a wrong number of fragments");
+  demand(expected.key.length === unitFormat.keyBytes, "unit", "its key has a wrong length");
+  const keys = fragmentKeys(expected.key, fragments.length);
+  const pieces = fragments.map((fragment, at) =>
+    opened(fragment, keys[at] as Uint8Array, associated(context, at, fragments.length), at),
+  );
+  const plaintext = unframed(untransform(Buffer.concat(pieces)));
+  demand(hashOfUnit(plaintext) === expected.hash, "unit", "not the plaintext that the manifest names");
+  return plaintext;
+}
+
+const isCount = (count: number): boolean =>
+  Number.isSafeInteger(count) && count >= unitFormat.fragmentsMin && count <= unitFormat.fragmentsMax;
+
+function fragmentKeys(key: Uint8Array, count: number): readonly Uint8Array[] {
+  return split(new Uint8Array(hkdfSync("sha512", key, "", info, unitFormat.keyBytes * count)), count);
+}
+
+/** Canonical JSON of everything that a fragment belongs to. */
+function associated(
+  { cluster, person, thread, type, bucket, part, id, epoch }: UnitContext,
+  at: number,
+  of: number,
+): Uint8Array {
+  const { version, suite } = backupFormat;
+  const unit = [cluster, person, thread, type, bucket, part];
+  return Buffer.from(encodeValue(["plexus backup fragment", version, suite, unit, id, epoch, at, of]));
+}
+
+function opened(fragment: Uint8Array, key: Uint8Array, context: Uint8Array, at: number): Uint8Array {
+  const bytes = fragment.length - unitFormat.tagBytes;
+  demand(bytes >= 0, "fragment", "too short");
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: unitFormat.tagBytes });
+  decipher.setAAD(context);
+  decipher.setAuthTag(fragment.subarray(bytes));
+  const piece = decipher.update(fragment.subarray(0, bytes));
+  try {
+    decipher.final();
+  } catch {
+    throw damaged("fragment", "changed, or not of this unit", { fragment: at });
+  }
+  return piece;
+}
+
+/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. */
+export function framed(plaintext: Uint8Array): Uint8Array {
+  const packed = zstdCompressSync(plaintext, zstdLevel);
+  const isSmaller = packed.length < plaintext.length;
+  const data = isSmaller ? packed : plaintext;
+  const bytes = paddedSize(frameHeadBytes + data.length + transformBytes, unitFormat.frameBytesMin) - transformBytes;
+  const frame = Buffer.alloc(bytes);
+  frame.writeUInt8(isSmaller ? codecs.zstd : codecs.stored, 0);
+  frame.writeUInt32LE(data.length, 1);
+  frame.writeUInt32LE(plaintext.length, 5);
+  frame.set(data, frameHeadBytes);
+  return frame;
+}
+
+/** What a frame holds. Error: BACKUP_DAMAGED. */
+export function unframed(bytes: Uint8Array, bytesMax: number = unitFormat.bytesMax): Uint8Array {
+  const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  demand(frame.length >= frameHeadBytes, "unit", "a frame without a head");
+  const [codec, dataBytes, plainBytes] = [frame.readUInt8(0), frame.readUInt32LE(1), frame.readUInt32LE(5)];
+  demand(frameHeadBytes + dataBytes <= frame.length && plainBytes <= bytesMax, "unit", "a frame with wrong lengths");
+  demand(codec === codecs.stored || codec === codecs.zstd, "unit", "a codec that nobody knows");
+  const padding = frame.subarray(frameHeadBytes + dataBytes);
+  demand(padding.equals(Buffer.alloc(padding.length)), "unit", "padding that is none");
+  const data = frame.subarray(frameHeadBytes, frameHeadBytes + dataBytes);
+  const plaintext = codec === codecs.stored ? data : unpacked(data, plainBytes);
+  demand(plaintext.length === plainBytes, "unit", "a frame that holds another length than it says");
+  return plaintext;
+}
+
+function unpacked(data: Uint8Array, bytes: number): Uint8Array {
+  try {
+    return zstdDecompressSync(data, { maxOutputLength: Math.max(1, bytes) });
+  } catch {
+    throw damaged("unit", "data that cannot be decompressed");
+  }
+}

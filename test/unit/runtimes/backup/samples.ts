@@ -1,0 +1,151 @@
+/** Objects of a backup made of known keys, and the file of those that are frozen.
+ *
+ *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format; what is there is never written again. */
+import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  backupFormat,
+  encodeRows,
+  sealNode,
+  sealUnit,
+  writeCatalog,
+  writeHead,
+  writePack,
+  writeTreeNode,
+  type BackupHead,
+  type HeadKeys,
+  type Snapshot,
+  type StripeName,
+  type UnitContext,
+  type UnitEntry,
+} from "../../../../runtimes/backup/format/index.ts";
+
+/** Bytes that are always the same and look like no others. */
+export function bytesOf(seed: string, length: number): Uint8Array {
+  const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, block) =>
+    createHash("sha256").update(`${seed} ${block}`).digest(),
+  );
+  return new Uint8Array(Buffer.concat(blocks).subarray(0, length));
+}
+
+const privateKey = createPrivateKey({
+  key: Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), bytesOf("head key", 32)]),
+  format: "der",
+  type: "pkcs8",
+});
+
+/** Keys that sign heads of epochs 1 to 3. */
+export const headKeys: HeadKeys = {
+  sign: (bytes) => sign(null, bytes, privateKey),
+  verify: (bytes, signature, epoch) =>
+    epoch >= 1 && epoch <= 3 && verify(null, bytes, createPublicKey(privateKey), signature),
+};
+
+export const context: UnitContext = {
+  cluster: "harbour",
+  person: "",
+  thread: "room/lobby",
+  type: "message",
+  bucket: "2026-11-23",
+  part: 0,
+  id: "00112233445566778899aabbccddeeff",
+  epoch: 2,
+};
+
+export const rows = [
+  ["message/000000000001", { seq: 1, author: "user/ada", atMs: 1_795_000_000_000, text: "Grüße 👋", $odd: -0 }],
+  ["message/000000000002", { seq: 2, author: "user/bob", atMs: 1_795_000_001_000, bytes: Uint8Array.of(0, 255), un: undefined }],
+] as const; // prettier-ignore
+
+export const stripe: StripeName = {
+  id: "stripe-1",
+  group: "first",
+  scheme: { type: "rs", k: 2, m: 1 },
+  sizeBytes: 1_234,
+  shards: [0, 1, 2].map((index) => ({ index, hash: String(index).repeat(64), sizeBytes: 700 })),
+};
+
+export const nodeKey = bytesOf("node key", 32);
+export const of = { cluster: context.cluster, sort: "tree" } as const;
+
+/** One of every object, made of the same keys each time. */
+export function makeSamples() {
+  const texts = sealUnit(encodeRows(rows), context, { fragments: 3, random: bytesOf("texts", 64) });
+  // What cannot be compressed is the same whatever the version of the library.
+  const picture = sealUnit(
+    bytesOf("picture", 5_000),
+    { ...context, type: "file" },
+    { fragments: 4, random: bytesOf("file", 64) },
+  );
+  const pack = writePack([...picture.fragments, ...texts.fragments]);
+  const unit: UnitEntry = {
+    name: { ...context },
+    id: context.id,
+    epoch: context.epoch,
+    sealedKey: texts.key,
+    hash: texts.hash,
+    bytes: 200,
+    rows: rows.length,
+    first: rows[0][0],
+    last: rows[1][0],
+    fromMs: rows[0][1].atMs,
+    toMs: rows[1][1].atMs,
+    fragments: pack.places.slice(4).map((place) => ({ stripe, ...place })),
+  };
+  const { cluster, person, thread, type, bucket, part } = context;
+  const leaf = { level: 0 as const, units: [{ ...unit, name: { cluster, person, thread, type, bucket, part } }] };
+  const node = sealNode(writeTreeNode(leaf), of, nodeKey);
+  const link = { stripe, key: nodeKey };
+  const snapshot: Snapshot = {
+    number: 7,
+    atMs: 1_795_000_002_000,
+    root: link,
+    cursors: link,
+    units: 1,
+    bytes: 200,
+    missed: [],
+  };
+  const catalog = sealNode(writeCatalog([snapshot]), { ...of, sort: "catalog" }, nodeKey);
+  const head: BackupHead = {
+    cluster: context.cluster,
+    number: 7,
+    previous: "ab".repeat(32),
+    atMs: 1_795_000_002_000,
+    epoch: 2,
+    catalog: { stripe, sealedKey: bytesOf("sealed", 64) },
+  };
+  return { texts, picture, pack, leaf, node, snapshot, catalog, head, headBytes: writeHead(head, headKeys) };
+}
+
+/** The bytes of objects of one version, and what opens them. */
+export interface Frozen {
+  readonly pack: string;
+  readonly places: readonly { readonly offset: number; readonly length: number }[];
+  readonly textsKey: string;
+  readonly pictureKey: string;
+  readonly node: string;
+  readonly catalog: string;
+  readonly head: string;
+}
+
+export const frozenFile = (version: number): string => join(import.meta.dirname, `format-${version}.json`);
+
+if (process.argv[1] === import.meta.filename) {
+  const version = Number(process.argv[2]);
+  const file = frozenFile(version);
+  if (version !== backupFormat.version || existsSync(file))
+    throw new Error("frozen, or not the version that is written");
+  const { texts, picture, pack, node, catalog, headBytes } = makeSamples();
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+  const frozen: Frozen = {
+    pack: text(pack.bytes),
+    places: pack.places,
+    textsKey: text(texts.key),
+    pictureKey: text(picture.key),
+    node: text(node),
+    catalog: text(catalog),
+    head: text(headBytes),
+  };
+  writeFileSync(file, `${JSON.stringify(frozen, undefined, 2)}\n`);
+}
