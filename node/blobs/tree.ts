@@ -8,21 +8,22 @@
  *
  *  H is BLAKE3 (https://github.com/BLAKE3-team/BLAKE3-specs) with a first byte for each sort of input, so that no leaf passes for a node.
  *  The size is in the name: it says how many leaves there are, and so which place in the tree a leaf has. */
-import { blake3 } from "@noble/hashes/blake3.js";
 import { assert } from "../../protocols/index.ts";
 import type { BlobHash, LeafProof } from "../ports.ts";
+import { taggedHash } from "./hash.ts";
 
 /** A part of the format: it may never change. */
 export const leafBytes = 16 * 1024;
 export const hashBytes = 32;
 
-const leafTag = Uint8Array.of(0);
-const nodeTag = Uint8Array.of(1);
-const nameTag = 2;
+const [leafTag, nodeTag, nameTag] = [0, 1, 2];
+const tagged = taggedHash(leafBytes);
 
-export const hashLeaf = (bytes: Uint8Array): Uint8Array => blake3.create().update(leafTag).update(bytes).digest();
-const hashNode = (left: Uint8Array, right: Uint8Array): Uint8Array =>
-  blake3.create().update(nodeTag).update(left).update(right).digest();
+export const hashLeaf = (bytes: Uint8Array): Uint8Array => {
+  assert(bytes.length <= leafBytes, "a leaf has its size");
+  return tagged(leafTag, bytes);
+};
+const hashNode = (left: Uint8Array, right: Uint8Array): Uint8Array => tagged(nodeTag, left, right);
 
 /** Leaves of a blob. An empty one has one, which is empty. */
 export const leavesOf = (size: number): number => Math.max(1, Math.ceil(size / leafBytes));
@@ -44,10 +45,9 @@ function levelsOf(leaves: readonly Uint8Array[]): readonly (readonly Uint8Array[
 }
 
 function nameOf(size: number, root: Uint8Array): BlobHash {
-  const head = Buffer.alloc(9);
-  head.writeUInt8(nameTag, 0);
-  head.writeBigUInt64LE(BigInt(size), 1);
-  return Buffer.from(blake3.create().update(head).update(root).digest()).toString("hex");
+  const sizeField = Buffer.alloc(8);
+  sizeField.writeBigUInt64LE(BigInt(size));
+  return Buffer.from(tagged(nameTag, sizeField, root)).toString("hex");
 }
 
 /** The name of what has these leaves. */

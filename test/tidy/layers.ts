@@ -25,6 +25,9 @@ const sharedFiles = [
   "node/ports.ts",
   "node/waiting.ts",
   "node/data-folder/seal.ts",
+  // What a blob is called.
+  "node/blobs/hash.ts",
+  "node/blobs/tree.ts",
 ];
 
 const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "budgets", "reach", "wanted"].map(
@@ -77,6 +80,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/blobs"),
   // What commands make a kit with, too.
   { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
+  nodePart("node/shards/coding"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
   nodePart("node/directory"),

@@ -1,0 +1,26 @@
+/** How bulk becomes shards and back: pure, bytes in and bytes out. Docs: decision 0050, docs/backup.md.
+ *
+ *      bytes ─ schemeFor ─► scheme ─ codeStripe ─► shards ─ chooseHolders ─► who gets which
+ *      shards, any that suffice ─ readStripe ─► bytes                 ─ remakeShard ─► the one that is lost
+ *
+ *  `field.ts` and `kernel.ts` compute, `reed-solomon.ts` is the code, `mask.ts` makes copies differ, `header.ts` is the format of a shard,
+ *  `stripe.ts` puts these together. `scheme.ts` and `choose.ts` decide how and where.
+ *
+ *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
+
+export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
+export { headerBytes, readShard, type ShardHeader } from "./header.ts";
+export { codingLimits } from "./limits.ts";
+export {
+  countsOf,
+  enoughOf,
+  overheadOf,
+  partBytes,
+  problemOf,
+  schemeFor,
+  schemeText,
+  usualSchemes,
+  widthOf,
+  type ClassSettings,
+} from "./scheme.ts";
+export { codeStripe, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";
