@@ -135,9 +135,16 @@ export function assembled(): Uint8Array<ArrayBuffer> {
 
 type Sum = (sources: number, tables: number, tablesEnd: number, target: number, length: number) => void;
 
+/** What is used of it. Its types come with those of browsers only. */
+interface Assembly {
+  readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
+  readonly Instance: new (module: object) => { readonly exports: Readonly<Record<string, unknown>> };
+}
+const { Module, Instance } = (globalThis as unknown as { readonly WebAssembly: Assembly }).WebAssembly;
+
 /** This thread's. Nothing is kept in its memory from one call to the next. */
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(assembled()));
-const memory = new Uint8Array((exports["memory"] as WebAssembly.Memory).buffer);
+const { exports } = new Instance(new Module(assembled()));
+const memory = new Uint8Array((exports["memory"] as { readonly buffer: ArrayBuffer }).buffer);
 const sums = Array.from({ length: rowsMax }, (_, row) => exports[`sum${row + 1}`] as Sum);
 
 /** Fills each target with the sum of all sources, each times its factor in the target's row. All have the same length. */

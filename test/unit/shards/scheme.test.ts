@@ -27,8 +27,20 @@ describe("schemes", () => {
       return scheme.ok ? schemeText(scheme.value) : scheme.error.code;
     });
     expect(chosen).to.deep.equal([
-      ...["HOLDERS_TOO_FEW", "HOLDERS_TOO_FEW", "2 copies", "3 copies", "3 copies", "3 + 2", "4 + 2", "4 + 2"],
-      ...["4 + 4", "4 + 4", "4 + 4", "4 + 4", "8 + 4", "8 + 4"],
+      "HOLDERS_TOO_FEW",
+      "HOLDERS_TOO_FEW",
+      "2 copies",
+      "3 copies",
+      "3 copies",
+      "3 + 2",
+      "4 + 2",
+      "4 + 2",
+      "4 + 4",
+      "4 + 4",
+      "4 + 4",
+      "4 + 4",
+      "8 + 4",
+      "8 + 4",
     ]);
   });
 
