@@ -80,6 +80,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/blobs"),
   // What commands make a kit with, too.
   { folder: "node/keys", values: belowParts, nodeModules: true, world: false },
+  { ...nodePart("node/shards"), values: [...nodePart("").values, "node/blobs", "node/shards/coding"] },
   nodePart("node/shards/coding"),
   nodePart("node/kernel"),
   nodePart("node/storage"),
