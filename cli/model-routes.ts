@@ -19,7 +19,8 @@ import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
 const path = "/api/v1/admin/model-routes";
-const pathOf = (name: string): string => `${path}/${encodeURIComponent(name)}`;
+/** Where a route is, at a node. */
+export const pathOf = (name: string): string => `${path}/${encodeURIComponent(name)}`;
 
 /** What a route is, without its name. */
 type Body = Omit<ModelRoute, "name">;
@@ -74,10 +75,16 @@ export async function removeRoute(flags: AdminFlags, name: string, output: Outpu
 export async function explainRoute(
   flags: AdminFlags,
   name: string,
-  question: { readonly text: string; readonly tools: boolean; readonly media: boolean; readonly answersJson: boolean },
+  question: {
+    readonly text: string | undefined;
+    readonly tools: boolean;
+    readonly media: boolean;
+    readonly answersJson: boolean;
+  },
   output: Output,
 ): Promise<number> {
   const { text, tools, media, answersJson } = question;
+  if (text === undefined) throw wrong("", "NAME QUESTION, or NAME --questions FILE");
   const body = { text, ...(tools && { tools }), ...(media && { media }), ...(answersJson && { json: true }) };
   const target = await findNode(flags);
   const told = demand(await callNode<RouteExplanation>(target, "POST", `${pathOf(name)}/explain`, body));
@@ -86,8 +93,9 @@ export async function explainRoute(
 }
 
 /** What a route does with a question, as a person reads it. */
-export function describeExplanation({ kind, passed, together, models }: RouteExplanation): string {
+export function describeExplanation({ kind, passed, together, models, classified }: RouteExplanation): string {
   const lines = [
+    ...classified.map(({ model, said, ms }) => `${model} was asked: ${said} (${ms} ms).`),
     ...passed.map((one) => `Not "${one.kind}": ${one.because}.`),
     ...(kind === undefined ? [] : [`The rule "${kind}" holds.`]),
     ...(together ? ["Those that answer together come first; the others are for when too few of them do."] : []),
@@ -269,17 +277,24 @@ function readCondition(text: string, whole: string): QuestionRule {
   if (word === "shorter") return { charsMax: readCount(rest, "shorter CHARACTERS") };
   if (word === "language" && rest !== "") return { languages: list as QuestionLanguage[] };
   if (word === "words" && rest !== "") return { words: list };
-  throw wrong(whole, `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, language de,fr, words a,b, matches EXPRESSION`); // prettier-ignore
+  const classes = word === "class" ? /^([^=\s]+)=(.+?)(?:\s*>=\s*(0?\.\d+|[01]))?$/s.exec(rest) : null;
+  if (classes !== null) {
+    const [, model = "", labels = "", least] = classes;
+    const known = { model, labels: labels.split(",").map((one) => one.trim()) };
+    return { classified: { ...known, ...(least !== undefined && { least: Number(least) }) } };
+  }
+  throw wrong(whole, `${kindForm}, with the conditions [no] code, [no] tools, [no] media, [no] json, longer N, shorter N, language de,fr, words a,b, class MODEL=LABEL,LABEL>=0.7, matches EXPRESSION`); // prettier-ignore
 }
 
 function kindText({ name, when, steps }: QuestionKind): string {
-  const { charsMin, charsMax, languages, words, pattern } = when;
+  const { charsMin, charsMax, languages, words, pattern, classified } = when;
   const conditions = [
     ...Object.values(flagsOfRule).flatMap((flag) => (when[flag] === undefined ? [] : [when[flag] ? flag : `no ${flag}`])),
     ...(charsMin === undefined ? [] : [`longer ${charsMin}`]),
     ...(charsMax === undefined ? [] : [`shorter ${charsMax}`]),
     ...(languages === undefined ? [] : [`language ${languages.join(",")}`]),
     ...(words === undefined ? [] : [`words ${words.join(",")}`]),
+    ...(classified === undefined ? [] : [`class ${classified.model}=${classified.labels.join(",")}${classified.least === undefined ? "" : `>=${classified.least}`}`]),
     ...(pattern === undefined ? [] : [`matches ${pattern}`]),
   ];
   return `${name}: ${conditions.join("; ")} => ${steps.map(stepText).join(" | ")}`;

@@ -45,6 +45,15 @@ export const questionRule = object({
   words: Type.Optional(Type.Array(line(64), { minItems: 1, maxItems: 64 })),
   /** An expression that is found in the last message (`node/cluster/pattern.ts`). */
   pattern: Type.Optional(line(256)),
+  /** One of these classes is what a model of the engine `classify` says of the last message, with at least so much (default 0.5). Where the model
+   *  does not say anything in time, the rule does not hold. */
+  classified: Type.Optional(
+    object({
+      model,
+      labels: Type.Array(line(200), { minItems: 1, maxItems: 64 }),
+      least: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+    }),
+  ),
 });
 export type QuestionRule = Static<typeof questionRule>;
 
@@ -108,6 +117,8 @@ export const explainModelRoute = object({
   tools: Type.Optional(Type.Boolean()),
   media: Type.Optional(Type.Boolean()),
   json: Type.Optional(Type.Boolean()),
+  /** As if none of its models that classify said anything: to see what they change. */
+  rulesOnly: Type.Optional(Type.Boolean()),
 });
 
 /** What a route does with a question: which sort it is, and which models are tried in which order, each with the reason. */
@@ -117,6 +128,13 @@ export interface RouteExplanation {
   readonly kind?: string;
   /** Why each rule before it does not hold. */
   readonly passed: readonly { readonly kind: string; readonly because: string }[];
+  /** What models said that rules asked, and how long they took. */
+  readonly classified: readonly {
+    readonly model: string;
+    readonly said: string;
+    readonly ms: number;
+    readonly failed?: true;
+  }[];
   readonly together: boolean;
   readonly models: readonly { readonly model: string; readonly because: string }[];
 }

@@ -70,23 +70,39 @@ export const define: Define = (command, { output, onExit }) => {
   withAdminFlags(
     routes
       .command("explain")
-      .description("Say what a route would do with a question, and why. No model is asked.")
+      .description("Say what a route would do with a question, and why. Only models that its rules need are asked.")
       .argument("<name>", "its name")
-      .argument("<question>", "what is asked")
+      .argument("[question]", "what is asked")
       .option("--tools", "the question offers tools")
       .option("--media", "it shows images or sounds")
-      .option("--answers-json", "it asks for JSON"),
+      .option("--answers-json", "it asks for JSON")
+      .option("--questions <file>", 'count how many of these come out as expected: lines of {"text": …, "kind": …}'),
   )
-    .addHelpText("after", examples("plexus routes explain smart 'How do I sort a list?'"))
+    .addHelpText(
+      "after",
+      examples(
+        "plexus routes explain smart 'How do I sort a list?'",
+        "plexus routes explain smart --questions known.jsonl",
+      ),
+    )
     .action(
       async (
         name: string,
-        text: string,
-        options: AdminOptions & { readonly tools?: boolean; readonly media?: boolean; readonly answersJson?: boolean },
+        text: string | undefined,
+        options: AdminOptions & {
+          readonly tools?: boolean;
+          readonly media?: boolean;
+          readonly answersJson?: boolean;
+          readonly questions?: string;
+        },
       ) => {
         const { explainRoute } = await import("../model-routes.ts");
+        const { countRoute } = await import("../route-questions.ts");
+        const flags = await adminFlags(options);
+        const { questions } = options;
+        if (questions !== undefined) return onExit(await countRoute(flags, name, questions, output));
         const { tools = false, media = false, answersJson = false } = options;
-        onExit(await explainRoute(await adminFlags(options), name, { text, tools, media, answersJson }, output));
+        onExit(await explainRoute(flags, name, { text, tools, media, answersJson }, output));
       },
     );
 

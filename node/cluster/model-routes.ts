@@ -12,6 +12,8 @@ export type ModelRoutes = NamedRows<ModelRoute>;
 
 /** Routes that a cluster may have. */
 export const modelRoutesMax = 64;
+/** Models that the rules of one route ask: each is a call before the call. */
+export const routeClassifiersMax = 4;
 /** Models that answer one call together, without the judge. */
 export const ensembleMembersMax = 8;
 
@@ -28,6 +30,9 @@ export function routeFault({ steps, ensemble, cache, kinds = [] }: ModelRoute): 
   }
   if (cache?.shared === true && cache.semantic !== undefined)
     return wrong("/cache/semantic", "answers to questions that only mean the same are never given to others");
+  const classifiers = new Set(kinds.flatMap(({ when }) => when.classified?.model ?? []));
+  if (classifiers.size > routeClassifiersMax)
+    return wrong("/kinds", `its rules ask ${classifiers.size} models, and ${routeClassifiersMax} are the most`);
   for (const [index, { name, when }] of kinds.entries()) {
     if (Object.keys(when).length === 0) return wrong(`/kinds/${index}/when`, "a rule needs a condition");
     if (kinds.some((other) => other.name === name && other !== kinds[index]))

@@ -430,7 +430,7 @@ export function createPeer(options: PeerOptions): Peer {
     usage,
     modelRoutes,
     quality,
-    explainRoute: (name, question) => routed.explain(name, question),
+    explainRoute: (...asked) => routed.explain(...asked),
     endpoints,
     budgets,
     place: placed.place,

@@ -52,20 +52,22 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
     {
       config: { access: "admin" },
       schema: {
-        summary: "What a route would do with a question of nobody's, and why; no model is asked",
+        summary:
+          "What a route would do with a question of nobody's, and why; only models that its rules need are asked",
         tags,
         params: modelRouteParams,
         body: explainModelRoute,
       },
     },
-    ({ params: { route: name }, body: { text, tools, media, json } }) => {
+    async ({ params: { route: name }, body: { text, tools, media, json, rulesOnly = false } }) => {
       const shown = { type: "image", mediaType: "image/png", bytes: new Uint8Array() } as const;
       const message: ChatMessage = { role: "user", content: text, ...(media === true && { media: [shown] }) };
-      const explained = at.explainRoute?.(name, {
+      const question = {
         messages: [message],
         ...(tools === true && { tools: [{ name: "any" }] }),
-        ...(json === true && { format: { type: "json" } }),
-      });
+        ...(json === true && { format: { type: "json" } as const }),
+      };
+      const explained = await at.explainRoute?.(name, question, { rulesOnly });
       if (explained === undefined) throw new PlexusError(failure("NOT_FOUND", { route: name }));
       return explained;
     },

@@ -56,7 +56,8 @@ export interface GatewayOptions {
   explainRoute?(
     name: string,
     question: Pick<GenerationRequest, "messages" | "tools" | "format">,
-  ): RouteExplanation | undefined;
+    how: { readonly rulesOnly: boolean },
+  ): Promise<RouteExplanation | undefined>;
   /** Budgets and prices, and what was taken of them; absent on a node without a cluster. */
   readonly budgets?: Pick<Budgets, "budgets" | "prices"> & BudgetStandings;
   /** The hub the kernel publishes into. */

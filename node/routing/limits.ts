@@ -70,6 +70,12 @@ export const routingLimits = {
   cacheAlikeMax: 256,
   /** How long the vector of a question may take; then the question is asked without looking for one like it. */
   cacheVectorMs: 2_000,
+  /** How long a model may take that a rule of a route asks for the class of a question; then the rule does not hold. */
+  routeClassifyMs: 1_500,
+  /** Characters of a question that such a model reads, from its beginning.
+   *
+   *  Most of these models read 512 tokens. */
+  classifiedCharsMax: 1_000,
   /** How long the models of an ensemble have where its route does not say; then they are stopped and left out. */
   ensembleMs: 60_000,
   /** How long those that were stopped may take to say what they took; then it is not counted. */

@@ -15,8 +15,8 @@ import {
   floatsOf,
   traitsOf,
   type AnswerFrom,
+  type ClassifyAnswer,
   type EmbedAnswer,
-  type EmbedRequest,
   type EngineAnswer,
   type EngineName,
   type EnginePart,
@@ -36,7 +36,7 @@ import type { Clock, Meter } from "../ports.ts";
 import { AnswerCache, keyOf, mayCache, saidAgain, type CacheKey, type Kept } from "./answer-cache.ts";
 import { callEnsemble } from "./ensemble.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
-import type { Question } from "./questions.ts";
+import { classifierFor, lastOf, likeliest, type Classified, type Question } from "./questions.ts";
 import { affinityOf, isShadowed, modelsOf, planRoute, type Chosen, type Knowledge, type Room } from "./route-plan.ts";
 
 /** Endings of one model that say nothing of another. */
@@ -70,7 +70,11 @@ export interface RoutePorts {
 /** The engines of the cluster, with the routes among their models. */
 export interface RoutedEngines extends Engines {
   /** What a route would do with a question of nobody's, and why. Undefined: there is no such route. */
-  explain(name: string, question: Question): RouteExplanation | undefined;
+  explain(
+    name: string,
+    question: Question,
+    how?: { readonly rulesOnly: boolean },
+  ): Promise<RouteExplanation | undefined>;
 }
 
 /** Puts the routes in front of the engines. */
@@ -80,7 +84,7 @@ export function routedEngines(inner: Engines, ports: RoutePorts): RoutedEngines 
   const engines = Object.fromEntries(
     (Object.keys(inner) as EngineName[]).map((name) => [name, router.engine(name)]),
   ) as unknown as Engines;
-  return { ...engines, explain: (name, question) => router.explain(name, question) };
+  return { ...engines, explain: (...asked) => router.explain(...asked) };
 }
 
 /** A route as a model: it can do what one of its models can, and is as ready as the readiest. */
@@ -135,19 +139,43 @@ class Router {
     };
   }
 
-  explain(name: string, question: Question): RouteExplanation | undefined {
+  async explain(
+    name: string,
+    question: Question,
+    { rulesOnly } = { rulesOnly: false },
+  ): Promise<RouteExplanation | undefined> {
     const route = this.#ports.routes().find((one) => one.name === name);
     if (route === undefined) return undefined;
-    const { members, chain, ...plan } = planRoute(
-      route,
-      question,
-      this.#knowledge("generate", route, { id: "explain" }),
-    );
-    return { route: name, ...plan, models: [...members, ...chain] };
-  }
+    const { clock, limits } = this.#ports;
+    const request = { id: "explain", model: name, timeoutMs: limits.routeClassifyMs };
+    const said = new Map<string, ReadonlyMap<string, number> | string>();
+    const took: RouteExplanation["classified"][number][] = [];
+    for (let model = this.#unknown(route, question, said); model !== undefined; model = this.#unknown(route, question, said)) {
+      const asked = model;
+      if (rulesOnly) {
+        said.set(asked, "rules alone were asked for");
+        continue;
+      }
+      const sinceMs = clock.monotonicMs();
+      const scores = await new Promise<ReadonlyMap<string, number> | string>((resolve) => this.#classify(route, asked, question, request, resolve));
+      const ms = Math.round(clock.monotonicMs() - sinceMs);
+      const words = typeof scores === "string" ? scores : likeliest(scores).map((one) => (typeof one === "number" ? one.toFixed(2) : one)).join(" ");
+      took.push({ model: asked, said: words, ms, ...(typeof scores === "string" && { failed: true }) });
+      said.set(asked, scores);
+    }
+    const at = this.#knowledge("generate", route, request, said);
+    const { members, chain, ...plan } = planRoute(route, question, at);
+    return { route: name, ...plan, classified: took, models: [...members, ...chain] };
+  } // prettier-ignore
 
-  #knowledge(engine: EngineName, route: ModelRoute, request: Pick<EngineRequest, "id" | "person" | "key">): Knowledge {
+  #knowledge(
+    engine: EngineName,
+    route: ModelRoute,
+    request: Pick<EngineRequest, "id" | "person" | "key">,
+    classified: Classified,
+  ): Knowledge {
     return {
+      classified,
       affinity: affinityOf(request),
       id: request.id,
       taken: (model) => this.#taken.get(route)?.get(model) ?? 0,
@@ -184,7 +212,7 @@ class Router {
     this.#ports.meter.count("route_cache", 1, { route: route.name, result });
   }
 
-  /** A miss makes a call of another model, and the call of the question itself comes after it: it has what is left of the time. */
+  /** A miss makes a call of another model. */
   #callAlike(
     engine: EngineName,
     route: ModelRoute,
@@ -201,35 +229,40 @@ class Router {
     hear: Hear,
   ): Running {
     const { clock, limits, meter } = this.#ports;
+    const look = (goOn: (vector: Float32Array | undefined) => void): Running =>
+      this.#inner.embed.call(
+        { ...before(asked, "vector", semantic.model, limits.cacheVectorMs), inputs: [key.alike?.question ?? ""] },
+        ({ type, ...said }) => {
+          if (type !== "answered" || !("result" in said)) return;
+          const { result } = said;
+          if (!result.ok) meter.count("route_vectors_failed", 1, { route: route.name, code: result.error.code });
+          const bytes = result.ok ? (result.value as EmbedAnswer).vectors[0] : undefined;
+          goOn(bytes === undefined ? undefined : floatsOf(bytes));
+        },
+      );
+    return this.#after(engine, asked, hear, look, (vector, left) => {
+      const kept = vector && looks ? this.#cache.alike(key, vector, semantic.threshold, clock.monotonicMs()) : undefined; // prettier-ignore
+      if (kept !== undefined) return this.#sayAgain(engine, route, kept, "semantic", hear);
+      this.#cached(route, "miss");
+      return this.#ask(engine, route, left, this.#keeping(engine, route, key, vector, hear));
+    });
+  }
+
+  /** A call before the call: that of the question itself comes after it, with what is left of its time, and not at all when it was cancelled. */
+  #after<T>(
+    engine: EngineName,
+    asked: EngineRequest,
+    hear: Hear,
+    first: (goOn: (value: T) => void) => Running,
+    then: (value: T, left: EngineRequest) => Running,
+  ): Running {
+    const { clock } = this.#ports;
     const endsMs = clock.monotonicMs() + asked.timeoutMs;
     let cancelled = false;
     let running: Running = idle;
-    const goOn = (vector: Float32Array | undefined): void => {
+    running = first((value) => {
       if (cancelled) return this.#answerStopped(engine, hear);
-      const kept = vector && looks ? this.#cache.alike(key, vector, semantic.threshold, clock.monotonicMs()) : undefined; // prettier-ignore
-      if (kept !== undefined) {
-        running = this.#sayAgain(engine, route, kept, "semantic", hear);
-        return;
-      }
-      this.#cached(route, "miss");
-      const timeoutMs = Math.max(0, endsMs - clock.monotonicMs());
-      running = this.#ask(engine, route, { ...asked, timeoutMs }, this.#keeping(engine, route, key, vector, hear));
-    };
-    const { person, key: of } = asked;
-    const request: EmbedRequest = {
-      id: `${asked.id}/vector`,
-      model: semantic.model,
-      inputs: [key.alike?.question ?? ""],
-      timeoutMs: Math.min(limits.cacheVectorMs, asked.timeoutMs),
-      ...(person !== undefined && { person }),
-      ...(of !== undefined && { key: of }),
-    };
-    running = this.#inner.embed.call(request, ({ type, ...said }) => {
-      if (type !== "answered" || !("result" in said)) return;
-      const { result } = said;
-      if (!result.ok) meter.count("route_vectors_failed", 1, { route: route.name, code: result.error.code });
-      const bytes = result.ok ? (result.value as EmbedAnswer).vectors[0] : undefined;
-      goOn(bytes === undefined ? undefined : floatsOf(bytes));
+      running = then(value, { ...asked, timeoutMs: Math.max(0, endsMs - clock.monotonicMs()) });
     });
     return {
       cancel() {
@@ -238,6 +271,34 @@ class Router {
         running.cancel();
       },
     };
+  }
+
+  // --- sorts of questions ----------------------------------------------------------------------------------------------
+
+  /** The model that a rule needs to know of a question. */
+  #unknown(route: ModelRoute, question: Question | undefined, said: Classified): string | undefined {
+    return question === undefined ? undefined : classifierFor(route.kinds ?? [], question, said);
+  }
+
+  #classify(
+    route: ModelRoute,
+    model: string,
+    question: Question,
+    asked: Pick<EngineRequest, "id" | "timeoutMs" | "person" | "key">,
+    goOn: (said: ReadonlyMap<string, number> | string) => void,
+  ): Running {
+    const { limits, meter } = this.#ports;
+    const inputs = [lastOf(question).slice(0, limits.classifiedCharsMax)];
+    const request = { ...before(asked, "class", model, limits.routeClassifyMs), inputs };
+    return this.#inner.classify.call(request, ({ type, ...said }) => {
+      if (type !== "answered" || !("result" in said)) return;
+      const { result } = said;
+      meter.count("route_classified", 1, { route: route.name, model, result: result.ok ? "said" : result.error.code });
+      if (!result.ok) return goOn(result.error.code);
+      const { labels, scores } = result.value as ClassifyAnswer;
+      const values = floatsOf(scores[0] ?? new Uint8Array());
+      goOn(new Map(labels.map((label, index) => [label, values[index] ?? 0])));
+    });
   }
 
   #answerStopped(engine: EngineName, hear: Hear): void {
@@ -286,9 +347,24 @@ class Router {
 
   // --- models ----------------------------------------------------------------------------------------------------------
 
-  #ask(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
+  #ask(
+    engine: EngineName,
+    route: ModelRoute,
+    request: EngineRequest,
+    hear: Hear,
+    said: Classified = new Map(),
+  ): Running {
     const question = engine === "generate" ? (request as GenerationRequest) : undefined;
-    const { members, chain, kind } = planRoute(route, question, this.#knowledge(engine, route, request));
+    const unknown = this.#unknown(route, question, said);
+    if (question !== undefined && unknown !== undefined)
+      return this.#after<ReadonlyMap<string, number> | string>(
+        engine,
+        request,
+        hear,
+        (goOn) => this.#classify(route, unknown, question, request, goOn),
+        (scores, left) => this.#ask(engine, route, left, hear, new Map([...said, [unknown, scores]])),
+      );
+    const { members, chain, kind } = planRoute(route, question, this.#knowledge(engine, route, request, said));
     const { clock, meter, limits } = this.#ports;
     if (kind !== undefined) meter.count("route_kinds", 1, { route: route.name, kind });
     const shadow = isShadowed(route, affinityOf(request)) ? this.#callShadow(engine, route, request) : idle;
@@ -379,6 +455,20 @@ class Router {
     });
   }
 }
+
+/** What a call before a call has of it: whose it is, and no more time. */
+const before = (
+  { id, person, key, timeoutMs }: Pick<EngineRequest, "id" | "timeoutMs" | "person" | "key">,
+  what: string,
+  model: string,
+  mostMs: number,
+) => ({
+  id: `${id}/${what}`,
+  model,
+  timeoutMs: Math.min(mostMs, timeoutMs),
+  ...(person !== undefined && { person }),
+  ...(key !== undefined && { key }),
+});
 
 /** Not what a fault of the day made: what was stopped, came from another model than the first choice, or lacks members. */
 function isWorthKeeping(answer: EngineAnswer): boolean {

@@ -1,7 +1,7 @@
-/** What sort of question a request is: rules, in order, each a pure function of the request.
+/** What sort of question a request is: rules, in order, each a pure function of the request and of what models said of it that classify.
  *
- *  There is no classifier: what a model would have to say of a question costs a call before the call, and nothing measured here shows that
- *  it chooses better than what an admin can write down. */
+ *  Rules come first: a model is asked only where all else of a rule holds, and no rule before it does. It costs a call before the call;
+ *  whether it is worth that, `plexus routes explain --questions` counts. */
 import type {
   ChatMessage,
   GenerationRequest,
@@ -13,6 +13,28 @@ import { readPattern, type Pattern } from "../cluster/model-routes.ts";
 
 /** What rules look at. */
 export type Question = Pick<GenerationRequest, "messages" | "tools" | "toolChoice" | "format">;
+
+/** What models said of a question: how much each of their labels is true of it, or why they said nothing. */
+export type Classified = ReadonlyMap<string, ReadonlyMap<string, number> | string>;
+
+/** How much of a label is enough, where a rule does not say. */
+const enough = 0.5;
+
+/** The likeliest label. */
+export const likeliest = (scores: ReadonlyMap<string, number>): readonly [label: string, score: number] =>
+  [...scores].reduce((most, one) => (one[1] > most[1] ? one : most), ["nothing", 0] as const);
+
+/** Why a question is not of the classes of a rule. */
+function whyNotClass({ classified: wanted }: QuestionRule, said: Classified): string | undefined {
+  if (wanted === undefined) return undefined;
+  const { model, labels, least = enough } = wanted;
+  const scores = said.get(model);
+  if (scores === undefined) return `${model} was not asked`;
+  if (typeof scores === "string") return `${model} did not say: ${scores}`;
+  if (labels.some((label) => (scores.get(label) ?? 0) >= least)) return undefined;
+  const [label, score] = likeliest(scores);
+  return `${model} says ${label}, ${score.toFixed(2)}`;
+}
 
 /** Characters of the last message that words, language and code are looked for in. */
 export const questionCharsMax = 4_096;
@@ -115,7 +137,26 @@ const hasWord = (text: string, known: ReadonlySet<string>, word: string): boolea
   /^[\p{L}\p{N}_+#]+$/u.test(word) ? known.has(word.toLowerCase()) : text.toLowerCase().includes(word.toLowerCase());
 
 /** Why a question is not of a sort; undefined when it is. */
-export function whyNotKind(rule: QuestionRule, question: Question): string | undefined {
+export const whyNotKind = (rule: QuestionRule, question: Question, said: Classified = new Map()): string | undefined =>
+  whyNotPlain(rule, question) ?? whyNotClass(rule, said);
+
+/** The model that has to be asked before it is known of which sort a question is; undefined: it is known. */
+export function classifierFor(
+  kinds: readonly QuestionKind[],
+  question: Question,
+  said: Classified,
+): string | undefined {
+  for (const { when } of kinds) {
+    if (whyNotPlain(when, question) !== undefined) continue;
+    const model = when.classified?.model;
+    if (model !== undefined && !said.has(model)) return model;
+    if (whyNotClass(when, said) === undefined) return undefined;
+  }
+  return undefined;
+}
+
+/** The same of all that needs no model. */
+function whyNotPlain(rule: QuestionRule, question: Question): string | undefined {
   const { charsMin = 0, charsMax = Infinity, languages, words: list, pattern } = rule;
   const chars = charsOf(question.messages);
   if (chars < charsMin) return `it is shorter than ${charsMin} characters`;
@@ -147,13 +188,14 @@ export function whyNotKind(rule: QuestionRule, question: Question): string | und
 export function kindOf(
   kinds: readonly QuestionKind[],
   question: Question,
+  said: Classified = new Map(),
 ): {
   readonly kind: QuestionKind | undefined;
   readonly passed: readonly { readonly kind: string; readonly because: string }[];
 } {
   const passed: { readonly kind: string; readonly because: string }[] = [];
   for (const kind of kinds) {
-    const because = whyNotKind(kind.when, question);
+    const because = whyNotKind(kind.when, question, said);
     if (because === undefined) return { kind, passed };
     passed.push({ kind: kind.name, because });
   }

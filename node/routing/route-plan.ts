@@ -9,7 +9,7 @@ import {
   type RouteSteps,
 } from "../../protocols/index.ts";
 import { ensembleMembersMax } from "../cluster/model-routes.ts";
-import { kindOf, type Question } from "./questions.ts";
+import { kindOf, type Classified, type Question } from "./questions.ts";
 
 /** How full the node is that would serve a model. */
 export interface Room {
@@ -28,6 +28,8 @@ export interface Knowledge {
   taken(model: string): number;
   /** Undefined: nobody serves it now. */
   room(model: string): Room | undefined;
+  /** What models said that rules ask. Absent: none was asked. */
+  readonly classified?: Classified;
 }
 
 /** A model that is tried. */
@@ -37,7 +39,7 @@ export interface Chosen {
 }
 
 /** What becomes of a call. */
-export interface RoutePlan extends Omit<RouteExplanation, "route" | "models"> {
+export interface RoutePlan extends Omit<RouteExplanation, "route" | "models" | "classified"> {
   /** Those that answer together; empty: none do. */
   readonly members: readonly Chosen[];
   /** Those that are tried one after the other: instead of the members when there are none, else after them. */
@@ -110,7 +112,8 @@ function once(models: readonly Chosen[]): readonly Chosen[] {
 /** What becomes of a call of this question. */
 export function planRoute(route: ModelRoute, question: Question | undefined, at: Knowledge): RoutePlan {
   const { balance = "affine", ensemble, kinds = [] } = route;
-  const { kind, passed } = question === undefined ? { kind: undefined, passed: [] } : kindOf(kinds, question);
+  const { kind, passed } =
+    question === undefined ? { kind: undefined, passed: [] } : kindOf(kinds, question, at.classified);
   const [first = [], ...later] = (kind ?? route).steps;
   const chainOf = (steps: RouteSteps) => once(steps.flatMap((step) => inOrder(step, balance, at)));
   // A sort of question has models of its own, one after the other.

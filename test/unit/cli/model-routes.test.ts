@@ -7,6 +7,7 @@ import {
   readRoute,
   readStep,
 } from "../../../cli/model-routes.ts";
+import { describeCounts } from "../../../cli/route-questions.ts";
 import type { ModelRoute } from "../../../protocols/index.ts";
 
 describe("plexus routes", () => {
@@ -29,7 +30,8 @@ describe("plexus routes", () => {
       words: ["a", "b c"],
       pattern: "^T-(\\d;|x)",
     });
-    for (const text of ["code => m", "a: => m", "a: code", "a: cod => m", "a: longer x => m", "a: no words => m", "a: language => m"])
+    expect(readKind("t: class mood=sad, so so => m").when).to.deep.equal({ classified: { model: "mood", labels: ["sad", "so so"] } });
+    for (const text of ["a: class mood => m", "code => m", "a: => m", "a: code", "a: cod => m", "a: longer x => m", "a: no words => m", "a: language => m"])
       expect(() => readKind(text), text).to.throw(/./);
   }); // prettier-ignore
 
@@ -40,7 +42,7 @@ describe("plexus routes", () => {
       balance: "round-robin",
       ensemble: { form: "best-of", judge: "j", seconds: 20, least: 2 },
       cache: { seconds: 60, always: true, semantic: { model: "v:1", threshold: 0.9 } },
-      kinds: [{ name: "x", when: { code: false, languages: ["de", "fr"], words: ["a b"], pattern: "a;b" }, steps: [[{ model: "e", weight: 1 }]] }],
+      kinds: [{ name: "x", when: { code: false, languages: ["de", "fr"], words: ["a b"], classified: { model: "m:1", labels: ["not toxic", "x"], least: 0.7 }, pattern: "a;b" }, steps: [[{ model: "e", weight: 1 }]] }],
     }; // prettier-ignore
     const flags: Record<string, unknown> = {};
     for (const [option, value = true] of optionsOf(route)) {
@@ -54,8 +56,16 @@ describe("plexus routes", () => {
   });
 
   it("shows what would become of a question", () => {
-    const told = { route: "r", kind: "b", passed: [{ kind: "a", because: "no" }], together: false, models: [{ model: "m", because: "alone in its step" }] }; // prettier-ignore
-    expect(describeExplanation(told)).to.equal('Not "a": no.\nThe rule "b" holds.\n1. m: alone in its step');
+    const told = { route: "r", kind: "b", passed: [{ kind: "a", because: "no" }], classified: [{ model: "mood", said: "joy 0.90", ms: 7 }], together: false, models: [{ model: "m", because: "alone in its step" }] }; // prettier-ignore
+    expect(describeExplanation(told)).to.equal(
+      'mood was asked: joy 0.90 (7 ms).\nNot "a": no.\nThe rule "b" holds.\n1. m: alone in its step',
+    );
+  });
+
+  it("says whether models that rules ask are worth it", () => {
+    const counts = { questions: 10, right: 9, rightByRulesAlone: 6, asked: 4, askedMs: 50, failed: 1 };
+    expect(describeCounts(counts)).to.equal("9 of 10 as expected with the models that rules ask (4 asked, 13 ms each, 1 said nothing); 6 of 10 by rules alone."); // prettier-ignore
+    expect(describeCounts({ ...counts, asked: 0 })).to.match(/No rule asked a model/);
   });
 
   it("shows them, and what to do when there are none", () => {

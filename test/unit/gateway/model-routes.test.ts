@@ -32,7 +32,7 @@ describe("gateway: names that stand for several models", () => {
     stand = await startStand({
       engines: routed,
       modelRoutes,
-      explainRoute: (name, question) => routed.explain(name, question),
+      explainRoute: (...asked) => routed.explain(...asked),
       quality: { view: async () => view, rated: (rating) => void ratings.push(rating) },
     });
     tokens = { ada: (await stand.signUp("ada")).token, bob: (await stand.signUp("bob")).token };
@@ -57,6 +57,14 @@ describe("gateway: names that stand for several models", () => {
     expect((await admin("PUT", "model-routes/sorted", { steps: steps("echo"), kinds })).status).to.equal(200);
     const told = await admin("POST", "model-routes/sorted/explain", { text: "const x = 1;\nf(x);" });
     expect(told.body).to.deep.include({ kind: "code", models: [{ model: "none", because: "alone in its step" }] });
+    const asks = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `${index}`, when: { classified: { model: `m${index === 0 ? "" : index}`.replace(/^m$/, "echo"), labels: ["question"] } }, steps: steps("none") })); // prettier-ignore
+    expect((await admin("PUT", "model-routes/asking", { steps: steps("echo"), kinds: asks(1) })).status).to.equal(200);
+    const asked = await admin("POST", "model-routes/asking/explain", { text: "Is it?" });
+    expect(asked.body).to.deep.include({ kind: "0", models: [{ model: "none", because: "alone in its step" }] });
+    expect(asked.body.classified).to.have.length(1);
+    expect(asked.body.classified[0]).to.include({ model: "echo", said: "question 1.00" });
+    const many = await admin("PUT", "model-routes/asking", { steps: steps("echo"), kinds: asks(5) });
+    expect([many.status, many.body.error.details.path]).to.deep.equal([400, "/kinds"]);
     expect((await admin("POST", "model-routes/none/explain", { text: "?" })).status).to.equal(404);
     const wrong = await admin("PUT", "model-routes/x", { steps: steps("a", "b"), ensemble: { form: "merge" } });
     expect([wrong.status, wrong.body.error.details.path]).to.deep.equal([400, "/ensemble/judge"]);

@@ -2,9 +2,9 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { tryNext } from "../../../node/routing/model-routes.ts";
 import { isShadowed, modelsInOrder } from "../../../node/routing/route-plan.ts";
-import { failure, refused, type ErrorCode, type ModelRoute } from "../../../protocols/index.ts";
+import { failure, refused, type ErrorCode, type ModelRoute, type QuestionRule } from "../../../protocols/index.ts";
 import { endOf, ended, failed, text, type Spoken } from "../../said.ts";
-import { fromOf, stage, target } from "./route-stage.ts";
+import { fromOf, stage, target, textOf, type StageOptions } from "./route-stage.ts";
 
 const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };
 const no = (code: ErrorCode): Spoken => failed(failure(code));
@@ -129,5 +129,73 @@ describe("model routes", () => {
       ["GENERATION_TIMEOUT", "CANCELLED", "STOPPING", "BAD_REQUEST"].map((code) => tried(code as ErrorCode)),
     ).to.not.include(true);
     expect(refused(failure("CANCELLED")).ok).to.equal(false);
+  });
+
+  describe("with rules that ask a model of classes", () => {
+    const kind = (name: string, when: QuestionRule) => ({ name, when, steps: [[target(name)]] });
+    const moody: ModelRoute = {
+      ...chain,
+      kinds: [
+        kind("code", { code: true }),
+        kind("angry", { charsMin: 5, classified: { model: "mood", labels: ["anger", "rage"], least: 0.7 } }),
+        kind("sad", { classified: { model: "mood", labels: ["grief"] } }),
+      ],
+    };
+    const answers = (name: string): readonly Spoken[] => [text(name), ended("complete")];
+    const script = Object.fromEntries(["big", "small", "tiny", "code", "angry", "sad"].map((name) => [name, answers(name)])); // prettier-ignore
+    const mood = (said: string) => ({ anger: said.includes("!") ? 0.8 : 0.6, grief: said.includes("(") ? 0.55 : 0.1 });
+    const asks = (content: string) => ({ messages: [{ role: "user" as const, content }] });
+    const at = (more: StageOptions = {}) => stage(moody, script, { classes: { mood }, ...more });
+
+    it("go where it says, ask it once, of the beginning of the question, and only where the rules before do not hold", async () => {
+      for (const [content, model, asked] of [
+        ["const x = 1;\nf(x);", "code", 0],
+        ["No!!!", "angry", 1],
+        ["So what", "big", 1],
+        ["no(", "sad", 1],
+        [`!${"x".repeat(5_000)}`, "angry", 1],
+      ] as const) {
+        const one = at();
+        one.call(asks(content));
+        await one.pass(100);
+        expect([textOf(one.heard), one.classified.length], content).to.deep.equal([model, asked]);
+        for (const { inputs, person } of one.classified) expect([inputs[0]!.length <= 1_000, person]).to.deep.equal([true, "user/ada"]); // prettier-ignore
+        // What it took of the time is gone.
+        expect(one.asked[0]!.timeoutMs < 1_000).to.equal(asked > 0);
+      }
+    });
+
+    it("fall through where it says nothing in time, and end once where they are cancelled meanwhile", async () => {
+      const away = at({ classes: {}, limits: { routeClassifyMs: 50 } });
+      away.call(asks("No!!!"));
+      await away.pass(100);
+      expect([textOf(away.heard), away.classified.length]).to.deep.equal(["big", 1]);
+      expect(away.counted).to.include("route_classified smart mood GENERATION_TIMEOUT");
+      for (const classes of [{}, { mood }]) {
+        const given = at({ classes });
+        given.call(asks("No!!!")).cancel();
+        await given.pass(3_000);
+        expect([given.asked.length, given.heard.map(endOf)]).to.deep.equal([0, ["stopped"]]);
+      }
+    });
+
+    it("say what it said, and what would be without it", async () => {
+      const { engines, pass } = at();
+      const told = engines.explain("smart", asks("So what"));
+      const plain = engines.explain("smart", asks("No!!!"), { rulesOnly: true });
+      await pass(100);
+      const { classified = [], ...rest } = (await told) ?? {};
+      expect(classified.map(({ model, said, ms }) => [model, said, ms > 0])).to.deep.equal([["mood", "anger 0.60", true]]); // prettier-ignore
+      expect(rest).to.deep.include({
+        passed: [
+          { kind: "code", because: "there is no code in it" },
+          { kind: "angry", because: "mood says anger, 0.60" },
+          { kind: "sad", because: "mood says anger, 0.60" },
+        ],
+      });
+      expect(await plain)
+        .to.deep.include({ classified: [] })
+        .and.not.to.have.property("kind");
+    });
   });
 });

@@ -7,7 +7,9 @@ import {
   ok,
   refused,
   type AnswerFrom,
+  type ClassifyRequest,
   type EmbedRequest,
+  type ErrorCode,
   type GenerationRequest,
   type ModelInfo,
   type ModelRoute,
@@ -23,6 +25,8 @@ export interface StageOptions {
   readonly limits?: Partial<RoutingLimits>;
   /** Vectors of texts; of others there is none. */
   readonly vectors?: Readonly<Record<string, readonly number[]>>;
+  /** What each model that classifies says of a text: its labels with how much of each. Of other models it says nothing until it is cancelled. */
+  readonly classes?: Readonly<Record<string, (text: string) => Readonly<Record<string, number>>>>;
   /** Models that do not hear that they are cancelled. */
   readonly deaf?: ReadonlySet<string>;
 }
@@ -57,7 +61,7 @@ export type Script = Readonly<Record<string, readonly Spoken[]>>;
 export function stage(
   route: ModelRoute,
   script: Script,
-  { delayMs = 10, limits = {}, vectors = {}, deaf = new Set() }: StageOptions = {},
+  { delayMs = 10, limits = {}, vectors = {}, classes = {}, deaf = new Set() }: StageOptions = {},
 ) {
   const world = new World(1);
   const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
@@ -102,13 +106,39 @@ export function stage(
       return { cancel: () => undefined };
     },
   };
+  const classified: ClassifyRequest[] = [];
+  const classify: Engine<"classify"> = {
+    models: () => [],
+    watch: () => () => undefined,
+    call(request, hear) {
+      classified.push(request);
+      const say = classes[request.model];
+      if (say === undefined) {
+        const refuse = (code: ErrorCode) => hear({ type: "answered", result: refused(failure(code)) });
+        const end = clock.after(request.timeoutMs, () => refuse("GENERATION_TIMEOUT"));
+        return { cancel: () => (end(), clock.soon(() => refuse("CANCELLED"))) };
+      }
+      const scores = request.inputs.map(say);
+      const labels = Object.keys(scores[0] ?? {});
+      const packed = scores.map((one) => bytesOfFloats(Object.values(one)));
+      clock.after(delayMs, () =>
+        hear({ type: "answered", result: ok({ labels, scores: packed, exclusive: true, promptTokens: 1 }) }),
+      );
+      return { cancel: () => undefined };
+    },
+  };
   const counted: string[] = [];
   const meter = {
     ...quietMeter,
     count: (name: string, _by = 1, labels: Readonly<Record<string, string>> = {}) =>
       counted.push([name, ...Object.values(labels)].join(" ")),
   };
-  const engines = routedEngines(everyEngine({ generate, embed }), { routes: () => [current], clock, meter, limits });
+  const engines = routedEngines(everyEngine({ generate, embed, classify }), {
+    routes: () => [current],
+    clock,
+    meter,
+    limits,
+  });
   let current = route;
   const heard: Spoken[] = [];
   const call = (more: Partial<GenerationRequest> = {}) =>
@@ -121,6 +151,7 @@ export function stage(
     engines,
     asked,
     embedded,
+    classified,
     counted,
     /** Another route in its place. */
     set: (next: ModelRoute) => void (current = next),
