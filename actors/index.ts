@@ -5,6 +5,7 @@
  *      room, user ──► catalog          so that public rooms and people can be found
  *      role-manager ──► user           who is admin
  *      node ──► ledger                 what people took of models
+ *      node ──► shard-holder           which shards lie at the node that owns it
  *
  *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`), never
  *  each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients resume) and
@@ -17,9 +18,10 @@ import { catalog } from "./catalog/index.ts";
 import { ledger } from "./ledger/index.ts";
 import { roleManager } from "./role-manager/index.ts";
 import { room } from "./room/index.ts";
+import { shardHolder } from "./shard-holder/index.ts";
 import { user } from "./user/index.ts";
 
 /** All kinds, for the kernel. */
-export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger];
+export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger, shardHolder];
 
-export { agent, catalog, ledger, roleManager, room, user };
+export { agent, catalog, ledger, roleManager, room, shardHolder, user };

@@ -192,4 +192,14 @@ export const actorLimits = {
   leaseMs: 10 * 60_000,
   /** A node that needs a share of a budget gets what it needs, or one part in so many of what is left, if that is more. */
   leaseShare: 8,
+
+  /** Stripes whose last changes a holder remembers, so that it knows a record which is older; of one that changed before, the record
+   *  is read again. */
+  shardChangesKept: 128,
+  /** Owners that refer to one stripe; one more is refused with `LIMIT_REACHED`. */
+  shardOwnersMax: 64,
+  /** Owners whose shards of the last minute a holder counts; the one that began longest ago is forgotten. */
+  shardOwnersCounted: 1_000,
+  /** Shards that one step of a collection moves into the trash, and out of it. */
+  shardsCollected: 64,
 } as const;

@@ -1,5 +1,5 @@
 import { failure, ok, refused, type Result } from "../protocols/errors.ts";
-import { isRoleSlot, offeredRoles } from "../protocols/ids.ts";
+import { isRoleSlot, roles } from "../protocols/ids.ts";
 import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { adviceOn, isTaker } from "./cluster-advice.ts";
 import { counted, describeDuration, paint } from "./output.ts";
@@ -216,7 +216,7 @@ export function joinCommand(
   return [
     `${quoted(plexus)} up`,
     // All roles are what a node has anyway.
-    ...(issued.roles.length >= offeredRoles.length ? [] : issued.roles).map((role) => `--role ${role}`),
+    ...(issued.roles.length >= roles.length ? [] : issued.roles).map((role) => `--role ${role}`),
     ...Object.entries(labels).map(([name, value]) => `--label ${quoted(`${name}=${value}`)}`),
     `--join ${quoted(withoutControls(issued.token))}`,
   ].join(" ");

@@ -1,5 +1,5 @@
 import type { Command, Option } from "commander";
-import { offeredRoles } from "../protocols/ids.ts";
+import { roles } from "../protocols/ids.ts";
 import { roleList } from "./options.ts";
 
 /** `plexus completion`: what a shell offers behind `plexus`, as a script for that shell. It is made of the commands themselves
@@ -47,7 +47,7 @@ function flagOf(option: Option): readonly Flag[] {
   const { long, description, flags } = option;
   if (long === undefined || long === null) return [];
   if (!option.required && !option.optional) return [{ name: long, says: description }];
-  const choices = option.argChoices ?? (option.parseArg === roleList ? offeredRoles : undefined);
+  const choices = option.argChoices ?? (option.parseArg === roleList ? roles : undefined);
   const value: Value =
     choices !== undefined
       ? { type: "words", words: choices }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseDurationMs } from "../config/units.ts";
-import { notOffered, offeredRoles, type Role } from "../protocols/ids.ts";
+import { roles, type Role } from "../protocols/ids.ts";
 import type { AdminFlags } from "./admin.ts";
 import type { Move } from "./cluster.ts";
 import { dataFolderOf } from "./folders.ts";
@@ -97,10 +97,9 @@ export const labelsFrom = (texts: readonly string[]): Readonly<Record<string, st
 /** One role or several, `chat,ai`, each once. */
 export const roleList = (text: string, before: readonly Role[] | undefined): readonly Role[] => {
   const named = text.split(",").map((part) => part.trim());
-  const unknown = named.find((name) => !(offeredRoles as readonly string[]).includes(name));
-  const choices = `Allowed choices are ${offeredRoles.join(", ")}`;
-  if (unknown !== undefined)
-    throw new InvalidArgumentError(`${choices}${unknown === "storage" ? `; ${notOffered}` : ""}.`);
+  const unknown = named.find((name) => !(roles as readonly string[]).includes(name));
+  const choices = `Allowed choices are ${roles.join(", ")}`;
+  if (unknown !== undefined) throw new InvalidArgumentError(`${choices}.`);
   return [...new Set([...(before ?? []), ...(named as readonly Role[])])];
 };
 

@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
 import type { MembershipEnd, RunningNode } from "../node/composition/index.ts";
-import { failure, failureOf, offeredRoles, PlexusError, type Failure } from "../protocols/index.ts";
+import { failure, failureOf, roles, PlexusError, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
@@ -196,7 +196,7 @@ function announce(
     output.print(jsonLine(line));
   } else if (!flags.quiet) {
     const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : `${plexusCommand()} up`;
-    const isPart = config.join !== undefined || running.roles.length < offeredRoles.length;
+    const isPart = config.join !== undefined || running.roles.length < roles.length;
     const facts = {
       version,
       url: running.url,

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
-import { chosenRoles, hash32, offeredRoles, schema } from "../protocols/index.ts";
+import { chosenRoles, hash32, roles, schema } from "../protocols/index.ts";
 import { modelEntry } from "./models.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -217,7 +217,7 @@ export const configDefaults = {
   trustedProxies: [],
   allowedHosts: [],
   allowedOrigins: [],
-  roles: [...offeredRoles],
+  roles: [...roles],
   labels: {},
   gpu: "off",
   modelMemoryMiB: 0,

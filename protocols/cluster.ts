@@ -2,17 +2,13 @@
  *  command line. */
 import { Type } from "typebox";
 import type { Failure } from "./errors.ts";
-import { notOffered, offeredRoles, roles, slotCount, type Role } from "./ids.ts";
+import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
 
 /** Roles that a node is to have. */
-export const chosenRoles = Type.Refine(
-  Type.Array(role, { minItems: 1, uniqueItems: true }),
-  (chosen) => chosen.every((name) => offeredRoles.includes(name)),
-  () => notOffered,
-);
+export const chosenRoles = Type.Array(role, { minItems: 1, uniqueItems: true });
 const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
 const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
 

@@ -4,18 +4,12 @@ import { assert } from "./assert.ts";
 export const roles = ["gateway", "chat", "ai", "storage", "manager"] as const;
 export type Role = (typeof roles)[number];
 
-/** Those that can be chosen. `storage` hosts nothing until there are shards; what names it from before is read as before. */
-export const offeredRoles: readonly Role[] = roles.filter((role) => role !== "storage");
-
-/** Why one of the others cannot be chosen. */
-export const notOffered = "the role storage hosts nothing yet: it comes with shards";
-
-/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer and to serve. A second manager is of use
- *  with etcd only, so it is asked for by name. */
-export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway"];
+/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer, to serve and to keep bytes. A second manager is
+ *  of use with etcd only, so it is asked for by name. */
+export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway", "storage"];
 
 /** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */
-export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger"] as const;
+export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger", "shard-holder"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */

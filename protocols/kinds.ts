@@ -6,6 +6,7 @@ import type { Kind } from "./ids.ts";
 import { ledgerCommands } from "./ledger.ts";
 import { roleManagerCommands } from "./role-manager.ts";
 import { roomCommands } from "./room.ts";
+import { shardHolderCommands } from "./shard-holder.ts";
 import { userCommands } from "./user.ts";
 
 /** The commands of every kind. */
@@ -16,6 +17,7 @@ export const commandTables = {
   catalog: catalogCommands,
   "role-manager": roleManagerCommands,
   ledger: ledgerCommands,
+  "shard-holder": shardHolderCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */

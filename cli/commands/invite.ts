@@ -1,4 +1,4 @@
-import { newcomerRoles, offeredRoles, type Role } from "../../protocols/ids.ts";
+import { newcomerRoles, roles, type Role } from "../../protocols/ids.ts";
 import {
   adminFlags,
   duration,
@@ -17,7 +17,7 @@ export const define: Define = (command, { output, onExit }) => {
     command
       .option(
         "--role <role>",
-        `what the new node does: ${offeredRoles.join(", ")}; repeatable (default: ${newcomerRoles.join(", ")})`,
+        `what the new node does: ${roles.join(", ")}; repeatable (default: ${newcomerRoles.join(", ")})`,
         roleList,
       )
       .option("--label <name=value>", "label of the new node, repeatable", namedValue)

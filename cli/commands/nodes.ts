@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { offeredRoles, type Role } from "../../protocols/ids.ts";
+import { roles, type Role } from "../../protocols/ids.ts";
 import { cliLimits } from "../limits.ts";
 import { adminFlags, duration, examples, roleList, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
@@ -80,7 +80,7 @@ export const define: Define = (command, { output, onExit }) => {
       .command("roles")
       .description("Change what a node does, while it runs.")
       .argument("<node>", "its name")
-      .argument("<roles>", `all that it does from now on, separated by commas: ${offeredRoles.join(", ")}`, roleList),
+      .argument("<roles>", `all that it does from now on, separated by commas: ${roles.join(", ")}`, roleList),
   )
     .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway"))
     .action(async (node: string, named: readonly Role[], options: AdminOptions) => {

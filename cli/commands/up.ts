@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import type { Config, ConfigInput } from "../../config/index.ts";
 import { modelFromText } from "../../config/index.ts";
-import { offeredRoles, type Role } from "../../protocols/ids.ts";
+import { roles, type Role } from "../../protocols/ids.ts";
 import {
   collect,
   data,
@@ -114,7 +114,7 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option(
       "--role <role>",
-      `what this node does: ${offeredRoles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
+      `what this node does: ${roles.join(", ")}; repeatable, or separated by commas (default: all, or those of the invitation)`,
       roleList,
     )
     .option("--label <name=value>", "label of this node, repeatable", namedValue)

@@ -1,6 +1,6 @@
 /** Which node a process is: its data folder, opened, with the journal in it and what it remembers of its cluster. */
 import type { Config } from "../../config/index.ts";
-import { failure, offeredRoles, PlexusError } from "../../protocols/index.ts";
+import { failure, roles, PlexusError } from "../../protocols/index.ts";
 import { journalFolder, keyGone, markFile, notNew, openDataFolder } from "../data-folder/index.ts";
 import {
   etcdPrefix,
@@ -105,7 +105,7 @@ const ownRecord = (
   name: known?.name.replace(/-\d+$/, "") === config.name ? known.name : config.name,
   peer: known?.peer ?? "",
   addresses: known?.addresses ?? [],
-  roles: config.roles.length === offeredRoles.length ? (known?.roles ?? config.roles) : config.roles,
+  roles: config.roles.length === roles.length ? (known?.roles ?? config.roles) : config.roles,
   labels: config.labels,
   models: [],
   gpu: false,

@@ -1,6 +1,6 @@
 /** How a data folder becomes a member of a cluster: by an invitation, once. */
 import type { Config } from "../../config/index.ts";
-import { failure, offeredRoles, PlexusError } from "../../protocols/index.ts";
+import { failure, roles, PlexusError } from "../../protocols/index.ts";
 import { asPlace, readHome, type Home } from "../data-folder/home.ts";
 import type { Clock, Log, Store } from "../ports.ts";
 import { readFormat } from "../storage/index.ts";
@@ -37,7 +37,7 @@ export async function joinIfAsked(
       name: config.name,
       addresses: [],
       // All roles is what holds when nobody says otherwise: then the invitation says which.
-      ...(config.roles.length < offeredRoles.length && { roles: config.roles }),
+      ...(config.roles.length < roles.length && { roles: config.roles }),
       labels: config.labels,
       models: [],
       gpu: false,

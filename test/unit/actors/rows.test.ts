@@ -18,6 +18,7 @@ const keys = {
   catalog: "rooms",
   "role-manager": "cluster",
   ledger: "ada",
+  "shard-holder": "g1.0",
 } as const;
 
 describe("the rows of commands", () => {

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import type { Command } from "commander";
 import { completionScript, shells, type Shell } from "../../../cli/completion.ts";
 import { createProgram } from "../../../cli/program.ts";
-import { offeredRoles } from "../../../protocols/index.ts";
+import { roles } from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
 
 const context = () => ({ output: collected(), onExit: () => {} });
@@ -79,7 +79,7 @@ describe("completion in a shell", function () {
         ["plexus", "completion", ""],
         ["plexus", "nodes", "--data", "/x", "dr"],
       ]);
-      expect(role).to.include.members([...offeredRoles]);
+      expect(role).to.include.members([...roles]);
       expect(level).to.include.members(["debug", "silent"]).and.not.include("--data");
       expect(shellName).to.include.members([...shells]);
       expect(nodes).to.include("drain").and.not.include("up");

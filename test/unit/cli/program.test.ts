@@ -9,7 +9,7 @@ import { urlsTyped } from "../../../cli/options.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { readSettings } from "../../../cli/settings.ts";
 import { parseConfig } from "../../../config/index.ts";
-import { offeredRoles } from "../../../protocols/index.ts";
+import { roles } from "../../../protocols/index.ts";
 import { collected } from "./stage.ts";
 
 /** The words that lead to each command. */
@@ -47,7 +47,7 @@ describe("the command line", () => {
       etcd: ["http://e1:2379"],
       replicas: 5,
       minInSync: 2,
-      role: [...offeredRoles],
+      role: [...roles],
       label: ["zone=a"],
       weight: 0.5,
     });

@@ -234,7 +234,6 @@ describe("configuration", () => {
     [{ environment: { PLEXUS_PORT: "many" } }, "port", /^environment$/, /many/],
     [{ environment: { PLEXUS_DRAIN_TIMEOUT: "soon" } }, "limits.drainTimeoutMs", /^environment$/, /duration/],
     [{ environment: { PLEXUS_ROLES: "chat,cook" } }, "roles.1", /^environment$/, /one of .*gateway/],
-    [{ environment: { PLEXUS_ROLES: "chat,storage" } }, "roles", /^environment$/, /storage hosts nothing yet/],
     [{ flags: { signUp: "maybe" } as never }, "signUp", /^flags$/, /one of open, closed/],
     [{ file: { path: "/c.yaml", content: { prot: 1 } } }, "prot", /c\.yaml/, /no such field/],
     [{ file: { path: "/c.yaml", content: { log: { lvl: 1 } } } }, "log.lvl", /c\.yaml/, /no such field/],
