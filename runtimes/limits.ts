@@ -79,6 +79,10 @@ export const runtimeLimits = {
    *
    *  Measured: they need three. */
   batchPutOffMax: 16,
+  /** Tokens of a prompt that are read again, though a free sequence has them, to write in one pass with those beside.
+   *
+   *  A pass of its own costs as much as to read ten tokens, at each token of the answer. */
+  reReadTokensMax: 32,
   /** Generations one model runs at once; the others wait in its queue.
    *
    *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */

@@ -140,12 +140,12 @@ async function serving(
       const context = await model.createContext({
         ...size,
         sequences: count,
-        batching: { itemPrioritizationStrategy: ({ items, size: room }) => batches.choose(items, room) },
+        batching: batches.options,
         ...(spec.batchTokens !== undefined && { batchSize: spec.batchTokens }),
         ...finely(spec),
         ...adapted(spec),
       });
-      const guessing = await draft?.createContext({ ...size, sequences: count });
+      const guessing = await draft?.createContext({ ...size, sequences: count, batching: new Batches().options });
       const sequences = Array.from({ length: count }, () =>
         context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
       );

@@ -21,7 +21,7 @@ import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
-import type { Batches } from "./batches.ts";
+import { bestPlace, placeMark, type Batches } from "./batches.ts";
 import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
@@ -110,14 +110,13 @@ export class Writer {
     }
   }
 
-  /** The free sequence that already holds most of these tokens. The node sends no more generations than there are
-   *  sequences; waiting covers the moment between an end and the next begin. */
+  /** The free sequence that already holds most of these tokens, or about as many beside those who write. The node sends no more
+   *  generations than there are sequences; waiting covers the moment between an end and the next begin. */
   async #borrow(tokens: Token[], anew: boolean): Promise<LlamaContextSequence> {
     while (this.#free.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const held = this.#free.map((sequence) => heldOf(sequence, tokens));
-    const most = Math.max(...held);
+    const free = this.#free.map((sequence) => ({ place: this.#placeOf(sequence), held: heldOf(sequence, tokens) }));
     if (!anew) {
-      const lender = this.#lender(tokens, most);
+      const lender = this.#lender(tokens, Math.max(...free.map(({ held }) => held)));
       if (lender !== undefined) {
         // What nobody can go on with is written over: of the free ones, that which has least.
         const lengths = this.#free.map(({ nextTokenIndex }) => nextTokenIndex);
@@ -126,7 +125,14 @@ export class Writer {
         return borrowed!;
       }
     }
-    return this.#free.splice(held.indexOf(most), 1)[0]!;
+    const { sequences } = this.#parts;
+    const best = bestPlace(free, sequences.length);
+    return this.#free.splice(free.indexOf(best), 1)[0]!;
+  }
+
+  /** Its number in the context: it was the first, the second, … to be made there. */
+  #placeOf(sequence: LlamaContextSequence): number {
+    return this.#parts.sequences.indexOf(sequence);
   }
 
   /** The busy sequence that has so much more of the prompt than any free one that to copy is cheaper than to read. */
@@ -207,6 +213,7 @@ export class Writer {
   ): Evaluated {
     const { model } = this.#parts;
     const options: SequenceEvaluateOptions = {
+      ...placeMark(this.#placeOf(sequence)),
       temperature: sampling.temperature ?? this.#parts.temperature,
       ...(sampling.topP !== undefined && { topP: sampling.topP }),
       // Without one the library takes the second of the clock: two at once would say the same.
@@ -243,12 +250,13 @@ export class Writer {
         held === 0 ? sequence.clearHistory() : sequence.adaptStateToTokens(tokens.slice(0, held), false),
       );
     const slice = runtimeLimits.prefillSliceTokens;
+    const mark = placeMark(this.#placeOf(sequence));
     // Less than was held where the model's memory cannot be cut at any place.
     const kept = sequence.nextTokenIndex;
     let position = kept;
     while (tokens.length - position > slice && !flow.cancelled) {
       await this.#gate.pass();
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice));
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice), mark);
       position += slice;
     }
     await this.#gate.pass();
