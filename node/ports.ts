@@ -10,6 +10,8 @@ import type {
   Result,
   Role,
   SlotId,
+  StripeHealth,
+  StripeRef,
   Suggestions,
 } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
@@ -149,6 +151,37 @@ export interface BlobStore {
   list(after?: BlobHash): Promise<readonly { readonly hash: BlobHash; readonly size: number }[]>;
 }
 
+/** A blob, and an actor for which it is on this node's disk. */
+export type Pair = readonly [hash: BlobHash, actor: ActorId];
+
+/** That a blob is here for an actor. Another object with each `take` and `seen`. */
+export interface Reference {
+  /** When it was known last that the actor refers to the blob. */
+  readonly atMs: number;
+}
+
+/** Blobs on this node's disk, and for which actors they are there. A blob without an actor is not known here. */
+export interface OwnedBlobs {
+  readonly blobs: BlobStore;
+  /** How many pairs there are. */
+  readonly size: number;
+  pairs(): readonly Pair[];
+  /** What is here for an actor. */
+  of(actor: ActorId): readonly BlobHash[];
+  actors(): readonly ActorId[];
+  isFor(hash: BlobHash, actor: ActorId): boolean;
+  has(hash: BlobHash): boolean;
+  reference(pair: Pair): Reference | undefined;
+  /** Stores a blob for an actor; when it resolves, it is on the disk. Errors: LIMIT_REACHED, and those of `BlobStore.put`. */
+  take(pair: Pair, stream: AsyncIterable<Uint8Array>, bytesMax: number): Promise<void>;
+  /** A blob that is here already is here for this actor, too. False: it is not here, or damaged. */
+  adopt(pair: Pair): Promise<boolean>;
+  /** The actor refers to it now, as is known, or will. False: it is not here for it. */
+  seen(pair: Pair): Promise<boolean>;
+  /** Forgets that a blob is here for an actor, unless it was put for it or seen since; the last one takes it along. False: it stays. */
+  drop(pair: Pair, reference: Reference): Promise<boolean>;
+}
+
 /** Small blobs that belong to actors, kept at the nodes that hold the actors' slots. */
 export interface ActorBlobs {
   /** Stores bytes for an actor and lets `commit` make that a fact; resolves with its answer when every node in sync with the actor's
@@ -157,6 +190,30 @@ export interface ActorBlobs {
   put<T>(actor: ActorId, bytes: Uint8Array, commit: (hash: BlobHash) => Promise<Result<T>>): Promise<Result<T>>;
   /** The bytes that an actor refers to, from whichever node has them. Errors: NOT_FOUND (nobody who can be asked has them), OVERLOADED. */
   read(actor: ActorId, hash: BlobHash): Promise<Result<Uint8Array>>;
+}
+
+/** Bulk that outlives nodes: each stripe is kept by many holders, of which some suffice (docs/decisions/0044-shards.md). What is put is
+ *  kept as it is: whoever gives it has encrypted it. */
+export interface Stripes {
+  /** Codes and stores; resolves when k + ⌈m/2⌉ holders have their shards synced and in their inventories; the rest follows. Who puts it for
+   *  good names a time at first, so that a crash leaves nothing for ever, and calls `keep` when its own fact is committed. Errors:
+   *  HOLDERS_TOO_FEW, TOO_LARGE, OVERLOADED, and what most holders said: DISK_FULL, LIMIT_REACHED, RATE_LIMITED. */
+  put(
+    bytes: Uint8Array,
+    how: { readonly class: string; readonly owner: ActorId; readonly expiresAtMs?: number },
+  ): Promise<Result<StripeRef>>;
+  /** Any k shards give it; asks for more when some are slow. Errors: STRIPE_LOST (names the shards), SLOT_UNAVAILABLE (holders that may have
+   *  enough do not answer), OVERLOADED. */
+  read(ref: StripeRef): Promise<Result<Uint8Array>>;
+  /** The shards that suffice, each compared with its hash. `without`: the number of one that is not asked for. */
+  gather(ref: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>>;
+  /** One more owner refers to it, or one for longer: until `expiresAtMs`, or without an end. Holders that did not hear of it hear later.
+   *  Errors: HOLDERS_TOO_FEW, and what most holders said. */
+  keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
+  /** One owner refers to it no longer: collected after the grace when nobody does. May be repeated, and must be after an error. */
+  release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
+  /** How it stands. `deep`: each shard is read whole where it is. */
+  inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
 }
 
 /** The id of a node: made with its data folder, never used again. Its name is what people call it. */

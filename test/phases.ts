@@ -17,8 +17,6 @@ export interface Phase {
   readonly except?: string;
   /** Whether its processes count towards coverage. */
   readonly coverage?: boolean;
-  /** Only in `npm run test:long`, or when it is asked for by name. */
-  readonly onlyLong?: boolean;
 }
 
 /** The repository. */
@@ -88,8 +86,6 @@ export const phases: readonly Phase[] = [
   { name: "etcd", lane: "nodes", limitMs: 480_000, tests: etcd },
   { name: "cluster", lane: "clusters", limitMs: 1_200_000, tests: clusters, except: etcd },
   { name: "browser", lane: "clusters", limitMs: 400_000, tests: within("browser") },
-  // Real servers of others, built where they are not there yet.
-  { name: "peers", limitMs: 3_600_000, tests: within("peers"), onlyLong: true },
 ];
 
 /** What only computes steps back behind what has a clock in it. */

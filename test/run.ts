@@ -251,7 +251,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 2;
   }
   const chosen = phases
-    .filter(({ name, onlyLong }) => (asked.length === 0 ? isLong || onlyLong !== true : asked.includes(name)))
+    .filter(({ name }) => asked.length === 0 || asked.includes(name))
     .map((phase) => (isLong ? { ...phase, limitMs: longFactor * phase.limitMs } : phase));
   const withCoverage = asked.length === 0;
   if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });

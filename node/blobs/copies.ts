@@ -5,8 +5,7 @@
  *      round:  ask each actor what it refers to ─► still this: make good what lacks or is damaged
  *                                               └► not this for the grace: delete
  *
- *  For each blob and actor there is a row in the node's store, `blob/<hash>/<actor>`, on the disk before the blob is. So there is no
- *  blob without a row, and what a row is for can always be asked. Of one blob one thing happens at a time.
+ *  Which blob is here for which actor is in rows, `blob/<hash>/<actor>` (`owned.ts`).
  *
  *  Invariant: a blob is deleted only when its actor has answered that it refers to something else, or when every node in sync
  *  with the actor's slot, of which this one is none, has said that it has it. */
@@ -23,10 +22,22 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { ActorBlobs, BlobHash, BlobStore, Clock, Log, Membership, Meter, NodeId, Store } from "../ports.ts";
-import { seal, unseal } from "../data-folder/seal.ts";
+import type {
+  ActorBlobs,
+  BlobHash,
+  BlobStore,
+  Clock,
+  Log,
+  Membership,
+  Meter,
+  NodeId,
+  Pair,
+  Reference,
+  Store,
+} from "../ports.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
+import { openOwnedBlobs } from "./owned.ts";
 import { hashOf } from "./tree.ts";
 
 export interface CopiesOptions {
@@ -53,64 +64,21 @@ export interface BlobCopies extends ActorBlobs {
   stop(): void;
 }
 
-const rowPrefix = "blob/";
-const rowKey = (hash: BlobHash, actor: ActorId): string => `${rowPrefix}${hash}/${actor}`;
-const rowsInPage = 1_000;
 /** Other members that are asked for a blob when none of its slot's nodes has it. */
 const strangersAsked = 8;
-
-type Pair = readonly [hash: BlobHash, actor: ActorId];
-
-/** When it was known last that the actor refers to the blob. */
-interface Reference {
-  atMs: number;
-  /** As the row has it. */
-  storedMs: number;
-}
 
 /** Reads the rows, then looks after what they name. Errors: the system's, DATA_DAMAGED. */
 export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopies> {
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
-  const references = new Map<BlobHash, Map<ActorId, Reference>>();
+  const owned = await openOwnedBlobs({ blobs, store, clock, prefix: "blob/", limits });
   const cache = new Map<BlobHash, Uint8Array>();
   const fetching = new Map<BlobHash, Promise<Result<Uint8Array>>>();
-  const turns = new Map<BlobHash, Promise<unknown>>();
-  let rows = 0;
   let cachedBytes = 0;
   let stopped = false;
   let cancelSpread: (() => void) | undefined;
   let cancelRound: (() => void) | undefined;
   let spreading = false;
-
-  for (let after = rowPrefix; ;) {
-    const page = await store.range({ gte: after, lt: "blob0", limit: rowsInPage });
-    for (const [key, value] of page) {
-      const [, hash = "", ...actor] = key.split("/");
-      const { atMs } = unseal(key, value, store.location) as { readonly atMs: number };
-      refer([hash, actor.join("/") as ActorId], { atMs, storedMs: atMs });
-    }
-    const last = page.at(-1);
-    if (last === undefined || page.length < rowsInPage) break;
-    after = `${last[0]}!`;
-  }
-
-  function refer([hash, actor]: Pair, reference: Reference): void {
-    const known = references.get(hash) ?? new Map<ActorId, Reference>();
-    if (!known.has(actor)) rows += 1;
-    references.set(hash, known.set(actor, reference));
-  }
-
-  /** Lets one thing happen to a blob at a time: a delete must not meet a put. */
-  function inTurn<T>(hash: BlobHash, work: () => Promise<T>): Promise<T> {
-    const mine = (turns.get(hash) ?? Promise.resolve()).then(work);
-    const quiet = mine.catch(() => undefined);
-    turns.set(hash, quiet);
-    void quiet.then(() => {
-      if (turns.get(hash) === quiet) turns.delete(hash);
-    });
-    return mine;
-  }
 
   const attempt = async <T>(work: () => Promise<T>): Promise<Result<T>> => {
     try {
@@ -122,41 +90,18 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     }
   };
 
-  const writeRow = ([hash, actor]: Pair, atMs: number): Promise<void> => {
-    const key = rowKey(hash, actor);
-    return store.batch([{ type: "put", key, value: seal(key, { atMs }) }], { sync: true });
-  };
-
   /** Stores a blob here, for an actor. */
   const take = (actor: ActorId, hash: BlobHash, bytes: Uint8Array): Promise<Result<null>> =>
-    attempt(() =>
-      inTurn(hash, async () => {
-        if (bytes.length > limits.copyBytesMax)
-          throw new PlexusError(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
-        if (rows >= limits.referencesMax && references.get(hash)?.has(actor) !== true)
-          throw new PlexusError(failure("LIMIT_REACHED", { limit: "referencesMax" }));
-        if (store.isFull?.() === true) throw new PlexusError(failure("DISK_FULL"));
-        const nowMs = clock.nowMs();
-        await writeRow([hash, actor], nowMs);
-        refer([hash, actor], { atMs: nowMs, storedMs: nowMs });
-        await blobs.put(once(bytes), { expected: hash });
-        return null;
-      }),
-    );
-
-  /** Forgets that a blob is here for an actor, unless it was put for it again since; the last one takes it along. */
-  const drop = ([hash, actor]: Pair, reference: Reference): Promise<void> =>
-    inTurn(hash, async () => {
-      const known = references.get(hash);
-      if (known?.get(actor) !== reference) return;
-      // The row goes last: a blob without one would never be asked for again.
-      if (known.size === 1) await blobs.delete(hash);
-      await store.batch([{ type: "del", key: rowKey(hash, actor) }], { sync: false });
-      known.delete(actor);
-      rows -= 1;
-      if (known.size === 0) references.delete(hash);
-      meter.count("blobs_dropped");
+    attempt(async () => {
+      if (bytes.length > limits.copyBytesMax)
+        throw new PlexusError(failure("TOO_LARGE", { limitBytes: limits.copyBytesMax }));
+      await owned.take([hash, actor], once(bytes), limits.copyBytesMax);
+      return null;
     });
+
+  const drop = async (pair: Pair, reference: Reference): Promise<void> => {
+    if (await owned.drop(pair, reference)) meter.count("blobs_dropped");
+  };
 
   /** What is here, from the disk. */
   const own = (hash: BlobHash): Promise<Result<Uint8Array>> =>
@@ -254,7 +199,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const work = fetchFrom(actor, hash)
       .then(async (found) => {
         if (!found.ok) return found;
-        if (placesOf(actor).includes(node) && (references.get(hash)?.has(actor) ?? false)) {
+        if (placesOf(actor).includes(node) && owned.isFor(hash, actor)) {
           const taken = await take(actor, hash, found.value);
           if (!taken.ok) log.warn("blob.not.mended", { hash, failure: taken.error });
         }
@@ -273,9 +218,6 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     const record = slot && table.get(slot)?.record;
     return record === undefined ? [] : [...new Set([...record.inSync, ...record.learners])];
   }
-
-  const pairs = (): readonly Pair[] =>
-    [...references].flatMap(([hash, actors]) => [...actors.keys()].map((actor) => [hash, actor] as const));
 
   /** Which of some blobs another node lacks; undefined when it does not say. */
   async function lackingAt(to: NodeId, asked: readonly Pair[]): Promise<ReadonlySet<Pair> | undefined> {
@@ -296,7 +238,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   /** Sends what other nodes of the slots lack. */
   async function spread(): Promise<void> {
     const wanted = new Map<NodeId, Pair[]>();
-    for (const pair of pairs())
+    for (const pair of owned.pairs())
       for (const to of placesOf(pair[1]))
         if (to !== node && membership.isUp(to)) {
           const some = wanted.get(to);
@@ -329,22 +271,17 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   }
 
   async function look([hash, actor]: Pair): Promise<void> {
-    const reference = references.get(hash)?.get(actor);
+    const reference = owned.reference([hash, actor]);
     const present = await options.refersTo(actor);
     if (reference === undefined || stopped || !present.ok) return;
-    const nowMs = clock.nowMs();
     if (!present.value.includes(hash)) {
-      if (nowMs - reference.atMs > limits.graceMs) await drop([hash, actor], reference);
+      if (clock.nowMs() - reference.atMs > limits.graceMs) await drop([hash, actor], reference);
       return;
     }
-    reference.atMs = nowMs;
-    // Else a node that starts again would count the grace from when the blob was put.
-    if (nowMs - reference.storedMs > limits.graceMs / 2) {
-      reference.storedMs = nowMs;
-      await writeRow([hash, actor], nowMs);
-    }
+    await owned.seen([hash, actor]);
+    const seen = owned.reference([hash, actor]);
     if (!placesOf(actor).includes(node)) {
-      if (await heldElsewhere([hash, actor])) await drop([hash, actor], reference);
+      if (seen !== undefined && (await heldElsewhere([hash, actor]))) await drop([hash, actor], seen);
     } else if (!(await blobs.check(hash).catch(() => false))) {
       log.warn("blob.mending", { hash });
       await fetched(actor, hash);
@@ -353,7 +290,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
 
   async function round(): Promise<void> {
     await spread();
-    const waiting = [...pairs()];
+    const waiting = [...owned.pairs()];
     const worker = async (): Promise<void> => {
       for (let pair = waiting.pop(); pair !== undefined && !stopped; pair = waiting.pop()) {
         const [hash] = pair;
@@ -364,7 +301,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
   }
 
   const scheduleSpread = (): void => {
-    if (stopped || cancelSpread !== undefined || references.size === 0) return;
+    if (stopped || cancelSpread !== undefined || owned.size === 0) return;
     cancelSpread = clock.after(limits.spreadDelayMs, () => {
       cancelSpread = undefined;
       if (spreading) return scheduleSpread();
@@ -390,7 +327,7 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     attempt(async () => {
       const lacks: number[] = [];
       for (const [index, [hash, actor]] of asked.entries())
-        if (references.get(hash)?.has(actor) !== true || (await blobs.has(hash)) === undefined) lacks.push(index);
+        if (!owned.isFor(hash, actor) || (await blobs.has(hash)) === undefined) lacks.push(index);
       return { lacks };
     }),
   );
@@ -413,12 +350,12 @@ export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopi
     async read(actor, hash) {
       const cached = cache.get(hash);
       if (cached !== undefined) return ok(cached);
-      if (references.has(hash)) {
+      if (owned.has(hash)) {
         const here = await own(hash);
         if (here.ok || here.error.code === "OVERLOADED") return here;
       }
       const found = await fetched(actor, hash);
-      if (found.ok && !references.has(hash)) remember(hash, found.value);
+      if (found.ok && !owned.has(hash)) remember(hash, found.value);
       return found;
     },
     round,

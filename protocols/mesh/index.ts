@@ -11,6 +11,7 @@ import { placementMessages } from "./placement.ts";
 import { replicationMessages } from "./replication.ts";
 import { responseMessages } from "./responses.ts";
 import { routingMessages } from "./routing.ts";
+import { shardMessages } from "./shards.ts";
 
 export type { Channel } from "./channel.ts";
 export type { DirectoryWireChange, DirectoryWireRow } from "./directory.ts";
@@ -28,6 +29,7 @@ export const meshMessages = {
   ...replicationMessages,
   ...responseMessages,
   ...routingMessages,
+  ...shardMessages,
 } as const;
 
 /** What may be the name of a message, now or in a later version. */

@@ -8,7 +8,6 @@ import type {
   ToolChoice,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type Provider } from "../remote/adapter.ts";
-import type { Call } from "../remote/call.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
@@ -22,15 +21,12 @@ const provider: Provider = {
     stream: "sse",
   },
   async list(call) {
-    const rows = await rowsOf(call);
+    const rows = listAt(await call.json({ path: "/v1/models?limit=1000" }), "data");
     return rows.map((row) => ({ model: textAt(row, "id") ?? "", expected: abilitiesIn(row) }));
   },
   async describe(call, { endpoint }) {
-    const row = await rowOf(call, endpoint.model);
-    return {
-      capabilities: abilitiesIn(row),
-      contextTokens: countAt(row, "max_input_tokens") ?? countAt(row, "meta", "n_ctx") ?? 200_000,
-    };
+    const row = await call.json({ path: `/v1/models/${encodeURIComponent(endpoint.model)}` });
+    return { capabilities: abilitiesIn(row), contextTokens: countAt(row, "max_input_tokens") ?? 200_000 };
   },
   answers: () => ({
     generate: (request, here) => writeText(request, here, messagesMapping(request, here)),
@@ -40,23 +36,9 @@ const provider: Provider = {
 /** The row of Anthropic. */
 export const anthropic = remoteAdapter(provider);
 
-const rowsOf = async (call: Call): Promise<readonly unknown[]> =>
-  listAt(await call.json({ path: "/v1/models?limit=1000" }), "data");
-
-/** What is said of a model. Servers that only speak like Anthropic, such as llama-server, have the list and no rows of it. */
-async function rowOf(call: Call, model: string): Promise<unknown> {
-  try {
-    return await call.json({ path: `/v1/models/${encodeURIComponent(model)}` });
-  } catch (error) {
-    const row = (await rowsOf(call)).find((one) => textAt(one, "id") === model);
-    if (row === undefined) throw error;
-    return row;
-  }
-}
-
-/** All its models call tools; those that read no images say so. Of those of other servers nothing is known: they are taken for blind. */
+/** All its models call tools; those that read no images say so. */
 function abilitiesIn(row: unknown): readonly Capability[] {
-  const isBlind = at(row, "capabilities", "image_input", "supported") === false || at(row, "owned_by") !== undefined;
+  const isBlind = at(row, "capabilities", "image_input", "supported") === false;
   return provider.capabilities.filter((one) => !(isBlind && one === "vision"));
 }
 

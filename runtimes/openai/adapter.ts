@@ -2,7 +2,6 @@
  *  https://platform.openai.com/docs/api-reference */
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import type {
-  Capability,
   DrawRequest,
   EmbedAnswer,
   Media,
@@ -100,26 +99,7 @@ async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint 
   // These two say who they are. llama-server has one model, whatever it is called, and says more of it elsewhere.
   if (owner === "vllm") return { ...described, capabilities: [...described.capabilities, "tokenize"] };
   if (owner !== "llamacpp") return described;
-  const able = propsOf(await call.json({ path: `${beside}/props` }), described);
-  return { ...able, capabilities: [...able.capabilities, ...(await readingOf(call, endpoint.model))] };
-}
-
-/** What llama-server does only when it was started for it, and tells nowhere: so it is tried. */
-async function readingOf(call: Call, model: string): Promise<readonly Capability[]> {
-  const tries: readonly [Capability, string, object][] = [
-    ["embed", "/embeddings", { model, input: ["a"] }],
-    ["rerank", "/rerank", { model, query: "a", documents: ["a"] }],
-  ];
-  const able: Capability[] = [];
-  for (const [capability, path, body] of tries)
-    try {
-      await call.json({ path, body });
-      able.push(capability);
-    } catch (error) {
-      // It refuses what it does not do. That it cannot be reached is said by the next call.
-      if (!(error instanceof PlexusError)) throw error;
-    }
-  return able;
+  return propsOf(await call.json({ path: `${beside}/props` }), described);
 }
 
 /** The rows of a list that whoever offers the whole server may offer. Another Plexus also lists agents, which are somebody's, and models
@@ -146,20 +126,11 @@ export function describedBy(row: unknown, model: string, owner: string | undefin
 }
 
 /** What llama-server says of its model. */
-export function propsOf(props: unknown, described: Able): Able {
+export function propsOf(props: unknown, described: Able): Described {
   const contextTokens = countAt(props, "default_generation_settings", "n_ctx");
-  // Where the model's template knows no tools, it takes them and says nothing of them to the model.
-  const isToolless = at(props, "chat_template_caps", "supports_tools") === false;
-  const elsewhere = new Set<Capability>([
-    "vision",
-    "hearing",
-    "embed",
-    "rerank",
-    ...(isToolless ? ["tools" as const] : []),
-  ]);
   return {
     capabilities: [
-      ...described.capabilities.filter((one) => !elsewhere.has(one)),
+      ...described.capabilities.filter((one) => one !== "vision" && one !== "hearing"),
       ...(at(props, "modalities", "vision") === true ? (["vision"] as const) : []),
       ...(at(props, "modalities", "audio") === true ? (["hearing"] as const) : []),
       "tokenize",

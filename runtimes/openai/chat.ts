@@ -24,7 +24,7 @@ export function chatMapping(
     // OpenAI's reasoning models refuse the older name, and other servers do not know the newer one.
     ...(isOpenAi ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
     ...(stop.length > 0 && { stop: stop.slice(0, stopStringsMax) }),
-    ...(tools.length > 0 && toolsOf(tools, toolChoice, isOpenAi)),
+    ...(tools.length > 0 && { tools: tools.map(toolOf), tool_choice: choiceOf(toolChoice) }),
     ...(format !== undefined && { response_format: formatOf(format) }),
     ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
   };
@@ -66,14 +66,8 @@ export const toolOf = ({ name, description, parameters }: Tool): object => ({
   },
 });
 
-/** The tools, and which may be called. A name is understood by OpenAI; llama-server and LM Studio know words alone and would let the model
- *  choose, so others are told of the named one only, and that it must be called. */
-function toolsOf(tools: readonly Tool[], choice: ToolChoice = "auto", isOpenAi: boolean): object {
-  if (typeof choice === "string") return { tools: tools.map(toolOf), tool_choice: choice };
-  const { name } = choice;
-  if (!isOpenAi) return { tools: tools.filter((one) => one.name === name).map(toolOf), tool_choice: "required" };
-  return { tools: tools.map(toolOf), tool_choice: { type: "function", function: { name } } };
-}
+const choiceOf = (choice: ToolChoice = "auto"): unknown =>
+  typeof choice === "string" ? choice : { type: "function", function: { name: choice.name } };
 
 function formatOf(format: NonNullable<GenerationRequest["format"]>): object {
   if (format.type === "json") return { type: "json_object" };

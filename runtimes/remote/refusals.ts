@@ -33,17 +33,16 @@ export function judge(
     };
   if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
   if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
-  // llama-server has 500 for it.
+  if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
   if (status === 413 || tooLong.test(kind) || tooLong.test(message))
     return fatal(failure("CONTEXT_TOO_LONG", { model }));
-  if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
   // A key that is no key is a bad request to Gemini.
   if (/api key not valid|API_KEY_INVALID/i.test(message)) return fatal(failure("PROVIDER_REFUSED", facts));
   return fatal(failure("BAD_REQUEST", { model, status, reason: passable(message, asked.key) }));
 }
 
 const tooLong =
-  /context_length|exceed_context|context (?:length|size|window)|prompt is too long|too many (?:input )?tokens|maximum number of tokens|input length exceeds|tokens\) is too large to process/i;
+  /context_length|exceed_context|context (?:length|size|window)|prompt is too long|too many (?:input )?tokens|maximum number of tokens|input length exceeds/i;
 
 /** The kind of an error, as a word, and its message: of the forms that servers use. */
 function wordsOf(body: unknown): { readonly kind: string; readonly message: string } {

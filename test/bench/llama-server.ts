@@ -1,16 +1,13 @@
 /** `llama-server`, to be compared with: built once from the source of llama.cpp that is inside the package node-llama-cpp, for this machine's
  *  processor, without its page and without downloads. It is kept in the user's cache, so that neither a run nor another checkout builds it
  *  again. */
-import { execFile, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { hash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { availableParallelism, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -65,51 +62,4 @@ export async function llamaServer(say: (text: string) => void): Promise<string> 
     await rm(folder, { recursive: true, force: true });
   }
   return program;
-}
-
-/** One that runs. */
-export interface LlamaServer {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-/** Starts the program on loopback with these settings, named as its flags are, and waits until it serves. */
-export async function startLlamaServer(
-  settings: Readonly<Record<string, string | number>>,
-  flags: readonly string[] = [],
-): Promise<LlamaServer> {
-  const program = await llamaServer((text) => console.error(text));
-  const port = await freePort();
-  const all = Object.entries({ host: "127.0.0.1", port, ...settings });
-  const args = [...all.flatMap(([name, value]) => [`--${name}`, String(value)]), ...flags];
-  const child = spawn(program, [...args, "--no-webui", "--log-disable"], { stdio: ["ignore", "ignore", "inherit"] });
-  const kill = (): void => void child.kill("SIGKILL");
-  process.once("exit", kill);
-  for (let waits = 0; ; waits += 1) {
-    const ready = await fetch(`http://127.0.0.1:${port}/health`).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-    if (ready) break;
-    if (waits > 300 || child.exitCode !== null) throw new Error("llama-server does not start");
-    await sleep(100);
-  }
-  return {
-    port,
-    async stop() {
-      process.off("exit", kill);
-      if (child.exitCode !== null) return;
-      child.kill("SIGKILL");
-      await once(child, "exit");
-    },
-  };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -179,25 +179,6 @@ describe("models on processes that fail", function () {
     expect(host.residents().map(({ spec: { name } }) => name)).to.deep.equal(["stays"]);
   });
 
-  it("ends ten thousand that wait, and what runs, once each when all are cancelled at once", async () => {
-    const host = await started([echo("crowded", { sequences: 4, tokenDelayMs: 2 })], {
-      queuedPerModelMax: 10_000,
-      queuedPerPersonMax: 10_000,
-    });
-    const running = Array.from({ length: 4 }, () => ask(host, "crowded", { question: words }));
-    await Promise.all(running.map((heard) => heard.firstText));
-    const emptyBytes = residentBytes(process.pid);
-    const waiting = Array.from({ length: 10_000 }, () => ask(host, "crowded", { question: "and me?" }));
-    expect(host.stats()).to.include({ running: 4, queued: 10_000 });
-    for (const heard of [...running, ...waiting]) heard.generation.cancel();
-    const ends = await Promise.all([...running, ...waiting].map((heard) => heard.last));
-    expect(new Set(ends.map(endOf))).to.deep.equal(new Set(["stopped"]));
-    for (const { said } of waiting) expect(said).to.have.length(1);
-    expect(host.stats()).to.include({ running: 0, queued: 0 });
-    expect(endOf(await ask(host, "crowded", { question: "who is next?" }).last)).to.equal("complete");
-    expect(residentBytes(process.pid) - emptyBytes).to.be.lessThan(256 * mebibyte);
-  });
-
   it("ends every call once, whatever is killed or stopped and whenever, with more models than room", async function () {
     this.timeout(depth(60_000, 600_000));
     const specs = [chain("left"), chain("right"), echo("light", { tokenDelayMs: 1 })];

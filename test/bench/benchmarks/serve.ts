@@ -1,13 +1,16 @@
 /** A model behind OpenAI's interface: a gateway with an inference host as a node has them, beside the server of llama.cpp. The same file of
  *  a hundred million random weights, the same threads, the same sequences, the same requests. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { request, type IncomingMessage } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadCount, readMachine } from "../../../runtimes/machine.ts";
 import { hundredMillion, writeRandomModel } from "../../random-model.ts";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
-import { startLlamaServer } from "../llama-server.ts";
+import { llamaServer } from "../llama-server.ts";
 import { workspace } from "../processes.ts";
 import { median } from "../statistics.ts";
 
@@ -138,19 +141,54 @@ async function plexus(): Promise<Target> {
   return { round: () => round(place), stop: () => served.stop() };
 }
 
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
 async function peer(): Promise<Target> {
+  const program = await llamaServer((text) => console.error(text));
+  const port = await freePort();
   const threads = threadCount(readMachine(), 100e6, 1);
-  const server = await startLlamaServer({
+  const settings = {
     model: model(),
     alias: "random",
+    host: "127.0.0.1",
+    port,
     threads,
     "threads-batch": threads,
     parallel: sequences,
     "ctx-size": sequences * contextTokens,
     // What it keeps of prompts outside of its sequences would only be copied: no text here begins like another.
     "cache-ram": 0,
-  });
-  return { round: () => round({ port: server.port, key: "none" }), stop: () => server.stop() };
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const child = spawn(program, [...args, "--no-webui", "--log-disable"], { stdio: ["ignore", "ignore", "inherit"] });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  const place = { port, key: "none" };
+  for (let waits = 0; ; waits += 1) {
+    const ready = await fetch(`http://127.0.0.1:${port}/health`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) break;
+    if (waits > 300 || child.exitCode !== null) throw new Error("llama-server does not start");
+    await sleep(100);
+  }
+  return {
+    round: () => round(place),
+    async stop() {
+      process.off("exit", kill);
+      if (child.exitCode !== null) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
 }
 
 const row = (name: string, plan: Pick<RowPlan, "unit" | "better" | "figure"> & Partial<RowPlan>): RowPlan => ({

@@ -65,16 +65,10 @@ describe("OpenAI", () => {
       max_tokens: 50,
       seed: 7,
       stop: ["1", "2", "3", "4"],
+      tool_choice: { type: "function", function: { name: "look" } },
       logprobs: true,
       top_logprobs: 2,
     });
-    // Others know no names in a choice, and are told of the named one alone.
-    const tools = [look, { name: "other" }];
-    const named = mapping({ tools, toolChoice: { name: "look" } });
-    expect(bodyOf(named)).to.include({ tool_choice: "required" }).and.have.property("tools").with.lengthOf(1);
-    const byName = bodyOf(mapping({ tools, toolChoice: { name: "look" } }, true));
-    expect(byName["tool_choice"]).to.deep.equal({ type: "function", function: { name: "look" } });
-    expect(byName["tools"]).to.have.length(2);
     expect(body["messages"]).to.deep.equal([
       { role: "system", content: "Be brief." },
       {
@@ -170,8 +164,6 @@ describe("OpenAI", () => {
     ] as const)
       expect(abilitiesByName(name)[0], name).to.equal(ability);
     const props = { default_generation_settings: { n_ctx: 2_048 }, modalities: { vision: true, audio: false } };
-    const toolless = { ...props, chat_template_caps: { supports_tools: false } };
-    expect(propsOf(toolless, { capabilities: ["chat", "tools"] }).capabilities).to.not.include("tools");
     expect(propsOf(props, { capabilities: ["chat"] })).to.deep.equal({
       capabilities: ["chat", "vision", "tokenize"],
       contextTokens: 2_048,

@@ -1,0 +1,111 @@
+/** Bulk that outlives nodes: the bytes beside the holders of this node, and stripes over the holders of all.
+ *
+ *      put ─► code ─► shard ═ chunks ═► intake.ts at each holder's node ─► disk ─► the holder's inventory (its journal) ─► receipt
+ *      read ◄─ decode ◄─ compare ◄═ chunks ═ the fastest holders
+ *
+ *      keeper.ts   inventory and disk compared, shards read and asked for, garbage collected       ahead.ts     before a holder moves
+ *         └► mending.ts   what lacks: taken from who has it, else made of the others, the most endangered first
+ *
+ *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The bytes are only at its
+ *  owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say what is promised.
+ *
+ *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), placing.ts (where),
+ *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
+import type { Message } from "../../actors/behavior.ts";
+import { type ActorId, type Result, type SlotId } from "../../protocols/index.ts";
+import type { NodeId, Stripes } from "../ports.ts";
+import { createAhead } from "./ahead.ts";
+import { createIntake } from "./intake.ts";
+import { createKeeper, type Keeper } from "./keeper.ts";
+import { shardLimits, type ShardLimits } from "./limits.ts";
+import { createLinks } from "./links.ts";
+import { createMending } from "./mending.ts";
+import { createPaces } from "./paces.ts";
+import { ownerOf, type ShardPorts } from "./parts.ts";
+import { choosePlace, type NodeCondition } from "./placing.ts";
+import { createStripes, holderOfShard, type Wanted } from "./stripes.ts";
+
+export { shardLimits, type ShardLimits } from "./limits.ts";
+
+export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
+  readonly kernel: {
+    ask(request: { to: ActorId; from: "node"; message: Message; timeoutMs: number }): Promise<Result<unknown>>;
+  };
+  readonly limits?: Partial<ShardLimits>;
+  /** What a node has said of its disk. */
+  freeBytesOf?(node: NodeId): number | undefined;
+  /** A slot that could not be handed over may be now. */
+  handOverChanged?(slot: SlotId): void;
+}
+
+export interface Shards {
+  readonly stripes: Stripes;
+  /** Whether a slot may be handed over now: a holder's goes after its bytes. */
+  mayHandOver(slot: SlotId, to: NodeId): boolean;
+  stop(): void;
+}
+
+/** Puts a node's part together. */
+export function createShards(options: ShardsOptions): Shards {
+  const limits: ShardLimits = { ...shardLimits, ...options.limits };
+  const ports: ShardPorts = {
+    ...options,
+    limits,
+    ask: (to, message, timeoutMs) => options.kernel.ask({ to, from: "node", message, timeoutMs }),
+  };
+  const { node, exchange } = options;
+  const intake = createIntake(ports);
+  const links = createLinks(ports, intake);
+
+  const holdingOf = ({ stripe, shard, owner, expiresAtMs }: Wanted) => {
+    const place = stripe.shards[shard];
+    const expires = expiresAtMs !== undefined && { expiresAtMs };
+    return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, ...expires };
+  };
+  /** Tells a holder's node of a shard that may not be well. One that does not hear it hears it from an audit. */
+  const tell = (wanted: Wanted): void => {
+    const body = holdingOf(wanted);
+    const owner = body && ownerOf(ports, body.holder);
+    if (body === undefined || owner === undefined) return;
+    if (owner === node) void keeper.suspect(wanted);
+    else exchange.send(owner, "shard.mend", body);
+  };
+  exchange.on("shard.mend", ({ stripe, shard, for: owner, expiresAtMs }) => {
+    void keeper.suspect({ stripe, shard, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+  });
+
+  const conditionOf = (other: NodeId): NodeCondition => ({
+    reliability: keeper.reliabilityOf(other),
+    freeBytes: options.freeBytesOf?.(other),
+  });
+  const stripes = createStripes({
+    ...ports,
+    links,
+    paces: createPaces(node, limits.pacesMax),
+    choose: (how) => choosePlace({ ...ports, conditionOf }, how),
+    mend: tell,
+  });
+  const mending = createMending({
+    ...ports,
+    links,
+    stripes,
+    async hold(wanted) {
+      const body = holdingOf(wanted);
+      return body !== undefined && (await links.call(node, "shard.hold", body)).ok;
+    },
+  });
+  const keeper: Keeper = createKeeper({ ...ports, links, mending, tell });
+  const ahead = createAhead({ ...ports, links, changed: (slot) => options.handOverChanged?.(slot) });
+
+  return {
+    stripes,
+    mayHandOver: (slot, to) => ahead.mayHandOver(slot, to),
+    stop() {
+      ahead.stop();
+      keeper.stop();
+      mending.stop();
+      stripes.stop();
+      intake.stop();
+    },
+  };
+}

@@ -1,0 +1,362 @@
+/** Looks after the bytes of the holders that this node owns, and after bytes here that belong to none of them.
+ *
+ *      a holder came, or six hours are over ─► compare inventory and disk ─► lost, found ─► mending.ts
+ *      each minute    ─► read some shards, ask others for leaves (audit.ts) ─► damaged here: lost; there: its node is told
+ *      each ten       ─► collect: gone from the inventory, then from the disk; bytes that no inventory names, after a grace
+ *
+ *  Invariant: bytes are deleted only when the holder itself has said, after they were last seen to be named, that it does not name them; or
+ *  when its owner's node has read the same bytes whole. */
+import {
+  failureOf,
+  ownSlot,
+  type ActorId,
+  type Collected,
+  type HeldShard,
+  type Result,
+  type ShardPage,
+} from "../../protocols/index.ts";
+import type { BlobHash, NodeId } from "../ports.ts";
+import { contentTree, isProven } from "../blobs/index.ts";
+import { judge, leafOf, reliabilityAfter, sampleSize, targetOf, type Answer, type AuditResult } from "./audit.ts";
+import type { Links } from "./links.ts";
+import type { Mending } from "./mending.ts";
+import { isHolder, ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
+import { holderOfShard, type Wanted } from "./stripes.ts";
+
+export interface KeeperPorts extends ShardPorts {
+  readonly links: Links;
+  readonly mending: Mending;
+  /** Tells the node of a holder that its shard is not as it should be. */
+  readonly tell: (wanted: Wanted) => void;
+}
+
+export interface Keeper {
+  /** A holder here is told that one of its shards may be missing or damaged. */
+  suspect(wanted: Wanted): Promise<void>;
+  reliabilityOf(node: NodeId): number;
+  stop(): void;
+}
+
+/** What is known of a holder here, in memory. */
+interface Care {
+  readonly epoch: number;
+  /** Where the walk of the audit is; undefined: at the beginning. */
+  cursor: string | undefined;
+  round: number;
+  shards: number;
+  collecting?: boolean;
+}
+
+/** Bytes for which no holder has a row: they are kept for nobody, until the grace is over. */
+const unclaimed: ActorId = "shard-holder/unclaimed.0";
+
+/** Begins to look after them. */
+export function createKeeper(ports: KeeperPorts): Keeper {
+  const { node, owned, clock, limits, links, mending, log, meter, random, table, membership, exchange } = ports;
+  const { blobs } = owned;
+  const cares = new Map<ActorId, Care>();
+  const surveying = new Set<ActorId>();
+  const reliability = new Map<NodeId, number>();
+  const suspected = new Set<BlobHash>();
+  let stopped = false;
+  const cancels = new Set<() => void>();
+
+  const after = (ms: number, work: () => Promise<unknown>): void => {
+    const cancel = clock.after(ms, () => {
+      cancels.delete(cancel);
+      if (stopped) return;
+      void work().catch((error: unknown) => log.error("shards.upkeep.failed", { error }));
+    });
+    cancels.add(cancel);
+  };
+  const every = (ms: number, work: () => Promise<unknown>): void =>
+    after(ms, () => work().finally(() => void (stopped || every(ms, work))));
+
+  const epochOf = (holder: ActorId): number | undefined => {
+    const record = table.get(ownSlot(holder))?.record;
+    return record?.owner === node ? record.epoch : undefined;
+  };
+  const ask = <T>(holder: ActorId, command: Parameters<ShardPorts["ask"]>[1]): Promise<Result<T>> =>
+    ports.ask(holder, command, limits.holderTimeoutMs) as Promise<Result<T>>;
+
+  /** Whether a holder names these bytes, in its trash or not; undefined when it does not answer. */
+  async function isNamed(holder: ActorId, hash: BlobHash): Promise<boolean | undefined> {
+    const answer = await ask<ShardPage>(holder, { type: "list", hash, limit: 1 });
+    return answer.ok ? answer.value.shards.length > 0 : undefined;
+  }
+
+  // --- comparing ---------------------------------------------------------------------------------------------------------
+
+  /** Compares a holder's whole inventory with what is here. */
+  async function survey(holder: ActorId): Promise<void> {
+    const epoch = epochOf(holder);
+    if (epoch === undefined || surveying.has(holder)) return;
+    surveying.add(holder);
+    try {
+      const named = new Set<BlobHash>();
+      let missing = 0;
+      for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
+        const page: Result<ShardPage> = await ask<ShardPage>(holder, { type: "list", ...(cursor !== undefined && { after: cursor }) }); // prettier-ignore
+        // It is asked again when it comes back into service, or in the next round.
+        if (!page.ok || stopped || epochOf(holder) !== epoch) return;
+        const lost: { stripe: string; why: "missing" }[] = [];
+        const found: string[] = [];
+        for (const { hash, stripe, lost: why } of page.value.shards) {
+          named.add(hash);
+          const isHere = (owned.isFor(hash, holder) && (await blobs.has(hash)) !== undefined) || (await owned.adopt([hash, holder])); // prettier-ignore
+          if (isHere) await owned.seen([hash, holder]);
+          else missing += 1;
+          if (!isHere && why === undefined) lost.push({ stripe, why: "missing" });
+          if (isHere && why === "missing") found.push(stripe);
+        }
+        for (let at = 0; at < lost.length; at += limits.describedMax)
+          await ask(holder, { type: "lost", shards: lost.slice(at, at + limits.describedMax) });
+        for (let at = 0; at < found.length; at += limits.describedMax)
+          await ask(holder, { type: "found", stripes: found.slice(at, at + limits.describedMax) });
+        if (lost.length > 0) mending.wake();
+        cursor = page.value.next;
+      }
+      const care = cares.get(holder);
+      if (care?.epoch === epoch) care.shards = named.size;
+      await ask(holder, { type: "report", node, missing });
+      log.info("shards.surveyed", { holder, shards: named.size, missing });
+      await dropUnnamed(holder, named);
+    } finally {
+      surveying.delete(holder);
+    }
+  }
+
+  /** What is here for a holder of this node and is not in its inventory: in its trash, or for nobody. */
+  async function dropUnnamed(holder: ActorId, named: ReadonlySet<BlobHash>): Promise<void> {
+    for (const hash of owned.of(holder)) {
+      if (named.has(hash) || stopped) continue;
+      const reference = owned.reference([hash, holder]);
+      if (reference === undefined || clock.nowMs() - reference.atMs <= limits.graceMs) continue;
+      if ((await isNamed(holder, hash)) === false && (await owned.drop([hash, holder], reference)))
+        meter.count("shards_dropped", 1, { because: "unnamed" });
+    }
+  }
+
+  /** What is here for holders of other nodes: they may need it; when they have it whole, it goes. */
+  async function lookAtOthers(): Promise<void> {
+    for (const holder of owned.actors()) {
+      if (stopped) return;
+      const record = table.get(ownSlot(holder))?.record;
+      // On its way here, or here.
+      if (record?.owner === node || record?.want?.owner === node) continue;
+      const isOld = (hash: BlobHash, ms: number): boolean =>
+        clock.nowMs() - (owned.reference([hash, holder])?.atMs ?? Infinity) > ms;
+      for (const hash of owned.of(holder).filter((one) => isOld(one, limits.movedMs))) {
+        const reference = owned.reference([hash, holder]);
+        if (reference === undefined || stopped) continue;
+        const because = await mayGo(holder, record?.owner, hash, isOld(hash, limits.graceMs));
+        if (because !== undefined && (await owned.drop([hash, holder], reference)))
+          meter.count("shards_dropped", 1, { because });
+      }
+    }
+    // Bytes without a row: from a store that was put back older than the disk. They get one, and with it a grace.
+    for (let last = ""; ;) {
+      const page = await blobs.list(last);
+      for (const { hash } of page) if (!owned.has(hash)) await owned.adopt([hash, unclaimed]);
+      const next = page.at(-1)?.hash;
+      if (next === undefined || stopped) return;
+      last = next;
+    }
+  }
+
+  /** Why bytes for a holder of another node may go; undefined: they stay. */
+  async function mayGo(
+    holder: ActorId,
+    owner: NodeId | undefined,
+    hash: BlobHash,
+    isPastGrace: boolean,
+  ): Promise<string | undefined> {
+    // prettier-ignore
+    if (holder === unclaimed) return isPastGrace ? "unnamed" : undefined;
+    if (owner !== undefined && membership.isUp(owner)) {
+      const checked = await links.call(owner, "shard.check", { hash }, limits.callTimeoutMs);
+      if (checked.ok && checked.value.well) return "moved";
+    }
+    return isPastGrace && (await isNamed(holder, hash)) === false ? "unnamed" : undefined;
+  }
+
+  // --- collecting --------------------------------------------------------------------------------------------------------
+
+  async function collect(holder: ActorId): Promise<void> {
+    for (let more = true; more && !stopped && epochOf(holder) !== undefined;) {
+      const command = { type: "collect" as const, graceMs: limits.collectGraceMs, trashMs: limits.trashMs };
+      const answer = await ask<Collected>(holder, command);
+      if (!answer.ok) return;
+      ({ more } = answer.value);
+      if (answer.value.trashed > 0) meter.count("shards_trashed", answer.value.trashed);
+      for (const { hash } of answer.value.gone) {
+        const reference = owned.reference([hash, holder]);
+        // Another stripe may have the same bytes; and who brings them now has made another reference.
+        if (reference === undefined || (await isNamed(holder, hash)) !== false) continue;
+        if (await owned.drop([hash, holder], reference)) meter.count("shards_dropped", 1, { because: "collected" });
+      }
+    }
+  }
+
+  // --- audits ------------------------------------------------------------------------------------------------------------
+
+  /** The next shards of a holder's walk. */
+  async function nextOf(holder: ActorId, care: Care): Promise<readonly HeldShard[]> {
+    const limit = sampleSize(Math.max(1, care.shards), {
+      coverMs: limits.auditCoverMs,
+      everyMs: limits.auditEveryMs,
+      max: Math.min(limits.auditsMax, limits.describedMax),
+    });
+    const page = await ask<ShardPage>(holder, { type: "list", limit, ...(care.cursor !== undefined && { after: care.cursor }) }); // prettier-ignore
+    if (!page.ok) return [];
+    care.cursor = page.value.next;
+    if (page.value.next === undefined) care.round += 1;
+    const stripes = page.value.shards.filter(({ lost }) => lost === undefined).map(({ stripe }) => stripe);
+    if (stripes.length === 0) return [];
+    const described = await ask<{ shards: readonly HeldShard[] }>(holder, { type: "describe", stripes });
+    return described.ok ? described.value.shards : [];
+  }
+
+  async function audit(holder: ActorId, care: Care): Promise<void> {
+    for (const held of await nextOf(holder, care)) {
+      if (stopped || epochOf(holder) !== care.epoch) return;
+      const own = held.stripe.shards[held.shard];
+      if (own === undefined) continue;
+      await checkOwn(holder, held.stripe.id, own.hash);
+      const target = targetOf(held.stripe, held.shard, care.round);
+      if (target !== held.shard) await challenge(holder, held, target);
+    }
+  }
+
+  /** Reads a shard here. False: it was not well, and is looked after. */
+  async function checkOwn(holder: ActorId, stripe: string, hash: BlobHash): Promise<boolean> {
+    const isHere = await blobs.has(hash);
+    const isWell = isHere !== undefined && (await blobs.check(hash));
+    if (isWell) return true;
+    const why = isHere === undefined ? "missing" : "damaged";
+    meter.count("shards_found_damaged", 1, { why });
+    log.warn("shard.damaged", { holder, stripe, hash, why });
+    await ask(holder, { type: "lost", shards: [{ stripe, why }] });
+    mending.wake();
+    return false;
+  }
+
+  async function challenge(by: ActorId, held: HeldShard, target: number): Promise<void> {
+    const { stripe } = held;
+    const asked = stripe.shards[target];
+    if (asked === undefined) return;
+    const holder = holderOfShard(stripe, asked);
+    const owner = ownerOf(ports, holder);
+    const { hash, sizeBytes } = asked;
+    const leaf = leafOf(sizeBytes, contentTree.leafBytes, random.number());
+    const answer = await proofOf(owner, { holder, hash, leaf, sizeBytes });
+    const answering = stripe.shards.filter((one) => {
+      const at = ownerOf(ports, holderOfShard(stripe, one));
+      return at !== undefined && membership.isUp(at);
+    }).length;
+    const result = judge(answer, { stripe, answering, deadlineMs: limits.auditDeadlineMs });
+    noteResult(owner, result);
+    const tookMs = answer.type === "unreached" ? 0 : Math.round(answer.tookMs);
+    if (result !== "ok") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
+    if (owner !== undefined && result !== "offline")
+      exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
+    if (result !== "failed" && result !== "missing") return;
+    for (const { owner: whose, expiresAtMs } of held.references)
+      ports.tell({ stripe, shard: target, owner: whose, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+  }
+
+  async function proofOf(
+    owner: NodeId | undefined,
+    { sizeBytes, ...of }: { holder: ActorId; hash: BlobHash; leaf: number; sizeBytes: number },
+  ): Promise<Answer> {
+    // prettier-ignore
+    if (owner === undefined || !membership.isUp(owner)) return { type: "unreached" };
+    const startedMs = clock.monotonicMs();
+    const answer = await links.call(owner, "shard.prove", of, 2 * limits.auditDeadlineMs);
+    const tookMs = clock.monotonicMs() - startedMs;
+    if (!answer.ok)
+      return answer.error.code === "UNREACHABLE"
+        ? { type: "unreached" }
+        : { type: "refused", code: answer.error.code, tookMs };
+    const { proof } = answer.value;
+    const asked = proof.leaf === of.leaf && proof.size === sizeBytes;
+    return { type: "proof", isProven: asked && isProven(of.hash, proof), tookMs };
+  }
+
+  function noteResult(owner: NodeId | undefined, result: AuditResult): void {
+    meter.count("shard_audits", 1, { result });
+    if (owner === undefined || owner === node) return;
+    reliability.set(owner, reliabilityAfter(reliability.get(owner) ?? 1, result));
+  }
+
+  exchange.on("shard.audited", ({ holder, by, stripe, hash, leaf, result, tookMs }, from) => {
+    meter.count("shard_audits_of_this_node", 1, { result });
+    const facts = { holder, by, from, stripe, hash, leaf, result, tookMs };
+    // Who runs this node learns from its own log why it counts as unreliable.
+    if (result === "ok") log.debug("shard.audited", facts);
+    else log.warn("shard.audited", facts);
+  });
+
+  // --- when --------------------------------------------------------------------------------------------------------------
+
+  function came(holder: ActorId): void {
+    const epoch = epochOf(holder);
+    if (epoch === undefined) {
+      cares.delete(holder);
+      return;
+    }
+    if (cares.get(holder)?.epoch === epoch) return;
+    // Somewhere: who asks when must not be known to those that are asked, and a node that starts often begins elsewhere each time.
+    const cursor = Buffer.from(random.bytes(32)).toString("hex");
+    cares.set(holder, { epoch, cursor, round: Math.floor(random.number() * 1_000_000), shards: 0 });
+    after(limits.mendSettleMs, () => survey(holder));
+  }
+  const stopTable = table.onChange((slot) => isHolder(slot) && came(slot));
+  for (const holder of ownedHolders(ports)) came(holder);
+
+  every(limits.surveyEveryMs, async () => {
+    for (const holder of ownedHolders(ports)) await survey(holder);
+    await lookAtOthers();
+  });
+  every(limits.auditEveryMs, async () => {
+    for (const [holder, care] of cares)
+      await audit(holder, care).catch((error: unknown) => log.warn("shard.audit.failed", { holder, failure: failureOf(error) })); // prettier-ignore
+  });
+  every(limits.collectEveryMs, async () => {
+    for (const holder of ownedHolders(ports)) await collect(holder);
+  });
+
+  return {
+    async suspect(wanted) {
+      const { stripe, shard } = wanted;
+      const place = stripe.shards[shard];
+      if (place === undefined || suspected.has(place.hash) || suspected.size >= limits.adoptedMax) return;
+      const holder = holderOfShard(stripe, place);
+      if (epochOf(holder) === undefined) return;
+      suspected.add(place.hash);
+      try {
+        const described = await ask<{ shards: readonly HeldShard[] }>(holder, {
+          type: "describe",
+          stripes: [stripe.id],
+        });
+        if (!described.ok) return;
+        const [held] = described.value.shards;
+        if (held !== undefined) {
+          if (held.lost === undefined) await checkOwn(holder, stripe.id, place.hash);
+          else mending.wake();
+        }
+        // Who only read it knows of nobody who refers to it.
+        if (isHolder(wanted.owner) || held?.references.some(({ owner }) => owner === wanted.owner) === true) return;
+        mending.adopt(wanted);
+      } finally {
+        suspected.delete(place.hash);
+      }
+    },
+    reliabilityOf: (other) => reliability.get(other) ?? 1,
+    stop() {
+      stopped = true;
+      stopTable();
+      for (const cancel of cancels) cancel();
+    },
+  };
+}

@@ -1,0 +1,259 @@
+/** Makes good what holders of this node lack: from whoever has the same bytes, else of other shards of the stripe.
+ *
+ *      the holder's list of lost shards (its journal) ─► how many of each stripe are well? ─► the most endangered first
+ *          ─► here under another holder's name, or at another node: taken ─┐
+ *          └► nowhere, and waited for long enough: made of k others ───────┴► compared with the hash, synced ─► found
+ *
+ *  The list is in the journal, so nothing is forgotten when this node ends. No key is needed. Invariant: what is said to be found was
+ *  compared with its hash while it was written. */
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type ActorId,
+  type HeldShard,
+  type ShardPage,
+} from "../../protocols/index.ts";
+import type { BlobHash, NodeId, Stripes } from "../ports.ts";
+import { hashOf } from "../blobs/index.ts";
+import { backoffMs } from "../waiting.ts";
+import { remakeShard } from "./coding/index.ts";
+import { bySickness, dueMs, type Sick } from "./healing.ts";
+import type { Links } from "./links.ts";
+import { ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
+import { holderOfShard, type Wanted } from "./stripes.ts";
+
+export interface MendingPorts extends ShardPorts {
+  readonly links: Links;
+  readonly stripes: Pick<Stripes, "gather">;
+  /** Takes a shard whose bytes are here into the inventory. False: not now. */
+  hold(wanted: Wanted): Promise<boolean>;
+}
+
+export interface Mending {
+  /** Something is lost: the next look is soon. */
+  wake(): void;
+  /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known already. */
+  adopt(wanted: Wanted): boolean;
+  stop(): void;
+}
+
+interface Patient extends Sick {
+  readonly holder: ActorId;
+  readonly hash: BlobHash;
+  readonly sizeBytes: number;
+  /** Not in the inventory yet. */
+  readonly wanted?: Wanted;
+}
+
+/** Begins to look. */
+export function createMending(ports: MendingPorts): Mending {
+  const { node, owned, clock, limits, links, membership, log, meter } = ports;
+  const tries = new Map<BlobHash, { readonly tries: number; readonly notBeforeMs: number }>();
+  const since = new Map<BlobHash, number>();
+  const adopted = new Map<BlobHash, Wanted>();
+  const cursors = new Map<ActorId, string>();
+  let stopped = false;
+  let looking = false;
+  let again = false;
+  let cancel = (): void => undefined;
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+
+  /** The next of a holder's lost shards, from where the last look ended. */
+  async function lostOf(holder: ActorId): Promise<readonly Patient[]> {
+    const after = cursors.get(holder);
+    const limit = limits.mendWindow;
+    const command = { type: "list" as const, only: "lost" as const, limit, ...(after !== undefined && { after }) };
+    const answer = await ports.ask(holder, command, limits.holderTimeoutMs);
+    if (!answer.ok) return [];
+    const { shards, next } = answer.value as ShardPage;
+    if (next === undefined) cursors.delete(holder);
+    else cursors.set(holder, next);
+    const found: HeldShard[] = [];
+    for (let at = 0; at < shards.length; at += limits.describedMax) {
+      const stripes = shards.slice(at, at + limits.describedMax).map(({ stripe }) => stripe);
+      const described = await ports.ask(holder, { type: "describe", stripes }, limits.holderTimeoutMs);
+      if (described.ok) found.push(...(described.value as { shards: readonly HeldShard[] }).shards);
+    }
+    return found.flatMap(({ stripe, shard, lost }) => {
+      const place = stripe.shards[shard];
+      if (place === undefined || lost === undefined) return [];
+      const { hash, sizeBytes } = place;
+      return [{ holder, stripe, shard, hash, sizeBytes, why: lost.why, sinceMs: sinceOf(hash), others: 0 }];
+    });
+  }
+
+  /** Since when this node knows of it: the clock of the node before may have been another. */
+  function sinceOf(hash: BlobHash): number {
+    const known = since.get(hash) ?? clock.monotonicMs();
+    since.set(hash, known);
+    if (since.size > limits.mendsKnownMax) since.delete([...since.keys()][0] as BlobHash);
+    return known;
+  }
+
+  /** Which of some bytes a node has; none when it does not answer. */
+  async function hadBy(other: NodeId, hashes: readonly BlobHash[]): Promise<readonly BlobHash[]> {
+    const had: BlobHash[] = [];
+    for (let at = 0; at < hashes.length; at += limits.hashesPerMessage) {
+      const asked = hashes.slice(at, at + limits.hashesPerMessage);
+      const answer = await links.call(other, "shard.lacks", { hashes: asked });
+      if (!answer.ok) return had;
+      const lacks = new Set(answer.value.lacks);
+      had.push(...asked.filter((_, place) => !lacks.has(place)));
+    }
+    return had;
+  }
+
+  /** How many other shards of each stripe are where they belong, and who has the bytes of the lost ones. */
+  async function survey(
+    patients: readonly Patient[],
+  ): Promise<{ readonly patients: readonly Patient[]; readonly has: ReadonlyMap<BlobHash, readonly NodeId[]> }> {
+    // prettier-ignore
+    const asked = new Map<NodeId, Set<BlobHash>>();
+    const ask = (other: NodeId, hash: BlobHash): void =>
+      void asked.set(other, (asked.get(other) ?? new Set()).add(hash));
+    const storages = membership.members().members.filter((one) => one.roles.includes("storage")).map((one) => one.node); // prettier-ignore
+    const belongs = new Map<BlobHash, NodeId>();
+    for (const { stripe, shard, hash } of patients) {
+      for (const other of new Set([node, ...storages])) if (membership.isUp(other)) ask(other, hash);
+      for (const [number, one] of stripe.shards.entries()) {
+        const owner = ownerOf(ports, holderOfShard(stripe, one));
+        if (number === shard || owner === undefined || !membership.isUp(owner)) continue;
+        ask(owner, one.hash);
+        belongs.set(one.hash, owner);
+      }
+    }
+    const answers = await Promise.all([...asked].map(async ([other, hashes]) => [other, await hadBy(other, [...hashes])] as const)); // prettier-ignore
+    const has = new Map<BlobHash, NodeId[]>();
+    for (const [other, hashes] of answers) for (const hash of hashes) has.set(hash, [...(has.get(hash) ?? []), other]);
+    const isWell = (hash: BlobHash): boolean => has.get(hash)?.includes(belongs.get(hash) ?? "") ?? false;
+    const counted = patients.map((one) => ({
+      ...one,
+      others: one.stripe.shards.filter(({ hash }, number) => number !== one.shard && isWell(hash)).length,
+    }));
+    return { patients: counted, has };
+  }
+
+  /** Brings one shard's bytes here. Undefined: they are; else why not, or `"later"`. */
+  async function bring(patient: Patient, has: readonly NodeId[]): Promise<"done" | "later"> {
+    const { holder, hash, sizeBytes, stripe, shard, why } = patient;
+    if (has.includes(node) && why === "missing" && (await owned.adopt([hash, holder]))) return "done";
+    for (const other of has) {
+      if (other === node) continue;
+      try {
+        await owned.take([hash, holder], links.stream(other, { hash, sizeBytes }), sizeBytes);
+        meter.count("shards_fetched");
+        return "done";
+      } catch (thrown) {
+        const reason = failureOf(thrown);
+        if (["DISK_FULL", "LIMIT_REACHED", "STOPPING"].includes(reason.code)) throw thrown;
+        log.warn("shard.not.fetched", { holder, from: other, hash, failure: reason });
+      }
+    }
+    const patience = { absenceMs: limits.absenceMs, absenceMsMin: limits.absenceMsMin };
+    if (clock.monotonicMs() < dueMs(patient, patience)) return "later";
+    const gathered = await ports.stripes.gather(stripe, shard);
+    if (!gathered.ok) throw new PlexusError(gathered.error);
+    const made = remakeShard(stripe, shard, gathered.value.values());
+    if (!made.ok) throw new PlexusError(made.error);
+    if (hashOf(made.value) !== hash)
+      throw new PlexusError(failure("DATA_DAMAGED", { stripe: stripe.id, reason: "what its shards give is not what its descriptor names" })); // prettier-ignore
+    await owned.take([hash, holder], once(made.value), sizeBytes);
+    meter.count("shards_rebuilt");
+    return "done";
+  }
+
+  async function mend(patient: Patient, has: readonly NodeId[]): Promise<void> {
+    const { hash, holder, stripe, sizeBytes, wanted } = patient;
+    try {
+      if ((await bring(patient, has)) === "later") return;
+      if (wanted !== undefined) {
+        if (!(await ports.hold(wanted))) return;
+        adopted.delete(hash);
+      } else if (!(await ports.ask(holder, { type: "found", stripes: [stripe.id] }, limits.holderTimeoutMs)).ok) return;
+      tries.delete(hash);
+      since.delete(hash);
+      log.info("shard.mended", { holder, stripe: stripe.id, hash, why: patient.why });
+      // Chat comes first: what is made good takes its share of disk and network, not all of it.
+      await pause((sizeBytes / limits.mendBytesPerSecond) * 1_000);
+    } catch (thrown) {
+      const before = tries.get(hash)?.tries ?? 0;
+      const waitMs = backoffMs(before, { firstMs: limits.mendRetryMsMin, maxMs: limits.mendRetryMsMax });
+      tries.set(hash, { tries: before + 1, notBeforeMs: clock.monotonicMs() + waitMs });
+      if (tries.size > limits.mendsKnownMax) tries.delete([...tries.keys()][0] as BlobHash);
+      meter.count("shards_not_mended");
+      log.warn("shard.not.mended", { holder, stripe: stripe.id, hash, failure: failureOf(thrown) });
+      // An adopted one is nobody's duty but this node's memory: a walk of an audit finds it again.
+      if (wanted !== undefined && before + 1 >= limits.adoptTriesMax) adopted.delete(hash);
+    }
+  }
+
+  async function look(): Promise<void> {
+    const holders = new Set(ownedHolders(ports));
+    const lost = (await Promise.all([...holders].map(lostOf))).flat();
+    const strangers = [...adopted].flatMap(([hash, wanted]): Patient[] => {
+      const place = wanted.stripe.shards[wanted.shard];
+      if (place === undefined) return [];
+      const holder = holderOfShard(wanted.stripe, place);
+      if (!holders.has(holder)) return [];
+      const { stripe, shard } = wanted;
+      return [{ holder, stripe, shard, hash, sizeBytes: place.sizeBytes, why: "damaged", sinceMs: sinceOf(hash), others: 0, wanted }]; // prettier-ignore
+    });
+    const nowMs = clock.monotonicMs();
+    const ready = [...lost, ...strangers].filter(({ hash }) => (tries.get(hash)?.notBeforeMs ?? 0) <= nowMs);
+    meter.gauge("shards_lost", lost.length);
+    if (ready.length === 0 || stopped) return;
+    const { patients, has } = await survey(ready);
+    const line = patients.toSorted(bySickness);
+    const worker = async (): Promise<void> => {
+      for (let next = line.shift(); next !== undefined && !stopped; next = line.shift())
+        await mend(next, has.get(next.hash) ?? []);
+    };
+    await Promise.all(Array.from({ length: limits.mendsAtOnce }, worker));
+    if (cursors.size > 0) again = true;
+  }
+
+  function soon(delayMs: number): void {
+    cancel();
+    if (stopped) return;
+    cancel = clock.after(delayMs, () => {
+      if (looking) {
+        again = true;
+        return;
+      }
+      looking = true;
+      again = false;
+      void look()
+        .catch((error: unknown) => log.error("shard.mending.failed", { error }))
+        .finally(() => {
+          looking = false;
+          soon(again ? limits.mendSettleMs : limits.mendEveryMs);
+        });
+    });
+  }
+  soon(limits.mendSettleMs);
+
+  return {
+    wake() {
+      if (looking) again = true;
+      else soon(limits.mendSettleMs);
+    },
+    adopt(wanted) {
+      const hash = wanted.stripe.shards[wanted.shard]?.hash;
+      if (hash === undefined || (adopted.size >= limits.adoptedMax && !adopted.has(hash))) return false;
+      adopted.set(hash, wanted);
+      if (looking) again = true;
+      else soon(limits.mendSettleMs);
+      return true;
+    },
+    stop() {
+      stopped = true;
+      cancel();
+    },
+  };
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

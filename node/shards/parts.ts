@@ -1,0 +1,69 @@
+/** What the files of this folder share: what a node brings for its shards. */
+import {
+  failure,
+  failureOf,
+  holderAt,
+  holderOf,
+  ok,
+  ownSlot,
+  refused,
+  type ActorId,
+  type CommandOf,
+  type HolderGroup,
+  type Result,
+  type shardHolderCommands,
+} from "../../protocols/index.ts";
+import type { SlotTable } from "../cluster/slot-table.ts";
+import type { Exchange } from "../exchange/index.ts";
+import type { Clock, Log, Membership, Meter, NodeId, OwnedBlobs, Random } from "../ports.ts";
+import type { ShardLimits } from "./limits.ts";
+
+/** A command to a holder. */
+export type HolderCommand = CommandOf<typeof shardHolderCommands>;
+
+export interface ShardPorts {
+  readonly node: NodeId;
+  readonly exchange: Exchange;
+  readonly table: Pick<SlotTable, "get" | "rows" | "onChange">;
+  readonly membership: Membership;
+  /** The bytes here, each for a holder. */
+  readonly owned: OwnedBlobs;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits: ShardLimits;
+  /** Asks a holder, wherever it is. */
+  ask(holder: ActorId, command: HolderCommand, timeoutMs: number): Promise<Result<unknown>>;
+  /** Those of the directory. */
+  groups(): readonly HolderGroup[];
+}
+
+/** Whether an actor is a holder. */
+export const isHolder = (actor: string): actor is ActorId => holderAt(actor) !== undefined;
+
+/** The node that owns a holder now, as this node knows it. */
+export const ownerOf = ({ table }: Pick<ShardPorts, "table">, holder: ActorId): NodeId | undefined =>
+  table.get(ownSlot(holder))?.record.owner;
+
+/** The holders that this node owns now. */
+export const ownedHolders = ({ node, table }: Pick<ShardPorts, "node" | "table">): readonly ActorId[] =>
+  [...table.rows()].flatMap(({ record }) => (record.owner === node && isHolder(record.slot) ? [record.slot] : []));
+
+/** All holders of a group, by their numbers. */
+export const holdersOf = ({ name, width }: HolderGroup): readonly ActorId[] =>
+  Array.from({ length: width }, (_, index) => holderOf(name, index));
+
+/** What `work` gives, as a Result. */
+export async function attempt<T>(work: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await work());
+  } catch (thrown) {
+    return refused(failureOf(thrown));
+  }
+}
+
+export const moved = (ports: Pick<ShardPorts, "table">, holder: ActorId) => {
+  const owner = ownerOf(ports, holder);
+  return failure("MOVED", { holder, ...(owner !== undefined && { owner }) });
+};

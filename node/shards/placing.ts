@@ -1,0 +1,55 @@
+/** Where a new stripe goes: the group with the most independent holders, the scheme for so many, and the holders that draw highest. */
+import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import type { NodeId } from "../ports.ts";
+import { chooseHolders, schemeFor, usualSchemes, type Candidate } from "./coding/index.ts";
+import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
+import type { Chosen } from "./stripes.ts";
+
+/** What is known of a node that may take shards. */
+export interface NodeCondition {
+  /** Which part of the time it answered well, 0 to 1. */
+  readonly reliability: number;
+  /** Undefined: it has not said. */
+  readonly freeBytes: number | undefined;
+}
+
+/** A node that has not said how much room it has counts as one with this much. */
+const unknownFreeBytes = 64 * 1024 ** 3;
+/** A node that is seldom there still counts a little: else nothing would ever find out that it is better now. */
+const reliabilityMin = 0.05;
+
+/** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW. */
+export function choosePlace(
+  ports: Pick<ShardPorts, "table" | "membership" | "groups"> & { conditionOf(node: NodeId): NodeCondition },
+  how: { readonly class: string; readonly bytes: number },
+): Result<Chosen> {
+  const { membership } = ports;
+  const members = new Map(membership.members().members.map((member) => [member.node, member]));
+  const groups = ports
+    .groups()
+    .filter(({ open }) => open)
+    .map((group) => {
+      const candidates = holdersOf(group).flatMap((holder, index): Candidate[] => {
+        const node = ownerOf(ports, holder);
+        const member = node === undefined ? undefined : members.get(node);
+        if (node === undefined || member === undefined || !membership.isStaying(node)) return [];
+        const { reliability, freeBytes = unknownFreeBytes } = ports.conditionOf(node);
+        const zone = member.labels["zone"];
+        return [{ index, node, zone, freeBytes, reliability: Math.max(reliabilityMin, reliability) }];
+      });
+      return { group: group.name, candidates, nodes: new Set(candidates.map(({ node }) => node)).size };
+    });
+  const [best] = groups.toSorted((one, other) => other.nodes - one.nodes || (one.group < other.group ? -1 : 1));
+  const settings = { name: how.class, schemes: usualSchemes };
+  const scheme = schemeFor(settings, best?.nodes ?? 0);
+  if (!scheme.ok) return scheme;
+  if (best === undefined) return refused(failure("HOLDERS_TOO_FEW", { holders: 0 }));
+  return ok({
+    group: best.group,
+    scheme: scheme.value,
+    places(id, shardBytes) {
+      const chosen = chooseHolders(id, { scheme: scheme.value, shardBytes }, best.candidates);
+      return chosen.ok ? ok(chosen.value.map(({ index }) => index)) : chosen;
+    },
+  });
+}

@@ -1,0 +1,58 @@
+/** Memory for stripes: so many bytes at a time, the rest waits, owners in turn. */
+import { assert, failure, ok, refused, type Result } from "../../protocols/index.ts";
+import { FairQueue } from "../../runtimes/fair-queue.ts";
+
+interface Waiting {
+  readonly bytes: number;
+  readonly settle: (entered: Result<() => void>) => void;
+}
+
+export interface StripeRoom {
+  /** Resolves with what gives the room back. Error: OVERLOADED. */
+  enter(share: string, bytes: number): Promise<Result<() => void>>;
+  readonly usedBytes: number;
+}
+
+/** Makes it. What is larger than all of it may enter alone. */
+export function createStripeRoom(limits: { readonly bytesMax: number; readonly waitingMax: number }): StripeRoom {
+  const queue = new FairQueue<Waiting>();
+  let used = 0;
+  let next: Waiting | undefined;
+
+  const leaver = (bytes: number): (() => void) => {
+    let left = false;
+    return () => {
+      if (left) return;
+      left = true;
+      used -= bytes;
+      assert(used >= 0, "room that is given back was taken");
+      admit();
+    };
+  };
+  function admit(): void {
+    for (;;) {
+      // Who is next stays next: a large one must not wait for ever behind small ones.
+      next ??= queue.next();
+      if (next === undefined || (used > 0 && used + next.bytes > limits.bytesMax)) return;
+      const { bytes, settle } = next;
+      next = undefined;
+      used += bytes;
+      settle(ok(leaver(bytes)));
+    }
+  }
+
+  return {
+    get usedBytes() {
+      return used;
+    },
+    enter: (share, bytes) =>
+      new Promise((settle) => {
+        const max = limits.waitingMax;
+        const joined = queue.join(share, "", { bytes, settle }, { max, perShareMax: Math.ceil(max / 2) });
+        const full = (limit: string) => refused(failure("OVERLOADED", { limit }));
+        if (joined.type === "full") settle(full(joined.limit));
+        if (joined.type === "displaced") joined.item.settle(full("max"));
+        admit();
+      }),
+  };
+}

@@ -1,0 +1,443 @@
+/** Stripes: what many holders keep together.
+ *
+ *      put   code ─► a shard to each holder, all at once ─► k + ⌈m/2⌉ receipts: acknowledged ─► the rest, in the background
+ *      read  k holders, the fastest first ─► one is slow or has nothing: one more ─► each compared with its hash ─► k of them: decoded
+ *
+ *  Invariant: a receipt counts only when the holder's node had the bytes synced under the hash that the descriptor names. */
+import {
+  assert,
+  failure,
+  holderOf,
+  ok,
+  refused,
+  shardsOf,
+  type ActorId,
+  type Failure,
+  type HeldShard,
+  type Result,
+  type ShardReceipt,
+  type ShardState,
+  type StripeHealth,
+  type StripeRef,
+} from "../../protocols/index.ts";
+import type { BlobHash, NodeId, Stripes } from "../ports.ts";
+import { hashOf } from "../blobs/index.ts";
+import { backoffMs, withJitter } from "../waiting.ts";
+import { codeStripe, readStripe, enoughOf, countsOf } from "./coding/index.ts";
+import type { Links } from "./links.ts";
+import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
+import type { Paces } from "./paces.ts";
+import { createStripeRoom } from "./room.ts";
+
+type Shard = StripeRef["shards"][number];
+
+/** What somebody wants kept: a shard of a stripe, for whom, how long. */
+export interface Wanted {
+  readonly stripe: StripeRef;
+  readonly shard: number;
+  readonly owner: ActorId;
+  readonly expiresAtMs?: number;
+}
+
+export interface StripesPorts extends ShardPorts {
+  readonly links: Links;
+  readonly paces: Paces;
+  /** Where a new stripe goes, and how it is coded. Error: HOLDERS_TOO_FEW. */
+  choose(how: { readonly class: string; readonly bytes: number }): Result<Chosen>;
+  /** A shard is not as it should be: its holder is told. */
+  mend(shard: Wanted): void;
+}
+
+/** A group, a scheme, and the holders' numbers in the order of the code. */
+export interface Chosen {
+  readonly group: string;
+  readonly scheme: StripeRef["scheme"];
+  /** Error: HOLDERS_TOO_FEW. */
+  readonly places: (id: string, shardBytes: number) => Result<readonly number[]>;
+}
+
+/** Failures of a holder that another try does not mend. */
+const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "STOPPING"]); // prettier-ignore
+
+export const holderOfShard = (stripe: StripeRef, { index }: Shard): ActorId => holderOf(stripe.group, index);
+
+/** Makes the port. */
+export function createStripes(ports: StripesPorts): Stripes & { stop(): void; comingShards(): number } {
+  const { clock, random, log, meter, limits, links, paces, membership } = ports;
+  const room = createStripeRoom({ bytesMax: limits.stripeBytesAtOnce, waitingMax: limits.stripesWaitingMax });
+  /** Shards whose uploads are under way, by their hashes. */
+  const coming = new Set<BlobHash>();
+  let stopped = false;
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
+
+  /** Brings one shard to its holder and into the inventory, however often it moves, until `untilMs`. */
+  async function place(
+    { stripe, shard, owner, expiresAtMs }: Wanted,
+    bytes: Uint8Array,
+    goesOn: () => boolean,
+  ): Promise<Result<ShardReceipt>> {
+    // prettier-ignore
+    const wanted = stripe.shards[shard] as Shard;
+    const holder = holderOfShard(stripe, wanted);
+    const { hash, sizeBytes } = wanted;
+    let last: Failure = failure("SLOT_UNAVAILABLE", { slot: holder, because: "no node owns the holder" });
+    for (let tries = 0; goesOn(); tries += 1) {
+      if (tries > 0) {
+        const wait = backoffMs(tries - 1, { firstMs: limits.retryMsMin, maxMs: limits.retryMsMax });
+        await pause(withJitter(wait, random));
+        if (!goesOn()) break;
+      }
+      const to = ownerOf(ports, holder);
+      if (to === undefined) continue;
+      if (!membership.isUp(to)) {
+        last = failure("UNREACHABLE", { node: to });
+        continue;
+      }
+      const given = await links.give(to, {
+        holder,
+        hash,
+        sizeBytes,
+        bytes: (start, end) => bytes.subarray(start, end),
+      });
+      const body = { holder, stripe, shard, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      const held = given.ok ? await links.call(to, "shard.hold", body) : given;
+      if (held.ok) {
+        const { receipt } = held.value;
+        if (receipt.hash === hash && receipt.holder === holder) return ok(receipt);
+        log.error("shard.receipt.wrong", { holder, node: to, stripe: stripe.id, hash, says: receipt.hash });
+        last = failure("DATA_DAMAGED", { holder, reason: "its receipt is for other bytes" });
+      } else last = held.error;
+      if (lasting.has(last.code)) break;
+    }
+    return refused(last);
+  }
+
+  /** The stripe as holders of the group have it already: a put that is repeated, perhaps after a crash, finds what it did. */
+  async function heldBefore(group: string, id: string): Promise<StripeRef | undefined> {
+    const known = ports.groups().find(({ name }) => name === group);
+    const command = { type: "describe" as const, stripes: [id] };
+    const answers = await Promise.all((known ? holdersOf(known) : []).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
+    const held = answers.flatMap((answer) =>
+      answer.ok ? (answer.value as { shards: readonly HeldShard[] }).shards : [],
+    );
+    return held.find(({ trashedAtMs }) => trashedAtMs === undefined)?.stripe;
+  }
+
+  /** Where the shards of some bytes go: the bytes coded, and their descriptor. */
+  async function planOf(
+    bytes: Uint8Array,
+    how: { readonly class: string },
+  ): Promise<Result<{ readonly stripe: StripeRef; readonly shards: readonly Uint8Array[] }>> {
+    // prettier-ignore
+    const chosen = ports.choose({ class: how.class, bytes: bytes.length });
+    if (!chosen.ok) return chosen;
+    const { group, scheme, places } = chosen.value;
+    const coded = codeStripe(bytes, scheme);
+    if (!coded.ok) return coded;
+    const { id, shards } = coded.value;
+    const before = await heldBefore(group, id);
+    if (before !== undefined) {
+      const again = codeStripe(bytes, before.scheme);
+      return again.ok ? ok({ stripe: before, shards: again.value.shards }) : again;
+    }
+    const placed = places(id, shards[0]?.length ?? 0);
+    if (!placed.ok) return placed;
+    assert(placed.value.length === shards.length, "each shard has a holder");
+    const named = shards.map((shard, number): Shard => ({
+      index: placed.value[number] as number,
+      hash: hashOf(shard),
+      sizeBytes: shard.length,
+    }));
+    return ok({ stripe: { id, group, scheme, sizeBytes: bytes.length, shards: named }, shards });
+  }
+
+  async function putIn(
+    bytes: Uint8Array,
+    how: Parameters<Stripes["put"]>[1],
+    leave: () => void,
+  ): Promise<Result<StripeRef>> {
+    // prettier-ignore
+    const planned = await planOf(bytes, how);
+    if (!planned.ok) {
+      leave();
+      return planned;
+    }
+    const { stripe, shards } = planned.value;
+    const { id, scheme } = stripe;
+    const enough = enoughOf(scheme);
+    const startedMs = clock.monotonicMs();
+    const { promise, resolve } = Promise.withResolvers<Result<StripeRef>>();
+    let untilMs = startedMs + limits.putTimeoutMs;
+    let [receipts, given] = [0, false];
+    const failures = new Map<number, Failure>();
+    const goesOn = (): boolean => !stopped && !given && clock.monotonicMs() < untilMs;
+    const settle = (): void => {
+      if (receipts >= enough) {
+        untilMs = startedMs + limits.restTimeoutMs;
+        meter.observeMs("stripe_put", clock.monotonicMs() - startedMs);
+        resolve(ok(stripe));
+      } else if (shards.length - failures.size < enough) {
+        given = true;
+        resolve(refused(whyNot(stripe, enough, failures)));
+      }
+    };
+    const uploads = shards.map(async (shard, number) => {
+      const { hash } = stripe.shards[number] as Shard;
+      coming.add(hash);
+      const { owner, expiresAtMs } = how;
+      const wanted = { stripe, shard: number, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      const placed = await place(wanted, shard, goesOn).finally(() => coming.delete(hash));
+      if (placed.ok) receipts += 1;
+      else {
+        failures.set(number, placed.error);
+        log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
+      }
+      settle();
+    });
+    const over = Promise.all(uploads).then(() => {
+      // Acknowledged without them: their holders make them of the others.
+      if (receipts >= enough) for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how) });
+    });
+    void over.catch((error: unknown) => log.error("stripe.put.failed", { error }));
+    void over.finally(leave);
+    return promise;
+  }
+
+  const reference = ({ owner, expiresAtMs }: { readonly owner: ActorId; readonly expiresAtMs?: number }) => ({
+    owner,
+    ...(expiresAtMs !== undefined && { expiresAtMs }),
+  });
+
+  // --- reading -----------------------------------------------------------------------------------------------------------
+
+  /** Other nodes that may have a shard which its holder's node does not have. */
+  const elsewhere = (owner: NodeId | undefined): readonly NodeId[] =>
+    membership
+      .members()
+      .members.filter(({ node, roles }) => roles.includes("storage") && node !== owner && membership.isUp(node))
+      .map(({ node }) => node);
+
+  async function fetchShard(stripe: StripeRef, number: number): Promise<Result<Uint8Array>> {
+    const shard = stripe.shards[number] as Shard;
+    const owner = ownerOf(ports, holderOfShard(stripe, shard));
+    if (owner === undefined || !membership.isUp(owner))
+      return refused(failure("UNREACHABLE", { ...(owner !== undefined && { node: owner }) }));
+    const startedMs = clock.monotonicMs();
+    const fetched = await links.whole(owner, shard);
+    paces.took(owner, clock.monotonicMs() - startedMs, fetched.ok ? shard.sizeBytes : undefined);
+    return fetched;
+  }
+
+  /** A shard that its holder's node does not have, from whoever has it. */
+  async function fetchElsewhere(stripe: StripeRef, number: number): Promise<Uint8Array | undefined> {
+    const shard = stripe.shards[number] as Shard;
+    for (const node of elsewhere(ownerOf(ports, holderOfShard(stripe, shard)))) {
+      const lacks = await links.call(node, "shard.lacks", { hashes: [shard.hash] });
+      if (!lacks.ok || lacks.value.lacks.length > 0) continue;
+      const fetched = await links.whole(node, shard);
+      if (fetched.ok) return fetched.value;
+    }
+    return undefined;
+  }
+
+  /** Shards of a stripe, as many as suffice, each compared with its hash; those in `without` are not asked for. */
+  async function gather(stripe: StripeRef, without?: number): Promise<Result<ReadonlyMap<number, Uint8Array>>> {
+    const { k } = countsOf(stripe.scheme);
+    const good = new Map<number, Uint8Array>();
+    const bad = new Map<number, Failure>();
+    const numbers = stripe.shards.map((_, number) => number).filter((number) => number !== without);
+    const ownerAt = (number: number) => ownerOf(ports, holderOfShard(stripe, stripe.shards[number] as Shard));
+    const expected = (number: number): number => {
+      const owner = ownerAt(number);
+      const { sizeBytes } = stripe.shards[number] as Shard;
+      return owner === undefined || !membership.isUp(owner) ? Infinity : paces.expectedMs(owner, sizeBytes);
+    };
+    const order = numbers.toSorted((one, other) => expected(one) - expected(other) || one - other);
+    const untilMs = clock.monotonicMs() + limits.readTimeoutMs;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let underWay = 0;
+    let over = false;
+    let cancelHedge = (): void => undefined;
+
+    const start = (): boolean => {
+      const number = order.shift();
+      if (number === undefined) return false;
+      underWay += 1;
+      void fetchShard(stripe, number).then((fetched) => {
+        underWay -= 1;
+        if (fetched.ok) good.set(number, fetched.value);
+        else bad.set(number, fetched.error);
+        step();
+      });
+      return true;
+    };
+    /** As many are asked as are still needed; one that is late does not count. */
+    function step(late = 0): void {
+      if (over) return;
+      if (good.size >= k || clock.monotonicMs() >= untilMs || stopped) return finish();
+      while (good.size + underWay - late < k && start());
+      if (underWay === 0) return finish();
+      cancelHedge();
+      const slowest = limits.hedgeFactor * Math.max(...numbers.map((number) => (good.has(number) || bad.has(number) ? 0 : finite(expected(number))))); // prettier-ignore
+      const waitMs = Math.min(limits.hedgeMsMax, Math.max(limits.hedgeMsMin, slowest));
+      cancelHedge = clock.after(waitMs, () => {
+        if (order.length > 0) meter.count("shards_hedged");
+        step(order.length > 0 ? underWay : 0);
+      });
+    }
+    function finish(): void {
+      over = true;
+      cancelHedge();
+      resolve();
+    }
+    step();
+    await promise;
+    if (bad.size > 0) suspect(stripe, bad);
+    if (good.size >= k) return ok(good);
+    // Before anything is called lost: a node that had a holder before may still have its bytes.
+    for (const number of numbers) {
+      if (good.has(number) || good.size >= k || clock.monotonicMs() >= untilMs || stopped) continue;
+      const found = await fetchElsewhere(stripe, number);
+      if (found !== undefined) good.set(number, found);
+    }
+    if (good.size >= k) return ok(good);
+    const missing = numbers.filter((number) => !good.has(number));
+    const isLost = (number: number): boolean => lostCodes.has(bad.get(number)?.code ?? "");
+    const lost = missing.filter(isLost).map((number) => (stripe.shards[number] as Shard).hash);
+    const details = { stripe: stripe.id, needed: k, found: good.size, lost };
+    if (numbers.length - lost.length < k) return refused(failure("STRIPE_LOST", details));
+    return refused(failure("SLOT_UNAVAILABLE", { slot: stripe.id, because: "too few holders of the stripe answer", ...details })); // prettier-ignore
+  }
+
+  /** What a read found wrong is made good. */
+  function suspect(stripe: StripeRef, bad: ReadonlyMap<number, Failure>): void {
+    for (const [shard, { code }] of bad)
+      if (lostCodes.has(code))
+        ports.mend({ stripe, shard, owner: holderOfShard(stripe, stripe.shards[shard] as Shard) });
+  }
+
+  // --- looking -----------------------------------------------------------------------------------------------------------
+
+  async function stateOf(stripe: StripeRef, shard: Shard, deep: boolean): Promise<ShardState> {
+    if (coming.has(shard.hash)) return "coming";
+    const holder = holderOfShard(stripe, shard);
+    const command = { type: "describe" as const, stripes: [stripe.id] };
+    const answer = await ports.ask(holder, command, limits.holderTimeoutMs);
+    if (!answer.ok) return "unknown";
+    const [held] = (answer.value as { shards: readonly HeldShard[] }).shards;
+    if (held === undefined || held.stripe.shards[held.shard]?.hash !== shard.hash) return "missing";
+    const owner = ownerOf(ports, holder);
+    if (owner === undefined) return "unknown";
+    const lacks = await links.call(owner, "shard.lacks", { hashes: [shard.hash] });
+    if (!lacks.ok) return "unknown";
+    if (lacks.value.lacks.length > 0) return held.lost === undefined ? "missing" : "coming";
+    if (!deep) return held.lost?.why ?? "well";
+    const checked = await links.call(owner, "shard.check", { hash: shard.hash }, limits.readTimeoutMs);
+    if (!checked.ok) return checked.error.code === "NOT_FOUND" ? "missing" : "unknown";
+    if (checked.value.well) return "well";
+    ports.mend({ stripe, shard: stripe.shards.indexOf(shard), owner: holder });
+    return "damaged";
+  }
+
+  return {
+    async put(bytes, how) {
+      if (bytes.length > limits.stripeBytesMax)
+        return refused(failure("TOO_LARGE", { limitBytes: limits.stripeBytesMax }));
+      const entered = await room.enter(how.owner, 3 * bytes.length);
+      if (!entered.ok) return entered;
+      try {
+        return await putIn(bytes, how, entered.value);
+      } catch (thrown) {
+        entered.value();
+        throw thrown;
+      }
+    },
+    async read(stripe) {
+      const entered = await room.enter("read", 3 * stripe.sizeBytes);
+      if (!entered.ok) return entered;
+      const startedMs = clock.monotonicMs();
+      try {
+        const gathered = await gather(stripe);
+        if (!gathered.ok) return gathered;
+        const read = readStripe(stripe, gathered.value.values());
+        meter.observeMs("stripe_read", clock.monotonicMs() - startedMs);
+        return read;
+      } finally {
+        entered.value();
+      }
+    },
+    async gather(stripe, without) {
+      const entered = await room.enter("mend", 3 * stripe.sizeBytes);
+      if (!entered.ok) return entered;
+      try {
+        return await gather(stripe, without);
+      } finally {
+        entered.value();
+      }
+    },
+    async keep(stripe, owner, expiresAtMs) {
+      const kept = await Promise.all(
+        stripe.shards.map(async (shard, number): Promise<Result<unknown>> => {
+          const holder = holderOfShard(stripe, shard);
+          const to = ownerOf(ports, holder);
+          if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
+          const body = { holder, stripe, shard: number, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+          return links.call(to, "shard.hold", body);
+        }),
+      );
+      const failed = new Map(kept.flatMap((one, number) => (one.ok ? [] : [[number, one.error] as const])));
+      for (const shard of failed.keys())
+        ports.mend({ stripe, shard, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+      const enough = enoughOf(stripe.scheme);
+      return kept.length - failed.size >= enough ? ok(null) : refused(whyNot(stripe, enough, failed));
+    },
+    async release(stripe, owner) {
+      const released = await Promise.all(
+        stripe.shards.map((shard) =>
+          ports.ask(
+            holderOfShard(stripe, shard),
+            { type: "release", stripe: stripe.id, owner },
+            limits.holderTimeoutMs,
+          ),
+        ),
+      );
+      const first = released.find((one) => !one.ok);
+      return first === undefined || first.ok ? ok(null) : refused(first.error);
+    },
+    async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
+      const shards = await Promise.all(
+        stripe.shards.map(async (shard) => {
+          const node = ownerOf(ports, holderOfShard(stripe, shard));
+          return { index: shard.index, hash: shard.hash, state: await stateOf(stripe, shard, deep), ...(node !== undefined && { node }) }; // prettier-ignore
+        }),
+      );
+      const { id, group, scheme } = stripe;
+      const well = shards.filter(({ state }) => state === "well").length;
+      return ok({ id, group, scheme, shards, enough: shardsOf(scheme).enough, well });
+    },
+    comingShards: () => coming.size,
+    stop() {
+      stopped = true;
+    },
+  };
+}
+
+const finite = (ms: number): number => (Number.isFinite(ms) ? ms : 0);
+
+/** What a holder's node says of bytes that are not there, or not whole. */
+const lostCodes: ReadonlySet<string> = new Set(["NOT_FOUND", "DATA_DAMAGED"]);
+
+/** Why too few holders took their shards: what most of them said. */
+function whyNot(stripe: StripeRef, enough: number, failures: ReadonlyMap<number, Failure>): Failure {
+  const codes = [...failures.values()].map(({ code }) => code);
+  const [first] = failures.values();
+  const isFull = codes.length > 0 && codes.every((code) => code === first?.code);
+  if (first !== undefined && isFull && !["UNREACHABLE", "PEER_LOST", "MOVED", "SLOT_UNAVAILABLE"].includes(first.code)) return first; // prettier-ignore
+  return failure("HOLDERS_TOO_FEW", {
+    group: stripe.group,
+    holders: stripe.shards.length - failures.size,
+    needed: enough,
+    because: [...new Set(codes)],
+  });
+}

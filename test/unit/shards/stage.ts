@@ -1,0 +1,368 @@
+/** Nodes with shards on simulated disks and paths, and the real holders: their journals are there as long as anything is, and what the
+ *  directory says everybody knows at once. How journals survive is the simulation of clusters. */
+import { shardHolder } from "../../../actors/shard-holder/index.ts";
+import type { HolderChange, HolderState } from "../../../actors/shard-holder/state.ts";
+import type { Effect, Message, ReplyTo, Signal } from "../../../actors/behavior.ts";
+import { openBlobStore, openOwnedBlobs } from "../../../node/blobs/index.ts";
+import type { SlotTable } from "../../../node/cluster/slot-table.ts";
+import { createExchange } from "../../../node/exchange/index.ts";
+import type {
+  BlobHash,
+  BlobStore,
+  Log,
+  Membership,
+  Meter,
+  NodeId,
+  OwnedBlobs,
+  SlotRecord,
+} from "../../../node/ports.ts";
+import { createShards, shardLimits, type ShardLimits, type Shards } from "../../../node/shards/index.ts";
+import {
+  failure,
+  holderOf,
+  ok,
+  ownSlot,
+  refused,
+  type ActorId,
+  type HeldShard,
+  type HolderGroup,
+  type Result,
+  type SlotId,
+} from "../../../protocols/index.ts";
+import { memberRecord } from "../../members.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+import { Disk, FileDisk, Network, simulatedClock, type Pulse, type World } from "../../world/index.ts";
+
+export const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
+
+/** One holder's journal: its state and its records. */
+interface Journal {
+  state: HolderState;
+  readonly records: Map<string, unknown>;
+  notes: unknown;
+}
+
+/** The holders of a group, wherever they are. */
+export class Holders {
+  readonly #world: World;
+  readonly #all = new Map<ActorId, Journal>();
+  readonly #waiting = new Map<number, (result: Result<unknown>) => void>();
+  #correlation = 0;
+  /** Whether a holder can be asked now. */
+  isServed: (holder: ActorId) => boolean = () => true;
+  /** Told before a change is made. */
+  changing: (holder: ActorId, change: HolderChange) => void = () => undefined;
+  weather = { delayMs: 4, lostAnswers: 0, away: 0 };
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  ask(holder: ActorId, message: Message, timeoutMs: number): Promise<Result<unknown>> {
+    const { dice } = this.#world;
+    const { delayMs, lostAnswers, away } = this.weather;
+    this.#correlation += 1;
+    const correlation = this.#correlation;
+    const delay = (): number => dice.between(0.5, 1.5) * delayMs;
+    return new Promise((resolve) => {
+      const answer = (result: Result<unknown>): void => {
+        if (!this.#waiting.delete(correlation)) return;
+        if (!dice.chance(lostAnswers)) this.#world.after(delay(), () => resolve(result));
+      };
+      this.#waiting.set(correlation, answer);
+      this.#world.after(timeoutMs, () => resolve(refused(failure("ASK_TIMEOUT", { timeoutMs }))));
+      this.#world.after(delay(), () => {
+        if (!this.isServed(holder) || dice.chance(away)) answer(refused(failure("SLOT_UNAVAILABLE", { slot: holder })));
+        else this.#turn(holder, message, { node: "test", correlation });
+      });
+    });
+  }
+
+  /** What a holder has now, lost shards and those in the trash included. */
+  inventory(holder: ActorId): readonly HeldShard[] {
+    const records = this.#all.get(holder)?.records ?? new Map<string, unknown>();
+    return [...records].flatMap(([key, value]) => (key.startsWith("stripe/") ? [value as HeldShard] : []));
+  }
+
+  #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo): void {
+    const journal = this.#journal(holder);
+    const key = holder.slice("shard-holder/".length);
+    const nowMs = Math.floor(this.#world.nowMs);
+    const turn = { self: holder, key, nowMs, from: "node" as const, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
+    for (const effect of shardHolder.decide(journal.state, message as never, turn))
+      this.#carryOut(holder, journal, effect, replyTo);
+  }
+
+  #journal(holder: ActorId): Journal {
+    const known = this.#all.get(holder);
+    if (known !== undefined) return known;
+    const made: Journal = {
+      state: shardHolder.initial(holder),
+      records: new Map(),
+      notes: shardHolder.notes?.initial(),
+    };
+    this.#all.set(holder, made);
+    return made;
+  }
+
+  #carryOut(holder: ActorId, journal: Journal, effect: Effect<HolderChange>, replyTo: ReplyTo | undefined): void {
+    const answer = (to: ReplyTo | undefined, result: Result<unknown>): void =>
+      this.#waiting.get((to ?? replyTo)?.correlation ?? -1)?.(result);
+    switch (effect.type) {
+      case "persist": {
+        this.changing(holder, effect.event);
+        journal.state = shardHolder.evolve(journal.state, effect.event);
+        for (const op of shardHolder.record?.(effect.event, holder) ?? []) {
+          if ("put" in op) journal.records.set(op.put, structuredClone(op.value));
+          else if ("delete" in op) journal.records.delete(op.delete);
+        }
+        return;
+      }
+      case "note":
+        journal.notes = shardHolder.notes?.evolve(journal.notes as never, effect.note as never);
+        return;
+      case "reply":
+        return answer(effect.to, ok(structuredClone(effect.value)));
+      case "refuse":
+        return answer(effect.to, refused(failure(effect.code, effect.details)));
+      case "read": {
+        const { from, to, limit } = effect.range;
+        // As they are now: what is written until they arrive may be newer.
+        const keys = [...journal.records.keys()].filter((key) => key >= from && key < to).sort();
+        const records = keys.slice(0, limit).map((key) => ({ key, value: structuredClone(journal.records.get(key)) }));
+        this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () =>
+          this.#turn(holder, { type: "records", tag: effect.tag, records }),
+        );
+        return;
+      }
+      default:
+        throw new Error(`a holder has no ${effect.type}`);
+    }
+  }
+}
+
+/** One machine. */
+export interface Machine {
+  readonly node: NodeId;
+  files: FileDisk;
+  disk: Disk;
+  pulse: Pulse;
+  shards?: Shards | undefined;
+  blobs?: BlobStore | undefined;
+  owned?: OwnedBlobs | undefined;
+}
+
+/** Small and quick, where a test says nothing else. */
+export const quickLimits: Partial<ShardLimits> = {
+  callTimeoutMs: 1_000,
+  holderTimeoutMs: 1_000,
+  uploadIdleMs: 3_000,
+  chunkBytesMax: 16 * 1024,
+  putTimeoutMs: 8_000,
+  restTimeoutMs: 20_000,
+  retryMsMin: 50,
+  retryMsMax: 500,
+  readTimeoutMs: 8_000,
+  mendEveryMs: 1_000,
+  mendSettleMs: 50,
+  mendRetryMsMin: 200,
+  mendRetryMsMax: 1_000,
+  absenceMs: 12_000,
+  absenceMsMin: 4_000,
+  surveyEveryMs: 5_000,
+  auditEveryMs: 500,
+  auditCoverMs: 5_000,
+  auditDeadlineMs: 400,
+  collectEveryMs: 1_000,
+  collectGraceMs: 6_000,
+  trashMs: 6_000,
+  movedMs: 3_000,
+  graceMs: 15_000,
+  aheadMsMax: 30_000,
+  aheadFreshMs: 500,
+  aheadRetryMs: 200,
+};
+
+/** A cluster with one group of holders. */
+export class Stage {
+  readonly world: World;
+  readonly network: Network;
+  readonly holders: Holders;
+  readonly machines: readonly Machine[];
+  readonly group: HolderGroup;
+  readonly counts = new Map<string, number>();
+  readonly #records = new Map<SlotId, SlotRecord>();
+  readonly #slotListeners = new Map<
+    NodeId,
+    Set<(slot: SlotId, row: { record: SlotRecord; revision: number }) => void>
+  >();
+  readonly #memberListeners = new Set<() => void>();
+  readonly #limits: Partial<ShardLimits>;
+  readonly #zones: ReadonlyMap<NodeId, string>;
+  readonly #syncErrorChance: number;
+  #life = 0;
+
+  constructor(
+    world: World,
+    options: {
+      readonly nodes: number;
+      readonly width?: number;
+      readonly limits?: Partial<ShardLimits>;
+      readonly zones?: ReadonlyMap<NodeId, string>;
+      readonly syncErrorChance?: number;
+    },
+  ) {
+    // prettier-ignore
+    this.world = world;
+    this.network = new Network(world);
+    this.holders = new Holders(world);
+    this.#limits = { ...shardLimits, ...quickLimits, ...options.limits };
+    this.#zones = options.zones ?? new Map();
+    this.#syncErrorChance = options.syncErrorChance ?? 0;
+    this.machines = Array.from({ length: options.nodes }, (_, index) => this.#machine(`n${index + 1}`));
+    this.group = { name: "g", width: options.width ?? options.nodes, open: true };
+    for (let index = 0; index < this.group.width; index += 1) {
+      const slot = ownSlot(holderOf("g", index));
+      const owner = (this.machines[index % this.machines.length] as Machine).node;
+      this.#records.set(slot, { slot, epoch: 1, owner, inSync: [owner], learners: [] });
+    }
+    this.holders.isServed = (holder) => this.isUp(this.ownerOf(holder));
+  }
+
+  #machine(node: NodeId): Machine {
+    const files = new FileDisk(this.world, { syncErrorChance: this.#syncErrorChance });
+    return { node, files, disk: new Disk(this.world), pulse: { life: 0, alive: false } };
+  }
+
+  machine(node: NodeId): Machine {
+    return this.machines.find((one) => one.node === node) as Machine;
+  }
+  isUp(node: NodeId): boolean {
+    return this.machine(node).pulse.alive;
+  }
+  ownerOf(holder: ActorId): NodeId {
+    return (this.#records.get(ownSlot(holder)) as SlotRecord).owner;
+  }
+  recordOf(holder: ActorId): SlotRecord {
+    return this.#records.get(ownSlot(holder)) as SlotRecord;
+  }
+  holdersAt(node: NodeId): readonly ActorId[] {
+    return [...this.#records.values()].filter(({ owner }) => owner === node).map(({ slot }) => slot as ActorId);
+  }
+  all(): readonly ActorId[] {
+    return [...this.#records.keys()] as ActorId[];
+  }
+
+  /** Changes a slot's record, and tells all nodes. */
+  change(holder: ActorId, change: Partial<SlotRecord>): void {
+    const slot = ownSlot(holder);
+    const record = { ...(this.#records.get(slot) as SlotRecord), ...change };
+    this.#records.set(slot, record);
+    for (const listeners of this.#slotListeners.values())
+      for (const listener of listeners) listener(slot, { record, revision: 1 });
+  }
+
+  /** Starts a machine's process, on what its disks have. */
+  async start(node: NodeId, log: Log = quietLog): Promise<void> {
+    const machine = this.machine(node);
+    this.#life += 1;
+    const pulse: Pulse = { life: this.#life, alive: true };
+    machine.pulse = pulse;
+    const { world } = this;
+    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+    const meter: Meter = {
+      ...quietMeter,
+      count: (name, by = 1) => void this.counts.set(name, (this.counts.get(name) ?? 0) + by),
+    };
+    const exchange = createExchange({ transport: this.network.attach(node, pulse), clock, log, meter });
+    const listeners = new Set<(slot: SlotId, row: { record: SlotRecord; revision: number }) => void>();
+    this.#slotListeners.set(node, listeners);
+    const table = {
+      get: (slot: SlotId) => {
+        const record = this.#records.get(slot);
+        return record && { record, revision: 1 };
+      },
+      rows: () => [...this.#records.values()].map((record) => ({ record, revision: 1 })).values(),
+      onChange(listener: (slot: SlotId, row: { record: SlotRecord; revision: number }) => void) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    } as unknown as SlotTable;
+    const members = this.machines.map((one) => {
+      const zone = this.#zones.get(one.node);
+      return memberRecord(one.node, { roles: ["storage"], labels: zone === undefined ? {} : { zone } });
+    });
+    const membership: Membership = {
+      self: node,
+      members: () => ({ view: 1, members }),
+      isUp: (other) => this.isUp(other),
+      isStaying: (other) => this.isUp(other),
+      onChange: (listener) => {
+        this.#memberListeners.add(listener);
+        return () => this.#memberListeners.delete(listener);
+      },
+    };
+    const blobs = await openBlobStore({ files: machine.files.open(pulse), meter });
+    const limits = { ...shardLimits, ...this.#limits };
+    const owned = await openOwnedBlobs({ blobs, store: machine.disk.open(pulse), clock, prefix: "shard/", limits });
+    if (!pulse.alive) return;
+    machine.blobs = blobs;
+    machine.owned = owned;
+    machine.shards = createShards({
+      node,
+      exchange,
+      table,
+      membership,
+      owned,
+      clock,
+      random: { number: () => world.dice.between(0, 1), bytes: (count) => Uint8Array.from({ length: count }, () => world.dice.below(256)) }, // prettier-ignore
+      log,
+      meter,
+      limits: this.#limits,
+      kernel: { ask: ({ to, message, timeoutMs }) => this.#ask(pulse, to, message, timeoutMs) },
+      groups: () => [this.group],
+    });
+    for (const listener of this.#memberListeners) listener();
+  }
+
+  /** Nothing of what a process asked comes back to it after its end. */
+  #ask(pulse: Pulse, to: ActorId, message: Message, timeoutMs: number): Promise<Result<unknown>> {
+    return new Promise((resolve) => {
+      void this.holders.ask(to, message, timeoutMs).then((result) => pulse.alive && resolve(result));
+    });
+  }
+
+  async startAll(): Promise<void> {
+    for (const { node } of this.machines) await this.world.settle(this.start(node));
+    await this.world.pass(300);
+  }
+
+  /** Ends a process; `power`: the machine, too. */
+  crash(
+    node: NodeId,
+    { power = true, worst = true }: { readonly power?: boolean; readonly worst?: boolean } = {},
+  ): void {
+    const machine = this.machine(node);
+    if (!machine.pulse.alive) return;
+    machine.pulse.alive = false;
+    machine.shards = undefined;
+    this.#slotListeners.delete(node);
+    this.network.ended(node, true);
+    if (!power) return;
+    machine.disk.crash(worst);
+    machine.files.crash(worst);
+  }
+
+  /** A machine that is down loses its disks. */
+  wipe(node: NodeId): void {
+    const machine = this.machine(node);
+    machine.files = new FileDisk(this.world, { syncErrorChance: this.#syncErrorChance });
+    machine.disk = new Disk(this.world);
+  }
+
+  /** Whether some machine has the bytes of a shard for good, whole. */
+  isKept(hash: BlobHash): boolean {
+    const path = pathOf(hash);
+    return this.machines.some(({ files }) => files.isDurable(path) && files.isSound(path));
+  }
+}

@@ -1,0 +1,113 @@
+import { expect } from "chai";
+import { holderOf, type StripeRef } from "../../../protocols/index.ts";
+import type { Stripes } from "../../../node/ports.ts";
+import { World } from "../../world/index.ts";
+import { pathOf, Stage } from "./stage.ts";
+
+const someBytes = (length: number, salt = 1): Uint8Array =>
+  Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);
+
+describe("stripes", () => {
+  async function stageOf(nodes: number, more: Partial<ConstructorParameters<typeof Stage>[1]> = {}) {
+    const stage = new Stage(new World(1), { nodes, ...more });
+    await stage.startAll();
+    const at = (node: string): Stripes => stage.machine(node).shards?.stripes as Stripes;
+    const { world } = stage;
+    const put = async (bytes: Uint8Array): Promise<StripeRef> => {
+      const done = await world.settle(at("n1").put(bytes, { class: "test", owner: "user/ada" }));
+      expect(done.ok, JSON.stringify(done)).to.equal(true);
+      return (done as { value: StripeRef }).value;
+    };
+    return { stage, world, at, put };
+  }
+
+  it("are put from one node and read from another", async () => {
+    const { world, at, put } = await stageOf(6);
+    const bytes = someBytes(100_000);
+    const ref = await put(bytes);
+    expect(ref.scheme).to.deep.equal({ type: "rs", k: 4, m: 2 });
+    const read = await world.settle(at("n5").read(ref));
+    expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
+    await world.pass(1_000);
+    const health = await world.settle(at("n2").inspect(ref));
+    expect(health.ok && health.value.shards.map(({ state }) => state)).to.deep.equal(Array(6).fill("well"));
+  });
+
+  it("are copies where there are few nodes, and refused where there is one, saying how many would do", async () => {
+    const { world, at, put } = await stageOf(3);
+    const ref = await put(someBytes(5_000));
+    expect(ref.scheme).to.deep.equal({ type: "copies", copies: 3 });
+    const read = await world.settle(at("n2").read(ref));
+    expect(read.ok).to.equal(true);
+    const alone = await stageOf(1);
+    const refused = await alone.world.settle(alone.at("n1").put(someBytes(10), { class: "test", owner: "user/ada" }));
+    expect(refused).to.deep.include({ ok: false });
+    expect((refused as { error: { code: string; details: object } }).error).to.deep.include({ code: "HOLDERS_TOO_FEW", details: { class: "test", holders: 1, needed: 2 } }); // prettier-ignore
+  });
+
+  it("are read while as many holders are away as may be, and named when they are lost", async () => {
+    const { stage, world, at, put } = await stageOf(6);
+    const bytes = someBytes(70_000);
+    const ref = await put(bytes);
+    await world.pass(500);
+    for (const { index } of ref.shards.slice(0, 2)) stage.crash(stage.ownerOf(holderOf("g", index)));
+    const [reader] = stage.machines.filter(({ pulse }) => pulse.alive);
+    const read = await world.settle(at(reader?.node ?? "").read(ref));
+    expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
+    // Two are away, one has nothing left: too few for now, but nothing is known to be lost for good.
+    const wiped = ref.shards[2] as StripeRef["shards"][number];
+    for (const { files } of stage.machines)
+      if (files.paths().includes(pathOf(wiped.hash))) files.truncate(pathOf(wiped.hash), 10);
+    const fewer = await world.settle(at(reader?.node ?? "").read(ref));
+    expect((fewer as { error: { code: string } }).error.code).to.equal("SLOT_UNAVAILABLE");
+    for (const { node } of stage.machines) {
+      if (!stage.isUp(node)) stage.wipe(node);
+      if (!stage.isUp(node)) await world.settle(stage.start(node));
+    }
+    await world.pass(300);
+    const lost = await world.settle(at(reader?.node ?? "").read(ref));
+    expect(lost.ok ? "read" : lost.error.code).to.equal("STRIPE_LOST");
+    const named = ref.shards.slice(0, 3).map(({ hash }) => hash);
+    expect(lost.ok ? [] : lost.error.details?.["lost"]).to.have.members(named);
+  });
+
+  it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
+    const { stage, world, at, put } = await stageOf(6);
+    const ref = await put(someBytes(90_000));
+    await world.pass(1_000);
+    const [first, second] = ref.shards.map(({ index, hash }) => ({ hash, node: stage.ownerOf(holderOf("g", index)) }));
+    stage.machine(second?.node ?? "").files.flipBit(pathOf(second?.hash ?? ""), 12_345);
+    stage.crash(first?.node ?? "");
+    stage.wipe(first?.node ?? "");
+    await world.settle(stage.start(first?.node ?? ""));
+    await world.until(() => ref.shards.every(({ hash }) => stage.isKept(hash)), 60_000);
+    await world.pass(3_000);
+    const health = await world.settle(at("n3").inspect(ref, true));
+    expect(health.ok && health.value.well).to.equal(6);
+    expect((await world.settle(at("n3").release(ref, "user/ada"))).ok).to.equal(true);
+    await world.pass(5_000);
+    expect(ref.shards.every(({ hash }) => stage.isKept(hash))).to.equal(true);
+    await world.pass(60_000);
+    expect(ref.shards.some(({ hash }) => stage.isKept(hash))).to.equal(false);
+  });
+
+  it("go ahead of a holder that moves, and stay with it", async () => {
+    const { stage, world, at, put } = await stageOf(6, { limits: { absenceMs: 1_000_000, absenceMsMin: 1_000_000 } });
+    const ref = await put(someBytes(80_000));
+    await world.pass(1_000);
+    const [{ index, hash }] = ref.shards as [StripeRef["shards"][number]];
+    const holder = holderOf("g", index);
+    const from = stage.ownerOf(holder);
+    const to = from === "n6" ? "n5" : "n6";
+    stage.change(holder, { want: { owner: to, replicas: [to] } });
+    expect(stage.machine(from).shards?.mayHandOver(stage.recordOf(holder).slot, to)).to.equal(false);
+    await world.until(() => stage.machine(from).shards?.mayHandOver(stage.recordOf(holder).slot, to) === true);
+    expect(stage.machine(to).files.isDurable(pathOf(hash))).to.equal(true);
+    stage.change(holder, { owner: to, epoch: 2, inSync: [to] });
+    await world.pass(30_000);
+    expect(stage.machine(from).files.paths()).not.to.include(pathOf(hash));
+    const health = await world.settle(at("n3").inspect(ref, true));
+    expect(health.ok && health.value.well).to.equal(6);
+    expect(stage.counts.get("shards_rebuilt") ?? 0).to.equal(0);
+  });
+});
