@@ -80,8 +80,8 @@ export interface FileWriter {
 
 export interface FileReader {
   readonly size: number;
-  /** The bytes from `position` on, fewer at the end of the file. */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /** The bytes from `position` on, fewer at the end of the file; in `into` where that is given, which has room for them. */
+  read(position: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -136,10 +136,12 @@ export interface BlobStore {
   ): Promise<{ readonly hash: BlobHash; readonly size: number }>;
   /** Its size; undefined: it is not here. Says nothing of whether it can still be read: see `check`. */
   has(hash: BlobHash): Promise<number | undefined>;
-  /** A blob or a part of it, read as it is asked for and compared leaf by leaf. Errors, also while it is read: NOT_FOUND, DATA_DAMAGED. */
+  /** A blob or a part of it, read as it is asked for and compared leaf by leaf. With `reused` a piece is overwritten when the next is
+   *  asked for: who copies it anyway spares the garbage collector all of them. Errors, also while it is read: NOT_FOUND, DATA_DAMAGED. */
   open(
     hash: BlobHash,
     range?: BlobRange,
+    options?: { readonly reused?: boolean },
   ): Promise<{ readonly size: number; readonly bytes: AsyncIterable<Uint8Array> }>;
   /** Errors: NOT_FOUND (also of the leaf), DATA_DAMAGED. */
   prove(hash: BlobHash, leaf: number): Promise<LeafProof>;

@@ -6,9 +6,11 @@ export const blobLimits = {
   blobBytesMax: 64 * 1024 * 1024,
   /** Blobs that are written or read at a time, each with one open file; one more is refused with `OVERLOADED`. */
   openMax: 64,
-  /** What is written of a blob between two looks at the room on the disk. Twice what the journal keeps free stays free: else
-   *  `DISK_FULL`. */
-  roomLookBytes: 1024 * 1024,
+  /** What is read or written of a blob at once; each put and each read holds two such pieces. Before each that is written there must be
+   *  room for it, and twice what the journal keeps free: else `DISK_FULL`.
+   *
+   *  Of 16 KiB the system would be asked more often than the hash takes; with more than this nothing gets faster. */
+  pieceBytes: 256 * 1024,
   /** Blobs in one page of a listing. */
   pageMax: 1_000,
 

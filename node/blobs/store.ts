@@ -6,9 +6,10 @@
  *  A file gets its name when all of it is on the disk, and is not changed after that. What is in `temporary` at the start was never
  *  acknowledged, and goes. The size of a blob is not written down: that of its file says it, and the name has it in it. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
-import type { BlobHash, BlobRange, BlobStore, FileReader, Files, FileWriter, Meter } from "../ports.ts";
+import type { BlobHash, BlobRange, BlobStore, FileReader, Files, Meter } from "../ports.ts";
+import { readBlob, readTree, sizeIn, writeBlob, type Damage, type Tree } from "./file.ts";
 import { blobLimits, type BlobLimits } from "./limits.ts";
-import { hashBytes, hashLeaf, hashOfLeaves, leafBytes, leavesOf, pathOf } from "./tree.ts";
+import { leafBytes, leavesOf, pathOf } from "./tree.ts";
 
 const temporary = "temporary";
 const hashPattern = /^[0-9a-f]{64}$/;
@@ -19,14 +20,6 @@ export const isBlobHash = (text: string): boolean => hashPattern.test(text);
 
 const folderOf = (hash: BlobHash): string => hash.slice(0, 2);
 const pathTo = (hash: BlobHash): string => `${folderOf(hash)}/${hash}`;
-
-/** The bytes that the leaves' hashes take, and what is left for the blob in a file of some size; undefined: no blob's file has it. */
-const treeBytes = (size: number): number => leavesOf(size) * hashBytes;
-function sizeIn(fileBytes: number): number | undefined {
-  const leaves = Math.max(1, Math.ceil(fileBytes / (leafBytes + hashBytes)));
-  const size = fileBytes - leaves * hashBytes;
-  return size >= 0 && leavesOf(size) === leaves ? size : undefined;
-}
 
 /** What the system says when there is no room; others of its refusals are passed on as they are. */
 const roomCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
@@ -72,46 +65,6 @@ export async function openBlobStore(ports: {
     }
   };
 
-  /** Writes the stream and its leaves' hashes to a new file. */
-  async function write(
-    writer: FileWriter,
-    stream: AsyncIterable<Uint8Array>,
-    most: number,
-  ): Promise<{ readonly hash: BlobHash; readonly size: number }> {
-    const leaves: Uint8Array[] = [];
-    // A copy: who gives the bytes may go on to use them.
-    let leaf = Buffer.alloc(leafBytes);
-    let filled = 0;
-    let size = 0;
-    let lookedAt = 0;
-    for await (const bytes of stream) {
-      if (size + bytes.length > most) throw new PlexusError(failure("TOO_LARGE", { limitBytes: most }));
-      for (let at = 0; at < bytes.length;) {
-        const taken = Math.min(leafBytes - filled, bytes.length - at);
-        leaf.set(bytes.subarray(at, at + taken), filled);
-        filled += taken;
-        at += taken;
-        size += taken;
-        if (filled < leafBytes) continue;
-        leaves.push(hashLeaf(leaf));
-        await writer.write(leaf);
-        leaf = Buffer.alloc(leafBytes);
-        filled = 0;
-        if (size - lookedAt < limits.roomLookBytes) continue;
-        lookedAt = size;
-        if (!files.hasRoom(limits.roomLookBytes)) throw diskFull();
-      }
-    }
-    if (filled > 0 || leaves.length === 0) {
-      const last = leaf.subarray(0, filled);
-      leaves.push(hashLeaf(last));
-      await writer.write(last);
-    }
-    await writer.write(Buffer.concat(leaves));
-    await writer.sync();
-    return { hash: hashOfLeaves(size, leaves), size };
-  }
-
   /** Names are given and taken one at a time: who finds a name there must not see it go by another's failure. */
   let naming: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -141,39 +94,17 @@ export async function openBlobStore(ports: {
     if (before === undefined) count(1, size);
   }
 
-  /** Reads the leaves' hashes and compares them with the name. Where they are wrong and the bytes are not, they are made anew. */
-  async function leavesIn(reader: FileReader, hash: BlobHash): Promise<{ size: number; leaves: Uint8Array[] }> {
-    const damaged = (reason: string): PlexusError => {
+  const damageIn =
+    (hash: BlobHash): Damage =>
+    (reason, leaf) => {
       meter.count("blobs_damaged");
-      return new PlexusError(failure("DATA_DAMAGED", { file: `${files.location}/${pathTo(hash)}`, reason }));
+      const file = `${files.location}/${pathTo(hash)}`;
+      return new PlexusError(failure("DATA_DAMAGED", { file, ...(leaf !== undefined && { leaf }), reason }));
     };
-    const size = sizeIn(reader.size);
-    if (size === undefined || size > bytesMax) throw damaged(`a file of ${reader.size} bytes is no blob`);
-    const stored = await reader.read(size, treeBytes(size));
-    const leaves = Array.from({ length: leavesOf(size) }, (_, leaf) =>
-      stored.subarray(leaf * hashBytes, (leaf + 1) * hashBytes),
-    );
-    if (stored.length === treeBytes(size) && hashOfLeaves(size, leaves) === hash) return { size, leaves };
-    const anew: Uint8Array[] = [];
-    for (let leaf = 0; leaf < leavesOf(size); leaf += 1) anew.push(hashLeaf(await readLeaf(reader, leaf, size)));
-    if (hashOfLeaves(size, anew) !== hash) throw damaged("it is not what its name says");
-    return { size, leaves: anew };
-  }
-
-  const readLeaf = (reader: FileReader, leaf: number, size: number): Promise<Uint8Array> =>
-    reader.read(leaf * leafBytes, Math.min(leafBytes, size - leaf * leafBytes));
-
-  async function goodLeaf(
-    reader: FileReader,
-    hash: BlobHash,
-    at: { readonly leaf: number; readonly size: number; readonly expected: Uint8Array | undefined },
-  ): Promise<Uint8Array> {
-    const bytes = await readLeaf(reader, at.leaf, at.size);
-    if (at.expected !== undefined && Buffer.compare(hashLeaf(bytes), at.expected) === 0) return bytes;
-    meter.count("blobs_damaged");
-    const file = `${files.location}/${pathTo(hash)}`;
-    throw new PlexusError(failure("DATA_DAMAGED", { file, leaf: at.leaf, reason: "it is not what was written" }));
-  }
+  const treeIn = (reader: FileReader, hash: BlobHash): Promise<Tree> =>
+    readTree(reader, hash, { bytesMax, pieceBytes: limits.pieceBytes, damage: damageIn(hash) });
+  const partOf = (reader: FileReader, hash: BlobHash, tree: Tree, range: BlobRange, reused: boolean) =>
+    readBlob(reader, tree, range, { pieceBytes: limits.pieceBytes, reused, damage: damageIn(hash) });
 
   const opened = <T>(hash: BlobHash, use: (reader: FileReader) => Promise<T>): Promise<T> =>
     placed(async () => {
@@ -186,7 +117,7 @@ export async function openBlobStore(ports: {
       }
     });
 
-  async function* read(hash: BlobHash, range: BlobRange): AsyncGenerator<Uint8Array> {
+  async function* read(hash: BlobHash, tree: Tree, range: BlobRange, reused: boolean): AsyncGenerator<Uint8Array> {
     if (open >= limits.openMax) throw new PlexusError(failure("OVERLOADED", { blobsOpenMax: limits.openMax }));
     open += 1;
     let reader: FileReader | undefined;
@@ -194,13 +125,7 @@ export async function openBlobStore(ports: {
       // Deleted since it was asked for, or not: now it is held.
       reader = await files.open(pathTo(hash));
       if (reader === undefined) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
-      const { size, leaves } = await leavesIn(reader, hash);
-      const last = Math.ceil(range.end / leafBytes);
-      for (let leaf = Math.floor(range.start / leafBytes); leaf < last; leaf += 1) {
-        const bytes = await goodLeaf(reader, hash, { leaf, size, expected: leaves[leaf] });
-        const from = Math.max(0, range.start - leaf * leafBytes);
-        yield bytes.subarray(from, range.end - leaf * leafBytes);
-      }
+      yield* partOf(reader, hash, tree, range, reused);
     } finally {
       open -= 1;
       await reader?.close();
@@ -221,14 +146,16 @@ export async function openBlobStore(ports: {
   return {
     put: (stream, { bytesMax: most = bytesMax, expected } = {}) =>
       placed(async () => {
-        if (!files.hasRoom(Math.min(most, limits.roomLookBytes))) throw diskFull();
+        if (!files.hasRoom(Math.min(most, limits.pieceBytes))) throw diskFull();
         nextNumber += 1;
         const path = `${temporary}/${nextNumber}`;
         try {
           const writer = await files.create(path);
           let made;
           try {
-            made = await write(writer, stream, Math.min(most, bytesMax));
+            const { pieceBytes } = limits;
+            const hasRoom = (): boolean => files.hasRoom(pieceBytes);
+            made = await writeBlob(writer, stream, { bytesMax: Math.min(most, bytesMax), pieceBytes, hasRoom });
           } finally {
             await writer.close();
           }
@@ -247,29 +174,34 @@ export async function openBlobStore(ports: {
       const bytes = isBlobHash(hash) ? await files.size(pathTo(hash)) : undefined;
       return bytes === undefined ? undefined : (sizeIn(bytes) ?? 0);
     },
-    open: (hash, range) =>
+    open: (hash, range, { reused = false } = {}) =>
       opened(hash, async (reader) => {
-        const { size } = await leavesIn(reader, hash);
+        const tree = await treeIn(reader, hash);
+        const { size } = tree;
         const { start, end } = range ?? { start: 0, end: size };
         if (start < 0 || start > end || end > size)
           throw new PlexusError(
             failure("BAD_REQUEST", { path: "", problem: `a blob of ${size} bytes has no such part` }),
           );
-        return { size, bytes: read(hash, { start, end }) };
+        return { size, bytes: read(hash, tree, { start, end }, reused) };
       }),
     prove: (hash, leaf) =>
       opened(hash, async (reader) => {
-        const { size, leaves } = await leavesIn(reader, hash);
-        const expected = leaves[leaf];
-        if (expected === undefined) throw new PlexusError(failure("NOT_FOUND", { blob: hash, leaf }));
-        const bytes = await goodLeaf(reader, hash, { leaf, size, expected });
+        const tree = await treeIn(reader, hash);
+        const { size, leaves } = tree;
+        if (!Number.isSafeInteger(leaf) || leaf < 0 || leaf >= leavesOf(size))
+          throw new PlexusError(failure("NOT_FOUND", { blob: hash, leaf }));
+        const range = { start: leaf * leafBytes, end: Math.min(size, (leaf + 1) * leafBytes) };
+        let bytes: Uint8Array = new Uint8Array();
+        for await (const part of partOf(reader, hash, tree, range, false)) bytes = part;
         return { leaf, size, bytes, path: pathOf(leaves, leaf) };
       }),
     check: (hash) =>
       opened(hash, async (reader) => {
         try {
-          const { size, leaves } = await leavesIn(reader, hash);
-          for (const [leaf, expected] of leaves.entries()) await goodLeaf(reader, hash, { leaf, size, expected });
+          const tree = await treeIn(reader, hash);
+          for await (const part of partOf(reader, hash, tree, { start: 0, end: tree.size }, true))
+            assert(part.length <= limits.pieceBytes, "a blob is read by pieces");
           return true;
         } catch (error) {
           if (error instanceof PlexusError && error.failure.code === "DATA_DAMAGED") return false;

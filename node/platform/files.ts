@@ -32,7 +32,8 @@ export async function openFiles(folder: string): Promise<Files> {
       if (file === undefined) return undefined;
       return {
         size: await sizeOf(file),
-        read: (position, length) => readFrom(file, position, length),
+        read: (position, length, into) =>
+          readFrom(file, position, into?.subarray(0, length) ?? Buffer.allocUnsafe(length)),
         close: () => file.close(),
       };
     },
@@ -70,11 +71,10 @@ async function sizeOf(file: FileHandle): Promise<number> {
   }
 }
 
-async function readFrom(file: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.alloc(length);
+async function readFrom(file: FileHandle, position: number, bytes: Uint8Array): Promise<Uint8Array> {
   let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+  while (done < bytes.length) {
+    const { bytesRead } = await file.read(bytes, done, bytes.length - done, position + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }

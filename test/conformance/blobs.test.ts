@@ -2,20 +2,22 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect } from "chai";
-import { blobLimits, hashOf, openBlobStore } from "../../node/blobs/index.ts";
+import { hash, isHashNative, slowHash } from "../../node/blobs/hash.ts";
+import { blobLimits, hashOf, leafBytes, openBlobStore, type BlobLimits } from "../../node/blobs/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
+import type { Files } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { quietMeter } from "../quiet.ts";
 import { FileDisk, settled as allSettled, World, type Pulse } from "../world/index.ts";
-import { blobConformance, gathered, pieces, someBytes } from "./blobs.ts";
+import { blobConformance, gathered, pieces, someBytes, type BlobFixture } from "./blobs.ts";
 
 blobConformance("real files", () => {
   const folder = mkdtempSync(join(tmpdir(), "plexus-blobs-"));
-  const open = async (limits = {}) =>
-    openBlobStore({ files: await openFiles(folder), meter: quietMeter, limits: { ...blobLimits, ...limits } });
+  const open: BlobFixture["open"] = async (limits = {}, wrap = (files) => files) =>
+    openBlobStore({ files: wrap(await openFiles(folder)), meter: quietMeter, limits: { ...blobLimits, ...limits } });
   return {
     open,
-    reopen: open,
+    reopen: () => open(),
     paths: () =>
       readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter((entry) => entry.isFile())
@@ -50,14 +52,18 @@ async function inWorld<T>(world: World, promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-const openAt = (disk: FileDisk, pulse: Pulse, limits = {}) =>
-  openBlobStore({ files: disk.open(pulse), meter: quietMeter, limits });
+const openAt = (
+  disk: FileDisk,
+  pulse: Pulse,
+  limits: Partial<BlobLimits> = {},
+  wrap = (files: Files): Files => files,
+) => openBlobStore({ files: wrap(disk.open(pulse)), meter: quietMeter, limits });
 
 blobConformance("the simulated disk", () => {
   const world = new World(1);
   const disk = new FileDisk(world);
   return {
-    open: (limits) => openAt(disk, { life: 1, alive: true }, limits),
+    open: (limits, wrap) => openAt(disk, { life: 1, alive: true }, limits, wrap),
     reopen: () => openAt(disk, { life: 2, alive: true }),
     paths: () => disk.paths(),
     flipBit: (path, bit) => disk.flipBit(path, bit),
@@ -71,6 +77,28 @@ blobConformance("the simulated disk", () => {
     settle: (promise) => inWorld(world, promise),
     end: async () => undefined,
   };
+});
+
+describe("the names of blobs", () => {
+  // What is on disks is called so: made with the first version, and never again.
+  it("never change", () => {
+    const names = [0, 1, leafBytes, leafBytes + 1, 5 * leafBytes + 3].map((size) => hashOf(someBytes(size)));
+    expect(names).to.deep.equal([
+      "2ad8271432fb83a7d13be28019fb6f837eed45a0cc51b593dba892a1faf8a47d",
+      "a9f33259b1fd76e1b1b797349ee7967066763f5a964a9e69b9b19ee66b9e9512",
+      "a1410d388e8e7bf38a4edb18eb17ae66c8c9d55d74b45c2683523cdce25ff91b",
+      "9860ec5a5373aa6d9920cd17e51f6f8aeb70e058fa06b16ec517fa293b7ac85c",
+      "d65738ce14ee0da4154ad72e9c04a2f2cade8a3597fb10ea94676d0a3e60c845",
+    ]);
+  });
+
+  it("are the same whether a hash is made natively or not", function () {
+    if (!isHashNative) this.skip();
+    for (const size of [0, 1, 64, 1_024, 1_025, leafBytes, leafBytes + 1]) {
+      const bytes = someBytes(size, 3);
+      expect(Buffer.compare(hash(bytes), slowHash(bytes)), `${size} bytes`).to.equal(0);
+    }
+  });
 });
 
 describe("blobs and a power loss", () => {

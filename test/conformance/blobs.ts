@@ -1,12 +1,13 @@
 /** What every BlobStore does, on whatever disk. */
 import { expect } from "chai";
 import { hashOf, isProven, leafBytes, type BlobLimits } from "../../node/blobs/index.ts";
-import type { BlobStore } from "../../node/ports.ts";
+import type { BlobStore, Files } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
 
 /** A store and what can be done to its disk. */
 export interface BlobFixture {
-  open(limits?: Partial<BlobLimits>): Promise<BlobStore>;
+  /** With `wrap` the store sees the files through it. */
+  open(limits?: Partial<BlobLimits>, wrap?: (files: Files) => Files): Promise<BlobStore>;
   /** Another life on the same disk. */
   reopen(): Promise<BlobStore>;
   /** Paths of all files. */
@@ -54,8 +55,8 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
     afterEach(() => fixture.end());
 
     it("gives back what was put, whatever its size and the pieces it came in", async () => {
-      const store = await settle(fixture.open());
-      for (const size of [0, 1, leafBytes - 1, leafBytes, leafBytes + 1, 5 * leafBytes + 77])
+      const store = await settle(fixture.open({ pieceBytes: 2 * leafBytes }));
+      for (const size of [0, 1, leafBytes - 1, leafBytes, leafBytes + 1, 4 * leafBytes, 5 * leafBytes + 77])
         for (const piece of [1_000, leafBytes, 100_000]) {
           const bytes = someBytes(size, size + piece);
           const put = await settle(store.put(pieces(bytes, piece)));
@@ -67,7 +68,7 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
     });
 
     it("gives any part", async () => {
-      const store = await settle(fixture.open());
+      const store = await settle(fixture.open({ pieceBytes: 2 * leafBytes }));
       const bytes = someBytes(3 * leafBytes + 5);
       const { hash } = await settle(store.put(pieces(bytes)));
       for (const [start, end] of [
@@ -151,10 +152,11 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
     });
 
     it("finds every flipped bit and every cut, and takes the same bytes again", async () => {
-      const store = await settle(fixture.open());
+      const store = await settle(fixture.open({ pieceBytes: leafBytes }));
       const bytes = someBytes(2 * leafBytes + 100);
       const { hash } = await settle(store.put(pieces(bytes)));
       const fileBytes = bytes.length + 3 * 32;
+      expect(await settle(store.check(hash))).to.equal(true);
       // In each leaf, and in the last byte of the last one.
       for (const at of [0, leafBytes + 1, bytes.length - 1]) {
         fixture.flipBit(pathTo(hash), 8 * at);
@@ -202,29 +204,134 @@ export function blobConformance(name: string, make: () => BlobFixture): void {
     });
 
     it("asks a stream for more only when the disk has taken what came", async () => {
-      const store = await settle(fixture.open());
-      let asked = 0;
-      let most = 0;
+      const pieceBytes = 2 * leafBytes;
+      let [asked, written, ahead] = [0, 0, 0];
+      const store = await settle(
+        fixture.open({ pieceBytes }, (files) => ({
+          ...files,
+          async create(path) {
+            const writer = await files.create(path);
+            return {
+              ...writer,
+              async write(bytes) {
+                await writer.write(bytes);
+                written += bytes.length;
+              },
+            };
+          },
+        })),
+      );
       async function* counted() {
         for (; asked < 64; asked += 1) {
-          most = Math.max(most, asked - taken);
+          ahead = Math.max(ahead, asked * leafBytes - written);
           yield someBytes(leafBytes, asked);
         }
       }
-      let taken = 0;
-      const stream = counted();
-      const watched: AsyncIterable<Uint8Array> = {
-        [Symbol.asyncIterator]: () => ({
-          async next() {
-            const result = await stream.next();
-            taken = asked;
-            return result;
-          },
-        }),
-      };
-      await settle(store.put(watched));
+      await settle(store.put(counted()));
       expect(asked).to.equal(64);
-      expect(most).to.be.at.most(1);
+      // One piece is written while the next is filled; the first is larger, where most blobs fit.
+      expect(ahead).to.be.within(pieceBytes, 2 * 4 * leafBytes);
+    });
+
+    it("reads no further ahead than one piece", async () => {
+      const pieceBytes = 2 * leafBytes;
+      let [asked, given, ahead] = [0, 0, 0];
+      const bytes = someBytes(20 * leafBytes);
+      const store = await settle(
+        fixture.open({ pieceBytes }, (files) => ({
+          ...files,
+          async open(path) {
+            const reader = await files.open(path);
+            const read = (position: number, length: number, into?: Uint8Array): Promise<Uint8Array> => {
+              if (position < bytes.length) asked += length;
+              ahead = Math.max(ahead, asked - given);
+              return (reader as NonNullable<typeof reader>).read(position, length, into);
+            };
+            return reader && { ...reader, read };
+          },
+        })),
+      );
+      const { hash } = await settle(store.put(pieces(bytes)));
+      for (const reused of [false, true]) {
+        [asked, given] = [0, 0];
+        const parts: Uint8Array[] = [];
+        await settle(
+          (async () => {
+            for await (const part of (await store.open(hash, undefined, { reused })).bytes) {
+              expect(bytes.subarray(given, given + part.length)).to.deep.equal(Uint8Array.from(part));
+              given += part.length;
+              parts.push(part);
+            }
+          })(),
+        );
+        expect(given).to.equal(bytes.length);
+        // Only where that was asked for a part is overwritten by what comes after it.
+        expect(Buffer.concat(parts).equals(bytes)).to.equal(!reused);
+      }
+      expect(ahead).to.equal(2 * pieceBytes);
+    });
+
+    it("gives a name only to what is synced, and answers only when the name is", async () => {
+      const order: string[] = [];
+      const told = async (what: string, work: Promise<void>): Promise<void> => {
+        await work;
+        order.push(what);
+      };
+      const store = await settle(
+        fixture.open({}, (files) => ({
+          ...files,
+          async create(path) {
+            const writer = await files.create(path);
+            return {
+              ...writer,
+              write: (bytes) => told("write", writer.write(bytes)),
+              sync: () => told("sync bytes", writer.sync()),
+            };
+          },
+          makeFolder: (path) => told("make folder", files.makeFolder(path)),
+          rename: (from, to) => told("rename", files.rename(from, to)),
+          sync: (path) => told(path === "" ? "sync top" : "sync folder", files.sync(path)),
+        })),
+      );
+      order.length = 0;
+      await settle(store.put(pieces(someBytes(5 * leafBytes))));
+      // The first 64 KiB, the rest, the leaves' hashes.
+      const written = ["write", "write", "write", "sync bytes"];
+      expect(order).to.deep.equal([...written, "make folder", "sync top", "rename", "sync folder"]);
+      order.length = 0;
+      await settle(store.put(pieces(someBytes(5 * leafBytes))));
+      expect(order).to.deep.equal([...written, "rename", "sync folder"]);
+    });
+
+    it("refuses with DISK_FULL whenever the disk is, leaves nothing, and reads what there is", async () => {
+      let full = "";
+      const refuse = (): never => {
+        throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      };
+      const store = await settle(
+        fixture.open({ pieceBytes: leafBytes }, (files) => ({
+          ...files,
+          hasRoom: (bytes) => full !== "room" && files.hasRoom(bytes),
+          create: (path) => (full === "create" ? Promise.reject(new Error()).catch(refuse) : files.create(path).then((writer) => ({
+            ...writer,
+            write: async (bytes: Uint8Array) => (full === "write" ? refuse() : writer.write(bytes)),
+            sync: async () => (full === "sync" ? refuse() : writer.sync()),
+          }))),
+          makeFolder: async (path) => (full === "folder" ? refuse() : files.makeFolder(path)),
+          rename: async (from, to) => (full === "rename" ? refuse() : files.rename(from, to)),
+        })),
+      ); // prettier-ignore
+      const kept = await settle(store.put(pieces(someBytes(3 * leafBytes, 5))));
+      const before = fixture.paths();
+      for (const place of ["room", "create", "write", "sync", "folder", "rename"]) {
+        full = place;
+        expect(await codeOf(store.put(pieces(someBytes(9 * leafBytes, 6)))), place).to.equal("DISK_FULL");
+        expect(fixture.paths(), place).to.deep.equal(before);
+        expect((await readAll(store, kept.hash)).length).to.equal(3 * leafBytes);
+      }
+      full = "";
+      await settle(store.put(pieces(someBytes(9 * leafBytes, 6))));
+      expect(fixture.openFiles?.() ?? 0).to.equal(0);
     });
 
     it("stores the same bytes once, however many put them at the same time", async () => {

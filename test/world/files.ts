@@ -109,7 +109,12 @@ export class FileDisk {
           this.openFiles += 1;
           return {
             size: inode.bytes.length,
-            read: (position, length) => perform(0.1, () => inode.bytes.slice(position, position + length)),
+            read: (position, length, into) =>
+              perform(0.1, () => {
+                const bytes = inode.bytes.slice(position, position + length);
+                into?.set(bytes);
+                return into?.subarray(0, bytes.length) ?? bytes;
+              }),
             close: () => perform(0.1, () => void (this.openFiles -= 1)),
           };
         }),
