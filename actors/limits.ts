@@ -115,13 +115,15 @@ export const actorLimits = {
    *
    *  Queueing and a long answer on a slow machine. */
   generationTimeoutMs: 10 * 60_000,
-  /** Pictures of a conversation that are kept; the oldest goes, and its message says so. */
+  /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
-  /** Pictures that were uploaded and are in no message yet; the oldest goes. */
+  /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */
   agentUploadsMax: 8,
-  /** Newest pictures of a conversation that a model is shown. */
+  /** Newest pictures and sounds of a conversation that a model is given. */
   contextPicturesMax: 4,
-  /** Characters that a picture is counted for in a context.
+  /** Bytes of them: a request travels between nodes as one message. */
+  contextMediaBytesMax: 2 * 1024 * 1024,
+  /** Characters that a picture or a sound is counted for in a context.
    *
    *  About 1,000 tokens. */
   pictureChars: 3_000,

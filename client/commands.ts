@@ -36,6 +36,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "user.rooms": "reads",
     "agent.describe": "reads",
     "agent.picture": "reads",
+    "agent.sound": "reads",
     "agent.history": "reads",
     "agent.usage": "reads",
     "ledger.usage": "reads",

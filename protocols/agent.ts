@@ -1,5 +1,6 @@
 import { Type, type Static } from "typebox";
 import { answer, command, follow } from "./command.ts";
+import type { ErrorCode } from "./errors.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "./schema.ts";
 
@@ -48,6 +49,30 @@ export const picture = object({
 });
 export type Picture = Static<typeof picture>;
 
+const bytesOfSound = {
+  /** As of a picture. */
+  hash: blobHash,
+  size: Type.Integer({ minimum: 1, maximum: limits.soundBytesMax }),
+  format: Type.Literal("wav"),
+  ms: Type.Integer({ minimum: 1, maximum: limits.soundMsMax }),
+};
+/** A sound that somebody has uploaded for a message to an agent. */
+export const uploadedSound = object(bytesOfSound);
+export type UploadedSound = Static<typeof uploadedSound>;
+/** A sound in a conversation. */
+export const sound = object({
+  ...bytesOfSound,
+  /** What is said in it, for those who do not hear it; empty: nobody wrote it down. */
+  text: Type.String(),
+});
+export type Sound = Static<typeof sound>;
+/** Answer to an upload of a sound: with what a model wrote down of it. */
+export interface HeardSound extends Sound {
+  readonly language?: string;
+  /** Why none did. */
+  readonly unheard?: ErrorCode;
+}
+
 const own = { from: ["client"], permission: "agent.use" } as const;
 const view = answer<AgentView>("AgentView");
 
@@ -93,11 +118,17 @@ export const agentCommands = {
   say: command({
     ...own,
     params: {
-      text: text(limits.messageCharsMax),
+      /** Empty: the sounds say it. */
+      text: text(limits.messageCharsMax, 0),
       /** Uploaded before. */
       pictures: Type.Optional(
         Type.Array(object({ hash: blobHash, text: Type.Optional(line(limits.pictureTextCharsMax, 0)) }), {
           maxItems: limits.picturesPerMessageMax,
+        }),
+      ),
+      sounds: Type.Optional(
+        Type.Array(object({ hash: blobHash, text: Type.Optional(line(limits.soundTextCharsMax, 0)) }), {
+          maxItems: limits.soundsPerMessageMax,
         }),
       ),
     },
@@ -182,6 +213,22 @@ export const agentCommands = {
     effect: "changes",
     summary: "Has a picture ready for a message",
   }),
+  /** The same of a sound. */
+  attachSound: command({
+    params: bytesOfSound,
+    result: answer<UploadedSound>("UploadedSound"),
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Has a sound ready for a message",
+  }),
+  /** Errors: NOT_FOUND. */
+  sound: command({
+    ...own,
+    params: { hash: blobHash },
+    result: answer<UploadedSound>("UploadedSound"),
+    effect: "reads",
+    summary: "What a sound of the conversation is",
+  }),
   /** Errors: NOT_FOUND. */
   picture: command({
     ...own,
@@ -196,7 +243,7 @@ export const agentCommands = {
     result: answer<{ readonly hashes: readonly string[] }>("AgentPictures"),
     from: ["node"],
     effect: "reads",
-    summary: "The pictures that the agent keeps",
+    summary: "The pictures and sounds that the agent keeps",
   }),
   /** The agent tells it to itself. */
   erase: command({
@@ -246,6 +293,8 @@ export const conversationTurn = object({
   atMs: timeMs,
   /** Of users. One that is not kept any more is not found. */
   pictures: Type.Optional(Type.Array(picture)),
+  /** The same. */
+  sounds: Type.Optional(Type.Array(sound)),
   /** Assistant turns: why it ended. `failed` carries `error`. */
   end: Type.Optional(
     Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),

@@ -87,14 +87,19 @@ export const engines: { readonly [Name in EngineName]: EngineTraits<Name> } = {
   generate: {
     offers: "chat",
     needs: ({ tools = [], toolChoice, format, logprobs, messages }) => {
-      const has = (type: "image" | "audio") => messages.some(({ media }) => media?.some((one) => one.type === type));
+      const has = (type: "image" | "audio") =>
+        messages.some(
+          ({ media, attached }) =>
+            media?.some((one) => one.type === type) ||
+            attached?.some(({ mediaType }) => mediaType.startsWith(`${type}/`)),
+        );
       return [
         ...((tools.length > 0 && toolChoice !== "none") || messages.some(({ role }) => role === "tool")
           ? (["tools"] as const)
           : []),
         ...(format !== undefined ? (["json"] as const) : []),
         ...(logprobs !== undefined ? (["logprobs"] as const) : []),
-        ...(has("image") || messages.some(({ pictures = [] }) => pictures.length > 0) ? (["vision"] as const) : []),
+        ...(has("image") ? (["vision"] as const) : []),
         ...(has("audio") ? (["hearing"] as const) : []),
         ...(messages.at(-1)?.continues ? (["continue"] as const) : []),
       ];

@@ -38,8 +38,8 @@ export interface Media {
   readonly bytes: Uint8Array;
 }
 
-/** A picture that is a blob of an actor. */
-export interface NamedPicture {
+/** A picture or a sound that is a blob of an actor. */
+export interface NamedMedia {
   readonly of: ActorId;
   readonly hash: string;
   readonly mediaType: string;
@@ -62,7 +62,7 @@ export interface ChatMessage {
   /** Shown to the model before the content. Of users only. */
   readonly media?: readonly Media[];
   /** The same, named by the blobs that they are: the node that asks puts their bytes there. */
-  readonly pictures?: readonly NamedPicture[];
+  readonly attached?: readonly NamedMedia[];
   /** What the assistant wanted called. Of assistants only. */
   readonly calls?: readonly ToolCall[];
   /** The call that this answers. Of tools only. */

@@ -76,6 +76,15 @@ export const wireLimits = {
   pictureSideMax: 4_096,
   /** Pictures of one message to an agent. */
   picturesPerMessageMax: 4,
+  /** A larger sound in a conversation with an agent is refused with `TOO_LARGE`. The page makes 16,000 samples a second of it, and 8,000 of
+   *  one that is longer than 30 seconds. */
+  soundBytesMax: 1024 * 1024,
+  /** A longer one is refused with `TOO_LARGE`, too. */
+  soundMsMax: 60_000,
+  /** Sounds of one message to an agent. */
+  soundsPerMessageMax: 2,
+  /** Characters that say what is said in a sound. */
+  soundTextCharsMax: 2_000,
   /** Characters that say what is in a picture. */
   pictureTextCharsMax: 300,
   /** Pinning one more is refused with `LIMIT_REACHED`. */

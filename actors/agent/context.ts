@@ -6,7 +6,13 @@
  *               └── summed up, in one large step ┘  (condensing.ts)
  *
  *  How much fits is counted in characters, at as many tokens for each as the last run of the model has told. */
-import { actorId, type ChatMessage, type GenerationAnswer, type ToolRound } from "../../protocols/index.ts";
+import {
+  actorId,
+  type ChatMessage,
+  type GenerationAnswer,
+  type NamedMedia,
+  type ToolRound,
+} from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Job, Life, SoFar, Source } from "./state.ts";
 import { declared } from "./tools.ts";
@@ -58,27 +64,39 @@ export interface Reading {
   readonly soFar?: SoFar;
   /** It is shown pictures; else it reads what they are. */
   readonly sees?: boolean;
+  /** It is given sounds; else it reads what is said in them. */
+  readonly hears?: boolean;
 }
 
-/** With the newest pictures, as far as they are kept; what older ones are is told in words. */
-function shownIn(messages: readonly ChatMessage[], { pictures = [] }: Life): readonly ChatMessage[] {
-  let left = limits.contextPicturesMax;
+/** With the newest pictures and sounds, as far as they are kept and a request has room for them; what others are stands in the text. */
+function shownIn(
+  messages: readonly ChatMessage[],
+  { pictures = [] }: Life,
+  { sees = true, hears = true }: Pick<Reading, "sees" | "hears">,
+): readonly ChatMessage[] {
+  let left: number = limits.contextPicturesMax;
+  let leftBytes: number = limits.contextMediaBytesMax;
+  const isGiven = ({ hash, mediaType }: NamedMedia): boolean => {
+    const kept = pictures.find((one) => one.hash === hash);
+    if (kept === undefined || !(mediaType.startsWith("audio/") ? hears : sees)) return false;
+    if (left === 0 || kept.size > leftBytes) return false;
+    left -= 1;
+    leftBytes -= kept.size;
+    return true;
+  };
   return messages
     .toReversed()
-    .map((message) => {
-      const named = message.pictures ?? [];
-      const isKept = named.every(({ hash }) => pictures.some((one) => one.hash === hash));
-      if (named.length === 0 || named.length > left || !isKept) return inWords(message);
-      left -= named.length;
-      return message;
+    .map(({ attached = [], ...words }): ChatMessage => {
+      const given = attached.filter(isGiven);
+      return given.length === 0 ? words : { ...words, attached: given };
     })
     .toReversed();
 }
 
-/** What the pictures are stands in the text already. */
+/** What the pictures and sounds are stands in the text already. */
 export function inWords(message: ChatMessage): ChatMessage {
-  const { pictures, ...words } = message;
-  return pictures === undefined ? message : words;
+  const { attached, ...words } = message;
+  return attached === undefined ? message : words;
 }
 
 /** The messages for a job. `halvings` says how often the model has found the context too long already; without tools a model cannot
@@ -87,7 +105,7 @@ export function contextFor(
   life: Life,
   job: Job,
   key: string,
-  { halvings, hasTools, soFar, sees = true }: Reading,
+  { halvings, hasTools, soFar, sees = true, hears = true }: Reading,
 ): readonly ChatMessage[] {
   const budget = Math.floor(roomFor(life) / 2 ** halvings);
   const { gist, lines } = talkOf(life, job.source, key);
@@ -99,7 +117,7 @@ export function contextFor(
     soFar === undefined || soFar.text === "" ? [] : [{ role: "assistant", content: soFar.text, continues: true }];
   const newest = newestWithin(lines, budget - charsOf([...withFirst, ...called, ...begun]) - tools);
   const read = newest.map(({ message }) => message);
-  const seen = sees ? shownIn(read, life) : read.map(inWords);
+  const seen = shownIn(read, life, { sees, hears });
   return [...withFirst, ...seen, ...called, ...begun];
 }
 
@@ -125,10 +143,10 @@ export function newestWithin(lines: readonly Line[], chars: number): readonly Li
 /** Characters that a model reads of messages, with what its template adds to each. */
 export const charsOf = (messages: readonly ChatMessage[]): number =>
   messages.reduce(
-    (sum, { content, calls = [], pictures = [] }) =>
+    (sum, { content, calls = [], attached = [] }) =>
       calls.reduce((all, call) => all + call.name.length + call.arguments.length, sum) +
       content.length +
-      pictures.length * limits.pictureChars +
+      attached.length * limits.pictureChars +
       limits.messageOverheadChars,
     0,
   );
@@ -188,16 +206,21 @@ export function nextHalvings(life: Life, job: Job, key: string, reading: Reading
 /** Turns before the answer. What failed, or was stopped before it began, says nothing. */
 const conversationLines = (life: Life, answer: number, key: string): readonly Line[] =>
   life.recent
-    .filter(({ turn, text, end }) => turn < answer && text !== "" && end !== "failed")
-    .map(({ turn, role, text, pictures = [] }) => {
-      if (pictures.length === 0) return { at: turn, message: { role, content: text } };
-      const told = pictures.map((picture) => `[Picture${picture.text === "" ? "" : `: ${picture.text}`}]`).join("\n");
-      const named = pictures.map(({ hash, format }) => ({
-        of: actorId("agent", key),
-        hash,
-        mediaType: `image/${format}`,
-      }));
-      return { at: turn, message: { role, content: `${told}\n${text}`, pictures: named } };
+    .filter(({ turn, text, end, sounds }) => turn < answer && (text !== "" || sounds !== undefined) && end !== "failed")
+    .map(({ turn, role, text, pictures = [], sounds = [] }) => {
+      if (pictures.length + sounds.length === 0) return { at: turn, message: { role, content: text } };
+      const toldOf = (what: string, says: string): string => `[${what}${says === "" ? "" : `: ${says}`}]`;
+      const told = [
+        ...pictures.map((picture) => toldOf("Picture", picture.text)),
+        ...sounds.map((sound) => toldOf("Sound", sound.text)),
+        ...(text === "" ? [] : [text]),
+      ];
+      const of = actorId("agent", key);
+      const attached = [
+        ...pictures.map(({ hash, format }) => ({ of, hash, mediaType: `image/${format}` })),
+        ...sounds.map(({ hash, format }) => ({ of, hash, mediaType: `audio/${format}` })),
+      ];
+      return { at: turn, message: { role, content: told.join("\n"), attached } };
     });
 
 /** In a room several people talk, so each line says who; the agent's own lines are its answers. */

@@ -24,6 +24,8 @@ export interface Way {
   readonly again: boolean;
   /** The model is shown pictures. */
   readonly sees: boolean;
+  /** The model is given sounds. */
+  readonly hears: boolean;
   /** What there is of the answer: the model goes on behind it. */
   readonly soFar: SoFar;
 }

@@ -60,14 +60,14 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
-  const { halvings = 0, again = false, sees = true, soFar = nothingYet } = way;
+  const { halvings = 0, again = false, sees = true, hears = true, soFar = nothingYet } = way;
   const tools = way.hasTools === false ? [] : toolsFor(state.life, job);
   const hasTools = tools.length > 0;
   const rounds = job.rounds?.length ?? 0;
   const { text, tokens } = soFar;
-  const how = `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
+  const how = `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}${hears ? "" : "d"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
   const tag = `${job.generation}.${job.attempt}.${how}`;
-  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees });
+  const messages = contextFor(state.life, job, turn.key, { halvings, hasTools, soFar, sees, hears });
   const promptChars = charsOf(messages) + (hasTools ? toolChars(state.life) : 0);
   const now: Run = {
     tag,
@@ -81,6 +81,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     hasTools,
     again,
     sees,
+    hears,
     soFar,
     notedChars: job.soFar !== undefined && text.startsWith(job.soFar.text) ? job.soFar.text.length : 0,
     notedMs: turn.nowMs,
@@ -233,16 +234,21 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     if (halvings !== undefined) return run(state, turn, { ...now, halvings });
     if (now.hasTools) return run(state, turn, { ...now, hasTools: false });
   }
+  const lacks = error.code === "MODEL_UNSUPPORTED" ? error.details?.["capability"] : undefined;
+  const [isBlind, isDeaf] = [lacks === "vision", lacks === "hearing"];
+  const asks = askedWith(state, job);
   // Pictures of earlier messages are no reason not to answer this one.
-  const isBlind = error.code === "MODEL_UNSUPPORTED" && error.details?.["capability"] === "vision";
-  if (isBlind && now.sees && !asksWithPicture(state, job)) return run(state, turn, { ...now, sees: false });
-  if (error.code === "MODEL_UNSUPPORTED" && !isBlind && now.hasTools)
+  if (isBlind && now.sees && asks?.pictures === undefined) return run(state, turn, { ...now, sees: false });
+  // What is said in a sound is there in words, where a model wrote it down or its owner did.
+  if (isDeaf && now.hears && (asks?.sounds ?? []).every(({ text }) => text !== ""))
+    return run(state, turn, { ...now, hears: false });
+  if (error.code === "MODEL_UNSUPPORTED" && !isBlind && !isDeaf && now.hasTools)
     return run(state, turn, { ...now, hasTools: false });
   // A node that stops is no fault of the attempt: the answer goes on when it is back.
   // What a budget stops it stops for hours.
   const mayRepeat = job.attempt < limits.generationAttemptsMax && error.code !== "QUOTA_EXCEEDED";
   const again = error.code === "STOPPING" || mayRepeat;
-  if (error.outcome !== "failed" && again && !isBlind) {
+  if (error.outcome !== "failed" && again && !isBlind && !isDeaf) {
     const waitMs = limits.generationRetryMs * 4 ** (Math.max(1, job.attempt) - 1);
     // A busy model says when there may be a place.
     const dueMs = turn.nowMs + Math.max(waitMs, Number(error.details?.["retryAfterMs"]) || 0);
@@ -252,15 +258,20 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
       { type: "remind", id: generationReminder, dueMs },
     ];
   }
-  const told = isBlind ? "The agent's model cannot see pictures. Choose another model in its settings." : toldOf(error);
+  const told = isBlind
+    ? "The agent's model cannot see pictures. Choose another model in its settings."
+    : isDeaf
+      ? "The agent's model cannot hear, and nobody wrote down what is said. Write it with the sound, or choose another model in the agent's settings."
+      : toldOf(error);
   const failed = { end: "failed", error: told, code: error.code } as const;
   return finish(state, { ...failed, text: now.text, again: now.again }, turn);
 }
 
-/** Whether the message that is answered has a picture. */
-const asksWithPicture = ({ life }: AgentState, { source }: Job): boolean =>
-  source.type === "conversation" &&
-  life?.recent.findLast(({ turn, role }) => turn < source.turn && role === "user")?.pictures !== undefined;
+/** The message that is answered. */
+const askedWith = ({ life }: AgentState, { source }: Job): ConversationTurn | undefined =>
+  source.type === "conversation"
+    ? life?.recent.findLast(({ turn, role }) => turn < source.turn && role === "user")
+    : undefined;
 
 /** Why a model does not go on with a text that others have begun. */
 const cannotContinue: ReadonlySet<ErrorCode> = new Set(["MODEL_UNSUPPORTED", "BAD_REQUEST", "CONTEXT_TOO_LONG"]);

@@ -22,9 +22,9 @@ import {
   type AgentView,
   type ConversationTurn,
   type GenerationPart,
-  type Picture,
   type Result,
   type UploadedPicture,
+  type UploadedSound,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
@@ -58,6 +58,7 @@ import {
   type Job,
   type Life,
   type RoomSource,
+  type Uploaded,
 } from "./state.ts";
 import { usageAt } from "./usage.ts";
 
@@ -96,12 +97,11 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "erase":
       return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
     case "attach":
+    case "attachSound":
       return attach(state, message);
     case "pictures":
       return [
-        state.life === null
-          ? refuse("NOT_FOUND")
-          : reply({ hashes: knownPictures(state.life).map(({ hash }) => hash) }),
+        state.life === null ? refuse("NOT_FOUND") : reply({ hashes: uploaded(state.life).map(({ hash }) => hash) }),
       ];
     case "mentioned":
       return mentioned(state, message, turn);
@@ -131,7 +131,7 @@ function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn:
 function fromOwner(
   state: AgentState,
   life: Life,
-  message: Exclude<Command, { type: "create" | "mentioned" | "erase" | "attach" | "pictures" }>,
+  message: Exclude<Command, { type: "create" | "mentioned" | "erase" | "attach" | "attachSound" | "pictures" }>,
   turn: Here,
 ): Effects {
   switch (message.type) {
@@ -153,9 +153,11 @@ function fromOwner(
       return clear(state, life, turn);
     case "history":
       return history(state, life, message, turn);
-    case "picture": {
-      const found = knownPictures(life).find(({ hash }) => hash === message.hash);
-      return [found === undefined ? refuse("NOT_FOUND", { picture: message.hash }) : reply(found)];
+    case "picture":
+    case "sound": {
+      const found = uploaded(life).find(({ hash }) => hash === message.hash);
+      const isAsked = found !== undefined && "ms" in found === (message.type === "sound");
+      return [isAsked ? reply(found) : refuse("NOT_FOUND", { [message.type]: message.hash })];
     }
     case "usage":
       return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
@@ -241,31 +243,48 @@ const goOnErasing = (state: AgentState, turn: Here): Effects =>
 const isFull = (life: Life): boolean => life.jobs.length > limits.agentQueueMax;
 const nameOf = (state: AgentState, turn: Here): string => `${turn.self}#${state.generations + 1}`;
 
-function say(state: AgentState, life: Life, { text, pictures = [] }: Of<"say">, turn: Here): Effects {
+function say(state: AgentState, life: Life, { text, pictures = [], sounds = [] }: Of<"say">, turn: Here): Effects {
   if (isFull(life)) return [refuse("QUEUE_FULL")];
-  const named: Picture[] = [];
-  for (const { hash, text: says = "" } of pictures) {
-    const known = knownPictures(life).find((one) => one.hash === hash);
-    if (known === undefined) return [refuse("NOT_FOUND", { picture: hash })];
-    if (!named.some((one) => one.hash === hash)) named.push({ ...known, text: says });
-  }
+  if (text === "" && sounds.length === 0)
+    return [refuse("BAD_REQUEST", { path: "/text", problem: "must not be empty" })];
+  const known = uploaded(life);
+  const shown = named(pictures, known.filter((one): one is UploadedPicture => "width" in one)); // prettier-ignore
+  const heard = named(sounds, known.filter((one): one is UploadedSound => "ms" in one)); // prettier-ignore
+  if ("missing" in shown) return [refuse("NOT_FOUND", { picture: shown.missing })];
+  if ("missing" in heard) return [refuse("NOT_FOUND", { sound: heard.missing })];
   const said: ConversationTurn = {
     turn: state.lastTurn + 1,
     role: "user",
     text,
     atMs: turn.nowMs,
-    ...(named.length > 0 && { pictures: named }),
+    ...(shown.all.length > 0 && { pictures: shown.all }),
+    ...(heard.all.length > 0 && { sounds: heard.all }),
   };
   const answer = said.turn + 1;
   return ask(state, { type: "said", turn: said }, answer, turn);
 }
 
-const knownPictures = ({ uploads = [], pictures = [] }: Life): readonly UploadedPicture[] => [...pictures, ...uploads];
+/** What a message names of what is there, each once, with what its owner says of it. */
+function named<One extends Uploaded>(
+  asked: readonly { readonly hash: string; readonly text?: string }[],
+  known: readonly One[],
+): { readonly all: (One & { readonly text: string })[] } | { readonly missing: string } {
+  const all = new Map<string, One & { readonly text: string }>();
+  for (const { hash, text = "" } of asked) {
+    const found = known.find((one) => one.hash === hash);
+    if (found === undefined) return { missing: hash };
+    if (!all.has(hash)) all.set(hash, { ...found, text });
+  }
+  return { all: [...all.values()] };
+}
 
-/** A picture for a message to come. The gateway has stored its bytes, for the owner. */
-function attach(state: AgentState, { hash, size, format, width, height }: Of<"attach">): Effects {
+const uploaded = ({ uploads = [], pictures = [] }: Life): readonly Uploaded[] => [...pictures, ...uploads];
+
+/** Something for a message to come. The gateway has stored its bytes, for the owner. */
+function attach(state: AgentState, known: Of<"attach" | "attachSound">): Effects {
   if (state.life === null) return [refuse("NOT_FOUND")];
-  const picture = { hash, size, format, width, height };
+  const { hash, size } = known;
+  const picture: Uploaded = "ms" in known ? { hash, size, format: known.format, ms: known.ms } : { hash, size, format: known.format, width: known.width, height: known.height }; // prettier-ignore
   return [persist({ type: "attached", picture }), reply(picture)];
 }
 

@@ -18,6 +18,7 @@ import {
   type Sampling,
   type ToolRound,
   type UploadedPicture,
+  type UploadedSound,
 } from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -71,6 +72,9 @@ export interface SoFar {
   readonly tokens: number;
 }
 
+/** What a person has uploaded for a conversation. */
+export type Uploaded = UploadedPicture | UploadedSound;
+
 /** What exists while the agent does. */
 export interface Life {
   readonly persona: string;
@@ -86,10 +90,10 @@ export interface Life {
   /** The same for rooms, the one that changed last behind the others. */
   readonly roomSummaries?: readonly RoomSummary[];
   readonly createdAtMs: number;
-  /** Pictures that no message names yet. */
-  readonly uploads?: readonly UploadedPicture[];
-  /** Pictures of messages. */
-  readonly pictures?: readonly UploadedPicture[];
+  /** Pictures and sounds that no message names yet. */
+  readonly uploads?: readonly Uploaded[];
+  /** Those of messages. */
+  readonly pictures?: readonly Uploaded[];
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
   readonly jobs: readonly Job[];
@@ -124,8 +128,8 @@ export type AgentChange =
   | ({ readonly type: "happened" } & Streamed)
   /** An answer is owed, to a room or anew; nothing is public until it is begun. */
   | { readonly type: "owed"; readonly job: Job }
-  /** A picture is there, for a message to come. */
-  | { readonly type: "attached"; readonly picture: UploadedPicture }
+  /** A picture or a sound is there, for a message to come. */
+  | { readonly type: "attached"; readonly picture: Uploaded }
   /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it has it. */
   | {
       readonly type: "wrote";
@@ -259,11 +263,14 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
   }
 }
 
-/** Pictures go from those that are ready to those that were shown. */
+/** What was uploaded goes from what is ready to what was shown. */
 function shown({ uploads = [], pictures = [] }: Life, turn: ConversationTurn): Partial<Life> {
-  if (turn.pictures === undefined) return {};
-  const named = turn.pictures.map(({ hash, size, format, width, height }) => ({ hash, size, format, width, height }));
-  const isNamed = ({ hash }: UploadedPicture): boolean => named.some((one) => one.hash === hash);
+  if (turn.pictures === undefined && turn.sounds === undefined) return {};
+  const named: readonly Uploaded[] = [
+    ...(turn.pictures ?? []).map(({ hash, size, format, width, height }) => ({ hash, size, format, width, height })),
+    ...(turn.sounds ?? []).map(({ hash, size, format, ms }) => ({ hash, size, format, ms })),
+  ];
+  const isNamed = ({ hash }: Uploaded): boolean => named.some((one) => one.hash === hash);
   return {
     uploads: uploads.filter((one) => !isNamed(one)),
     pictures: [...pictures.filter((one) => !isNamed(one)), ...named].slice(-limits.agentPicturesMax),
@@ -292,12 +299,12 @@ const begun = (
 });
 
 /** Characters that a turn holds. */
-const sizeOf = ({ text, rounds = [] }: ConversationTurn): number =>
+const sizeOf = ({ text, rounds = [], sounds = [] }: ConversationTurn): number =>
   rounds.reduce(
     (sum, round) =>
       round.calls.reduce((all, call) => all + call.name.length + call.arguments.length + call.result.length, sum) +
       round.text.length,
-    text.length,
+    sounds.reduce((sum, one) => sum + one.text.length, text.length),
   );
 
 /** The turns with one added, or put in place of the one with its number; the oldest go when there are too many. */

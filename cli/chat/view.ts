@@ -66,12 +66,19 @@ function describeVote({ message: { seq, poll }, by, choices }: Extract<RoomEvent
   return `${nameOf(by)} ${what} in #${seq} (${counts})`;
 }
 
+/** What was said, with what is in its pictures and sounds. */
+const wordsOf = ({ text, pictures = [], sounds = [] }: ConversationTurn): string => {
+  const beside = (what: string, all: readonly { readonly text: string }[]) =>
+    all.map((one) => `[${what}${one.text === "" ? "" : `: ${one.text}`}]`);
+  return [...beside("picture", pictures), ...beside("sound", sounds), text].filter((one) => one !== "").join(" ");
+};
+
 /** One turn of a conversation with an agent, with the tools that were called for it. */
 export function describeTurn(turn: ConversationTurn, agent: string, color: boolean): string {
   const rounds = describeRounds(turn.rounds ?? [], color);
   const who = turn.role === "user" ? "you" : nameOf(agent);
   const again = turn.again === true ? paint(color, "dim", " (begun again after an interruption)") : "";
-  const line = `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(turn.text)}${describeEnd(turn, color)}${again}`;
+  const line = `${paint(color, "dim", clockTime(turn.atMs))} ${paint(color, "bold", who)}: ${indent(wordsOf(turn))}${describeEnd(turn, color)}${again}`;
   return rounds === undefined ? line : `${rounds}\n${line}`;
 }
 

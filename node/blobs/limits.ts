@@ -15,7 +15,7 @@ export const blobLimits = {
   pageMax: 1_000,
 
   /** A blob that is copied between nodes, in one message. A larger one is refused with `TOO_LARGE`. */
-  copyBytesMax: 512 * 1024,
+  copyBytesMax: 1024 * 1024,
   /** Blobs that a node keeps for actors; one more is refused with `LIMIT_REACHED`. */
   referencesMax: 100_000,
   /** Blobs that another node is asked about in one message. */

@@ -125,7 +125,7 @@ async function start(
   const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name) =>
     audit(kernel, { action, by, facts });
   // They need the peer, whose agents may want them at once.
-  const pictures = Promise.withResolvers<ActorBlobs>();
+  const kept = Promise.withResolvers<ActorBlobs>();
   const peer = createPeer({
     node,
     cluster,
@@ -137,7 +137,7 @@ async function start(
     behaviors,
     engines: enginesOf(inference),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
-    picture: async (of, hash) => (await pictures.promise).read(of, hash),
+    attachment: async (of, hash) => (await kept.promise).read(of, hash),
     clock,
     random,
     log,
@@ -171,7 +171,7 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
-  pictures.resolve(blobs);
+  kept.resolve(blobs);
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const suggest = createSuggestions(boundedMachine(config), clock);

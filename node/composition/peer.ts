@@ -65,8 +65,8 @@ import {
   type RoutedEngines,
   type RoutingLimits,
   type RoutingPart,
-  withPictures,
-  type ReadPicture,
+  withAttachments,
+  type ReadAttachment,
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import { createQuality, type Quality, type QualityFile } from "../quality/index.ts";
@@ -89,8 +89,8 @@ export interface PeerOptions {
   readonly behaviors: readonly AnyBehavior[];
   /** This node's own. */
   readonly engines: Engines;
-  /** The bytes of pictures that agents show to models. Without it they are shown none. */
-  readonly picture?: ReadPicture;
+  /** The bytes of what agents show to models, or let them hear. Without it there are none. */
+  readonly attachment?: ReadAttachment;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -325,7 +325,7 @@ export function createPeer(options: PeerOptions): Peer {
       const work = await journal.slotsWithWork();
       return work.filter((slot) => table.get(slot)?.record.owner === node);
     },
-    engines: options.picture === undefined ? engines : withPictures(engines, options.picture),
+    engines: options.attachment === undefined ? engines : withAttachments(engines, options.attachment),
     publisher: routing.hub,
     clock,
     random,

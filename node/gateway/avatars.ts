@@ -65,7 +65,8 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
       });
       const { avatar } = demand(asked) as UserCard;
       if (avatar?.hash !== hash) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
-      if (isKnown(request, reply, { hash, format: avatar.format, name: user })) return reply.code(304).send();
+      if (isKnown(request, reply, { hash, mediaType: `image/${avatar.format}`, name: `${user}.${avatar.format}` }))
+        return reply.code(304).send();
       return reply.send(demand(await untilRead(at, reply, avatar.size, () => blobs.read(to, hash))));
     },
   );

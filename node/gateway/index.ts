@@ -23,7 +23,7 @@ import { createAccounts } from "./accounts.ts";
 import { createAddresses } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
-import { addAgentPictureRoutes } from "./agent-pictures.ts";
+import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addInferenceRoutes } from "./inference.ts";
@@ -101,7 +101,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addUsage(api, at);
       addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
-      if (at.blobs !== undefined) addAgentPictureRoutes(api, at, at.blobs);
+      if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
       if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
       if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
       if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);

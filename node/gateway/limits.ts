@@ -62,8 +62,10 @@ export const gatewayLimits = {
   commandRate: { count: 600, windowMs: 10_000 },
   /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
   avatarRate: { count: 10, windowMs: 60_000 },
-  /** Pictures for agents that one person uploads; more get `RATE_LIMITED`, before they are read. */
+  /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */
   pictureRate: { count: 30, windowMs: 10 * 60_000 },
+  /** How long a model may take to write down what is said in an uploaded sound; then the sound is there without it. */
+  soundHeardMs: 60_000,
   /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
   /** Passwords hashed or checked at once; the others wait.

@@ -49,19 +49,19 @@ export function readPicture(
   return { format, width, height, size: (body as Buffer).length };
 }
 
-/** Says what a picture is that is served, to this person alone. True: who asks has it already. */
+/** Says what a picture or a sound is that is served, to this person alone. True: who asks has it already. */
 export function isKnown(
   request: FastifyRequest,
   reply: FastifyReply,
-  { hash, format, name }: { readonly hash: string; readonly format: string; readonly name: string },
+  { hash, mediaType, name }: { readonly hash: string; readonly mediaType: string; readonly name: string },
 ): boolean {
   const etag = `"${hash}"`;
   reply.headers({
     etag,
     // What has this name never changes. Only who is signed in may have it, so no cache between.
     "cache-control": "private, max-age=31536000, immutable",
-    "content-type": `image/${format}`,
-    "content-disposition": `inline; filename="${name}.${format}"`,
+    "content-type": mediaType,
+    "content-disposition": `inline; filename="${name}"`,
     // Opened by itself, it is a document of nobody's.
     "content-security-policy": "default-src 'none'; sandbox",
   });

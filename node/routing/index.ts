@@ -30,7 +30,7 @@ import { Relay } from "./relay.ts";
 export { createClusterActors } from "./actors.ts";
 export { routedEngines, type RoutedEngines } from "./model-routes.ts";
 export { advertise } from "./offers.ts";
-export { withPictures, type ReadPicture } from "./pictures.ts";
+export { withAttachments, type ReadAttachment } from "./attachments.ts";
 export { routingLimits, type RoutingLimits } from "./limits.ts";
 
 export interface RoutingOptions {

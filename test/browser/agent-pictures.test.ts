@@ -2,12 +2,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { pcmOf, wavHead } from "../../runtimes/onnx/sound.ts";
 import { png } from "../pictures.ts";
 import { startDouble, type Double } from "../providers/double.ts";
 import { openAiDouble } from "../providers/openai.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
-describe("pictures in the conversation with an agent", function () {
+describe("pictures and sounds in the conversation with an agent", function () {
   this.timeout(90_000);
   let folder: string;
   let double: Double;
@@ -19,7 +20,10 @@ describe("pictures in the conversation with an agent", function () {
     const config = join(folder, "plexus.yaml");
     const model = (name: string, can: string) =>
       `  - { name: ${name}, adapter: openai, url: "${double.url}/v1", model: echo, capabilities: [${can}] }\n`;
-    await writeFile(config, `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}`);
+    await writeFile(
+      config,
+      `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}${model("writes-down", "transcribe")}`,
+    );
     stage = await openStage(["--config", config]);
     ada = await stage.person("ada");
     await ada.api("POST", "/api/v1/agents", { name: "helper", model: "seeing" });
@@ -57,6 +61,35 @@ describe("pictures in the conversation with an agent", function () {
     expect(width).to.equal(640);
     expect(stage.complaints).to.deep.equal([]);
   });
+
+  it("are sounds that a model has written down, heard and read beside what the owner makes of it", async () => {
+    const { page } = ada;
+    const bytes = Buffer.concat([wavHead(22_050, 22_050), pcmOf(new Float32Array(22_050).fill(0.1))]);
+    const attach = page.getByRole("button", { name: "Attach a sound" });
+    const chosen = page.waitForEvent("filechooser");
+    await attach.focus();
+    await page.keyboard.press("Enter");
+    await (await chosen).setFiles({ name: "voice.wav", mimeType: "audio/wav", buffer: bytes });
+    const list = page.getByRole("list", { name: "Sounds of this message" });
+    const words = list.getByRole("textbox", { name: "What is said in sound 1" });
+    await words.waitFor();
+    expect(await words.inputValue()).to.equal("Hello there.");
+    await words.fill("Hello bear.");
+    // The sound says it by itself.
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await list.waitFor({ state: "detached" });
+    await page.locator("article.answer[data-turn]").last().getByText("[Sound: Hello bear.]").waitFor();
+    await page.locator("article.said").last().getByText("Hello bear.").waitFor();
+    expect(double.asked.findLast(({ text }) => text.includes("Hello bear"))?.text).to.not.include("input_audio");
+    await page.reload();
+    const seconds = await page.locator("article.said audio").last().evaluate(async (audio) => {
+      const sound = audio as unknown as { duration: number; load(): void; addEventListener(name: string, heard: () => void): void };
+      if (!(sound.duration > 0)) await new Promise<void>((heard) => (sound.addEventListener("loadedmetadata", heard), sound.load()));
+      return sound.duration;
+    });
+    expect(seconds).to.be.closeTo(1, 0.05);
+    expect(stage.complaints).to.deep.equal([]);
+  }); // prettier-ignore
 
   it("are refused in words where the model sees none", async () => {
     const { page } = ada;

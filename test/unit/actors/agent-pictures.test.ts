@@ -37,7 +37,7 @@ describe("pictures in an agent's conversation", () => {
     show(stage, "what is it?", [1, "a cat"]);
     expect(turns(stage)[0]).to.deep.include({ text: "what is it?", pictures: [{ ...picture(1), text: "a cat" }] });
     expect(stage.generation.messages).to.deep.equal([
-      { role: "user", content: "[Picture: a cat]\nwhat is it?", pictures: [named(1)] },
+      { role: "user", content: "[Picture: a cat]\nwhat is it?", attached: [named(1)] },
     ]);
     stage.answer("a cat");
     expect(kept(stage)).to.deep.equal([hash(1)]);
@@ -60,7 +60,7 @@ describe("pictures in an agent's conversation", () => {
       attach(stage, index);
       show(stage, `q${index}`, [index]);
       if (index === limits.contextPicturesMax + 1) {
-        const shown = stage.generation.messages.filter(({ pictures }) => pictures !== undefined);
+        const shown = stage.generation.messages.filter(({ attached }) => attached !== undefined);
         expect(shown).to.have.length(limits.contextPicturesMax);
         expect(stage.generation.messages[0]).to.deep.equal({ role: "user", content: "[Picture]\nq1" });
       }
@@ -84,15 +84,79 @@ describe("pictures in an agent's conversation", () => {
     expect(turns(stage)[1]?.error).to.include("cannot see pictures");
     // The conversation goes on without it.
     show(stage, "hello");
-    expect(stage.generation.messages[0]?.pictures).to.have.length(1);
+    expect(stage.generation.messages[0]?.attached).to.have.length(1);
     blind();
-    expect(stage.generation.messages.map(({ content, pictures }) => [content, pictures])).to.deep.equal([
+    expect(stage.generation.messages.map(({ content, attached }) => [content, attached])).to.deep.equal([
       ["[Picture: a cat]\nwhat is it?", undefined],
       ["hello", undefined],
     ]);
     expect(stage.generation.tools).to.have.length(2);
     stage.answer("hi");
     expect(turns(stage).at(-1)).to.deep.include({ text: "hi", end: "complete" });
+  });
+
+  describe("beside sounds", () => {
+    const sound = (index: number) => ({ hash: hash(index), size: 100, format: "wav", ms: 900 }) as const;
+    const say = (stage: Stage, words: string, ...sounds: readonly { hash: string; text?: string }[]): void =>
+      void stage.ok(ada, helper, { type: "say", text: words, sounds });
+    const deaf = (stage: Stage): void =>
+      stage.part(stage.generation.id, failed(failure("MODEL_UNSUPPORTED", { capability: "hearing" })));
+    const withSound = (): Stage => {
+      const stage = withHelper();
+      stage.ok("gateway", helper, { type: "attachSound", ...sound(1) });
+      return stage;
+    };
+
+    it("that models are given, with what is said in them, and that say enough by themselves", () => {
+      const stage = withSound();
+      attach(stage, 2);
+      expect(stage.ok(ada, helper, { type: "sound", hash: hash(1) })).to.deep.equal(sound(1));
+      expect(stage.code(ada, helper, { type: "picture", hash: hash(1) })).to.equal("NOT_FOUND");
+      expect(stage.code(ada, helper, { type: "sound", hash: hash(2) })).to.equal("NOT_FOUND");
+      expect(stage.code("user/bob", helper, { type: "sound", hash: hash(1) })).to.equal("FORBIDDEN");
+      expect(stage.code(ada, helper, { type: "attachSound", ...sound(3) })).to.equal("FORBIDDEN");
+      expect(stage.code(ada, helper, { type: "say", text: "" })).to.equal("BAD_REQUEST");
+      say(stage, "", { hash: hash(1), text: "what time is it?" });
+      expect(turns(stage)[0]).to.deep.include({ text: "", sounds: [{ ...sound(1), text: "what time is it?" }] });
+      const heard = { of: helper, hash: hash(1), mediaType: "audio/wav" };
+      expect(stage.generation.messages).to.deep.equal([{ role: "user", content: "[Sound: what time is it?]", attached: [heard] }]); // prettier-ignore
+      expect(kept(stage)).to.have.members([hash(1), hash(2)]);
+    });
+
+    it("whose words a model reads that does not hear", () => {
+      const stage = withSound();
+      say(stage, "answer it", { hash: hash(1), text: "what time is it?" });
+      deaf(stage);
+      expect(stage.generation.messages).to.deep.equal([{ role: "user", content: "[Sound: what time is it?]\nanswer it" }]); // prettier-ignore
+      expect(stage.generation.tools).to.have.length(2);
+      stage.answer("noon");
+      expect(turns(stage).at(-1)).to.deep.include({ text: "noon", end: "complete" });
+    });
+
+    it("that are refused in plain words where nobody hears them, once, and not where they were asked about before", () => {
+      const stage = withSound();
+      say(stage, "answer it", { hash: hash(1) });
+      deaf(stage);
+      expect(turns(stage)[1]).to.deep.include({ end: "failed", text: "" });
+      expect(turns(stage)[1]?.error).to.include("cannot hear");
+      show(stage, "hello");
+      deaf(stage);
+      expect(stage.generation.messages.map(({ content }) => content)).to.deep.equal(["[Sound]\nanswer it", "hello"]);
+      stage.answer("hi");
+      expect(turns(stage).at(-1)).to.deep.include({ text: "hi" });
+    });
+
+    it("of which a request has as many bytes as it may travel with", () => {
+      const stage = withHelper();
+      const size = limits.contextMediaBytesMax / 2;
+      for (const index of [1, 2, 3]) {
+        stage.ok("gateway", helper, { type: "attachSound", ...sound(index), size });
+        say(stage, `q${index}`, { hash: hash(index) });
+        if (index < 3) stage.answer("a");
+      }
+      const given = stage.generation.messages.flatMap(({ attached = [] }) => attached.map((one) => one.hash));
+      expect(given).to.deep.equal([hash(2), hash(3)]);
+    });
   });
 
   it("go with the conversation and with the agent", () => {

@@ -1,4 +1,12 @@
-import type { AgentUsage, AnswerOf, CommandsOf, ParametersOf, Picture, Result } from "../../../protocols/index.ts";
+import type {
+  AgentUsage,
+  AnswerOf,
+  CommandsOf,
+  ParametersOf,
+  Picture,
+  Result,
+  Sound,
+} from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type PendingSay } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
@@ -41,10 +49,19 @@ export class AgentStore {
     return this.store.latest.pending.some((say) => say.status !== "accepted");
   }
 
-  say(written: string, pictures: readonly Picture[] = []): void {
+  say(
+    written: string,
+    { pictures = [], sounds = [] }: { readonly pictures?: readonly Picture[]; readonly sounds?: readonly Sound[] } = {},
+  ): void {
     const text = cleaned(written, "lines");
     const operationId = newOperationId();
-    const say = { operationId, text, atMs: Date.now(), ...(pictures.length > 0 && { pictures }) };
+    const say = {
+      operationId,
+      text,
+      atMs: Date.now(),
+      ...(pictures.length > 0 && { pictures }),
+      ...(sounds.length > 0 && { sounds }),
+    };
     this.store.apply({ type: "saying", say }, "now");
     void this.#send(say);
   }
@@ -64,9 +81,12 @@ export class AgentStore {
     operationId,
     text,
     pictures = [],
-  }: Pick<PendingSay, "operationId" | "text" | "pictures">): Promise<void> {
-    const named = pictures.map((picture) => ({ hash: picture.hash, text: cleaned(picture.text.trim(), "line") }));
-    const said = { text, ...(named.length > 0 && { pictures: named }) };
+    sounds = [],
+  }: Pick<PendingSay, "operationId" | "text" | "pictures" | "sounds">): Promise<void> {
+    const named = (all: readonly { readonly hash: string; readonly text: string }[]) =>
+      all.map((one) => ({ hash: one.hash, text: cleaned(one.text.trim(), "line") }));
+    const shown = pictures.length > 0 && { pictures: named(pictures) };
+    const said = { text, ...shown, ...(sounds.length > 0 && { sounds: named(sounds) }) };
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
     if (result.ok) this.store.apply({ type: "said", operationId });
     else this.store.apply({ type: "sayFailed", operationId, failure: result.error });

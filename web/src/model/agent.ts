@@ -8,12 +8,16 @@ import type {
   Draft,
   Failure,
   Picture,
+  Sound,
   ToolRound,
 } from "../../../protocols/index.ts";
 import { appendPiece, type PendingPost } from "./room.ts";
 
 /** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
-export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & { readonly pictures?: readonly Picture[] };
+export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {
+  readonly pictures?: readonly Picture[];
+  readonly sounds?: readonly Sound[];
+};
 
 /** An agent's direct conversation as the page knows it: a window of turns that ends at the newest. */
 export interface AgentModel {

@@ -39,6 +39,8 @@ export function Composer(props: {
   readonly note?: (text: string) => ReactNode;
   /** What else can be sent from here, before the send button. */
   readonly beside?: ReactNode;
+  /** What is beside it is worth sending by itself. */
+  readonly mayBeEmpty?: boolean;
   /** In place of the send button. */
   readonly action?: ReactNode;
   readonly autoFocus?: boolean;
@@ -75,7 +77,7 @@ export function Composer(props: {
 
   const send = () => {
     const ready = text.trim();
-    if (ready === "" || ready.length > wireLimits.messageCharsMax) return;
+    if ((ready === "" && props.mayBeEmpty !== true) || ready.length > wireLimits.messageCharsMax) return;
     setText("");
     props.onSend(ready);
   };
@@ -181,7 +183,7 @@ export function Composer(props: {
             className="tool send"
             aria-label={editing ? "Save" : "Send"}
             title={editing ? "Save (Enter)" : "Send (Enter)"}
-            disabled={text.trim() === "" || left < 0}
+            disabled={(text.trim() === "" && props.mayBeEmpty !== true) || left < 0}
             onClick={send}
           >
             <Icon name={editing ? "check" : "send"} />

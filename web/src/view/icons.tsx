@@ -33,6 +33,8 @@ const shapes = {
   keyboard: "M3 6h18v12H3zM7 10v.1M12 10v.1M17 10v.1M8 14h8",
   user: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.5 20.5c.8-4 3.5-6 7.5-6s6.7 2 7.5 6",
   image: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M8.500 9.500v.1",
+  sound: "M4 10v4h4l5 4.5v-13L8 10zM16.5 9a4 4 0 0 1 0 6M19 6.5a8 8 0 0 1 0 11",
+  microphone: "M12 15a3 3 0 0 0 3-3V7a3 3 0 0 0-6 0v5a3 3 0 0 0 3 3zM6 12a6 6 0 0 0 12 0M12 18v3",
   poll: "M6 20v-7M12 20V4M18 20V9",
   back: "M14 6l-6 6 6 6",
 } as const;

@@ -9,4 +9,6 @@ export const pageLimits = {
    *
    *  Longer than what a node gives an actor to answer. */
   requestTimeoutMs: 20_000,
+  /** The same for the upload of a sound, which a model writes down. */
+  soundTimeoutMs: 90_000,
 } as const;

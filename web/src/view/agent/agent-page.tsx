@@ -13,6 +13,7 @@ import { Note } from "../note.tsx";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
 import { Actions } from "../layers.tsx";
 import { AttachButton, AttachmentList, useAttachments } from "./attachments.tsx";
+import { SoundButtons, SoundList, useSounds } from "./sounds.tsx";
 import { AgentSettings } from "./agent-settings.tsx";
 import { AnswerRow, PendingSayRow, SummaryRow, TurnRow } from "./turn-rows.tsx";
 import "./agent.css";
@@ -98,13 +99,15 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const [settings, setSettings] = useState(false);
   const [stopping, setStopping] = useState(false);
   const attachments = useAttachments(store.agent);
+  const model = view && (models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined)); // prettier-ignore
+  const can = (what: string): boolean => model?.capabilities.includes(what) === true;
+  const sounds = useSounds(store.agent, can("hearing"));
   const rows = useMemo(
     () => conversationRows(turns, pending, writing ? { turn: draftTurn } : undefined, view?.summary),
     [turns, pending, writing, draftTurn, view?.summary],
   );
   if (view === undefined) return null;
   const label = agentLabel(store.agent, session.name);
-  const model = models.find((info) => info.model === view.model) ?? (view.model === "" ? models[0] : undefined);
   const stop = async () => {
     setStopping(true);
     await store.change("stop", {});
@@ -151,11 +154,23 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}
             onEscape={() => (writing ? void stop() : setSettings(false))}
-            head={<AttachmentList agent={store.agent} attachments={attachments} />}
-            beside={<AttachButton attachments={attachments} sees={model?.capabilities.includes("vision") === true} />}
+            head={
+              <>
+                <AttachmentList agent={store.agent} attachments={attachments} />
+                <SoundList agent={store.agent} sounds={sounds} />
+              </>
+            }
+            beside={
+              <>
+                <AttachButton attachments={attachments} sees={can("vision")} />
+                <SoundButtons sounds={sounds} />
+              </>
+            }
+            mayBeEmpty={sounds.chosen.length > 0}
             onSend={(text) => {
-              store.say(text, attachments.chosen);
+              store.say(text, { pictures: attachments.chosen, sounds: sounds.chosen });
               attachments.clear();
+              sounds.clear();
               feed.current?.toEnd();
             }}
             action={

@@ -1,5 +1,11 @@
 import { memo } from "react";
-import type { CalledTool, ConversationSummary, ConversationTurn, ToolRound } from "../../../../protocols/index.ts";
+import type {
+  CalledTool,
+  ConversationSummary,
+  ConversationTurn,
+  Sound,
+  ToolRound,
+} from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
 import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
@@ -9,6 +15,7 @@ import { RichText } from "../rich-text.tsx";
 import { clockTime, fullTime } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 import { Pictures } from "./attachments.tsx";
+import { Sounds } from "./sounds.tsx";
 
 /** One turn of the conversation: what the owner said, or an answer with what can be done about it. */
 export const TurnRow = memo(function TurnRow({
@@ -27,9 +34,10 @@ export const TurnRow = memo(function TurnRow({
 }) {
   if (turn.role === "user")
     return (
-      <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", turn.text)}>
+      <article className="turn said" data-turn={turn.turn} tabIndex={-1} aria-label={told("You", wordsOf(turn))}>
         <div className="bubble" title={fullTime(turn.atMs)}>
           {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
+          {turn.sounds !== undefined && <Sounds agent={agent} sounds={turn.sounds} />}
           <RichText text={turn.text} />
         </div>
       </article>
@@ -191,12 +199,17 @@ function CopyAnswer({ text }: { readonly text: string }) {
   );
 }
 
+/** What was said, in a sound also. */
+const wordsOf = ({ text, sounds = [] }: { readonly text: string; readonly sounds?: readonly Sound[] }): string =>
+  [...sounds.map((sound) => sound.text || "A sound"), text].filter((one) => one !== "").join(" ");
+
 /** Something said that the node has not confirmed yet. */
 export function PendingSayRow({ say, store }: { readonly say: PendingSay; readonly store: AgentStore }) {
   return (
-    <article className="turn said pending" tabIndex={-1} aria-label={told(nameUnsent(say), say.text)}>
+    <article className="turn said pending" tabIndex={-1} aria-label={told(nameUnsent(say), wordsOf(say))}>
       <div className="bubble">
         {say.pictures !== undefined && <Pictures agent={store.agent} pictures={say.pictures} />}
+        {say.sounds !== undefined && <Sounds agent={store.agent} sounds={say.sounds} />}
         <RichText text={say.text} />
       </div>
       <Unsent pending={say} retry={() => store.retry(say.operationId)} discard={() => store.discard(say.operationId)} />

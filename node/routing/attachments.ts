@@ -1,4 +1,4 @@
-/** Pictures on their way to a model: an actor names them, and the node that asks the model puts their bytes into the request. */
+/** Pictures and sounds on their way to a model: an actor names them, and the node that asks the model puts their bytes into the request. */
 import {
   refused,
   type ActorId,
@@ -10,21 +10,21 @@ import {
 import type { Engine, Engines, Running } from "../../runtimes/engine.ts";
 import type { BlobHash } from "../ports.ts";
 
-/** The bytes of a picture that an actor refers to. */
-export type ReadPicture = (of: ActorId, hash: BlobHash) => Promise<Result<Uint8Array>>;
+/** The bytes of what an actor refers to. */
+export type ReadAttachment = (of: ActorId, hash: BlobHash) => Promise<Result<Uint8Array>>;
 
 /** Engines that are given the bytes of what is named. One that is gone is told in words, as the message says it; another failure ends
  *  the call. */
-export const withPictures = (inner: Engines, read: ReadPicture): Engines => ({
+export const withAttachments = (inner: Engines, read: ReadAttachment): Engines => ({
   ...inner,
   generate: seeing(inner.generate, read),
 });
 
-const seeing = (inner: Engine<"generate">, read: ReadPicture): Engine<"generate"> => ({
+const seeing = (inner: Engine<"generate">, read: ReadAttachment): Engine<"generate"> => ({
   models: () => inner.models(),
   watch: (listener) => inner.watch(listener),
   call(request, hear) {
-    if (!request.messages.some(({ pictures }) => pictures !== undefined)) return inner.call(request, hear);
+    if (!request.messages.some(({ attached }) => attached !== undefined)) return inner.call(request, hear);
     let running: Running | undefined;
     let cancelled = false;
     void shown(request, read).then((ready) => {
@@ -41,15 +41,16 @@ const seeing = (inner: Engine<"generate">, read: ReadPicture): Engine<"generate"
   },
 });
 
-async function shown(request: GenerationRequest, read: ReadPicture): Promise<GenerationRequest | Failure> {
+async function shown(request: GenerationRequest, read: ReadAttachment): Promise<GenerationRequest | Failure> {
   const messages: ChatMessage[] = [];
-  for (const { pictures, ...message } of request.messages) {
-    const found = await Promise.all((pictures ?? []).map(({ of, hash }) => read(of, hash)));
+  for (const { attached = [], ...message } of request.messages) {
+    const found = await Promise.all(attached.map(({ of, hash }) => read(of, hash)));
     const failed = found.find((one) => !one.ok && one.error.code !== "NOT_FOUND");
     if (failed !== undefined && !failed.ok) return failed.error;
-    const media = (pictures ?? []).flatMap(({ mediaType }, index) => {
+    const media = attached.flatMap(({ mediaType }, index) => {
       const one = found[index];
-      return one?.ok ? [{ type: "image" as const, mediaType, bytes: one.value }] : [];
+      const type = mediaType.startsWith("audio/") ? "audio" : "image";
+      return one?.ok ? [{ type, mediaType, bytes: one.value } as const] : [];
     });
     messages.push(media.length === 0 ? message : { ...message, media: [...(message.media ?? []), ...media] });
   }

@@ -1,11 +1,13 @@
 import { expect } from "chai";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports.ts";
-import { failure, ok, refused, wireLimits } from "../../../protocols/index.ts";
+import { failure, ok, refused, wireLimits, type EnginePart } from "../../../protocols/index.ts";
 import { chunk, png } from "../../pictures.ts";
+import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
+import { everyEngine, type Engine } from "../../../runtimes/index.ts";
 import { startStand, type Stand } from "./stand.ts";
 
-describe("gateway: pictures for agents", () => {
+describe("gateway: pictures and sounds for agents", () => {
   const held = new Map<string, Uint8Array>();
   const blobs: ActorBlobs = {
     async put(actor, bytes, commit) {
@@ -17,11 +19,32 @@ describe("gateway: pictures for agents", () => {
       return bytes === undefined ? refused(failure("NOT_FOUND", { blob: hash })) : ok(bytes);
     },
   };
+  const wav = (samples: number, rate: number): Buffer =>
+    Buffer.concat([wavHead(samples, rate), pcmOf(new Float32Array(samples))]);
+  /** What the model hears; undefined: there is none. */
+  let heard: EnginePart<"transcribe"> | undefined;
+  const transcribe: Engine<"transcribe"> = {
+    models: () => [],
+    watch: () => () => undefined,
+    call(_request, hear) {
+      const part = heard;
+      queueMicrotask(() => {
+        if (part !== undefined) hear({ type: "part", part });
+        const result = part === undefined ? refused(failure("MODEL_NOT_FOUND")) : ok({ language: "en", durationMs: 1_000 }); // prettier-ignore
+        hear({ type: "answered", result });
+      });
+      return { cancel: () => undefined };
+    },
+  };
   let stand: Stand;
   let ada: string;
   let bob: string;
   before(async () => {
-    stand = await startStand({ blobs, limits: { pictureRate: { count: 8, windowMs: 3_600_000 } } });
+    stand = await startStand({
+      blobs,
+      engines: everyEngine({ transcribe }),
+      limits: { pictureRate: { count: 8, windowMs: 3_600_000 } },
+    });
     ada = (await stand.signUp("ada")).token;
     bob = (await stand.signUp("bob")).token;
     const headers = { authorization: `Bearer ${ada}`, "content-type": "application/json" };
@@ -31,10 +54,14 @@ describe("gateway: pictures for agents", () => {
   after(() => stand.stop());
 
   const upload = async (bytes: Uint8Array, token = ada, type = "image/png") => {
+    const what = type.startsWith("audio/") ? "sounds" : "pictures";
     const headers = { authorization: `Bearer ${token}`, "content-type": type };
-    const url = `${stand.url}/api/v1/agents/ada.helper/pictures`;
+    const url = `${stand.url}/api/v1/agents/ada.helper/${what}`;
     const response = await fetch(url, { method: "POST", headers, body: Buffer.from(bytes) });
-    return { status: response.status, body: (await response.json()) as { error?: { code: string }; hash?: string } };
+    return {
+      status: response.status,
+      body: (await response.json()) as { error?: { code: string }; hash?: string; text?: string; unheard?: string },
+    };
   };
   const get = (hash: string, token = ada): Promise<Response> =>
     fetch(`${stand.url}/api/v1/agents/ada.helper/pictures/${hash}`, { headers: { authorization: `Bearer ${token}` } });
@@ -71,4 +98,30 @@ describe("gateway: pictures for agents", () => {
     for (let index = 0; index < 8; index += 1) await upload(png(1, 1));
     expect((await upload(png(1, 1))).body.error?.code).to.equal("RATE_LIMITED");
   });
+
+  it("are sounds, too, with what a model hears in them, or why none did", async () => {
+    const bytes = wav(8_000, 8_000);
+    const hash = hashOf(bytes);
+    heard = { text: "  what time\nis it? ", fromMs: 0, toMs: 1_000 };
+    const known = { hash, size: bytes.length, format: "wav", ms: 1_000 };
+    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "what time is it?", language: "en" }); // prettier-ignore
+    heard = undefined;
+    expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "", unheard: "MODEL_NOT_FOUND" }); // prettier-ignore
+    const url = `${stand.url}/api/v1/agents/ada.helper/sounds/${hash}`;
+    const get_ = (token: string): Promise<Response> => fetch(url, { headers: { authorization: `Bearer ${token}` } });
+    const served = await get_(ada);
+    expect([served.headers.get("content-type"), (await served.arrayBuffer()).byteLength]).to.deep.equal(["audio/wav", bytes.length]); // prettier-ignore
+    expect((await get_(bob)).status).to.equal(403);
+    expect((await get(hash)).status).to.equal(404);
+  });
+
+  it("are no sounds that are cut off, of other formats, or too long", async () => {
+    const whole = wav(8_000, 8_000);
+    const of = async (bytes: Uint8Array) => (await upload(bytes, ada, "audio/wav")).body.error?.code;
+    const float = Buffer.from(whole);
+    float.writeUInt16LE(3, 20);
+    for (const bytes of [whole.subarray(0, -2), Buffer.concat([whole, Buffer.alloc(2)]), float, wav(0, 8_000), wav(8, 4_000), Buffer.from("ID3")])
+      expect(await of(bytes)).to.equal("BAD_REQUEST");
+    expect(await of(wav(60 * 8_000 + 8, 8_000))).to.equal("TOO_LARGE");
+  }); // prettier-ignore
 });

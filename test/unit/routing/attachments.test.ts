@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { withPictures } from "../../../node/routing/pictures.ts";
+import { withAttachments } from "../../../node/routing/attachments.ts";
 import { failure, ok, refused, type Failure, type GenerationRequest } from "../../../protocols/index.ts";
 import type { Engines } from "../../../runtimes/index.ts";
 import { ended, endOf, text, type Spoken } from "../../said.ts";
@@ -12,7 +12,7 @@ const request: GenerationRequest = {
     {
       role: "user",
       content: "[Picture]\nlook",
-      pictures: [{ of: "agent/ada.helper", hash: "h", mediaType: "image/png" }],
+      attached: [{ of: "agent/ada.helper", hash: "h", mediaType: "image/png" }],
     },
   ],
   sampling: {},
@@ -36,7 +36,7 @@ function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | Re
       return { cancel: () => void (cancelled += 1) };
     },
   };
-  const engines = withPictures({ generate } as unknown as Engines, read as never);
+  const engines = withAttachments({ generate } as unknown as Engines, read as never);
   const done = Promise.withResolvers<void>();
   const call = (one = request) =>
     engines.generate.call(one, (spoken) => {
@@ -46,7 +46,7 @@ function createEngine(read: () => Promise<ReturnType<typeof ok<Uint8Array>> | Re
   return { asked, said, call, done: done.promise, cancelled: () => cancelled };
 }
 
-describe("pictures on their way to a model", () => {
+describe("pictures and sounds on their way to a model", () => {
   it("get their bytes, and those that are gone are told in words alone", async () => {
     const seeing = createEngine(async () => ok(bytes));
     seeing.call();
@@ -54,6 +54,11 @@ describe("pictures on their way to a model", () => {
     expect(seeing.asked[0]?.messages).to.deep.equal([
       { role: "user", content: "[Picture]\nlook", media: [{ type: "image", mediaType: "image/png", bytes }] },
     ]);
+    const named = [{ of: "agent/ada.helper", hash: "s", mediaType: "audio/wav" }] as const;
+    const hearing = createEngine(async () => ok(bytes));
+    hearing.call({ ...request, messages: [{ role: "user", content: "listen", attached: named }] });
+    await hearing.done;
+    expect(hearing.asked[0]?.messages[0]?.media).to.deep.equal([{ type: "audio", mediaType: "audio/wav", bytes }]);
     const gone = createEngine(async () => refused(failure("NOT_FOUND")));
     gone.call();
     await gone.done;
