@@ -239,6 +239,8 @@ export interface SlotRecord {
   readonly want?: { readonly owner: NodeId; readonly replicas: readonly NodeId[] };
   /** Where an operator put it: there it stays as long as that node may own it. Written by whoever carries out the move. */
   readonly held?: NodeId;
+  /** Of a shard-holder: the node that should own it, and has its bytes or gets them. It stays when others own the slot for a moment. */
+  readonly home?: NodeId;
   /** Set for the slot of a pinned actor, which is named like the actor: the slot it was split from. */
   readonly splitFrom?: SlotId;
 }

@@ -1,15 +1,17 @@
-/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices, groups of holders. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
   addressText,
   assert,
   failureOf,
+  holderGroup,
   measures,
   periods,
   setEndpoint,
   type Endpoint,
   type Budget,
+  type HolderGroup,
   type ModelRoute,
   type Price,
   type Role,
@@ -27,9 +29,11 @@ export const routePrefix = "route/";
 export const endpointPrefix = "endpoint/";
 export const budgetPrefix = "budget/";
 export const pricePrefix = "price/";
+export const groupPrefix = "group/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
+export const groupKey = (name: string): string => `${groupPrefix}${name}`;
 export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
 // Fields that later versions add to a row stay in it, so the schemas are open. The fields here hold for every version: readers
@@ -49,6 +53,7 @@ const isSlotRecord = checkOf(
     abandoned: Type.Optional(epoch),
     want: Type.Optional(Type.Object({ owner: node, replicas: nodes })),
     held: Type.Optional(node),
+    home: Type.Optional(node),
     splitFrom: Type.Optional(slot),
   }),
 );
@@ -240,6 +245,8 @@ const isPrice = checkOf(
   }),
 );
 
+const isGroup = checkOf(holderGroup);
+
 /** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
  *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -253,6 +260,7 @@ export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(routePrefix)) return isRoute.Check(value) && routeKey(value.name) === key;
   if (key.startsWith(endpointPrefix)) return isEndpoint.Check(value) && `${endpointPrefix}${value.name}` === key;
   if (key.startsWith(budgetPrefix)) return isBudget.Check(value) && `${budgetPrefix}${value.name}` === key;
+  if (key.startsWith(groupPrefix)) return isGroup.Check(value) && groupKey(value.name) === key;
   if (key.startsWith(pricePrefix)) return isPrice.Check(value) && `${pricePrefix}${value.name}` === key;
   return true;
 }
@@ -320,6 +328,10 @@ export const asBudget = ({ key, value }: DirectoryRow): Budget | undefined => {
 /** The price that a row says. Undefined: it says none. */
 export const asPrice = ({ key, value }: DirectoryRow): Price | undefined =>
   key.startsWith(pricePrefix) && isRow(key, value) ? (value as Price) : undefined;
+
+/** The group of shard-holders that a row says. Undefined: it says none. */
+export const asGroup = ({ key, value }: DirectoryRow): HolderGroup | undefined =>
+  key.startsWith(groupPrefix) && isRow(key, value) ? (value as HolderGroup) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

@@ -52,6 +52,7 @@ import type {
 } from "../ports.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
 import { watchBudgets, type Budgets } from "../cluster/budgets.ts";
+import { watchGroups, type Groups } from "../cluster/groups.ts";
 import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
@@ -161,6 +162,8 @@ export interface Peer {
   readonly explainRoute: RoutedEngines["explain"];
   readonly endpoints: ClusterEndpoints;
   readonly budgets: Budgets;
+  /** The groups of shard-holders. */
+  readonly groups: Groups;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -204,6 +207,7 @@ export function createPeer(options: PeerOptions): Peer {
   const modelRoutes = watchModelRoutes(directory);
   const endpoints = watchEndpoints(directory);
   const budgets = watchBudgets(directory);
+  const groups = watchGroups(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
@@ -366,6 +370,7 @@ export function createPeer(options: PeerOptions): Peer {
     log,
     meter,
     policy,
+    groups,
     rank,
     directoryNode: placed.node,
     ...(limits.placement && { limits: limits.placement }),
@@ -433,6 +438,7 @@ export function createPeer(options: PeerOptions): Peer {
     explainRoute: (...asked) => routed.explain(...asked),
     endpoints,
     budgets,
+    groups,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -484,6 +490,7 @@ export function createPeer(options: PeerOptions): Peer {
       modelRoutes.stop();
       endpoints.stop();
       budgets.stop();
+      groups.stop();
       placed.close();
     },
   };

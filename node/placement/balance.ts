@@ -8,6 +8,7 @@ import type { NodeId } from "../ports.ts";
 import { rankNodes, roleOf } from "../cluster/slot-table.ts";
 import type { Candidate, Candidates, PlanInput } from "./candidates.ts";
 import type { Change, Motion, Placed } from "./plan.ts";
+import { groupOf } from "./spread.ts";
 
 interface Round {
   readonly input: PlanInput;
@@ -86,7 +87,10 @@ function balanceRole(round: Round, owners: readonly Candidate[], before: number)
   for (const { record, want } of placed) holds.set(want.owner, (holds.get(want.owner) ?? 0) + costOf(record.slot));
   const scales = new Scales(owners, holds, input.limits.balanceGainMin);
   const movable = Map.groupBy(
-    placed.filter((entry) => !entry.fixed && entry.record.held === undefined),
+    // Where shard-holders are is decided by their groups.
+    placed.filter(
+      (entry) => !entry.fixed && entry.record.held === undefined && groupOf(entry.record.slot) === undefined,
+    ),
     ({ record }) => record.owner,
   );
   const changes: WantChange[] = [];

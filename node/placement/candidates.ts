@@ -26,6 +26,8 @@ export interface PlanInput {
   /** Members that are up and whose disk takes no writes: other members get their slots. */
   readonly refusing?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
+  /** The own slots of all shard-holders, also those that are not planned now. Absent: those among `slots`. */
+  readonly holders?: readonly SlotRecord[];
   readonly policy: Policy;
   /** Where the embedded directory is kept. When that node is down nobody can be taken out of sync, so it should hold no
    *  copy that writes would wait for. */
@@ -48,14 +50,20 @@ interface Pool {
 }
 
 /** A node without the label is alone in its zone: nothing is known that would fail together with it. */
-const zoneOf = ({ node, labels }: Candidate): string => (labels["zone"] === undefined ? `=${node}` : labels["zone"]);
+export const zoneOf = ({ node, labels }: Candidate): string =>
+  labels["zone"] === undefined ? `=${node}` : labels["zone"];
+
+/** Whether a member is there for copies of a role's slots. A backup node, which has the role `storage` alone, is there to hold what it
+ *  cannot read: of what people write it has copies only while writes would wait without them, like a node that drains. */
+const mayCopy = ({ roles }: Candidate, role: Role): boolean =>
+  role === "storage" || roles.length !== 1 || roles[0] !== "storage";
 
 /** The members of one round, sorted by what they may hold. */
 export class Candidates {
   readonly #input: PlanInput;
   readonly #nodes: ReadonlyMap<NodeId, Candidate>;
-  /** The members that drain and whose copies count: they are here, or were a moment ago. */
-  readonly #leavers: ReadonlyMap<NodeId, Candidate>;
+  /** The members that drain, and backup nodes, whose copies count: they are here, or were a moment ago. */
+  readonly #leavers = new Map<Role, readonly Candidate[]>();
   readonly #owners = new Map<Role, readonly Candidate[]>();
   readonly #pools = new Map<string, Pool>();
   readonly #zonesMax = new Map<string, number>();
@@ -64,9 +72,6 @@ export class Candidates {
     this.#input = input;
     const sorted = [...input.members].sort((one, other) => (one.node < other.node ? -1 : 1));
     this.#nodes = new Map(sorted.map((member) => [member.node, member]));
-    this.#leavers = new Map(
-      [...this.#nodes].filter(([, member]) => member.state === "draining" && this.#mayKeep(member)),
-    );
   }
 
   get(node: NodeId): Candidate | undefined {
@@ -113,6 +118,18 @@ export class Candidates {
     return this.isUsable(node) && this.#nodes.get(node)?.roles.includes(role) === true;
   }
 
+  /** All such nodes, by name: also the one that keeps the directory. */
+  mayOwnAll(role: Role): readonly Candidate[] {
+    return [...this.#nodes.values()].filter(({ node }) => this.mayOwn(node, role));
+  }
+
+  /** Whether a node that could own slots of a role is away for a moment only. */
+  isAwaited(node: NodeId, role: Role): boolean {
+    const member = this.#nodes.get(node);
+    const isAway = this.#input.expected?.has(node) === true && !this.#input.up.has(node);
+    return isAway && member?.state === "active" && member.roles.includes(role);
+  }
+
   /** How many copies a slot with this owner should have at the least: on nodes that are here. */
   copies(role: Role, owner: NodeId): number {
     const { usable } = this.#pool(role, owner);
@@ -132,8 +149,11 @@ export class Candidates {
     const staying = replicas.filter((node) => node === owner || usable.has(node));
     const spared = leaving.length === 0 || staying.length === this.copies(role, owner);
     const missing = Math.max(0, this.#leastForWrites - staying.length);
-    if (!spared || leaving.length > missing || !leaving.every((node) => this.#leavers.has(node))) return false;
-    if (leaving.filter((node) => this.isUp(node)).length < Math.min(missing, this.#leaversHere(owner))) return false;
+    const leavers = this.#leaversOf(role);
+    if (!spared || leaving.length > missing || !leaving.every((node) => leavers.some((one) => one.node === node)))
+      return false;
+    const leaversHere = leavers.filter(({ node }) => node !== owner && this.isUp(node)).length;
+    if (leaving.filter((node) => this.isUp(node)).length < Math.min(missing, leaversHere)) return false;
     const chosen = replicas.flatMap((node) => this.#nodes.get(node) ?? []);
     const others = first.filter(({ node }) => node !== owner && usable.has(node));
     const chosenFirst = chosen.filter(({ node, roles }) => node !== owner && roles.includes(role)).length;
@@ -188,7 +208,7 @@ export class Candidates {
       [!this.isUp(node), distanceOf(record, node), node === keeper, !roles.includes(role)].map(Number);
     const compare = (one: readonly number[], other: readonly number[]): number =>
       one.reduce((before, value, index) => before || value - (other[index] ?? 0), 0);
-    const able = [...this.#leavers.values()].filter(
+    const able = this.#leaversOf(role).filter(
       ({ node }) => node !== owner && (this.isUp(node) || record.inSync.includes(node)),
     );
     return rankNodes(record.slot, able)
@@ -223,9 +243,15 @@ export class Candidates {
     return (up.has(node) || expected?.has(node) === true) && refusing?.has(node) !== true;
   }
 
-  /** How many nodes that drain are here, beside an owner. */
-  #leaversHere(owner: NodeId): number {
-    return [...this.#leavers.keys()].filter((node) => node !== owner && this.isUp(node)).length;
+  /** The nodes that have copies of a role's slots only while others are too few. */
+  #leaversOf(role: Role): readonly Candidate[] {
+    const known = this.#leavers.get(role);
+    if (known !== undefined) return known;
+    const leavers = [...this.#nodes.values()].filter(
+      (member) => (member.state === "draining" || !mayCopy(member, role)) && this.#mayKeep(member),
+    );
+    this.#leavers.set(role, leavers);
+    return leavers;
   }
 
   /** How far a node is from having a copy that counts; one in sync that may be given nothing is as far as one on its way. */
@@ -239,7 +265,9 @@ export class Candidates {
     const key = `${role}|${owner === directoryNode}`;
     const known = this.#pools.get(key);
     if (known !== undefined) return known;
-    const all = [...this.#nodes.values()].filter((member) => member.state === "active" && this.#mayKeep(member));
+    const all = [...this.#nodes.values()].filter(
+      (member) => member.state === "active" && this.#mayKeep(member) && mayCopy(member, role),
+    );
     const others = all.filter(({ node }) => node !== directoryNode);
     // Two others that are here, so that the slot survives the death of one; and as many as writes need.
     const here = others.filter(({ node }) => this.isUsable(node)).length;

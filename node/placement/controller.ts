@@ -19,11 +19,14 @@ import { failureOf, ownSlot, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
+import type { Groups } from "../cluster/groups.ts";
 import { changeSlot, readSlot } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { PlanInput } from "./candidates.ts";
+import { createGrouping } from "./grouping.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
+import { groupOf } from "./spread.ts";
 import { changed, plan, planFailovers, type Change, type Plan } from "./plan.ts";
 
 export interface ControllerOptions {
@@ -36,6 +39,7 @@ export interface ControllerOptions {
   readonly log: Log;
   readonly meter: Meter;
   readonly policy: ClusterPolicy;
+  readonly groups: Groups;
   readonly limits?: Partial<PlacementLimits>;
   /** This node's place in the line of managers that may act: the first (0) acts, the others stand in for its failovers.
    *  Undefined: never. Asked again before every step. */
@@ -193,6 +197,7 @@ export function createController(options: ControllerOptions): Controller {
       up,
       expected,
       slots,
+      holders: [...table.rows()].flatMap(({ record }) => (groupOf(record.slot) === undefined ? [] : [record])),
       policy: policy.current(),
       directoryNode,
       refusing: book.refusing(),
@@ -247,6 +252,7 @@ export function createController(options: ControllerOptions): Controller {
     // Changes under way alter the facts; the last of them plans again.
     if (busy.size > 0 || queue.length > 0) return;
     if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
+    grouping.look();
     // Not yet dead; or it stops, and gives them away itself.
     const isLeft = (owner: NodeId): boolean => (membership.isUp(owner) ? !membership.isStaying(owner) : !isDead(owner));
     const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
@@ -384,6 +390,7 @@ export function createController(options: ControllerOptions): Controller {
   const round = (): void => {
     after(limits.roundMs, round);
     unread.clear();
+    grouping.round();
     if (!acts() || asking) return;
     if (!published) publishPolicy();
     asking = true;
@@ -396,6 +403,11 @@ export function createController(options: ControllerOptions): Controller {
     });
   };
 
+  const grouping = createGrouping({
+    ...{ groups: options.groups, directory, table, membership, exchange, clock, log, meter, limits },
+    directoryNode: () => options.directoryNode?.(),
+    acts: () => acts() && clock.monotonicMs() - (controllerSinceMs ?? 0) >= limits.settleMs,
+  });
   const endMembers = membership.onChange(() => {
     noteMembers();
     look();
@@ -435,6 +447,7 @@ export function createController(options: ControllerOptions): Controller {
       endMembers();
       endTable();
       endPolicy();
+      grouping.stop();
     },
   };
 }

@@ -63,6 +63,16 @@ export const placementLimits = {
    *
    *  Longer than a failover takes where the first manager reaches the directory. */
   standInMs: 3_000,
+  /** For so long nodes with the role `storage` must be there before the first group of shard-holders is made. */
+  groupFirstMs: 3_000,
+  /** For so long the same nodes must be there before a wider group is made; the narrower one takes no new stripes then.
+   *
+   *  Nodes that are set up together come within that time. */
+  groupWidenMs: 20_000,
+  /** The same before a narrower group is made, after nodes were evicted, drained or given other roles. */
+  groupNarrowMs: 10 * 60_000,
+  /** Shard-holders that are given a slot of their own at the same time; further ones wait. */
+  holderSplitsMax: 4,
   /** Changes of slot records that are sent at the same time; further ones queue, failovers first. */
   changesMax: 32,
   /** Pause after the directory did not answer; doubles. */

@@ -10,7 +10,7 @@
  *  2. *Need*: the owner should not own it any more (draining, another role, it keeps the directory), an operator moved it, copies are missing or lie
  *     badly. A want always names as many copies as there can be, so no step leaves a slot under-replicated: the owner
  *     takes the new ones in before it lets go of the old.
- *  3. *Balance* (`balance.ts`), only when nothing is needed.
+ *  3. *Balance* (`balance.ts`), only when nothing is needed. The shard-holders of a group are kept apart by `spread.ts`.
  *
  *  How many slots are on their way at once is bounded, for the cluster and for each node that receives. */
 import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
@@ -18,10 +18,18 @@ import type { NodeId, SlotRecord } from "../ports.ts";
 import { rankNodes, roleOf } from "../cluster/slot-table.ts";
 import { balanceCopies, balanceOwners, hotActor } from "./balance.ts";
 import { Candidates, type Candidate, type PlanInput, type Want } from "./candidates.ts";
+import { fewestOfGroup, groupOf, OwnerCounts, Spread } from "./spread.ts";
 
 export type Change =
   | { readonly type: "failover"; readonly slot: SlotId; readonly owner: NodeId }
-  | { readonly type: "want"; readonly slot: SlotId; readonly want: Want; readonly why: "need" | "balance" }
+  | {
+      readonly type: "want";
+      readonly slot: SlotId;
+      readonly want: Want;
+      readonly why: "need" | "balance";
+      /** Where a shard-holder is at home from now on. */
+      readonly home?: NodeId;
+    }
   /** The owner of `slot` gives the actor a slot of its own, which then goes to `to`. */
   | { readonly type: "pin"; readonly actor: ActorId; readonly slot: SlotId; readonly to: NodeId };
 
@@ -45,17 +53,22 @@ export function planFailovers(
   const changes: Extract<Change, { type: "failover" }>[] = [];
   const lost: SlotId[] = [];
   const stranded: SlotId[] = [];
+  const owners = new OwnerCounts(input.holders ?? input.slots, (node) => candidates.isUp(node));
   for (const record of input.slots) {
     if (candidates.isUp(record.owner)) continue;
     const { slot } = record;
     const { inSync, able } = heirsOf(record, candidates);
     // A draining node that has everything is better than none at all.
     const active = able.filter(({ state }) => state === "active");
-    const ranked = rankNodes(slot, active.length > 0 ? active : able);
-    const wished = [record.held, record.want?.owner].flatMap((node) => ranked.find((one) => one.node === node) ?? []);
+    const ranked = rankNodes(slot, fewestOfGroup(slot, active.length > 0 ? active : able, owners));
+    const wished = [record.held, record.home, record.want?.owner].flatMap(
+      (node) => ranked.find((one) => one.node === node) ?? [],
+    );
     const owner = wished[0] ?? ranked[0];
-    if (owner !== undefined) changes.push({ type: "failover", slot, owner: owner.node });
-    else if (inSync.length === 0) lost.push(slot);
+    if (owner !== undefined) {
+      changes.push({ type: "failover", slot, owner: owner.node });
+      owners.add(slot, owner.node);
+    } else if (inSync.length === 0) lost.push(slot);
     else stranded.push(slot);
   }
   return { changes, lost, stranded };
@@ -109,7 +122,8 @@ function fewestFor(rows: readonly { readonly nodes: readonly NodeId[] }[]): read
 
 /** The record after a failover or with another want. */
 export function changed(record: SlotRecord, change: Exclude<Change, { type: "pin" }>): SlotRecord {
-  if (change.type === "want") return { ...record, want: change.want };
+  if (change.type === "want")
+    return { ...record, want: change.want, ...(change.home !== undefined && { home: change.home }) };
   const { owner } = change;
   const want = record.want && {
     owner,
@@ -168,24 +182,34 @@ export function plan(input: PlanInput): Plan {
   const changes: Change[] = [...failovers.changes];
   const stranded = [...failovers.stranded];
   const placed: Placed[] = [];
-  const needs: { readonly placed: Placed; readonly want: Want; readonly urgency: number }[] = [];
+  const needs: { readonly placed: Placed; readonly want: Want; readonly urgency: number; readonly home?: NodeId }[] =
+    [];
   const motion = new Motion(input);
+  const spread = new Spread(input.holders ?? slots, candidates);
 
   for (const record of slots) {
     // A slot without an owner that is up goes nowhere before its failover.
     if (!candidates.isUp(record.owner)) continue;
     const entry: Placed = { record, want: wantOf(record), fixed: true };
     placed.push(entry);
-    const owner = ownerFor(record, candidates);
+    const isHolder = groupOf(record.slot) !== undefined;
+    const home = spread.homeOf(record.slot);
+    const owner = isHolder ? ownerForHolder(record, home, candidates) : ownerFor(record, candidates);
     if (owner === undefined) stranded.push(record.slot);
     const wanted = owner ?? record.owner;
     const role = roleOf(record);
-    if (entry.want.owner === wanted && candidates.isGood(role, wanted, entry.want.replicas)) {
+    const isHome = !isHolder || home === undefined || home === record.home;
+    if (isHome && entry.want.owner === wanted && candidates.isGood(role, wanted, entry.want.replicas)) {
       motion.add(record, entry.want);
       entry.fixed = !isThere(record, entry.want);
       continue;
     }
-    needs.push({ placed: entry, want: candidates.choose(record, wanted), urgency: urgencyOf(record, candidates) });
+    const want =
+      isHolder && candidates.isGood(role, wanted, entry.want.replicas)
+        ? { owner: wanted, replicas: entry.want.replicas }
+        : candidates.choose(record, wanted);
+    const urgency = urgencyOf(record, candidates);
+    needs.push({ placed: entry, want, urgency, ...(isHolder && home !== undefined && { home }) });
   }
 
   needs.sort((one, other) => one.urgency - other.urgency);
@@ -198,12 +222,14 @@ export function plan(input: PlanInput): Plan {
     }
     motion.add(record, need.want);
     need.placed.want = need.want;
-    changes.push({ type: "want", slot: record.slot, want: need.want, why: "need" });
+    const { want, home } = need;
+    changes.push({ type: "want", slot: record.slot, want, why: "need", ...(home !== undefined && { home }) });
   }
 
   if (input.balance && needs.length === 0 && failovers.changes.length === 0) {
     changes.push(...balanceOwners({ input, candidates, placed, motion }));
     changes.push(...balanceCopies({ input, candidates, placed, motion }));
+    changes.push(...balanceHolders({ input, candidates, placed, motion, spread }));
     const hot = hotActor({ input, candidates, placed });
     if (hot !== undefined) changes.push(hot);
   }
@@ -219,6 +245,42 @@ function ownerFor(record: SlotRecord, candidates: Candidates): NodeId | undefine
   if (candidates.shouldOwn(owner, role)) return owner;
   const able = rankNodes(record.slot, candidates.owners(role));
   return (able.find(({ node }) => record.inSync.includes(node)) ?? able[0])?.node;
+}
+
+/** The same of a shard-holder: the node where it is at home, and while that one is away whoever has it. */
+function ownerForHolder(record: SlotRecord, home: NodeId | undefined, candidates: Candidates): NodeId | undefined {
+  const role = roleOf(record);
+  const wished = [home, record.want?.owner, record.owner];
+  return wished.find((node) => node !== undefined && candidates.mayOwn(node, role));
+}
+
+/** One move of a shard-holder that is not needed but better: its bytes go with it, so there is one at a time. */
+function balanceHolders({
+  input,
+  candidates,
+  placed,
+  motion,
+  spread,
+}: {
+  readonly input: PlanInput;
+  readonly candidates: Candidates;
+  readonly placed: readonly Placed[];
+  readonly motion: Motion;
+  readonly spread: Spread;
+}): readonly Change[] {
+  const holders = placed.filter(({ record }) => groupOf(record.slot) !== undefined);
+  if (holders.some(({ record, fixed }) => fixed || (record.want !== undefined && record.want.owner !== record.owner)))
+    return [];
+  const bySlot = new Map(holders.map((entry) => [entry.record.slot, entry]));
+  const found = spread.better((slot) => bySlot.has(slot), input.limits.balanceLooksMax);
+  const entry = found && bySlot.get(found.slot);
+  if (found === undefined || entry === undefined) return [];
+  const want = candidates.choose(entry.record, found.home);
+  if (!motion.fits(entry.record, want)) return [];
+  motion.add(entry.record, want);
+  entry.want = want;
+  entry.fixed = true;
+  return [{ type: "want", slot: found.slot, want, why: "balance", home: found.home }];
 }
 
 /** Slots that a person waits for come first, then those with the fewest copies. */

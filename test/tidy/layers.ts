@@ -30,7 +30,7 @@ const sharedFiles = [
   "node/blobs/tree.ts",
 ];
 
-const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "budgets", "reach", "wanted"].map(
+const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "budgets", "groups", "reach", "wanted"].map(
   (name) => `node/cluster/${name}.ts`,
 );
 

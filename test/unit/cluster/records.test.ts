@@ -15,6 +15,7 @@ const slot: Required<SlotRecord> = {
   abandoned: 7,
   want: { owner: "b", replicas: ["b", "c"] },
   held: "b",
+  home: "b",
   splitFrom: "chat/250",
 };
 const member: Required<MemberRecord> = {
@@ -88,13 +89,14 @@ const budget: Required<Budget> = {
 const price: Required<Price> = { name: "gpt", input: 1, cached: 0.1, output: 4, call: 0 };
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
-  ["slot/room/lobby", slot, ["abandoned", "want", "held", "splitFrom"]],
+  ["slot/room/lobby", slot, ["abandoned", "want", "held", "home", "splitFrom"]],
   ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "kinds", "ensemble", "cache"]],
   ["endpoint/box", endpoint, ["model", "key", "capabilities", "contextTokens", "places", "labels"]],
   ["budget/daily", budget, ["instead"]],
+  ["group/g1", { name: "g1", width: 3, open: true }, []],
   ["price/gpt", price, ["cached", "call"]],
 ];
 const without = (value: object, field: string): object =>

@@ -102,8 +102,19 @@ describe("the controller", () => {
     await cluster.open(["a", "b", "c", "d"]);
     await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
     const second = cluster.seats.get("c") as Seat;
-    const { node, directory, exchange, membership, clock, table, policy } = second;
-    const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
+    const { node, directory, exchange, membership, clock, table, policy, groups } = second;
+    const base = {
+      node,
+      directory,
+      exchange,
+      membership,
+      clock,
+      table,
+      policy,
+      groups,
+      log: quietLog,
+      meter: quietMeter,
+    };
     createController({ ...base, rank: () => 0 });
     await cluster.pass(10_000);
     cluster.kill("b");

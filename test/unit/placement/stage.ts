@@ -9,12 +9,16 @@ import {
 } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../node/cluster/policy.ts";
+import { watchGroups, type Groups } from "../../../node/cluster/groups.ts";
 import { changeSlot, slotPrefix, type Policy } from "../../../node/cluster/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
 import {
   failure,
+  holderAt,
   ok,
   refused,
+  slotOf,
+  type ActorId,
   type InvitationIssued,
   type Result,
   type Role,
@@ -29,6 +33,7 @@ export type Loads = ReturnType<Kernel["load"]>;
 export interface Seat extends Life {
   readonly table: SlotTable;
   readonly policy: ClusterPolicy;
+  readonly groups: Groups;
   readonly controller: Controller;
   readonly control: ClusterControl;
   loads: Loads;
@@ -66,7 +71,19 @@ export class Placed extends Cluster {
     const { directory, exchange, membership, clock } = life;
     const table = watchSlots(directory);
     const policy = watchPolicy(directory, this.configured.get(node) ?? { replicas: 2, minInSync: 1 });
-    const base = { node, directory, exchange, membership, clock, table, policy, log: quietLog, meter: quietMeter };
+    const groups = watchGroups(directory);
+    const base = {
+      node,
+      directory,
+      exchange,
+      membership,
+      clock,
+      table,
+      policy,
+      groups,
+      log: quietLog,
+      meter: quietMeter,
+    };
     const controller = createController({
       ...base,
       rank: () => this.#rank(life),
@@ -86,7 +103,7 @@ export class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Seat = { ...life, table, policy, controller, control, loads: [], refusedAtMs: undefined };
+    const seat: Seat = { ...life, table, policy, groups, controller, control, loads: [], refusedAtMs: undefined };
     const kernel = { load: () => seat.loads, split: (actor: string) => this.#split(seat, actor) };
     servePlacement({ exchange, clock, kernel, journal: seat });
     table.onChange(() => void this.#work(seat));
@@ -152,8 +169,13 @@ export class Placed extends Cluster {
     }
   }
 
-  async #split({ table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
-    const from = loads.find(({ busiest }) => busiest?.actor === actor)?.slot ?? chat(0);
+  async #split({ node, table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
+    const share = holderAt(actor) === undefined ? chat(0) : slotOf("storage", actor as ActorId);
+    const from = loads.find(({ busiest }) => busiest?.actor === actor)?.slot ?? share;
+    if (table.get(from) === undefined) {
+      const { row } = await changeSlot(directory, fresh(from, node), 0);
+      if (row !== undefined) table.learn(row);
+    }
     const base = table.get(from) as { record: SlotRecord };
     const { want: _, held: __, ...rest } = base.record;
     const slot = actor as SlotId;

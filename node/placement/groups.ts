@@ -1,0 +1,55 @@
+/** Which groups of shard-holders there should be. Pure.
+ *
+ *  There are as many open holders as nodes that may own some, in as few groups of `groupHoldersMax` at the most as that takes, as even as
+ *  possible. A group's width never changes: a stripe's descriptor names holders by their numbers. So where another width is wanted a
+ *  closed group of that width opens again, else one is made, and what is not wanted takes no new stripes. */
+import { wireLimits, type HolderGroup } from "../../protocols/index.ts";
+import type { Candidate } from "./candidates.ts";
+import type { PlacementLimits } from "./limits.ts";
+
+/** How many nodes have a place for a holder. Who is down counts: only an admin ends a node's place. */
+export const placesOf = (members: readonly Candidate[]): number =>
+  members.filter(({ roles, state }) => state === "active" && roles.includes("storage")).length;
+
+/** The widths of the open groups that so many nodes should have, the widest first. */
+export function widthsFor(nodes: number): readonly number[] {
+  const groups = Math.ceil(nodes / wireLimits.groupHoldersMax);
+  return Array.from({ length: groups }, (_, index) => Math.ceil((nodes - index) / groups));
+}
+
+/** The rows to write, in this order: what opens comes before what closes. None: it is as it should be, or there is no room for one more. */
+export function planGroups(nodes: number, groups: readonly HolderGroup[], groupsMax: number): readonly HolderGroup[] {
+  // Without any node there is none that could stand in for the open ones.
+  if (nodes === 0) return [];
+  const missing = [...widthsFor(nodes)];
+  const closing: HolderGroup[] = [];
+  for (const group of groups.filter(({ open }) => open)) {
+    const place = missing.indexOf(group.width);
+    if (place < 0) closing.push({ ...group, open: false });
+    else missing.splice(place, 1);
+  }
+  const closed = groups.filter(({ open }) => !open);
+  let made = 0;
+  const opening = missing.map((width) => {
+    const place = closed.findIndex((group) => group.width === width);
+    if (place >= 0) return { ...(closed.splice(place, 1)[0] as HolderGroup), open: true };
+    made += 1;
+    return { name: `g${lastNumber(groups) + made}`, width, open: true };
+  });
+  return groups.length + made > groupsMax ? [] : [...opening, ...closing];
+}
+
+const lastNumber = (groups: readonly HolderGroup[]): number =>
+  Math.max(0, ...groups.map(({ name }) => Number(/^g(\d{1,9})$/.exec(name)?.[1] ?? 0)));
+
+/** For so long the same change must be wanted before it is made, so that nodes that come and go make none: the first group soon, a wider
+ *  one when the nodes that come together have come, a narrower one late. */
+export function patienceMs(
+  nodes: number,
+  groups: readonly HolderGroup[],
+  limits: Pick<PlacementLimits, "groupFirstMs" | "groupWidenMs" | "groupNarrowMs">,
+): number {
+  const open = groups.reduce((sum, group) => sum + (group.open ? group.width : 0), 0);
+  if (open === 0) return limits.groupFirstMs;
+  return nodes > open ? limits.groupWidenMs : limits.groupNarrowMs;
+}
