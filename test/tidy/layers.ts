@@ -30,9 +30,17 @@ const sharedFiles = [
   "node/blobs/tree.ts",
 ];
 
-const clusterFacts = ["records", "slot-table", "policy", "model-routes", "endpoints", "budgets", "groups", "reach", "wanted"].map(
-  (name) => `node/cluster/${name}.ts`,
-);
+const clusterFacts = [
+  "records",
+  "slot-table",
+  "policy",
+  "model-routes",
+  "endpoints",
+  "budgets",
+  "groups",
+  "reach",
+  "wanted",
+].map((name) => `node/cluster/${name}.ts`);
 
 /** What all parts of a node stand on. */
 const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
