@@ -404,7 +404,15 @@ export function createController(options: ControllerOptions): Controller {
   };
 
   const grouping = createGrouping({
-    ...{ groups: options.groups, directory, table, membership, exchange, clock, log, meter, limits },
+    groups: options.groups,
+    directory,
+    table,
+    membership,
+    exchange,
+    clock,
+    log,
+    meter,
+    limits,
     directoryNode: () => options.directoryNode?.(),
     acts: () => acts() && clock.monotonicMs() - (controllerSinceMs ?? 0) >= limits.settleMs,
   });

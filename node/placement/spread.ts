@@ -79,11 +79,13 @@ export class Spread {
     looksMax: number,
   ): { readonly slot: SlotId; readonly home: NodeId } | undefined {
     const moves = this.#movable().filter(({ record }) => may(record.slot));
-    for (const gains of [this.#gainsZones, this.#gainsWeight])
+    for (const gain of ["zones", "weight"] as const)
       for (const holder of moves.slice(0, Math.ceil(looksMax / Math.max(1, this.#nodes.length)))) {
         const [to] = this.#ranked(
           holder.record,
-          this.#nodes.filter((one) => gains.call(this, holder, one)),
+          this.#nodes.filter((one) =>
+            gain === "zones" ? this.#gainsZones(holder, one) : this.#gainsWeight(holder, one),
+          ),
         );
         if (to !== undefined) return { slot: holder.record.slot, home: to.node };
       }
