@@ -23,6 +23,7 @@ import {
   createDevice,
   createToken,
   isUserName,
+  randomId,
   readToken,
   sameSecret,
   sha256,
@@ -124,7 +125,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     const nowMs = clock.nowMs();
     const shown = cleaned(cut(label, wireLimits.labelCharsMax), "line").trim();
     const session = {
-      id: at.newId(),
+      id: randomId(random),
       kind,
       // A program calls itself what it likes.
       label: textFault(shown, "line") === undefined ? shown : "unknown device",
@@ -299,7 +300,10 @@ export function createAccounts(at: GatewayContext): Accounts {
     claimAdmin,
     stop: () => trust.stop(),
 
-    trusted: (token) => trust.find(sha256(token)),
+    trusted(token) {
+      const claim = readToken(token);
+      return claim && trust.find(claim);
+    },
 
     async signUp(account, from) {
       const wait = signUps.take(addressKey(from.address));

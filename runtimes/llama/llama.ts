@@ -150,11 +150,10 @@ async function serving(
         context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
       );
       const renderer = createPromptRenderer(model, onWarning);
-      const batchTokens = context.batchSize;
-      const writer = new Writer({ model, renderer, sequences, batches, batchTokens, temperature, contextTokens });
+      const writer = new Writer({ model, renderer, sequences, batches, temperature, contextTokens });
       return {
         capabilities,
-        batchTokens,
+        batchTokens: context.batchSize,
         serves: { tokenize, generate: (request, flow) => writer.generate(request, flow) },
         async dispose() {
           await context.dispose();

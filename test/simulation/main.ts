@@ -4,6 +4,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { runBlobSeed } from "./blobs/run.ts";
 import { runClusterSeed } from "./cluster/run.ts";
+import { printDurability } from "./durability.ts";
 import { runModelsSeed } from "./models.ts";
 import { runQuotasSeed } from "./quotas.ts";
 import { runSeed } from "./run.ts";
@@ -30,6 +31,7 @@ function parts(text: string): object {
 interface Options {
   readonly cluster: boolean;
   readonly blobs: boolean;
+  readonly durability: boolean;
   readonly plan?: object;
   readonly models: boolean;
   readonly wanted: boolean;
@@ -49,6 +51,7 @@ const command = new Command("npm run simulate --")
   .argument("[seed]", "replay this one with its trace", count)
   .option("--cluster", "a seed is the life of a whole cluster, not of a node alone", false)
   .option("--blobs", "a seed is the life of blobs that belong to actors, on three nodes", false)
+  .option("--durability", "no seeds: how likely a stripe is lost, computed and simulated", false)
   .option("--plan <json>", "parts of the plan that no seed draws", parts)
   .option("--models", "a seed is the life of a node's models, not of the node", false)
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
@@ -190,5 +193,6 @@ async function replay(seed: number): Promise<number> {
   return verdict.violations.length > 0 ? 1 : 0;
 }
 
-if (replayed !== undefined) process.exitCode = await replay(replayed);
+if (values.durability) printDurability();
+else if (replayed !== undefined) process.exitCode = await replay(replayed);
 else process.exitCode = await (values.every === undefined ? runSeeds() : runShare());

@@ -7,6 +7,7 @@
 import { createHash } from "node:crypto";
 import { failure, ok, PlexusError, refused, wireLimits, type Result } from "../../../protocols/index.ts";
 import type { GatewayContext, ResponsePeers } from "../options.ts";
+import { randomId } from "../tokens.ts";
 import type { Fields } from "./conversation.ts";
 import { createKept } from "./kept.ts";
 import type { ResponseState } from "./response-events.ts";
@@ -80,7 +81,7 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
   });
 
   return {
-    newId: () => `resp_${mark}_${at.newId()}`,
+    newId: () => `resp_${mark}_${randomId(at.random)}`,
     bytesOf,
     put: (user, one) => void own.put(user, one.response.id, one, bytesOf(one)),
     drop: (user, id) => void own.delete(user, id),
