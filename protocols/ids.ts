@@ -55,8 +55,11 @@ export function actorId(kind: string, key: string): ActorId {
 }
 
 /** FNV-1a, 32 bits, with a final avalanche so that the low bits are usable (Fowler–Noll–Vo; murmur3 finaliser). */
-export function hash32(text: string): number {
-  let hash = 0x811c9dc5;
+export const hash32 = (text: string): number => saltedHash32(text, 0x811c9dc5);
+
+/** `hash32` from another start, which is what it would come to behind some prefix. */
+export function saltedHash32(text: string, salt: number): number {
+  let hash = salt;
   for (let index = 0; index < text.length; index += 1) hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

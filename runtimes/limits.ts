@@ -67,10 +67,14 @@ export const runtimeLimits = {
    *  So most frames need no answer. */
   creditStepFrames: 16,
 
-  /** Prompt tokens evaluated in one go; other generations of the model wait no longer than this.
+  /** Prompt tokens evaluated in one go, at least and at first.
    *
    *  Measured: others wait for 405 ms instead of 1,769. */
   prefillSliceTokens: 64,
+  /** More prompt tokens are evaluated in one go as long as that takes no longer than this: others wait meanwhile.
+   *
+   *  A pause that a reader does not notice. Each slice costs a token of all who write: fewer of them, and the first token comes earlier. */
+  prefillSliceMs: 150,
   /** Tokens of a prompt that are copied from an answer under way, when no other sequence has as many; fewer are read again.
    *
    *  To copy moves the whole context in memory, which takes about as long as to read so many. */

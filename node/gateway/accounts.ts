@@ -23,7 +23,6 @@ import {
   createDevice,
   createToken,
   isUserName,
-  randomId,
   readToken,
   sameSecret,
   sha256,
@@ -125,7 +124,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     const nowMs = clock.nowMs();
     const shown = cleaned(cut(label, wireLimits.labelCharsMax), "line").trim();
     const session = {
-      id: randomId(random),
+      id: at.newId(),
       kind,
       // A program calls itself what it likes.
       label: textFault(shown, "line") === undefined ? shown : "unknown device",
@@ -300,10 +299,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     claimAdmin,
     stop: () => trust.stop(),
 
-    trusted(token) {
-      const claim = readToken(token);
-      return claim && trust.find(claim);
-    },
+    trusted: (token) => trust.find(sha256(token)),
 
     async signUp(account, from) {
       const wait = signUps.take(addressKey(from.address));

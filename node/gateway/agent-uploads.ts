@@ -15,6 +15,7 @@ import {
 } from "../../protocols/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import { createCalls, whileAsked, type Asking, type Calls } from "./ai/calls.ts";
+import { Interest } from "./ai/interest.ts";
 import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
@@ -61,18 +62,21 @@ function readSound(body: unknown): Omit<UploadedSound, "hash"> {
 
 /** What is said in a sound, as a model of the cluster hears it; or why none did. The upload stands either way. */
 async function hear(at: GatewayContext, calls: Calls, asking: Asking, bytes: Buffer): Promise<Pick<HeardSound, "text" | "language" | "unheard">> {
-  const late = new AbortController();
-  const cancelTimer = at.clock.after(at.limits.soundHeardMs, () => late.abort());
+  const interest = new Interest(asking.interest);
+  let isLate = false;
+  const cancelTimer = at.clock.after(at.limits.soundHeardMs, () => {
+    isLate = true;
+    interest.lose();
+  });
   const parts: EnginePart<"transcribe">[] = [];
   try {
     const audio = { type: "audio", mediaType: "audio/wav", bytes } as const;
-    const signal = AbortSignal.any([asking.signal, late.signal]);
-    const { language } = await calls.run({ ...asking, signal }, "transcribe", { model: "", audio }, (part) => parts.push(part)); // prettier-ignore
+    const { language } = await calls.run({ ...asking, interest }, "transcribe", { model: "", audio }, (part) => parts.push(part)); // prettier-ignore
     const text = parts.map((part) => part.text.trim()).filter((one) => one !== "").join(" ");
     return { text: cut(cleaned(text.replaceAll(/\s+/g, " "), "line"), soundTextCharsMax), ...(language !== undefined && { language }) };
   } catch (thrown) {
     const { code } = failureOf(thrown);
-    return { text: "", unheard: late.signal.aborted ? "GENERATION_TIMEOUT" : code };
+    return { text: "", unheard: isLate ? "GENERATION_TIMEOUT" : code };
   } finally {
     cancelTimer();
   }

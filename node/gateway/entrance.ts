@@ -30,6 +30,9 @@ export interface Entrance {
   readonly socketsMax: number;
 }
 
+/** Of who is connected directly. */
+const counted = ok(undefined);
+
 /** What WebSockets leave free, so that a request still finds a place when all people there are are connected. */
 const socketShare = 5 / 6;
 
@@ -82,10 +85,11 @@ export function createEntrance(
     const house = guest.address === undefined ? undefined : houses.get(guest.address);
     // A proxy keeps connections for whoever comes next, and speaks for many.
     if (house === undefined) return;
-    for (const set of [silent, house.silent]) {
-      set.delete(guest);
-      if (guest.held === 0) set.add(guest);
-    }
+    silent.delete(guest);
+    house.silent.delete(guest);
+    if (guest.held > 0) return;
+    silent.add(guest);
+    house.silent.add(guest);
   }
 
   function leave(guest: Guest): void {
@@ -147,11 +151,11 @@ export function createEntrance(
       guest.held += 1;
       sort(guest);
     };
-    // A body that never ends holds no place.
+    // A body that never ends holds no place. Both events come once, and a listener for one time costs twice as much.
     const { "transfer-encoding": encoding, "content-length": length = "0" } = request.headers;
-    if (encoding !== undefined || Number(length) > 0) request.once("end", hold);
+    if (encoding !== undefined || Number(length) > 0) request.on("end", hold);
     else hold();
-    response.once("close", () => {
+    response.on("close", () => {
       if (holds) guest.held -= 1;
       sort(guest);
     });
@@ -173,8 +177,8 @@ export function createEntrance(
     socketsMax: Math.min(limits.connectionsMax, Math.floor(max * socketShare)),
     enter(request, address) {
       const guest = guests.get(request.socket);
+      if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return counted;
       const key = addressKey(address);
-      if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return ok(undefined);
       const count = named.get(key) ?? 0;
       if (count >= perAddressMax) {
         meter.count("gateway_connections_refused", 1, { limit: "addressShare" });

@@ -23,11 +23,16 @@ export function createHostCheck(names: readonly string[], log: Log): HostCheck {
       exact.add(name.slice(1));
     } else exact.add(name);
   const told = new Set<string>();
+  const allowed = ok(undefined);
+  // Nearly all requests name the same host as the one before.
+  let last: string | undefined;
   return ({ headers: { host } }) => {
-    if (host === undefined) return ok(undefined);
+    if (host === undefined || host === last) return allowed;
     const name = hostnameIn(host);
-    if (name !== undefined && (isIP(name) !== 0 || exact.has(name) || above.some((end) => name.endsWith(end))))
-      return ok(undefined);
+    if (name !== undefined && (isIP(name) !== 0 || exact.has(name) || above.some((end) => name.endsWith(end)))) {
+      last = host;
+      return allowed;
+    }
     const shown = (name ?? "not a name").slice(0, 253);
     if (told.size < toldMax && !told.has(shown)) {
       told.add(shown);

@@ -23,7 +23,7 @@ import type { GatewayContext } from "./options.ts";
 import { createProtection } from "./protection.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
-import { randomId, sameSecret } from "./tokens.ts";
+import { sameSecret } from "./tokens.ts";
 
 /** Who may use a route. `person` is a session and no API key; `admin` is an admin or the operator's control token. */
 export type Access = "anyone" | "user" | "person" | "admin";
@@ -78,11 +78,12 @@ function sendFailure(request: FastifyRequest, reply: FastifyReply, reason: Failu
   return reply.code(statusOf(reason)).send(wire === undefined ? { error: reason } : errorBody[wire](reason));
 }
 
-/** What checks a part of a request. Of a body nothing is converted; all else arrives as text. */
+/** What checks a part of a request. Of a body nothing is converted, and a command without parameters may be sent without one; all else
+ *  arrives as text. */
 const validatorOf: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = checkOf(schema);
   return (said: unknown) => {
-    const value = httpPart === "body" ? said : Value.Convert(schema, said);
+    const value = httpPart === "body" ? (said ?? {}) : Value.Convert(schema, said);
     return check.Check(value) ? { value } : { error: check.Errors(value) as unknown as Error };
   };
 };
@@ -122,7 +123,7 @@ export async function createHttp(
     routerOptions: { maxParamLength: 256 },
     schemaController: { compilersFactory },
     rewriteUrl: (request) => versionedUrl(request.url ?? "/"),
-    genReqId: () => randomId(at.random),
+    genReqId: () => at.newId(),
     // An id from outside could name a line of the log that is not its own.
     requestIdHeader: false,
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
@@ -182,14 +183,8 @@ export async function createHttp(
       });
     },
   );
-  // Hooks that call back: what they do is done at once, and a promise for each would cost a request more than they do.
-  // A command without parameters may be sent without a body.
-  app.addHook("preValidation", (request, _reply, done) => {
-    if (request.body === undefined || request.body === null) request.body = {};
-    done();
-  });
-
   const protection = createProtection();
+  // Hooks that call back: what they do is done at once, and a promise for each would cost a request more than they do.
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(protection(request.headers.host));
     if (request.originalUrl !== request.url) {

@@ -46,6 +46,7 @@ import { addRoutes } from "./routes.ts";
 import { createSubscribers } from "./subscribers.ts";
 import { addEvents } from "./wires/events.ts";
 import { addSockets } from "./wires/sockets.ts";
+import { createIds } from "./tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
@@ -59,6 +60,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     ...options,
     limits: all,
     outflow: createOutflow({ ...options, limits: all }),
+    newId: createIds(options.random),
     isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses: createAddresses(options.trustedProxies ?? [], (address) => {
       const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;

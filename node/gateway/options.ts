@@ -193,6 +193,8 @@ export interface Gateway {
 /** What the parts of the gateway share: the options with every limit filled in. */
 export type GatewayContext = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
   readonly outflow: Outflow;
+  /** A new id of what has none of its own: 80 random bits. */
+  readonly newId: () => string;
   readonly isOurs: HostCheck;
   readonly limits: GatewayLimits;
   /** Where requests come from. */

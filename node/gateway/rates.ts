@@ -1,4 +1,4 @@
-import { hash32 } from "../../protocols/index.ts";
+import { saltedHash32 } from "../../protocols/index.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { Rate } from "./limits.ts";
 
@@ -23,8 +23,8 @@ const roundingMs = 0.01;
 export function createRateLimit(rate: Rate, rows: number, clock: Clock, random: Random): RateLimit {
   const intervalMs = rate.windowMs / rate.count;
   const fullAtMs = new Float64Array(rows);
-  const salt = Buffer.from(random.bytes(16)).toString("hex");
-  const row = (key: string) => hash32(salt + key) % rows;
+  const salt = Buffer.from(random.bytes(4)).readUInt32LE();
+  const row = (key: string) => saltedHash32(key, salt) % rows;
   const waitMs = (at: number, nowMs: number) =>
     Math.max(0, Math.ceil(Math.max((fullAtMs[at] as number) - nowMs, 0) + intervalMs - rate.windowMs - roundingMs));
   return {

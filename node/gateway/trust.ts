@@ -13,8 +13,8 @@ import type { TokenClaim } from "./tokens.ts";
  *  Invariant: who is trusted was found good by the actor at most `tokenTrustMs` ago, whatever of the person's events was lost. With the
  *  events it ends at once. Only tokens that were good come here, so a flood of wrong ones leaves nothing; and only their hashes. */
 export interface Trust {
-  /** Whose token it is; undefined: its actor has to be asked. */
-  find(claim: TokenClaim): Caller | undefined;
+  /** Whose token it is that has this hash; undefined: its actor has to be asked. */
+  find(tokenHash: string): Caller | undefined;
   /** Called before the actor is asked about a token that was good a moment ago. What it gives back takes a good answer. */
   begin(claim: TokenClaim): (caller: Caller) => void;
   /** Follows nobody any more. */
@@ -25,7 +25,8 @@ type TrustLimits = Pick<GatewayLimits, "tokenTrustMs" | "tokenFollowedMs" | "tok
 
 /** A person who is followed. */
 interface Followed {
-  readonly callers: Map<string, { readonly caller: Caller; readonly untilMs: number }>;
+  /** Hashes of this person's tokens that are trusted, or were. */
+  readonly hashes: Set<string>;
   /** How often something ended trust: an answer to a question from before that may be older. */
   ended: number;
   usedAtMs: number;
@@ -40,12 +41,14 @@ export function createTrust(at: { readonly hub: Hub; readonly clock: Clock; read
   const { hub, clock, limits } = at;
   /** The one used last at the end. */
   const people = new Map<string, Followed>();
+  /** By hash; of people who are followed. */
+  const tokens = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
 
   function follow(user: string): Followed {
-    const followed: Followed = { callers: new Map(), ended: 0, usedAtMs: 0, stop: () => undefined };
+    const followed: Followed = { hashes: new Set(), ended: 0, usedAtMs: 0, stop: () => undefined };
     const end = (): void => {
       followed.ended += 1;
-      followed.callers.clear();
+      forget(followed, () => true);
     };
     const hear = (event: unknown): void => {
       if (ending.has((event as { readonly type?: unknown }).type)) end();
@@ -54,14 +57,23 @@ export function createTrust(at: { readonly hub: Hub; readonly clock: Clock; read
     return followed;
   }
 
+  function forget({ hashes }: Followed, which: (hash: string) => boolean): void {
+    for (const hash of hashes)
+      if (which(hash)) {
+        hashes.delete(hash);
+        tokens.delete(hash);
+      }
+  }
+
   function leave(user: string, followed: Followed): void {
     people.delete(user);
+    forget(followed, () => true);
     followed.stop();
   }
 
   return {
-    find({ user, tokenHash }) {
-      const held = people.get(user)?.callers.get(tokenHash);
+    find(tokenHash) {
+      const held = tokens.get(tokenHash);
       if (held === undefined || held.untilMs <= clock.monotonicMs()) return undefined;
       return held.caller.expiresAtMs > clock.nowMs() ? held.caller : undefined;
     },
@@ -78,8 +90,9 @@ export function createTrust(at: { readonly hub: Hub; readonly clock: Clock; read
       const { ended } = followed;
       return (caller) => {
         if (followed.ended !== ended || people.get(user) !== followed) return;
-        for (const [hash, { untilMs }] of followed.callers) if (untilMs <= nowMs) followed.callers.delete(hash);
-        followed.callers.set(tokenHash, { caller, untilMs: nowMs + limits.tokenTrustMs });
+        forget(followed, (hash) => (tokens.get(hash)?.untilMs ?? 0) <= nowMs);
+        followed.hashes.add(tokenHash);
+        tokens.set(tokenHash, { caller, untilMs: nowMs + limits.tokenTrustMs });
       };
     },
     stop() {

@@ -150,10 +150,11 @@ async function serving(
         context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
       );
       const renderer = createPromptRenderer(model, onWarning);
-      const writer = new Writer({ model, renderer, sequences, batches, temperature, contextTokens });
+      const batchTokens = context.batchSize;
+      const writer = new Writer({ model, renderer, sequences, batches, batchTokens, temperature, contextTokens });
       return {
         capabilities,
-        batchTokens: context.batchSize,
+        batchTokens,
         serves: { tokenize, generate: (request, flow) => writer.generate(request, flow) },
         async dispose() {
           await context.dispose();

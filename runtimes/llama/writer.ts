@@ -28,6 +28,7 @@ import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
 import { createSeam, type Seam } from "./seam.ts";
+import { Slices } from "./slices.ts";
 import { createThoughtSplitter, type ThoughtMarks, type ThoughtSplitter } from "./thoughts.ts";
 import { fits, type Schema } from "../schema.ts";
 
@@ -37,6 +38,8 @@ export interface WriterParts {
   readonly renderer: PromptRenderer;
   readonly sequences: readonly LlamaContextSequence[];
   readonly batches: Batches;
+  /** That one batch takes. */
+  readonly batchTokens: number;
   /** For those who name none. */
   readonly temperature: number;
   readonly contextTokens: number;
@@ -63,9 +66,11 @@ export class Writer {
   readonly #free: LlamaContextSequence[];
   readonly #waiting: (() => void)[] = [];
   readonly #gate = new Gate();
+  readonly #slices: Slices;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    this.#slices = new Slices(parts.batchTokens);
     this.#free = [...parts.sequences];
   }
 
@@ -249,15 +254,18 @@ export class Writer {
       await this.#gate.closedDuring(() =>
         held === 0 ? sequence.clearHistory() : sequence.adaptStateToTokens(tokens.slice(0, held), false),
       );
-    const slice = runtimeLimits.prefillSliceTokens;
     const mark = placeMark(this.#placeOf(sequence));
     // Less than was held where the model's memory cannot be cut at any place.
     const kept = sequence.nextTokenIndex;
     let position = kept;
-    while (tokens.length - position > slice && !flow.cancelled) {
+    // The same seed reads in the same slices.
+    const slice = (): number => (anew ? runtimeLimits.prefillSliceTokens : this.#slices.tokens);
+    for (let size = slice(); tokens.length - position > size && !flow.cancelled; size = slice()) {
       await this.#gate.pass();
-      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + slice), mark);
-      position += slice;
+      const startMs = performance.now();
+      await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + size), mark);
+      this.#slices.took(size, performance.now() - startMs);
+      position += size;
     }
     await this.#gate.pass();
     return { left: tokens.slice(position), kept };

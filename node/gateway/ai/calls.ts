@@ -2,7 +2,7 @@
  *
  *      request ─► a place of its person (at most `callsPerPersonMax`; others wait, the person's keys take turns)
  *                   └─► engine ─► parts … ─► answer, or its failure; the place is free again
- *                          ▲ cancelled with the signal: the client is gone, or another call of the request has failed */
+ *                          ▲ cancelled when nobody wants it: the client is gone, or another call of the request has failed */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
   cacheWishes,
@@ -17,18 +17,19 @@ import {
   type EngineRequest,
   type Failure,
   type GenerationPart,
+  type Said,
 } from "../../../protocols/index.ts";
-import { engineOf } from "../../../runtimes/engine.ts";
+import { engineOf, type Running } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
 import type { Caller } from "../accounts.ts";
 import { callerOf } from "../http.ts";
 import type { CallNotices, GatewayContext } from "../options.ts";
-import { randomId } from "../tokens.ts";
+import { Interest } from "./interest.ts";
 
 /** Who asks, and until when. */
 export interface Asking {
   readonly caller: Caller;
-  readonly signal: AbortSignal;
+  readonly interest: Interest;
   /** What it wants of answers that routes keep. */
   readonly cache?: CacheWish;
   /** Is told where the answer comes from, before anything of it is sent. */
@@ -59,14 +60,15 @@ export async function whileAsked<T>(
 ): Promise<T> {
   const cache = wishOf(request);
   const { socket } = request.raw;
-  const gone = new AbortController();
-  const leave = (): void => gone.abort();
+  const interest = new Interest();
+  const leave = (): void => interest.lose();
   if (socket.destroyed) leave();
-  else socket.once("close", leave);
+  else socket.on("close", leave);
   try {
     const told = (from: AnswerFrom): void => tellFrom(reply, from);
     const near = (budgets: CallNotices["budgets"]): void => tellBudgets(reply, budgets);
-    return await work({ caller: callerOf(request), signal: gone.signal, told, near, ...(cache && { cache }) });
+    const caller = callerOf(request);
+    return await work(cache === undefined ? { caller, interest, told, near } : { caller, interest, told, near, cache });
   } finally {
     socket.off("close", leave);
   }
@@ -103,17 +105,23 @@ function tellFrom(reply: FastifyReply, { model, cache, members, instead }: Answe
 }
 
 /** Runs several calls as one: when one fails, the others are cancelled. */
-export async function together<T>(
+export function together<T>(
   asking: Asking,
   count: number,
   work: (asking: Asking, index: number) => Promise<T>,
 ): Promise<readonly T[]> {
-  if (count === 1) return [await work(asking, 0)];
-  const failed = new AbortController();
-  const all = { ...asking, signal: AbortSignal.any([asking.signal, failed.signal]) };
+  return count === 1 ? work(asking, 0).then((one) => [one]) : several(asking, count, work);
+}
+
+async function several<T>(
+  asking: Asking,
+  count: number,
+  work: (asking: Asking, index: number) => Promise<T>,
+): Promise<readonly T[]> {
+  const all = { ...asking, interest: new Interest(asking.interest) };
   const each = Array.from({ length: count }, (_, index) =>
     work(all, index).catch((error: unknown) => {
-      failed.abort();
+      all.interest.lose();
       throw error;
     }),
   );
@@ -130,6 +138,12 @@ interface Waiting {
   readonly refuse: (reason: Failure) => void;
 }
 
+interface Call<Name extends EngineName> {
+  readonly name: Name;
+  readonly asked: Asked<Name>;
+  readonly onPart: ((part: EnginePart<Name>) => void) | undefined;
+}
+
 interface Line {
   running: number;
   readonly waiting: FairQueue<Waiting>;
@@ -143,7 +157,7 @@ export function createCalls(at: GatewayContext): Calls {
   const lines = new Map<string, Line>();
 
   /** Waits for a place of the caller's; resolves with the function that gives it back. */
-  function place({ caller, signal }: Asking): Promise<() => void> | (() => void) {
+  function place({ caller, interest }: Asking): Promise<() => void> | (() => void) {
     const line = lines.get(caller.user) ?? { running: 0, waiting: new FairQueue<Waiting>() };
     lines.set(caller.user, line);
     const leave = (): void => {
@@ -160,7 +174,7 @@ export function createCalls(at: GatewayContext): Calls {
       const key = `${caller.kind}/${caller.session}`;
       const over = (): void => {
         cancelTimer();
-        signal.removeEventListener("abort", stop);
+        interest.keep(stop);
       };
       const waiting: Waiting = {
         begin() {
@@ -181,7 +195,7 @@ export function createCalls(at: GatewayContext): Calls {
       const cancelTimer = clock.after(limits.completionTimeoutMs, () =>
         leaveLine(failure("GENERATION_TIMEOUT", { timeoutMs: limits.completionTimeoutMs })),
       );
-      signal.addEventListener("abort", stop);
+      interest.whenLost(stop);
       const max = limits.callsWaitingPerPersonMax;
       const full = failure("RATE_LIMITED", { limit: "callsWaitingPerPersonMax", max, retryAfterMs: 1_000 });
       const joined = line.waiting.join(key, "", waiting, { max, perShareMax: max });
@@ -190,12 +204,12 @@ export function createCalls(at: GatewayContext): Calls {
     });
   }
 
+  /** Runs a call that has a place, and leaves it. */
   function call<Name extends EngineName>(
-    { caller, signal, cache, told, near }: Asking,
-    name: Name,
-    asked: Asked<Name>,
+    { caller, interest, cache, told, near }: Asking,
+    { name, asked, onPart = () => undefined }: Call<Name>,
     timeoutMs: number,
-    onPart: (part: EnginePart<Name>) => void,
+    leave: () => void,
   ): Promise<EngineAnswer<Name>> {
     const max = limits.completionTextBytesMax;
     let bytes = 0;
@@ -203,14 +217,14 @@ export function createCalls(at: GatewayContext): Calls {
     return new Promise((resolve, reject) => {
       const request = {
         ...asked,
-        id: `v1-${randomId(at.random)}`,
+        id: `v1-${at.newId()}`,
         timeoutMs,
         // Whoever asks takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,
         ...(cache !== undefined && asked.cache === undefined && { cache }),
       } as unknown as EngineRequest<Name>;
-      const run = engineOf(at.engines, name).call(request, (said) => {
+      const hear = (said: Said<Name>): void => {
         if (bytes > max) return;
         if (!begun) {
           begun = true;
@@ -218,7 +232,8 @@ export function createCalls(at: GatewayContext): Calls {
           if (notices !== undefined) near?.(notices.budgets);
         }
         if (said.type === "answered") {
-          signal.removeEventListener("abort", cancel);
+          interest.keep(cancel);
+          leave();
           if (said.result.ok && "from" in said.result.value) told?.(said.result.value.from as AnswerFrom);
           if (said.result.ok) resolve(said.result.value as EngineAnswer<Name>);
           else reject(new PlexusError(said.result.error));
@@ -229,27 +244,34 @@ export function createCalls(at: GatewayContext): Calls {
         bytes += sizeOf(part);
         if (bytes <= max) return onPart(part);
         run.cancel();
-        signal.removeEventListener("abort", cancel);
+        interest.keep(cancel);
+        leave();
         reject(new PlexusError(failure("TOO_LARGE", { limit: "completionTextBytesMax", max })));
-      });
+      };
+      let run: Running;
+      try {
+        run = engineOf(at.engines, name).call(request, hear);
+      } catch (error) {
+        leave();
+        throw error;
+      }
       // Nobody reads what would be written.
       const cancel = (): void => run.cancel();
-      signal.addEventListener("abort", cancel);
+      interest.whenLost(cancel);
     });
   }
 
   return {
-    async run(asking, engine, request, onPart = () => undefined) {
-      if (asking.signal.aborted) throw new PlexusError(gone());
-      const sinceMs = clock.monotonicMs();
+    // Without `async`: each promise more on the way of every call would be one for nothing.
+    run(asking, name, asked, onPart) {
+      if (asking.interest.lost) return Promise.reject(new PlexusError(gone()));
+      const one = { name, asked, onPart };
       const placed = place(asking);
-      const leave = typeof placed === "function" ? placed : await placed;
-      try {
-        const leftMs = limits.completionTimeoutMs - (clock.monotonicMs() - sinceMs);
-        return await call(asking, engine, request, leftMs, onPart);
-      } finally {
-        leave();
-      }
+      if (typeof placed === "function") return call(asking, one, limits.completionTimeoutMs, placed);
+      const sinceMs = clock.monotonicMs();
+      return placed.then((leave) =>
+        call(asking, one, limits.completionTimeoutMs - (clock.monotonicMs() - sinceMs), leave),
+      );
     },
   };
 }

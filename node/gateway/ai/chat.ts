@@ -3,8 +3,6 @@ import { Type, type Static } from "typebox";
 import {
   ok,
   type ChatMessage,
-  type EngineAnswer,
-  type EnginePart,
   type GenerationAnswer,
   type Media,
   type Result,
@@ -47,6 +45,7 @@ import {
   checkMessages,
   checkTexts,
   generator,
+  type Generate,
   newId,
   nowSeconds,
   type Posted,
@@ -336,12 +335,6 @@ export function addChat(surface: Surface): void {
     logprobs: logprobsOf(logprobs),
     finish_reason: finishOf(answer),
   });
-
-  type Generate = (
-    asking: Posted<Body>["asking"],
-    index: number,
-    onPart: (part: EnginePart<"generate">) => void,
-  ) => Promise<EngineAnswer<"generate">>;
 
   function stream(
     { body, asking, reply }: Posted<Body>,

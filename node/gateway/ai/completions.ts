@@ -67,7 +67,7 @@ export function addCompletions(surface: Surface): void {
       parallel: true,
     }); // prettier-ignore
     const generates = await Promise.all(
-      prompts.map((prompt, index) => generator(surface, asking, body.model, wantedFor(prompt, index))),
+      prompts.map(async (prompt, index) => generator(surface, asking, body.model, wantedFor(prompt, index))),
     );
     const head = { id: newId(at, "cmpl-"), object: "text_completion", created: nowSeconds(at), model: body.model };
     const choice = (index: number, text: string, told: readonly TokenLogprob[] = [], answer?: GenerationAnswer) => ({

@@ -17,6 +17,7 @@ import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 
 const agentPrefix = "agent:";
+const latest = ":latest";
 
 /** One that may be asked. */
 export interface Listed {
@@ -57,7 +58,8 @@ export interface Models {
   list(caller: Caller): Promise<readonly Listed[]>;
   /** Error: MODEL_NOT_FOUND. */
   find(caller: Caller, name: string): Promise<Listed>;
-  resolve(caller: Caller, name: string): Promise<Resolved>;
+  /** A promise where an agent has to be asked. */
+  resolve(caller: Caller, name: string): Resolved | Promise<Resolved>;
 }
 
 /** Makes it. */
@@ -75,6 +77,17 @@ export function createModels(at: GatewayContext): Models {
     return all;
   }
 
+  /** Ollama's clients write `NAME:latest` for a name without a tag. */
+  const untagged = (name: string): string =>
+    name.endsWith(latest) && !served().has(name) ? name.slice(0, -latest.length) : name;
+
+  async function lent(caller: Caller, name: string): Promise<Resolved> {
+    const key = untagged(name).slice(agentPrefix.length);
+    if (!isKey(key)) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name }));
+    const { model, persona, sampling } = (await ask(caller, actorId("agent", key))) as AgentView;
+    return { model, persona, sampling };
+  }
+
   const models: Models = {
     sinceMs: at.clock.nowMs(),
     async list(caller) {
@@ -85,22 +98,13 @@ export function createModels(at: GatewayContext): Models {
       ];
     },
     async find(caller, name) {
-      const wanted = untagged(name, served());
+      const wanted = untagged(name);
       const found = (await models.list(caller)).find((one) => one.name === wanted);
       if (found === undefined) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name.slice(0, 200) }));
       return found;
     },
-    async resolve(caller, name) {
-      if (!name.startsWith(agentPrefix)) return { model: untagged(name, served()), persona: "", sampling: {} };
-      const key = untagged(name).slice(agentPrefix.length);
-      if (!isKey(key)) throw new PlexusError(failure("MODEL_NOT_FOUND", { model: name }));
-      const { model, persona, sampling } = (await ask(caller, actorId("agent", key))) as AgentView;
-      return { model, persona, sampling };
-    },
+    resolve: (caller, name) =>
+      name.startsWith(agentPrefix) ? lent(caller, name) : { model: untagged(name), persona: "", sampling: {} },
   };
   return models;
 }
-
-/** Ollama's clients write `NAME:latest` for a name without a tag. */
-const untagged = (name: string, known?: ReadonlyMap<string, unknown>): string =>
-  known?.has(name) === true ? name : name.replace(/:latest$/, "");

@@ -7,7 +7,6 @@
 import { createHash } from "node:crypto";
 import { failure, ok, PlexusError, refused, wireLimits, type Result } from "../../../protocols/index.ts";
 import type { GatewayContext, ResponsePeers } from "../options.ts";
-import { randomId } from "../tokens.ts";
 import type { Fields } from "./conversation.ts";
 import { createKept } from "./kept.ts";
 import type { ResponseState } from "./response-events.ts";
@@ -81,7 +80,7 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
   });
 
   return {
-    newId: () => `resp_${mark}_${randomId(at.random)}`,
+    newId: () => `resp_${mark}_${at.newId()}`,
     bytesOf,
     put: (user, one) => void own.put(user, one.response.id, one, bytesOf(one)),
     drop: (user, id) => void own.delete(user, id),

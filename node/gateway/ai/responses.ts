@@ -31,6 +31,7 @@ import {
   type Unsupported,
   type Wanted,
 } from "./conversation.ts";
+import { Interest } from "./interest.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
 import { writeResponse, type ResponseState } from "./response-events.ts";
@@ -298,9 +299,9 @@ export function addResponses(surface: Surface): void {
       if (before.length === 0) checkTexts(posted, at, reader);
       else checkContinued(wanted, at);
       const state = stateOf(body);
-      const ended = new AbortController();
-      const signal = inBackground ? ended.signal : AbortSignal.any([asking.signal, ended.signal]);
-      const mine = { caller: asking.caller, signal };
+      let cancelled = false;
+      const interest = inBackground ? new Interest() : new Interest(asking.interest);
+      const mine = { caller: asking.caller, interest };
       const generate = await generator(surface, mine, body.model, wanted);
       const max = at.limits.responsePersonBytesMax;
       // Nobody could find what is too large to be kept.
@@ -309,7 +310,8 @@ export function addResponses(surface: Surface): void {
       let forgotten = false;
       const cancel: NonNullable<KeptResponse["cancel"]> = ({ forget } = { forget: false }) => {
         forgotten ||= forget;
-        ended.abort();
+        cancelled = true;
+        interest.lose();
       };
       const remember = (response: ResponseState, ending?: KeptResponse["cancel"]): void => {
         if (!keep) return;
@@ -318,9 +320,9 @@ export function addResponses(surface: Surface): void {
       const run = async (say: (event: Fields & { readonly type: string }) => void): Promise<ResponseState> => {
         const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
         const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
-          const response = writer.end(answer, nowSeconds(at), ended.signal.aborted);
+          const response = writer.end(answer, nowSeconds(at), cancelled);
           // A client that went away in the middle knows no id to ask for.
-          if (forgotten || (asking.signal.aborted && !inBackground)) kept.drop(user, response.id);
+          if (forgotten || (asking.interest.lost && !inBackground)) kept.drop(user, response.id);
           else remember(response);
           return response;
         };

@@ -3,11 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static, TSchema } from "typebox";
 import { failure, PlexusError, type EngineAnswer, type EnginePart } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
-import { randomId } from "../tokens.ts";
-import { whileAsked, type Asking, type Calls } from "./calls.ts";
+import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import type { Wanted } from "./conversation.ts";
 import type { MediaReader } from "./media.ts";
-import type { Models } from "./models.ts";
+import type { Models, Resolved } from "./models.ts";
 
 /** What surfaces share. */
 export interface Surface {
@@ -67,31 +66,37 @@ export function checkMessages(count: number, at: GatewayContext): void {
 export const nowSeconds = (at: GatewayContext): number => Math.floor(at.clock.nowMs() / 1000);
 
 /** An id as these interfaces have them. */
-export const newId = (at: GatewayContext, prefix: string): string => `${prefix}${randomId(at.random)}`;
+export const newId = (at: GatewayContext, prefix: string): string => prefix + at.newId();
 
-/** Generates for a model or an agent by name. */
-export async function generator(
+/** Generates one choice. */
+export type Generate = (
+  asking: Asking,
+  index: number,
+  onPart: (part: EnginePart<"generate">) => void,
+) => Promise<EngineAnswer<"generate">>;
+
+/** Generates for a model or an agent by name; a promise where the agent has to be asked. */
+export function generator(
   surface: Surface,
   asking: Asking,
   name: string,
   wanted: Wanted,
-): Promise<
-  (asking: Asking, index: number, onPart: (part: EnginePart<"generate">) => void) => Promise<EngineAnswer<"generate">>
-> {
+): Generate | Promise<Generate> {
   const { parallel: _parallel, ...asked } = wanted;
-  const { model, persona, sampling } = await surface.models.resolve(asking.caller, name);
-  const messages = persona === "" ? asked.messages : [{ role: "system" as const, content: persona }, ...asked.messages];
-  const all = { ...sampling, ...asked.sampling };
-  return (each, index, onPart) => {
-    // The same seed would make the same choice again.
-    const seed = all.seed === undefined || index === 0 ? {} : { seed: (all.seed + index) & 0x7fffffff };
-    // A second choice that was kept would be the first one again.
-    const once = index === 0 ? {} : { cache: "skip" as const };
-    return surface.calls.run(
-      each,
-      "generate",
-      { ...asked, ...once, model, messages, sampling: { ...all, ...seed } },
-      onPart,
-    );
+  const generate = ({ model, persona, sampling }: Resolved): Generate => {
+    const messages =
+      persona === "" ? asked.messages : [{ role: "system" as const, content: persona }, ...asked.messages];
+    const first = { ...asked, model, messages, sampling: { ...sampling, ...asked.sampling } };
+    return (each, index, onPart) =>
+      surface.calls.run(each, "generate", index === 0 ? first : further(first, index), onPart);
   };
+  const resolved = surface.models.resolve(asking.caller, name);
+  return resolved instanceof Promise ? resolved.then(generate) : generate(resolved);
+}
+
+/** What a further choice is asked: the same seed would make the same choice again, and one that was kept would be the first one. */
+function further(first: Asked<"generate">, index: number): Asked<"generate"> {
+  const { seed } = first.sampling;
+  const other = seed === undefined ? {} : { seed: (seed + index) & 0x7fffffff };
+  return { ...first, cache: "skip", sampling: { ...first.sampling, ...other } };
 }

@@ -13,7 +13,8 @@ const caller = (user: string, expiresAtMs = Number.POSITIVE_INFINITY): Caller =>
   kind: "key",
   expiresAtMs,
 });
-const claim = (user: string, tokenHash = "hash") => ({ user, tokenHash });
+const hashOf = (user: string): string => `hash of a token of ${user}`;
+const claim = (user: string) => ({ user, tokenHash: hashOf(user) });
 
 function stage(limits: Partial<typeof gatewayLimits> = {}) {
   const world = new World(1);
@@ -44,11 +45,11 @@ describe("gateway: trust in tokens", () => {
     world.elapse(400);
     answered(caller("ada"));
     world.elapse(599);
-    expect(trust.find(claim("ada"))?.user).to.equal("ada");
-    expect(trust.find(claim("ada", "another"))).to.equal(undefined);
-    expect(trust.find(claim("bob"))).to.equal(undefined);
+    expect(trust.find(hashOf("ada"))?.user).to.equal("ada");
+    expect(trust.find(hashOf("another"))).to.equal(undefined);
+    expect(trust.find(hashOf("bob"))).to.equal(undefined);
     world.elapse(1);
-    expect(trust.find(claim("ada"))).to.equal(undefined);
+    expect(trust.find(hashOf("ada"))).to.equal(undefined);
   });
 
   it("ends at once with a session, a change of the person, or a gap in what is heard", () => {
@@ -61,9 +62,9 @@ describe("gateway: trust in tokens", () => {
     for (const end of endings) {
       trust.begin(claim("ada"))(caller("ada"));
       hub.publish("user/ada", { type: "roomRead", room: "lobby" }, undefined, 1);
-      expect(trust.find(claim("ada"))).not.to.equal(undefined);
+      expect(trust.find(hashOf("ada"))).not.to.equal(undefined);
       end();
-      expect(trust.find(claim("ada"))).to.equal(undefined);
+      expect(trust.find(hashOf("ada"))).to.equal(undefined);
     }
   });
 
@@ -72,15 +73,15 @@ describe("gateway: trust in tokens", () => {
     const answered = trust.begin(claim("ada"));
     hub.publish("user/ada", { type: "sessionRevoked", id: "s" }, 1, 1);
     answered(caller("ada"));
-    expect(trust.find(claim("ada"))).to.equal(undefined);
+    expect(trust.find(hashOf("ada"))).to.equal(undefined);
   });
 
   it("ends when the session expires", () => {
     const { world, trust } = stage();
     trust.begin(claim("ada"))(caller("ada", world.clock().nowMs() + 100));
-    expect(trust.find(claim("ada"))).not.to.equal(undefined);
+    expect(trust.find(hashOf("ada"))).not.to.equal(undefined);
     world.elapse(100);
-    expect(trust.find(claim("ada"))).to.equal(undefined);
+    expect(trust.find(hashOf("ada"))).to.equal(undefined);
   });
 
   it("follows no more people than it may, none that are idle, and nobody when it stops", () => {
@@ -90,10 +91,11 @@ describe("gateway: trust in tokens", () => {
     trust.begin(claim("cleo"))(caller("cleo"));
     expect([...followed]).to.deep.equal(["user/bob", "user/cleo"]);
     ada(caller("ada"));
-    expect(trust.find(claim("ada")), "asked about while followed, and answered later").to.equal(undefined);
+    expect(trust.find(hashOf("ada")), "asked about while followed, and answered later").to.equal(undefined);
     world.elapse(gatewayLimits.tokenFollowedMs + 1);
     trust.begin(claim("bob"));
     expect([...followed]).to.deep.equal(["user/bob"]);
+    expect(trust.find(hashOf("cleo")), "of one who is followed no more").to.equal(undefined);
     trust.stop();
     expect(followed.size).to.equal(0);
   });

@@ -455,8 +455,8 @@ describe("gateway: responses that other nodes keep", () => {
         end: (to, of) => asked(to, (own) => own.end(of)),
         serve: (own) => void served.set(node, own),
       };
-      const random = { bytes: (count: number) => randomBytes(count) };
-      return createKeptResponses({ node, clock: createClock(), random, limits: gatewayLimits, responsePeers } as never);
+      const newId = (): string => randomBytes(10).toString("hex");
+      return createKeptResponses({ node, clock: createClock(), newId, limits: gatewayLimits, responsePeers } as never);
     };
     return { nodes: { one: start("one", "two"), two: start("two", "one") }, away };
   }
