@@ -71,6 +71,8 @@ export const runtimeLimits = {
    *
    *  Measured: others wait for 405 ms instead of 1,769. */
   prefillSliceTokens: 64,
+  /** The same, at most, while others write: they get a token of each slice. */
+  prefillSliceSharedMax: 128,
   /** More prompt tokens are evaluated in one go as long as that takes no longer than this: others wait meanwhile.
    *
    *  A pause that a reader does not notice. Each slice costs a token of all who write: fewer of them, and the first token comes earlier. */

@@ -34,6 +34,11 @@ export class Batches {
   #writing = 0;
   #putOff = 0;
 
+  /** Whether texts are being written. */
+  get busy(): boolean {
+    return this.#writing > 0;
+  }
+
   /** A text asks for its next token in this turn of the event loop, and for the one after in the turn in which it gets it. */
   join(): void {
     this.#writing += 1;

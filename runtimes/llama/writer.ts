@@ -259,7 +259,8 @@ export class Writer {
     const kept = sequence.nextTokenIndex;
     let position = kept;
     // The same seed reads in the same slices.
-    const slice = (): number => (anew ? runtimeLimits.prefillSliceTokens : this.#slices.tokens);
+    const slice = (): number =>
+      anew ? runtimeLimits.prefillSliceTokens : this.#slices.tokens(this.#parts.batches.busy);
     for (let size = slice(); tokens.length - position > size && !flow.cancelled; size = slice()) {
       await this.#gate.pass();
       const startMs = performance.now();
