@@ -6,6 +6,7 @@ import type {
   CacheRow,
   EnsembleRow,
   ModelRoute,
+  Preference,
   QuestionKind,
   QuestionLanguage,
   QuestionRule,
@@ -29,6 +30,7 @@ type Body = Omit<ModelRoute, "name">;
 export interface RouteFlags {
   readonly shadow?: string;
   readonly balance?: string;
+  readonly prefer?: string;
   readonly vote?: boolean;
   readonly bestOf?: string;
   readonly merge?: string;
@@ -133,9 +135,10 @@ function wordsOf({ steps, ensemble }: Body): string {
 }
 
 /** What a route does besides, each in a few words. */
-function extrasOf({ shadow, balance, kinds = [], cache }: Body): readonly string[] {
+function extrasOf({ shadow, balance, prefer, kinds = [], cache }: Body): readonly string[] {
   return [
     ...(balance === undefined ? [] : [balance]),
+    ...(prefer === undefined ? [] : [`prefers ${prefer}`]),
     ...kinds.map(({ name, steps }) => `${name} to ${stepsText(steps)}`),
     ...(cache === undefined ? [] : [`keeps answers ${cache.seconds} s${cache.shared ? ", for everybody" : ""}`]),
     ...(cache?.semantic === undefined ? [] : [`also to what is ${cache.semantic.threshold} alike`]),
@@ -146,10 +149,11 @@ function extrasOf({ shadow, balance, kinds = [], cache }: Body): readonly string
 const quoted = (text: string): string => (/^[\w.:,/@+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
 
 /** The options that say what a route is beyond its steps. */
-export function optionsOf({ shadow, balance, kinds = [], ensemble, cache }: Body): readonly (readonly [string, ...string[]])[] {
+export function optionsOf({ shadow, balance, prefer, kinds = [], ensemble, cache }: Body): readonly (readonly [string, ...string[]])[] {
   return [
     ...(shadow === undefined ? [] : [["--shadow", `${shadow.model}:${shadow.percent}`] as const]),
     ...(balance === undefined ? [] : [["--balance", balance] as const]),
+    ...(prefer === undefined ? [] : [["--prefer", prefer] as const]),
     ...(ensemble === undefined ? [] : [ensemble.form === "vote" ? (["--vote"] as const) : ([`--${ensemble.form}`, ensemble.judge ?? ""] as const)]),
     ...(ensemble?.seconds === undefined ? [] : [["--members", String(ensemble.seconds)] as const]),
     ...(ensemble?.least === undefined ? [] : [["--least", String(ensemble.least)] as const]),
@@ -205,6 +209,7 @@ export function readRoute(steps: readonly string[], flags: RouteFlags): Body {
     steps: steps.map(readStep),
     ...(shadow && { shadow: { model: shadow.model, percent: shadow.number } }),
     ...(flags.balance !== undefined && { balance: flags.balance as Balance }),
+    ...(flags.prefer !== undefined && { prefer: flags.prefer as Preference }),
     ...(ensemble && { ensemble }),
     ...(cache && { cache }),
     ...(kinds.length > 0 && { kinds }),

@@ -27,6 +27,13 @@ export const fields: readonly Field[] = [
   { name: "models", variable: "PLEXUS_MODELS", form: "models", live: false, says: "PATH or ADAPTER+URL, by ;" },
   { name: "gpu", variable: "PLEXUS_GPU", form: "text", live: false, says: "off or auto" },
   {
+    name: "prefer",
+    variable: "PLEXUS_PREFER",
+    form: "text",
+    live: false,
+    says: "which node with a model is asked first: balanced, speed, cost or local",
+  },
+  {
     name: "modelMemoryMiB",
     variable: "PLEXUS_MODEL_MEMORY_MIB",
     form: "integer",

@@ -151,6 +151,8 @@ export const configSchema = schema.object({
   /** The first one is the default. Empty: the node serves no model. */
   models: Type.Array(modelEntry, { maxItems: 64 }),
   gpu: Type.Union([Type.Literal("off"), Type.Literal("auto")]),
+  /** Which of several nodes with a model is asked first: the fastest, the cheapest, the cluster's own; `balanced`: the one with the fewest calls. */
+  prefer: Type.Union([Type.Literal("balanced"), Type.Literal("speed"), Type.Literal("cost"), Type.Literal("local")]),
   /** What all models together may take; 0: four fifths of the machine's memory, or what its control group allows. */
   modelMemoryMiB: Type.Integer({ minimum: 0, maximum: 16_777_216 }),
   /** On how many threads all models together may compute; 0: all cores but one, within the quota of the control group. */
@@ -220,6 +222,7 @@ export const configDefaults = {
   roles: [...roles],
   labels: {},
   gpu: "off",
+  prefer: "balanced",
   modelMemoryMiB: 0,
   modelThreads: 0,
   modelThreadsMin: 1,

@@ -1,7 +1,7 @@
 /** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how it
  *  answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
 import type { Result } from "./errors.ts";
-import type { Balance } from "./model-route.ts";
+import type { Balance, Preference } from "./model-route.ts";
 import type {
   Capability,
   ClassifyAnswer,
@@ -163,6 +163,8 @@ export interface CallRequest {
   readonly cache?: CacheWish;
   /** How nodes that have the model share the calls. Absent: the fewest calls. The asking node's own, too. */
   readonly balance?: Balance;
+  /** What counts before that, of nodes that have the model. Absent: what the node prefers. The asking node's own as well. */
+  readonly prefer?: Preference;
 }
 
 /** What a call wants of answers that are kept. */
@@ -186,6 +188,10 @@ export interface ServingRow {
   readonly device?: string;
   readonly contextTokens?: number;
   readonly places?: number;
+  /** Measured there, about. */
+  readonly tokensPerSecond?: number;
+  /** The server that runs it, if that is none of the cluster. */
+  readonly provider?: string;
   /** Calls under way there, as far as the answering node knows. */
   readonly calls?: number;
   /** 1: the next call goes there, 2: it would if the first were gone. Absent: none does. */

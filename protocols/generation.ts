@@ -298,6 +298,8 @@ export interface ModelInfo {
   readonly device?: string;
   /** Calls that run at once; more wait. */
   readonly places?: number;
+  /** How fast it writes, about: of one call, over the last ones. Absent: it has not written yet. */
+  readonly tokensPerSecond?: number;
   /** The server that runs it, of a model that is on another one: what its address says. */
   readonly provider?: string;
   /** Name of the node that serves it, when that is another than the one that says so. */

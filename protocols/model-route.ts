@@ -18,6 +18,15 @@ export const balances = ["affine", "weighted", "round-robin", "least-busy"] as c
 /** One of them. */
 export type Balance = (typeof balances)[number];
 
+/** What counts before the balance.
+ *
+ *  - `speed`: who is measured to be faster, by what is under way there.
+ *  - `cost`: who is cheaper: what runs in the cluster costs nothing, unless it has a price.
+ *  - `local`: what runs in the cluster, and here before elsewhere. */
+export const preferences = ["speed", "cost", "local"] as const;
+/** One of them. */
+export type Preference = (typeof preferences)[number];
+
 /** Languages that a question's is told apart from the others. */
 export const questionLanguages = [
   "ar", "de", "el", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "th", "zh",
@@ -75,6 +84,8 @@ export const setModelRoute = object({
   steps,
   shadow: Type.Optional(object({ model, percent: Type.Integer({ minimum: 0, maximum: 100 }) })),
   balance: Type.Optional(choice(balances)),
+  /** How models of a step come before others, and the nodes of a model: those that are alike share the calls by `balance`. */
+  prefer: Type.Optional(choice(preferences)),
   /** The first whose rule a question meets answers it; none: `steps`. */
   kinds: Type.Optional(Type.Array(questionKind, { maxItems: 16 })),
   /** The models of the first step answer together; later steps are for when none of them does. */

@@ -32,6 +32,10 @@ export const define: Define = (command, { output, onExit }) => {
         "how models of a step share the calls: affine (default), weighted, round-robin, least-busy",
       )
       .option(
+        "--prefer <what>",
+        "what counts before that, of models of a step and nodes of a model: speed, cost, local",
+      )
+      .option(
         "--kind <rule>",
         "models for a sort of question: 'NAME: CONDITION; CONDITION => STEP | STEP'; repeatable",
         collected,

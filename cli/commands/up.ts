@@ -41,6 +41,7 @@ export interface UpOptions {
   readonly config?: string;
   readonly signUp?: Config["signUp"];
   readonly gpu?: Config["gpu"];
+  readonly prefer?: Config["prefer"];
   readonly contextTokens?: number;
   readonly logLevel?: Config["log"]["level"];
   readonly logFormat?: Config["log"]["format"];
@@ -76,6 +77,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     weight: options.weight,
     models: options.model?.map((text) => modelFromText(text)),
     gpu: options.gpu,
+    prefer: options.prefer,
     contextTokens: options.contextTokens,
     signUp: options.signUp,
     log: {
@@ -155,6 +157,14 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .option("--config <file>", "YAML file with settings; environment variables and flags override it")
     .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
+    .addOption(
+      new Option("--prefer <what>", "which node with a model is asked first").choices([
+        "balanced",
+        "speed",
+        "cost",
+        "local",
+      ]),
+    )
     .addOption(new Option("--gpu <mode>", "whether to look for a GPU").choices(["off", "auto"]))
     .option("--context-tokens <number>", "longest context of a model", wholeNumber("The number of tokens"))
     .addOption(

@@ -76,6 +76,7 @@ const offer = Type.Object({
   state: word,
   device: Type.Optional(word),
   places: Type.Optional(count),
+  tokensPerSecond: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
   provider: Type.Optional(Type.String({ maxLength: 256 })),
   reason: Type.Optional(text),
 });
@@ -167,6 +168,7 @@ const isRoute = checkOf(
     steps: routeSteps,
     shadow: Type.Optional(Type.Object({ model: routeName, percent: Type.Number({ minimum: 0, maximum: 100 }) })),
     balance: Type.Optional(routeName),
+    prefer: Type.Optional(routeName),
     kinds: Type.Optional(
       Type.Array(
         Type.Object({
@@ -179,6 +181,13 @@ const isRoute = checkOf(
             tools: Type.Optional(Type.Boolean()),
             media: Type.Optional(Type.Boolean()),
             json: Type.Optional(Type.Boolean()),
+            classified: Type.Optional(
+              Type.Object({
+                model: routeName,
+                labels: Type.Array(routeName, { maxItems: 64 }),
+                least: Type.Optional(atLeastNone),
+              }),
+            ),
             words: Type.Optional(Type.Array(routeName, { maxItems: 256 })),
             pattern: Type.Optional(Type.String({ maxLength: 1_024 })),
           }),

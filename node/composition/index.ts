@@ -136,6 +136,7 @@ async function start(
     founding: identity.founder,
     behaviors,
     engines: enginesOf(inference),
+    ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     attachment: async (of, hash) => (await kept.promise).read(of, hash),
     clock,

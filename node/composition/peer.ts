@@ -15,6 +15,7 @@ import {
   type DirectoryAway,
   type Failure,
   type InvitationIssued,
+  type Preference,
   type Result,
   type Role,
 } from "../../protocols/index.ts";
@@ -71,7 +72,7 @@ import {
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import { createQuality, type Quality, type QualityFile } from "../quality/index.ts";
-import { createUsage, type Usage, type UsageLimits } from "../usage/index.ts";
+import { createUsage, priceOf, type Usage, type UsageLimits } from "../usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./data-age.ts";
@@ -107,6 +108,8 @@ export interface PeerOptions {
     readonly placement?: Partial<PlacementLimits>;
     readonly usage?: Partial<UsageLimits>;
   };
+  /** Which of several nodes with a model is asked first. Absent: the one with the fewest calls. */
+  readonly prefer?: Preference;
   /** What the gateway adds to this node's load. */
   readonly load?: () => Partial<NodeLoad>;
   /** Makes an invitation; absent, nobody can be invited through this node. */
@@ -269,6 +272,8 @@ export function createPeer(options: PeerOptions): Peer {
     table,
     membership,
     engines: options.engines,
+    ...(options.prefer && { prefer: options.prefer }),
+    price: (model) => priceOf(budgets.prices.current(), model),
     callsAt(other) {
       const { agoMs = 0, load } = membership.heard(other) ?? {};
       return load?.calls === undefined ? undefined : { calls: load.calls, agoMs };
@@ -303,6 +308,7 @@ export function createPeer(options: PeerOptions): Peer {
   const routed = routedEngines(usage.counted(quality.watched(routing.calls.engines)), {
     routes: () => modelRoutes.current(),
     room: (engine, model) => routing.calls.room(engine, model),
+    price: (model) => priceOf(budgets.prices.current(), model),
     clock,
     meter,
     ...(limits.routing && { limits: limits.routing }),

@@ -271,6 +271,12 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     },
   });
 
+  /** What the node's operator prefers, and what a model costs. */
+  const settings = (model: string) => {
+    const price = ports.price?.(model);
+    return { ...(ports.prefer && { prefer: ports.prefer }), ...(price !== undefined && { price }) };
+  };
+
   /** What a balance rests on besides the members. */
   const balanced = (balance: Balance, request: EngineRequest) => {
     const { id, model } = request;
@@ -287,7 +293,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
       return () => ends.forEach((endOne) => endOne());
     },
-    call({ balance, ...asked }, hear) {
+    call({ balance, prefer, ...asked }, hear) {
       const refuse = (error: Failure): Running => {
         meter.count("calls_refused", 1, { engine, code: error.code });
         clock.soon(() => hear({ type: "answered", result: refused(error) }));
@@ -295,7 +301,13 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       };
       const known = standings();
       const needs = traitsOf(engine).needs(asked);
-      const wanted = { engine, model: asked.model ?? "", needs };
+      const wanted = {
+        engine,
+        model: asked.model ?? "",
+        needs,
+        ...settings(asked.model ?? ""),
+        ...(prefer && { prefer }),
+      };
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
       const tell: Hear = (said) => hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
@@ -319,12 +331,18 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     engines: Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines,
     busy: () => here,
     room(engine, model) {
-      const { node: at, rows } = chooseServer({ engine, model, needs: [] }, standings());
+      const { node: at, rows } = chooseServer({ engine, model, needs: [], ...settings(model) }, standings());
       const [first] = rows;
       if (at === undefined || first === undefined) return undefined;
-      return { calls: first.calls ?? 0, ...(first.places !== undefined && { places: first.places }) };
+      const { calls = 0, places, tokensPerSecond, provider } = first;
+      return {
+        calls,
+        local: provider === undefined,
+        ...(places !== undefined && { places }),
+        ...(tokensPerSecond !== undefined && { tokensPerSecond }),
+      };
     },
-    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings())),
+    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings(), settings)),
     stop() {
       stopped = true;
       for (const [run, { at }] of away) {

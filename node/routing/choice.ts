@@ -5,6 +5,7 @@ import {
   type Failure,
   type ModelInfo,
   type Offer,
+  type Preference,
   type ServingRow,
 } from "../../protocols/index.ts";
 import { defaultOf } from "../../runtimes/engine.ts";
@@ -20,6 +21,10 @@ export interface Wanted {
   readonly needs: readonly string[];
   /** How the nodes that have the model share its calls. Absent: as with `least-busy`. */
   readonly balance?: Balance;
+  /** What counts before that. */
+  readonly prefer?: Preference;
+  /** What the model costs with a server that takes money; 0: nothing, or nobody has said. */
+  readonly price?: number;
   /** Whose conversation it is, for `affine`; the call's own name, for `weighted`; how many calls there were, for `round-robin`. */
   readonly affinity?: string;
   readonly id?: string;
@@ -66,38 +71,65 @@ const readiest: readonly Rule[] = [
 // To stay costs no way, so only what would have to wait counts here.
 const fewerCalls: Rule = ["fewer calls", ({ standing: { here, calls }, offer }) => (here ? Math.max(0, calls + 1 - (offer.places ?? Infinity)) : calls)]; // prettier-ignore
 
+/** Whole steps of twice as fast: what is nearly as fast is as fast. What was not measured yet may be the fastest, and is asked to find out. */
+const paceOf = ({ offer: { tokensPerSecond } }: Candidate): number =>
+  tokensPerSecond === undefined || tokensPerSecond <= 0 ? Infinity : Math.floor(Math.log2(tokensPerSecond));
+
+/** What a call may expect: a full node gives each of its calls less. */
+const speedLeft = ({ standing: { calls }, offer: { tokensPerSecond, places = 1 } }: Candidate): number =>
+  tokensPerSecond === undefined ? Infinity : tokensPerSecond / Math.max(1, (calls + 1) / places);
+
+const isElsewhere = ({ offer: { provider } }: Candidate): boolean => provider !== undefined;
+
+/** What an operator prefers, before anything is balanced. */
+const preferred: { readonly [Each in Preference]: (wanted: Wanted) => readonly Rule[] } = {
+  speed: () => [["measured to be faster, with what is under way", (one) => -speedLeft(one)]],
+  cost: ({ price = 0 }) => [
+    ["cheaper", (one) => (isElsewhere(one) ? price : 0)],
+    // Nobody has said what it costs, and somebody will send a bill.
+    ["no other's server", (one) => (isElsewhere(one) ? 1 : 0)],
+  ],
+  local: () => [
+    ["no other's server", (one) => (isElsewhere(one) ? 1 : 0)],
+    ["no way to go", ({ standing }) => (standing.here ? 0 : 1)],
+  ],
+};
+
 /** What tells apart those that are equal otherwise. */
 const nearest: readonly Rule[] = [
+  ["measured to be faster", (one) => -paceOf(one)],
   ["a graphics card", ({ offer }) => (onCard(offer) ? 0 : 1)],
   ["no way to go", ({ standing }) => (standing.here ? 0 : 1)],
   ["the same zone", ({ standing }, zone) => (zone !== undefined && standing.member.labels["zone"] === zone ? 0 : 1)],
 ];
 
 /** The rules of a balance, in order of weight. */
-function rulesOf(
-  { balance, affinity = "", id = "", turn = 0 }: Wanted,
-  candidates: readonly Candidate[],
-): readonly Rule[] {
+function rulesOf(wanted: Wanted, candidates: readonly Candidate[]): readonly Rule[] {
+  const { balance, prefer, affinity = "", id = "", turn = 0 } = wanted;
   const nodeOf = ({ standing }: Candidate): string => standing.member.node;
   const isFull: Rule = [
     "a free place",
     ({ standing: { calls }, offer }) => (calls < (offer.places ?? Infinity) ? 0 : 1),
   ];
+  const first = [...readiest, ...(prefer === undefined ? [] : (preferred[prefer] ?? (() => []))(wanted))];
   switch (balance) {
     case "affine":
       // Where the conversation was before, while there is room: its beginning is in memory.
-      return [...readiest, isFull, ["this conversation's node", (one) => -draw(affinity, nodeOf(one), 1)], fewerCalls];
+      return [...first, isFull, ["this conversation's node", (one) => -draw(affinity, nodeOf(one), 1)], fewerCalls];
     case "weighted":
-      return [...readiest, ["drawn for this call, by places", (one) => -draw(id, nodeOf(one), one.offer.places ?? 1)]];
+      return [...first, ["drawn for this call, by places", (one) => -draw(id, nodeOf(one), one.offer.places ?? 1)]];
     case "round-robin": {
       const circle = candidates.map(nodeOf).toSorted();
       const behind = (one: Candidate): number => (circle.indexOf(nodeOf(one)) - (turn % circle.length) + circle.length) % circle.length; // prettier-ignore
-      return [...readiest, ["its turn", behind]];
+      return [...first, ["its turn", behind]];
     }
     default:
-      return [...readiest, fewerCalls, ...nearest];
+      return [...first, fewerCalls, ...nearest];
   }
 }
+
+/** Two that are both without end are alike. */
+const between = (one: number, other: number): number => (one === other ? 0 : one - other);
 
 /** Chooses the node for a call. */
 export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Serving {
@@ -114,7 +146,7 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
   }
   const rules = rulesOf(wanted, candidates);
   const order = (one: Candidate, other: Candidate): number =>
-    rules.map(([, less]) => less(one, zone) - less(other, zone)).find((difference) => difference !== 0) ??
+    rules.map(([, less]) => between(less(one, zone), less(other, zone))).find((difference) => difference !== 0) ??
     (one.standing.member.node < other.standing.member.node ? -1 : 1);
   const ranked = candidates.toSorted(order);
   const rows = ranked.map((candidate, index): ServingRow => {
@@ -129,10 +161,16 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
 }
 
 /** Every model of the cluster with the nodes that offer it, for admins. */
-export function explainServers(engine: string, standings: readonly Standing[]): readonly ServingRow[] {
+export function explainServers(
+  engine: string,
+  standings: readonly Standing[],
+  settings: (model: string) => Pick<Wanted, "prefer" | "price"> = () => ({}),
+): readonly ServingRow[] {
   const needs: readonly string[] = [];
   const models = new Set(standings.flatMap(({ offers }) => offersOf(offers, engine).map(({ model }) => model)));
-  const rows = [...models].flatMap((model) => chooseServer({ engine, model, needs }, standings).rows);
+  const rows = [...models].flatMap(
+    (model) => chooseServer({ engine, model, needs, ...settings(model) }, standings).rows,
+  );
   // Whoever has not said what it offers is named once, and not for each engine.
   const silent =
     engine === "generate"
@@ -176,8 +214,13 @@ function whyNot({ needs }: Wanted, standing: Standing, offer: Offer | undefined)
 function rowOf(engine: string, { member, calls }: Standing, offer: Offer | undefined, because: string): ServingRow {
   const about = { engine, node: member.name, calls, because };
   if (offer === undefined) return { ...about, model: "" };
-  const { model, state, runtime, device, contextTokens, places } = offer;
-  const known = { ...(device !== undefined && { device }), ...(places !== undefined && { places }) };
+  const { model, state, runtime, device, contextTokens, places, tokensPerSecond, provider } = offer;
+  const known = {
+    ...(device !== undefined && { device }),
+    ...(places !== undefined && { places }),
+    ...(tokensPerSecond !== undefined && { tokensPerSecond }),
+    ...(provider !== undefined && { provider }),
+  };
   return { ...about, model, state, runtime, contextTokens, ...known };
 }
 

@@ -15,7 +15,7 @@
  *  one does is a bounce.
  *
  *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, and `actors.ts`, which stand alone. */
-import type { ActorId, Role, SlotId } from "../../protocols/index.ts";
+import type { ActorId, Preference, Role, SlotId } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
@@ -44,6 +44,10 @@ export interface RoutingOptions {
   readonly engines: Engines;
   /** Calls of engines under way at a member when it last said so. */
   callsAt?(node: NodeId): { readonly calls: number; readonly agoMs: number } | undefined;
+  /** What counts first where several nodes have a model, of calls that do not say. Absent: nothing does. */
+  readonly prefer?: Preference;
+  /** What a model costs, in units for a million tokens read and as many written. Absent: nobody has said. */
+  price?(model: string): number | undefined;
   /** Shared with the kernel. */
   readonly asks: AskTable;
   readonly clock: Clock;

@@ -86,6 +86,8 @@ export const routingLimits = {
   judgedCharsMax: 16 * 1024,
   /** Models whose turns at nodes are counted for `round-robin`; beyond it all begin anew. */
   turnsMax: 1_024,
+  /** How often a node looks whether its models have become faster or slower than its member row says. */
+  offersLookMs: 30_000,
   /** A member row that could not be given this node's offers is written again after this. */
   offersRetryMs: 5_000,
   /** Characters of the reason why a model failed in a member row; the rest is cut. */

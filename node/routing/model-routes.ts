@@ -64,6 +64,8 @@ export interface RoutePorts {
   readonly meter: Meter;
   /** How full the node is that would serve a model. Absent: nobody knows. */
   readonly room?: (engine: EngineName, model: string) => Room | undefined;
+  /** What a model costs, in units for a million tokens read and as many written. Absent: nobody has said. */
+  readonly price?: (model: string) => number | undefined;
   readonly limits?: Partial<RoutingLimits>;
 }
 
@@ -180,6 +182,7 @@ class Router {
       id: request.id,
       taken: (model) => this.#taken.get(route)?.get(model) ?? 0,
       room: (model) => this.#ports.room?.(engine, model),
+      price: (model) => this.#ports.price?.(model),
     };
   }
 
@@ -192,7 +195,8 @@ class Router {
 
   #callRoute(engine: EngineName, route: ModelRoute, request: EngineRequest, hear: Hear): Running {
     const { cache: wish, ...rest } = request;
-    const asked = { ...rest, ...(route.balance !== undefined && { balance: route.balance }) };
+    const { balance, prefer } = route;
+    const asked = { ...rest, ...(balance !== undefined && { balance }), ...(prefer !== undefined && { prefer }) };
     const { cache } = route;
     if (cache === undefined || !mayCache(cache, engine, request)) {
       if (cache !== undefined) this.#cached(route, "passed");

@@ -65,12 +65,21 @@ export function advertise(ports: {
     log.info("offers.unpublished", { code });
     cancelRetry = clock.after(routingLimits.offersRetryMs, look);
   };
+  let cancelLook = (): void => undefined;
+  const lookAgain = (): void => {
+    cancelLook = clock.after(routingLimits.offersLookMs, () => {
+      look();
+      lookAgain();
+    });
+  };
+  lookAgain();
   const ends = [membership.onChange(look), ...engineNames.map((engine) => engines[engine].watch(look))];
   look();
   return () => {
     stopped = true;
     for (const end of ends) end();
     cancelRetry();
+    cancelLook();
   };
 }
 

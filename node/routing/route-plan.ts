@@ -5,6 +5,7 @@ import {
   type Balance,
   type EngineRequest,
   type ModelRoute,
+  type Preference,
   type RouteExplanation,
   type RouteSteps,
 } from "../../protocols/index.ts";
@@ -16,6 +17,10 @@ export interface Room {
   readonly calls: number;
   /** Absent: the model is with a server that does not say. */
   readonly places?: number;
+  /** It runs in the cluster; else with another's server. Absent: nobody knows. */
+  readonly local?: boolean;
+  /** Measured, about. */
+  readonly tokensPerSecond?: number;
 }
 
 /** What the order rests on besides the route. */
@@ -28,6 +33,8 @@ export interface Knowledge {
   taken(model: string): number;
   /** Undefined: nobody serves it now. */
   room(model: string): Room | undefined;
+  /** What it costs, in units for a million tokens read and as many written. Absent: nobody has said. */
+  price?(model: string): number | undefined;
   /** What models said that rules ask. Absent: none was asked. */
   readonly classified?: Classified;
 }
@@ -104,6 +111,45 @@ function inOrder(step: RouteSteps[number], balance: Balance, at: Knowledge): rea
   }
 }
 
+/** What counts first, smaller is better, and what is said of it. */
+function rankOf(prefer: Preference | undefined, model: string, at: Knowledge): readonly [rank: number, says: string] {
+  const room = at.room(model);
+  if (prefer === undefined) return [0, ""];
+  if (room === undefined) return [Infinity, "nobody serves it now"];
+  const { local = true, tokensPerSecond, places = placesUnsaid, calls } = room;
+  switch (prefer) {
+    case "speed": {
+      // What was not measured yet may be the fastest, and is asked to find out.
+      if (tokensPerSecond === undefined) return [-Infinity, "its speed is not measured yet"];
+      const left = tokensPerSecond / Math.max(1, (calls + 1) / places);
+      return [-left, `about ${Number(left.toPrecision(2))} tokens a second`];
+    }
+    case "cost": {
+      const price = at.price?.(model);
+      if (price !== undefined) return [price, `${price} for a million tokens read and written`];
+      // Somebody will send a bill, and nobody has said how high.
+      return local ? [0, "it runs in the cluster"] : [Infinity, "nobody has said what it costs"];
+    }
+    case "local":
+      return local ? [0, "it runs in the cluster"] : [1, "it runs with another's server"];
+    default:
+      // Of a later version.
+      return [0, ""];
+  }
+}
+
+/** The same models, what is preferred first; those that are alike stay as they are. */
+function byPreference(models: readonly Chosen[], prefer: Preference | undefined, at: Knowledge): readonly Chosen[] {
+  if (prefer === undefined || models.length < 2) return models;
+  return models
+    .map(({ model, because }) => {
+      const [rank, says] = rankOf(prefer, model, at);
+      return { rank, model, because: says === "" ? because : `${says}; ${because}` };
+    })
+    .toSorted((one, other) => (one.rank === other.rank ? 0 : one.rank - other.rank))
+    .map(({ model, because }) => ({ model, because }));
+}
+
 function once(models: readonly Chosen[]): readonly Chosen[] {
   const seen = new Set<string>();
   return models.filter(({ model }) => !seen.has(model) && seen.add(model).size > 0);
@@ -111,11 +157,12 @@ function once(models: readonly Chosen[]): readonly Chosen[] {
 
 /** What becomes of a call of this question. */
 export function planRoute(route: ModelRoute, question: Question | undefined, at: Knowledge): RoutePlan {
-  const { balance = "affine", ensemble, kinds = [] } = route;
+  const { balance = "affine", prefer, ensemble, kinds = [] } = route;
   const { kind, passed } =
     question === undefined ? { kind: undefined, passed: [] } : kindOf(kinds, question, at.classified);
   const [first = [], ...later] = (kind ?? route).steps;
-  const chainOf = (steps: RouteSteps) => once(steps.flatMap((step) => inOrder(step, balance, at)));
+  const chainOf = (steps: RouteSteps) =>
+    once(steps.flatMap((step) => byPreference(inOrder(step, balance, at), prefer, at)));
   // A sort of question has models of its own, one after the other.
   const together = ensemble !== undefined && kind === undefined && question !== undefined;
   const about = { ...(kind !== undefined && { kind: kind.name }), passed, together };

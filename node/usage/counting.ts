@@ -100,6 +100,12 @@ export const namedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
     return (subject === "person" || subject === "agent" ? counted : counted.slice(0, 1)).map((one) => ({ budget, ...one }));
   }); // prettier-ignore
 
+/** What a model costs for a million tokens read and as many written; undefined: nobody has said. */
+export function priceOf(prices: readonly Price[], model: string): number | undefined {
+  const rate = rateOf(prices, model);
+  return rate === free ? undefined : rate.input + rate.output;
+}
+
 /** What a model costs. */
 export function rateOf(prices: readonly Price[], model: string): Rate {
   const fits = ({ name }: Price): boolean =>

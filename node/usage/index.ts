@@ -42,7 +42,7 @@ import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
 import { Teller, type Standing } from "./teller.ts";
 
-export { budgetsOf, type Counted } from "./counting.ts";
+export { budgetsOf, priceOf, type Counted } from "./counting.ts";
 export type { UsageLimits } from "./limits.ts";
 
 /** What it needs. */

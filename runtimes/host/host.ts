@@ -15,6 +15,7 @@ import type { LocalModels, Running } from "../engine.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "../environment.ts";
 import { describeGpus, probeGpus } from "../gpu.ts";
 import { readMachine, threadShares, type Machine } from "../machine.ts";
+import { toldPace } from "../pace.ts";
 import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
@@ -67,6 +68,8 @@ class Host implements InferenceHost {
   /** What each model was last told to compute on. */
   readonly #threads = new Map<string, number>();
   /** Of models by what is known of them before they are loaded: it is looked up once. */
+  /** How fast each model was said to be. */
+  readonly #paces = new Map<string, number>();
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
   #restarts = 0;
   #shares: Shares;
@@ -128,7 +131,13 @@ class Host implements InferenceHost {
   }
 
   models(): readonly ModelInfo[] {
-    return this.#residency.residents().map((one) => infoOf(one, this.#abilitiesOf(one.spec)));
+    return this.#residency.residents().map((one) => {
+      const { name } = one.spec;
+      const pace = toldPace(one.tokensPerSecond, this.#paces.get(name));
+      if (pace !== undefined) this.#paces.set(name, pace);
+      const info = infoOf(one, this.#abilitiesOf(one.spec));
+      return pace === undefined ? info : { ...info, tokensPerSecond: pace };
+    });
   }
 
   /** What a model can do that was not loaded yet. */
@@ -191,7 +200,10 @@ class Host implements InferenceHost {
   async remove(name: string): Promise<Result<void>> {
     const removed = await this.#residency.remove(name);
     // A model of that name that was added meanwhile has a place of its own there.
-    if (!this.#residency.residents().some(({ spec }) => spec.name === name)) this.#kinds.delete(name);
+    if (!this.#residency.residents().some(({ spec }) => spec.name === name)) {
+      this.#kinds.delete(name);
+      this.#paces.delete(name);
+    }
     return removed;
   }
 

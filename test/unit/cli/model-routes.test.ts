@@ -40,6 +40,7 @@ describe("plexus routes", () => {
       steps: [[{ model: "a", weight: 2 }, { model: "b", weight: 1 }], [{ model: "c:8", weight: 1 }]],
       shadow: { model: "d", percent: 10 },
       balance: "round-robin",
+      prefer: "cost",
       ensemble: { form: "best-of", judge: "j", seconds: 20, least: 2 },
       cache: { seconds: 60, always: true, semantic: { model: "v:1", threshold: 0.9 } },
       kinds: [{ name: "x", when: { code: false, languages: ["de", "fr"], words: ["a b"], classified: { model: "m:1", labels: ["not toxic", "x"], least: 0.7 }, pattern: "a;b" }, steps: [[{ model: "e", weight: 1 }]] }],

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { createInference, createSuggestions } from "../../../node/composition/inference.ts";
 import { isRow } from "../../../node/cluster/records.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { advertise } from "../../../node/routing/index.ts";
+import { advertise, routingLimits } from "../../../node/routing/index.ts";
 import {
   decode,
   encode,
@@ -243,6 +243,7 @@ describe("what a node's row says of its engines", () => {
         models = next;
         for (const listener of watchers) listener();
       },
+      quietly: (next: readonly ModelInfo[]) => (models = next),
       answer: (code: "DIRECTORY_UNAVAILABLE" | undefined) => (answer = code && refused(failure(code))),
     };
   }
@@ -265,6 +266,20 @@ describe("what a node's row says of its engines", () => {
     await pass(10);
     expect(row()).to.deep.include({ models: [], gpu: false });
     expect(writes).to.have.length(3);
+  });
+
+  it("is told anew when a model has become faster or slower, though nothing else changed", async () => {
+    const at = advertised();
+    at.serve([info("small")]);
+    await at.pass(100);
+    at.quietly([{ ...info("small"), tokensPerSecond: 33 }]);
+    await at.pass(routingLimits.offersLookMs / 2);
+    expect(at.row().offers?.[0]?.tokensPerSecond).to.equal(undefined);
+    await at.pass(routingLimits.offersLookMs);
+    expect([at.row().offers?.[0]?.tokensPerSecond, isRow("member/n1", at.row())]).to.deep.equal([33, true]);
+    const { length } = at.writes;
+    await at.pass(3 * routingLimits.offersLookMs);
+    expect(at.writes).to.have.length(length);
   });
 
   it("is said also when there is nothing, once: whoever has not said so may still have it", async () => {

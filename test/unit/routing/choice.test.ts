@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { chooseServer, explainServers, modelsServed, type Standing } from "../../../node/routing/choice.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
-import { balances, type Balance, type Offer } from "../../../protocols/index.ts";
+import { balances, preferences, type Balance, type Offer, type Preference } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 
 const offer = (model: string, more: Partial<Offer> = {}): Offer => ({
@@ -73,6 +73,65 @@ describe("the choice of the node that serves a call", () => {
     // What is not in memory waits, whoever's turn it is.
     const idle = [standing("b", { offers: [offer("m", { state: "idle" })] }), standing("c")];
     for (const balance of balances) expect(at(balance, { turn: 0 }, idle)[0]).to.equal("c");
+  });
+
+  describe("by what was measured and what it costs", () => {
+    const pace = (tokensPerSecond: number | undefined, more: Partial<Offer> = {}) => [
+      offer("m", { ...more, ...(tokensPerSecond !== undefined && { tokensPerSecond }) }),
+    ];
+    const bought = (more: Partial<Offer> = {}) => [offer("m", { runtime: "openai", provider: "api.example.org", ...more })]; // prettier-ignore
+    const prefer = (preference: Preference, standings: readonly Standing[], more: object = {}) =>
+      chooseServer({ engine: "generate", model: "m", needs: [], prefer: preference, ...more }, standings).rows.map(
+        ({ node, because }) => `${node}: ${because}`,
+      );
+
+    it("tells nodes apart that are alike otherwise: who is twice as fast, or may be, and only then who has a card", () => {
+      expect(order(here({ offers: pace(10) }), standing("b", { offers: pace(45) }))[0]).to.equal("1 b: measured to be faster"); // prettier-ignore
+      expect(order(here({ offers: pace(10) }), standing("b", { offers: pace(15) }))[0]).to.equal("1 me: no way to go");
+      expect(order(here({ offers: pace(10) }), standing("b"))[0]).to.equal("1 b: measured to be faster");
+      const card = pace(10, { device: "cuda" });
+      expect(order(here({ offers: pace(12) }), standing("b", { offers: card }))[0]).to.equal("1 b: a graphics card");
+      expect(order(standing("b", { offers: pace(45), calls: 1 }), here({ offers: pace(10) }))[0]).to.equal("1 me: fewer calls"); // prettier-ignore
+    });
+
+    it("asks the fastest first where speed is preferred, by what is under way there; one that nobody has measured, to find out", () => {
+      const fast = (calls: number) => standing("b", { offers: pace(45), calls });
+      const slow = here({ offers: pace(10) });
+      expect(prefer("speed", [slow, fast(3)])[0]).to.equal("b: measured to be faster, with what is under way");
+      // Of 4 places 20 calls have a fifth each.
+      expect(prefer("speed", [slow, fast(19)])[0]).to.equal("me: measured to be faster, with what is under way");
+      expect(prefer("speed", [slow, fast(0), standing("c")])[0]).to.match(/^c:/);
+      const two = [standing("c"), standing("d"), here()];
+      expect(prefer("speed", two)[0]).to.equal("me: no way to go");
+      // It never waits for memory because of it.
+      expect(prefer("speed", [slow, standing("b", { offers: pace(900, { state: "idle" }) })])[0]).to.equal("me: the model is in memory"); // prettier-ignore
+    });
+
+    it("asks what is the cluster's own where cost or the cluster is preferred, however busy it is", () => {
+      const away = standing("b", { offers: bought(), calls: 0 });
+      const own = standing("c", { offers: pace(1), calls: 3 });
+      expect(prefer("cost", [away, own], { price: 12 })[0]).to.equal("c: cheaper");
+      expect(prefer("cost", [away, own])[0]).to.equal("c: no other's server");
+      expect(prefer("local", [away, own])[0]).to.equal("c: no other's server");
+      expect(prefer("local", [own, here({ calls: 4 })])[0]).to.equal("me: no way to go");
+      expect(prefer("speed", [standing("b", { offers: bought({ tokensPerSecond: 90 }) }), own])[0]).to.match(/^b:/);
+      // A word of a later version prefers nothing.
+      expect(prefer("greenest" as "cost", [away, own])[0]).to.equal("b: fewer calls");
+    });
+
+    it("is an order: whoever is asked, in whatever order, the same comes first, whatever the figures", () => {
+      const speeds = fc.option(fc.constantFrom(0, 0.5, 3, 40, 1e9), { nil: undefined });
+      const nodes = fc.uniqueArray(fc.record({ node: fc.constantFrom("a", "b", "c", "d"), speed: speeds, calls: fc.nat(9), away: fc.boolean() }), { selector: ({ node }) => node, minLength: 1 }); // prettier-ignore
+      fc.assert(
+        fc.property(nodes, fc.constantFrom(...preferences, undefined), fc.option(fc.nat(50), { nil: undefined }), (all, preference, price) => {
+          const standings = all.map(({ node, speed, calls, away }) => standing(node, { calls, offers: pace(speed, away ? { provider: "x" } : {}) }));
+          const asked = { engine: "generate", model: "m", needs: [], ...(preference && { prefer: preference }), ...(price !== undefined && { price }) };
+          const there = chooseServer(asked, standings).rows.map(({ node }) => node);
+          expect(chooseServer(asked, standings.toReversed()).rows.map(({ node }) => node)).to.deep.equal(there);
+          expect(there).to.have.members(all.map(({ node }) => node));
+        }),
+      );
+    }); // prettier-ignore
   });
 
   it("says of a model that cannot do what is asked that it cannot, and not that it is not there", () => {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { planRoute, type Knowledge } from "../../../node/routing/route-plan.ts";
-import { balances, type Balance, type ModelRoute } from "../../../protocols/index.ts";
+import { planRoute, type Knowledge, type Room } from "../../../node/routing/route-plan.ts";
+import { balances, type Balance, type ModelRoute, type Preference } from "../../../protocols/index.ts";
 import { target } from "./route-stage.ts";
 
 const knows = (more: Partial<Knowledge> = {}): Knowledge => ({
@@ -53,6 +53,39 @@ describe("the plan of a call", () => {
       "1 calls in 4 places",
       "alone in its step",
     ]);
+  });
+
+  it("puts what is preferred before the balance, says why, and leaves what is alike to it", () => {
+    const rooms: Readonly<Record<string, Room>> = {
+      a: { calls: 0, places: 2, local: false, tokensPerSecond: 80 },
+      b: { calls: 1, places: 2, local: true, tokensPerSecond: 20 },
+      c: { calls: 0, local: false },
+    };
+    const prices: Readonly<Record<string, number>> = { a: 12.5 };
+    const at = knows({ room: (model) => rooms[model], price: (model) => prices[model] });
+    const steps = [[target("c"), target("a"), target("b"), target("gone")]];
+    const plan = (prefer: Preference | undefined, know: Knowledge = at) =>
+      planRoute(route("round-robin", { steps, ...(prefer && { prefer }) }), question, know).chain.map(
+        ({ model, because }) => `${model}: ${because}`,
+      );
+    const turn = "it had 0 calls, and its turn comes by weight";
+    expect(plan(undefined)).to.deep.equal(["c", "a", "b", "gone"].map((model) => `${model}: ${turn}`));
+    expect(plan("speed")).to.deep.equal([
+      `c: its speed is not measured yet; ${turn}`,
+      `a: about 80 tokens a second; ${turn}`,
+      `b: about 20 tokens a second; ${turn}`,
+      `gone: nobody serves it now; ${turn}`,
+    ]);
+    expect(plan("cost").map((one) => one.split(";", 1)[0])).to.deep.equal([
+      "b: it runs in the cluster",
+      "a: 12.5 for a million tokens read and written",
+      "c: nobody has said what it costs",
+      "gone: nobody serves it now",
+    ]);
+    expect(plan("local").map((one) => one[0])).to.deep.equal(["b", "c", "a", "g"]);
+    // Five calls in two places leave each a third.
+    const busy = knows({ room: (model) => (model === "a" ? { ...rooms["a"]!, calls: 9 } : rooms[model]) });
+    expect(plan("speed", busy)[1]).to.match(/^b: about 20/);
   });
 
   it("has every model that a step has, once, whatever the balance, and each with its reason", () => {
