@@ -255,6 +255,11 @@ export const errorTable = {
     http: 409,
     help: "A key does not open this: it is another's, belongs elsewhere, or was changed. Details say what it is.",
   },
+  BACKUP_CHANGED: {
+    outcome: "not_started",
+    http: 409,
+    help: "The backups were changed by somebody else meanwhile, and nothing was done. Look at them again, then try again.",
+  },
   BACKUP_DAMAGED: {
     outcome: "failed",
     http: 500,

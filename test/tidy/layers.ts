@@ -79,6 +79,14 @@ export const layers: readonly Layer[] = [
     nodeModules: true,
     world: true,
   },
+  // What a backup is: the node's part of it (node/backup) stands on it.
+  {
+    folder: "runtimes/backup",
+    values: ["protocols"],
+    insides: ["protocols"],
+    nodeModules: true,
+    world: true,
+  },
   // The ports, and waiting on them.
   { folder: "node", values: ["protocols", "protocols/mesh"], nodeModules: false, world: false },
   { folder: "node/data-folder", values: [...belowParts, "node/platform"], nodeModules: true, world: false },
@@ -108,6 +116,7 @@ export const layers: readonly Layer[] = [
   nodePart("node/placement"),
   nodePart("node/models"),
   nodePart("node/usage"),
+  { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/quality"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.

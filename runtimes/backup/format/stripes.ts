@@ -9,7 +9,7 @@ export interface StripeName {
     | { readonly type: "copies"; readonly copies: number }
     | { readonly type: "rs"; readonly k: number; readonly m: number };
   readonly sizeBytes: number;
-  readonly shards: readonly { readonly index: number; readonly hash: string; readonly sizeBytes: number }[];
+  readonly shards: { readonly index: number; readonly hash: string; readonly sizeBytes: number }[];
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -46,12 +46,14 @@ export function readStripe(value: unknown): StripeName {
     group,
     sizeBytes,
     scheme: readScheme(scheme),
-    shards: listOf(shards, 256, (shard) => {
-      const { index, hash, sizeBytes: bytes } = fieldsOf(shard, ["index", "hash", "sizeBytes"]);
-      demand(isCount(index) && isText(hash) && isCount(bytes), "node", "no shard");
-      return { index, hash, sizeBytes: bytes };
-    }),
+    shards: [...listOf(shards, 256, readShard)],
   };
+}
+
+function readShard(value: unknown): StripeName["shards"][number] {
+  const { index, hash, sizeBytes } = fieldsOf(value, ["index", "hash", "sizeBytes"]);
+  demand(isCount(index) && isText(hash) && isCount(sizeBytes), "node", "no shard");
+  return { index, hash, sizeBytes };
 }
 
 function readScheme(value: unknown): StripeName["scheme"] {

@@ -57,7 +57,7 @@ export const unitFormat = {
   fragmentsMin: 3,
   fragmentsMax: 16,
   /** Of the plaintext. */
-  bytesMax: 4 * 1024 * 1024,
+  bytesMax: 16 * 1024 * 1024,
   /** Smaller frames are brought to this. */
   frameBytesMin: 1_024,
   keyBytes: 32,

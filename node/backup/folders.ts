@@ -1,0 +1,145 @@
+/** Stripes in folders: each folder holds a shard of each stripe, like a holder of a group. So a backup in one folder, or on several disks, is the
+ *  same backup as one at the cluster's holders, and with several it stands the loss of some. */
+import {
+  failure,
+  failureOf,
+  ok,
+  refused,
+  shardsOf,
+  type Result,
+  type Scheme,
+  type StripeRef,
+} from "../../protocols/index.ts";
+import type { BlobStore, Files } from "../ports.ts";
+import type { BackupStripes, Heads } from "./ports.ts";
+
+/** Codes bytes into shards and back: as `node/shards/coding` does. */
+export interface Coder {
+  code(
+    bytes: Uint8Array,
+    scheme: Scheme,
+  ): Result<Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] }>;
+  read(stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">, shards: Iterable<Uint8Array>): Result<Uint8Array>;
+}
+
+/** The group that stripes in folders are of. */
+export const folderGroup = "folders";
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. */
+export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, scheme: Scheme): BackupStripes {
+  const shardOf = async (number: number, hash: string): Promise<Uint8Array | undefined> => {
+    const pieces: Uint8Array[] = [];
+    try {
+      const opened = await stores[number]?.open(hash);
+      for await (const piece of opened?.bytes ?? []) pieces.push(new Uint8Array(piece));
+    } catch (error) {
+      const { code } = failureOf(error);
+      if (code !== "NOT_FOUND" && code !== "DATA_DAMAGED") throw error;
+      return undefined;
+    }
+    return Buffer.concat(pieces);
+  };
+  return {
+    async put(bytes) {
+      const coded = coder.code(bytes, scheme);
+      if (!coded.ok) return coded;
+      const { id, sizeBytes, shards } = coded.value;
+      try {
+        const put = await Promise.all(shards.map((shard, number) => (stores[number] as BlobStore).put(once(shard))));
+        const named = put.map(({ hash, size }, index) => ({ index, hash, sizeBytes: size }));
+        return ok({ id, group: folderGroup, scheme, sizeBytes, shards: named });
+      } catch (error) {
+        return refused(failureOf(error));
+      }
+    },
+    async read(ref) {
+      const enough = shardsOf(ref.scheme).enough;
+      const shards: Uint8Array[] = [];
+      for (const { index, hash } of ref.shards) {
+        if (shards.length === enough) break;
+        const shard = await shardOf(index, hash);
+        if (shard !== undefined) shards.push(shard);
+      }
+      return coder.read(ref, shards);
+    },
+    // What was put stays: nothing here expires.
+    keep: async () => ok(null),
+    async release({ shards }) {
+      try {
+        for (const { index, hash } of shards) await stores[index]?.delete(hash);
+        return ok(null);
+      } catch (error) {
+        return refused(failureOf(error));
+      }
+    },
+    async inspect(ref, deep = false) {
+      const states = [];
+      for (const { index, hash } of ref.shards) {
+        const store = stores[index];
+        const there = (await store?.has(hash)) !== undefined;
+        const well = there && (!deep || (await store?.check(hash).catch(() => false)) === true);
+        states.push({
+          index,
+          hash,
+          state: well ? ("well" as const) : there ? ("damaged" as const) : ("missing" as const),
+        });
+      }
+      const { id, group } = ref;
+      const well = states.filter(({ state }) => state === "well").length;
+      return ok({ id, group, scheme: ref.scheme, shards: states, enough: shardsOf(ref.scheme).enough, well });
+    },
+  };
+}
+
+const headName = (number: number): string => `heads/${String(number).padStart(10, "0")}`;
+const partial = "heads/partial";
+
+/** Heads in folders, each one in all of them. The newest that any has counts. One process writes at a time: who lets several write has
+ *  something that compares and sets (the directory). */
+export function createFolderHeads(folders: readonly Files[]): Heads {
+  const numbers = async (files: Files): Promise<readonly number[]> =>
+    (await files.names("heads")).map(Number).filter((number) => Number.isSafeInteger(number) && number > 0);
+  const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(numbers))).flat());
+  return {
+    async read() {
+      const number = await newest();
+      for (const files of folders) {
+        const reader = number === 0 ? undefined : await files.open(headName(number));
+        if (reader === undefined) continue;
+        try {
+          return await reader.read(0, reader.size);
+        } finally {
+          await reader.close();
+        }
+      }
+      return undefined;
+    },
+    async commit(head, number) {
+      if ((await newest()) !== number - 1) return false;
+      for (const files of folders) {
+        await files.makeFolder("heads");
+        await files.remove(partial);
+        const file = await files.create(partial);
+        try {
+          await file.write(head);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await files.rename(partial, headName(number));
+        await files.sync("heads");
+      }
+      return true;
+    },
+  };
+}
+
+/** What a copy of heads in folders is told, and what it refuses with when it lacks a folder. Error: BAD_REQUEST. */
+export const folderScheme = (folders: number): Result<Scheme> =>
+  folders < 1
+    ? refused(failure("BAD_REQUEST", { field: "folders", reason: "at least one folder" }))
+    : ok(folders < 4 ? { type: "copies", copies: folders } : { type: "rs", k: folders - 2, m: 2 });

@@ -1,0 +1,23 @@
+/** Backups of the cluster: taken from the journals without stopping anybody, kept as stripes that no holder can read, and brought back whole or
+ *  piece by piece.
+ *
+ *      sources.ts: slots at one moment each ─► run.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
+ *                                                 └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
+ *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
+ *
+ *  `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
+ *  are as they are is decision 0051.
+ *
+ *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
+ *  refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
+ *
+ *  Read sources.ts, run.ts, tree.ts, repository.ts, recall.ts. */
+export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
+export { backupLimits, type BackupLimits } from "./limits.ts";
+export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
+export { planRecall, recall, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";
+export { openRepository, type BackupState, type Repository } from "./repository.ts";
+export { keptSnapshots, type Retention } from "./retention.ts";
+export { runBackup, type RunProgress, type RunReport } from "./run.ts";
+export type { ChangedActor, SlotSource, SlotView, StoredRow } from "./sources.ts";
+export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";

@@ -1,0 +1,30 @@
+/** Backups. */
+export const backupLimits = {
+  /** A unit is closed before it has more, as the journal has its rows. */
+  unitBytes: 512 * 1024,
+  /** Rows of the journal that are read at once; the others come with the next page. */
+  pageRows: 2_000,
+  /** Bytes of the journal that are read at once. A row beyond it comes alone. */
+  pageBytes: 2 * 1024 * 1024,
+  /** Fragments of a unit, each in a pack of its own. */
+  fragments: 3,
+  /** A set of packs is closed when one of them has so many bytes. */
+  packBytes: 4 * 1024 * 1024,
+  /** Sets of packs that are being stored while the next one fills; more hold the reading back. */
+  setsStored: 1,
+  /** Changes of units that are in memory; then they are written into the manifest. */
+  changesMax: 20_000,
+  /** Nodes of the manifest that a reader keeps in memory. */
+  nodesKept: 32,
+  /** Packs that a reader keeps in memory. */
+  packsKept: 6,
+  /** What is stored for a backup, and not yet part of one, is collected after so long.
+   *
+   *  Longer than any run, with the pauses that one may make. */
+  unfinishedMs: 7 * 24 * 3_600_000,
+  /** How often a commit is tried again when another one was there first; then `BACKUP_CHANGED`. */
+  commitTriesMax: 5,
+} as const;
+
+/** The same, where a test has smaller ones. */
+export type BackupLimits = { readonly [Name in keyof typeof backupLimits]: number };

@@ -1,0 +1,58 @@
+/** What a backup needs of the node. */
+import type { ActorId, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
+import type { HeadKeys, Sealer } from "../../runtimes/backup/index.ts";
+import type { Clock, Log, Random } from "../ports.ts";
+import type { BackupLimits } from "./limits.ts";
+
+/** Where packs and the manifest are kept: the stripes of the cluster, or folders (`folders.ts`). Each method as of `Stripes`. */
+export interface BackupStripes {
+  put(
+    bytes: Uint8Array,
+    how: { readonly class: string; readonly owner: ActorId; readonly expiresAtMs?: number },
+  ): Promise<Result<StripeRef>>;
+  read(ref: StripeRef): Promise<Result<Uint8Array>>;
+  keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
+  release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
+  inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+}
+
+/** Where the head is. */
+export interface Heads {
+  /** The newest; undefined: there is no backup yet. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Makes a head the newest when it is the one after the newest. False: another one is there. */
+  commit(head: Uint8Array, number: number): Promise<boolean>;
+}
+
+/** The keys of a backup. What is sealed for one context opens in no other. */
+export interface BackupKeys {
+  /** The epoch of what is made now. */
+  readonly epoch: number;
+  /** Makes sure that these tenants have a key of this epoch. */
+  ensure(tenants: readonly string[]): Promise<void>;
+  /** Error: KEY_MISSING. */
+  seal(
+    context: { readonly tenant: string; readonly unit: string; readonly epoch: number },
+    key: Uint8Array,
+  ): Uint8Array;
+  /** Errors: KEY_MISSING (also: it was erased), KEY_REFUSED. */
+  open(
+    context: { readonly tenant: string; readonly unit: string; readonly epoch: number },
+    sealed: Uint8Array,
+  ): Uint8Array;
+  readonly head: HeadKeys;
+}
+
+export interface BackupPorts {
+  readonly cluster: string;
+  /** Refers to all stripes of the backup. */
+  readonly owner: ActorId;
+  readonly stripes: BackupStripes;
+  readonly heads: Heads;
+  readonly keys: BackupKeys;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: BackupLimits;
+}

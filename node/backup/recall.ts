@@ -1,0 +1,197 @@
+/** What is brought back: units of a snapshot that a query names, read from any holders that suffice, in order.
+ *
+ *      query ─► tree: units ─► sum (a dry run ends here) ─► packs ─► opened in the pool ─► sink */
+import { failure, PlexusError } from "../../protocols/index.ts";
+import {
+  fragmentAt,
+  join,
+  parted,
+  tenantOf,
+  type RowFilter,
+  type Snapshot,
+  type StripeName,
+  type UnitEntry,
+} from "../../runtimes/backup/index.ts";
+import type { BackupPorts } from "./ports.ts";
+import type { Repository } from "./repository.ts";
+import { unitsOf } from "./tree.ts";
+
+/** What to bring back: what fits all that is named. */
+export interface RecallQuery {
+  /** The number of a snapshot; or the newest at that time; or the newest. */
+  readonly snapshot?: number;
+  readonly atMs?: number;
+  /** A user: what is that person's own, and of all else what the person wrote. */
+  readonly person?: string;
+  /** An actor: a room, an agent. */
+  readonly thread?: string;
+  readonly type?: string;
+  readonly fromMs?: number;
+  /** Not after and not at it. */
+  readonly toMs?: number;
+}
+
+/** What a query comes to, before anything is read. */
+export interface RecallPlan {
+  readonly snapshot: Snapshot;
+  readonly units: number;
+  readonly rows: number;
+  /** Of plaintext. With a date or a person less is given. */
+  readonly bytes: number;
+  readonly threads: number;
+  /** What is read for it. */
+  readonly stripes: number;
+  readonly stripeBytes: number;
+}
+
+/** Takes what is brought back: units of one thread and type come one after the other. */
+export interface RecallSink {
+  write(unit: UnitEntry, content: Uint8Array): Promise<void>;
+}
+
+/** The snapshot that a query means. Error: NOT_FOUND. */
+export function snapshotFor(snapshots: readonly Snapshot[], { snapshot, atMs }: RecallQuery): Snapshot {
+  const found =
+    snapshot !== undefined
+      ? snapshots.find(({ number }) => number === snapshot)
+      : snapshots.findLast((one) => atMs === undefined || one.atMs <= atMs);
+  if (found === undefined) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "of that time" }));
+  return found;
+}
+
+/** The units that may have rows of a query; those of one thread and type in the order of their rows, which a clock that was set back makes
+ *  another than that of their days. Error: as of reading stripes. */
+export async function* unitsFor(
+  repository: Repository,
+  { root, units, bytes }: Snapshot,
+  query: RecallQuery,
+): AsyncGenerator<UnitEntry> {
+  if (root === null) return;
+  let same: UnitEntry[] = [];
+  const inOrder = (): readonly UnitEntry[] => same.toSorted((one, other) => (one.first < other.first ? -1 : 1));
+  for await (const unit of unitsOf(repository, { link: root, units, bytes })) {
+    const [before] = same;
+    if (before !== undefined && (before.name.thread !== unit.name.thread || before.name.type !== unit.name.type)) {
+      yield* inOrder();
+      same = [];
+    }
+    if (isWanted(unit, query)) same.push(unit);
+  }
+  yield* inOrder();
+}
+
+function isWanted({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): boolean {
+  if (query.thread !== undefined && name.thread !== query.thread) return false;
+  if (query.type !== undefined && name.type !== query.type) return false;
+  // Another person's own is not this one's, whoever wrote it.
+  if (query.person !== undefined && name.person !== "" && name.person !== query.person) return false;
+  // A unit without times, like the state of an actor, is of no date.
+  const timed = query.fromMs !== undefined || query.toMs !== undefined;
+  if (timed && toMs === 0) return false;
+  if (query.fromMs !== undefined && toMs < query.fromMs) return false;
+  return query.toMs === undefined || fromMs < query.toMs;
+}
+
+/** Sums up what a query comes to. Errors: NOT_FOUND, BACKUP_DAMAGED, those of reading the manifest. */
+export async function planRecall(repository: Repository, query: RecallQuery): Promise<RecallPlan> {
+  const { snapshots } = await repository.state();
+  const snapshot = snapshotFor(snapshots, query);
+  const threads = new Set<string>();
+  const stripes = new Map<string, number>();
+  let [units, rows, bytes] = [0, 0, 0];
+  for await (const unit of unitsFor(repository, snapshot, query)) {
+    units += 1;
+    rows += unit.rows;
+    bytes += unit.bytes;
+    threads.add(unit.name.thread);
+    for (const { stripe } of unit.fragments) stripes.set(stripe.id, stripe.sizeBytes);
+  }
+  const stripeBytes = [...stripes.values()].reduce((sum, size) => sum + size, 0);
+  return { snapshot, units, rows, bytes, threads: threads.size, stripes: stripes.size, stripeBytes };
+}
+
+export interface RecallOptions {
+  readonly signal: AbortSignal;
+  progress(at: { readonly units: number; readonly bytes: number }): void;
+  /** A unit that cannot be read is told here, and the others follow; without it the first one ends the recall. */
+  lost?(unit: UnitEntry, error: unknown): void;
+}
+
+/** Brings back what a query names. Errors: NOT_FOUND, BACKUP_DAMAGED, KEY_MISSING, those of reading stripes and of the sink, CANCELLED. */
+export async function recall(
+  ports: BackupPorts,
+  repository: Repository,
+  query: RecallQuery,
+  sink: RecallSink,
+  options: RecallOptions,
+): Promise<{ readonly units: number; readonly bytes: number }> {
+  const { snapshots } = await repository.state();
+  const snapshot = snapshotFor(snapshots, query);
+  const packs = new PackCache(repository, ports.limits.packsKept);
+  let at = { units: 0, bytes: 0 };
+  for await (const unit of unitsFor(repository, snapshot, query)) {
+    options.signal.throwIfAborted();
+    try {
+      const content = await openUnitOf(ports, packs, unit, filterFor(unit, query));
+      if (content.length > 0) await sink.write(unit, content);
+      at = { units: at.units + 1, bytes: at.bytes + content.length };
+      options.progress(at);
+    } catch (error) {
+      if (options.lost === undefined) throw error;
+      options.lost(unit, error);
+    }
+  }
+  return at;
+}
+
+/** What of a unit's rows a query wants; undefined: all. */
+function filterFor({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): RowFilter | undefined {
+  const person = name.person === "" ? query.person : undefined;
+  const from = query.fromMs !== undefined && query.fromMs > fromMs ? query.fromMs : undefined;
+  const to = query.toMs !== undefined && query.toMs <= toMs ? query.toMs : undefined;
+  if (person === undefined && from === undefined && to === undefined) return undefined;
+  return {
+    ...(person !== undefined && { person }),
+    ...(from !== undefined && { fromMs: from }),
+    ...(to !== undefined && { toMs: to }),
+  };
+}
+
+/** The plaintext of a unit, or the rows of it that a filter takes. Errors: as of `recall`. */
+export async function openUnitOf(
+  ports: Pick<BackupPorts, "keys" | "sealer">,
+  packs: PackCache,
+  { name, id, epoch, sealedKey, hash, fragments }: UnitEntry,
+  filter?: RowFilter,
+): Promise<Uint8Array> {
+  const key = ports.keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey);
+  const pieces = await Promise.all(fragments.map(async (place) => fragmentAt(await packs.read(place.stripe), place)));
+  const unit = { context: { ...name, id, epoch }, key, hash, fragments: pieces.length, ...(filter && { filter }) };
+  const { contents } = await ports.sealer.open({ units: [unit], fragments: join(pieces) });
+  return parted(contents)[0] as Uint8Array;
+}
+
+/** The packs that were read last: units of one thread lie in few. */
+export class PackCache {
+  readonly #repository: Pick<Repository, "read">;
+  readonly #max: number;
+  readonly #packs = new Map<string, Promise<Uint8Array>>();
+
+  constructor(repository: Pick<Repository, "read">, max: number) {
+    this.#repository = repository;
+    this.#max = max;
+  }
+
+  /** Errors: those of reading stripes. */
+  read(stripe: StripeName): Promise<Uint8Array> {
+    const known = this.#packs.get(stripe.id);
+    this.#packs.delete(stripe.id);
+    const reading = known ?? this.#repository.read(stripe);
+    this.#packs.set(stripe.id, reading);
+    // What failed is tried again.
+    reading.catch(() => this.#packs.delete(stripe.id));
+    const [oldest] = this.#packs.keys();
+    if (this.#packs.size > this.#max && oldest !== undefined) this.#packs.delete(oldest);
+    return reading;
+  }
+}

@@ -1,0 +1,39 @@
+/** What is backed up: slots as they are at one moment each, read from their journals. */
+import type { ActorId, SlotId } from "../../protocols/index.ts";
+import type { Cursor } from "../../runtimes/backup/index.ts";
+
+/** One record, with its value as the journal's codec wrote it. */
+export type StoredRow = readonly [key: string, value: Uint8Array];
+
+/** A slot that this node owns, at one position of its log: everything up to it is committed, nothing after it is here. */
+export interface SlotView {
+  readonly slot: SlotId;
+  readonly at: Cursor;
+  /** The actors that have changed since a position, in order; all, when the log does not reach back to it. */
+  changed(since: Cursor | undefined): Promise<{ readonly whole: boolean; readonly actors: readonly ChangedActor[] }>;
+  /** The rows of an actor that are not records: its state, what it has to do. Few. */
+  state(actor: ActorId): Promise<readonly StoredRow[]>;
+  /** The types of an actor's records. */
+  types(actor: ActorId): Promise<readonly string[]>;
+  /** Records of one type from a key on, in order, a page at a time: an empty page ends it. */
+  records(
+    actor: ActorId,
+    type: string,
+    from: string,
+    page: { readonly rows: number; readonly bytes: number },
+  ): Promise<readonly StoredRow[]>;
+  close(): Promise<void>;
+}
+
+export interface ChangedActor {
+  readonly actor: ActorId;
+  /** For each type of records that changed the first key that did; undefined: any may have. */
+  readonly records: ReadonlyMap<string, string> | undefined;
+}
+
+/** The slots of this node. */
+export interface SlotSource {
+  slots(): Promise<readonly SlotId[]>;
+  /** Errors: MOVED (another node owns it), SLOT_UNAVAILABLE, DATA_DAMAGED. */
+  open(slot: SlotId): Promise<SlotView>;
+}

@@ -1,0 +1,158 @@
+/** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type Failure,
+  type StripeHealth,
+  type StripeRef,
+} from "../../protocols/index.ts";
+import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
+import type { BackupPorts } from "./ports.ts";
+import { openUnitOf, PackCache } from "./recall.ts";
+import type { Repository } from "./repository.ts";
+import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
+import { walkTree } from "./tree.ts";
+
+/** Every stripe that some snapshots refer to, with the nodes of their trees, each visited once however many share it. */
+async function markStripes(
+  repository: Repository,
+  snapshots: readonly Snapshot[],
+  visit: {
+    readonly node?: (node: TreeNode) => void | Promise<void>;
+    readonly lost?: (link: NodeLink, error: unknown) => void;
+  } = {},
+): Promise<Map<string, StripeName>> {
+  const stripes = new Map<string, StripeName>();
+  const mark = (stripe: StripeName): void => void stripes.set(stripe.id, stripe);
+  for (const { root, cursors } of snapshots) {
+    mark(cursors.stripe);
+    if (root === null) continue;
+    await walkTree(repository, root, {
+      skip: ({ stripe }: NodeLink) => stripes.has(stripe.id),
+      async node({ stripe }, node) {
+        mark(stripe);
+        if ("units" in node) for (const { fragments } of node.units) for (const place of fragments) mark(place.stripe);
+        await visit.node?.(node);
+      },
+      ...(visit.lost && { lost: visit.lost }),
+    });
+  }
+  return stripes;
+}
+
+/** What removing snapshots comes to. */
+export interface PruneReport {
+  readonly kept: Kept;
+  readonly removed: readonly number[];
+  /** Stripes that nobody refers to any more, and their bytes. */
+  readonly stripes: number;
+  readonly bytes: number;
+  /** Stripes whose holders did not hear of it: the next removal tells them again. */
+  readonly unheard: number;
+}
+
+/** Removes the snapshots that a retention does not keep. Without `apply` it only says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
+ *  nothing is removed: what could not be read might refer to anything). */
+export async function prune(
+  ports: BackupPorts,
+  repository: Repository,
+  retention: Retention,
+  apply: boolean,
+): Promise<PruneReport> {
+  const { snapshots, head } = await repository.state();
+  const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs());
+  const staying = snapshots.filter(({ number }) => kept.has(number));
+  const going = snapshots.filter(({ number }) => !kept.has(number));
+  const needed = await markStripes(repository, staying);
+  const known = await markStripes(repository, going);
+  const needless = [...known.values()].filter(({ id }) => !needed.has(id));
+  const removed = going.map(({ number }) => number);
+  const bytes = needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  let unheard = 0;
+  if (apply && going.length > 0) {
+    await repository.commit((state) => {
+      // What a snapshot refers to that came meanwhile is not known here.
+      if (state.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
+      return staying;
+    });
+    // Behind the commit: until then the snapshots are there, and need all of it.
+    for (const stripe of needless) if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
+  }
+  return { kept, removed, stripes: needless.length, bytes, unheard };
+}
+
+/** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and
+ *  compared where it is; `data` reads and decrypts everything as a recall does. */
+export type VerifyDepth = "manifest" | "shards" | "data";
+
+/** What a check found. */
+export interface VerifyReport {
+  readonly snapshots: number;
+  readonly units: number;
+  readonly stripes: number;
+  readonly bytes: number;
+  /** Stripes that can be read, but lack shards. */
+  readonly weak: readonly StripeHealth[];
+  /** Stripes that cannot be read. */
+  readonly lost: readonly { readonly stripe: string; readonly error: Failure }[];
+  /** Units that cannot be brought back. */
+  readonly lostUnits: readonly { readonly name: UnitName; readonly error: Failure }[];
+}
+
+export interface VerifyOptions {
+  readonly depth: VerifyDepth;
+  readonly signal: AbortSignal;
+  readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
+  readonly pace: (bytes: number) => Promise<void>;
+}
+
+/** Checks snapshots, each object once however many share it. Errors: BACKUP_DAMAGED (of head or catalog: nothing can be said of the rest). */
+export async function verify(
+  ports: BackupPorts,
+  repository: Repository,
+  snapshots: readonly Snapshot[],
+  { depth, signal, progress, pace }: VerifyOptions,
+): Promise<VerifyReport> {
+  const weak: StripeHealth[] = [];
+  const lost: { stripe: string; error: Failure }[] = [];
+  const lostUnits: { name: UnitName; error: Failure }[] = [];
+  const packs = new PackCache(repository, ports.limits.packsKept);
+  let [units, bytes] = [0, 0];
+  const node = async (one: TreeNode): Promise<void> => {
+    if (!("units" in one)) return;
+    units += one.units.length;
+    for (const unit of one.units) {
+      bytes += unit.bytes;
+      if (depth !== "data") continue;
+      signal.throwIfAborted();
+      try {
+        await openUnitOf(ports, packs, unit);
+      } catch (error) {
+        lostUnits.push({ name: unit.name, error: failureOf(error) });
+      }
+      await pace(unit.bytes);
+    }
+  };
+  const stripes = await markStripes(repository, snapshots, {
+    node,
+    // Its shards are looked at below, too; that it does not open is known here only.
+    lost: ({ stripe }, error) => void lost.push({ stripe: stripe.id, error: failureOf(error) }),
+  });
+  let stripesDone = 0;
+  for (const stripe of stripes.values()) {
+    signal.throwIfAborted();
+    const health = await ports.stripes.inspect(stripe as StripeRef, depth !== "manifest");
+    if (!health.ok) lost.push({ stripe: stripe.id, error: health.error });
+    else if (health.value.well < health.value.enough)
+      lost.push({
+        stripe: stripe.id,
+        error: failure("STRIPE_LOST", { stripe: stripe.id, needed: health.value.enough, well: health.value.well }),
+      });
+    else if (health.value.well < health.value.shards.length) weak.push(health.value);
+    stripesDone += 1;
+    progress({ stripes: stripes.size, stripesDone });
+    await pace(depth === "manifest" ? 0 : stripe.sizeBytes);
+  }
+  return { snapshots: snapshots.length, units, stripes: stripes.size, bytes, weak, lost, lostUnits };
+}

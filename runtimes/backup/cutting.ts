@@ -1,0 +1,83 @@
+/** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same units.
+ *
+ *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger row is alone in one.
+ *  A row that names no time is of the day of the row before it. The rule looks at nothing behind a row: so rows that are added at the end
+ *  change the last unit, and add others, and leave all before as they were. */
+
+/** What decides of one row. */
+export interface Measured {
+  readonly bytes: number;
+  /** Undefined: it names no time. */
+  readonly atMs: number | undefined;
+}
+
+/** The rows of one unit: those from `from` up to `to`. */
+export interface CutPiece {
+  readonly bucket: string;
+  readonly part: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What was cut before. */
+export interface CutState {
+  /** The day of the row before the first one; empty: none. */
+  readonly bucket: string;
+  /** The number of the next part, of each day that there was. */
+  readonly parts: Readonly<Record<string, number>>;
+}
+
+/** Nothing was cut before. */
+export const cutFromStart: CutState = { bucket: "", parts: {} };
+
+/** Cuts rows into units. Without `final`, more rows follow these, so the last unit stays open: its rows are not in any piece. */
+export function cutRows(
+  rows: readonly Measured[],
+  state: CutState,
+  { bytes: bytesMax, final }: { readonly bytes: number; readonly final: boolean },
+): { readonly pieces: readonly CutPiece[]; readonly state: CutState } {
+  const parts: Record<string, number> = { ...state.parts };
+  const pieces: CutPiece[] = [];
+  let before = state.bucket;
+  let open = { bucket: before, from: 0, bytes: 0 };
+  const close = (to: number): void => {
+    const part = parts[open.bucket] ?? 0;
+    parts[open.bucket] = part + 1;
+    pieces.push({ bucket: open.bucket, part, from: open.from, to });
+    before = open.bucket;
+  };
+  for (const [at, row] of rows.entries()) {
+    const bucket = row.atMs === undefined ? open.bucket : dayOf(row.atMs);
+    if (at > open.from && (bucket !== open.bucket || open.bytes + row.bytes > bytesMax)) {
+      close(at);
+      open = { bucket, from: at, bytes: 0 };
+    }
+    open = { ...open, bucket, bytes: open.bytes + row.bytes };
+  }
+  if (final && rows.length > open.from) close(rows.length);
+  return { pieces, state: { bucket: before, parts } };
+}
+
+/** A day in UTC. Times beyond what a date can be have none. */
+function dayOf(atMs: number): string {
+  const date = new Date(atMs);
+  return Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, 10);
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const fieldsIn = (value: unknown): Fields | undefined =>
+  typeof value === "object" && value !== null ? (value as Fields) : undefined;
+
+/** When a row happened, as it says: a message does, and an event that has one. */
+export function timeOf(value: unknown): number | undefined {
+  const fields = fieldsIn(value);
+  const at = fields?.["atMs"] ?? fieldsIn(fields?.["message"])?.["atMs"];
+  return typeof at === "number" && Number.isSafeInteger(at) && at > 0 ? at : undefined;
+}
+
+/** Whether a row is a person's, as it says: the author of a message, who did what an event tells, or whom it is about. */
+export function isOf(value: unknown, person: string): boolean {
+  const fields = fieldsIn(value);
+  const author = fieldsIn(fields?.["message"])?.["author"];
+  return [fields?.["author"], fields?.["by"], fields?.["member"], author].includes(person);
+}

@@ -1,0 +1,19 @@
+/** What a backup is and what computing it takes. Nothing here knows a node, a journal or a holder.
+ *
+ *      journal's rows ─► cutting.ts: units ─► format/: sealed fragments ─► (node/backup: packs, stripes, manifest, head)
+ *
+ *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a node's own thread. */
+export * from "./format/index.ts";
+export { join, parted, type Joined } from "./bytes.ts";
+export { cutFromStart, cutRows, type CutState } from "./cutting.ts";
+export { createSealer, type Sealer, type SealerOptions } from "./sealer.ts";
+export {
+  unitPlace,
+  type CutAnswer,
+  type CutTask,
+  type CutUnit,
+  type OpenTask,
+  type RowFilter,
+  type SealTask,
+  type Subject,
+} from "./thread.ts";

@@ -1,0 +1,48 @@
+/** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait for. */
+import { Piscina } from "piscina";
+import { failureOf, PlexusError } from "../../protocols/errors.ts";
+import type { CutAnswer, CutTask, OpenAnswer, OpenTask, SealTask } from "./thread.ts";
+
+/** Cuts and seals, and opens. What a task brings as bytes is given away: it is not there any more when the call returns. */
+export interface Sealer {
+  cut(task: CutTask): Promise<CutAnswer>;
+  seal(task: SealTask): Promise<CutAnswer>;
+  /** Error: BACKUP_DAMAGED. */
+  open(task: OpenTask): Promise<OpenAnswer>;
+  close(): Promise<void>;
+}
+
+export interface SealerOptions {
+  /** More share a processor with the node. */
+  readonly threads: number;
+  /** A thread without work ends after so long. */
+  readonly idleMs: number;
+}
+
+/** Starts no thread before there is work. */
+export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
+  const pool = new Piscina({
+    filename: new URL("./thread.ts", import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: idleMs,
+    // Callers wait for each answer before they give more; this is for a caller that does not.
+    maxQueue: threads * 4,
+    execArgv: [],
+  });
+  const run = async <Answer>(name: string, task: unknown, given: Uint8Array<ArrayBuffer>): Promise<Answer> => {
+    try {
+      // Piscina's type for the list comes from another overload of postMessage than the one it calls.
+      return (await pool.run(task, { name, transferList: [given.buffer] as never })) as Answer;
+    } catch (thrown) {
+      // What a thread throws arrives as a copy, with its failure and without its class.
+      throw new PlexusError(failureOf(thrown), thrown);
+    }
+  };
+  return {
+    cut: (task) => run("cut", task, task.values.bytes),
+    seal: (task) => run("seal", task, task.contents.bytes),
+    open: (task) => run("open", task, task.fragments.bytes),
+    close: () => pool.destroy(),
+  };
+}

@@ -1,0 +1,222 @@
+/** A cluster of one slot, whose actors are maps of records, and backups of it in memory. */
+import { createHash, randomBytes } from "node:crypto";
+import {
+  encode,
+  failure,
+  ok,
+  refused,
+  type ActorId,
+  type Result,
+  type SlotId,
+  type StripeRef,
+} from "../../../protocols/index.ts";
+import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type SlotSource, type SlotView, type StoredRow } from "../../../node/backup/index.ts"; // prettier-ignore
+import type { Sealer } from "../../../runtimes/backup/index.ts";
+import { cut, open, seal } from "../../../runtimes/backup/thread.ts";
+import { headKeys } from "../runtimes/backup/samples.ts";
+
+/** Stripes in memory, with who refers to them. */
+export function memoryStripes() {
+  const held = new Map<string, { bytes: Uint8Array; owners: Set<string>; kept: boolean }>();
+  const made: { bytes: Uint8Array; ref: StripeRef }[] = [];
+  let puts = 0;
+  const fault = { failsAt: Infinity };
+  const find = (ref: StripeRef) => held.get(ref.id);
+  const stripes: BackupStripes = {
+    async put(bytes, { owner }) {
+      puts += 1;
+      if (puts >= fault.failsAt) return refused(failure("DISK_FULL"));
+      const id = createHash("sha256").update(bytes).digest("hex");
+      const ref: StripeRef = { id, group: "first", scheme: { type: "copies", copies: 1 }, sizeBytes: bytes.length, shards: [{ index: 0, hash: id, sizeBytes: bytes.length }] }; // prettier-ignore
+      held.set(id, { bytes: new Uint8Array(bytes), owners: new Set([owner]), kept: false });
+      made.push({ bytes, ref });
+      return ok(ref);
+    },
+    async read(ref) {
+      const found = find(ref);
+      return found === undefined ? refused(failure("STRIPE_LOST", { stripe: ref.id })) : ok(found.bytes);
+    },
+    async keep(ref) {
+      const found = find(ref);
+      if (found === undefined) return refused(failure("STRIPE_LOST", { stripe: ref.id }));
+      found.kept = true;
+      return ok(null);
+    },
+    async release(ref) {
+      held.delete(ref.id);
+      return ok(null);
+    },
+    async inspect(ref) {
+      const { id, group, scheme } = ref;
+      const found = find(ref);
+      const well = found !== undefined && createHash("sha256").update(found.bytes).digest("hex") === id;
+      const state = found === undefined ? "missing" : well ? "well" : "damaged";
+      return ok({ id, group, scheme, shards: [{ index: 0, hash: id, state }], enough: 1, well: well ? 1 : 0 } as const);
+    },
+  };
+  return { stripes, held, fault, made };
+}
+
+export function memoryHeads(): Heads & { bytes: Uint8Array | undefined; number: number } {
+  return {
+    bytes: undefined,
+    number: 0,
+    async read() {
+      return this.bytes;
+    },
+    async commit(head, number) {
+      if (number !== this.number + 1) return false;
+      this.bytes = head;
+      this.number = number;
+      return true;
+    },
+  };
+}
+
+/** Keys that are sealed by being put beside their context. */
+export function plainKeys(): BackupKeys & { readonly erased: Set<string>; readonly sealed: Uint8Array[] } {
+  const erased = new Set<string>();
+  const ensured = new Set<string>();
+  const sealed: Uint8Array[] = [];
+  const name = (context: object): string =>
+    JSON.stringify(Object.entries(context).toSorted(([one], [other]) => (one < other ? -1 : 1)));
+  return {
+    epoch: 1,
+    erased,
+    sealed,
+    ensure: async (tenants) => tenants.forEach((tenant) => ensured.add(tenant)),
+    seal(context, key) {
+      if (!ensured.has(context.tenant)) throw new Error(`nobody ensured a key of ${context.tenant}`);
+      sealed.push(key);
+      return encode([name(context), key]);
+    },
+    open(context, bytes) {
+      if (erased.has(context.tenant)) throw Object.assign(new Error("erased"), { failure: failure("KEY_MISSING") });
+      const text = Buffer.from(bytes).toString("latin1");
+      if (!text.includes(name(context)))
+        throw Object.assign(new Error("of another"), { failure: failure("KEY_REFUSED") });
+      return bytes.subarray(bytes.length - 32);
+    },
+    head: headKeys,
+  };
+}
+
+/** The pool's work, in this thread. */
+export const plainSealer: Sealer = {
+  cut: async (task) => cut(task),
+  seal: async (task) => seal(task),
+  open: async (task) => open(task),
+  close: async () => undefined,
+};
+
+/** Actors with records, whose every change is an entry of one slot. */
+export class Actors implements SlotSource {
+  readonly slot = "chat/1" as SlotId;
+  readonly records = new Map<ActorId, Map<string, unknown>>();
+  #log: { actor: ActorId; keys: readonly string[] }[] = [];
+  /** Entries up to here are no longer in the log. */
+  trimmed = 0;
+  epoch = 1;
+  unavailable = false;
+  reads = 0;
+
+  change(actor: ActorId, changes: Readonly<Record<string, unknown>>): void {
+    const own = this.records.get(actor) ?? new Map<string, unknown>();
+    this.records.set(actor, own);
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === undefined) own.delete(key);
+      else own.set(key, value);
+    }
+    this.#log.push({ actor, keys: Object.keys(changes) });
+  }
+
+  /** Everything there is, as a recall gives it: by actor and type, rows in order. */
+  rows(): ReadonlyMap<string, readonly (readonly [string, unknown])[]> {
+    const all = new Map<string, (readonly [string, unknown])[]>();
+    for (const [actor, records] of this.records)
+      for (const [key, value] of [...records].toSorted(([one], [other]) => (one < other ? -1 : 1))) {
+        const place = `${actor} ${typeOf(key)}`;
+        all.set(place, [...(all.get(place) ?? []), [key, value]]);
+      }
+    return all;
+  }
+
+  slots = async (): Promise<readonly SlotId[]> => [this.slot];
+
+  async open(): Promise<SlotView> {
+    if (this.unavailable) throw Object.assign(new Error("away"), { failure: failure("SLOT_UNAVAILABLE") });
+    // As they are now, whatever changes while they are read.
+    const frozen = new Map(
+      [...this.records].map(([actor, own]) => [actor, [...own].toSorted(([one], [other]) => (one < other ? -1 : 1))]),
+    );
+    const log = [...this.#log];
+    const { slot, trimmed, epoch } = this;
+    const rowsOf = (actor: ActorId): readonly StoredRow[] =>
+      (frozen.get(actor) ?? []).map(([key, value]) => [key, encode(value)]);
+    return {
+      slot,
+      at: { epoch, seq: log.length },
+      changed: async (since) => {
+        if (since === undefined || since.seq < trimmed || since.epoch !== epoch)
+          return { whole: true, actors: [...frozen.keys()].sort().map((actor) => ({ actor, records: undefined })) };
+        const found = new Map<ActorId, Map<string, string>>();
+        for (const { actor, keys } of log.slice(since.seq)) {
+          const types = found.get(actor) ?? new Map<string, string>();
+          found.set(actor, types);
+          for (const key of keys) {
+            const first = types.get(typeOf(key));
+            if (first === undefined || key < first) types.set(typeOf(key), key);
+          }
+        }
+        return { whole: false, actors: [...found].map(([actor, records]) => ({ actor, records })) };
+      },
+      state: async () => [],
+      types: async (actor) => [...new Set(rowsOf(actor).map(([key]) => typeOf(key)))],
+      records: async (actor, type, from, { rows }) => {
+        this.reads += 1;
+        return rowsOf(actor)
+          .filter(([key]) => typeOf(key) === type && key >= from)
+          .slice(0, rows);
+      },
+      close: async () => undefined,
+    };
+  }
+}
+
+const typeOf = (key: string): string => key.split("/")[0] as string;
+
+/** Small, so that little makes many units, packs and nodes. */
+export const smallLimits: BackupLimits = {
+  ...backupLimits,
+  unitBytes: 300,
+  pageRows: 3,
+  packBytes: 3_000,
+  changesMax: 5,
+  nodesKept: 4,
+  packsKept: 3,
+};
+
+export function backupsOf(limits: BackupLimits = smallLimits) {
+  const store = memoryStripes();
+  const heads = memoryHeads();
+  const keys = plainKeys();
+  let nowMs = Date.UTC(2026, 10, 1);
+  const clock = {
+    nowMs: () => (nowMs += 1_000),
+    monotonicMs: () => nowMs,
+    after: () => () => undefined,
+    soon: queueMicrotask,
+  };
+  const random = { number: () => 0.5, bytes: (count: number) => new Uint8Array(randomBytes(count)) };
+  const quiet = () => undefined;
+  const log = { debug: quiet, info: quiet, warn: quiet, error: quiet };
+  const owner = "backup/main" as ActorId;
+  const ports: BackupPorts = { cluster: "harbour", owner, stripes: store.stripes, heads, keys, sealer: plainSealer, clock, random, log, limits }; // prettier-ignore
+  return { ports, store, heads, keys, repository: openRepository(ports), advance: (ms: number) => (nowMs += ms) };
+}
+
+/** The value of a result that must be one. */
+export function valueIn<Value>(result: Result<Value>): Value {
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return result.value;
+}
