@@ -1,10 +1,12 @@
 /** The commands of shard-holders: which shards one has, for whom, and how long (docs/decisions/0048-groups-of-holders.md). */
 import { Type } from "typebox";
 import { answer, command } from "./command.ts";
+import type { ClusterSlotRow } from "./cluster.ts";
+import type { ErrorCode } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { blobHash, nothing, object, position, timeMs } from "./schema.ts";
-import { shardOwner, stripeId, stripeRef, type StripeRef } from "./shards.ts";
+import { groupName, shardOwner, stripeId, stripeRef, type HolderGroup, type StripeRef } from "./shards.ts";
 
 const some = Type.Array(stripeId, { minItems: 1, maxItems: limits.shardsNamedMax });
 
@@ -202,3 +204,36 @@ export interface HolderSums {
   /** Where the bytes are, and how many are missing there, as that node said last. */
   readonly at?: { readonly node: string; readonly missing: number; readonly sinceMs: number };
 }
+
+/** A holder as admins see it. */
+export interface HolderRow {
+  readonly holder: ActorId;
+  /** The id and the name of the node that owns it, and that node's zone. Absent: it has no slot of its own yet. */
+  readonly owner?: string;
+  readonly node?: string;
+  readonly zone?: string;
+  /** The name of the node where it is at home, when another one owns it for a while. */
+  readonly home?: string;
+  readonly status?: ClusterSlotRow["status"];
+  /** What its inventory says. Absent: `error` says why. */
+  readonly sums?: HolderSums;
+  readonly error?: ErrorCode;
+}
+
+/** A group of holders as admins see it. */
+export interface HolderGroupRow extends HolderGroup {
+  readonly holders: readonly HolderRow[];
+}
+
+/** The groups of holders as admins see them. */
+export interface ShardsView {
+  /** How many nodes have a place for a holder. */
+  readonly places: number;
+  readonly groups: readonly HolderGroupRow[];
+}
+
+/** What the path of a holder's inventory names. */
+export const holderParams = object({
+  group: groupName,
+  index: Type.Integer({ minimum: 0, maximum: limits.groupHoldersMax - 1 }),
+});

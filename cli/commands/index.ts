@@ -77,6 +77,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./prices.ts"),
   },
   {
+    name: "shards",
+    says: "Show the holders of shards: where they are, what they hold, what is lost.",
+    load: () => import("./shards.ts"),
+  },
+  {
     name: "gpu",
     says: "Install the builds of llama.cpp for graphics cards, or remove them.",
     load: () => import("./gpu.ts"),

@@ -394,6 +394,7 @@ export function createPeer(options: PeerOptions): Peer {
     exchange,
     clock,
     policy,
+    groups,
     roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
     heard: (other) => membership.heard(other),
     version: () => version,

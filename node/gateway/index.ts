@@ -30,6 +30,7 @@ import { addInferenceRoutes } from "./inference.ts";
 import { addEndpointRoutes } from "./endpoints.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addBudgets } from "./budgets.ts";
+import { addShardRoutes } from "./shards.ts";
 import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
@@ -101,6 +102,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
       addUsage(api, at);
+      addShardRoutes(api, at);
       addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);

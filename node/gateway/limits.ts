@@ -8,6 +8,8 @@ export interface Rate {
 
 /** The gateway. */
 export const gatewayLimits = {
+  /** A shard-holder that does not answer in time is shown without what it holds. */
+  sumsTimeoutMs: 2_000,
   /** A command whose actor does not answer in time gets `ASK_TIMEOUT` (outcome unknown). */
   askTimeoutMs: 10_000,
   /** A sign-up for which no account could be made for so long gets the error that prevented it, or `ASK_TIMEOUT`.

@@ -12,12 +12,15 @@ import type {
   Released,
   Result,
   Role,
+  ShardsView,
   SlotId,
 } from "../../protocols/index.ts";
 
 export interface ClusterControl {
   summary(): Promise<Result<ClusterSummary>>;
   slots(): Promise<Result<readonly ClusterSlotRow[]>>;
+  /** The groups of shard-holders, and where their holders are, without what their inventories say. */
+  groups(): ShardsView;
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
   /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of them the

@@ -1,16 +1,21 @@
 /** The state of the cluster as this node sees it: for admins, and for callers that wait for an actor. */
 import {
+  holderOf,
   ok,
+  ownSlot,
   parseActorId,
+  type ActorId,
   type Advice,
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
   type DirectoryAway,
   type Failure,
+  type HolderRow,
   type Result,
   type Role,
 } from "../../protocols/index.ts";
+import type { Groups } from "../cluster/groups.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
 import { serviceOf } from "../cluster/reach.ts";
 import { sameSet } from "../cluster/records.ts";
@@ -18,6 +23,7 @@ import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterControl } from "./api.ts";
 import { Candidates } from "./candidates.ts";
+import { placesOf } from "./groups.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { findStranded, wantOf, type Stranded } from "./plan.ts";
 import type { Survey } from "./survey.ts";
@@ -33,6 +39,7 @@ export interface OverviewPorts {
   readonly table: SlotTable;
   readonly membership: Membership;
   readonly policy: ClusterPolicy;
+  readonly groups: Pick<Groups, "current">;
   readonly limits: PlacementLimits;
   survey(): Promise<Survey>;
   /** The role whose nodes host a kind of actor. */
@@ -50,7 +57,7 @@ export interface OverviewPorts {
   refusals?(): ReadonlyMap<NodeId, Failure>;
 }
 
-type Overview = Pick<ClusterControl, "directoryAnswers" | "stranded" | "summary" | "slots">;
+type Overview = Pick<ClusterControl, "directoryAnswers" | "stranded" | "summary" | "slots" | "groups">;
 
 /** Makes the overview. It keeps nothing. */
 export function createOverview(ports: OverviewPorts): Overview {
@@ -181,6 +188,35 @@ export function createOverview(ports: OverviewPorts): Overview {
         return { ...rowOf(record, candidates), ...(role && { stranded: role }) };
       });
       return Promise.resolve(ok(rows.sort((one, other) => (one.slot < other.slot ? -1 : 1))));
+    },
+
+    groups() {
+      const candidates = candidatesNow();
+      const { members } = membership.members();
+      const memberOf = (one: NodeId | undefined): MemberRecord | undefined =>
+        members.find(({ node: id }) => id === one);
+      const holderRow = (holder: ActorId): HolderRow => {
+        const record = table.get(ownSlot(holder))?.record;
+        if (record === undefined) return { holder };
+        const member = memberOf(record.owner);
+        const zone = member?.labels["zone"];
+        const away = record.home !== undefined && record.home !== record.owner;
+        return {
+          holder,
+          owner: record.owner,
+          node: member?.name ?? record.owner,
+          ...(zone !== undefined && { zone }),
+          ...(away && { home: memberOf(record.home)?.name ?? record.home }),
+          status: rowOf(record, candidates).status,
+        };
+      };
+      const groups = ports.groups.current().map(({ name, width, open }) => ({
+        name,
+        width,
+        open,
+        holders: Array.from({ length: width }, (_, index) => holderRow(holderOf(name, index))),
+      }));
+      return { places: placesOf(members), groups };
     },
 
     async summary(): Promise<Result<ClusterSummary>> {

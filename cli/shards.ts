@@ -1,0 +1,126 @@
+/** `plexus shards`: groups of shard-holders, where they are and what they hold. */
+import { failure, PlexusError } from "../protocols/errors.ts";
+import type { HolderGroupRow, HolderRow, ShardLine, ShardPage, ShardsView } from "../protocols/index.ts";
+import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { callNode, forLook } from "./node-client.ts";
+import { counted, describeBytes, exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+/** Of which holder; undefined: groups and holders. */
+export interface ShardsAsked {
+  readonly holder: string | undefined;
+  readonly only: "lost" | "trash" | undefined;
+}
+
+const base = "/api/v1/admin/shards";
+
+/** `plexus shards list`. With --json one line a holder, or a shard. */
+export async function listShards(flags: AdminFlags, { holder, only }: ShardsAsked, output: Output): Promise<number> {
+  if (holder !== undefined) return listInventory(flags, { holder, only }, output);
+  if (only !== undefined) throw new PlexusError(failure("BAD_REQUEST", { reason: "--only needs a holder, like g1.2" }));
+  const view = demand(await callNode<ShardsView>(forLook(await findNode(flags)), "GET", base));
+  if (flags.json) {
+    for (const { holders, ...group } of view.groups)
+      for (const row of holders) output.print(jsonLine({ group: group.name, open: group.open, ...row }));
+  } else output.print(describeShards(view, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+async function listInventory(
+  flags: AdminFlags,
+  { holder, only }: { readonly holder: string; readonly only: ShardsAsked["only"] },
+  output: Output,
+): Promise<number> {
+  const [, group, index] = /^(?:shard-holder\/)?([a-z0-9-]+)\.(\d+)$/.exec(holder) ?? [];
+  if (group === undefined || index === undefined)
+    throw new PlexusError(failure("BAD_REQUEST", { reason: "a holder is a group and a number, like g1.2" }));
+  const target = await findNode(flags);
+  const lines: ShardLine[] = [];
+  for (let after: string | undefined; ;) {
+    const query = new URLSearchParams({ limit: "200", ...(only && { only }), ...(after !== undefined && { after }) });
+    const answer = await callNode<ShardPage>(target, "GET", `${base}/${group}/${index}/inventory?${query.toString()}`);
+    const page = demand(advised(answer, { NOT_FOUND: "`plexus shards list` lists the holders" }));
+    if (flags.json) for (const line of page.shards) output.print(jsonLine(line));
+    else lines.push(...page.shards);
+    if (page.next === undefined) break;
+    after = page.next;
+  }
+  if (!flags.json) output.print(describeInventory(lines, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+/** Groups, and their holders, as a person reads them. */
+export function describeShards({ places, groups }: ShardsView, color: boolean, width = Infinity): string {
+  if (groups.length === 0)
+    return places === 0
+      ? "No node has the role storage: `plexus nodes roles` gives it to one, `plexus invite --role storage` invites one."
+      : "No group of shard-holders yet: the first is made some seconds after a node with the role storage is there.";
+  const columns = [
+    { head: "Holder" },
+    { head: "Node" },
+    { head: "Zone", leaves: 1 },
+    { head: "Shards", align: "right" as const },
+    { head: "Size", align: "right" as const },
+    { head: "Trash", align: "right" as const, leaves: 2 },
+    { head: "State" },
+  ];
+  const described = groups.map((group) => {
+    const cells = group.holders.map((row) => [
+      row.holder.replace(/^.*\//, ""),
+      withoutControls(row.node ?? ""),
+      withoutControls(row.zone ?? ""),
+      String(row.sums?.held.shards ?? ""),
+      row.sums === undefined ? "" : describeBytes(row.sums.held.bytes),
+      row.sums === undefined ? "" : describeBytes(row.sums.trash.bytes),
+      describeState(row, group),
+    ]);
+    return `${describeGroup(group)}\n${renderTable(columns, cells, { color, columns: width })}`;
+  });
+  return [`${counted(places, "node")} with the role storage`, ...described].join("\n\n");
+}
+
+function describeGroup({ name, holders, open }: HolderGroupRow): string {
+  const nodes = new Set(holders.flatMap(({ owner }) => owner ?? [])).size;
+  const zones = new Set(holders.flatMap(({ zone }) => zone ?? [])).size;
+  const where = `on ${counted(nodes, "node")}${zones > 0 ? ` in ${counted(zones, "zone")}` : ""}`;
+  return `Group ${name}: ${counted(holders.length, "holder")} ${where}, ${open ? "takes new stripes" : "takes no new stripes"}`;
+}
+
+/** What there is to say of a holder, the worst first. */
+function describeState(row: HolderRow, { holders }: HolderGroupRow): string {
+  const { owner, status, error, sums, home } = row;
+  if (owner === undefined) return "is being made";
+  if (status === "down" || status === "blocked") return status;
+  if (error !== undefined) return `no answer: ${error}`;
+  const missing = sums?.at?.node === owner ? sums.at.missing : 0;
+  const others = holders.filter((one) => one !== row && one.owner === owner);
+  const says = [
+    ...((sums?.lost.shards ?? 0) > 0 ? [`${sums?.lost.shards} lost`] : []),
+    ...(missing > 0 ? [`${missing} missing here`] : []),
+    ...(sums?.at !== undefined && sums.at.node !== owner ? ["bytes on another node"] : []),
+    ...(home !== undefined ? [`waits for ${withoutControls(home)}`] : []),
+    ...(others.length > 0
+      ? [`same node as ${others.map(({ holder }) => holder.replace(/^.*\//, "")).join(", ")}`]
+      : []),
+    ...(status !== "ok" && status !== undefined ? [status] : []),
+  ];
+  return says.length === 0 ? "ok" : says.join("; ");
+}
+
+/** The shards of one holder. */
+export function describeInventory(lines: readonly ShardLine[], color: boolean, width = Infinity): string {
+  if (lines.length === 0) return "No shards.";
+  const columns = [
+    { head: "Stripe" },
+    { head: "Hash", leaves: 1 },
+    { head: "Size", align: "right" as const },
+    { head: "State" },
+  ];
+  const state = ({ lost, trashedAtMs }: ShardLine): string =>
+    trashedAtMs === undefined
+      ? (lost ?? "ok")
+      : `in the trash since ${new Date(trashedAtMs).toISOString().slice(0, 16)}Z`;
+  const cells = lines.map((line) => [line.stripe, line.hash.slice(0, 16), describeBytes(line.sizeBytes), state(line)]);
+  return renderTable(columns, cells, { color, columns: width });
+}

@@ -1,0 +1,66 @@
+import { expect } from "chai";
+import { describeInventory, describeShards } from "../../../cli/shards.ts";
+import type { HolderRow, HolderSums } from "../../../protocols/index.ts";
+
+const none = { shards: 0, bytes: 0 };
+const sums = (more: Partial<HolderSums> = {}): HolderSums => ({
+  held: { shards: 2, bytes: 2_048 },
+  lost: none,
+  trash: none,
+  at: { node: "a", missing: 0, sinceMs: 1 },
+  ...more,
+});
+const row = (index: number, more: Partial<HolderRow> = {}): HolderRow => ({
+  holder: `shard-holder/g1.${index}`,
+  owner: "a",
+  node: "node-a",
+  status: "ok",
+  sums: sums(),
+  ...more,
+});
+const shown = (...holders: readonly HolderRow[]): string =>
+  describeShards({ places: 2, groups: [{ name: "g1", width: holders.length, open: true, holders }] }, false);
+
+describe("plexus shards", () => {
+  it("says where holders are, and how they stand", () => {
+    const text = shown(row(0), row(1, { owner: "b", node: "node-b", sums: sums({ at: { node: "b", missing: 7, sinceMs: 1 } }) })); // prettier-ignore
+    expect(text).to.match(/Group g1: 2 holders on 2 nodes, takes new stripes/);
+    expect(text)
+      .to.match(/g1\.0 .*node-a.*2\.0 KiB.* ok/)
+      .and.match(/g1\.1 .*node-b.*7 missing here/);
+  });
+
+  it("names what is wrong with each, and nothing that steers a terminal", () => {
+    const text = shown(
+      row(0),
+      row(1),
+      row(2, { owner: "b", node: "node-b\u001b[31m", home: "node-c", sums: sums({ lost: { shards: 1, bytes: 1 } }) }),
+      row(3, { owner: "c", status: "down" }),
+      { holder: "shard-holder/g1.4" },
+      { holder: "shard-holder/g1.5", owner: "d", status: "ok", error: "ASK_TIMEOUT" },
+    );
+    expect(text)
+      .to.match(/g1\.0.*same node as g1\.1/)
+      .and.match(/g1\.2.*1 lost; bytes on another node; waits for node-c/);
+    expect(text)
+      .to.match(/g1\.3.*down/)
+      .and.match(/g1\.4.*is being made/)
+      .and.match(/g1\.5.*no answer: ASK_TIMEOUT/);
+    expect(text).to.not.include("\u001b");
+  });
+
+  it("says what to do where there is no group", () => {
+    expect(describeShards({ places: 0, groups: [] }, false)).to.include("plexus invite --role storage");
+    expect(describeShards({ places: 1, groups: [] }, false)).to.include("some seconds");
+  });
+
+  it("lists what a holder has", () => {
+    const line = { hash: "ab".repeat(32), stripe: "5aaaaaaa", sizeBytes: 1_024 };
+    const text = describeInventory([line, { ...line, lost: "damaged" }, { ...line, trashedAtMs: 0 }], false);
+    expect(text)
+      .to.match(/1\.0 KiB.*ok/)
+      .and.match(/damaged/)
+      .and.match(/trash since 1970-01-01T00:00Z/);
+    expect(describeInventory([], false)).to.equal("No shards.");
+  });
+});
