@@ -26,6 +26,7 @@ import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
 import { createClock, keptText, openFiles } from "../platform/index.ts";
+import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
@@ -38,6 +39,7 @@ import { openMachine, type Machine } from "./machine.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
 import { createPeer, type PeerOptions } from "./peer.ts";
+import { openShards } from "./shards.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "./stops.ts";
 import { join, register, rememberCluster } from "./taking-part.ts";
@@ -124,6 +126,8 @@ async function start(
   ];
   const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name) =>
     audit(kernel, { action, by, facts });
+  // They need the peer, whose slots may be wanted elsewhere at once: until then no holder goes without its bytes.
+  const beside: { shards?: Shards } = {};
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
   const peer = createPeer({
@@ -148,6 +152,7 @@ async function start(
     load: () => Object.assign({}, ...loads.map((read) => read())) as Partial<NodeLoad>,
     invite: (directory, terms) => issueInvitation(terms, { directory, identity, machine, meshPort }),
     changed,
+    mayHandOver: (slot, to) => !isHolder(slot) || beside.shards?.mayHandOver(slot, to) === true,
     age: ageOf(identity, platform.trustsData === true),
     placed: (place) => home.remember({ directory: place }),
     ended: (why) => ending.begin(why),
@@ -172,6 +177,9 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
+  const ownShards = await openShards(config, { machine, identity, peer });
+  beside.shards = ownShards;
+  stops.add(() => ownShards.stop());
   kept.resolve(blobs);
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
@@ -234,11 +242,11 @@ async function start(
   stops.add((deadlineMs) => gateway.stop(deadlineMs / 2));
   loads.push(() => ({ connections: gateway.connections() }));
 
-  const [opened] = await Promise.all([mesh ?? listen(), within(clock, modelsWaitMs, inference.settled())]);
+  const [listening] = await Promise.all([mesh ?? listen(), within(clock, modelsWaitMs, inference.settled())]);
   const { url } = gateway;
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
-  const addresses = opened.addresses();
-  void peer.membership.update({ peer: opened.peer, addresses, url: webAddressFor(url, addresses) });
+  const addresses = listening.addresses();
+  void peer.membership.update({ peer: listening.peer, addresses, url: webAddressFor(url, addresses) });
   const running = {
     url,
     node,

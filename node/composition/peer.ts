@@ -18,6 +18,7 @@ import {
   type Preference,
   type Result,
   type Role,
+  type SlotId,
 } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
@@ -124,6 +125,8 @@ export interface PeerOptions {
     facts: Readonly<Record<string, string>>,
     by: string | undefined,
   ) => void;
+  /** Whether a slot may go where it is wanted now; absent: each may. */
+  readonly mayHandOver?: (slot: SlotId, to: NodeId) => boolean;
   /** What the data folder knows of the age of its copies; without it nothing is checked. */
   readonly age?: DataAge;
   /** The directory has a new place from now on. */
@@ -258,6 +261,7 @@ export function createPeer(options: PeerOptions): Peer {
     owned: (slot) => kernel.serve(slot),
     drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
     resume: (slot) => kernel.resume(slot),
+    ...(options.mayHandOver && { mayHandOver: options.mayHandOver }),
     discarded: (slot) => age.discarded(slot),
   });
 

@@ -3,6 +3,7 @@
  *      creating        a node is being made of this folder: nothing in it has been promised to anybody
  *      journal/        everything the node holds, without
  *      blobs/          what is too large for it (`blobs/store.ts`)
+ *      shards/         shards of the holders here, which are larger still (`node/shards`)
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      quality.json    how good the answers of models were (`node/quality`)
@@ -21,6 +22,7 @@ import type { Log } from "../ports.ts";
 /** Where things lie in a data folder. */
 export const journalFolder = (data: string): string => join(data, "journal");
 export const blobFolder = (data: string): string => join(data, "blobs");
+export const shardFolder = (data: string): string => join(data, "shards");
 /** Keys that endpoints of the cluster name; the operator puts them there. */
 export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");

@@ -52,6 +52,8 @@ export interface ReplicationPorts {
   owned(slot: SlotId): void;
   readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
   readonly resume: (slot: SlotId) => void;
+  /** See `OwnershipPorts.mayHandOver`; absent: every slot may. */
+  readonly mayHandOver?: (slot: SlotId, to: NodeId) => boolean;
   /** The copy here was thrown away. */
   discarded?(slot: SlotId): void;
 }
@@ -177,6 +179,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     },
     drain: ports.drain,
     resume: ports.resume,
+    mayHandOver: (slot, to) => ports.mayHandOver?.(slot, to) ?? true,
     ended: (ownership, error) => {
       const served = slots.get(ownership.slot);
       if (served?.ownership !== ownership) return;

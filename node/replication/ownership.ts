@@ -65,6 +65,9 @@ export interface OwnershipPorts {
   /** The kernel's part of a hand-over. */
   readonly drain: (slot: SlotId, deadlineMs: number) => Promise<void>;
   readonly resume: (slot: SlotId) => void;
+  /** Whether a slot may go to the node where it is wanted: what belongs to it and is in no journal may have to be there first. Asked
+   *  again at each tick. */
+  readonly mayHandOver: (slot: SlotId, to: NodeId) => boolean;
   /** Told once, when this epoch is over for this node. */
   ended(ownership: Ownership, error: Failure): void;
 }
@@ -496,7 +499,8 @@ export class Ownership implements ServedLog {
       return;
     }
     const target = handOverTo(this.record, views);
-    if (target !== undefined && this.#ports.clock.monotonicMs() >= this.#handOverAfterMs) void this.#handOver(target);
+    if (target === undefined || this.#ports.clock.monotonicMs() < this.#handOverAfterMs) return;
+    if (this.#ports.mayHandOver(this.slot, target)) void this.#handOver(target);
   }
 
   /** Takes in the outcome of a compare-and-set. */

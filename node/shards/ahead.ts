@@ -30,16 +30,16 @@ export interface Ahead {
 interface Going {
   readonly to: NodeId;
   readonly sinceMs: number;
+  /** When somebody last wanted to hand it over. */
+  askedMs: number;
   working: boolean;
   notBeforeMs: number;
   /** When both were equal. */
   equalAtMs?: number;
 }
 
-/** Makes it. `changed`: a slot that could not be handed over can. */
-export function createAhead(
-  ports: ShardPorts & { readonly links: Links; readonly changed: (slot: SlotId) => void },
-): Ahead {
+/** Makes it. */
+export function createAhead(ports: ShardPorts & { readonly links: Links }): Ahead {
   const { owned, clock, limits, links, log, meter, table, node, exchange } = ports;
   const going = new Map<ActorId, Going>();
   let stopped = false;
@@ -83,8 +83,15 @@ export function createAhead(
     const answer = await exchange.call(to, "shard.compare", { holder, parts: digestsOf(mine) }, limits.readTimeoutMs);
     if (!answer.ok) throw new PlexusError(answer.error);
     const hashes = answer.value.differs.flatMap((part) => mine[part] ?? []);
-    if (answer.value.differs.length === 0) return true;
-    const line = [...hashes];
+    const line: BlobHash[] = [];
+    for (let at = 0; at < hashes.length; at += limits.hashesPerMessage) {
+      const some = hashes.slice(at, at + limits.hashesPerMessage);
+      const lacks = await links.call(to, "shard.lacks", { holder, hashes: some });
+      if (!lacks.ok) throw new PlexusError(lacks.error);
+      line.push(...some.filter((_, place) => lacks.value.lacks.includes(place)));
+    }
+    // What the other side has more makes parts differ for good, and is nobody's loss: it is collected there.
+    if (line.length === 0) return true;
     let [sent, failed] = [0, 0];
     const worker = async (): Promise<void> => {
       for (let hash = line.shift(); hash !== undefined && !stopped; hash = line.shift()) {
@@ -97,8 +104,9 @@ export function createAhead(
           return Buffer.concat(read);
         };
         const given = await links.give(to, { holder, hash, sizeBytes, bytes }).catch((thrown: unknown) => refused(failureOf(thrown))); // prettier-ignore
-        if (!given.ok) failed += 1;
-        else if (given.value === "sent") sent += 1;
+        if (given.ok) sent += 1;
+        // What is damaged here is made anew there.
+        else if (given.error.code !== "DATA_DAMAGED") failed += 1;
       }
     };
     await Promise.all(Array.from({ length: limits.aheadAtOnce }, worker));
@@ -106,7 +114,6 @@ export function createAhead(
     log.info("shards.ahead", { holder, to, sent, failed });
     if (failed > 0)
       throw new PlexusError(failure("UNREACHABLE", { node: to, because: `${failed} shards were not taken` }));
-    // What the other side has more makes parts differ for good, and is nobody's loss: it is collected there.
     return sent === 0;
   }
 
@@ -116,7 +123,6 @@ export function createAhead(
       // What comes while the bytes travel is sent in the next turn; the last one has little to send.
       while (!stopped && going.get(holder) === one && !(await compare(holder, one.to)));
       one.equalAtMs = clock.monotonicMs();
-      ports.changed(ownSlot(holder));
     } catch (thrown) {
       log.warn("shards.ahead.failed", { holder, to: one.to, failure: failureOf(thrown) });
       one.notBeforeMs = clock.monotonicMs() + limits.aheadRetryMs;
@@ -134,10 +140,12 @@ export function createAhead(
       if (!isHolder(slot)) return true;
       const nowMs = clock.monotonicMs();
       let one = going.get(slot);
-      if (one?.to !== to) {
-        one = { to, sinceMs: nowMs, working: false, notBeforeMs: nowMs };
+      // While the other node is away nobody asks, and nothing is late.
+      if (one?.to !== to || nowMs - one.askedMs > limits.aheadGapMs) {
+        one = { to, sinceMs: nowMs, askedMs: nowMs, working: false, notBeforeMs: nowMs };
         going.set(slot, one);
       }
+      one.askedMs = nowMs;
       if (one.equalAtMs !== undefined && nowMs - one.equalAtMs <= limits.aheadFreshMs) return true;
       if (nowMs - one.sinceMs >= limits.aheadMsMax) {
         log.warn("shards.ahead.late", { holder: slot, to, waitedMs: nowMs - one.sinceMs });

@@ -20,11 +20,13 @@ import { createKeeper, type Keeper } from "./keeper.ts";
 import { shardLimits, type ShardLimits } from "./limits.ts";
 import { createLinks } from "./links.ts";
 import { createMending } from "./mending.ts";
+import { createMessenger } from "./messenger.ts";
 import { createPaces } from "./paces.ts";
-import { ownerOf, type ShardPorts } from "./parts.ts";
+import type { ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { createStripes, holderOfShard, type Wanted } from "./stripes.ts";
 
+export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";
 
 export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
@@ -34,8 +36,6 @@ export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
   readonly limits?: Partial<ShardLimits>;
   /** What a node has said of its disk. */
   freeBytesOf?(node: NodeId): number | undefined;
-  /** A slot that could not be handed over may be now. */
-  handOverChanged?(slot: SlotId): void;
 }
 
 export interface Shards {
@@ -53,7 +53,7 @@ export function createShards(options: ShardsOptions): Shards {
     limits,
     ask: (to, message, timeoutMs) => options.kernel.ask({ to, from: "node", message, timeoutMs }),
   };
-  const { node, exchange } = options;
+  const { node } = options;
   const intake = createIntake(ports);
   const links = createLinks(ports, intake);
 
@@ -62,16 +62,10 @@ export function createShards(options: ShardsOptions): Shards {
     const expires = expiresAtMs !== undefined && { expiresAtMs };
     return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, ...expires };
   };
-  /** Tells a holder's node of a shard that may not be well. One that does not hear it hears it from an audit. */
-  const tell = (wanted: Wanted): void => {
-    const body = holdingOf(wanted);
-    const owner = body && ownerOf(ports, body.holder);
-    if (body === undefined || owner === undefined) return;
-    if (owner === node) void keeper.suspect(wanted);
-    else exchange.send(owner, "shard.mend", body);
-  };
-  exchange.on("shard.mend", ({ stripe, shard, for: owner, expiresAtMs }) => {
-    void keeper.suspect({ stripe, shard, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+  const messenger = createMessenger({
+    ...ports,
+    holdingOf,
+    suspect: (wanted) => keeper.suspect(wanted),
   });
 
   const conditionOf = (other: NodeId): NodeCondition => ({
@@ -83,7 +77,7 @@ export function createShards(options: ShardsOptions): Shards {
     links,
     paces: createPaces(node, limits.pacesMax),
     choose: (how) => choosePlace({ ...ports, conditionOf }, how),
-    mend: tell,
+    mend: (wanted) => messenger.tell(wanted),
   });
   const mending = createMending({
     ...ports,
@@ -94,8 +88,14 @@ export function createShards(options: ShardsOptions): Shards {
       return body !== undefined && (await links.call(node, "shard.hold", body)).ok;
     },
   });
-  const keeper: Keeper = createKeeper({ ...ports, links, mending, tell });
-  const ahead = createAhead({ ...ports, links, changed: (slot) => options.handOverChanged?.(slot) });
+  const keeper: Keeper = createKeeper({
+    ...ports,
+    links,
+    mending,
+    tell: (wanted) => messenger.tell(wanted),
+    isBeingHeld: (hash) => intake.isBeingHeld(hash),
+  });
+  const ahead = createAhead({ ...ports, links });
 
   return {
     stripes,
@@ -104,6 +104,7 @@ export function createShards(options: ShardsOptions): Shards {
       ahead.stop();
       keeper.stop();
       mending.stop();
+      messenger.stop();
       stripes.stop();
       intake.stop();
     },

@@ -37,8 +37,8 @@ export type Calls = "shard.begin" | "shard.chunk" | "shard.hold" | "shard.check"
 /** What can be asked of a node; the answers of the messages of the same names. */
 export interface Intake {
   call<Name extends Calls>(name: Name, body: MeshBody<Name>, from: NodeId): Promise<Result<MeshAnswer<Name>>>;
-  /** Whether bytes are on their way here. */
-  isComing(hash: BlobHash): boolean;
+  /** Whether a holder is being told that it has these bytes: what it says of them may change in this moment. */
+  isBeingHeld(hash: BlobHash): boolean;
   stop(): void;
 }
 
@@ -47,7 +47,8 @@ export function createIntake(ports: ShardPorts): Intake {
   const { node, owned, clock, limits, meter, table, exchange } = ports;
   const { blobs } = owned;
   const uploads = new Map<string, Upload>();
-  const coming = new Map<BlobHash, number>();
+  const coming = new Set<BlobHash>();
+  const holding = new Map<BlobHash, number>();
   let reads = 0;
 
   const rowOf = (holder: ActorId) => table.get(ownSlot(holder))?.record;
@@ -67,12 +68,11 @@ export function createIntake(ports: ShardPorts): Intake {
   };
   const isHere = async (hash: BlobHash): Promise<boolean> => (await blobs.has(hash)) !== undefined;
   const keyOf = (from: NodeId, upload: string): string => `${from}/${upload}`;
-  const watch = (key: string, upload: Upload): void => {
+  const watch = (upload: Upload): void => {
     upload.idle();
     upload.idle = clock.after(limits.uploadIdleMs, () =>
       upload.inflow.end(failure("PEER_LOST", { node: upload.from })),
     );
-    void key;
   };
 
   async function begin(
@@ -97,7 +97,7 @@ export function createIntake(ports: ShardPorts): Intake {
     if (isCrowded || uploads.has(key) || coming.has(hash))
       return refused(failure("OVERLOADED", { limit: "uploadsMax" }));
     const inflow = new Inflow();
-    coming.set(hash, 1);
+    coming.add(hash);
     const stored = attempt(() => owned.take([hash, holder], inflow, sizeBytes).then(() => null)).then((result) => {
       coming.delete(hash);
       uploads.get(key)?.idle();
@@ -108,7 +108,7 @@ export function createIntake(ports: ShardPorts): Intake {
     });
     const upload: Upload = { from, hash, sizeBytes, received: 0, inflow, stored, idle: () => undefined };
     uploads.set(key, upload);
-    watch(key, upload);
+    watch(upload);
     if (sizeBytes === 0) inflow.end();
     return ok({ has: false });
   }
@@ -125,7 +125,7 @@ export function createIntake(ports: ShardPorts): Intake {
       return stored;
     }
     upload.received += bytes.length;
-    watch(key, upload);
+    watch(upload);
     const taken = inflow.push(bytes);
     if (upload.received === sizeBytes) {
       inflow.end();
@@ -136,13 +136,29 @@ export function createIntake(ports: ShardPorts): Intake {
   }
 
   async function hold(asked: MeshBody<"shard.hold">): Promise<Result<{ receipt: ShardReceipt }>> {
-    const { holder, stripe, shard, for: owner, expiresAtMs } = asked;
-    const place = stripe.shards[shard];
-    if (place === undefined)
+    const { hash } = asked.stripe.shards[asked.shard] ?? {};
+    if (hash === undefined)
       return refused(failure("BAD_REQUEST", { path: "shard", problem: "the stripe has no such shard" }));
+    holding.set(hash, (holding.get(hash) ?? 0) + 1);
+    const end = (): void => {
+      const left = (holding.get(hash) ?? 1) - 1;
+      if (left === 0) holding.delete(hash);
+      else holding.set(hash, left);
+    };
+    const held = await holdHere(asked, hash);
+    // Nobody knows whether the holder still takes it.
+    if (!held.ok && held.error.outcome === "unknown") clock.after(limits.holderTimeoutMs, end);
+    else end();
+    return held;
+  }
+
+  async function holdHere(
+    { holder, stripe, shard, for: owner, expiresAtMs }: MeshBody<"shard.hold">,
+    hash: BlobHash,
+  ): Promise<Result<{ receipt: ShardReceipt }>> {
+    // prettier-ignore
     const before = rowOf(holder);
     if (before?.owner !== node) return refused(moved(ports, holder));
-    const { hash } = place;
     // From now on nobody deletes it for being named by nobody.
     const isKnown = await attempt(async () => (await owned.seen([hash, holder])) && isHere(hash));
     if (!isKnown.ok) return isKnown;
@@ -185,10 +201,13 @@ export function createIntake(ports: ShardPorts): Intake {
       return { bytes: parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts), sizeBytes: size };
     });
 
-  const lacks = ({ hashes }: MeshBody<"shard.lacks">): Promise<Result<{ lacks: number[] }>> =>
+  const lacks = ({ hashes, holder }: MeshBody<"shard.lacks">): Promise<Result<{ lacks: number[] }>> =>
     attempt(async () => {
       const missing: number[] = [];
-      for (const [place, hash] of hashes.entries()) if (!(await isHere(hash))) missing.push(place);
+      for (const [place, hash] of hashes.entries()) {
+        const isKnown = holder === undefined || owned.isFor(hash, holder);
+        if (!isKnown || !(await isHere(hash))) missing.push(place);
+      }
       return { lacks: missing };
     });
 
@@ -226,7 +245,7 @@ export function createIntake(ports: ShardPorts): Intake {
         return refused(failureOf(thrown));
       }
     },
-    isComing: (hash) => coming.has(hash),
+    isBeingHeld: (hash) => holding.has(hash),
     stop() {
       for (const { inflow } of uploads.values()) inflow.end(failure("STOPPING"));
     },

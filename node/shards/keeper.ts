@@ -26,13 +26,15 @@ import { holderOfShard, type Wanted } from "./stripes.ts";
 export interface KeeperPorts extends ShardPorts {
   readonly links: Links;
   readonly mending: Mending;
+  /** See `Intake.isBeingHeld`. */
+  isBeingHeld(hash: BlobHash): boolean;
   /** Tells the node of a holder that its shard is not as it should be. */
   readonly tell: (wanted: Wanted) => void;
 }
 
 export interface Keeper {
-  /** A holder here is told that one of its shards may be missing or damaged. */
-  suspect(wanted: Wanted): Promise<void>;
+  /** A holder here is told that one of its shards may be missing or damaged. False: it could not be looked after now. */
+  suspect(wanted: Wanted): Promise<boolean>;
   reliabilityOf(node: NodeId): number;
   stop(): void;
 }
@@ -47,6 +49,8 @@ interface Care {
   collecting?: boolean;
 }
 
+const endOf = ({ expiresAtMs = Infinity }: { readonly expiresAtMs?: number }): number => expiresAtMs;
+
 /** Bytes for which no holder has a row: they are kept for nobody, until the grace is over. */
 const unclaimed: ActorId = "shard-holder/unclaimed.0";
 
@@ -58,6 +62,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
   const surveying = new Set<ActorId>();
   const reliability = new Map<NodeId, number>();
   const suspected = new Set<BlobHash>();
+  /** Who owned the holders of other nodes of which bytes are here, and since when, as this node noticed. */
+  const away = new Map<ActorId, { readonly owner: NodeId | undefined; readonly sinceMs: number }>();
   let stopped = false;
   const cancels = new Set<() => void>();
 
@@ -130,7 +136,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
   async function dropUnnamed(holder: ActorId, named: ReadonlySet<BlobHash>): Promise<void> {
     for (const hash of owned.of(holder)) {
       if (named.has(hash) || stopped) continue;
-      const reference = owned.reference([hash, holder]);
+      const reference = ports.isBeingHeld(hash) ? undefined : owned.reference([hash, holder]);
       if (reference === undefined || clock.nowMs() - reference.atMs <= limits.graceMs) continue;
       if ((await isNamed(holder, hash)) === false && (await owned.drop([hash, holder], reference)))
         meter.count("shards_dropped", 1, { because: "unnamed" });
@@ -142,14 +148,20 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     for (const holder of owned.actors()) {
       if (stopped) return;
       const record = table.get(ownSlot(holder))?.record;
-      // On its way here, or here.
-      if (record?.owner === node || record?.want?.owner === node) continue;
+      const { owner } = record ?? {};
+      const known = away.get(holder);
+      if (known?.owner !== owner) away.set(holder, { owner, sinceMs: clock.monotonicMs() });
+      // On its way here, or here; or it came to its owner just now, and what that has may not be its own yet: two nodes that give it to
+      // each other must not both delete.
+      const isSettled =
+        known?.owner === owner && known !== undefined && clock.monotonicMs() - known.sinceMs > limits.movedMs;
+      if (owner === node || record?.want?.owner === node || !isSettled) continue;
       const isOld = (hash: BlobHash, ms: number): boolean =>
         clock.nowMs() - (owned.reference([hash, holder])?.atMs ?? Infinity) > ms;
       for (const hash of owned.of(holder).filter((one) => isOld(one, limits.movedMs))) {
         const reference = owned.reference([hash, holder]);
         if (reference === undefined || stopped) continue;
-        const because = await mayGo(holder, record?.owner, hash, isOld(hash, limits.graceMs));
+        const because = await mayGo(holder, owner, hash, isOld(hash, limits.graceMs));
         if (because !== undefined && (await owned.drop([hash, holder], reference)))
           meter.count("shards_dropped", 1, { because });
       }
@@ -190,8 +202,9 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       ({ more } = answer.value);
       if (answer.value.trashed > 0) meter.count("shards_trashed", answer.value.trashed);
       for (const { hash } of answer.value.gone) {
-        const reference = owned.reference([hash, holder]);
-        // Another stripe may have the same bytes; and who brings them now has made another reference.
+        // Who tells the holder of them from now on makes another reference first.
+        const reference = ports.isBeingHeld(hash) ? undefined : owned.reference([hash, holder]);
+        // Another stripe may have the same bytes.
         if (reference === undefined || (await isNamed(holder, hash)) !== false) continue;
         if (await owned.drop([hash, holder], reference)) meter.count("shards_dropped", 1, { because: "collected" });
       }
@@ -260,9 +273,16 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     if (result !== "ok") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
     if (owner !== undefined && result !== "offline")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
-    if (result !== "failed" && result !== "missing") return;
-    for (const { owner: whose, expiresAtMs } of held.references)
-      ports.tell({ stripe, shard: target, owner: whose, ...(expiresAtMs !== undefined && { expiresAtMs }) });
+    if (result !== "ok" && result !== "failed" && result !== "missing") return;
+    // Who refers to the stripe here and not there was told of as many holders as suffice, not of all.
+    const described = await ask<{ shards: readonly HeldShard[] }>(holder, { type: "describe", stripes: [stripe.id] });
+    const there = described.ok ? (described.value.shards[0]?.references ?? []) : [];
+    for (const one of held.references) {
+      if (endOf(one) <= clock.nowMs()) continue;
+      const known = there.find(({ owner: whose }) => whose === one.owner);
+      const isNews = result !== "ok" || (described.ok && (known === undefined || endOf(known) < endOf(one)));
+      if (isNews) ports.tell({ stripe, shard: target, ...one });
+    }
   }
 
   async function proofOf(
@@ -330,24 +350,26 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     async suspect(wanted) {
       const { stripe, shard } = wanted;
       const place = stripe.shards[shard];
-      if (place === undefined || suspected.has(place.hash) || suspected.size >= limits.adoptedMax) return;
+      if (place === undefined) return true;
+      if (suspected.has(place.hash) || suspected.size >= limits.adoptedMax) return false;
       const holder = holderOfShard(stripe, place);
-      if (epochOf(holder) === undefined) return;
+      if (epochOf(holder) === undefined) return false;
       suspected.add(place.hash);
       try {
         const described = await ask<{ shards: readonly HeldShard[] }>(holder, {
           type: "describe",
           stripes: [stripe.id],
         });
-        if (!described.ok) return;
+        if (!described.ok) return false;
         const [held] = described.value.shards;
         if (held !== undefined) {
           if (held.lost === undefined) await checkOwn(holder, stripe.id, place.hash);
           else mending.wake();
         }
         // Who only read it knows of nobody who refers to it.
-        if (isHolder(wanted.owner) || held?.references.some(({ owner }) => owner === wanted.owner) === true) return;
-        mending.adopt(wanted);
+        const known = held?.references.find(({ owner }) => owner === wanted.owner);
+        if (isHolder(wanted.owner) || (known !== undefined && endOf(known) >= endOf(wanted))) return true;
+        return mending.adopt(wanted);
       } finally {
         suspected.delete(place.hash);
       }

@@ -82,6 +82,12 @@ export const shardLimits = {
    *
    *  A machine that restarts is back by then. */
   absenceMsMin: 5 * 60_000,
+  /** Shards of which other nodes are to be told; further ones are found by an audit. */
+  tellingMax: 4_096,
+  /** Pause before a node that did not hear it is told again. */
+  tellRetryMs: 10_000,
+  /** For how long that is tried. */
+  tellForMs: 24 * 3_600_000,
   /** Shards that others say a holder here should have; further ones are found again by the next audit. */
   adoptedMax: 4_096,
   /** Times that such a one is tried. */
@@ -108,6 +114,8 @@ export const shardLimits = {
 
   /** How long a hand-over of a holder waits for its bytes to be at the new owner. Then it goes on, and the rest is fetched. */
   aheadMsMax: 24 * 3_600_000,
+  /** A hand-over that nobody asked for during this time is a new one. */
+  aheadGapMs: 60_000,
   /** What was found equal so long ago is compared again before the hand-over. */
   aheadFreshMs: 5_000,
   /** Pause before a comparison that failed is tried again. */

@@ -121,7 +121,8 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const held = answers.flatMap((answer) =>
       answer.ok ? (answer.value as { shards: readonly HeldShard[] }).shards : [],
     );
-    return held.find(({ trashedAtMs }) => trashedAtMs === undefined)?.stripe;
+    // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
+    return (held.find(({ trashedAtMs }) => trashedAtMs === undefined) ?? held[0])?.stripe;
   }
 
   /** Where the shards of some bytes go: the bytes coded, and their descriptor. */
@@ -305,9 +306,13 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const missing = numbers.filter((number) => !good.has(number));
     const isLost = (number: number): boolean => lostCodes.has(bad.get(number)?.code ?? "");
     const lost = missing.filter(isLost).map((number) => (stripe.shards[number] as Shard).hash);
+    const away = membership.members().members.filter(({ node, roles }) => roles.includes("storage") && !membership.isUp(node)).map(({ node }) => node); // prettier-ignore
     const details = { stripe: stripe.id, needed: k, found: good.size, lost };
-    if (numbers.length - lost.length < k) return refused(failure("STRIPE_LOST", details));
-    return refused(failure("SLOT_UNAVAILABLE", { slot: stripe.id, because: "too few holders of the stripe answer", ...details })); // prettier-ignore
+    // Who is away may have had a holder before, and its bytes still.
+    if (numbers.length - lost.length < k && away.length === 0) return refused(failure("STRIPE_LOST", details));
+    const because =
+      away.length === 0 ? "too few holders of the stripe answer" : "nodes that may have its shards are away";
+    return refused(failure("SLOT_UNAVAILABLE", { slot: stripe.id, because, ...details, away }));
   }
 
   /** What a read found wrong is made good. */

@@ -32,8 +32,12 @@ export const shardMessages = {
   "shard.hold": call("message", holding, closed({ receipt: Type.Unsafe<ShardReceipt>(Type.Object({ hash })) })),
   /** Reads all of a shard here. Errors: NOT_FOUND, OVERLOADED. */
   "shard.check": call("message", { hash }, closed({ well: Type.Boolean() })),
-  /** Which of these the asked node does not have, by their places in the list. */
-  "shard.lacks": call("message", { hashes }, closed({ lacks: Type.Array(count, { maxItems: 1_024 }) })),
+  /** Which of these the asked node does not have, or not for this holder, by their places in the list. */
+  "shard.lacks": call(
+    "message",
+    { hashes, holder: Type.Optional(holder) },
+    closed({ lacks: Type.Array(count, { maxItems: 1_024 }) }),
+  ),
   /** Bytes from `start` on, before `end`. Errors: NOT_FOUND, DATA_DAMAGED, OVERLOADED, BAD_REQUEST. */
   "shard.read": call("bulk", { hash, start: count, end: count }, closed({ bytes, sizeBytes: count })),
   /** Proves one leaf. Errors: NOT_FOUND, DATA_DAMAGED, OVERLOADED. */
@@ -46,8 +50,8 @@ export const shardMessages = {
     closed({ differs: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { maxItems: 256 }) }),
   ),
   /** A shard that its holder should have and has not, or not whole: it looks after it at once. With what it needs to rebuild a shard of which
-   *  its inventory says nothing. */
-  "shard.mend": message("message", holding),
+   *  its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED, OVERLOADED. */
+  "shard.mend": call("message", holding, done),
   /** What an audit found, told to the node that was asked. */
   "shard.audited": message("message", {
     holder,

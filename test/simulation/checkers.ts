@@ -39,6 +39,11 @@ export const checkerNames = [
   "busy-stays-loaded", // a model was unloaded whose calls ran
   "loaded-once", // a model was loaded twice, or called while it was not in memory
   "nobody-starves", // a call waited for longer than all that may come before it takes
+  "shard-acknowledged", // a stripe is acknowledged with too few shards on disks or in inventories
+  "shard-kept", // a shard that somebody refers to was deleted, or a stripe is lost or read as something else
+  "shard-named", // an inventory names a shard as held that is on no disk
+  "shard-moved", // a holder was moved by plan without what its owner had for it
+  "shard-mended", // after the faults a shard that somebody refers to is not whole where it belongs
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
   "source-asked-once", // the source of a model was asked although another node was known to have it

@@ -8,6 +8,7 @@ import { printDurability } from "./durability.ts";
 import { runModelsSeed } from "./models.ts";
 import { runQuotasSeed } from "./quotas.ts";
 import { runSeed } from "./run.ts";
+import { runShardsSeed } from "./shards.ts";
 import { runWantedSeed } from "./wanted.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -36,6 +37,7 @@ interface Options {
   readonly models: boolean;
   readonly wanted: boolean;
   readonly quotas: boolean;
+  readonly shards: boolean;
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
@@ -56,6 +58,7 @@ const command = new Command("npm run simulate --")
   .option("--models", "a seed is the life of a node's models, not of the node", false)
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
+  .option("--shards", "a seed is the life of stripes and their holders", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
@@ -68,7 +71,13 @@ const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
 /** Lives of parts, by the flag that asks for them. */
-const partLives = { blobs: runBlobSeed, models: runModelsSeed, quotas: runQuotasSeed, wanted: runWantedSeed } as const;
+const partLives = {
+  blobs: runBlobSeed,
+  models: runModelsSeed,
+  quotas: runQuotasSeed,
+  shards: runShardsSeed,
+  wanted: runWantedSeed,
+} as const;
 const part = (Object.keys(partLives) as (keyof typeof partLives)[]).find((name) => values[name]);
 
 const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
@@ -77,7 +86,7 @@ const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<
     : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "blobs", "models", "quotas", "wanted"] as const)
+const lifeFlags = (["cluster", "blobs", "models", "quotas", "shards", "wanted"] as const)
   .filter((name) => values[name])
   .map((name) => `--${name}`);
 

@@ -27,6 +27,7 @@ function simulate(
     models = false,
     wanted = false,
     quotas = false,
+    shards = false,
     plan,
   }: Mutation,
   signal: AbortSignal,
@@ -45,6 +46,7 @@ function simulate(
   if (models) args.push("--models");
   if (wanted) args.push("--wanted");
   if (quotas) args.push("--quotas");
+  if (shards) args.push("--shards");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

@@ -29,6 +29,8 @@ export interface Mutation {
   readonly wanted?: boolean;
   /** Seeds of nodes that count calls and hold budgets. */
   readonly quotas?: boolean;
+  /** Seeds of stripes and their holders. */
+  readonly shards?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
@@ -622,5 +624,59 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ["answer-of-one"],
     seeds: 60,
     models: true,
+  },
+  {
+    name: "acknowledges a stripe when one holder has its shard",
+    file: "node/shards/stripes.ts",
+    find: "if (receipts >= enough) {",
+    replace: "if (receipts >= 1) {",
+    caughtBy: ["shard-acknowledged"],
+    seeds: 20,
+    shards: true,
+  },
+  {
+    name: "collects what nobody refers to without a grace",
+    file: "node/shards/keeper.ts",
+    find: "graceMs: limits.collectGraceMs,",
+    replace: "graceMs: 0,",
+    caughtBy: ["shard-kept"],
+    seeds: 40,
+    shards: true,
+  },
+  {
+    name: "hands a holder over without comparing what is there",
+    file: "node/shards/ahead.ts",
+    find: "if (line.length === 0) return true;",
+    replace: "return true;",
+    caughtBy: ["shard-moved"],
+    seeds: 40,
+    shards: true,
+  },
+  {
+    name: "trusts a receipt without looking which bytes it is for",
+    file: "node/shards/stripes.ts",
+    find: "if (receipt.hash === hash && receipt.holder === holder) return ok(receipt);",
+    replace: "if (receipt.holder === holder) return ok(receipt);",
+    caughtBy: ["shard-acknowledged"],
+    seeds: 60,
+    shards: true,
+  },
+  {
+    name: "deletes the bytes of a holder that moved without reading those of its new owner",
+    file: "node/shards/keeper.ts",
+    find: 'if (checked.ok && checked.value.well) return "moved";',
+    replace: 'return "moved";',
+    caughtBy: ["shard-kept"],
+    seeds: 60,
+    shards: true,
+  },
+  {
+    name: "names a shard whose bytes were not looked for",
+    file: "node/shards/intake.ts",
+    find: 'if (!isKnown.value) return refused(failure("NOT_FOUND", { blob: hash }));',
+    replace: "",
+    caughtBy: ["shard-named", "shard-acknowledged"],
+    seeds: 200,
+    shards: true,
   },
 ];
