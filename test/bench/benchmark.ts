@@ -8,6 +8,8 @@ export type Figures = Readonly<Record<string, number>>;
 
 /** One side of a comparison: holds its own process or processes. */
 export interface Target {
+  /** What else a reader of the rows should know of it. */
+  readonly note?: string;
   /** Measures once; called for warming up first. */
   round(): Promise<Figures>;
   stop(): Promise<void>;
@@ -59,6 +61,8 @@ export interface Row extends Comparison {
   readonly met?: boolean;
   readonly oursFigures: Figures;
   readonly peerFigures: Figures;
+  /** What the two sides should be known for, by their names. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 /** Runs the targets that the chosen rows need: warm-ups, then the rounds, there and back so that no target is always first.
@@ -92,7 +96,18 @@ export async function runBenchmark(
   } finally {
     for (const target of targets.values()) await target.stop();
   }
-  return chosen.map((plan) => finish(plan, measured));
+  const notesOf = ({ ours, against }: { readonly ours: string; readonly against: string }) =>
+    Object.fromEntries(
+      [ours, against].flatMap((name) => {
+        const note = targets.get(name)?.note;
+        return note === undefined ? [] : [[name, note]];
+      }),
+    );
+  return chosen.map((plan) => {
+    const row = finish(plan, measured);
+    const notes = notesOf({ ours: plan.ours, against: row.against });
+    return { ...row, ...(Object.keys(notes).length > 0 && { notes }) };
+  });
 }
 
 function finish(plan: RowPlan, measured: ReadonlyMap<string, readonly Figures[]>): Row {

@@ -63,3 +63,10 @@ export async function llamaServer(say: (text: string) => void): Promise<string> 
   }
   return program;
 }
+
+/** What the program was made with, in its own words. */
+export async function compilerOf(program: string): Promise<string> {
+  // It goes to the error output.
+  const { stdout, stderr } = await run(program, ["--version"]);
+  return /built with (.+?) for/.exec(stdout + stderr)?.[0].replace(/ for$/, "") ?? "compiled";
+}

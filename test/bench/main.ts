@@ -27,7 +27,7 @@ import { underAttack } from "./benchmarks/attack.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
-import { generate, reading } from "./benchmarks/inference.ts";
+import { generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
@@ -70,6 +70,7 @@ const timings: readonly Timing[] = [
   moveBusy,
   underAttack,
   fanOutNodes,
+  generating,
 ];
 
 const usage = `Usage: npm run bench -- [ROW…] [--rounds N] [--against REVISION] [--json] [--list]

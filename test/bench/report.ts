@@ -36,7 +36,12 @@ export function table(rows: readonly Row[]): string {
       aim(row),
     ]);
   }
-  return lines.toString();
+  const notes = new Set(
+    rows.flatMap(({ row, notes = {} }) =>
+      Object.entries(notes).map(([name, note]) => `${row.split("/")[0]}: ${name}: ${note}`),
+    ),
+  );
+  return [lines.toString(), ...notes].join("\n");
 }
 
 /** The rows that have no peer, as a table. */

@@ -10,7 +10,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { threadCount, readMachine } from "../../../runtimes/machine.ts";
 import { hundredMillion, writeRandomModel } from "../../random-model.ts";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
-import { llamaServer } from "../llama-server.ts";
+import { compilerOf, llamaServer } from "../llama-server.ts";
+import { familyOf, libraryOf, processorUs } from "../proc.ts";
 import { workspace } from "../processes.ts";
 import { median } from "../statistics.ts";
 
@@ -31,6 +32,7 @@ function model(): string {
 interface Place {
   readonly port: number;
   readonly key: string;
+  readonly pids: readonly number[];
 }
 
 /** Before each text, so that none begins like another: what is measured is reading and writing. */
@@ -110,13 +112,14 @@ function ask({ port, key }: Place, { words, maxTokens }: { readonly words: numbe
 async function round(place: Place): Promise<Figures> {
   const figures: Record<string, number> = {};
   for (const count of [1, 4, sequences]) {
-    const startMs = performance.now();
+    const [startMs, startUs] = [performance.now(), processorUs(place.pids)];
     const all = await Promise.all(
       Array.from({ length: count }, () => ask(place, { words: 1, maxTokens: tokensEach }).tokens),
     );
     const tokens = all.reduce((sum, one) => sum + one, 0);
     if (tokens !== count * tokensEach) throw new Error(`${tokens} tokens of ${count} texts`);
     figures[`x${count} perSecond`] = (1_000 * tokens) / (performance.now() - startMs);
+    figures[`x${count} cpuUs`] = (processorUs(place.pids) - startUs) / tokens;
   }
   const writing = Array.from({ length: crowd }, () => ask(place, { words: 1, maxTokens: 500 }));
   await Promise.all(writing.map(({ firstMs }) => firstMs));
@@ -134,11 +137,18 @@ async function round(place: Place): Promise<Figures> {
   return figures;
 }
 
+const threads = threadCount(readMachine(), 100e6, 1);
+
 async function plexus(): Promise<Target> {
   const served = await startServed("openai.ts");
   const { url, key } = (await served.call("listen", { model: { path: model(), sequences, contextTokens } })) as { readonly url: string; readonly key: string }; // prettier-ignore
-  const place = { port: Number(new URL(url).port), key };
-  return { round: () => round(place), stop: () => served.stop() };
+  const place = { port: Number(new URL(url).port), key, pids: familyOf(served.pid) };
+  const kind = libraryOf(place.pids, "libggml-cpu-", ".so");
+  return {
+    note: `llama.cpp as node-llama-cpp has it for ${kind ?? "this processor"}; ${threads} thread(s)`,
+    round: () => round(place),
+    stop: () => served.stop(),
+  };
 }
 
 async function freePort(): Promise<number> {
@@ -153,7 +163,6 @@ async function freePort(): Promise<number> {
 async function peer(): Promise<Target> {
   const program = await llamaServer((text) => console.error(text));
   const port = await freePort();
-  const threads = threadCount(readMachine(), 100e6, 1);
   const settings = {
     model: model(),
     alias: "random",
@@ -170,7 +179,7 @@ async function peer(): Promise<Target> {
   const child = spawn(program, [...args, "--no-webui", "--log-disable"], { stdio: ["ignore", "ignore", "inherit"] });
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
-  const place = { port, key: "none" };
+  const place = { port, key: "none", pids: [child.pid ?? 0] };
   for (let waits = 0; ; waits += 1) {
     const ready = await fetch(`http://127.0.0.1:${port}/health`).then(
       ({ ok }) => ok,
@@ -181,6 +190,7 @@ async function peer(): Promise<Target> {
     await sleep(100);
   }
   return {
+    note: `the same llama.cpp, ${await compilerOf(program)} for this processor; ${threads} thread(s)`,
     round: () => round(place),
     async stop() {
       process.off("exit", kill);
@@ -209,6 +219,7 @@ export const serveModel: Benchmark = {
     row("x1", { ...tokens, figure: "x1 perSecond", aimRatio: 0.97 }),
     row("x4", { ...tokens, figure: "x4 perSecond", aimRatio: 1 }),
     row("x16", { ...tokens, figure: "x16 perSecond", aimRatio: 1 }),
+    ...[1, 4, sequences].map((count) => row(`x${count}/cpu`, { unit: "µs of CPU/token", better: "lower", figure: `x${count} cpuUs` })),
     row("first-token", { unit: "ms", better: "lower", figure: "firstMs" }),
   ],
 }; // prettier-ignore

@@ -1,7 +1,6 @@
 /** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this process. Both have
  *  the same file, the same threads and the same sequences. */
 import { statSync } from "node:fs";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import {
   getLlama,
   LlamaLogLevel,
@@ -25,6 +24,9 @@ const sequences = 16;
 const contextTokens = 768;
 const tokensEach = 48;
 const turns = 10;
+/** After so many of a text it is known how long a token takes. */
+const paceTokens = 20;
+const wakeEveryMs = 5;
 /** Contexts of the models that embed, and of those that take turns in memory. */
 const readerTokens = 512;
 const swapTokens = 256;
@@ -33,12 +35,12 @@ const question = "Say something about the sea.";
 let texts = 0;
 const another = (): string => `${(texts += 1)}. ${question}`;
 
-/** One side: writes, is cancelled in the middle, and goes through a conversation. */
+/** One side: writes, and goes through a conversation. */
 interface Side {
   /** Writes so many texts at once; resolves with their tokens. */
   write(count: number): Promise<number>;
-  /** From the cancel of a text to its end. */
-  cancel(): Promise<number>;
+  /** Cancels a text some share of a token's time behind a token; resolves with the time to its end, as a share of a token's. */
+  cancel?(share: number): Promise<number>;
   /** A conversation of ten turns, a token of answer each; resolves with the tokens of its prompts that were read. */
   converse(): Promise<number>;
 }
@@ -53,11 +55,15 @@ const conversation = (turn: number): readonly ChatMessage[] => [
 
 function hosted(host: InferenceHost): Side {
   const { generate } = enginesOf(host);
-  const ask = (messages: readonly ChatMessage[], maxTokens: number, onPart?: (cancel: () => void) => void) => {
+  const ask = (
+    messages: readonly ChatMessage[],
+    maxTokens: number,
+    onTokens?: (tokens: number, cancel: () => void) => void,
+  ) => {
     const ended = Promise.withResolvers<GenerationAnswer>();
     const request = { id: "bench", model: "", messages, sampling: { maxTokens, temperature: 0 }, timeoutMs: 120_000 };
     const running = generate.call(request, (said) => {
-      if (said.type === "part") onPart?.(() => running.cancel());
+      if (said.type === "part") onTokens?.(said.part.tokens, () => running.cancel());
       else if (said.result.ok) ended.resolve(said.result.value);
       else ended.reject(new Error(said.result.error.code));
     });
@@ -70,13 +76,21 @@ function hosted(host: InferenceHost): Side {
       );
       return all.reduce((sum, { completionTokens }) => sum + completionTokens, 0);
     },
-    async cancel() {
-      let cancelledMs: number | undefined;
-      await ask([{ role: "user", content: question }], 400, (cancel) => {
-        cancelledMs ??= performance.now();
-        cancel();
+    async cancel(share) {
+      let [tokens, firstMs, tokenMs, cancelledMs] = [0, NaN, NaN, NaN];
+      await ask([{ role: "user", content: another() }], 400, (count, cancel) => {
+        const nowMs = performance.now();
+        if (tokens === 0) firstMs = nowMs;
+        else if (tokens < paceTokens && tokens + count >= paceTokens) {
+          tokenMs = (nowMs - firstMs) / (tokens + count - 1);
+          setTimeout(() => {
+            cancelledMs = performance.now();
+            cancel();
+          }, share * tokenMs);
+        }
+        tokens += tokens === 0 ? 1 : count;
       });
-      return performance.now() - (cancelledMs ?? NaN);
+      return (performance.now() - cancelledMs) / tokenMs;
     },
     async converse() {
       let read = 0;
@@ -108,18 +122,6 @@ function alone(model: LlamaModel, all: readonly LlamaContextSequence[]): Side {
     async write(count) {
       const written = await Promise.all(all.slice(0, count).map((sequence) => write(sequence, another())));
       return written.reduce((sum, one) => sum + one, 0);
-    },
-    async cancel() {
-      const [sequence] = all;
-      await sequence!.clearHistory();
-      let cancelledMs: number | undefined;
-      for await (const _token of sequence!.evaluate(tokensOf([{ role: "user", content: question }]), {
-        temperature: 0,
-      })) {
-        if (cancelledMs !== undefined) break;
-        cancelledMs = performance.now();
-      }
-      return performance.now() - (cancelledMs ?? NaN);
     },
     async converse() {
       let read = 0;
@@ -229,15 +231,31 @@ serve({
     side = alone(model, Array.from({ length: sequences }, () => context.getSequence()));
   },
   async write({ count }: { readonly count: number }) {
-    const delay = monitorEventLoopDelay({ resolution: 1 });
-    delay.enable();
     const startMs = performance.now();
     const tokens = await side.write(count);
-    const perSecond = (1_000 * tokens) / (performance.now() - startMs);
-    delay.disable();
-    return { perSecond, loopP99Ms: delay.percentile(99) / 1e6 };
+    return (1_000 * tokens) / (performance.now() - startMs);
   },
-  cancel: () => side.cancel(),
+  /** How late the event loop is, again and again, while so many texts are written. */
+  async late({ count }: { readonly count: number }) {
+    const lateMs: number[] = [];
+    let stopped = false;
+    const wait = (): void => {
+      const dueMs = performance.now() + wakeEveryMs;
+      setTimeout(() => {
+        lateMs.push(performance.now() - dueMs);
+        if (!stopped) wait();
+      }, wakeEveryMs);
+    };
+    wait();
+    await side.write(count);
+    stopped = true;
+    return lateMs;
+  },
+  async cancels({ count }: { readonly count: number }) {
+    const shares: number[] = [];
+    for (let one = 0; one < count; one += 1) shares.push((await side.cancel?.((one + 0.5) / count)) ?? NaN);
+    return shares;
+  },
   converse: () => side.converse(),
   async embed({ file, count }: { readonly file: string; readonly count: number }) {
     embed ??= await embedder(file);
