@@ -24,6 +24,7 @@ import {
 } from "./benchmarks/cluster.ts";
 import { agents } from "./benchmarks/agents.ts";
 import { underAttack } from "./benchmarks/attack.ts";
+import { blobs, coding } from "./benchmarks/blobs.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
@@ -60,6 +61,8 @@ const benchmarks: readonly Benchmark[] = [
   reading,
   serveModel,
   serving,
+  blobs,
+  coding,
 ];
 
 const timings: readonly Timing[] = [

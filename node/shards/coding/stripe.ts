@@ -20,16 +20,27 @@ export type Coded = Readonly<Pick<StripeRef, "id" | "scheme" | "sizeBytes">>;
 export const stripeBytesMax = (scheme: Scheme): number =>
   countsOf(scheme).k * (codingLimits.shardBytesMax - headerBytes);
 
-/** The shards of some bytes, in the order of the code. Error: TOO_LARGE. */
+/** What the shards of a stripe take. */
+export const codedBytes = (scheme: Scheme, stripeBytes: number): number =>
+  widthOf(scheme) * (headerBytes + partBytes(scheme, stripeBytes));
+
+/** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new memory for each
+ *  stripe takes longer than to code it, so who codes many gives the same again once its shards are away. Error: TOO_LARGE. */
 export function codeStripe(
   bytes: Uint8Array,
   scheme: Scheme,
+  memory?: Buffer,
 ): Result<Coded & { readonly shards: readonly Uint8Array[] }> {
   const most = stripeBytesMax(scheme);
   if (bytes.length > most) return refused(failure("TOO_LARGE", { limitBytes: most }));
   const id = hashOf(bytes);
   const size = partBytes(scheme, bytes.length);
-  const shards = Array.from({ length: widthOf(scheme) }, () => Buffer.allocUnsafe(headerBytes + size));
+  const needed = codedBytes(scheme, bytes.length);
+  const place = memory !== undefined && memory.length >= needed ? memory : Buffer.allocUnsafe(needed);
+  const shardBytes = headerBytes + size;
+  const shards = Array.from({ length: widthOf(scheme) }, (_, number) =>
+    place.subarray(number * shardBytes, (number + 1) * shardBytes),
+  );
   const parts = shards.map((shard) => shard.subarray(headerBytes));
   if (scheme.type === "copies")
     for (const [number, part] of parts.entries()) part.set(masked(bytes, idBytes(id), number));

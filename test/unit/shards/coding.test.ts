@@ -8,6 +8,7 @@ import fc from "fast-check";
 import { hash } from "../../../node/blobs/hash.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import {
+  codedBytes,
   codeStripe,
   countsOf,
   headerBytes,
@@ -162,6 +163,21 @@ describe("stripes", () => {
       }),
       { numRuns: 150 },
     );
+  });
+
+  it("lie in the memory that is given, whatever was in it", () => {
+    for (const scheme of [
+      { type: "rs", k: 4, m: 2 },
+      { type: "copies", copies: 3 },
+    ] as const) {
+      const bytes = someBytes(1_001, 5);
+      const memory = Buffer.alloc(codedBytes(scheme, bytes.length), 0xa5);
+      const { shards } = valueOf(codeStripe(bytes, scheme, memory));
+      expect(shards.every(({ buffer }) => buffer === memory.buffer)).to.equal(true);
+      expect(shards).to.deep.equal(valueOf(codeStripe(bytes, scheme)).shards);
+      const small = valueOf(codeStripe(bytes, scheme, memory.subarray(1))).shards;
+      expect(small.every(({ buffer }) => buffer !== memory.buffer)).to.equal(true);
+    }
   });
 
   it("have copies of which no two are alike", () => {
