@@ -142,11 +142,12 @@ export function describeBudgets(budgets: readonly BudgetView[], color: boolean, 
   if (budgets.length === 0)
     return "No budgets. `plexus budgets set daily person --tokens 1M --per day` gives each person a million tokens a day.";
   const rows = budgets.flatMap((budget) => {
-    const { name, measure, limit, per, ending, instead = "", spent } = budget;
+    const { name, measure, limit, per, ending, instead = "", spent, more = 0 } = budget;
     const first = [name, subjectOf(budget), `${amountOf(measure, limit)} a ${per}`];
     const then = ending === "instead" ? `${instead} instead` : ending;
     const sums = spent.length === 0 ? [undefined] : spent;
-    return sums.map((sum, index) =>
+    const others = more === 0 ? [] : [["", "", "", `and ${more} more`, "", "", "", ""]];
+    const lines = sums.map((sum, index) =>
       [
         ...(index === 0 ? first : ["", "", ""]),
         sum?.name ?? "",
@@ -156,6 +157,7 @@ export function describeBudgets(budgets: readonly BudgetView[], color: boolean, 
         index === 0 ? then : "",
       ].map(withoutControls),
     );
+    return [...lines, ...others];
   });
   const columns = [
     { head: "Budget" },

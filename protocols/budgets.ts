@@ -47,9 +47,11 @@ export interface BudgetSpent {
   readonly resetsInMs: number;
 }
 
-/** A budget and what was taken of it, where that is one sum or the sums of those whom it names. */
+/** A budget and what was taken of it: one sum, the sums of those whom it names, or of the people who took most. */
 export interface BudgetView extends Budget {
   readonly spent: readonly BudgetSpent[];
+  /** Of a budget that is for each person: how many more there are, who took less. */
+  readonly more?: number;
 }
 
 export const priceParams = object({ model: Type.String({ minLength: 1, maxLength: 200 }) });

@@ -21,6 +21,9 @@ export const qualitySums = object({
   /** Thumbs of people. */
   up: count,
   down: count,
+  /** Those that were taken back where they had not been counted: at another node, or longer ago. */
+  upBack: Type.Optional(count),
+  downBack: Type.Optional(count),
 });
 /** Plain data, never changed. */
 export interface QualitySums {
@@ -33,6 +36,8 @@ export interface QualitySums {
   readonly pace: readonly number[];
   readonly up: number;
   readonly down: number;
+  readonly upBack?: number;
+  readonly downBack?: number;
 }
 
 /** What got worse, and from what to what: shares, milliseconds, tokens. */

@@ -33,7 +33,9 @@ import {
   middleOf,
   refusalChars,
   sumsAt,
+  takeBack,
   windowsOf,
+  withoutBack,
   worsened,
   type Counting,
   type Hour,
@@ -219,7 +221,13 @@ export function createQuality(ports: QualityPorts): Quality {
         if (ratings.size <= limits.ratingsMax) break;
         ratings.delete(oldest);
       }
-      // One that is taken back may have been counted in another hour, or at another node: it stays.
+      if (from !== undefined) {
+        // In whichever version it was counted; one of another node, or of more than a week ago, is taken from the sums of all.
+        const isHere = [...all.values()].reverse().some((one) => one.model === model && takeBack(one.hours, from));
+        if (isHere) changed = true;
+        else count(model, newestOf(model) ?? "", (sums) => void (sums[`${from}Back`] = (sums[`${from}Back`] ?? 0) + 1));
+        next();
+      }
       if (to !== undefined) count(model, newestOf(model) ?? "", (sums) => void (sums[to] += 1));
     },
     async view() {
@@ -307,6 +315,7 @@ export function rowsOf(counts: readonly QualityCount[]): readonly QualityRow[] {
     sums.set(name, known === undefined ? one : { ...one, recent: both(known.recent, one.recent), past: both(known.past, one.past) });
   }
   return [...sums.values()]
+    .map((one) => ({ ...one, ...withoutBack(one) }))
     .map(({ model, version, recent, past }): QualityRow => ({ model, version, now: figuresOf(recent), before: figuresOf(past), alerts: worsened(recent, past) }))
     .filter(({ now, before }) => now.calls + before.calls + now.up + now.down + before.up + before.down > 0)
     .toSorted((one, other) => Number(other.alerts.length > 0) - Number(one.alerts.length > 0) || (one.model < other.model ? -1 : one.model > other.model ? 1 : one.version < other.version ? -1 : 1));

@@ -53,10 +53,35 @@ export const both = (one: QualitySums, other: QualitySums): QualitySums => ({
   pace: bothScales(one.pace, other.pace),
   up: one.up + other.up,
   down: one.down + other.down,
+  upBack: (one.upBack ?? 0) + (other.upBack ?? 0),
+  downBack: (one.downBack ?? 0) + (other.downBack ?? 0),
 });
 
+/** Takes a thumb back where it was counted; false: it was not counted here, or is too old. */
+export function takeBack(hours: readonly Hour[], thumb: "up" | "down"): boolean {
+  const found = hours.findLast(({ sums }) => sums[thumb] > 0);
+  if (found !== undefined) found.sums[thumb] -= 1;
+  return found !== undefined;
+}
+
+/** Without the thumbs that were taken back elsewhere than they were counted: the newest first. */
+export function withoutBack({ recent, past }: { readonly recent: QualitySums; readonly past: QualitySums }) {
+  const less = (thumb: "up" | "down") => {
+    const back = (recent[`${thumb}Back`] ?? 0) + (past[`${thumb}Back`] ?? 0);
+    const now = Math.max(0, recent[thumb] - back);
+    return { now, before: Math.max(0, past[thumb] - (back - (recent[thumb] - now))) };
+  };
+  const [up, down] = [less("up"), less("down")];
+  return {
+    recent: { ...recent, up: up.now, down: down.now },
+    past: { ...past, up: up.before, down: down.before },
+  };
+}
+
 /** Sums that are being counted. */
-export type Counting = { -readonly [Name in keyof QualitySums]: QualitySums[Name] extends number ? number : number[] };
+export type Counting = {
+  -readonly [Name in keyof QualitySums]: QualitySums[Name] extends number | undefined ? QualitySums[Name] : number[];
+};
 
 /** One hour of a model. */
 export interface Hour {
@@ -88,7 +113,13 @@ export function windowsOf(hours: readonly Hour[], hour: number, { hoursMax, rece
     past: between(hours, hour - hoursMax, hour - recent),
   });
   const [calls, thumbs] = [split(recentHours), split(thumbHours)];
-  const only = (of: QualitySums, rated: QualitySums): QualitySums => ({ ...of, up: rated.up, down: rated.down });
+  const only = (of: QualitySums, rated: QualitySums): QualitySums => ({
+    ...of,
+    up: rated.up,
+    down: rated.down,
+    upBack: rated.upBack ?? 0,
+    downBack: rated.downBack ?? 0,
+  });
   return { recent: only(calls.recent, thumbs.recent), past: only(calls.past, thumbs.past) };
 }
 

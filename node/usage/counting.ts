@@ -1,5 +1,13 @@
 /** Which budgets count a call, and where: pure functions of what admins have set. */
-import { everybody, ledgerOf, type ActorId, type Budget, type LeaseAsked, type Price } from "../../protocols/index.ts";
+import {
+  everybody,
+  ledgerOf,
+  type ActorId,
+  type Budget,
+  type LeaseAsked,
+  type Price,
+  type UsageRow,
+} from "../../protocols/index.ts";
 import { free, type Rate } from "./taken.ts";
 
 /** Whose call it is, and of what. */
@@ -99,6 +107,30 @@ export const namedBudgets = (budgets: readonly Budget[]): readonly Counted[] =>
     // Of a budget for all together one is enough.
     return (subject === "person" || subject === "agent" ? counted : counted.slice(0, 1)).map((one) => ({ budget, ...one }));
   }); // prettier-ignore
+
+/** Those who took most of a budget that is for each person, as everybody's ledger has them; and how many more there are. */
+export function eachPerson(
+  budget: Budget,
+  budgets: readonly Budget[],
+  rows: readonly UsageRow[],
+  max: number,
+): { readonly most: readonly Counted[]; readonly more: number } {
+  const amounts = new Map<string, number>();
+  for (const row of rows) {
+    const amount = budget.measure === "tokens" ? row.promptTokens + row.completionTokens : row[budget.measure];
+    if (row.person !== undefined && row.person !== "") amounts.set(row.person, (amounts.get(row.person) ?? 0) + amount);
+  }
+  const all = [...amounts].toSorted(([one, some], [other, more]) => more - some || (one < other ? -1 : 1));
+  const counted = all.flatMap(([person]): readonly Counted[] => {
+    const payer = { person, key: "session", model: "", provider: "" };
+    // A budget that names somebody stands in its place.
+    const own = budgetsOf(budgets, payer).find((one) => one.budget === budget);
+    return own === undefined
+      ? []
+      : [{ ...own, ledger: ledgerOf(everybody), lease: { ...own.lease, select: { people: [person] } } }];
+  });
+  return { most: counted.slice(0, max), more: Math.max(0, counted.length - max) };
+}
 
 /** What a model costs for a million tokens read and as many written; undefined: nobody has said. */
 export function priceOf(prices: readonly Price[], model: string): number | undefined {

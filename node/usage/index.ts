@@ -37,7 +37,16 @@ import {
 } from "../../protocols/index.ts";
 import { defaultOf, engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
-import { budgetsOf, namedBudgets, payerOf, rateOf, sharedBudgets, type Counted, type Payer } from "./counting.ts";
+import {
+  budgetsOf,
+  eachPerson,
+  namedBudgets,
+  payerOf,
+  rateOf,
+  sharedBudgets,
+  type Counted,
+  type Payer,
+} from "./counting.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
 import { Teller, type Standing } from "./teller.ts";
@@ -416,7 +425,20 @@ export function createUsage(ports: UsagePorts): Usage {
       const counted = new Map(each.map((one) => [one.lease.id, one]));
       return withSpent([...counted.values(), ...sharedBudgets(ports.budgets())]);
     },
-    standings: () => withSpent(namedBudgets(ports.budgets()), ports.budgets()),
+    async standings() {
+      const budgets = ports.budgets();
+      const forEach = budgets.filter(({ of: subject, names }) => subject === "person" && names.length === 0);
+      if (forEach.length === 0) return withSpent(namedBudgets(budgets), budgets);
+      const usage = demand(
+        await ports.ask(ledgerOf(everybody), { type: "usage" }, limits.settleTimeoutMs),
+      ) as UsageView;
+      const people = new Map(forEach.map((budget) => [budget, eachPerson(budget, budgets, usage[budget.per].rows, limits.eachShownMax)])); // prettier-ignore
+      const counted = [...namedBudgets(budgets), ...[...people.values()].flatMap(({ most }) => most)];
+      return (await withSpent(counted, budgets)).map((view, index) => {
+        const more = people.get(budgets[index] as Budget)?.more ?? 0;
+        return more === 0 ? view : { ...view, more };
+      });
+    },
     flush,
     async stop() {
       stopped = true;

@@ -29,6 +29,8 @@ export const usageLimits = {
   reservedAnswerTokens: 1_024,
   /** Sums of budgets in one list; the others are not told. */
   standingsMax: 1_000,
+  /** People who took most of a budget that is for each: the others are counted, and not told. */
+  eachShownMax: 20,
   /** What is not used of a share for so long is given back. */
   shareIdleMs: 15_000,
   /** A share is not used any more when its ledger has not answered for so long.

@@ -64,16 +64,36 @@ describe("the quality of models", () => {
     quality.rated({ operation: "1", model: "m", from: undefined, to: "up" });
     quality.rated({ operation: "1", model: "m", from: undefined, to: "up" });
     quality.rated({ model: "m", from: "up", to: "down" });
-    quality.rated({ model: "m", from: "down", to: undefined });
+    quality.rated({ model: "m", from: undefined, to: "up" });
+    quality.rated({ model: "m", from: undefined, to: "down" });
+    quality.rated({ model: "m", from: "up", to: undefined });
     const { rows, unanswered } = await quality.view();
     expect(unanswered).to.deep.equal(["b"]);
     expect(rows).to.have.length(1);
     const [{ model, version, now }] = rows as [(typeof rows)[number]];
-    expect({ model, version, ...now }).to.include({ model: "m", version: "v1", calls: 6, errorShare: 1 / 6, refusalShare: 1 / 4, tokensPerAnswer: 15, up: 1, down: 1 });
+    expect({ model, version, ...now }).to.include({ model: "m", version: "v1", calls: 6, errorShare: 1 / 6, refusalShare: 1 / 4, tokensPerAnswer: 15, up: 0, down: 2 });
     expect(now.firstMs).to.be.within(800, 1_250);
     // Of the one that is long enough: 29 tokens in a second.
     expect(now.tokensPerSecond).to.be.within(24, 36);
   }); // prettier-ignore
+
+  it("has no thumbs that were taken back, also where another node had counted them", async () => {
+    const at = stage();
+    await at.ask(2);
+    for (const to of ["up", "up", "down"] as const) at.quality.rated({ model: "m", from: undefined, to });
+    const counts = ((await at.read()) as { readonly value: { readonly counts: unknown } }).value.counts;
+    const sum = stage({ other: () => ({ ok: true, value: { counts } }) });
+    await sum.ask(1);
+    sum.quality.rated({ model: "m", from: "up", to: "down" });
+    const figures = async () => {
+      const [row] = (await sum.quality.view()).rows;
+      return [row?.now.up, row?.now.down];
+    };
+    expect(await figures()).to.deep.equal([1, 2]);
+    // More than there are: nothing is less than none.
+    for (let index = 0; index < 3; index += 1) sum.quality.rated({ model: "m", from: "up", to: undefined });
+    expect(await figures()).to.deep.equal([0, 2]);
+  });
 
   it("is the sum of what all nodes have seen", async () => {
     const at = stage();

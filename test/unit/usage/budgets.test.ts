@@ -189,6 +189,41 @@ describe("a budget", () => {
     expect(noted).to.deep.equal(["budgetWarned 850", "budgetUsedUp 1700"]);
   });
 
+  it("is told as what calls took, and never as what is reserved for calls under way", async () => {
+    const world = new World(1);
+    const { call, usage } = createNode(world, new Ledgers(world), {
+      budgets: () => [budget({ limit: 10_000, warnPercent: 1 })],
+      script: () => ({ afterMs: 20_000, says: [took(0, 200)] }),
+    });
+    const first = call(exact(3_000));
+    await pass(world, 6_000);
+    expect(usage.noticesOf(first.id)).to.deep.equal({ budgets: [] });
+    await until(world, first.end);
+    await pass(world, 6_000);
+    const calls = [call(exact(3_000)), call(exact(3_000))];
+    await pass(world, 6_000);
+    for (const { id } of calls) expect(usage.noticesOf(id)?.budgets.map(({ percent }) => percent)).to.deep.equal([2]);
+    const [view] = await until(world, usage.standings());
+    expect(view?.spent).to.have.nested.property("[0].amount", 200);
+    for (const { end } of calls) await until(world, end);
+  });
+
+  it("that is for each person is shown with those who took most, but for those who have one of their own", async () => {
+    const world = new World(1);
+    const budgets = [budget(), budget({ name: "cat", names: ["cat"] })];
+    const { call, usage } = createNode(world, new Ledgers(world), { budgets: () => budgets });
+    const people = ["cat", "bob", ...Array.from({ length: usageLimits.eachShownMax }, (_none, index) => `p${index}`)];
+    for (const person of people) await until(world, call({ person: `user/${person}`, ...exact(1) }).end);
+    await until(world, call({ person: "user/bob", ...exact(1) }).end);
+    await pass(world, 12_000);
+    const [each, own] = await until(world, usage.standings());
+    expect(each?.spent[0]).to.deep.include({ name: "bob", amount: 30 });
+    expect([each?.spent.length, each?.more]).to.deep.equal([usageLimits.eachShownMax, 1]);
+    expect(each?.spent.map(({ name }) => name)).to.not.include("cat");
+    expect(own?.spent).to.have.length(1);
+    expect(own?.spent[0]).to.deep.include({ name: "cat", amount: 15 });
+  });
+
   it("may name another model: it is called in place, once, and the answer says so", async () => {
     const world = new World(1);
     const ledgers = new Ledgers(world);
