@@ -27,6 +27,7 @@ import {
   type NodeLink,
   type Snapshot,
   type Subject,
+  type TreeNode,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
 import { Packer } from "./packer.ts";
@@ -84,11 +85,13 @@ class Run {
   readonly #source: SlotSource;
   readonly #options: RunOptions;
   readonly #packer: Packer;
-  #changes: UnitChange[] = [];
+  /** Changes by slots that were read to their ends. A list may still grow: packs are on their way. */
+  #changes: UnitChange[][] = [];
+  /** Of the slot that is being read. */
+  #own: UnitChange[] = [];
   #tree: Tree = null;
   #progress = { slots: 0, slotsDone: 0, actors: 0, units: 0, bytes: 0 };
   #storedBytes = 0;
-  readonly #packs = new Set<string>();
 
   constructor(ports: BackupPorts, repository: Repository, source: SlotSource, options: RunOptions) {
     this.#ports = ports;
@@ -98,7 +101,6 @@ class Run {
     this.#packer = new Packer(ports, async (bytes) => {
       const stripe = await repository.put(bytes, "pack");
       this.#storedBytes += bytes.length;
-      this.#packs.add(stripe.id);
       return stripe;
     });
   }
@@ -150,7 +152,17 @@ class Run {
     this.#options.progress(this.#progress);
   }
 
+  /** Nothing of a slot that cannot be read to its end is taken over. */
   async #slot(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
+    this.#own = [];
+    const cursor = await this.#read(slot, since);
+    this.#changes.push(this.#own);
+    const waiting = this.#changes.reduce((sum, { length }) => sum + length, 0);
+    if (waiting >= this.#ports.limits.changesMax) await this.#writeTree();
+    return cursor;
+  }
+
+  async #read(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
     const view = await this.#source.open(slot);
     try {
       if (since?.epoch === view.at.epoch && since.seq === view.at.seq) return view.at;
@@ -230,8 +242,7 @@ class Run {
       await this.#take(answer, gone);
       await this.#options.pace(page.reduce((sum, [, value]) => sum + value.length, 0));
     }
-    for (const { name } of gone.values()) this.#changes.push({ type: "drop", name });
-    if (this.#changes.length >= limits.changesMax) await this.#writeTree();
+    for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
   }
 
   async #take({ units, fragments: made }: CutAnswer, gone: Map<string, UnitEntry>): Promise<void> {
@@ -244,21 +255,27 @@ class Run {
       const { id, key, fragments } = sealed;
       const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch: keys.epoch }, key);
       const entry = { name, ...unit, id, epoch: keys.epoch, sealedKey };
-      const own = all.slice(next, (next += fragments));
-      await this.#packer.add(own, (places) =>
-        this.#changes.push({ type: "put", entry: { ...entry, fragments: places } }),
-      );
+      const changes = this.#own;
+      const sealedFragments = all.slice(next, (next += fragments));
+      await this.#packer.add(sealedFragments, (places) => {
+        changes.push({ type: "put", entry: { ...entry, fragments: places } });
+      });
       this.#tell({ units: this.#progress.units + 1, bytes: this.#progress.bytes + unit.bytes });
     }
   }
 
-  /** Gives up the nodes that were made on the way, and that later changes of the same run have replaced. */
+  /** Gives up what was stored and is not in the tree: nodes that later changes of the same run have replaced, packs of slots that could not be
+   *  read to their ends. */
   async #dropNeedless(): Promise<void> {
     const made = new Set(this.#repository.unfinished.map(({ id }) => id));
-    const needed = new Set<string>(this.#packs);
+    const needed = new Set<string>();
     const visit = {
       skip: ({ stripe }: NodeLink) => !made.has(stripe.id),
-      node: ({ stripe }: NodeLink) => void needed.add(stripe.id),
+      node({ stripe }: NodeLink, node: TreeNode) {
+        needed.add(stripe.id);
+        if ("units" in node)
+          for (const { fragments } of node.units) for (const place of fragments) needed.add(place.stripe.id);
+      },
     };
     if (this.#tree !== null) await walkTree(this.#repository, this.#tree.link, visit);
     await this.#repository.abandon(({ id }) => !needed.has(id));
@@ -266,8 +283,7 @@ class Run {
 
   async #writeTree(): Promise<void> {
     // A unit whose packs are still on their way comes with the next batch of changes.
-    const changes = this.#changes;
-    this.#changes = [];
+    const changes = this.#changes.flatMap((list) => list.splice(0));
     this.#tree = await changeTree(this.#repository, this.#tree, changes);
   }
 }

@@ -20,8 +20,9 @@ import type { ServedLog, Slots } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Membership, Meter, NodeId, Random, Store } from "../ports.ts";
 import { memberKey, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
-import type { Journal, SlotLog } from "../storage/index.ts";
+import type { Cut, Journal, SlotLog } from "../storage/index.ts";
 import { Acquisition } from "./acquire.ts";
+import { committedCut } from "./committed-cut.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createHealing } from "./healing.ts";
 import { replicationLimits, type ReplicationLimits } from "./limits.ts";
@@ -76,6 +77,8 @@ export interface Replication extends Slots {
    *  others. */
   distrust(slots: Iterable<SlotId>, reason: string): void;
   status(): readonly OwnedSlot[];
+  /** See `committedCut`. */
+  cut(slot: SlotId): Promise<Cut>;
   /** Acquires nothing any more, and hands its slots to replicas that have everything. */
   handOver(deadlineMs: number): Promise<void>;
   /** Ends the slots that are left. */
@@ -327,6 +330,13 @@ export function createReplication(ports: ReplicationPorts): Replication {
         .filter(({ record }) => record.owner === node && held.has(record.slot))
         .map(({ record }) => record.slot);
     },
+    cut: (slot) =>
+      committedCut(slot, {
+        owned: () => slots.get(slot)?.ownership,
+        serve: () => ports.owned(slot),
+        clock,
+        limits,
+      }),
     give(slot, error) {
       slots.get(slot)?.ownership.end(error);
     },

@@ -48,6 +48,11 @@ export const replicationLimits = {
   transferRetryMaxMs: 30_000,
   /** Merkle leaves compared in one question. */
   leavesPerQuestionMax: 256,
+  /** How long a backup waits for a slot to be in service and its last entries to be on every copy; then it goes on without the slot, and says
+   *  so. */
+  cutWaitMs: 5_000,
+  /** How often it looks. */
+  cutLookMs: 20,
   /** Transfers this node sends at the same time; the others wait. Four times as many views are kept for comparisons
    *  of copies; further ones wait for the next round. */
   transfersMax: 2,

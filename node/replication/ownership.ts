@@ -24,7 +24,7 @@ import type { ServedLog, SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
 import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
-import type { EntryDraft, Position, SlotLog } from "../storage/index.ts";
+import type { Cut, EntryDraft, Position, SlotLog } from "../storage/index.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Follower } from "./follower.ts";
@@ -169,6 +169,14 @@ export class Ownership implements ServedLog {
   }
   get durableSeq(): number {
     return this.#log.durableSeq;
+  }
+  /** The last entry that every replica it needs has on disk. */
+  get committed(): number {
+    return this.#acknowledgements.committed;
+  }
+  /** See `SlotLog.cut`. */
+  cut(): Promise<Cut> {
+    return this.#log.cut();
   }
   get length(): number {
     return this.#log.length;

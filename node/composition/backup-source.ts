@@ -1,0 +1,87 @@
+/** The slots of this node as a backup reads them: each at one committed position of its log. */
+import type { ActorId, SlotId } from "../../protocols/index.ts";
+import type { ChangedActor, SlotSource, SlotView } from "../backup/index.ts";
+import { SlotExtract, type Cut } from "../storage/index.ts";
+
+/** Where slots are read from: this node's replication. */
+export interface SlotCuts {
+  owned(): Promise<readonly SlotId[]>;
+  cut(slot: SlotId): Promise<Cut>;
+}
+
+/** A record's type is the first part of its key. */
+const typeOf = (key: string): string => key.split("/", 1)[0] as string;
+/** Behind every key that begins with a type and a slash: "0" follows it. */
+const typeEnd = (type: string): string => `${type}0`;
+/** Keys are ASCII. */
+const everyKey = "\u007F";
+
+/** The slots that this node owns. */
+export function journalSource(replication: SlotCuts): SlotSource {
+  return {
+    slots: () => replication.owned(),
+    async open(slot) {
+      const cut = await replication.cut(slot);
+      try {
+        return viewOf(slot, await SlotExtract.of(cut));
+      } catch (error) {
+        await cut.view.close();
+        throw error;
+      }
+    },
+  };
+}
+
+function viewOf(slot: SlotId, extract: SlotExtract): SlotView {
+  return {
+    slot,
+    at: extract.at,
+    async changed(since) {
+      const entries = since === undefined ? undefined : extract.after(since);
+      if (entries === undefined) {
+        const actors = await extract.actors();
+        return { whole: true, actors: actors.map((actor) => ({ actor, records: undefined })) };
+      }
+      const actors = new Map<ActorId, Map<string, string>>();
+      for (const { actor, side } of entries) {
+        const types = actors.get(actor) ?? new Map<string, string>();
+        actors.set(actor, types);
+        const touched = (key: string): void => {
+          const first = types.get(typeOf(key));
+          if (first === undefined || key < first) types.set(typeOf(key), key);
+        };
+        for (const op of side) {
+          // An actor that has left for a slot of its own is read whole there.
+          if ("split" in op) continue;
+          if ("drop" in op) types.clear();
+          else if (op.space === "record") touched("put" in op ? op.put : "delete" in op ? op.delete : op.deleteFrom);
+        }
+        const left = side.some((op) => "drop" in op);
+        if (left) actors.delete(actor);
+      }
+      const changed = [...actors].map(([actor, records]): ChangedActor => ({ actor, records }));
+      return { whole: false, actors: changed.toSorted((one, other) => (one.actor < other.actor ? -1 : 1)) };
+    },
+    state: (actor) => extract.state(actor),
+    async types(actor) {
+      const found = new Set<string>();
+      for (let from = ""; ;) {
+        const [row] = await extract.records(actor, { from, to: everyKey, limit: 1 });
+        if (row === undefined) return [...found];
+        const type = typeOf(row[0]);
+        found.add(type);
+        // A key that is the type alone stands before others, which may be of other types.
+        from = row[0] === type ? `${type}\0` : typeEnd(type);
+      }
+    },
+    async records(actor, type, from, page) {
+      const alone = from > type ? [] : await extract.records(actor, { from: type, to: `${type}\0`, limit: 1 });
+      const start = from > `${type}/` ? from : `${type}/`;
+      const rows = [...alone, ...(await extract.records(actor, { from: start, to: typeEnd(type), limit: page.rows }))];
+      let bytes = 0;
+      const end = rows.findIndex(([, value], at) => (bytes += value.length) > page.bytes && at > 0);
+      return end === -1 ? rows : rows.slice(0, end);
+    },
+    close: () => extract.close(),
+  };
+}
