@@ -54,6 +54,8 @@ export class FairQueue<Item> {
   turnsBefore(share: string, lane: string): number {
     const lanes = this.#shares.get(share)?.lanes;
     const ahead = lanes?.get(lane)?.length ?? 0;
+    // Then nobody else has one before it either.
+    if (ahead === 0) return 0;
     const mine = sumOf(lanes?.values() ?? [], ({ length }) => Math.min(length, ahead));
     return sumOf(this.#shares.values(), ({ count }) => Math.min(count, mine));
   }

@@ -109,7 +109,7 @@ class Refusal extends Error {
 }
 
 /** They forbid something, and a grammar cannot say it. */
-const unsupported: readonly string[] = [
+const unsupported: ReadonlySet<string> = new Set([
   "not",
   "if",
   "then",
@@ -130,7 +130,7 @@ const unsupported: readonly string[] = [
   "additionalItems",
   "$dynamicRef",
   "$recursiveRef",
-];
+]);
 
 class Reader {
   readonly #document: unknown;
@@ -159,8 +159,8 @@ class Reader {
     if (depth > runtimeLimits.schemaDepthMax) throw new Refusal("wrong", place, "it is too deep");
     if (schema === true) return { type: "any" };
     if (!isRecord(schema)) throw new Refusal("wrong", place, "a schema is an object, or true");
-    for (const keyword of unsupported)
-      if (keyword in schema && schema[keyword] !== false)
+    for (const keyword in schema)
+      if (unsupported.has(keyword) && schema[keyword] !== false)
         throw new Refusal("unsupported", place, `${keyword} is not supported`);
     const within = (part: unknown, name: string): Shape => this.#shape(part, `${place}/${name}`, depth + 1);
     if ("$ref" in schema) return this.#reference(schema, place, depth);

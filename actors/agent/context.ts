@@ -15,7 +15,7 @@ import {
 } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Job, Life, SoFar, Source } from "./state.ts";
-import { declared } from "./tools.ts";
+import { declaredChars } from "./tools.ts";
 
 /** What a run has told of the agent's model. */
 export interface Measure {
@@ -152,7 +152,7 @@ export const charsOf = (messages: readonly ChatMessage[]): number =>
   );
 
 /** Characters that the declarations of the tools take. */
-export const toolChars = ({ tools }: Life): number => JSON.stringify(declared(tools)).length;
+export const toolChars = ({ tools }: Life): number => declaredChars(tools);
 
 /** Tokens that the model reads and writes at most. */
 export const contextTokensOf = ({ measure, model }: Life): number =>

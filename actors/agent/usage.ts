@@ -43,6 +43,8 @@ export const usageAt = (rows: readonly AgentUsageRow[] = [], nowMs: number): rea
   lastDays(rows, dayOf(nowMs));
 
 function lastDays(rows: readonly AgentUsageRow[], newest: string): readonly AgentUsageRow[] {
+  // Nearly always they are of today.
+  if (rows.every(({ day }) => day === newest)) return rows;
   const first = dayOf(Date.parse(newest) - (limits.usageDays - 1) * dayMs);
   return rows.filter(({ day }) => day >= first);
 }

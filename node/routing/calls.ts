@@ -86,8 +86,8 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   let lastRun = 0;
   let stopped = false;
 
-  /** Everybody, as this node knows them. */
-  const standings = (): readonly Standing[] => {
+  /** Everybody, as this node knows them, with what they offer of these engines. */
+  const standings = (engines: readonly EngineName[]): readonly Standing[] => {
     const nowMs = clock.monotonicMs();
     /** The load that a member last reported, and the calls that this node has sent there since. */
     const callsAt = (at: NodeId): number => {
@@ -98,7 +98,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     return membership.members().members.map((member): Standing => {
       const at = member.node;
       if (at === node) {
-        const offers = engineNames.flatMap((engine) => own[engine].models().map((info) => ({ ...info, engine })));
+        const offers = engines.flatMap((engine) => own[engine].models().map((info) => ({ ...info, engine })));
         return { member, here: true, up: true, offers, calls: here };
       }
       return { member, here: false, up: membership.isUp(at), offers: member.offers, calls: callsAt(at) };
@@ -288,7 +288,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   };
 
   const everywhere = (engine: EngineName): Engine => ({
-    models: () => modelsServed(engine, standings()),
+    models: () => modelsServed(engine, standings([engine])),
     watch(listener) {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
       return () => ends.forEach((endOne) => endOne());
@@ -299,7 +299,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         clock.soon(() => hear({ type: "answered", result: refused(error) }));
         return { cancel: () => undefined };
       };
-      const known = standings();
+      const known = standings([engine]);
       const needs = traitsOf(engine).needs(asked);
       const wanted = {
         engine,
@@ -331,7 +331,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     engines: Object.fromEntries(engineNames.map((name) => [name, everywhere(name)])) as unknown as Engines,
     busy: () => here,
     room(engine, model) {
-      const { node: at, rows } = chooseServer({ engine, model, needs: [], ...settings(model) }, standings());
+      const { node: at, rows } = chooseServer({ engine, model, needs: [], ...settings(model) }, standings([engine]));
       const [first] = rows;
       if (at === undefined || first === undefined) return undefined;
       const { calls = 0, places, tokensPerSecond, provider } = first;
@@ -342,7 +342,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         ...(tokensPerSecond !== undefined && { tokensPerSecond }),
       };
     },
-    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings(), settings)),
+    explain: () => engineNames.flatMap((engine) => explainServers(engine, standings([engine]), settings)),
     stop() {
       stopped = true;
       for (const [run, { at }] of away) {

@@ -127,26 +127,37 @@ const sharedDepthMax = 2;
 /** Where a value lies: the event's number, and keys from the outside in. */
 type Path = readonly [event: number, ...keys: string[]];
 
-/** The events and the objects within them, each with its place. */
-function placesIn(events: readonly unknown[]): ReadonlyMap<unknown, Path> {
-  const places = new Map<unknown, Path>();
-  const add = (value: unknown, path: Path): void => {
-    if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) return;
-    if (!places.has(value)) places.set(value, path);
-    if (path.length > sharedDepthMax) return;
-    for (const key in value) add((value as Readonly<Record<string, unknown>>)[key], [...path, key]);
-  };
-  for (const [number, event] of events.entries()) add(event, [number]);
-  return places;
+const isFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+/** Where this very object is among the events and the objects within them. */
+function placeOf(wanted: unknown, events: readonly unknown[]): Path | undefined {
+  if (!isFields(wanted)) return undefined;
+  for (let number = 0; number < events.length; number += 1) {
+    const keys = keysTo(wanted, events[number], sharedDepthMax);
+    if (keys !== undefined) return [number, ...keys];
+  }
+  return undefined;
+}
+
+/** The keys from an object to one within it, at most so deep. */
+function keysTo(wanted: object, whole: unknown, depth: number): readonly string[] | undefined {
+  if (whole === wanted) return [];
+  if (depth === 0 || !isFields(whole)) return undefined;
+  for (const key in whole) {
+    const keys = keysTo(wanted, whole[key], depth - 1);
+    if (keys !== undefined) return [key, ...keys];
+  }
+  return undefined;
 }
 
 /** Side values that are one of the entry's own events, or a part of one, are stored as a reference to it. */
-function packSide(op: SideOp, places: ReadonlyMap<unknown, Path>): unknown[] {
+function packSide(op: SideOp, events: readonly unknown[]): unknown[] {
   if ("split" in op) return ["", 4, op.split];
   if ("drop" in op) return ["", 5, op.drop];
   if ("delete" in op) return [op.space, 1, op.delete];
   if ("deleteFrom" in op) return [op.space, 2, op.deleteFrom, op.deleteTo];
-  const place = places.get(op.value);
+  const place = placeOf(op.value, events);
   return place ? [op.space, 3, op.put, ...place] : [op.space, 0, op.put, op.value];
 }
 
@@ -171,9 +182,7 @@ function partOf(whole: unknown, key: string | number): unknown {
 /** The payload of an entry's frame. */
 export function encodeEntry(epoch: number, seq: number, entry: Omit<Entry, "epoch" | "seq">): Uint8Array {
   const { atMs, actor, events, answers, side } = entry;
-  const keepsObjects = side.some((op) => "put" in op && typeof op.value === "object");
-  const places = keepsObjects ? placesIn(events) : new Map<unknown, Path>();
-  return encode([epoch, seq, atMs, actor, events, answers, side.map((op) => packSide(op, places))]);
+  return encode([epoch, seq, atMs, actor, events, answers, side.map((op) => packSide(op, events))]);
 }
 
 /** Throws when it is no entry at all. That its fields are what an entry's are is for `misfitOf` to say. */

@@ -55,7 +55,18 @@ interface Message {
 /** What a call has of a budget; or why it may not begin. */
 export type Reserved = { readonly ok: true; readonly amount: number } | { readonly ok: false; readonly error: Failure };
 
-const sums = ["calls", "promptTokens", "cachedTokens", "completionTokens", "ms", "cost"] as const satisfies readonly (keyof UsageSums)[]; // prettier-ignore
+/** A later row with what was taken before. */
+function sumOf(before: UsageSums, row: UsageRow): UsageRow {
+  const sums: UsageSums = {
+    calls: before.calls + row.calls,
+    promptTokens: before.promptTokens + row.promptTokens,
+    cachedTokens: before.cachedTokens + row.cachedTokens,
+    completionTokens: before.completionTokens + row.completionTokens,
+    ms: before.ms + row.ms,
+    cost: before.cost + row.cost,
+  };
+  return { ...row, ...sums };
+}
 
 export class Teller {
   readonly #ports: TellerPorts;
@@ -77,14 +88,14 @@ export class Teller {
 
   /** A call took this. */
   add(row: UsageRow): void {
-    const id = JSON.stringify([row.person, row.key, row.model, row.provider]);
+    // The model is the last: its name alone may be any text.
+    const id = `${row.person}\n${row.key}\n${row.provider}\n${row.model}`;
     const before = this.#rows.get(id);
     const max = this.#ports.limits.rowsPerLedgerMax;
     // The ledger is away, and there is much to tell: it learns how much was taken, but not of what.
     if (before === undefined && this.#rows.size >= max && row.model !== others)
       return this.add({ ...row, model: others, provider: "" });
-    const sum = before && { ...row, ...Object.fromEntries(sums.map((name) => [name, before[name] + row[name]])) };
-    this.#rows.set(id, sum ?? row);
+    this.#rows.set(id, before === undefined ? row : sumOf(before, row));
     if (this.#rows.size >= max / 2 && this.#message === undefined) void this.#send();
   }
 

@@ -3,7 +3,7 @@ import { failure, ok, refused } from "../../protocols/errors.ts";
 import type { Capability, EngineAnswer, EnginePart, EngineRequest, GenerationRequest } from "../../protocols/index.ts";
 import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
-import { echoTokens } from "./reply.ts";
+import { echoTokenCount } from "./reply.ts";
 import { speak } from "./speech.ts";
 import { kindsOf, overlapOf, textKinds, tokenNumbers, tonesOf, vectorOf } from "./words.ts";
 
@@ -102,7 +102,7 @@ export function answerTo<Name extends keyof AtOnce>(
   contextTokens: number,
 ): Ended<Name> {
   const { texts, answer } = atOnce[name](request);
-  const counts = texts.map((text) => echoTokens(text).length);
+  const counts = texts.map(echoTokenCount);
   const longest = Math.max(0, ...counts);
   // To count tokens is what a text that is too long is asked for.
   if (longest > contextTokens && name !== "tokenize")

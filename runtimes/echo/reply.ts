@@ -13,6 +13,23 @@ export function echoTokens(text: string): readonly string[] {
   return text.match(/\s?\S{1,12}|\s/gu) ?? [];
 }
 
+const isBlank = (code: number): boolean => code === 32 || (code >= 9 && code <= 13);
+
+/** How many they are. A prompt is only counted, and is most of what the echo reads. */
+export function echoTokenCount(text: string): number {
+  let count = 0;
+  for (let index = 0; index < text.length; count += 1) {
+    if (isBlank(text.charCodeAt(index))) index += 1;
+    for (let letters = 0; letters < 12 && index < text.length; letters += 1, index += 1) {
+      const code = text.charCodeAt(index);
+      if (isBlank(code)) break;
+      // Beyond ASCII a character may be blank, or half of one.
+      if (code > 127) return echoTokens(text).length;
+    }
+  }
+  return count;
+}
+
 /** The words of a text, for what compares texts. */
 export const wordsOf = (text: string): readonly string[] => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 
@@ -78,6 +95,7 @@ interface Wish {
 }
 
 function wishFor(name: string, text: string): Wish | undefined {
+  if (!text.includes("call")) return undefined;
   for (const line of text.split("\n")) {
     const [word, called, ...rest] = line.trim().split(/\s+/u);
     if (word !== "call" || called !== name) continue;

@@ -3,7 +3,7 @@ import { failure, ok, refused } from "../../protocols/errors.ts";
 import type { GenerationEnd, GenerationPart, GenerationRequest, ToolCall } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
-import { echoTokens, restOf } from "./reply.ts";
+import { echoTokenCount, echoTokens, restOf } from "./reply.ts";
 import { logprobOf } from "./words.ts";
 
 export interface SpeechOptions {
@@ -21,7 +21,7 @@ export interface Listener {
 
 /** Starts to speak. The returned function asks it to stop. */
 export function speak(request: GenerationRequest, options: SpeechOptions, listener: Listener): () => void {
-  const prompt = request.messages.flatMap((message) => echoTokens(message.content)).length;
+  const prompt = request.messages.reduce((sum, { content }) => sum + echoTokenCount(content), 0);
   const room = options.contextTokens - prompt;
   if (room < 1) {
     const error = failure("CONTEXT_TOO_LONG", { promptTokens: prompt, contextTokens: options.contextTokens });
@@ -34,8 +34,8 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   const tokens = echoTokens(whole);
   const answer = createAnswer(request.stop ?? [], tokensMax);
   let position = 0;
-  /** Tokens that were taken and not said yet, as they may begin a stop text. */
-  const held: string[] = [];
+  /** Tokens that were taken and not said yet, as they may begin a stop text. Only who wants their probabilities has to know which. */
+  const held: string[] | undefined = request.logprobs === undefined ? undefined : [];
 
   let over = false;
   const done = (end: GenerationEnd): void => {
@@ -43,10 +43,9 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     listener.end(ok({ end, promptTokens: prompt, completionTokens: answer.tokens }));
   };
   const say = (text: string, count: number): void => {
-    const said = held.splice(0, count);
+    const said = held?.splice(0, count);
     if (text === "") return;
-    const { logprobs: top } = request;
-    const logprobs = top === undefined ? undefined : said.map((token) => logprobOf(token, top));
+    const logprobs = said?.map((token) => logprobOf(token, request.logprobs ?? 0));
     listener.part({ text, tokens: count, ...(logprobs && { logprobs }) });
   };
 
@@ -54,7 +53,7 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
     let text = "";
     let count = 0;
     for (let index = 0; index < options.tokensPerPart && position < tokens.length; index += 1) {
-      held.push(tokens[position]!);
+      held?.push(tokens[position]!);
       const step = answer.push(tokens[position]!);
       position += 1;
       text += step.text;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { calculate, numeral } from "../../../actors/agent/calculator.ts";
 import { evolve, initial, type AgentChange, type AgentState } from "../../../actors/agent/state.ts";
-import { runCalls } from "../../../actors/agent/tools.ts";
+import { declared, declaredChars, runCalls } from "../../../actors/agent/tools.ts";
 import { addUsage, usageAt, usedBy, type Used } from "../../../actors/agent/usage.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import {
@@ -45,6 +45,11 @@ const sum = { expression: "2 + 3" };
 const called = { name: "calculator", arguments: JSON.stringify(sum), result: "5" };
 
 describe("an agent's tools", () => {
+  it("take as many characters as their declarations have", () => {
+    for (const allowed of [undefined, ["clock"], ["calculator"], []] as const)
+      expect(declaredChars(allowed)).to.equal(JSON.stringify(declared(allowed)).length);
+  });
+
   it("are declared, run within the turn, told to the model and kept with the answer", () => {
     const stage = withHelper();
     say(stage, "what is 2 + 3?");

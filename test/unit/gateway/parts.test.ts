@@ -6,7 +6,7 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { parseJson } from "../../../node/gateway/json.ts";
 import { createGuesses } from "../../../node/gateway/guesses.ts";
 import { createPasswords, type Waiter } from "../../../node/gateway/passwords.ts";
-import { adminCodeHash, createToken, readToken } from "../../../node/gateway/tokens.ts";
+import { adminCodeHash, createIds, createToken, readToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { World } from "../../world/index.ts";
 
@@ -117,6 +117,15 @@ describe("gateway: tokens", () => {
   it("match an admin code however it was typed", () => {
     expect(adminCodeHash(" abcd efgh ")).to.equal(adminCodeHash("ABCD-EFGH"));
     expect(adminCodeHash("ABCD-EFGX")).not.to.equal(adminCodeHash("ABCD-EFGH"));
+  });
+});
+
+describe("gateway: ids", () => {
+  it("are 80 random bits each, though many are written at once", () => {
+    const newId = createIds(createRandom());
+    const ids = Array.from({ length: 1_000 }, newId);
+    expect(new Set(ids).size).to.equal(1_000);
+    for (const id of ids) expect(id).to.match(/^[0-9a-f]{20}$/);
   });
 });
 

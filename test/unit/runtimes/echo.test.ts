@@ -14,6 +14,7 @@ import {
 } from "../../../protocols/index.ts";
 import { createEchoRuntime, engineOf } from "../../../runtimes/index.ts";
 import { exampleOf } from "../../../runtimes/echo/example.ts";
+import { echoTokenCount, echoTokens } from "../../../runtimes/echo/reply.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 /** Asks the echo on simulated time. */
@@ -222,5 +223,32 @@ describe("the echo", () => {
     expect(ends).to.deep.equal([
       { type: "answered", result: ok({ end: "stopped", promptTokens: 2, completionTokens: 0 }) },
     ]);
+  });
+});
+
+describe("echo: tokens", () => {
+  it("are counted without being made", () => {
+    const piece = fc.constantFrom(
+      "a",
+      "word",
+      "  ",
+      "\n",
+      "\t ",
+      "thirteenchars",
+      "é",
+      "\u00a0",
+      "\ud83d\ude00",
+      "\ud83d",
+      "\u2028",
+    );
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join("")),
+    );
+    fc.assert(
+      fc.property(text, (given) => {
+        expect(echoTokenCount(given)).to.equal(echoTokens(given).length);
+      }),
+    );
   });
 });
