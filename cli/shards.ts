@@ -1,5 +1,6 @@
 /** `plexus shards`: groups of shard-holders, where they are and what they hold. */
 import { failure, PlexusError } from "../protocols/errors.ts";
+import { troublesOf } from "../protocols/index.ts";
 import type { HolderGroupRow, HolderRow, ShardLine, ShardPage, ShardsView } from "../protocols/index.ts";
 import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { callNode, forLook } from "./node-client.ts";
@@ -88,21 +89,18 @@ function describeGroup({ name, holders, open }: HolderGroupRow): string {
 }
 
 /** What there is to say of a holder, the worst first. */
-function describeState(row: HolderRow, { holders }: HolderGroupRow): string {
-  const { owner, status, error, sums, home } = row;
+function describeState(row: HolderRow, group: HolderGroupRow): string {
+  const { owner, status, error, home } = row;
   if (owner === undefined) return "is being made";
   if (status === "down" || status === "blocked") return status;
   if (error !== undefined) return `no answer: ${error}`;
-  const missing = sums?.at?.node === owner ? sums.at.missing : 0;
-  const others = holders.filter((one) => one !== row && one.owner === owner);
+  const { lost, missing, elsewhere, besides } = troublesOf(row, group);
   const says = [
-    ...((sums?.lost.shards ?? 0) > 0 ? [`${sums?.lost.shards} lost`] : []),
+    ...(lost > 0 ? [`${lost} lost`] : []),
     ...(missing > 0 ? [`${missing} missing here`] : []),
-    ...(sums?.at !== undefined && sums.at.node !== owner ? ["bytes on another node"] : []),
+    ...(elsewhere ? ["bytes on another node"] : []),
     ...(home !== undefined ? [`waits for ${withoutControls(home)}`] : []),
-    ...(others.length > 0
-      ? [`same node as ${others.map(({ holder }) => holder.replace(/^.*\//, "")).join(", ")}`]
-      : []),
+    ...(besides.length > 0 ? [`same node as ${besides.map((holder) => holder.replace(/^.*\//, "")).join(", ")}`] : []),
     ...(status !== "ok" && status !== undefined ? [status] : []),
   ];
   return says.length === 0 ? "ok" : says.join("; ");

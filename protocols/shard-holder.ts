@@ -220,6 +220,31 @@ export interface HolderRow {
   readonly error?: ErrorCode;
 }
 
+/** What is not well with a holder, read from what is known of it and its group. */
+export function troublesOf(
+  row: HolderRow,
+  { holders }: Pick<HolderGroupRow, "holders">,
+): {
+  readonly lost: number;
+  /** Shards whose bytes its owner has not yet. */
+  readonly missing: number;
+  /** Its bytes are said to be on another node than its owner. */
+  readonly elsewhere: boolean;
+  /** Other holders of its group with the same owner: one node's death takes them all. */
+  readonly besides: readonly ActorId[];
+} {
+  const { holder, owner, sums } = row;
+  const isHere = sums?.at?.node === owner;
+  return {
+    lost: sums?.lost.shards ?? 0,
+    missing: isHere ? (sums?.at?.missing ?? 0) : 0,
+    elsewhere: sums?.at !== undefined && !isHere,
+    besides: holders.flatMap((one) =>
+      owner !== undefined && one.holder !== holder && one.owner === owner ? one.holder : [],
+    ),
+  };
+}
+
 /** A group of holders as admins see it. */
 export interface HolderGroupRow extends HolderGroup {
   readonly holders: readonly HolderRow[];

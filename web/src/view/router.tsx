@@ -51,6 +51,11 @@ const routes = root.addChildren([
     path: "/admin/models",
     component: lazyRouteComponent(() => import("./admin/models-page.tsx"), "ModelsPage"),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/admin/shards",
+    component: lazyRouteComponent(() => import("./admin/shards-page.tsx"), "ShardsPage"),
+  }),
 ]);
 
 /** The page's addresses. */

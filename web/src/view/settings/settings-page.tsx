@@ -46,9 +46,14 @@ export function SettingsPage() {
             </Link>
           ))}
           {isAdmin && (
-            <Link to="/admin/models" className="place">
-              Models of this node
-            </Link>
+            <>
+              <Link to="/admin/models" className="place">
+                Models of this node
+              </Link>
+              <Link to="/admin/shards" className="place">
+                Shards of the cluster
+              </Link>
+            </>
           )}
         </nav>
         <div className="settings-body">

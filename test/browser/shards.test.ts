@@ -1,0 +1,34 @@
+import { expect } from "chai";
+import { openStage, type Person, type Stage } from "./stage.ts";
+
+describe("the shards of a cluster", function () {
+  this.timeout(90_000);
+  let stage: Stage;
+  let ada: Person;
+  let bob: Person;
+  before(async () => {
+    stage = await openStage();
+    ada = await stage.person("ada");
+    bob = await stage.person("bob");
+  });
+  after(() => stage.close());
+
+  it("are shown by group and holder, with where each is and what it has", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.getByRole("link", { name: "Shards of the cluster" }).click();
+    const group = page.getByRole("region", { name: "Group g1" });
+    await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
+    await group.getByText("It is well.").waitFor();
+    await group.getByRole("button", { name: "Shards of g1.0" }).focus();
+    await page.keyboard.press("Enter");
+    await group.getByText("It holds no shards yet.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are the admins' to see", async () => {
+    await bob.page.goto(`${stage.node.url}/admin/shards`);
+    await bob.page.getByText("Only admins see where shards are.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

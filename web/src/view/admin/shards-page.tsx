@@ -1,0 +1,204 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import {
+  troublesOf,
+  type HolderGroupRow,
+  type HolderRow,
+  type ShardLine,
+  type ShardPage,
+  type ShardsView,
+} from "../../../../protocols/index.ts";
+import { explain } from "../../model/index.ts";
+import { request } from "../../wire/index.ts";
+import { MenuButton } from "../dialogs.tsx";
+import { useProfile } from "../lists.ts";
+import { Note } from "../note.tsx";
+import { Part } from "../settings/part.tsx";
+import { bytes } from "./bytes.ts";
+import "../settings/settings.css";
+import "./admin.css";
+
+const base = "/api/v1/admin/shards";
+/** Holders move, lose and mend by themselves. */
+const lookMs = 2_000;
+/** Of an inventory so many lines are shown at a time. */
+const lines = 50;
+
+async function look<Value>(path: string): Promise<Value> {
+  const result = await request<Value>("GET", path);
+  if (result.ok) return result.value;
+  throw new Error(explain(result.error, "look"));
+}
+
+/** Where the cluster's shards are, for admins: groups, their holders, and what each has. */
+export function ShardsPage() {
+  const profile = useProfile();
+  const { data, error } = useQuery({
+    queryKey: ["shards"],
+    queryFn: () => look<ShardsView>(base),
+    enabled: profile?.admin === true,
+    refetchInterval: lookMs,
+    staleTime: 0,
+    retry: false,
+  });
+  return (
+    <main className="screen-main">
+      <header className="header">
+        <MenuButton />
+        <h1 className="grow">Shards</h1>
+      </header>
+      <div className="settings">
+        <div className="settings-body admin-body">
+          {profile?.admin === false && <Note tone="warn">Only admins see where shards are.</Note>}
+          {error !== null && <Note tone="bad">{error.message}</Note>}
+          {data !== undefined && <Groups view={data} />}
+        </div>
+      </div>
+    </main>
+  );
+}
+
+function Groups({ view: { places, groups } }: { readonly view: ShardsView }) {
+  if (groups.length === 0)
+    return (
+      <Note tone="warn">
+        {places === 0
+          ? "No node has the role storage. `plexus nodes roles` gives it to one, `plexus invite --role storage` invites one."
+          : "There is no group of holders yet. The first is made some seconds after a node with the role storage is there."}
+      </Note>
+    );
+  return groups.map((group) => <Group key={group.name} group={group} />);
+}
+
+function Group({ group }: { readonly group: HolderGroupRow }) {
+  const { name, open, holders } = group;
+  const nodes = new Set(holders.flatMap(({ owner }) => owner ?? [])).size;
+  const about =
+    `${counted(holders.length, "holder")} on ${counted(nodes, "node")}. ` +
+    (open ? "It takes new stripes." : "It takes no new stripes; what it has it keeps.");
+  return (
+    <Part title={`Group ${name}`} about={about}>
+      <ul className="lines">
+        {holders.map((row) => (
+          <Holder key={row.holder} row={row} group={group} />
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function Holder({ row, group }: { readonly row: HolderRow; readonly group: HolderGroupRow }) {
+  const [open, setOpen] = useState(false);
+  const { holder, owner, node, zone, sums } = row;
+  const name = nameOf(holder);
+  const faults = faultsOf(row, group);
+  const has = sums && [
+    `${counted(sums.held.shards, "shard")}, ${bytes(sums.held.bytes)}`,
+    ...(sums.trash.shards > 0 ? [`${bytes(sums.trash.bytes)} in the trash`] : []),
+  ];
+  return (
+    <li className="model-row">
+      <div className="row">
+        <span className="grow">
+          <span className="ellipsis line-title">
+            {name} <span className="dim">{node === undefined ? "" : `on ${node}`}</span>
+          </span>
+          <span className="dim break">
+            {[...(zone === undefined ? [] : [`zone ${zone}`]), ...(has ?? [])].map((fact) => `${fact} · `)}
+          </span>
+          {faults.length > 0 ? (
+            <span className="pull-error break">{faults.join(" ")}</span>
+          ) : (
+            <span className="dim">{owner === undefined ? "It is being made." : "It is well."}</span>
+          )}
+        </span>
+        <Button
+          variant="default"
+          size="xs"
+          disabled={sums === undefined}
+          aria-expanded={open}
+          aria-label={`Shards of ${name}`}
+          onClick={() => setOpen(!open)}
+        >
+          Shards
+        </Button>
+      </div>
+      {open && <Inventory holder={name} />}
+    </li>
+  );
+}
+
+/** What is not well with a holder, each as a sentence. */
+function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
+  const { owner, status, error, home } = row;
+  if (owner === undefined) return [];
+  if (status === "down") return ["Its node is down. Another takes over when it stays away."];
+  if (status === "blocked") return ["Too few nodes have its inventory for it to serve."];
+  if (error !== undefined) return [`It does not answer (${error}).`];
+  const { lost, missing, elsewhere, besides } = troublesOf(row, group);
+  return [
+    ...(lost > 0 ? [`${counted(lost, "shard")} lost or damaged: made again of the others of their stripes.`] : []),
+    ...(missing > 0 ? [`${counted(missing, "shard")} not here yet.`] : []),
+    ...(elsewhere ? ["Its bytes are still on another node."] : []),
+    ...(home === undefined ? [] : [`It waits for ${home} to come back.`]),
+    ...(besides.length > 0
+      ? [`The same node has ${besides.map(nameOf).join(", ")}: more nodes with the role storage make this safer.`]
+      : []),
+  ];
+}
+
+/** What one holder has, a page at a time. */
+function Inventory({ holder }: { readonly holder: string }) {
+  const [path, index] = holder.split(".", 2);
+  const [starts, setStarts] = useState<readonly (string | undefined)[]>([undefined]);
+  const after = starts.at(-1);
+  const query = new URLSearchParams({ limit: String(lines), ...(after !== undefined && { after }) });
+  const { data, error } = useQuery({
+    queryKey: ["shards", holder, after],
+    queryFn: () => look<ShardPage>(`${base}/${path}/${index}/inventory?${query.toString()}`),
+    refetchInterval: lookMs,
+    staleTime: 0,
+    retry: false,
+  });
+  if (error !== null) return <Note tone="bad">{error.message}</Note>;
+  if (data === undefined) return null;
+  if (data.shards.length === 0 && starts.length === 1) return <p className="dim">It holds no shards yet.</p>;
+  return (
+    <>
+      <ul className="lines" aria-label={`Shards of ${holder}`}>
+        {data.shards.map((line) => (
+          <li key={line.hash}>
+            <span className="grow">
+              <span className="ellipsis line-title">{line.stripe}</span>
+              <span className={line.lost === undefined ? "dim break" : "pull-error break"}>{factsOf(line)}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+      <div className="row">
+        {starts.length > 1 && (
+          <Button variant="default" size="xs" onClick={() => setStarts(starts.slice(0, -1))}>
+            Back
+          </Button>
+        )}
+        {data.next !== undefined && (
+          <Button variant="default" size="xs" onClick={() => setStarts([...starts, data.next])}>
+            More
+          </Button>
+        )}
+      </div>
+    </>
+  );
+}
+
+const factsOf = ({ hash, sizeBytes, lost, trashedAtMs }: ShardLine): string =>
+  [
+    bytes(sizeBytes),
+    hash.slice(0, 16),
+    ...(lost === undefined ? [] : [lost]),
+    ...(trashedAtMs === undefined ? [] : ["in the trash"]),
+  ].join(" · ");
+
+const nameOf = (holder: string): string => holder.replace(/^.*\//, "");
+const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
