@@ -102,6 +102,13 @@ export const fields: readonly Field[] = [
     live: false,
     says: "etcd's addresses, by commas",
   },
+  {
+    name: "shardSchemes",
+    variable: "PLEXUS_SHARD_SCHEMES",
+    form: "labels",
+    live: false,
+    says: "how bulk is coded: default=8+4/4+4/3,backup=4+4",
+  },
   { name: "replicas", variable: "PLEXUS_REPLICAS", form: "integer", live: false, says: "copies of each slot" },
   {
     name: "minInSync",

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
-import { chosenRoles, hash32, roles, schema } from "../protocols/index.ts";
+import { chosenRoles, hash32, roles, schema, schemesFrom } from "../protocols/index.ts";
 import { modelEntry } from "./models.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
@@ -30,6 +30,16 @@ const allowedOrigin = Type.String({
   pattern: "^(\\*|[a-z][a-z0-9+.-]{0,31}://[^\\s/,]{1,253})$",
   description: "an origin as browsers send it, like https://app.example.org; * for any",
 });
+
+const shardScheme = Type.Refine(
+  Type.String({
+    maxLength: 64,
+    description: "schemes like 8+4/4+4/3, the widest first, each k+m or a number of copies",
+  }),
+  (text) => schemesFrom(text) !== undefined,
+  () =>
+    "must be schemes like 8+4/4+4/3: each k+m or a number of copies, each narrower than the one before, 12 shards at the most",
+);
 
 const logSchema = schema.object({
   level: Type.Union([
@@ -175,6 +185,8 @@ export const configSchema = schema.object({
   replicas: Type.Integer({ minimum: 1, maximum: 7 }),
   /** With fewer replicas in sync than this a slot refuses writes. */
   minInSync: Type.Integer({ minimum: 1, maximum: 7 }),
+  /** How bulk is coded, by its class; `default` for the others: the first scheme that there are enough nodes for. */
+  shardSchemes: Type.Record(Type.String({ pattern: "^[a-z][a-z0-9-]{0,31}$" }), shardScheme, { maxProperties: 32 }),
   /** The node's share of slots compared to the others'. */
   weight: Type.Number({ minimum: 0.01, maximum: 100 }),
   log: logSchema,
@@ -235,6 +247,7 @@ export const configDefaults = {
   directory: { kind: "embedded" },
   replicas: 3,
   minInSync: 1,
+  shardSchemes: {},
   weight: 1,
   log: { level: "info", format: "auto" },
   limits: { drainTimeoutMs: 10_000 },

@@ -19,6 +19,23 @@ export type Scheme = Static<typeof scheme>;
 export const shardsOf = (how: Scheme): { readonly all: number; readonly enough: number } =>
   how.type === "copies" ? { all: how.copies, enough: 1 } : { all: how.k + how.m, enough: how.k };
 
+/** The schemes that a text names, like `8+4/4+4/3`: each k + m, or a number of copies, the widest first. Undefined: one of them is none, is
+ *  wider than any group, or would never be taken after the one before it, which needs no more holders. */
+export function schemesFrom(text: string): readonly Scheme[] | undefined {
+  const schemes: Scheme[] = [];
+  let width = limits.groupHoldersMax + 1;
+  for (const part of text.split("/")) {
+    const [, k = "", m] = /^([1-9]\d?)(?:\+([1-9]\d?))?$/.exec(part) ?? [];
+    if (k === "") return undefined;
+    const next: Scheme =
+      m === undefined ? { type: "copies", copies: Number(k) } : { type: "rs", k: Number(k), m: Number(m) };
+    if (shardsOf(next).all >= width) return undefined;
+    width = shardsOf(next).all;
+    schemes.push(next);
+  }
+  return schemes;
+}
+
 const groupText = "[a-z0-9][a-z0-9-]{0,31}";
 
 /** The name of a group of holders. */

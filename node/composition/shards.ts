@@ -1,4 +1,5 @@
 /** The shards of this node: their bytes in a folder of their own, beside the holders that it owns; and stripes over all nodes. */
+import { schemesFrom } from "../../protocols/index.ts";
 import type { Config } from "../../config/index.ts";
 import { openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
@@ -31,6 +32,10 @@ export async function openShards(
     meter,
     kernel,
     groups: () => groups.current(),
+    schemesOf(name) {
+      const text = config.shardSchemes[name] ?? config.shardSchemes["default"];
+      return text === undefined ? undefined : schemesFrom(text);
+    },
   });
 }
 

@@ -12,7 +12,7 @@
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), placing.ts (where),
  *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
 import type { Message } from "../../actors/behavior.ts";
-import { type ActorId, type Result, type SlotId } from "../../protocols/index.ts";
+import { type ActorId, type Result, type SlotId, type Scheme } from "../../protocols/index.ts";
 import type { NodeId, Stripes } from "../ports.ts";
 import { createAhead } from "./ahead.ts";
 import { createIntake } from "./intake.ts";
@@ -36,6 +36,8 @@ export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
   readonly limits?: Partial<ShardLimits>;
   /** What a node has said of its disk. */
   freeBytesOf?(node: NodeId): number | undefined;
+  /** How a class of data is to be coded, the widest scheme first; undefined: as usual. */
+  schemesOf?(name: string): readonly Scheme[] | undefined;
 }
 
 export interface Shards {

@@ -1,7 +1,7 @@
 /** Where a new stripe goes: the group with the most independent holders, the scheme for so many, and the holders that draw highest. */
-import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import { failure, ok, refused, type Result, type Scheme } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
-import { chooseHolders, schemeFor, usualSchemes, type Candidate } from "./coding/index.ts";
+import { chooseHolders, schemeFor, usualSchemes, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Chosen } from "./stripes.ts";
 
@@ -20,7 +20,11 @@ const reliabilityMin = 0.05;
 
 /** Chooses among the open groups as they are now. Errors: HOLDERS_TOO_FEW. */
 export function choosePlace(
-  ports: Pick<ShardPorts, "table" | "membership" | "groups"> & { conditionOf(node: NodeId): NodeCondition },
+  ports: Pick<ShardPorts, "table" | "membership" | "groups"> & {
+    conditionOf(node: NodeId): NodeCondition;
+    /** What is set for a class; undefined: nothing is. */
+    schemesOf?(name: string): readonly Scheme[] | undefined;
+  },
   how: { readonly class: string; readonly bytes: number },
 ): Result<Chosen> {
   const { membership } = ports;
@@ -40,10 +44,11 @@ export function choosePlace(
       return { group: group.name, candidates, nodes: new Set(candidates.map(({ node }) => node)).size };
     });
   const [best] = groups.toSorted((one, other) => other.nodes - one.nodes || (one.group < other.group ? -1 : 1));
-  const settings = { name: how.class, schemes: usualSchemes };
+  const settings = { name: how.class, schemes: ports.schemesOf?.(how.class) ?? usualSchemes };
   const scheme = schemeFor(settings, best?.nodes ?? 0);
   if (!scheme.ok) return scheme;
-  if (best === undefined) return refused(failure("HOLDERS_TOO_FEW", { holders: 0 }));
+  if (best === undefined)
+    return refused(failure("HOLDERS_TOO_FEW", { class: how.class, holders: 0, needed: widthOf(scheme.value) }));
   return ok({
     group: best.group,
     scheme: scheme.value,

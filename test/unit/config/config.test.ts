@@ -208,8 +208,10 @@ describe("configuration", () => {
         PLEXUS_REPLICAS: "5",
         PLEXUS_MIN_IN_SYNC: "2",
         PLEXUS_WEIGHT: "0.5",
+        PLEXUS_SHARD_SCHEMES: "default=4+2/3,backup=8+4/4+4",
       },
     });
+    expect(config.shardSchemes).to.deep.equal({ default: "4+2/3", backup: "8+4/4+4" });
     expect(config).to.include({ name: "node-b", join: "token", replicas: 5, minInSync: 2, weight: 0.5 });
     expect(config.mesh).to.include({ host: "0.0.0.0", mdns: true });
     expect(config.mesh.peers).to.have.length(2);
@@ -270,6 +272,12 @@ describe("configuration", () => {
     [{ flags: { directory: { kind: "embedded", endpoints: ["http://a:1"] } } }, "directory.endpoints", /^flags$/, /./],
     [{ flags: { replicas: 8 } }, "replicas", /^flags$/, /7/],
     [{ flags: { minInSync: 2 }, environment: { PLEXUS_REPLICAS: "1" } }, "minInSync", /together/, /which is 1/],
+    ...["4+2/8+4", "4+2/6", "4+0", "0", "8+5", "13", "4 + 2", "", "4+2/"].map((schemes): (typeof wrong)[number] => [
+      { environment: { PLEXUS_SHARD_SCHEMES: `backup=${schemes}` } },
+      "shardSchemes.backup",
+      /^environment$/,
+      /8\+4\/4\+4\/3.*widest|narrower/,
+    ]),
     [{ environment: { PLEXUS_WEIGHT: "-1" } }, "weight", /^environment$/, /-1/],
     ...["nginx", "", "10.0.0.1/33", "10.0.0.0/0", "10.0.0.0/8/8", "10.0.0.1:80", "fd00::/129", "fe80::1%eth0"].map(
       (proxy): (typeof wrong)[number] => [

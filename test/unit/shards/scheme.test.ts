@@ -14,7 +14,8 @@ import {
   widthOf,
   type Candidate,
 } from "../../../node/shards/coding/index.ts";
-import type { Scheme } from "../../../protocols/index.ts";
+import { choosePlace } from "../../../node/shards/placing.ts";
+import { schemesFrom, type Scheme } from "../../../protocols/index.ts";
 
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
 const copies = (count: number): Scheme => ({ type: "copies", copies: count });
@@ -84,6 +85,39 @@ describe("schemes", () => {
       [[copies(2), rs(4, 2)], "never"],
     ] as const)
       expect(problemOf({ name: "x", schemes })).to.include(said);
+  });
+});
+
+describe("schemes as text", () => {
+  it("are what they say, and the usual ones can be said", () => {
+    expect(schemesFrom("8+4/4+4/4+2/3+2/3/2")).to.deep.equal(usualSchemes);
+    expect(schemesFrom("1")).to.deep.equal([copies(1)]);
+  });
+
+  it("can be used as settings, whatever they are, or are none", () => {
+    const part = fc.oneof(fc.stringMatching(/^[0-9]{1,2}(\+[0-9]{1,2})?$/), fc.string({ maxLength: 4 }));
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 4 }), (parts) => {
+        const schemes = schemesFrom(parts.join("/"));
+        if (schemes !== undefined) expect(problemOf({ name: "x", schemes })).to.equal(undefined);
+      }),
+    );
+  });
+
+  it("are taken for the class that they are set for", () => {
+    const members = Array.from({ length: 6 }, (_, index) => ({ node: `node-${index}`, labels: {} }));
+    const ports = {
+      groups: () => [{ name: "g1", width: 6, open: true }],
+      table: { get: (slot: string) => ({ record: { owner: `node-${slot.split(".")[1]}` } }) },
+      membership: { members: () => ({ members }), isStaying: () => true },
+      conditionOf: () => ({ reliability: 1, freeBytes: 1e12 }),
+      schemesOf: (name: string) => (name === "backup" ? schemesFrom("3+3/2") : undefined),
+    } as unknown as Parameters<typeof choosePlace>[0];
+    const chosen = (name: string): string => {
+      const place = choosePlace(ports, { class: name, bytes: 1 });
+      return place.ok ? schemeText(place.value.scheme) : place.error.code;
+    };
+    expect(["backup", "other"].map(chosen)).to.deep.equal(["3 + 3", "4 + 2"]);
   });
 });
 
