@@ -28,7 +28,7 @@ import { blobs, coding } from "./benchmarks/blobs.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
-import { generate, generating, reading } from "./benchmarks/inference.ts";
+import { encoding, generate, generating, reading } from "./benchmarks/inference.ts";
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
@@ -59,6 +59,7 @@ const benchmarks: readonly Benchmark[] = [
   agents,
   generate,
   reading,
+  encoding,
   serveModel,
   serving,
   blobs,

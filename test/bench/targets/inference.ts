@@ -1,6 +1,7 @@
 /** Texts of a model of random weights: written by an inference host as a node has it, or by the library alone in this process. Both have
  *  the same file, the same threads and the same sequences. */
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import {
   getLlama,
   LlamaLogLevel,
@@ -18,6 +19,8 @@ import {
   type InferenceHostOptions,
 } from "../../../runtimes/index.ts";
 import { threadCount } from "../../../runtimes/machine.ts";
+import { loadLibrary, type Library } from "../../../runtimes/onnx/library.ts";
+import { readTokenizer } from "../../../runtimes/onnx/vocabulary.ts";
 import { serve } from "./serve.ts";
 
 const sequences = 16;
@@ -30,6 +33,8 @@ const wakeEveryMs = 5;
 /** Contexts of the models that embed, and of those that take turns in memory. */
 const readerTokens = 512;
 const swapTokens = 256;
+/** Texts that ONNX Runtime reads at once; more are no faster. */
+const runtimeTexts = 16;
 const question = "Say something about the sea.";
 /** Before each text, so that none begins like another: what is measured is reading and writing. */
 let texts = 0;
@@ -168,9 +173,43 @@ const library = (): Promise<Llama> =>
 type Embed = (texts: readonly string[]) => Promise<unknown>;
 let embed: Embed | undefined;
 
+/** ONNX Runtime and the vocabulary alone: the mean of the vectors of a text's tokens, of length one. */
+async function runtimeAlone(folder: string): Promise<Embed> {
+  const { InferenceSession, Tensor, tokenizers } = loadLibrary();
+  const tokenizer = readTokenizer(folder, { tokenizers } as Library);
+  const session = await InferenceSession.create(join(folder, "model.onnx"), {
+    executionProviders: ["cpu"],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+  });
+  const readSome = async (inputs: readonly string[]): Promise<Float32Array[]> => {
+    const texts = inputs.map((input) => tokenizer.encode(input).ids);
+    const length = Math.max(...texts.map((ids) => ids.length));
+    const filled = new BigInt64Array(texts.length * length);
+    for (const [row, ids] of texts.entries()) for (const [at, id] of ids.entries()) filled[row * length + at] = BigInt(id);
+    const output = (await session.run({ input_ids: new Tensor("int64", filled, [texts.length, length]) }))["last_hidden_state"]!;
+    const values = output.data as Float32Array;
+    const width = values.length / filled.length;
+    return texts.map((ids, row) => {
+      const sum = new Float32Array(width);
+      for (let token = 0; token < ids.length; token += 1)
+        for (let at = 0; at < width; at += 1) sum[at]! += values[(row * length + token) * width + at]!;
+      const size = Math.hypot(...sum);
+      return sum.map((one) => one / size);
+    });
+  };
+  return async (inputs) => {
+    const vectors: Float32Array[] = [];
+    for (let at = 0; at < inputs.length; at += runtimeTexts) vectors.push(...(await readSome(inputs.slice(at, at + runtimeTexts))));
+    return vectors;
+  };
+} // prettier-ignore
+
+/** Of a GGUF file, or of the folder of an ONNX model. */
 async function embedder(file: string): Promise<Embed> {
+  const adapter = file.endsWith(".gguf") ? "llama" : "onnx";
   if (kind === "host") {
-    const { embed: engine } = enginesOf(await hostOf({ models: [{ name: "reader", adapter: "llama", path: file, contextTokens: readerTokens }] })); // prettier-ignore
+    const { embed: engine } = enginesOf(await hostOf({ models: [{ name: "reader", adapter, path: file, contextTokens: readerTokens }] })); // prettier-ignore
     return (inputs) =>
       new Promise((resolve, reject) => {
         engine.call({ id: "bench", model: "", inputs, timeoutMs: 120_000 }, (said) => {
@@ -180,6 +219,7 @@ async function embedder(file: string): Promise<Embed> {
         });
       });
   }
+  if (adapter === "onnx") return runtimeAlone(file);
   const model = await (await library()).loadModel({ modelPath: file, gpuLayers: 0 });
   const context = await model.createEmbeddingContext({ contextSize: readerTokens, batchSize: readerTokens, threads });
   return (inputs) => Promise.all(inputs.map((input) => context.getEmbeddingFor(input)));
