@@ -1,4 +1,7 @@
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
@@ -93,6 +96,27 @@ describe("the formats of a backup", () => {
       const [unit] = (leaf as typeof samples.leaf).units;
       expect(unit?.name).to.deep.equal(samples.leaf.units[0]?.name);
       expect(unit?.fragments.map(({ offset, length }) => ({ offset, length }))).to.deep.equal(frozen.places.slice(4));
+    });
+
+    it("is read by the program in docs/backup.md, which knows nothing of this one", () => {
+      const page = readFileSync(join(import.meta.dirname, "../../../../docs/backup.md"), "utf8");
+      const [, program = ""] = /```js\n(import \{ createDecipheriv[\s\S]*?)```/.exec(page) ?? [];
+      const folder = mkdtempSync(join(tmpdir(), "plexus-by-hand-"));
+      try {
+        writeFileSync(join(folder, "open.mjs"), program);
+        const pack = bytes(frozen.pack);
+        const files = frozen.places.slice(4).map((place, at) => {
+          writeFileSync(join(folder, `${at}`), fragmentAt(pack, place));
+          return join(folder, `${at}`);
+        });
+        const { cluster, person, thread, type, bucket, part, id, epoch } = context;
+        const name = JSON.stringify([cluster, person, thread, type, bucket, part]);
+        const key = Buffer.from(frozen.textsKey, "base64").toString("hex");
+        const said = execFileSync(process.execPath, [join(folder, "open.mjs"), key, name, id, String(epoch), ...files]);
+        expect(said.equals(encodeRows(rows))).to.equal(true);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     it("writes what no library has a say in as version 1 did", () => {
