@@ -464,6 +464,27 @@ export const mutations: readonly Mutation[] = [
     seeds: 50,
     cluster: true,
   },
+  {
+    name: "lets holders of one group share a node while another node has none",
+    file: "node/placement/spread.ts",
+    find: "    this.#part();\n",
+    replace: "",
+    caughtBy: ["holders-apart"],
+    seeds: 20,
+    cluster: true,
+    plan: { ...three, storage: 4, clients: 1, registerClients: 1, faults: {}, faultsMs: 500 },
+  },
+  {
+    name: "takes an old record of a shard for the newest",
+    file: "actors/shard-holder/state.ts",
+    find: "return more > changed.length || (more > 0 && changed.slice(-more).includes(stripe));",
+    replace: "return more > changed.length;",
+    caughtBy: ["acknowledged-kept"],
+    from: 10,
+    seeds: 60,
+    cluster: true,
+    plan: { ...three, storage: 1, clients: 1, registerClients: 1, faults: {}, thinkMs: 5, lingerMs: 5 },
+  },
 
   // --- blobs of actors -----------------------------------------------------------------------------------------------
   {

@@ -66,13 +66,18 @@ export class Machine {
     this.node = node;
     this.#parts = parts;
     this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
-    const { zones } = parts.plan;
+    const { zones, storage, nodes } = parts.plan;
+    const isStorage = storage > 0 && (index < storage || index >= nodes);
     this.record = {
       node,
       name: node,
       peer: node,
       addresses: [],
-      roles: index < managers ? ["gateway", "chat", "ai", "manager"] : ["gateway", "chat", "ai"],
+      roles: [
+        ...(["gateway", "chat", "ai"] as const),
+        ...(index < managers ? (["manager"] as const) : []),
+        ...(isStorage ? (["storage"] as const) : []),
+      ],
       labels: zones > 0 ? { zone: `z${index % zones}` } : {},
       models: ["simulated"],
       gpu: false,

@@ -39,6 +39,8 @@ export interface ClusterPlan {
   readonly spares: number;
   /** Zones that the nodes say they are in; 0: they say nothing. */
   readonly zones: number;
+  /** How many of the first nodes have the role `storage`, and then those that join later, too. 0: none has. */
+  readonly storage: number;
   readonly replicas: number;
   readonly minInSync: number;
   /** `embedded`: on the disk of the first node. `external`: as in etcd. */
@@ -106,10 +108,13 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
   if (parted) Object.assign(weights, { strand: 3, isolate: 2, oneWay: 1 });
   const narrow = dice.chance(0.5);
   const faultsMs = parted ? 6_000 : dice.pick([1_500, 4_000]);
+  const zones = dice.pick([0, 0, 2, 3]);
   return {
     nodes: 5,
     spares: 2,
-    zones: dice.pick([0, 0, 2, 3]),
+    zones,
+    // Holders are spread over zones, too.
+    storage: zones === 3 ? 4 : 0,
     replicas: dice.pick([3, 3, 3, 2]),
     minInSync: dice.pick([1, 1, 2]),
     directory: dice.chance(0.6) ? "embedded" : "external",
@@ -194,6 +199,9 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         retryMaxMs: 400,
         // A few clients are load enough to move slots and to pin actors for.
         loadTurnsMin: dice.pick([1, 100]),
+        groupFirstMs: 100,
+        groupWidenMs: 500,
+        groupNarrowMs: 2_000,
       },
     },
     clients: 1 + dice.below(3),

@@ -8,7 +8,7 @@
  *
  *  The checkers watch throughout; the first violation ends the run. */
 import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import { behaviors as chatBehaviors } from "../../../actors/index.ts";
+import { behaviors as chatBehaviors, shardHolder } from "../../../actors/index.ts";
 import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/cluster/records.ts";
 import { probeBehaviors } from "../behaviors.ts";
@@ -26,6 +26,7 @@ import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Seat, type Gates } from "./seat.ts";
+import { crowded, ShardOwner } from "./storage.ts";
 import { strand } from "./strand.ts";
 import { Wall } from "./wall.ts";
 import { ClusterWatch } from "./watch.ts";
@@ -73,6 +74,7 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #clients: Client[];
   readonly #registerClients: RegisterClient[];
   readonly #people: Person[];
+  readonly #shardOwners: ShardOwner[];
   readonly #followers: (Place & { readonly follower: Follower })[];
   readonly #auditor: Client;
   readonly #operator: Operator;
@@ -109,7 +111,7 @@ class ClusterSimulation implements Gates, Simulated {
       external: this.#external,
       host: "n0",
       behaviors: [
-        ...(plan.people > 0 ? chatBehaviors : []),
+        ...(plan.people > 0 ? chatBehaviors : plan.storage > 0 ? [shardHolder] : []),
         ...registerBehaviors,
         ...probeBehaviors({
           caused: (token) => this.#ledgers.durable(token, "message"),
@@ -161,6 +163,10 @@ class ClusterSimulation implements Gates, Simulated {
       const pace = { commands: Math.ceil(plan.commandsPerClient / 2), thinkMs: 30, lingerMs: plan.lingerMs };
       return new Person(`p${index}`, pace, room, around());
     });
+    this.#shardOwners = Array.from({ length: plan.storage > 0 ? 2 : 0 }, (_, index) => {
+      const groups = () => [...this.#watch.groups.values()];
+      return new ShardOwner(`s${index}`, { world, entrance: new Seat(world, this), groups });
+    });
     const streams = plan.actors.ledgers.map((ledger, index) => {
       const place = this.#place();
       const reader = new Client(`f${index}`, { ...around(), entrance: place.seat });
@@ -188,6 +194,8 @@ class ClusterSimulation implements Gates, Simulated {
     this.#faulty = true;
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
     for (const worker of workers) void worker.run();
+    const { commandsPerClient: commands, thinkMs, lingerMs } = this.#plan;
+    for (const owner of this.#shardOwners) void owner.run({ commands, thinkMs, lingerMs });
     for (const { follower } of this.#followers) void follower.run();
     void this.#attachFollowers();
     void this.#administer();
@@ -334,12 +342,15 @@ class ClusterSimulation implements Gates, Simulated {
     };
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
     const talkers = [...this.#clients, ...this.#people];
-    await until("every command is answered", () => workers.every(({ finished }) => finished));
+    await until("every command is answered", () =>
+      [...workers, ...this.#shardOwners].every(({ finished }) => finished),
+    );
     await until("every alarm rings, every text ends", () =>
       this.#clients.every((client) => client.expected().every((id) => this.#heard.has(id))),
     );
     for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
     await until("every slot is whole", () => this.#unsettled() === undefined);
+    await until("every holder is apart", () => this.#crowded() === undefined);
     await until("all nodes know the members", () => this.#wall.difference() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
@@ -350,6 +361,7 @@ class ClusterSimulation implements Gates, Simulated {
     this.#stage = "the audit";
     for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
     for (const person of this.#people) await person.audit();
+    for (const owner of this.#shardOwners) await owner.audit();
     for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
     for (const { follower } of this.#followers)
       await until(`${follower.stream.topic} is followed to its end`, () => follower.upToDate());
@@ -416,6 +428,13 @@ class ClusterSimulation implements Gates, Simulated {
     return Math.min(this.#plan.replicas, may.length);
   }
 
+  #crowded(): string | undefined {
+    if (this.#plan.storage === 0) return undefined;
+    const { groups, records, members } = this.#watch;
+    const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
+    return crowded({ groups, records, members: members.values(), isUp });
+  }
+
   #unsettled(): string | undefined {
     return this.#watch.unsettled(
       (record) => this.#wanted(record),
@@ -431,6 +450,9 @@ class ClusterSimulation implements Gates, Simulated {
     if (difference !== undefined) facts.push(difference);
     const stranger = this.#wall.difference();
     if (stranger !== undefined) facts.push(stranger);
+    const crowd = this.#crowded();
+    if (crowd !== undefined) facts.push(crowd);
+    for (const owner of this.#shardOwners) if (!owner.finished) facts.push(`${owner.name} runs`);
     for (const client of this.#clients) if (!client.finished) facts.push(`${client.name} runs`);
     for (const client of this.#registerClients) if (!client.finished) facts.push(`${client.caller.name} runs`);
     for (const { follower } of this.#followers) if (!follower.upToDate()) facts.push(follower.describe());
@@ -447,11 +469,13 @@ class ClusterSimulation implements Gates, Simulated {
     }
     const checker: CheckerName = this.#stage.startsWith("every slot is whole")
       ? "fully-replicated"
-      : this.#stage.startsWith("all replicas")
-        ? "replicas-equal"
-        : this.#stage.startsWith("all nodes know")
-          ? "members-only"
-          : "liveness";
+      : this.#stage.startsWith("every holder is apart")
+        ? "holders-apart"
+        : this.#stage.startsWith("all replicas")
+          ? "replicas-equal"
+          : this.#stage.startsWith("all nodes know")
+            ? "members-only"
+            : "liveness";
     this.#world.violate(checker, facts.join("; "));
   }
 }

@@ -1,4 +1,4 @@
-import { decode } from "../../../protocols/index.ts";
+import { decode, type HolderGroup } from "../../../protocols/index.ts";
 import type { Channel, MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
 import { asText, entriesIn, tokenPattern, type CheckerName, type Durability, type SeenEntry } from "../checkers.ts";
 import type { Disk, NetworkWatcher, Pulse, World } from "../../world/index.ts";
@@ -42,6 +42,7 @@ const rowPrefix = "directory/row/";
 export class ClusterWatch implements Durability, NetworkWatcher {
   readonly records = new Map<string, SlotRecord>();
   readonly members = new Map<NodeId, MemberRecord>();
+  readonly groups = new Map<string, HolderGroup>();
   /** Nodes whose data the plan has taken away. */
   readonly excused = new Set<NodeId>();
   /** Copies that the plan has damaged: by slot, then by node. */
@@ -310,10 +311,20 @@ export class ClusterWatch implements Durability, NetworkWatcher {
   /** A row of the directory is this from now on. */
   rowChanged(key: string, value: unknown): void {
     if (key.startsWith("slot/")) this.#slotChanged(key.slice("slot/".length), value as SlotRecord | undefined);
+    if (key.startsWith("group/")) this.#groupChanged(key, value as HolderGroup | undefined);
     if (!key.startsWith("member/")) return;
     const node = key.slice("member/".length);
     if (value === undefined) this.members.delete(node);
     else this.members.set(node, value as MemberRecord);
+  }
+
+  /** Descriptors of stripes name holders by their numbers. */
+  #groupChanged(key: string, group: HolderGroup | undefined): void {
+    const before = this.groups.get(key);
+    if (group === undefined || (before !== undefined && before.width !== group.width))
+      this.#violate("record-changes", `${key} was ${JSON.stringify(before)} and is ${JSON.stringify(group)}`);
+    if (group !== undefined) this.groups.set(key, group);
+    this.#world.note(() => `directory: ${key} ${JSON.stringify(group)}`);
   }
 
   #slotChanged(slot: string, record: SlotRecord | undefined): void {
