@@ -28,6 +28,7 @@ import {
   type EngineRequest,
   type Failure,
   type LeaseGranted,
+  type ModelInfo,
   type Price,
   type Result,
   type Said,
@@ -372,12 +373,16 @@ export function createUsage(ports: UsagePorts): Usage {
       mapEngines(inner, (name, engine) => {
         // What a text is to a model costs nothing.
         if (name === "tokenize") return engine;
+        // To list the models of all nodes anew for each call would cost a call more than anything else here.
+        let models: readonly ModelInfo[] | undefined;
         let providers: ReadonlyMap<string, string> | undefined;
         engine.watch(() => {
+          models = undefined;
           providers = undefined;
         });
+        const known = (): readonly ModelInfo[] => (models ??= engine.models());
         const providerOf = (model: string): string => {
-          providers ??= new Map(engine.models().map((info) => [info.model, info.provider ?? "local"]));
+          providers ??= new Map(known().map((info) => [info.model, info.provider ?? "local"]));
           return providers.get(model) ?? "local";
         };
         return {
@@ -386,7 +391,7 @@ export function createUsage(ports: UsagePorts): Usage {
           call(request, hear) {
             // Whoever names none is counted with the one that is meant now.
             const isNamed = request.model !== undefined && request.model !== "";
-            const model = isNamed ? request.model : defaultOf(engine.models(), traitsOf(name).needs(request));
+            const model = isNamed ? request.model : defaultOf(known(), traitsOf(name).needs(request));
             const named = isNamed ? request : { ...request, model };
             underWay += 1;
             return callCounted(name, engine, named as EngineRequest, providerOf(model), (said) => {
