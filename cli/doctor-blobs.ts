@@ -1,7 +1,8 @@
 /** Reads the blobs in a data folder and compares each with its name. Nothing is written, so a node may be at work on it. */
 import { stat } from "node:fs/promises";
 import { openBlobStore } from "../node/blobs/index.ts";
-import { blobFolder } from "../node/data-folder/index.ts";
+import { blobFolder, diskKeyFile } from "../node/data-folder/index.ts";
+import { readDiskKey, SealedFiles } from "../node/keys/index.ts";
 import { openFiles } from "../node/platform/index.ts";
 import { failureOf } from "../protocols/errors.ts";
 import type { Check } from "./doctor.ts";
@@ -11,12 +12,16 @@ import { counted, describeBytes } from "./output.ts";
 const silent = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
 
 /** Errors: the system's. */
-export async function blobCheck(data: string): Promise<Check> {
+export async function blobCheck(data: string, keyFile = diskKeyFile(data)): Promise<Check> {
   const name = "Blobs";
   const folder = blobFolder(data);
   if ((await stat(folder).catch(() => undefined)) === undefined)
     return { name, state: "good", says: "there are none yet" };
-  const blobs = await openBlobStore({ files: await openFiles(folder), meter: silent, looksOnly: true });
+  const blobs = await openBlobStore({
+    files: new SealedFiles(await openFiles(folder), { key: await readDiskKey(keyFile), seals: false }),
+    meter: silent,
+    looksOnly: true,
+  });
   const endMs = performance.now() + cliLimits.blobCheckMs;
   const damaged: string[] = [];
   let [count, bytes, unread] = [0, 0, 0];

@@ -17,7 +17,7 @@ interface Seen {
 
 /** Whether the node is still a member, and whether each address of etcd answers and holds its cluster. */
 export async function clusterChecks(config: Config, seen: Seen): Promise<readonly Check[]> {
-  const member = await findMember(config.data, seen);
+  const member = await findMember(config, seen);
   return [...(member?.evicted === true ? [evictedCheck] : []), ...(await directoryChecks(config, member))];
 }
 
@@ -31,7 +31,10 @@ interface Member {
 }
 
 /** Undefined for a folder that is new, and where nobody can say. */
-async function findMember(dataFolder: string, { control, isIntact }: Seen): Promise<Member | undefined> {
+async function findMember(
+  { data: dataFolder, diskKey: keyFile }: Config,
+  { control, isIntact }: Seen,
+): Promise<Member | undefined> {
   if (control !== undefined) {
     const summary = await readSummary({ url: control.url, token: control.controlToken });
     if (!summary.ok) return undefined;
@@ -42,7 +45,7 @@ async function findMember(dataFolder: string, { control, isIntact }: Seen): Prom
   // What is damaged was told, and to open it may end the process.
   if (!isIntact) return undefined;
   const { readMember } = await import("./doctor-journal.ts");
-  const member = await readMember(dataFolder);
+  const member = await readMember(dataFolder, keyFile);
   if (member === undefined) return undefined;
   const { cluster, directory, selfEvicted } = member.home;
   const endpoints = directory.kind === "etcd" ? directory.endpoints : undefined;

@@ -1,6 +1,7 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
 import { createEmbeddedDirectory } from "../node/directory/index.ts";
-import { journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
+import { diskKeyFile, journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
+import { openSealedStore, readDiskKey } from "../node/keys/index.ts";
 import { findFileDamage, findLoss, openLevelReader, type FileDamage } from "../node/platform/index.ts";
 import { readHome, type Home } from "../node/data-folder/home.ts";
 import type { Store } from "../node/ports.ts";
@@ -13,7 +14,7 @@ type Damage = Readonly<Record<string, unknown>>;
 
 /** Checks the files below the journal, whose it is, every entry and record of every slot, and the directory. Nothing is opened
  *  for writing. Errors: DATA_FORMAT_UNKNOWN; the system's, when it refuses to open what is whole. */
-export async function journalCheck(data: string): Promise<Check> {
+export async function journalCheck(data: string, keyFile = diskKeyFile(data)): Promise<Check> {
   const name = "Journal";
   const { creating, node } = await tracesOf(data).catch(() => ({ creating: false, node: false }));
   if (!node && !creating) return { name, state: "good", says: "there is none yet" };
@@ -23,14 +24,14 @@ export async function journalCheck(data: string): Promise<Check> {
       state: "good",
       says: "the first start was interrupted: nothing is in it, and the next one begins again",
     };
-  const found = await findAll(data);
+  const found = await findAll(data, keyFile);
   const { damaged } = found;
   if (damaged.length === 0) {
     const says = `${counted(found.entries, "entry", "entries")} in ${counted(found.slots, "slot")}, all intact`;
     return { name, state: "good", says };
   }
   // A node that starts or runs changes its files.
-  if (JSON.stringify((await findAll(data)).damaged) !== JSON.stringify(damaged))
+  if (JSON.stringify((await findAll(data, keyFile)).damaged) !== JSON.stringify(damaged))
     return { name, state: "skipped", says: "it changes while it is looked at: a node is at work on it" };
   const isRowsOnly = !found.inFiles && damaged.every(({ part }) => !wholeFolder.has(part));
   return {
@@ -41,13 +42,13 @@ export async function journalCheck(data: string): Promise<Check> {
   };
 }
 
-async function findAll(data: string): Promise<typeof nothing & { readonly inFiles: boolean }> {
+async function findAll(data: string, keyFile: string): Promise<typeof nothing & { readonly inFiles: boolean }> {
   const folder = journalFolder(data);
   const files = await findFileDamage(folder);
   const loss = await findLoss(folder, markFile(data));
   // What is damaged inside a file was found with its place.
   const lost = loss === undefined || files.some(({ file }) => file === loss.file) ? [] : [loss];
-  const inside = await lookInside(folder).catch((thrown: unknown) => {
+  const inside = await lookInside(folder, keyFile).catch((thrown: unknown) => {
     // What is wrong with the files must be told all the same.
     if (files.length + lost.length === 0 || failureOf(thrown).code !== "INTERNAL") throw thrown;
     return { ...nothing, damaged: [{ part: parts.all, reason: `not looked at: ${describeRefusal(thrown)}` }] };
@@ -61,9 +62,13 @@ async function findAll(data: string): Promise<typeof nothing & { readonly inFile
 }
 
 /** Which cluster's node a folder is that no node has open; undefined in one that is new. The errors of `journalCheck`. */
-export async function readMember(data: string): Promise<{ readonly node: string; readonly home: Home } | undefined> {
+export async function readMember(
+  data: string,
+  keyFile = diskKeyFile(data),
+): Promise<{ readonly node: string; readonly home: Home } | undefined> {
   if (!(await tracesOf(data)).node) return undefined;
-  const store = await openLevelReader(journalFolder(data));
+  const raw = await openLevelReader(journalFolder(data));
+  const store = await openSealedStore(raw, () => readDiskKey(keyFile));
   const [format, home] = [await readFormat(store), await readHome(store)];
   return format && home && { node: format.node, home };
 }
@@ -95,7 +100,7 @@ const hints = {
     "Alone: restore a backup; without one, plexus salvage saves what can be read.",
 } as const;
 
-async function lookInside(folder: string): Promise<typeof nothing> {
+async function lookInside(folder: string, keyFile: string): Promise<typeof nothing> {
   const damaged: Damage[] = [];
   /** Undefined when it is damaged. */
   const look = async <T>(part: string, work: () => Promise<T>): Promise<T | undefined> => {
@@ -112,12 +117,14 @@ async function lookInside(folder: string): Promise<typeof nothing> {
   const rest = await openLevelReader(folder, () => undefined);
   const reader = (await look(parts.all, () => openLevelReader(folder))) ?? rest;
   // The directory of a folder from before there were many nodes is converted when it is read: in memory, here.
-  const store: Store = { ...reader, batch: () => Promise.resolve() };
+  const sealed = (read: Store): Promise<Store> =>
+    openSealedStore({ ...read, batch: () => Promise.resolve() }, () => readDiskKey(keyFile));
+  const store = await sealed(reader);
   try {
     const format = await look(parts.format, () => readFormat(store));
     const home = await look(parts.home, () => readHome(store));
     await look(parts.home, () => checkHome(store, format, home));
-    const verified = (await look(parts.slots, () => verifyJournal(store))) ?? (await verifyJournal(rest));
+    const verified = (await look(parts.slots, () => verifyJournal(store))) ?? (await verifyJournal(await sealed(rest)));
     damaged.push(...verified.damaged);
     await look(parts.directory, async () => {
       await createEmbeddedDirectory({ store }).opened();

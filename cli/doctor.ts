@@ -157,8 +157,8 @@ async function dataChecks(config: Config, running: string | undefined): Promise<
       : { name, state: "good", says },
     await diskCheck(folder),
     await syncCheck(folder),
-    await closedJournalCheck(folder, running),
-    await blobsCheck(folder),
+    await closedJournalCheck(folder, { running, keyFile: config.diskKey }),
+    await blobsCheck(folder, config.diskKey),
   ];
 }
 
@@ -221,13 +221,16 @@ async function measureSync(path: string): Promise<number> {
 
 const journalName = "Journal";
 
-async function closedJournalCheck(folder: string, running: string | undefined): Promise<Check> {
+async function closedJournalCheck(
+  folder: string,
+  { running, keyFile }: { readonly running: string | undefined; readonly keyFile: string | undefined },
+): Promise<Check> {
   const name = journalName;
   if (running !== undefined)
     return { name, state: "skipped", says: "a node has it open; stop it to check every entry" };
   try {
     const { journalCheck } = await import("./doctor-journal.ts");
-    return await journalCheck(folder);
+    return await journalCheck(folder, keyFile);
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (failure.code === "INTERNAL") return judgeRefusal(name, thrown);
@@ -236,10 +239,10 @@ async function closedJournalCheck(folder: string, running: string | undefined): 
   }
 }
 
-async function blobsCheck(folder: string): Promise<Check> {
+async function blobsCheck(folder: string, keyFile: string | undefined): Promise<Check> {
   try {
     const { blobCheck } = await import("./doctor-blobs.ts");
-    return await blobCheck(folder);
+    return await blobCheck(folder, keyFile);
   } catch (thrown) {
     return judgeRefusal("Blobs", thrown);
   }

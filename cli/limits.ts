@@ -73,4 +73,6 @@ export const cliLimits = {
   etcdTimeoutMs: 3_000,
   /** `plexus doctor` reads blobs for so long; those that are left it only counts. */
   blobCheckMs: 20_000,
+  /** How often `plexus disk encrypt --wait` looks how far it is. */
+  diskLookMs: 500,
 } as const;

@@ -9,7 +9,12 @@ import { counted, describeBytes, exitCodes, paint, type Output } from "./output.
 
 /** Exit code 0 when there is a new folder that starts, whatever is missing in it. */
 export async function salvageFolder(
-  flags: { readonly from: string; readonly to: string; readonly json: boolean },
+  flags: {
+    readonly from: string;
+    readonly to: string;
+    readonly diskKey?: string | undefined;
+    readonly json: boolean;
+  },
   output: Output,
 ): Promise<number> {
   const { from, to, json } = flags;
@@ -18,15 +23,12 @@ export async function salvageFolder(
   let toldMs = performance.now();
   try {
     if (!json) output.printError(`Reading ${from}; it is not changed.`);
-    const done = await salvage(from, to, {
-      clock: createClock(),
-      random: createRandom(),
-      progress({ rows, bytes }) {
-        if (json || performance.now() - toldMs < cliLimits.salvageProgressMs) return;
-        toldMs = performance.now();
-        output.printError(`  ${counted(rows, "row")}, ${describeBytes(bytes)} so far`);
-      },
-    });
+    const progress = ({ rows, bytes }: { readonly rows: number; readonly bytes: number }): void => {
+      if (json || performance.now() - toldMs < cliLimits.salvageProgressMs) return;
+      toldMs = performance.now();
+      output.printError(`  ${counted(rows, "row")}, ${describeBytes(bytes)} so far`);
+    };
+    const done = await salvage(from, to, { clock: createClock(), random: createRandom(), progress }, flags.diskKey);
     if (json) output.print(JSON.stringify({ from, to, ...done }));
     else output.print(describe(done, to, output.color));
     return exitCodes.ok;
@@ -58,6 +60,7 @@ function describe(done: Salvaged, to: string, color: boolean): string {
     identity === "kept"
       ? "The node is who it was."
       : "This is a cluster of its own, with a new identity: the node was one of several, or nothing says that it was not.",
+    ...(done.wasEncrypted ? ["It is not encrypted, as the damaged one was: plexus disk encrypt, once it runs."] : []),
     `Start it: plexus up --data ${to}`,
     "Keep the damaged folder until you have looked at what is in the new one.",
   ];

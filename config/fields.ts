@@ -15,6 +15,7 @@ export interface Field {
 /** Every field of the configuration. `docs/operating.md` shows this table; a test compares it with the schema. */
 export const fields: readonly Field[] = [
   { name: "data", variable: "PLEXUS_DATA", form: "text", live: false, says: "data folder" },
+  { name: "diskKey", variable: "PLEXUS_DISK_KEY", form: "text", live: false, says: "file with the disk's key" },
   { name: "name", variable: "PLEXUS_NAME", form: "text", live: false, says: "what people call the node" },
   { name: "host", variable: "PLEXUS_HOST", form: "text", live: false, says: "address to listen on" },
   { name: "port", variable: "PLEXUS_PORT", form: "integer", live: false, says: "port, 0 for any free one" },

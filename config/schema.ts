@@ -136,6 +136,8 @@ const directorySchema = Type.Union([
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
   data: path,
+  /** The file with the key of the node's disk; absent: `disk.key` in the data folder. */
+  diskKey: Type.Optional(path),
   /** What people call the node; unique in its cluster. */
   name: Type.String({ pattern: nodeNamePattern, description: "lower-case letters, digits and -, like node-b" }),
   host: Type.String({ minLength: 1, maxLength: 253 }),

@@ -67,6 +67,8 @@ export interface Store {
   readonly location: string;
   /** What is left of the disk is needed to go on reading: nothing more may be begun that ends in a write. Absent: it never is. */
   isFull?(): boolean;
+  /** Rewrites what lies on the disk, so that nothing is left there of values that were replaced. Takes its time, and room. */
+  compact?(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ export * from "./agent.ts";
 export * from "./api.ts";
 export * from "./assert.ts";
 export * from "./budgets.ts";
+export * from "./disk.ts";
 export * from "./catalog.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";

@@ -117,6 +117,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "disk",
+    says: "Show whether a node's disk is encrypted; encrypt it, or decrypt it, while the node runs.",
+    load: () => import("./disk.ts"),
+  },
+  {
     name: "salvage",
     says: "Copy what can be read of a damaged data folder into a new one.",
     load: () => import("./salvage.ts"),

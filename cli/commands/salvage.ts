@@ -7,6 +7,7 @@ import type { Define } from "./index.ts";
 interface SalvageOptions {
   readonly data?: string;
   readonly to: string;
+  readonly diskKey?: string;
   readonly json?: boolean;
 }
 
@@ -20,6 +21,7 @@ export const define: Define = (command, { output, onExit }) => {
         "where the new data folder is made; it must be empty or absent",
       ).makeOptionMandatory(),
     )
+    .option("--disk-key <file>", "the key of an encrypted disk; default: disk.key in the damaged folder")
     .addOption(json())
     .addHelpText(
       "after",
@@ -34,6 +36,11 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (options: SalvageOptions) => {
       const { salvageFolder } = await import("../salvage.ts");
       const from = await dataFolderOf(options.data, process.env);
-      onExit(await salvageFolder({ from, to: resolve(options.to), json: options.json ?? false }, output));
+      onExit(
+        await salvageFolder(
+          { from, to: resolve(options.to), diskKey: options.diskKey, json: options.json ?? false },
+          output,
+        ),
+      );
     });
 };

@@ -1,7 +1,7 @@
 /** Which node a process is: its data folder, opened, with the journal in it and what it remembers of its cluster. */
 import type { Config } from "../../config/index.ts";
 import { failure, roles, PlexusError } from "../../protocols/index.ts";
-import { journalFolder, keyGone, markFile, notNew, openDataFolder } from "../data-folder/index.ts";
+import { diskKeyFile, journalFolder, keyGone, markFile, notNew, openDataFolder } from "../data-folder/index.ts";
 import {
   etcdPrefix,
   homeRow,
@@ -12,8 +12,9 @@ import {
   type HomeKeeper,
 } from "../data-folder/home.ts";
 import type { OwnRecord } from "../membership/index.ts";
+import { openSealedStore, readDiskKey, type SealedStore } from "../keys/index.ts";
 import { openLevelStore } from "../platform/index.ts";
-import type { NodeId, Store } from "../ports.ts";
+import type { NodeId } from "../ports.ts";
 import { openJournal, readFormat, type Journal } from "../storage/index.ts";
 import { joinIfAsked } from "./joining.ts";
 import type { Machine } from "./machine.ts";
@@ -22,7 +23,7 @@ import type { Stops } from "./stops.ts";
 export interface Identity {
   readonly node: NodeId;
   readonly cluster: string;
-  readonly store: Store;
+  readonly store: SealedStore;
   readonly journal: Journal;
   readonly home: HomeKeeper;
   /** Where the directory is, as far as the folder and the configuration know. */
@@ -45,12 +46,13 @@ export async function openIdentity(
   const { machine, stops } = at;
   const { clock, random, log, meter, version } = machine;
   const folder = await openDataFolder(config.data, log);
-  const store = await openLevelStore(journalFolder(config.data), {
+  const raw = await openLevelStore(journalFolder(config.data), {
     mark: markFile(config.data),
     mustExist: !folder.isNew,
     trusted: at.trustsData,
   });
-  stops.add(() => store.close());
+  stops.add(() => raw.close());
+  const store = await openSealedStore(raw, () => readDiskKey(config.diskKey ?? diskKeyFile(config.data)));
   if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
 
   const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };

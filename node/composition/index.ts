@@ -21,16 +21,17 @@ import {
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
-import { blobFolder, qualityFile } from "../data-folder/index.ts";
+import { qualityFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
-import { createClock, keptText, openFiles } from "../platform/index.ts";
+import { createClock, keptText } from "../platform/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
+import { openDisk } from "./disk.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
 import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
@@ -164,8 +165,9 @@ async function start(
   // Below the peer: what the peer hands over while it stops travels on the mesh.
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
+  const disk = await openDisk(config, { identity, machine, stops });
   const blobs = await openActorBlobs({
-    files: await openFiles(blobFolder(config.data)),
+    files: disk.blobs,
     node,
     store,
     clock,
@@ -232,6 +234,7 @@ async function start(
     models: { store: models.store, wanted },
     endpoints,
     inference: control,
+    disk: disk.control,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,

@@ -21,9 +21,10 @@ import {
   type ActorId,
   type SlotId,
 } from "../../protocols/index.ts";
-import { journalFolder, markFile, readKey, tracesOf } from "../data-folder/index.ts";
+import { diskKeyFile, journalFolder, markFile, readKey, tracesOf } from "../data-folder/index.ts";
 import { createEmbeddedDirectory } from "../directory/index.ts";
 import { homeKey, homeRow, readHome, type Home } from "../data-folder/home.ts";
+import { openSealedStore, readDiskKey } from "../keys/index.ts";
 import { findFileDamage, openLevelReader, openLevelStore, type FileDamage } from "../platform/index.ts";
 import type { Clock, Random, Store, StoreOp } from "../ports.ts";
 import { policyKey, slotKey } from "../cluster/records.ts";
@@ -67,6 +68,8 @@ export interface Salvaged {
   /** Rows that lay where a damaged part may have held newer ones. */
   readonly doubtful: number;
   readonly lost: readonly Lost[];
+  /** The damaged folder was; the new one is not. */
+  readonly wasEncrypted: boolean;
 }
 
 export interface SalvagePorts {
@@ -77,13 +80,19 @@ export interface SalvagePorts {
 }
 
 /** Copies what can be read of the data folder `from` into `to`, which must be empty or absent. Errors: NOT_FOUND (there is nothing
- *  to be read), CONFIG_INVALID (`to` is not empty), DATA_FORMAT_UNKNOWN; the system's. */
-export async function salvage(from: string, to: string, ports: SalvagePorts): Promise<Salvaged> {
+ *  to be read), CONFIG_INVALID (`to` is not empty), DATA_FORMAT_UNKNOWN, KEY_MISSING (it is encrypted); the system's. */
+export async function salvage(
+  from: string,
+  to: string,
+  ports: SalvagePorts,
+  keyFile = diskKeyFile(from),
+): Promise<Salvaged> {
   if (!(await tracesOf(from)).node) throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "no node's" }));
   await expectEmpty(to);
   const files = await findFileDamage(journalFolder(from));
   const lost: Lost[] = [...files];
-  const source = await openLevelReader(journalFolder(from), () => undefined);
+  const raw = await openLevelReader(journalFolder(from), () => undefined);
+  const source = await openSealedStore(raw, () => readDiskKey(keyFile), "whatever is left");
   if ((await source.keys({ ...everything, limit: 1 })).length === 0)
     throw new PlexusError(failure("NOT_FOUND", { folder: from, reason: "not one row of it can be read" }));
   const owner = await ownerOf(from, source, ports, { files, lost });
@@ -110,7 +119,14 @@ export async function salvage(from: string, to: string, ports: SalvagePorts): Pr
     for (const { slot, reason } of damaged)
       lost.push({ slot: slot as SlotId, reason: typeof reason === "string" ? reason : "it does not open" });
     const counted = { slots: { whole, mended: epochs.size - whole }, rows: copy.rows, bytes: copy.bytes };
-    return { identity: owner.kept ? "kept" : "new", ...identity, ...counted, doubtful: copy.doubtful, lost };
+    return {
+      identity: owner.kept ? "kept" : "new",
+      ...identity,
+      ...counted,
+      doubtful: copy.doubtful,
+      lost,
+      wasEncrypted: source.state !== "plain",
+    };
   } finally {
     await target.close();
     await source.close();

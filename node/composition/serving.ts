@@ -21,7 +21,7 @@ export function serveClients(
   config: Config,
   at: Pick<
     GatewayOptions,
-    "blobs" | "models" | "endpoints" | "inference" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"
+    "blobs" | "models" | "endpoints" | "inference" | "disk" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"
   > & {
     /** What the cluster calls the node. */
     readonly name: string;
@@ -50,6 +50,7 @@ export function serveClients(
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
     ...(at.inference && { inference: at.inference }),
+    ...(at.disk && { disk: at.disk }),
     ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),

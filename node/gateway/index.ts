@@ -28,6 +28,7 @@ import { addAvatarRoutes } from "./avatars.ts";
 import { addClusterRoutes } from "./cluster.ts";
 import { addInferenceRoutes } from "./inference.ts";
 import { addEndpointRoutes } from "./endpoints.ts";
+import { addDisk } from "./disk.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addBudgets } from "./budgets.ts";
 import { addShardRoutes } from "./shards.ts";
@@ -101,6 +102,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
+      addDisk(api, at);
       addUsage(api, at);
       addShardRoutes(api, at);
       addBudgets(api, at);

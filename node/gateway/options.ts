@@ -29,6 +29,7 @@ import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
+import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
@@ -106,6 +107,8 @@ export interface GatewayOptions {
   readonly blobs?: ActorBlobs;
   /** The models on this node's disk, and those that the cluster wants; absent, there are none. */
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
+  /** The encryption of this node's disk; absent, it has none. */
+  readonly disk?: DiskControl;
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
   /** Servers with models; absent, there are none. */

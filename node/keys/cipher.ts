@@ -1,6 +1,6 @@
 /** How everything here is encrypted: XAES-256-GCM, AES-256-GCM with a nonce of 24 bytes. Random nonces are safe for any number of
  *  values under one key. Source: https://c2sp.org/XAES-256-GCM. */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, hkdfSync, randomFillSync } from "node:crypto";
 
 /** Of every symmetric key. */
 export const keyBytes = 32;
@@ -8,6 +8,18 @@ const nonceBytes = 24;
 const tagBytes = 16;
 /** What a sealed value has beyond its bytes. */
 export const sealedOverhead = nonceBytes + tagBytes;
+
+/** Nonces that are drawn from the system at once: asking for one takes as long as asking for many. They are no secrets. */
+const drawn = Buffer.alloc(256 * nonceBytes);
+let used = drawn.length;
+function drawNonce(): Uint8Array {
+  if (used === drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  used += nonceBytes;
+  return drawn.subarray(used - nonceBytes, used);
+}
 
 /** The bytes of a context: no two lists of parts have the same. */
 export function contextBytes(parts: readonly (string | number)[]): Uint8Array {
@@ -35,21 +47,20 @@ export interface Sealer {
 
 /** Takes a key of 32 bytes into use. */
 export function sealerOf(key: Uint8Array): Sealer {
-  const block = (input: Buffer): Buffer => {
-    const cipher = createCipheriv("aes-256-ecb", key, null).setAutoPadding(false);
-    return cipher.update(input);
-  };
+  // One for all: a block says nothing of the one before it, and to make a cipher takes longer than to use it.
+  const blocks = createCipheriv("aes-256-ecb", key, null).setAutoPadding(false);
+  const block = (input: Buffer): Buffer => blocks.update(input);
   const subkey = doubled(block(Buffer.alloc(16)));
   // The first halves of the two blocks that make the key of one value; the nonce's beginning is the other halves.
   const [first, second] = [1, 2].map((counter) => Buffer.from([0, counter, 0x58, 0]));
   /** The key for one value: both blocks in one go. */
   const keyFor = (nonce: Uint8Array): Buffer => {
-    const blocks = Buffer.concat([first!, nonce.subarray(0, 12), second!, nonce.subarray(0, 12)]);
-    for (let at = 0; at < 32; at += 1) blocks[at]! ^= subkey[at % 16]!;
-    return block(blocks);
+    const both = Buffer.concat([first!, nonce.subarray(0, 12), second!, nonce.subarray(0, 12)]);
+    for (let at = 0; at < 32; at += 1) both[at]! ^= subkey[at % 16]!;
+    return block(both);
   };
   return {
-    seal(bytes, context, nonce = randomBytes(nonceBytes)) {
+    seal(bytes, context, nonce = drawNonce()) {
       const cipher = createCipheriv("aes-256-gcm", keyFor(nonce), nonce.subarray(12));
       cipher.setAAD(context);
       return Buffer.concat([nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()]);

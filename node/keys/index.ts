@@ -5,12 +5,25 @@
  *           └─ tenant keys (wrapped, in the ring)  `units.ts`
  *               └─ unit keys (in the manifest)     `units.ts`
  *
+ *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts` and `sealed-files.ts` are the disk seen through it
+ *
  *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are what everything here is
  *  encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole context that it was sealed for.
  *
  *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who reads a running
  *  node's memory has its keys. Decision 0052. */
 export { sealerOf, type Sealer } from "./cipher.ts";
+export { diskKeyOf, readDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
+export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
+export { SealedFiles } from "./sealed-files.ts";
+export {
+  openedRow,
+  openSealedStore,
+  sealedKey,
+  SealedStore,
+  type SealedState,
+  type StorePart,
+} from "./sealed-store.ts";
 export {
   anchorOf,
   createEpoch,
@@ -26,6 +39,16 @@ export {
   type RootKeys,
   type RootRecord,
 } from "./epochs.ts";
+export {
+  kitName,
+  readLine,
+  shareCode,
+  shareFromText,
+  shareLines,
+  sharePageHtml,
+  sharePageText,
+  type KitSheet,
+} from "./kit.ts";
 export { combineShares, createRoot, digestOf, readShare, shareBytes, splitRoot, type ShareSheet } from "./shares.ts";
 export {
   createTenantKey,

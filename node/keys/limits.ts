@@ -6,4 +6,14 @@ export const keyLimits = {
    *
    *  All sets of 8 of 16. */
   combinationsMax: 12_870,
+  /** Rows that are rewritten at a time while a disk is encrypted, at first and at least.
+   *
+   *  The largest rows have 3 MiB. */
+  rewriteRowsMin: 4,
+  /** At most so many. */
+  rewriteRowsMax: 1_024,
+  /** Bytes that are rewritten at a time, about: the journal's writes wait meanwhile. */
+  rewriteBytes: 512 * 1024,
+  /** A disk that cannot be rewritten is tried again after this. */
+  sealingRetryMs: 30_000,
 } as const;

@@ -304,6 +304,7 @@ function levelStore(
         close: () => snapshot.close(),
       };
     },
+    compact: () => named("", (level as unknown as Compacting).compactRange("", everyKeyBelow)),
     isFull: () => isDiskFull() || (torn && performance.now() - refusedAtMs < platformLimits.reopenPauseMs),
     async close() {
       await level.close();
@@ -335,6 +336,14 @@ function roomGauge(folder: string): () => boolean {
     return full;
   };
 }
+
+/** What Level can do in Node, and not in a browser: its types tell of both. */
+interface Compacting {
+  compactRange(from: string, to: string): Promise<void>;
+}
+
+/** Keys are ASCII. */
+const everyKeyBelow = "\u007f";
 
 type Reads = Pick<Store, "get" | "range" | "keys">;
 

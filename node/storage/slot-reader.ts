@@ -68,8 +68,11 @@ export class SlotReader {
       // A snapshot of an earlier incarnation does not belong to the log that is here by now.
       if (snapshot && this.#log.head.incarnation === incarnation) {
         // Another node may have made the snapshot: its body names the last entry it covers.
-        if (snapshot.seq > this.#log.lastSeq)
+        if (snapshot.seq > this.#log.lastSeq) {
+          // A log that was opened anew while this read was on its way goes on, and has snapshots of what this one never had.
+          if (this.#log.failed) throw new PlexusError(this.#log.failed);
           throw this.#damaged(this.#log.lastSeq, "a snapshot of what is not in the log");
+        }
         this.#index.forgetTail(actor, snapshot.seq);
       }
       const entries: Entry[] = [];

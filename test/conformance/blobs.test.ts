@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { expect } from "chai";
 import { hash, isHashNative, slowHash } from "../../node/blobs/hash.ts";
 import { blobLimits, hashOf, leafBytes, openBlobStore, type BlobLimits } from "../../node/blobs/index.ts";
+import { diskKeyOf, SealedFiles } from "../../node/keys/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
 import type { Files } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
@@ -11,31 +12,66 @@ import { quietMeter } from "../quiet.ts";
 import { FileDisk, settled as allSettled, World, type Pulse } from "../world/index.ts";
 import { blobConformance, gathered, pieces, someBytes, type BlobFixture } from "./blobs.ts";
 
-blobConformance("real files", () => {
-  const folder = mkdtempSync(join(tmpdir(), "plexus-blobs-"));
-  const open: BlobFixture["open"] = async (limits = {}, wrap = (files) => files) =>
-    openBlobStore({ files: wrap(await openFiles(folder)), meter: quietMeter, limits: { ...blobLimits, ...limits } });
-  return {
-    open,
-    reopen: () => open(),
-    paths: () =>
-      readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
-        .sort(),
-    flipBit(path, bit) {
-      const bytes = readFileSync(join(folder, path));
-      bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
-      writeFileSync(join(folder, path), bytes);
-    },
-    truncate: (path, length) => truncateSync(join(folder, path), length),
-    async leave(path, bytes) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), bytes);
-    },
-    end: async () => rmSync(folder, { recursive: true, force: true }),
-  };
-});
+interface Kind {
+  readonly name: string;
+  readonly disk: (files: Files) => Files;
+  readonly placeOf?: (at: number) => number;
+}
+/** The same disk, plain and encrypted. */
+const plain: Kind = { name: "", disk: (files) => files };
+const encrypted: Kind = {
+  name: ", encrypted",
+  disk(files) {
+    const sealed = new SealedFiles(files, { key: diskKeyOf(Buffer.alloc(32, 1)), seals: true });
+    // The suite changes single methods of it.
+    return {
+      location: sealed.location,
+      makeFolder: (path) => sealed.makeFolder(path),
+      create: (path) => sealed.create(path),
+      open: (path) => sealed.open(path),
+      size: (path) => sealed.size(path),
+      rename: (from, to) => sealed.rename(from, to),
+      remove: (path) => sealed.remove(path),
+      names: (folder) => sealed.names(folder),
+      sync: (folder) => sealed.sync(folder),
+      hasRoom: (bytes) => sealed.hasRoom(bytes),
+    };
+  },
+  // Behind the head, and the tags of the pieces before.
+  placeOf: (at) => 56 + at + 16 * Math.floor(at / 16_384),
+};
+
+for (const { name, disk: seen, ...places } of [plain, encrypted])
+  blobConformance(`real files${name}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-blobs-"));
+    const open: BlobFixture["open"] = async (limits = {}, wrap = (files) => files) =>
+      openBlobStore({
+        files: wrap(seen(await openFiles(folder))),
+        meter: quietMeter,
+        limits: { ...blobLimits, ...limits },
+      });
+    return {
+      ...places,
+      open,
+      reopen: () => open(),
+      paths: () =>
+        readdirSync(folder, { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+          .sort(),
+      flipBit(path, bit) {
+        const bytes = readFileSync(join(folder, path));
+        bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
+        writeFileSync(join(folder, path), bytes);
+      },
+      truncate: (path, length) => truncateSync(join(folder, path), length),
+      async leave(path, bytes) {
+        mkdirSync(dirname(join(folder, path)), { recursive: true });
+        writeFileSync(join(folder, path), bytes);
+      },
+      end: async () => rmSync(folder, { recursive: true, force: true }),
+    };
+  });
 
 /** Runs the simulation until a promise settles. */
 async function inWorld<T>(world: World, promise: Promise<T>): Promise<T> {
@@ -59,25 +95,27 @@ const openAt = (
   wrap = (files: Files): Files => files,
 ) => openBlobStore({ files: wrap(disk.open(pulse)), meter: quietMeter, limits });
 
-blobConformance("the simulated disk", () => {
-  const world = new World(1);
-  const disk = new FileDisk(world);
-  return {
-    open: (limits, wrap) => openAt(disk, { life: 1, alive: true }, limits, wrap),
-    reopen: () => openAt(disk, { life: 2, alive: true }),
-    paths: () => disk.paths(),
-    flipBit: (path, bit) => disk.flipBit(path, bit),
-    truncate: (path, length) => disk.truncate(path, length),
-    async leave(path, bytes) {
-      const writer = await inWorld(world, disk.open({ life: 9, alive: true }).create(path));
-      await inWorld(world, writer.write(bytes));
-      await inWorld(world, writer.close());
-    },
-    openFiles: () => disk.openFiles,
-    settle: (promise) => inWorld(world, promise),
-    end: async () => undefined,
-  };
-});
+for (const { name, disk: seen, ...places } of [plain, encrypted])
+  blobConformance(`the simulated disk${name}`, () => {
+    const world = new World(1);
+    const disk = new FileDisk(world);
+    return {
+      ...places,
+      open: (limits, wrap = plain.disk) => openAt(disk, { life: 1, alive: true }, limits, (files) => wrap(seen(files))),
+      reopen: () => openAt(disk, { life: 2, alive: true }, {}, seen),
+      paths: () => disk.paths(),
+      flipBit: (path, bit) => disk.flipBit(path, bit),
+      truncate: (path, length) => disk.truncate(path, length),
+      async leave(path, bytes) {
+        const writer = await inWorld(world, disk.open({ life: 9, alive: true }).create(path));
+        await inWorld(world, writer.write(bytes));
+        await inWorld(world, writer.close());
+      },
+      openFiles: () => disk.openFiles,
+      settle: (promise) => inWorld(world, promise),
+      end: async () => undefined,
+    };
+  });
 
 describe("the names of blobs", () => {
   // What is on disks is called so: made with the first version, and never again.
@@ -112,7 +150,7 @@ describe("blobs and a power loss", () => {
       const tried = new Map<string, Uint8Array>();
       for (let life = 1; life <= 3; life += 1) {
         const pulse: Pulse = { life, alive: true };
-        const store = await inWorld(world, openAt(disk, pulse));
+        const store = await inWorld(world, openAt(disk, pulse, {}, (seed % 2 === 0 ? encrypted : plain).disk));
         for (const [hash, bytes] of tried) {
           const size = await inWorld(world, store.has(hash));
           expect(size !== undefined || !acknowledged.has(hash), `seed ${seed}: an acknowledged blob is gone`).to.equal(

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { diskKeyOf, openSealedStore, SealedStore } from "../../node/keys/index.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
 import type { Store } from "../../node/ports.ts";
 import { Disk, type Pulse, World } from "../world/index.ts";
@@ -41,6 +42,43 @@ storeConformance("the simulated disk", () => {
     reopen: async (store) => {
       await inWorld(world, store.close());
       return disk.open({ life: 2, alive: true });
+    },
+    end: async () => undefined,
+    settle: (promise) => inWorld(world, promise),
+  };
+});
+
+const diskKey = diskKeyOf(Buffer.alloc(32, 1));
+
+storeConformance("Level, encrypted", () => {
+  const folder = mkdtempSync(join(tmpdir(), "plexus-store-"));
+  const open = async () => openSealedStore(await openLevelStore(folder), async () => diskKey);
+  return {
+    open: async () => {
+      const store = await open();
+      await store.convert("sealed", { key: diskKey, parts: [] });
+      return store;
+    },
+    reopen: async (store) => {
+      await store.close();
+      return open();
+    },
+    end: async (store) => {
+      await store.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+});
+
+storeConformance("the simulated disk, encrypted", () => {
+  const world = new World(1);
+  const disk = new Disk(world);
+  const sealed = (life: number) => new SealedStore(disk.open({ life, alive: true }), { state: "sealed", key: diskKey });
+  return {
+    open: async () => sealed(1),
+    reopen: async (store) => {
+      await inWorld(world, store.close());
+      return sealed(2);
     },
     end: async () => undefined,
     settle: (promise) => inWorld(world, promise),

@@ -3,8 +3,11 @@ import { PlexusError, roles, type Failure, type Result } from "../../protocols/i
 import type { AnyBehavior } from "../../actors/behavior.ts";
 import type { Kernel, KernelLimits, Request } from "../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../node/composition/peer.ts";
-import type { Log, Store, Transport } from "../../node/ports.ts";
+import { partsOf } from "../../node/composition/disk.ts";
+import { createSealing, openSealedStore, SealedStore } from "../../node/keys/index.ts";
+import type { Clock, Log, Store, Transport } from "../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../node/storage/index.ts";
+import { diskKey } from "./sealed.ts";
 import type { BoundsWatch } from "./bounds.ts";
 import { type Disk, type Pulse, refusedLook, simulatedClock, type WallClock, type World } from "../world/index.ts";
 import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
@@ -13,6 +16,7 @@ import { simulatedRuntime, type RuntimeWeather } from "./runtime.ts";
 export interface NodeParts {
   readonly world: World;
   readonly disk: Disk;
+  readonly sealed: boolean;
   readonly wall: WallClock;
   readonly runtime: RuntimeWeather;
   readonly behaviors: readonly AnyBehavior[];
@@ -81,8 +85,8 @@ export class Life {
     const { pulse } = this;
     const clock = simulatedClock(world, wall, pulse);
     const log = this.#log();
-    const store = this.#store;
     try {
+      const store = this.#parts.sealed ? await openSealedStore(this.#store, async () => diskKey) : this.#store;
       const identity = { cluster: "simulated", node: "n1" };
       const meter = bounds.meter("n1");
       const journal = await openJournal({ store, clock, log, meter, limits: journalLimits, identity });
@@ -109,6 +113,7 @@ export class Life {
       });
       this.#peer = peer;
       this.journal = journal;
+      if (store instanceof SealedStore) this.#seal(store, journal, clock);
       for (const topic of topics) {
         const hear = (event: unknown, at: number | undefined): void => {
           if (pulse.alive) published(topic, event, at, pulse.life);
@@ -125,6 +130,14 @@ export class Life {
       if (thrown instanceof PlexusError) return thrown.failure;
       throw thrown;
     }
+  }
+
+  /** Encrypts the disk while the node runs, from some moment on, and goes on with it in each life. */
+  #seal(store: SealedStore, journal: Journal, clock: Clock): void {
+    const sealing = createSealing({ store, parts: () => partsOf(journal), clock, log: this.#log() });
+    const { world } = this.#parts;
+    if (store.state === "plain") clock.after(20, () => void sealing.begin("sealed", diskKey));
+    else world.note(() => `the disk is ${store.state}`);
   }
 
   /** Asks as a client connected to this process would. */

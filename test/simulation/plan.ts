@@ -27,6 +27,8 @@ export interface Plan {
   readonly actors: Actors;
   /** People who chat, beside the clients. */
   readonly people: number;
+  /** The disk is encrypted while the node runs. */
+  readonly sealed: boolean;
 }
 
 /** - crash: at any moment. - reply: right after a reply left. - durable: right after a sync, before anybody knows.
@@ -131,6 +133,7 @@ export function drawPlan(dice: Dice): Plan {
     poison: dice.chance(0.3),
     rot,
     people: dice.chance(0.3) ? 1 + dice.below(3) : 0,
+    sealed: false,
     actors: dice.chance(0.5)
       ? spread
       : { ...spread, ledgers: ["ledger/a", ...crowd.ledgers], relays: crowd.relays, alarms: crowd.alarms },

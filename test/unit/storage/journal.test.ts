@@ -109,6 +109,24 @@ describe("journal", () => {
     expect(await journal.reopen(slot, failed)).to.not.equal(one);
   });
 
+  it("does not take what a log has since it was opened anew for damage of the one before, whose read came late", async () => {
+    const log = await openAs(journal, slot, 1);
+    await append(log, draft("pad/x", "one"));
+    const { promise: late, resolve: release } = Promise.withResolvers<void>();
+    const get = store.get.bind(store);
+    store.get = async (key) => {
+      if (key.startsWith("snap/")) await late;
+      return get(key);
+    };
+    const reading = codeOf(log.reader.recover("pad/x"));
+    const again = await journal.reopen(slot);
+    await append(again, draft("pad/x", "two"));
+    await snapshot(again, "pad/x", 2, { texts: ["one", "two"] });
+    release();
+    expect(await reading).to.equal("FENCED");
+    expect(await codeOf(again.reader.recover("pad/x"))).to.equal("ok");
+  });
+
   it("writes nothing of an epoch that it does not lead", async () => {
     const log = await journal.openSlot(slot);
     await log.raise(4);

@@ -1,0 +1,46 @@
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+/** `plexus disk`. */
+export const define: Define = (command, { output, onExit }) => {
+  const disk = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText(
+      "after",
+      "\nThe journal and the blobs of one node: the one on this machine, or the one at --url. What else lies on a disk, and what is\n" +
+        "not encrypted: docs/operating.md, Encryption at rest.\n" +
+        examples("plexus disk", "plexus disk encrypt", "plexus disk encrypt --wait"),
+    )
+    .action(async (options: AdminOptions) => {
+      const { showDisk } = await import("../disk.ts");
+      onExit(await showDisk(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    disk
+      .command("encrypt")
+      .description("Encrypt the disk while the node runs: what is written at once, the rest slot by slot.")
+      .option("--wait", "until everything is encrypted"),
+  )
+    .addHelpText(
+      "after",
+      "\nThe node makes the key, in the file that its configuration names (diskKey). Without that file nothing on the disk can be\n" +
+        "read: keep a copy of it elsewhere. It is best on another disk than the data.\n" +
+        examples("plexus disk encrypt", "plexus disk encrypt --url http://10.0.0.5:7070"),
+    )
+    .action(async (options: AdminOptions & { readonly wait?: boolean }) => {
+      const { setDisk } = await import("../disk.ts");
+      onExit(await setDisk(await adminFlags(options), { encrypted: true, wait: options.wait ?? false }, output));
+    });
+
+  withAdminFlags(
+    disk
+      .command("decrypt")
+      .description("Decrypt the disk again. The key's file stays.")
+      .option("--wait", "until everything is decrypted"),
+  )
+    .addHelpText("after", examples("plexus disk decrypt"))
+    .action(async (options: AdminOptions & { readonly wait?: boolean }) => {
+      const { setDisk } = await import("../disk.ts");
+      onExit(await setDisk(await adminFlags(options), { encrypted: false, wait: options.wait ?? false }, output));
+    });
+};

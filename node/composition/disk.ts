@@ -1,0 +1,70 @@
+/** The node's disk, encrypted where an admin has said so: the journal and the blobs. */
+import type { Config } from "../../config/index.ts";
+import { failure, ok, refused, type DiskStatus, type Result } from "../../protocols/index.ts";
+import { blobFolder, diskKeyFile } from "../data-folder/index.ts";
+import { createSealing, readDiskKey, SealedFiles, writeDiskKey, type StorePart } from "../keys/index.ts";
+import { openFiles } from "../platform/index.ts";
+import type { Files } from "../ports.ts";
+import { everything, headKey, slotRanges, type Journal } from "../storage/index.ts";
+import type { Identity } from "./identity.ts";
+import type { Machine } from "./machine.ts";
+import type { Stops } from "./stops.ts";
+
+/** Slot by slot; then everything, for what belongs to no slot. */
+export const partsOf = async (journal: Pick<Journal, "slots">): Promise<readonly StorePart[]> => [
+  ...(await journal.slots()).map((slot) => ({
+    name: slot,
+    ranges: [{ gte: headKey(slot), lt: `${headKey(slot)}\0` }, ...slotRanges(slot, "all")],
+  })),
+  { name: "the rest", ranges: [everything] },
+];
+
+/** What admins see and change of a node's disk. */
+export interface DiskControl {
+  status(): DiskStatus;
+  /** Begins to encrypt it, or to decrypt. Resolves when what is written from now on is so. Errors: KEY_MISSING; the system's, of the key's file. */
+  set(encrypted: boolean): Promise<Result<DiskStatus>>;
+}
+
+export interface Disk {
+  /** The folder of the blobs, as it is without encryption. */
+  readonly blobs: Files;
+  readonly control: DiskControl;
+}
+
+/** Begins with what was under way when the process ended. */
+export async function openDisk(
+  config: Config,
+  at: { readonly identity: Identity; readonly machine: Machine; readonly stops: Stops },
+): Promise<Disk> {
+  const { store, journal } = at.identity;
+  const { clock, log, meter } = at.machine;
+  const raw = await openFiles(blobFolder(config.data));
+  const blobs = new SealedFiles(raw, { key: store.key, seals: store.state === "sealing" || store.state === "sealed" });
+  const folders = async (): Promise<readonly string[]> =>
+    (await raw.names("")).filter((name) => /^[0-9a-f]{2}$/.test(name));
+  const sealing = createSealing({ store, files: blobs, parts: () => partsOf(journal), folders, clock, log });
+  at.stops.add(() => sealing.stop());
+  const keyFile = config.diskKey ?? diskKeyFile(config.data);
+  const status = (): DiskStatus => {
+    const { state, key, parts, fault } = sealing.status();
+    meter.gauge("disk_encrypted", state === "sealed" ? 1 : 0);
+    return { state, keyFile, ...(key !== undefined && { key }), ...(parts && { parts }), ...(fault && { fault }) };
+  };
+  return {
+    blobs,
+    control: {
+      status,
+      async set(encrypted) {
+        const { state } = store;
+        if (encrypted ? state === "sealed" || state === "sealing" : state === "plain" || state === "opening")
+          return ok(status());
+        // The key is on the disk before anything is encrypted with it.
+        const key = store.key ?? (await readDiskKey(keyFile)) ?? (encrypted ? await writeDiskKey(keyFile) : undefined);
+        if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
+        await sealing.begin(encrypted ? "sealed" : "plain", key);
+        return ok(status());
+      },
+    },
+  };
+}

@@ -1,0 +1,236 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import fc from "fast-check";
+import {
+  diskKeyOf,
+  openSealedStore,
+  readDiskKey,
+  SealedFiles,
+  sealedKey,
+  writeDiskKey,
+} from "../../../node/keys/index.ts";
+import { blobLimits, hashOf, openBlobStore } from "../../../node/blobs/index.ts";
+import { everything, verifyJournal } from "../../../node/storage/index.ts";
+import { openFiles } from "../../../node/platform/index.ts";
+import type { Store, StoreOp } from "../../../node/ports.ts";
+import { depth } from "../../depth.ts";
+import { quietMeter } from "../../quiet.ts";
+import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/stage.ts";
+
+/** Rows in memory whose disk says no from some batch on, having written it or not. */
+class Memory extends RowStore {
+  batches = 0;
+  failsAt = Infinity;
+  writesAnyway = false;
+  override async batch(ops: readonly StoreOp[]): Promise<void> {
+    this.batches += 1;
+    const fails = this.batches >= this.failsAt;
+    if (!fails || this.writesAnyway) await super.batch(ops);
+    if (fails) throw new Error("the disk says no");
+  }
+}
+
+const key = diskKeyOf(Buffer.alloc(32, 1));
+const other = diskKeyOf(Buffer.alloc(32, 2));
+const whole = [{ name: "all", ranges: [everything] }];
+const holds = (memory: Memory, text: string): boolean =>
+  [...memory.rows.values()].some((value) => Buffer.from(value).includes(text));
+
+describe("an encrypted journal", () => {
+  it("shows nothing of what it holds, and its reader all of it", async () => {
+    const memory = new Memory();
+    await memory.batch([{ type: "put", key: "log/a", value: Buffer.from("what Ada said") }]);
+    const store = await openSealedStore(memory, async () => key);
+    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["plain", true]);
+    await store.convert("sealed", { key, parts: whole });
+    await store.batch([{ type: "put", key: "log/b", value: Buffer.from("what Ada wrote") }], { sync: true });
+    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["sealed", false]);
+    for (const read of [store, store.view()]) {
+      expect(Buffer.from((await read.get("log/a"))!).toString()).to.equal("what Ada said");
+      const rows = await read.range({ gte: "log/", lt: "log0" });
+      expect(rows.map(([name, value]) => `${name}: ${Buffer.from(value).toString()}`)).to.deep.equal([
+        "log/a: what Ada said",
+        "log/b: what Ada wrote",
+      ]);
+    }
+    const again = await openSealedStore(memory, async () => key);
+    expect(Buffer.from((await again.get("log/b"))!).toString()).to.equal("what Ada wrote");
+    await again.convert("plain", { key, parts: whole });
+    expect([again.state, holds(memory, "Ada"), memory.rows.has(sealedKey)]).to.deep.equal(["plain", true, false]);
+  });
+
+  it("is refused without its key, with another's, and with a state that was changed", async () => {
+    const memory = new Memory();
+    const store = await openSealedStore(memory, async () => undefined);
+    await store.batch([{ type: "put", key: "meta/format", value: Buffer.from("mine") }], { sync: true });
+    await store.convert("sealed", { key, parts: whole });
+    expect(await codeOf(openSealedStore(memory, async () => undefined))).to.equal("KEY_MISSING");
+    expect(await codeOf(openSealedStore(memory, async () => other))).to.equal("KEY_MISSING");
+    const state = memory.rows.get(sealedKey)!;
+    memory.rows.set(
+      sealedKey,
+      Uint8Array.from(state, (byte, at) => (at === 9 ? byte ^ 1 : byte)),
+    );
+    expect(await codeOf(openSealedStore(memory, async () => key))).to.equal("DATA_DAMAGED");
+    memory.rows.delete(sealedKey);
+    expect(await codeOf(openSealedStore(memory, async () => key))).to.equal("DATA_DAMAGED");
+  });
+
+  it("takes a value that was changed, moved, or put there by somebody without the key for damage", async () => {
+    const memory = new Memory();
+    const store = await openSealedStore(memory, async () => key);
+    const log = await openAs(await journalOn(store), slot, 1);
+    for (const text of ["one", "two", "three"]) await append(log, draft("room/a", text));
+    await store.convert("sealed", { key, parts: whole });
+    const head = `head/${slot}`;
+    const plainHead = Buffer.from((await store.get(head))!);
+    expect(await verifyJournal(store)).to.deep.include({ entries: 3, damaged: [] });
+    const sealed = memory.rows.get(head)!;
+    for (const [what, value] of [
+      ["changed", Uint8Array.from(sealed, (byte, at) => (at === sealed.length - 20 ? byte ^ 1 : byte))],
+      ["moved", memory.rows.get("meta/format")!],
+      ["plain again", plainHead],
+    ] as const) {
+      memory.rows.set(head, value);
+      const { damaged } = await verifyJournal(store);
+      expect(damaged, what).to.have.length(1);
+      expect(damaged[0], what).to.include({ slot });
+      expect(await codeOf((await journalOn(store)).openSlot(slot)), what).to.equal("DATA_DAMAGED");
+    }
+  });
+
+  it("goes on from where it was ended, at whatever batch and however it ended, and loses nothing of what is written meanwhile", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 0, max: 30 }), fc.string({ maxLength: 40 })), { maxLength: 40 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.boolean()), { maxLength: 4 }),
+        fc.boolean(),
+        async (writes, ends, andBack) => {
+          const memory = new Memory();
+          const expected = new Map<string, string>();
+          const parts = ["log/0", "log/1", "log/2", "log/3"].map((gte) => ({ name: gte, ranges: [{ gte, lt: `${gte}~` }] })); // prettier-ignore
+          parts.push({ name: "rest", ranges: [everything] });
+          const queue = [...writes];
+          const put = async (store: Store): Promise<void> => {
+            const [row, text] = queue.shift() ?? [];
+            if (row === undefined || text === undefined) return;
+            const name = `log/${String(row).padStart(2, "0")}`;
+            const failed = await store
+              .batch([{ type: "put", key: name, value: Buffer.from(text) }], { sync: true })
+              .then(
+                () => false,
+                () => true,
+              );
+            if (!failed || memory.writesAnyway) expected.set(name, text);
+          };
+          const lives = async (to: "sealed" | "plain"): Promise<void> => {
+            for (const [batches, anyway] of [...ends, [Infinity, false] as const]) {
+              // Each life ends with a batch that fails, of which nobody knows whether it was written.
+              [memory.failsAt, memory.writesAnyway] = [memory.batches + batches, anyway];
+              const store = await openSealedStore(memory, async () => key);
+              for (let count = 0; count < 3; count += 1) await put(store);
+              const done = store.convert(to, { key, parts }).catch(() => undefined);
+              await Promise.all([done, put(store), put(store), put(store)]);
+              memory.failsAt = Infinity;
+            }
+          };
+          await lives("sealed");
+          if (andBack) await lives("plain");
+          const store = await openSealedStore(memory, async () => key);
+          expect(store.state).to.equal(andBack ? "plain" : "sealed");
+          const rows = await store.range({ gte: "log/", lt: "log0" });
+          const found = rows.map(([name, value]) => [name, Buffer.from(value).toString()] as const);
+          expect(new Map(found)).to.deep.equal(expected);
+          for (const [name, value] of memory.rows) expect(value[0] === 0xff && value[4] === 0xc1 || name === sealedKey).to.equal(!andBack); // prettier-ignore
+        },
+      ),
+      { numRuns: depth(60, 2_000) },
+    );
+  });
+});
+
+describe("the key of a disk", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "plexus-disk-key-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const file = () => join(folder, "disk.key");
+
+  it("is its owner's alone, the same after it is read, and never written over", async () => {
+    expect(await readDiskKey(file())).to.equal(undefined);
+    const { id } = await writeDiskKey(file());
+    expect([(await readDiskKey(file()))?.id, statSync(file()).mode & 0o777]).to.deep.equal([id, 0o600]);
+    const code = await writeDiskKey(file()).catch((error: NodeJS.ErrnoException) => error.code);
+    expect(code).to.equal("EEXIST");
+    chmodSync(file(), 0o640);
+    expect(await codeOf(readDiskKey(file()))).to.equal("CONFIG_INVALID");
+  });
+
+  it("with a letter changed is none", async () => {
+    await writeDiskKey(file());
+    const text = readFileSync(file(), "utf8");
+    const at = text.indexOf("\n") + 5;
+    writeFileSync(file(), `${text.slice(0, at)}${text[at] === "A" ? "B" : "A"}${text.slice(at + 1)}`);
+    expect(await codeOf(readDiskKey(file()))).to.equal("DATA_DAMAGED");
+  });
+});
+
+describe("encrypted blobs", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "plexus-sealed-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const text = (bytes: Uint8Array): AsyncIterable<Uint8Array> =>
+    (async function* () {
+      yield bytes;
+    })();
+  const read = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+    const parts: Uint8Array[] = [];
+    for await (const part of stream) parts.push(part);
+    return Buffer.concat(parts);
+  };
+
+  it("replace those that are there, which are read and deleted meanwhile, and go back", async () => {
+    const raw = await openFiles(folder);
+    const files = new SealedFiles(raw, { seals: false });
+    const blobs = await openBlobStore({ files, meter: quietMeter, limits: blobLimits });
+    const sizes = [0, 1, 16_383, 16_384, 16_385, 50_000];
+    const bytes = sizes.map((size) => Buffer.alloc(size, "Ada's picture "));
+    for (const one of bytes) await blobs.put(text(one));
+    const paths = bytes.map((one) => `${hashOf(one).slice(0, 2)}/${hashOf(one)}`);
+    const shown = (): string[] => paths.filter((path) => readFileSync(join(folder, path)).includes("picture"));
+    expect(shown()).to.have.length(4);
+    for (const [seals, left] of [
+      [true, 0],
+      [false, 4],
+    ] as const) {
+      // prettier-ignore
+      files.use(key, seals);
+      const folders = (await raw.names("")).filter((name) => name.length === 2);
+      const reading = bytes.map(async (one) => read((await blobs.open(hashOf(one))).bytes));
+      for (const one of folders) await files.convert(one);
+      for (const [at, one] of (await Promise.all(reading)).entries()) expect(one.equals(bytes[at]!)).to.equal(true);
+      expect(shown()).to.have.length(left);
+      for (const one of bytes) expect((await read((await blobs.open(hashOf(one))).bytes)).equals(one)).to.equal(true);
+      expect((await blobs.list()).map(({ size }) => size).sort((a, b) => a - b)).to.deep.equal(sizes);
+      for (const one of folders) expect(await files.convert(one), "nothing is left to be done").to.equal(0);
+    }
+    // One that is deleted while it is rewritten stays deleted.
+    files.use(key, true);
+    const [last] = bytes.slice(-1);
+    const gone = hashOf(last!);
+    await Promise.all([files.convert(gone.slice(0, 2)), blobs.delete(gone)]);
+    expect([await blobs.has(gone), await raw.size(`${gone.slice(0, 2)}/${gone}`)]).to.deep.equal([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("do not take a file for theirs that only begins like one", async () => {
+    const files = new SealedFiles(await openFiles(folder), { key, seals: false });
+    const blobs = await openBlobStore({ files, meter: quietMeter });
+    const bytes = Buffer.concat([Buffer.from("PLXFILE1"), Buffer.alloc(500, 7)]);
+    const { hash } = await blobs.put(text(bytes));
+    expect((await read((await blobs.open(hash)).bytes)).equals(bytes)).to.equal(true);
+  });
+});
