@@ -176,7 +176,7 @@ describe("gateway: accounts", () => {
     expect((await stand.request("GET", "/api/v1/me", { token: controlToken })).status).to.equal(401);
     const engines = await stand.request("GET", "/api/v1/admin/engines", { token: controlToken });
     const [serving, ...others] = engines.body.serving as { readonly model: string }[];
-    expect(others.map(({ model }) => model)).to.deep.equal(["echo", "echo", "echo", "echo"]);
+    expect(others.map(({ model }) => model)).to.deep.equal(["echo", "echo", "echo", "echo", "echo"]);
     expect(serving).to.include({ engine: "generate", model: "echo", node: "test", rank: 1, calls: 0 });
     expect((await stand.request("GET", "/api/v1/admin/engines", { token })).status).to.equal(403);
     const shown = await stand.request("GET", "/api/v1/admin/actors/user/max", { token: controlToken });

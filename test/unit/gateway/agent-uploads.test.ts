@@ -43,7 +43,7 @@ describe("gateway: pictures and sounds for agents", () => {
     stand = await startStand({
       blobs,
       engines: everyEngine({ transcribe }),
-      limits: { pictureRate: { count: 8, windowMs: 3_600_000 } },
+      limits: { pictureRate: { count: 12, windowMs: 3_600_000 } },
     });
     ada = (await stand.signUp("ada")).token;
     bob = (await stand.signUp("bob")).token;
@@ -95,7 +95,7 @@ describe("gateway: pictures and sounds for agents", () => {
     expect((await upload(wide)).body.error?.code).to.equal("TOO_LARGE");
     const heavy = Buffer.alloc(wireLimits.pictureBytesMax + 1);
     expect((await upload(heavy)).body.error?.code).to.equal("TOO_LARGE");
-    for (let index = 0; index < 8; index += 1) await upload(png(1, 1));
+    for (let index = 0; index < 12; index += 1) await upload(png(1, 1));
     expect((await upload(png(1, 1))).body.error?.code).to.equal("RATE_LIMITED");
   });
 
