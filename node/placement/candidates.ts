@@ -23,6 +23,8 @@ export interface PlanInput {
   readonly up: ReadonlySet<NodeId>;
   /** Down for a moment only: they keep the copies they have, and are given nothing. */
   readonly expected?: ReadonlySet<NodeId>;
+  /** Down, and not for so long that shard-holders get another home. Absent: those that are expected. */
+  readonly awaited?: ReadonlySet<NodeId>;
   /** Members that are up and whose disk takes no writes: other members get their slots. */
   readonly refusing?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
@@ -123,10 +125,11 @@ export class Candidates {
     return [...this.#nodes.values()].filter(({ node }) => this.mayOwn(node, role));
   }
 
-  /** Whether a node that could own slots of a role is away for a moment only. */
+  /** Whether a node that could own slots of a role is away, and what is at home there waits for it. */
   isAwaited(node: NodeId, role: Role): boolean {
     const member = this.#nodes.get(node);
-    const isAway = this.#input.expected?.has(node) === true && !this.#input.up.has(node);
+    const { up, expected, awaited = expected } = this.#input;
+    const isAway = awaited?.has(node) === true && !up.has(node);
     return isAway && member?.state === "active" && member.roles.includes(role);
   }
 

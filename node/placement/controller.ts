@@ -188,14 +188,17 @@ export function createController(options: ControllerOptions): Controller {
     const { members } = membership.members();
     // One that stops is as good as gone, and expected back: nothing is given to it.
     const up = new Set(members.flatMap((member) => (membership.isStaying(member.node) ? [member.node] : [])));
-    const isExpected = (member: NodeId): boolean =>
-      !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < limits.replaceAfterMs;
-    const expected = new Set(members.flatMap((member) => (isExpected(member.node) ? [member.node] : [])));
+    const downFor = (lessMs: number): ReadonlySet<NodeId> => {
+      const isDown = (member: NodeId): boolean =>
+        !up.has(member) && nowMs - (downSinceMs.get(member) ?? nowMs) < lessMs;
+      return new Set(members.flatMap((member) => (isDown(member.node) ? [member.node] : [])));
+    };
     const directoryNode = options.directoryNode?.();
     return {
       members,
       up,
-      expected,
+      expected: downFor(limits.replaceAfterMs),
+      awaited: downFor(limits.homeAfterMs),
       slots,
       holders: [...table.rows()].flatMap(({ record }) => (groupOf(record.slot) === undefined ? [] : [record])),
       policy: policy.current(),

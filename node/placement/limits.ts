@@ -51,6 +51,10 @@ export const placementLimits = {
    *
    *  A restart with a large data folder takes less. */
   replaceAfterMs: 60_000,
+  /** A node that is down for longer is home to no shard-holder any more: they get another home, with their bytes made anew there.
+   *
+   *  A machine that is repaired or restarted takes less, and has its bytes. */
+  homeAfterMs: 15 * 60_000,
   /** A slot that another manager gave to a node which this controller sees as down is left alone for so long, so
    *  that two managers that disagree do not undo each other's changes.
    *

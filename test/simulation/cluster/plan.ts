@@ -199,6 +199,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         retryMaxMs: 400,
         // A few clients are load enough to move slots and to pin actors for.
         loadTurnsMin: dice.pick([1, 100]),
+        homeAfterMs: 3_000,
         groupFirstMs: 100,
         groupWidenMs: 500,
         groupNarrowMs: 2_000,

@@ -114,6 +114,20 @@ describe("the spread of shard-holders", () => {
     expect([...state.slots.values()].map(({ slot, owner }) => [slot, owner])).to.deep.equal(before);
   });
 
+  it("waits longer for a node that is home to holders than for one with copies", () => {
+    const state = cluster(six(), onFirst("g1", 5));
+    converge(state);
+    const homes = holders(state, "g1").map(({ home }) => home);
+    state.up.delete("n1");
+    state.awaited = new Set(["n1"]);
+    converge(state);
+    expect(holders(state, "g1").map(({ home }) => home)).to.deep.equal(homes);
+    expect(homes).to.include("n1");
+    state.awaited = new Set();
+    converge(state);
+    expect(holders(state, "g1").map(({ home }) => home)).to.not.include("n1");
+  });
+
   it("gives the holders of a node that is gone another home each, where there is one", () => {
     const state = cluster(six(), [...onFirst("g1", 5), ...onFirst("g2", 5)]);
     converge(state);

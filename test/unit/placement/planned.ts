@@ -9,6 +9,7 @@ export interface Cluster {
   members: Candidate[];
   up: Set<NodeId>;
   expected: Set<NodeId>;
+  awaited?: Set<NodeId>;
   slots: Map<SlotId, SlotRecord>;
   policy: Policy;
   directoryNode?: NodeId;
