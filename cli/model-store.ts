@@ -1,6 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { ModelsView, PullView, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
@@ -10,6 +9,7 @@ import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
 import { describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, printable, withoutControls } from "./printable.ts";
+import { isSure } from "./sure.ts";
 import { renderTable, type Column } from "./table.ts";
 
 /** `plexus models …`: the models on a node's disk. */
@@ -145,17 +145,6 @@ async function accepts({ details }: Failure, output: Output): Promise<boolean> {
   const { licence, text } = details ?? {};
   if (typeof text === "string") output.print(printable(text));
   return await isSure(`The licence of this model is ${withoutControls(String(licence as string))}. Accept it?`);
-}
-
-/** Asks on the terminal; without one nobody has agreed. */
-async function isSure(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
-  } finally {
-    lines.close();
-  }
 }
 
 /** `plexus models show NAME`. */

@@ -4,6 +4,7 @@ import type {
   ActorId,
   Failure,
   ModelInMemory,
+  NodeHealed,
   NodeInference,
   Offer,
   OrderWish,
@@ -218,6 +219,13 @@ export interface Stripes {
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+}
+
+/** Shards as admins see them. */
+export interface ShardControl {
+  readonly stripes: Pick<Stripes, "put" | "read" | "release" | "inspect">;
+  /** Tells every node with the role `storage` to make good at once what it lacks. One that does not answer is there with the reason. */
+  heal(): Promise<readonly NodeHealed[]>;
 }
 
 /** The id of a node: made with its data folder, never used again. Its name is what people call it. */

@@ -116,6 +116,8 @@ export const wireLimits = {
    *
    *  A wider code saves little room, and more nodes must be asked for each read. */
   groupHoldersMax: 12,
+  /** Bytes of one stripe that an admin puts by hand; a larger file is several. */
+  stripePutBytesMax: 4 * 1024 * 1024,
   /** A command to a holder that names more shards or stripes is refused with `BAD_REQUEST`. */
   shardsNamedMax: 64,
   /** A larger page of a holder's inventory is refused with `BAD_REQUEST`. */

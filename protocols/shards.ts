@@ -106,3 +106,45 @@ export function holderAt(actor: string): { readonly group: string; readonly inde
 
 /** The address of an actor that refers to stripes. */
 export const shardOwner = Type.Unsafe<ActorId>(Type.String({ pattern: `^${addressText}$`, maxLength: 129 }));
+
+/** Bytes of one stripe that admins put by hand: it travels as text. */
+const stripeText = Type.String({
+  maxLength: Math.ceil((limits.stripePutBytesMax * 4) / 3) + 4,
+  pattern: "^[A-Za-z0-9+/]*={0,2}$",
+});
+
+/** Body of a put by hand. */
+export const putStripe = object({
+  /** In base64; whoever puts has encrypted them. */
+  bytes: stripeText,
+  /** How long they are kept; absent: until they are released. */
+  expiresInMs: Type.Optional(Type.Integer({ minimum: 60_000, maximum: limits.shardGraceMsMax })),
+});
+
+/** Body of what is asked of one stripe. */
+export const namedStripe = object({ stripe: stripeRef });
+export const inspectStripe = object({
+  stripe: stripeRef,
+  /** Each shard is read whole where it is. */
+  deep: Type.Optional(Type.Boolean()),
+});
+
+/** Answers to these. */
+export interface StripePut {
+  readonly stripe: StripeRef;
+}
+export interface StripeRead {
+  /** In base64. */
+  readonly bytes: string;
+}
+
+/** What a node made good when it was told to at once. */
+export interface NodeHealed {
+  readonly node: string;
+  /** Holders that it owns. */
+  readonly holders?: number;
+  readonly mended?: number;
+  /** Shards that it still lacks. */
+  readonly lost?: number;
+  readonly error?: string;
+}

@@ -1,5 +1,5 @@
 import { Option } from "commander";
-import { adminCommands, examples, type AdminOptions } from "../options.ts";
+import { adminCommands, duration, examples, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
 interface ListOptions extends AdminOptions {
@@ -8,7 +8,16 @@ interface ListOptions extends AdminOptions {
 
 /** `plexus shards`. */
 export const define: Define = (command, { onExit, output }) => {
-  command.addHelpText("after", examples("plexus shards list", "plexus shards list g1.2 --only lost"));
+  command.addHelpText(
+    "after",
+    examples(
+      "plexus shards list",
+      "plexus shards list g1.2 --only lost",
+      "plexus shards put photo.raw --to photo.ref",
+      "plexus shards verify photo.ref",
+      "plexus shards heal",
+    ),
+  );
   const add = adminCommands(command, onExit);
   add<ListOptions>({
     name: "list",
@@ -26,5 +35,59 @@ export const define: Define = (command, { onExit, output }) => {
       const { listShards } = await import("../shards.ts");
       return listShards(flags, { holder, only }, output);
     },
+  });
+
+  const reference = ["<reference>", "a file that `plexus shards put` has written"] as const;
+  const stripes = () => import("../stripes.ts");
+  add<AdminOptions & { readonly to?: string; readonly keep?: number }>({
+    name: "put",
+    says: "Keep a file on the nodes with the role storage, encrypted; to try them.",
+    argument: ["<file>", "what is kept"],
+    examples: ["plexus shards put photo.raw", "plexus shards put photo.raw --to photo.ref --keep 7d"],
+    more: (inner) =>
+      inner
+        .option("--to <reference>", "where the reference is written; by default FILE.ref")
+        .addOption(
+          new Option("--keep <duration>", "how long it is kept; by default until `plexus shards drop`").argParser(
+            duration("The time", { minMs: 60_000, maxMs: 400 * 24 * 3_600_000 }),
+          ),
+        ),
+    run: async (flags, { to, keep }, file) => (await stripes()).putFile(flags, { file, to, keepMs: keep }, output),
+  });
+  add<AdminOptions & { readonly to: string }>({
+    name: "get",
+    says: "Bring a file back that was put.",
+    argument: reference,
+    examples: ["plexus shards get photo.ref --to photo.raw"],
+    more: (inner) => inner.requiredOption("--to <file>", "where the file is written; it must not be there"),
+    run: async (flags, { to }, ref) => (await stripes()).getFile(flags, { reference: ref, to }, output),
+  });
+  add({
+    name: "show",
+    says: "Show where the shards of a file are, and how they stand.",
+    argument: reference,
+    examples: ["plexus shards show photo.ref"],
+    run: async (flags, _, ref) => (await stripes()).showStripes(flags, { reference: ref, deep: false }, output),
+  });
+  add({
+    name: "verify",
+    says: "Read every shard of a file where it is, and compare it; what is damaged is made good.",
+    argument: reference,
+    examples: ["plexus shards verify photo.ref"],
+    run: async (flags, _, ref) => (await stripes()).showStripes(flags, { reference: ref, deep: true }, output),
+  });
+  add<AdminOptions & { readonly yes?: boolean }>({
+    name: "drop",
+    says: "Keep a file no longer: its shards are collected some days later.",
+    argument: reference,
+    examples: ["plexus shards drop photo.ref --yes"],
+    more: (inner) => inner.option("--yes", "do not ask"),
+    run: async (flags, { yes = false }, ref) => (await stripes()).dropFile(flags, { reference: ref, yes }, output),
+  });
+  add({
+    name: "heal",
+    says: "Make good at once what storage nodes lack, without waiting for nodes that are away.",
+    examples: ["plexus shards heal"],
+    run: async (flags) => (await stripes()).healShards(flags, output),
   });
 };

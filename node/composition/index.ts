@@ -235,6 +235,7 @@ async function start(
     endpoints,
     inference: control,
     disk: disk.control,
+    shards: ownShards,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,

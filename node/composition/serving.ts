@@ -21,7 +21,16 @@ export function serveClients(
   config: Config,
   at: Pick<
     GatewayOptions,
-    "blobs" | "models" | "endpoints" | "inference" | "disk" | "changed" | "adminCodeHash" | "webFolder" | "controlToken"
+    | "blobs"
+    | "models"
+    | "endpoints"
+    | "inference"
+    | "shards"
+    | "disk"
+    | "changed"
+    | "adminCodeHash"
+    | "webFolder"
+    | "controlToken"
   > & {
     /** What the cluster calls the node. */
     readonly name: string;
@@ -51,6 +60,7 @@ export function serveClients(
     ...(at.models && { models: at.models }),
     ...(at.inference && { inference: at.inference }),
     ...(at.disk && { disk: at.disk }),
+    ...(at.shards && { shards: at.shards }),
     ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),

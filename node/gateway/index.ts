@@ -32,6 +32,7 @@ import { addDisk } from "./disk.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addBudgets } from "./budgets.ts";
 import { addShardRoutes } from "./shards.ts";
+import { addStripeRoutes } from "./stripes.ts";
 import { addUsage } from "./usage.ts";
 import { addHealthRoutes } from "./health.ts";
 import { createEntrance } from "./entrance.ts";
@@ -105,6 +106,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addDisk(api, at);
       addUsage(api, at);
       addShardRoutes(api, at);
+      if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
       addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);

@@ -27,7 +27,7 @@ import type { ModelStore } from "../../runtimes/store/port.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random } from "../ports.ts";
+import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random, ShardControl } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
 import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
@@ -111,6 +111,8 @@ export interface GatewayOptions {
   readonly disk?: DiskControl;
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
+  /** Stripes that admins put by hand; absent, there are none. */
+  readonly shards?: ShardControl;
   /** Servers with models; absent, there are none. */
   readonly endpoints?: EndpointsPort;
   /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */

@@ -12,8 +12,8 @@
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), placing.ts (where),
  *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
 import type { Message } from "../../actors/behavior.ts";
-import { type ActorId, type Result, type SlotId, type Scheme } from "../../protocols/index.ts";
-import type { NodeId, Stripes } from "../ports.ts";
+import type { ActorId, Result, Scheme, SlotId } from "../../protocols/index.ts";
+import type { NodeId, ShardControl, Stripes } from "../ports.ts";
 import { createAhead } from "./ahead.ts";
 import { createIntake } from "./intake.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
@@ -22,7 +22,7 @@ import { createLinks } from "./links.ts";
 import { createMending } from "./mending.ts";
 import { createMessenger } from "./messenger.ts";
 import { createPaces } from "./paces.ts";
-import type { ShardPorts } from "./parts.ts";
+import { attempt, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { createStripes, holderOfShard, type Wanted } from "./stripes.ts";
 
@@ -40,7 +40,7 @@ export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
   schemesOf?(name: string): readonly Scheme[] | undefined;
 }
 
-export interface Shards {
+export interface Shards extends ShardControl {
   readonly stripes: Stripes;
   /** Whether a slot may be handed over now: a holder's goes after its bytes. */
   mayHandOver(slot: SlotId, to: NodeId): boolean;
@@ -55,7 +55,7 @@ export function createShards(options: ShardsOptions): Shards {
     limits,
     ask: (to, message, timeoutMs) => options.kernel.ask({ to, from: "node", message, timeoutMs }),
   };
-  const { node } = options;
+  const { node, exchange } = options;
   const intake = createIntake(ports);
   const links = createLinks(ports, intake);
 
@@ -99,8 +99,25 @@ export function createShards(options: ShardsOptions): Shards {
   });
   const ahead = createAhead({ ...ports, links });
 
+  const healHere = async () => {
+    const holders = await keeper.surveyAll();
+    return { holders, ...(await mending.hurry()) };
+  };
+  exchange.on("shard.heal", async () => attempt(healHere));
+
   return {
     stripes,
+    async heal() {
+      const storages = ports.membership.members().members.filter(({ roles }) => roles.includes("storage"));
+      return Promise.all(
+        storages.map(async ({ node: other, name }) => {
+          const timeoutMs = 2 * limits.healTimeoutMs;
+          const healed =
+            other === node ? await attempt(healHere) : await exchange.call(other, "shard.heal", {}, timeoutMs);
+          return healed.ok ? { node: name, ...healed.value } : { node: name, error: healed.error.code };
+        }),
+      );
+    },
     mayHandOver: (slot, to) => ahead.mayHandOver(slot, to),
     stop() {
       ahead.stop();

@@ -35,6 +35,8 @@ export interface KeeperPorts extends ShardPorts {
 export interface Keeper {
   /** A holder here is told that one of its shards may be missing or damaged. False: it could not be looked after now. */
   suspect(wanted: Wanted): Promise<boolean>;
+  /** Compares all holders here with the disk, now. */
+  surveyAll(): Promise<number>;
   reliabilityOf(node: NodeId): number;
   stop(): void;
 }
@@ -373,6 +375,11 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       } finally {
         suspected.delete(place.hash);
       }
+    },
+    async surveyAll() {
+      const holders = ownedHolders(ports);
+      for (const holder of holders) await survey(holder);
+      return holders.length;
     },
     reliabilityOf: (other) => reliability.get(other) ?? 1,
     stop() {

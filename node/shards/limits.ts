@@ -90,6 +90,8 @@ export const shardLimits = {
   tellForMs: 24 * 3_600_000,
   /** Shards that others say a holder here should have; further ones are found again by the next audit. */
   adoptedMax: 4_096,
+  /** How long a node that is told to heal at once goes on before it answers. */
+  healTimeoutMs: 60_000,
   /** Times that such a one is tried. */
   adoptTriesMax: 5,
 

@@ -33,6 +33,8 @@ export interface MendingPorts extends ShardPorts {
 export interface Mending {
   /** Something is lost: the next look is soon. */
   wake(): void;
+  /** Looks now, and waits for no node that is away. */
+  hurry(): Promise<{ readonly mended: number; readonly lost: number }>;
   /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known already. */
   adopt(wanted: Wanted): boolean;
   stop(): void;
@@ -57,6 +59,9 @@ export function createMending(ports: MendingPorts): Mending {
   let looking = false;
   let again = false;
   let cancel = (): void => undefined;
+  let mended = 0;
+  /** Somebody has said not to wait for nodes that are away. */
+  let hurries = 0;
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
@@ -152,7 +157,7 @@ export function createMending(ports: MendingPorts): Mending {
       }
     }
     const patience = { absenceMs: limits.absenceMs, absenceMsMin: limits.absenceMsMin };
-    if (clock.monotonicMs() < dueMs(patient, patience)) return "later";
+    if (hurries === 0 && clock.monotonicMs() < dueMs(patient, patience)) return "later";
     const gathered = await ports.stripes.gather(stripe, shard);
     if (!gathered.ok) throw new PlexusError(gathered.error);
     const made = remakeShard(stripe, shard, gathered.value.values());
@@ -174,6 +179,7 @@ export function createMending(ports: MendingPorts): Mending {
       } else if (!(await ports.ask(holder, { type: "found", stripes: [stripe.id] }, limits.holderTimeoutMs)).ok) return;
       tries.delete(hash);
       since.delete(hash);
+      mended += 1;
       log.info("shard.mended", { holder, stripe: stripe.id, hash, why: patient.why });
       // Chat comes first: what is made good takes its share of disk and network, not all of it.
       await pause((sizeBytes / limits.mendBytesPerSecond) * 1_000);
@@ -189,7 +195,8 @@ export function createMending(ports: MendingPorts): Mending {
     }
   }
 
-  async function look(): Promise<void> {
+  /** Tells how many are lost, of those that it came to. */
+  async function look(): Promise<number> {
     const holders = new Set(ownedHolders(ports));
     const lost = (await Promise.all([...holders].map(lostOf))).flat();
     const strangers = [...adopted].flatMap(([hash, wanted]): Patient[] => {
@@ -201,9 +208,11 @@ export function createMending(ports: MendingPorts): Mending {
       return [{ holder, stripe, shard, hash, sizeBytes: place.sizeBytes, why: "damaged", sinceMs: sinceOf(hash), others: 0, wanted }]; // prettier-ignore
     });
     const nowMs = clock.monotonicMs();
-    const ready = [...lost, ...strangers].filter(({ hash }) => (tries.get(hash)?.notBeforeMs ?? 0) <= nowMs);
+    const ready = [...lost, ...strangers].filter(
+      ({ hash }) => hurries > 0 || (tries.get(hash)?.notBeforeMs ?? 0) <= nowMs,
+    );
     meter.gauge("shards_lost", lost.length);
-    if (ready.length === 0 || stopped) return;
+    if (ready.length === 0 || stopped) return lost.length;
     const { patients, has } = await survey(ready);
     const line = patients.toSorted(bySickness);
     const worker = async (): Promise<void> => {
@@ -212,12 +221,18 @@ export function createMending(ports: MendingPorts): Mending {
     };
     await Promise.all(Array.from({ length: limits.mendsAtOnce }, worker));
     if (cursors.size > 0) again = true;
+    return lost.length;
   }
 
+  let nextMs = Infinity;
+  /** The next look is then, or before: news that come all the time put nothing off. */
   function soon(delayMs: number): void {
+    const atMs = clock.monotonicMs() + delayMs;
+    if (stopped || atMs >= nextMs) return;
     cancel();
-    if (stopped) return;
+    nextMs = atMs;
     cancel = clock.after(delayMs, () => {
+      nextMs = Infinity;
       if (looking) {
         again = true;
         return;
@@ -238,6 +253,28 @@ export function createMending(ports: MendingPorts): Mending {
     wake() {
       if (looking) again = true;
       else soon(limits.mendSettleMs);
+    },
+    async hurry() {
+      hurries += 1;
+      const before = mended;
+      try {
+        let found = 0;
+        // All pages of all holders, and no longer than somebody waits for it.
+        const untilMs = clock.monotonicMs() + limits.healTimeoutMs;
+        do {
+          while (looking && !stopped) await pause(limits.mendSettleMs);
+          looking = true;
+          try {
+            found += await look();
+          } finally {
+            looking = false;
+          }
+        } while (cursors.size > 0 && !stopped && clock.monotonicMs() < untilMs);
+        return { mended: mended - before, lost: Math.max(0, found - (mended - before)) };
+      } finally {
+        hurries -= 1;
+        soon(limits.mendEveryMs);
+      }
     },
     adopt(wanted) {
       const hash = wanted.stripe.shards[wanted.shard]?.hash;

@@ -413,7 +413,8 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
       const shards = await Promise.all(
         stripe.shards.map(async (shard) => {
-          const node = ownerOf(ports, holderOfShard(stripe, shard));
+          const owner = ownerOf(ports, holderOfShard(stripe, shard));
+          const node = membership.members().members.find((member) => member.node === owner)?.name;
           return { index: shard.index, hash: shard.hash, state: await stateOf(stripe, shard, deep), ...(node !== undefined && { node }) }; // prettier-ignore
         }),
       );

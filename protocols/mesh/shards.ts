@@ -52,6 +52,8 @@ export const shardMessages = {
   /** A shard that its holder should have and has not, or not whole: it looks after it at once. With what it needs to rebuild a shard of which
    *  its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED, OVERLOADED. */
   "shard.mend": call("message", holding, done),
+  /** Looks for what is lost here and makes it good, without waiting for nodes that are away. */
+  "shard.heal": call("control", {}, closed({ holders: count, mended: count, lost: count })),
   /** What an audit found, told to the node that was asked. */
   "shard.audited": message("message", {
     holder,

@@ -91,6 +91,21 @@ describe("stripes", () => {
     expect(ref.shards.some(({ hash }) => stage.isKept(hash))).to.equal(false);
   });
 
+  it("are made good also while somebody looks at them all the time", async () => {
+    const { stage, world, at, put } = await stageOf(6);
+    const ref = await put(someBytes(50_000));
+    await world.pass(500);
+    const { index, hash } = ref.shards[3] as StripeRef["shards"][number];
+    stage.machine(stage.ownerOf(holderOf("g", index))).files.flipBit(pathOf(hash), 4_321);
+    let states: readonly string[] = [];
+    for (let looks = 0; looks < 60 && (looks === 0 || states.includes("damaged")); looks += 1) {
+      const health = await world.settle(at("n2").inspect(ref, true));
+      states = health.ok ? health.value.shards.map(({ state }) => state) : [];
+      if (looks === 0) expect(states[3]).to.equal("damaged");
+    }
+    expect(states).to.deep.equal(Array(6).fill("well"));
+  });
+
   it("go ahead of a holder that moves, and stay with it", async () => {
     const { stage, world, at, put } = await stageOf(6, { limits: { absenceMs: 1_000_000, absenceMsMin: 1_000_000 } });
     const ref = await put(someBytes(80_000));
