@@ -98,6 +98,17 @@ export function understand(schema: unknown): Understood {
   }
 }
 
+/** Reads schemas, each object once: an agent declares the same tools with every question. */
+export function createReader(): (schema: unknown) => Understood {
+  const known = new WeakMap<object, Understood>();
+  return (schema) => {
+    if (typeof schema !== "object" || schema === null) return understand(schema);
+    const understood = known.get(schema) ?? understand(schema);
+    known.set(schema, understood);
+    return understood;
+  };
+}
+
 type Keywords = Readonly<Record<string, unknown>>;
 
 class Refusal extends Error {

@@ -3,8 +3,11 @@ import { failure, type Failure, type GenerationRequest } from "../protocols/inde
 import { runtimeLimits } from "./limits.ts";
 import { understand } from "./schema.ts";
 
-/** Why a request is refused; undefined: it makes sense. */
-export function wrongIn({ messages, tools = [], toolChoice, format }: GenerationRequest): Failure | undefined {
+/** Why a request is refused; undefined: it makes sense. `read` reads its schemas. */
+export function wrongIn(
+  { messages, tools = [], toolChoice, format }: GenerationRequest,
+  read = understand,
+): Failure | undefined {
   const bad = (field: string, reason: string): Failure => failure("BAD_REQUEST", { field, reason });
   const begun = messages.findIndex(({ continues }) => continues);
   if (begun >= 0) {
@@ -24,7 +27,7 @@ export function wrongIn({ messages, tools = [], toolChoice, format }: Generation
   let size = 0;
   for (const { name, parameters = {} } of tools) {
     const field = `tools.${name}.parameters`;
-    const understood = understand(parameters);
+    const understood = read(parameters);
     if (understood.type === "wrong") return bad(field, understood.reason);
     if (understood.type !== "fine") continue;
     // Together, too: their grammar is one.
@@ -36,6 +39,6 @@ export function wrongIn({ messages, tools = [], toolChoice, format }: Generation
     if (shape?.type !== "object" && shape?.type !== "any") return bad(field, "arguments are an object");
   }
   if (format?.type !== "schema") return undefined;
-  const understood = understand(format.schema);
+  const understood = read(format.schema);
   return understood.type === "wrong" ? bad("format", understood.reason) : undefined;
 }

@@ -20,8 +20,10 @@ export function echoTokenCount(text: string): number {
   let count = 0;
   for (let index = 0; index < text.length; count += 1) {
     if (isBlank(text.charCodeAt(index))) index += 1;
-    for (let letters = 0; letters < 12 && index < text.length; letters += 1, index += 1) {
+    const end = Math.min(index + 12, text.length);
+    for (; index < end; index += 1) {
       const code = text.charCodeAt(index);
+      if (code > 32 && code < 128) continue;
       if (isBlank(code)) break;
       // Beyond ASCII a character may be blank, or half of one.
       if (code > 127) return echoTokens(text).length;

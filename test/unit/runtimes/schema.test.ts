@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
-import { fits, understand, type Schema } from "../../../runtimes/schema.ts";
+import { createReader, fits, understand, type Schema } from "../../../runtimes/schema.ts";
 
 const schemaOf = (schema: unknown): Schema => {
   const understood = understand(schema);
@@ -109,5 +109,14 @@ describe("the grammar of a schema", () => {
     for (const text of ["-1", "-0.75", "0", "1.25", "2", "2.5", "-1.5"])
       expect(matches(around, text), text).to.equal(true);
     for (const text of ["-2", "3", "-2.5", "3.5"]) expect(matches(around, text), text).to.equal(false);
+  });
+
+  it("are read once where the same object comes again", () => {
+    const read = createReader();
+    const schema = { type: "object", properties: { one: { type: "string" } } };
+    expect(read(schema)).to.deep.equal(understand(schema));
+    expect(read(schema)).to.equal(read(schema));
+    expect(read({ type: "text" }), "another one").to.include({ type: "wrong" });
+    expect(read(true)).to.deep.equal(understand(true));
   });
 });
