@@ -38,6 +38,8 @@ export * from "./model-orders.ts";
 export * from "./model-route.ts";
 export * from "./models.ts";
 export * from "./nodes.ts";
+export * from "./notice.ts";
+export * from "./notice-text.ts";
 export * from "./permissions.ts";
 export * from "./quality.ts";
 export * from "./role-manager.ts";

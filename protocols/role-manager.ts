@@ -2,6 +2,7 @@ import { Type } from "typebox";
 import { answer, command } from "./command.ts";
 import { roles, type Role } from "./ids.ts";
 import { wireLimits } from "./limits.ts";
+import { noticed } from "./notice.ts";
 import { nothing, userName } from "./schema.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
@@ -61,6 +62,8 @@ export const roleManagerCommands = {
       /** Who did it: a user, "operator", or a node's name. */
       by: Type.String({ maxLength: 128 }),
       facts: Type.Record(Type.String({ maxLength: 32 }), Type.String({ maxLength: 256 }), { maxProperties: 16 }),
+      /** Who is told of it. Absent: nobody. */
+      tell: Type.Optional(noticed),
     },
     result: nothing,
     from: ["node", "gateway"],

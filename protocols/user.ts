@@ -15,6 +15,7 @@ import {
   userName,
   type Resumed,
 } from "./schema.ts";
+import { notice, type Notice } from "./notice.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
@@ -99,6 +100,14 @@ export const userCommands = {
     from: ["actor"],
     effect: "changes",
     summary: "Makes the user an admin, or ends that",
+  }),
+  /** The role-manager sends it. */
+  notify: command({
+    params: notice.properties,
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Tells the user news of the cluster that concern them",
   }),
   /** The role-manager asks, too. */
   describe: command({
@@ -233,6 +242,8 @@ export interface UserView {
   /** Tries to sign in that failed, told when they are many. An older node does not say. */
   readonly signInsFailed?: SignInsFailed;
   readonly avatar?: Avatar;
+  /** What the user was told of the cluster, the newest last. */
+  readonly notices?: readonly Notice[];
 }
 
 /** What everybody may know of a user. */
@@ -276,6 +287,7 @@ export type UserEvent =
   | { readonly type: "roomLeft"; readonly room: string }
   | { readonly type: "agentCreated"; readonly agent: string }
   | { readonly type: "agentDeleted"; readonly agent: string }
+  | { readonly type: "noticed"; readonly notice: Notice }
   | { readonly type: "sessionOpened"; readonly session: Session }
   | { readonly type: "sessionRevoked"; readonly id: string };
 

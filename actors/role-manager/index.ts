@@ -63,7 +63,7 @@ export type ClusterChange =
   | { readonly type: "nodeStarted"; readonly record: NodeRecord; readonly adminCodeHash: string | null }
   | { readonly type: "nodeStopped"; readonly node: string }
   | { readonly type: "adminSet"; readonly user: string; readonly admin: boolean; readonly mail: readonly Mail[] }
-  | { readonly type: "audited"; readonly entry: AuditEntry }
+  | { readonly type: "audited"; readonly entry: AuditEntry; readonly mail?: readonly Mail[] }
   | Delivered;
 
 type Incoming = CommandOf<typeof roleManagerCommands>;
@@ -190,9 +190,24 @@ function change(state: ClusterState, user: string, admin: boolean, turn: Turn, t
 const auditEnd = "audit0";
 const auditKey = (seq: number): string => `audit/${String(seq).padStart(16, "0")}`;
 
-function audit(state: ClusterState, { action, by, facts }: Extract<Incoming, { type: "audit" }>, turn: Turn): Effects {
+function audit(state: ClusterState, message: Extract<Incoming, { type: "audit" }>, turn: Turn): Effects {
+  const { action, by, facts, tell } = message;
   const seq = (state.audited ?? 0) + 1;
-  return [persist({ type: "audited", entry: { seq, atMs: turn.nowMs, action, by, facts } }), reply({ seq })];
+  const entry = { seq, atMs: turn.nowMs, action, by, facts };
+  const people = tell === undefined ? [] : new Set([...tell.people, ...(tell.admins ? state.admins : [])]);
+  const untilMs = turn.nowMs + limits.noticeMs;
+  const told = [...people].map((user): Mail => ({
+    to: `user/${user}`,
+    message: { type: "notify", action, facts, atMs: turn.nowMs },
+    untilMs,
+  }));
+  // The audit has it in any case.
+  const mail = fits(state.outbox, told.length) ? told : [];
+  return [
+    persist({ type: "audited", entry, ...(mail.length > 0 && { mail }) }),
+    reply({ seq }),
+    ...dispatch(state.outbox, mail, turn.self),
+  ];
 }
 
 /** Tag of a page that is being read. */
@@ -269,7 +284,7 @@ function evolve(state: ClusterState, change: ClusterChange): ClusterState {
       };
     }
     case "audited":
-      return { ...state, audited: change.entry.seq };
+      return { ...state, audited: change.entry.seq, outbox: enqueue(state.outbox, change.mail) };
     case "delivered":
       return { ...state, outbox: deliver(state.outbox, change.id) };
     default:

@@ -72,6 +72,12 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
       return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message.admin, turn);
+    case "notify": {
+      if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
+      if (state.account === null) return [refuse("NOT_FOUND")];
+      const { action, facts, atMs } = message;
+      return [...happen(state, turn, [{ type: "noticed", notice: { action, facts, atMs } }]), reply({})];
+    }
     case "card":
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key))];
     case "roomWanted":

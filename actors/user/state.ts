@@ -4,6 +4,7 @@ import {
   wireLimits,
   type ActorId,
   type Avatar,
+  type Notice,
   type Session,
   type SignInsFailed,
   type UserEvent,
@@ -38,6 +39,7 @@ export interface Account {
   readonly devices?: readonly string[];
   readonly signInsFailed?: SignInsFailed;
   readonly avatar?: Avatar;
+  readonly notices?: readonly Notice[];
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
   readonly rooms: readonly string[];
@@ -159,6 +161,8 @@ function evolveStreamed(
             devices: withDevice(account.devices ?? [], change.deviceHash),
           }
         : account;
+    case "noticed":
+      return { ...account, notices: [...(account.notices ?? []), event.notice].slice(-limits.noticesKept) };
     case "sessionRevoked":
       return { ...account, sessions: account.sessions.filter(({ id }) => id !== event.id) };
     default:
@@ -187,7 +191,7 @@ export const record = (change: UserChange): readonly RecordOp[] => ("event" in c
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
-  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar } = account;
+  const { displayName, theme, createdAtMs, rooms, signInsFailed, avatar, notices } = account;
   const agents = account.agents.filter(({ status }) => status === "active").map(({ agent }) => agent);
   return {
     user: key,
@@ -199,6 +203,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     createdAtMs,
     ...(signInsFailed && { signInsFailed }),
     ...(avatar && { avatar }),
+    ...(notices && { notices }),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
-import type { CatalogRow } from "../../protocols/index.ts";
+import type { CatalogRow, Notice } from "../../protocols/index.ts";
+import { noticeText } from "../../protocols/notice-text.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../printable.ts";
 import { didYouMean } from "../suggest.ts";
@@ -66,6 +67,20 @@ export function createConversation(options: {
   const nowhere: Here = { place: undefined, hasReacted: () => false };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
+
+  const tell = (notice: Notice): void => {
+    const text = noticeText(notice, user);
+    const isOver = Date.parse(notice.facts["resets"] ?? "") <= Date.now();
+    if (text !== undefined && !isOver) show({ notice }, dim(withoutControls(`* ${text}`)));
+  };
+  // Who cannot follow their own account is told so by all that they ask.
+  client.follow(`user/${user}`, {
+    state: ({ notices = [] }) => notices.forEach(tell),
+    event(event) {
+      if (event.type === "noticed") tell(event.notice);
+    },
+    refused: () => undefined,
+  });
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;

@@ -9,6 +9,7 @@ import {
   slotOf,
   type AuditPage,
   type ClusterView,
+  type Noticed,
 } from "../../protocols/index.ts";
 import type { Kernel } from "../kernel/index.ts";
 import { startLimits } from "./limits.ts";
@@ -59,7 +60,12 @@ const auditTextMax = { by: 128, fact: 256 };
 /** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
 export function audit(
   kernel: Kernel,
-  entry: { readonly action: string; readonly by: string; readonly facts: Readonly<Record<string, string>> },
+  entry: {
+    readonly action: string;
+    readonly by: string;
+    readonly facts: Readonly<Record<string, string>>;
+    readonly tell?: Noticed;
+  },
   operationId?: string,
 ): void {
   const facts = Object.entries(entry.facts).map(([name, text]) => [name, text.slice(0, auditTextMax.fact)] as const);
@@ -71,6 +77,7 @@ export function audit(
       action: entry.action,
       by: entry.by.slice(0, auditTextMax.by),
       facts: Object.fromEntries(facts),
+      ...(entry.tell && { tell: entry.tell }),
     },
     ...(operationId !== undefined && { operationId }),
   });

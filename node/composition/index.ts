@@ -125,8 +125,8 @@ async function start(
   const loads: (() => Partial<NodeLoad>)[] = [
     () => ({ eventLoopLagMs: Math.round(machine.metrics.lagMs()), memoryBytes: machine.memoryBytes() }),
   ];
-  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name) =>
-    audit(kernel, { action, by, facts });
+  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name, tell) =>
+    audit(kernel, { action, by, facts, ...(tell && { tell }) });
   // They need the peer, whose slots may be wanted elsewhere at once: until then no holder goes without its bytes.
   const beside: { shards?: Shards } = {};
   // They need the peer, whose agents may want them at once.

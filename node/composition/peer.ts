@@ -15,6 +15,7 @@ import {
   type DirectoryAway,
   type Failure,
   type InvitationIssued,
+  type Noticed,
   type Preference,
   type Result,
   type Role,
@@ -124,6 +125,8 @@ export interface PeerOptions {
     action: string,
     facts: Readonly<Record<string, string>>,
     by: string | undefined,
+    /** Who is told of it. */
+    tell?: Noticed,
   ) => void;
   /** Whether a slot may go where it is wanted now; absent: each may. */
   readonly mayHandOver?: (slot: SlotId, to: NodeId) => boolean;
@@ -297,7 +300,7 @@ export function createPeer(options: PeerOptions): Peer {
     clock,
     log,
     meter,
-    noted: (action, facts) => options.changed?.(kernel, action, facts, undefined),
+    noted: (action, facts, tell) => options.changed?.(kernel, action, facts, undefined, tell),
     ...(limits.usage && { limits: limits.usage }),
   });
   const quality = createQuality({

@@ -29,6 +29,7 @@ import {
   type Failure,
   type LeaseGranted,
   type ModelInfo,
+  type Noticed,
   type Price,
   type Result,
   type Said,
@@ -67,7 +68,7 @@ export interface UsagePorts {
   readonly log: Log;
   readonly meter: Meter;
   /** A budget came to its warning or its end for the first time in its period: for the audit. */
-  readonly noted?: (action: string, facts: Readonly<Record<string, string>>) => void;
+  readonly noted?: (action: string, facts: Readonly<Record<string, string>>, tell: Noticed) => void;
   readonly limits?: Partial<UsageLimits>;
 }
 
@@ -123,12 +124,17 @@ export function createUsage(ports: UsagePorts): Usage {
   const settle = (to: ActorId, message: object): Promise<Result<unknown>> =>
     ports.ask(to, message, limits.settleTimeoutMs);
 
-  const first = ({ budget, lease }: Counted, { first: what = "warned", spent }: LeaseGranted): void => {
+  const first = (counted: Counted, { first: what = "warned", spent, resetsInMs }: LeaseGranted): void => {
+    const { budget, lease } = counted;
+    const { name, limit, measure, per, ending, instead } = budget;
     const action = what === "warned" ? "budgetWarned" : "budgetUsedUp";
-    const facts = { budget: budget.name, counted: lease.id, limit: String(budget.limit), spent: String(spent) };
+    const facts = { budget: name, counted: lease.id, limit: String(limit), spent: String(spent) };
     log.warn(`usage.${action}`, facts);
-    meter.count("budgets_reached", 1, { budget: budget.name, what });
-    ports.noted?.(action, facts);
+    meter.count("budgets_reached", 1, { budget: name, what });
+    const whose = counted.own === undefined ? {} : { whose: counted.own };
+    const resets = new Date(Math.round((clock.nowMs() + resetsInMs) / 1_000) * 1_000).toISOString();
+    const more = { ...whose, measure, per, ending, ...(instead !== undefined && { instead }), resets };
+    ports.noted?.(action, { ...facts, ...more }, toldOf(counted, action));
   };
 
   function tellerOf(ledger: ActorId): Teller {
@@ -452,6 +458,14 @@ export function createUsage(ports: UsagePorts): Usage {
       await flush();
     },
   };
+}
+
+/** Who hears of it: whose budget it is, and admins, unless it is one person's of many who come near their end each day. */
+function toldOf({ budget, ledger }: Counted, action: string): Noticed {
+  const { of: subject, names } = budget;
+  const isOwn = ledger !== ledgerOf(everybody);
+  const people = isOwn ? [ledger.slice("ledger/".length)] : subject === "team" ? names : [];
+  return { people: [...people], admins: !(isOwn && names.length === 0 && action === "budgetWarned") };
 }
 
 function demand(result: Result<unknown>): unknown {

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { AuditPage, ClusterView } from "../../../protocols/index.ts";
+import type { AuditPage, ClusterView, UserView } from "../../../protocols/index.ts";
 import { roleManager } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { Stage, stageWith } from "./stage.ts";
@@ -130,6 +130,27 @@ describe("the role-manager", () => {
     stage.ok("node", cluster, started("later"));
     expect(names()).to.not.include("first");
   });
+
+  it("tells the people of an entry, and admins, each once; nobody else may tell them", () => {
+    const stage = stageWith("ada", "bob", "cat");
+    const cluster = "role-manager/cluster";
+    stage.ok("node", cluster, { type: "nodeStarted", node: "n1", roles: ["manager"], models: [], labels: {}, adminCodeHash: "h" });
+    stage.ok("gateway", cluster, { type: "claimAdmin", user: "cat", codeHash: "h" });
+    const facts = { budget: "daily", spent: "850" };
+    const entry = (people: readonly string[], admins: boolean) => ({ type: "audit", action: "budgetWarned", by: "n1", facts, tell: { people, admins } });
+    stage.ok("node", cluster, entry(["ada", "nobody", "cat"], true));
+    stage.ok("node", cluster, entry(["ada"], false));
+    const noticesOf = (user: string) => stage.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).notices;
+    expect(noticesOf("ada")).to.have.length(2);
+    expect(noticesOf("ada")?.[0]).to.deep.include({ action: "budgetWarned", facts });
+    expect([noticesOf("cat")?.length, noticesOf("bob")]).to.deep.equal([1, undefined]);
+    for (const from of ["user/ada", "room/lobby", "gateway", "node"] as const)
+      expect(stage.code(from, "user/bob", { type: "notify", action: "x", facts: {}, atMs: 1 }), from).to.equal("FORBIDDEN");
+    for (let index = 0; index < actorLimits.noticesKept; index += 1) stage.ok("node", cluster, entry(["bob"], false));
+    stage.ok("node", cluster, { ...entry(["bob"], false), action: "budgetUsedUp" });
+    const kept = noticesOf("bob");
+    expect([kept?.length, kept?.at(-1)?.action]).to.deep.equal([actorLimits.noticesKept, "budgetUsedUp"]);
+  }); // prettier-ignore
 
   it("remembers what was done to the cluster, the newest of it, through a crash", () => {
     const stage = new Stage();

@@ -38,6 +38,7 @@ function stage(at: At, interactive = true) {
     follow: state(1, 0),
   };
   let follower: Follower | undefined;
+  let account: Follower | undefined;
   let prompt = "";
   const screen: Screen = {
     interactive,
@@ -62,7 +63,11 @@ function stage(at: At, interactive = true) {
       asked.push(command);
       return Promise.resolve(answers.call);
     },
-    follow(_topic: string, wanted: Follower) {
+    follow(topic: string, wanted: Follower) {
+      if (topic === "user/ada") {
+        account = wanted;
+        return () => {};
+      }
       follower = wanted;
       if ("code" in answers.follow) wanted.refused(answers.follow);
       else wanted.state(answers.follow, 0);
@@ -83,11 +88,23 @@ function stage(at: At, interactive = true) {
   };
   const opened = (more: { readonly away?: string; readonly degraded?: Degraded } = {}): Link => ({ ...open, ...more });
   const topic = (): Follower => follower ?? expect.fail("nothing is followed");
-  return { conversation, printed, asked, answers, become, opened, topic, prompt: () => prompt };
+  const owner = (): Follower => account ?? expect.fail("the account is not followed");
+  return { conversation, printed, asked, answers, become, opened, topic, owner, prompt: () => prompt };
 }
 
 describe("a conversation in the terminal", () => {
   const two: At = { name: "two", url: "http://two", amongMany: true };
+
+  it("tells what concerns the person, wherever they are, as long as it is so", () => {
+    const { owner, printed } = stage({ url: "http://one", name: "one", amongMany: false });
+    const notice = (resets: number, spent: string) => ({ action: "budgetWarned", atMs: 1, facts: { budget: "daily", whose: "ada", measure: "tokens", per: "day", limit: "1000", spent, resets: new Date(resets).toISOString() } });
+    const later = Date.now() + 3_600_000;
+    owner().state({ notices: [notice(Date.now() - 1, "800"), notice(later, "810")] }, 3);
+    owner().event({ type: "noticed", notice: notice(later, "900") }, 4);
+    owner().event({ type: "roomJoined", room: "den" }, 5);
+    owner().event({ type: "noticed", notice: { ...notice(later, "1"), action: "ofALaterVersion" } }, 6);
+    expect(printed.map((line) => /"daily" is nearly used up: (\d+) of 1,000/u.exec(line)?.[1])).to.deep.equal(["810", "900"]);
+  }); // prettier-ignore
 
   it("says at which node it is, and when it is at none or at another", async () => {
     const { conversation, printed, become, opened, prompt } = stage({

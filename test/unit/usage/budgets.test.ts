@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { budgetsOf, namedBudgets, payerOf, rateOf } from "../../../node/usage/counting.ts";
 import { usageLimits } from "../../../node/usage/limits.ts";
 import { answered, estimated, free } from "../../../node/usage/taken.ts";
-import { failure, type Budget, type GenerationRequest, type Price } from "../../../protocols/index.ts";
+import { failure, noticeText, type Budget, type GenerationRequest, type Price } from "../../../protocols/index.ts";
 import { endOf, failed } from "../../said.ts";
 import { World } from "../../world/index.ts";
 import { codeOf, createNode, epochMs, Ledgers, pass, took } from "./stage.ts";
@@ -170,10 +170,14 @@ describe("a budget", () => {
     const world = new World(1);
     const ledgers = new Ledgers(world);
     const noted: string[] = [];
+    const told: unknown[] = [];
     const { call, usage } = createNode(world, ledgers, {
       budgets: () => [budget({ ending: "warn" })],
       script: () => ({ says: [took(0, 850)] }),
-      noted: (action, facts) => noted.push(`${action} ${facts["spent"]}`),
+      noted(action, facts, tell) {
+        noted.push(`${action} ${facts["spent"]}`);
+        told.push([tell, noticeText({ action, facts, atMs: 0 }, "ada")]);
+      },
     });
     await until(world, call().end);
     await pass(world, 6_000);
@@ -187,7 +191,27 @@ describe("a budget", () => {
     expect(codeOf(await until(world, call().end))).to.equal(undefined);
     await pass(world, 6_000);
     expect(noted).to.deep.equal(["budgetWarned 850", "budgetUsedUp 1700"]);
+    // Of a budget that many have, admins hear when it is at its end.
+    expect(told).to.deep.equal([
+      [{ people: ["ada"], admins: false }, 'Your budget "daily" is nearly used up: 850 of 1,000 tokens this day. It begins anew at 2026-05-05 00:00 UTC.'],
+      [{ people: ["ada"], admins: true }, 'Your budget "daily" is used up: 1,700 of 1,000 tokens this day. It begins anew at 2026-05-05 00:00 UTC. Nothing is stopped.'],
+    ]); // prettier-ignore
   });
+
+  it("of several is told to all of them, and to admins", async () => {
+    const world = new World(1);
+    const told: unknown[] = [];
+    const budgets = [budget({ name: "sales", of: "team", names: ["ada", "bob"], measure: "cost", limit: 1_000_000, per: "month", ending: "instead", instead: "small" })];
+    const { call } = createNode(world, new Ledgers(world), {
+      budgets: () => budgets,
+      prices: () => [{ name: "m", input: 0, output: 10_000 }],
+      script: () => ({ says: [took(0, 85)] }),
+      noted: (action, facts, tell) => told.push([tell, noticeText({ action, facts, atMs: 0 }, "bob")]),
+    });
+    await until(world, call(exact(85)).end);
+    await pass(world, 6_000);
+    expect(told).to.deep.equal([[{ people: ["ada", "bob"], admins: true }, 'The budget "sales" is nearly used up: 0.85 of 1.00 this month. It begins anew at 2026-06-01 00:00 UTC.']]);
+  }); // prettier-ignore
 
   it("is told as what calls took, and never as what is reserved for calls under way", async () => {
     const world = new World(1);

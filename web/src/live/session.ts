@@ -1,10 +1,12 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from "react";
 import type { QueryClient } from "@tanstack/react-query";
 import { failure } from "../../../protocols/errors.ts";
+import { noticeText } from "../../../protocols/notice-text.ts";
 import type {
   AnswerOf,
   CommandsOf,
   Hello,
+  Notice,
   ParametersOf,
   Result,
   RoomLeft,
@@ -58,7 +60,10 @@ export class Session {
     });
     const applyView = (view: UserView) => queries.setQueryData(["me"], view);
     this.client.follow(`user/${name}`, {
-      state: applyView,
+      state: (view) => {
+        applyView(view);
+        for (const notice of view.notices ?? []) this.#tell(notice);
+      },
       event: (event) => this.#onUserEvent(event, applyView),
       signal: (signal) => this.#onUserSignal(signal),
       refused: (reason) => notices.fail(reason, "look"),
@@ -101,6 +106,9 @@ export class Session {
           notices.show(`Attempts to sign in as you failed. Settings, "Devices and password" tells more.`, "bad");
         return applyView(event.view);
       }
+      case "noticed":
+        this.#tell(event.notice);
+        return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
       case "roomLeft":
         this.#forget(event.room);
         return void this.#queries.invalidateQueries({ queryKey: queryKeys.rooms });
@@ -113,6 +121,13 @@ export class Session {
       case "sessionRevoked":
         return void this.#queries.invalidateQueries({ queryKey: ["sessions"] });
     }
+  }
+
+  /** Shows news of the cluster, once in this browser, and not when what they say is over. */
+  #tell(notice: Notice): void {
+    const text = noticeText(notice, this.name);
+    if (text === undefined || !isNews(this.name, notice)) return;
+    if (Date.parse(notice.facts["resets"] ?? "") > Date.now()) notices.show(text, "bad");
   }
 
   /** What was read on another device is read here, too. */
@@ -199,6 +214,23 @@ export class Session {
     if (!result.ok && result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
     return result;
   }
+}
+
+/** As many as the newest ones of a person, several times. */
+const noticesRemembered = 32;
+
+/** Whether this browser has not shown it. One that keeps nothing shows it at each visit. */
+function isNews(name: string, { action, atMs, facts }: Notice): boolean {
+  const key = `plexus.notices.${name}`;
+  const own = [atMs, action, facts["counted"]].join(" ");
+  try {
+    const shown = (localStorage.getItem(key) ?? "").split("\n");
+    if (shown.includes(own)) return false;
+    localStorage.setItem(key, [...shown, own].slice(-noticesRemembered).join("\n"));
+  } catch {
+    // Nothing is kept.
+  }
+  return true;
 }
 
 /** Marks as last used, and lets go of the one that was not used for longest; rather of one without unsent messages. */
