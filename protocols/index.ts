@@ -10,6 +10,7 @@ export * from "./api.ts";
 export * from "./assert.ts";
 export * from "./budgets.ts";
 export * from "./disk.ts";
+export * from "./keys.ts";
 export * from "./catalog.ts";
 export * from "./client.ts";
 export * from "./cluster.ts";

@@ -1,4 +1,5 @@
-import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { dataFolderOf } from "../folders.ts";
+import { adminFlags, data, examples, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
 /** `plexus disk`. */
@@ -30,6 +31,24 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (options: AdminOptions & { readonly wait?: boolean }) => {
       const { setDisk } = await import("../disk.ts");
       onExit(await setDisk(await adminFlags(options), { encrypted: true, wait: options.wait ?? false }, output));
+    });
+
+  disk
+    .command("recover")
+    .description(
+      "Make the key of an encrypted disk anew from the shares of the recovery kit. The node must be stopped.",
+    )
+    .argument("[files...]", "files with shares; none: they are typed")
+    .addOption(data())
+    .option("--disk-key <file>", "where the key is written; default: disk.key in the data folder")
+    .addHelpText(
+      "after",
+      examples("plexus disk recover share-1.txt share-3.txt share-4.txt", "plexus disk recover --data /var/lib/plexus"),
+    )
+    .action(async (files: readonly string[], options: { readonly data?: string; readonly diskKey?: string }) => {
+      const { recoverDisk } = await import("../backup-kit.ts");
+      const folder = await dataFolderOf(options.data, process.env);
+      onExit(await recoverDisk({ folder, files, keyFile: options.diskKey }, output));
     });
 
   withAdminFlags(

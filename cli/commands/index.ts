@@ -117,6 +117,11 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "backup",
+    says: "Make, check and use the recovery kit of the backups; show their keys, and begin new ones.",
+    load: () => import("./backup.ts"),
+  },
+  {
     name: "disk",
     says: "Show whether a node's disk is encrypted; encrypt it, or decrypt it, while the node runs.",
     load: () => import("./disk.ts"),

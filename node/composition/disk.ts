@@ -1,8 +1,16 @@
 /** The node's disk, encrypted where an admin has said so: the journal and the blobs. */
 import type { Config } from "../../config/index.ts";
 import { failure, ok, refused, type DiskStatus, type Result } from "../../protocols/index.ts";
-import { blobFolder, diskKeyFile } from "../data-folder/index.ts";
-import { createSealing, readDiskKey, SealedFiles, writeDiskKey, type StorePart } from "../keys/index.ts";
+import { blobFolder, diskKeyFile, escrowFile } from "../data-folder/index.ts";
+import {
+  createSealing,
+  readDiskKey,
+  SealedFiles,
+  writeDiskKey,
+  writeEscrow,
+  type RootRecord,
+  type StorePart,
+} from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files } from "../ports.ts";
 import { everything, headKey, slotRanges, type Journal } from "../storage/index.ts";
@@ -27,6 +35,8 @@ export interface DiskControl {
 }
 
 export interface Disk {
+  /** Seals the disk's key to the root of the recovery kit, where there is a key, so that the kit opens this disk. */
+  escrow(root: RootRecord): Promise<void>;
   /** The folder of the blobs, as it is without encryption. */
   readonly blobs: Files;
   readonly control: DiskControl;
@@ -51,8 +61,21 @@ export async function openDisk(
     meter.gauge("disk_encrypted", state === "sealed" ? 1 : 0);
     return { state, keyFile, ...(key !== undefined && { key }), ...(parts && { parts }), ...(fault && { fault }) };
   };
+  const { cluster, node } = at.identity;
+  let known: RootRecord | undefined;
+  const escrow = async (root = known): Promise<void> => {
+    known = root;
+    try {
+      const key = store.key ?? (await readDiskKey(keyFile));
+      if (root !== undefined && key !== undefined)
+        await writeEscrow(escrowFile(config.data), { cluster, node }, key, root);
+    } catch (error) {
+      log.error("disk.key.unsealed", { error });
+    }
+  };
   return {
     blobs,
+    escrow,
     control: {
       status,
       async set(encrypted) {
@@ -62,6 +85,7 @@ export async function openDisk(
         // The key is on the disk before anything is encrypted with it.
         const key = store.key ?? (await readDiskKey(keyFile)) ?? (encrypted ? await writeDiskKey(keyFile) : undefined);
         if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
+        await escrow();
         await sealing.begin(encrypted ? "sealed" : "plain", key);
         return ok(status());
       },

@@ -32,6 +32,7 @@ import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports
 import { within } from "../waiting.ts";
 import { audit } from "./cluster-memory.ts";
 import { openDisk } from "./disk.ts";
+import { openKeys, watchRoot } from "./keys.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
 import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
@@ -166,6 +167,7 @@ async function start(
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
   const disk = await openDisk(config, { identity, machine, stops });
+  stops.add(watchRoot(peer.directory, (root) => void disk.escrow(root)));
   const blobs = await openActorBlobs({
     files: disk.blobs,
     node,
@@ -185,6 +187,7 @@ async function start(
   kept.resolve(blobs);
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
+  const keys = openKeys(config, { machine, identity, peer });
   const suggest = createSuggestions(boundedMachine(config), clock);
   const control = createInferenceControl({
     node,
@@ -236,6 +239,7 @@ async function start(
     inference: control,
     disk: disk.control,
     shards: ownShards,
+    keys,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,

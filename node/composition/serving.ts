@@ -27,6 +27,7 @@ export function serveClients(
     | "inference"
     | "shards"
     | "disk"
+    | "keys"
     | "changed"
     | "adminCodeHash"
     | "webFolder"
@@ -61,6 +62,7 @@ export function serveClients(
     ...(at.inference && { inference: at.inference }),
     ...(at.disk && { disk: at.disk }),
     ...(at.shards && { shards: at.shards }),
+    ...(at.keys && { keys: at.keys }),
     ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),

@@ -8,6 +8,7 @@
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      quality.json    how good the answers of models were (`node/quality`)
  *      node.key        who the node is
+ *      disk.key.sealed the same, as the recovery kit opens it
  *      disk.key        what the journal and the blobs are encrypted with, where they are (`node/keys`)
  *
  *  A folder that lacks what it had is not a new one: a node that began anew there would be another node, of another cluster,
@@ -30,6 +31,8 @@ export const modelFolder = (data: string): string => join(data, "models");
 export const qualityFile = (data: string): string => join(data, "quality.json");
 /** The key of an encrypted disk, where the configuration names no other file. */
 export const diskKeyFile = (data: string): string => join(data, "disk.key");
+/** The same key, sealed to the cluster's recovery kit. */
+export const escrowFile = (data: string): string => join(data, "disk.key.sealed");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

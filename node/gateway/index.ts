@@ -29,6 +29,7 @@ import { addClusterRoutes } from "./cluster.ts";
 import { addInferenceRoutes } from "./inference.ts";
 import { addEndpointRoutes } from "./endpoints.ts";
 import { addDisk } from "./disk.ts";
+import { addKeys } from "./keys.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addBudgets } from "./budgets.ts";
 import { addShardRoutes } from "./shards.ts";
@@ -104,6 +105,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
       addDisk(api, at);
+      addKeys(api, at);
       addUsage(api, at);
       addShardRoutes(api, at);
       if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);

@@ -93,6 +93,8 @@ export const gatewayLimits = {
   jsonDepthMax: 16,
   /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
+  /** The same for keys that a recovery kit gives back: those of a thousand epochs. */
+  keysBodyBytesMax: 8 * 1024 * 1024,
   /** The same for the interfaces of OpenAI, Ollama and Anthropic, whose requests carry whole conversations with their images and
    *  sounds. */
   aiRequestBytesMax: 6 * 1024 * 1024,

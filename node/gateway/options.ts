@@ -31,6 +31,7 @@ import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random, Shar
 import type { Addresses } from "./addresses.ts";
 import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
+import type { KeysControl } from "./keys.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
 import type { Outflow } from "./outflow.ts";
@@ -109,6 +110,8 @@ export interface GatewayOptions {
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
   /** The encryption of this node's disk; absent, it has none. */
   readonly disk?: DiskControl;
+  /** The keys of the cluster's backups; absent on a node without a cluster. */
+  readonly keys?: KeysControl;
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
   /** Stripes that admins put by hand; absent, there are none. */

@@ -16,4 +16,8 @@ export const keyLimits = {
   rewriteBytes: 512 * 1024,
   /** A disk that cannot be rewritten is tried again after this. */
   sealingRetryMs: 30_000,
+  /** From the beginning of a recovery kit to its end; later it is refused with `KEY_REFUSED`, and made again. */
+  kitMs: 600_000,
+  /** Changes of one row of keys that others are changing; then `OVERLOADED`. */
+  attemptsMax: 8,
 } as const;

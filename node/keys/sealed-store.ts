@@ -325,4 +325,4 @@ export async function openSealedStore(
 }
 
 const restoreHint =
-  "Put the key's file back where diskKey (disk.key in the data folder) says, or make it anew with the recovery kit: plexus backup kit restore --data FOLDER";
+  "Put the key's file back where diskKey (disk.key in the data folder) says, or make it anew with the recovery kit: plexus disk recover --data FOLDER";

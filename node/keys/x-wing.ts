@@ -8,6 +8,7 @@ import {
   diffieHellman,
   encapsulate,
   generateKeyPairSync,
+  randomBytes,
   type KeyObject,
 } from "node:crypto";
 import { contextBytes, sealerOf } from "./cipher.ts";
@@ -95,3 +96,6 @@ export function openFrom(
   }
   return sealerOf(secret).open(sealed.subarray(sentBytes), contextBytes(context));
 }
+
+/** A key pair that is nobody's tomorrow. */
+export const createRecipient = (): Recipient => recipientOf(randomBytes(32));

@@ -5,6 +5,7 @@ import type { Static, TSchema } from "typebox";
 import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
 import { engineMessages } from "./engine.ts";
+import { keyMessages } from "./keys.ts";
 import { membershipMessages } from "./membership.ts";
 import { modelMessages } from "./models.ts";
 import { placementMessages } from "./placement.ts";
@@ -23,6 +24,7 @@ export const meshMessages = {
   ...blobMessages,
   ...directoryMessages,
   ...engineMessages,
+  ...keyMessages,
   ...membershipMessages,
   ...modelMessages,
   ...placementMessages,

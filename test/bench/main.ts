@@ -25,6 +25,7 @@ import {
 import { agents } from "./benchmarks/agents.ts";
 import { underAttack } from "./benchmarks/attack.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
+import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
 import { fanOut, idleMemory } from "./benchmarks/connections.ts";
@@ -63,6 +64,7 @@ const benchmarks: readonly Benchmark[] = [
   serveModel,
   serving,
   blobs,
+  disk,
   coding,
 ];
 

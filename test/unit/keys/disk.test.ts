@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
+  demandEscrow,
   diskKeyOf,
+  openEscrow,
   openSealedStore,
   readDiskKey,
+  rootKeysOf,
   SealedFiles,
   sealedKey,
   writeDiskKey,
+  writeEscrow,
+  type RootKeys,
 } from "../../../node/keys/index.ts";
 import { blobLimits, hashOf, openBlobStore } from "../../../node/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
@@ -173,6 +178,31 @@ describe("the key of a disk", () => {
     const at = text.indexOf("\n") + 5;
     writeFileSync(file(), `${text.slice(0, at)}${text[at] === "A" ? "B" : "A"}${text.slice(at + 1)}`);
     expect(await codeOf(readDiskKey(file()))).to.equal("DATA_DAMAGED");
+  });
+});
+
+describe("the key of a disk whose file is lost", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "plexus-escrow-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("comes back from the recovery kit, and from no other", async () => {
+    const file = join(folder, "disk.key.sealed");
+    const [root, later] = [1, 2].map((seed) => rootKeysOf(Buffer.alloc(32, seed)));
+    const of = { cluster: "c1", node: "n1" };
+    const to = (keys: RootKeys) => ({ commitment: keys.commitment, recoveryKey: Buffer.from(keys.recipient.publicKey).toString("base64url") }); // prettier-ignore
+    expect(await codeOf(demandEscrow(file))).to.equal("NOT_FOUND");
+    await writeEscrow(file, of, key, to(root!));
+    const escrow = await demandEscrow(file);
+    expect(readFileSync(file).includes(Buffer.from(key.bytes).toString("base64url"))).to.equal(false);
+    const opened = openEscrow(escrow, root!);
+    expect(opened.ok && Buffer.from(opened.value.bytes).equals(key.bytes)).to.equal(true);
+    expect(openEscrow(escrow, later!).ok).to.equal(false);
+    for (const wrong of [{ node: "n2" }, { cluster: "c2" }, { key: other.id }, { sealed: escrow.sealed.slice(4) }])
+      expect(openEscrow({ ...escrow, ...wrong }, root!).ok, JSON.stringify(wrong)).to.equal(false);
+    // Another kit takes its place.
+    await writeEscrow(file, of, key, to(later!));
+    expect([openEscrow(await demandEscrow(file), later!).ok, openEscrow(await demandEscrow(file), root!).ok]).to.deep.equal([true, false]); // prettier-ignore
   });
 });
 

@@ -1,0 +1,12 @@
+/** Keys of the cluster's backups, for members that may have them (node/composition/keys.ts). They travel sealed to the asking node. */
+import { Type } from "typebox";
+import { bytes, call, closed, count } from "./parts.ts";
+
+export const keyMessages = {
+  /** The keys of epochs that the asked node has. Error: FORBIDDEN. */
+  "keys.fetch": call(
+    "control",
+    { receiver: bytes },
+    closed({ keys: Type.Array(closed({ epoch: count, sealed: bytes }), { maxItems: 1_000 }) }),
+  ),
+} as const;

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Config } from "../../../config/index.ts";
+import { openKeys } from "../../../node/composition/keys.ts";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import { anchorOf, rootKeysOf, SealedStore, type ClusterKeys } from "../../../node/keys/index.ts";
+import type { Directory } from "../../../node/ports.ts";
+import { failure, refused, type Result, type Role } from "../../../protocols/index.ts";
+import { quietLog } from "../../quiet.ts";
+import { RowStore } from "../storage/stage.ts";
+
+type Handler = (body: { receiver: Uint8Array }, from: string) => Promise<Result<unknown>>;
+
+/** Nodes that can ask each other for keys, and a directory that all of them see. */
+class Cluster {
+  readonly #members: { node: string; roles: readonly Role[]; leaving?: true }[] = [];
+  readonly #handlers = new Map<string, Handler>();
+  readonly #directory: Directory;
+  readonly #folder: string;
+  asked = 0;
+  constructor(directory: Directory, folder: string) {
+    this.#directory = directory;
+    this.#folder = folder;
+  }
+
+  /** Asks a node for its keys, whoever asks. */
+  ask(to: string, from: string): Promise<Result<unknown>> {
+    return this.#handlers.get(to)!({ receiver: rootKeysOf(Buffer.alloc(32, 2)).recipient.publicKey }, from);
+  }
+
+  node(node: string, roles: readonly Role[], leaving?: true): ClusterKeys {
+    this.#members.push({ node, roles, ...(leaving && { leaving }) });
+    const peer = {
+      directory: this.#directory,
+      membership: { members: () => ({ view: 1, members: this.#members }), isUp: () => true },
+      exchange: {
+        on: (_name: string, handler: Handler) => void this.#handlers.set(node, handler),
+        call: (to: string, _name: string, body: { receiver: Uint8Array }) => {
+          this.asked += 1;
+          return this.#handlers.get(to)?.(body, node) ?? Promise.resolve(refused(failure("UNREACHABLE")));
+        },
+      },
+    };
+    const identity = { node, cluster: "c1", store: new SealedStore(new RowStore(), { state: "plain" }) };
+    const machine = { log: quietLog, clock: { monotonicMs: () => 1 } };
+    const config = { data: this.#folder, diskKey: join(this.#folder, `${node}.key`) };
+    return openKeys(config as Config, { machine, identity, peer } as never);
+  }
+}
+
+describe("the keys of backups between nodes", () => {
+  let folder: string;
+  let cluster: Cluster;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-keys-"));
+    const directory = createEmbeddedDirectory({ store: new RowStore() });
+    await directory.opened();
+    cluster = new Cluster(directory, folder);
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const makeKit = async (keys: ClusterKeys): Promise<void> => {
+    const root = rootKeysOf(Buffer.alloc(32, 1));
+    const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+    const to = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
+    const begun = await keys.beginKit(to);
+    if (!begun.ok) throw new Error(begun.error.code);
+    const anchor = anchorOf("c1", begun.value.at(-1)!, root);
+    const sheet = { verifyKey: text(root.signer.verifyKey), needed: 2, digests: ["a", "b"], madeAtMs: 1, anchor };
+    expect((await keys.confirmKit({ ...to, ...sheet })).ok).to.equal(true);
+  };
+  const hereOf = async (keys: ClusterKeys): Promise<readonly number[]> => (await keys.status()).here;
+
+  it("come to a manager and a chat node when they need them, also after a rotation, and are asked for no more then", async () => {
+    const one = cluster.node("n1", ["manager"]);
+    await makeKit(one);
+    const two = cluster.node("n2", ["chat", "storage"]);
+    expect(await hereOf(two)).to.deep.equal([1]);
+    expect((await two.rotate({ compromised: false })).ok).to.equal(true);
+    expect((await one.backupKeys()).ok).to.equal(true);
+    expect(await hereOf(one)).to.deep.equal([1, 2]);
+    const { asked } = cluster;
+    await Promise.all([one.status(), two.status()]);
+    expect(cluster.asked).to.equal(asked);
+  });
+
+  it("never come to a node that keeps shards alone, or that is leaving", async () => {
+    await makeKit(cluster.node("n1", ["manager"]));
+    for (const other of [cluster.node("n2", ["storage"]), cluster.node("n3", ["manager"], true)])
+      expect(await hereOf(other)).to.deep.equal([]);
+    // Also where it asks all the same.
+    cluster.node("n4", ["storage", "ai"]);
+    const { ok } = await cluster.ask("n1", "n4");
+    expect(ok).to.equal(false);
+    expect((await cluster.ask("n1", "n9")).ok).to.equal(false);
+  });
+});

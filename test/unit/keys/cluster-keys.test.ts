@@ -1,0 +1,245 @@
+import { expect } from "chai";
+import {
+  anchorOf,
+  createClusterKeys,
+  diskKeyOf,
+  openEpoch,
+  rootKeysOf,
+  sealEpochTo,
+  type ClusterKeys,
+  type RootKeys,
+} from "../../../node/keys/index.ts";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
+import type { Directory } from "../../../node/ports.ts";
+import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
+import { depth } from "../../depth.ts";
+import { RowStore } from "../storage/stage.ts";
+
+const cluster = "c1";
+const valueOf = <T>(result: Result<T>): T => {
+  if (!result.ok) throw new Error(JSON.stringify(result.error));
+  return result.value;
+};
+const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+const clock = { nowMs: () => 1, monotonicMs: () => 1, after: () => () => undefined, soon: () => undefined };
+
+/** A directory that is not there any more from some change on, made or not. */
+class Breaking {
+  changes = 0;
+  breaksAt = Infinity;
+  madeAnyway = false;
+  readonly directory: Directory;
+  constructor(inner: Directory) {
+    this.directory = {
+      read: (key) => inner.read(key),
+      list: (prefix) => inner.list(prefix),
+      watch: (prefix, watcher) => inner.watch(prefix, watcher),
+      compareAndSet: async (key, value, revision) => {
+        this.changes += 1;
+        const breaks = this.changes >= this.breaksAt;
+        if (breaks && !this.madeAnyway) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
+        const answer = await inner.compareAndSet(key, value, revision);
+        if (breaks) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
+        return answer;
+      },
+    };
+  }
+}
+
+async function makeKit(keys: ClusterKeys, root: RootKeys) {
+  const to = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
+  const records = valueOf(await keys.beginKit(to));
+  const digests = ["a", "b", "c"];
+  return keys.confirmKit({
+    ...to,
+    verifyKey: text(root.signer.verifyKey),
+    needed: 2,
+    digests,
+    madeAtMs: 1,
+    anchor: anchorOf(cluster, records.at(-1)!, root),
+  });
+}
+
+describe("the keys of a cluster", () => {
+  let inner: Directory;
+  let breaking: Breaking;
+  const root = rootKeysOf(Buffer.alloc(32, 1));
+  const nodeOn = (store = new RowStore()): ClusterKeys =>
+    createClusterKeys({ cluster, directory: breaking.directory, store, diskKey: async () => diskKeyOf(Buffer.alloc(32, 7)), clock }); // prettier-ignore
+  const unit = { tenant: "user/ada", unit: "u1", epoch: 1 };
+  const unitKey = Buffer.alloc(32, 5);
+
+  beforeEach(async () => {
+    const directory = createEmbeddedDirectory({ store: new RowStore() });
+    await directory.opened();
+    inner = directory;
+    breaking = new Breaking(inner);
+  });
+
+  it("are none before there is a kit; then they seal and sign, also after a restart, and the kit opens them", async () => {
+    const store = new RowStore();
+    const keys = nodeOn(store);
+    expect(codeOf(await keys.backupKeys())).to.equal("KEY_MISSING");
+    const status = valueOf(await makeKit(keys, root));
+    expect([status.epochs.length, status.here]).to.deep.equal([1, [1]]);
+    const made = valueOf(await keys.backupKeys());
+    await made.ensure(["user/ada", "room/a"]);
+    const sealed = made.seal(unit, unitKey);
+    const signature = made.head.sign(Buffer.from("head 1"));
+    const again = valueOf(await nodeOn(store).backupKeys());
+    expect(Buffer.from(again.open(unit, sealed))).to.deep.equal(unitKey);
+    expect(again.head.verify(Buffer.from("head 1"), signature, 1)).to.equal(true);
+    expect(again.head.verify(Buffer.from("head 1"), signature, 2)).to.equal(false);
+    expect(openEpoch(cluster, status.epochs[0]!, root).ok).to.equal(true);
+    // Nothing that opens anything lies in the directory or in the store as it is.
+    const epochKey = valueOf(openEpoch(cluster, status.epochs[0]!, root));
+    for (const bytes of store.rows.values()) expect(Buffer.from(bytes).includes(epochKey)).to.equal(false);
+    expect(JSON.stringify(await inner.list("keys/"))).not.to.include(text(epochKey));
+  });
+
+  it("refuse a kit that was not begun here, or that vouches for something else", async () => {
+    const keys = nodeOn();
+    const to = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
+    const records = valueOf(await keys.beginKit(to));
+    const told = { ...to, verifyKey: text(root.signer.verifyKey), needed: 2, digests: ["a", "b"], madeAtMs: 1 };
+    const other = rootKeysOf(Buffer.alloc(32, 2));
+    const forged = anchorOf(cluster, records[0]!, other);
+    expect(codeOf(await keys.confirmKit({ ...told, anchor: forged }))).to.equal("KEY_REFUSED");
+    const anchor = anchorOf(cluster, records[0]!, root);
+    expect(codeOf(await keys.confirmKit({ ...told, commitment: other.commitment, anchor }))).to.equal("KEY_REFUSED");
+    expect(codeOf(await nodeOn().confirmKit({ ...told, anchor }))).to.equal("KEY_REFUSED");
+    expect(codeOf(await keys.confirmKit({ ...told, anchor }))).to.equal("ok");
+  });
+
+  it("rotate: what is made anew is of the new epoch, what was is read, and the old epoch's key opens nothing new", async () => {
+    const keys = nodeOn();
+    await makeKit(keys, root);
+    const before = valueOf(await keys.backupKeys());
+    await before.ensure(["user/ada"]);
+    const sealed = before.seal(unit, unitKey);
+    const status = valueOf(await keys.rotate({ compromised: true }));
+    expect([status.here, status.rotation, status.reencrypt]).to.deep.equal([[1, 2], undefined, [1]]);
+    const after = valueOf(await keys.backupKeys());
+    expect(after.epoch).to.equal(2);
+    expect(Buffer.from(after.open(unit, sealed))).to.deep.equal(unitKey);
+    await after.ensure(["user/ada"]);
+    const later = after.seal({ ...unit, epoch: 2 }, unitKey);
+    for (const { value } of await inner.list("keys/ring/"))
+      for (const [under] of Object.values(value as Record<string, [number, string]>)) expect(under).to.equal(2);
+    // A node that left with the first epoch's key, and looked at the ring when it left.
+    expect(() => before.open({ ...unit, epoch: 2 }, later)).to.throw("KEY_MISSING");
+  });
+
+  it("rotate to the end, whichever change was the last of the one who began, and whether it was made", async () => {
+    const steps: number[] = [];
+    // The first changes differ from one another; then it is one part of the ring after the other.
+    const next = (step: number): number => step + (step < 7 ? 1 : depth(31, 1));
+    for (const madeAnyway of [false, true])
+      for (let step = 1; step < 200; step = next(step)) {
+        const directory = createEmbeddedDirectory({ store: new RowStore() });
+        await directory.opened();
+        inner = directory;
+        breaking = new Breaking(inner);
+        const store = new RowStore();
+        const keys = nodeOn(store);
+        await makeKit(keys, root);
+        const made = valueOf(await keys.backupKeys());
+        await made.ensure(["user/ada", "user/bob", "room/a", "room/b"]);
+        const sealed = made.seal(unit, unitKey);
+        Object.assign(breaking, { breaksAt: breaking.changes + step, madeAnyway });
+        const broke = await keys.rotate({ compromised: false }).then(
+          () => false,
+          (error: unknown) => failureOf(error).code === "DIRECTORY_UNAVAILABLE",
+        );
+        breaking.breaksAt = Infinity;
+        if (!broke) {
+          steps.push(step);
+          break;
+        }
+        // The process begins anew, on the same disk.
+        const again = nodeOn(store);
+        const now = valueOf(await again.backupKeys());
+        expect(Buffer.from(now.open(unit, sealed)), `step ${step}`).to.deep.equal(unitKey);
+        const status = valueOf(await again.rotate({ compromised: false }));
+        expect(status.rotation).to.equal(undefined);
+        const last = status.epochs.length;
+        const end = valueOf(await again.backupKeys());
+        expect([end.epoch, Buffer.from(end.open(unit, sealed)).equals(unitKey)], `step ${step}`).to.deep.equal([
+          last,
+          true,
+        ]);
+        for (const { value } of await inner.list("keys/ring/"))
+          for (const [under] of Object.values(value as Record<string, [number, string]>)) expect(under).to.equal(last);
+      }
+    expect(steps).to.have.length(2);
+    expect(Math.min(...steps)).to.be.above(60);
+  });
+
+  it("erase a tenant: nothing that its key has sealed opens any more, and the others' does", async () => {
+    const keys = nodeOn();
+    await makeKit(keys, root);
+    const made = valueOf(await keys.backupKeys());
+    await made.ensure(["user/ada", "user/bob"]);
+    const [ada, bob] = ["user/ada", "user/bob"].map((tenant) => made.seal({ ...unit, tenant }, unitKey));
+    expect(valueOf(await keys.erase("user/ada"))).to.equal(1);
+    const left = valueOf(await keys.backupKeys());
+    expect(() => left.open(unit, ada!)).to.throw("KEY_MISSING");
+    expect(Buffer.from(left.open({ ...unit, tenant: "user/bob" }, bob!))).to.deep.equal(unitKey);
+  });
+
+  it("come to another node sealed to it, and nothing else is taken for them", async () => {
+    const keys = nodeOn();
+    await makeKit(keys, root);
+    await keys.rotate({ compromised: false });
+    const other = nodeOn();
+    expect(codeOf(await other.backupKeys())).to.equal("KEY_MISSING");
+    const forged = await Promise.all(
+      (await keys.sealFor(other.receiver)).map(async ({ sealed }) => ({ epoch: 1, sealed })),
+    );
+    expect(await other.take(forged.slice(1))).to.equal(0);
+    expect(await nodeOn().take(await keys.sealFor(other.receiver))).to.equal(0);
+    expect(await other.take(await keys.sealFor(other.receiver))).to.equal(2);
+    expect(valueOf(await other.backupKeys()).epoch).to.equal(2);
+  });
+
+  it("come back from the kit into an empty cluster of the same name, all of them or none", async () => {
+    const keys = nodeOn();
+    await makeKit(keys, root);
+    const made = valueOf(await keys.backupKeys());
+    const signature = made.head.sign(Buffer.from("head"));
+    await keys.rotate({ compromised: false });
+    const { root: record, epochs } = await keys.status();
+    const empty = createEmbeddedDirectory({ store: new RowStore() });
+    await empty.opened();
+    breaking = new Breaking(empty);
+    const fresh = nodeOn();
+    const sealedFor = (receiver: Uint8Array) =>
+      epochs.map((one) => ({
+        epoch: one.epoch,
+        sealed: text(sealEpochTo(cluster, receiver, one.epoch, valueOf(openEpoch(cluster, one, root)))),
+      }));
+    const sealed = sealedFor(fresh.receiver);
+    const told = { root: record!, epochs: [...epochs], keys: sealed };
+    expect(codeOf(await fresh.restore({ ...told, keys: sealed.slice(1) }))).to.equal("KEY_REFUSED");
+    expect(codeOf(await fresh.restore({ ...told, epochs: epochs.slice(1) }))).to.equal("KEY_REFUSED");
+    expect(codeOf(await fresh.restore(told))).to.equal("ok");
+    expect(valueOf(await fresh.backupKeys()).head.verify(Buffer.from("head"), signature, 1)).to.equal(true);
+  });
+
+  it("pass to a new kit, after which the old one opens nothing that is made", async () => {
+    const keys = nodeOn();
+    await makeKit(keys, root);
+    const made = valueOf(await keys.backupKeys());
+    await made.ensure(["user/ada"]);
+    const sealed = made.seal(unit, unitKey);
+    const next = rootKeysOf(Buffer.alloc(32, 9));
+    const status = valueOf(await makeKit(keys, next));
+    expect(status.epochs).to.have.length(2);
+    for (const record of status.epochs) {
+      expect(openEpoch(cluster, record, next).ok).to.equal(true);
+      expect(openEpoch(cluster, record, root).ok).to.equal(false);
+    }
+    expect(Buffer.from(valueOf(await keys.backupKeys()).open(unit, sealed))).to.deep.equal(unitKey);
+  });
+});
