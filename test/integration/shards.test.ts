@@ -5,6 +5,7 @@ import type { ShardsView, StripeHealth, StripePut, StripeRead } from "../../prot
 import { ClusterProcesses, manager } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
 import type { NodeProcess } from "./node-process.ts";
+import { plexus } from "./plexus-command.ts";
 
 const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });
 const base = "/api/v1/admin/shards";
@@ -34,10 +35,10 @@ describe("shards on real nodes", () => {
     await until("all shards are there", isWhole);
 
     // A bit flips on one disk.
-    const [file] = await shardFiles(cluster.named("c").data);
-    const rotten = await readFile(file ?? "");
+    const [shard] = await shardFiles(cluster.named("c").data);
+    const rotten = await readFile(shard ?? "");
     rotten[1_000] = (rotten[1_000] as number) ^ 4;
-    await writeFile(file ?? "", rotten);
+    await writeFile(shard ?? "", rotten);
     expect(await health(true)).to.include("damaged");
     await until("the damaged shard is made good", isWhole);
 
@@ -47,6 +48,16 @@ describe("shards on real nodes", () => {
     await cluster.named("a").start();
     await until("the killed node's shard is there again", isWhole);
     await post("/stripes/release", { stripe });
+
+    // The same as somebody types it.
+    const file = join(cluster.named("b").data, "photo.raw");
+    await writeFile(file, bytes);
+    expect(await plexus(cluster.named("b"), "shards", "put", file)).to.match(/in 1 stripe/);
+    expect(await plexus(cluster.named("c"), "shards", "verify", `${file}.ref`)).to.match(/3 copies: whole/);
+    await plexus(cluster.named("a"), "shards", "get", `${file}.ref`, "--to", `${file}.again`);
+    expect((await readFile(`${file}.again`)).equals(bytes)).to.equal(true);
+    expect(await plexus(cluster.first, "shards", "heal")).to.match(/Made good/);
+    await plexus(cluster.named("c"), "shards", "drop", `${file}.ref`, "--yes");
   }).timeout(300_000);
 });
 

@@ -688,6 +688,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (checked.ok && checked.value.well) return "moved";',
     replace: 'return "moved";',
     caughtBy: ["shard-kept"],
+    from: 20,
     seeds: 60,
     shards: true,
   },
