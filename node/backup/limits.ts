@@ -16,6 +16,8 @@ export const backupLimits = {
   changesMax: 20_000,
   /** Nodes of the manifest that a reader keeps in memory. */
   nodesKept: 32,
+  /** Units that a recall puts into the order in which they are stored; the others follow in the next lot. */
+  recalledUnits: 20_000,
   /** Packs that a reader keeps in memory. */
   packsKept: 6,
   /** What is stored for a backup, and not yet part of one, is collected after so long.

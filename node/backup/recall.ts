@@ -129,7 +129,7 @@ export async function recall(
   const snapshot = snapshotFor(snapshots, query);
   const packs = new PackCache(repository, ports.limits.packsKept);
   let at = { units: 0, bytes: 0 };
-  for await (const unit of unitsFor(repository, snapshot, query)) {
+  for await (const unit of asStored(unitsFor(repository, snapshot, query), ports.limits.recalledUnits)) {
     options.signal.throwIfAborted();
     try {
       const content = await openUnitOf(ports, packs, unit, filterFor(unit, query));
@@ -142,6 +142,33 @@ export async function recall(
     }
   }
   return at;
+}
+
+/** Units of a lot in such an order that those of the same packs follow one another: else many small units of many people would read each
+ *  pack again and again. The units of one thread and type stay together, and in their order. */
+async function* asStored(units: AsyncIterable<UnitEntry>, lot: number): AsyncGenerator<UnitEntry> {
+  let groups: UnitEntry[][] = [];
+  let count = 0;
+  const packOf = ([first]: readonly UnitEntry[]): string =>
+    first?.fragments.reduce((least, { stripe }) => (least === "" || stripe.id < least ? stripe.id : least), "") ?? "";
+  const inOrder = (): readonly UnitEntry[] =>
+    groups
+      .map((group) => ({ group, pack: packOf(group) }))
+      .toSorted((one, other) => (one.pack < other.pack ? -1 : one.pack > other.pack ? 1 : 0))
+      .flatMap(({ group }) => group);
+  for await (const unit of units) {
+    const group = groups.at(-1);
+    const before = group?.[0]?.name;
+    const same = before?.thread === unit.name.thread && before.type === unit.name.type;
+    if (!same && count >= lot) {
+      yield* inOrder();
+      [groups, count] = [[], 0];
+    }
+    if (same && groups.length > 0) group?.push(unit);
+    else groups.push([unit]);
+    count += 1;
+  }
+  yield* inOrder();
 }
 
 /** What of a unit's rows a query wants; undefined: all. */

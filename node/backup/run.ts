@@ -221,7 +221,8 @@ class Run {
     for (let final = false; !final;) {
       this.#options.signal.throwIfAborted();
       const page = await read(next);
-      final = page.length === 0;
+      const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);
+      final = page.length < limits.pageRows && bytes < limits.pageBytes;
       const rows = [...open, ...page];
       if (rows.length === 0) break;
       next = `${(rows.at(-1) as StoredRow)[0]}\0`;
@@ -240,7 +241,7 @@ class Run {
       // The rows of the unit that is still open are given again, with those after them.
       open = rows.slice(answer.taken);
       await this.#take(answer, gone);
-      await this.#options.pace(page.reduce((sum, [, value]) => sum + value.length, 0));
+      await this.#options.pace(bytes);
     }
     for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
   }

@@ -15,7 +15,7 @@ export interface SlotView {
   state(actor: ActorId): Promise<readonly StoredRow[]>;
   /** The types of an actor's records. */
   types(actor: ActorId): Promise<readonly string[]>;
-  /** Records of one type from a key on, in order, a page at a time: an empty page ends it. */
+  /** Records of one type from a key on, in order, a page at a time: one with fewer rows, and fewer bytes, is the last. */
   records(
     actor: ActorId,
     type: string,

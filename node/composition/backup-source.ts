@@ -77,10 +77,11 @@ function viewOf(slot: SlotId, extract: SlotExtract): SlotView {
     async records(actor, type, from, page) {
       const alone = from > type ? [] : await extract.records(actor, { from: type, to: `${type}\0`, limit: 1 });
       const start = from > `${type}/` ? from : `${type}/`;
-      const rows = [...alone, ...(await extract.records(actor, { from: start, to: typeEnd(type), limit: page.rows }))];
+      const limit = page.rows - alone.length;
+      const rows = [...alone, ...(await extract.records(actor, { from: start, to: typeEnd(type), limit }))];
       let bytes = 0;
-      const end = rows.findIndex(([, value], at) => (bytes += value.length) > page.bytes && at > 0);
-      return end === -1 ? rows : rows.slice(0, end);
+      const last = rows.findIndex(([, value]) => (bytes += value.length) >= page.bytes);
+      return last === -1 ? rows : rows.slice(0, last + 1);
     },
     close: () => extract.close(),
   };

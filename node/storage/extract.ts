@@ -18,8 +18,6 @@ import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 /** A value as the codec wrote it, under its key within the actor. */
 export type ExtractedRow = readonly [key: string, value: Uint8Array];
 
-/** Rows of an actor beside its records that are read: no actor has so many reminders or dead letters. */
-const otherRowsMax = 100_000;
 /** The checksum before a sealed value. */
 const sealBytes = 4;
 
@@ -27,10 +25,13 @@ const sealBytes = 4;
 export class SlotExtract {
   readonly #cut: Cut;
   readonly #entries: readonly Entry[];
+  readonly #entriesOf: ReadonlyMap<ActorId, readonly Entry[]>;
+  #others: Promise<ReadonlyMap<string, readonly ExtractedRow[]>> | undefined;
 
   private constructor(cut: Cut, entries: readonly Entry[]) {
     this.#cut = cut;
     this.#entries = entries;
+    this.#entriesOf = Map.groupBy(entries, ({ actor }) => actor);
   }
 
   /** Reads the log of a cut. Error: DATA_DAMAGED. */
@@ -87,16 +88,34 @@ export class SlotExtract {
     const stored = await this.#cut.view.get(key);
     if (stored !== undefined) rows.push(["snapshot", this.#opened(key, stored)]);
     const covered = stored === undefined ? 0 : unsealSnapshot(key, stored, this.#cut.location).seq;
-    for (const { epoch, seq, ...entry } of this.#entries)
-      if (entry.actor === actor && seq > covered)
-        rows.push([`entry/${paddedSeq(seq)}`, encodeEntry(epoch, seq, entry)]);
+    for (const { epoch, seq, ...entry } of this.#entriesOf.get(actor) ?? [])
+      if (seq > covered) rows.push([`entry/${paddedSeq(seq)}`, encodeEntry(epoch, seq, entry)]);
+    this.#others ??= this.#readOthers();
+    rows.push(...((await this.#others).get(actor) ?? []));
+    return rows.toSorted(([one], [other]) => (one < other ? -1 : 1));
+  }
+
+  /** Reminders and the like of all actors: most have none, and looking for each would be most of the work. */
+  async #readOthers(): Promise<ReadonlyMap<string, readonly ExtractedRow[]>> {
+    const found = new Map<string, ExtractedRow[]>();
     for (const space of spaces) {
       if (space === "record") continue;
-      const prefix = sideKey(space, this.#cut.slot, actor, "");
-      for (const [full, value] of await this.#cut.view.range({ ...within(prefix), limit: otherRowsMax }))
-        rows.push([`${space}/${full.slice(prefix.length)}`, this.#opened(full, value)]);
+      const prefix = sidePrefix(space, this.#cut.slot);
+      const { gte, lt } = within(prefix);
+      for (let from = gte; ;) {
+        const page = await this.#cut.view.range({ gte: from, lt, limit: this.#cut.pageRows });
+        for (const [key, value] of page) {
+          const [kind, name, ...rest] = key.slice(prefix.length).split("/");
+          const own = found.get(`${kind}/${name}`) ?? [];
+          found.set(`${kind}/${name}`, own);
+          own.push([`${space}/${rest.join("/")}`, this.#opened(key, value)]);
+        }
+        const last = page.at(-1);
+        if (last === undefined || page.length < this.#cut.pageRows) break;
+        from = `${last[0]}\0`;
+      }
     }
-    return rows.toSorted(([one], [other]) => (one < other ? -1 : 1));
+    return found;
   }
 
   /** Records of an actor with `from` ≤ key < `to`, in order. Error: DATA_DAMAGED. */

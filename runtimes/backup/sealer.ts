@@ -1,7 +1,7 @@
 /** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait for. */
 import { Piscina } from "piscina";
 import { failureOf, PlexusError } from "../../protocols/errors.ts";
-import type { CutAnswer, CutTask, OpenAnswer, OpenTask, SealTask } from "./thread.ts";
+import { cut, open, type CutAnswer, type CutTask, type OpenAnswer, type OpenTask, type SealTask } from "./thread.ts";
 
 /** Cuts and seals, and opens. What a task brings as bytes is given away: it is not there any more when the call returns. */
 export interface Sealer {
@@ -11,6 +11,9 @@ export interface Sealer {
   open(task: OpenTask): Promise<OpenAnswer>;
   close(): Promise<void>;
 }
+
+/** Of a task that is done without a thread: a fraction of a millisecond. */
+const smallBytes = 16 * 1024;
 
 export interface SealerOptions {
   /** More share a processor with the node. */
@@ -30,6 +33,8 @@ export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
     maxQueue: threads * 4,
     execArgv: [],
   });
+  /** Handing over so little takes longer than doing it. */
+  const isSmall = ({ length }: Uint8Array): boolean => length < smallBytes;
   const run = async <Answer>(name: string, task: unknown, given: Uint8Array<ArrayBuffer>): Promise<Answer> => {
     try {
       // Piscina's type for the list comes from another overload of postMessage than the one it calls.
@@ -40,9 +45,9 @@ export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
     }
   };
   return {
-    cut: (task) => run("cut", task, task.values.bytes),
+    cut: async (task) => (isSmall(task.values.bytes) ? cut(task) : run("cut", task, task.values.bytes)),
     seal: (task) => run("seal", task, task.contents.bytes),
-    open: (task) => run("open", task, task.fragments.bytes),
+    open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task, task.fragments.bytes)),
     close: () => pool.destroy(),
   };
 }

@@ -263,7 +263,7 @@ describe("backups", () => {
   it("do in threads what they do here", async () => {
     const sealer = createSealer({ threads: 1, idleMs: 100 });
     try {
-      const backups = backupsOf({ ...smallLimits, unitBytes: 20_000, pageRows: 50, packBytes: 50_000 });
+      const backups = backupsOf({ ...smallLimits, unitBytes: 20_000, pageRows: 200, packBytes: 50_000 });
       const threaded = { ...backups, ports: { ...backups.ports, sealer } };
       const actors = chat(150);
       await run(threaded, actors);

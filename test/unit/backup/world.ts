@@ -188,6 +188,7 @@ const typeOf = (key: string): string => key.split("/")[0] as string;
 /** Small, so that little makes many units, packs and nodes. */
 export const smallLimits: BackupLimits = {
   ...backupLimits,
+  recalledUnits: 7,
   unitBytes: 300,
   pageRows: 3,
   packBytes: 3_000,
