@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { slotOf, type AgentHistory, type ConversationTurn, type ModelInfo } from "../../protocols/index.ts";
 import { check } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
+import { ChatClient } from "./chat-client.ts";
 import { ClusterProcesses, manager, worker } from "./cluster-processes.ts";
 import { slotOfRoom } from "./cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "./cluster-waits.ts";
@@ -106,7 +107,7 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
 
 describe("the role ai in a cluster of real processes", () => {
   it("says where models run, and moves while agents are asked", async function () {
-    this.timeout(60_000);
+    this.timeout(90_000);
     await using cluster = await ClusterProcesses.start([
       { name: "north", roles: "manager,chat,gateway" },
       { name: "south", roles: "ai,gateway", labels: { zone: "b" }, flags: ["--weight", "0.5"] },
@@ -176,5 +177,29 @@ describe("the role ai in a cluster of real processes", () => {
     await until("nobody serves", async () => expect(await modelsAt(north)).to.deep.equal([]));
     const refused = await ask("three");
     expect(refused).to.include({ end: "failed" }).and.to.have.property("error").that.includes("model is not here");
+
+    // The model's node dies in mid-answer, and another one that has the model by then goes on behind what was written.
+    await setRoles("south", "ai,gateway");
+    await until("south serves again", async () => expect(await modelsAt(north)).to.deep.equal(["echo south"]));
+    const client = new ChatClient(() => north.url, token);
+    client.follow("agent/ada.helper");
+    const words = Array.from({ length: 400 }, (_, index) => `word${index}.`);
+    await client.command("agent.say", "ada.helper", { text: words.join(" ") }, "long");
+    await until("the answer streams", async () => expect(client.signals.length).to.be.greaterThan(2));
+    await south.end("SIGKILL");
+    const told = (client.seen.get("agent/ada.helper") ?? []).filter(({ event }) => event.type === "answered");
+    expect(told, "the answer was not through").to.deep.equal([]);
+    await setRoles("north", "manager,chat,gateway,ai");
+    const answer = await until("the whole answer", async () => {
+      const turns = (client.seen.get("agent/ada.helper") ?? []).flatMap(({ event }) => (event.type === "answered" ? [event["turn"] as ConversationTurn] : [])); // prettier-ignore
+      const last = turns.at(-1);
+      if (last?.text.includes("word399.") !== true) throw new Error(JSON.stringify(last).slice(0, 200));
+      return last;
+    });
+    expect(answer.end).to.equal("complete");
+    // No word is missing, and none is there twice: also where it had to be begun again, which is marked.
+    expect(answer.text.match(/word\d+\./g)).to.deep.equal(words);
+    expect(answer.again ?? true).to.equal(true);
+    client.close();
   });
 });
