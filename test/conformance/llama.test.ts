@@ -4,8 +4,10 @@ import fc from "fast-check";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 import type { ChatMessage, GenerationAnswer, GenerationPart, Tool } from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { Batches, placeMark } from "../../runtimes/llama/batches.ts";
 import { fits, understand } from "../../runtimes/schema.ts";
 import { hundredMillion, writeRandomModel } from "../random-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
@@ -221,6 +223,35 @@ describe("llama.cpp", function () {
       expect([other.text, alone.text]).to.deep.equal(anew.map(({ text }) => text));
       expect(anew.map(({ cachedTokens }) => cachedTokens)).to.deep.equal([undefined, undefined]);
     });
+  });
+
+  it("evaluates sequences in the order of their numbers, which the library carries to each batch", async () => {
+    const llama = await getLlama({ gpu: false, build: "never", skipDownload: true, progressLogs: false, maxThreads: 1, logLevel: LlamaLogLevel.error }); // prettier-ignore
+    try {
+      const library = await llama.loadModel({ modelPath: tinyModel, gpuLayers: 0 });
+      const made = new Batches();
+      const batches: number[][] = [];
+      const context = await library.createContext({
+        contextSize: 64,
+        sequences: 3,
+        threads: 1,
+        batching: {
+          itemPrioritizationStrategy(batch) {
+            const chosen = made.choose(batch.items, batch.size);
+            batches.push(chosen.map(({ item }) => item.evaluationPriority));
+            return chosen;
+          },
+        },
+      });
+      const sequences = [0, 1, 2].map(() => context.getSequence());
+      expect(sequences).to.have.nested.property("2._sequenceId", 2);
+      const tokens = library.tokenize("Hello", false);
+      const evaluate = (place: number) => sequences[place]!.evaluateWithoutGeneratingNewTokens(tokens, placeMark(place)); // prettier-ignore
+      await Promise.all([2, 0, 1].map(evaluate));
+      expect(batches).to.deep.equal([[0, 1, 2]]);
+    } finally {
+      await llama.dispose();
+    }
   });
 
   describe("is loaded", () => {
