@@ -24,6 +24,7 @@ import {
 } from "./benchmarks/cluster.ts";
 import { agents } from "./benchmarks/agents.ts";
 import { underAttack } from "./benchmarks/attack.ts";
+import { backup } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
@@ -66,6 +67,7 @@ const benchmarks: readonly Benchmark[] = [
   blobs,
   disk,
   coding,
+  backup,
 ];
 
 const timings: readonly Timing[] = [

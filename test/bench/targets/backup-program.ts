@@ -1,0 +1,220 @@
+/** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders.
+ *
+ *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER */
+import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
+import { createWriteStream, existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  backupLimits,
+  createFolderHeads,
+  createFolderStripes,
+  openRepository,
+  recall,
+  runBackup,
+  verify,
+  type BackupKeys,
+  type BackupPorts,
+} from "../../../node/backup/index.ts";
+import { openBlobStore } from "../../../node/blobs/index.ts";
+import { journalSource } from "../../../node/composition/backup-source.ts";
+import { sealerOf } from "../../../node/keys/index.ts";
+import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
+import type { Store } from "../../../node/ports.ts";
+import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
+import { codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import type { ActorId, Scheme, SlotId } from "../../../protocols/index.ts";
+import { createSealer } from "../../../runtimes/backup/index.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+
+const [workspace = "", operation = "", ...args] = process.argv.slice(2);
+const scheme: Scheme = { type: "rs", k: 4, m: 2 };
+const clock = createClock();
+const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
+
+async function openOwn(): Promise<{ readonly store: Store; readonly journal: Journal }> {
+  const store = await openLevelStore(join(workspace, "journal"));
+  const identity = { cluster: "bench", node: "bench" };
+  return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) };
+}
+
+/** The same records in a journal and in files: rooms with messages, profiles of 4 KB, and media that cannot be compressed. */
+async function make(megabytes: number): Promise<void> {
+  const { store, journal } = await openOwn();
+  const files = join(workspace, "files");
+  const slots = Array.from({ length: 16 }, (_, n) => `chat/${n}` as SlotId);
+  const logs = new Map(await Promise.all(slots.map(async (slot) => [slot, await journal.openSlot(slot)] as const)));
+  for (const log of logs.values()) await log.raise(1, true);
+  let made = 0;
+  const pending = new Set<Promise<void>>();
+  const write = async (actor: ActorId, side: readonly SideOp[]): Promise<void> => {
+    const log = logs.get(slots[made % slots.length] as SlotId);
+    const done = new Promise<void>((resolve, reject) => {
+      log?.append(1, { atMs: 1, actor, events: [], answers: [], side }, (error) =>
+        error ? reject(new Error(error.message)) : resolve(),
+      );
+    });
+    pending.add(done);
+    void done.finally(() => pending.delete(done));
+    if (pending.size > 32) await Promise.race(pending);
+  };
+  const put = async (
+    actor: ActorId,
+    records: readonly (readonly [string, unknown])[],
+    file: string,
+    bytes: string | Uint8Array,
+  ): Promise<void> => {
+    for (let at = 0; at < records.length; at += 500)
+      await write(
+        actor,
+        records.slice(at, at + 500).map(([key, value]) => ({ space: "record", put: key, value })),
+      );
+    const path = join(files, file);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+    made += 1;
+  };
+  const words =
+    "the quick brown fox jumps over lazy dogs while servers hum and people talk about nothing in particular today".split(
+      " ",
+    );
+  const text = (seed: Uint8Array): string => Array.from(seed, (byte) => words[byte % words.length]).join(" ");
+  const padded = (n: number): string => String(n).padStart(12, "0");
+  for (let room = 0; room < megabytes * 0.4; room += 1) {
+    const records = Array.from({ length: 2_600 }, (_, n) => {
+      const atMs = 1_790_000_000_000 + room * 1_000 + n * 900_000;
+      return [
+        `message/${padded(n)}`,
+        { seq: n, author: `user/u${n % 50}`, atMs, text: text(randomBytes(50)), id: randomBytes(8).toString("hex") },
+      ] as const;
+    });
+    await put(
+      `room/r${room}` as ActorId,
+      records,
+      `rooms/${room}.jsonl`,
+      records.map((row) => `${JSON.stringify(row)}\n`).join(""),
+    );
+  }
+  for (let user = 0; user < megabytes * 24; user += 1) {
+    const profile = { name: `u${user}`, about: text(randomBytes(600)), key: randomBytes(300).toString("base64") };
+    await put(
+      `user/u${user}` as ActorId,
+      [["profile", profile]],
+      `users/${user % 100}/${user}.json`,
+      JSON.stringify(profile),
+    );
+  }
+  for (let media = 0; media < megabytes * 0.4; media += 1) {
+    const bytes = new Uint8Array(randomBytes(1_000_000));
+    await put(`agent/m${media}` as ActorId, [["file/1", bytes]], `media/${media}.bin`, bytes);
+  }
+  await Promise.all(pending);
+  for (const log of logs.values()) {
+    for (const actor of log.actorsBelow(log.lastSeq))
+      log.snapshot(1, { actor, seq: log.lastSeq, body: null }, () => undefined);
+    await journal.settled();
+    await new Promise<void>((resolve) => log.trim(1, log.durableSeq, () => resolve()));
+  }
+  await store.close();
+}
+
+/** Keys as a cluster has them, but for their hierarchy: one wraps all. */
+async function openKeys(): Promise<BackupKeys> {
+  const file = join(workspace, "key");
+  if (!existsSync(file)) await writeFile(file, randomBytes(32));
+  const key = await readFile(file);
+  const sealer = sealerOf(key);
+  const context = (of: object): Uint8Array => Buffer.from(JSON.stringify(of));
+  const signing = createPrivateKey({
+    key: Buffer.concat([Buffer.from("302e020100300506032b657004220420", "hex"), key]),
+    format: "der",
+    type: "pkcs8",
+  });
+  const verifying = createPublicKey(signing);
+  return {
+    epoch: 1,
+    ensure: async () => undefined,
+    seal: (of, bytes) => sealer.seal(bytes, context(of)),
+    open(of, sealed) {
+      const opened = sealer.open(sealed, context(of));
+      if (opened === undefined) throw new Error("not this key");
+      return opened;
+    },
+    head: {
+      sign: (bytes) => sign(null, bytes, signing),
+      verify: (bytes, signature) => isSigned(null, bytes, verifying, signature),
+    },
+  };
+}
+
+async function openPorts(): Promise<BackupPorts> {
+  const folders = Array.from({ length: 6 }, (_, n) => join(workspace, "holders", String(n)));
+  for (const folder of folders) await mkdir(folder, { recursive: true });
+  const all = await Promise.all(folders.map((folder) => openFiles(folder)));
+  const stores = await Promise.all(
+    folders.map(async (folder) => openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: quietMeter })),
+  );
+  const coder = { code: codeStripe, read: readStripe };
+  return {
+    cluster: "bench",
+    owner: "backup/bench" as ActorId,
+    stripes: createFolderStripes(stores, coder, scheme),
+    heads: createFolderHeads(all),
+    keys: await openKeys(),
+    sealer: createSealer({ threads: 1, idleMs: 1_000 }),
+    clock,
+    random: createRandom(),
+    log: quietLog,
+    limits: backupLimits,
+  };
+}
+
+async function backup(ports: BackupPorts): Promise<void> {
+  const { store, journal } = await openOwn();
+  const source = journalSource({
+    owned: () => journal.slots(),
+    cut: async (slot) => (await journal.openSlot(slot)).cut(),
+  });
+  const { missed } = await runBackup(ports, openRepository(ports), source, idle);
+  if (missed.length > 0) throw new Error(`missed: ${JSON.stringify(missed)}`);
+  await store.close();
+}
+
+async function restore(ports: BackupPorts, folder: string, thread?: string): Promise<void> {
+  const made = new Set<string>();
+  let open: { path: string; stream: ReturnType<typeof createWriteStream> } | undefined;
+  const finish = async (): Promise<void> => {
+    const stream = open?.stream;
+    if (stream !== undefined) await new Promise<void>((resolve) => stream.end(() => resolve()));
+  };
+  const sink = {
+    async write({ name }: { name: { thread: string; type: string } }, content: Uint8Array) {
+      const path = join(folder, `${name.thread}/${name.type}.jsonl`);
+      if (open?.path !== path) {
+        await finish();
+        if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
+        made.add(dirname(path));
+        open = { path, stream: createWriteStream(path) };
+      }
+      const { stream } = open;
+      if (!stream.write(content)) await new Promise<void>((resolve) => void stream.once("drain", () => resolve()));
+    },
+  };
+  await recall(ports, openRepository(ports), thread === undefined ? {} : { thread }, sink, idle);
+  await finish();
+}
+
+if (operation === "make") await make(Number(args[0]));
+else {
+  const ports = await openPorts();
+  const repository = openRepository(ports);
+  if (operation === "backup") await backup(ports);
+  else if (operation === "verify") {
+    const { snapshots } = await repository.state();
+    const found = await verify(ports, repository, snapshots, { ...idle, depth: "shards" });
+    if (found.lost.length + found.weak.length > 0) throw new Error("damage where there is none");
+  } else if (operation === "restore") await restore(ports, args[0] as string);
+  else if (operation === "thread") await restore(ports, args[1] as string, args[0]);
+  else throw new Error(`no such operation: ${operation}`);
+  await ports.sealer.close();
+}
