@@ -23,6 +23,8 @@ describe("the shards of a cluster", function () {
     await group.getByRole("button", { name: "Shards of g1.0" }).focus();
     await page.keyboard.press("Enter");
     await group.getByText("It holds no shards yet.").waitFor();
+    await page.getByRole("button", { name: "Repair now, without waiting" }).click();
+    await page.getByText("0 shards made good").waitFor();
     expect(stage.complaints).to.deep.equal([]);
   });
 

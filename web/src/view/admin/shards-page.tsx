@@ -1,14 +1,16 @@
 import { Button } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import {
   troublesOf,
   type HolderGroupRow,
   type HolderRow,
+  type NodeHealed,
   type ShardLine,
   type ShardPage,
   type ShardsView,
 } from "../../../../protocols/index.ts";
+import { notices } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
 import { request } from "../../wire/index.ts";
 import { MenuButton } from "../dialogs.tsx";
@@ -22,6 +24,8 @@ import "./admin.css";
 const base = "/api/v1/admin/shards";
 /** Holders move, lose and mend by themselves. */
 const lookMs = 2_000;
+/** A node with much to make good takes a while. */
+const healTimeoutMs = 150_000;
 /** Of an inventory so many lines are shown at a time. */
 const lines = 50;
 
@@ -68,7 +72,57 @@ function Groups({ view: { places, groups } }: { readonly view: ShardsView }) {
           : "There is no group of holders yet. The first is made some seconds after a node with the role storage is there."}
       </Note>
     );
-  return groups.map((group) => <Group key={group.name} group={group} />);
+  return (
+    <>
+      {groups.map((group) => (
+        <Group key={group.name} group={group} />
+      ))}
+      <Healing />
+    </>
+  );
+}
+
+/** What nodes do by themselves, after a while: now. */
+function Healing() {
+  const queries = useQueryClient();
+  const [working, setWorking] = useState(false);
+  const [healed, setHealed] = useState<readonly NodeHealed[]>();
+  const heal = async () => {
+    setWorking(true);
+    const result = await request<{ readonly nodes: readonly NodeHealed[] }>("POST", `${base}/heal`, {}, healTimeoutMs);
+    setWorking(false);
+    await queries.invalidateQueries({ queryKey: ["shards"] });
+    if (result.ok) setHealed(result.value.nodes);
+    else notices.fail(result.error);
+  };
+  return (
+    <Part
+      title="Repair"
+      about="Lost shards are made again of the others of their stripes. For a node that is away the cluster waits a while first: it may come back with what it had."
+    >
+      <Button variant="default" loading={working} onClick={() => void heal()}>
+        Repair now, without waiting
+      </Button>
+      {healed !== undefined && (
+        <ul className="lines" role="status">
+          {healed.map(({ node, mended = 0, lost = 0, error }) => (
+            <li key={node}>
+              <span className="grow">
+                <span className="line-title">{node}</span>{" "}
+                {error === undefined ? (
+                  <span className={lost > 0 ? "pull-error" : "dim"}>
+                    {counted(mended, "shard")} made good{lost > 0 && `, ${lost} still lost`}
+                  </span>
+                ) : (
+                  <span className="pull-error">no answer ({error})</span>
+                )}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </Part>
+  );
 }
 
 function Group({ group }: { readonly group: HolderGroupRow }) {
