@@ -230,7 +230,9 @@ describe("what a node tells reaches no terminal that obeys it", function () {
       "room.history": { messages: [message] },
       "user.describe": { agents: ["agent/ada.x"] },
     };
+    const facts = { budget: "b", whose: "w", measure: "calls", per: "day", instead: "i", ending: "instead" };
     const states: Record<string, unknown> = {
+      "user/ada": { notices: [{ action: "budgetUsedUp", facts, atMs: 1 }] },
       "room/lobby": { title: "t", topic: "about", messages: [message] },
       "agent/ada.helper": { conversation: [{ turn: 1, role: "assistant", text: "x", atMs: 0, end: "failed", error: "e" }], model: "m" },
     };
