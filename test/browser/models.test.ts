@@ -63,6 +63,8 @@ describe("the models of a node", function () {
     await row.getByRole("button", { name: /^Unpin / }).click();
     await row.getByText("it stays until its room is needed").waitFor();
     await memory.getByText(/for models: /).waitFor();
+    const choice = page.getByRole("region", { name: "Where calls go" });
+    await choice.getByText(/choice 1 · ready · .*generate/).waitFor();
     expect(stage.complaints).to.deep.equal([]);
   });
 

@@ -11,6 +11,7 @@ import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { dateOf } from "../time.ts";
 import { bytes } from "./bytes.ts";
+import { ChoicePart } from "./choice-part.tsx";
 import { MemoryPart } from "./memory-part.tsx";
 import { SuggestedModels } from "./suggestions.tsx";
 import { Endpoints } from "./endpoints.tsx";
@@ -37,6 +38,7 @@ export function ModelsPage() {
           {profile?.admin === false && <Note tone="warn">Only admins see and change the models of a node.</Note>}
           {view !== undefined && <Store view={view} />}
           {view !== undefined && <Endpoints />}
+          {profile?.admin === true && <ChoicePart />}
           {profile?.admin === true && <Quality />}
         </div>
       </div>
