@@ -57,8 +57,12 @@ describe("what an admin sees of a cluster of real processes", () => {
     // It decides about failover: while it is away, nobody takes over what it has.
     manager.signal("SIGSTOP");
     try {
-      const part = await list();
-      expect(part.unanswered).to.deep.equal(["manager"]);
+      // Another may be late once, too, on a machine that is busy.
+      const part = await until("only the actors of the manager are missing", async () => {
+        const rows = await list();
+        expect(rows.unanswered).to.deep.equal(["manager"]);
+        return rows;
+      });
       expect(part.rows.map(({ actor }) => actor))
         .to.include("user/bob")
         .and.to.not.include("user/ada");
