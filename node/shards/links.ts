@@ -24,7 +24,7 @@ export interface Links {
   ): Promise<Result<"sent" | "had">>;
   /** The bytes of a shard at a node, as they come; not compared with anything yet. Throws what the node says. */
   stream(from: NodeId, shard: { readonly hash: BlobHash; readonly sizeBytes: number }): AsyncGenerator<Uint8Array>;
-  /** The same, whole and compared with the hash. Errors: DATA_DAMAGED (it gave something else), those of the node. */
+  /** The same, whole and compared with the hash. Errors: TOO_LARGE (than any shard), DATA_DAMAGED (it gave something else), those of the node. */
   whole(from: NodeId, shard: { readonly hash: BlobHash; readonly sizeBytes: number }): Promise<Result<Uint8Array>>;
 }
 
@@ -81,6 +81,8 @@ export function createLinks(ports: ShardPorts, intake: Intake): Links {
       return ok("sent");
     },
     async whole(from, shard) {
+      if (shard.sizeBytes > limits.shardBytesMax)
+        return refused(failure("TOO_LARGE", { limitBytes: limits.shardBytesMax }));
       try {
         const whole = Buffer.allocUnsafe(shard.sizeBytes);
         let at = 0;

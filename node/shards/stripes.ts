@@ -23,9 +23,9 @@ import {
 import type { BlobHash, NodeId, Stripes } from "../ports.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
-import { codeStripe, readStripe, enoughOf, countsOf } from "./coding/index.ts";
+import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe } from "./coding/index.ts";
 import type { Links } from "./links.ts";
-import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
+import { attempt, holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Paces } from "./paces.ts";
 import { createStripeRoom } from "./room.ts";
 
@@ -265,7 +265,8 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       const number = order.shift();
       if (number === undefined) return false;
       underWay += 1;
-      void fetchShard(stripe, number).then((fetched) => {
+      void attempt(() => fetchShard(stripe, number)).then((tried) => {
+        const fetched = tried.ok ? tried.value : tried;
         underWay -= 1;
         if (fetched.ok) good.set(number, fetched.value);
         else bad.set(number, fetched.error);
@@ -359,6 +360,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       }
     },
     async read(stripe) {
+      if (!isAsCoded(stripe)) return notAsCoded(stripe);
       const entered = await room.enter("read", 3 * stripe.sizeBytes);
       if (!entered.ok) return entered;
       const startedMs = clock.monotonicMs();
@@ -373,6 +375,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       }
     },
     async gather(stripe, without) {
+      if (!isAsCoded(stripe)) return notAsCoded(stripe);
       const entered = await room.enter("mend", 3 * stripe.sizeBytes);
       if (!entered.ok) return entered;
       try {
@@ -428,6 +431,10 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     },
   };
 }
+
+/** The answer to a descriptor that no writer of stripes has made. */
+export const notAsCoded = ({ id }: StripeRef): Result<never> =>
+  refused(failure("BAD_REQUEST", { stripe: id, problem: "its sizes are not those that its scheme makes" }));
 
 const finite = (ms: number): number => (Number.isFinite(ms) ? ms : 0);
 

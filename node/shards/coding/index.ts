@@ -24,4 +24,4 @@ export {
   widthOf,
   type ClassSettings,
 } from "./scheme.ts";
-export { codedBytes, codeStripe, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";
+export { codedBytes, codeStripe, isAsCoded, readStripe, remakeShard, stripeBytesMax, type Coded } from "./stripe.ts";

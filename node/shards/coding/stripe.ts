@@ -24,6 +24,13 @@ export const stripeBytesMax = (scheme: Scheme): number =>
 export const codedBytes = (scheme: Scheme, stripeBytes: number): number =>
   widthOf(scheme) * (headerBytes + partBytes(scheme, stripeBytes));
 
+/** Whether a descriptor has as many shards as its scheme, of the size that its bytes make. What others say is allocated only then. */
+export function isAsCoded({ scheme, sizeBytes, shards }: Pick<StripeRef, "scheme" | "sizeBytes" | "shards">): boolean {
+  if (shards.length !== widthOf(scheme) || sizeBytes > stripeBytesMax(scheme)) return false;
+  const shardBytes = headerBytes + partBytes(scheme, sizeBytes);
+  return shards.every((shard) => shard.sizeBytes === shardBytes);
+}
+
 /** The shards of some bytes, in the order of the code. They lie in `memory` where that is given and large enough: new memory for each
  *  stripe takes longer than to code it, so who codes many gives the same again once its shards are away. Error: TOO_LARGE. */
 export function codeStripe(

@@ -71,6 +71,20 @@ describe("stripes", () => {
     expect(lost.ok ? [] : lost.error.details?.["lost"]).to.have.members(named);
   });
 
+  it("are not looked for where their descriptor says what cannot be: it would take memory", async () => {
+    const { world, at, put } = await stageOf(6);
+    const ref = await put(someBytes(10_000));
+    for (const sizeBytes of [2 ** 50, 8 * 1024 ** 3]) {
+      const huge = { ...ref, sizeBytes, shards: ref.shards.map((shard) => ({ ...shard, sizeBytes })) };
+      for (const asked of [huge, { ...huge, sizeBytes: ref.sizeBytes }, { ...ref, sizeBytes }, { ...ref, shards: ref.shards.slice(1) }]) {
+        const read = await world.settle(at("n3").read(asked));
+        expect(read.ok ? "read" : read.error.code).to.equal("BAD_REQUEST");
+        const gathered = await world.settle(at("n3").gather(asked, 0));
+        expect(gathered.ok ? "gathered" : gathered.error.code).to.equal("BAD_REQUEST");
+      }
+    }
+  }); // prettier-ignore
+
   it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
     const { stage, world, at, put } = await stageOf(6);
     const ref = await put(someBytes(90_000));
