@@ -5,8 +5,8 @@ import { blobFolder, diskKeyFile, escrowFile } from "../data-folder/index.ts";
 import {
   createSealing,
   readDiskKey,
+  readOrMakeDiskKey,
   SealedFiles,
-  writeDiskKey,
   writeEscrow,
   type RootRecord,
   type StorePart,
@@ -83,7 +83,7 @@ export async function openDisk(
         if (encrypted ? state === "sealed" || state === "sealing" : state === "plain" || state === "opening")
           return ok(status());
         // The key is on the disk before anything is encrypted with it.
-        const key = store.key ?? (await readDiskKey(keyFile)) ?? (encrypted ? await writeDiskKey(keyFile) : undefined);
+        const key = store.key ?? (await (encrypted ? readOrMakeDiskKey(keyFile) : readDiskKey(keyFile)));
         if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
         await escrow();
         await sealing.begin(encrypted ? "sealed" : "plain", key);

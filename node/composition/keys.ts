@@ -2,14 +2,7 @@
 import type { Config } from "../../config/index.ts";
 import { failure, ok, refused, type Role } from "../../protocols/index.ts";
 import { diskKeyFile } from "../data-folder/index.ts";
-import {
-  createClusterKeys,
-  readDiskKey,
-  rootRow,
-  writeDiskKey,
-  type ClusterKeys,
-  type RootRecord,
-} from "../keys/index.ts";
+import { createClusterKeys, readOrMakeDiskKey, rootRow, type ClusterKeys, type RootRecord } from "../keys/index.ts";
 import type { Directory } from "../ports.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -27,7 +20,7 @@ export function openKeys(
   const { store, cluster, node } = at.identity;
   const { exchange, membership, directory } = at.peer;
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
-  const diskKey = async () => store.key ?? (await readDiskKey(keyFile)) ?? writeDiskKey(keyFile);
+  const diskKey = async () => store.key ?? (await readOrMakeDiskKey(keyFile));
   const keys = createClusterKeys({ cluster, directory, store, diskKey, clock: at.machine.clock });
   const mayHave = (other: string): boolean => {
     const member = membership.members().members.find((one) => one.node === other);

@@ -2,8 +2,8 @@
  *
  *      plexus disk key 1
  *      <the key, base64url> <check> */
-import { createHash, randomBytes } from "node:crypto";
-import { open, readFile, rename, stat } from "node:fs/promises";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import { deriveKey, keyBytes, sealerOf, type Sealer } from "./cipher.ts";
@@ -58,19 +58,21 @@ export async function readDiskKey(file: string): Promise<DiskKey | undefined> {
 /** Writes a key to a file that is not there: a new one, or one that the recovery kit gave back. It is on the disk when it resolves. Errors: the system's (EEXIST). */
 export async function writeDiskKey(file: string, bytes: Uint8Array = randomBytes(keyBytes)): Promise<DiskKey> {
   const text = Buffer.from(bytes).toString("base64url");
-  // Whole or not at all: half a key would stand in the way of a whole one.
-  const part = `${file}.part`;
-  if ((await stat(file).catch(() => undefined)) !== undefined)
-    throw Object.assign(new Error(`EEXIST: ${file} is there`), { code: "EEXIST", path: file });
-  const written = await open(part, "w", 0o600);
+  // Whole or not at all: half a key would stand in the way of a whole one. A name of its own: another writer's key does not get into it.
+  const part = `${file}.${randomUUID()}.part`;
   try {
-    await written.chmod(0o600);
-    await written.writeFile(`${heading}\n${text} ${checkOf(text)}\n`);
-    await written.sync();
+    const written = await open(part, "wx", 0o600);
+    try {
+      await written.chmod(0o600);
+      await written.writeFile(`${heading}\n${text} ${checkOf(text)}\n`);
+      await written.sync();
+    } finally {
+      await written.close();
+    }
+    await place(part, file);
   } finally {
-    await written.close();
+    await rm(part, { force: true });
   }
-  await rename(part, file);
   const folder = await open(dirname(file));
   try {
     await folder.sync();
@@ -78,4 +80,42 @@ export async function writeDiskKey(file: string, bytes: Uint8Array = randomBytes
     await folder.close();
   }
   return diskKeyOf(bytes);
+}
+
+/** What a file system says that knows no second name of a file: FAT, some shares. */
+const linkless: ReadonlySet<string | undefined> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
+
+/** Gives a file its name where nothing has that name. Errors: the system's (EEXIST). */
+async function place(part: string, file: string): Promise<void> {
+  try {
+    await link(part, file);
+  } catch (error) {
+    if (!linkless.has((error as NodeJS.ErrnoException).code)) throw error;
+    if ((await stat(file).catch(() => undefined)) !== undefined)
+      throw Object.assign(new Error(`EEXIST: ${file} is there`), { code: "EEXIST", path: file });
+    await rename(part, file);
+  }
+}
+
+/** Keys that this process is making, by their files. */
+const making = new Map<string, Promise<DiskKey>>();
+
+/** The key in a file, which is made where there is none. All who ask at once get the same. Errors: those of `readDiskKey`. */
+export function readOrMakeDiskKey(file: string): Promise<DiskKey> {
+  const made = making.get(file) ?? readOrWrite(file).finally(() => making.delete(file));
+  making.set(file, made);
+  return made;
+}
+
+async function readOrWrite(file: string): Promise<DiskKey> {
+  const there = await readDiskKey(file);
+  if (there !== undefined) return there;
+  try {
+    return await writeDiskKey(file);
+  } catch (error) {
+    // Another process was faster.
+    const other = (error as NodeJS.ErrnoException).code === "EEXIST" ? await readDiskKey(file) : undefined;
+    if (other === undefined) throw error;
+    return other;
+  }
 }

@@ -14,7 +14,7 @@
  *  node's memory has its keys. Decision 0052. */
 export { createClusterKeys, rootRow, sealEpochTo, type BackupKeys, type ClusterKeys } from "./cluster-keys.ts";
 export { sealerOf, type Sealer } from "./cipher.ts";
-export { diskKeyOf, readDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
+export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, writeEscrow, type Escrow } from "./escrow.ts";
 export { SealedFiles } from "./sealed-files.ts";

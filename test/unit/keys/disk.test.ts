@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
@@ -9,6 +9,7 @@ import {
   openEscrow,
   openSealedStore,
   readDiskKey,
+  readOrMakeDiskKey,
   rootKeysOf,
   SealedFiles,
   sealedKey,
@@ -170,6 +171,21 @@ describe("the key of a disk", () => {
     expect(code).to.equal("EEXIST");
     chmodSync(file(), 0o640);
     expect(await codeOf(readDiskKey(file()))).to.equal("CONFIG_INVALID");
+  });
+
+  it("is one, however many make it at once, and those who made another are told", async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const of = join(folder, `${round}.key`);
+      const made = await Promise.allSettled([writeDiskKey(of), writeDiskKey(of), writeDiskKey(of)]);
+      const ids = made.flatMap((one) => (one.status === "fulfilled" ? [one.value.id] : []));
+      expect(ids).to.deep.equal([(await readDiskKey(of))?.id]);
+      const beside = join(folder, `${round}.beside`);
+      const asked = [readOrMakeDiskKey(beside), readOrMakeDiskKey(beside), writeDiskKey(beside)];
+      const [one, two] = await Promise.allSettled(asked);
+      for (const each of [one, two])
+        expect(each?.status === "fulfilled" && each.value.id).to.equal((await readDiskKey(beside))?.id);
+    }
+    expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).to.deep.equal([]);
   });
 
   it("with a letter changed is none", async () => {
