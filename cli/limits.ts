@@ -75,4 +75,6 @@ export const cliLimits = {
   blobCheckMs: 20_000,
   /** How often `plexus disk encrypt --wait` looks how far it is. */
   diskLookMs: 500,
+  /** How often the commands of `plexus backup` look how far the node is. */
+  backupLookMs: 250,
 } as const;

@@ -51,6 +51,24 @@ export const duration =
     return durationMs;
   };
 
+/** A moment, as milliseconds since 1970: `2026-11-23`, `2026-11-23T09:30`, of this machine's time zone unless it names one; or `7d`, so long ago. */
+export const moment =
+  (name: string, nowMs: () => number = Date.now) =>
+  (text: string): number => {
+    const agoMs = parseDurationMs(text);
+    if (agoMs !== undefined) return Math.round(nowMs() - agoMs);
+    const parts = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
+    const [, day = "", time = "00:00", zone = ""] = parts ?? [];
+    const atMs = parts === null ? NaN : Date.parse(`${day}T${time}${zone}`);
+    // A 30th of February would become a day of March.
+    const isDay = !Number.isNaN(Date.parse(day)) && new Date(Date.parse(day)).toISOString().startsWith(day);
+    if (Number.isNaN(atMs) || !isDay)
+      throw new InvalidArgumentError(
+        `${name} must be a time like 2026-11-23, 2026-11-23T09:30, or 7d for so long ago.`,
+      );
+    return atMs;
+  };
+
 const addressLike =
   (example: string) =>
   (text: string): string => {

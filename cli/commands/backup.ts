@@ -1,12 +1,198 @@
 import { Option } from "commander";
-import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import {
+  adminCommands,
+  adminFlags,
+  duration,
+  examples,
+  moment,
+  wholeNumber,
+  withAdminFlags,
+  type AdminOptions,
+} from "../options.ts";
 import type { Define } from "./index.ts";
+
+interface RecallOptions extends AdminOptions {
+  readonly from: string;
+  readonly to?: string;
+  readonly dryRun?: boolean;
+  readonly room?: string;
+  readonly actor?: string;
+  readonly person?: string;
+  readonly type?: string;
+  readonly since?: number;
+  readonly until?: number;
+  readonly at?: number;
+  readonly snapshot?: number;
+}
+
+type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
+type PruneOptions = AdminOptions & {
+  readonly from: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly keepWithin?: number;
+} & { readonly [Name in Kept as `keep${Capitalize<Name>}`]?: number };
+
+const keepable: readonly (readonly [Kept, string])[] = [
+  ["last", "the newest so many"],
+  ["hourly", "the newest of so many hours"],
+  ["daily", "the newest of so many days"],
+  ["weekly", "the newest of so many weeks"],
+  ["monthly", "the newest of so many months"],
+  ["yearly", "the newest of so many years"],
+];
+
+/** Backups in a folder on the node's machine. */
+function defineFolders(command: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
+  const add = adminCommands(command, onExit);
+  const load = () => import("../backups.ts");
+  const from = (inner: typeof command) => inner.requiredOption("--from <folder>", "the folder of the backups");
+  const snapshot = () => new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1));
+
+  add<AdminOptions & { readonly to: string }>({
+    name: "run",
+    says: "Back up the slots that this node owns into a folder on its machine; what has not changed is not written again.",
+    examples: ["plexus backup run --to /mnt/backup/plexus"],
+    more: (inner) =>
+      inner.requiredOption("--to <folder>", "the folder of this node's backups; it is made where it is absent"),
+    run: async (flags, { to }) => (await load()).runBackup(flags, to, output),
+  });
+  add<AdminOptions & { readonly from: string }>({
+    name: "list",
+    says: "Show the snapshots of a folder.",
+    examples: ["plexus backup list --from /mnt/backup/plexus", "plexus backup list --from /mnt/backup/plexus --json"],
+    more: from,
+    run: async (flags, options) => (await load()).listBackups(flags, options.from, output),
+  });
+  add<AdminOptions & { readonly from: string; readonly snapshot?: number }>({
+    name: "show",
+    says: "Show what is in a snapshot, and which slots are not; by default the newest.",
+    examples: [
+      "plexus backup show --from /mnt/backup/plexus",
+      "plexus backup show --from /mnt/backup/plexus --snapshot 3",
+    ],
+    more: (inner) => from(inner).addOption(snapshot()),
+    run: async (flags, options) =>
+      (await load()).showBackup(flags, { from: options.from, snapshot: options.snapshot }, output),
+  });
+  add<
+    AdminOptions & { readonly from: string; readonly snapshot?: number; readonly depth: "manifest" | "shards" | "data" }
+  >({
+    name: "verify",
+    says: "Check all snapshots, or one: whether everything is there, and can be read.",
+    examples: [
+      "plexus backup verify --from /mnt/backup/plexus",
+      "plexus backup verify --from /mnt/backup/plexus --depth data",
+    ],
+    more: (inner) =>
+      from(inner)
+        .addOption(snapshot())
+        .addOption(
+          new Option("--depth <depth>", "manifest: is all there; shards: read each file; data: decrypt everything")
+            .choices(["manifest", "shards", "data"])
+            .default("shards"),
+        ),
+    run: async (flags, { from: folder, depth, snapshot: number }) =>
+      (await load()).verifyBackup(
+        flags,
+        { from: folder, depth, ...(number !== undefined && { snapshot: number }) },
+        output,
+      ),
+  });
+  add<RecallOptions>({
+    name: "recall",
+    says: "Bring back what a backup has into a new folder on the node's machine, as JSON lines; nothing of the cluster changes.",
+    examples: [
+      "plexus backup recall --from /mnt/backup/plexus --room lobby --at 1d --to ./lobby",
+      "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
+      "plexus backup recall --from /mnt/backup/plexus --to ./everything",
+    ],
+    more: (inner) =>
+      from(inner)
+        .option("--to <folder>", "where it is written; the folder must be empty or absent")
+        .option("--dry-run", "only say how much it is")
+        .addOption(new Option("--room <room>", "of this room").conflicts("actor"))
+        .option("--actor <actor>", "of this actor, like agent/ada.helper")
+        .option("--person <name>", "what is this person's own, and what the person wrote elsewhere")
+        .option("--type <type>", "of this type of records, like message")
+        .addOption(
+          new Option("--since <time>", "what is not older: 2026-11-23, 2026-11-23T09:30, or 7d").argParser(
+            moment("--since"),
+          ),
+        ) // prettier-ignore
+        .addOption(new Option("--until <time>", "what is older").argParser(moment("--until")))
+        .addOption(
+          new Option("--at <time>", "as it was then: the newest snapshot of that time").argParser(moment("--at")),
+        ) // prettier-ignore
+        .addOption(snapshot().conflicts("at")),
+    run: async (flags, options) => {
+      const { recallBackup, actorNamed } = await load();
+      const { to, dryRun = false, room, actor, person, type, since, until, at, snapshot: number } = options;
+      if (!dryRun && to === undefined) command.error("error: --to says where it is written; --dry-run only says how much it is"); // prettier-ignore
+      const thread = room === undefined ? actor : actorNamed("room", room);
+      const query = {
+        ...(number !== undefined && { snapshot: number }),
+        ...(at !== undefined && { atMs: at }),
+        ...(thread !== undefined && { thread }),
+        ...(person !== undefined && { person: actorNamed("user", person) }),
+        ...(type !== undefined && { type }),
+        ...(since !== undefined && { fromMs: since }),
+        ...(until !== undefined && { toMs: until }),
+      };
+      return recallBackup(flags, { from: options.from, to: dryRun ? undefined : to, query }, output);
+    },
+  });
+  add<PruneOptions>({
+    name: "prune",
+    says: "Remove the snapshots that are not to be kept; nothing else removes any. What would go is shown, and asked for.",
+    examples: [
+      "plexus backup prune --from /mnt/backup/plexus --keep-last 7 --dry-run",
+      "plexus backup prune --from /mnt/backup/plexus --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --yes",
+    ],
+    more: (inner) => {
+      from(inner);
+      for (const [name, says] of keepable)
+        inner.addOption(
+          new Option(`--keep-${name} <number>`, `keep ${says}`).argParser(wholeNumber("The number", 0, 10_000)),
+        );
+      return inner
+        .addOption(
+          new Option("--keep-within <duration>", "keep all that are younger").argParser(
+            duration("The time", { minMs: 1_000, maxMs: 3_650 * 24 * 3_600_000 }),
+          ),
+        )
+        .option("--dry-run", "only say what would go")
+        .option("--yes", "do not ask");
+    },
+    run: async (flags, options) => {
+      const { pruneBackup } = await load();
+      const { from: folder, dryRun = false, yes = false, keepWithin } = options;
+      const numbers = keepable.flatMap(([name]) => {
+        const value = options[`keep${name[0]!.toUpperCase()}${name.slice(1)}` as keyof PruneOptions];
+        return value === undefined ? [] : [[name, value as number] as const];
+      });
+      const keep = { ...Object.fromEntries(numbers), ...(keepWithin !== undefined && { withinMs: keepWithin }) };
+      return pruneBackup(flags, { from: folder, keep, dryRun, yes }, output);
+    },
+  });
+}
 
 /** `plexus backup`. */
 export const define: Define = (command, { output, onExit }) => {
   const backup = command
     .enablePositionalOptions()
-    .addHelpText("after", examples("plexus backup kit make --to ./kit", "plexus backup keys", "plexus backup rotate"));
+    .addHelpText(
+      "after",
+      examples(
+        "plexus backup kit make --to ./kit",
+        "plexus backup run --to /mnt/backup/plexus",
+        "plexus backup list --from /mnt/backup/plexus",
+        "plexus backup recall --from /mnt/backup/plexus --room lobby --at 1d --to ./lobby",
+        "plexus backup keys",
+        "plexus backup rotate",
+      ),
+    );
+  defineFolders(command, { output, onExit });
   const kit = backup
     .command("kit")
     .description("The recovery kit: shares on paper, which together read every backup.")

@@ -118,7 +118,7 @@ export const commandRows: readonly CommandRow[] = [
   },
   {
     name: "backup",
-    says: "Make, check and use the recovery kit of the backups; show their keys, and begin new ones.",
+    says: "Back up a node's slots, and bring them back; make, check and use the recovery kit; rotate the keys.",
     load: () => import("./backup.ts"),
   },
   {

@@ -30,6 +30,7 @@ import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
+import { createBackups } from "./backups.ts";
 import { audit } from "./cluster-memory.ts";
 import { openDisk } from "./disk.ts";
 import { openKeys, watchRoot } from "./keys.ts";
@@ -188,6 +189,18 @@ async function start(
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const keys = openKeys(config, { machine, identity, peer });
+  const backups = createBackups({
+    data: config.data,
+    cluster,
+    node,
+    keys,
+    replication: peer.replication,
+    slots: () => [...peer.table.rows()].map(({ record }) => record),
+    clock,
+    random,
+    log,
+  });
+  stops.add(() => backups.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const control = createInferenceControl({
     node,
@@ -240,6 +253,7 @@ async function start(
     disk: disk.control,
     shards: ownShards,
     keys,
+    backups,
     name: member.name,
     changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
     adminCodeHash: codeHash,

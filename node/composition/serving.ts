@@ -28,6 +28,7 @@ export function serveClients(
     | "shards"
     | "disk"
     | "keys"
+    | "backups"
     | "changed"
     | "adminCodeHash"
     | "webFolder"
@@ -63,6 +64,7 @@ export function serveClients(
     ...(at.disk && { disk: at.disk }),
     ...(at.shards && { shards: at.shards }),
     ...(at.keys && { keys: at.keys }),
+    ...(at.backups && { backups: at.backups }),
     ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),

@@ -29,6 +29,7 @@ import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
 import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random, ShardControl } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
+import type { BackupControl } from "./backups.ts";
 import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { KeysControl } from "./keys.ts";
@@ -112,6 +113,8 @@ export interface GatewayOptions {
   readonly disk?: DiskControl;
   /** The keys of the cluster's backups; absent on a node without a cluster. */
   readonly keys?: KeysControl;
+  /** Backups in folders of this node's machine; absent, there are none. */
+  readonly backups?: BackupControl;
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
   /** Stripes that admins put by hand; absent, there are none. */

@@ -1,0 +1,255 @@
+/** `plexus backup run|list|show|verify|recall|prune`: backups in a folder on the node's machine. */
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { failure, PlexusError } from "../protocols/errors.ts";
+import type { BackupList, BackupResults, BackupTask, MissedSlot, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
+import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { cliLimits } from "./limits.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { isSure } from "./sure.ts";
+import { renderTable } from "./table.ts";
+
+const base = "/api/v1/admin/backups";
+
+/** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels it; another one ends the command alone. */
+async function finished<Sort extends keyof BackupResults>(
+  target: Target,
+  sort: Sort,
+  body: object,
+  { json }: AdminFlags,
+  output: Output,
+): Promise<BackupResults[Sort]> {
+  const begun = demand(await callNode<BackupTask<Sort>>(target, "POST", `${base}/${sort}`, body));
+  const path = `${base}/tasks/${begun.id}`;
+  const cancel = (): void => void callNode(target, "DELETE", path);
+  process.once("SIGINT", cancel).once("SIGTERM", cancel);
+  const live = !json && process.stderr.isTTY;
+  let told = "";
+  try {
+    for (let task = begun; ;) {
+      const says = describeProgress(task);
+      if (live) process.stderr.write(`\r\u001B[K${says}`);
+      else if (!json && says !== told && says !== "") output.printError(says);
+      told = says;
+      if (task.state !== "running") {
+        if (live) process.stderr.write("\r\u001B[K");
+        if (task.result !== undefined) return task.result;
+        throw new PlexusError(task.error ?? failure("INTERNAL"));
+      }
+      await sleep(cliLimits.backupLookMs);
+      task = demand(await callNode<BackupTask<Sort>>(target, "GET", path));
+    }
+  } finally {
+    process.off("SIGINT", cancel).off("SIGTERM", cancel);
+  }
+}
+
+/** How far a task is, in one line. */
+export function describeProgress({ sort, progress }: Pick<BackupTask, "sort" | "progress">): string {
+  const { slots = 0, slotsDone = 0, units = 0, unitsOf = 0, bytes = 0, stripes = 0, stripesDone = 0 } = progress;
+  if (sort === "run")
+    return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
+  if (sort === "verify") return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
+  return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
+}
+
+/** `plexus backup run`. Ends with an error when a slot of the node could not be read. */
+export async function runBackup(flags: AdminFlags, to: string, output: Output): Promise<number> {
+  const result = await finished(await findNode(flags), "run", { to: resolve(to) }, flags, output);
+  output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
+  return result.missed.some(({ error }) => error.code !== "MOVED") ? exitCodes.failed : exitCodes.ok;
+}
+
+/** What a run came to, for people: what is not in it, too. */
+export function describeRun(run: BackupResults["run"], color: boolean): string {
+  const { snapshot, changedBytes, changedUnits, storedBytes, missed } = run;
+  const [elsewhere, broken] = [missed.filter(isElsewhere), missed.filter((row) => !isElsewhere(row))];
+  return [
+    `${paint(color, "green", "✔")} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
+    ...(elsewhere.length === 0
+      ? []
+      : [
+          `${paint(color, "yellow", "!")} ${counted(elsewhere.length, "slot")} of the cluster ${elsewhere.length === 1 ? "is" : "are"} not in it: other nodes own ${elsewhere.length === 1 ? "it" : "them"}. Run this command at each of those nodes too, with a folder of its own.`,
+          ...Object.entries(Object.groupBy(elsewhere, ({ owner = "another node" }) => owner)).map(
+            ([owner, rows = []]) => `  ${withoutControls(owner)}: ${slotNames(rows.map(({ slot }) => slot))}`,
+          ),
+        ]),
+    ...broken.map(
+      ({ slot, error }) =>
+        `${paint(color, "red", "✖")} ${withoutControls(slot)} was not read (${error.code}): the snapshot has what the one before had of it.`,
+    ),
+  ].join("\n");
+}
+
+const isElsewhere = ({ error }: MissedSlot): boolean => error.code === "MOVED";
+
+/** The first of them by name. */
+const slotNames = (slots: readonly string[]): string => {
+  const { statusSlotsNamed: max } = cliLimits;
+  const more = slots.length > max ? ` and ${slots.length - max} more` : "";
+  return `${slots.slice(0, max).map(withoutControls).join(", ")}${more}`;
+};
+
+const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+
+/** `plexus backup list`. */
+export async function listBackups(flags: AdminFlags, from: string, output: Output): Promise<number> {
+  const list = demand(
+    await callNode<BackupList>(await findNode(flags), "POST", `${base}/list`, { from: resolve(from) }),
+  );
+  output.print(flags.json ? jsonLine(list) : describeList(list, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+/** The snapshots of a folder as a table. */
+export function describeList({ folder, node, snapshots }: BackupList, color: boolean, width = Infinity): string {
+  if (snapshots.length === 0) return `${withoutControls(folder)} has no snapshot yet.`;
+  const right = "right" as const;
+  const columns = [
+    { head: "Snapshot", align: right },
+    { head: "Time" },
+    { head: "Bytes", align: right },
+    { head: "Units", align: right, leaves: 1 },
+    { head: "Slots not in it", align: right },
+  ];
+  const cells = snapshots.map(({ number, atMs, units, bytes, missed }) => [
+    String(number),
+    timeText(atMs),
+    describeBytes(bytes),
+    String(units),
+    missed.length === 0 ? "" : paint(color, "yellow", String(missed.length)),
+  ]);
+  return `Backups of the node ${withoutControls(node)}\n${renderTable(columns, cells, { color, columns: width })}`;
+}
+
+/** `plexus backup show`. */
+export async function showBackup(
+  flags: AdminFlags,
+  { from, snapshot }: { readonly from: string; readonly snapshot: number | undefined },
+  output: Output,
+): Promise<number> {
+  const body = { from: resolve(from), query: { ...(snapshot !== undefined && { snapshot }) } };
+  const shown = await finished(await findNode(flags), "recall", body, flags, output);
+  output.print(flags.json ? jsonLine(shown) : describeSnapshot(shown));
+  return exitCodes.ok;
+}
+
+/** One snapshot, with all that is in it and what is not. */
+export function describeSnapshot(shown: Omit<BackupResults["recall"], "lost">): string {
+  const { snapshot, rows, threads, stripeBytes } = shown;
+  return [
+    `Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}`,
+    `  ${describeBytes(snapshot.bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")}, ${counted(snapshot.units, "unit")}; ${describeBytes(stripeBytes)} are read for all of it`,
+    ...(snapshot.missed.length === 0
+      ? []
+      : [
+          `  ${counted(snapshot.missed.length, "slot")} not read for it: ${slotNames(snapshot.missed)}. The snapshot has of them what the one before had, or nothing.`,
+        ]),
+  ].join("\n");
+}
+
+/** `plexus backup verify`. Ends with an error when anything lacks or is damaged. */
+export async function verifyBackup(
+  flags: AdminFlags,
+  { from, ...wish }: VerifyBackup,
+  output: Output,
+): Promise<number> {
+  const found = await finished(await findNode(flags), "verify", { from: resolve(from), ...wish }, flags, output);
+  output.print(flags.json ? jsonLine(found) : describeVerify(found, wish.depth, output.color));
+  return found.lost.total + found.lostUnits.total + found.weak === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** What a check found. */
+export function describeVerify(
+  { snapshots, stripes, units, bytes, weak, lost, lostUnits }: BackupResults["verify"],
+  depth: VerifyBackup["depth"],
+  color: boolean,
+): string {
+  const looked = { manifest: "is there", shards: "was read and is whole", data: "was read and decrypted" }[depth];
+  const sum = `${counted(snapshots, "snapshot")}, ${counted(stripes, "stripe")}, ${describeBytes(bytes)} in ${counted(units, "unit")}`;
+  if (lost.total + lostUnits.total + weak === 0) return `${paint(color, "green", "✔")} ${sum}: everything ${looked}.`;
+  const cross = paint(color, "red", "✖");
+  return [
+    sum,
+    ...(weak === 0 ? [] : [`${paint(color, "yellow", "!")} ${counted(weak, "stripe")} can be read, but lack copies.`]),
+    ...(lost.total === 0 ? [] : [`${cross} ${counted(lost.total, "stripe")} cannot be read.`]),
+    ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
+    ...describeLosses(lostUnits, color),
+  ].join("\n");
+}
+
+const describeLosses = (lost: BackupResults["recall"]["lost"], color: boolean): readonly string[] =>
+  lost.total === 0
+    ? []
+    : [
+        `${paint(color, "red", "✖")} ${counted(lost.total, "unit")} cannot be brought back.`,
+        ...lost.named.map(({ thread, type, error }) => `  ${withoutControls(`${thread} ${type}`)}: ${error.code}`),
+        ...(lost.total > lost.named.length ? [`  and ${lost.total - lost.named.length} more`] : []),
+      ];
+
+/** What is asked for by its usual name: `lobby` is a room, `ada` a person; with a slash an actor is named whole. */
+export const actorNamed = (kind: string, name: string): string => (name.includes("/") ? name : `${kind}/${name}`);
+
+/** `plexus backup recall`. */
+export async function recallBackup(
+  flags: AdminFlags,
+  {
+    from,
+    to,
+    query,
+  }: { readonly from: string; readonly to: string | undefined; readonly query: RecallBackup["query"] },
+  output: Output,
+): Promise<number> {
+  const body = { from: resolve(from), ...(to !== undefined && { to: resolve(to) }), query };
+  const done = await finished(await findNode(flags), "recall", body, flags, output);
+  output.print(flags.json ? jsonLine(done) : describeRecall(done, output.color));
+  return done.lost.total === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** What was brought back, or would be. */
+export function describeRecall(done: BackupResults["recall"], color: boolean): string {
+  const { snapshot, units, rows, bytes, threads, stripeBytes, written, lost } = done;
+  const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
+  if (units === 0) return `Nothing ${of} fits.`;
+  const plan = `up to ${describeBytes(bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")} ${of}; ${describeBytes(stripeBytes)} are read for it`;
+  if (written === undefined) return `Nothing was written. It would be ${plan}.`;
+  return [
+    `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}`,
+    ...describeLosses(lost, color),
+  ].join("\n");
+}
+
+/** `plexus backup prune`: says what would go, asks, and removes it. */
+export async function pruneBackup(
+  flags: AdminFlags,
+  { from, keep, dryRun, yes }: { readonly from: string; readonly keep: PruneBackup["keep"]; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
+  output: Output,
+): Promise<number> {
+  if (Object.keys(keep).length === 0)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what is to be kept: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
+  const target = await findNode(flags);
+  const body = { from: resolve(from), keep };
+  const plan = await finished(target, "prune", body, flags, output);
+  if (dryRun || plan.removed.length === 0) {
+    output.print(flags.json ? jsonLine(plan) : describePrune(plan));
+    return exitCodes.ok;
+  }
+  if (!flags.json) output.printError(describePrune(plan));
+  if (!yes && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: it must be confirmed" })); // prettier-ignore
+  const done = await finished(target, "prune", { ...body, apply: true }, flags, output);
+  output.print(flags.json ? jsonLine(done) : describePrune(done));
+  return exitCodes.ok;
+}
+
+/** Which snapshots stay and why, and which go. */
+export function describePrune({ kept, removed, bytes, applied }: BackupResults["prune"]): string {
+  const staying = kept.map(({ snapshot, by }) => `  ${snapshot} stays (${by.join(", ")})`);
+  const goes =
+    removed.length === 0
+      ? "No snapshot goes."
+      : `${applied ? "Removed" : "To be removed"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
+  return [...staying, goes].join("\n");
+}

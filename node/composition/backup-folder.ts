@@ -1,0 +1,154 @@
+/** Folders of an operator: one with backups, and one that a recall is written into. */
+import { lstat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { failure, PlexusError } from "../../protocols/index.ts";
+import {
+  createFolderHeads,
+  createFolderStripes,
+  folderScheme,
+  type BackupStripes,
+  type Heads,
+  type RecallSink,
+} from "../backup/index.ts";
+import { openBlobStore } from "../blobs/index.ts";
+import { openFiles } from "../platform/index.ts";
+import type { Files, FileWriter, Meter } from "../ports.ts";
+import { codeStripe, readStripe } from "../shards/coding/index.ts";
+
+/** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
+const markFile = "plexus-backup.json";
+
+/** Whose slots the backups of a folder have. One node writes into one folder. */
+export interface FolderMark {
+  readonly cluster: string;
+  readonly node: string;
+}
+
+export interface BackupFolder {
+  readonly mark: FolderMark;
+  readonly stripes: BackupStripes;
+  readonly heads: Heads;
+}
+
+const wrong = (reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
+
+/** These blobs are not the node's: its figures do not count them. */
+const noMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
+
+/** Refuses a folder in a node's data: there its copies would be lost with it, and its names are the node's. Error: BAD_REQUEST. */
+export function demandOutside(data: string, folder: string): void {
+  const path = relative(data, folder);
+  if (path === "" || !(path.startsWith("..") || path.startsWith("/")))
+    throw wrong(`${folder} is in the node's own data folder: take one elsewhere, on another disk best`);
+}
+
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. Errors: BAD_REQUEST; the system's. */
+export async function openBackupFolder(folder: string, begins?: FolderMark): Promise<BackupFolder> {
+  const isThere = await lstat(join(folder, markFile)).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere && begins === undefined) throw wrong(`${folder} has no backups: \`plexus backup run --to\` makes them`);
+  const files = await openFiles(folder);
+  if (!isThere) {
+    if ((await files.names("")).length > 0)
+      throw wrong(`${folder} is not empty, and is no folder of backups: name an empty one`);
+    await writeFile(files, markFile, `${JSON.stringify({ plexus: "backups", version: 1, ...begins })}\n`);
+  }
+  const mark = await readMark(files);
+  const scheme = folderScheme(1);
+  if (!scheme.ok) throw new PlexusError(scheme.error);
+  const blobs = await openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: noMeter });
+  return {
+    mark,
+    stripes: createFolderStripes([blobs], { code: codeStripe, read: readStripe }, scheme.value),
+    heads: createFolderHeads([files]),
+  };
+}
+
+async function readMark(files: Files): Promise<FolderMark> {
+  const reader = await files.open(markFile);
+  try {
+    const text = Buffer.from((await reader?.read(0, reader.size)) ?? []).toString();
+    const read = JSON.parse(text) as { plexus?: unknown; version?: unknown; cluster?: unknown; node?: unknown };
+    const { plexus, version, cluster, node } = read;
+    if (plexus === "backups" && version === 1 && typeof cluster === "string" && typeof node === "string")
+      return { cluster, node };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  } finally {
+    await reader?.close();
+  }
+  throw wrong(`${files.location}/${markFile} is of another version, or damaged`);
+}
+
+async function writeFile(files: Files, path: string, text: string): Promise<void> {
+  const file = await files.create(path);
+  try {
+    await file.write(Buffer.from(text));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.sync("");
+}
+
+/** A name as a part of a path: whatever the name is, it stays in its folder. */
+export const pathPart = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A").replace(/^\./, "%2E");
+
+/** Writes what is recalled: a folder for each actor, a file of JSON lines for each type of its records. */
+export interface FolderSink extends RecallSink {
+  readonly files: number;
+  /** Syncs what was written, with `about` beside it. */
+  finish(about: object): Promise<void>;
+  /** Whatever became of it. */
+  close(): Promise<void>;
+}
+
+/** Errors: BAD_REQUEST (it is not empty); the system's. */
+export async function openFolderSink(folder: string): Promise<FolderSink> {
+  const files = await openFiles(folder);
+  if ((await files.names("")).length > 0) throw wrong(`${folder} is not empty: a recall is written into a new folder`);
+  const folders = new Set<string>();
+  let open: { readonly path: string; readonly file: FileWriter } | undefined;
+  let count = 0;
+  const end = async (): Promise<void> => {
+    const ended = open;
+    open = undefined;
+    try {
+      await ended?.file.sync();
+    } finally {
+      await ended?.file.close();
+    }
+  };
+  const turnTo = async (thread: string, type: string): Promise<FileWriter> => {
+    const within = thread.split("/").map(pathPart).join("/");
+    // What begins with a dot is no record: the actor's state. No type of records has one.
+    const path = `${within}/${type.startsWith(".") ? `actor${type}` : pathPart(type)}.jsonl`;
+    if (open?.path === path) return open.file;
+    await end();
+    let above = "";
+    for (const part of within.split("/")) {
+      above = above === "" ? part : `${above}/${part}`;
+      if (folders.has(above)) continue;
+      await files.makeFolder(above);
+      folders.add(above);
+    }
+    const file = await files.create(path);
+    open = { path, file };
+    count += 1;
+    return file;
+  };
+  return {
+    get files() {
+      return count;
+    },
+    write: async ({ name }, content) => (await turnTo(name.thread, name.type)).write(content),
+    async finish(about) {
+      await end();
+      for (const path of folders) await files.sync(path);
+      await writeFile(files, "recall.json", `${JSON.stringify(about, null, 2)}\n`);
+    },
+    close: async () => end(),
+  };
+}

@@ -1,0 +1,113 @@
+/** What a node does with backups: one task at a time, which is looked at by its id, and can be cancelled. */
+import {
+  failure,
+  failureOf,
+  ok,
+  PlexusError,
+  refused,
+  type BackupResults,
+  type BackupTask,
+  type Failure,
+  type Result,
+} from "../../protocols/index.ts";
+import type { Log } from "../ports.ts";
+import { commandLimits } from "./limits.ts";
+
+/** What a task is given. */
+export interface TaskAt {
+  readonly signal: AbortSignal;
+  readonly progress: (at: Readonly<Record<string, number>>) => void;
+}
+
+interface Running {
+  task: BackupTask;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+/** The newest tasks, of which the last may be running. */
+export class BackupTasks {
+  readonly #tasks = new Map<string, Running>();
+  readonly #log: Log;
+  readonly #newId: () => string;
+  #stopped = false;
+
+  constructor({ log, newId }: { readonly log: Log; readonly newId: () => string }) {
+    this.#log = log;
+    this.#newId = newId;
+  }
+
+  /** Errors: LIMIT_REACHED (another one runs), STOPPING. */
+  begin<Sort extends keyof BackupResults>(
+    sort: Sort,
+    folder: string,
+    work: (at: TaskAt) => Promise<BackupResults[Sort]>,
+  ): Result<BackupTask<Sort>> {
+    if (this.#stopped) return refused(failure("STOPPING"));
+    const busy = [...this.#tasks.values()].find(({ task }) => task.state === "running")?.task;
+    if (busy !== undefined)
+      return refused(
+        failure("LIMIT_REACHED", {
+          limit: "backupTasks",
+          reason: `this node does one thing with backups at a time: ${busy.sort} of ${busy.folder} is under way`,
+        }),
+      );
+    const abort = new AbortController();
+    const begun: BackupTask<Sort> = { id: this.#newId(), sort, folder, state: "running", progress: {} };
+    const set = (change: Partial<BackupTask>): void => {
+      running.task = { ...running.task, ...change };
+    };
+    const run = async (): Promise<void> => {
+      try {
+        const result = await work({ signal: abort.signal, progress: (progress) => set({ progress: { ...progress } }) });
+        set({ state: "done", result });
+        this.#log.info("backup.done", { task: sort, folder });
+      } catch (error) {
+        const why = folderFailure(error);
+        set({ state: why.code === "CANCELLED" ? "cancelled" : "failed", error: why });
+        // A fault of our own says nothing to whoever asked: its stack is in the log.
+        this.#log.warn("backup.failed", { task: sort, folder, error: why.code === "INTERNAL" ? error : why });
+      }
+    };
+    // The work begins behind this turn: by then the task is in the list.
+    const running: Running = { task: begun, abort, done: Promise.resolve().then(run) };
+    this.#tasks.set(begun.id, running);
+    const [oldest] = this.#tasks.keys();
+    if (this.#tasks.size > commandLimits.backupTasksKept && oldest !== undefined) this.#tasks.delete(oldest);
+    return ok(begun);
+  }
+
+  /** Error: NOT_FOUND. */
+  look(id: string): Result<BackupTask> {
+    const found = this.#tasks.get(id)?.task;
+    return found === undefined
+      ? refused(failure("NOT_FOUND", { reason: "there is no such task, or the node was started since" }))
+      : ok(found);
+  }
+
+  /** Ends it as soon as it can; what is over stays so. Error: NOT_FOUND. */
+  cancel(id: string): Result<BackupTask> {
+    this.#tasks.get(id)?.abort.abort(new PlexusError(failure("CANCELLED")));
+    return this.look(id);
+  }
+
+  /** Ends what is under way, and takes nothing more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { abort, done } of this.#tasks.values()) {
+      abort.abort(new PlexusError(failure("STOPPING")));
+      await done;
+    }
+  }
+}
+
+const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+
+/** What the system says of a folder belongs to whoever named the folder. */
+function folderFailure(error: unknown): Failure {
+  const told = failureOf(error);
+  const { code, path, message } = error as NodeJS.ErrnoException;
+  if (told.code !== "INTERNAL" || typeof code !== "string" || !/^E[A-Z]+$/.test(code)) return told;
+  if (fullCodes.has(code)) return failure("DISK_FULL", { folder: path });
+  return failure("BAD_REQUEST", { field: "folder", reason: message });
+}

@@ -1,0 +1,264 @@
+/** Backups of this node's slots into a folder on its machine, as an operator asks for them. */
+import { resolve } from "node:path";
+import type { Config } from "../../config/index.ts";
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  refused,
+  type ActorId,
+  type BackupList,
+  type BackupResults,
+  type BackupSnapshot,
+  type BackupTask,
+  type Losses,
+  type LostUnit,
+  type MissedSlot,
+  type PruneBackup,
+  type RecallBackup,
+  type Result,
+  type SlotId,
+  type VerifyBackup,
+} from "../../protocols/index.ts";
+import { createSealer, type Snapshot } from "../../runtimes/backup/index.ts";
+import {
+  backupLimits,
+  openRepository,
+  planRecall,
+  prune,
+  recall,
+  runBackup,
+  verify,
+  type BackupPorts,
+  type Repository,
+  type SlotSource,
+} from "../backup/index.ts";
+import type { ClusterKeys } from "../keys/index.ts";
+import type { Clock, Log, Random } from "../ports.ts";
+import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
+import { journalSource, type SlotCuts } from "./backup-source.ts";
+import { BackupTasks } from "./backup-tasks.ts";
+import { commandLimits } from "./limits.ts";
+
+/** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
+export interface Backups {
+  run(wish: { readonly to: string }): Result<BackupTask<"run">>;
+  /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
+  list(wish: { readonly from: string }): Promise<Result<BackupList>>;
+  verify(wish: VerifyBackup): Result<BackupTask<"verify">>;
+  recall(wish: RecallBackup): Result<BackupTask<"recall">>;
+  prune(wish: PruneBackup): Result<BackupTask<"prune">>;
+  task(id: string): Result<BackupTask>;
+  cancel(id: string): Result<BackupTask>;
+  stop(): Promise<void>;
+}
+
+/** A slot of the cluster, and who owns it. */
+export interface OwnedSlot {
+  readonly slot: SlotId;
+  readonly owner: string;
+}
+
+export interface BackupsAt {
+  readonly data: Config["data"];
+  readonly cluster: string;
+  readonly node: string;
+  readonly keys: Pick<ClusterKeys, "backupKeys">;
+  readonly replication: SlotCuts;
+  /** All slots of the cluster. */
+  slots(): Iterable<OwnedSlot>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** The slots of this node; those of others refuse with MOVED, so that a snapshot names what is not in it. */
+export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "slots">): SlotSource {
+  const own = journalSource(at.replication);
+  let owners = new Map<SlotId, string>();
+  return {
+    async slots() {
+      owners = new Map([...at.slots()].map(({ slot, owner }) => [slot, owner]));
+      const others = [...owners].flatMap(([slot, owner]) => (owner === at.node ? [] : [slot]));
+      return [...(await own.slots()), ...others].toSorted();
+    },
+    async open(slot) {
+      const owner = owners.get(slot);
+      if (owner !== undefined && owner !== at.node) throw new PlexusError(failure("MOVED", { slot, owner }));
+      return own.open(slot);
+    },
+  };
+}
+
+const shown = ({ number, atMs, units, bytes, missed }: Snapshot): BackupSnapshot => ({
+  number,
+  atMs,
+  units,
+  bytes,
+  missed,
+});
+
+const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
+  total: rows.length,
+  named: rows.slice(0, commandLimits.lostNamedMax),
+});
+
+/** Opens nothing yet: each command opens the folder that it names. */
+export function createBackups(at: BackupsAt): Backups {
+  const { data, cluster, node, clock, random, log } = at;
+  const newId = (): string => Buffer.from(random.bytes(10)).toString("hex");
+  const tasks = new BackupTasks({ log, newId });
+
+  const within = async <Answer>(
+    folder: string,
+    begins: FolderMark | undefined,
+    use: (ports: BackupPorts, repository: Repository, mark: FolderMark) => Promise<Answer>,
+  ): Promise<Answer> => {
+    demandOutside(resolve(data), resolve(folder));
+    // Before the folder is touched: without keys nothing can be done with it.
+    const keys = await at.keys.backupKeys();
+    if (!keys.ok) throw new PlexusError(keys.error);
+    const { mark, stripes, heads } = await openBackupFolder(folder, begins);
+    if (mark.cluster !== cluster)
+      throw new PlexusError(
+        failure("BAD_REQUEST", { field: "folder", reason: `${folder} has the backups of another cluster` }),
+      );
+    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
+    const owner: ActorId = "backup/folder";
+    const ports: BackupPorts = { cluster, owner, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
+    try {
+      return await use(ports, openRepository(ports), mark);
+    } finally {
+      await sealer.close();
+    }
+  };
+  /** Two nodes that change the same head would not know of each other. */
+  const demandOwn = (folder: string, mark: FolderMark): void => {
+    if (mark.node === node) return;
+    const reason = `${folder} has the backups of the node ${mark.node}, which alone changes them: name another folder for this node`;
+    throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
+  };
+  /** People come first: what they wait for is done between two pages. */
+  const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
+
+  return {
+    run: ({ to }) =>
+      tasks.begin("run", to, ({ signal, progress }) =>
+        within(to, { cluster, node }, async (ports, repository, mark) => {
+          demandOwn(to, mark);
+          const { snapshot, missed, ...sums } = await runBackup(ports, repository, ownSource(at), {
+            signal,
+            progress: (far) => progress({ ...far }),
+            pace,
+          });
+          const rows = missed.map(({ slot, error }): MissedSlot => {
+            const owner = error.details?.["owner"];
+            return { slot, error, ...(typeof owner === "string" && { owner }) };
+          });
+          return { snapshot: shown(snapshot), ...sums, missed: rows };
+        }),
+      ),
+    async list({ from }) {
+      try {
+        return await within(from, undefined, async (_, repository, mark) => {
+          const { snapshots } = await repository.state();
+          return { ok: true, value: { folder: from, node: mark.node, snapshots: snapshots.map(shown) } };
+        });
+      } catch (error) {
+        return refused(failureOf(error));
+      }
+    },
+    verify: ({ from, snapshot, depth }) =>
+      tasks.begin("verify", from, ({ signal, progress }) =>
+        within(from, undefined, async (ports, repository) => {
+          const { snapshots } = await repository.state();
+          const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
+          if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
+          const found = await verify(ports, repository, chosen, {
+            depth,
+            signal,
+            progress: (far) => progress({ ...far }),
+            pace,
+          });
+          const lostUnits = found.lostUnits.map(({ name, error }) => ({ ...lostUnit(name), error }));
+          return { ...found, weak: found.weak.length, lost: named(found.lost), lostUnits: named(lostUnits) };
+        }),
+      ),
+    recall: ({ from, to, query }) =>
+      tasks.begin("recall", from, ({ signal, progress }) =>
+        within(from, undefined, async (ports, repository) => {
+          if (to !== undefined) demandOutside(resolve(data), resolve(to));
+          const { snapshot, units, rows, bytes, threads, stripeBytes } = await planRecall(repository, query);
+          const plan = { snapshot: shown(snapshot), units, rows, bytes, threads, stripeBytes };
+          if (to === undefined) return { ...plan, lost: named<LostUnit>([]) };
+          // The snapshot that was planned, whatever comes meanwhile.
+          const fixed = { ...query, snapshot: snapshot.number };
+          return writeRecall(ports, repository, { to, query: fixed, plan, signal, progress });
+        }),
+      ),
+    prune: ({ from, keep, apply = false }) =>
+      tasks.begin("prune", from, () =>
+        within(from, undefined, async (ports, repository, mark) => {
+          demandOwn(from, mark);
+          const { kept, removed, stripes, bytes } = await prune(ports, repository, keep, apply);
+          const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
+          return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), removed, stripes, bytes, applied: apply };
+        }),
+      ),
+    task: (id) => tasks.look(id),
+    cancel: (id) => tasks.cancel(id),
+    stop: () => tasks.stop(),
+  };
+}
+
+const lostUnit = ({ thread, type }: { readonly thread: string; readonly type: string }) => ({ thread, type });
+
+/** Writes what there is; what cannot be brought back is named, and the rest follows. */
+async function writeRecall(
+  ports: BackupPorts,
+  repository: Repository,
+  { to, query, plan, signal, progress }: {
+    readonly to: string;
+    readonly query: RecallBackup["query"];
+    readonly plan: Omit<BackupResults["recall"], "lost">;
+    readonly signal: AbortSignal;
+    readonly progress: (at: Readonly<Record<string, number>>) => void;
+  }, // prettier-ignore
+): Promise<BackupResults["recall"]> {
+  const sink = await openFolderSink(to);
+  const losses: LostUnit[] = [];
+  let total = 0;
+  let broken: { readonly error: unknown } | undefined;
+  try {
+    const { bytes } = await recall(
+      ports,
+      repository,
+      query,
+      {
+        async write(unit, content) {
+          try {
+            await sink.write(unit, content);
+          } catch (error) {
+            broken = { error };
+            throw error;
+          }
+        },
+      },
+      {
+        signal,
+        progress: ({ units, bytes: done }) => progress({ units, unitsOf: plan.units, bytes: done }),
+        lost({ name }, error) {
+          // The folder, not the backup.
+          if (broken !== undefined) throw broken.error;
+          total += 1;
+          if (losses.length < commandLimits.lostNamedMax) losses.push({ ...lostUnit(name), error: failureOf(error) });
+        },
+      },
+    );
+    const result = { ...plan, lost: { total, named: losses } };
+    await sink.finish({ plexus: "recall", version: 1, cluster: ports.cluster, query, ...result });
+    return { ...result, written: { folder: to, files: sink.files, bytes } };
+  } finally {
+    await sink.close();
+  }
+}

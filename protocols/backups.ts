@@ -1,0 +1,146 @@
+/** Backups in a folder of a node's machine, as its operator asks for them. */
+import { Type, type Static } from "typebox";
+import type { Failure } from "./errors.ts";
+import { object } from "./schema.ts";
+
+const folder = (description: string) => Type.String({ pattern: "^/", maxLength: 4_096, description });
+const from = folder("The folder of the backups: its absolute path on the node's machine");
+const atMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const number = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
+const kept = Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 }));
+const name = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }));
+
+/** Body. */
+export const runBackup = object({
+  to: folder("The folder of the backups, which is made where it is absent: its absolute path on the node's machine"),
+});
+/** Body. */
+export const listBackups = object({ from });
+/** Body. */
+export const verifyBackup = object({
+  from,
+  snapshot: Type.Optional(number),
+  depth: Type.Union([Type.Literal("manifest"), Type.Literal("shards"), Type.Literal("data")], {
+    description: "`manifest`: what leads to the data; `shards`: each file is read; `data`: all of it is decrypted",
+  }),
+});
+/** Body. */
+export const recallBackup = object({
+  from,
+  to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
+  query: object({
+    snapshot: Type.Optional(number),
+    atMs: Type.Optional(atMs),
+    person: name,
+    thread: name,
+    type: name,
+    fromMs: Type.Optional(atMs),
+    toMs: Type.Optional(atMs),
+  }),
+});
+/** Body. */
+export const pruneBackup = object({
+  from,
+  keep: Type.Object(
+    { last: kept, hourly: kept, daily: kept, weekly: kept, monthly: kept, yearly: kept, withinMs: Type.Optional(atMs) },
+    { additionalProperties: false, minProperties: 1, description: "What any of them keeps, stays; the newest does" },
+  ),
+  apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would go" })),
+});
+export type RecallBackup = Static<typeof recallBackup>;
+export type VerifyBackup = Static<typeof verifyBackup>;
+export type PruneBackup = Static<typeof pruneBackup>;
+
+/** The cluster as it was, as far as the backing node could read it. */
+export interface BackupSnapshot {
+  readonly number: number;
+  readonly atMs: number;
+  readonly units: number;
+  /** Of plaintext. */
+  readonly bytes: number;
+  /** Slots that were not read: what the snapshot before had of them, or nothing. */
+  readonly missed: readonly string[];
+}
+
+/** A folder of backups. */
+export interface BackupList {
+  readonly folder: string;
+  /** Whose slots are in it. */
+  readonly node: string;
+  /** The oldest first. */
+  readonly snapshots: readonly BackupSnapshot[];
+}
+
+/** A slot that a run did not read. */
+export interface MissedSlot {
+  readonly slot: string;
+  /** The node that owns it, where that is another one. */
+  readonly owner?: string;
+  readonly error: Failure;
+}
+
+/** What each sort of task comes to. */
+export interface BackupResults {
+  readonly run: {
+    readonly snapshot: BackupSnapshot;
+    readonly changedUnits: number;
+    readonly changedBytes: number;
+    readonly storedBytes: number;
+    readonly missed: readonly MissedSlot[];
+  };
+  readonly verify: {
+    readonly snapshots: number;
+    readonly units: number;
+    readonly stripes: number;
+    readonly bytes: number;
+    /** Stripes that can be read, but lack shards. */
+    readonly weak: number;
+    /** Stripes that cannot be read. */
+    readonly lost: Losses<{ readonly stripe: string; readonly error: Failure }>;
+    readonly lostUnits: Losses<LostUnit>;
+  };
+  readonly recall: {
+    readonly snapshot: BackupSnapshot;
+    /** Units that may have something of it, and what is in them; with a date or a person less is given. */
+    readonly units: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly threads: number;
+    readonly stripeBytes: number;
+    /** Absent: nothing was to be written. */
+    readonly written?: { readonly folder: string; readonly files: number; readonly bytes: number };
+    readonly lost: Losses<LostUnit>;
+  };
+  readonly prune: {
+    readonly kept: readonly { readonly snapshot: number; readonly by: readonly string[] }[];
+    readonly removed: readonly number[];
+    readonly stripes: number;
+    readonly bytes: number;
+    readonly applied: boolean;
+  };
+}
+
+/** What is lost: how much, and the first of it by name. */
+export interface Losses<Row> {
+  readonly total: number;
+  readonly named: readonly Row[];
+}
+
+/** A unit that cannot be brought back. */
+export interface LostUnit {
+  readonly thread: string;
+  readonly type: string;
+  readonly error: Failure;
+}
+
+/** What a node does, or did, with backups. */
+export interface BackupTask<Sort extends keyof BackupResults = keyof BackupResults> {
+  readonly id: string;
+  readonly sort: Sort;
+  readonly folder: string;
+  readonly state: "running" | "done" | "failed" | "cancelled";
+  /** How far it is: slots, units, bytes, as far as the sort has them. */
+  readonly progress: Readonly<Record<string, number>>;
+  readonly error?: Failure;
+  readonly result?: BackupResults[Sort];
+}

@@ -1,0 +1,95 @@
+import { InvalidArgumentError } from "commander";
+import { expect } from "chai";
+import { actorNamed, describeList, describePrune, describeProgress, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
+import { moment } from "../../../cli/options.ts";
+import { failure } from "../../../protocols/errors.ts";
+import type { BackupResults, BackupSnapshot } from "../../../protocols/index.ts";
+
+const snapshot: BackupSnapshot = { number: 3, atMs: Date.UTC(2026, 10, 23, 9), units: 12, bytes: 4_096, missed: [] };
+const nothing = { total: 0, named: [] };
+const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100, storedBytes: 1_024, missed: [] };
+const recalled: BackupResults["recall"] = { snapshot, units: 2, rows: 30, bytes: 2_048, threads: 1, stripeBytes: 8_192, lost: nothing }; // prettier-ignore
+const checked: BackupResults["verify"] = { snapshots: 2, units: 12, stripes: 5, bytes: 4_096, weak: 0, lost: nothing, lostUnits: nothing }; // prettier-ignore
+
+describe("plexus backup", () => {
+  it("reads moments, by the zone that is named, and so long ago", () => {
+    const now = Date.UTC(2026, 10, 23, 12);
+    const at = moment("--at", () => now);
+    expect(at("2026-11-23T09:30Z")).to.equal(Date.UTC(2026, 10, 23, 9, 30));
+    expect(at("2026-11-23T09:30:15+02:00")).to.equal(Date.UTC(2026, 10, 23, 7, 30, 15));
+    expect(at("2026-11-23")).to.equal(new Date(2026, 10, 23).getTime());
+    expect(at("2026-11-23 09:30")).to.equal(new Date(2026, 10, 23, 9, 30).getTime());
+    expect(at("90m")).to.equal(now - 90 * 60_000);
+    for (const text of ["", "yesterday", "2026-02-30", "2026-11-23T25:00", "2026-11-23T", "23.11.2026", "2026-13-01"])
+      expect(() => at(text), text).to.throw(InvalidArgumentError);
+  });
+
+  it("takes a name for a room or person, and an actor whole", () => {
+    expect(actorNamed("room", "lobby")).to.equal("room/lobby");
+    expect(actorNamed("user", "user/ada")).to.equal("user/ada");
+  });
+
+  it("says what is not in a snapshot, whose it is, and what to do", () => {
+    expect(describeRun(run, false)).to.match(
+      /^✔ Snapshot 3: 4\.0 KiB in 12 units\. New are 100 B in 2 units; 1\.0 KiB/,
+    );
+    const moved = (slot: string, owner: string) => ({ slot, owner, error: failure("MOVED", { slot, owner }) });
+    const missed = [
+      moved("chat/1", "bee"),
+      moved("chat/2", "cat"),
+      moved("chat/3", "bee"),
+      { slot: "chat/4", error: failure("DATA_DAMAGED") },
+    ];
+    const text = describeRun({ ...run, missed }, false);
+    expect(text).to.match(/3 slots of the cluster are not in it: other nodes own them/);
+    expect(text).to.contain("  bee: chat/1, chat/3").and.to.contain("  cat: chat/2");
+    expect(text).to.match(/✖ chat\/4 was not read \(DATA_DAMAGED\)/);
+    const many = Array.from({ length: 30 }, (_, n) => moved(`chat/${n}`, "bee"));
+    expect(describeRun({ ...run, missed: many }, false)).to.match(/chat\/7 and 22 more$/);
+    const shown = describeSnapshot({ ...recalled, snapshot: { ...snapshot, missed: ["chat/1"] } });
+    expect(shown).to.match(/1 slot not read for it: chat\/1\./);
+    const list = describeList({ folder: "/b", node: "ann", snapshots: [{ ...snapshot, missed: ["chat/1"] }] }, false);
+    expect(list).to.match(
+      /Backups of the node ann\n.*Slots not in it.*3\W+2026-11-23T09:00:00Z\W+4\.0 KiB\W+12\W+1\W/s,
+    );
+    expect(describeList({ folder: "/b", node: "ann", snapshots: [] }, false)).to.match(/no snapshot yet/);
+  });
+
+  it("says what a check found", () => {
+    expect(describeVerify(checked, "data", false)).to.match(/^✔ 2 snapshots, 5 stripes, .*was read and decrypted\.$/);
+    const lost = { total: 2, named: [{ stripe: "ab".repeat(32), error: failure("STRIPE_LOST") }] };
+    const units = { total: 9, named: [{ thread: "room/a", type: "message", error: failure("BACKUP_DAMAGED") }] };
+    const bad = describeVerify({ ...checked, weak: 1, lost, lostUnits: units }, "shards", false);
+    expect(bad)
+      .to.match(/1 stripe can be read, but/)
+      .and.match(/2 stripes cannot be read/)
+      .and.match(/room\/a message/);
+    expect(bad)
+      .to.match(/and 8 more/)
+      .and.not.match(/✔/);
+  });
+
+  it("says what a recall wrote, would write, or did not find", () => {
+    expect(describeRecall(recalled, false)).to.match(/^Nothing was written\. It would be up to 2\.0 KiB in 30 records/);
+    const written = { folder: "/out", files: 2, bytes: 1_024 };
+    expect(describeRecall({ ...recalled, written }, false)).to.match(
+      /^✔ 1\.0 KiB of snapshot 3 .* in 2 files of \/out$/,
+    );
+    expect(describeRecall({ ...recalled, units: 0 }, false)).to.match(/^Nothing of snapshot 3 .* fits\.$/);
+  });
+
+  it("says which snapshots stay, and why", () => {
+    const plan = { kept: [{ snapshot: 3, by: ["newest", "last"] }], removed: [1, 2], stripes: 4, bytes: 2_048, applied: false }; // prettier-ignore
+    expect(describePrune(plan)).to.match(
+      /3 stays \(newest, last\)\nTo be removed: 2 snapshots \(1, 2\), which would free/,
+    );
+    expect(describePrune({ ...plan, applied: true })).to.match(/Removed: 2 snapshots/);
+    expect(describePrune({ ...plan, removed: [] })).to.match(/No snapshot goes/);
+  });
+
+  it("says how far a task is once it knows", () => {
+    expect(describeProgress({ sort: "run", progress: {} })).to.equal("");
+    expect(describeProgress({ sort: "run", progress: { slots: 4, slotsDone: 1, bytes: 2_048 } })).to.match(/^1 of 4 slots, 2\.0 KiB new$/); // prettier-ignore
+    expect(describeProgress({ sort: "verify", progress: { stripes: 4, stripesDone: 3 } })).to.equal("3 of 4 stripes");
+  });
+});

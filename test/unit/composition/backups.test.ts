@@ -1,0 +1,178 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import fc from "fast-check";
+import { pathPart } from "../../../node/composition/backup-folder.ts";
+import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
+import { createClock, createRandom } from "../../../node/platform/index.ts";
+import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
+import { openJournal } from "../../../node/storage/index.ts";
+import { ok, type BackupResults, type BackupTask, type Result, type SlotId } from "../../../protocols/index.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+import { plainKeys, valueIn } from "../backup/world.ts";
+import { append, draft, identity, openAs, RowStore, slot } from "../storage/stage.ts";
+
+/** Whether a blob's file is the shard of a pack. */
+function isPack(file: Uint8Array): boolean {
+  // Behind the shard are the hashes of its leaves.
+  const partBytes = new DataView(file.buffer, file.byteOffset).getUint32(12, true);
+  const shard = file.subarray(0, headerBytes + partBytes);
+  const { id, scheme, stripeBytes } = valueIn(readShard(shard)).header;
+  const bytes = valueIn(readStripe({ id, scheme, sizeBytes: stripeBytes }, [shard]));
+  return Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK"));
+}
+
+const put = (key: string, value: unknown) => ({ space: "record" as const, put: key, value });
+
+describe("backups into a folder", () => {
+  let top: string;
+  const open: Backups[] = [];
+  beforeEach(async () => (top = await mkdtemp(join(tmpdir(), "plexus-backups-"))));
+  afterEach(async () => {
+    for (const backups of open.splice(0)) await backups.stop();
+    await rm(top, { recursive: true, force: true });
+  });
+
+  /** A node with one slot, in a cluster whose other slots others own. */
+  async function node(name = "ann", cluster = "c1") {
+    const store = new RowStore();
+    const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
+    const log = await openAs(journal, slot, 1);
+    const others: OwnedSlot[] = [];
+    let hold: Promise<unknown> = Promise.resolve();
+    const keys = plainKeys();
+    const backups = createBackups({
+      data: join(top, "data"),
+      cluster,
+      node: name,
+      keys: { backupKeys: async () => ok(keys) },
+      replication: {
+        owned: () => journal.slots(),
+        cut: async () => {
+          await hold;
+          return log.cut();
+        },
+      },
+      slots: () => [{ slot, owner: name }, ...others],
+      clock: createClock(),
+      random: createRandom(),
+      log: quietLog,
+    });
+    open.push(backups);
+    const write = (key: string, value: unknown) => append(log, draft("room/a", key, { side: [put(key, value)] }));
+    return { backups, others, write, holdUntil: (until: Promise<unknown>) => void (hold = until) };
+  }
+
+  async function ended<Sort extends keyof BackupResults>(
+    backups: Backups,
+    begun: Result<BackupTask<Sort>>,
+  ): Promise<BackupTask<Sort>> {
+    let task: BackupTask = valueIn(begun);
+    while (task.state === "running") {
+      await new Promise((done) => setImmediate(done));
+      task = valueIn(backups.task(task.id));
+    }
+    return task as BackupTask<Sort>;
+  }
+
+  it("name the slots of other nodes, and take over what those have of them from nobody", async () => {
+    const { backups, others, write } = await node();
+    await write("message/1", { text: "hello" });
+    others.push({ slot: "chat/200" as SlotId, owner: "bee" }, { slot: "user/7" as SlotId, owner: "cat" });
+    const { result } = await ended(backups, backups.run({ to: join(top, "b") }));
+    expect(result?.missed.map(({ slot: missed, owner, error }) => [missed, owner, error.code])).to.deep.equal([
+      ["chat/200", "bee", "MOVED"],
+      ["user/7", "cat", "MOVED"],
+    ]);
+    const list = valueIn(await backups.list({ from: join(top, "b") }));
+    expect(list.node).to.equal("ann");
+    expect(list.snapshots[0]?.missed).to.deep.equal(["chat/200", "user/7"]);
+  });
+
+  it("are of one node and cluster for each folder, and of no folder that has something else", async () => {
+    const { backups, write } = await node();
+    await write("message/1", { text: "hello" });
+    const to = join(top, "b");
+    expect(await ended(backups, backups.run({ to }))).to.include({ state: "done" });
+    const reasonOf = async (of: Backups, begun: Result<BackupTask>) =>
+      String((await ended(of, begun)).error?.details?.["reason"]);
+    const other = (await node("bee")).backups;
+    expect(await reasonOf(other, other.run({ to }))).to.match(/of the node ann, which alone changes them/);
+    expect(await reasonOf(other, other.prune({ from: to, keep: { last: 1 }, apply: true }))).to.match(
+      /of the node ann/,
+    );
+    const foreign = (await node("ann", "c2")).backups;
+    expect(await reasonOf(foreign, foreign.run({ to }))).to.match(/of another cluster/);
+    await writeFile(join(top, "mine.txt"), "mine");
+    expect(await reasonOf(backups, backups.run({ to: top }))).to.match(/not empty, and is no folder of backups/);
+    const into = join(top, "data", "x");
+    expect(await reasonOf(backups, backups.run({ to: into }))).to.match(/own data folder/);
+    expect(await reasonOf(backups, backups.recall({ from: to, to: into, query: {} }))).to.match(/own data folder/);
+    expect(await reasonOf(backups, backups.verify({ from: into + "/../../no", depth: "data" }))).to.match(/no backups/);
+    expect((await readdir(top)).toSorted()).to.deep.equal(["b", "mine.txt"]);
+  });
+
+  it("run one at a time, can be cancelled, and commit nothing then", async () => {
+    const { backups, write, holdUntil } = await node();
+    await write("message/1", { text: "hello" });
+    const to = join(top, "b");
+    const gate = Promise.withResolvers<void>();
+    holdUntil(gate.promise);
+    const begun = backups.run({ to });
+    const second = backups.verify({ from: to, depth: "data" });
+    expect(second.ok ? "begun" : second.error.code).to.equal("LIMIT_REACHED");
+    // It is in the middle of its slot by then.
+    while (Object.keys(valueIn(backups.task(valueIn(begun).id)).progress).length === 0)
+      await new Promise((done) => setImmediate(done));
+    backups.cancel(valueIn(begun).id);
+    gate.resolve();
+    expect(await ended(backups, begun)).to.include({ state: "cancelled" });
+    expect(valueIn(await backups.list({ from: to })).snapshots).to.deep.equal([]);
+    expect((await ended(backups, backups.run({ to }))).result?.snapshot.number).to.equal(1);
+    await backups.stop();
+    const late = backups.run({ to });
+    expect(late.ok ? "begun" : late.error.code).to.equal("STOPPING");
+  });
+
+  it("say which records cannot be brought back, and bring the others", async () => {
+    const { backups, write } = await node();
+    const from = join(top, "b");
+    await write("message/1", { text: "hello", atMs: 1_795_000_000_000 });
+    await ended(backups, backups.run({ to: from }));
+    const old = new Set(await readdir(join(from, "blobs"), { recursive: true }));
+    await write("topic/1", { text: "new" });
+    await ended(backups, backups.run({ to: from }));
+    // The packs of the second run, which has the last of the record's units; what leads to them stays readable.
+    let broken = 0;
+    for (const name of await readdir(join(from, "blobs"), { recursive: true })) {
+      if (old.has(name) || !/\/[0-9a-f]{64}$/.test(name)) continue;
+      const bytes = await readFile(join(from, "blobs", name));
+      if (!isPack(bytes)) continue;
+      await rm(join(from, "blobs", name));
+      broken += 1;
+    }
+    expect(broken).to.be.greaterThan(0);
+    const to = join(top, "out");
+    const { result } = await ended(backups, backups.recall({ from, to, query: {} }));
+    expect(result?.lost.total).to.be.greaterThan(0);
+    expect(result?.lost.named.map(({ type }) => type))
+      .to.include("topic")
+      .and.not.to.include("message");
+    const line = JSON.parse(await readFile(join(to, "room", "a", "message.jsonl"), "utf8")) as unknown;
+    expect(line).to.deep.equal(["message/1", { atMs: 1_795_000_000_000, text: "hello" }]);
+    const about = JSON.parse(await readFile(join(to, "recall.json"), "utf8")) as { lost: { total: number } };
+    expect(about.lost.total).to.equal(result?.lost.total);
+  });
+
+  it("write names that stay in their folder", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 1, unit: fc.constantFrom(".", "/", "\\", "a", "*", ":", "\0", " ") }),
+        (name) => {
+          expect(pathPart(name)).to.match(/^[^./\\:*\0 ][^/\\:*\0 ]*$/);
+        },
+      ),
+    );
+  });
+});
