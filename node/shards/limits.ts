@@ -74,7 +74,7 @@ export const shardLimits = {
   mendRetryMsMin: 10_000,
   /** Longest such pause. */
   mendRetryMsMax: 30 * 60_000,
-  /** Lost shards of which a node remembers since when, and how often it has tried. */
+  /** Lost shards of which a node remembers how often it has tried; further ones are tried whenever their turn comes. */
   mendsKnownMax: 20_000,
   /** How long a node may be away before what its holders had is made anew elsewhere, while the stripe can lose more. */
   absenceMs: 60 * 60_000,

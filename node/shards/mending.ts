@@ -52,7 +52,8 @@ interface Patient extends Sick {
 export function createMending(ports: MendingPorts): Mending {
   const { node, owned, clock, limits, links, membership, log, meter } = ports;
   const tries = new Map<BlobHash, { readonly tries: number; readonly notBeforeMs: number }>();
-  const since = new Map<BlobHash, number>();
+  /** Since when this node has each holder, as it noticed. */
+  const since = new Map<ActorId, number>();
   const adopted = new Map<BlobHash, Wanted>();
   const cursors = new Map<ActorId, string>();
   let stopped = false;
@@ -67,6 +68,7 @@ export function createMending(ports: MendingPorts): Mending {
 
   /** The next of a holder's lost shards, from where the last look ended. */
   async function lostOf(holder: ActorId): Promise<readonly Patient[]> {
+    const sinceMs = sinceOf(holder);
     const after = cursors.get(holder);
     const limit = limits.mendWindow;
     const command = { type: "list" as const, only: "lost" as const, limit, ...(after !== undefined && { after }) };
@@ -85,16 +87,29 @@ export function createMending(ports: MendingPorts): Mending {
       const place = stripe.shards[shard];
       if (place === undefined || lost === undefined) return [];
       const { hash, sizeBytes } = place;
-      return [{ holder, stripe, shard, hash, sizeBytes, why: lost.why, sinceMs: sinceOf(hash), others: 0 }];
+      return [{ holder, stripe, shard, hash, sizeBytes, why: lost.why, sinceMs, others: 0 }];
     });
   }
 
-  /** Since when this node knows of it: the clock of the node before may have been another. */
-  function sinceOf(hash: BlobHash): number {
-    const known = since.get(hash) ?? clock.monotonicMs();
-    since.set(hash, known);
-    if (since.size > limits.mendsKnownMax) since.delete([...since.keys()][0] as BlobHash);
+  /** Since when what a holder lacks is waited for: the clock of the node before may have been another. One time for all its shards: what is
+   *  remembered of each is forgotten when there are many. Not by epoch, which a replica's return changes, too. */
+  function sinceOf(holder: ActorId): number {
+    const known = since.get(holder) ?? clock.monotonicMs();
+    since.set(holder, known);
     return known;
+  }
+
+  /** Remembers that a shard could not be made good. False: too many others could not either. It is tried again when its turn comes. */
+  function noteTry(hash: BlobHash, triesBefore: number): boolean {
+    const nowMs = clock.monotonicMs();
+    const waitMs = backoffMs(triesBefore, { firstMs: limits.mendRetryMsMin, maxMs: limits.mendRetryMsMax });
+    tries.delete(hash);
+    const [oldest] = tries;
+    // The lists are walked in circles: to forget one that waits for the newest would forget each before its turn comes again.
+    if (oldest !== undefined && nowMs - oldest[1].notBeforeMs > limits.mendRetryMsMax) tries.delete(oldest[0]);
+    if (tries.size >= limits.mendsKnownMax) return false;
+    tries.set(hash, { tries: triesBefore + 1, notBeforeMs: nowMs + waitMs });
+    return true;
   }
 
   /** Which of some bytes a node has; none when it does not answer. */
@@ -178,26 +193,26 @@ export function createMending(ports: MendingPorts): Mending {
         adopted.delete(hash);
       } else if (!(await ports.ask(holder, { type: "found", stripes: [stripe.id] }, limits.holderTimeoutMs)).ok) return;
       tries.delete(hash);
-      since.delete(hash);
       mended += 1;
       log.info("shard.mended", { holder, stripe: stripe.id, hash, why: patient.why });
       // Chat comes first: what is made good takes its share of disk and network, not all of it.
       await pause((sizeBytes / limits.mendBytesPerSecond) * 1_000);
     } catch (thrown) {
       const before = tries.get(hash)?.tries ?? 0;
-      const waitMs = backoffMs(before, { firstMs: limits.mendRetryMsMin, maxMs: limits.mendRetryMsMax });
-      tries.set(hash, { tries: before + 1, notBeforeMs: clock.monotonicMs() + waitMs });
-      if (tries.size > limits.mendsKnownMax) tries.delete([...tries.keys()][0] as BlobHash);
+      const isKnown = noteTry(hash, before);
       meter.count("shards_not_mended");
       log.warn("shard.not.mended", { holder, stripe: stripe.id, hash, failure: failureOf(thrown) });
       // An adopted one is nobody's duty but this node's memory: a walk of an audit finds it again.
-      if (wanted !== undefined && before + 1 >= limits.adoptTriesMax) adopted.delete(hash);
+      if (wanted !== undefined && (!isKnown || before + 1 >= limits.adoptTriesMax)) adopted.delete(hash);
     }
   }
 
   /** Tells how many are lost, of those that it came to. */
   async function look(): Promise<number> {
     const holders = new Set(ownedHolders(ports));
+    // What is half walked here is the next owner's.
+    for (const known of [cursors, since])
+      for (const holder of known.keys()) if (!holders.has(holder)) known.delete(holder);
     const lost = (await Promise.all([...holders].map(lostOf))).flat();
     const strangers = [...adopted].flatMap(([hash, wanted]): Patient[] => {
       const place = wanted.stripe.shards[wanted.shard];
@@ -205,13 +220,14 @@ export function createMending(ports: MendingPorts): Mending {
       const holder = holderOfShard(wanted.stripe, place);
       if (!holders.has(holder)) return [];
       const { stripe, shard } = wanted;
-      return [{ holder, stripe, shard, hash, sizeBytes: place.sizeBytes, why: "damaged", sinceMs: sinceOf(hash), others: 0, wanted }]; // prettier-ignore
+      return [{ holder, stripe, shard, hash, sizeBytes: place.sizeBytes, why: "damaged", sinceMs: sinceOf(holder), others: 0, wanted }]; // prettier-ignore
     });
     const nowMs = clock.monotonicMs();
     const ready = [...lost, ...strangers].filter(
       ({ hash }) => hurries > 0 || (tries.get(hash)?.notBeforeMs ?? 0) <= nowMs,
     );
     meter.gauge("shards_lost", lost.length);
+    if (cursors.size > 0) again = true;
     if (ready.length === 0 || stopped) return lost.length;
     const { patients, has } = await survey(ready);
     const line = patients.toSorted(bySickness);
@@ -220,7 +236,6 @@ export function createMending(ports: MendingPorts): Mending {
         await mend(next, has.get(next.hash) ?? []);
     };
     await Promise.all(Array.from({ length: limits.mendsAtOnce }, worker));
-    if (cursors.size > 0) again = true;
     return lost.length;
   }
 
