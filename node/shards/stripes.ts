@@ -15,7 +15,6 @@ import {
   type Failure,
   type HeldShard,
   type Result,
-  type ShardReceipt,
   type ShardState,
   type StripeHealth,
   type StripeRef,
@@ -71,12 +70,12 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
-  /** Brings one shard to its holder and into the inventory, however often it moves, until `untilMs`. */
+  /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
   async function place(
     { stripe, shard, owner, expiresAtMs }: Wanted,
     bytes: Uint8Array,
     goesOn: () => boolean,
-  ): Promise<Result<ShardReceipt>> {
+  ): Promise<Result<NodeId>> {
     // prettier-ignore
     const wanted = stripe.shards[shard] as Shard;
     const holder = holderOfShard(stripe, wanted);
@@ -104,7 +103,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       const held = given.ok ? await links.call(to, "shard.hold", body) : given;
       if (held.ok) {
         const { receipt } = held.value;
-        if (receipt.hash === hash && receipt.holder === holder) return ok(receipt);
+        if (receipt.hash === hash && receipt.holder === holder) return ok(to);
         log.error("shard.receipt.wrong", { holder, node: to, stripe: stripe.id, hash, says: receipt.hash });
         last = failure("DATA_DAMAGED", { holder, reason: "its receipt is for other bytes" });
       } else last = held.error;
@@ -112,6 +111,20 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     }
     return refused(last);
   }
+
+  /** On how many nodes the shards must be that `enough` counts: after a failover two holders may share one, and its disk is one disk.
+   *  Where fewer nodes than `enough` have holders of the group now, all of these. */
+  function nodesNeeded({ group, scheme, shards }: StripeRef): number {
+    const known = ports.groups().find(({ name }) => name === group);
+    const holders = known ? holdersOf(known) : shards.map(({ index }) => holderOf(group, index));
+    const owners = holders.map((holder) => ownerOf(ports, holder));
+    const up = new Set(owners.filter((owner) => owner !== undefined && membership.isUp(owner)));
+    return Math.min(enoughOf(scheme), up.size);
+  }
+
+  /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. */
+  const suffices = (stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean =>
+    receipts.length + more >= enoughOf(stripe.scheme) && new Set(receipts).size + more >= nodesNeeded(stripe);
 
   /** The stripe as holders of the group have it already: a put that is repeated, perhaps after a crash, finds what it did. */
   async function heldBefore(group: string, id: string): Promise<StripeRef | undefined> {
@@ -165,22 +178,25 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       return planned;
     }
     const { stripe, shards } = planned.value;
-    const { id, scheme } = stripe;
-    const enough = enoughOf(scheme);
+    const { id } = stripe;
     const startedMs = clock.monotonicMs();
     const { promise, resolve } = Promise.withResolvers<Result<StripeRef>>();
     let untilMs = startedMs + limits.putTimeoutMs;
-    let [receipts, given] = [0, false];
+    /** From which nodes. */
+    const receipts: NodeId[] = [];
+    let [acknowledged, given] = [false, false];
     const failures = new Map<number, Failure>();
     const goesOn = (): boolean => !stopped && !given && clock.monotonicMs() < untilMs;
     const settle = (): void => {
-      if (receipts >= enough) {
+      if (acknowledged || given) return;
+      if (suffices(stripe, receipts)) {
+        acknowledged = true;
         untilMs = startedMs + limits.restTimeoutMs;
         meter.observeMs("stripe_put", clock.monotonicMs() - startedMs);
         resolve(ok(stripe));
-      } else if (shards.length - failures.size < enough) {
+      } else if (!suffices(stripe, receipts, stripe.shards.length - receipts.length - failures.size)) {
         given = true;
-        resolve(refused(whyNot(stripe, enough, failures)));
+        resolve(refused(whyNot(stripe, receipts, failures)));
       }
     };
     const uploads = shards.map(async (shard, number) => {
@@ -189,7 +205,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       const { owner, expiresAtMs } = how;
       const wanted = { stripe, shard: number, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
       const placed = await place(wanted, shard, goesOn).finally(() => coming.delete(hash));
-      if (placed.ok) receipts += 1;
+      if (placed.ok) receipts.push(placed.value);
       else {
         failures.set(number, placed.error);
         log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
@@ -198,7 +214,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     });
     const over = Promise.all(uploads).then(() => {
       // Acknowledged without them: their holders make them of the others.
-      if (receipts >= enough) for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how) });
+      if (acknowledged) for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how) });
     });
     void over.catch((error: unknown) => log.error("stripe.put.failed", { error }));
     void over.finally(leave);
@@ -386,19 +402,20 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     },
     async keep(stripe, owner, expiresAtMs) {
       const kept = await Promise.all(
-        stripe.shards.map(async (shard, number): Promise<Result<unknown>> => {
+        stripe.shards.map(async (shard, number): Promise<Result<NodeId>> => {
           const holder = holderOfShard(stripe, shard);
           const to = ownerOf(ports, holder);
           if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
           const body = { holder, stripe, shard: number, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
-          return links.call(to, "shard.hold", body);
+          const held = await links.call(to, "shard.hold", body);
+          return held.ok ? ok(to) : held;
         }),
       );
       const failed = new Map(kept.flatMap((one, number) => (one.ok ? [] : [[number, one.error] as const])));
       for (const shard of failed.keys())
         ports.mend({ stripe, shard, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) });
-      const enough = enoughOf(stripe.scheme);
-      return kept.length - failed.size >= enough ? ok(null) : refused(whyNot(stripe, enough, failed));
+      const receipts = kept.flatMap((one) => (one.ok ? [one.value] : []));
+      return suffices(stripe, receipts) ? ok(null) : refused(whyNot(stripe, receipts, failed));
     },
     async release(stripe, owner) {
       const released = await Promise.all(
@@ -442,15 +459,16 @@ const finite = (ms: number): number => (Number.isFinite(ms) ? ms : 0);
 const lostCodes: ReadonlySet<string> = new Set(["NOT_FOUND", "DATA_DAMAGED"]);
 
 /** Why too few holders took their shards: what most of them said. */
-function whyNot(stripe: StripeRef, enough: number, failures: ReadonlyMap<number, Failure>): Failure {
+function whyNot(stripe: StripeRef, receipts: readonly NodeId[], failures: ReadonlyMap<number, Failure>): Failure {
   const codes = [...failures.values()].map(({ code }) => code);
   const [first] = failures.values();
   const isFull = codes.length > 0 && codes.every((code) => code === first?.code);
   if (first !== undefined && isFull && !["UNREACHABLE", "PEER_LOST", "MOVED", "SLOT_UNAVAILABLE"].includes(first.code)) return first; // prettier-ignore
   return failure("HOLDERS_TOO_FEW", {
     group: stripe.group,
-    holders: stripe.shards.length - failures.size,
-    needed: enough,
+    // Two on one node are one.
+    holders: stripe.shards.length - failures.size - (receipts.length - new Set(receipts).size),
+    needed: enoughOf(stripe.scheme),
     because: [...new Set(codes)],
   });
 }

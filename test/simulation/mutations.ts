@@ -649,8 +649,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "acknowledges a stripe when one holder has its shard",
     file: "node/shards/stripes.ts",
-    find: "if (receipts >= enough) {",
-    replace: "if (receipts >= 1) {",
+    find: "if (suffices(stripe, receipts)) {",
+    replace: "if (receipts.length >= 1) {",
     caughtBy: ["shard-acknowledged"],
     seeds: 20,
     shards: true,
@@ -676,8 +676,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "trusts a receipt without looking which bytes it is for",
     file: "node/shards/stripes.ts",
-    find: "if (receipt.hash === hash && receipt.holder === holder) return ok(receipt);",
-    replace: "if (receipt.holder === holder) return ok(receipt);",
+    find: "if (receipt.hash === hash && receipt.holder === holder) return ok(to);",
+    replace: "if (receipt.holder === holder) return ok(to);",
     caughtBy: ["shard-acknowledged"],
     seeds: 60,
     shards: true,

@@ -85,6 +85,25 @@ describe("stripes", () => {
     }
   }); // prettier-ignore
 
+  it("are acknowledged when so many nodes have them, not holders: two of these may share one after a failover", async () => {
+    const { stage, world, at, put } = await stageOf(3);
+    const bytes = someBytes(5_000);
+    const ref = await put(bytes);
+    await world.pass(1_000);
+    stage.change(holderOf("g", 2), { owner: "n1", epoch: 2, inSync: ["n1"] });
+    stage.crash("n3");
+    await world.until(() => ref.shards.every(({ index, hash }) => index === 1 || stage.machine("n1").files.isDurable(pathOf(hash))), 60_000); // prettier-ignore
+    stage.network.cut("n1", "n2");
+    stage.network.cut("n2", "n1");
+    const why = (done: { ok: boolean; error?: { code: string } }) => (done.ok ? "done" : done.error?.code);
+    const alone = await world.settle(at("n1").put(bytes, { class: "test", owner: "user/bob" }));
+    expect(why(alone)).to.equal("HOLDERS_TOO_FEW");
+    expect(why(await world.settle(at("n1").keep(ref, "user/bob")))).to.equal("HOLDERS_TOO_FEW");
+    // With no other node up that has a holder there is nothing to wait for.
+    stage.crash("n2");
+    expect(why(await world.settle(at("n1").keep(ref, "user/bob")))).to.equal("done");
+  });
+
   it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
     const { stage, world, at, put } = await stageOf(6);
     const ref = await put(someBytes(90_000));
