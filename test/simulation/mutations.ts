@@ -166,7 +166,7 @@ export const mutations: readonly Mutation[] = [
     file: activation,
     find: "const marks = pending !== undefined &&",
     replace: "const marks = pending !== undefined && this.id === this.#key &&",
-    caughtBy: ["liveness"],
+    caughtBy: ["liveness", "mention-settled"],
     from: 6,
     seeds: 300,
   },
