@@ -67,6 +67,8 @@ export interface BackupsAt {
   readonly replication: SlotCuts;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
+  /** What people call a node; its id where nobody knows. */
+  nameOf(node: string): string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -135,7 +137,7 @@ export function createBackups(at: BackupsAt): Backups {
   /** Two nodes that change the same head would not know of each other. */
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
-    const reason = `${folder} has the backups of the node ${mark.node}, which alone changes them: name another folder for this node`;
+    const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, which alone changes them: name another folder for this node`;
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
   /** People come first: what they wait for is done between two pages. */
@@ -153,7 +155,7 @@ export function createBackups(at: BackupsAt): Backups {
           });
           const rows = missed.map(({ slot, error }): MissedSlot => {
             const owner = error.details?.["owner"];
-            return { slot, error, ...(typeof owner === "string" && { owner }) };
+            return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
           });
           return { snapshot: shown(snapshot), ...sums, missed: rows };
         }),
@@ -162,7 +164,7 @@ export function createBackups(at: BackupsAt): Backups {
       try {
         return await within(from, undefined, async (_, repository, mark) => {
           const { snapshots } = await repository.state();
-          return { ok: true, value: { folder: from, node: mark.node, snapshots: snapshots.map(shown) } };
+          return { ok: true, value: { folder: from, node: at.nameOf(mark.node), snapshots: snapshots.map(shown) } };
         });
       } catch (error) {
         return refused(failureOf(error));

@@ -196,6 +196,7 @@ async function start(
     keys,
     replication: peer.replication,
     slots: () => [...peer.table.rows()].map(({ record }) => record),
+    nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
     clock,
     random,
     log,

@@ -55,6 +55,7 @@ describe("backups into a folder", () => {
         },
       },
       slots: () => [{ slot, owner: name }, ...others],
+      nameOf: (one) => one.toUpperCase(),
       clock: createClock(),
       random: createRandom(),
       log: quietLog,
@@ -82,11 +83,11 @@ describe("backups into a folder", () => {
     others.push({ slot: "chat/200" as SlotId, owner: "bee" }, { slot: "user/7" as SlotId, owner: "cat" });
     const { result } = await ended(backups, backups.run({ to: join(top, "b") }));
     expect(result?.missed.map(({ slot: missed, owner, error }) => [missed, owner, error.code])).to.deep.equal([
-      ["chat/200", "bee", "MOVED"],
-      ["user/7", "cat", "MOVED"],
+      ["chat/200", "BEE", "MOVED"],
+      ["user/7", "CAT", "MOVED"],
     ]);
     const list = valueIn(await backups.list({ from: join(top, "b") }));
-    expect(list.node).to.equal("ann");
+    expect(list.node).to.equal("ANN");
     expect(list.snapshots[0]?.missed).to.deep.equal(["chat/200", "user/7"]);
   });
 
@@ -98,9 +99,9 @@ describe("backups into a folder", () => {
     const reasonOf = async (of: Backups, begun: Result<BackupTask>) =>
       String((await ended(of, begun)).error?.details?.["reason"]);
     const other = (await node("bee")).backups;
-    expect(await reasonOf(other, other.run({ to }))).to.match(/of the node ann, which alone changes them/);
+    expect(await reasonOf(other, other.run({ to }))).to.match(/of the node ANN, which alone changes them/);
     expect(await reasonOf(other, other.prune({ from: to, keep: { last: 1 }, apply: true }))).to.match(
-      /of the node ann/,
+      /of the node ANN/,
     );
     const foreign = (await node("ann", "c2")).backups;
     expect(await reasonOf(foreign, foreign.run({ to }))).to.match(/of another cluster/);
