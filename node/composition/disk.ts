@@ -73,20 +73,29 @@ export async function openDisk(
       log.error("disk.key.unsealed", { error });
     }
   };
+  /** Resolves when it is under way, with when it is begun. */
+  const change = async (encrypted: boolean): Promise<Result<{ readonly begun?: Promise<void> }>> => {
+    const to = encrypted ? "sealed" : "plain";
+    if (sealing.wanted === to) return ok({});
+    // The key is on the disk before anything is encrypted with it.
+    const key = store.key ?? (await (encrypted ? readOrMakeDiskKey(keyFile) : readDiskKey(keyFile)));
+    if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
+    await escrow();
+    return ok({ begun: sealing.begin(to, key) });
+  };
+  let changing: Promise<unknown> = Promise.resolve();
   return {
     blobs,
     escrow,
     control: {
       status,
       async set(encrypted) {
-        const { state } = store;
-        if (encrypted ? state === "sealed" || state === "sealing" : state === "plain" || state === "opening")
-          return ok(status());
-        // The key is on the disk before anything is encrypted with it.
-        const key = store.key ?? (await (encrypted ? readOrMakeDiskKey(keyFile) : readDiskKey(keyFile)));
-        if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
-        await escrow();
-        await sealing.begin(encrypted ? "sealed" : "plain", key);
+        // In the order in which they ask: the last one has its way.
+        const mine = changing.then(() => change(encrypted));
+        changing = mine.catch(() => undefined);
+        const changed = await mine;
+        if (!changed.ok) return changed;
+        await changed.value.begun;
         return ok(status());
       },
     },

@@ -54,8 +54,8 @@ export class SealedFiles implements Files {
     this.location = raw.location;
   }
 
-  /** From now on new files are sealed, or are not. */
-  use(key: DiskKey, seals: boolean): void {
+  /** From now on new files are sealed, or are not. Without a key: none is sealed any more. */
+  use(key: DiskKey | undefined, seals: boolean): void {
     this.#key = key;
     this.#seals = seals;
   }
@@ -79,10 +79,13 @@ export class SealedFiles implements Files {
   }
 
   async open(path: string): Promise<FileReader | undefined> {
+    const before = this.#key;
     const reader = await this.#raw.open(path);
-    if (reader === undefined || this.#key === undefined) return reader;
+    // It may have been opened before it was rewritten.
+    const key = this.#key ?? before;
+    if (reader === undefined || key === undefined) return reader;
     try {
-      return (await openingReader(reader, this.#key)) ?? reader;
+      return (await openingReader(reader, key)) ?? reader;
     } catch (error) {
       await reader.close();
       throw error;

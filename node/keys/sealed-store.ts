@@ -41,6 +41,13 @@ export interface StorePart {
   readonly ranges: readonly StoreRange[];
 }
 
+/** How a store is at some moment. */
+interface Moment {
+  /** A value that is not sealed counts as damage. */
+  readonly isStrict: boolean;
+  readonly key: DiskKey | undefined;
+}
+
 const isMarked = (value: Uint8Array): boolean =>
   value[0] === mark[0] && value.length > mark.length && mark.every((byte, at) => value[at] === byte);
 const rowContext = (key: string): Uint8Array => contextBytes(["row", key]);
@@ -100,14 +107,14 @@ export class SealedStore implements Store {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    const strict = this.#isStrict;
+    const at = this.#now;
     const value = await this.#raw.get(key);
-    return value && this.#opened(key, value, strict);
+    return value && this.#opened(key, value, this.#since(at));
   }
 
   async range(range: StoreRange): Promise<readonly (readonly [string, Uint8Array])[]> {
-    const strict = this.#isStrict;
-    return this.#allOpened(await this.#raw.range(range), strict);
+    const at = this.#now;
+    return this.#allOpened(await this.#raw.range(range), this.#since(at));
   }
 
   keys(range: StoreRange): Promise<readonly string[]> {
@@ -117,13 +124,13 @@ export class SealedStore implements Store {
   view(): StoreView {
     const raw = this.#raw.view();
     // What it shows is as it was now.
-    const strict = this.#isStrict;
+    const at = this.#now;
     return {
       get: async (key) => {
         const value = await raw.get(key);
-        return value && this.#opened(key, value, strict);
+        return value && this.#opened(key, value, at);
       },
-      range: async (range) => this.#allOpened(await raw.range(range), strict),
+      range: async (range) => this.#allOpened(await raw.range(range), at),
       close: () => raw.close(),
     };
   }
@@ -180,13 +187,20 @@ export class SealedStore implements Store {
       else await this.#raw.batch([{ type: "del", key: sealedKey }], { sync: true });
       this.#state = to;
       this.#after = "";
+      // Who encrypts it again may do it with another key.
+      if (to === "plain") this.#key = undefined;
     });
   }
 
   // --- one value -------------------------------------------------------------------------------------------------------
 
-  get #isStrict(): boolean {
-    return this.#state === "sealed";
+  /** How the store is at this moment. */
+  get #now(): Moment {
+    return { isStrict: this.#state === "sealed", key: this.#key };
+  }
+  /** For what was read since a moment, and may be of now. */
+  #since({ isStrict, key }: Moment): Moment {
+    return { isStrict: isStrict && this.#state === "sealed", key: key ?? this.#key };
   }
   get #seals(): boolean {
     return this.#state === "sealing" || this.#state === "sealed";
@@ -197,18 +211,15 @@ export class SealedStore implements Store {
     return Buffer.concat([mark, this.#key.rows.seal(value, rowContext(key), this.#nonce?.())]);
   }
 
-  #opened(key: string, value: Uint8Array, strict: boolean): Uint8Array {
+  #opened(key: string, value: Uint8Array, at: Moment): Uint8Array {
     if (key === sealedKey) return value;
-    if (!isMarked(value)) return strict ? mark : value;
-    return openedRow(this.#key, key, value) ?? value;
+    if (!isMarked(value)) return at.isStrict ? mark : value;
+    return openedRow(at.key, key, value) ?? value;
   }
 
-  #allOpened(
-    rows: readonly (readonly [string, Uint8Array])[],
-    strict: boolean,
-  ): readonly (readonly [string, Uint8Array])[] {
-    if (this.#key === undefined) return rows;
-    return rows.map(([key, value]) => [key, this.#opened(key, value, strict)] as const);
+  #allOpened(rows: readonly (readonly [string, Uint8Array])[], at: Moment): readonly (readonly [string, Uint8Array])[] {
+    if (at.key === undefined) return rows;
+    return rows.map(([key, value]) => [key, this.#opened(key, value, at)] as const);
   }
 
   async #write(ops: readonly StoreOp[], options: { readonly sync: boolean }): Promise<void> {
@@ -272,7 +283,7 @@ export class SealedStore implements Store {
   #rewritten(key: string, value: Uint8Array, to: "sealed" | "plain"): readonly StoreOp[] {
     if (key === sealedKey || isMarked(value) === (to === "sealed")) return [];
     if (to === "sealed") return [{ type: "put", key, value: this.#sealed(key, value) }];
-    const plain = this.#opened(key, value, false);
+    const plain = this.#opened(key, value, { isStrict: false, key: this.#key });
     // One that does not open stays what it is: damage.
     return isMarked(plain) ? [] : [{ type: "put", key, value: plain }];
   }

@@ -19,7 +19,10 @@ export interface SealingStatus {
 
 export interface DiskSealing {
   status(): SealingStatus;
-  /** Begins to seal, or to open; what is under way the other way ends first. Resolves when new values are written so. */
+  /** What the disk is to become, or is. */
+  readonly wanted: "sealed" | "plain";
+  /** Begins to seal, or to open; what is under way the other way turns round. Resolves when new values are written so, or when the status says
+   *  why they are not yet, or when somebody wants it otherwise. */
   begin(to: "sealed" | "plain", key: DiskKey): Promise<void>;
   /** Resolves when nothing is under way any more. */
   settled(): Promise<void>;
@@ -41,6 +44,13 @@ export function createSealing(ports: {
   let isStopped = false;
   let wake = (): void => undefined;
   let running: Promise<void> = Promise.resolve();
+  let isRunning = false;
+  /** LevelDB's tables are being merged: that cannot be interrupted, and takes its time. */
+  let isMerging = false;
+  /** What was asked for last. */
+  let wanted: { readonly to: "sealed" | "plain"; readonly key: DiskKey } | undefined;
+  /** Who waits for what was asked for last gets an answer. */
+  let answer = (): void => undefined;
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
       const cancel = clock.after(keyLimits.sealingRetryMs, resolve);
@@ -50,42 +60,69 @@ export function createSealing(ports: {
       };
     });
 
-  const rewrite = async (to: "sealed" | "plain", key: DiskKey, begun: () => void): Promise<void> => {
+  const rewrite = async (to: "sealed" | "plain", key: DiskKey): Promise<void> => {
     const parts = await ports.parts();
+    const isOver = (): boolean => isStopped || wanted?.to !== to;
     progress = { done: 0, total: parts.length };
-    files?.use(key, to === "sealed");
+    // The store's row says so first: a file that is sealed is never one of a disk that has no key.
+    const begun = (): void => {
+      files?.use(key, to === "sealed");
+      if (!isOver()) answer();
+    };
     const done = (): void => {
       const total = progress?.total ?? 0;
       progress = { done: Math.min(total, (progress?.done ?? 0) + 1), total };
     };
     const finish = async (): Promise<void> => {
-      for (const folder of (await ports.folders?.()) ?? []) if (!isStopped) await files?.convert(folder);
+      for (const folder of (await ports.folders?.()) ?? []) if (!isOver()) await files?.convert(folder);
       // What was replaced lies in LevelDB's older tables until they are merged.
-      if (!isStopped && !store.isFull()) await store.compact();
+      if (isOver() || store.isFull()) return;
+      isMerging = true;
+      try {
+        await store.compact();
+      } finally {
+        isMerging = false;
+      }
     };
-    await store.convert(to, { key, parts, begun, done, finish, isStopped: () => isStopped });
+    await store.convert(to, { key, parts, begun, done, finish, isStopped: isOver });
+    if (store.state === "plain") files?.use(undefined, false);
   };
 
-  const run = async (to: "sealed" | "plain", key: DiskKey, begun: () => void): Promise<void> => {
-    log.info("disk.rewrite.begun", { to, key: key.id });
-    while (!isStopped) {
+  /** Until the disk is as it was wanted last. */
+  const run = async (): Promise<void> => {
+    while (!isStopped && wanted !== undefined && wanted.to !== store.state) {
+      const { to, key } = wanted;
+      if (fault === undefined) log.info("disk.rewrite.begun", { to, key: key.id });
       try {
-        await rewrite(to, key, begun);
+        await rewrite(to, key);
         fault = undefined;
-        if (!isStopped) log.info("disk.rewrite.done", { to, key: key.id });
-        break;
+        if (store.state === to) log.info("disk.rewrite.done", { to, key: key.id });
       } catch (error) {
         if (fault === undefined) log.error("disk.rewrite.failed", { to, error });
+        if (wanted.to !== to) continue;
         fault = failureOf(error);
+        answer();
         await pause();
       }
     }
+    // Nothing comes between the look at what is wanted and this.
     progress = undefined;
+    isRunning = false;
+    answer();
   };
 
   const begin = (to: "sealed" | "plain", key: DiskKey): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    running = running.then(() => run(to, key, resolve)).finally(resolve);
+    if (wanted?.to !== to) fault = undefined;
+    wanted = { to, key };
+    answer();
+    answer = resolve;
+    if (isMerging) answer();
+    wake();
+    if (!isRunning) {
+      isRunning = true;
+      running = run();
+    }
     return promise;
   };
   // What was under way when the process ended goes on.
@@ -100,6 +137,9 @@ export function createSealing(ports: {
       ...(progress && { parts: progress }),
       ...(fault && { fault }),
     }),
+    get wanted() {
+      return wanted?.to ?? (store.state === "sealed" || store.state === "sealing" ? "sealed" : "plain");
+    },
     begin,
     settled: () => running,
     async stop() {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import {
+  createSealing,
   demandEscrow,
   diskKeyOf,
   openEscrow,
@@ -13,16 +14,17 @@ import {
   rootKeysOf,
   SealedFiles,
   sealedKey,
+  SealedStore,
   writeDiskKey,
   writeEscrow,
   type RootKeys,
 } from "../../../node/keys/index.ts";
 import { blobLimits, hashOf, openBlobStore } from "../../../node/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
-import { openFiles } from "../../../node/platform/index.ts";
+import { createClock, openFiles } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
 import { depth } from "../../depth.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
 import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/stage.ts";
 
 /** Rows in memory whose disk says no from some batch on, having written it or not. */
@@ -154,6 +156,73 @@ describe("an encrypted journal", () => {
       ),
       { numRuns: depth(60, 2_000) },
     );
+  });
+});
+
+describe("a disk that is encrypted while the node runs", () => {
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), "plexus-sealing-"))));
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  const onDisk = async () => {
+    const memory = new Memory();
+    const puts = Array.from({ length: 40 }, (_, row) => ({ type: "put", key: `log/${row}`, value: Buffer.from(`Ada ${row}`) }) as const); // prettier-ignore
+    await memory.batch(puts);
+    const store = await openSealedStore(memory, async () => key);
+    const used: string[] = [];
+    const files = new SealedFiles(await openFiles(folder), { key: store.key, seals: false });
+    const use = files.use.bind(files);
+    files.use = (by, seals) => {
+      used.push(`${seals ? "sealed" : "plain"} while the store is ${store.state}`);
+      use(by, seals);
+    };
+    const clock = { ...createClock(), after: () => () => undefined };
+    const sealing = createSealing({ store, files, parts: async () => whole, clock, log: quietLog });
+    return { memory, store, files, sealing, used };
+  };
+
+  it("is what the last request wanted, and who asked is answered", async () => {
+    const { memory, store, sealing } = await onDisk();
+    const sealed = sealing.begin("sealed", key);
+    const opened = sealing.begin("plain", key);
+    const again = sealing.begin("sealed", key);
+    await Promise.all([sealed, opened, again]);
+    await sealing.settled();
+    expect([sealing.wanted, store.state, holds(memory, "Ada")]).to.deep.equal(["sealed", "sealed", false]);
+    const back = sealing.begin("plain", key);
+    await back;
+    expect([sealing.wanted, store.state]).to.deep.equal(["plain", "opening"]);
+    await sealing.begin("sealed", key);
+    expect(store.state).to.equal("sealing");
+    await sealing.begin("plain", key);
+    await sealing.settled();
+    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["plain", true]);
+  });
+
+  it("takes another key once it is plain, and what was read before it opens with the first", async () => {
+    const { store, memory, sealing } = await onDisk();
+    await sealing.begin("sealed", key);
+    await sealing.settled();
+    const before = new SealedStore(new RowStore(memory.rows), { state: "sealed", key });
+    const view = before.view();
+    for (const [to, by] of [["plain", key], ["sealed", other]] as const) await before.convert(to, { key: by, parts: whole }); // prettier-ignore
+    expect(Buffer.from((await view.get("log/7"))!).toString()).to.equal("Ada 7");
+    await sealing.begin("plain", key);
+    await sealing.settled();
+    await sealing.begin("sealed", other);
+    await sealing.settled();
+    expect([store.key?.id, holds(memory, "Ada")]).to.deep.equal([other.id, false]);
+    expect(Buffer.from((await store.get("log/7"))!).toString()).to.equal("Ada 7");
+  });
+
+  it("has no sealed blob before the store's row says that there may be one", async () => {
+    const { memory, store, sealing, used } = await onDisk();
+    memory.failsAt = memory.batches + 1;
+    await sealing.begin("sealed", key);
+    expect([store.state, used, sealing.status().fault?.code]).to.deep.equal(["plain", [], "INTERNAL"]);
+    memory.failsAt = Infinity;
+    await sealing.begin("sealed", key);
+    await sealing.settled();
+    expect(used).to.deep.equal(["sealed while the store is sealing"]);
   });
 });
 
