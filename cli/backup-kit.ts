@@ -25,7 +25,7 @@ import {
   type KitSheet,
   type RootRecord,
 } from "../node/keys/index.ts";
-import { diskKeyFile, escrowFile } from "../node/data-folder/index.ts";
+import { escrowFile } from "../node/data-folder/index.ts";
 import { failure, PlexusError, refused, type Result } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
@@ -214,14 +214,13 @@ const sheetOf = async (flags: AdminFlags, file: string | undefined): Promise<Kit
 
 /** `plexus disk recover`. */
 export async function recoverDisk(
-  told: { readonly folder: string; readonly files: readonly string[]; readonly keyFile: string | undefined },
+  told: { readonly folder: string; readonly files: readonly string[]; readonly keyFile: string },
   output: Output,
 ): Promise<number> {
   const escrow = await demandEscrow(escrowFile(told.folder));
   const { bytes } = demand(openEscrow(escrow, await joinShares(undefined, told.files, output)));
-  const file = told.keyFile ?? diskKeyFile(told.folder);
-  await writeDiskKey(file, bytes);
-  output.print(`${paint(output.color, "green", "✔")} Key ${escrow.key} of this disk is in ${file} again.`);
+  await writeDiskKey(told.keyFile, bytes);
+  output.print(`${paint(output.color, "green", "✔")} Key ${escrow.key} of this disk is in ${told.keyFile} again.`);
   return exitCodes.ok;
 }
 

@@ -25,5 +25,22 @@ export async function dataFolderOf(typed: string | undefined, environment: NodeJ
   return (await readSettings({}, undefined, environment)).data;
 }
 
+/** The file with the key of that node's disk: what was typed, else where a node started in this environment has it. */
+export async function diskKeyFileOf(
+  typed: string | undefined,
+  data: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<string> {
+  const named = typed ?? given(environment["PLEXUS_DISK_KEY"]);
+  if (named !== undefined) return resolve(named);
+  if (given(environment["PLEXUS_CONFIG"]) !== undefined) {
+    const { readSettings } = await import("./settings.ts");
+    const settings = await readSettings({}, undefined, environment);
+    // A file that says where another folder's key is says nothing of this one's.
+    if (settings.diskKey !== undefined && settings.data === data) return settings.diskKey;
+  }
+  return join(data, "disk.key");
+}
+
 /** An empty variable is how shells and compose files say "not set". */
 const given = (text: string | undefined): string | undefined => (text === "" ? undefined : text);

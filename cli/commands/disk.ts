@@ -1,4 +1,4 @@
-import { dataFolderOf } from "../folders.ts";
+import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
 import { adminFlags, data, examples, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
@@ -40,7 +40,10 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .argument("[files...]", "files with shares; none: they are typed")
     .addOption(data())
-    .option("--disk-key <file>", "where the key is written; default: disk.key in the data folder")
+    .option(
+      "--disk-key <file>",
+      "where the key is written; default: where the configuration has it (PLEXUS_DISK_KEY, PLEXUS_CONFIG), else disk.key in the data folder",
+    )
     .addHelpText(
       "after",
       examples("plexus disk recover share-1.txt share-3.txt share-4.txt", "plexus disk recover --data /var/lib/plexus"),
@@ -48,7 +51,8 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async (files: readonly string[], options: { readonly data?: string; readonly diskKey?: string }) => {
       const { recoverDisk } = await import("../backup-kit.ts");
       const folder = await dataFolderOf(options.data, process.env);
-      onExit(await recoverDisk({ folder, files, keyFile: options.diskKey }, output));
+      const keyFile = await diskKeyFileOf(options.diskKey, folder, process.env);
+      onExit(await recoverDisk({ folder, files, keyFile }, output));
     });
 
   withAdminFlags(

@@ -1,8 +1,17 @@
 /** The cluster's keys at this node: on its disk, in the directory, and at the other nodes, which give a member what it lacks. */
 import type { Config } from "../../config/index.ts";
-import { failure, ok, refused, type Role } from "../../protocols/index.ts";
-import { diskKeyFile } from "../data-folder/index.ts";
-import { createClusterKeys, readOrMakeDiskKey, rootRow, type ClusterKeys, type RootRecord } from "../keys/index.ts";
+import { failure, ok, PlexusError, refused, type Role } from "../../protocols/index.ts";
+import { diskKeyFile, escrowFile } from "../data-folder/index.ts";
+import {
+  createClusterKeys,
+  readDiskKey,
+  readEscrow,
+  readOrMakeDiskKey,
+  rootRow,
+  type ClusterKeys,
+  type DiskKeySource,
+  type RootRecord,
+} from "../keys/index.ts";
 import type { Directory } from "../ports.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -20,8 +29,19 @@ export function openKeys(
   const { store, cluster, node } = at.identity;
   const { exchange, membership, directory } = at.peer;
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
-  const diskKey = async () => store.key ?? (await readOrMakeDiskKey(keyFile));
-  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock: at.machine.clock });
+  const sealedFile = escrowFile(config.data);
+  const diskKey: DiskKeySource = {
+    read: async () => store.key ?? (await readDiskKey(keyFile)),
+    async make() {
+      if ((await readEscrow(sealedFile)) === undefined) return readOrMakeDiskKey(keyFile);
+      throw new PlexusError({
+        ...failure("KEY_MISSING", { file: keyFile, hint: "plexus disk recover" }),
+        message: `The key of the disk was in ${keyFile} and is not there. Put it back, or stop the node and make it anew with the recovery kit: plexus disk recover. (${sealedFile} has it sealed; without that file a new key is made.)`,
+      });
+    },
+  };
+  const { clock, log } = at.machine;
+  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock, log });
   const mayHave = (other: string): boolean => {
     const member = membership.members().members.find((one) => one.node === other);
     return member !== undefined && member.leaving !== true && member.roles.some((role) => keyRoles.includes(role));
@@ -29,7 +49,7 @@ export function openKeys(
 
   exchange.on("keys.fetch", async ({ receiver }, from) => {
     if (!mayHave(from)) {
-      at.machine.log.warn("keys.refused", { node: from });
+      log.warn("keys.refused", { node: from });
       return refused(failure("FORBIDDEN", { reason: "a node needs the role manager or chat for the keys of backups" }));
     }
     return ok({ keys: await keys.sealFor(receiver) });
@@ -46,7 +66,8 @@ export function openKeys(
       if (other.node === node || !membership.isUp(other.node) || !mayHave(other.node)) continue;
       if (!(await lacks())) return;
       const answer = await exchange.call(other.node, "keys.fetch", { receiver: keys.receiver }, fetchTimeoutMs);
-      if (answer.ok) await keys.take(answer.value.keys);
+      // What cannot be kept is shown to lack.
+      if (answer.ok) await keys.take(answer.value.keys).catch((error: unknown) => log.error("keys.unkept", { error }));
     }
   };
   return {

@@ -5,13 +5,12 @@
  *      keys/ring/XX      { tenant/epoch: [under, sealed] }            tenants' keys, wrapped; by the hash of the tenant
  *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
  *      keys/reencrypt    { epochs }                                   what is to be encrypted anew
- *      (the store) meta/epoch-keys                                    wrapped by the disk's key
+ *      (the store) meta/epoch-keys                                    own-keys.ts
  *
  *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is encrypted with it. A crash in
  *  between leaves a key that nobody knows of. Rewrapping replaces one part of the ring at a time, and may be done twice. */
 import { createHash } from "node:crypto";
 import {
-  assert,
   failure,
   ok,
   PlexusError,
@@ -20,10 +19,7 @@ import {
   type RestoreKeys,
   type Result,
 } from "../../protocols/index.ts";
-import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
-import type { Clock, Directory, Store } from "../ports.ts";
-import { contextBytes } from "./cipher.ts";
-import type { DiskKey } from "./disk-key.ts";
+import type { Clock, Directory, Log, Store } from "../ports.ts";
 import {
   createEpoch,
   headSignerOf,
@@ -36,6 +32,7 @@ import {
   type RootRecord,
 } from "./epochs.ts";
 import { keyLimits } from "./limits.ts";
+import { createOwnKeys, nodeContext, type DiskKeySource } from "./own-keys.ts";
 import { createTenantKey, createUnitKeys, rewrapTenantKey, type TenantKey, type UnitKeys } from "./units.ts";
 import { createRecipient, openFrom, sealTo } from "./x-wing.ts";
 
@@ -45,7 +42,6 @@ const epochPrefix = "keys/epoch/";
 const ringPrefix = "keys/ring/";
 const rotationKey = "keys/rotation";
 const reencryptKey = "keys/reencrypt";
-const ownKey = "meta/epoch-keys";
 const epochKey = (epoch: number): string => `${epochPrefix}${String(epoch).padStart(6, "0")}`;
 
 const ringParts = 64;
@@ -64,12 +60,6 @@ const entriesOf = (part: Part): readonly TenantKey[] =>
     return { tenant: key.slice(at + 1), epoch: Number(key.slice(0, at)), under, sealed: bytesOf(sealed) };
   });
 const rowOf = ({ under, sealed }: TenantKey): readonly [number, string] => [under, text(sealed)];
-
-const nodeContext = (cluster: string, epoch: number): readonly (string | number)[] => [
-  "epoch key of a node",
-  cluster,
-  epoch,
-];
 
 /** Seals an epoch's key to a node's `receiver`, as `restore` and `take` want it. */
 export const sealEpochTo = (cluster: string, receiver: Uint8Array, epoch: number, key: Uint8Array): Uint8Array =>
@@ -111,52 +101,18 @@ export function createClusterKeys(ports: {
   readonly cluster: string;
   readonly directory: Directory;
   readonly store: Store;
-  /** Made where there is none. */
-  readonly diskKey: () => Promise<DiskKey>;
+  readonly diskKey: DiskKeySource;
   readonly clock: Clock;
+  readonly log: Log;
 }): ClusterKeys {
-  const { cluster, directory, store, clock } = ports;
+  const { cluster, directory, clock } = ports;
   const recipient = createRecipient();
-  let own: Promise<Map<number, Uint8Array>> | undefined;
+  const own = createOwnKeys(ports);
   let pending: { readonly to: RecoveryKey; readonly key: Uint8Array; readonly records: readonly EpochRecord[]; readonly atMs: number } | undefined; // prettier-ignore
   const keyContext = (epoch: number): readonly (string | number)[] => nodeContext(cluster, epoch);
 
   // --- what lies where ---------------------------------------------------------------------------------------------------
 
-  const readOwn = async (): Promise<Map<number, Uint8Array>> => {
-    const bytes = await store.get(ownKey);
-    if (bytes === undefined) return new Map();
-    const { keys } = withoutChecksum(ownKey, bytes, store.location) as { keys: [number, Uint8Array][] };
-    const disk = await ports.diskKey();
-    return new Map(
-      keys.map(([epoch, sealed]) => {
-        const key = disk.keys.open(sealed, contextBytes(keyContext(epoch)));
-        if (key === undefined)
-          throw new PlexusError(failure("KEY_REFUSED", { epoch, reason: "the disk's key does not open it" }));
-        return [epoch, key] as const;
-      }),
-    );
-  };
-  const ownKeys = (): Promise<Map<number, Uint8Array>> => {
-    own ??= readOwn().catch((error: unknown) => {
-      own = undefined;
-      throw error;
-    });
-    return own;
-  };
-  let writing: Promise<unknown> = Promise.resolve();
-  const remember = (added: readonly (readonly [number, Uint8Array])[]): Promise<void> => {
-    const write = async (): Promise<void> => {
-      const keys = new Map([...(await ownKeys()), ...added]);
-      const disk = await ports.diskKey();
-      const rows = [...keys].map(([epoch, key]) => [epoch, disk.keys.seal(key, contextBytes(keyContext(epoch)))]);
-      await store.batch([{ type: "put", key: ownKey, value: withChecksum(ownKey, { keys: rows }) }], { sync: true });
-      own = Promise.resolve(keys);
-    };
-    const mine = writing.then(write);
-    writing = mine.catch(() => undefined);
-    return mine;
-  };
   const readEpochs = async (): Promise<readonly EpochRecord[]> =>
     (await directory.list(epochPrefix)).map(({ value }) => value as EpochRecord).toSorted((a, b) => a.epoch - b.epoch);
   const readRoot = async (): Promise<{ readonly root: RootRecord | undefined; readonly revision: number }> => {
@@ -178,13 +134,13 @@ export function createClusterKeys(ports: {
   const noKit = () => missing({ reason: "the cluster has no recovery kit", hint: "plexus backup kit make" });
 
   const status = async (): Promise<KeysStatus> => {
-    const [{ root }, epochs, rotation, again, keys] = await Promise.all([
+    const [{ root }, epochs, rotation, again] = await Promise.all([
       readRoot(),
       readEpochs(),
       directory.read(rotationKey),
       directory.read(reencryptKey),
-      ownKeys(),
     ]);
+    const keys = await own.of(epochs);
     const { epoch, after } = (rotation?.value ?? {}) as { epoch?: number; after?: string };
     const reencrypt = (again?.value as { epochs?: number[] } | undefined)?.epochs;
     return {
@@ -202,9 +158,9 @@ export function createClusterKeys(ports: {
 
   const beginKit: ClusterKeys["beginKit"] = async (to) => {
     const { root } = await readRoot();
-    const keys = await ownKeys();
     // Without a root nobody has used what a broken attempt left.
     const before = root === undefined ? [] : await readEpochs();
+    const keys = await own.of(before);
     const lacking = before.find((record) => keys.get(record.epoch) === undefined);
     if (lacking !== undefined) return missing({ epoch: lacking.epoch });
     const passed = before.map((record) => {
@@ -231,7 +187,7 @@ export function createClusterKeys(ports: {
     if (!verified.ok) return verified;
     pending = undefined;
     const { root: before, revision } = await readRoot();
-    await remember([[begun.records.length, begun.key]]);
+    await own.remember([[begun.records.length, begun.key]]);
     for (const record of begun.records) {
       const isNew = record.epoch === begun.records.length;
       const written = await change(epochKey(record.epoch), (value) => {
@@ -255,7 +211,8 @@ export function createClusterKeys(ports: {
     const row = await directory.read(rotationKey);
     if (row === undefined) return ok(null);
     const { epoch, after } = row.value as { epoch: number; after: string };
-    const keys = await ownKeys();
+    const keys = await own.of(await readEpochs());
+    if (!keys.has(epoch)) return missing({ epoch });
     for (const part of partNames.slice(partNames.indexOf(after) + 1)) {
       const done = await change(`${ringPrefix}${part}`, (value) => {
         const entries = entriesOf((value ?? {}) as Part);
@@ -277,10 +234,10 @@ export function createClusterKeys(ports: {
     if (!broken.ok) return broken;
     const epochs = await readEpochs();
     const last = epochs.at(-1);
-    const key = last && (await ownKeys()).get(last.epoch);
+    const key = last && (await own.of(epochs)).get(last.epoch);
     if (last === undefined || key === undefined) return missing({ epoch: last?.epoch });
     const made = createEpoch(cluster, root, { record: last, key });
-    await remember([[made.record.epoch, made.key]]);
+    await own.remember([[made.record.epoch, made.key]]);
     // Before the epoch: whoever sees the epoch and stops there leaves a rotation that any node goes on with.
     if (compromised && !(await change(reencryptKey, (value) => {
       const known = ((value as { epochs?: number[] } | undefined)?.epochs ?? []).concat(epochs.map(({ epoch }) => epoch));
@@ -300,12 +257,10 @@ export function createClusterKeys(ports: {
     const records = await readEpochs();
     const verified = verifyEpochs(cluster, root, records);
     if (!verified.ok) return verified;
-    const keys = await ownKeys();
-    const newest = records.at(-1)!;
-    const key = keys.get(newest.epoch);
-    if (key === undefined) return missing({ epoch: newest.epoch });
-    assert(isKeyOf(newest, key), "a node's key of an epoch is the one that its record commits to");
-    const { epoch } = newest;
+    const keys = await own.of(records);
+    const { epoch } = records.at(-1)!;
+    const key = keys.get(epoch);
+    if (key === undefined) return missing({ epoch });
     const signer = headSignerOf(key);
     const load = async (): Promise<readonly TenantKey[]> =>
       (await directory.list(ringPrefix)).flatMap(({ value }) => entriesOf(value as Part));
@@ -372,7 +327,7 @@ export function createClusterKeys(ports: {
       const { root: before, revision } = await readRoot();
       if (before !== undefined && before.commitment !== root.commitment)
         return refused(failure("KEY_REFUSED", { reason: "the cluster has another recovery kit" }));
-      await remember(opened);
+      await own.remember(opened, { anew: true });
       for (const record of epochs)
         if (!(await change(epochKey(record.epoch), (value) => (value === undefined ? record : undefined))))
           return overloaded();
@@ -392,15 +347,16 @@ export function createClusterKeys(ports: {
       return done ? ok(count) : overloaded();
     },
     async sealFor(publicKey) {
-      return [...(await ownKeys())].map(([epoch, key]) => ({
+      return [...(await own.of(await readEpochs()))].map(([epoch, key]) => ({
         epoch,
         sealed: sealTo(publicKey, key, keyContext(epoch)),
       }));
     },
     async take(keys) {
-      const known = await ownKeys();
-      const fresh = openedFor(keys, await readEpochs()).filter(([epoch]) => !known.has(epoch));
-      if (fresh.length > 0) await remember(fresh);
+      const records = await readEpochs();
+      const known = await own.of(records);
+      const fresh = openedFor(keys, records).filter(([epoch]) => !known.has(epoch));
+      if (fresh.length > 0) await own.remember(fresh);
       return fresh.length;
     },
   };

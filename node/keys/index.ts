@@ -16,7 +16,8 @@ export { createClusterKeys, rootRow, sealEpochTo, type BackupKeys, type ClusterK
 export { sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
-export { demandEscrow, openEscrow, writeEscrow, type Escrow } from "./escrow.ts";
+export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
+export type { DiskKeySource } from "./own-keys.ts";
 export { SealedFiles } from "./sealed-files.ts";
 export {
   openedRow,

@@ -20,4 +20,6 @@ export const keyLimits = {
   kitMs: 600_000,
   /** Changes of one row of keys that others are changing; then `OVERLOADED`. */
   attemptsMax: 8,
+  /** Keys of one epoch that a node keeps: of attempts to begin it, one of which may have succeeded. The oldest goes. */
+  keysPerEpochMax: 8,
 } as const;

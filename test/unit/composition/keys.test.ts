@@ -1,11 +1,20 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Config } from "../../../config/index.ts";
+import { escrowFile } from "../../../node/data-folder/index.ts";
 import { openKeys } from "../../../node/composition/keys.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
-import { anchorOf, rootKeysOf, SealedStore, type ClusterKeys } from "../../../node/keys/index.ts";
+import {
+  anchorOf,
+  diskKeyOf,
+  rootKeysOf,
+  SealedStore,
+  writeDiskKey,
+  writeEscrow,
+  type ClusterKeys,
+} from "../../../node/keys/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failure, refused, type Result, type Role } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
@@ -84,6 +93,22 @@ describe("the keys of backups between nodes", () => {
     const { asked } = cluster;
     await Promise.all([one.status(), two.status()]);
     expect(cluster.asked).to.equal(asked);
+  });
+
+  it("never get a new disk key where the old one is only somewhere else, and say how it comes back", async () => {
+    const one = cluster.node("n1", ["manager"]);
+    await makeKit(one);
+    const file = join(folder, "n2.key");
+    const key = diskKeyOf(Buffer.alloc(32, 4));
+    const root = { commitment: "r", recoveryKey: Buffer.from(rootKeysOf(Buffer.alloc(32, 1)).recipient.publicKey).toString("base64url") }; // prettier-ignore
+    await writeEscrow(escrowFile(folder), { cluster: "c1", node: "n2" }, key, root);
+    const two = cluster.node("n2", ["manager"]);
+    expect(await hereOf(two)).to.deep.equal([]);
+    const refused = await two.rotate({ compromised: false });
+    expect(refused.ok ? "ok" : refused.error.code).to.equal("KEY_MISSING");
+    expect(existsSync(file)).to.equal(false);
+    await writeDiskKey(file, key.bytes);
+    expect(await hereOf(two)).to.deep.equal([1]);
   });
 
   it("never come to a node that keeps shards alone, or that is leaving", async () => {

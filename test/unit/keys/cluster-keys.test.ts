@@ -7,12 +7,14 @@ import {
   rootKeysOf,
   sealEpochTo,
   type ClusterKeys,
+  type DiskKeySource,
   type RootKeys,
 } from "../../../node/keys/index.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
+import { quietLog } from "../../quiet.ts";
 import { RowStore } from "../storage/stage.ts";
 
 const cluster = "c1";
@@ -65,8 +67,10 @@ describe("the keys of a cluster", () => {
   let inner: Directory;
   let breaking: Breaking;
   const root = rootKeysOf(Buffer.alloc(32, 1));
-  const nodeOn = (store = new RowStore()): ClusterKeys =>
-    createClusterKeys({ cluster, directory: breaking.directory, store, diskKey: async () => diskKeyOf(Buffer.alloc(32, 7)), clock }); // prettier-ignore
+  const disk = diskKeyOf(Buffer.alloc(32, 7));
+  const withDisk: DiskKeySource = { read: async () => disk, make: async () => disk };
+  const nodeOn = (store = new RowStore(), diskKey = withDisk): ClusterKeys =>
+    createClusterKeys({ cluster, directory: breaking.directory, store, diskKey, clock, log: quietLog });
   const unit = { tenant: "user/ada", unit: "u1", epoch: 1 };
   const unitKey = Buffer.alloc(32, 5);
 
@@ -174,6 +178,74 @@ describe("the keys of a cluster", () => {
       }
     expect(steps).to.have.length(2);
     expect(Math.min(...steps)).to.be.above(60);
+  });
+
+  it("are never those of a rotation that another node won, and the winner's are taken for them", async () => {
+    const [store, winner] = [new RowStore(), nodeOn()];
+    const loser = nodeOn(store);
+    await makeKit(loser, root);
+    await winner.take(await loser.sealFor(winner.receiver));
+    const made = valueOf(await winner.backupKeys());
+    await made.ensure(["user/ada", "room/a"]);
+    const sealed = made.seal(unit, unitKey);
+    // Its key is on its disk, and its record is published by nobody.
+    breaking.breaksAt = breaking.changes + 1;
+    await loser.rotate({ compromised: false }).catch(() => undefined);
+    breaking.breaksAt = Infinity;
+    const won = valueOf(await winner.rotate({ compromised: false }));
+    for (const keys of [loser, nodeOn(store)]) {
+      expect((await keys.status()).here).to.deep.equal([1]);
+      expect((await keys.sealFor(winner.receiver)).map(({ epoch }) => epoch)).to.deep.equal([1]);
+      expect(codeOf(await keys.rotate({ compromised: false }))).to.equal("KEY_MISSING");
+      expect(codeOf(await keys.backupKeys())).to.equal("KEY_MISSING");
+      expect(codeOf(await makeKit(keys, rootKeysOf(Buffer.alloc(32, 9))).catch(() => keys.backupKeys()))).to.equal("KEY_MISSING"); // prettier-ignore
+    }
+    expect(await loser.take(await winner.sealFor(loser.receiver))).to.equal(1);
+    expect((await nodeOn(store).status()).here).to.deep.equal([1, 2]);
+    valueOf(await loser.rotate({ compromised: false }));
+    expect(Buffer.from(valueOf(await loser.backupKeys()).open(unit, sealed))).to.deep.equal(unitKey);
+    expect(won.epochs).to.have.length(2);
+  });
+
+  it("that another disk's key wrapped are shown to lack, and come back from another node, from the kit, or with the key", async () => {
+    const [store, other] = [new RowStore(), nodeOn()];
+    const keys = nodeOn(store);
+    await makeKit(keys, root);
+    await keys.rotate({ compromised: false });
+    await other.take(await keys.sealFor(other.receiver));
+    let found: typeof disk | undefined;
+    let made = 0;
+    const source: DiskKeySource = {
+      read: async () => found,
+      make: async () => {
+        made += 1;
+        return (found = diskKeyOf(Buffer.alloc(32, 8)));
+      },
+    };
+    const moved = nodeOn(store, source);
+    expect((await moved.status()).here).to.deep.equal([]);
+    // Nobody has said that the key will not come back.
+    expect(codeOf(await moved.backupKeys())).to.equal("KEY_MISSING");
+    const refusal = await moved
+      .take(await other.sealFor(moved.receiver))
+      .catch((error: unknown) => failureOf(error).code);
+    expect([refusal, made]).to.deep.equal(["KEY_MISSING", 0]);
+    found = disk;
+    expect((await moved.status()).here).to.deep.equal([1, 2]);
+    found = diskKeyOf(Buffer.alloc(32, 6));
+    const changed = nodeOn(store, source);
+    expect((await changed.status()).here).to.deep.equal([]);
+    expect(await changed.take(await other.sealFor(changed.receiver))).to.equal(2);
+    expect((await changed.status()).here).to.deep.equal([1, 2]);
+    found = undefined;
+    const lost = nodeOn(store, source);
+    const { root: record, epochs } = await other.status();
+    const sealed = epochs.map((one) => ({
+      epoch: one.epoch,
+      sealed: text(sealEpochTo(cluster, lost.receiver, one.epoch, valueOf(openEpoch(cluster, one, root)))),
+    }));
+    valueOf(await lost.restore({ root: record!, epochs: [...epochs], keys: sealed }));
+    expect([made, (await nodeOn(store, source).status()).here]).to.deep.equal([1, [1, 2]]);
   });
 
   it("erase a tenant: nothing that its key has sealed opens any more, and the others' does", async () => {
