@@ -158,7 +158,9 @@ export function createMending(ports: MendingPorts): Mending {
   /** Brings one shard's bytes here. Undefined: they are; else why not, or `"later"`. */
   async function bring(patient: Patient, has: readonly NodeId[]): Promise<"done" | "later"> {
     const { holder, hash, sizeBytes, stripe, shard, why } = patient;
-    if (has.includes(node) && why === "missing" && (await owned.adopt([hash, holder]))) return "done";
+    // One that the holder knows nothing of may well be here: only somebody who refers to it is new.
+    const mayBeHere = has.includes(node) && (why === "missing" || patient.wanted !== undefined);
+    if (mayBeHere && (await owned.adopt([hash, holder]))) return "done";
     for (const other of has) {
       if (other === node) continue;
       try {

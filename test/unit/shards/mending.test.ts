@@ -60,4 +60,18 @@ describe("mending of shards", () => {
     expect(healed.map((one) => one.node)).to.have.length(6);
     expect(world.nowMs - startedMs).to.be.below(30_000);
   });
+
+  it("of a shard that is well, of whose new owner the holder has not heard, moves no bytes", async () => {
+    const { stage, world, at, refs, holder } = await stageOf(1, {});
+    const [ref] = refs as [StripeRef];
+    const node = stage.ownerOf(holder);
+    stage.crash(node, { power: false });
+    expect((await world.settle(at("n1").stripes.keep(ref, "user/bob"))).ok).to.equal(true);
+    await world.settle(stage.start(node));
+    const heard = (): boolean => stage.holders.inventory(holder)[0]?.references.some(({ owner }) => owner === "user/bob") ?? false; // prettier-ignore
+    await world.until(heard, 60_000);
+    await world.pass(5_000);
+    expect(stage.counts.get("shards_rebuilt") ?? 0).to.equal(0);
+    expect(stage.counts.get("shards_fetched") ?? 0).to.equal(0);
+  });
 });
