@@ -14,6 +14,7 @@
 import type { Message } from "../../actors/behavior.ts";
 import type { ActorId, Result, Scheme, SlotId } from "../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../ports.ts";
+import { within } from "../waiting.ts";
 import { createAhead } from "./ahead.ts";
 import { createIntake } from "./intake.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
@@ -101,7 +102,10 @@ export function createShards(options: ShardsOptions): Shards {
 
   const healHere = async () => {
     const holders = await keeper.surveyAll();
-    return { holders, ...(await mending.hurry()) };
+    const healed = await mending.hurry();
+    // What each holder is said to miss here is from before. Nobody waits for long for that.
+    if (healed.mended > 0) await within(options.clock, limits.holderTimeoutMs, keeper.surveyAll());
+    return { holders, ...healed };
   };
   exchange.on("shard.heal", async () => attempt(healHere));
 

@@ -17,6 +17,7 @@ import {
 } from "../../protocols/index.ts";
 import type { BlobHash, NodeId } from "../ports.ts";
 import { contentTree, isProven } from "../blobs/index.ts";
+import { backoffMs } from "../waiting.ts";
 import { judge, leafOf, reliabilityAfter, sampleSize, targetOf, type Answer, type AuditResult } from "./audit.ts";
 import type { Links } from "./links.ts";
 import type { Mending } from "./mending.ts";
@@ -95,18 +96,21 @@ export function createKeeper(ports: KeeperPorts): Keeper {
 
   // --- comparing ---------------------------------------------------------------------------------------------------------
 
-  /** Compares a holder's whole inventory with what is here. */
-  async function survey(holder: ActorId): Promise<void> {
+  /** Compares a holder's whole inventory with what is here. False: the holder did not answer to all of it. */
+  async function survey(holder: ActorId): Promise<boolean> {
     const epoch = epochOf(holder);
-    if (epoch === undefined || surveying.has(holder)) return;
+    if (epoch === undefined || surveying.has(holder)) return false;
     surveying.add(holder);
     try {
+      let isTold = true;
+      const tell = async (command: Parameters<ShardPorts["ask"]>[1]): Promise<void> => {
+        if (!(await ask(holder, command)).ok) isTold = false;
+      };
       const named = new Set<BlobHash>();
       let missing = 0;
       for (let cursor: string | undefined, first = true; first || cursor !== undefined; first = false) {
         const page: Result<ShardPage> = await ask<ShardPage>(holder, { type: "list", ...(cursor !== undefined && { after: cursor }) }); // prettier-ignore
-        // It is asked again when it comes back into service, or in the next round.
-        if (!page.ok || stopped || epochOf(holder) !== epoch) return;
+        if (!page.ok || stopped || epochOf(holder) !== epoch) return false;
         const lost: { stripe: string; why: "missing" }[] = [];
         const found: string[] = [];
         for (const { hash, stripe, lost: why } of page.value.shards) {
@@ -118,20 +122,34 @@ export function createKeeper(ports: KeeperPorts): Keeper {
           if (isHere && why === "missing") found.push(stripe);
         }
         for (let at = 0; at < lost.length; at += limits.describedMax)
-          await ask(holder, { type: "lost", shards: lost.slice(at, at + limits.describedMax) });
+          await tell({ type: "lost", shards: lost.slice(at, at + limits.describedMax) });
         for (let at = 0; at < found.length; at += limits.describedMax)
-          await ask(holder, { type: "found", stripes: found.slice(at, at + limits.describedMax) });
+          await tell({ type: "found", stripes: found.slice(at, at + limits.describedMax) });
         if (lost.length > 0) mending.wake();
         cursor = page.value.next;
       }
       const care = cares.get(holder);
       if (care?.epoch === epoch) care.shards = named.size;
-      await ask(holder, { type: "report", node, missing });
+      await tell({ type: "report", node, missing });
       log.info("shards.surveyed", { holder, shards: named.size, missing });
       await dropUnnamed(holder, named);
+      return isTold;
     } finally {
       surveying.delete(holder);
     }
+  }
+
+  /** Does so soon after a holder came, and again until it answers: nothing else notices for hours what is missing. */
+  function surveySoon(holder: ActorId, care: Care, failuresBefore: number, delayMs: number): void {
+    after(delayMs, async () => {
+      if (cares.get(holder) !== care) return;
+      const isDone = await survey(holder).catch((error: unknown) => {
+        log.error("shards.survey.failed", { holder, error });
+        return false;
+      });
+      const waits = { firstMs: limits.surveyRetryMsMin, maxMs: limits.surveyRetryMsMax };
+      if (!isDone && !stopped) surveySoon(holder, care, failuresBefore + 1, backoffMs(failuresBefore, waits));
+    });
   }
 
   /** What is here for a holder of this node and is not in its inventory: in its trash, or for nobody. */
@@ -330,8 +348,9 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     if (cares.get(holder)?.epoch === epoch) return;
     // Somewhere: who asks when must not be known to those that are asked, and a node that starts often begins elsewhere each time.
     const cursor = Buffer.from(random.bytes(32)).toString("hex");
-    cares.set(holder, { epoch, cursor, round: Math.floor(random.number() * 1_000_000), shards: 0 });
-    after(limits.mendSettleMs, () => survey(holder));
+    const care = { epoch, cursor, round: Math.floor(random.number() * 1_000_000), shards: 0 };
+    cares.set(holder, care);
+    surveySoon(holder, care, 0, limits.mendSettleMs);
   }
   const stopTable = table.onChange((slot) => isHolder(slot) && came(slot));
   for (const holder of ownedHolders(ports)) came(holder);

@@ -97,6 +97,10 @@ export const shardLimits = {
 
   /** How often a holder's bytes are compared with its inventory. Also when the holder comes to a node. */
   surveyEveryMs: 6 * 3_600_000,
+  /** Pause before that is tried again when the holder that came does not answer; doubles each time. */
+  surveyRetryMsMin: 5_000,
+  /** Longest such pause. */
+  surveyRetryMsMax: 10 * 60_000,
   /** How often some of the shards are read, and asked for elsewhere. */
   auditEveryMs: 60_000,
   /** Every shard is read where it is, and asked for by another holder, within this time. */

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { holderOf, type ActorId, type StripeRef } from "../../../protocols/index.ts";
+import { holderOf, type ActorId, type HolderSums, type StripeRef } from "../../../protocols/index.ts";
 import type { ShardLimits, Shards } from "../../../node/shards/index.ts";
 import { World } from "../../world/index.ts";
 import { Stage } from "./stage.ts";
@@ -73,5 +73,24 @@ describe("mending of shards", () => {
     await world.pass(5_000);
     expect(stage.counts.get("shards_rebuilt") ?? 0).to.equal(0);
     expect(stage.counts.get("shards_fetched") ?? 0).to.equal(0);
+  });
+
+  it("begins also where the holder did not answer when it came, and what was healed is reported", async () => {
+    const { stage, world, at, holder } = await stageOf(1, { surveyEveryMs: 1e9, auditEveryMs: 1e9, absenceMs: 1e9, absenceMsMin: 1e9 }); // prettier-ignore
+    const { isServed } = stage.holders;
+    stage.holders.isServed = (one) => one !== holder && isServed(one);
+    await loseDiskOf(stage, holder);
+    await world.pass(3_000);
+    stage.holders.isServed = isServed;
+    await world.until(() => stage.holders.inventory(holder).every(({ lost }) => lost !== undefined), 60_000);
+    const missing = async (): Promise<unknown> => {
+      const sums = await world.settle(stage.holders.ask(holder, { type: "sums" }, 1_000));
+      return sums.ok && (sums.value as HolderSums).at?.missing;
+    };
+    await world.pass(100);
+    expect(await missing()).to.equal(1);
+    const healed = await world.settle(at("n1").heal());
+    expect(healed.flatMap((one) => ("mended" in one ? [one.mended] : [])).reduce((sum, one) => sum + one, 0)).to.equal(1); // prettier-ignore
+    expect(await missing()).to.equal(0);
   });
 });
