@@ -15,9 +15,11 @@ import {
   type Failure,
   type Result,
   type ShardReceipt,
+  type StripeRef,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { BlobHash, NodeId } from "../ports.ts";
+import { headerBytes, isAsCoded, readHeader, schemeText } from "./coding/index.ts";
 import { attempt, isHolder, moved, type ShardPorts } from "./parts.ts";
 
 /** Bytes that are on their way here. */
@@ -152,6 +154,21 @@ export function createIntake(ports: ShardPorts): Intake {
     return held;
   }
 
+  /** Whether a shard that is here is the one that a descriptor names; undefined: it is not here. Who could name more bytes than there are
+   *  would use up what the holder may have, and who could name another stripe would keep that one from being put. */
+  async function isOf(stripe: StripeRef, number: number, hash: BlobHash): Promise<boolean | undefined> {
+    const sizeBytes = await blobs.has(hash);
+    if (sizeBytes === undefined) return undefined;
+    if (!isAsCoded(stripe) || stripe.shards[number]?.sizeBytes !== sizeBytes) return false;
+    const parts: Uint8Array[] = [];
+    for await (const part of (await blobs.open(hash, { start: 0, end: headerBytes })).bytes) parts.push(part);
+    const read = readHeader(Buffer.concat(parts), sizeBytes);
+    if (!read.ok) return false;
+    const says = read.value;
+    const isSameCode = schemeText(says.scheme) === schemeText(stripe.scheme) && says.stripeBytes === stripe.sizeBytes;
+    return isSameCode && says.id === stripe.id && says.number === number;
+  }
+
   async function holdHere(
     { holder, stripe, shard, for: owner, expiresAtMs }: MeshBody<"shard.hold">,
     hash: BlobHash,
@@ -160,9 +177,13 @@ export function createIntake(ports: ShardPorts): Intake {
     const before = rowOf(holder);
     if (before?.owner !== node) return refused(moved(ports, holder));
     // From now on nobody deletes it for being named by nobody.
-    const isKnown = await attempt(async () => (await owned.seen([hash, holder])) && isHere(hash));
-    if (!isKnown.ok) return isKnown;
-    if (!isKnown.value) return refused(failure("NOT_FOUND", { blob: hash }));
+    const isNamed = await attempt(async () =>
+      (await owned.seen([hash, holder])) ? isOf(stripe, shard, hash) : undefined,
+    );
+    if (!isNamed.ok) return isNamed;
+    if (isNamed.value === undefined) return refused(failure("NOT_FOUND", { blob: hash }));
+    if (isNamed.value === false)
+      return refused(failure("BAD_REQUEST", { stripe: stripe.id, problem: "the shard is not as its descriptor says" }));
     const terms = {
       // Who begins a stripe looks for an open group; what comes late must be taken.
       open: ports.groups().some(({ name }) => name === stripe.group),

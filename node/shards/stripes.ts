@@ -22,7 +22,7 @@ import {
 import type { BlobHash, NodeId, Stripes } from "../ports.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
-import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe } from "./coding/index.ts";
+import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe, schemeText } from "./coding/index.ts";
 import type { Links } from "./links.ts";
 import { attempt, holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Paces } from "./paces.ts";
@@ -126,16 +126,19 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
   const suffices = (stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean =>
     receipts.length + more >= enoughOf(stripe.scheme) && new Set(receipts).size + more >= nodesNeeded(stripe);
 
-  /** The stripe as holders of the group have it already: a put that is repeated, perhaps after a crash, finds what it did. */
-  async function heldBefore(group: string, id: string): Promise<StripeRef | undefined> {
+  /** What holders of the group have under the name of a stripe: a put that is repeated, perhaps after a crash, finds what it did. */
+  async function heldBefore(group: string, id: string): Promise<readonly StripeRef[]> {
     const known = ports.groups().find(({ name }) => name === group);
+    if (known === undefined) return [];
     const command = { type: "describe" as const, stripes: [id] };
-    const answers = await Promise.all((known ? holdersOf(known) : []).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
+    const answers = await Promise.all(holdersOf(known).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
     const held = answers.flatMap((answer) =>
       answer.ok ? (answer.value as { shards: readonly HeldShard[] }).shards : [],
     );
     // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
-    return (held.find(({ trashedAtMs }) => trashedAtMs === undefined) ?? held[0])?.stripe;
+    const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
+    const different = new Map(sorted.map(({ stripe }) => [JSON.stringify(stripe), stripe]));
+    return [...different.values()].filter(({ shards }) => shards.every(({ index }) => index < known.width));
   }
 
   /** Where the shards of some bytes go: the bytes coded, and their descriptor. */
@@ -150,10 +153,13 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const coded = codeStripe(bytes, scheme);
     if (!coded.ok) return coded;
     const { id, shards } = coded.value;
-    const before = await heldBefore(group, id);
-    if (before !== undefined) {
-      const again = codeStripe(bytes, before.scheme);
-      return again.ok ? ok({ stripe: before, shards: again.value.shards }) : again;
+    for (const before of await heldBefore(group, id)) {
+      const isSame = schemeText(before.scheme) === schemeText(scheme);
+      const again = isSame ? coded : codeStripe(bytes, before.scheme);
+      const isTrue = again.ok && isAsCoded(before) && before.sizeBytes === bytes.length && again.value.shards.every((shard, number) => hashOf(shard) === before.shards[number]?.hash); // prettier-ignore
+      if (isTrue) return ok({ stripe: before, shards: again.value.shards });
+      // Somebody said so without having the bytes: the other holders take it as it is.
+      log.warn("stripe.descriptor.wrong", { stripe: id, group });
     }
     const placed = places(id, shards[0]?.length ?? 0);
     if (!placed.ok) return placed;

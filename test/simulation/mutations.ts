@@ -695,7 +695,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: "names a shard whose bytes were not looked for",
     file: "node/shards/intake.ts",
-    find: 'if (!isKnown.value) return refused(failure("NOT_FOUND", { blob: hash }));',
+    find: 'if (isNamed.value === undefined) return refused(failure("NOT_FOUND", { blob: hash }));',
     replace: "",
     caughtBy: ["shard-named", "shard-acknowledged"],
     seeds: 200,

@@ -51,9 +51,15 @@ const damaged = (reason: string): Result<never> => refused(failure("DATA_DAMAGED
 
 /** Reads a shard from anywhere. Error: DATA_DAMAGED, for whatever no writer of this format has made. */
 export function readShard(bytes: Uint8Array): Result<{ readonly header: ShardHeader; readonly part: Uint8Array }> {
+  const header = readHeader(bytes, bytes.length);
+  return header.ok ? ok({ header: header.value, part: bytes.subarray(headerBytes) }) : header;
+}
+
+/** What a shard of `shardBytes` says at its beginning. Error: DATA_DAMAGED, as above. */
+export function readHeader(bytes: Uint8Array, shardBytes: number): Result<ShardHeader> {
   if (bytes.length < headerBytes) return damaged("it is shorter than a header");
-  if (bytes.length > codingLimits.shardBytesMax) return damaged("it is larger than any shard");
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (shardBytes > codingLimits.shardBytesMax) return damaged("it is larger than any shard");
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, headerBytes);
   if (!magic.equals(view.subarray(0, magic.length))) return damaged("it does not begin as a shard does");
   const [written, type, number, k, m, ...zeros] = view.subarray(4, 12) as unknown as readonly [number, number, number, number, number, ...number[]]; // prettier-ignore
   if (written !== version) return damaged(`its format has version ${written}; this node knows ${version}`);
@@ -63,14 +69,14 @@ export function readShard(bytes: Uint8Array): Result<{ readonly header: ShardHea
   if (scheme === undefined || number >= k + m || zeros.some((zero) => zero !== 0))
     return damaged("its header says what cannot be");
   const stripeBytes = Number(view.readBigUInt64LE(16));
-  const part = bytes.subarray(headerBytes);
+  const partLength = shardBytes - headerBytes;
   if (
     !Number.isSafeInteger(stripeBytes) ||
-    partBytes(scheme, stripeBytes) !== part.length ||
-    view.readUInt32LE(12) !== part.length
+    partBytes(scheme, stripeBytes) !== partLength ||
+    view.readUInt32LE(12) !== partLength
   )
     // prettier-ignore
     return damaged("it has not the length that its header says");
   const id = view.toString("hex", 24, checkedBytes);
-  return ok({ header: { id, scheme, number, stripeBytes }, part });
+  return ok({ id, scheme, number, stripeBytes });
 }

@@ -10,7 +10,7 @@
 
 export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
 export { lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
-export { headerBytes, readShard, type ShardHeader } from "./header.ts";
+export { headerBytes, readHeader, readShard, type ShardHeader } from "./header.ts";
 export { codingLimits } from "./limits.ts";
 export {
   countsOf,

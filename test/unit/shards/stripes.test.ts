@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import { holderOf, type StripeRef } from "../../../protocols/index.ts";
+import { hashOf } from "../../../node/blobs/index.ts";
 import type { Stripes } from "../../../node/ports.ts";
 import { World } from "../../world/index.ts";
 import { pathOf, Stage } from "./stage.ts";
@@ -102,6 +103,33 @@ describe("stripes", () => {
     // With no other node up that has a holder there is nothing to wait for.
     stage.crash("n2");
     expect(why(await world.settle(at("n1").keep(ref, "user/bob")))).to.equal("done");
+  });
+
+  it("are held only as their shards say, and put although somebody said something else of them", async () => {
+    const { stage, world, at, put } = await stageOf(6);
+    const ref = await put(someBytes(10_000));
+    await world.pass(1_000);
+    const bytes = someBytes(10_000, 2);
+    const id = hashOf(bytes);
+    const resized = (sizeBytes: number) => ref.shards.map((shard) => ({ ...shard, sizeBytes }));
+    for (const said of [
+      { ...ref, id },
+      { ...ref, id, sizeBytes: 4 * 2 ** 20, shards: resized(64 + 2 ** 20) },
+      { ...ref, id, shards: resized(2 ** 43) },
+      { ...ref, id, scheme: { type: "rs", k: 3, m: 3 } as const, sizeBytes: 7_500 },
+    ]) {
+      const kept = await world.settle(at("n2").keep(said, "user/eve"));
+      expect(kept.ok ? "kept" : kept.error.code).to.equal("BAD_REQUEST");
+    }
+    expect(stage.all().flatMap((holder) => stage.holders.inventory(holder)).length).to.equal(6);
+    // A holder that has it nevertheless.
+    const terms = { open: true, bytesMax: 2 ** 50, shardsMax: 9, ownerBytesPerMinute: 2 ** 50 };
+    const [{ index }] = ref.shards as [StripeRef["shards"][number]];
+    const message = { type: "hold", stripe: { ...ref, id }, shard: 0, owner: "user/eve", terms };
+    expect((await world.settle(stage.holders.ask(holderOf("g", index), message, 1_000))).ok).to.equal(true);
+    const mine = await put(bytes);
+    const read = await world.settle(at("n5").read(mine));
+    expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
   });
 
   it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
