@@ -45,6 +45,10 @@ export class SealedFiles implements Files {
   #seals: boolean;
   /** The file that is being rewritten: who removes or replaces it waits. */
   #rewriting: { readonly path: string; readonly done: Promise<unknown> } | undefined;
+  /** Files that have not got their names yet, and with which key they are sealed. */
+  readonly #made = new Map<string, DiskKey | undefined>();
+  /** Files that are getting their names. */
+  readonly #moving = new Set<Promise<unknown>>();
   readonly location: string;
 
   constructor(raw: Files, at: { readonly key?: DiskKey | undefined; readonly seals: boolean }) {
@@ -73,9 +77,21 @@ export class SealedFiles implements Files {
     return this.#raw.hasRoom(bytes);
   }
 
+  /** What new files are sealed with; undefined: they are not. */
+  get #by(): DiskKey | undefined {
+    return this.#seals ? this.#key : undefined;
+  }
+
+  /** Whether a file is being written that began before what was said last by `use`. */
+  get isMixed(): boolean {
+    return [...this.#made.values()].some((by) => by?.id !== this.#by?.id);
+  }
+
   async create(path: string): Promise<FileWriter> {
     const writer = await this.#raw.create(path);
-    return this.#seals && this.#key !== undefined ? sealingWriter(writer, this.#key) : writer;
+    const by = this.#by;
+    this.#made.set(path, by);
+    return by === undefined ? writer : sealingWriter(writer, by);
   }
 
   async open(path: string): Promise<FileReader | undefined> {
@@ -100,19 +116,38 @@ export class SealedFiles implements Files {
   }
 
   async rename(from: string, to: string): Promise<void> {
+    const moved = this.#move(from, to);
+    this.#moving.add(moved);
+    try {
+      await moved;
+    } finally {
+      this.#moving.delete(moved);
+    }
+  }
+
+  /** A file that was begun otherwise than files are now is rewritten before it gets its name: no walk may come by any more. */
+  async #move(from: string, to: string): Promise<void> {
     await this.#rewritten(to);
-    return this.#raw.rename(from, to);
+    while (this.#made.has(from) && this.#made.get(from)?.id !== this.#by?.id) {
+      await this.#recode(from, this.#made.get(from), this.#by);
+      await this.#rewritten(to);
+    }
+    await this.#raw.rename(from, to);
+    this.#made.delete(from);
   }
 
   async remove(path: string): Promise<void> {
     await this.#rewritten(path);
-    return this.#raw.remove(path);
+    await this.#raw.remove(path);
+    this.#made.delete(path);
   }
 
   /** Rewrites the files in a folder that are not as they should be: each is replaced when its new one is on the disk. Resolves with how many were. */
   async convert(folder: string): Promise<number> {
     const at = (name: string): string => (folder === "" ? name : `${folder}/${name}`);
     let count = 0;
+    // Those that were looked at before they were to be otherwise are in the folder now.
+    await Promise.allSettled(this.#moving);
     for (const name of await this.#raw.names(folder)) {
       if (name.endsWith(partSuffix)) await this.#raw.remove(at(name));
       else if (await this.#convertFile(at(name))) count += 1;
@@ -134,12 +169,35 @@ export class SealedFiles implements Files {
   async #copied(path: string): Promise<boolean> {
     const raw = await this.#raw.open(path);
     if (raw === undefined) return false;
-    const part = `${path}${partSuffix}`;
     try {
       const sealed = this.#key && (await openingReader(raw, this.#key));
       if ((sealed !== undefined) === this.#seals) return false;
-      const reader = sealed ?? raw;
-      const writer = await this.create(part);
+      await this.#copy(sealed ?? raw, path, this.#by);
+      return true;
+    } finally {
+      await raw.close();
+    }
+  }
+
+  async #recode(path: string, from: DiskKey | undefined, to: DiskKey | undefined): Promise<void> {
+    const raw = await this.#raw.open(path);
+    if (raw === undefined) return;
+    try {
+      const reader = from === undefined ? raw : await openingReader(raw, from);
+      if (reader === undefined) throw new Error(`${path} is not what was written`);
+      await this.#copy(reader, path, to);
+      this.#made.set(path, to);
+    } finally {
+      await raw.close();
+    }
+  }
+
+  /** Writes what is in a file anew, in its place. */
+  async #copy(reader: FileReader, path: string, to: DiskKey | undefined): Promise<void> {
+    const part = `${path}${partSuffix}`;
+    try {
+      const plain = await this.#raw.create(part);
+      const writer = to === undefined ? plain : sealingWriter(plain, to);
       try {
         for (let at = 0; at < reader.size; at += pieceBytes)
           await writer.write(await reader.read(at, Math.min(pieceBytes, reader.size - at)));
@@ -148,12 +206,9 @@ export class SealedFiles implements Files {
         await writer.close();
       }
       await this.#raw.rename(part, path);
-      return true;
     } catch (error) {
       await this.#raw.remove(part).catch(() => undefined);
       throw error;
-    } finally {
-      await raw.close();
     }
   }
 

@@ -75,6 +75,8 @@ export function createSealing(ports: {
     };
     const finish = async (): Promise<void> => {
       for (const folder of (await ports.folders?.()) ?? []) if (!isOver()) await files?.convert(folder);
+      // One that was begun before is plain until it gets its name. Uploads end.
+      while (to === "sealed" && files?.isMixed === true && !isOver()) await pause();
       // What was replaced lies in LevelDB's older tables until they are merged.
       if (isOver() || store.isFull()) return;
       isMerging = true;

@@ -224,6 +224,19 @@ describe("a disk that is encrypted while the node runs", () => {
     await sealing.settled();
     expect(used).to.deep.equal(["sealed while the store is sealing"]);
   });
+
+  it("is not called encrypted while a file that was begun before is being written", async () => {
+    const { store, files, sealing } = await onDisk();
+    const writer = await files.create("one");
+    await sealing.begin("sealed", key);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(store.state).to.equal("sealing");
+    await writer.close();
+    await files.remove("one");
+    await sealing.begin("sealed", key);
+    await sealing.settled();
+    expect(store.state).to.equal("sealed");
+  });
 });
 
 describe("the key of a disk", () => {
@@ -339,6 +352,48 @@ describe("encrypted blobs", () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it("that are being put while the disk changes are as the others in the end, whichever way and however often", async () => {
+    const raw = await openFiles(folder);
+    const files = new SealedFiles(raw, { seals: false });
+    const blobs = await openBlobStore({ files, meter: quietMeter, limits: blobLimits });
+    /** One whose upload ends when it is told to. */
+    const under = async (bytes: Buffer) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const begun = Promise.withResolvers<void>();
+      const stream = (async function* () {
+        yield bytes.subarray(0, 40_000);
+        begun.resolve();
+        await promise;
+        yield bytes.subarray(40_000);
+      })();
+      const put = blobs.put(stream);
+      await begun.promise;
+      return async () => {
+        resolve();
+        await put;
+        const path = join(folder, hashOf(bytes).slice(0, 2), hashOf(bytes));
+        return readFileSync(path).includes("picture");
+      };
+    };
+    const of = (who: string): Buffer => Buffer.alloc(90_000, `${who}'s picture `);
+    const ada = await under(of("Ada"));
+    files.use(key, true);
+    expect(files.isMixed).to.equal(true);
+    expect(await ada(), "begun plain, named while it is sealed").to.equal(false);
+    expect(files.isMixed).to.equal(false);
+    const [bob, eve] = [await under(of("Bob")), await under(of("Eve"))];
+    files.use(key, false);
+    for (const name of await raw.names("")) if (name.length === 2) await files.convert(name);
+    files.use(undefined, false);
+    expect(await bob(), "begun sealed, named while it is plain").to.equal(true);
+    files.use(other, true);
+    expect(await eve(), "begun with a key that is not in use any more").to.equal(false);
+    for (const name of await raw.names("")) if (name.length === 2) await files.convert(name);
+    for (const bytes of ["Ada", "Bob", "Eve"].map(of))
+      expect((await read((await blobs.open(hashOf(bytes))).bytes)).equals(bytes)).to.equal(true);
+    expect(await raw.names("temporary")).to.deep.equal([]);
   });
 
   it("do not take a file for theirs that only begins like one", async () => {
