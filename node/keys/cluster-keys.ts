@@ -2,14 +2,16 @@
  *
  *      keys/root         RootRecord                                   the recovery kit
  *      keys/epoch/N      EpochRecord                                  a chain; made by compare-and-set, so there is one N
+ *      keys/turn         { by }                                       who changes the root or the chain; an earlier one's changes are refused
  *      keys/ring/XX      { tenant/epoch: [under, sealed] }            tenants' keys, wrapped; by the hash of the tenant
  *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
  *      keys/reencrypt    { epochs }                                   what is to be encrypted anew
  *      (the store) meta/epoch-keys                                    own-keys.ts
  *
  *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is encrypted with it. A crash in
- *  between leaves a key that nobody knows of. Rewrapping replaces one part of the ring at a time, and may be done twice. */
-import { createHash } from "node:crypto";
+ *  between leaves a key that nobody knows of. While a new kit takes over, each epoch's key is sealed to the old root and to the new one; the row of the
+ *  root decides which of them counts, and the other one is dropped afterwards. Rewrapping replaces one part of the ring at a time, and may be done twice. */
+import { createHash, randomUUID } from "node:crypto";
 import {
   failure,
   ok,
@@ -39,6 +41,7 @@ import { createRecipient, openFrom, sealTo } from "./x-wing.ts";
 /** Where the directory has the root's record. */
 export const rootRow = "keys/root";
 const epochPrefix = "keys/epoch/";
+const turnKey = "keys/turn";
 const ringPrefix = "keys/ring/";
 const rotationKey = "keys/rotation";
 const reencryptKey = "keys/reencrypt";
@@ -48,6 +51,11 @@ const ringParts = 64;
 const partOf = (tenant: string): string =>
   (createHash("sha256").update(tenant).digest()[0]! % ringParts).toString(16).padStart(2, "0");
 const partNames = Array.from({ length: ringParts }, (_, part) => part.toString(16).padStart(2, "0"));
+
+/** A record as the directory has it: `next` is its key sealed to the root of a kit that is taking over. */
+type EpochRow = EpochRecord & { readonly next?: EpochRecord["sealed"] };
+/** Only while nobody else has taken the turn. */
+type Turn = { readonly key: string; readonly revision: number };
 
 type Part = Readonly<Record<string, readonly [under: number, sealed: string]>>;
 const entryKey = (tenant: string, epoch: number): string => `${epoch} ${tenant}`;
@@ -113,33 +121,61 @@ export function createClusterKeys(ports: {
 
   // --- what lies where ---------------------------------------------------------------------------------------------------
 
-  const readEpochs = async (): Promise<readonly EpochRecord[]> =>
-    (await directory.list(epochPrefix)).map(({ value }) => value as EpochRecord).toSorted((a, b) => a.epoch - b.epoch);
+  const readRows = async (): Promise<readonly EpochRow[]> =>
+    (await directory.list(epochPrefix)).map(({ value }) => value as EpochRow).toSorted((a, b) => a.epoch - b.epoch);
+  /** As the root opens them. */
+  const recordsFor = (root: RootRecord | undefined, rows: readonly EpochRow[]): readonly EpochRecord[] =>
+    rows.map(({ next, ...record }) =>
+      next !== undefined && next.root === root?.commitment ? { ...record, sealed: next } : record,
+    );
   const readRoot = async (): Promise<{ readonly root: RootRecord | undefined; readonly revision: number }> => {
     const row = await directory.read(rootRow);
     return { root: row?.value as RootRecord | undefined, revision: row?.revision ?? 0 };
   };
   /** Changes a row until nobody was faster. Undefined leaves it as it is. */
-  const change = async (key: string, to: (value: unknown) => unknown): Promise<boolean> => {
+  const change = async (key: string, to: (value: unknown) => unknown, turn?: Turn): Promise<boolean> => {
     for (let attempt = 0; attempt < keyLimits.attemptsMax; attempt += 1) {
       const row = await directory.read(key);
       const next = to(row?.value);
       if (next === undefined) return true;
-      if ((await directory.compareAndSet(key, next, row?.revision ?? 0)).applied) return true;
+      if ((await directory.compareAndSet(key, next, row?.revision ?? 0, turn)).applied) return true;
     }
     return false;
+  };
+  const takeTurn = async (): Promise<Turn | undefined> => {
+    const before = await directory.read(turnKey);
+    const { applied, row } = await directory.compareAndSet(turnKey, { by: randomUUID() }, before?.revision ?? 0);
+    return applied && row !== undefined ? { key: turnKey, revision: row.revision } : undefined;
+  };
+  /** Drops what is sealed to a root that was, once its kit has been replaced. */
+  const settle = async ({ commitment }: RootRecord): Promise<boolean> => {
+    for (const { epoch, next } of await readRows()) {
+      if (next?.root !== commitment) continue;
+      const settled = await change(epochKey(epoch), (value) => {
+        const { next: sealed, ...record } = value as EpochRow;
+        return sealed?.root === commitment ? { ...record, sealed } : undefined;
+      });
+      if (!settled) return false;
+    }
+    return true;
+  };
+  /** Without a root nobody has used the epochs that a broken attempt left. */
+  const dropBehind = async (count: number, turn: Turn): Promise<void> => {
+    for (const { key, value, revision } of await directory.list(epochPrefix))
+      if ((value as EpochRow).epoch > count) await directory.compareAndSet(key, undefined, revision, turn);
   };
   const overloaded = () => refused(failure("OVERLOADED", { reason: "others keep changing the cluster's keys" }));
   const missing = (details: object) => refused(failure("KEY_MISSING", { ...details }));
   const noKit = () => missing({ reason: "the cluster has no recovery kit", hint: "plexus backup kit make" });
 
   const status = async (): Promise<KeysStatus> => {
-    const [{ root }, epochs, rotation, again] = await Promise.all([
+    const [{ root }, rows, rotation, again] = await Promise.all([
       readRoot(),
-      readEpochs(),
+      readRows(),
       directory.read(rotationKey),
       directory.read(reencryptKey),
     ]);
+    const epochs = recordsFor(root, rows);
     const keys = await own.of(epochs);
     const { epoch, after } = (rotation?.value ?? {}) as { epoch?: number; after?: string };
     const reencrypt = (again?.value as { epochs?: number[] } | undefined)?.epochs;
@@ -159,7 +195,7 @@ export function createClusterKeys(ports: {
   const beginKit: ClusterKeys["beginKit"] = async (to) => {
     const { root } = await readRoot();
     // Without a root nobody has used what a broken attempt left.
-    const before = root === undefined ? [] : await readEpochs();
+    const before = root === undefined ? [] : recordsFor(root, await readRows());
     const keys = await own.of(before);
     const lacking = before.find((record) => keys.get(record.epoch) === undefined);
     if (lacking !== undefined) return missing({ epoch: lacking.epoch });
@@ -188,20 +224,32 @@ export function createClusterKeys(ports: {
     pending = undefined;
     const { root: before, revision } = await readRoot();
     await own.remember([[begun.records.length, begun.key]]);
+    const turn = await takeTurn();
+    if (turn === undefined) return overloaded();
+    if (before === undefined) await dropBehind(0, turn);
     for (const record of begun.records) {
-      const isNew = record.epoch === begun.records.length;
-      const written = await change(epochKey(record.epoch), (value) => {
-        const found = value as EpochRecord | undefined;
-        // Another node has begun this epoch meanwhile; what a broken first attempt left counts for nothing.
-        if (isNew && found !== undefined && before !== undefined && found.commitment !== record.commitment)
-          return undefined;
-        return record;
-      });
-      const now = (await directory.read(epochKey(record.epoch)))?.value as EpochRecord | undefined;
-      if (!written || now?.commitment !== record.commitment) return overloaded();
+      const { epoch, commitment, sealed } = record;
+      let isOurs = false;
+      const written = await change(
+        epochKey(epoch),
+        (value) => {
+          const found = value as EpochRow | undefined;
+          // Another node has begun this epoch meanwhile.
+          isOurs = before === undefined || found === undefined || found.commitment === commitment;
+          if (!isOurs || before === undefined) return isOurs ? record : undefined;
+          // Until the root's row is changed, the kit that there is opens every epoch, the new one too.
+          const old =
+            found === undefined
+              ? sealEpoch(cluster, before, { epoch, key: begun.key })
+              : recordsFor(before, [found])[0]!.sealed;
+          return { ...record, sealed: old, next: sealed };
+        },
+        turn,
+      );
+      if (!written || !isOurs) return overloaded();
     }
-    if (!(await directory.compareAndSet(rootRow, root, revision)).applied) return overloaded();
-    return ok(await status());
+    if (!(await directory.compareAndSet(rootRow, root, revision, turn)).applied) return overloaded();
+    return (await settle(root)) ? ok(await status()) : overloaded();
   };
 
   // --- rotation ----------------------------------------------------------------------------------------------------------
@@ -211,7 +259,7 @@ export function createClusterKeys(ports: {
     const row = await directory.read(rotationKey);
     if (row === undefined) return ok(null);
     const { epoch, after } = row.value as { epoch: number; after: string };
-    const keys = await own.of(await readEpochs());
+    const keys = await own.of(await readRows());
     if (!keys.has(epoch)) return missing({ epoch });
     for (const part of partNames.slice(partNames.indexOf(after) + 1)) {
       const done = await change(`${ringPrefix}${part}`, (value) => {
@@ -232,7 +280,12 @@ export function createClusterKeys(ports: {
     if (root === undefined) return noKit();
     const broken = await rewrap();
     if (!broken.ok) return broken;
-    const epochs = await readEpochs();
+    if (!(await settle(root))) return overloaded();
+    const turn = await takeTurn();
+    // Read with the turn: a kit that takes over from now on is refused this epoch, or has it.
+    const now = await readRoot();
+    if (turn === undefined || now.root?.commitment !== root.commitment) return overloaded();
+    const epochs = recordsFor(root, await readRows());
     const last = epochs.at(-1);
     const key = last && (await own.of(epochs)).get(last.epoch);
     if (last === undefined || key === undefined) return missing({ epoch: last?.epoch });
@@ -243,7 +296,8 @@ export function createClusterKeys(ports: {
       const known = ((value as { epochs?: number[] } | undefined)?.epochs ?? []).concat(epochs.map(({ epoch }) => epoch));
       return { epochs: [...new Set(known)].sort((a, b) => a - b) };
     }))) return overloaded(); // prettier-ignore
-    if (!(await directory.compareAndSet(epochKey(made.record.epoch), made.record, 0)).applied) return overloaded();
+    if (!(await directory.compareAndSet(epochKey(made.record.epoch), made.record, 0, turn)).applied)
+      return overloaded();
     if (!(await change(rotationKey, () => ({ epoch: made.record.epoch, after: "" })))) return overloaded();
     const done = await rewrap();
     return done.ok ? ok(await status()) : done;
@@ -254,7 +308,8 @@ export function createClusterKeys(ports: {
   const backupKeys: ClusterKeys["backupKeys"] = async () => {
     const { root } = await readRoot();
     if (root === undefined) return noKit();
-    const records = await readEpochs();
+    if (!(await settle(root))) return overloaded();
+    const records = recordsFor(root, await readRows());
     const verified = verifyEpochs(cluster, root, records);
     if (!verified.ok) return verified;
     const keys = await own.of(records);
@@ -328,10 +383,13 @@ export function createClusterKeys(ports: {
       if (before !== undefined && before.commitment !== root.commitment)
         return refused(failure("KEY_REFUSED", { reason: "the cluster has another recovery kit" }));
       await own.remember(opened, { anew: true });
+      const turn = await takeTurn();
+      if (turn === undefined) return overloaded();
+      if (before === undefined) await dropBehind(0, turn);
       for (const record of epochs)
-        if (!(await change(epochKey(record.epoch), (value) => (value === undefined ? record : undefined))))
+        if (!(await change(epochKey(record.epoch), (value) => (value === undefined ? record : undefined), turn)))
           return overloaded();
-      if (before === undefined && !(await directory.compareAndSet(rootRow, root, revision)).applied)
+      if (before === undefined && !(await directory.compareAndSet(rootRow, root, revision, turn)).applied)
         return overloaded();
       return ok(await status());
     },
@@ -347,13 +405,13 @@ export function createClusterKeys(ports: {
       return done ? ok(count) : overloaded();
     },
     async sealFor(publicKey) {
-      return [...(await own.of(await readEpochs()))].map(([epoch, key]) => ({
+      return [...(await own.of(await readRows()))].map(([epoch, key]) => ({
         epoch,
         sealed: sealTo(publicKey, key, keyContext(epoch)),
       }));
     },
     async take(keys) {
-      const records = await readEpochs();
+      const records = await readRows();
       const known = await own.of(records);
       const fresh = openedFor(keys, records).filter(([epoch]) => !known.has(epoch));
       if (fresh.length > 0) await own.remember(fresh);

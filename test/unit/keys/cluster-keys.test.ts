@@ -37,11 +37,11 @@ class Breaking {
       read: (key) => inner.read(key),
       list: (prefix) => inner.list(prefix),
       watch: (prefix, watcher) => inner.watch(prefix, watcher),
-      compareAndSet: async (key, value, revision) => {
+      compareAndSet: async (key, value, revision, guard) => {
         this.changes += 1;
         const breaks = this.changes >= this.breaksAt;
         if (breaks && !this.madeAnyway) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
-        const answer = await inner.compareAndSet(key, value, revision);
+        const answer = await inner.compareAndSet(key, value, revision, guard);
         if (breaks) throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
         return answer;
       },
@@ -138,7 +138,7 @@ describe("the keys of a cluster", () => {
   it("rotate to the end, whichever change was the last of the one who began, and whether it was made", async () => {
     const steps: number[] = [];
     // The first changes differ from one another; then it is one part of the ring after the other.
-    const next = (step: number): number => step + (step < 7 ? 1 : depth(31, 1));
+    const next = (step: number): number => step + (step < 8 ? 1 : depth(31, 1));
     for (const madeAnyway of [false, true])
       for (let step = 1; step < 200; step = next(step)) {
         const directory = createEmbeddedDirectory({ store: new RowStore() });
@@ -313,5 +313,60 @@ describe("the keys of a cluster", () => {
       expect(openEpoch(cluster, record, root).ok).to.equal(false);
     }
     expect(Buffer.from(valueOf(await keys.backupKeys()).open(unit, sealed))).to.deep.equal(unitKey);
+  });
+
+  it("are opened by the kit that counts, wherever the change to another kit ends, and it can be made again", async () => {
+    const next = rootKeysOf(Buffer.alloc(32, 9));
+    const last = rootKeysOf(Buffer.alloc(32, 10));
+    const counted = new Set<string>();
+    for (const madeAnyway of [false, true])
+      for (let step = 1, ended = false; !ended; step += 1) {
+        const directory = createEmbeddedDirectory({ store: new RowStore() });
+        await directory.opened();
+        inner = directory;
+        breaking = new Breaking(inner);
+        const store = new RowStore();
+        const keys = nodeOn(store);
+        await makeKit(keys, root);
+        await keys.rotate({ compromised: false });
+        Object.assign(breaking, { breaksAt: breaking.changes + step, madeAnyway });
+        ended = await makeKit(keys, next).then(
+          () => true,
+          () => false,
+        );
+        breaking.breaksAt = Infinity;
+        const again = nodeOn(store);
+        for (const kit of [undefined, last]) {
+          if (kit !== undefined) valueOf(await makeKit(again, kit));
+          const { root: record, epochs } = await again.status();
+          const kits = [root, next, last].filter(({ commitment }) => commitment === record!.commitment);
+          counted.add(kits[0]!.commitment);
+          for (const one of epochs) expect(openEpoch(cluster, one, kits[0]!).ok, `step ${step}`).to.equal(true);
+          valueOf(await again.backupKeys());
+          // Nothing is left that a kit opens which was.
+          if (kits[0] !== root)
+            for (const { value } of await inner.list("keys/epoch/"))
+              expect(JSON.stringify(value), `step ${step}`).not.to.include(root.commitment);
+        }
+      }
+    expect([...counted].sort()).to.deep.equal([root, next, last].map(({ commitment }) => commitment).sort());
+  });
+
+  it("have one kit where two nodes make one at once, and it opens every epoch", async () => {
+    const [one, two] = [nodeOn(), nodeOn()];
+    const kits = [root, rootKeysOf(Buffer.alloc(32, 9))] as const;
+    for (let round = 0; round < 2; round += 1) {
+      const made = await Promise.all([makeKit(one, kits[0]), makeKit(two, kits[1])]);
+      const codes = made.map(codeOf);
+      expect(codes.filter((code) => code === "ok").length, codes.join()).to.be.at.most(1);
+      if (!codes.includes("ok")) valueOf(await makeKit(one, kits[0]));
+      const { root: record, epochs } = await one.status();
+      const kit = kits.find(({ commitment }) => commitment === record!.commitment)!;
+      for (const epoch of epochs) expect(openEpoch(cluster, epoch, kit).ok).to.equal(true);
+      await one.take(await two.sealFor(one.receiver));
+      await two.take(await one.sealFor(two.receiver));
+      valueOf(await one.backupKeys());
+      valueOf(await two.backupKeys());
+    }
   });
 });
