@@ -2,15 +2,20 @@
 import { assert, failure, ok, refused, type Result } from "../../protocols/index.ts";
 import { FairQueue } from "../../runtimes/fair-queue.ts";
 
+/** Gives room back: all but `kept` bytes, which are given back later. */
+export type Leave = (kept?: number) => void;
+
 interface Waiting {
   readonly bytes: number;
-  readonly settle: (entered: Result<() => void>) => void;
+  readonly settle: (entered: Result<Leave>) => void;
 }
 
 export interface StripeRoom {
   /** Resolves with what gives the room back. Error: OVERLOADED. */
-  enter(share: string, bytes: number): Promise<Result<() => void>>;
+  enter(share: string, bytes: number): Promise<Result<Leave>>;
   readonly usedBytes: number;
+  /** Whether somebody waits. */
+  readonly isWanted: boolean;
 }
 
 /** Makes it. What is larger than all of it may enter alone. */
@@ -19,12 +24,13 @@ export function createStripeRoom(limits: { readonly bytesMax: number; readonly w
   let used = 0;
   let next: Waiting | undefined;
 
-  const leaver = (bytes: number): (() => void) => {
-    let left = false;
-    return () => {
-      if (left) return;
-      left = true;
-      used -= bytes;
+  const leaver = (bytes: number): Leave => {
+    let mine = bytes;
+    return (kept = 0) => {
+      const freed = mine - Math.min(mine, kept);
+      if (freed === 0) return;
+      mine -= freed;
+      used -= freed;
       assert(used >= 0, "room that is given back was taken");
       admit();
     };
@@ -44,6 +50,9 @@ export function createStripeRoom(limits: { readonly bytesMax: number; readonly w
   return {
     get usedBytes() {
       return used;
+    },
+    get isWanted() {
+      return next !== undefined || queue.size > 0;
     },
     enter: (share, bytes) =>
       new Promise((settle) => {

@@ -23,10 +23,10 @@ import type { BlobHash, NodeId, Stripes } from "../ports.ts";
 import { hashOf } from "../blobs/index.ts";
 import { backoffMs, withJitter } from "../waiting.ts";
 import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe, schemeText } from "./coding/index.ts";
-import type { Links } from "./links.ts";
+import type { Bytes, Links } from "./links.ts";
 import { attempt, holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Paces } from "./paces.ts";
-import { createStripeRoom } from "./room.ts";
+import { createStripeRoom, type Leave } from "./room.ts";
 
 type Shard = StripeRef["shards"][number];
 
@@ -56,7 +56,7 @@ export interface Chosen {
 }
 
 /** Failures of a holder that another try does not mend. */
-const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "STOPPING"]); // prettier-ignore
+const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "DISK_FULL", "STOPPING"]); // prettier-ignore
 
 export const holderOfShard = (stripe: StripeRef, { index }: Shard): ActorId => holderOf(stripe.group, index);
 
@@ -73,7 +73,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
   /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
   async function place(
     { stripe, shard, owner, expiresAtMs }: Wanted,
-    bytes: Uint8Array,
+    bytes: Bytes,
     goesOn: () => boolean,
   ): Promise<Result<NodeId>> {
     // prettier-ignore
@@ -93,12 +93,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
         last = failure("UNREACHABLE", { node: to });
         continue;
       }
-      const given = await links.give(to, {
-        holder,
-        hash,
-        sizeBytes,
-        bytes: (start, end) => bytes.subarray(start, end),
-      });
+      const given = await links.give(to, { holder, hash, sizeBytes, bytes });
       const body = { holder, stripe, shard, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
       const held = given.ok ? await links.call(to, "shard.hold", body) : given;
       if (held.ok) {
@@ -175,7 +170,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
   async function putIn(
     bytes: Uint8Array,
     how: Parameters<Stripes["put"]>[1],
-    leave: () => void,
+    leave: Leave,
   ): Promise<Result<StripeRef>> {
     // prettier-ignore
     const planned = await planOf(bytes, how);
@@ -183,7 +178,9 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       leave();
       return planned;
     }
-    const { stripe, shards } = planned.value;
+    const { stripe } = planned.value;
+    /** Shards that are not where they should be yet. */
+    const left = new Map(planned.value.shards.entries());
     const { id } = stripe;
     const startedMs = clock.monotonicMs();
     const { promise, resolve } = Promise.withResolvers<Result<StripeRef>>();
@@ -192,12 +189,17 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const receipts: NodeId[] = [];
     let [acknowledged, given] = [false, false];
     const failures = new Map<number, Failure>();
-    const goesOn = (): boolean => !stopped && !given && clock.monotonicMs() < untilMs;
+    // Once acknowledged, the rest can be made of the others: it must not keep new stripes waiting for a holder that takes nothing.
+    const goesOn = (): boolean => !stopped && !given && clock.monotonicMs() < untilMs && !(acknowledged && room.isWanted); // prettier-ignore
+    const leaveRest = (): void => leave(sum(left.values()));
     const settle = (): void => {
       if (acknowledged || given) return;
       if (suffices(stripe, receipts)) {
         acknowledged = true;
         untilMs = startedMs + limits.restTimeoutMs;
+        // All shards are one piece of memory, which is free when nothing of it is needed any more.
+        for (const [number, shard] of left) left.set(number, Buffer.from(shard));
+        leaveRest();
         meter.observeMs("stripe_put", clock.monotonicMs() - startedMs);
         resolve(ok(stripe));
       } else if (!suffices(stripe, receipts, stripe.shards.length - receipts.length - failures.size)) {
@@ -205,18 +207,20 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
         resolve(refused(whyNot(stripe, receipts, failures)));
       }
     };
-    const uploads = shards.map(async (shard, number) => {
-      const { hash } = stripe.shards[number] as Shard;
+    const uploads = stripe.shards.map(async ({ hash }, number) => {
+      const bytes: Bytes = (start, end) => (left.get(number) as Uint8Array).subarray(start, end);
       coming.add(hash);
       const { owner, expiresAtMs } = how;
       const wanted = { stripe, shard: number, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
-      const placed = await place(wanted, shard, goesOn).finally(() => coming.delete(hash));
+      const placed = await place(wanted, bytes, goesOn).finally(() => coming.delete(hash));
+      left.delete(number);
       if (placed.ok) receipts.push(placed.value);
       else {
         failures.set(number, placed.error);
         log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
       }
       settle();
+      if (acknowledged) leaveRest();
     });
     const over = Promise.all(uploads).then(() => {
       // Acknowledged without them: their holders make them of the others.
@@ -458,6 +462,8 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
 /** The answer to a descriptor that no writer of stripes has made. */
 export const notAsCoded = ({ id }: StripeRef): Result<never> =>
   refused(failure("BAD_REQUEST", { stripe: id, problem: "its sizes are not those that its scheme makes" }));
+
+const sum = (all: Iterable<Uint8Array>): number => [...all].reduce((bytes, { length }) => bytes + length, 0);
 
 const finite = (ms: number): number => (Number.isFinite(ms) ? ms : 0);
 

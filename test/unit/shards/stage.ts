@@ -215,7 +215,7 @@ export class Stage {
     Set<(slot: SlotId, row: { record: SlotRecord; revision: number }) => void>
   >();
   readonly #memberListeners = new Set<() => void>();
-  readonly #limits: Partial<ShardLimits>;
+  readonly limits: ShardLimits;
   readonly #zones: ReadonlyMap<NodeId, string>;
   readonly #syncErrorChance: number;
   #life = 0;
@@ -234,7 +234,7 @@ export class Stage {
     this.world = world;
     this.network = new Network(world);
     this.holders = new Holders(world);
-    this.#limits = { ...shardLimits, ...quickLimits, ...options.limits };
+    this.limits = { ...shardLimits, ...quickLimits, ...options.limits };
     this.#zones = options.zones ?? new Map();
     this.#syncErrorChance = options.syncErrorChance ?? 0;
     this.machines = Array.from({ length: options.nodes }, (_, index) => this.#machine(`n${index + 1}`));
@@ -327,7 +327,7 @@ export class Stage {
       },
     };
     const blobs = await openBlobStore({ files: machine.files.open(pulse), meter });
-    const limits = { ...shardLimits, ...this.#limits };
+    const { limits } = this;
     const owned = await openOwnedBlobs({ blobs, store: machine.disk.open(pulse), clock, prefix: "shard/", limits });
     if (!pulse.alive) return;
     machine.blobs = blobs;
@@ -342,7 +342,7 @@ export class Stage {
       random: { number: () => world.dice.between(0, 1), bytes: (count) => Uint8Array.from({ length: count }, () => world.dice.below(256)) }, // prettier-ignore
       log,
       meter,
-      limits: this.#limits,
+      limits,
       kernel: { ask: ({ to, message, timeoutMs }) => this.#ask(pulse, to, message, timeoutMs) },
       groups: () => [this.group],
     });

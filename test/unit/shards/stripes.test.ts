@@ -132,6 +132,18 @@ describe("stripes", () => {
     expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
   });
 
+  it("give their room back when they are acknowledged: a holder that takes nothing holds up nobody", async () => {
+    const { stage, world, put } = await stageOf(6, { limits: { stripeBytesAtOnce: 150_000 } });
+    stage.network.cut("n1", "n6");
+    stage.network.cut("n6", "n1");
+    const startedMs = world.nowMs;
+    const refs: StripeRef[] = [];
+    for (let salt = 0; salt < 6; salt += 1) refs.push(await put(someBytes(40_000, salt)));
+    expect(world.nowMs - startedMs).to.be.below(stage.limits.restTimeoutMs);
+    stage.network.heal();
+    await world.until(() => refs.every(({ shards }) => shards.every(({ hash }) => stage.isKept(hash))), 60_000);
+  });
+
   it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
     const { stage, world, at, put } = await stageOf(6);
     const ref = await put(someBytes(90_000));
