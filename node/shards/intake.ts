@@ -70,11 +70,11 @@ export function createIntake(ports: ShardPorts): Intake {
   };
   const isHere = async (hash: BlobHash): Promise<boolean> => (await blobs.has(hash)) !== undefined;
   const keyOf = (from: NodeId, upload: string): string => `${from}/${upload}`;
+  const giveUpAfter = (ms: number, { from, inflow }: Pick<Upload, "from" | "inflow">): (() => void) =>
+    clock.after(ms, () => inflow.end(failure("PEER_LOST", { node: from })));
   const watch = (upload: Upload): void => {
     upload.idle();
-    upload.idle = clock.after(limits.uploadIdleMs, () =>
-      upload.inflow.end(failure("PEER_LOST", { node: upload.from })),
-    );
+    upload.idle = giveUpAfter(limits.uploadIdleMs, upload);
   };
 
   async function begin(
@@ -99,10 +99,12 @@ export function createIntake(ports: ShardPorts): Intake {
     if (isCrowded || uploads.has(key) || coming.has(hash))
       return refused(failure("OVERLOADED", { limit: "uploadsMax" }));
     const inflow = new Inflow();
+    const late = giveUpAfter(limits.uploadMsMax, { from, inflow });
     coming.add(hash);
     const stored = attempt(() => owned.take([hash, holder], inflow, sizeBytes).then(() => null)).then((result) => {
       coming.delete(hash);
       uploads.get(key)?.idle();
+      late();
       uploads.delete(key);
       inflow.end(failure("NOT_FOUND", { upload: name }));
       if (result.ok) meter.count("shards_received");
@@ -120,10 +122,11 @@ export function createIntake(ports: ShardPorts): Intake {
     const upload = uploads.get(key);
     if (upload === undefined) return refused(failure("NOT_FOUND", { upload: name }));
     const { inflow, sizeBytes, stored } = upload;
-    if (start !== upload.received || bytes.length === 0 || start + bytes.length > sizeBytes) {
-      inflow.end(
-        failure("BAD_REQUEST", { path: "start", problem: "chunks come in order, and no more than was announced" }),
-      );
+    const end = start + bytes.length;
+    const isSmall = bytes.length < limits.chunkBytesMin && end !== sizeBytes;
+    if (start !== upload.received || bytes.length === 0 || isSmall || end > sizeBytes) {
+      const problem = `chunks come in order, no more than was announced, and none but the last has less than ${limits.chunkBytesMin} bytes`;
+      inflow.end(failure("BAD_REQUEST", { path: isSmall ? "bytes" : "start", problem }));
       return stored;
     }
     upload.received += bytes.length;

@@ -6,6 +6,8 @@ export const shardLimits = {
   shardBytesMax: 8 * 1024 * 1024 + 64 * 1024,
   /** Bytes of a shard in one message. */
   chunkBytesMax: 1024 * 1024,
+  /** Smallest such part but the last; a smaller one ends the upload with `BAD_REQUEST`. */
+  chunkBytesMin: 64 * 1024,
   /** Chunks of one shard that are under way; the next one waits for an answer. */
   chunksUnderWay: 2,
   /** Uploads that a node takes at a time; one more is refused with `OVERLOADED`. */
@@ -14,6 +16,8 @@ export const shardLimits = {
   uploadsPerNodeMax: 12,
   /** An upload of which nothing comes for so long is given up. */
   uploadIdleMs: 30_000,
+  /** One that is not whole by then is given up, too: nothing else can happen to these bytes meanwhile. */
+  uploadMsMax: 10 * 60_000,
   /** Chunks and proofs that are read for other nodes at a time; one more is refused with `OVERLOADED`. */
   readsAtOnceMax: 32,
   /** A node that does not answer a question about shards for so long does not answer. */

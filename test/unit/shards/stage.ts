@@ -160,6 +160,8 @@ export const quickLimits: Partial<ShardLimits> = {
   holderTimeoutMs: 1_000,
   uploadIdleMs: 3_000,
   chunkBytesMax: 16 * 1024,
+  chunkBytesMin: 1024,
+  uploadMsMax: 30_000,
   putTimeoutMs: 8_000,
   restTimeoutMs: 20_000,
   retryMsMin: 50,

@@ -1,0 +1,69 @@
+import { expect } from "chai";
+import { hashOf } from "../../../node/blobs/index.ts";
+import type { Exchange } from "../../../node/exchange/index.ts";
+import type { SlotTable } from "../../../node/cluster/slot-table.ts";
+import type { Membership, OwnedBlobs } from "../../../node/ports.ts";
+import { createIntake } from "../../../node/shards/intake.ts";
+import { failure, holderOf, refused, type Result } from "../../../protocols/index.ts";
+import { quietLog, quietMeter } from "../../quiet.ts";
+import { simulatedClock, World } from "../../world/index.ts";
+import { Stage } from "./stage.ts";
+
+const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
+
+describe("the intake of shards", () => {
+  /** That of a node, spoken to as other nodes do. */
+  async function intake() {
+    const world = new World(1);
+    const stage = new Stage(world, { nodes: 1 });
+    await stage.startAll();
+    const { node, owned, pulse } = stage.machine("n1");
+    const taking = createIntake({
+      node,
+      owned: owned as OwnedBlobs,
+      exchange: { on: () => undefined } as unknown as Exchange,
+      table: { get: () => ({ record: stage.recordOf(holder), revision: 1 }) } as unknown as SlotTable,
+      membership: {} as Membership,
+      clock: simulatedClock(world, { offsetMs: 0 }, pulse),
+      random: { number: () => 0.5, bytes: (count) => new Uint8Array(count) },
+      log: quietLog,
+      meter: quietMeter,
+      limits: stage.limits,
+      ask: () => Promise.resolve(refused(failure("NOT_FOUND"))),
+      groups: () => [stage.group],
+    });
+    const bytes = new Uint8Array(200_000).fill(7);
+    const hash = hashOf(bytes);
+    const begin = (from: string) =>
+      world.settle(taking.call("shard.begin", { upload: "a", holder, hash, sizeBytes: bytes.length }, from));
+    const chunk = (from: string, start: number, end: number) =>
+      world.settle(taking.call("shard.chunk", { upload: "a", start, bytes: bytes.subarray(start, end) }, from));
+    return { world, limits: stage.limits, bytes, begin, chunk };
+  }
+  const holder = holderOf("g", 0);
+
+  it("gives an upload up that never ends, so that another one can bring the bytes", async () => {
+    const { world, limits, bytes, begin, chunk } = await intake();
+    const least = limits.chunkBytesMin;
+    expect(codeOf(await begin("n2"))).to.equal("ok");
+    const startedMs = world.nowMs;
+    let at = 0;
+    // Never idle for as long as it may be.
+    while (codeOf(await chunk("n2", at, at + least)) === "ok" && at < 60 * least) {
+      at += least;
+      await world.pass(limits.uploadIdleMs / 2);
+    }
+    expect(world.nowMs - startedMs).to.be.within(limits.uploadMsMax, limits.uploadMsMax + limits.uploadIdleMs);
+    expect(codeOf(await begin("n3"))).to.equal("ok");
+    expect(codeOf(await chunk("n3", 0, bytes.length))).to.equal("ok");
+  });
+
+  it("takes no chunk that is very small, but the last one", async () => {
+    const { limits, bytes, begin, chunk } = await intake();
+    expect(codeOf(await begin("n2"))).to.equal("ok");
+    expect(codeOf(await chunk("n2", 0, limits.chunkBytesMin - 1))).to.equal("BAD_REQUEST");
+    expect(codeOf(await begin("n2"))).to.equal("ok");
+    expect(codeOf(await chunk("n2", 0, bytes.length - 1))).to.equal("ok");
+    expect(codeOf(await chunk("n2", bytes.length - 1, bytes.length))).to.equal("ok");
+  });
+});
