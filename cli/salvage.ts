@@ -61,15 +61,25 @@ function describe(done: Salvaged, to: string, color: boolean): string {
       ? "The node is who it was."
       : "This is a cluster of its own, with a new identity: the node was one of several, or nothing says that it was not.",
     ...(done.wasEncrypted ? ["It is not encrypted, as the damaged one was: plexus disk encrypt, once it runs."] : []),
+    ...(done.diskKey === undefined
+      ? []
+      : [`The keys of backups are wrapped by the key in ${done.diskKey}. Before the start, copy it: to disk.key in ${to}, or to where diskKey of its configuration says.`]), // prettier-ignore
     `Start it: plexus up --data ${to}`,
     "Keep the damaged folder until you have looked at what is in the new one.",
   ];
   return lines.join("\n");
 }
 
+const partsLost: Readonly<Record<Extract<Lost, { readonly part: string }>["part"], string>> = {
+  "format mark": "format mark: it was made anew",
+  home: "home: it was made anew",
+  "node.key": "node.key: the start makes a new one",
+  "keys of backups":
+    "keys of backups: not all of them are in the new folder, and backups need them. Keep the damaged folder, its disk.key and the recovery kit",
+};
+
 function describeLoss(lost: Lost): string {
-  if ("part" in lost)
-    return lost.part === "node.key" ? "node.key: the start makes a new one" : `${lost.part}: it was made anew`;
+  if ("part" in lost) return partsLost[lost.part];
   if ("actor" in lost) return `${lost.actor}: ${lost.reason}`;
   if ("entries" in lost)
     return `slot ${lost.slot}: entries ${lost.entries[0]} to ${lost.entries[1]}; what they changed may be missing`;

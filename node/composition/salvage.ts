@@ -22,9 +22,9 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import { diskKeyFile, journalFolder, markFile, readKey, tracesOf } from "../data-folder/index.ts";
-import { createEmbeddedDirectory } from "../directory/index.ts";
+import { createEmbeddedDirectory, directoryRowKey } from "../directory/index.ts";
 import { homeKey, homeRow, readHome, type Home } from "../data-folder/home.ts";
-import { openSealedStore, readDiskKey } from "../keys/index.ts";
+import { epochKeysRow, openSealedStore, readDiskKey } from "../keys/index.ts";
 import { findFileDamage, openLevelReader, openLevelStore, type FileDamage } from "../platform/index.ts";
 import type { Clock, Random, Store, StoreOp } from "../ports.ts";
 import { policyKey, slotKey } from "../cluster/records.ts";
@@ -48,7 +48,7 @@ import {
 /** Something that is not in the new folder. */
 export type Lost =
   | FileDamage
-  | { readonly part: "format mark" | "home" | "node.key" }
+  | { readonly part: "format mark" | "home" | "node.key" | "keys of backups" }
   /** Entries of a slot's log: what they changed is lost where nothing newer says it. */
   | { readonly slot: SlotId; readonly entries: readonly [from: number, to: number] }
   /** A copy that was not whole. */
@@ -68,6 +68,8 @@ export interface Salvaged {
   /** Rows that lay where a damaged part may have held newer ones. */
   readonly doubtful: number;
   readonly lost: readonly Lost[];
+  /** The file whose key wraps the keys of backups that are in the new folder; it is not copied. */
+  readonly diskKey?: string;
   /** The damaged folder was; the new one is not. */
   readonly wasEncrypted: boolean;
 }
@@ -110,6 +112,8 @@ export async function salvage(
       epochs.set(slot, head.fence);
     }
     await writeDirectory(source, target, { owner, epochs });
+    const keys = await copyKeys(source, target, { kept: owner.kept, holes: holesIn(files) });
+    if (keys === "lost") lost.push({ part: "keys of backups" });
     await copy.flush();
     const identity = { cluster: owner.cluster, node: owner.node };
     await target.batch([homeRow(owner.home), formatRow({ ...identity, createdAtMs: owner.createdAtMs })], {
@@ -125,6 +129,7 @@ export async function salvage(
       ...counted,
       doubtful: copy.doubtful,
       lost,
+      ...(keys === "wrapped" && { diskKey: keyFile }),
       wasEncrypted: source.state !== "plain",
     };
   } finally {
@@ -401,6 +406,41 @@ async function writeDirectory(
       return directory.compareAndSet(slotKey(slot), from === undefined ? record : { ...record, splitFrom: from }, 0);
     }),
   );
+}
+
+/** Copies the cluster's keys: they are in the directory alone, but for what the recovery kit has. They are bound to the cluster's name, so they are of
+ *  no use to another one. `wrapped`: those of epochs are there, wrapped by the disk's key; `lost`: some are not there. */
+async function copyKeys(
+  source: Store,
+  target: Store,
+  { kept, holes }: { readonly kept: boolean; readonly holes: ReturnType<typeof holesIn> },
+): Promise<"none" | "wrapped" | "lost"> {
+  const { gte, lt } = within(directoryRowKey("keys/"));
+  const directory = createEmbeddedDirectory({ store: target });
+  const wrapped = await source.get(epochKeysRow);
+  let found = wrapped === undefined ? 0 : 1;
+  let copied = 0;
+  for (let from = gte; ;) {
+    const page = await source.range({ gte: from, lt, limit: pageRows });
+    found += page.length;
+    for (const [key, bytes] of page) {
+      if (!kept || !isSealed(key, bytes)) continue;
+      const { value } = unseal(key, bytes, "") as { readonly value: unknown };
+      if ((await directory.compareAndSet(key.slice(directoryRowKey("").length), value, 0)).applied) copied += 1;
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageRows) break;
+    from = `${last[0]}\0`;
+  }
+  if (wrapped !== undefined && kept && isSealed(epochKeysRow, wrapped)) {
+    await target.batch([{ type: "put", key: epochKeysRow, value: wrapped }], { sync: true });
+    copied += 1;
+  }
+  if (found === 0) return "none";
+  const mayLack = holes.some(
+    ({ after, through }) => (after < lt && through >= gte) || (after < epochKeysRow && through >= epochKeysRow),
+  );
+  return copied === found && wrapped !== undefined && !mayLack ? "wrapped" : "lost";
 }
 
 /** The slot that an actor's own was split from. */

@@ -28,3 +28,4 @@ export { createRemoteDirectory } from "./remote.ts";
 export type { DirectoryHome } from "./row.ts";
 export { serveDirectory, serveMoved } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
+export { rowKey as directoryRowKey } from "./layout.ts";

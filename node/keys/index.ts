@@ -17,7 +17,7 @@ export { sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
-export type { DiskKeySource } from "./own-keys.ts";
+export { epochKeysRow, type DiskKeySource } from "./own-keys.ts";
 export { SealedFiles } from "./sealed-files.ts";
 export {
   openedRow,

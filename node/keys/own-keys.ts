@@ -13,7 +13,8 @@ import { isKeyOf, type EpochRecord } from "./epochs.ts";
 import { keyLimits } from "./limits.ts";
 import type { EpochKeys } from "./units.ts";
 
-const ownKey = "meta/epoch-keys";
+/** Where the store has them. */
+export const epochKeysRow = "meta/epoch-keys";
 
 /** What the key of an epoch is sealed for, at a node or to one. */
 export const nodeContext = (cluster: string, epoch: number): readonly (string | number)[] => [
@@ -58,8 +59,8 @@ export function createOwnKeys(ports: {
 
   const read = async (): Promise<Content> => {
     if (content !== undefined) return content;
-    const bytes = await store.get(ownKey);
-    const rows = bytes && (withoutChecksum(ownKey, bytes, store.location) as { keys: readonly Keyed[] }).keys;
+    const bytes = await store.get(epochKeysRow);
+    const rows = bytes && (withoutChecksum(epochKeysRow, bytes, store.location) as { keys: readonly Keyed[] }).keys;
     if (rows === undefined) return { keys: [], closed: [] };
     const disk = await diskKey.read();
     const opened = rows.map(([epoch, sealed]) => [epoch, disk?.keys.open(sealed, context(epoch))] as const);
@@ -92,7 +93,9 @@ export function createOwnKeys(ports: {
     );
     const left = closed.filter(([epoch]) => !kept.some(([of]) => of === epoch));
     const rows = [...left, ...kept.map(([epoch, key]) => [epoch, disk.keys.seal(key, context(epoch))] as const)];
-    await store.batch([{ type: "put", key: ownKey, value: withChecksum(ownKey, { keys: rows }) }], { sync: true });
+    await store.batch([{ type: "put", key: epochKeysRow, value: withChecksum(epochKeysRow, { keys: rows }) }], {
+      sync: true,
+    });
     content = left.length === 0 ? { keys: kept, closed: [] } : undefined;
   };
 
