@@ -1,5 +1,5 @@
 /** Encrypts the disk of a running node, slot by slot, or opens it again; goes on with it after a restart. */
-import { failureOf, type Failure } from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { DiskKey } from "./disk-key.ts";
 import { keyLimits } from "./limits.ts";
@@ -78,7 +78,12 @@ export function createSealing(ports: {
       // One that was begun before is plain until it gets its name. Uploads end.
       while (to === "sealed" && files?.isMixed === true && !isOver()) await pause();
       // What was replaced lies in LevelDB's older tables until they are merged.
-      if (isOver() || store.isFull()) return;
+      if (isOver()) return;
+      if (store.isFull()) {
+        // Merging needs room. What is readable has to go; what is sealed may stay for now.
+        if (to === "sealed") throw new PlexusError(failure("DISK_FULL"));
+        return;
+      }
       isMerging = true;
       try {
         await store.compact();

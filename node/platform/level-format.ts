@@ -188,6 +188,8 @@ const fields = new Map(Object.entries({ 1: "t", 2: "n", 3: "n", 4: "n", 5: "nt",
 /** What counts, as a manifest says. */
 export interface Manifest {
   readonly tables: ReadonlySet<number>;
+  /** The first row's key in each of them. */
+  readonly firstKeys: ReadonlyMap<number, string>;
   /** The first log whose batches are in no table. It is there from before it is named here. 0: there was none yet. */
   readonly firstLog: number;
   readonly lastSequence: number;
@@ -197,6 +199,7 @@ export interface Manifest {
  *  level, the first log (2) and the last sequence number (4). Undefined when a part of it is damaged, or nothing is in it. */
 export function readManifest(bytes: Buffer): Manifest | undefined {
   const tables = new Set<number>();
+  const firstKeys = new Map<number, string>();
   let [firstLog, lastSequence, changes] = [0, 0, 0];
   const parts = [...partsOf(bytes)];
   for (const _ of damagedParts(parts)) return undefined;
@@ -206,17 +209,25 @@ export function readManifest(bytes: Buffer): Manifest | undefined {
     while (!reader.atEnd) {
       const field = reader.varint();
       const numbers: number[] = [];
+      const texts: Buffer[] = [];
       for (const sort of fields.get(String(field)) ?? "")
         if (sort === "n") numbers.push(reader.varint());
-        else reader.bytes(reader.varint());
+        else texts.push(reader.bytes(reader.varint()));
       const [first = NaN, second = NaN] = numbers;
       if (field === 2) firstLog = first;
       if (field === 4) lastSequence = first;
-      if (field === 6) tables.delete(second);
-      if (field === 7) tables.add(second);
+      if (field === 6) {
+        tables.delete(second);
+        firstKeys.delete(second);
+      }
+      if (field === 7) {
+        tables.add(second);
+        // Behind the key: 8 bytes with the number of the write.
+        firstKeys.set(second, (texts[0] ?? Buffer.alloc(0)).subarray(0, -8).toString());
+      }
     }
   }
-  return changes === 0 ? undefined : { tables, firstLog, lastSequence };
+  return changes === 0 ? undefined : { tables, firstKeys, firstLog, lastSequence };
 }
 
 // --- bytes -------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ import { dirname } from "node:path";
 import { Level } from "level";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Store, StoreOp, StoreRange } from "../ports.ts";
-import { surveyLevel, type Loss, type Survey } from "./level-files.ts";
+import { listLevelFiles, surveyLevel, type Loss, type Survey } from "./level-files.ts";
 import { HighWaterMark } from "./level-mark.ts";
 import { openLevelReader } from "./level-reader.ts";
 import { platformLimits } from "./limits.ts";
@@ -250,6 +250,60 @@ function levelStore(
   };
   const database: Reads = { get, range: page, keys: keyPage };
 
+  /** Views and iterators: while one is open, LevelDB keeps what it may show. */
+  const looks = new Set<Promise<unknown>>();
+  const looking = <T>(work: Promise<T>): Promise<T> => {
+    const over = work.catch(() => undefined).finally(() => looks.delete(over));
+    looks.add(over);
+    return work;
+  };
+  const looksOver = async (): Promise<void> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(resolve, platformLimits.looksWaitMs, "late");
+    });
+    const first = await Promise.race([Promise.all(looks), late]);
+    clearTimeout(timer);
+    if (first === "late") throw new PlexusError(failure("OVERLOADED", { reason: "something still reads older rows" }));
+  };
+  /** Writes rows as they are: the tables that hold older ones are merged with these. */
+  const touch = (keys: readonly string[]): Promise<void> => {
+    const mine = last.then(async () => {
+      const ops: StoreOp[] = [];
+      for (const key of keys) {
+        const value = await level.get(key);
+        ops.push(value === undefined ? { type: "del", key } : { type: "put", key, value });
+      }
+      await write(ops, { sync: true });
+    });
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+  /** LevelDB merges tables with those below them, and leaves alone the lowest, where nothing lies above. But a table may have replaced rows
+   *  in it itself: as many as were written before it was, or were shown by a view when it was. So each table there is gets something above. */
+  const compact = async (): Promise<void> => {
+    await whole();
+    await looksOver();
+    const merge = (to: string): Promise<void> => (level as unknown as Compacting).compactRange("", to);
+    await merge(everyKeyBelow);
+    const { manifest, tables, logs } = await listLevelFiles(folder);
+    if (manifest === undefined) throw new Error("the manifest is being written");
+    const keys = [...new Set(manifest.firstKeys.values())];
+    for (let at = 0; at < keys.length; at += platformLimits.touchRows)
+      await touch(keys.slice(at, at + platformLimits.touchRows));
+    await merge(everyKeyBelow);
+    const old = new Set([...tables, ...logs]);
+    for (let looked = 1; ; looked += 1) {
+      const files = await listLevelFiles(folder);
+      const left = [...files.tables, ...files.logs].filter((number) => old.has(number)).length;
+      if (left === 0) return;
+      if (looked === platformLimits.mergeLooks) throw new Error(`${left} files of replaced rows are still there`);
+      // Who read from them when they were replaced kept them. LevelDB removes them when it begins its next log.
+      await looksOver();
+      await merge("");
+    }
+  };
+
   return {
     location: folder,
     batch(ops, options) {
@@ -265,16 +319,8 @@ function levelStore(
         key,
         now((from) => from.get(key)),
       ),
-    range: (asked) =>
-      named(
-        asked.gte,
-        now((from) => from.range(asked)),
-      ),
-    keys: (asked) =>
-      named(
-        asked.gte,
-        now((from) => from.keys(asked)),
-      ),
+    range: (asked) => named(asked.gte, looking(now((from) => from.range(asked)))),
+    keys: (asked) => named(asked.gte, looking(now((from) => from.keys(asked)))),
     view() {
       // Nothing is written while it is torn; what comes after that is not of this moment.
       if (torn) {
@@ -298,13 +344,15 @@ function levelStore(
         };
       }
       const snapshot = level.snapshot();
+      const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+      void looking(closed);
       return {
         get: (key) => named(key, get(key, snapshot)),
         range: (asked) => named(asked.gte, page(asked, snapshot)),
-        close: () => snapshot.close(),
+        close: () => snapshot.close().finally(close),
       };
     },
-    compact: () => named("", (level as unknown as Compacting).compactRange("", everyKeyBelow)),
+    compact: () => named("", compact()),
     isFull: () => isDiskFull() || (torn && performance.now() - refusedAtMs < platformLimits.reopenPauseMs),
     async close() {
       await level.close();

@@ -15,6 +15,12 @@ export const platformLimits = {
   roomShare: 0.05,
   /** Pause between two checks of the free space. */
   roomLookMs: 20,
+  /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it is tried again later. */
+  looksWaitMs: 10_000,
+  /** Rows that are written at a time so that tables are merged with them. The largest have 3 MiB. */
+  touchRows: 8,
+  /** Looks for files of replaced rows that are still there; then the merge counts as failed, and is tried again later. */
+  mergeLooks: 4,
 } as const;
 
 /** The process.

@@ -32,6 +32,7 @@ class Memory extends RowStore {
   batches = 0;
   failsAt = Infinity;
   writesAnyway = false;
+  isFull = (): boolean => false;
   override async batch(ops: readonly StoreOp[]): Promise<void> {
     this.batches += 1;
     const fails = this.batches >= this.failsAt;
@@ -223,6 +224,18 @@ describe("a disk that is encrypted while the node runs", () => {
     await sealing.begin("sealed", key);
     await sealing.settled();
     expect(used).to.deep.equal(["sealed while the store is sealing"]);
+  });
+
+  it("is not called encrypted while there is no room to merge what is readable away", async () => {
+    const { memory, store, sealing } = await onDisk();
+    memory.isFull = () => true;
+    await sealing.begin("sealed", key);
+    while (sealing.status().fault === undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect([store.state, sealing.status().fault?.code]).to.deep.equal(["sealing", "DISK_FULL"]);
+    memory.isFull = () => false;
+    await sealing.begin("sealed", key);
+    await sealing.settled();
+    expect([store.state, sealing.status().fault]).to.deep.equal(["sealed", undefined]);
   });
 
   it("is not called encrypted while a file that was begun before is being written", async () => {
