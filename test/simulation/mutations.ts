@@ -688,7 +688,7 @@ export const mutations: readonly Mutation[] = [
     find: 'if (checked.ok && checked.value.well) return "moved";',
     replace: 'return "moved";',
     caughtBy: ["shard-kept"],
-    from: 20,
+    from: 101,
     seeds: 60,
     shards: true,
   },
