@@ -4,8 +4,7 @@ import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { memberKey, policyKey, slotKey } from "../../../node/cluster/records.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { ownRecord } from "../../members.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { chat, fresh, Placed, type Seat } from "./stage.ts";
+import { chat, fresh, Placed, portsOf, type Seat } from "./stage.ts";
 
 const hot: ActorId = "room/hot";
 
@@ -102,20 +101,7 @@ describe("the controller", () => {
     await cluster.open(["a", "b", "c", "d"]);
     await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
     const second = cluster.seats.get("c") as Seat;
-    const { node, directory, exchange, membership, clock, table, policy, groups } = second;
-    const base = {
-      node,
-      directory,
-      exchange,
-      membership,
-      clock,
-      table,
-      policy,
-      groups,
-      log: quietLog,
-      meter: quietMeter,
-    };
-    createController({ ...base, rank: () => 0 });
+    createController({ ...portsOf(second), rank: () => 0 });
     await cluster.pass(10_000);
     cluster.kill("b");
     await cluster.pass(10_000);

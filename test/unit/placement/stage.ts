@@ -41,6 +41,12 @@ export interface Seat extends Life {
   refusedAtMs: number | undefined;
 }
 
+/** What a controller is made with at a node. */
+export function portsOf(seat: Life & Pick<Seat, "table" | "policy" | "groups">) {
+  const { node, directory, exchange, membership, clock, table, policy, groups } = seat;
+  return { node, directory, exchange, membership, clock, table, policy, groups, log: quietLog, meter: quietMeter };
+}
+
 export class Placed extends Cluster {
   readonly seats = new Map<NodeId, Seat>();
   /** Undefined: those that are up, in each node's opinion, so that there may be two that act, or none. */
@@ -72,18 +78,7 @@ export class Placed extends Cluster {
     const table = watchSlots(directory);
     const policy = watchPolicy(directory, this.configured.get(node) ?? { replicas: 2, minInSync: 1 });
     const groups = watchGroups(directory);
-    const base = {
-      node,
-      directory,
-      exchange,
-      membership,
-      clock,
-      table,
-      policy,
-      groups,
-      log: quietLog,
-      meter: quietMeter,
-    };
+    const base = portsOf({ ...life, table, policy, groups });
     const controller = createController({
       ...base,
       rank: () => this.#rank(life),
