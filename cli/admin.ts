@@ -3,8 +3,10 @@ import { access } from "node:fs/promises";
 import { failure, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId } from "../protocols/ids.ts";
 import { readControlFile } from "./control.ts";
-import type { Target } from "./node-client.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { withoutControls } from "./printable.ts";
 import { savedSession } from "./session.ts";
+import { askPassword } from "./sure.ts";
 
 /** Where an admin command goes: a node on this machine by its data folder, or any node by address. */
 export interface AdminFlags {
@@ -18,7 +20,8 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
   if (flags.url !== undefined) {
     const session = await savedSession(flags.url, Date.now());
     if (session === undefined) throw new PlexusError(failure("UNAUTHENTICATED", { hint: signInHint(flags.url) }));
-    return { url: flags.url, token: session.token };
+    const target: Target = { url: flags.url, token: session.token };
+    return { ...target, confirm: () => confirmSession(target, session.user) };
   }
   const control = await readControlFile(flags.dataFolder);
   if (control === undefined) {
@@ -32,6 +35,17 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
     throw new PlexusError(failure("UNREACHABLE", { reason, data: flags.dataFolder }));
   }
   return { url: control.url, token: control.controlToken };
+}
+
+/** What asks for a fresh sign-in: the password comes from PLEXUS_PASSWORD, or is asked for on the terminal. */
+async function confirmSession(target: Target, user: string): Promise<Result<unknown>> {
+  const password =
+    process.env["PLEXUS_PASSWORD"] ?? (await askPassword(`Password of ${withoutControls(user)} again: `));
+  if (password === undefined) {
+    const hint = "run it on a terminal, or give the password in PLEXUS_PASSWORD";
+    return refused(failure("SIGN_IN_AGAIN", { hint }));
+  }
+  return callNode(target, "POST", "/api/v1/me/session/confirm", { password });
 }
 
 /** How one becomes known to a node that is not on this machine. */

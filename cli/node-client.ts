@@ -9,6 +9,8 @@ export interface Target {
   readonly token?: string;
   /** How long one answer may take, where that is not the usual time. */
   readonly timeoutMs?: number;
+  /** Gives the password of the session again, where the node asks for it. Absent: nobody can. */
+  readonly confirm?: () => Promise<Result<unknown>>;
 }
 
 /** The same node, asked for what it knows by itself: a healthy one has that at once. */
@@ -19,7 +21,12 @@ type Method = "GET" | "POST" | "PUT" | "DELETE";
 /** One HTTP request to a node's API. Never throws. UNREACHABLE: it was not sent, or only meant to read; PEER_LOST and
  *  ASK_TIMEOUT: it was sent to change something, and its answer was lost or is late. */
 export async function callNode<T>(target: Target, method: Method, path: string, body?: unknown): Promise<Result<T>> {
-  const answer = await request<T>(target, method, path, body);
+  let answer = await request<T>(target, method, path, body);
+  if (!answer.ok && answer.error.code === "SIGN_IN_AGAIN" && target.confirm !== undefined) {
+    const confirmed = await target.confirm();
+    if (!confirmed.ok) return confirmed;
+    answer = await request<T>(target, method, path, body);
+  }
   if (answer.ok || method === "GET" || answer.error.outcome !== "unknown") return answer;
   const where = path.startsWith("/api/v1/admin/cluster/") ? "; `plexus audit` shows what was done" : "";
   const hint = `The change may have been made all the same: check before you repeat it${where}.`;

@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
 
 /** Asks on the terminal; without one nobody has agreed. */
 export async function isSure(question: string): Promise<boolean> {
@@ -8,5 +9,22 @@ export async function isSure(question: string): Promise<boolean> {
     return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
   } finally {
     lines.close();
+  }
+}
+
+/** Asks for a password on the terminal, which does not show it; undefined where there is none, or nothing was entered. */
+export async function askPassword(prompt: string): Promise<string | undefined> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;
+  process.stderr.write(prompt);
+  // Readline writes what is typed into this.
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const ended = new Promise<undefined>((resolve) => lines.once("close", () => resolve(undefined)));
+  try {
+    const typed = await Promise.race([lines.question(""), ended]);
+    return typed === "" ? undefined : typed;
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
   }
 }

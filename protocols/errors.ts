@@ -32,6 +32,11 @@ export const errorTable = {
     help: "You are not signed in, or your session has ended. Sign in again.",
   },
   SIGN_IN_FAILED: { outcome: "failed", http: 401, help: "The name or password is wrong." },
+  SIGN_IN_AGAIN: {
+    outcome: "not_started",
+    http: 403,
+    help: "This asks for your password again: you gave it too long ago. The page and the terminal ask for it; programs send it to POST /api/v1/me/session/confirm. Then send the request again.",
+  },
   ADMIN_CODE_WRONG: {
     outcome: "failed",
     http: 403,

@@ -10,6 +10,9 @@ export interface PermissionRow {
   readonly has: readonly Holder[];
   /** False: only a signed-in session has it. A leaked API key must not lock its owner out. */
   readonly apiKeys?: false;
+  /** True: the session must have proved its password a short while ago (`freshSignInMs`). A browser that somebody left open must not be
+   *  enough. The operator's control token has it as it is. */
+  readonly fresh?: true;
   readonly for: string;
 }
 
@@ -38,6 +41,28 @@ export const permissions = {
   "agent.use": { has: ["self"], for: "Talking to an own agent and changing it" },
   "catalog.find": { has: ["person"], for: "Finding public rooms and people" },
   "cluster.administer": { has: ["admin"], for: "Seeing and changing the cluster" },
+  "backup.run": { has: ["admin"], apiKeys: false, for: "Backing up, checking backups, schedules; ending tasks" },
+  "backup.recall": { has: ["admin"], apiKeys: false, fresh: true, for: "Bringing back what is in backups" },
+  "backup.approve": {
+    has: ["admin"],
+    apiKeys: false,
+    fresh: true,
+    for: "Agreeing to a recall of private things that another admin asks for",
+  },
+  "backup.prune": {
+    has: ["admin"],
+    apiKeys: false,
+    fresh: true,
+    for: "Removing snapshots; destroying the backup keys of a person or room",
+  },
+  "backup.hold": { has: ["admin"], apiKeys: false, fresh: true, for: "Setting and lifting legal holds" },
+  "keys.manage": {
+    has: ["admin"],
+    apiKeys: false,
+    fresh: true,
+    for: "The recovery kit; rotating and restoring keys; encryption of disks",
+  },
+  "shards.manage": { has: ["admin"], apiKeys: false, for: "Having shards checked and lost ones made good at once" },
 } as const satisfies Readonly<Record<string, PermissionRow>>;
 
 export type Permission = keyof typeof permissions;

@@ -73,6 +73,13 @@ export const userCommands = {
     effect: "reads",
     summary: "Who holds this token",
   }),
+  /** The gateway has checked the password of the session's person again. Error: NOT_FOUND. */
+  confirmSession: command({
+    ...byGateway,
+    params: { id: key },
+    result: nothing,
+    summary: "Says that the session has proved its password again",
+  }),
   /** `keepSession` survives, all other sessions end. No other device is known any more. */
   setPassword: command({
     ...byGateway,
@@ -272,6 +279,8 @@ export interface Authenticated {
   readonly session: string;
   readonly kind: Session["kind"];
   readonly expiresAtMs?: number;
+  /** How long ago the session proved its password, by one clock; an API key never did, and an older node does not say. */
+  readonly provedAgoMs?: number;
 }
 
 export interface UserRooms {

@@ -24,6 +24,7 @@ import { cardOf, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import {
   authenticate,
+  confirmSession,
   create,
   credentials,
   happen,
@@ -106,6 +107,7 @@ function fromGateway(state: UserState, message: FromGateway, turn: Here): Effect
   const { account } = state;
   if (account === null) return [refuse("NOT_FOUND")];
   if (message.type === "openSession") return openSession(state, account, message, turn);
+  if (message.type === "confirmSession") return confirmSession(account, message.id, turn);
   if (message.type === "setPassword") return setPassword(state, account, message, turn);
   if (message.type === "signInsFailed") return signInsFailed(state, account, message, turn);
   if (message.type === "setAvatar") {

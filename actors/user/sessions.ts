@@ -80,7 +80,7 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
   ];
 }
 
-const publicOf = ({ tokenHash: _tokenHash, ...session }: HeldSession): Session => session;
+const publicOf = ({ tokenHash: _tokenHash, provedAtMs: _provedAtMs, ...session }: HeldSession): Session => session;
 const isValid = (session: Session, nowMs: number): boolean =>
   session.expiresAtMs === undefined || session.expiresAtMs > nowMs;
 
@@ -133,8 +133,19 @@ export function authenticate(state: UserState, tokenHash: string, turn: Turn<Use
     session: session.id,
     kind: session.kind,
     ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
+    // A session is opened with the password; a key is not.
+    ...(session.kind === "session" && {
+      provedAgoMs: Math.max(0, turn.nowMs - (session.provedAtMs ?? session.createdAtMs)),
+    }),
   };
   return [reply(answer)];
+}
+
+/** The password was given again. Error: NOT_FOUND. */
+export function confirmSession(account: Account, id: string, turn: Turn<UserNotes>): Effects {
+  const held = account.sessions.some((one) => one.id === id && one.kind === "session" && isValid(one, turn.nowMs));
+  if (!held) return [refuse("NOT_FOUND", { id })];
+  return [persist({ type: "sessionConfirmed", id, atMs: turn.nowMs }), reply({})];
 }
 
 /** What a password is checked against, and whether the device is known. */

@@ -18,6 +18,8 @@ import { eventRecords, type Positioned } from "../stream.ts";
 /** A session with the hash of its token. Only the hash was ever here. */
 export interface HeldSession extends Session {
   readonly tokenHash: string;
+  /** When the password was last given again for it. Absent: when it was opened. */
+  readonly provedAtMs?: number;
 }
 
 /** An agent of the user. `creating` and `deleting` last until the agent has answered. */
@@ -64,6 +66,7 @@ export type UserChange =
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
   | { readonly type: "passwordSet"; readonly passwordHash: string; readonly deviceHash?: string }
+  | { readonly type: "sessionConfirmed"; readonly id: string; readonly atMs: number }
   | {
       readonly type: "agentAsked";
       readonly agent: string;
@@ -92,6 +95,11 @@ export function evolve(state: UserState, change: UserChange): UserState {
         passwordHash: change.passwordHash,
         devices: change.deviceHash === undefined ? [] : [change.deviceHash],
       });
+    case "sessionConfirmed": {
+      const { id, atMs } = change;
+      const sessions = state.account?.sessions.map((held) => (held.id === id ? { ...held, provedAtMs: atMs } : held));
+      return withAccount(state, { sessions: sessions ?? [] });
+    }
     case "agentAsked": {
       const { agent, status, operation } = change;
       const others = state.account?.agents.filter((held) => held.agent !== agent) ?? [];

@@ -37,6 +37,8 @@ export interface Caller {
   readonly session: string;
   readonly kind: Session["kind"];
   readonly expiresAtMs: number;
+  /** How long ago the session proved its password, when its actor was asked. */
+  readonly provedAgoMs?: number;
 }
 
 /** Where an attempt comes from. */
@@ -78,6 +80,8 @@ export interface Accounts {
   trusted(token: string): Caller | undefined;
   /** For an account whose first claim was lost. Errors: ADMIN_CODE_WRONG, ALREADY_DONE. */
   claimAdmin(user: string, adminCode: string, from: Origin): Promise<Result<unknown>>;
+  /** Makes the session a fresh one. Errors: SIGN_IN_FAILED when the password is wrong, RATE_LIMITED. */
+  confirm(caller: Caller, password: string, from: Origin): Promise<Result<unknown>>;
   /** Replaces the password and ends every session but this one. Error: SIGN_IN_FAILED when `current` is wrong. */
   setPassword(caller: Caller, current: string, next: string, from: Origin): Promise<Result<unknown>>;
   createKey(caller: Caller, label: string): Promise<Result<Opened>>;
@@ -143,7 +147,7 @@ export function createAccounts(at: GatewayContext): Accounts {
     const message = { type: "authenticate", tokenHash: claim.tokenHash };
     const answer = answerTo("authenticate", await ask(actorId("user", claim.user), message, timeoutMs));
     if (!answer.ok) return answer;
-    const { user, admin, session, kind, expiresAtMs } = answer.value;
+    const { user, admin, session, kind, expiresAtMs, provedAgoMs } = answer.value;
     const name = user.startsWith("user/") ? user.slice("user/".length) : user;
     return ok({
       user: name,
@@ -152,6 +156,7 @@ export function createAccounts(at: GatewayContext): Accounts {
       session,
       kind,
       expiresAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY,
+      ...(provedAgoMs !== undefined && { provedAgoMs }),
     });
   }
 
@@ -339,6 +344,15 @@ export function createAccounts(at: GatewayContext): Accounts {
       const right = await check(account.name, account.password, from);
       if (!right.ok) return right;
       return right.value ? enter(account.name, from) : refused(failure("SIGN_IN_FAILED"));
+    },
+
+    async confirm(caller, password, from) {
+      const wait = signIns.take(addressKey(from.address));
+      if (wait > 0) return limited(wait);
+      const right = await check(caller.user, password, from, caller.session);
+      if (!right.ok) return right;
+      if (!right.value) return refused(failure("SIGN_IN_FAILED"));
+      return ask(caller.actor, { type: "confirmSession", id: caller.session });
     },
 
     async setPassword(caller, current, next, from) {

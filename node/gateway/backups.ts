@@ -57,7 +57,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   app.post<{ Body: Static<typeof runBackup> }>(
     "/admin/backups/run",
     {
-      config: audits("runBackup"),
+      config: audits("runBackup", "backup.run"),
       schema: {
         summary: "Begins a backup of the slots that this node owns into a folder; answers with the task",
         description: "What has not changed since the snapshot before is not written again.",
@@ -80,7 +80,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   app.post<{ Body: VerifyBackup }>(
     "/admin/backups/verify",
     {
-      config: audits("verifyBackup"),
+      config: audits("verifyBackup", "backup.run"),
       schema: { summary: "Begins to check a folder of backups; answers with the task", tags, body: verifyBackup },
     },
     (request) => begin(request, "verifyBackup", { folder: request.body.from }, () => backups.verify(request.body)),
@@ -89,7 +89,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   app.post<{ Body: RecallBackup }>(
     "/admin/backups/recall",
     {
-      config: audits("recallBackup"),
+      config: audits("recallBackup", "backup.recall"),
       schema: {
         summary: "Begins to bring back what a query names, into a folder as JSON lines; answers with the task",
         description: "Without `to` the task only says how much it is.",
@@ -108,7 +108,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   app.post<{ Body: PruneBackup }>(
     "/admin/backups/prune",
     {
-      config: audits("pruneBackup"),
+      config: audits("pruneBackup", "backup.prune"),
       schema: {
         summary: "Begins to remove the snapshots that are not to be kept; answers with the task",
         tags,
@@ -133,7 +133,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   app.delete<{ Params: { id: string } }>(
     "/admin/backups/tasks/:id",
     {
-      config: audits("cancelBackup"),
+      config: audits("cancelBackup", "backup.run"),
       schema: { summary: "Ends a task as soon as it can; what was committed stays", tags },
     },
     (request) => {

@@ -30,7 +30,7 @@ export function addDisk(app: FastifyInstance, at: GatewayContext): void {
   app.put<{ Body: Static<typeof setDisk> }>(
     "/admin/disk",
     {
-      config: audits("setDisk"),
+      config: audits("setDisk", "keys.manage"),
       schema: {
         summary: "Encrypts this node's disk, or decrypts it, while the node runs",
         description:

@@ -12,7 +12,7 @@ import type { TSchema } from "typebox";
 import type { TLocalizedValidationError } from "typebox/error";
 import { Value } from "typebox/value";
 import { checkOf } from "../../protocols/check.ts";
-import { apiPrefix, failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { apiPrefix, failure, PlexusError, type Failure, type Permission } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
 import { addOrigins } from "./ai/origins.ts";
@@ -23,6 +23,7 @@ import type { GatewayContext } from "./options.ts";
 import { createProtection } from "./protection.ts";
 import type { RateLimit } from "./rates.ts";
 import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
+import { refusalOfRight } from "./rights.ts";
 import { sameSecret } from "./tokens.ts";
 
 /** Who may use a route. `person` is a session and no API key; `admin` is an admin or the operator's control token. */
@@ -33,6 +34,8 @@ declare module "fastify" {
     access?: Access;
     /** What the audit calls it, where a request changes the cluster. */
     audit?: string;
+    /** What an admin needs for it; absent: that of admins. */
+    permission?: Permission;
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
     /** How deep JSON may be nested, when it is not as usual. */
@@ -207,9 +210,9 @@ export async function createHttp(
       throw new PlexusError(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" }));
     const retryAfterMs = commands.take(caller.user);
     if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
-    if (access === "admin" && !caller.admin) {
-      const reason = failure("FORBIDDEN", { reason: "only admins may do this" });
-      const { audit: action } = request.routeOptions.config;
+    const { audit: action, permission = "cluster.administer" } = request.routeOptions.config;
+    const reason = access === "admin" ? refusalOfRight(permission, caller, limits.freshSignInMs) : undefined;
+    if (reason !== undefined) {
       if (action !== undefined)
         log.info("audit.cluster", { action, by: caller.user, address: request.address, outcome: reason.code });
       throw new PlexusError(reason);

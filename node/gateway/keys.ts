@@ -52,7 +52,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   app.post<{ Body: Static<typeof beginKit> }>(
     "/admin/keys/kit",
     {
-      config: { access: "admin" },
+      config: { access: "admin", permission: "keys.manage" },
       schema: {
         summary: "Begins a recovery kit: answers with the epochs that its root is to sign for",
         description: "The root itself is never sent. Nothing is changed before the kit is confirmed at the same node.",
@@ -66,7 +66,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   app.put<{ Body: Static<typeof confirmKit> }>(
     "/admin/keys/kit",
     {
-      config: audits("makeKit"),
+      config: audits("makeKit", "keys.manage"),
       schema: {
         summary: "Confirms a recovery kit; one before opens nothing that is made from then on",
         tags,
@@ -88,7 +88,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   app.post<{ Body: Static<typeof rotateKeys> }>(
     "/admin/keys/rotate",
     {
-      config: audits("rotateKeys"),
+      config: audits("rotateKeys", "keys.manage"),
       schema: {
         summary: "Begins an epoch: what is made from now on has new keys, and the old ones are wrapped anew",
         description: "Repeat it to go on with one that was broken off.",
@@ -111,7 +111,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   app.post<{ Body: Static<typeof eraseBody> }>(
     "/admin/keys/erase",
     {
-      config: audits("eraseKeys"),
+      config: audits("eraseKeys", "backup.prune"),
       schema: {
         summary: "Destroys the backup keys of a person or room: what they encrypted is unreadable for good",
         tags,
@@ -130,7 +130,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     "/admin/keys/restore",
     {
       bodyLimit: limits.keysBodyBytesMax,
-      config: audits("restoreKeys"),
+      config: audits("restoreKeys", "keys.manage"),
       schema: {
         summary: "Gives this node the keys that a recovery kit has opened, sealed to it",
         tags,

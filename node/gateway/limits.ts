@@ -25,7 +25,11 @@ export const gatewayLimits = {
   signInRate: { count: 20, windowMs: 60_000 },
   /** New accounts of one address; more get `RATE_LIMITED`. */
   signUpRate: { count: 20, windowMs: 60_000 },
-  /** Wrong passwords of one address for one name, of one known device, or of one session that changes its password;
+  /** What asks for a fresh sign-in is refused with `SIGN_IN_AGAIN` when the session gave its password longer ago than this.
+   *
+   *  Long enough to look at what a recall comes to, and to begin it. */
+  freshSignInMs: 10 * 60_000,
+  /** Wrong passwords of one address for one name, of one known device, or of one session that gives its password again;
    *  then attempts get `RATE_LIMITED`. */
   signInFailureRate: { count: 10, windowMs: 900_000 },
   /** Wrong passwords for one name from all devices that are not known, wherever they are; then `RATE_LIMITED` for

@@ -44,6 +44,7 @@ const operationOf = (request: FastifyRequest): string | undefined => {
 
 const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
+const confirmation = schema.object({ password: credentials.properties.password });
 const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 64 }) });
 
 /** The room in which two people talk alone. Sorted, so that both find the same one. */
@@ -263,6 +264,22 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       return {};
     },
   ); // prettier-ignore
+
+  app.post<{ Body: Static<typeof confirmation> }>(
+    "/me/session/confirm",
+    {
+      config: { access: "person" },
+      schema: {
+        summary: "Gives the password again, for what asks for a fresh sign-in (SIGN_IN_AGAIN)",
+        tags,
+        body: confirmation,
+      },
+    },
+    async (request) => {
+      demand(await accounts.confirm(callerOf(request), request.body.password, fromDevice(request)));
+      return {};
+    },
+  );
 
   const list = async (request: FastifyRequest, kind: Session["kind"]): Promise<readonly Session[]> => {
     const caller = callerOf(request);

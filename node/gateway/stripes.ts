@@ -31,7 +31,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     "/admin/shards/stripes",
     {
       bodyLimit,
-      config: { ...audits("putStripe"), bytesMax: bodyLimit },
+      config: { ...audits("putStripe", "shards.manage"), bytesMax: bodyLimit },
       schema: {
         summary: "Keeps some bytes as a stripe; answers with its descriptor, without which nobody finds it",
         description:
@@ -51,7 +51,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     },
   );
 
-  const named = { bodyLimit, config: { access: "admin", bytesMax: bodyLimit } } as const;
+  const named = { bodyLimit, config: { access: "admin", permission: "shards.manage", bytesMax: bodyLimit } } as const;
   app.post<{ Body: Static<typeof namedStripe> }>(
     "/admin/shards/stripes/read",
     { ...named, schema: { summary: "The bytes of a stripe, from any shards that suffice", tags, body: namedStripe } },
@@ -77,7 +77,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     "/admin/shards/stripes/release",
     {
       bodyLimit,
-      config: { ...audits("releaseStripe"), bytesMax: bodyLimit },
+      config: { ...audits("releaseStripe", "shards.manage"), bytesMax: bodyLimit },
       schema: { summary: "Ends what keeps a stripe that was put by hand", tags, body: namedStripe },
     },
     async (request) => {
@@ -91,7 +91,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
   app.post(
     "/admin/shards/heal",
     {
-      config: audits("healShards"),
+      config: audits("healShards", "shards.manage"),
       schema: {
         summary: "Makes good at once what storage nodes lack, without waiting for nodes that are away",
         description: "Answers with what each node did, within two minutes; what is left goes on.",

@@ -35,9 +35,10 @@ function permissionTable(): string {
     code(name),
     permission.has.join(", "),
     permission.apiKeys === false ? "no" : "yes",
+    permission.fresh === true ? "yes" : "",
     permission.for,
   ]);
-  return table(["permission", "who has it", "API keys", "what it is for"], lines);
+  return table(["permission", "who has it", "API keys", "fresh sign-in", "what it is for"], lines);
 }
 
 /** The page. */

@@ -137,6 +137,7 @@ describe("a user's sessions", () => {
       session: "s1",
       kind: "session",
       expiresAtMs: stage.nowMs + 100,
+      provedAgoMs: 0,
     });
     expect(who("hash-k1")).to.deep.equal({ user: "ada", admin: false, session: "k1", kind: "key" });
     expect(stage.code("gateway", ada, { type: "authenticate", tokenHash: "hash-x" })).to.equal("UNAUTHENTICATED");
@@ -146,6 +147,24 @@ describe("a user's sessions", () => {
     stage.ok(ada, ada, { type: "revokeSession", id: "k1" });
     expect(stage.code("gateway", ada, { type: "authenticate", tokenHash: "hash-k1" })).to.equal("UNAUTHENTICATED");
     expect(stage.code(ada, ada, { type: "revokeSession", id: "k1" })).to.equal("NOT_FOUND");
+  });
+
+  it("say how long ago they proved their password, which a key never does", () => {
+    const stage = stageWith("ada");
+    stage.ok("gateway", ada, open("s1"));
+    stage.ok("gateway", ada, open("s2"));
+    stage.ok("gateway", ada, open("k1", { kind: "key" }));
+    const ago = (tokenHash: string): number | undefined =>
+      stage.ok<Authenticated>("gateway", ada, { type: "authenticate", tokenHash }).provedAgoMs;
+    stage.nowMs += 5_000;
+    expect([ago("hash-s1"), ago("hash-k1")]).to.deep.equal([5_000, undefined]);
+    stage.ok("gateway", ada, { type: "confirmSession", id: "s1" });
+    stage.nowMs += 10;
+    expect([ago("hash-s1"), ago("hash-s2")]).to.deep.equal([10, 5_010]);
+    expect(stage.code("gateway", ada, { type: "confirmSession", id: "k1" })).to.equal("NOT_FOUND");
+    expect(stage.code("gateway", ada, { type: "confirmSession", id: "s3" })).to.equal("NOT_FOUND");
+    expect(stage.code(ada, ada, { type: "confirmSession", id: "s1" })).to.equal("FORBIDDEN");
+    expect(JSON.stringify(stage.ok(ada, ada, { type: "sessions" }))).to.not.contain("provedAtMs");
   });
 
   it("opened again with the same token are the same; an id is not used twice", () => {

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { cliLimits } from "../../../cli/limits.ts";
 import { callNode, forLook } from "../../../cli/node-client.ts";
 import { exitCodes } from "../../../cli/output.ts";
+import { failure, ok, refused } from "../../../protocols/errors.ts";
 
 /** What a peer does that has read a request. */
 type Fate = (socket: Socket) => void;
@@ -88,6 +89,28 @@ describe("a request to a node", () => {
     expect((await post(await nowhere())).details)
       .to.have.keys(["url", "reason"])
       .and.include({ reason: "ECONNREFUSED" });
+  });
+
+  it("that asks for a fresh sign-in is sent again when the password was given, and only then", async () => {
+    const body = { error: { code: "SIGN_IN_AGAIN", outcome: "not_started", message: "m" } };
+    const stale = reply("403 Forbidden", JSON.stringify(body));
+    for (const given of [true, false]) {
+      let asked = 0;
+      let confirmed = 0;
+      const url = await peer((socket) => {
+        asked += 1;
+        (asked === 1 ? stale : reply("200 OK", "{}"))(socket);
+      });
+      const confirm = async () => {
+        confirmed += 1;
+        return given ? ok({}) : refused(failure("SIGN_IN_FAILED"));
+      };
+      const answer = await callNode({ url, confirm }, "POST", "/api/v1/admin/keys/rotate", {});
+      expect([answer.ok, asked, confirmed]).to.deep.equal([given, given ? 2 : 1, 1]);
+      if (!answer.ok) expect(answer.error.code).to.equal("SIGN_IN_FAILED");
+    }
+    const answer = await callNode({ url: await peer(stale) }, "POST", "/api/v1/admin/keys/rotate", {});
+    expect(answer, "nobody who could give it").to.have.nested.property("error.code", "SIGN_IN_AGAIN");
   });
 
   it("that only reads has changed nothing, however it was lost", async () => {

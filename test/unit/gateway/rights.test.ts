@@ -1,0 +1,97 @@
+import { expect } from "chai";
+import { refusalOfRight } from "../../../node/gateway/rights.ts";
+import { createClock } from "../../../node/platform/index.ts";
+import { permissions, type DiskStatus, type Permission } from "../../../protocols/index.ts";
+import { controlToken, password, startStand, type Stand } from "./stand.ts";
+
+const freshMs = 600_000;
+const fresh: readonly Permission[] = ["backup.recall", "backup.approve", "backup.prune", "backup.hold", "keys.manage"];
+const closedToKeys: readonly Permission[] = [...fresh, "backup.run", "shards.manage"];
+
+describe("gateway: rights of admins", () => {
+  const refusal = (name: Permission, caller: Parameters<typeof refusalOfRight>[1]) =>
+    refusalOfRight(name, caller, freshMs)?.code;
+
+  it("follow the rows: admins, no API key where the row says so, a fresh sign-in where it says so", () => {
+    const session = { admin: true, kind: "session", provedAgoMs: freshMs } as const;
+    for (const name of [...closedToKeys, "cluster.administer"] as const) {
+      expect(refusal(name, session), name).to.equal(undefined);
+      expect(refusal(name, { ...session, admin: false }), name).to.equal("FORBIDDEN");
+      const stale = fresh.includes(name) ? "SIGN_IN_AGAIN" : undefined;
+      expect(refusal(name, { ...session, provedAgoMs: freshMs + 1 }), name).to.equal(stale);
+      expect(refusal(name, { admin: true, kind: "session" }), name).to.equal(stale);
+      const key = closedToKeys.includes(name) ? "FORBIDDEN" : undefined;
+      expect(refusal(name, { admin: true, kind: "key" }), name).to.equal(key);
+    }
+  });
+
+  it("never come from a row that is for others", () => {
+    const session = { admin: true, kind: "session", provedAgoMs: 0 } as const;
+    const held = (Object.keys(permissions) as Permission[]).filter((name) => refusal(name, session) === undefined);
+    expect(held.toSorted()).to.deep.equal([...closedToKeys, "cluster.administer"].toSorted());
+  });
+});
+
+describe("gateway: a fresh sign-in", () => {
+  let stand: Stand;
+  let shiftMs = 0;
+  let token: string;
+  const status: DiskStatus = { state: "sealed", keyFile: "/keys/disk.key" };
+  const setDisk = (by: string) => stand.request("PUT", "/api/v1/admin/disk", { token: by, body: { encrypted: true } });
+  const confirm = (by: string, given: string) =>
+    stand.request("POST", "/api/v1/me/session/confirm", { token: by, body: { password: given } });
+
+  beforeEach(async () => {
+    shiftMs = 0;
+    const clock = createClock();
+    stand = await startStand({
+      clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
+      disk: { status: () => status, set: () => Promise.resolve({ ok: true, value: status }) },
+      limits: { signInFailureRate: { count: 2, windowMs: 900_000 } },
+    });
+    ({ token } = await stand.signUp("ada"));
+  });
+  afterEach(() => stand.stop());
+
+  it("is asked for when the password was given too long ago, and given by the password", async () => {
+    expect((await setDisk(token)).status).to.equal(200);
+    shiftMs = freshMs + 1_000;
+    const refused = await setDisk(token);
+    expect(refused.status).to.equal(403);
+    expect(refused.body.error).to.deep.include({ code: "SIGN_IN_AGAIN", outcome: "not_started" });
+    // What asks for none goes on.
+    expect((await stand.request("GET", "/api/v1/admin/disk", { token })).status).to.equal(200);
+
+    expect((await confirm(token, "wrong horse")).body.error.code).to.equal("SIGN_IN_FAILED");
+    expect((await setDisk(token)).body.error.code).to.equal("SIGN_IN_AGAIN");
+    expect((await confirm(token, password)).status).to.equal(200);
+    expect((await setDisk(token)).status).to.equal(200);
+    shiftMs += freshMs + 1_000;
+    expect((await setDisk(token)).body.error.code).to.equal("SIGN_IN_AGAIN");
+  });
+
+  it("is one session's, and not the other's", async () => {
+    const other = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    shiftMs = freshMs + 1_000;
+    await confirm(token, password);
+    expect((await setDisk(token)).status).to.equal(200);
+    expect((await setDisk(other.body.token)).body.error.code).to.equal("SIGN_IN_AGAIN");
+  });
+
+  it("is guessed as slowly as a password", async () => {
+    shiftMs = freshMs + 1_000;
+    for (const guess of ["wrong one", "wrong two"])
+      expect((await confirm(token, guess)).body.error.code).to.equal("SIGN_IN_FAILED");
+    expect((await confirm(token, password)).body.error.code).to.equal("RATE_LIMITED");
+    expect((await setDisk(token)).body.error.code).to.equal("SIGN_IN_AGAIN");
+  });
+
+  it("is nothing for an API key, and not asked of the operator", async () => {
+    const made = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "cron" } });
+    const refused = await setDisk(made.body.key);
+    expect(refused.body.error).to.deep.include({ code: "FORBIDDEN" });
+    expect((await confirm(made.body.key, password)).body.error.code).to.equal("FORBIDDEN");
+    shiftMs = freshMs + 1_000;
+    expect((await setDisk(controlToken)).status).to.equal(200);
+  });
+});
