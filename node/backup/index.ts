@@ -1,8 +1,8 @@
 /** Backups of the cluster: taken from the journals without stopping anybody, kept as stripes that no holder can read, and brought back whole or
  *  piece by piece.
  *
- *      sources.ts: slots at one moment each ─► run.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
- *                                                 └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
+ *      sources.ts: slots at one moment each ─► part.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
+ *                                  run.ts: └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
  *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
  *
  *  `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
@@ -11,7 +11,7 @@
  *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
  *  refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
- *  Read sources.ts, run.ts, tree.ts, repository.ts, recall.ts. */
+ *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts. */
 export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
 export { backupLimits, type BackupLimits } from "./limits.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";

@@ -1,0 +1,265 @@
+/** One part of a backup: what one node does for slots that it owns. What changed in each since its cursor is cut into units, sealed, packed and
+ *  stored; what becomes of the tree is given to whoever makes it, slot by slot.
+ *
+ *      slot, since its cursor ─► changed actors ─► rows from the first changed key on ─► cut, seal (in the pool)
+ *           ├─ a unit as it was: stays where it is
+ *           └─ another: packs ─► a change of the tree
+ *
+ *  Writers are not stopped: each slot is read as it was at one position of its log. A slot that cannot be read is named, and changes nothing. */
+import {
+  failureOf,
+  parseActorId,
+  type ActorId,
+  type Failure,
+  type SlotId,
+  type StripeRef,
+} from "../../protocols/index.ts";
+import {
+  cutFromStart,
+  join,
+  parted,
+  tenantOf,
+  unitPlace,
+  type Cursor,
+  type CutAnswer,
+  type CutState,
+  type Subject,
+  type UnitEntry,
+} from "../../runtimes/backup/index.ts";
+import { Packer } from "./packer.ts";
+import type { BackupPorts } from "./ports.ts";
+import type { SlotSource, SlotView, StoredRow } from "./sources.ts";
+import { unitsOf, type Tree, type TreeNodes, type UnitChange } from "./tree.ts";
+
+/** How far a part is. */
+export interface PartProgress {
+  readonly slotsDone: number;
+  readonly actors: number;
+  readonly units: number;
+  readonly bytes: number;
+}
+
+/** What a part needs beside the node's ports. */
+export interface PartOptions {
+  /** Where the nodes of the tree are, and the tree that is changed: what each actor's units were. */
+  readonly nodes: Pick<TreeNodes, "load">;
+  tree(): Tree;
+  /** Stores a pack. */
+  put(pack: Uint8Array): Promise<StripeRef>;
+  /** Takes changes of slots that were read to their ends. */
+  change(changes: readonly UnitChange[]): Promise<void>;
+  readonly signal: AbortSignal;
+  progress(at: PartProgress): void;
+  /** Is told of each page that was read, and may hold the part back. */
+  pace(bytes: number): Promise<void>;
+}
+
+/** A slot that was not read. */
+export interface Missed {
+  readonly slot: SlotId;
+  readonly error: Failure;
+}
+
+/** What a part came to. */
+export interface PartReport extends PartProgress {
+  /** How far the slots were read that were. */
+  readonly cursors: ReadonlyMap<SlotId, Cursor>;
+  readonly missed: readonly Missed[];
+  readonly storedBytes: number;
+}
+
+/** Type of the unit that has an actor's state. A type of records is the first part of their keys, and has no dot. */
+const stateType = ".state";
+
+/** A slot with one of these is missed; anything else ends the part. */
+const missedCodes: ReadonlySet<string> = new Set(["MOVED", "SLOT_UNAVAILABLE", "DATA_DAMAGED"]);
+
+/** Reads slots, each since its cursor. Errors: CANCELLED, those of storing. */
+export async function readPart(
+  ports: BackupPorts,
+  source: Pick<SlotSource, "open">,
+  slots: readonly SlotId[],
+  cursors: ReadonlyMap<string, Cursor>,
+  options: PartOptions,
+): Promise<PartReport> {
+  return new Part(ports, source, options).read(slots, cursors);
+}
+
+class Part {
+  readonly #ports: BackupPorts;
+  readonly #source: Pick<SlotSource, "open">;
+  readonly #options: PartOptions;
+  readonly #packer: Packer;
+  /** Changes by slots that were read to their ends. A list may still grow: packs are on their way. */
+  #changes: UnitChange[][] = [];
+  /** Of the slot that is being read. */
+  #own: UnitChange[] = [];
+  #progress: PartProgress = { slotsDone: 0, actors: 0, units: 0, bytes: 0 };
+  #storedBytes = 0;
+
+  constructor(ports: BackupPorts, source: Pick<SlotSource, "open">, options: PartOptions) {
+    this.#ports = ports;
+    this.#source = source;
+    this.#options = options;
+    this.#packer = new Packer(ports, async (bytes) => {
+      const stripe = await options.put(bytes);
+      this.#storedBytes += bytes.length;
+      return stripe;
+    });
+  }
+
+  async read(slots: readonly SlotId[], since: ReadonlyMap<string, Cursor>): Promise<PartReport> {
+    const cursors = new Map<SlotId, Cursor>();
+    const missed: Missed[] = [];
+    for (const slot of slots) {
+      this.#options.signal.throwIfAborted();
+      try {
+        cursors.set(slot, await this.#slot(slot, since.get(slot)));
+      } catch (error) {
+        const why = failureOf(error);
+        if (!missedCodes.has(why.code)) throw error;
+        missed.push({ slot, error: why });
+      }
+      this.#tell({ slotsDone: this.#progress.slotsDone + 1 });
+    }
+    await this.#packer.finish();
+    await this.#give();
+    return { ...this.#progress, cursors, missed, storedBytes: this.#storedBytes };
+  }
+
+  #tell(change: Partial<PartProgress>): void {
+    this.#progress = { ...this.#progress, ...change };
+    this.#options.progress(this.#progress);
+  }
+
+  /** A unit whose packs are still on their way comes with the next batch of changes. */
+  async #give(): Promise<void> {
+    await this.#options.change(this.#changes.flatMap((list) => list.splice(0)));
+  }
+
+  /** Nothing of a slot that cannot be read to its end is taken over. */
+  async #slot(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
+    this.#own = [];
+    const cursor = await this.#read(slot, since);
+    this.#changes.push(this.#own);
+    const waiting = this.#changes.reduce((sum, { length }) => sum + length, 0);
+    if (waiting >= this.#ports.limits.changesMax) await this.#give();
+    return cursor;
+  }
+
+  async #read(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
+    const view = await this.#source.open(slot);
+    try {
+      if (since?.epoch === view.at.epoch && since.seq === view.at.seq) return view.at;
+      const { actors } = await view.changed(since);
+      const people = actors.map(({ actor }) => tenantOf(subjectOf(this.#ports.cluster, actor, "")));
+      await this.#ports.keys.ensure(people);
+      for (const { actor, records } of actors) {
+        await this.#actor(view, actor, records);
+        this.#tell({ actors: this.#progress.actors + 1 });
+      }
+      return view.at;
+    } finally {
+      await view.close();
+    }
+  }
+
+  async #actor(view: SlotView, actor: ActorId, changed: ReadonlyMap<string, string> | undefined): Promise<void> {
+    const subject = (type: string): Subject => subjectOf(this.#ports.cluster, actor, type);
+    const { person, thread } = subject("");
+    const before = new Map<string, UnitEntry[]>();
+    for await (const entry of unitsOf(this.#options.nodes, this.#options.tree(), { person, thread })) {
+      const same = before.get(entry.name.type) ?? [];
+      same.push(entry);
+      before.set(entry.name.type, same);
+    }
+    const state = await view.state(actor);
+    const once = async (from: string): Promise<readonly StoredRow[]> => state.filter(([key]) => key >= from);
+    await this.#type(subject(stateType), before.get(stateType) ?? [], "", once);
+    const types = new Set([...(await view.types(actor)), ...before.keys()]);
+    types.delete(stateType);
+    const page = { rows: this.#ports.limits.pageRows, bytes: this.#ports.limits.pageBytes };
+    for (const type of types) {
+      const from = changed === undefined ? "" : changed.get(type);
+      if (from === undefined) continue;
+      await this.#type(subject(type), before.get(type) ?? [], from, (start) => view.records(actor, type, start, page));
+    }
+  }
+
+  /** Brings the units of one actor's rows of one type to what they are now. Rows before `from` are as they were. */
+  async #type(
+    subject: Subject,
+    before: readonly UnitEntry[],
+    from: string,
+    read: (from: string) => Promise<readonly StoredRow[]>,
+  ): Promise<void> {
+    const { limits, keys, sealer } = this.#ports;
+    const inOrder = before.toSorted((one, other) => (one.first < other.first ? -1 : 1));
+    // The last unit before the change is cut anew: it may take more rows.
+    const untouched = inOrder.filter(({ last }) => last < from).slice(0, -1);
+    const gone = new Map(inOrder.slice(untouched.length).map((entry) => [unitPlace(entry.name), entry]));
+    const known = Object.fromEntries([...gone].map(([place, { hash }]) => [place, hash]));
+    let state = untouched.reduce(afterUnit, cutFromStart);
+    // Rows may have come before what was the first one.
+    let next = untouched.length === 0 ? "" : (inOrder[untouched.length]?.first ?? "");
+    let open: readonly StoredRow[] = [];
+    for (let final = false; !final;) {
+      this.#options.signal.throwIfAborted();
+      const page = await read(next);
+      const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);
+      final = page.length < limits.pageRows && bytes < limits.pageBytes;
+      const rows = [...open, ...page];
+      if (rows.length === 0) break;
+      next = `${(rows.at(-1) as StoredRow)[0]}\0`;
+      const answer = await sealer.cut({
+        subject,
+        keys: rows.map(([key]) => key),
+        values: join(rows.map(([, value]) => value)),
+        state,
+        unitBytes: limits.unitBytes,
+        final,
+        known,
+        epoch: keys.epoch,
+        fragments: limits.fragments,
+      });
+      state = answer.state;
+      // The rows of the unit that is still open are given again, with those after them.
+      open = rows.slice(answer.taken);
+      await this.#take(answer, gone);
+      await this.#options.pace(bytes);
+    }
+    for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
+  }
+
+  async #take({ units, fragments: made }: CutAnswer, gone: Map<string, UnitEntry>): Promise<void> {
+    const { keys } = this.#ports;
+    const all = parted(made);
+    let next = 0;
+    for (const { name, sealed, ...unit } of units) {
+      gone.delete(unitPlace(name));
+      if (sealed === undefined) continue;
+      const { id, key, fragments } = sealed;
+      const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch: keys.epoch }, key);
+      const entry = { name, ...unit, id, epoch: keys.epoch, sealedKey };
+      const changes = this.#own;
+      const sealedFragments = all.slice(next, (next += fragments));
+      await this.#packer.add(sealedFragments, (places) => {
+        changes.push({ type: "put", entry: { ...entry, fragments: places } });
+      });
+      this.#tell({ units: this.#progress.units + 1, bytes: this.#progress.bytes + unit.bytes });
+    }
+  }
+}
+
+/** Whose units an actor's are. */
+export function subjectOf(cluster: string, actor: ActorId, type: string): Subject {
+  const { kind, key } = parseActorId(actor) ?? { kind: "", key: "" };
+  const person = kind === "user" || kind === "ledger" ? `user/${key}` : "";
+  return { cluster, person, thread: actor, type };
+}
+
+/** Where cutting goes on behind a unit that there is. */
+const afterUnit = ({ parts }: CutState, { name }: UnitEntry): CutState => ({
+  bucket: name.bucket,
+  parts: { ...parts, [name.bucket]: Math.max(parts[name.bucket] ?? 0, name.part + 1) },
+});
