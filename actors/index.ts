@@ -6,6 +6,7 @@
  *      role-manager ──► user           who is admin
  *      node ──► ledger                 what people took of models
  *      node ──► shard-holder           which shards lie at the node that owns it
+ *      node ──► backup                 what is to be done with backups, and how far it is
  *
  *  A kind is a behavior (`behavior.ts`): pure functions over data. Kinds know each other's messages (`protocols`), never
  *  each other's code. What several kinds do alike has one home: `stream.ts` (the event stream that clients resume) and
@@ -13,6 +14,7 @@
  *
  *  Read `behavior.ts`, then `room/index.ts`. */
 import { agent } from "./agent/index.ts";
+import { backup } from "./backup/index.ts";
 import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
 import { ledger } from "./ledger/index.ts";
@@ -22,6 +24,6 @@ import { shardHolder } from "./shard-holder/index.ts";
 import { user } from "./user/index.ts";
 
 /** All kinds, for the kernel. */
-export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger, shardHolder];
+export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger, shardHolder, backup];
 
-export { agent, catalog, ledger, roleManager, room, shardHolder, user };
+export { agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

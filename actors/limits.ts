@@ -208,4 +208,17 @@ export const actorLimits = {
   shardOwnersCounted: 1_000,
   /** Shards that one step of a collection moves into the trash, and out of it. */
   shardsCollected: 64,
+
+  /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
+  backupSchedulesMax: 32,
+  /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left out. */
+  backupTasksOpenMax: 16,
+  /** Tasks with backups that have ended and are remembered; the oldest is forgotten. */
+  backupTasksKept: 200,
+  /** What a runner keeps of one task; more is refused with `LIMIT_REACHED`, and the task fails.
+   *
+   *  One for each part of a run. The kernel deletes at most 10,000 records at once. */
+  backupPiecesMax: 5_000,
+  /** Pieces in one answer; the next page has the others. */
+  backupPiecesPage: 64,
 } as const;

@@ -16,35 +16,37 @@ export const runBackup = object({
 });
 /** Body. */
 export const listBackups = object({ from });
-/** Body. */
-export const verifyBackup = object({
-  from,
-  snapshot: Type.Optional(number),
-  depth: Type.Union([Type.Literal("manifest"), Type.Literal("shards"), Type.Literal("data")], {
-    description: "`manifest`: what leads to the data; `shards`: each file is read; `data`: all of it is decrypted",
-  }),
+/** How deep a check goes. */
+export const backupDepth = Type.Union([Type.Literal("manifest"), Type.Literal("shards"), Type.Literal("data")], {
+  description: "`manifest`: what leads to the data; `shards`: each shard is read; `data`: all of it is decrypted",
 });
+/** What is brought back. */
+export const backupQuery = object({
+  snapshot: Type.Optional(number),
+  atMs: Type.Optional(atMs),
+  person: name,
+  thread: name,
+  type: name,
+  fromMs: Type.Optional(atMs),
+  toMs: Type.Optional(atMs),
+});
+/** Which snapshots stay. */
+export const backupRetention = Type.Object(
+  { last: kept, hourly: kept, daily: kept, weekly: kept, monthly: kept, yearly: kept, withinMs: Type.Optional(atMs) },
+  { additionalProperties: false, minProperties: 1, description: "What any of them keeps, stays; the newest does" },
+);
+/** Body. */
+export const verifyBackup = object({ from, snapshot: Type.Optional(number), depth: backupDepth });
 /** Body. */
 export const recallBackup = object({
   from,
   to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
-  query: object({
-    snapshot: Type.Optional(number),
-    atMs: Type.Optional(atMs),
-    person: name,
-    thread: name,
-    type: name,
-    fromMs: Type.Optional(atMs),
-    toMs: Type.Optional(atMs),
-  }),
+  query: backupQuery,
 });
 /** Body. */
 export const pruneBackup = object({
   from,
-  keep: Type.Object(
-    { last: kept, hourly: kept, daily: kept, weekly: kept, monthly: kept, yearly: kept, withinMs: Type.Optional(atMs) },
-    { additionalProperties: false, minProperties: 1, description: "What any of them keeps, stays; the newest does" },
-  ),
+  keep: backupRetention,
   apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would go" })),
 });
 export type RecallBackup = Static<typeof recallBackup>;
@@ -133,14 +135,18 @@ export interface LostUnit {
   readonly error: Failure;
 }
 
-/** What a node does, or did, with backups. */
-export interface BackupTask<Sort extends keyof BackupResults = keyof BackupResults> {
+/** How a task with backups stands. */
+export interface TaskView<Sort extends keyof BackupResults = keyof BackupResults> {
   readonly id: string;
   readonly sort: Sort;
-  readonly folder: string;
-  readonly state: "running" | "done" | "failed" | "cancelled";
+  readonly state: "waiting" | "running" | "done" | "failed" | "cancelled";
   /** How far it is: slots, units, bytes, as far as the sort has them. */
   readonly progress: Readonly<Record<string, number>>;
   readonly error?: Failure;
   readonly result?: BackupResults[Sort];
+}
+
+/** What a node does, or did, with backups in a folder. */
+export interface BackupTask<Sort extends keyof BackupResults = keyof BackupResults> extends TaskView<Sort> {
+  readonly folder: string;
 }

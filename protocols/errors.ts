@@ -270,6 +270,11 @@ export const errorTable = {
     http: 500,
     help: "An object of a backup is not what it was when it was written; details name it. Nothing of it was used.",
   },
+  TASK_TAKEN: {
+    outcome: "failed",
+    http: 409,
+    help: "Another node has taken over the task, or it has ended. What this node still had to say of it does not count.",
+  },
   CONFIG_INVALID: {
     outcome: "not_started",
     http: 400,

@@ -9,7 +9,7 @@ export type Role = (typeof roles)[number];
 export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway", "storage"];
 
 /** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */
-export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger", "shard-holder"] as const;
+export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger", "shard-holder", "backup"] as const;
 export type Kind = (typeof kinds)[number];
 
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */

@@ -8,6 +8,7 @@ export * from "./advice.ts";
 export * from "./agent.ts";
 export * from "./api.ts";
 export * from "./assert.ts";
+export * from "./backup.ts";
 export * from "./backups.ts";
 export * from "./budgets.ts";
 export * from "./disk.ts";

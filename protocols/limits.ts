@@ -124,4 +124,12 @@ export const wireLimits = {
   shardsPageMax: 1_000,
   /** Longer times of grace and trash are refused with `BAD_REQUEST`. */
   shardGraceMsMax: 400 * 24 * 3_600_000,
+  /** Tasks with backups that one runner has at a time; the others wait. */
+  backupTasksTakenMax: 3,
+  /** A larger checkpoint of a task is refused with `BAD_REQUEST`. */
+  backupCheckpointCharsMax: 16 * 1024,
+  /** A larger piece of a task is refused with `BAD_REQUEST`. */
+  backupPieceCharsMax: 32 * 1024,
+  /** Pieces of a task that one message brings. */
+  backupPiecesPage: 64,
 } as const;

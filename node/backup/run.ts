@@ -37,20 +37,20 @@ export async function runBackup(
   ports: BackupPorts,
   repository: Repository,
   source: SlotSource,
-  { signal, progress, pace }: RunOptions,
+  options: RunOptions,
 ): Promise<RunReport> {
   try {
     const draft = await beginSnapshot(repository);
     const slots = await source.slots();
-    progress({ slots: slots.length, slotsDone: 0, actors: 0, units: 0, bytes: 0 });
+    options.progress({ slots: slots.length, slotsDone: 0, actors: 0, units: 0, bytes: 0 });
     const { cursors, missed, units, bytes, storedBytes } = await readPart(ports, source, slots, draft.cursors, {
       nodes: repository,
       tree: () => draft.tree,
       put: (pack) => repository.put(pack, "pack"),
       change: (changes) => draft.change(changes),
-      signal,
-      progress: (at) => progress({ slots: slots.length, ...at }),
-      pace,
+      signal: options.signal,
+      progress: (at) => options.progress({ slots: slots.length, ...at }),
+      pace: (size) => options.pace(size),
     });
     const snapshot = await draft.commit(ports, cursors, missed);
     return { snapshot, changedUnits: units, changedBytes: bytes, storedBytes, missed };

@@ -19,6 +19,7 @@ const keys = {
   "role-manager": "cluster",
   ledger: "ada",
   "shard-holder": "g1.0",
+  backup: "cluster",
 } as const;
 
 describe("the rows of commands", () => {

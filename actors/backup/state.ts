@@ -1,0 +1,148 @@
+/** What the actor of the backups remembers: schedules and the tasks that have not ended. Tasks that have, and the pieces of those that
+ *  have not, are records. */
+import { unreachable, type BackupSchedule, type BackupWish, type ClusterBackupTask } from "../../protocols/index.ts";
+import type { ActorRecord, RecordOp, RecordRange } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+
+/** A task that waits, or is under way. */
+export interface OpenTask extends Pick<
+  ClusterBackupTask,
+  "id" | "by" | "schedule" | "addedAtMs" | "startedAtMs" | "runner" | "turn" | "cancelledBy"
+> {
+  readonly wish: BackupWish;
+  readonly checkpoint?: string;
+  /** How many pieces were kept. */
+  readonly pieces: number;
+}
+
+/** What is kept of the backups. */
+export interface BackupState {
+  /** The number of the task that was added last. */
+  readonly count: number;
+  readonly schedules: readonly BackupSchedule[];
+  /** In the order in which they were added. */
+  readonly open: readonly OpenTask[];
+}
+
+export interface Piece {
+  readonly key: string;
+  readonly value: string;
+}
+
+/** What is persisted. */
+export type BackupChange =
+  | { readonly type: "scheduled"; readonly schedule: BackupSchedule }
+  | { readonly type: "unscheduled"; readonly name: string }
+  | { readonly type: "added"; readonly task: OpenTask }
+  | {
+      readonly type: "taken";
+      readonly task: string;
+      readonly runner: string;
+      readonly turn: number;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: "advanced";
+      readonly task: string;
+      readonly checkpoint?: string;
+      readonly pieces?: readonly Piece[];
+    }
+  | { readonly type: "cancelled"; readonly task: string; readonly by: string }
+  | { readonly type: "ended"; readonly task: ClusterBackupTask };
+
+export const initial: BackupState = { count: 0, schedules: [], open: [] };
+
+export function evolve(state: BackupState, change: BackupChange): BackupState {
+  switch (change.type) {
+    case "scheduled":
+      return {
+        ...state,
+        schedules: [...without(state.schedules, change.schedule.name), change.schedule].toSorted((one, other) =>
+          one.name < other.name ? -1 : 1,
+        ),
+      };
+    case "unscheduled":
+      return { ...state, schedules: without(state.schedules, change.name) };
+    case "added":
+      return { ...state, count: Number(change.task.id), open: [...state.open, change.task] };
+    case "taken":
+      return withTask(state, change.task, (task) => ({
+        ...task,
+        runner: change.runner,
+        turn: change.turn,
+        startedAtMs: task.startedAtMs ?? change.atMs,
+      }));
+    case "advanced":
+      return withTask(state, change.task, (task) => ({
+        ...task,
+        pieces: task.pieces + (change.pieces?.length ?? 0),
+        ...(change.checkpoint !== undefined && { checkpoint: change.checkpoint }),
+      }));
+    case "cancelled":
+      return withTask(state, change.task, (task) => ({ ...task, cancelledBy: change.by }));
+    case "ended":
+      return { ...state, open: state.open.filter(({ id }) => id !== change.task.id) };
+    default:
+      return unreachable(change);
+  }
+}
+
+const without = (schedules: readonly BackupSchedule[], name: string): readonly BackupSchedule[] =>
+  schedules.filter((schedule) => schedule.name !== name);
+
+const withTask = (state: BackupState, id: string, change: (task: OpenTask) => OpenTask): BackupState => ({
+  ...state,
+  open: state.open.map((task) => (task.id === id ? change(task) : task)),
+});
+
+// --- records -------------------------------------------------------------------------------------------------------------
+
+const padded = (number: number): string => String(number).padStart(16, "0");
+const taskKey = (number: number): string => `task/${padded(number)}`;
+const piecesOf = (task: string): string => `piece/${padded(Number(task))}/`;
+
+/** Each task that ends pushes out the one that is too old, and takes its pieces along. */
+export function record(change: BackupChange): readonly RecordOp[] {
+  if (change.type === "advanced")
+    return (change.pieces ?? []).map(({ key, value }) => ({ put: `${piecesOf(change.task)}${key}`, value }));
+  if (change.type !== "ended") return [];
+  const { id } = change.task;
+  const pieces = piecesOf(id);
+  const oldest = Number(id) - limits.backupTasksKept;
+  return [
+    { put: taskKey(Number(id)), value: change.task },
+    { deleteFrom: pieces, deleteTo: behind(pieces) },
+    ...(oldest > 0 ? [{ deleteFrom: "task/", deleteTo: taskKey(oldest + 1) }] : []),
+  ];
+}
+
+/** Behind every key that begins with a prefix which ends with a slash: "0" follows it. */
+const behind = (prefix: string): string => `${prefix.slice(0, -1)}0`;
+
+/** Tasks that have ended, the newest first. */
+export const endedRange = (before: number | undefined, count: number): RecordRange => ({
+  from: "task/",
+  to: before === undefined ? behind("task/") : taskKey(before),
+  limit: count,
+  reverse: true,
+});
+
+/** One task that has ended. */
+export const endedTask = (id: string): RecordRange => ({
+  from: taskKey(Number(id)),
+  to: `${taskKey(Number(id))}/`,
+  limit: 1,
+});
+
+/** The pieces of a task, in the order of their keys. */
+export const pieceRange = (task: string, after: string | undefined, count: number): RecordRange => ({
+  from: after === undefined ? piecesOf(task) : `${piecesOf(task)}${after}\0`,
+  to: behind(piecesOf(task)),
+  limit: count,
+});
+
+/** What a record of them says. */
+export const pieceIn = (task: string, { key, value }: ActorRecord): Piece => ({
+  key: key.slice(piecesOf(task).length),
+  value: value as string,
+});
