@@ -144,6 +144,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   recover?(state: State, turn: Turn<Notes>): readonly Effect<Event, Note>[];
   /** Invariant: when this is true the kernel brings the actor into memory at start, so that `recover` runs. */
   pending?(state: State): boolean;
+  /** Names of the blobs that belong to the actor: they are kept where its journal is, and are in its backups. Absent: none. */
+  blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
 }
 

@@ -55,16 +55,17 @@ export function describeProgress({ sort, progress }: Pick<BackupTask, "sort" | "
   return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
 }
 
-/** `plexus backup run`. Ends with an error when a slot of the node could not be read. */
+/** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read. */
 export async function runBackup(flags: AdminFlags, to: string, output: Output): Promise<number> {
   const result = await finished(await findNode(flags), "run", { to: resolve(to) }, flags, output);
   output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
-  return result.missed.some(({ error }) => error.code !== "MOVED") ? exitCodes.failed : exitCodes.ok;
+  const broken = result.missed.some(({ error }) => error.code !== "MOVED") || result.missedFiles.total > 0;
+  return broken ? exitCodes.failed : exitCodes.ok;
 }
 
 /** What a run came to, for people: what is not in it, too. */
 export function describeRun(run: BackupResults["run"], color: boolean): string {
-  const { snapshot, changedBytes, changedUnits, storedBytes, missed } = run;
+  const { snapshot, changedBytes, changedUnits, storedBytes, missed, missedFiles } = run;
   const [elsewhere, broken] = [missed.filter(isElsewhere), missed.filter((row) => !isElsewhere(row))];
   return [
     `${paint(color, "green", "✔")} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
@@ -80,8 +81,19 @@ export function describeRun(run: BackupResults["run"], color: boolean): string {
       ({ slot, error }) =>
         `${paint(color, "red", "✖")} ${withoutControls(slot)} was not read (${error.code}): the snapshot has what the one before had of it.`,
     ),
+    ...(missedFiles.total === 0
+      ? []
+      : [
+          `${paint(color, "red", "✖")} ${counted(missedFiles.total, "file")} ${missedFiles.total === 1 ? "was" : "were"} not there to be read, and ${missedFiles.total === 1 ? "is" : "are"} not in it. The next run looks again.`,
+          ...missedFiles.named.map(
+            ({ actor, hash, error }) => `  ${withoutControls(actor)} ${hash.slice(0, 16)}: ${error.code}`,
+          ),
+        ]),
   ].join("\n");
 }
+
+/** Of what a snapshot misses: a file, not a slot. */
+const isFile = (name: string): boolean => name.includes("/files/");
 
 const isElsewhere = ({ error }: MissedSlot): boolean => error.code === "MOVED";
 
@@ -139,14 +151,16 @@ export async function showBackup(
 /** One snapshot, with all that is in it and what is not. */
 export function describeSnapshot(shown: Omit<BackupResults["recall"], "lost">): string {
   const { snapshot, rows, threads, stripeBytes } = shown;
+  const [slots, files] = [snapshot.missed.filter((name) => !isFile(name)), snapshot.missed.filter(isFile)];
   return [
     `Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}`,
     `  ${describeBytes(snapshot.bytes)} in ${counted(rows, "record")} of ${counted(threads, "actor")}, ${counted(snapshot.units, "unit")}; ${describeBytes(stripeBytes)} are read for all of it`,
-    ...(snapshot.missed.length === 0
+    ...(slots.length === 0
       ? []
       : [
-          `  ${counted(snapshot.missed.length, "slot")} not read for it: ${slotNames(snapshot.missed)}. The snapshot has of them what the one before had, or nothing.`,
+          `  ${counted(slots.length, "slot")} not read for it: ${slotNames(slots)}. The snapshot has of them what the one before had, or nothing.`,
         ]),
+    ...(files.length === 0 ? [] : [`  ${counted(files.length, "file")} not in it: ${slotNames(files)}.`]),
   ].join("\n");
 }
 

@@ -60,7 +60,8 @@ export interface BackupSnapshot {
   readonly units: number;
   /** Of plaintext. */
   readonly bytes: number;
-  /** Slots that were not read: what the snapshot before had of them, or nothing. */
+  /** Slots that were not read: what the snapshot before had of them is there, or nothing. Files that were not there to be read:
+   *  `agent/ada.helper/files/…`. */
   readonly missed: readonly string[];
 }
 
@@ -81,6 +82,14 @@ export interface MissedSlot {
   readonly error: Failure;
 }
 
+/** A picture, or another file of an actor, that a snapshot lacks. */
+export interface MissedFile {
+  readonly actor: string;
+  /** The file's name; `*`: which files the actor has could not be told. */
+  readonly hash: string;
+  readonly error: Failure;
+}
+
 /** What each sort of task comes to. */
 export interface BackupResults {
   readonly run: {
@@ -89,6 +98,8 @@ export interface BackupResults {
     readonly changedBytes: number;
     readonly storedBytes: number;
     readonly missed: readonly MissedSlot[];
+    /** Files of actors that were not there to be read; the next run looks for them again. */
+    readonly missedFiles: Losses<MissedFile>;
   };
   readonly verify: {
     readonly snapshots: number;

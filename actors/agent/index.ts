@@ -79,6 +79,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
     ...(state.life?.jobs[0] === undefined ? [] : run(state, turn, takenUp(state.life.jobs[0]))),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
+  blobs: ({ life }) => (life === null ? [] : uploaded(life).map(({ hash }) => hash)),
   notes: { initial: () => ({ run: null }), evolve: (notes, change) => ({ ...notes, ...change }) },
 };
 

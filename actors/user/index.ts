@@ -53,6 +53,7 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   record,
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
+  blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
 

@@ -5,13 +5,14 @@
  *                                  run.ts: └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
  *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
  *
- *  `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
+ *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
  *  are as they are is decision 0051.
  *
  *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
  *  refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts. */
+export { fileType, type MissedFile } from "./files.ts";
 export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
 export { backupLimits, type BackupLimits } from "./limits.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";

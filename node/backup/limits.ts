@@ -12,6 +12,8 @@ export const backupLimits = {
   packBytes: 4 * 1024 * 1024,
   /** Sets of packs that are being stored while the next one fills; more hold the reading back. */
   setsStored: 1,
+  /** Files that a snapshot names as missed; of more it says how many. */
+  missedFilesNamed: 1_000,
   /** Changes of units that are in memory; then they are written into the manifest. */
   changesMax: 20_000,
   /** Nodes of the manifest that a reader keeps in memory. */

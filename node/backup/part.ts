@@ -6,14 +6,7 @@
  *           └─ another: packs ─► a change of the tree
  *
  *  Writers are not stopped: each slot is read as it was at one position of its log. A slot that cannot be read is named, and changes nothing. */
-import {
-  failureOf,
-  parseActorId,
-  type ActorId,
-  type Failure,
-  type SlotId,
-  type StripeRef,
-} from "../../protocols/index.ts";
+import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } from "../../protocols/index.ts";
 import {
   cutFromStart,
   join,
@@ -26,6 +19,7 @@ import {
   type Subject,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
+import { cutFiles, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { SlotSource, SlotView, StoredRow } from "./sources.ts";
@@ -65,7 +59,14 @@ export interface PartReport extends PartProgress {
   /** How far the slots were read that were. */
   readonly cursors: ReadonlyMap<SlotId, Cursor>;
   readonly missed: readonly Missed[];
+  readonly missedFiles: MissedFiles;
   readonly storedBytes: number;
+}
+
+/** Files that were not there to be read: how many, and the first of them. The next run looks for them again. */
+export interface MissedFiles {
+  readonly total: number;
+  readonly named: readonly MissedFile[];
 }
 
 /** Type of the unit that has an actor's state. A type of records is the first part of their keys, and has no dot. */
@@ -96,6 +97,7 @@ class Part {
   #own: UnitChange[] = [];
   #progress: PartProgress = { slotsDone: 0, actors: 0, units: 0, bytes: 0 };
   #storedBytes = 0;
+  #missedFiles: MissedFiles = { total: 0, named: [] };
 
   constructor(ports: BackupPorts, source: Pick<SlotSource, "open">, options: PartOptions) {
     this.#ports = ports;
@@ -114,7 +116,8 @@ class Part {
     for (const slot of slots) {
       this.#options.signal.throwIfAborted();
       try {
-        cursors.set(slot, await this.#slot(slot, since.get(slot)));
+        const cursor = await this.#slot(slot, since.get(slot));
+        if (cursor !== undefined) cursors.set(slot, cursor);
       } catch (error) {
         const why = failureOf(error);
         if (!missedCodes.has(why.code)) throw error;
@@ -124,7 +127,7 @@ class Part {
     }
     await this.#packer.finish();
     await this.#give();
-    return { ...this.#progress, cursors, missed, storedBytes: this.#storedBytes };
+    return { ...this.#progress, cursors, missed, missedFiles: this.#missedFiles, storedBytes: this.#storedBytes };
   }
 
   #tell(change: Partial<PartProgress>): void {
@@ -138,7 +141,7 @@ class Part {
   }
 
   /** Nothing of a slot that cannot be read to its end is taken over. */
-  async #slot(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
+  async #slot(slot: SlotId, since: Cursor | undefined): Promise<Cursor | undefined> {
     this.#own = [];
     const cursor = await this.#read(slot, since);
     this.#changes.push(this.#own);
@@ -147,18 +150,20 @@ class Part {
     return cursor;
   }
 
-  async #read(slot: SlotId, since: Cursor | undefined): Promise<Cursor> {
+  /** Up to where the slot was read for good: from before a file that was not there it is read again. */
+  async #read(slot: SlotId, since: Cursor | undefined): Promise<Cursor | undefined> {
+    const missed = this.#missedFiles.total;
     const view = await this.#source.open(slot);
     try {
       if (since?.epoch === view.at.epoch && since.seq === view.at.seq) return view.at;
       const { actors } = await view.changed(since);
-      const people = actors.map(({ actor }) => tenantOf(subjectOf(this.#ports.cluster, actor, "")));
-      await this.#ports.keys.ensure(people);
+      const { cluster, keys } = this.#ports;
+      await keys.ensure(actors.flatMap(({ actor }) => [subjectOf(cluster, actor, ""), fileSubject(cluster, actor)]).map(tenantOf)); // prettier-ignore
       for (const { actor, records } of actors) {
         await this.#actor(view, actor, records);
         this.#tell({ actors: this.#progress.actors + 1 });
       }
-      return view.at;
+      return this.#missedFiles.total === missed ? view.at : since;
     } finally {
       await view.close();
     }
@@ -178,12 +183,34 @@ class Part {
     await this.#type(subject(stateType), before.get(stateType) ?? [], "", once);
     const types = new Set([...(await view.types(actor)), ...before.keys()]);
     types.delete(stateType);
+    types.delete(fileType);
     const page = { rows: this.#ports.limits.pageRows, bytes: this.#ports.limits.pageBytes };
     for (const type of types) {
       const from = changed === undefined ? "" : changed.get(type);
       if (from === undefined) continue;
       await this.#type(subject(type), before.get(type) ?? [], from, (start) => view.records(actor, type, start, page));
     }
+    const files = fileSubject(this.#ports.cluster, actor);
+    if (files.person === person) return this.#files(view, actor, state, before.get(fileType) ?? []);
+    const had: UnitEntry[] = [];
+    for await (const entry of unitsOf(this.#options.nodes, this.#options.tree(), { person: files.person, thread })) had.push(entry); // prettier-ignore
+    return this.#files(view, actor, state, had);
+  }
+
+  async #files(
+    view: SlotView,
+    actor: ActorId,
+    state: readonly StoredRow[],
+    before: readonly UnitEntry[],
+  ): Promise<void> {
+    const { missed, gone } = await cutFiles(this.#ports, view, { actor, state, before }, async (cut) => {
+      await this.#take(cut, new Map());
+      await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
+    });
+    for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
+    const { total, named } = this.#missedFiles;
+    const first = [...named, ...missed].slice(0, this.#ports.limits.missedFilesNamed);
+    this.#missedFiles = { total: total + missed.length, named: first };
   }
 
   /** Brings the units of one actor's rows of one type to what they are now. Rows before `from` are as they were. */
@@ -253,9 +280,8 @@ class Part {
 
 /** Whose units an actor's are. */
 export function subjectOf(cluster: string, actor: ActorId, type: string): Subject {
-  const { kind, key } = parseActorId(actor) ?? { kind: "", key: "" };
-  const person = kind === "user" || kind === "ledger" ? `user/${key}` : "";
-  return { cluster, person, thread: actor, type };
+  // The records of an agent have a tenant of their own: the agent.
+  return { cluster, person: actor.startsWith("agent/") ? "" : ownerOf(actor), thread: actor, type };
 }
 
 /** Where cutting goes on behind a unit that there is. */

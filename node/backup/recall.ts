@@ -12,6 +12,7 @@ import {
   type StripeName,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
+import { fileType, ownerOf } from "./files.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import { unitsOf } from "./tree.ts";
@@ -21,7 +22,7 @@ export interface RecallQuery {
   /** The number of a snapshot; or the newest at that time; or the newest. */
   readonly snapshot?: number;
   readonly atMs?: number;
-  /** A user: what is that person's own, and of all else what the person wrote. */
+  /** A user: what is that person's own, the person's agents too, and of all else what the person wrote. */
   readonly person?: string;
   /** An actor: a room, an agent. */
   readonly thread?: string;
@@ -84,7 +85,10 @@ function isWanted({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): boolea
   if (query.thread !== undefined && name.thread !== query.thread) return false;
   if (query.type !== undefined && name.type !== query.type) return false;
   // Another person's own is not this one's, whoever wrote it.
-  if (query.person !== undefined && name.person !== "" && name.person !== query.person) return false;
+  const owner = ownerOf(name.thread);
+  if (query.person !== undefined && owner !== "" && owner !== query.person) return false;
+  // A file is of no date: it comes with what names it.
+  if (name.type === fileType) return true;
   // A unit without times, like the state of an actor, is of no date.
   const timed = query.fromMs !== undefined || query.toMs !== undefined;
   if (timed && toMs === 0) return false;
@@ -133,7 +137,7 @@ export async function recall(
     options.signal.throwIfAborted();
     try {
       const content = await openUnitOf(ports, packs, unit, filterFor(unit, query));
-      if (content.length > 0) await sink.write(unit, content);
+      if (content.length > 0 || unit.name.type === fileType) await sink.write(unit, content);
       at = { units: at.units + 1, bytes: at.bytes + content.length };
       options.progress(at);
     } catch (error) {
@@ -173,7 +177,8 @@ async function* asStored(units: AsyncIterable<UnitEntry>, lot: number): AsyncGen
 
 /** What of a unit's rows a query wants; undefined: all. */
 function filterFor({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): RowFilter | undefined {
-  const person = name.person === "" ? query.person : undefined;
+  if (name.type === fileType) return undefined;
+  const person = ownerOf(name.thread) === "" ? query.person : undefined;
   const from = query.fromMs !== undefined && query.fromMs > fromMs ? query.fromMs : undefined;
   const to = query.toMs !== undefined && query.toMs <= toMs ? query.toMs : undefined;
   if (person === undefined && from === undefined && to === undefined) return undefined;

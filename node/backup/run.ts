@@ -5,7 +5,7 @@
  *  A slot that could not be read is named in the snapshot, and stays there as in the one before. */
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Cursor, NodeLink, Snapshot, TreeNode } from "../../runtimes/backup/index.ts";
-import { readPart, type Missed, type PartProgress } from "./part.ts";
+import { readPart, type Missed, type MissedFiles, type PartProgress } from "./part.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import type { SlotSource } from "./sources.ts";
@@ -30,6 +30,7 @@ export interface RunReport {
   readonly changedBytes: number;
   readonly storedBytes: number;
   readonly missed: readonly Missed[];
+  readonly missedFiles: MissedFiles;
 }
 
 /** Takes a backup of what the source has, as one part. Errors: BACKUP_CHANGED, CANCELLED, those of storing. */
@@ -43,7 +44,7 @@ export async function runBackup(
     const draft = await beginSnapshot(repository);
     const slots = await source.slots();
     options.progress({ slots: slots.length, slotsDone: 0, actors: 0, units: 0, bytes: 0 });
-    const { cursors, missed, units, bytes, storedBytes } = await readPart(ports, source, slots, draft.cursors, {
+    const read = await readPart(ports, source, slots, draft.cursors, {
       nodes: repository,
       tree: () => draft.tree,
       put: (pack) => repository.put(pack, "pack"),
@@ -52,8 +53,9 @@ export async function runBackup(
       progress: (at) => options.progress({ slots: slots.length, ...at }),
       pace: (size) => options.pace(size),
     });
-    const snapshot = await draft.commit(ports, cursors, missed);
-    return { snapshot, changedUnits: units, changedBytes: bytes, storedBytes, missed };
+    const { cursors, missed, missedFiles, units, bytes, storedBytes } = read;
+    const snapshot = await draft.commit(ports, cursors, missed, missedFiles.named);
+    return { snapshot, changedUnits: units, changedBytes: bytes, storedBytes, missed, missedFiles };
   } catch (error) {
     await repository.abandon();
     throw error;
@@ -73,6 +75,7 @@ export interface SnapshotDraft {
     ports: Pick<BackupPorts, "clock">,
     cursors: ReadonlyMap<string, Cursor>,
     missed: readonly Missed[],
+    files?: MissedFiles["named"],
   ): Promise<Snapshot>;
 }
 
@@ -91,7 +94,7 @@ export async function beginSnapshot(repository: Repository): Promise<SnapshotDra
     async change(changes) {
       tree = await changeTree(repository, tree, changes);
     },
-    async commit({ clock }, cursors, missed) {
+    async commit({ clock }, cursors, missed, files = []) {
       await dropNeedless(repository, tree);
       const link = await repository.saveCursors(new Map([...before, ...cursors]));
       const { units = 0, bytes = 0 } = tree ?? {};
@@ -101,7 +104,7 @@ export async function beginSnapshot(repository: Repository): Promise<SnapshotDra
         cursors: link,
         units,
         bytes,
-        missed: missed.map(({ slot }) => slot),
+        missed: [...missed.map(({ slot }) => slot), ...files.map(({ actor, hash }) => `${actor}/files/${hash}`)],
       };
       const { snapshots: after } = await repository.commit((state, number) => {
         // What was left as it was is in the base: if that was removed meanwhile, it may be gone.

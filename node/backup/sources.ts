@@ -1,5 +1,5 @@
 /** What is backed up: slots as they are at one moment each, read from their journals. */
-import type { ActorId, SlotId } from "../../protocols/index.ts";
+import type { ActorId, Result, SlotId } from "../../protocols/index.ts";
 import type { Cursor } from "../../runtimes/backup/index.ts";
 
 /** One record, with its value as the journal's codec wrote it. */
@@ -22,6 +22,10 @@ export interface SlotView {
     from: string,
     page: { readonly rows: number; readonly bytes: number },
   ): Promise<readonly StoredRow[]>;
+  /** Names of the files that an actor refers to, as its rows that are no records say. Error: whatever is wrong with them. */
+  blobs(actor: ActorId, state: readonly StoredRow[]): Promise<readonly string[]>;
+  /** The bytes of a file, which may be read after the cut: they never change. Errors: NOT_FOUND (it was collected meanwhile, or is lost), OVERLOADED. */
+  blob(actor: ActorId, hash: string): Promise<Result<Uint8Array>>;
   close(): Promise<void>;
 }
 

@@ -2,15 +2,17 @@
 import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
+import type { UnitEntry } from "../../runtimes/backup/index.ts";
 import {
   createFolderHeads,
   createFolderStripes,
+  fileType,
   folderScheme,
   type BackupStripes,
   type Heads,
   type RecallSink,
 } from "../backup/index.ts";
-import { openBlobStore } from "../blobs/index.ts";
+import { hashOf, openBlobStore } from "../blobs/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, FileWriter, Meter } from "../ports.ts";
 import { codeStripe, readStripe } from "../shards/coding/index.ts";
@@ -96,7 +98,8 @@ async function writeFile(files: Files, path: string, text: string): Promise<void
 /** A name as a part of a path: whatever the name is, it stays in its folder. */
 export const pathPart = (name: string): string => encodeURIComponent(name).replaceAll("*", "%2A").replace(/^\./, "%2E");
 
-/** Writes what is recalled: a folder for each actor, a file of JSON lines for each type of its records. */
+/** Writes what is recalled: a folder for each actor, in it a file of JSON lines for each type of its records, and in `files` its files under
+ *  the names by which the records name them. */
 export interface FolderSink extends RecallSink {
   readonly files: number;
   /** Syncs what was written, with `about` beside it. */
@@ -121,15 +124,12 @@ export async function openFolderSink(folder: string): Promise<FolderSink> {
       await ended?.file.close();
     }
   };
-  const turnTo = async (thread: string, type: string): Promise<FileWriter> => {
-    const within = thread.split("/").map(pathPart).join("/");
-    // What begins with a dot is no record: the actor's state. No type of records has one.
-    const path = `${within}/${type.startsWith(".") ? `actor${type}` : pathPart(type)}.jsonl`;
-    if (open?.path === path) return open.file;
+  const folderOf = (thread: string): string => thread.split("/").map(pathPart).join("/");
+  const make = async (path: string): Promise<FileWriter> => {
     await end();
-    let above = "";
-    for (const part of within.split("/")) {
-      above = above === "" ? part : `${above}/${part}`;
+    const within = path.split("/").slice(0, -1);
+    for (const [depth] of within.entries()) {
+      const above = within.slice(0, depth + 1).join("/");
       if (folders.has(above)) continue;
       await files.makeFolder(above);
       folders.add(above);
@@ -139,11 +139,36 @@ export async function openFolderSink(folder: string): Promise<FolderSink> {
     count += 1;
     return file;
   };
+  const turnTo = (thread: string, type: string): FileWriter | Promise<FileWriter> => {
+    // What begins with a dot is no record: the actor's state. No type of records has one.
+    const path = `${folderOf(thread)}/${type.startsWith(".") ? `actor${type}` : pathPart(type)}.jsonl`;
+    return open?.path === path ? open.file : make(path);
+  };
+  /** Pieces of the file that comes now, which is written when all of it is there. */
+  let coming: { readonly file: string; readonly pieces: Uint8Array[] } = { file: "", pieces: [] };
+  const addPiece = async ({ name: { thread, bucket, part }, first, last }: UnitEntry, piece: Uint8Array) => {
+    const file = `${thread}/${bucket}`;
+    if (coming.file !== file) coming = { file, pieces: [] };
+    const { pieces } = coming;
+    // A piece before it is lost, and named: half a file is none.
+    if (part !== pieces.length) return;
+    pieces.push(new Uint8Array(piece));
+    if (first !== last) return;
+    const bytes = Buffer.concat(pieces);
+    coming = { file: "", pieces: [] };
+    if (hashOf(bytes) !== bucket)
+      throw new PlexusError(failure("BACKUP_DAMAGED", { object: "file", reason: "not what its name says" }));
+    await (await make(`${folderOf(thread)}/files/${pathPart(bucket)}`)).write(bytes);
+    await end();
+  };
   return {
     get files() {
       return count;
     },
-    write: async ({ name }, content) => (await turnTo(name.thread, name.type)).write(content),
+    async write(unit, content) {
+      if (unit.name.type === fileType) await addPiece(unit, content);
+      else await (await turnTo(unit.name.thread, unit.name.type)).write(content);
+    },
     async finish(about) {
       await end();
       for (const path of folders) await files.sync(path);

@@ -1,6 +1,8 @@
 /** The slots of this node as a backup reads them: each at one committed position of its log. */
-import type { ActorId, SlotId } from "../../protocols/index.ts";
+import { behaviors } from "../../actors/index.ts";
+import { decode, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { ChangedActor, SlotSource, SlotView } from "../backup/index.ts";
+import type { ActorBlobs } from "../ports.ts";
 import { SlotExtract, type Cut } from "../storage/index.ts";
 
 /** Where slots are read from: this node's replication. */
@@ -16,14 +18,30 @@ const typeEnd = (type: string): string => `${type}0`;
 /** Keys are ASCII. */
 const everyKey = "\u007F";
 
-/** The slots that this node owns. */
-export function journalSource(replication: SlotCuts): SlotSource {
+const behaviorOf = (actor: ActorId) => behaviors.find(({ kind }) => actor.startsWith(`${kind}/`));
+
+/** What an actor was, from the rows of a backup that are no records: its snapshot, and the entries after it. */
+export function stateOf(actor: ActorId, rows: readonly (readonly [key: string, value: unknown])[]): unknown {
+  const behavior = behaviorOf(actor);
+  if (behavior === undefined) return undefined;
+  let state: unknown = behavior.initial(actor.slice(behavior.kind.length + 1));
+  for (const [row, value] of rows) {
+    if (row === "snapshot") ({ state } = (value as readonly [number, { readonly state: unknown }])[1]);
+    // An entry is a list, of which the fifth are its events.
+    else if (row.startsWith("entry/"))
+      for (const event of (value as readonly unknown[])[4] as readonly unknown[]) state = behavior.evolve(state, event);
+  }
+  return state;
+}
+
+/** The slots that this node owns, and the files of their actors. */
+export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "read">): SlotSource {
   return {
     slots: () => replication.owned(),
     async open(slot) {
       const cut = await replication.cut(slot);
       try {
-        return viewOf(slot, await SlotExtract.of(cut));
+        return viewOf(slot, await SlotExtract.of(cut), blobs);
       } catch (error) {
         await cut.view.close();
         throw error;
@@ -32,7 +50,7 @@ export function journalSource(replication: SlotCuts): SlotSource {
   };
 }
 
-function viewOf(slot: SlotId, extract: SlotExtract): SlotView {
+function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "read">): SlotView {
   return {
     slot,
     at: extract.at,
@@ -83,6 +101,13 @@ function viewOf(slot: SlotId, extract: SlotExtract): SlotView {
       const last = rows.findIndex(([, value]) => (bytes += value.length) >= page.bytes);
       return last === -1 ? rows : rows.slice(0, last + 1);
     },
+    async blobs(actor, state) {
+      const behavior = behaviorOf(actor);
+      if (behavior?.blobs === undefined) return [];
+      const rows = state.map(([key, value]) => [key, decode(value)] as const);
+      return behavior.blobs(stateOf(actor, rows));
+    },
+    blob: (actor, hash) => blobs.read(actor, hash),
     close: () => extract.close(),
   };
 }

@@ -34,7 +34,7 @@ import {
   type SlotSource,
 } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
-import type { Clock, Log, Random } from "../ports.ts";
+import type { ActorBlobs, Clock, Log, Random } from "../ports.ts";
 import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { BackupTasks } from "./backup-tasks.ts";
@@ -65,6 +65,8 @@ export interface BackupsAt {
   readonly node: string;
   readonly keys: Pick<ClusterKeys, "backupKeys">;
   readonly replication: SlotCuts;
+  /** Files of actors. */
+  readonly blobs: Pick<ActorBlobs, "read">;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
   /** What people call a node; its id where nobody knows. */
@@ -75,8 +77,8 @@ export interface BackupsAt {
 }
 
 /** The slots of this node; those of others refuse with MOVED, so that a snapshot names what is not in it. */
-export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "slots">): SlotSource {
-  const own = journalSource(at.replication);
+export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" | "slots">): SlotSource {
+  const own = journalSource(at.replication, at.blobs);
   let owners = new Map<SlotId, string>();
   return {
     async slots() {
@@ -148,7 +150,7 @@ export function createBackups(at: BackupsAt): Backups {
       tasks.begin("run", to, ({ signal, progress }) =>
         within(to, { cluster, node }, async (ports, repository, mark) => {
           demandOwn(to, mark);
-          const { snapshot, missed, ...sums } = await runBackup(ports, repository, ownSource(at), {
+          const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, ownSource(at), {
             signal,
             progress: (far) => progress({ ...far }),
             pace,
@@ -157,7 +159,8 @@ export function createBackups(at: BackupsAt): Backups {
             const owner = error.details?.["owner"];
             return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
           });
-          return { snapshot: shown(snapshot), ...sums, missed: rows };
+          const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
+          return { snapshot: shown(snapshot), ...sums, missed: rows, missedFiles: files };
         }),
       ),
     async list({ from }) {
@@ -241,7 +244,8 @@ async function writeRecall(
           try {
             await sink.write(unit, content);
           } catch (error) {
-            broken = { error };
+            // A file that is not what its name says is the backup's fault, not the folder's.
+            if (failureOf(error).code !== "BACKUP_DAMAGED") broken = { error };
             throw error;
           }
         },

@@ -195,6 +195,7 @@ async function start(
     node,
     keys,
     replication: peer.replication,
+    blobs,
     slots: () => [...peer.table.rows()].map(({ record }) => record),
     nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
     clock,

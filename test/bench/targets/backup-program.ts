@@ -23,7 +23,7 @@ import { createClock, createRandom, openFiles, openLevelStore } from "../../../n
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
 import { codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
-import type { ActorId, Scheme, SlotId } from "../../../protocols/index.ts";
+import { failure, refused, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 
@@ -171,10 +171,13 @@ async function openPorts(): Promise<BackupPorts> {
 
 async function backup(ports: BackupPorts): Promise<void> {
   const { store, journal } = await openOwn();
-  const source = journalSource({
-    owned: () => journal.slots(),
-    cut: async (slot) => (await journal.openSlot(slot)).cut(),
-  });
+  const source = journalSource(
+    {
+      owned: () => journal.slots(),
+      cut: async (slot) => (await journal.openSlot(slot)).cut(),
+    },
+    { read: async () => refused(failure("NOT_FOUND")) },
+  );
   const { missed } = await runBackup(ports, openRepository(ports), source, idle);
   if (missed.length > 0) throw new Error(`missed: ${JSON.stringify(missed)}`);
   await store.close();

@@ -119,6 +119,16 @@ export class Actors implements SlotSource {
   epoch = 1;
   unavailable = false;
   reads = 0;
+  /** Names of files, by actor; and the bytes that there are. */
+  readonly names = new Map<ActorId, readonly string[]>();
+  readonly files = new Map<string, Uint8Array>();
+  fileReads = 0;
+
+  /** An actor refers to these files from now on. */
+  refer(actor: ActorId, ...names: readonly string[]): void {
+    this.names.set(actor, names);
+    this.change(actor, {});
+  }
 
   change(actor: ActorId, changes: Readonly<Record<string, unknown>>): void {
     const own = this.records.get(actor) ?? new Map<string, unknown>();
@@ -150,6 +160,7 @@ export class Actors implements SlotSource {
       [...this.records].map(([actor, own]) => [actor, [...own].toSorted(([one], [other]) => (one < other ? -1 : 1))]),
     );
     const log = [...this.#log];
+    const names = new Map(this.names);
     const { slot, trimmed, epoch } = this;
     const rowsOf = (actor: ActorId): readonly StoredRow[] =>
       (frozen.get(actor) ?? []).map(([key, value]) => [key, encode(value)]);
@@ -177,6 +188,12 @@ export class Actors implements SlotSource {
         return rowsOf(actor)
           .filter(([key]) => typeOf(key) === type && key >= from)
           .slice(0, rows);
+      },
+      blobs: async (actor) => names.get(actor) ?? [],
+      blob: async (_, hash) => {
+        this.fileReads += 1;
+        const bytes = this.files.get(hash);
+        return bytes === undefined ? refused(failure("NOT_FOUND")) : ok(bytes);
       },
       close: async () => undefined,
     };

@@ -7,7 +7,7 @@ import type { BackupResults, BackupSnapshot } from "../../../protocols/index.ts"
 
 const snapshot: BackupSnapshot = { number: 3, atMs: Date.UTC(2026, 10, 23, 9), units: 12, bytes: 4_096, missed: [] };
 const nothing = { total: 0, named: [] };
-const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100, storedBytes: 1_024, missed: [] };
+const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100, storedBytes: 1_024, missed: [], missedFiles: nothing }; // prettier-ignore
 const recalled: BackupResults["recall"] = { snapshot, units: 2, rows: 30, bytes: 2_048, threads: 1, stripeBytes: 8_192, lost: nothing }; // prettier-ignore
 const checked: BackupResults["verify"] = { snapshots: 2, units: 12, stripes: 5, bytes: 4_096, weak: 0, lost: nothing, lostUnits: nothing }; // prettier-ignore
 

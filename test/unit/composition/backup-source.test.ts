@@ -4,7 +4,7 @@ import { journalSource } from "../../../node/composition/backup-source.ts";
 import { openRepository, recall, runBackup } from "../../../node/backup/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";
-import { decode, type ActorId, type SlotId } from "../../../protocols/index.ts";
+import { decode, failure, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -17,7 +17,10 @@ async function fixture() {
   const store = new RowStore();
   const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
   const log = await openAs(journal, slot, 1);
-  const source = journalSource({ owned: () => journal.slots(), cut: async () => log.cut() });
+  const source = journalSource(
+    { owned: () => journal.slots(), cut: async () => log.cut() },
+    { read: async () => refused(failure("NOT_FOUND")) },
+  );
   const backups = backupsOf();
   const run = () => runBackup(backups.ports, backups.repository, source, idle);
   const restored = async (snapshotNumber: number): Promise<ReadonlyMap<string, unknown>> => {

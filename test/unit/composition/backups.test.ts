@@ -1,14 +1,24 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { pathPart } from "../../../node/composition/backup-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
+import { hashOf } from "../../../node/blobs/index.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
-import { ok, type BackupResults, type BackupTask, type Result, type SlotId } from "../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  refused,
+  type BackupResults,
+  type BackupTask,
+  type Result,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { plainKeys, valueIn } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot } from "../storage/stage.ts";
@@ -42,6 +52,7 @@ describe("backups into a folder", () => {
     const others: OwnedSlot[] = [];
     let hold: Promise<unknown> = Promise.resolve();
     const keys = plainKeys();
+    const files = new Map<string, Uint8Array>();
     const backups = createBackups({
       data: join(top, "data"),
       cluster,
@@ -54,6 +65,9 @@ describe("backups into a folder", () => {
           return log.cut();
         },
       },
+      blobs: {
+        read: async (_, hash) => (files.has(hash) ? ok(files.get(hash) as Uint8Array) : refused(failure("NOT_FOUND"))),
+      },
       slots: () => [{ slot, owner: name }, ...others],
       nameOf: (one) => one.toUpperCase(),
       clock: createClock(),
@@ -62,7 +76,7 @@ describe("backups into a folder", () => {
     });
     open.push(backups);
     const write = (key: string, value: unknown) => append(log, draft("room/a", key, { side: [put(key, value)] }));
-    return { backups, others, write, holdUntil: (until: Promise<unknown>) => void (hold = until) };
+    return { backups, others, write, log, files, holdUntil: (until: Promise<unknown>) => void (hold = until) };
   }
 
   async function ended<Sort extends keyof BackupResults>(
@@ -164,6 +178,45 @@ describe("backups into a folder", () => {
     expect(line).to.deep.equal(["message/1", { atMs: 1_795_000_000_000, text: "hello" }]);
     const about = JSON.parse(await readFile(join(to, "recall.json"), "utf8")) as { lost: { total: number } };
     expect(about.lost.total).to.equal(result?.lost.total);
+  });
+
+  it("have the files of people and agents, which a recall writes beside the records that name them", async () => {
+    const { backups, log, files } = await node();
+    // More than a unit has, and what no compression makes less of.
+    const picture = new Uint8Array(randomBytes(900_000));
+    const face = new Uint8Array(randomBytes(2_000));
+    const [pictureName, faceName] = [hashOf(picture), hashOf(face)];
+    files.set(pictureName, picture).set(faceName, face);
+    const happened = (event: object) => ({ type: "happened", at: 1, event });
+    const view = { displayName: "Ada", theme: "dark", createdAtMs: 1, admin: false };
+    const user = [
+      { type: "created", passwordHash: "x", at: 1, event: { type: "profileSet", view } },
+      happened({ type: "profileSet", view: { ...view, avatar: { hash: faceName, size: 2_000, format: "png" } } }),
+    ];
+    const settings = { persona: "", model: "m", sampling: {}, createdAtMs: 1 };
+    const agent = [
+      { type: "created", createdAtMs: 1, at: 1, event: { type: "updated", view: settings } },
+      { type: "attached", picture: { hash: pictureName, size: 900_000, format: "png", width: 1, height: 1 } },
+    ];
+    await append(log, draft("user/ada", "", { events: user }));
+    await append(log, draft("agent/ada.helper", "", { events: agent }));
+    const from = join(top, "b");
+    const { result: run } = await ended(backups, backups.run({ to: from }));
+    expect(run?.missedFiles).to.deep.equal({ total: 0, named: [] });
+    const to = join(top, "out");
+    await ended(backups, backups.recall({ from, to, query: { person: "user/ada" } }));
+    expect(await readFile(join(to, "user/ada/files", faceName))).to.deep.equal(Buffer.from(face));
+    expect((await readFile(join(to, "agent/ada.helper/files", pictureName))).equals(picture)).to.equal(true);
+    // The picture that the agent has is gone, and so is the state of a broken one: both are named.
+    files.clear();
+    await append(log, draft("agent/ada.other", "", { events: agent }));
+    await append(log, draft("agent/ada.broken", "", { events: [{ type: "created" }] }));
+    const { result: second } = await ended(backups, backups.run({ to: from }));
+    expect(second?.missedFiles.named.map(({ actor, hash }) => [actor, hash])).to.deep.equal([
+      ["agent/ada.broken", "*"],
+      ["agent/ada.other", pictureName],
+    ]);
+    expect(second?.snapshot.missed).to.deep.equal(["agent/ada.broken/files/*", `agent/ada.other/files/${pictureName}`]);
   });
 
   it("write names that stay in their folder", () => {

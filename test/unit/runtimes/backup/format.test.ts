@@ -30,7 +30,7 @@ import { paddedSize } from "../../../../runtimes/backup/format/sizes.ts";
 import { transform, untransform } from "../../../../runtimes/backup/format/transform.ts";
 import { failureOf } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";
-import { bytesOf, context, frozenFile, headKeys, makeSamples, nodeKey, of, rows, type Frozen } from "./samples.ts";
+import { bytesOf, context, frozenFile, frozenFileSample, headKeys, makeFileSample, makeSamples, nodeKey, of, rows, type Frozen, type FrozenFile } from "./samples.ts"; // prettier-ignore
 
 const runs = { numRuns: depth(60, 2_000) };
 
@@ -98,25 +98,45 @@ describe("the formats of a backup", () => {
       expect(unit?.fragments.map(({ offset, length }) => ({ offset, length }))).to.deep.equal(frozen.places.slice(4));
     });
 
-    it("is read by the program in docs/backup.md, which knows nothing of this one", () => {
+    /** What the program in docs/backup.md, which knows nothing of this one, makes of a unit's fragments. */
+    function byHand(fragments: readonly Uint8Array[], key: Uint8Array, of: UnitContext): Buffer {
       const page = readFileSync(join(import.meta.dirname, "../../../../docs/backup.md"), "utf8");
       const [, program = ""] = /```js\n(import \{ createDecipheriv[\s\S]*?)```/.exec(page) ?? [];
       const folder = mkdtempSync(join(tmpdir(), "plexus-by-hand-"));
       try {
         writeFileSync(join(folder, "open.mjs"), program);
-        const pack = bytes(frozen.pack);
-        const files = frozen.places.slice(4).map((place, at) => {
-          writeFileSync(join(folder, `${at}`), fragmentAt(pack, place));
+        const files = fragments.map((fragment, at) => {
+          writeFileSync(join(folder, `${at}`), fragment);
           return join(folder, `${at}`);
         });
-        const { cluster, person, thread, type, bucket, part, id, epoch } = context;
+        const { cluster, person, thread, type, bucket, part, id, epoch } = of;
         const name = JSON.stringify([cluster, person, thread, type, bucket, part]);
-        const key = Buffer.from(frozen.textsKey, "base64").toString("hex");
-        const said = execFileSync(process.execPath, [join(folder, "open.mjs"), key, name, id, String(epoch), ...files]);
-        expect(said.equals(encodeRows(rows))).to.equal(true);
+        const hex = Buffer.from(key).toString("hex");
+        return execFileSync(process.execPath, [join(folder, "open.mjs"), hex, name, id, String(epoch), ...files]);
       } finally {
         rmSync(folder, { recursive: true });
       }
+    }
+
+    it("is read by the program in docs/backup.md, which knows nothing of this one", () => {
+      const pack = bytes(frozen.pack);
+      const fragments = frozen.places.slice(4).map((place) => fragmentAt(pack, place));
+      expect(byHand(fragments, bytes(frozen.textsKey), context).equals(encodeRows(rows))).to.equal(true);
+    });
+
+    it("has files as they were written first, and the same program reads them", () => {
+      const sample = JSON.parse(readFileSync(frozenFileSample, "utf8")) as FrozenFile;
+      const pack = bytes(sample.pack);
+      expect(Buffer.from(makeFileSample().pack.bytes).equals(pack)).to.equal(true);
+      const leaf = readTreeNode(openNode(bytes(sample.node), of, nodeKey), of.cluster);
+      if (!("units" in leaf)) expect.fail("a leaf");
+      const opened = leaf.units.map(({ name, id, epoch, sealedKey, hash, fragments }) => {
+        const own = fragments.map((place) => fragmentAt(pack, place));
+        const content = openUnit(own, { ...name, id, epoch }, { key: sealedKey, hash });
+        expect(byHand(own, sealedKey, { ...name, id, epoch }).equals(content)).to.equal(true);
+        return content;
+      });
+      expect(Buffer.concat(opened).equals(makeFileSample().bytes)).to.equal(true);
     });
 
     it("writes what no library has a say in as version 1 did", () => {

@@ -1,6 +1,7 @@
 /** Objects of a backup made of known keys, and the file of those that are frozen.
  *
- *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format; what is there is never written again. */
+ *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a file's; what is there is never
+ *  written again. */
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -129,9 +130,43 @@ export interface Frozen {
   readonly head: string;
 }
 
+/** A file in two units: their pack, and the leaf of the tree that names them. */
+export function makeFileSample() {
+  const bytes = bytesOf("a file in two pieces", 6_000);
+  const bucket = "f1".repeat(32);
+  const names = [0, 1].map((part) => ({ ...context, person: "user/ada", thread: "agent/ada.helper", type: ".blob", bucket, part })); // prettier-ignore
+  const sealed = names.map((name, part) =>
+    sealUnit(bytes.subarray(part * 4_000, (part + 1) * 4_000), name, {
+      fragments: 3,
+      random: bytesOf(`piece ${part}`, 64),
+    }),
+  );
+  const pack = writePack(sealed.flatMap(({ fragments }) => fragments));
+  const units = names.map(({ id, epoch, ...name }, part): UnitEntry => {
+    const { key, hash } = sealed[part] as (typeof sealed)[number];
+    const places = pack.places.slice(part * 3, part * 3 + 3).map((place) => ({ stripe, ...place }));
+    const keys = { first: `${bucket}/0000000${part}`, last: `${bucket}/00000001` };
+    return { name, id, epoch, sealedKey: key, hash, bytes: 4_000 - part * 2_000, rows: 0, ...keys, fromMs: 0, toMs: 0, fragments: places }; // prettier-ignore
+  });
+  return { bytes, names, pack, node: sealNode(writeTreeNode({ level: 0, units }), of, nodeKey) };
+}
+
+/** The bytes of a file's sample. */
+export interface FrozenFile {
+  readonly pack: string;
+  readonly node: string;
+}
+
 export const frozenFile = (version: number): string => join(import.meta.dirname, `format-${version}.json`);
 
-if (process.argv[1] === import.meta.filename) {
+export const frozenFileSample = join(import.meta.dirname, "file-1.json");
+
+if (process.argv[1] === import.meta.filename && process.argv[2] === "file") {
+  if (existsSync(frozenFileSample)) throw new Error("frozen");
+  const { pack, node } = makeFileSample();
+  const [packText, nodeText] = [pack.bytes, node].map((bytes) => Buffer.from(bytes).toString("base64"));
+  writeFileSync(frozenFileSample, `${JSON.stringify({ pack: packText, node: nodeText }, undefined, 2)}\n`);
+} else if (process.argv[1] === import.meta.filename) {
   const version = Number(process.argv[2]);
   const file = frozenFile(version);
   if (version !== backupFormat.version || existsSync(file))

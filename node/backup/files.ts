@@ -1,0 +1,94 @@
+/** Files of actors (pictures, sounds) as units: what an actor refers to at the cut, each file cut into pieces of bounded size.
+ *
+ *      the actor's state at the cut ─► names of its files ─┬─ in the snapshot before: stays, and is not read
+ *                                                          ├─ new: read, cut, sealed
+ *                                                          └─ not there any more: missed, by name
+ *
+ *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of the day stands the file's
+ *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
+import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
+import { join, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts";
+import type { BackupPorts } from "./ports.ts";
+import type { SlotView, StoredRow } from "./sources.ts";
+
+/** Type of the units that are pieces of files. */
+export const fileType = ".blob";
+
+/** A file that an actor refers to, and that is not in the snapshot. */
+export interface MissedFile {
+  readonly actor: ActorId;
+  /** Its name; `*`: what the actor refers to could not be told. */
+  readonly hash: string;
+  readonly error: Failure;
+}
+
+/** Whose an actor's files are: those of an agent are its owner's, with whose keys they are erased. */
+export function fileSubject(cluster: string, actor: ActorId): Subject {
+  return { cluster, person: ownerOf(actor), thread: actor, type: fileType };
+}
+
+/** The person whose own an actor is; empty: nobody's. */
+export function ownerOf(actor: string): string {
+  const { kind, key } = parseActorId(actor) ?? { kind: "", key: "" };
+  if (kind === "agent") return `user/${key.split(".", 1)[0] ?? ""}`;
+  return kind === "user" || kind === "ledger" ? `user/${key}` : "";
+}
+
+const pieceKey = (hash: string, part: number): string => `${hash}/${String(part).padStart(8, "0")}`;
+
+/** Whether some pieces are all of a file. */
+const isWhole = (pieces: readonly UnitEntry[]): boolean =>
+  pieces.at(-1)?.first === pieces[0]?.last && pieces.every(({ name }, at) => name.part === at);
+
+/** Cuts and seals the files that an actor refers to and the snapshot before lacks. `gone` is what it refers to no longer, by place. */
+export async function cutFiles(
+  { cluster, limits, keys, sealer }: Pick<BackupPorts, "cluster" | "limits" | "keys" | "sealer">,
+  view: SlotView,
+  {
+    actor,
+    state,
+    before,
+  }: { readonly actor: ActorId; readonly state: readonly StoredRow[]; readonly before: readonly UnitEntry[] },
+  take: (cut: CutAnswer) => Promise<void>,
+): Promise<{ readonly missed: readonly MissedFile[]; readonly gone: ReadonlyMap<string, UnitEntry> }> {
+  let hashes: readonly string[];
+  try {
+    hashes = [...new Set(await view.blobs(actor, state))];
+  } catch (error) {
+    // What the snapshot before has stays.
+    return { missed: [{ actor, hash: "*", error: failureOf(error) }], gone: new Map() };
+  }
+  const known = Map.groupBy(before, ({ name }) => name.bucket);
+  const missed: MissedFile[] = [];
+  const stays = new Set<string>();
+  for (const hash of hashes) {
+    const had = known.get(hash);
+    if (had !== undefined && isWhole(had)) {
+      stays.add(hash);
+      continue;
+    }
+    const read = await view.blob(actor, hash);
+    if (!read.ok) {
+      missed.push({ actor, hash, error: read.error });
+      continue;
+    }
+    const parts = Math.max(1, Math.ceil(read.value.length / limits.unitBytes));
+    const numbers = Array.from({ length: parts }, (_, part) => part);
+    const pieces = numbers.map((part) => read.value.subarray(part * limits.unitBytes, (part + 1) * limits.unitBytes));
+    const names = numbers.map((part) => ({ ...fileSubject(cluster, actor), bucket: hash, part }));
+    const made = await sealer.seal({
+      names,
+      contents: join(pieces),
+      known: {},
+      epoch: keys.epoch,
+      fragments: limits.fragments,
+    });
+    const last = pieceKey(hash, parts - 1);
+    await take({ ...made, units: made.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last })) });
+    stays.add(hash);
+  }
+  const gone = before
+    .filter(({ name }) => !stays.has(name.bucket))
+    .map((entry) => [unitPlace(entry.name), entry] as const);
+  return { missed, gone: new Map(gone) };
+}
