@@ -221,4 +221,12 @@ export const actorLimits = {
   backupPiecesMax: 5_000,
   /** Pieces in one answer; the next page has the others. */
   backupPiecesPage: 64,
+  /** Legal holds; one more is refused with `LIMIT_REACHED`. */
+  backupHoldsMax: 200,
+  /** How long a recall of private things may be approved, and then begun; after that it has to be asked for anew. */
+  recallApprovalMs: 24 * 3_600_000,
+  /** Such recalls that wait for an answer or may be begun; one more is refused with `LIMIT_REACHED`. */
+  recallRequestsOpenMax: 16,
+  /** Such recalls that are remembered; the oldest that is over is forgotten. */
+  recallRequestsKept: 64,
 } as const;

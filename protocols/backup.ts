@@ -10,6 +10,7 @@ import { answer, command } from "./command.ts";
 import type { Failure } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
+import type { Permission } from "./permissions.ts";
 import { key, limit, nothing, object, position } from "./schema.ts";
 
 /** The one actor of its kind. */
@@ -21,17 +22,26 @@ export type BackupEffect = "changes" | "removes" | "reads";
 
 const snapshot = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }));
 
-/** The sorts of tasks: what each does, and what it is told. */
+/** The sorts of tasks: what each does, what who asks for it needs, and what it is told. */
 export const backupSorts = {
-  run: { does: "changes", wish: object({ sort: Type.Literal("run") }) },
-  verify: { does: "reads", wish: object({ sort: Type.Literal("verify"), snapshot, depth: backupDepth }) },
-  recall: { does: "reads", wish: object({ sort: Type.Literal("recall"), query: backupQuery }) },
+  run: { does: "changes", needs: "backup.run", wish: object({ sort: Type.Literal("run") }) },
+  verify: {
+    does: "reads",
+    needs: "backup.run",
+    wish: object({ sort: Type.Literal("verify"), snapshot, depth: backupDepth }),
+  },
+  recall: {
+    does: "reads",
+    needs: "backup.recall",
+    wish: object({ sort: Type.Literal("recall"), query: backupQuery }),
+  },
   prune: {
     does: "removes",
+    needs: "backup.prune",
     wish: object({ sort: Type.Literal("prune"), keep: backupRetention, apply: Type.Optional(Type.Boolean()) }),
   },
 } as const satisfies Readonly<
-  Record<string, { readonly does: BackupEffect; readonly wish: ReturnType<typeof object> }>
+  Record<string, { readonly does: BackupEffect; readonly needs: Permission; readonly wish: ReturnType<typeof object> }>
 >;
 
 /** A sort of task. */
@@ -94,9 +104,10 @@ export const backupCommands = {
     summary: "The schedules",
     answers: "list",
   }),
-  /** Adds a task; it begins when no other one is in its way. Error: LIMIT_REACHED (so many are waiting). */
+  /** Adds a task; it begins when no other one is in its way. `private`: it shows what others wrote in private, which needs an approval, but not of
+   *  the operator. Errors: APPROVAL_NEEDED, LIMIT_REACHED (so many are waiting). */
   start: command({
-    params: { wish: backupWish, by },
+    params: { wish: backupWish, by, private: Type.Optional(Type.Boolean()) },
     result: answer<ClusterBackupTask>("ClusterBackupTask"),
     from: ["gateway", "node"],
     effect: "changes",
@@ -191,6 +202,8 @@ export interface ClusterBackupTask<Sort extends BackupSort = BackupSort> extends
   readonly by: string;
   /** The schedule that began it. */
   readonly schedule?: string;
+  /** Who agreed to it, where that was needed. */
+  readonly approvedBy?: string;
   readonly addedAtMs: number;
   readonly startedAtMs?: number;
   readonly endedAtMs?: number;

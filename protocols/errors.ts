@@ -37,6 +37,16 @@ export const errorTable = {
     http: 403,
     help: "This asks for your password again: you gave it too long ago. The page and the terminal ask for it; programs send it to POST /api/v1/me/session/confirm. Then send the request again.",
   },
+  APPROVAL_NEEDED: {
+    outcome: "failed",
+    http: 403,
+    help: "This would show what others wrote in private, so a second admin has to agree. Ask for it with a reason: on the page, or by POST /api/v1/admin/backups/requests.",
+  },
+  UNDER_HOLD: {
+    outcome: "failed",
+    http: 409,
+    help: "A legal hold keeps this. Details name the hold and why; who may set holds can lift it.",
+  },
   ADMIN_CODE_WRONG: {
     outcome: "failed",
     http: 403,

@@ -9,6 +9,7 @@ export * from "./agent.ts";
 export * from "./api.ts";
 export * from "./assert.ts";
 export * from "./backup.ts";
+export * from "./backup-guards.ts";
 export * from "./backups.ts";
 export * from "./budgets.ts";
 export * from "./disk.ts";

@@ -1,6 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import { agentCommands } from "./agent.ts";
-import { backupCommands } from "./backup.ts";
+import { allBackupCommands } from "./backup-guards.ts";
 import { catalogCommands } from "./catalog.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "./command.ts";
 import type { Kind } from "./ids.ts";
@@ -19,7 +19,7 @@ export const commandTables = {
   "role-manager": roleManagerCommands,
   ledger: ledgerCommands,
   "shard-holder": shardHolderCommands,
-  backup: backupCommands,
+  backup: allBackupCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */

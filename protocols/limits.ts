@@ -132,4 +132,6 @@ export const wireLimits = {
   backupPieceCharsMax: 32 * 1024,
   /** Pieces of a task that one message brings. */
   backupPiecesPage: 64,
+  /** A longer reason for a recall or a hold is refused with `BAD_REQUEST`. */
+  backupReasonCharsMax: 200,
 } as const;

@@ -4,8 +4,38 @@ import type { Notice } from "./notice.ts";
 const amount = (measure: string, text: string | undefined): string =>
   measure === "cost" ? (Number(text) / 1_000_000).toFixed(2) : Number(text).toLocaleString("en");
 
+/** What a recall is of, in words. */
+function recallText({ person, thread, type, snapshot }: Notice["facts"]): string {
+  const of = [thread, person === undefined ? undefined : `what ${person.replace("user/", "")} has and wrote`];
+  const what = of.filter((one) => one !== undefined).join(", ") || "everything";
+  return `${what}${type === undefined ? "" : ` (${type})`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
+}
+
+/** What an admin reads of backups. */
+function backupText({ action, facts }: Notice): string | undefined {
+  const { by = "", reason = "" } = facts;
+  const what = recallText(facts);
+  switch (action) {
+    case "askRecall":
+      return `${by} asks you to agree to a recall from the backups: ${what}. The reason: ${reason}. Approve or decline it under Settings, Backups.`;
+    case "approveRecall":
+      return `${by} approved your recall of ${what}. Begin it within a day, under Settings, Backups.`;
+    case "declineRecall":
+      return `${by} declined your recall of ${what}.`;
+    case "beginRecall":
+      return `${by} brings back from the backups what others wrote in private: ${what}. ${facts["approvedBy"] ?? ""} approved it.`;
+    case "recallPrivate":
+      return `The operator brings back from the backups what others wrote in private: ${what}.`;
+    case "liftHold":
+      return `A legal hold was lifted: ${facts["thread"] ?? facts["person"] ?? `snapshot ${facts["snapshot"] ?? ""}`}. It had been set because: ${reason}.`;
+    default:
+      return undefined;
+  }
+}
+
 /** What a person reads of it; undefined: it is of a version that knows more. `me`: whose it is. */
-export function noticeText({ action, facts }: Notice, me: string): string | undefined {
+export function noticeText(notice: Notice, me: string): string | undefined {
+  const { action, facts } = notice;
   const { budget = "", whose = "", measure = "", per = "", ending = "", instead = "", resets = "" } = facts;
   const [spent, limit] = [amount(measure, facts["spent"]), amount(measure, facts["limit"])];
   const unit = measure === "cost" ? "" : ` ${measure}`;
@@ -13,7 +43,7 @@ export function noticeText({ action, facts }: Notice, me: string): string | unde
   const until = `It begins anew at ${resets.replace("T", " ").replace(/:\d\d(?:\.\d+)?Z$/, "")} UTC.`;
   const sum = `${spent} of ${limit}${unit} this ${per}`;
   if (action === "budgetWarned") return `${of} "${budget}" is nearly used up: ${sum}. ${until}`;
-  if (action !== "budgetUsedUp") return undefined;
+  if (action !== "budgetUsedUp") return backupText(notice);
   const then =
     ending === "stop"
       ? "Calls of models are refused until then."

@@ -9,9 +9,9 @@
  *  turn that it was given; so of two runners, one of which is slow to notice that it has lost the slot, the later one's words count.
  *  docs/decisions/0054-backups-of-the-cluster.md has the invariants.
  *
- *  Read `state.ts`, `times.ts`. */
+ *  Read `state.ts`, `times.ts`; `holds.ts` and `approvals.ts` are what guards backups beside permissions. */
 import {
-  backupCommands,
+  allBackupCommands,
   backupSorts,
   wireLimits,
   type BackupSchedule,
@@ -23,6 +23,8 @@ import { acceptsOf, refuseSource } from "../accepts.ts";
 import { note, persist, refuse, reply, type ActorRecord, type Behavior, type Effect, type ReplyTo, type Signal, type Turn } from "../behavior.ts"; // prettier-ignore
 import { actorLimits as limits } from "../limits.ts";
 import { firstPage } from "../page.ts";
+import { answerRecall, approvedRecall, askRecall, listRecalls } from "./approvals.ts";
+import { hold, lift, mayErase } from "./holds.ts";
 import {
   endedRange,
   endedTask,
@@ -37,7 +39,7 @@ import {
 } from "./state.ts";
 import { nextTime } from "./times.ts";
 
-type Incoming = CommandOf<typeof backupCommands>;
+type Incoming = CommandOf<typeof allBackupCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 type Progress = Readonly<Record<string, number>>;
 /** How far tasks are, by task. In memory only: a runner tells it again. */
@@ -53,7 +55,7 @@ type BackupTurn = Turn<Notes>;
 export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> = {
   kind: "backup",
   role: "manager",
-  accepts: acceptsOf(backupCommands),
+  accepts: acceptsOf(allBackupCommands),
   initial: () => initial,
   decide,
   evolve,
@@ -68,7 +70,7 @@ export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> 
 };
 
 function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn): Effects {
-  const refusal = refuseSource(backupCommands, message, turn.from);
+  const refusal = refuseSource(allBackupCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   switch (message.type) {
     case "putSchedule":
@@ -93,6 +95,22 @@ function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn
       return pieces(state, message, turn);
     case "finish":
       return finish(state, message, turn);
+    case "hold":
+      return hold(state, message, turn, isPruning(state));
+    case "lift":
+      return lift(state, message);
+    case "holds":
+      return [reply({ holds: state.holds })];
+    case "mayErase":
+      return mayErase(state, message);
+    case "askRecall":
+      return askRecall(state, message, turn);
+    case "answerRecall":
+      return answerRecall(state, message, turn);
+    case "beginRecall":
+      return beginRecall(state, message, turn);
+    case "recalls":
+      return listRecalls(state, turn);
     case "reminded":
       return onTime(state, message, turn);
     case "records":
@@ -111,6 +129,8 @@ const reminderOf = (name: string): string => `schedule/${name}`;
 
 function putSchedule(state: BackupState, message: Of<"putSchedule">, turn: BackupTurn): Effects {
   const { name, cron, timeZone, wish, by } = message;
+  // Nobody would be there to agree to it, nor to take what it brings.
+  if (wish.sort === "recall") return [refuse("BAD_REQUEST", { field: "wish", reason: "a recall has no schedule" })];
   const wanted = { name, cron, ...(timeZone !== undefined && { timeZone }), wish, by };
   const before = state.schedules.find((schedule) => schedule.name === name);
   if (before === undefined && state.schedules.length >= limits.backupSchedulesMax)
@@ -179,14 +199,41 @@ const taskOf = (
 });
 
 function start(state: BackupState, message: Of<"start">, turn: BackupTurn): Effects {
-  if (isFull(state)) return [refuse("LIMIT_REACHED", { limit: "backupTasksOpenMax", max: limits.backupTasksOpenMax })];
-  const added = taskOf(state, message, turn);
-  return [persist({ type: "added", task: added }), reply(viewOf(added, turn))];
+  // Who is at the machine of a node can read its keys and its disk: a rule would bind nobody there.
+  if (message.private === true && message.by !== "operator") return [refuse("APPROVAL_NEEDED")];
+  return add(state, message, turn);
 }
+
+function add(
+  state: BackupState,
+  asked: Pick<OpenTask, "wish" | "by" | "approvedBy">,
+  turn: BackupTurn,
+  request?: string,
+): Effects {
+  if (isFull(state)) return [refuse("LIMIT_REACHED", { limit: "backupTasksOpenMax", max: limits.backupTasksOpenMax })];
+  const { approvedBy } = asked;
+  const added: OpenTask = { ...taskOf(state, asked, turn), ...(approvedBy !== undefined && { approvedBy }) };
+  return [
+    persist({ type: "added", task: added }),
+    ...(request === undefined ? [] : [persist<BackupChange>({ type: "recallBegun", id: request, task: added.id })]),
+    reply(viewOf(added, turn)),
+  ];
+}
+
+function beginRecall(state: BackupState, message: Of<"beginRecall">, turn: BackupTurn): Effects {
+  const found = approvedRecall(state, message, turn);
+  if ("refusal" in found) return found.refusal;
+  const { wish, by, answeredBy } = found.request;
+  return add(state, { wish, by, ...(answeredBy !== undefined && { approvedBy: answeredBy }) }, turn, message.id);
+}
+
+/** A prune that a runner has reads the holds once, when it begins. */
+const isPruning = ({ open }: BackupState): boolean =>
+  open.some(({ wish, startedAtMs }) => backupSorts[wish.sort].does === "removes" && startedAtMs !== undefined);
 
 /** An open task as admins see it. */
 function viewOf(open: OpenTask, { notes }: BackupTurn): ClusterBackupTask {
-  const { id, wish, by, schedule, addedAtMs, startedAtMs, runner, turn, cancelledBy } = open;
+  const { id, wish, by, schedule, approvedBy, addedAtMs, startedAtMs, runner, turn, cancelledBy } = open;
   return {
     id,
     sort: wish.sort,
@@ -197,6 +244,7 @@ function viewOf(open: OpenTask, { notes }: BackupTurn): ClusterBackupTask {
     addedAtMs,
     turn,
     ...(schedule !== undefined && { schedule }),
+    ...(approvedBy !== undefined && { approvedBy }),
     ...(startedAtMs !== undefined && { startedAtMs }),
     ...(runner !== undefined && { runner }),
     ...(cancelledBy !== undefined && { cancelledBy }),

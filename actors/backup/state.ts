@@ -1,13 +1,14 @@
 /** What the actor of the backups remembers: schedules and the tasks that have not ended. Tasks that have, and the pieces of those that
  *  have not, are records. */
-import { unreachable, type BackupSchedule, type BackupWish, type ClusterBackupTask } from "../../protocols/index.ts";
+import { type BackupSchedule, type BackupWish, type ClusterBackupTask } from "../../protocols/index.ts";
 import type { ActorRecord, RecordOp, RecordRange } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { evolveGuards, noGuards, type GuardChange, type GuardState } from "./guards.ts";
 
 /** A task that waits, or is under way. */
 export interface OpenTask extends Pick<
   ClusterBackupTask,
-  "id" | "by" | "schedule" | "addedAtMs" | "startedAtMs" | "runner" | "turn" | "cancelledBy"
+  "id" | "by" | "schedule" | "addedAtMs" | "startedAtMs" | "runner" | "turn" | "cancelledBy" | "approvedBy"
 > {
   readonly wish: BackupWish;
   readonly checkpoint?: string;
@@ -16,7 +17,7 @@ export interface OpenTask extends Pick<
 }
 
 /** What is kept of the backups. */
-export interface BackupState {
+export interface BackupState extends GuardState {
   /** The number of the task that was added last. */
   readonly count: number;
   readonly schedules: readonly BackupSchedule[];
@@ -31,6 +32,7 @@ export interface Piece {
 
 /** What is persisted. */
 export type BackupChange =
+  | GuardChange
   | { readonly type: "scheduled"; readonly schedule: BackupSchedule }
   | { readonly type: "unscheduled"; readonly name: string }
   | { readonly type: "added"; readonly task: OpenTask }
@@ -50,7 +52,7 @@ export type BackupChange =
   | { readonly type: "cancelled"; readonly task: string; readonly by: string }
   | { readonly type: "ended"; readonly task: ClusterBackupTask };
 
-export const initial: BackupState = { count: 0, schedules: [], open: [] };
+export const initial: BackupState = { count: 0, schedules: [], open: [], ...noGuards };
 
 export function evolve(state: BackupState, change: BackupChange): BackupState {
   switch (change.type) {
@@ -83,7 +85,7 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
     case "ended":
       return { ...state, open: state.open.filter(({ id }) => id !== change.task.id) };
     default:
-      return unreachable(change);
+      return evolveGuards(state, change);
   }
 }
 

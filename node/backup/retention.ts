@@ -31,17 +31,19 @@ const periods: readonly {
   { name: "yearly", of: (atMs) => new Date(atMs).toISOString().slice(0, 4) },
 ];
 
-/** The snapshots that stay, each with why. */
+/** The snapshots that stay, each with why. What is held stays, whatever the retention says. */
 export function keptSnapshots(
   snapshots: readonly Pick<Snapshot, "number" | "atMs">[],
   retention: Retention,
   nowMs: number,
+  held: ReadonlySet<number> = new Set(),
 ): Kept {
   const kept = new Map<number, string[]>();
   const keep = (number: number, why: string): void => void kept.set(number, [...(kept.get(number) ?? []), why]);
   const newestFirst = snapshots.toSorted((one, other) => other.number - one.number);
   const [newest] = newestFirst;
   if (newest !== undefined) keep(newest.number, "newest");
+  for (const { number } of newestFirst) if (held.has(number)) keep(number, "held");
   for (const { number } of newestFirst.slice(0, retention.last ?? 0)) keep(number, "last");
   for (const { number, atMs } of newestFirst)
     if (retention.withinMs !== undefined && nowMs - atMs <= retention.withinMs) keep(number, "within");

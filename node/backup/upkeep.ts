@@ -3,11 +3,13 @@ import {
   failure,
   failureOf,
   PlexusError,
+  type BackupHold,
   type Failure,
   type StripeHealth,
   type StripeRef,
 } from "../../protocols/index.ts";
 import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
+import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
 import { openUnitOf, PackCache } from "./recall.ts";
 import type { Repository } from "./repository.ts";
@@ -52,16 +54,18 @@ export interface PruneReport {
   readonly unheard: number;
 }
 
-/** Removes the snapshots that a retention does not keep. Without `apply` it only says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
+/** Removes the snapshots that neither a retention nor a hold keeps. Without `apply` it only says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
  *  nothing is removed: what could not be read might refer to anything). */
 export async function prune(
   ports: BackupPorts,
   repository: Repository,
   retention: Retention,
   apply: boolean,
+  holds: readonly BackupHold[] = [],
 ): Promise<PruneReport> {
   const { snapshots, head } = await repository.state();
-  const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs());
+  const held = await heldSnapshots(repository, snapshots, holds);
+  const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), held);
   const staying = snapshots.filter(({ number }) => kept.has(number));
   const going = snapshots.filter(({ number }) => !kept.has(number));
   const needed = await markStripes(repository, staying);

@@ -7,6 +7,7 @@ import {
   PlexusError,
   refused,
   type ActorId,
+  type BackupHold,
   type BackupList,
   type BackupResults,
   type BackupSnapshot,
@@ -67,6 +68,8 @@ export interface BackupsAt {
   readonly replication: SlotCuts;
   /** Files of actors. */
   readonly blobs: Pick<ActorBlobs, "read">;
+  /** What no prune takes away. */
+  holds(): Promise<Result<readonly BackupHold[]>>;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
   /** What people call a node; its id where nobody knows. */
@@ -205,7 +208,12 @@ export function createBackups(at: BackupsAt): Backups {
       tasks.begin("prune", from, () =>
         within(from, undefined, async (ports, repository, mark) => {
           demandOwn(from, mark);
-          const { kept, removed, stripes, bytes } = await prune(ports, repository, keep, apply);
+          const holds = await at.holds();
+          // Unknown holds may keep anything.
+          if (!holds.ok) throw new PlexusError(holds.error);
+          // Numbers of snapshots are those of the cluster's own backups.
+          const held = holds.value.filter(({ on }) => !("snapshot" in on));
+          const { kept, removed, stripes, bytes } = await prune(ports, repository, keep, apply, held);
           const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
           return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), removed, stripes, bytes, applied: apply };
         }),

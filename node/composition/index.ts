@@ -12,8 +12,10 @@
 import { behaviors } from "../../actors/index.ts";
 import type { Config } from "../../config/index.ts";
 import {
+  backupActor,
   newcomerRoles,
   ok,
+  type BackupHolds,
   type InvitationIssued,
   type ModelInfo,
   type Result,
@@ -37,6 +39,7 @@ import { openKeys, watchRoot } from "./keys.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
 import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
+import { commandLimits } from "./limits.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
@@ -197,6 +200,11 @@ async function start(
     replication: peer.replication,
     blobs,
     slots: () => [...peer.table.rows()].map(({ record }) => record),
+    async holds() {
+      const ask = { to: backupActor, from: "node", message: { type: "holds" }, timeoutMs: commandLimits.holdsTimeoutMs } as const; // prettier-ignore
+      const answer = await peer.kernel.ask(ask);
+      return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
+    },
     nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
     clock,
     random,
@@ -257,7 +265,7 @@ async function start(
     keys,
     backups,
     name: member.name,
-    changed: (action, facts, by) => changed(peer.kernel, action, facts, by),
+    changed: (action, facts, by, tell) => changed(peer.kernel, action, facts, by, tell),
     adminCodeHash: codeHash,
     ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
     ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),

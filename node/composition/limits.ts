@@ -16,6 +16,8 @@ export const commandLimits = {
   backupTasksKept: 16,
   /** What is lost is named so often in the answer of a check or recall; of more there is the number. */
   lostNamedMax: 50,
+  /** A prune asks the cluster so long which holds there are; then it ends with `ASK_TIMEOUT`, and removes nothing. */
+  holdsTimeoutMs: 10_000,
   /** Threads that compress and encrypt for a task; they are not the node's own. */
   sealerThreads: 1,
   /** Such a thread ends after so long without work. */

@@ -32,6 +32,7 @@ import { addDisk } from "./disk.ts";
 import { addKeys } from "./keys.ts";
 import { addModelRoutes } from "./model-routes.ts";
 import { addBackups } from "./backups.ts";
+import { addBackupGuards } from "./backup-guards.ts";
 import { addBudgets } from "./budgets.ts";
 import { addShardRoutes } from "./shards.ts";
 import { addStripeRoutes } from "./stripes.ts";
@@ -110,6 +111,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addUsage(api, at);
       addShardRoutes(api, at);
       if (at.shards !== undefined) addStripeRoutes(api, at, at.shards);
+      addBackupGuards(api, at);
       if (at.backups !== undefined) addBackups(api, at, at.backups);
       addBudgets(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
 import {
+  backupActor,
   beginKit,
   confirmKit,
   failure,
@@ -120,7 +121,11 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { tenant } = request.body;
-      const destroyed = await audited(log, request, { tenant }, keys().erase(tenant));
+      const message = { type: "mayErase", tenant };
+      const { askTimeoutMs: timeoutMs } = limits;
+      const free = await at.kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs });
+      const done = free.ok ? keys().erase(tenant) : Promise.resolve(free);
+      const destroyed = await audited(log, request, { tenant }, done);
       at.changed?.("eraseKeys", { tenant, keys: String(destroyed) }, whoIs(request));
       return { destroyed };
     },

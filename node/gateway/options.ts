@@ -10,6 +10,7 @@ import type {
   GenerationRequest,
   NodePlace,
   NodeStatus,
+  Noticed,
   QualityView,
   Result,
   RouteExplanation,
@@ -121,8 +122,8 @@ export interface GatewayOptions {
   readonly shards?: ShardControl;
   /** Servers with models; absent, there are none. */
   readonly endpoints?: EndpointsPort;
-  /** For the durable audit: what an admin did by this gateway itself, and who it was. Absent: the log alone has it. */
-  changed?(action: string, facts: Readonly<Record<string, string>>, by: string): void;
+  /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the log alone has it. */
+  changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
   auditCopy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
   /** Responses that other nodes keep; absent: there are no other nodes. */

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { failureOf, type ActorId } from "../../../protocols/index.ts";
+import { failureOf, type ActorId, type BackupHold } from "../../../protocols/index.ts";
 import { keptSnapshots, openRepository, planRecall, prune, recall, runBackup, verify, type RecallQuery, type RunReport } from "../../../node/backup/index.ts"; // prettier-ignore
 import { createSealer, decodeRows } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
@@ -294,5 +294,41 @@ describe("backups", () => {
     expect(numbers({ weekly: 10 })[0]).to.equal(24);
     expect(keptSnapshots(hourly, { last: 1, daily: 1 }, nowMs).get(960)).to.deep.equal(["newest", "last", "daily"]);
     expect([...keptSnapshots([], { last: 3 }, nowMs)]).to.deep.equal([]);
+    const held = new Set([7, 960]);
+    expect([...keptSnapshots(hourly, { last: 1 }, nowMs, held)]).to.deep.equal([
+      [960, ["newest", "held", "last"]],
+      [7, ["held"]],
+    ]);
+  });
+
+  it("keep what is held, whatever the retention says: a snapshot, or those that contain a person or an actor", async () => {
+    const [backups, actors] = [backupsOf(), chat(5)];
+    const hold = (on: BackupHold["on"]): BackupHold => ({ id: "h", on, reason: "case 12", by: "ada", atMs: start });
+    await run(backups, actors);
+    actors.change("user/bob" as ActorId, { "setting/theme": "light" });
+    await run(backups, actors);
+    actors.change("room/late" as ActorId, { [key(1)]: message(1) });
+    for (let n = 3; n <= 5; n += 1) await run(backups, actors);
+    const { ports, repository } = backups;
+    const removed = async (...on: readonly BackupHold["on"][]) =>
+      (await prune(ports, repository, { last: 1 }, false, on.map(hold))).removed;
+    expect(await removed()).to.deep.equal([1, 2, 3, 4]);
+    expect(await removed({ snapshot: 2 })).to.deep.equal([1, 3, 4]);
+    expect(await removed({ person: "user/bob" })).to.deep.equal([1]);
+    expect(await removed({ thread: "user/bob" })).to.deep.equal([1]);
+    expect(await removed({ thread: "room/late" }, { snapshot: 1 })).to.deep.equal([2]);
+    expect(await removed({ thread: "room/lobby" })).to.deep.equal([]);
+    expect(await removed({ person: "user/nobody" }, { thread: "room/l" })).to.deep.equal([1, 2, 3, 4]);
+
+    await prune(ports, repository, { last: 1 }, true, [hold({ snapshot: 2 })]);
+    const { snapshots } = await repository.state();
+    expect(snapshots.map(({ number }) => number)).to.deep.equal([2, 5]);
+    // What it has can still be read: its keys and stripes are there.
+    const found = await verify(ports, openRepository(ports), snapshots, { ...idle, depth: "data" });
+    expect([found.lost, found.lostUnits]).to.deep.equal([[], []]);
+    // What cannot be read might be held.
+    backups.store.held.delete(snapshots[0]!.root!.stripe.id);
+    const blind = prune(ports, openRepository(ports), { last: 1 }, true, [hold({ person: "user/bob" })]);
+    expect(await code(blind)).to.not.equal("done");
   });
 });

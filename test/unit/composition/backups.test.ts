@@ -14,6 +14,7 @@ import {
   failure,
   ok,
   refused,
+  type BackupHold,
   type BackupResults,
   type BackupTask,
   type Result,
@@ -44,6 +45,7 @@ describe("backups into a folder", () => {
     await rm(top, { recursive: true, force: true });
   });
 
+  let holds: Result<readonly BackupHold[]> = ok([]);
   /** A node with one slot, in a cluster whose other slots others own. */
   async function node(name = "ann", cluster = "c1") {
     const store = new RowStore();
@@ -68,6 +70,7 @@ describe("backups into a folder", () => {
       blobs: {
         read: async (_, hash) => (files.has(hash) ? ok(files.get(hash) as Uint8Array) : refused(failure("NOT_FOUND"))),
       },
+      holds: async () => holds,
       slots: () => [{ slot, owner: name }, ...others],
       nameOf: (one) => one.toUpperCase(),
       clock: createClock(),
@@ -126,6 +129,26 @@ describe("backups into a folder", () => {
     expect(await reasonOf(backups, backups.recall({ from: to, to: into, query: {} }))).to.match(/own data folder/);
     expect(await reasonOf(backups, backups.verify({ from: into + "/../../no", depth: "data" }))).to.match(/no backups/);
     expect((await readdir(top)).toSorted()).to.deep.equal(["b", "mine.txt"]);
+  });
+
+  it("lose nothing to a prune that a legal hold keeps, or while nobody can say what is held", async () => {
+    const { backups, write } = await node();
+    const to = join(top, "b");
+    for (const [n, room] of ["a", "b", "c"].entries()) {
+      await write(`message/${n}`, { text: room });
+      await ended(backups, backups.run({ to }));
+    }
+    const hold: BackupHold = { id: "h", on: { snapshot: 1 }, reason: "r", by: "ada", atMs: 0 };
+    const pruned = async (apply: boolean): Promise<BackupTask<"prune">> =>
+      (await ended(backups, backups.prune({ from: to, keep: { last: 1 }, apply }))) as BackupTask<"prune">;
+    holds = ok([hold]);
+    expect((await pruned(false)).result?.removed, "of the cluster's own backups").to.deep.equal([1, 2]);
+    holds = ok([{ ...hold, on: { thread: "room/a" } }]);
+    expect((await pruned(true)).result?.removed).to.deep.equal([]);
+    holds = refused(failure("SLOT_UNAVAILABLE"));
+    expect((await pruned(true)).error?.code).to.equal("SLOT_UNAVAILABLE");
+    holds = ok([]);
+    expect((await pruned(true)).result?.removed).to.deep.equal([1, 2]);
   });
 
   it("run one at a time, can be cancelled, and commit nothing then", async () => {

@@ -182,7 +182,7 @@ export async function startClusterStand(
     readiness: () => ok({}),
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     controlToken,
-    changed: (...told) => void changes.push(told),
+    changed: (action, facts, by) => void changes.push([action, facts, by]),
     auditCopy: async () => stand.copy,
     ...(options.member !== false && { cluster, actors }),
     ...(options.inference && { inference: options.inference }),

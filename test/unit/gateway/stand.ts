@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket, type ClientOptions } from "ws";
 import { agent } from "../../../actors/agent/index.ts";
+import { backup } from "../../../actors/backup/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
 import { ledger } from "../../../actors/ledger/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
@@ -97,7 +98,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   };
   const store = await openLevelStore(folder);
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const behaviors = [room, user, agent, roleManager, catalog, ledger];
+  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup];
   const { peer } = await startAlone({
     node: "test",
     store,

@@ -1,0 +1,44 @@
+/** Legal holds: set and lifted by who may, and what they keep from erasure. What they keep from a prune is found where the snapshots are read
+ *  (`node/backup/holds.ts`). */
+import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { GuardChange, GuardState } from "./guards.ts";
+
+type Incoming = CommandOf<typeof backupGuardCommands>;
+type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
+type Effects = readonly Effect<GuardChange, never>[];
+
+/** `pruning`: what is held may be gone already. */
+export function hold(
+  { holds }: GuardState,
+  { id, on, reason, by }: Of<"hold">,
+  { nowMs }: Pick<Turn, "nowMs">,
+  pruning: boolean,
+): Effects {
+  const known = holds.find((one) => one.id === id);
+  if (known !== undefined) return [reply(known)];
+  if (pruning) return [refuse("BACKUP_CHANGED", { reason: "a prune is under way: set the hold when it has ended" })];
+  if (holds.length >= limits.backupHoldsMax) return [refuse("LIMIT_REACHED", { limit: "backupHoldsMax" })];
+  const made: BackupHold = { id, on, reason, by, atMs: nowMs };
+  return [persist({ type: "held", hold: made }), reply(made)];
+}
+
+export function lift({ holds }: GuardState, { id }: Of<"lift">): Effects {
+  const held = holds.find((one) => one.id === id);
+  return held === undefined ? [refuse("NOT_FOUND", { hold: id })] : [persist({ type: "lifted", id }), reply(held)];
+}
+
+/** A destroyed key makes what it encrypts unreadable in every snapshot. So a held snapshot keeps all keys; a held person keeps the person's, those of the
+ *  person's agents, and those of rooms, in which the person may have written; a held actor keeps its own, and those of whose it is. */
+export function mayErase({ holds }: GuardState, { tenant }: Of<"mayErase">): Effects {
+  const held = holds.find(({ on }) => {
+    if ("snapshot" in on) return true;
+    if ("thread" in on) return tenant === on.thread || (on.thread.startsWith("ledger/") && tenant === `user/${nameOf(on.thread)}`); // prettier-ignore
+    const name = nameOf(on.person);
+    return tenant === on.person || tenant.startsWith(`agent/${name}.`) || tenant.startsWith("room/");
+  });
+  return [held === undefined ? reply({}) : refuse("UNDER_HOLD", { tenant, hold: held.id, reason: held.reason })];
+}
+
+const nameOf = (actor: string): string => actor.slice(actor.indexOf("/") + 1);

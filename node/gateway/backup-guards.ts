@@ -1,0 +1,158 @@
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Static } from "typebox";
+import {
+  backupActor,
+  holdBody,
+  recallAsked,
+  schema,
+  type BackupHold,
+  type BackupHolds,
+  type ClusterBackupTask,
+  type ClusterView,
+  type HeldThing,
+  type RecallRequest,
+  type RecallRequests,
+  type Result,
+} from "../../protocols/index.ts";
+import type { Message } from "../../actors/behavior.ts";
+import { audited, audits, whoIs } from "./audited.ts";
+import type { GatewayContext } from "./options.ts";
+import { atMoment, factsOf } from "./private-recalls.ts";
+import { demand } from "./refusals.ts";
+
+/** As many as a request names; the others cannot answer it. */
+const recallApproversMax = 100;
+
+const named = schema.object({ id: schema.key });
+type Named = { Params: Static<typeof named> };
+
+const heldFacts = (on: HeldThing): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(on).map(([name, value]) => [name, String(value)]));
+
+/** Adds the routes under /api/v1/admin/backups for legal holds, and for recalls that a second admin has to agree to. */
+export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void {
+  const { kernel, limits, log } = at;
+  const tags = ["admin"];
+  const seen = { access: "admin" } as const;
+  const ask = async <Answer>(message: Message): Promise<Result<Answer>> =>
+    (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
+  const change = async <Answer>(
+    request: FastifyRequest,
+    message: Message,
+    facts: Readonly<Record<string, string>>,
+  ): Promise<Answer> => audited(log, request, facts, ask<Answer>({ ...message, by: whoIs(request) }));
+
+  app.get("/admin/backups/holds", { config: seen, schema: { summary: "The legal holds", tags } }, async () =>
+    demand(await ask<BackupHolds>({ type: "holds" })),
+  );
+
+  app.post<{ Body: Static<typeof holdBody> }>(
+    "/admin/backups/holds",
+    {
+      config: audits("setHold", "backup.hold"),
+      schema: {
+        summary: "Sets a legal hold: neither prune nor erasure takes away what it keeps",
+        description:
+          "On a snapshot of the cluster's, or on whatever snapshots contain a person's things, or an actor's.",
+        tags,
+        body: holdBody,
+      },
+    },
+    async (request) => {
+      const { on, reason } = request.body;
+      const facts = { ...heldFacts(on), reason };
+      const held = await change<BackupHold>(request, { type: "hold", id: at.newId(), on, reason }, facts);
+      at.changed?.("setHold", { hold: held.id, ...facts }, whoIs(request));
+      return held;
+    },
+  );
+
+  app.delete<Named>(
+    "/admin/backups/holds/:id",
+    {
+      config: audits("liftHold", "backup.hold"),
+      schema: { summary: "Lifts a legal hold", tags, params: named },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id });
+      const facts = { hold: id, ...heldFacts(held.on), reason: held.reason };
+      at.changed?.("liftHold", facts, whoIs(request), { people: [], admins: true });
+      return held;
+    },
+  );
+
+  app.get(
+    "/admin/backups/requests",
+    { config: seen, schema: { summary: "Recalls of private things that were asked for, the newest first", tags } },
+    async () => demand(await ask<RecallRequests>({ type: "recalls" })),
+  );
+
+  app.post<{ Body: Static<typeof recallAsked> }>(
+    "/admin/backups/requests",
+    {
+      config: audits("askRecall", "backup.recall"),
+      schema: {
+        summary: "Asks the other admins to agree to a recall of what others wrote in private",
+        description: "They are told. One of them approves it within a day, and whoever asked begins it within a day of that. Where there is no other admin, the operator approves it.", // prettier-ignore
+        tags,
+        body: recallAsked,
+      },
+    },
+    async (request) => {
+      const { reason } = request.body;
+      const wish = atMoment(request.body.wish, Math.round(at.clock.nowMs()));
+      const view = await kernel.ask({
+        to: "role-manager/cluster",
+        from: "gateway",
+        message: { type: "describe" },
+        timeoutMs: limits.askTimeoutMs,
+      });
+      const { admins } = demand(view) as ClusterView;
+      const by = whoIs(request);
+      const approvers = admins.filter((user) => user !== by).slice(0, recallApproversMax);
+      const facts = { ...factsOf(wish), reason };
+      const message = { type: "askRecall", id: at.newId(), wish, reason, approvers };
+      const asked = await change<RecallRequest>(request, message, facts);
+      at.changed?.("askRecall", { request: asked.id, by, ...facts }, by, { people: approvers, admins: false });
+      return asked;
+    },
+  );
+
+  for (const [name, approve, summary] of [
+    ["approve", true, "Agrees to another admin's recall; the operator does where there is no other admin"],
+    ["decline", false, "Declines a recall; who asked for it withdraws it"],
+  ] as const)
+    app.post<Named>(
+      `/admin/backups/requests/:id/${name}`,
+      {
+        config: audits(`${name}Recall`, "backup.approve"),
+        schema: { summary, tags, params: named },
+      },
+      async (request) => {
+        const { id } = request.params;
+        const by = whoIs(request);
+        const answered = await change<RecallRequest>(request, { type: "answerRecall", id, approve }, { request: id });
+        const facts = { request: id, for: answered.by, by, ...factsOf(answered.wish), reason: answered.reason };
+        const people = answered.by === by || answered.by === "operator" ? [] : [answered.by];
+        at.changed?.(`${name}Recall`, facts, by, { people, admins: false });
+        return answered;
+      },
+    );
+
+  app.post<Named>(
+    "/admin/backups/requests/:id/begin",
+    {
+      config: audits("beginRecall", "backup.recall"),
+      schema: { summary: "Begins a recall that was approved; answers with the task", tags, params: named },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const task = await change<ClusterBackupTask>(request, { type: "beginRecall", id }, { request: id });
+      const { approvedBy = "" } = task;
+      const facts = { request: id, task: task.id, by: whoIs(request), approvedBy, ...factsOf(task.wish) };
+      at.changed?.("beginRecall", facts, whoIs(request), { people: [], admins: true });
+      return task;
+    },
+  );
+}

@@ -1,0 +1,139 @@
+import { expect } from "chai";
+import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/private-recalls.ts";
+import { gatewayLimits } from "../../../node/gateway/index.ts";
+import type { KeysControl } from "../../../node/gateway/keys.ts";
+import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
+import { controlToken, startStand, type Stand } from "./stand.ts";
+
+const recall = (query: object): BackupWish => ({ sort: "recall", query });
+
+describe("what a recall shows of others", () => {
+  it("is told by whose things it names", () => {
+    const open = [
+      { person: "user/ada" },
+      { person: "user/ada", thread: "room/secret" },
+      { thread: "user/ada" },
+      { thread: "agent/ada.helper" },
+      { thread: "ledger/ada" },
+      { thread: "catalog/rooms" },
+      { thread: "role-manager/cluster" },
+    ];
+    for (const query of open) expect(closenessOf(query, "ada"), JSON.stringify(query)).to.equal("open");
+    const closed = [
+      {},
+      { type: "message", fromMs: 1 },
+      { person: "user/bob" },
+      { person: "user/adamant" },
+      { thread: "user/bob" },
+      { thread: "agent/bob.helper" },
+      { thread: "agent/adam.helper" },
+      { thread: "agent/adahelper" },
+      { thread: "ledger/bob" },
+      { thread: "nonsense" },
+      { thread: "agent/bob.helper", person: "user/bob" },
+    ];
+    for (const query of closed) expect(closenessOf(query, "ada"), JSON.stringify(query)).to.equal("private");
+    expect(closenessOf({ thread: "room/lobby", person: "user/bob" }, "ada")).to.deep.equal({ room: "room/lobby" });
+  });
+
+  it("is fixed at a moment, where it names none", () => {
+    expect(atMoment(recall({ thread: "room/a" }), 7)).to.deep.equal(recall({ thread: "room/a", atMs: 7 }));
+    for (const query of [{ snapshot: 3 }, { atMs: 5 }]) expect(atMoment(recall(query), 7)).to.deep.equal(recall(query));
+    expect(() => atMoment({ sort: "run" }, 7)).to.throw("it is no recall");
+  });
+});
+
+describe("gateway: holds and approvals of backups", () => {
+  let stand: Stand;
+  let ada: string;
+  let eve: string;
+  const told: unknown[][] = [];
+  const erased: string[] = [];
+  const keys = { erase: async (tenant: string) => ok(erased.push(tenant)) } as unknown as KeysControl;
+  const base = "/api/v1/admin/backups";
+  const post = (path: string, token: string, body: object = {}) =>
+    stand.request("POST", `${base}/${path}`, { token, body });
+  const toActor = async (message: { readonly type: string } & object): Promise<RecallRequest> => {
+    const answer = await stand.kernel.ask({ to: "backup/cluster", from: "gateway", message, timeoutMs: 5_000 });
+    if (!answer.ok) throw new Error(answer.error.code);
+    return answer.value as RecallRequest;
+  };
+
+  before(async () => {
+    stand = await startStand({ keys, changed: (...of) => void told.push(of) });
+    ada = (await stand.signUp("ada")).token;
+    eve = (await stand.signUp("eve")).token;
+    await stand.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    await stand.signUp("bob");
+  });
+  beforeEach(() => void (told.length = 0));
+  after(() => stand.stop());
+
+  it("know the rooms that somebody may see", async () => {
+    const bob = (await stand.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })).body; // prettier-ignore
+    const make = (room: string, visibility: string) =>
+      stand.request("POST", "/api/v1/rooms", { token: bob.token, body: { room, visibility } });
+    for (const visibility of ["public", "private"]) expect((await make(visibility, visibility)).status).to.equal(200);
+    const at = { kernel: stand.kernel, limits: gatewayLimits };
+    const asAda = (thread: string) => isPrivateRecall(at, recall({ thread }), { user: "ada", actor: "user/ada" });
+    expect(await asAda("room/public")).to.equal(false);
+    expect(await asAda("room/private")).to.equal(true);
+    expect(await asAda("room/gone")).to.equal(true);
+    await stand.request("PUT", "/api/v1/rooms/private/members/user%2Fada", { token: bob.token });
+    expect(await asAda("room/private")).to.equal(false);
+    expect(await isPrivateRecall(at, recall({ thread: "room/private" }), null), "the operator").to.equal(true);
+    expect(await isPrivateRecall(at, { sort: "run" }, null)).to.equal(false);
+  });
+
+  it("set and lift holds, which keep keys from being erased, and are in the audit with who and why", async () => {
+    const refused = await post("holds", ada, { on: { person: "user/bob" }, reason: " " });
+    expect(refused.body.error.code).to.equal("BAD_REQUEST");
+    const { body: hold } = await post("holds", ada, { on: { person: "user/bob" }, reason: "case 12" });
+    expect(hold).to.deep.include({ on: { person: "user/bob" }, reason: "case 12", by: "ada" });
+    expect(told).to.deep.equal([["setHold", { hold: hold.id, person: "user/bob", reason: "case 12" }, "ada"]]);
+    const erase = (tenant: string) =>
+      stand.request("POST", "/api/v1/admin/keys/erase", { token: eve, body: { tenant } });
+    expect((await erase("user/bob")).body.error).to.deep.include({ code: "UNDER_HOLD" });
+    expect(erased).to.deep.equal([]);
+    expect((await erase("user/max")).status).to.equal(200);
+    const list = await stand.request("GET", `${base}/holds`, { token: eve });
+    expect(list.body.holds).to.deep.equal([hold]);
+    told.length = 0;
+    expect((await stand.request("DELETE", `${base}/holds/${hold.id}`, { token: eve })).status).to.equal(200);
+    expect(told[0]?.[0]).to.equal("liftHold");
+    expect(told[0]?.[3], "admins are told").to.deep.equal({ people: [], admins: true });
+    expect((await erase("user/bob")).status).to.equal(200);
+    expect(erased).to.deep.equal(["user/max", "user/bob"]);
+  });
+
+  it("have another admin agree to a recall, and tell who asked and who is asked", async () => {
+    const none = await post("requests", ada, { wish: recall({ person: "user/bob" }), reason: "lost notes" });
+    expect(none.body.error, "it brings nothing back").to.deep.include({ code: "BAD_REQUEST" });
+    const wish = { sort: "recall", query: { person: "user/bob", atMs: 1 }, to: "x" };
+    const asked = { type: "askRecall", id: "r1", wish, reason: "lost notes", by: "ada", approvers: ["eve"] };
+    await toActor(asked);
+    expect((await post("requests/r1/begin", ada)).body.error.code).to.equal("APPROVAL_NEEDED");
+    expect((await post("requests/r1/approve", ada)).body.error.code).to.equal("FORBIDDEN");
+    expect((await post("requests/r1/approve", controlToken)).body.error.code).to.equal("FORBIDDEN");
+    told.length = 0;
+    const approved = await post("requests/r1/approve", eve);
+    expect(approved.body).to.include({ state: "approved", answeredBy: "eve" });
+    expect(told).to.deep.equal([
+      [
+        "approveRecall",
+        { request: "r1", for: "ada", by: "eve", person: "user/bob", atMs: "1", reason: "lost notes" },
+        "eve",
+        { people: ["ada"], admins: false },
+      ],
+    ]);
+    expect((await stand.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(1);
+    const begun = await post("requests/r1/begin", ada);
+    expect(begun.body).to.deep.include({ by: "ada", approvedBy: "eve", state: "waiting" });
+    expect(told.at(-1)?.[0]).to.equal("beginRecall");
+    expect(told.at(-1)?.[3]).to.deep.equal({ people: [], admins: true });
+    const alone = { ...asked, id: "r2", approvers: [] };
+    await toActor(alone);
+    expect((await post("requests/r2/approve", eve)).body.error.code).to.equal("FORBIDDEN");
+    expect((await post("requests/r2/approve", controlToken)).body).to.include({ answeredBy: "operator" });
+  });
+});
