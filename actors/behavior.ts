@@ -147,6 +147,8 @@ export interface Behavior<State, Incoming extends { readonly type: string }, Eve
   /** Names of the blobs that belong to the actor: they are kept where its journal is, and are in its backups. Absent: none. */
   blobs?(state: State): readonly string[];
   readonly notes?: { initial(): Notes; evolve(notes: Notes, note: Note): Notes };
+  /** The state with which an actor goes on in a cluster that was restored from a backup (`leap.ts`). Absent: the same. */
+  restored?(state: State): State;
 }
 
 /** A behavior whose types are forgotten: what the kernel runs. */

@@ -225,7 +225,7 @@ export async function recoverDisk(
 }
 
 /** The keys of the root, from files or from what is typed. Without a sheet the shares say by themselves what they are of. */
-async function joinShares(sheet: KitSheet | undefined, files: readonly string[], output: Output) {
+export async function joinShares(sheet: KitSheet | undefined, files: readonly string[], output: Output) {
   const shares: Uint8Array[] = [];
   for (const file of files) {
     const share = shareFromText(await readFile(file, "utf8"));

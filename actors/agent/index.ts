@@ -38,6 +38,7 @@ import {
   type ReplyTo,
   type Signal,
 } from "../behavior.ts";
+import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { fits, outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { firstPage, lastPage } from "../page.ts";
@@ -81,7 +82,15 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
   blobs: ({ life }) => (life === null ? [] : uploaded(life).map(({ hash }) => hash)),
   notes: { initial: () => ({ run: null }), evolve: (notes, change) => ({ ...notes, ...change }) },
+  restored,
 };
+
+/** Its answers have names by which rooms know them again, so those leap too. */
+function restored(state: AgentState): AgentState {
+  const head = state.head + leap;
+  const events = { eventFloor: head, eventsErased: head };
+  return { ...state, ...events, head, generations: state.generations + leap, outbox: leapOutbox(state.outbox) };
+}
 
 function decide(state: AgentState, message: Command | Signal, turn: Here): Effects {
   const refusal = refuseSource(agentCommands, message, turn.from);

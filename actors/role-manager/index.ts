@@ -30,6 +30,7 @@ import {
   type Signal,
   type Turn,
 } from "../behavior.ts";
+import { leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import {
   deliver,
@@ -82,6 +83,8 @@ export const roleManager: Behavior<ClusterState, Incoming, ClusterChange> = {
   record,
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
+  // Its nodes are gone; those that come say so themselves.
+  restored: (state) => ({ ...state, nodes: [], adminCodeHash: null, outbox: leapOutbox(state.outbox) }),
 };
 
 function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Effects {

@@ -16,6 +16,7 @@ import {
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
+import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -53,6 +54,7 @@ export const room: Behavior<RoomState, Incoming, RoomChange> = {
   record,
   recover: (state, turn) => (state === null ? [] : recoverOutbox(state.outbox, turn.self)),
   pending: (state) => state !== null && state.outbox.entries.length > 0,
+  restored: (state) => state && { ...state, head: state.head + leap, outbox: leapOutbox(state.outbox) },
 };
 
 function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effects {

@@ -15,6 +15,7 @@ import {
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
+import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
@@ -54,6 +55,7 @@ export const user: Behavior<UserState, Incoming, UserChange, UserNotes, UserNote
   recover: (state, turn) => recoverOutbox(state.outbox, turn.self),
   pending: (state) => state.outbox.entries.length > 0,
   blobs: ({ account }) => (account?.avatar === undefined ? [] : [account.avatar.hash]),
+  restored: (state) => ({ ...state, head: state.head + leap, outbox: leapOutbox(state.outbox) }),
   notes: { initial: () => noNotes, evolve: (notes, change) => ({ ...notes, ...change }) },
 };
 

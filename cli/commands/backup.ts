@@ -9,6 +9,7 @@ import {
   withAdminFlags,
   type AdminOptions,
 } from "../options.ts";
+import { defineRestore } from "./backup-restore.ts";
 import type { Define } from "./index.ts";
 
 interface RecallOptions extends AdminOptions {
@@ -193,6 +194,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     );
   defineFolders(command, { output, onExit });
+  defineRestore(backup, { output, onExit });
   const kit = backup
     .command("kit")
     .description("The recovery kit: shares on paper, which together read every backup.")

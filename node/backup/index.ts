@@ -16,7 +16,7 @@ export { fileType, type MissedFile } from "./files.ts";
 export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
 export { backupLimits, type BackupLimits } from "./limits.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
-export { planRecall, recall, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";
+export { planRecall, recall, snapshotFor, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";

@@ -40,6 +40,9 @@ import { blobLimits, type BlobLimits } from "./limits.ts";
 import { openOwnedBlobs } from "./owned.ts";
 import { hashOf } from "./tree.ts";
 
+/** Of the rows that say for which actor a blob is here. */
+export const actorBlobPrefix = "blob/";
+
 export interface CopiesOptions {
   readonly node: NodeId;
   readonly blobs: BlobStore;
@@ -71,7 +74,7 @@ const strangersAsked = 8;
 export async function createBlobCopies(options: CopiesOptions): Promise<BlobCopies> {
   const { node, blobs, store, exchange, table, membership, clock, log, meter } = options;
   const limits: BlobLimits = { ...blobLimits, ...options.limits };
-  const owned = await openOwnedBlobs({ blobs, store, clock, prefix: "blob/", limits });
+  const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits });
   const cache = new Map<BlobHash, Uint8Array>();
   const fetching = new Map<BlobHash, Promise<Result<Uint8Array>>>();
   let cachedBytes = 0;

@@ -15,7 +15,7 @@
  *  Read tree.ts, store.ts, owned.ts, copies.ts. */
 
 export { openActorBlobs } from "./avatars.ts";
-export { createBlobCopies, type BlobCopies } from "./copies.ts";
+export { actorBlobPrefix, createBlobCopies, type BlobCopies } from "./copies.ts";
 export { openOwnedBlobs } from "./owned.ts";
 export { blobLimits, type BlobLimits } from "./limits.ts";
 export { isBlobHash, openBlobStore } from "./store.ts";

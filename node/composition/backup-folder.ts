@@ -12,13 +12,17 @@ import {
   type Heads,
   type RecallSink,
 } from "../backup/index.ts";
-import { hashOf, openBlobStore } from "../blobs/index.ts";
+import { openBlobStore } from "../blobs/index.ts";
+import { keyLimits } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, FileWriter, Meter } from "../ports.ts";
 import { codeStripe, readStripe } from "../shards/coding/index.ts";
+import { filePieces } from "./file-pieces.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
 const markFile = "plexus-backup.json";
+/** Replaced with each head. */
+const keysFile = "keys.json";
 
 /** Whose slots the backups of a folder have. One node writes into one folder. */
 export interface FolderMark {
@@ -30,12 +34,16 @@ export interface BackupFolder {
   readonly mark: FolderMark;
   readonly stripes: BackupStripes;
   readonly heads: Heads;
+  /** What it carries of the keys (`keys/carried.ts`); undefined: nothing. Error: BACKUP_DAMAGED. */
+  readKeys(): Promise<Uint8Array | undefined>;
+  /** In place of what there was. */
+  writeKeys(bytes: Uint8Array): Promise<void>;
 }
 
 const wrong = (reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
 
 /** These blobs are not the node's: its figures do not count them. */
-const noMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
+export const noMeter: Meter = { count: () => undefined, gauge: () => undefined, observeMs: () => undefined };
 
 /** Refuses a folder in a node's data: there its copies would be lost with it, and its names are the node's. Error: BAD_REQUEST. */
 export function demandOutside(data: string, folder: string): void {
@@ -44,8 +52,9 @@ export function demandOutside(data: string, folder: string): void {
     throw wrong(`${folder} is in the node's own data folder: take one elsewhere, on another disk best`);
 }
 
-/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. Errors: BAD_REQUEST; the system's. */
-export async function openBackupFolder(folder: string, begins?: FolderMark): Promise<BackupFolder> {
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `looksOnly`: nothing in it is touched. Errors: BAD_REQUEST;
+ *  the system's. */
+export async function openBackupFolder(folder: string, begins?: FolderMark, looksOnly = false): Promise<BackupFolder> {
   const isThere = await lstat(join(folder, markFile)).then(
     () => true,
     () => false,
@@ -60,9 +69,17 @@ export async function openBackupFolder(folder: string, begins?: FolderMark): Pro
   const mark = await readMark(files);
   const scheme = folderScheme(1);
   if (!scheme.ok) throw new PlexusError(scheme.error);
-  const blobs = await openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: noMeter });
+  const blobs = await openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: noMeter, looksOnly });
   return {
     mark,
+    readKeys: () => readCarriedFile(files),
+    async writeKeys(bytes) {
+      const partial = `${keysFile}.partial`;
+      await files.remove(partial);
+      await writeFile(files, partial, bytes);
+      await files.rename(partial, keysFile);
+      await files.sync("");
+    },
     stripes: createFolderStripes([blobs], { code: codeStripe, read: readStripe }, scheme.value),
     heads: createFolderHeads([files]),
   };
@@ -84,10 +101,22 @@ async function readMark(files: Files): Promise<FolderMark> {
   throw wrong(`${files.location}/${markFile} is of another version, or damaged`);
 }
 
-async function writeFile(files: Files, path: string, text: string): Promise<void> {
+async function readCarriedFile(files: Files): Promise<Uint8Array | undefined> {
+  const reader = await files.open(keysFile);
+  if (reader === undefined) return undefined;
+  try {
+    if (reader.size > keyLimits.carriedBytesMax)
+      throw new PlexusError(failure("BACKUP_DAMAGED", { object: "keys", reason: "too long" }));
+    return await reader.read(0, reader.size);
+  } finally {
+    await reader.close();
+  }
+}
+
+async function writeFile(files: Files, path: string, content: string | Uint8Array): Promise<void> {
   const file = await files.create(path);
   try {
-    await file.write(Buffer.from(text));
+    await file.write(Buffer.from(content));
     await file.sync();
   } finally {
     await file.close();
@@ -144,21 +173,11 @@ export async function openFolderSink(folder: string): Promise<FolderSink> {
     const path = `${folderOf(thread)}/${type.startsWith(".") ? `actor${type}` : pathPart(type)}.jsonl`;
     return open?.path === path ? open.file : make(path);
   };
-  /** Pieces of the file that comes now, which is written when all of it is there. */
-  let coming: { readonly file: string; readonly pieces: Uint8Array[] } = { file: "", pieces: [] };
-  const addPiece = async ({ name: { thread, bucket, part }, first, last }: UnitEntry, piece: Uint8Array) => {
-    const file = `${thread}/${bucket}`;
-    if (coming.file !== file) coming = { file, pieces: [] };
-    const { pieces } = coming;
-    // A piece before it is lost, and named: half a file is none.
-    if (part !== pieces.length) return;
-    pieces.push(new Uint8Array(piece));
-    if (first !== last) return;
-    const bytes = Buffer.concat(pieces);
-    coming = { file: "", pieces: [] };
-    if (hashOf(bytes) !== bucket)
-      throw new PlexusError(failure("BACKUP_DAMAGED", { object: "file", reason: "not what its name says" }));
-    await (await make(`${folderOf(thread)}/files/${pathPart(bucket)}`)).write(bytes);
+  const whole = filePieces();
+  const addPiece = async (unit: UnitEntry, piece: Uint8Array): Promise<void> => {
+    const bytes = whole(unit, piece);
+    if (bytes === undefined) return;
+    await (await make(`${folderOf(unit.name.thread)}/files/${pathPart(unit.name.bucket)}`)).write(bytes);
     await end();
   };
   return {

@@ -31,13 +31,15 @@ import {
   runBackup,
   verify,
   type BackupPorts,
+  type Heads,
   type Repository,
   type SlotSource,
 } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
-import type { ActorBlobs, Clock, Log, Random } from "../ports.ts";
+import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
 import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
+import { withSettings } from "./backup-settings.ts";
 import { BackupTasks } from "./backup-tasks.ts";
 import { commandLimits } from "./limits.ts";
 
@@ -64,7 +66,8 @@ export interface BackupsAt {
   readonly data: Config["data"];
   readonly cluster: string;
   readonly node: string;
-  readonly keys: Pick<ClusterKeys, "backupKeys">;
+  readonly keys: Pick<ClusterKeys, "backupKeys" | "carried">;
+  readonly directory: Pick<Directory, "list">;
   readonly replication: SlotCuts;
   /** Files of actors. */
   readonly blobs: Pick<ActorBlobs, "read">;
@@ -125,13 +128,24 @@ export function createBackups(at: BackupsAt): Backups {
     // Before the folder is touched: without keys nothing can be done with it.
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
-    const { mark, stripes, heads } = await openBackupFolder(folder, begins);
+    const opened = await openBackupFolder(folder, begins);
+    const { mark, stripes } = opened;
     if (mark.cluster !== cluster)
       throw new PlexusError(
         failure("BAD_REQUEST", { field: "folder", reason: `${folder} has the backups of another cluster` }),
       );
     const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
     const owner: ActorId = "backup/folder";
+    const heads: Heads = {
+      read: () => opened.heads.read(),
+      async commit(head, number) {
+        // Before the head: what it leads to opens with the folder and the recovery kit alone.
+        const carried = await at.keys.carried();
+        if (!carried.ok) throw new PlexusError(carried.error);
+        await opened.writeKeys(carried.value);
+        return opened.heads.commit(head, number);
+      },
+    };
     const ports: BackupPorts = { cluster, owner, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
     try {
       return await use(ports, openRepository(ports), mark);
@@ -153,7 +167,8 @@ export function createBackups(at: BackupsAt): Backups {
       tasks.begin("run", to, ({ signal, progress }) =>
         within(to, { cluster, node }, async (ports, repository, mark) => {
           demandOwn(to, mark);
-          const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, ownSource(at), {
+          const source = withSettings(ownSource(at), at.directory);
+          const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, source, {
             signal,
             progress: (far) => progress({ ...far }),
             pace,

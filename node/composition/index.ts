@@ -197,6 +197,7 @@ async function start(
     cluster,
     node,
     keys,
+    directory: peer.directory,
     replication: peer.replication,
     blobs,
     slots: () => [...peer.table.rows()].map(({ record }) => record),

@@ -25,8 +25,8 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
 import type { Recovered, SideOp } from "../storage/index.ts";
-import type { DumpedAnswers } from "./answers.ts";
 import { OutputGate } from "./gate.ts";
+import { foldState, type SnapshotBody } from "./folding.ts";
 import { History } from "./history.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
 import { chainOf, Mailbox, waiterOf, type Envelope } from "./mailbox.ts";
@@ -36,12 +36,6 @@ import { planTurn, type Output, type Plan } from "./plan.ts";
 import { judge } from "./supervision.ts";
 
 export type ActivationStatus = "loading" | "active" | "restarting" | "quarantined" | "closed";
-
-/** State as it is snapshotted. */
-interface SnapshotBody {
-  readonly state: unknown;
-  readonly answers: DumpedAnswers;
-}
 
 export class Activation {
   readonly id: ActorId;
@@ -429,11 +423,7 @@ export class Activation {
     const { snapshot, entries } = recovered;
     this.#folded = false;
     const body = snapshot?.body as SnapshotBody | undefined;
-    this.#state = contained(() => {
-      let state = body ? body.state : this.behavior.initial(this.#key);
-      for (const { events } of entries) for (const event of events) state = this.behavior.evolve(state, event);
-      return state;
-    });
+    this.#state = contained(() => foldState(this.behavior, this.#key, recovered));
     this.#operations.load(body?.answers);
     for (const entry of entries) {
       for (const [operation, result] of entry.answers) {

@@ -41,6 +41,7 @@ import { Turns, type Pressure } from "./turns.ts";
 
 export type { ClusterActors, Kernel, Request } from "./api.ts";
 export { OpenAsks } from "./asks.ts";
+export { foldRestored, type SnapshotBody } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 export interface KernelPorts {

@@ -22,6 +22,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, Store } from "../ports.ts";
+import { writeCarried } from "./carried.ts";
 import {
   createEpoch,
   headSignerOf,
@@ -103,6 +104,10 @@ export interface ClusterKeys {
   /** Takes what `sealFor` of another node gave for `receiver`. Resolves with how many are new. */
   take(keys: readonly { readonly epoch: number; readonly sealed: Uint8Array }[]): Promise<number>;
   readonly receiver: Uint8Array;
+  /** What a backup carries of the keys, so that it and the recovery kit suffice. Error: KEY_MISSING. */
+  carried(): Promise<Result<Uint8Array>>;
+  /** Takes the keys of tenants that a backup carried, where there are none. Error: OVERLOADED. */
+  takeRing(ring: readonly TenantKey[]): Promise<Result<null>>;
 }
 
 export function createClusterKeys(ports: {
@@ -416,6 +421,23 @@ export function createClusterKeys(ports: {
       const fresh = openedFor(keys, records).filter(([epoch]) => !known.has(epoch));
       if (fresh.length > 0) await own.remember(fresh);
       return fresh.length;
+    },
+    async carried() {
+      const { root } = await readRoot();
+      if (root === undefined) return noKit();
+      const epochs = recordsFor(root, await readRows());
+      const key = (await own.of(epochs)).get(epochs.length);
+      if (key === undefined) return missing({ epoch: epochs.length });
+      const ring = (await directory.list(ringPrefix)).flatMap(({ value }) => entriesOf(value as Part));
+      return ok(await writeCarried({ cluster, madeAtMs: clock.nowMs(), root, epochs }, ring, key));
+    },
+    async takeRing(ring) {
+      for (const [part, entries] of Map.groupBy(ring, ({ tenant }) => partOf(tenant))) {
+        const rows = entries.map((entry) => [entryKey(entry.tenant, entry.epoch), rowOf(entry)]);
+        const done = await change(`${ringPrefix}${part}`, (value) => ({ ...Object.fromEntries(rows), ...(value as Part | undefined) })); // prettier-ignore
+        if (!done) return overloaded();
+      }
+      return ok(null);
     },
   };
 }

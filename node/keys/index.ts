@@ -13,8 +13,10 @@
  *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who reads a running
  *  node's memory has its keys. Decision 0052. */
 export { createClusterKeys, rootRow, sealEpochTo, type BackupKeys, type ClusterKeys } from "./cluster-keys.ts";
+export { openCarried, readCarried, sheetOf, writeCarried, type CarriedKeys, type OpenedKeys } from "./carried.ts";
 export { sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
+export { keyLimits } from "./limits.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
 export { epochKeysRow, type DiskKeySource } from "./own-keys.ts";

@@ -124,7 +124,7 @@ export interface PrintedShare {
 
 const explained = ({ needed, of }: PrintedShare): readonly string[] => [
   `Any ${needed} of the ${of} shares make the key again that opens the keys of every backup of this cluster. Fewer say nothing about it.`,
-  "Backups also need the key ring, which the cluster's directory has.",
+  "Of a folder of backups and these shares a new cluster can be made: plexus backup restore.",
   "Keep each share with another person or in another place, on paper, and not in a computer.",
   "To use it: plexus backup kit restore. Type the lines, of each word four letters at least, or scan the code.",
 ];

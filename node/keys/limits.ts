@@ -22,4 +22,8 @@ export const keyLimits = {
   attemptsMax: 8,
   /** Keys of one epoch that a node keeps: of attempts to begin it, one of which may have succeeded. The oldest goes. */
   keysPerEpochMax: 8,
+  /** What a backup carries of the keys; more is not read (`BACKUP_DAMAGED`).
+   *
+   *  Ten times the largest key ring. */
+  carriedBytesMax: 256 * 1024 * 1024,
 } as const;

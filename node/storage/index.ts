@@ -36,6 +36,7 @@ export type { Entry, Head, SideOp, Space } from "./layout.ts";
 export { everything, formatKey, headKey, logKey, logPrefix, sidePrefix, spaces, within } from "./layout.ts";
 export { SlotExtract, type ExtractedRow } from "./extract.ts";
 export { rescueLog, type RescuedLog } from "./rescue.ts";
+export { restoredHead, restoredSide, restoredState } from "./restored.ts";
 export { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "./merkle.ts";
 export type { Piece, Position } from "./batch-draft.ts";
 export { journalLimits, type JournalLimits } from "./limits.ts";

@@ -162,6 +162,7 @@ export const entrances: readonly string[] = [
   "protocols/check.ts",
   "node/data-folder/home.ts",
   "node/composition/salvage.ts",
+  "node/composition/restore.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

@@ -11,6 +11,7 @@ import {
   type StripeRef,
 } from "../../../protocols/index.ts";
 import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type SlotSource, type SlotView, type StoredRow } from "../../../node/backup/index.ts"; // prettier-ignore
+import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
 import { cut, open, seal } from "../../../runtimes/backup/thread.ts";
 import { headKeys } from "../runtimes/backup/samples.ts";
@@ -237,4 +238,14 @@ export function backupsOf(limits: BackupLimits = smallLimits) {
 export function valueIn<Value>(result: Result<Value>): Value {
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.value;
+}
+
+/** Whether a blob's file is the shard of a pack. */
+export function isPack(file: Uint8Array): boolean {
+  // Behind the shard are the hashes of its leaves.
+  const partBytes = new DataView(file.buffer, file.byteOffset).getUint32(12, true);
+  const shard = file.subarray(0, headerBytes + partBytes);
+  const { id, scheme, stripeBytes } = valueIn(readShard(shard)).header;
+  const bytes = valueIn(readStripe({ id, scheme, sizeBytes: stripeBytes }, [shard]));
+  return Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK"));
 }

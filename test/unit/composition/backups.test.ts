@@ -8,7 +8,6 @@ import { pathPart } from "../../../node/composition/backup-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
-import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import {
   failure,
@@ -21,18 +20,8 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
-import { plainKeys, valueIn } from "../backup/world.ts";
+import { isPack, plainKeys, valueIn } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot } from "../storage/stage.ts";
-
-/** Whether a blob's file is the shard of a pack. */
-function isPack(file: Uint8Array): boolean {
-  // Behind the shard are the hashes of its leaves.
-  const partBytes = new DataView(file.buffer, file.byteOffset).getUint32(12, true);
-  const shard = file.subarray(0, headerBytes + partBytes);
-  const { id, scheme, stripeBytes } = valueIn(readShard(shard)).header;
-  const bytes = valueIn(readStripe({ id, scheme, sizeBytes: stripeBytes }, [shard]));
-  return Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK"));
-}
 
 const put = (key: string, value: unknown) => ({ space: "record" as const, put: key, value });
 
@@ -59,7 +48,8 @@ describe("backups into a folder", () => {
       data: join(top, "data"),
       cluster,
       node: name,
-      keys: { backupKeys: async () => ok(keys) },
+      keys: { backupKeys: async () => ok(keys), carried: async () => ok(Buffer.from("keys")) },
+      directory: { list: async () => [] },
       replication: {
         owned: () => journal.slots(),
         cut: async () => {

@@ -1,0 +1,85 @@
+/** `plexus backup restore`: an empty machine, folders of backups and the recovery kit become a cluster again. */
+import { resolve } from "node:path";
+import { endRestore, findCarried, restore, type Restored, type RestoreWish } from "../node/composition/restore.ts";
+import { sheetOf } from "../node/keys/index.ts";
+import { createClock, createRandom } from "../node/platform/index.ts";
+import { failure, PlexusError } from "../protocols/errors.ts";
+import { joinShares } from "./backup-kit.ts";
+import { cliLimits } from "./limits.ts";
+import { createLog } from "./log.ts";
+import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+
+/** Exit code 0 when all of it is there, 1 when something is named that is not. */
+export async function restoreBackup(
+  told: RestoreWish & { readonly files: readonly string[]; readonly json: boolean },
+  output: Output,
+): Promise<number> {
+  const wish = { ...told, from: told.from.map((folder) => resolve(folder)), to: resolve(told.to) };
+  const root = await joinShares(sheetOf(await findCarried(wish.from)), told.files, output);
+  const abort = new AbortController();
+  const cancel = (): void => abort.abort(new PlexusError(failure("CANCELLED")));
+  process.once("SIGINT", cancel).once("SIGTERM", cancel);
+  let toldMs = performance.now();
+  const begunMs = toldMs;
+  try {
+    const done = await restore(wish, root, {
+      clock: createClock(),
+      random: createRandom(),
+      log: await createLog({ level: "error", format: "auto" }),
+      signal: abort.signal,
+      progress({ units, unitsOf, bytes }) {
+        if (told.json || performance.now() - toldMs < cliLimits.salvageProgressMs) return;
+        toldMs = performance.now();
+        output.printError(`  ${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)} so far`);
+      },
+    });
+    await endRestore(wish.to);
+    const seconds = (performance.now() - begunMs) / 1_000;
+    output.print(told.json ? jsonLine({ to: wish.to, seconds, ...done }) : describeRestored(done, { to: wish.to, seconds }, output.color)); // prettier-ignore
+    return isWhole(done) ? exitCodes.ok : exitCodes.failed;
+  } finally {
+    process.off("SIGINT", cancel).off("SIGTERM", cancel);
+  }
+}
+
+const isWhole = ({ lost, missing, missingFiles, stale, damaged }: Restored): boolean =>
+  lost.length + missing.length + missingFiles.length + stale.length + damaged.length === 0;
+
+const isText = (one: unknown): one is string => typeof one === "string";
+const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+
+/** What is there, what is not, and what to do next. */
+export function describeRestored(
+  done: Restored,
+  { to, seconds }: { readonly to: string; readonly seconds: number },
+  color: boolean,
+): string {
+  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, damaged } = done; // prettier-ignore
+  const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
+  const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
+  return [
+    `${good} ${to}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${describeBytes(bytes)}, ${counted(settings, "setting")}, in ${seconds.toFixed(1)} s`,
+    ...snapshots.map(
+      ({ folder, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(folder)}`,
+    ),
+    ...(stale.length === 0 ? [] : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
+    ...(missing.length === 0 ? [] : [`${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other nodes' folders may: --from for each of them.`]),
+    ...(missingFiles.length === 0 ? [] : [`${cross} ${counted(missingFiles.length, "file")} were gone already when the backup was made: ${slotList(missingFiles)}`]),
+    ...(lost.length === 0 ? [] : [`${cross} ${counted(lost.length, "unit")} could not be brought back:`]),
+    ...lost.map(({ thread, type, bucket, part, error }) => {
+      const which = [type === ".state" ? "state" : type, bucket, part === 0 ? "" : `part ${part + 1}`];
+      const why = [error.details?.["stripe"], error.details?.["file"], error.details?.["reason"]].find(isText);
+      return `    ${withoutControls([thread, ...which].filter((word) => word !== "").join(" "))}: ${error.code} ${withoutControls(why ?? "")}`.trimEnd();
+    }),
+    ...(erased.units === 0 ? [] : [`${note} ${counted(erased.units, "unit")} of ${counted(erased.tenants, "person or room", "persons and rooms")}: their keys were erased on purpose, and stay so.`]),
+    ...damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
+    `Not in it, being bound to the old nodes: members and invitations, ${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with models, and the nodes' configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
+    "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Whoever is connected loads everything anew.",
+    "Next:",
+    "  1. See to it that no node of the old cluster runs any more.",
+    `  2. plexus up --data ${withoutControls(to)}`,
+    "  3. plexus backup run --to NEW FOLDER: the old folders stay readable, and are written by nobody any more.",
+    "  4. plexus invite: other nodes come with empty data folders. Then give shares to people again if you have used them up.",
+  ].join("\n"); // prettier-ignore
+}

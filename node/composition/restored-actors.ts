@@ -1,0 +1,197 @@
+/** Actors that are written into a new journal as a backup has them: units come in, and become snapshots and rows.
+ *
+ *      .state (snapshot, entries, reminders) ─ folded ─► snapshot at the slot's position, rows beside it
+ *      message, turn, … ──────────────────────────────► rows */
+import { behaviors } from "../../actors/index.ts";
+import {
+  actorOf,
+  contained,
+  failure,
+  failureOf,
+  ownSlot,
+  parseActorId,
+  slotOf,
+  type ActorId,
+  type Failure,
+  type SlotId,
+} from "../../protocols/index.ts";
+import { decodeRows, type Row, type UnitEntry, type UnitName } from "../../runtimes/backup/index.ts";
+import { foldRestored } from "../kernel/index.ts";
+import type { Store, StoreOp } from "../ports.ts";
+import { fileType } from "../backup/index.ts";
+import { isHolder } from "../shards/index.ts";
+import { restoredSide, restoredState, spaces, type Entry, type Space } from "../storage/index.ts";
+import { settingsActor } from "./backup-settings.ts";
+import { filePieces } from "./file-pieces.ts";
+
+/** A slot that is written. */
+export interface RestorePlace {
+  readonly slot: SlotId;
+  /** How far its actors go: at least as far as the backup says that it read the slot. */
+  epoch: number;
+  seq: number;
+}
+
+/** What decides where actors go. */
+interface ActorsAt {
+  /** Undefined: this slot is taken from another backup. */
+  placeOf(slot: SlotId): RestorePlace | undefined;
+  /** Whether there is such a slot at all. */
+  hasOwn(slot: SlotId): boolean;
+  /** Keeps a file of an actor. */
+  keep(actor: ActorId, hash: string, bytes: Uint8Array): Promise<void>;
+}
+
+type Lack = Pick<UnitName, "thread" | "type" | "bucket" | "part">;
+
+const stateType = ".state";
+/** Events that clients resume from: positions leap, so nobody asks for these any more. */
+const eventType = "event";
+const batchBytes = 2 * 1024 * 1024;
+const behaviorOf = (actor: string) => behaviors.find(({ kind }) => kind === actor.slice(0, actor.indexOf("/")));
+
+export class RestoredActors {
+  /** What was written. `holders`: actors that hold bytes of a node that is gone, and are not. */
+  readonly sums = { actors: 0, rows: 0, files: 0, bytes: 0, holders: 0 };
+  readonly unusable: { readonly name: Lack; readonly error: Failure }[] = [];
+  readonly settings: Row[] = [];
+  readonly #target: Store;
+  readonly #at: ActorsAt;
+  readonly #whole = filePieces();
+  /** The actor whose state comes in, unit by unit. */
+  #open: { readonly actor: ActorId; readonly name: Lack; readonly rows: Row[] } | undefined;
+  /** Actors whose state lacks a part. */
+  readonly #lacking = new Set<string>();
+  #ops: StoreOp[] = [];
+  #waiting = 0;
+
+  constructor(target: Store, at: ActorsAt) {
+    this.#target = target;
+    this.#at = at;
+  }
+
+  /** Whether a slot is bound to a node that is gone: its actor says which bytes lie there. */
+  static isLeftOut(slot: SlotId): boolean {
+    return isHolder(slot);
+  }
+
+  /** The slot that an actor's own was split from. */
+  static splitFrom(slot: SlotId): SlotId | undefined {
+    const actor = actorOf(slot);
+    return actor === undefined ? undefined : slotOf(behaviorOf(actor)?.role ?? "chat", actor);
+  }
+
+  /** Takes a unit. Those of one actor and type come one after the other. Error: the system's. */
+  async take(unit: Pick<UnitEntry, "name" | "first" | "last">, content: Uint8Array): Promise<void> {
+    const { name } = unit;
+    const { thread, type } = name;
+    if (this.#open !== undefined && (thread !== this.#open.actor || type !== stateType)) await this.#close();
+    if (thread === settingsActor) return void this.settings.push(...decodeRows(content));
+    const place = this.#placeOf(name);
+    if (place === undefined || type === eventType) return;
+    const actor = thread as ActorId;
+    if (type === stateType) {
+      this.#open ??= { actor, name, rows: [] };
+      this.#open.rows.push(...decodeRows(content));
+      return;
+    }
+    if (type === fileType) {
+      const bytes = this.#whole(unit, content);
+      if (bytes === undefined) return;
+      await this.#at.keep(actor, name.bucket, bytes);
+      this.sums.files += 1;
+      this.sums.bytes += bytes.length;
+      return;
+    }
+    for (const [key, value] of decodeRows(content))
+      await this.#put(restoredSide(place.slot, actor, { space: "record", key, value }));
+    this.sums.bytes += content.length;
+  }
+
+  /** A unit that is not there. */
+  lack({ thread, type }: Pick<UnitName, "thread" | "type">): void {
+    if (type === stateType) this.#lacking.add(thread);
+  }
+
+  /** Writes what is left. */
+  async finish(): Promise<void> {
+    await this.#close();
+    await this.#flush();
+  }
+
+  #placeOf(name: UnitName): RestorePlace | undefined {
+    const { thread, type, bucket, part } = name;
+    const behavior = behaviorOf(thread);
+    if (parseActorId(thread) === undefined || behavior === undefined) {
+      const error = failure("NOT_FOUND", { reason: "this version knows no such kind of actor" });
+      this.unusable.push({ name: { thread, type, bucket, part }, error });
+      return undefined;
+    }
+    const actor = thread as ActorId;
+    if (isHolder(actor as SlotId)) {
+      if (type === stateType) this.sums.holders += 1;
+      return undefined;
+    }
+    const own = ownSlot(actor);
+    return this.#at.placeOf(this.#at.hasOwn(own) ? own : slotOf(behavior.role, actor));
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    if (open === undefined || this.#lacking.has(open.actor)) return;
+    const { actor, rows, name } = open;
+    const place = this.#placeOf({ ...name, cluster: "", person: "" });
+    if (place === undefined) return;
+    let folded: ReturnType<typeof foldedOf>;
+    try {
+      folded = contained(() => foldedOf(actor, rows));
+    } catch (error) {
+      const { thread, type, bucket, part } = name;
+      this.unusable.push({ name: { thread, type, bucket, part }, error: failureOf(error) });
+      return;
+    }
+    place.seq = Math.max(place.seq, folded.seq);
+    place.epoch = Math.max(place.epoch, folded.epoch);
+    await this.#put(restoredState(place.slot, actor, folded));
+    for (const [key, value] of rows) {
+      const [space, ...rest] = key.split("/");
+      if ((spaces as readonly string[]).includes(space as string))
+        await this.#put(restoredSide(place.slot, actor, { space: space as Space, key: rest.join("/"), value }));
+    }
+    this.sums.actors += 1;
+  }
+
+  async #put(op: StoreOp): Promise<void> {
+    this.#ops.push(op);
+    this.sums.rows += 1;
+    this.#waiting += op.key.length + (op.type === "put" ? op.value.length : 0);
+    if (this.#waiting >= batchBytes) await this.#flush();
+  }
+
+  async #flush(): Promise<void> {
+    const ops = this.#ops;
+    this.#ops = [];
+    this.#waiting = 0;
+    if (ops.length > 0) await this.#target.batch(ops, { sync: true });
+  }
+}
+
+/** An actor as it goes on, of what a backup has of it: its state, and up to which entry. */
+function foldedOf(
+  actor: ActorId,
+  rows: readonly Row[],
+): { readonly epoch: number; readonly seq: number; readonly body: unknown } {
+  const behavior = behaviorOf(actor);
+  const { key } = parseActorId(actor) ?? { key: "" };
+  const [seq, body] = (rows.find(([name]) => name === "snapshot")?.[1] ?? []) as [number?, unknown?];
+  const entries = rows
+    .filter(([name]) => name.startsWith("entry/"))
+    .map(([, value]) => {
+      const [epoch, at, atMs, of, events, answers] = value as [number, number, number, ActorId, unknown[], Entry["answers"]]; // prettier-ignore
+      return { epoch, seq: at, atMs, actor: of, events, answers, side: [] };
+    });
+  const snapshot = seq === undefined ? undefined : { seq, body };
+  const { epoch = 0, seq: last = seq ?? 0 } = entries.at(-1) ?? {};
+  return { epoch, seq: last, body: behavior && foldRestored(behavior, key, { snapshot, entries }) };
+}

@@ -1,0 +1,86 @@
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { plexus, runPlexus } from "./plexus-command.ts";
+
+interface History {
+  readonly messages: readonly { readonly seq: number; readonly author: string; readonly text?: string }[];
+}
+
+describe("a cluster that is gone", function () {
+  this.timeout(300_000);
+
+  it("comes back from a folder of backups and three shares: people sign in and read what they wrote", async () => {
+    await using top = await createDataFolder();
+    const at = (name: string): string => join(top.path, name);
+    await using node = new NodeProcess(at("old"));
+    await node.start();
+    const as = (of: NodeProcess) => (method: string, path: string, body?: unknown, token?: string) =>
+      of.http(method, path, body, token);
+    const old = as(node);
+    const ada = await node.signUp("ada");
+    const bob = await node.signUp("bob");
+    const post = (of: NodeProcess, text: string, token: string, operationId?: string) =>
+      of.http("POST", "/api/v1/rooms/harbour/messages", { text, ...(operationId && { operationId }) }, token);
+    await old("POST", "/api/v1/rooms", { room: "harbour" }, ada);
+    await old("POST", "/api/v1/rooms/harbour/join", {}, bob);
+    for (let n = 0; n < 12; n += 1) await post(node, `before ${n}`, n % 2 === 0 ? ada : bob, `op-${n}`);
+    await old("PUT", "/api/v1/admin/prices/echo", { input: 1, output: 2 }, ada);
+    await plexus(node, "backup", "kit", "make", "--to", at("kit"), "--shares", "3", "--needed", "2");
+    await plexus(node, "backup", "run", "--to", at("b"));
+    // A second run, with other keys, and with units that stay as they were in the first.
+    await plexus(node, "backup", "rotate");
+    await post(node, "the last that is in it", ada);
+    await plexus(node, "backup", "run", "--to", at("b"));
+    const history = async (of: NodeProcess, token: string) =>
+      ((await of.http("GET", "/api/v1/rooms/harbour/messages", undefined, token)).body as History).messages.map(
+        ({ seq, author, text }) => [seq, author, text],
+      );
+    const written = await history(node, ada);
+    const prices = (await old("GET", "/api/v1/admin/prices", undefined, ada)).body;
+    // What comes after it is lost, as it must be.
+    await post(node, "lost", bob);
+    await node.end("SIGKILL");
+    await rm(at("old"), { recursive: true });
+
+    const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
+    const restore = (...words: readonly string[]) => runPlexus("backup", "restore", "--from", at("b"), ...words);
+    const few = await restore("--data", at("new"), share(1));
+    expect(few.stderr).to.match(/SHARES_TOO_FEW/);
+    const words = await readFile(share(2), "utf8");
+    await writeFile(at("wrong.txt"), words.replace(/^ {2}3 {2}\w+/m, "  3  zebra").replace(/PLEXUS-SHARE.*/, ""));
+    const wrong = await restore("--data", at("new"), share(1), at("wrong.txt"));
+    expect(wrong.stderr)
+      .to.match(/SHARE_WRONG/)
+      .and.contain("wrong.txt");
+    expect(await readdir(top.path)).not.to.include("new");
+
+    const done = await restore("--data", at("new"), share(3), share(1));
+    expect(done.code, done.stdout + done.stderr).to.equal(0);
+    expect(done.stdout)
+      .to.match(/snapshot 2 of/)
+      .and.contain(`plexus up --data ${at("new")}`);
+    const again = await restore("--data", at("new"), share(3), share(1));
+    expect(again.stderr).to.match(/must be empty or absent/);
+
+    await using back = new NodeProcess(at("new"));
+    await back.start();
+    expect(back.adminCode).to.equal(undefined);
+    const signIn = async (name: string) =>
+      ((await back.http("POST", "/api/v1/sign-in", { name, password: `password of ${name}` })).body as { token: string }).token; // prettier-ignore
+    const [adaBack, bobBack] = [await signIn("ada"), await signIn("bob")];
+    expect(await history(back, bobBack)).to.deep.equal(written);
+    expect((await back.http("GET", "/api/v1/admin/prices", undefined, adaBack)).body).to.deep.equal(prices);
+    // It goes on behind them, and knows what was sent once.
+    await post(back, "before 3", bobBack, "op-3");
+    await post(back, "after", bobBack);
+    const [last, ...rest] = (await history(back, adaBack)).toReversed();
+    expect([last?.[2], rest.toReversed()]).to.deep.equal(["after", written]);
+    // The same kit, and the old folder is still read.
+    expect(await plexus(back, "backup", "keys")).to.match(/Epoch 2\n.*has the key of every epoch/);
+    expect(await plexus(back, "backup", "list", "--from", at("b"))).to.match(/ 2 /);
+    expect(await plexus(back, "backup", "run", "--to", at("b2"))).to.match(/Snapshot 1/);
+    expect(await plexus(back, "doctor")).to.match(/journal/i);
+  });
+});
