@@ -219,6 +219,8 @@ export interface Stripes {
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+  /** What an owner refers to without an end, each stripe once; holders that do not answer are left out. */
+  referred(owner: ActorId): AsyncIterable<StripeRef>;
 }
 
 /** Shards as admins see them. */

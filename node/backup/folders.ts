@@ -104,22 +104,26 @@ export function createFolderHeads(folders: readonly Files[]): Heads {
   const numbers = async (files: Files): Promise<readonly number[]> =>
     (await files.names("heads")).map(Number).filter((number) => Number.isSafeInteger(number) && number > 0);
   const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(numbers))).flat());
-  return {
-    async read() {
-      const number = await newest();
-      for (const files of folders) {
-        const reader = number === 0 ? undefined : await files.open(headName(number));
-        if (reader === undefined) continue;
-        try {
-          return await reader.read(0, reader.size);
-        } finally {
-          await reader.close();
-        }
+  const read = async (): Promise<Uint8Array | undefined> => {
+    const number = await newest();
+    for (const files of folders) {
+      const reader = number === 0 ? undefined : await files.open(headName(number));
+      if (reader === undefined) continue;
+      try {
+        return await reader.read(0, reader.size);
+      } finally {
+        await reader.close();
       }
-      return undefined;
-    },
+    }
+    return undefined;
+  };
+  return {
+    read,
     async commit(head, number) {
-      if ((await newest()) !== number - 1) return false;
+      const there = await newest();
+      // One that another attempt has brought to some folders is brought to the others.
+      const isSame = there === number && (await read())?.every((byte, at) => byte === head[at]) === true;
+      if (there !== number - 1 && !isSame) return false;
       for (const files of folders) {
         await files.makeFolder("heads");
         await files.remove(partial);

@@ -26,6 +26,8 @@ export const backupLimits = {
    *
    *  Longer than any run, with the pauses that one may make. */
   unfinishedMs: 7 * 24 * 3_600_000,
+  /** Stripes whose holders are asked at the same time to keep them. */
+  keptAtOnce: 16,
   /** How often a commit is tried again when another one was there first; then `BACKUP_CHANGED`. */
   commitTriesMax: 5,
 } as const;

@@ -14,14 +14,22 @@ export interface BackupStripes {
   keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+  /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what snapshots refer to. */
+  referred?(owner: ActorId): AsyncIterable<StripeRef>;
 }
 
 /** Where the head is. */
 export interface Heads {
   /** The newest; undefined: there is no backup yet. */
   read(): Promise<Uint8Array | undefined>;
-  /** Makes a head the newest when it is the one after the newest. False: another one is there. */
+  /** Makes a head the newest when it is the one after the newest, or is that already. False: another one is there. An error: nobody knows. */
   commit(head: Uint8Array, number: number): Promise<boolean>;
+  /** Whether all that the newest head leads to is kept without an end. Absent: what is put stays. */
+  readonly settled?: {
+    read(): Promise<boolean>;
+    /** It is, if this number is still the newest. */
+    tell(number: number): Promise<void>;
+  };
 }
 
 /** The keys of a backup. What is sealed for one context opens in no other. */

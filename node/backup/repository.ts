@@ -1,6 +1,6 @@
 /** One cluster's backups: the head, the snapshots that it leads to, and how the next head is made. Everything is stored before the head is;
  *  taking the next number is the only commit. */
-import { failure, PlexusError, type Result, type StripeRef } from "../../protocols/index.ts";
+import { failure, ok, PlexusError, type Result, type StripeRef } from "../../protocols/index.ts";
 import {
   demandSuccession,
   hashOfHead,
@@ -23,7 +23,7 @@ import {
   type TreeNode,
 } from "../../runtimes/backup/index.ts";
 import type { BackupPorts } from "./ports.ts";
-import type { TreeNodes } from "./tree.ts";
+import { walkTree, type TreeNodes } from "./tree.ts";
 
 /** The keys of the catalog are those of this tenant, which nobody erases. */
 const catalogTenant = "backup";
@@ -47,6 +47,9 @@ export interface Repository extends TreeNodes {
   read(stripe: StripeRef): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
   readonly unfinished: readonly StripeRef[];
+  /** Keeps without an end what the newest head leads to, where whoever committed it did not come to that. What cannot be kept now
+   *  is tried again the next time. Errors: as of `state`. */
+  settle(): Promise<void>;
   /** Gives up what was put and not kept: all of it, or some. */
   abandon(which?: (stripe: StripeRef) => boolean): Promise<void>;
 }
@@ -88,6 +91,41 @@ export function openRepository(ports: BackupPorts): Repository {
     return { head: { ...head, hash: hashOfHead(bytes) }, snapshots: readCatalog(catalog) };
   };
 
+  /** False: some of it could not be kept. */
+  const keepAll = async (refs: readonly StripeRef[], expiresAtMs?: number): Promise<Result<null>> => {
+    for (let at = 0; at < refs.length; at += limits.keptAtOnce) {
+      const some = refs.slice(at, at + limits.keptAtOnce);
+      const kept = await Promise.all(some.map((ref) => stripes.keep(ref, owner, expiresAtMs)));
+      const failed = kept.find((one) => !one.ok);
+      if (failed !== undefined) return failed;
+    }
+    return ok(null);
+  };
+
+  /** Whether a head is the newest now. An answer that was lost is asked for again; when none comes, it may be or not: then nothing is given up
+   *  that it would lead to. */
+  const take = async (head: Uint8Array, number: number): Promise<boolean> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await heads.commit(head, number);
+      } catch (error) {
+        if (tries < limits.commitTriesMax) continue;
+        unfinished = [];
+        throw error;
+      }
+    }
+  };
+
+  const load = async (link: NodeLink): Promise<TreeNode> => {
+    const known = nodes.get(link.stripe.id);
+    if (known !== undefined) return known;
+    const node = readTreeNode(await loadNode(link, "tree"), cluster);
+    nodes.set(link.stripe.id, node);
+    const [oldest] = nodes.keys();
+    if (nodes.size > limits.nodesKept && oldest !== undefined) nodes.delete(oldest);
+    return node;
+  };
+
   return {
     state,
     put,
@@ -95,15 +133,7 @@ export function openRepository(ports: BackupPorts): Repository {
     saveCursors: (cursors) => saveNode(writeCursors(cursors), "cursors"),
     loadCursors: async (link) => readCursors(await loadNode(link, "cursors")),
     save: (node) => saveNode(writeTreeNode(node), "tree"),
-    async load(link) {
-      const known = nodes.get(link.stripe.id);
-      if (known !== undefined) return known;
-      const node = readTreeNode(await loadNode(link, "tree"), cluster);
-      nodes.set(link.stripe.id, node);
-      const [oldest] = nodes.keys();
-      if (nodes.size > limits.nodesKept && oldest !== undefined) nodes.delete(oldest);
-      return node;
-    },
+    load,
     get unfinished() {
       return unfinished;
     },
@@ -113,9 +143,24 @@ export function openRepository(ports: BackupPorts): Repository {
       // What is not released now expires.
       for (const ref of given) await stripes.release(ref, owner);
     },
+    async settle() {
+      if (heads.settled === undefined || (await heads.settled.read())) return;
+      const { head, snapshots } = await state();
+      if (head === undefined) return;
+      const { root, cursors } = snapshots.at(-1) ?? {};
+      const needed = new Map([head.catalog.stripe, ...(cursors ? [cursors.stripe] : [])].map((ref) => [ref.id, ref]));
+      const add = (ref: StripeRef): void => void needed.set(ref.id, ref);
+      const node = ({ stripe }: NodeLink, one: TreeNode): void => {
+        add(stripe);
+        if ("units" in one) for (const { fragments } of one.units) for (const place of fragments) add(place.stripe);
+      };
+      if (root) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node });
+      if ((await keepAll([...needed.values()])).ok) await heads.settled.tell(head.number);
+    },
     async commit(change) {
       await keys.ensure([catalogTenant]);
       for (let tries = 0; tries < limits.commitTriesMax; tries += 1) {
+        const wasSettled = (await heads.settled?.read()) ?? true;
         const before = await state();
         const number = (before.head?.number ?? 0) + 1;
         const snapshots = change(before, number);
@@ -130,11 +175,14 @@ export function openRepository(ports: BackupPorts): Repository {
           catalog: { stripe: link.stripe, sealedKey: keys.seal(context, link.key) },
         };
         demandSuccession(before.head, head);
-        // Before the head: what it leads to must not expire. A crash between the two leaves what nobody refers to.
-        for (const ref of unfinished) valueOf(await stripes.keep(ref, owner));
+        // With an end, until a head leads to it: what is left by who dies here, is refused, or is heard too late goes by itself.
+        valueOf(await keepAll(unfinished, clock.nowMs() + limits.unfinishedMs));
         const bytes = writeHead(head, keys.head);
-        if (await heads.commit(bytes, number)) {
+        if (await take(bytes, number)) {
+          const kept = await keepAll(unfinished);
           unfinished = [];
+          // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases the old catalog.
+          if (kept.ok && wasSettled) await heads.settled?.tell(number).catch(() => undefined);
           if (before.head !== undefined) await stripes.release(before.head.catalog.stripe, owner);
           return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };
         }

@@ -81,6 +81,7 @@ export interface SnapshotDraft {
 
 /** Errors: those of `Repository.state`. */
 export async function beginSnapshot(repository: Repository): Promise<SnapshotDraft> {
+  await repository.settle();
   const { snapshots } = await repository.state();
   const base = snapshots.at(-1);
   const before = base === undefined ? new Map<string, Cursor>() : await repository.loadCursors(base.cursors);

@@ -54,7 +54,8 @@ export interface PruneReport {
   readonly unheard: number;
 }
 
-/** Removes the snapshots that neither a retention nor a hold keeps. Without `apply` it only says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
+/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Without `apply` it only
+ *  says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
  *  nothing is removed: what could not be read might refer to anything). */
 export async function prune(
   ports: BackupPorts,
@@ -63,6 +64,10 @@ export async function prune(
   apply: boolean,
   holds: readonly BackupHold[] = [],
 ): Promise<PruneReport> {
+  await repository.settle();
+  // Before the head is read: what is referred to without an end by then has been led to, so what this head does not lead to nobody needs.
+  const referred: StripeName[] = [];
+  for await (const stripe of ports.stripes.referred?.(ports.owner) ?? []) referred.push(stripe);
   const { snapshots, head } = await repository.state();
   const held = await heldSnapshots(repository, snapshots, holds);
   const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), held);
@@ -70,16 +75,18 @@ export async function prune(
   const going = snapshots.filter(({ number }) => !kept.has(number));
   const needed = await markStripes(repository, staying);
   const known = await markStripes(repository, going);
-  const needless = [...known.values()].filter(({ id }) => !needed.has(id));
+  for (const stripe of referred) known.set(stripe.id, stripe);
+  const needless = [...known.values()].filter(({ id }) => !needed.has(id) && id !== head?.catalog.stripe.id);
   const removed = going.map(({ number }) => number);
   const bytes = needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let unheard = 0;
-  if (apply && going.length > 0) {
-    await repository.commit((state) => {
-      // What a snapshot refers to that came meanwhile is not known here.
-      if (state.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
-      return staying;
-    });
+  if (apply) {
+    if (going.length > 0)
+      await repository.commit((state) => {
+        // What a snapshot refers to that came meanwhile is not known here.
+        if (state.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
+        return staying;
+      });
     // Behind the commit: until then the snapshots are there, and need all of it.
     for (const stripe of needless) if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
   }

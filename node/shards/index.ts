@@ -9,7 +9,7 @@
  *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The bytes are only at its
  *  owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say what is promised.
  *
- *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), placing.ts (where),
+ *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), referred.ts (what an owner keeps), placing.ts (where),
  *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
 import type { Message } from "../../actors/behavior.ts";
 import type { ActorId, Result, Scheme, SlotId } from "../../protocols/index.ts";

@@ -26,6 +26,7 @@ import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe, schemeText } fro
 import type { Bytes, Links } from "./links.ts";
 import { attempt, holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Paces } from "./paces.ts";
+import { referredBy } from "./referred.ts";
 import { createStripeRoom, type Leave } from "./room.ts";
 
 type Shard = StripeRef["shards"][number];
@@ -452,6 +453,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       const well = shards.filter(({ state }) => state === "well").length;
       return ok({ id, group, scheme, shards, enough: shardsOf(scheme).enough, well });
     },
+    referred: (owner) => referredBy(ports, owner),
     comingShards: () => coming.size,
     stop() {
       stopped = true;
