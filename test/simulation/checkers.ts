@@ -45,6 +45,13 @@ export const checkerNames = [
   "shard-named", // an inventory names a shard as held that is on no disk
   "shard-moved", // a holder was moved by plan without what its owner had for it
   "shard-mended", // after the faults a shard that somebody refers to is not whole where it belongs
+  "backup-true", // a snapshot brings back what its slots never had, or cannot be read
+  "backup-chain", // a head has snapshots more or less than whoever made it may add or remove
+  "backup-kept", // what a snapshot needs is not kept, or was deleted
+  "backup-whole", // a run that was refused has left a snapshot, or one that was done none
+  "backup-named", // a loss is not named, or something is called lost that is not
+  "backup-erased", // what was erased is brought back
+  "backup-left", // after the faults, holders keep for the backup what no snapshot needs
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep
   "source-asked-once", // the source of a model was asked although another node was known to have it

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
+import { runBackupsSeed } from "./backups/run.ts";
 import { runBlobSeed } from "./blobs/run.ts";
 import { runClusterSeed } from "./cluster/run.ts";
 import { printDurability } from "./durability.ts";
@@ -38,6 +39,7 @@ interface Options {
   readonly wanted: boolean;
   readonly quotas: boolean;
   readonly shards: boolean;
+  readonly backups: boolean;
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
@@ -59,6 +61,7 @@ const command = new Command("npm run simulate --")
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
   .option("--shards", "a seed is the life of stripes and their holders", false)
+  .option("--backups", "a seed is the life of a cluster's backups", false)
   .option("--seeds <count>", "how many", count, 1_000)
   .option("--from <seed>", "the first one", count, 1)
   .option("--jobs <count>", "processes that share them", count, availableParallelism())
@@ -72,6 +75,7 @@ const [replayed] = command.processedArgs as [seed: number | undefined];
 
 /** Lives of parts, by the flag that asks for them. */
 const partLives = {
+  backups: runBackupsSeed,
   blobs: runBlobSeed,
   models: runModelsSeed,
   quotas: runQuotasSeed,
@@ -86,7 +90,7 @@ const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<
     : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "blobs", "models", "quotas", "shards", "wanted"] as const)
+const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "shards", "wanted"] as const)
   .filter((name) => values[name])
   .map((name) => `--${name}`);
 

@@ -188,6 +188,11 @@ export class FileDisk {
     return this.#names.get(path)?.rotten !== true;
   }
 
+  /** The bytes of a file, for checkers. */
+  contentOf(path: string): Uint8Array | undefined {
+    return this.#names.get(path)?.bytes;
+  }
+
   /** Changes one bit of a file, as rot does. */
   flipBit(path: string, bit: number): void {
     const inode = this.#names.get(path) as Inode;

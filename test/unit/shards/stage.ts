@@ -35,6 +35,15 @@ import { Disk, FileDisk, Network, simulatedClock, type Pulse, type World } from 
 
 export const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
 
+/** A copy that shares nothing with what it is of: plain data, as it goes over the wire and to the disk. */
+function copyOf<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copyOf) as Value;
+  const copy: Record<string, unknown> = {};
+  for (const name in value) copy[name] = copyOf(value[name]);
+  return copy as Value;
+}
+
 /** One holder's journal: its state and its records. */
 interface Journal {
   state: HolderState;
@@ -113,7 +122,7 @@ export class Holders {
         this.changing(holder, effect.event);
         journal.state = shardHolder.evolve(journal.state, effect.event);
         for (const op of shardHolder.record?.(effect.event, holder) ?? []) {
-          if ("put" in op) journal.records.set(op.put, structuredClone(op.value));
+          if ("put" in op) journal.records.set(op.put, copyOf(op.value));
           else if ("delete" in op) journal.records.delete(op.delete);
         }
         return;
@@ -122,14 +131,14 @@ export class Holders {
         journal.notes = shardHolder.notes?.evolve(journal.notes as never, effect.note as never);
         return;
       case "reply":
-        return answer(effect.to, ok(structuredClone(effect.value)));
+        return answer(effect.to, ok(copyOf(effect.value)));
       case "refuse":
         return answer(effect.to, refused(failure(effect.code, effect.details)));
       case "read": {
         const { from, to, limit } = effect.range;
         // As they are now: what is written until they arrive may be newer.
         const keys = [...journal.records.keys()].filter((key) => key >= from && key < to).sort();
-        const records = keys.slice(0, limit).map((key) => ({ key, value: structuredClone(journal.records.get(key)) }));
+        const records = keys.slice(0, limit).map((key) => ({ key, value: copyOf(journal.records.get(key)) }));
         this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () =>
           this.#turn(holder, { type: "records", tag: effect.tag, records }),
         );

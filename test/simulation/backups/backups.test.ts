@@ -1,0 +1,22 @@
+import { expect } from "chai";
+import { depth } from "../../depth.ts";
+import { runBackupsSeed } from "./run.ts";
+
+const seeds = depth(3, 500);
+
+describe("the backups of a cluster, simulated", () => {
+  it("bring back what each slot had, and keep what they need and nothing else, whatever the seed", async () => {
+    let [taken, faults] = [0, 0];
+    for (let seed = 1; seed <= seeds; seed += 1) {
+      const { replies, faults: some, violations } = await runBackupsSeed(seed);
+      const found = violations.map(
+        ({ checker, detail }) => `npm run simulate -- --backups ${seed}: ${checker}: ${detail}`,
+      );
+      expect(found).to.deep.equal([]);
+      taken += replies;
+      faults += some;
+    }
+    expect(taken).to.be.above(2 * seeds);
+    expect(faults).to.be.above(10 * seeds);
+  }).timeout(depth(180_000, 3_600_000));
+});

@@ -1,0 +1,217 @@
+/** Backups on five to seven nodes whose shard-holders move and die, whose disks rot, fill up and are lost, while people go on writing.
+ *
+ *      plan ─► faults ─► calm ─► audit ─► loss
+ *
+ *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased. Faults stay within what is promised:
+ *  of every stripe that somebody was told of as many shards stay whole as suffice. So each snapshot brings back what each slot
+ *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else. */
+import type { VerifyReport } from "../../../node/backup/index.ts";
+import { rootKeysOf } from "../../../node/keys/index.ts";
+import { holderOf, shardsOf } from "../../../protocols/index.ts";
+import { pathOf } from "../../unit/shards/stage.ts";
+import type { World } from "../../world/index.ts";
+import { judge, type Simulated, type Verdict } from "../verdict.ts";
+import { slots } from "./journals.ts";
+import { Operator } from "./operator.ts";
+import { over, Scene } from "./scene.ts";
+import type { Seat } from "./seat.ts";
+import { withSecretsOf } from "./secrets.ts";
+import { Tasks } from "./tasks.ts";
+import { limits } from "./watch.ts";
+
+const faultSteps = 60;
+const root = rootKeysOf(Buffer.alloc(32, 1));
+
+/** Runs one seed. */
+export const runBackupsSeed = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  withSecretsOf(seed, () => judge(seed, options, (world) => new BackupsLife(world)));
+
+class BackupsLife implements Simulated {
+  readonly #scene: Scene;
+  readonly #operator: Operator;
+  readonly #tasks: Tasks;
+  #writing = true;
+  faults = 0;
+
+  constructor(world: World) {
+    this.#scene = new Scene(world, root);
+    this.#operator = new Operator(this.#scene);
+    this.#tasks = new Tasks(this.#scene, ({ isUp, node }) => {
+      if (isUp) this.#operator.crash(node, false);
+    });
+  }
+
+  get lives(): number {
+    return this.#operator.lives;
+  }
+  get replies(): number {
+    return this.#tasks.done;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#live();
+    } catch (error) {
+      if (error !== over) throw error;
+    }
+  }
+
+  async #live(): Promise<void> {
+    const { dice } = this.#scene.world;
+    const stage = this.#scene.stage;
+    await this.#scene.wait(this.#scene.journals.open(stage.machines.map(({ node }) => node)), 5_000);
+    for (const { node } of stage.machines) this.#operator.start(node);
+    await this.#scene.pass(600);
+    await this.#scene.wait(this.#found(), 30_000);
+    this.#scene.run(this.#writers());
+    const weights = { backup: 8, prune: 2, recall: 3, verify: 1, rotate: 1, erase: dice.pick([0, 1]), slot: 2, move: dice.pick([1, 4]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, cut: dice.pick([0, 2]), apart: dice.pick([0, 1]) }; // prettier-ignore
+    const healChance = dice.pick([0.4, 0.1]);
+    for (let step = 0; step < faultSteps; step += 1) {
+      const what = dice.weighted(weights);
+      if (!["backup", "prune", "recall", "verify", "rotate", "erase"].includes(what)) this.faults += 1;
+      this.#do(what);
+      if (dice.chance(healChance)) stage.network.heal();
+      await this.#scene.pass(dice.between(0, 900));
+      this.#scene.check();
+    }
+    await this.#calmDown();
+    await this.#audit();
+    await this.#lose();
+    for (const { shards } of stage.machines) shards?.stop();
+  }
+
+  #do(what: string): void {
+    const { dice } = this.#scene.world;
+    const stage = this.#scene.stage;
+    const seat = this.#scene.someSeat();
+    if (seat !== undefined && what === "backup" && !this.#tasks.erasing) this.#scene.run(this.#tasks.backup(seat));
+    if (seat !== undefined && what === "prune") this.#scene.run(this.#tasks.prune(seat));
+    if (seat !== undefined && what === "recall") this.#scene.run(this.#tasks.recall(seat));
+    if (seat !== undefined && what === "verify") this.#scene.run(this.#tasks.verify(seat));
+    if (seat !== undefined && what === "rotate") this.#scene.run(this.#tasks.rotate(seat));
+    if (what === "erase") this.#scene.run(this.#tasks.erase());
+    if (what === "slot") this.#scene.run(this.#scene.journals.move(dice.pick(slots), dice.pick(stage.machines).node));
+    if (what === "move") this.#operator.move();
+    if (what === "crash") this.#operator.crash(dice.pick(stage.machines).node, false);
+    if (what === "wipe") this.#operator.crash(dice.pick(stage.machines).node, true);
+    if (what === "rot") this.#operator.rot();
+    if (what === "full") this.#operator.full();
+    if (what === "cut") stage.network.cut(dice.pick(stage.machines).node, dice.pick(stage.machines).node);
+    if (what === "apart" && seat !== undefined) {
+      this.#scene.directory.cutOff.add(seat.pulse);
+      this.#scene.world.after(dice.between(100, 3_000), () => this.#scene.directory.cutOff.delete(seat.pulse));
+    }
+  }
+
+  async #writers(): Promise<void> {
+    while (this.#writing) {
+      await this.#scene.journals.write();
+      await this.#scene.world.sleep(this.#scene.world.dice.between(5, 200));
+    }
+  }
+
+  async #found(): Promise<void> {
+    for (;;) {
+      const done = await this.#scene.someSeat()?.found(root).catch(() => undefined); // prettier-ignore
+      if (done?.ok === true) return;
+      await this.#scene.world.sleep(300);
+    }
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------------------
+
+  async #calmDown(): Promise<void> {
+    const stage = this.#scene.stage;
+    this.#scene.isCalm = true;
+    this.#writing = false;
+    stage.network.heal();
+    stage.network.weather.breakChance = 0;
+    Object.assign(stage.holders.weather, { lostAnswers: 0, away: 0 });
+    this.#scene.directory.lossChance = 0;
+    this.#scene.directory.cutOff.clear();
+    for (const { files } of stage.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+    // Everybody is up again, and what was begun ends or expires.
+    for (let passed = 0; passed < 16_000; passed += 2_000) {
+      await this.#scene.pass(2_000);
+      this.#scene.check();
+    }
+    const last = this.#scene.someSeat() as Seat;
+    const isDone = async (): Promise<void> => {
+      if (!(await this.#tasks.rotate(last))) this.#scene.violate("liveness", `${last.node} cannot rotate`);
+      await this.#tasks.backup(last);
+    };
+    const before = this.#tasks.done;
+    if (!(await this.#scene.wait(isDone(), 60_000)) || this.#tasks.done === before) this.#scene.violate("liveness", "no backup can be taken"); // prettier-ignore
+    for (let passed = 0; passed < limits.unfinishedMs + 40_000; passed += 4_000) {
+      await this.#scene.pass(4_000);
+      this.#scene.check();
+    }
+  }
+
+  async #audit(): Promise<void> {
+    const seat = this.#scene.someSeat() as Seat;
+    for (const living of this.#scene.watch.living.values()) {
+      let whole = false;
+      const recalled = this.#tasks.recall(seat, living).then((done) => void (whole = done));
+      if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-kept", `snapshot ${living.snapshot.number} is not brought back in the end`); // prettier-ignore
+    }
+    await this.#demandNamed(seat, new Set());
+    // What others have left is collected by the next ones that remove anything. Audits may bring a reference back that was released meanwhile.
+    for (let rounds = 0; rounds < 4 && this.#scene.watch.left().length > 0; rounds += 1) {
+      await this.#scene.wait(this.#tasks.prune(seat, { last: 1_000 }), 60_000);
+      await this.#scene.pass(5_000);
+    }
+    const [left] = this.#scene.watch.left();
+    if (left !== undefined) this.#scene.violate("backup-left", `it is kept, and no snapshot needs it: ${left}`);
+    if (this.#scene.world.violations.length > 0) throw over;
+  }
+
+  /** More of a stripe is lost than it may lose: what that makes unreadable is named, and nothing else. */
+  async #lose(): Promise<void> {
+    const { dice } = this.#scene.world;
+    const all = [...this.#scene.watch.living.values()].flatMap(({ stripes }) => [...stripes.values()]);
+    if (all.length === 0) return;
+    const stripe = dice.pick(all);
+    const keeps = dice.below(shardsOf(stripe.scheme).enough);
+    const spared = new Set(dice.chance(0.5) ? stripe.shards.slice(0, keeps) : stripe.shards.slice(stripe.shards.length - keeps)); // prettier-ignore
+    this.#scene.world.note(
+      () => `${stripe.id} is lost at ${stripe.shards.map(({ index }) => holderOf(stripe.group, index)).join()}`,
+    );
+    for (const shard of stripe.shards)
+      for (const { files } of this.#scene.stage.machines) {
+        const path = pathOf(shard.hash);
+        if (spared.has(shard) || !files.paths().includes(path)) continue;
+        if (dice.chance(0.5)) files.flipBit(path, dice.below(500));
+        else files.truncate(path, 0);
+      }
+    await this.#demandNamed(this.#scene.someSeat() as Seat, new Set([stripe.id]));
+    if (this.#scene.world.violations.length > 0) throw over;
+  }
+
+  /** A check down to the data names what is lost, and exactly that. */
+  async #demandNamed(seat: Seat, lost: ReadonlySet<string>): Promise<void> {
+    const unreadable = new Set<string>();
+    const opens = this.#scene.watch.opener();
+    for (const { snapshot, nodes } of this.#scene.watch.living.values()) {
+      const walk = (id: string): void => {
+        const node = lost.has(id) ? undefined : nodes.get(id);
+        if (node === undefined) return;
+        if ("children" in node) for (const { link } of node.children) walk(link.stripe.id);
+        else
+          for (const unit of node.units)
+            if (!opens(unit) || unit.fragments.some(({ stripe }) => lost.has(stripe.id))) unreadable.add(JSON.stringify(unit.name)); // prettier-ignore
+      };
+      if (snapshot.root !== null) walk(snapshot.root.stripe.id);
+    }
+    let found: VerifyReport | undefined;
+    const done = await this.#scene.wait(
+      this.#tasks.verified(seat, "data").then((report) => void (found = report)),
+      120_000,
+    );
+    if (!done || found === undefined)
+      return this.#scene.violate("backup-named", `${seat.node} cannot check what there is`);
+    const named = { stripes: [...new Set(found.lost.map(({ stripe }) => stripe))].sort(), units: [...new Set(found.lostUnits.map(({ name }) => JSON.stringify(name)))].sort() }; // prettier-ignore
+    const expected = { stripes: [...lost].sort(), units: [...unreadable].sort() };
+    if (JSON.stringify(named) !== JSON.stringify(expected)) this.#scene.violate("backup-named", `${JSON.stringify(named)} is called lost, which is ${JSON.stringify(expected)}`); // prettier-ignore
+  }
+}

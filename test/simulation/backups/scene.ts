@@ -1,0 +1,73 @@
+/** What everything in one life of a cluster's backups shares: the world, its machines, the slots, the directory, and who sees it all. */
+import type { NodeId } from "../../../node/ports.ts";
+import type { RootKeys } from "../../../node/keys/index.ts";
+import { Stage } from "../../unit/shards/stage.ts";
+import type { World } from "../../world/index.ts";
+import type { CheckerName } from "../checkers.ts";
+import { ExternalDirectory } from "../cluster/external-directory.ts";
+import { Journals } from "./journals.ts";
+import type { Seat } from "./seat.ts";
+import { BackupWatch } from "./watch.ts";
+
+/** Thrown where a violation ends a run. */
+export const over = new Error("an invariant is broken");
+
+export class Scene {
+  readonly world: World;
+  readonly stage: Stage;
+  readonly journals: Journals;
+  readonly directory: ExternalDirectory;
+  readonly watch: BackupWatch;
+  /** The lives of processes that run. */
+  seats: readonly Seat[] = [];
+  /** No faults any more. */
+  isCalm = false;
+
+  constructor(world: World, root: RootKeys) {
+    this.world = world;
+    const { dice } = world;
+    const nodes = 5 + dice.below(3);
+    const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
+    this.stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.2) ? 0.003 : 0 });
+    this.stage.network.weather.breakChance = dice.chance(0.3) ? 0.001 : 0;
+    this.stage.holders.weather.lostAnswers = dice.chance(0.3) ? 0.02 : 0;
+    this.stage.holders.weather.away = dice.chance(0.3) ? 0.03 : 0;
+    this.directory = new ExternalDirectory(world, { delayMs: 3, lossChance: dice.pick([0, 0, 0.02]) });
+    this.journals = new Journals(world);
+    this.watch = new BackupWatch(world, this.stage, this.journals, root);
+  }
+
+  violate(checker: CheckerName, detail: string): void {
+    this.world.violate(checker, detail);
+  }
+
+  someSeat(): Seat | undefined {
+    const up = this.seats.filter(({ isUp }) => isUp);
+    return up.length === 0 ? undefined : this.world.dice.pick(up);
+  }
+
+  async pass(forMs: number): Promise<void> {
+    const untilMs = this.world.nowMs + forMs;
+    this.world.after(forMs, () => undefined);
+    await this.world.run(() => this.world.nowMs >= untilMs, untilMs);
+    if (this.world.violations.length > 0) throw over;
+  }
+
+  run(work: Promise<unknown>): void {
+    void work.catch((thrown: unknown) => this.violate("no-stray-error", String((thrown as Error).stack ?? thrown)));
+  }
+
+  /** Lets something take its time. False: it did not end. */
+  async wait(work: Promise<unknown>, forMs: number): Promise<boolean> {
+    let done = false;
+    this.run(work.then(() => void (done = true)));
+    const untilMs = this.world.nowMs + forMs;
+    while (!done && this.world.nowMs < untilMs) await this.pass(100);
+    return done;
+  }
+
+  check(): void {
+    this.watch.check();
+    if (this.world.violations.length > 0) throw over;
+  }
+}

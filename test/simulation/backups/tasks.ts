@@ -1,0 +1,204 @@
+/** What people and schedules ask for of backups, with the real code of a node, and what each answer has to be. */
+import { openRepository, prune, recall, runBackup, verify, type Retention } from "../../../node/backup/index.ts";
+import type { ActorId } from "../../../protocols/index.ts";
+import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
+import { people, tenantOfActor } from "./journals.ts";
+import type { Scene } from "./scene.ts";
+import { codeOf, type Seat } from "./seat.ts";
+import type { Living } from "./watch.ts";
+
+/** What ends a task while there are faults, and says nothing of the backup. */
+const passing = new Set(["HOLDERS_TOO_FEW", "SLOT_UNAVAILABLE", "ASK_TIMEOUT", "UNREACHABLE", "PEER_LOST", "MOVED", "DIRECTORY_UNAVAILABLE", "OVERLOADED", "DISK_FULL", "STOPPING", "RATE_LIMITED", "LIMIT_REACHED", "NOT_FOUND", "DATA_DAMAGED", "KEY_MISSING"]); // prettier-ignore
+
+export class Tasks {
+  readonly #scene: Scene;
+  /** Ends a node's process, if it still runs. */
+  readonly #crash: (seat: Seat) => void;
+  /** Processes that change backups now. */
+  readonly #changing = new Set<{ readonly seat: Seat }>();
+  /** A tenant's keys are being destroyed: no backup is begun. */
+  erasing = false;
+  /** Backups that were taken. */
+  done = 0;
+
+  constructor(scene: Scene, crash: (seat: Seat) => void) {
+    this.#scene = scene;
+    this.#crash = crash;
+  }
+
+  async backup(seat: Seat): Promise<void> {
+    const { dice } = this.#scene.world;
+    const task = { seat };
+    this.#changing.add(task);
+    const stop = new AbortController();
+    if (dice.chance(this.#scene.isCalm ? 0 : 0.15)) this.#scene.world.after(dice.between(0, 1_500), () => stop.abort());
+    if (dice.chance(0.15)) this.#scene.world.after(dice.between(0, 2_500), () => this.#crash(seat));
+    let committed: number | undefined;
+    let unknown = false;
+    try {
+      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const heads = {
+        ...ports.heads,
+        commit: async (head: Uint8Array, number: number): Promise<boolean> => {
+          unknown = true;
+          const applied = await ports.heads.commit(head, number);
+          unknown = false;
+          if (applied) committed = number;
+          return applied;
+        },
+      };
+      const counted = { ...ports, heads };
+      this.#scene.world.note(() => `${seat.node} backs up`);
+      const report = await runBackup(counted, openRepository(counted), this.#scene.journals.sourceOf(seat.node), {
+        signal: stop.signal,
+        progress: () => undefined,
+        pace: () => seat.pause(dice.between(0, 30)),
+      });
+      this.done += 1;
+      this.#scene.world.note(() => `${seat.node} has backed up: snapshot ${report.snapshot.number}`);
+      await this.#scene.watch.settled();
+      if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed) this.#scene.violate("backup-whole", `${seat.node} says that there is snapshot ${report.snapshot.number}`); // prettier-ignore
+    } catch (error) {
+      const code = codeOf(error);
+      this.#scene.world.note(() => `${seat.node} has not backed up: ${code} ${JSON.stringify(error)}`);
+      if (committed !== undefined && !unknown) this.#scene.violate("backup-whole", `${seat.node} says ${code} of snapshot ${committed}, which is there`); // prettier-ignore
+      const isAborted = stop.signal.aborted;
+      if (!isAborted && code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a backup: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
+    } finally {
+      this.#changing.delete(task);
+    }
+  }
+
+  async prune(seat: Seat, wanted?: Retention): Promise<void> {
+    const { dice } = this.#scene.world;
+    const task = { seat };
+    this.#changing.add(task);
+    const drawn = dice.chance(0.6) ? { last: 1 + dice.below(3) } : { withinMs: dice.between(2_000, 9_000) };
+    const retention: Retention = wanted ?? drawn;
+    try {
+      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const nowMs = this.#scene.world.nowMs;
+      const may = ({ number, atMs }: Snapshot, all: readonly Snapshot[]): boolean => {
+        const newer = all.filter((one) => one.number > number).length;
+        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - atMs > retention.withinMs); // prettier-ignore
+      };
+      this.#scene.watch.mayGo.add(may);
+      const { removed } = await prune(ports, openRepository(ports), retention, true);
+      this.#scene.watch.mayGo.delete(may);
+      this.#scene.world.note(() => `${seat.node} has pruned ${removed.join()}`);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a prune: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
+    } finally {
+      this.#changing.delete(task);
+    }
+  }
+
+  async recall(seat: Seat, wanted?: Living): Promise<boolean> {
+    const living = [...this.#scene.watch.living.values()];
+    const chosen = wanted ?? (living.length === 0 ? undefined : this.#scene.world.dice.pick(living));
+    if (chosen === undefined) return true;
+    const { number } = chosen.snapshot;
+    const contents = new Map<string, Uint8Array[]>();
+    const lost = new Map<UnitEntry, string>();
+    let broken: unknown;
+    try {
+      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const sink = {
+        async write({ name }: UnitEntry, content: Uint8Array): Promise<void> {
+          const place = `${name.thread} ${name.type}`;
+          contents.set(place, [...(contents.get(place) ?? []), new Uint8Array(content)]);
+        },
+      };
+      await recall(ports, openRepository(ports), { snapshot: number }, sink, {
+        signal: new AbortController().signal,
+        progress: () => undefined,
+        lost: (unit, error) => void lost.set(unit, codeOf(error)),
+      });
+    } catch (error) {
+      broken = error;
+    }
+    // It may have been removed meanwhile.
+    if (!this.#scene.watch.living.has(number)) return true;
+    const codes = [...lost]
+      .filter(([unit]) => !this.#scene.journals.gone.has(tenantOf(unit.name)))
+      .map(([, code]) => code);
+    if (broken !== undefined) codes.push(codeOf(broken));
+    this.#scene.world.note(() => `${seat.node} has recalled ${number}: ${codes.join()} ${JSON.stringify(broken)}`);
+    const bad = codes.find(
+      (code) => !passing.has(code) || code === "DATA_DAMAGED" || (this.#scene.isCalm && broken === undefined),
+    );
+    if (bad !== undefined) this.#scene.violate("backup-kept", `snapshot ${number} is brought back at ${seat.node} with ${bad} ${JSON.stringify(broken)}`); // prettier-ignore
+    if (codes.length > 0) return false;
+    this.#demandErased(contents);
+    const fault = this.#scene.watch.faultIn(chosen, contents, (actor) => this.#scene.watch.isGone(actor));
+    if (fault !== undefined) this.#scene.violate("backup-true", `snapshot ${number} at ${seat.node}: ${fault}`);
+    return true;
+  }
+
+  readonly #erased = new Set<string>();
+
+  #demandErased(contents: ReadonlyMap<string, readonly Uint8Array[]>): void {
+    for (const [place, units] of contents) {
+      const tenant = tenantOfActor(place.split(" ")[0] as ActorId);
+      // That it was there may be known, not what it had.
+      if (this.#erased.has(tenant) && units.some((unit) => Buffer.from(unit).includes('"text"')))
+        this.#scene.violate("backup-erased", `${place} is brought back after ${tenant} was erased`);
+    }
+  }
+
+  async verify(seat: Seat): Promise<void> {
+    const before = [...this.#scene.watch.living.keys()];
+    const found = await this.verified(seat, "manifest");
+    if (found === undefined || !before.every((number) => this.#scene.watch.living.has(number))) return;
+    const wrong = found.lost.find(({ error }) => error.code === "BACKUP_DAMAGED");
+    if (wrong !== undefined)
+      this.#scene.violate("backup-named", `${wrong.stripe} is called ${wrong.error.code} at ${seat.node}`);
+  }
+
+  async verified(seat: Seat, depth: "manifest" | "data") {
+    try {
+      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const repository = openRepository(ports);
+      const { snapshots } = await repository.state();
+      const signal = new AbortController().signal;
+      return await verify(ports, repository, snapshots, { depth, signal, progress: () => undefined, pace: async () => undefined }); // prettier-ignore
+    } catch (error) {
+      const code = codeOf(error);
+      if (!passing.has(code) && code !== "STRIPE_LOST") this.#scene.violate("no-stray-error", `a check: ${code}: ${(error as Error).stack}`); // prettier-ignore
+      return undefined;
+    }
+  }
+
+  async rotate(seat: Seat): Promise<boolean> {
+    try {
+      await seat.completeKeys(this.#scene.seats, this.#scene.watch);
+      const done = await seat.keys.rotate({ compromised: this.#scene.world.dice.chance(0.2) });
+      this.#scene.world.note(() => `${seat.node} has rotated: ${done.ok ? "done" : done.error.code}`);
+      return done.ok;
+    } catch (error) {
+      if (!passing.has(codeOf(error))) this.#scene.violate("no-stray-error", `a rotation: ${(error as Error).stack}`);
+      return false;
+    }
+  }
+
+  /** A person leaves: what the person has is deleted, then the keys are destroyed, again until that is known. No backup is taken meanwhile. */
+  async erase(): Promise<void> {
+    const { dice } = this.#scene.world;
+    const tenant = dice.pick(people.slice(0, 2));
+    const isBusy = (): boolean => [...this.#changing].some(({ seat }) => seat.isUp);
+    if (this.#scene.journals.gone.has(tenant) || isBusy()) return;
+    this.erasing = true;
+    await this.#scene.journals.leave(tenant);
+    for (;;) {
+      const seat = this.#scene.someSeat();
+      // A process that dies never answers.
+      const done = seat && (await Promise.race([seat.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)])); // prettier-ignore
+      if (typeof done === "object" && done.ok) break;
+      await this.#scene.world.sleep(300);
+    }
+    this.erasing = false;
+    this.#erased.add(tenant);
+    this.#scene.world.note(() => `${tenant} is erased`);
+  }
+}
