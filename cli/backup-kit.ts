@@ -1,49 +1,62 @@
-/** `plexus backup kit`, `keys` and `rotate`. The root of the keys is made, split, joined and forgotten here, and nowhere else. */
+/** `plexus backup kit make|check|restore` and `plexus disk recover`. The root of the keys is made, split, joined and forgotten here, and nowhere else. */
 import { mkdir, open, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline/promises";
 import {
   anchorOf,
-  combineShares,
   createRoot,
   demandEscrow,
   digestOf,
   kitName,
   openEpoch,
   openEscrow,
-  readLine,
-  readShare,
   rootKeysOf,
+  rootWords,
   sealEpochTo,
-  shareFromText,
   sharePageHtml,
   sharePageText,
   splitRoot,
   verifyEpochs,
+  vouchFor,
   writeDiskKey,
   type EpochRecord,
   type KitSheet,
   type RootRecord,
 } from "../node/keys/index.ts";
 import { escrowFile } from "../node/data-folder/index.ts";
-import { failure, PlexusError, refused, type Result } from "../protocols/errors.ts";
+import { failure, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { describeKeys, keysPath as path, summaryOf } from "./backup-keys.ts";
+import { joinShares, openRoot, type KitSource } from "./kit-shares.ts";
+import type { TokenFlags } from "./kit-token.ts";
 import { callNode } from "./node-client.ts";
 import { counted, exitCodes, paint, type Output } from "./output.ts";
-import { jsonLine, withoutControls } from "./printable.ts";
+import { jsonLine } from "./printable.ts";
+import { isSure } from "./sure.ts";
 
-const path = "/api/v1/admin/keys";
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const bytesOf = (base64: string): Buffer => Buffer.from(base64, "base64url");
-const linesPerShare = 7;
+
+/** What `plexus backup kit make` was told. */
+interface MakeKit {
+  readonly of: number;
+  readonly needed: number;
+  readonly to: string;
+  readonly yes: boolean;
+  /** Files with shares of the kit that there is; none: they are typed. */
+  readonly former: readonly string[];
+  /** The kit that there is is lost. */
+  readonly lost: boolean;
+  /** The root also lies in this token, sealed. */
+  readonly token: TokenFlags | undefined;
+  /** In the token, and nowhere else. */
+  readonly tokenOnly: boolean;
+}
 
 /** `plexus backup kit make`. */
-export async function makeKit(
-  flags: AdminFlags,
-  told: { readonly of: number; readonly needed: number; readonly to: string; readonly yes: boolean },
-  output: Output,
-): Promise<number> {
+export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output): Promise<number> {
+  if (told.tokenOnly && told.token === undefined)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--token-only", reason: "it needs --pkcs11 and --token" }));
   const target = await findNode(flags);
   const before = demand(await callNode<KeysStatus>(target, "GET", path));
   if (before.root !== undefined && !told.yes) {
@@ -60,68 +73,109 @@ export async function makeKit(
     throw new PlexusError(
       failure("BAD_REQUEST", { field: "--to", reason: `${folder} is not empty: ${name} is in it` }),
     );
+  const former = before.root !== undefined && !told.lost ? await openFormer(before, told, output) : undefined;
   const root = createRoot();
   const keys = rootKeysOf(root);
-  const shares = demand(await splitRoot(root, told));
+  const shares = told.tokenOnly ? [] : demand(await splitRoot(root, told));
+  const token = told.token && (await sealIn(told.token, { cluster: before.cluster, root }, output));
   const to = { commitment: keys.commitment, recoveryKey: text(keys.recipient.publicKey) };
   const begun = demand(await callNode<{ readonly epochs: readonly EpochRecord[] }>(target, "POST", `${path}/kit`, to));
   const record: RootRecord = {
     ...to,
     verifyKey: text(keys.signer.verifyKey),
-    needed: told.needed,
+    needed: told.tokenOnly ? 0 : told.needed,
     digests: shares.map((share) => text(digestOf(share))),
     madeAtMs: Date.now(),
+    ...(token && { token }),
     anchor: anchorOf(before.cluster, begun.epochs.at(-1)!, keys),
   };
   // On this disk before the cluster uses it: a kit that nobody has would open nothing.
   const sheet: KitSheet = { form: "plexus kit 1", cluster: before.cluster, root: record, epochs: begun.epochs };
   await write(join(folder, "kit.json"), `${JSON.stringify(sheet, undefined, 2)}\n`);
   const kit = kitName(record);
+  const words = rootWords(before.cluster, record);
   for (const [at, share] of shares.entries()) {
-    const printed = { cluster: before.cluster, kit, needed: told.needed, of: told.of, number: at + 1, madeAtMs: record.madeAtMs, share }; // prettier-ignore
+    const printed = { cluster: before.cluster, kit, words, needed: told.needed, of: told.of, number: at + 1, madeAtMs: record.madeAtMs, share }; // prettier-ignore
     await write(join(folder, `share-${at + 1}-of-${told.of}.html`), sharePageHtml(printed));
     await write(join(folder, `share-${at + 1}-of-${told.of}.txt`), sharePageText(printed));
   }
-  const status = demand(await callNode<KeysStatus>(target, "PUT", `${path}/kit`, { root: record }));
+  const voucher = former && vouchFor(before.cluster, { by: before.root!, to: record }, former);
+  const body = { root: record, ...(voucher !== undefined && { voucher }), ...(told.lost && { lost: true }) };
+  const status = demand(await callNode<KeysStatus>(target, "PUT", `${path}/kit`, body));
   if (flags.json)
-    output.print(jsonLine({ kit, folder, needed: told.needed, of: told.of, epoch: status.epochs.length }));
+    output.print(jsonLine({ kit, words, folder, needed: record.needed, of: shares.length, ...(token && { token: token.label }), epoch: status.epochs.length })); // prettier-ignore
   else
     output.print(
       [
-        `${paint(output.color, "green", "✔")} Kit ${kit}: ${counted(told.of, "share")}, any ${told.needed} are needed. They are in ${folder}`,
-        "Print each share's page, give them to different people, try them (plexus backup kit check), then delete the share files.",
-        "kit.json is no secret; keep it with the shares.",
+        `${paint(output.color, "green", "✔")} Kit ${kit} (${words})`,
+        ...(shares.length === 0
+          ? []
+          : [
+              `${counted(told.of, "share")}, any ${told.needed} are needed. They are in ${folder}`,
+              "Print each share's page, give them to different people, try them (plexus backup kit check), then delete the share files.",
+            ]),
+        ...(token
+          ? [
+              `The token ${token.label} opens it, too. Whoever has it and its PIN needs ${told.tokenOnly ? "nothing else" : "no share"}.`,
+            ]
+          : []),
+        `kit.json is no secret; keep it ${shares.length === 0 ? "where the token is not" : "with the shares"}.`,
+        ...(told.lost && before.root
+          ? [`Each other node goes on with the former kit until it is told there: plexus backup kit trust ${words}`]
+          : []),
       ].join("\n"),
     );
   return exitCodes.ok;
 }
 
+/** The root that there is, which signs for the one that takes its place. */
+function openFormer(status: KeysStatus, told: MakeKit, output: Output) {
+  const sheet = asSheet(status);
+  const kit = kitName(sheet.root);
+  output.printError(
+    `Kit ${kit} must sign for the one that takes its place: its shares or its token. If it is lost: --lost.`,
+  );
+  const { token } = sheet.root;
+  const byToken = told.token && token && told.former.length === 0;
+  return openRoot(sheet, { files: told.former, ...(byToken && { token: { ...told.token!, label: token.label } }) }, output); // prettier-ignore
+}
+
+async function sealIn(
+  token: TokenFlags,
+  of: { readonly cluster: string; readonly root: Uint8Array },
+  output: Output,
+): Promise<NonNullable<RootRecord["token"]>> {
+  const { sealInToken } = await import("./kit-token.ts");
+  return sealInToken(token, of, output);
+}
+
 /** `plexus backup kit check`. Exit code 1 when the shares do not make the root. */
 export async function checkKit(
   flags: AdminFlags,
-  told: { readonly files: readonly string[]; readonly sheet: string | undefined },
+  told: KitSource & { readonly sheet: string | undefined },
   output: Output,
 ): Promise<number> {
   const sheet = await sheetOf(flags, told.sheet);
-  const joined = await joinShares(sheet, told.files, output);
+  const joined = await openRoot(sheet, told, output);
   const opened = sheet.epochs.map((record) => demand(openEpoch(sheet.cluster, record, joined)));
   demand(verifyEpochs(sheet.cluster, sheet.root, sheet.epochs));
   const kit = kitName(sheet.root);
-  if (flags.json) output.print(jsonLine({ kit, cluster: sheet.cluster, epochs: opened.length }));
-  else output.print(`${paint(output.color, "green", "✔")} These shares make the key of kit ${kit}. It opens ${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`); // prettier-ignore
+  const words = rootWords(sheet.cluster, sheet.root);
+  if (flags.json) output.print(jsonLine({ kit, words, cluster: sheet.cluster, epochs: opened.length }));
+  else output.print(`${paint(output.color, "green", "✔")} This is the key of kit ${kit} (${words}). It opens ${counted(opened.length, "epoch")} of cluster ${sheet.cluster}.`); // prettier-ignore
   return exitCodes.ok;
 }
 
 /** `plexus backup kit restore`. */
 export async function restoreKit(
   flags: AdminFlags,
-  told: { readonly files: readonly string[]; readonly sheet: string | undefined },
+  told: KitSource & { readonly sheet: string | undefined },
   output: Output,
 ): Promise<number> {
   const target = await findNode(flags);
   const status = demand(await callNode<KeysStatus>(target, "GET", path));
   const sheet = told.sheet === undefined ? asSheet(status) : await readSheet(told.sheet);
-  const root = await joinShares(sheet, told.files, output);
+  const root = await openRoot(sheet, told, output);
   const keys = sheet.epochs.map((record) => {
     const key = demand(openEpoch(sheet.cluster, record, root));
     return {
@@ -133,48 +187,6 @@ export async function restoreKit(
   const after = demand(await callNode<KeysStatus>(target, "PUT", `${path}/restore`, body));
   output.print(flags.json ? jsonLine(summaryOf(after)) : describeKeys(after, output.color));
   return exitCodes.ok;
-}
-
-/** `plexus backup keys`. */
-export async function showKeys(flags: AdminFlags, output: Output): Promise<number> {
-  const status = demand(await callNode<KeysStatus>(await findNode(flags), "GET", path));
-  output.print(flags.json ? jsonLine(summaryOf(status)) : describeKeys(status, output.color));
-  return exitCodes.ok;
-}
-
-/** `plexus backup rotate`. */
-export async function rotateKeys(flags: AdminFlags, compromised: boolean, output: Output): Promise<number> {
-  const target = await findNode(flags);
-  const status = demand(await callNode<KeysStatus>(target, "POST", `${path}/rotate`, { compromised }));
-  output.print(flags.json ? jsonLine(summaryOf(status)) : describeKeys(status, output.color));
-  return exitCodes.ok;
-}
-
-const summaryOf = ({ root, epochs, here, rotation, reencrypt }: KeysStatus) => ({
-  ...(root && { kit: kitName(root), needed: root.needed, shares: root.digests.length, madeAtMs: root.madeAtMs }),
-  epochs: epochs.length,
-  here,
-  ...(rotation && { rotation }),
-  ...(reencrypt && { reencrypt }),
-});
-
-/** The keys, for people. */
-export function describeKeys(status: KeysStatus, color: boolean): string {
-  const { root, epochs, here, rotation, reencrypt } = status;
-  if (root === undefined)
-    return "The cluster has no recovery kit, so no backup can be made: plexus backup kit make --to FOLDER";
-  const lacking = epochs.filter(({ epoch }) => !here.includes(epoch)).map(({ epoch }) => epoch);
-  return [
-    `Kit ${kitName(root)}, made on ${new Date(root.madeAtMs).toISOString().slice(0, 10)}: any ${root.needed} of ${counted(root.digests.length, "share")}`,
-    `Epoch ${epochs.length}`,
-    lacking.length === 0
-      ? `${paint(color, "green", "✔")} This node has the key of every epoch.`
-      : `${paint(color, "yellow", "!")} This node lacks the keys of epochs ${lacking.join(", ")}: other nodes have them, or the kit (plexus backup kit restore).`,
-    ...(rotation
-      ? [`Keys are wrapped anew: ${rotation.done} of ${rotation.total} parts. plexus backup rotate goes on with it.`]
-      : []),
-    ...(reencrypt ? [`To be encrypted anew: what was made in epochs ${reencrypt.join(", ")}.`] : []),
-  ].join("\n");
 }
 
 // --- shares and sheets ---------------------------------------------------------------------------------------------------
@@ -214,88 +226,20 @@ const sheetOf = async (flags: AdminFlags, file: string | undefined): Promise<Kit
 
 /** `plexus disk recover`. */
 export async function recoverDisk(
-  told: { readonly folder: string; readonly files: readonly string[]; readonly keyFile: string },
+  told: KitSource & { readonly folder: string; readonly keyFile: string; readonly sheet: string | undefined },
   output: Output,
 ): Promise<number> {
   const escrow = await demandEscrow(escrowFile(told.folder));
-  const { bytes } = demand(openEscrow(escrow, await joinShares(undefined, told.files, output)));
+  if (told.token !== undefined && told.sheet === undefined)
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "--sheet", reason: "kit.json says what the token has sealed" }),
+    );
+  const root =
+    told.sheet === undefined
+      ? await joinShares(undefined, told.files, output)
+      : await openRoot(await readSheet(told.sheet), told, output);
+  const { bytes } = demand(openEscrow(escrow, root));
   await writeDiskKey(told.keyFile, bytes);
   output.print(`${paint(output.color, "green", "✔")} Key ${escrow.key} of this disk is in ${told.keyFile} again.`);
   return exitCodes.ok;
-}
-
-/** The keys of the root, from files or from what is typed. Without a sheet the shares say by themselves what they are of. */
-export async function joinShares(sheet: KitSheet | undefined, files: readonly string[], output: Output) {
-  const shares: Uint8Array[] = [];
-  for (const file of files) {
-    const share = shareFromText(await readFile(file, "utf8"));
-    if (!share.ok) throw new PlexusError({ ...share.error, details: { ...share.error.details, file } });
-    shares.push(share.value);
-  }
-  if (files.length === 0) shares.push(...(await typedShares(sheet?.root.needed, output)));
-  const digests = sheet && {
-    commitment: bytesOf(sheet.root.commitment),
-    digests: sheet.root.digests.map((digest) => bytesOf(digest)),
-  };
-  return rootKeysOf(demand(namedIn(await combineShares(shares, digests), files)));
-}
-
-/** Names the file of a share that is wrong. */
-function namedIn<T>(result: Result<T>, files: readonly string[]): Result<T> {
-  const place = result.ok ? undefined : result.error.details?.["place"];
-  if (result.ok || typeof place !== "number" || files[place - 1] === undefined) return result;
-  return refused({ ...result.error, details: { ...result.error.details, file: withoutControls(files[place - 1]!) } });
-}
-
-/** Asks for shares, line by line: a line that is wrong is asked for again. */
-async function typedShares(known: number | undefined, output: Output): Promise<readonly Uint8Array[]> {
-  const input = createInterface({ input: process.stdin, terminal: false });
-  // Lines that come faster than they are asked for wait here.
-  const lines = input[Symbol.asyncIterator]();
-  const next = async (): Promise<string> => {
-    const { value, done } = await lines.next();
-    if (done === true)
-      throw new PlexusError(failure("SHARES_TOO_FEW", { needed, reason: "what was typed ended before" }));
-    return value.trim();
-  };
-  const shares: Uint8Array[] = [];
-  let needed = known;
-  try {
-    while (needed === undefined || shares.length < needed) {
-      output.printError(
-        `Share ${shares.length + 1}${needed === undefined ? "" : ` of the ${needed} that are needed`}: its seven lines, one after the other, or the code that begins with PLEXUS-SHARE.`,
-      );
-      const typed: string[] = [];
-      while (typed.length < linesPerShare) {
-        const line = await next();
-        if (line === "") continue;
-        if (line.startsWith("PLEXUS-SHARE:")) {
-          typed.splice(0, typed.length, line);
-          break;
-        }
-        const read = readLine(line, typed.length);
-        if (read.ok) typed.push(line);
-        else output.printError(`Line ${typed.length + 1}: ${String(read.error.details?.["reason"])}. Type it again.`);
-      }
-      const share = shareFromText(typed.join("\n"));
-      if (share.ok) {
-        shares.push(share.value);
-        const read = readShare(share.value);
-        if (read.ok) needed ??= read.value.needed;
-      } else output.printError(`${String(share.error.details?.["reason"])}: type this share again.`);
-    }
-  } finally {
-    input.close();
-  }
-  return shares;
-}
-
-async function isSure(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await lines.question(`${question} [y/N] `)).trim());
-  } finally {
-    lines.close();
-  }
 }

@@ -1,11 +1,14 @@
 import type { Config } from "../config/index.ts";
+import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
-import { failureOf } from "../protocols/index.ts";
+import { failureOf, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import type { ControlFile } from "./control.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
+import { callNode } from "./node-client.ts";
 import { describeRefusal } from "./output.ts";
+import { withoutControls } from "./printable.ts";
 
 /** What `plexus doctor` knows when it looks at the cluster. */
 interface Seen {
@@ -18,7 +21,27 @@ interface Seen {
 /** Whether the node is still a member, and whether each address of etcd answers and holds its cluster. */
 export async function clusterChecks(config: Config, seen: Seen): Promise<readonly Check[]> {
   const member = await findMember(config, seen);
-  return [...(member?.evicted === true ? [evictedCheck] : []), ...(await directoryChecks(config, member))];
+  return [
+    ...(member?.evicted === true ? [evictedCheck] : []),
+    ...(await directoryChecks(config, member)),
+    ...(await keyChecks(seen.control)),
+  ];
+}
+
+/** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */
+async function keyChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
+  if (control === undefined) return [];
+  const target = { url: control.url, token: control.controlToken };
+  const answer = await callNode<KeysStatus>(target, "GET", "/api/v1/admin/keys");
+  return answer.ok ? keyCheckOf(answer.value) : [];
+}
+
+/** Judges what a node says of its keys. */
+export function keyCheckOf({ cluster, root, refused }: KeysStatus): readonly Check[] {
+  const name = "Keys";
+  if (refused !== undefined)
+    return [{ name, state: "bad", says: withoutControls(refused.reason), hint: "See plexus backup keys, and docs/backup.md, Keys." }]; // prettier-ignore
+  return root === undefined ? [] : [{ name, state: "good", says: `kit ${rootWords(cluster, root)}` }];
 }
 
 /** Whose the data folder is, as its node or the folder itself says. */

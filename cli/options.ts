@@ -1,5 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import { parseDurationMs } from "../config/units.ts";
+import { failure, PlexusError } from "../protocols/errors.ts";
 import { roles, type Role } from "../protocols/ids.ts";
 import type { AdminFlags } from "./admin.ts";
 import type { Move } from "./cluster.ts";
@@ -136,6 +137,30 @@ export interface AdminOptions {
 /** Adds them, below the flags that the command has of its own. */
 export const withAdminFlags = (command: Command): Command =>
   command.addOption(data()).addOption(url()).addOption(json());
+
+/** Where the root of the keys is in a PKCS#11 token. */
+export interface TokenOptions {
+  readonly pkcs11?: string;
+  readonly token?: string;
+  readonly pinFile?: string;
+}
+
+/** Adds the flags by which a token is named. */
+export const withTokenFlags = (command: Command): Command =>
+  command
+    .option("--pkcs11 <module>", "a PKCS#11 module (a shared library), for a root in a token")
+    .option("--token <label>", "the token's label")
+    .option(
+      "--pin-file <file>",
+      "read the token's PIN from a file or descriptor (/dev/fd/3); without it, it is asked for",
+    );
+
+/** The token that was named; undefined: none. Error: BAD_REQUEST. */
+export function tokenOf({ pkcs11: module, token: label, pinFile }: TokenOptions) {
+  if (module !== undefined) return { module, label, pinFile };
+  if (label === undefined && pinFile === undefined) return undefined;
+  throw new PlexusError(failure("BAD_REQUEST", { field: "--pkcs11", reason: "the module of the token is missing" }));
+}
 
 /** A command for admins below another one: its argument, its flags with `more` of its own, its examples, and what runs. */
 export interface AdminCommand<Options extends AdminOptions> {

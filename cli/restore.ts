@@ -4,7 +4,7 @@ import { endRestore, findCarried, restore, type Restored, type RestoreWish } fro
 import { sheetOf } from "../node/keys/index.ts";
 import { createClock, createRandom } from "../node/platform/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import { joinShares } from "./backup-kit.ts";
+import { openRoot, type KitSource } from "./kit-shares.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog } from "./log.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
@@ -12,11 +12,11 @@ import { jsonLine, withoutControls } from "./printable.ts";
 
 /** Exit code 0 when all of it is there, 1 when something is named that is not. */
 export async function restoreBackup(
-  told: RestoreWish & { readonly files: readonly string[]; readonly json: boolean },
+  told: RestoreWish & KitSource & { readonly json: boolean },
   output: Output,
 ): Promise<number> {
   const wish = { ...told, from: told.from.map((folder) => resolve(folder)), to: resolve(told.to) };
-  const root = await joinShares(sheetOf(await findCarried(wish.from)), told.files, output);
+  const root = await openRoot(sheetOf(await findCarried(wish.from)), told, output);
   const abort = new AbortController();
   const cancel = (): void => abort.abort(new PlexusError(failure("CANCELLED")));
   process.once("SIGINT", cancel).once("SIGTERM", cancel);

@@ -270,6 +270,16 @@ export const errorTable = {
     http: 409,
     help: "A key does not open this: it is another's, belongs elsewhere, or was changed. Details say what it is.",
   },
+  TOKEN_UNUSABLE: {
+    outcome: "failed",
+    http: 400,
+    help: "The PKCS#11 token with the root of the keys cannot be used; details say why.",
+  },
+  ROOT_UNVOUCHED: {
+    outcome: "failed",
+    http: 409,
+    help: "The cluster's directory has another root of the keys, for which the one that this node knows did not vouch. See `plexus backup keys`.",
+  },
   BACKUP_CHANGED: {
     outcome: "not_started",
     http: 409,

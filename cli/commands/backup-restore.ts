@@ -1,9 +1,19 @@
 import { Option, type Command } from "commander";
 import { dataFolderOf } from "../folders.ts";
-import { collect, data, examples, json, moment, wholeNumber } from "../options.ts";
+import {
+  collect,
+  data,
+  examples,
+  json,
+  moment,
+  tokenOf,
+  wholeNumber,
+  withTokenFlags,
+  type TokenOptions,
+} from "../options.ts";
 import type { Define } from "./index.ts";
 
-interface RestoreOptions {
+interface RestoreOptions extends TokenOptions {
   readonly from: readonly string[];
   readonly data?: string;
   readonly snapshot?: number;
@@ -13,8 +23,7 @@ interface RestoreOptions {
 
 /** `plexus backup restore`. */
 export function defineRestore(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
-  backup
-    .command("restore")
+  withTokenFlags(backup.command("restore"))
     .description("When the cluster is gone: make a node's data folder of backups and the shares of the recovery kit.")
     .argument("[files...]", "files with shares; none: they are typed")
     .requiredOption(
@@ -43,6 +52,6 @@ export function defineRestore(backup: Command, { output, onExit }: Parameters<De
       const { from, snapshot, at, json: asJson = false } = options;
       const to = await dataFolderOf(options.data, process.env);
       const which = { ...(snapshot !== undefined && { snapshot }), ...(at !== undefined && { atMs: at }) };
-      onExit(await restoreBackup({ from, to, files, json: asJson, ...which }, output));
+      onExit(await restoreBackup({ from, to, files, token: tokenOf(options), json: asJson, ...which }, output));
     });
 }

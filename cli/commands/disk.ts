@@ -1,6 +1,21 @@
 import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
-import { adminFlags, data, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import {
+  adminFlags,
+  data,
+  examples,
+  tokenOf,
+  withAdminFlags,
+  withTokenFlags,
+  type AdminOptions,
+  type TokenOptions,
+} from "../options.ts";
 import type { Define } from "./index.ts";
+
+interface RecoverOptions extends TokenOptions {
+  readonly data?: string;
+  readonly diskKey?: string;
+  readonly sheet?: string;
+}
 
 /** `plexus disk`. */
 export const define: Define = (command, { output, onExit }) => {
@@ -33,26 +48,29 @@ export const define: Define = (command, { output, onExit }) => {
       onExit(await setDisk(await adminFlags(options), { encrypted: true, wait: options.wait ?? false }, output));
     });
 
-  disk
-    .command("recover")
-    .description(
-      "Make the key of an encrypted disk anew from the shares of the recovery kit. The node must be stopped.",
-    )
-    .argument("[files...]", "files with shares; none: they are typed")
-    .addOption(data())
-    .option(
-      "--disk-key <file>",
-      "where the key is written; default: where the configuration has it (PLEXUS_DISK_KEY, PLEXUS_CONFIG), else disk.key in the data folder",
-    )
+  withTokenFlags(
+    disk
+      .command("recover")
+      .description(
+        "Make the key of an encrypted disk anew from the shares of the recovery kit. The node must be stopped.",
+      )
+      .argument("[files...]", "files with shares; none: they are typed")
+      .addOption(data())
+      .option(
+        "--disk-key <file>",
+        "where the key is written; default: where the configuration has it (PLEXUS_DISK_KEY, PLEXUS_CONFIG), else disk.key in the data folder",
+      )
+      .option("--sheet <file>", "kit.json; needed with a token"),
+  )
     .addHelpText(
       "after",
       examples("plexus disk recover share-1.txt share-3.txt share-4.txt", "plexus disk recover --data /var/lib/plexus"),
     )
-    .action(async (files: readonly string[], options: { readonly data?: string; readonly diskKey?: string }) => {
+    .action(async (files: readonly string[], options: RecoverOptions) => {
       const { recoverDisk } = await import("../backup-kit.ts");
       const folder = await dataFolderOf(options.data, process.env);
       const keyFile = await diskKeyFileOf(options.diskKey, folder, process.env);
-      onExit(await recoverDisk({ folder, files, keyFile }, output));
+      onExit(await recoverDisk({ folder, keyFile, files, sheet: options.sheet, token: tokenOf(options) }, output));
     });
 
   withAdminFlags(

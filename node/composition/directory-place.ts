@@ -1,7 +1,7 @@
 /** The cluster's directory as one node reaches it, wherever it is: in this node, in another, in etcd, and on the move from one to
  *  the other. */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../protocols/index.ts";
-import { isRow } from "../cluster/records.ts";
+import { asMember, isRow, memberKey } from "../cluster/records.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
   createEmbeddedDirectory,
@@ -15,8 +15,10 @@ import {
   type EmbeddedDirectory,
   type EtcdDirectory,
 } from "../directory/index.ts";
+import { keysPrefix } from "../keys/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, NodeId, Store } from "../ports.ts";
+import { hasKeyRole } from "./keys.ts";
 
 export interface PlacedDirectory {
   /** Stays the same when the directory moves. */
@@ -81,7 +83,13 @@ export function openDirectory(
     }
     if (at.host !== node) return createRemoteDirectory(exchange, keeper, { clock, onMoved: moved });
     embedded = createEmbeddedDirectory({ store, clock });
-    serveDirectory(exchange, embedded, undefined, isRow);
+    const kept = embedded;
+    const mayChange = async (key: string, from: NodeId): Promise<boolean> => {
+      if (!key.startsWith(keysPrefix)) return true;
+      const row = await kept.read(memberKey(from));
+      return row !== undefined && hasKeyRole(asMember(row)?.roles ?? []);
+    };
+    serveDirectory(exchange, embedded, undefined, { accepts: isRow, mayChange });
     return embedded;
   };
   const directory = createSwitchingDirectory(isDirectory(at) ? at : openPlace(at));

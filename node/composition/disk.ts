@@ -4,15 +4,18 @@ import { failure, ok, refused, type DiskStatus, type Result } from "../../protoc
 import { blobFolder, diskKeyFile, escrowFile } from "../data-folder/index.ts";
 import {
   createSealing,
+  opensEpochKeys,
   readDiskKey,
+  readEscrow,
   readOrMakeDiskKey,
   SealedFiles,
   writeEscrow,
+  type DiskKey,
   type RootRecord,
   type StorePart,
 } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
-import type { Files } from "../ports.ts";
+import type { Files, Store } from "../ports.ts";
 import { everything, headKey, slotRanges, type Journal } from "../storage/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -26,6 +29,24 @@ export const partsOf = async (journal: Pick<Journal, "slots">): Promise<readonly
   })),
   { name: "the rest", ranges: [everything] },
 ];
+
+/** The key that a disk is to be encrypted with: that of the file, or a new one. Error: KEY_MISSING (something is sealed with a key that is not there: a new
+ *  one would take its place, and what it had sealed would be lost). */
+export async function keyForDisk(at: {
+  readonly store: Store;
+  readonly cluster: string;
+  readonly keyFile: string;
+  readonly sealedFile: string;
+}): Promise<Result<DiskKey>> {
+  const there = await readDiskKey(at.keyFile);
+  const former = await readEscrow(at.sealedFile);
+  const isFormer = former === undefined || former.key === there?.id;
+  if (isFormer && (await opensEpochKeys(at.store, at.cluster, there))) return ok(await readOrMakeDiskKey(at.keyFile));
+  return refused({
+    ...failure("KEY_MISSING", { file: at.keyFile, ...(former && { key: former.key }), hint: "plexus disk recover" }),
+    message: `This disk had a key that is not in ${at.keyFile}. Put that file back, or stop the node and make it anew with the recovery kit: plexus disk recover.`,
+  });
+}
 
 /** What admins see and change of a node's disk. */
 export interface DiskControl {
@@ -56,6 +77,7 @@ export async function openDisk(
   const sealing = createSealing({ store, files: blobs, parts: () => partsOf(journal), folders, clock, log });
   at.stops.add(() => sealing.stop());
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
+  const sealedFile = escrowFile(config.data);
   const status = (): DiskStatus => {
     const { state, key, parts, fault } = sealing.status();
     meter.gauge("disk_encrypted", state === "sealed" ? 1 : 0);
@@ -67,8 +89,7 @@ export async function openDisk(
     known = root;
     try {
       const key = store.key ?? (await readDiskKey(keyFile));
-      if (root !== undefined && key !== undefined)
-        await writeEscrow(escrowFile(config.data), { cluster, node }, key, root);
+      if (root !== undefined && key !== undefined) await writeEscrow(sealedFile, { cluster, node }, key, root);
     } catch (error) {
       log.error("disk.key.unsealed", { error });
     }
@@ -78,7 +99,9 @@ export async function openDisk(
     const to = encrypted ? "sealed" : "plain";
     if (sealing.wanted === to) return ok({});
     // The key is on the disk before anything is encrypted with it.
-    const key = store.key ?? (await (encrypted ? readOrMakeDiskKey(keyFile) : readDiskKey(keyFile)));
+    const own = encrypted && store.key === undefined ? await keyForDisk({ store, cluster, keyFile, sealedFile }) : undefined; // prettier-ignore
+    if (own?.ok === false) return own;
+    const key = store.key ?? own?.value ?? (await readDiskKey(keyFile));
     if (key === undefined) return refused(failure("KEY_MISSING", { file: keyFile }));
     await escrow();
     return ok({ begun: sealing.begin(to, key) });

@@ -35,7 +35,7 @@ import { within } from "../waiting.ts";
 import { createBackups } from "./backups.ts";
 import { audit } from "./cluster-memory.ts";
 import { openDisk } from "./disk.ts";
-import { openKeys, watchRoot } from "./keys.ts";
+import { openKeys, openKnownKeys, watchRoot } from "./keys.ts";
 import { createEnding } from "./ending.ts";
 import { openIdentity, type Identity } from "./identity.ts";
 import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
@@ -171,7 +171,8 @@ async function start(
   stops.add((deadlineMs) => meshPort.stop(deadlineMs));
   stops.add((deadlineMs) => peer.stop(deadlineMs));
   const disk = await openDisk(config, { identity, machine, stops });
-  stops.add(watchRoot(peer.directory, (root) => void disk.escrow(root)));
+  const known = openKnownKeys({ machine, identity, peer });
+  stops.add(watchRoot(peer.directory, known, (root) => void disk.escrow(root), log));
   const blobs = await openActorBlobs({
     files: disk.blobs,
     node,
@@ -191,7 +192,7 @@ async function start(
   kept.resolve(blobs);
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
-  const keys = openKeys(config, { machine, identity, peer });
+  const keys = openKeys(config, { machine, identity, peer }, known);
   const backups = createBackups({
     data: config.data,
     cluster,

@@ -4,28 +4,80 @@ import { failure, ok, PlexusError, refused, type Role } from "../../protocols/in
 import { diskKeyFile, escrowFile } from "../data-folder/index.ts";
 import {
   createClusterKeys,
+  kitName,
+  openKnownRoot,
   readDiskKey,
   readEscrow,
   readOrMakeDiskKey,
   rootRow,
+  rootHash,
+  rootWords,
   type ClusterKeys,
   type DiskKeySource,
   type RootRecord,
 } from "../keys/index.ts";
-import type { Directory } from "../ports.ts";
+import type { Directory, Log } from "../ports.ts";
+import { audit } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 
 /** Who makes backups, and so has keys. A node with the role storage alone holds what it cannot read. */
 const keyRoles: readonly Role[] = ["manager", "chat"];
+/** Whether a node with these roles changes the rows of keys. */
+export const hasKeyRole = (roles: readonly Role[]): boolean => roles.some((role) => keyRoles.includes(role));
 const fetchTimeoutMs = 5_000;
+/** Members that are asked which root they know, at once. */
+const askedMax = 8;
+
+type At = { readonly machine: Machine; readonly identity: Identity; readonly peer: Peer };
+
+/** Whether a member may have keys of epochs. */
+const mayHave = ({ membership }: Pick<Peer, "membership">, node: string): boolean => {
+  const member = membership.members().members.find((one) => one.node === node);
+  return member !== undefined && member.leaving !== true && hasKeyRole(member.roles);
+};
+
+/** What this node knows of the root, and tells the others of it. */
+export type KnownKeys = ReturnType<typeof openKnownRoot>;
+
+/** Opens what this node knows of the root. A root that nobody vouched for is told to the admins, once for the whole cluster. */
+export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
+  const { cluster, store, node } = identity;
+  const { directory, exchange, membership, kernel } = peer;
+  const { log } = machine;
+  const known = openKnownRoot({
+    cluster,
+    directory,
+    store,
+    log,
+    async agreed(hash) {
+      const others = membership.members().members.filter((one) => one.node !== node && membership.isUp(one.node));
+      const asked = others.filter((one) => mayHave(peer, one.node)).slice(0, askedMax);
+      const answers = await Promise.all(asked.map((one) => exchange.call(one.node, "keys.known", {}, fetchTimeoutMs)));
+      return answers.every((answer) => !answer.ok || answer.value.hash === undefined || answer.value.hash === hash);
+    },
+    refused({ reason, root: found }, trusted) {
+      const facts = {
+        reason,
+        ...(trusted && { kit: kitName(trusted), words: rootWords(cluster, trusted) }),
+        ...(found && { refused: rootWords(cluster, found) }),
+      };
+      // Each node that refuses it says so in its log; the audit and the admins hear it of the first one.
+      const operationId = `root:${found === undefined ? "none" : rootHash(cluster, found)}`;
+      const by = membership.members().members.find((one) => one.node === node)?.name ?? node;
+      audit(kernel, { action: "refuseRoot", by, facts, tell: { people: [], admins: true } }, operationId);
+    },
+  });
+  exchange.on("keys.known", async () => {
+    const hash = await known.hash();
+    return ok({ ...(hash !== undefined && { hash }) });
+  });
+  return known;
+}
 
 /** Opens them. What the node lacks it asks of the others when it is needed. */
-export function openKeys(
-  config: Config,
-  at: { readonly machine: Machine; readonly identity: Identity; readonly peer: Peer },
-): ClusterKeys {
+export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys {
   const { store, cluster, node } = at.identity;
   const { exchange, membership, directory } = at.peer;
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
@@ -41,14 +93,10 @@ export function openKeys(
     },
   };
   const { clock, log } = at.machine;
-  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock, log });
-  const mayHave = (other: string): boolean => {
-    const member = membership.members().members.find((one) => one.node === other);
-    return member !== undefined && member.leaving !== true && member.roles.some((role) => keyRoles.includes(role));
-  };
+  const keys = createClusterKeys({ cluster, directory, store, diskKey, clock, log, known });
 
   exchange.on("keys.fetch", async ({ receiver }, from) => {
-    if (!mayHave(from)) {
+    if (!mayHave(at.peer, from)) {
       log.warn("keys.refused", { node: from });
       return refused(failure("FORBIDDEN", { reason: "a node needs the role manager or chat for the keys of backups" }));
     }
@@ -57,13 +105,13 @@ export function openKeys(
 
   /** Asks the others, one after the other, until nothing lacks. */
   const complete = async (): Promise<void> => {
-    if (!mayHave(node)) return;
+    if (!mayHave(at.peer, node)) return;
     const lacks = async (): Promise<boolean> => {
       const { epochs, here } = await keys.status();
       return epochs.some(({ epoch }) => !here.includes(epoch));
     };
     for (const other of membership.members().members) {
-      if (other.node === node || !membership.isUp(other.node) || !mayHave(other.node)) continue;
+      if (other.node === node || !membership.isUp(other.node) || !mayHave(at.peer, other.node)) continue;
       if (!(await lacks())) return;
       const answer = await exchange.call(other.node, "keys.fetch", { receiver: keys.receiver }, fetchTimeoutMs);
       // What cannot be kept is shown to lack.
@@ -80,6 +128,11 @@ export function openKeys(
       await complete();
       return keys.beginKit(to);
     },
+    async trust(words) {
+      const trusted = await keys.trust(words);
+      if (trusted.ok) await complete();
+      return trusted;
+    },
     async rotate(options) {
       await complete();
       return keys.rotate(options);
@@ -91,11 +144,17 @@ export function openKeys(
   };
 }
 
-/** Tells of the root of the cluster's recovery kit, now and when another is made. Returns how to end it. */
-export const watchRoot = (directory: Directory, tell: (root: RootRecord) => void): (() => void) =>
-  directory.watch(rootRow, {
-    reset: (rows) => rows.forEach(({ value }) => tell(value as RootRecord)),
-    changed: ({ value }) => tell(value as RootRecord),
-    removed: () => undefined,
-    stale: () => undefined,
-  });
+/** Tells of the root that counts at this node, now and when the directory's row of it changes. Returns how to end it. */
+export function watchRoot(
+  directory: Directory,
+  known: KnownKeys,
+  tell: (root: RootRecord) => void,
+  log: Log,
+): () => void {
+  const look = (): void =>
+    void known.read().then(
+      ({ root }) => root && tell(root),
+      (error: unknown) => log.warn("keys.unread", { error }),
+    );
+  return directory.watch(rootRow, { reset: look, changed: look, removed: look, stale: () => undefined });
+}

@@ -26,6 +26,6 @@ export { directoryLimits, type DirectoryLimits } from "./limits.ts";
 export { migrateDirectory } from "./migrate.ts";
 export { createRemoteDirectory } from "./remote.ts";
 export type { DirectoryHome } from "./row.ts";
-export { serveDirectory, serveMoved } from "./serve.ts";
+export { serveDirectory, serveMoved, type DirectoryRules } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";

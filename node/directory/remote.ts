@@ -15,6 +15,7 @@ import { checkKey, decodeRow, encodeValue, homeIn, unavailable, type DirectoryHo
 const callersFault: readonly string[] = [
   "BAD_REQUEST",
   "TOO_LARGE",
+  "FORBIDDEN",
   "LIMIT_REACHED",
   "CURSOR_EXPIRED",
   "DIRECTORY_MOVED",

@@ -34,13 +34,20 @@ export function serveMoved(exchange: Exchange, home: DirectoryHome): void {
     exchange.on(`directory.${name}`, refusal);
 }
 
-/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. `accepts` says which values may lie under a key:
- *  every node would read a malformed row. */
+/** What the node that keeps the directory refuses. */
+export interface DirectoryRules {
+  /** Which values may lie under a key: every node would read a malformed row. */
+  readonly accepts?: (key: string, value: unknown) => boolean;
+  /** Who may change a row, where that is not every member. */
+  readonly mayChange?: (key: string, from: NodeId) => Promise<boolean>;
+}
+
+/** Keeps a directory for the other nodes of the mesh. Called once for an exchange. */
 export function serveDirectory(
   exchange: Exchange,
   directory: Directory,
   limits: DirectoryLimits = directoryLimits,
-  accepts: (key: string, value: unknown) => boolean = () => true,
+  { accepts = () => true, mayChange = async () => true }: DirectoryRules = {},
 ): void {
   const peers = new Map<NodeId, Peer>();
   /** A row that goes to many watchers is encoded once. */
@@ -167,8 +174,9 @@ export function serveDirectory(
   };
 
   exchange.on("directory.read", ({ key }) => answer(async () => ({ row: wireOrNull(await directory.read(key)) })));
-  exchange.on("directory.change", ({ key, value, revision, guard }) =>
+  exchange.on("directory.change", ({ key, value, revision, guard }, from) =>
     answer(async () => {
+      if (!(await mayChange(key, from))) throw new PlexusError(failure("FORBIDDEN", { reason: "this member may not change this row", key })); // prettier-ignore
       const next = value === undefined ? undefined : decode(value);
       if (next !== undefined && !accepts(key, next))
         throw new PlexusError(failure("BAD_REQUEST", { reason: "not a row of this kind", key }));

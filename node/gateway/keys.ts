@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { Type, type Static } from "typebox";
 import {
   backupActor,
@@ -6,9 +6,11 @@ import {
   confirmKit,
   failure,
   PlexusError,
+  refused,
   restoreKeys,
   rotateKeys,
   schema,
+  trustRoot,
   type KeysStatus,
   type RestoreKeys,
   type Result,
@@ -21,11 +23,18 @@ import { demand } from "./refusals.ts";
 export interface KeysControl {
   status(): Promise<KeysStatus>;
   beginKit(to: Static<typeof beginKit>): Promise<Result<KeysStatus["epochs"]>>;
-  confirmKit(root: Static<typeof confirmKit>["root"]): Promise<Result<KeysStatus>>;
+  confirmKit(root: Static<typeof confirmKit>["root"], by: Omit<Static<typeof confirmKit>, "root">): Promise<Result<KeysStatus>>; // prettier-ignore
+  trust(words: string): Promise<Result<KeysStatus>>;
   rotate(options: { readonly compromised: boolean }): Promise<Result<KeysStatus>>;
   restore(told: RestoreKeys): Promise<Result<KeysStatus>>;
   erase(tenant: string): Promise<Result<number>>;
 }
+
+/** Which root a node trusts is for who can use its machine: whoever is an admin is a thing that members say. */
+const forOperator = async <Value>({ caller }: FastifyRequest, use: () => Promise<Result<Value>>): Promise<Result<Value>> =>
+  caller === null
+    ? use()
+    : refused(failure("FORBIDDEN", { reason: "this is for the node's operator: run the command on its machine, with its data folder" })); // prettier-ignore
 
 const eraseBody = schema.object({ tenant: Type.String({ minLength: 1, maxLength: 256 }) });
 
@@ -70,18 +79,39 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       config: audits("makeKit", "keys.manage"),
       schema: {
         summary: "Confirms a recovery kit; one before opens nothing that is made from then on",
+        description:
+          "Where there is a kit, `voucher` is the signature of its root for the new one. Error: ROOT_UNVOUCHED.",
         tags,
         body: confirmKit,
       },
     },
     async (request) => {
-      const { root } = request.body;
-      const done = await audited(log, request, { kit: root.commitment }, keys().confirmKit(root));
-      at.changed?.(
-        "makeKit",
-        { kit: root.commitment, shares: `${root.needed} of ${root.digests.length}` },
-        whoIs(request),
-      );
+      const { root, ...by } = request.body;
+      const confirm = () => keys().confirmKit(root, by);
+      const done = by.lost === true ? forOperator(request, confirm) : confirm();
+      const status = await audited(log, request, { kit: root.commitment, lost: by.lost === true }, done);
+      const shares = `${root.needed} of ${root.digests.length}`;
+      at.changed?.("makeKit", { kit: root.commitment, shares, ...(by.lost === true && { former: "lost" }) }, whoIs(request)); // prettier-ignore
+      return status;
+    },
+  );
+
+  app.put<{ Body: Static<typeof trustRoot> }>(
+    "/admin/keys/root",
+    {
+      config: audits("trustRoot", "keys.manage"),
+      schema: {
+        summary: "Says which root of the keys this node trusts: the directory's, or the one that it knows",
+        description: "For the node's operator alone, with the control token. Each node with keys is told by itself.",
+        tags,
+        body: trustRoot,
+      },
+    },
+    async (request) => {
+      const { words } = request.body;
+      const trusted = forOperator(request, () => keys().trust(words));
+      const done = await audited(log, request, { words }, trusted);
+      at.changed?.("trustRoot", { words }, whoIs(request));
       return done;
     },
   );

@@ -1,22 +1,16 @@
-/** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory, the keys of epochs on the node's own disk.
- *
- *      keys/root         RootRecord                                   the recovery kit
- *      keys/epoch/N      EpochRecord                                  a chain; made by compare-and-set, so there is one N
- *      keys/turn         { by }                                       who changes the root or the chain; an earlier one's changes are refused
- *      keys/ring/XX      { tenant/epoch: [under, sealed] }            tenants' keys, wrapped; by the hash of the tenant
- *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
- *      keys/reencrypt    { epochs }                                   what is to be encrypted anew
- *      (the store) meta/epoch-keys                                    own-keys.ts
+/** The cluster's keys as one of its nodes uses them: public records and the key ring in the directory (`rows.ts`, `ring.ts`), of which counts what the node
+ *  has verified (`known.ts`), and the keys of epochs on the node's own disk (`own-keys.ts`).
  *
  *  Order: an epoch's key is on this node's disk before its record is published, and published before anything is encrypted with it. A crash in
- *  between leaves a key that nobody knows of. While a new kit takes over, each epoch's key is sealed to the old root and to the new one; the row of the
- *  root decides which of them counts, and the other one is dropped afterwards. Rewrapping replaces one part of the ring at a time, and may be done twice. */
-import { createHash, randomUUID } from "node:crypto";
+ *  between leaves a key that nobody knows of. A root vouches for the one that follows before the directory names that one. While a new kit takes over,
+ *  each epoch's key is sealed to the old root and to the new one; the row of the root decides which of them counts, and the other one is dropped
+ *  afterwards. */
 import {
   failure,
   ok,
   PlexusError,
   refused,
+  type Failure,
   type KeysStatus,
   type RestoreKeys,
   type Result,
@@ -34,49 +28,33 @@ import {
   type RecoveryKey,
   type RootRecord,
 } from "./epochs.ts";
+import { rootWords } from "./kit.ts";
+import { createKnownRoot, type Known, type KnownRoot, type Refused } from "./known.ts";
 import { keyLimits } from "./limits.ts";
 import { createOwnKeys, nodeContext, type DiskKeySource } from "./own-keys.ts";
-import { createTenantKey, createUnitKeys, rewrapTenantKey, type TenantKey, type UnitKeys } from "./units.ts";
+import { ringOf } from "./ring.ts";
+import { keyRowsOf, recordsFor, type KeyRows } from "./rows.ts";
+import { isVouched, rootHash } from "./succession.ts";
+import { createUnitKeys, type EpochKeys, type TenantKey, type UnitKeys } from "./units.ts";
 import { createRecipient, openFrom, sealTo } from "./x-wing.ts";
 
-/** Where the directory has the root's record. */
-export const rootRow = "keys/root";
-const epochPrefix = "keys/epoch/";
-const turnKey = "keys/turn";
-const ringPrefix = "keys/ring/";
-const rotationKey = "keys/rotation";
+/** Why, in words. */
+const reasonOf = ({ code, details }: Failure): string => {
+  const reason = details?.["reason"];
+  return typeof reason === "string" ? reason : code;
+};
 const reencryptKey = "keys/reencrypt";
-const epochKey = (epoch: number): string => `${epochPrefix}${String(epoch).padStart(6, "0")}`;
-
-const ringParts = 64;
-const partOf = (tenant: string): string =>
-  (createHash("sha256").update(tenant).digest()[0]! % ringParts).toString(16).padStart(2, "0");
-const partNames = Array.from({ length: ringParts }, (_, part) => part.toString(16).padStart(2, "0"));
-
-/** A record as the directory has it: `next` is its key sealed to the root of a kit that is taking over. */
-type EpochRow = EpochRecord & { readonly next?: EpochRecord["sealed"] };
-/** Only while nobody else has taken the turn. */
-type Turn = { readonly key: string; readonly revision: number };
-
-type Part = Readonly<Record<string, readonly [under: number, sealed: string]>>;
-const entryKey = (tenant: string, epoch: number): string => `${epoch} ${tenant}`;
 const bytesOf = (base64: string): Buffer => Buffer.from(base64, "base64url");
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
-
-const entriesOf = (part: Part): readonly TenantKey[] =>
-  Object.entries(part).map(([key, [under, sealed]]) => {
-    const at = key.indexOf(" ");
-    return { tenant: key.slice(at + 1), epoch: Number(key.slice(0, at)), under, sealed: bytesOf(sealed) };
-  });
-const rowOf = ({ under, sealed }: TenantKey): readonly [number, string] => [under, text(sealed)];
 
 /** Seals an epoch's key to a node's `receiver`, as `restore` and `take` want it. */
 export const sealEpochTo = (cluster: string, receiver: Uint8Array, epoch: number, key: Uint8Array): Uint8Array =>
   sealTo(receiver, key, nodeContext(cluster, epoch));
 
-/** What a backup encrypts and signs with. */
+/** What a backup encrypts and signs with. Keys that were erased meanwhile are forgotten within `keyLimits.ringLookMs`. */
 export interface BackupKeys extends UnitKeys {
-  /** Makes sure that these tenants have a key of this epoch. Errors: KEY_MISSING, OVERLOADED; the directory's. */
+  /** Makes sure that these tenants have a key of this epoch. Errors: KEY_MISSING, OVERLOADED, ROOT_UNVOUCHED (no kit that this node knows opens the
+   *  epoch); the directory's. */
   ensure(tenants: readonly string[]): Promise<void>;
   readonly head: {
     sign(bytes: Uint8Array): Uint8Array;
@@ -84,20 +62,31 @@ export interface BackupKeys extends UnitKeys {
   };
 }
 
+/** How a new root comes in the place of one that there is. */
+export interface Takeover {
+  /** The signature of the one that there is (`vouchFor`). */
+  readonly voucher?: string | undefined;
+  /** There is none, as the former kit is lost: this node trusts the new one all the same, each other one when its operator says so. */
+  readonly lost?: boolean | undefined;
+}
+
 /** How a node uses and changes the cluster's keys. */
 export interface ClusterKeys {
   status(): Promise<KeysStatus>;
-  /** Answers with the records that the root of a new kit signs for, the last of them new. Errors: KEY_MISSING (an epoch's key is not here). */
+  /** Answers with the records that the root of a new kit signs for, the last of them new. Errors: KEY_MISSING (an epoch's key is not here), KEY_REFUSED. */
   beginKit(to: RecoveryKey): Promise<Result<readonly EpochRecord[]>>;
-  /** Errors: KEY_REFUSED (it does not vouch for what was begun), OVERLOADED (another node changed the keys). */
-  confirmKit(root: RootRecord): Promise<Result<KeysStatus>>;
-  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KEY_MISSING, OVERLOADED. */
+  /** Errors: KEY_REFUSED (it does not vouch for what was begun), ROOT_UNVOUCHED, OVERLOADED (another node changed the keys). */
+  confirmKit(root: RootRecord, by?: Takeover): Promise<Result<KeysStatus>>;
+  /** Says which root counts here, by its words: the directory's, or the one that this node knows, which the directory gets again. Errors: NOT_FOUND (neither
+   *  has these words), KEY_REFUSED (it does not vouch for the epochs), OVERLOADED. */
+  trust(words: string): Promise<Result<KeysStatus>>;
+  /** Begins an epoch and wraps the ring anew; goes on with what was broken off. Errors: KEY_MISSING, KEY_REFUSED, OVERLOADED. */
   rotate(options: { readonly compromised: boolean }): Promise<Result<KeysStatus>>;
   /** Takes keys that a kit has opened. Errors: KEY_REFUSED. */
   restore(told: RestoreKeys): Promise<Result<KeysStatus>>;
   /** Destroys the keys of a tenant: whatever they have encrypted is unreadable for good. Resolves with how many there were. */
   erase(tenant: string): Promise<Result<number>>;
-  /** Error: KEY_MISSING (there is no kit; the newest epoch's key is not here). */
+  /** Errors: KEY_MISSING (there is no kit; the newest epoch's key is not here), KEY_REFUSED (the epochs are not the root's). */
   backupKeys(): Promise<Result<BackupKeys>>;
   /** The keys of epochs, sealed for another node of the cluster. Whether it may have them is the caller's to know. */
   sealFor(publicKey: Uint8Array): Promise<{ epoch: number; sealed: Uint8Array }[]>;
@@ -110,6 +99,19 @@ export interface ClusterKeys {
   takeRing(ring: readonly TenantKey[]): Promise<Result<null>>;
 }
 
+/** The root and the epochs as a node knows them, and their rows. Made once for a node. */
+export function openKnownRoot(ports: {
+  readonly cluster: string;
+  readonly directory: Directory;
+  readonly store: Store;
+  readonly log: Log;
+  readonly agreed?: (hash: string) => Promise<boolean>;
+  readonly refused?: (what: Refused, known: RootRecord | undefined) => void;
+}): KnownRoot & { readonly rows: KeyRows } {
+  const rows = keyRowsOf(ports.directory);
+  return { ...createKnownRoot({ ...ports, rows }), rows };
+}
+
 export function createClusterKeys(ports: {
   readonly cluster: string;
   readonly directory: Directory;
@@ -117,79 +119,41 @@ export function createClusterKeys(ports: {
   readonly diskKey: DiskKeySource;
   readonly clock: Clock;
   readonly log: Log;
+  /** Shared with whoever else at this node asks for the root. */
+  readonly known?: ReturnType<typeof openKnownRoot>;
 }): ClusterKeys {
   const { cluster, directory, clock } = ports;
   const recipient = createRecipient();
   const own = createOwnKeys(ports);
+  const known = ports.known ?? openKnownRoot(ports);
+  const { rows } = known;
+  const ring = ringOf(directory, rows);
   let pending: { readonly to: RecoveryKey; readonly key: Uint8Array; readonly records: readonly EpochRecord[]; readonly atMs: number } | undefined; // prettier-ignore
   const keyContext = (epoch: number): readonly (string | number)[] => nodeContext(cluster, epoch);
 
-  // --- what lies where ---------------------------------------------------------------------------------------------------
-
-  const readRows = async (): Promise<readonly EpochRow[]> =>
-    (await directory.list(epochPrefix)).map(({ value }) => value as EpochRow).toSorted((a, b) => a.epoch - b.epoch);
-  /** As the root opens them. */
-  const recordsFor = (root: RootRecord | undefined, rows: readonly EpochRow[]): readonly EpochRecord[] =>
-    rows.map(({ next, ...record }) =>
-      next !== undefined && next.root === root?.commitment ? { ...record, sealed: next } : record,
-    );
-  const readRoot = async (): Promise<{ readonly root: RootRecord | undefined; readonly revision: number }> => {
-    const row = await directory.read(rootRow);
-    return { root: row?.value as RootRecord | undefined, revision: row?.revision ?? 0 };
-  };
-  /** Changes a row until nobody was faster. Undefined leaves it as it is. */
-  const change = async (key: string, to: (value: unknown) => unknown, turn?: Turn): Promise<boolean> => {
-    for (let attempt = 0; attempt < keyLimits.attemptsMax; attempt += 1) {
-      const row = await directory.read(key);
-      const next = to(row?.value);
-      if (next === undefined) return true;
-      if ((await directory.compareAndSet(key, next, row?.revision ?? 0, turn)).applied) return true;
-    }
-    return false;
-  };
-  const takeTurn = async (): Promise<Turn | undefined> => {
-    const before = await directory.read(turnKey);
-    const { applied, row } = await directory.compareAndSet(turnKey, { by: randomUUID() }, before?.revision ?? 0);
-    return applied && row !== undefined ? { key: turnKey, revision: row.revision } : undefined;
-  };
-  /** Drops what is sealed to a root that was, once its kit has been replaced. */
-  const settle = async ({ commitment }: RootRecord): Promise<boolean> => {
-    for (const { epoch, next } of await readRows()) {
-      if (next?.root !== commitment) continue;
-      const settled = await change(epochKey(epoch), (value) => {
-        const { next: sealed, ...record } = value as EpochRow;
-        return sealed?.root === commitment ? { ...record, sealed } : undefined;
-      });
-      if (!settled) return false;
-    }
-    return true;
-  };
-  /** Without a root nobody has used the epochs that a broken attempt left. */
-  const dropBehind = async (count: number, turn: Turn): Promise<void> => {
-    for (const { key, value, revision } of await directory.list(epochPrefix))
-      if ((value as EpochRow).epoch > count) await directory.compareAndSet(key, undefined, revision, turn);
-  };
   const overloaded = () => refused(failure("OVERLOADED", { reason: "others keep changing the cluster's keys" }));
   const missing = (details: object) => refused(failure("KEY_MISSING", { ...details }));
+  /** There is a root, and this node, which knows none, may not take it. */
+  const strange = ({ root, refused: what }: Known) =>
+    root === undefined && what !== undefined ? refused(failure("ROOT_UNVOUCHED", { reason: what.reason })) : undefined;
   const noKit = () => missing({ reason: "the cluster has no recovery kit", hint: "plexus backup kit make" });
 
   const status = async (): Promise<KeysStatus> => {
-    const [{ root }, rows, rotation, again] = await Promise.all([
-      readRoot(),
-      readRows(),
-      directory.read(rotationKey),
+    const [{ root, records, refused: denied, fault }, rotation, again] = await Promise.all([
+      known.read(),
+      ring.rotation(),
       directory.read(reencryptKey),
     ]);
-    const epochs = recordsFor(root, rows);
-    const keys = await own.of(epochs);
-    const { epoch, after } = (rotation?.value ?? {}) as { epoch?: number; after?: string };
+    const keys = await own.of(records);
     const reencrypt = (again?.value as { epochs?: number[] } | undefined)?.epochs;
+    const wrong = denied ?? (fault && { reason: reasonOf(fault) });
     return {
       cluster,
       ...(root && { root: root as KeysStatus["root"] & object }),
-      epochs: root === undefined ? [] : epochs,
+      epochs: records,
+      ...(wrong && { refused: wrong as KeysStatus["refused"] & object }),
       here: [...keys.keys()].sort((a, b) => a - b),
-      ...(epoch !== undefined && { rotation: { epoch, done: partNames.indexOf(after ?? "") + 1, total: ringParts } }),
+      ...(rotation && { rotation }),
       ...(reencrypt && { reencrypt }),
       receiver: text(recipient.publicKey),
     };
@@ -198,9 +162,11 @@ export function createClusterKeys(ports: {
   // --- the kit -----------------------------------------------------------------------------------------------------------
 
   const beginKit: ClusterKeys["beginKit"] = async (to) => {
-    const { root } = await readRoot();
-    // Without a root nobody has used what a broken attempt left.
-    const before = root === undefined ? [] : recordsFor(root, await readRows());
+    const now = await known.demand();
+    if (!now.ok) return now;
+    const stranger = strange(now.value);
+    if (stranger !== undefined) return stranger;
+    const before = now.value.records;
     const keys = await own.of(before);
     const lacking = before.find((record) => keys.get(record.epoch) === undefined);
     if (lacking !== undefined) return missing({ epoch: lacking.epoch });
@@ -214,7 +180,17 @@ export function createClusterKeys(ports: {
     return ok(pending.records);
   };
 
-  const confirmKit: ClusterKeys["confirmKit"] = async (root) => {
+  /** Why a root may not take the place of another. */
+  const unvouched = (before: RootRecord | undefined, root: RootRecord, by: Takeover): Failure | undefined => {
+    if (before === undefined || by.lost === true) return undefined;
+    if (by.voucher !== undefined && isVouched(cluster, { by: before, to: root }, by.voucher)) return undefined;
+    return failure("ROOT_UNVOUCHED", {
+      reason: "the kit that there is must sign for the one that takes its place",
+      hint: "plexus backup kit make --former SHARE… or --lost",
+    });
+  };
+
+  const confirmKit: ClusterKeys["confirmKit"] = async (root, by = {}) => {
     const begun = pending;
     const isLate = begun !== undefined && clock.monotonicMs() - begun.atMs > keyLimits.kitMs;
     if (
@@ -226,19 +202,26 @@ export function createClusterKeys(ports: {
       return refused(failure("KEY_REFUSED", { reason: "this kit was not begun here, or too long ago: make another" }));
     const verified = verifyEpochs(cluster, root, begun.records);
     if (!verified.ok) return verified;
+    const now = await known.demand();
+    if (!now.ok) return now;
+    const { root: before, revision } = now.value;
+    const denied = strange(now.value)?.error ?? unvouched(before, root, by);
+    if (denied !== undefined) return refused(denied);
     pending = undefined;
-    const { root: before, revision } = await readRoot();
     await own.remember([[begun.records.length, begun.key]]);
-    const turn = await takeTurn();
+    const turn = await rows.takeTurn();
     if (turn === undefined) return overloaded();
-    if (before === undefined) await dropBehind(0, turn);
+    if (before === undefined) await rows.dropEpochs(turn);
+    else if (by.voucher !== undefined) {
+      const voucher = { by: rootHash(cluster, before), root, signature: by.voucher };
+      if (!(await rows.vouch(rootHash(cluster, root), voucher, turn))) return overloaded();
+    }
     for (const record of begun.records) {
       const { epoch, commitment, sealed } = record;
       let isOurs = false;
-      const written = await change(
-        epochKey(epoch),
-        (value) => {
-          const found = value as EpochRow | undefined;
+      const written = await rows.changeEpoch(
+        epoch,
+        (found) => {
           // Another node has begun this epoch meanwhile.
           isOurs = before === undefined || found === undefined || found.commitment === commitment;
           if (!isOurs || before === undefined) return isOurs ? record : undefined;
@@ -253,98 +236,136 @@ export function createClusterKeys(ports: {
       );
       if (!written || !isOurs) return overloaded();
     }
-    if (!(await directory.compareAndSet(rootRow, root, revision, turn)).applied) return overloaded();
-    return (await settle(root)) ? ok(await status()) : overloaded();
+    if (!(await rows.setRoot(root, revision, turn))) return overloaded();
+    const trusted = await known.trust(root);
+    if (!trusted.ok) return trusted;
+    return (await rows.settle(root)) ? ok(await status()) : overloaded();
+  };
+
+  const trust: ClusterKeys["trust"] = async (words) => {
+    const [{ root: pinned }, { root: found, revision }] = [await known.read(), await rows.root()];
+    const isNamed = (root: RootRecord | undefined): root is RootRecord =>
+      root !== undefined && rootWords(cluster, root) === words;
+    if (isNamed(found)) {
+      const trusted = await known.trust(found);
+      if (!trusted.ok) return trusted;
+      return (await rows.settle(found)) ? ok(await status()) : overloaded();
+    }
+    if (!isNamed(pinned))
+      return refused(failure("NOT_FOUND", { words, reason: "neither this node nor the directory has a root of these words" })); // prettier-ignore
+    const keys = await own.of(recordsFor(pinned, await rows.epochs()));
+    const turn = await rows.takeTurn();
+    if (turn === undefined) return overloaded();
+    for (const [epoch, key] of keys) {
+      // What somebody else's root opens is sealed to this one again.
+      const mended = await rows.changeEpoch(
+        epoch,
+        (row) =>
+          row === undefined || [row.sealed.root, row.next?.root].includes(pinned.commitment)
+            ? undefined
+            : { ...row, sealed: sealEpoch(cluster, pinned, { epoch, key }) },
+        turn,
+      );
+      if (!mended) return overloaded();
+    }
+    if (!(await rows.setRoot(pinned, revision, turn))) return overloaded();
+    const trusted = await known.trust(pinned);
+    return trusted.ok ? ok(await status()) : trusted;
   };
 
   // --- rotation ----------------------------------------------------------------------------------------------------------
 
-  /** Wraps the ring anew, from where it was broken off. */
-  const rewrap = async (): Promise<Result<null>> => {
-    const row = await directory.read(rotationKey);
-    if (row === undefined) return ok(null);
-    const { epoch, after } = row.value as { epoch: number; after: string };
-    const keys = await own.of(await readRows());
-    if (!keys.has(epoch)) return missing({ epoch });
-    for (const part of partNames.slice(partNames.indexOf(after) + 1)) {
-      const done = await change(`${ringPrefix}${part}`, (value) => {
-        const entries = entriesOf((value ?? {}) as Part);
-        if (entries.every(({ under }) => under >= epoch)) return undefined;
-        const again = entries.map((entry) => (entry.under < epoch ? rewrapTenantKey(keys, entry, epoch) : entry));
-        return Object.fromEntries(again.map((entry) => [entryKey(entry.tenant, entry.epoch), rowOf(entry)]));
-      });
-      if (!done || !(await change(rotationKey, () => ({ epoch, after: part })))) return overloaded();
-    }
-    const last = await directory.read(rotationKey);
-    if (last !== undefined) await directory.compareAndSet(rotationKey, undefined, last.revision);
-    return ok(null);
+  /** Goes on with a rotation that was broken off. */
+  const rewrap = async (records: readonly EpochRecord[]): Promise<Result<null>> => {
+    const rotation = await ring.rotation();
+    if (rotation === undefined) return ok(null);
+    const keys = await own.of(records);
+    if (!keys.has(rotation.epoch)) return missing({ epoch: rotation.epoch });
+    return (await ring.rewrap(keys)) ? ok(null) : overloaded();
   };
 
   const rotate: ClusterKeys["rotate"] = async ({ compromised }) => {
-    const { root } = await readRoot();
-    if (root === undefined) return noKit();
-    const broken = await rewrap();
+    const first = await known.demand();
+    if (!first.ok) return first;
+    const { root } = first.value;
+    if (root === undefined) return strange(first.value) ?? noKit();
+    const broken = await rewrap(first.value.records);
     if (!broken.ok) return broken;
-    if (!(await settle(root))) return overloaded();
-    const turn = await takeTurn();
+    if (!(await rows.settle(root))) return overloaded();
+    const turn = await rows.takeTurn();
     // Read with the turn: a kit that takes over from now on is refused this epoch, or has it.
-    const now = await readRoot();
-    if (turn === undefined || now.root?.commitment !== root.commitment) return overloaded();
-    const epochs = recordsFor(root, await readRows());
+    const now = await known.demand();
+    if (!now.ok) return now;
+    if (turn === undefined || now.value.root?.commitment !== root.commitment) return overloaded();
+    const epochs = now.value.records;
     const last = epochs.at(-1);
     const key = last && (await own.of(epochs)).get(last.epoch);
     if (last === undefined || key === undefined) return missing({ epoch: last?.epoch });
     const made = createEpoch(cluster, root, { record: last, key });
     await own.remember([[made.record.epoch, made.key]]);
     // Before the epoch: whoever sees the epoch and stops there leaves a rotation that any node goes on with.
-    if (compromised && !(await change(reencryptKey, (value) => {
-      const known = ((value as { epochs?: number[] } | undefined)?.epochs ?? []).concat(epochs.map(({ epoch }) => epoch));
-      return { epochs: [...new Set(known)].sort((a, b) => a - b) };
+    if (compromised && !(await rows.change(reencryptKey, (value) => {
+      const listed = ((value as { epochs?: number[] } | undefined)?.epochs ?? []).concat(epochs.map(({ epoch }) => epoch));
+      return { epochs: [...new Set(listed)].sort((a, b) => a - b) };
     }))) return overloaded(); // prettier-ignore
-    if (!(await directory.compareAndSet(epochKey(made.record.epoch), made.record, 0, turn)).applied)
-      return overloaded();
-    if (!(await change(rotationKey, () => ({ epoch: made.record.epoch, after: "" })))) return overloaded();
-    const done = await rewrap();
+    if (!(await rows.begin(made.record, turn))) return overloaded();
+    if (!(await ring.beginRewrap(made.record.epoch))) return overloaded();
+    const done = await rewrap([...epochs, made.record]);
     return done.ok ? ok(await status()) : done;
   };
 
   // --- using them --------------------------------------------------------------------------------------------------------
 
+  /** The ring as it is now and then: what was erased from it is not used for longer than the limits say. */
+  const ringKept = async (keys: EpochKeys, epoch: number) => {
+    let units = createUnitKeys(keys, epoch, await ring.load());
+    let atMs = clock.monotonicMs();
+    let looking = false;
+    const look = async (): Promise<void> => {
+      const askedMs = clock.monotonicMs();
+      units = createUnitKeys(keys, epoch, await ring.load());
+      atMs = askedMs;
+    };
+    return {
+      look,
+      get units(): UnitKeys {
+        const ageMs = clock.monotonicMs() - atMs;
+        if (ageMs > keyLimits.ringOldMs)
+          throw new PlexusError(failure("KEY_MISSING", { reason: "the key ring could not be read for too long" }));
+        if (ageMs > keyLimits.ringLookMs && !looking) {
+          looking = true;
+          // The directory is away: what that means is said above when it is away for too long.
+          void look()
+            .catch(() => undefined)
+            .finally(() => (looking = false));
+        }
+        return units;
+      },
+    };
+  };
+
   const backupKeys: ClusterKeys["backupKeys"] = async () => {
-    const { root } = await readRoot();
-    if (root === undefined) return noKit();
-    if (!(await settle(root))) return overloaded();
-    const records = recordsFor(root, await readRows());
-    const verified = verifyEpochs(cluster, root, records);
-    if (!verified.ok) return verified;
+    const now = await known.demand();
+    if (!now.ok) return now;
+    const { root, records, refused: denied } = now.value;
+    if (root === undefined) return strange(now.value) ?? noKit();
+    if (denied === undefined && !(await rows.settle(root))) return overloaded();
     const keys = await own.of(records);
-    const { epoch } = records.at(-1)!;
+    const last = records.at(-1)!;
+    const { epoch } = last;
     const key = keys.get(epoch);
     if (key === undefined) return missing({ epoch });
     const signer = headSignerOf(key);
-    const load = async (): Promise<readonly TenantKey[]> =>
-      (await directory.list(ringPrefix)).flatMap(({ value }) => entriesOf(value as Part));
-    let units = createUnitKeys(keys, epoch, await load());
+    const kept = await ringKept(keys, epoch);
     return ok({
       epoch,
-      seal: (context, unitKey) => units.seal(context, unitKey),
-      open: (context, sealed) => units.open(context, sealed),
+      seal: (context, unitKey) => kept.units.seal(context, unitKey),
+      open: (context, sealed) => kept.units.open(context, sealed),
       async ensure(tenants) {
-        const byPart = Map.groupBy(tenants, partOf);
-        for (const [part, names] of byPart) {
-          const done = await change(`${ringPrefix}${part}`, (value) => {
-            const found = (value ?? {}) as Part;
-            const lacking = names.filter((tenant) => found[entryKey(tenant, epoch)] === undefined);
-            if (lacking.length === 0) return undefined;
-            const made = lacking.map((tenant) => [
-              entryKey(tenant, epoch),
-              rowOf(createTenantKey(keys, tenant, epoch)),
-            ]);
-            return { ...found, ...Object.fromEntries(made) };
-          });
-          if (!done) throw new PlexusError(overloaded().error);
-        }
-        units = createUnitKeys(keys, epoch, await load());
+        if (last.sealed.root !== root.commitment)
+          throw new PlexusError(failure("ROOT_UNVOUCHED", { epoch, reason: "the kit that this node knows does not open this epoch" })); // prettier-ignore
+        if (!(await ring.ensure(keys, epoch, tenants))) throw new PlexusError(overloaded().error);
+        await kept.look();
       },
       head: {
         sign: (bytes) => signer.sign(bytes),
@@ -363,11 +384,17 @@ export function createClusterKeys(ports: {
       const record = records[epoch - 1];
       return key !== undefined && record !== undefined && isKeyOf(record, key) ? [[epoch, key] as const] : [];
     });
+  /** Those that the root vouches for; none where it does not. */
+  const vouchedRecords = async (): Promise<readonly EpochRecord[]> => {
+    const { records, fault } = await known.read();
+    return fault === undefined ? records : [];
+  };
 
   return {
     status,
     beginKit,
     confirmKit,
+    trust,
     rotate,
     backupKeys,
     receiver: recipient.publicKey,
@@ -384,60 +411,51 @@ export function createClusterKeys(ports: {
             reason: "not every epoch's key is there, or not the one that its record commits to",
           }),
         );
-      const { root: before, revision } = await readRoot();
-      if (before !== undefined && before.commitment !== root.commitment)
+      const now = await known.read();
+      const { root: before } = now;
+      const stranger = strange(now);
+      if (stranger !== undefined) return stranger;
+      if (before !== undefined && rootHash(cluster, before) !== rootHash(cluster, root))
         return refused(failure("KEY_REFUSED", { reason: "the cluster has another recovery kit" }));
       await own.remember(opened, { anew: true });
-      const turn = await takeTurn();
+      const turn = await rows.takeTurn();
       if (turn === undefined) return overloaded();
-      if (before === undefined) await dropBehind(0, turn);
+      const { root: found, revision } = await rows.root();
+      if (before === undefined) await rows.dropEpochs(turn);
       for (const record of epochs)
-        if (!(await change(epochKey(record.epoch), (value) => (value === undefined ? record : undefined), turn)))
+        if (!(await rows.changeEpoch(record.epoch, (row) => (row === undefined ? record : undefined), turn)))
           return overloaded();
-      if (before === undefined && !(await directory.compareAndSet(rootRow, root, revision, turn)).applied)
-        return overloaded();
+      if (found === undefined && !(await rows.setRoot(root, revision, turn))) return overloaded();
       return ok(await status());
     },
     async erase(tenant) {
-      let count = 0;
-      const done = await change(`${ringPrefix}${partOf(tenant)}`, (value) => {
-        const left = Object.entries((value ?? {}) as Part).filter(
-          ([key]) => key.slice(key.indexOf(" ") + 1) !== tenant,
-        );
-        count = Object.keys((value ?? {}) as Part).length - left.length;
-        return count === 0 ? undefined : Object.fromEntries(left);
-      });
-      return done ? ok(count) : overloaded();
+      const count = await ring.erase(tenant);
+      return count === undefined ? overloaded() : ok(count);
     },
     async sealFor(publicKey) {
-      return [...(await own.of(await readRows()))].map(([epoch, key]) => ({
+      return [...(await own.of(await vouchedRecords()))].map(([epoch, key]) => ({
         epoch,
         sealed: sealTo(publicKey, key, keyContext(epoch)),
       }));
     },
     async take(keys) {
-      const records = await readRows();
-      const known = await own.of(records);
-      const fresh = openedFor(keys, records).filter(([epoch]) => !known.has(epoch));
+      const records = await vouchedRecords();
+      const had = await own.of(records);
+      const fresh = openedFor(keys, records).filter(([epoch]) => !had.has(epoch));
       if (fresh.length > 0) await own.remember(fresh);
       return fresh.length;
     },
     async carried() {
-      const { root } = await readRoot();
-      if (root === undefined) return noKit();
-      const epochs = recordsFor(root, await readRows());
+      const now = await known.demand();
+      if (!now.ok) return now;
+      const { root, records: epochs } = now.value;
+      if (root === undefined) return strange(now.value) ?? noKit();
       const key = (await own.of(epochs)).get(epochs.length);
       if (key === undefined) return missing({ epoch: epochs.length });
-      const ring = (await directory.list(ringPrefix)).flatMap(({ value }) => entriesOf(value as Part));
-      return ok(await writeCarried({ cluster, madeAtMs: clock.nowMs(), root, epochs }, ring, key));
+      return ok(await writeCarried({ cluster, madeAtMs: clock.nowMs(), root, epochs }, await ring.load(), key));
     },
-    async takeRing(ring) {
-      for (const [part, entries] of Map.groupBy(ring, ({ tenant }) => partOf(tenant))) {
-        const rows = entries.map((entry) => [entryKey(entry.tenant, entry.epoch), rowOf(entry)]);
-        const done = await change(`${ringPrefix}${part}`, (value) => ({ ...Object.fromEntries(rows), ...(value as Part | undefined) })); // prettier-ignore
-        if (!done) return overloaded();
-      }
-      return ok(null);
+    async takeRing(tenants) {
+      return (await ring.take(tenants)) ? ok(null) : overloaded();
     },
   };
 }

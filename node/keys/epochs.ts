@@ -20,10 +20,12 @@ export interface RootRecord {
   /** What is sealed to it only the root opens. */
   readonly recoveryKey: string;
   readonly verifyKey: string;
-  /** How many shares are needed, and the digest of each. */
+  /** How many shares are needed, and the digest of each. Without shares a token alone has the root. */
   readonly needed: number;
   readonly digests: readonly string[];
   readonly madeAtMs: number;
+  /** Where the root also lies, sealed by a key that never leaves a PKCS#11 token. */
+  readonly token?: { readonly label: string; readonly key: string; readonly sealed: string };
   readonly anchor: { readonly epoch: number; readonly hash: string; readonly signature: string };
 }
 
@@ -51,9 +53,15 @@ export interface RootKeys {
   readonly signer: Signer;
 }
 
+/** The commitment to a root, as records have it. */
+export const commitmentText = (root: Uint8Array): string => text(commitmentOf(root));
+/** What a root is sealed for in a token. */
+export const tokenContext = (cluster: string, commitment: string): Uint8Array =>
+  contextBytes(["root in a token", cluster, commitment]);
+
 /** The keys that are made of a root. */
 export const rootKeysOf = (root: Uint8Array): RootKeys => ({
-  commitment: text(commitmentOf(root)),
+  commitment: commitmentText(root),
   recipient: recipientOf(deriveKey(root, "recovery")),
   signer: signerOf(root),
 });

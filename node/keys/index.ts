@@ -7,19 +7,31 @@
  *
  *      disk key (each node's own) ── `disk-key.ts`; `sealed-store.ts` and `sealed-files.ts` are the disk seen through it
  *
+ *  `known.ts` says which root and epochs count at a node, whatever the directory has; `succession.ts`, by which vouchers one root follows on another.
+ *
  *  The root is at no node: commands make it, split it, and forget it. `cipher.ts`, `x-wing.ts` and `signing.ts` are what everything here is
  *  encrypted and signed with, on `node:crypto` alone. A sealed key opens only with the whole context that it was sealed for.
  *
  *  JavaScript promises neither that keys leave memory nor that arithmetic takes the same time whatever the key: who reads a running
  *  node's memory has its keys. Decision 0052. */
-export { createClusterKeys, rootRow, sealEpochTo, type BackupKeys, type ClusterKeys } from "./cluster-keys.ts";
+export {
+  createClusterKeys,
+  openKnownRoot,
+  sealEpochTo,
+  type BackupKeys,
+  type ClusterKeys,
+  type Takeover,
+} from "./cluster-keys.ts";
+export type { Known, KnownRoot, Refused } from "./known.ts";
+export { keysPrefix, rootRow } from "./rows.ts";
+export { isVouched, rootHash, vouchFor } from "./succession.ts";
 export { openCarried, readCarried, sheetOf, writeCarried, type CarriedKeys, type OpenedKeys } from "./carried.ts";
 export { sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
-export { epochKeysRow, type DiskKeySource } from "./own-keys.ts";
+export { epochKeysRow, opensEpochKeys, type DiskKeySource } from "./own-keys.ts";
 export { SealedFiles } from "./sealed-files.ts";
 export {
   openedRow,
@@ -31,6 +43,7 @@ export {
 } from "./sealed-store.ts";
 export {
   anchorOf,
+  commitmentText,
   createEpoch,
   hashOf,
   headSignerOf,
@@ -39,6 +52,7 @@ export {
   openEpoch,
   rootKeysOf,
   sealEpoch,
+  tokenContext,
   verifyEpochs,
   type EpochRecord,
   type RootKeys,
@@ -46,6 +60,7 @@ export {
 } from "./epochs.ts";
 export {
   kitName,
+  rootWords,
   readLine,
   shareCode,
   shareFromText,

@@ -9,6 +9,7 @@ import encodeQR from "qr";
 import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { EpochRecord, RootRecord } from "./epochs.ts";
 import { readShare, shareBytes } from "./shares.ts";
+import { rootHash } from "./succession.ts";
 
 const linesPerShare = 7;
 const dataWords = 6;
@@ -111,10 +112,21 @@ export interface KitSheet {
 export const kitName = ({ commitment }: Pick<RootRecord, "commitment">): string =>
   Buffer.from(commitment, "base64url").toString("hex").slice(0, 8);
 
+const wordsInName = 8;
+
+/** What a root is called where nobody may pass off another one as it: eight words, of 88 bits of the root's hash. */
+export function rootWords(cluster: string, root: Omit<RootRecord, "anchor">): string {
+  const bits = BigInt(`0x${Buffer.from(rootHash(cluster, root), "base64url").toString("hex")}`);
+  const word = (at: number): string => wordlist[Number((bits >> BigInt(256 - wordBits * (at + 1))) & 0x7ffn)]!;
+  return Array.from({ length: wordsInName }, (_, at) => word(at)).join("-");
+}
+
 /** A share as it is printed. */
 export interface PrintedShare {
   readonly cluster: string;
   readonly kit: string;
+  /** `rootWords`. */
+  readonly words: string;
   readonly needed: number;
   readonly of: number;
   readonly number: number;
@@ -122,10 +134,11 @@ export interface PrintedShare {
   readonly share: Uint8Array;
 }
 
-const explained = ({ needed, of }: PrintedShare): readonly string[] => [
+const explained = ({ needed, of, words }: PrintedShare): readonly string[] => [
   `Any ${needed} of the ${of} shares make the key again that opens the keys of every backup of this cluster. Fewer say nothing about it.`,
   "Of a folder of backups and these shares a new cluster can be made: plexus backup restore.",
   "Keep each share with another person or in another place, on paper, and not in a computer.",
+  `The kit's words, which are no secret: ${words}. A node that shows others knows another kit.`,
   "To use it: plexus backup kit restore. Type the lines, of each word four letters at least, or scan the code.",
 ];
 const headOf = ({ cluster, kit, of, number }: PrintedShare): string =>

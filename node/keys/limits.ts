@@ -18,6 +18,12 @@ export const keyLimits = {
   sealingRetryMs: 30_000,
   /** From the beginning of a recovery kit to its end; later it is refused with `KEY_REFUSED`, and made again. */
   kitMs: 600_000,
+  /** Roots that followed on one another since a node has last looked; beyond that its operator says which it trusts (`ROOT_UNVOUCHED`). */
+  successionMax: 16,
+  /** A task that uses keys of tenants looks so often at the key ring for what was erased meanwhile. */
+  ringLookMs: 60_000,
+  /** Where the directory does not answer, it uses the keys that it has for so long; then they are refused with `KEY_MISSING`. */
+  ringOldMs: 600_000,
   /** Changes of one row of keys that others are changing; then `OVERLOADED`. */
   attemptsMax: 8,
   /** Keys of one epoch that a node keeps: of attempts to begin it, one of which may have succeeded. The oldest goes. */

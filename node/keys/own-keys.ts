@@ -46,6 +46,16 @@ interface Content {
   readonly closed: readonly Keyed[];
 }
 
+/** Whether a disk's key opens all keys of epochs that lie in a store; true where none lies there. */
+export async function opensEpochKeys(store: Store, cluster: string, disk: DiskKey | undefined): Promise<boolean> {
+  const bytes = await store.get(epochKeysRow);
+  if (bytes === undefined) return true;
+  const { keys } = withoutChecksum(epochKeysRow, bytes, store.location) as { keys: readonly Keyed[] };
+  return keys.every(
+    ([epoch, sealed]) => disk?.keys.open(sealed, contextBytes(nodeContext(cluster, epoch))) !== undefined,
+  );
+}
+
 export function createOwnKeys(ports: {
   readonly cluster: string;
   readonly store: Store;

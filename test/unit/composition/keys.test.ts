@@ -4,12 +4,13 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Config } from "../../../config/index.ts";
 import { escrowFile } from "../../../node/data-folder/index.ts";
-import { openKeys } from "../../../node/composition/keys.ts";
+import { openKeys, openKnownKeys } from "../../../node/composition/keys.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import {
   anchorOf,
   diskKeyOf,
   rootKeysOf,
+  rootWords,
   SealedStore,
   writeDiskKey,
   writeEscrow,
@@ -29,6 +30,8 @@ class Cluster {
   readonly #directory: Directory;
   readonly #folder: string;
   asked = 0;
+  /** What went to the audit and the admins. */
+  readonly told: object[] = [];
   constructor(directory: Directory, folder: string) {
     this.#directory = directory;
     this.#folder = folder;
@@ -36,36 +39,44 @@ class Cluster {
 
   /** Asks a node for its keys, whoever asks. */
   ask(to: string, from: string): Promise<Result<unknown>> {
-    return this.#handlers.get(to)!({ receiver: rootKeysOf(Buffer.alloc(32, 2)).recipient.publicKey }, from);
+    return this.#handlers.get(`${to} keys.fetch`)!(
+      { receiver: rootKeysOf(Buffer.alloc(32, 2)).recipient.publicKey },
+      from,
+    );
   }
 
   node(node: string, roles: readonly Role[], leaving?: true): ClusterKeys {
     this.#members.push({ node, roles, ...(leaving && { leaving }) });
+    const told = (entry: { message: { facts: object } }): void => void this.told.push(entry.message.facts);
     const peer = {
       directory: this.#directory,
+      kernel: { tell: told },
       membership: { members: () => ({ view: 1, members: this.#members }), isUp: () => true },
       exchange: {
-        on: (_name: string, handler: Handler) => void this.#handlers.set(node, handler),
-        call: (to: string, _name: string, body: { receiver: Uint8Array }) => {
-          this.asked += 1;
-          return this.#handlers.get(to)?.(body, node) ?? Promise.resolve(refused(failure("UNREACHABLE")));
+        on: (name: string, handler: Handler) => void this.#handlers.set(`${node} ${name}`, handler),
+        call: (to: string, name: string, body: { receiver: Uint8Array }) => {
+          if (name === "keys.fetch") this.asked += 1;
+          return this.#handlers.get(`${to} ${name}`)?.(body, node) ?? Promise.resolve(refused(failure("UNREACHABLE")));
         },
       },
     };
     const identity = { node, cluster: "c1", store: new SealedStore(new RowStore(), { state: "plain" }) };
     const machine = { log: quietLog, clock: { monotonicMs: () => 1 } };
     const config = { data: this.#folder, diskKey: join(this.#folder, `${node}.key`) };
-    return openKeys(config as Config, { machine, identity, peer } as never);
+    const at = { machine, identity, peer } as never;
+    return openKeys(config as Config, at, openKnownKeys(at));
   }
 }
 
 describe("the keys of backups between nodes", () => {
   let folder: string;
   let cluster: Cluster;
+  let directory: Directory;
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "plexus-keys-"));
-    const directory = createEmbeddedDirectory({ store: new RowStore() });
-    await directory.opened();
+    const embedded = createEmbeddedDirectory({ store: new RowStore() });
+    await embedded.opened();
+    directory = embedded;
     cluster = new Cluster(directory, folder);
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -80,6 +91,35 @@ describe("the keys of backups between nodes", () => {
     const sheet = { verifyKey: text(root.signer.verifyKey), needed: 2, digests: ["a", "b"], madeAtMs: 1, anchor };
     expect((await keys.confirmKit({ ...to, ...sheet })).ok).to.equal(true);
   };
+  it("are not sealed to a root that is not the one which other nodes know, and the admins hear of it", async () => {
+    const one = cluster.node("n1", ["manager"]);
+    await makeKit(one);
+    const { root } = await one.status();
+    const row = await directory.read("keys/root");
+    const stranger = rootKeysOf(Buffer.alloc(32, 66));
+    const first = (await one.status()).epochs[0]!;
+    const forged = {
+      ...root!,
+      commitment: stranger.commitment,
+      recoveryKey: Buffer.from(stranger.recipient.publicKey).toString("base64url"),
+      verifyKey: Buffer.from(stranger.signer.verifyKey).toString("base64url"),
+      anchor: anchorOf("c1", first, stranger),
+    };
+    await directory.compareAndSet("keys/root", forged, row!.revision);
+    // It knows no root yet, and asks who does.
+    const two = cluster.node("n2", ["chat"]);
+    const status = await two.status();
+    expect([status.root, status.refused?.reason]).to.deep.equal([undefined, "other nodes know another root"]);
+    expect((await two.beginKit({ commitment: "x", recoveryKey: forged.recoveryKey })).ok).to.equal(false);
+    expect(cluster.told[0]).to.deep.include({ reason: "other nodes know another root" });
+    expect((await one.status()).root!.commitment).to.equal(root!.commitment);
+    expect((await one.backupKeys()).ok).to.equal(true);
+    // Its operator compares the words with those on the shares.
+    expect((await two.trust(rootWords("c1", root!))).ok).to.equal(false);
+    expect((await one.trust(rootWords("c1", root!))).ok).to.equal(true);
+    expect((await two.status()).root!.commitment).to.equal(root!.commitment);
+  });
+
   const hereOf = async (keys: ClusterKeys): Promise<readonly number[]> => (await keys.status()).here;
 
   it("come to a manager and a chat node when they need them, also after a rotation, and are asked for no more then", async () => {

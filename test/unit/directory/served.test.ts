@@ -77,7 +77,7 @@ describe("the directory as other nodes see it", () => {
 
   it("refuses a row that is nonsense, and changes nothing", async () => {
     const strict = createEmbeddedDirectory({ store: new MemoryStore() });
-    serveDirectory(links.exchange("strict"), strict, limits, isRow);
+    serveDirectory(links.exchange("strict"), strict, limits, { accepts: isRow });
     links.link("strict", "peer");
     host = "strict";
     const slot = { slot: "chat/250", epoch: 1, owner: "c", inSync: ["c"], learners: [] };
@@ -106,6 +106,20 @@ describe("the directory as other nodes see it", () => {
     expect(asked).to.equal(1);
     links.loses = () => false;
     expect((await remote.read("policy"))?.value).to.equal(1);
+  });
+
+  it("refuses a change of a row that the member may not change, and changes nothing", async () => {
+    const fenced = createEmbeddedDirectory({ store: new MemoryStore() });
+    const mayChange = async (key: string, from: string): Promise<boolean> => !key.startsWith("keys/") || from === "c";
+    serveDirectory(links.exchange("fenced"), fenced, limits, { mayChange });
+    host = "fenced";
+    for (const node of ["peer", "c"]) links.link("fenced", node);
+    const other = remoteOf("c");
+    expect(await codeOf(remote.compareAndSet("keys/root", 1, 0))).to.equal("FORBIDDEN");
+    expect(await codeOf(remote.compareAndSet("policy", 1, 0))).to.equal("nothing");
+    const { row } = await other.compareAndSet("keys/root", 2, 0);
+    expect(await codeOf(remote.compareAndSet("keys/root", undefined, row!.revision))).to.equal("FORBIDDEN");
+    expect((await remote.read("keys/root"))?.value).to.equal(2);
   });
 
   it("notices a push that was lost at the next push", async () => {

@@ -6,6 +6,7 @@ import {
   openEpoch,
   rootKeysOf,
   sealEpochTo,
+  vouchFor,
   type ClusterKeys,
   type DiskKeySource,
   type RootKeys,
@@ -49,18 +50,22 @@ class Breaking {
   }
 }
 
-async function makeKit(keys: ClusterKeys, root: RootKeys) {
+/** Makes a kit; where there is one, its root signs for the new one. */
+async function makeKit(keys: ClusterKeys, root: RootKeys, by: { former?: RootKeys; lost?: true } = {}) {
+  const { root: before } = await keys.status();
   const to = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
   const records = valueOf(await keys.beginKit(to));
   const digests = ["a", "b", "c"];
-  return keys.confirmKit({
+  const made = {
     ...to,
     verifyKey: text(root.signer.verifyKey),
     needed: 2,
     digests,
     madeAtMs: 1,
     anchor: anchorOf(cluster, records.at(-1)!, root),
-  });
+  };
+  const voucher = before && by.former && vouchFor(cluster, { by: before, to: made }, by.former);
+  return keys.confirmKit(made, { voucher, lost: by.lost });
 }
 
 describe("the keys of a cluster", () => {
@@ -306,7 +311,7 @@ describe("the keys of a cluster", () => {
     await made.ensure(["user/ada"]);
     const sealed = made.seal(unit, unitKey);
     const next = rootKeysOf(Buffer.alloc(32, 9));
-    const status = valueOf(await makeKit(keys, next));
+    const status = valueOf(await makeKit(keys, next, { former: root }));
     expect(status.epochs).to.have.length(2);
     for (const record of status.epochs) {
       expect(openEpoch(cluster, record, next).ok).to.equal(true);
@@ -330,14 +335,16 @@ describe("the keys of a cluster", () => {
         await makeKit(keys, root);
         await keys.rotate({ compromised: false });
         Object.assign(breaking, { breaksAt: breaking.changes + step, madeAnyway });
-        ended = await makeKit(keys, next).then(
+        ended = await makeKit(keys, next, { former: root }).then(
           () => true,
           () => false,
         );
         breaking.breaksAt = Infinity;
         const again = nodeOn(store);
         for (const kit of [undefined, last]) {
-          if (kit !== undefined) valueOf(await makeKit(again, kit));
+          const now = (await again.status()).root!.commitment;
+          const former = [root, next].find(({ commitment }) => commitment === now)!;
+          if (kit !== undefined) valueOf(await makeKit(again, kit, { former }));
           const { root: record, epochs } = await again.status();
           const kits = [root, next, last].filter(({ commitment }) => commitment === record!.commitment);
           counted.add(kits[0]!.commitment);
@@ -356,10 +363,13 @@ describe("the keys of a cluster", () => {
     const [one, two] = [nodeOn(), nodeOn()];
     const kits = [root, rootKeysOf(Buffer.alloc(32, 9))] as const;
     for (let round = 0; round < 2; round += 1) {
-      const made = await Promise.all([makeKit(one, kits[0]), makeKit(two, kits[1])]);
+      const now = (await one.status()).root?.commitment;
+      const former = kits.find(({ commitment }) => commitment === now);
+      const by = former === undefined ? {} : { former };
+      const made = await Promise.all([makeKit(one, kits[0], by), makeKit(two, kits[1], by)]);
       const codes = made.map(codeOf);
       expect(codes.filter((code) => code === "ok").length, codes.join()).to.be.at.most(1);
-      if (!codes.includes("ok")) valueOf(await makeKit(one, kits[0]));
+      if (!codes.includes("ok")) valueOf(await makeKit(one, kits[0], by));
       const { root: record, epochs } = await one.status();
       const kit = kits.find(({ commitment }) => commitment === record!.commitment)!;
       for (const epoch of epochs) expect(openEpoch(cluster, epoch, kit).ok).to.equal(true);

@@ -31,7 +31,16 @@ describe("a printed share", () => {
     share = await shareOf();
     hex = Buffer.from(share).toString("hex");
   });
-  const printed = () => ({ cluster: "c<1>", kit: "0a1b2c3d", needed: 2, of: 3, number: 2, madeAtMs: 1, share });
+  const printed = () => ({
+    cluster: "c<1>",
+    kit: "0a1b2c3d",
+    words: "able-acid",
+    needed: 2,
+    of: 3,
+    number: 2,
+    madeAtMs: 1,
+    share,
+  });
 
   it("is read from its page, its lines, four letters of each word, and its code", () => {
     const lines = shareLines(share);

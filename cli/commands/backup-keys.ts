@@ -1,0 +1,163 @@
+/** `plexus backup kit`, `keys`, `rotate` and `erase`: the keys of backups. */
+import { Option, type Command } from "commander";
+import {
+  adminFlags,
+  examples,
+  wholeNumber,
+  tokenOf,
+  withAdminFlags,
+  withTokenFlags,
+  type AdminOptions,
+  type TokenOptions,
+} from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface MakeOptions {
+  readonly shares: number;
+  readonly needed: number;
+  readonly to: string;
+  readonly yes?: boolean;
+  readonly former?: readonly string[];
+  readonly lost?: boolean;
+  readonly tokenOnly?: boolean;
+}
+
+/** Adds them below `plexus backup`. */
+export function defineKeys(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
+  const kit = backup
+    .command("kit")
+    .description("The recovery kit: shares on paper, which together read every backup.")
+    .addHelpText("after", examples("plexus backup kit make --to ./kit", "plexus backup kit check"));
+
+  withTokenFlags(
+    withAdminFlags(
+      kit
+        .command("make")
+        .description("Make a recovery kit. One that was made before opens nothing that is made from then on.")
+        .option("--shares <number>", "how many shares", wholeNumber("The number of shares", 2, 16), 5)
+        .option("--needed <number>", "how many of them are needed", wholeNumber("The number needed", 2, 16), 3)
+        .addOption(
+          new Option("--to <folder>", "where its pages are written; it must be empty or absent").makeOptionMandatory(),
+        )
+        .option("--yes", "in place of a kit that there is, without a question")
+        .option(
+          "--former <files...>",
+          "files with shares of the kit that there is, which signs for the new one; none: they are typed",
+        )
+        .option("--lost", "the kit that there is is lost: each other node must be told to trust the new one")
+        .option("--token-only", "the root is in the token alone, and there are no shares"),
+    ),
+  )
+    .addHelpText(
+      "after",
+      "\nThe key is made by this command, on this machine, and never sent: the node gets what is sealed and signed with it. The\n" +
+        "folder then has a page for each share (HTML with a code to scan, and text) and kit.json, which is no secret. Print the\n" +
+        "pages, give them to different people, and delete the folder.\n\n" +
+        "With --pkcs11 the root is also sealed by a key in a token, which never leaves it. The PIN is asked for, or read with --pin-file.\n" +
+        examples(
+          "plexus backup kit make --to ./kit",
+          "plexus backup kit make --shares 3 --needed 2 --to /media/usb/kit",
+          "plexus backup kit make --to ./kit --pkcs11 /usr/lib/softhsm/libsofthsm2.so --token plexus",
+        ),
+    )
+    .action(async (options: AdminOptions & MakeOptions & TokenOptions) => {
+      const { makeKit } = await import("../backup-kit.ts");
+      const { shares: of, needed, to, yes = false, former = [], lost = false, tokenOnly = false } = options;
+      const told = { of, needed, to, yes, former, lost, tokenOnly, token: tokenOf(options) };
+      onExit(await makeKit(await adminFlags(options), told, output));
+    });
+
+  withAdminFlags(
+    kit
+      .command("trust")
+      .description("Say which kit a node trusts, where the directory has another one than the node knows.")
+      .argument("<words>", "the kit's eight words, as plexus backup keys shows them"),
+  )
+    .addHelpText(
+      "after",
+      "\nFor the operator of the node, on its machine. If they are the words of the directory's kit, the node trusts that one from now on. If they\n" +
+        "are those of the kit that it knows, the directory gets that one again. Compare the words with those on the shares.\n",
+    )
+    .action(async (words: string, options: AdminOptions) => {
+      const { trustKit } = await import("../backup-keys.ts");
+      onExit(await trustKit(await adminFlags(options), words.trim().toLowerCase(), output));
+    });
+
+  withTokenFlags(
+    withAdminFlags(
+      kit
+        .command("check")
+        .description("Check shares, from files or typed: whether they are whole, of the cluster's kit, and enough.")
+        .argument("[files...]", "files with shares; none: they are typed")
+        .option("--sheet <file>", "kit.json, where no node runs"),
+    ),
+  )
+    .addHelpText(
+      "after",
+      examples("plexus backup kit check share-1.txt share-4.txt share-5.txt", "plexus backup kit check"),
+    )
+    .action(async (files: readonly string[], options: AdminOptions & TokenOptions & { sheet?: string }) => {
+      const { checkKit } = await import("../backup-kit.ts");
+      const source = { files, sheet: options.sheet, token: tokenOf(options) };
+      onExit(await checkKit(await adminFlags(options), source, output));
+    });
+
+  withTokenFlags(
+    withAdminFlags(
+      kit
+        .command("restore")
+        .description("Give a node the keys of the backups again, from shares.")
+        .argument("[files...]", "files with shares; none: they are typed")
+        .option("--sheet <file>", "kit.json, where the cluster has lost it"),
+    ),
+  )
+    .addHelpText(
+      "after",
+      "\nThe node gets the keys sealed to it. The shares and the root stay in this command.\n" +
+        examples(
+          "plexus backup kit restore --sheet kit.json",
+          "plexus backup kit restore share-1.txt share-4.txt share-5.txt",
+        ),
+    )
+    .action(async (files: readonly string[], options: AdminOptions & TokenOptions & { sheet?: string }) => {
+      const { restoreKit } = await import("../backup-kit.ts");
+      const source = { files, sheet: options.sheet, token: tokenOf(options) };
+      onExit(await restoreKit(await adminFlags(options), source, output));
+    });
+
+  withAdminFlags(backup.command("keys").description("Show the kit, the epochs, and which keys the node has."))
+    .addHelpText("after", examples("plexus backup keys", "plexus backup keys --json"))
+    .action(async (options: AdminOptions) => {
+      const { showKeys } = await import("../backup-keys.ts");
+      onExit(await showKeys(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    backup
+      .command("rotate")
+      .description("Begin new keys: who has the old ones reads nothing of what is made from now on.")
+      .option("--compromised", "the old keys may be in the wrong hands: what they encrypted is to be encrypted anew"),
+  )
+    .addHelpText("after", examples("plexus backup rotate", "plexus backup rotate --compromised"))
+    .action(async (options: AdminOptions & { compromised?: boolean }) => {
+      const { rotateKeys } = await import("../backup-keys.ts");
+      onExit(await rotateKeys(await adminFlags(options), options.compromised ?? false, output));
+    });
+
+  withAdminFlags(
+    backup
+      .command("erase")
+      .description(
+        "Destroy the keys of a person or an actor: what they have encrypted is unreadable in every backup, for good.",
+      )
+      .option("--person <name>", "this person")
+      .option("--actor <actor>", "this room or agent, as room/lobby")
+      .option("--yes", "without a question"),
+  )
+    .addHelpText("after", examples("plexus backup erase --person ada", "plexus backup erase --actor room/lobby --yes"))
+    .action(async (options: AdminOptions & { person?: string; actor?: string; yes?: boolean }) => {
+      const { eraseKeys } = await import("../backup-keys.ts");
+      const { person, actor, yes = false } = options;
+      onExit(await eraseKeys(await adminFlags(options), { person, actor, yes }, output));
+    });
+}
