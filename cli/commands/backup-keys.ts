@@ -76,7 +76,8 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
     .addHelpText(
       "after",
       "\nFor the operator of the node, on its machine. If they are the words of the directory's kit, the node trusts that one from now on. If they\n" +
-        "are those of the kit that it knows, the directory gets that one again. Compare the words with those on the shares.\n",
+        "are those of the kit that it knows, the directory gets that one again. Compare the words with those on the shares.\n" +
+        examples("plexus backup kit trust angle-tiger-lamp-oven-zebra-quiz-noble-frog"),
     )
     .action(async (words: string, options: AdminOptions) => {
       const { trustKit } = await import("../backup-keys.ts");
