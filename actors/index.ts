@@ -19,11 +19,11 @@ import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
 import { ledger } from "./ledger/index.ts";
 import { roleManager } from "./role-manager/index.ts";
-import { room } from "./room/index.ts";
+import { remaking, room } from "./room/index.ts";
 import { shardHolder } from "./shard-holder/index.ts";
 import { user } from "./user/index.ts";
 
 /** All kinds, for the kernel. */
 export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger, shardHolder, backup];
 
-export { agent, backup, catalog, ledger, roleManager, room, shardHolder, user };
+export { remaking, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

@@ -21,6 +21,14 @@ export const actorLimits = {
   /** A new room waits so long for the answer whether its creator has a place for it; then it is created without the
    *  answer. */
   roomWantedTimeoutMs: 3_000,
+  /** Recalls whose messages a room knows; the oldest is forgotten, and cannot be taken back any more. */
+  roomRecallsKept: 32,
+  /** Messages of a recall that a room knows one by one; with more the next ones are refused with `LIMIT_REACHED`.
+   *
+   *  Whoever recalls goes on by stretches of 200, and what was before the stretch needs no list. */
+  roomRecallOpenMax: 1_000,
+  /** Positions that are looked at together when a recall is taken back. */
+  roomWithdrawnAtOnce: 50,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */

@@ -1,8 +1,9 @@
 /** `plexus backup run|list|show|verify|recall|prune`: backups in a folder on the node's machine. */
+import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { failure, PlexusError } from "../protocols/errors.ts";
-import type { BackupList, BackupResults, BackupTask, MissedSlot, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
+import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
+import type { BackupList, BackupResults, BackupTask, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
@@ -51,6 +52,9 @@ export function describeProgress({ sort, progress }: Pick<BackupTask, "sort" | "
   const { slots = 0, slotsDone = 0, units = 0, unitsOf = 0, bytes = 0, stripes = 0, stripesDone = 0 } = progress;
   if (sort === "run")
     return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
+  const { messages = 0, restored = 0 } = progress;
+  if (sort === "place" || sort === "withdraw")
+    return restored === 0 && messages === 0 ? "" : `${counted(restored, "message")}`;
   if (sort === "verify") return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
   return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
 }
@@ -233,6 +237,79 @@ export function describeRecall(done: BackupResults["recall"], color: boolean): s
     `${paint(color, "green", "✔")} ${describeBytes(written.bytes)} ${of} in ${counted(written.files, "file")} of ${withoutControls(written.folder)}`,
     ...describeLosses(lost, color),
   ].join("\n");
+}
+
+/** How a recall into place is asked for. */
+export interface PlaceFlags {
+  readonly existing: NonNullable<PlaceBackup["existing"]>;
+  readonly deleted: boolean;
+  readonly remake: boolean;
+  readonly dryRun: boolean;
+  /** Goes on with this recall. */
+  readonly id: string | undefined;
+}
+
+/** `plexus backup recall --into-place`. */
+export async function placeBackup(
+  flags: AdminFlags,
+  { from, query, id, ...rules }: PlaceFlags & { readonly from: string; readonly query: RecallBackup["query"] },
+  output: Output,
+): Promise<number> {
+  const recall = id ?? randomBytes(8).toString("hex");
+  const target = await findNode(flags);
+  if (!flags.json && !rules.dryRun)
+    output.printError(`Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`); // prettier-ignore
+  const done = await finished(target, "place", { from: resolve(from), query, recall, ...rules }, flags, output);
+  output.print(flags.json ? jsonLine(done) : describePlace(done, output.color));
+  return done.lost.total + done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** What came back into the rooms, or would, and what did not and why. */
+export function describePlace(done: BackupResults["place"], color: boolean): string {
+  const { snapshot, rooms, found, restored, bytes, takesMs, remade, failed, lost, dryRun } = done;
+  const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
+  const sum = `${counted(restored, "message")} ${of}, ${describeBytes(bytes)}, in ${counted(rooms, "room")}`;
+  const took = `${Math.ceil(takesMs / 1_000)} s`;
+  const said: readonly (readonly [number, string])[] = [
+    [found.fresh, "the rooms have in no form"],
+    [found.same, "live as they were (--existing again brings them too)"],
+    [found.edited, "were edited since (--existing edited brings them as they were)"],
+    [found.deleted, "were deleted since (--deleted brings them)"],
+    [found.back, "came back before, and live"],
+    [found.done, "this recall has brought already"],
+  ];
+  return [
+    dryRun
+      ? `Nothing was changed. It would bring back ${sum}, in about ${took}.`
+      : `${paint(color, "green", "✔")} ${sum} came back as new entries.`,
+    ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
+    ...(remade === 0 ? [] : [`  ${counted(remade, "room")} ${dryRun ? "would be" : remade === 1 ? "was" : "were"} made anew.`]), // prettier-ignore
+    ...describeFailed(failed, color),
+    ...describeLosses(lost, color),
+  ].join("\n");
+}
+
+const reasonOf = ({ details, message }: Failure): string =>
+  typeof details?.["reason"] === "string" ? details["reason"] : message;
+
+const describeFailed = ({ total, named }: BackupResults["place"]["failed"], color: boolean): readonly string[] =>
+  named
+    .map(
+      ({ room, error }) =>
+        `${paint(color, "red", "✖")} ${withoutControls(room)}: ${withoutControls(reasonOf(error))} (${error.code})`,
+    ) // prettier-ignore
+    .concat(total > named.length ? [`  and ${total - named.length} more`] : []);
+
+/** `plexus backup recall --undo`: deletes what a recall brought into the rooms of the query. */
+export async function withdrawBackup(
+  flags: AdminFlags,
+  { from, query, recall }: { readonly from: string; readonly query: RecallBackup["query"]; readonly recall: string },
+  output: Output,
+): Promise<number> {
+  const done = await finished(await findNode(flags), "withdraw", { from: resolve(from), query, recall }, flags, output);
+  const sum = `${counted(done.removed, "message")} of the recall ${recall} deleted in ${counted(done.rooms, "room")}`;
+  output.print(flags.json ? jsonLine(done) : [`${paint(output.color, "green", "✔")} ${sum}.`, ...describeFailed(done.failed, output.color)].join("\n")); // prettier-ignore
+  return done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
 /** `plexus backup prune`: says what would go, asks, and removes it. */

@@ -43,6 +43,25 @@ export const recallBackup = object({
   to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
   query: backupQuery,
 });
+const recallId = Type.String({ pattern: "^[a-z0-9]{8,64}$", description: "Names the recall: it goes on under it" });
+/** Body. */
+export const placeBackup = object({
+  from,
+  query: backupQuery,
+  recall: recallId,
+  existing: Type.Optional(
+    Type.Union([Type.Literal("skip"), Type.Literal("edited"), Type.Literal("again")], {
+      description: "What comes back of what lives. `skip`: nothing; `edited`: also what was edited since; `again`: all",
+    }),
+  ),
+  deleted: Type.Optional(Type.Boolean({ description: "What was deleted since comes back, too" })),
+  remake: Type.Optional(Type.Boolean({ description: "A room that is gone is made anew, with its members of then" })),
+  dryRun: Type.Optional(Type.Boolean({ description: "Only says what would come" })),
+});
+/** Body. */
+export const withdrawBackup = object({ from, query: backupQuery, recall: recallId });
+export type PlaceBackup = Static<typeof placeBackup>;
+export type WithdrawBackup = Static<typeof withdrawBackup>;
 /** Body. */
 export const pruneBackup = object({
   from,
@@ -124,6 +143,23 @@ export interface BackupResults {
     readonly written?: { readonly folder: string; readonly files: number; readonly bytes: number };
     readonly lost: Losses<LostUnit>;
   };
+  readonly place: {
+    readonly recall: string;
+    readonly snapshot: BackupSnapshot;
+    readonly dryRun: boolean;
+    readonly rooms: number;
+    /** Messages of the backup: the room has it in no form; as it was; edited, deleted since; back by an earlier recall; by this one before. */
+    readonly found: Readonly<Record<"fresh" | "same" | "edited" | "deleted" | "back" | "done", number>>;
+    /** What came back now, or would, the bytes of its texts, and how long the rooms are given for it. */
+    readonly restored: number;
+    readonly bytes: number;
+    readonly takesMs: number;
+    /** Rooms that were made anew, or would be. */
+    readonly remade: number;
+    readonly failed: Losses<FailedRoom>;
+    readonly lost: Losses<LostUnit>;
+  };
+  readonly withdraw: { readonly rooms: number; readonly removed: number; readonly failed: Losses<FailedRoom> };
   readonly prune: {
     readonly kept: readonly { readonly snapshot: number; readonly by: readonly string[] }[];
     readonly removed: readonly number[];
@@ -137,6 +173,12 @@ export interface BackupResults {
 export interface Losses<Row> {
   readonly total: number;
   readonly named: readonly Row[];
+}
+
+/** A room that took nothing more of a recall. */
+export interface FailedRoom {
+  readonly room: string;
+  readonly error: Failure;
 }
 
 /** A unit that cannot be brought back. */

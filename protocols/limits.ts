@@ -9,6 +9,8 @@ export const wireLimits = {
    *
    *  In UTF-16 units. Zulip's limit; long enough for a log excerpt. */
   messageCharsMax: 10_000,
+  /** Messages that come back in one event of a room. */
+  restoredPerEventMax: 50,
   /** A longer persona is refused with `BAD_REQUEST`. */
   personaCharsMax: 4_000,
   /** Longer titles and display names are refused with `BAD_REQUEST`. */

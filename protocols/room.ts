@@ -29,6 +29,31 @@ export const poll = object({
 });
 export type Poll = Static<typeof poll>;
 
+const recall = Type.String({ pattern: "^[a-z0-9]{8,64}$", description: "Names a recall from a backup" });
+
+/** What an entry was that came back: its place and time then, and the snapshot that it is of. */
+export const restoredFrom = object({
+  recall,
+  /** The number of the snapshot, and when it was taken. */
+  snapshot: position,
+  backupAtMs: timeMs,
+  seq: position,
+  atMs: timeMs,
+  editedAtMs: Type.Optional(timeMs),
+});
+export type RestoredFrom = Static<typeof restoredFrom>;
+
+/** A message as a backup has it, to come back. */
+export const recalledMessage = object({
+  seq: position,
+  author: principal,
+  text: Type.String({ maxLength: limits.messageCharsMax }),
+  atMs: timeMs,
+  editedAtMs: Type.Optional(timeMs),
+  poll: Type.Optional(poll),
+});
+export type RecalledMessage = Static<typeof recalledMessage>;
+
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
 export const roomMessage = object({
   seq: position,
@@ -53,6 +78,8 @@ export const roomMessage = object({
   refused: Type.Optional(Type.String({ maxLength: 64 })),
   /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
   generation: Type.Optional(Type.String()),
+  /** It came back from a backup, as a new entry: `atMs` is when. */
+  restored: Type.Optional(restoredFrom),
 });
 export type RoomMessage = Static<typeof roomMessage>;
 
@@ -346,6 +373,62 @@ export const roomCommands = {
     answers: "page",
   }),
   resume: follow<Resumed<RoomState, RoomEvent>>("Resumed"),
+  /** Makes a room that is gone anew, as a backup has it. Error: NAME_TAKEN. */
+  remake: command({
+    params: {
+      title: Type.String({ maxLength: limits.titleCharsMax }),
+      topic: Type.String({ maxLength: limits.topicCharsMax }),
+      visibility,
+      createdAtMs: timeMs,
+      members: Type.Record(principal, memberRole, { maxProperties: limits.roomMembersMax }),
+    },
+    result: view,
+    from: ["node"],
+    effect: "changes",
+    summary: "Makes a room that is gone anew",
+    answers: "list",
+  }),
+  /** Messages by their positions, or what came back of them, by the positions that they had. */
+  entries: command({
+    params: {
+      of: Type.Union([Type.Literal("message"), Type.Literal("restored")]),
+      from: position,
+      /** Not included. */
+      to: position,
+      limit: Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax }),
+    },
+    result: answer<RoomHistory>("RoomHistory"),
+    from: ["node"],
+    effect: "reads",
+    summary: "Messages by their positions",
+    answers: "page",
+  }),
+  /** Adds messages of a backup as new entries, without those that the same recall has brought. Errors: LIMIT_REACHED, BAD_REQUEST (it was
+   *  taken back), NOT_FOUND (`root`). */
+  restore: command({
+    params: {
+      recall,
+      snapshot: position,
+      backupAtMs: timeMs,
+      /** Nothing that had a position before it comes any more. */
+      from: position,
+      /** The message that all of them answer. */
+      root: Type.Optional(position),
+      messages: Type.Array(recalledMessage, { minItems: 1, maxItems: limits.restoredPerEventMax }),
+    },
+    result: answer<RoomRestored>("RoomRestored"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Adds messages of a backup as new entries",
+  }),
+  /** Deletes what a recall brought, some of it at a time. Error: NOT_FOUND. */
+  withdraw: command({
+    params: { recall },
+    result: answer<RoomWithdrawn>("RoomWithdrawn"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Deletes what a recall brought",
+  }),
   /** A piece of an agent's answer while it is written, told to the room that asked; see the signal `draft`. */
   draft: command({
     params: {
@@ -439,6 +522,17 @@ export interface Posted {
   readonly atMs: number;
 }
 
+/** Answer to `restore`: what came now, by the positions that it had and has. */
+export interface RoomRestored {
+  readonly restored: readonly (readonly [was: number, seq: number])[];
+}
+
+/** Answer to `withdraw`. `more`: it must be sent again. */
+export interface RoomWithdrawn {
+  readonly removed: number;
+  readonly more: boolean;
+}
+
 /** Durable events of a room, in the order of its stream. Changes to a message carry the whole message. */
 export type RoomEvent =
   | { readonly type: "created"; readonly by: string; readonly view: RoomView }
@@ -472,6 +566,20 @@ export type RoomEvent =
   | { readonly type: "topicSet"; readonly topic: string; readonly by: string }
   /** `root` is the answered message with its new reply count, when `message` answers one. */
   | { readonly type: "posted"; readonly message: RoomMessage; readonly root?: RoomMessage }
+  /** Messages came back from a backup, as new entries behind one another. Nobody is mentioned in them. `root` as of `posted`. */
+  | {
+      readonly type: "restored";
+      readonly recall: string;
+      readonly messages: readonly RoomMessage[];
+      readonly root?: RoomMessage;
+    }
+  /** A recall was taken back, up to the message `through`: these are its messages, now deleted. */
+  | {
+      readonly type: "withdrawn";
+      readonly recall: string;
+      readonly through: number;
+      readonly messages: readonly RoomMessage[];
+    }
   | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string }
   | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
   | {

@@ -8,12 +8,19 @@ import type { Room, RoomChange } from "./state.ts";
 export type Effects = readonly Effect<RoomChange, never>[];
 
 /** The effects of events that happen in this turn, without the answer. */
-export function happen(room: Room, turn: Turn, events: readonly RoomEvent[], mail: readonly Mail[] = []): Effects {
+export function happen(
+  room: Room,
+  turn: Turn,
+  events: readonly RoomEvent[],
+  mail: readonly Mail[] = [],
+  settled?: number,
+): Effects {
   const changes = events.map((event, index) => ({
     type: "happened" as const,
     at: room.head + 1 + index,
     event,
     ...(index === 0 && mail.length > 0 && { mail }),
+    ...(settled !== undefined && { settled }),
   }));
   return [
     ...changes.map((change) => persist(change)),

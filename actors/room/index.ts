@@ -6,7 +6,7 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `polls.ts`, `membership.ts`, `reading.ts`. */
+ *  Read `state.ts` (what a room is), then `posting.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `restoring.ts`. */
 import {
   roomCommands,
   type CommandOf,
@@ -39,7 +39,10 @@ import {
 } from "./membership.ts";
 import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
+import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
 import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
+
+export { remaking } from "./restoring.ts";
 
 type Incoming = CommandOf<typeof roomCommands>;
 
@@ -61,6 +64,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
   const refusal = refuseSource(roomCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   if (message.type === "create") return create(state, message, turn);
+  if (message.type === "remake") return remake(state, message, turn);
   if (message.type === "answered") {
     const tag = message.tag as CreateTag | undefined;
     if (tag?.type === "create") return onWantedAnswered(state, tag, message.result, turn);
@@ -77,6 +81,13 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
         : [{ type: "forget", id: message.id }];
     case "part":
       return [];
+    case "restore":
+      if (message.root === undefined) return restore(state, message, undefined, turn);
+      return onMessage(state, message, message.root, turn);
+    case "withdraw":
+      return withdraw(state, message.recall, turn);
+    case "entries":
+      return entries(message, turn);
     case "join":
       return join(state, turn);
     case "describe":
@@ -92,7 +103,7 @@ const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, tu
 
 function decideForMember(
   state: Room,
-  message: Exclude<Incoming, { type: "create" | "join" | "describe" }>,
+  message: Exclude<Incoming, { type: "create" | "remake" | "restore" | "withdraw" | "entries" | "join" | "describe" }>,
   turn: Turn,
 ): Effects {
   switch (message.type) {
@@ -164,7 +175,7 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | MessageTag;
+type ReadTag = ResumeTag | HistoryTag | MessageTag | WithdrawTag;
 
 function onRecords(
   state: Room,
@@ -177,6 +188,8 @@ function onRecords(
       return resumePage({ head: state.head, floor: 0 }, tag, records, withoutDeleted(state));
     case "history":
       return historyPage(state, tag, records);
+    case "withdraw":
+      return withdrawRead(state, tag, records, turn);
     case "message":
       return onMessageRead(state, tag, records[0]?.value as RoomMessage | undefined, turn);
     default:

@@ -49,6 +49,14 @@ export function withoutEntry<Value>(table: Table<Value>, principal: string): Tab
   return gone === undefined ? table : { size: table.size - 1, buckets: table.buckets.with(index, rest) };
 }
 
+/** The table with every value changed. */
+export const eachEntry = <Value>({ size, buckets }: Table<Value>, change: (value: Value) => Value): Table<Value> => ({
+  size,
+  buckets: buckets.map((bucket) =>
+    Object.fromEntries(Object.entries(bucket).map(([principal, value]) => [principal, change(value)])),
+  ),
+});
+
 /** All of it, in no particular order. */
 export const allEntries = <Value>(table: Table<Value>): readonly (readonly [principal: string, value: Value])[] =>
   table.buckets.flatMap((bucket) => Object.entries(bucket));

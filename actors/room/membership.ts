@@ -147,11 +147,16 @@ function newView(
   };
 }
 
-function opened(view: RoomView, turn: Turn): Effects {
+/** The room begins with this view: its people and the catalog hear of it. */
+export function opened(
+  view: RoomView,
+  turn: Turn,
+  told = notices("roomJoined", Object.keys(view.members), turn),
+): Effects {
   const event: RoomEvent = { type: "created", by: turn.from, view };
   const room = evolve(null, { type: "happened", at: 0, event });
   if (room === null) return [];
-  const mail = [...notices("roomJoined", Object.keys(view.members), turn), ...listing(room, turn)];
+  const mail = [...told, ...listing(room, turn)];
   return [...happen(room, turn, [event], mail), reply(view)];
 }
 

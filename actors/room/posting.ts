@@ -15,6 +15,7 @@ import { changed, happen, type Effects } from "./happening.ts";
 import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
+import { restore } from "./restoring.ts";
 import { emptied, messageInMemory, messageKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
@@ -24,10 +25,15 @@ type Post = Extract<Command, { type: "post" }>;
 type Reply = Post & { readonly replyTo: number; readonly answers?: number };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
+/** What comes back as answers to a message. */
+type Restore = Extract<Command, { type: "restore" }>;
 
 /** A command about one earlier message. */
 export type Targeted =
-  Extract<Command, { type: "edit" | "delete" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }> | Reply | Late;
+  | Extract<Command, { type: "edit" | "delete" | "react" | "pin" | "vote" | "closePoll" | "pollResults" }>
+  | Reply
+  | Late
+  | Restore;
 
 /** Tag of the read that fetches an older message; the command goes on when it is there. */
 export interface MessageTag {
@@ -128,8 +134,8 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   const turn: Turn = { ...here, from: tag.from, ...(tag.to && { replyTo: tag.to }) };
   const maybeOld = room.changes - tag.changes > limits.roomChangedMessages;
   const known = messageInMemory(room, tag.seq);
-  if (entryOf(room.members, tag.from) === undefined && tag.command.type !== "late")
-    return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  const outside = tag.command.type === "late" || tag.command.type === "restore";
+  if (entryOf(room.members, tag.from) === undefined && !outside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
   return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, message, turn);
@@ -142,6 +148,10 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return message.replyTo === undefined
         ? posted(room, command, message, turn)
         : onMessage(room, { ...command, replyTo: message.replyTo }, message.replyTo, turn);
+    case "restore":
+      return message.replyTo === undefined
+        ? restore(room, command, message, turn)
+        : onMessage(room, command, message.replyTo, turn);
     case "late":
       return answeredLate(room, command.generation, message, turn);
     case "edit":

@@ -72,7 +72,12 @@ export function withoutDeleted(room: Room): (event: unknown) => unknown {
   };
   return (stored) => {
     const event = stored as RoomEvent;
-    if (deletedAtMs.size === 0 || !("message" in event)) return event;
+    if (deletedAtMs.size === 0) return event;
+    if (event.type === "restored") {
+      const { messages, root } = event;
+      return { ...event, messages: messages.map(shown), ...(root !== undefined && { root: shown(root) }) };
+    }
+    if (!("message" in event)) return event;
     const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
     return { ...event, message: shown(event.message), ...root };
   };

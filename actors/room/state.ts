@@ -17,7 +17,16 @@ import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { lastPage } from "../page.ts";
 import { eventRecords, padded, type Positioned } from "../stream.ts";
-import { allEntries, entryOf, emptyTable, withEntry, withoutEntry, type Member, type MemberTable } from "./members.ts";
+import {
+  allEntries,
+  eachEntry,
+  entryOf,
+  emptyTable,
+  withEntry,
+  withoutEntry,
+  type Member,
+  type MemberTable,
+} from "./members.ts";
 import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
 
 /** A room that was created. */
@@ -43,8 +52,22 @@ export interface Room {
   readonly bans?: readonly RoomBan[];
   /** Polls that take votes, oldest first. Absent: there was never one. */
   readonly polls?: readonly OpenPoll[];
+  /** What recalls have brought, the newest last. Absent: there was never one. */
+  readonly recalls?: readonly RoomRecall[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
+}
+
+/** What a recall has brought: nothing that had a position up to `through`, or one of `done`, comes again. */
+export interface RoomRecall {
+  readonly id: string;
+  readonly through: number;
+  readonly done: readonly number[];
+  /** Where its messages are now: from the first to the last, with others between them. */
+  readonly first: number;
+  readonly last: number;
+  /** It was taken back up to here. */
+  readonly withdrawn?: number;
 }
 
 /** A deleted message, and the position of the event that deleted it. */
@@ -59,7 +82,12 @@ export type RoomState = Room | null;
 
 /** What is persisted: an event of the stream with the mail it causes, a read marker, or the end of a delivery. */
 export type RoomChange =
-  | (Positioned<RoomEvent> & { readonly type: "happened"; readonly mail?: readonly Mail[] })
+  | (Positioned<RoomEvent> & {
+      readonly type: "happened";
+      readonly mail?: readonly Mail[];
+      /** Of `restored`: nothing that had a position up to here comes any more in this recall. */
+      readonly settled?: number;
+    })
   /** Nobody else's business: it has no position in the stream. */
   | { readonly type: "readMarked"; readonly member: string; readonly seq: number }
   | Delivered;
@@ -70,13 +98,17 @@ export const messageKey = (seq: number): string => `message/${padded(seq)}`;
 /** Record key of a message in a thread; the root stands in its own thread once it has an answer. */
 export const threadKey = (root: number, seq: number): string => `thread/${padded(root)}/${padded(seq)}`;
 
+/** Record key of a message that came back, by the position that it had; without `seq` the beginning of all that had it. */
+export const restoredKey = (was: number, seq?: number): string =>
+  `restored/${padded(was)}${seq === undefined ? "" : `/${padded(seq)}`}`;
+
 /** Folds one change into the state. */
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
   if (change.type === "readMarked") return state && evolveReadMarked(state, change.member, change.seq);
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
-  const room = evolveEvent(before, change.event, change.at);
+  const room = evolveEvent(before, change.event, change.at, change.settled);
   return { ...room, head: change.at, outbox: enqueue(room.outbox, change.mail) };
 }
 
@@ -87,10 +119,11 @@ function created(view: RoomView, by: string): Room {
     (table, [principal, member]) => withEntry(table, principal, { ...member, own: 0, invited: principal !== by }),
     emptyTable,
   );
-  return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty };
+  const agents = Object.keys(view.members).filter((member) => member.startsWith("agent/"));
+  return { head: 0, outbox: emptyOutbox, title, topic, visibility, createdAtMs, members, ...empty, agents };
 }
 
-function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
+function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Room {
   switch (event.type) {
     case "created":
       return room;
@@ -130,6 +163,10 @@ function evolveEvent(room: Room, event: RoomEvent, at: number): Room {
       return { ...room, topic: event.topic };
     case "posted":
       return evolvePosted(room, event.message, event.root);
+    case "restored":
+      return evolveRestored(room, event, settled);
+    case "withdrawn":
+      return evolveWithdrawn(room, event, at);
     case "edited":
     case "reacted":
       return replaceMessage(room, event.message);
@@ -172,6 +209,34 @@ function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | unde
   };
 }
 
+type Restored = Extract<RoomEvent, { type: "restored" }>;
+type Withdrawn = Extract<RoomEvent, { type: "withdrawn" }>;
+
+function evolveRestored(room: Room, { recall, messages, root }: Restored, settled: number): Room {
+  const before = root === undefined ? room : replaceMessage(room, root);
+  const seqs = messages.map(({ seq }) => seq);
+  const known = room.recalls?.find(({ id }) => id === recall);
+  const through = Math.max(settled, known?.through ?? 0);
+  const brought = messages.flatMap(({ restored }) => (restored === undefined ? [] : [restored.seq]));
+  const done = [...(known?.done ?? []), ...brought].filter((seq) => seq > through);
+  const first = known?.first ?? Math.min(...seqs);
+  const others = (room.recalls ?? []).filter(({ id }) => id !== recall);
+  return {
+    ...before,
+    messageSeq: Math.max(...seqs),
+    recent: [...before.recent, ...messages].slice(-limits.roomRecentMessages),
+    // Unread for nobody: it was read when it was new, or is looked for.
+    members: eachEntry(before.members, (member) => ({ ...member, own: member.own + messages.length })),
+    recalls: [...others, { id: recall, through, done, first, last: Math.max(...seqs) }].slice(-limits.roomRecallsKept),
+  };
+}
+
+function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, at: number): Room {
+  const after = messages.reduce((one, message) => evolveDeleted(one, message, at), room);
+  const recalls = (room.recalls ?? []).map((one) => (one.id === recall ? { ...one, withdrawn: through } : one));
+  return { ...after, recalls };
+}
+
 function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
   const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
   return {
@@ -190,7 +255,7 @@ function evolveReadMarked(room: Room, principal: string, seq: number): Room {
   // messages are taken to come after the marker, so too few are shown as unread, never more than there are.
   const own =
     seq >= recentFrom - 1
-      ? room.recent.filter((message) => message.seq > seq && message.author === principal).length
+      ? room.recent.filter(({ seq: at, author, restored }) => at > seq && (author === principal || restored)).length
       : Math.min(member.own, room.messageSeq - seq);
   return { ...room, members: withEntry(room.members, principal, { ...member, readSeq: seq, own }) };
 }
@@ -215,7 +280,9 @@ export function record(change: RoomChange): readonly RecordOp[] {
   const { event } = change;
   const ops = [...eventRecords(change)];
   if ("message" in event) ops.push(...messageRecords(event.message));
-  if (event.type === "posted" && event.root !== undefined) ops.push(...messageRecords(event.root));
+  if ("messages" in event) for (const message of event.messages) ops.push(...messageRecords(message));
+  if ((event.type === "posted" || event.type === "restored") && event.root !== undefined)
+    ops.push(...messageRecords(event.root));
   return ops;
 }
 
@@ -223,6 +290,7 @@ function messageRecords(message: RoomMessage): readonly RecordOp[] {
   const ops: RecordOp[] = [{ put: messageKey(message.seq), value: message }];
   if (message.replyTo !== undefined) ops.push({ put: threadKey(message.replyTo, message.seq), value: message });
   if (message.replies !== undefined) ops.push({ put: threadKey(message.seq, message.seq), value: message });
+  if (message.restored !== undefined) ops.push({ put: restoredKey(message.restored.seq, message.seq), value: message });
   return ops;
 }
 

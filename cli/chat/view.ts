@@ -8,7 +8,7 @@ import type {
   RoomSummary,
   ToolRound,
 } from "../../protocols/index.ts";
-import { paint } from "../output.ts";
+import { counted, paint } from "../output.ts";
 import { printable, withoutControls } from "../printable.ts";
 
 /** `user/ada` → `ada`, `agent/ada.helper` → `ada.helper`. */
@@ -19,6 +19,8 @@ const clockTime = (atMs: number): string => {
   return `${String(at.getHours()).padStart(2, "0")}:${String(at.getMinutes()).padStart(2, "0")}`;
 };
 
+const minuteOf = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
+
 /** A message as one entry of the terminal: `12:04 #7 ada: text`. Further lines are indented. */
 export function describeMessage(message: RoomMessage, color: boolean): string {
   const head = `${paint(color, "dim", `${clockTime(message.atMs)} #${message.seq}`)} ${paint(color, "bold", nameOf(message.author))}`;
@@ -27,6 +29,8 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   const answers = to === undefined ? "" : paint(color, "dim", ` (to #${to})`);
   if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
   const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
+  const { restored } = message;
+  const was = restored === undefined ? "" : paint(color, "dim", ` (restored, of ${minuteOf(restored.atMs)})`);
   const reactions = Object.entries(message.reactions ?? {})
     .filter(([, people]) => people.length > 0)
     .map(([emoji, people]) => `${withoutControls(emoji)} ${people.length}`);
@@ -35,7 +39,7 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   const why = message.refused;
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
-  return `${head}${answers}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
+  return `${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
@@ -119,6 +123,13 @@ export function describeRoomEvent(event: RoomEvent, color: boolean): string | un
   switch (event.type) {
     case "posted":
       return describeMessage(event.message, color);
+    case "restored":
+      return [
+        note(`${counted(event.messages.length, "message")} came back from a backup`),
+        ...event.messages.map((message) => describeMessage(message, color)),
+      ].join("\n");
+    case "withdrawn":
+      return note(`${counted(event.messages.length, "message")} that came back from a backup went again`);
     case "edited":
       return `${note(`${nameOf(event.by)} edited`)}\n${describeMessage(event.message, color)}`;
     case "deleted":

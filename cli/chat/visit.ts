@@ -227,6 +227,11 @@ export class Visit implements Here {
     if (event.type === "typing") return;
     if (event.type === "draft")
       return this.#showDraft(nameOf(event.agent), event.done === true ? undefined : growDraft(this.#draft, event));
+    if ("messages" in event)
+      for (const { seq, reactions } of event.messages) {
+        this.#newest = Math.max(this.#newest ?? 0, seq);
+        this.#reactions.set(seq, reactions);
+      }
     if ("message" in event) {
       this.#newest = Math.max(this.#newest ?? 0, event.message.seq);
       this.#reactions.set(event.message.seq, event.message.reactions);

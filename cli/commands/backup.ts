@@ -16,6 +16,12 @@ interface RecallOptions extends AdminOptions {
   readonly until?: number;
   readonly at?: number;
   readonly snapshot?: number;
+  readonly intoPlace?: boolean;
+  readonly existing: "skip" | "edited" | "again";
+  readonly deleted?: boolean;
+  readonly remake?: boolean;
+  readonly id?: string;
+  readonly undo?: string;
 }
 
 type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
@@ -94,11 +100,12 @@ function defineFolders(command: Parameters<Define>[0], { output, onExit }: Param
   });
   add<RecallOptions>({
     name: "recall",
-    says: "Bring back what a backup has into a new folder on the node's machine, as JSON lines; nothing of the cluster changes.",
+    says: "Bring back what a backup has: into a new folder on the node's machine, or messages into their rooms, as new entries that say what they were.",
     examples: [
       "plexus backup recall --from /mnt/backup/plexus --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
       "plexus backup recall --from /mnt/backup/plexus --to ./everything",
+      "plexus backup recall --from /mnt/backup/plexus --into-place --room lobby --since 7d --deleted --dry-run",
     ],
     more: (inner) =>
       from(inner)
@@ -117,11 +124,30 @@ function defineFolders(command: Parameters<Define>[0], { output, onExit }: Param
         .addOption(
           new Option("--at <time>", "as it was then: the newest snapshot of that time").argParser(moment("--at")),
         ) // prettier-ignore
-        .addOption(snapshot().conflicts("at")),
+        .addOption(snapshot().conflicts("at"))
+        .addOption(
+          new Option("--into-place", "messages into their rooms: nothing that lives is changed").conflicts([
+            "to",
+            "type",
+          ]),
+        )
+        .addOption(
+          new Option(
+            "--existing <rule>",
+            "into place, of what lives: skip it, bring what was edited since, or all again",
+          )
+            .choices(["skip", "edited", "again"])
+            .default("skip"),
+        )
+        .option("--deleted", "into place, also what was deleted since")
+        .option("--remake", "into place, make a room that is gone anew, with its members of then")
+        .option("--id <recall>", "into place, go on with this recall")
+        .addOption(new Option("--undo <recall>", "delete what this recall brought into place").conflicts("to")),
     run: async (flags, options) => {
-      const { recallBackup, actorNamed } = await load();
+      const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
       const { to, dryRun = false, room, actor, person, type, since, until, at, snapshot: number } = options;
-      if (!dryRun && to === undefined) command.error("error: --to says where it is written; --dry-run only says how much it is"); // prettier-ignore
+      const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
+      if (!dryRun && to === undefined && !intoPlace && undo === undefined) command.error("error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is"); // prettier-ignore
       const thread = room === undefined ? actor : actorNamed("room", room);
       const query = {
         ...(number !== undefined && { snapshot: number }),
@@ -132,7 +158,10 @@ function defineFolders(command: Parameters<Define>[0], { output, onExit }: Param
         ...(since !== undefined && { fromMs: since }),
         ...(until !== undefined && { toMs: until }),
       };
-      return recallBackup(flags, { from: options.from, to: dryRun ? undefined : to, query }, output);
+      const { from: folder } = options;
+      if (undo !== undefined) return withdrawBackup(flags, { from: folder, query, recall: undo }, output);
+      if (intoPlace) return placeBackup(flags, { from: folder, query, existing, deleted, remake, dryRun, id }, output);
+      return recallBackup(flags, { from: folder, to: dryRun ? undefined : to, query }, output);
     },
   });
   add<PruneOptions>({

@@ -3,6 +3,7 @@
  *
  *      sources.ts: slots at one moment each ─► part.ts: what changed ─► (runtimes/backup: units, sealed) ─► packer.ts ─► stripes
  *                                  run.ts: └─► tree.ts: the manifest ─► repository.ts: the head, the only commit
+ *      into-place.ts, conflicts.ts: query ─► messages ─► their rooms, as new entries
  *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
  *
  *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
@@ -14,6 +15,8 @@
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts. */
 export { fileType, type MissedFile } from "./files.ts";
 export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
+export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
+export { recallIntoPlace, withdrawRecall, type PlaceOptions, type PlaceReport, type PlaceTarget, type PlaceWish, type WithdrawReport } from "./into-place.ts"; // prettier-ignore
 export { backupLimits, type BackupLimits } from "./limits.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
 export { planRecall, recall, snapshotFor, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";

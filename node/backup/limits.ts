@@ -20,6 +20,18 @@ export const backupLimits = {
   nodesKept: 32,
   /** Units that a recall puts into the order in which they are stored; the others follow in the next lot. */
   recalledUnits: 20_000,
+  /** Messages of a room that a recall into place compares with what lives there at a time. */
+  placeStretch: 200,
+  /** Messages that come back in one event. */
+  placeBatch: 50,
+  /** Characters of them; a longer message comes alone. */
+  placeBatchChars: 32_000,
+  /** Messages that come back in a second: the room's people go on meanwhile. */
+  placePerSecond: 100,
+  /** How often a room is asked that does not answer; then it is named, and the others follow. */
+  placeTries: 5,
+  /** Beginnings of threads whose new places a recall remembers; another is asked for again. */
+  placeRootsKept: 1_000,
   /** Packs that a reader keeps in memory. */
   packsKept: 6,
   /** What is stored for a backup, and not yet part of one, is collected after so long.

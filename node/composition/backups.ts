@@ -15,11 +15,13 @@ import {
   type Losses,
   type LostUnit,
   type MissedSlot,
+  type PlaceBackup,
   type PruneBackup,
   type RecallBackup,
   type Result,
   type SlotId,
   type VerifyBackup,
+  type WithdrawBackup,
 } from "../../protocols/index.ts";
 import { createSealer, type Snapshot } from "../../runtimes/backup/index.ts";
 import {
@@ -35,9 +37,11 @@ import {
   type Repository,
   type SlotSource,
 } from "../backup/index.ts";
+import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
 import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
+import { place, placeTarget, withdraw } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
 import { BackupTasks } from "./backup-tasks.ts";
@@ -50,6 +54,8 @@ export interface Backups {
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
   verify(wish: VerifyBackup): Result<BackupTask<"verify">>;
   recall(wish: RecallBackup): Result<BackupTask<"recall">>;
+  place(wish: PlaceBackup): Result<BackupTask<"place">>;
+  withdraw(wish: WithdrawBackup): Result<BackupTask<"withdraw">>;
   prune(wish: PruneBackup): Result<BackupTask<"prune">>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
@@ -69,6 +75,7 @@ export interface BackupsAt {
   readonly keys: Pick<ClusterKeys, "backupKeys" | "carried">;
   readonly directory: Pick<Directory, "list">;
   readonly replication: SlotCuts;
+  readonly kernel: Pick<Kernel, "ask">;
   /** Files of actors. */
   readonly blobs: Pick<ActorBlobs, "read">;
   /** What no prune takes away. */
@@ -218,6 +225,18 @@ export function createBackups(at: BackupsAt): Backups {
           const fixed = { ...query, snapshot: snapshot.number };
           return writeRecall(ports, repository, { to, query: fixed, plan, signal, progress });
         }),
+      ),
+    place: (wish) =>
+      tasks.begin("place", wish.from, (task) =>
+        within(wish.from, undefined, (ports, repository) =>
+          place(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
+        ),
+      ),
+    withdraw: (wish) =>
+      tasks.begin("withdraw", wish.from, (task) =>
+        within(wish.from, undefined, (ports, repository) =>
+          withdraw(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
+        ),
       ),
     prune: ({ from, keep, apply = false }) =>
       tasks.begin("prune", from, () =>

@@ -200,6 +200,7 @@ async function start(
     keys,
     directory: peer.directory,
     replication: peer.replication,
+    kernel: peer.kernel,
     blobs,
     slots: () => [...peer.table.rows()].map(({ record }) => record),
     async holds() {

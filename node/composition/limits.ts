@@ -18,6 +18,8 @@ export const commandLimits = {
   lostNamedMax: 50,
   /** A prune asks the cluster so long which holds there are; then it ends with `ASK_TIMEOUT`, and removes nothing. */
   holdsTimeoutMs: 10_000,
+  /** A room that does not answer a recall for so long is asked again. */
+  placeTimeoutMs: 10_000,
   /** Threads that compress and encrypt for a task; they are not the node's own. */
   sealerThreads: 1,
   /** Such a thread ends after so long without work. */

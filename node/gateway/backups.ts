@@ -4,17 +4,21 @@ import {
   failure,
   listBackups,
   ok,
+  placeBackup,
   pruneBackup,
   recallBackup,
   refused,
   runBackup,
   verifyBackup,
+  withdrawBackup,
   type BackupList,
   type BackupTask,
+  type PlaceBackup,
   type PruneBackup,
   type RecallBackup,
   type Result,
   type VerifyBackup,
+  type WithdrawBackup,
 } from "../../protocols/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
@@ -26,6 +30,8 @@ export interface BackupControl {
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
   verify(wish: VerifyBackup): Result<BackupTask>;
   recall(wish: RecallBackup): Result<BackupTask>;
+  place(wish: PlaceBackup): Result<BackupTask>;
+  withdraw(wish: WithdrawBackup): Result<BackupTask>;
   prune(wish: PruneBackup): Result<BackupTask>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
@@ -38,6 +44,10 @@ function forOperator<Value>({ caller }: FastifyRequest, use: () => Result<Value>
     "folders on the node's machine are for its operator: run the command there, with the node's data folder";
   return refused(failure("FORBIDDEN", { reason }));
 }
+
+/** What was asked for, as facts of the audit. */
+const textsOf = (asked: object): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, String(value)]));
 
 /** Adds the routes under /api/v1/admin/backups: backups in folders of this node's machine, for its operator. */
 export function addBackups(app: FastifyInstance, at: GatewayContext, backups: BackupControl): void {
@@ -99,9 +109,44 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
     (request) => {
       const { from, to, query } = request.body;
-      const asked = Object.entries(query).map(([name, value]) => [name, String(value)]);
-      const facts = { folder: from, ...(to !== undefined && { to }), ...Object.fromEntries(asked) };
+      const facts = { folder: from, ...(to !== undefined && { to }), ...textsOf(query) };
       return begin(request, "recallBackup", facts, () => backups.recall(request.body));
+    },
+  );
+
+  app.post<{ Body: PlaceBackup }>(
+    "/admin/backups/place",
+    {
+      config: audits("placeBackup", "backup.recall"),
+      schema: {
+        summary: "Begins to bring messages of a backup back into their rooms, as new entries; answers with the task",
+        description:
+          "Nothing that lives is changed, and a recall brings nothing twice: under its id it goes on where it was broken off.",
+        tags,
+        body: placeBackup,
+      },
+    },
+    (request) => {
+      const { from, query, ...rules } = request.body;
+      const facts = { folder: from, ...textsOf(rules), ...textsOf(query) };
+      return begin(request, "placeBackup", facts, () => backups.place(request.body));
+    },
+  );
+
+  app.post<{ Body: WithdrawBackup }>(
+    "/admin/backups/withdraw",
+    {
+      config: audits("withdrawBackup", "backup.recall"),
+      schema: {
+        summary: "Begins to delete what a recall brought into the rooms of a query; answers with the task",
+        tags,
+        body: withdrawBackup,
+      },
+    },
+    (request) => {
+      const { from, query, recall } = request.body;
+      const facts = { folder: from, recall, ...textsOf(query) };
+      return begin(request, "withdrawBackup", facts, () => backups.withdraw(request.body));
     },
   );
 

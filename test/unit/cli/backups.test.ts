@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
-import { actorNamed, describeList, describePrune, describeProgress, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
+import { actorNamed, describeList, describePlace, describePrune, describeProgress, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
 import { moment } from "../../../cli/options.ts";
 import { failure } from "../../../protocols/errors.ts";
 import type { BackupResults, BackupSnapshot } from "../../../protocols/index.ts";
@@ -76,6 +76,21 @@ describe("plexus backup", () => {
       /^✔ 1\.0 KiB of snapshot 3 .* in 2 files of \/out$/,
     );
     expect(describeRecall({ ...recalled, units: 0 }, false)).to.match(/^Nothing of snapshot 3 .* fits\.$/);
+  });
+
+  it("says what a recall brought into place, what it left and how to have it too, and which room took nothing", () => {
+    const found = { fresh: 2, same: 5, edited: 1, deleted: 3, back: 0, done: 0 };
+    const place: BackupResults["place"] = { recall: "ab12cd34", snapshot, dryRun: false, rooms: 2, found, restored: 2, bytes: 30, takesMs: 20, remade: 1, failed: nothing, lost: nothing }; // prettier-ignore
+    const text = describePlace(place, false);
+    expect(text).to.match(/^✔ 2 messages of snapshot 3 .* in 2 rooms came back as new entries\.\n/);
+    expect(text).to.match(/5: live as they were/).and.match(/3: were deleted since \(--deleted/).and.match(/1 room was made anew/); // prettier-ignore
+    const error = failure("NOT_FOUND", { reason: "the room is gone" });
+    const failed = { total: 3, named: [{ room: "room/a\u001b[2J", error }] };
+    const dry = describePlace({ ...place, dryRun: true, failed }, false);
+    expect(dry).to.match(/^Nothing was changed\. It would bring back 2 messages .* in about 1 s\./);
+    expect(dry)
+      .to.match(/✖ room\/a.*: the room is gone \(NOT_FOUND\)\n {2}and 2 more$/)
+      .and.not.contain("\u001b");
   });
 
   it("says which snapshots stay, and why", () => {

@@ -57,6 +57,7 @@ describe("backups into a folder", () => {
           return log.cut();
         },
       },
+      kernel: { ask: async () => refused(failure("NOT_FOUND")) },
       blobs: {
         read: async (_, hash) => (files.has(hash) ? ok(files.get(hash) as Uint8Array) : refused(failure("NOT_FOUND"))),
       },

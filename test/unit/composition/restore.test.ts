@@ -86,6 +86,7 @@ describe("a restore", () => {
           owned: async () => (await journal.slots()).filter((slot) => owners.get(slot) === name),
           cut: async (slot) => (await journal.openSlot(slot)).cut(),
         },
+        kernel: { ask: async () => refused(failure("NOT_FOUND")) },
         blobs: { read: async (_, hash) => (files.has(hash) ? ok(files.get(hash)!) : refused(failure("NOT_FOUND"))) },
         holds: async () => ok([]),
         slots: () => [...owners].map(([slot, owner]): OwnedSlot => ({ slot, owner })),

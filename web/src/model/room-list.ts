@@ -53,7 +53,8 @@ export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel, me
   if (view === undefined || old === undefined) return list;
   const readSeq = view.members[me]?.readSeq ?? old.readSeq;
   const afterMarker = model.messages.filter((message) => message.seq > readSeq);
-  const unreadMessages = afterMarker.filter((message) => message.author !== me);
+  // What came back from a backup is unread for nobody.
+  const unreadMessages = afterMarker.filter(({ author, restored }) => author !== me && restored === undefined);
   const own = afterMarker.length - unreadMessages.length;
   const newest = model.messages.at(-1);
   const next: RoomSummary = {

@@ -202,6 +202,10 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       return { ...room, view: { ...view, topic: event.topic } };
     case "posted":
       return foldPosted(room, view, event.message, event.root);
+    case "restored":
+      return event.messages.reduce(foldRestored, event.root === undefined ? room : replaceMessage(room, event.root));
+    case "withdrawn":
+      return event.messages.reduce(replaceMessage, room);
     case "edited":
     case "deleted":
     case "reacted":
@@ -235,6 +239,17 @@ function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root:
     messages: grown.length > windowMessagesMax ? grown.slice(-windowMessagesMax / 2) : grown,
     view: { ...changeMember(view, message.author, read), messageSeq: message.seq },
     drafts: message.generation === undefined ? withRoot.drafts : withoutDraft(withRoot.drafts, message.generation),
+  };
+}
+
+/** One more message, which its author wrote long ago: it says nothing of what the author does now. */
+function foldRestored(room: RoomModel, message: RoomMessage): RoomModel {
+  if (message.seq <= (room.messages.at(-1)?.seq ?? 0)) return replaceMessage(room, message);
+  const grown = [...room.messages, message];
+  return {
+    ...room,
+    messages: grown.length > windowMessagesMax ? grown.slice(-windowMessagesMax / 2) : grown,
+    ...(room.view !== undefined && { view: { ...room.view, messageSeq: message.seq } }),
   };
 }
 

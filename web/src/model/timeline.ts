@@ -32,12 +32,13 @@ export function timelineRows(from: {
       rows.push({ kind: "day", key: `day-${dayOf(message.atMs)}`, atMs: message.atMs });
       previous = undefined;
     }
-    if (!lineDrawn && message.seq > (from.unreadAfter ?? 0) && message.author !== from.me) {
+    const { author, restored } = message;
+    if (!lineDrawn && message.seq > (from.unreadAfter ?? 0) && author !== from.me && restored === undefined) {
       rows.push({ kind: "unread", key: "unread" });
       lineDrawn = true;
       previous = undefined;
     }
-    const head = !continues(previous, message) || answeredBy(message) !== undefined;
+    const head = !continues(previous, message) || answeredBy(message) !== undefined || restored !== undefined;
     rows.push({ kind: "message", key: `m${message.seq}`, message, head });
     previous = message;
   }

@@ -9,7 +9,7 @@ import { Composer } from "../composer.tsx";
 import { Icon } from "../icons.tsx";
 import { Actions } from "../layers.tsx";
 import { RichText } from "../rich-text.tsx";
-import { clockTime, fullTime } from "../time.ts";
+import { clockTime, fullTime, momentOf } from "../time.ts";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
 import { PollCard } from "./poll-card.tsx";
@@ -97,6 +97,14 @@ export const MessageRow = memo(function MessageRow({
             <time dateTime={new Date(message.atMs).toISOString()} title={fullTime(message.atMs)}>
               {clockTime(message.atMs)}
             </time>
+            {message.restored !== undefined && (
+              <span
+                className="restored"
+                title={`Restored from the backup of ${fullTime(message.restored.backupAtMs)}. First sent ${fullTime(message.restored.atMs)}.`}
+              >
+                <Icon name="refresh" size={13} /> restored, first sent {momentOf(message.restored.atMs)}
+              </span>
+            )}
             {message.pinned === true && (
               <span className="pinned">
                 <Icon name="pin" size={13} /> pinned
@@ -177,6 +185,7 @@ const toldCharsMax = 300;
 function toldAs(message: RoomMessage, nameFor: (principal: string) => string): string {
   const facts = [nameFor(message.author), clockTime(message.atMs)];
   if (message.deletedAtMs !== undefined) return `${facts.join(", ")}: deleted message`;
+  if (message.restored !== undefined) facts.push(`restored, first sent ${momentOf(message.restored.atMs)}`);
   if (message.editedAtMs !== undefined) facts.push("edited");
   if (message.refused !== undefined) facts.push("not answered");
   if (message.pinned === true) facts.push("pinned");
