@@ -19,10 +19,16 @@ export const onPath = (program: string): string | undefined =>
 export function findProgram(program: string, debianPackage: string): Found {
   const installed = onPath(program);
   if (installed !== undefined) return { path: installed };
+  const found = unpackPackage(debianPackage);
+  if ("missing" in found) return { missing: `no ${program} on PATH, and ${found.missing}` };
+  return { path: join(found.path, "usr", "bin", program) };
+}
+
+/** The folder in which a package of Debian is unpacked. */
+export function unpackPackage(debianPackage: string): Found {
   const root = join(cache, debianPackage);
   const failed = existsSync(root) ? undefined : fetchPackage(debianPackage, root);
-  if (failed !== undefined) return { missing: `no ${program} on PATH, and ${failed}` };
-  return { path: join(root, "usr", "bin", program) };
+  return failed === undefined ? { path: root } : { missing: failed };
 }
 
 /** Returns what failed. */
