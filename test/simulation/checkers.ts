@@ -44,6 +44,12 @@ export const checkerNames = [
   "shard-kept", // a shard that somebody refers to was deleted, or a stripe is lost or read as something else
   "shard-named", // an inventory names a shard as held that is on no disk
   "shard-moved", // a holder was moved by plan without what its owner had for it
+  "one-leader", // two voters lead a term of the replicated directory
+  "leader-has-all", // a leader lacks an entry that is committed
+  "logs-match", // two logs have different entries at one place of one term
+  "applied-same", // two voters applied different entries at one place, or not in order
+  "reads-of-now", // a read was answered from an older state than was known when it was asked
+  "leader-not-deposed", // a voter began a term though no majority would have voted for it
   "shard-mended", // after the faults a shard that somebody refers to is not whole where it belongs
   "backup-true", // a snapshot brings back what its slots never had, or cannot be read
   "backup-chain", // a head has snapshots more or less than whoever made it may add or remove

@@ -8,6 +8,7 @@ import { runClusterSeed } from "./cluster/run.ts";
 import { printDurability } from "./durability.ts";
 import { runModelsSeed } from "./models.ts";
 import { runQuotasSeed } from "./quotas.ts";
+import { runRaftSeed } from "./raft/run.ts";
 import { runSeed } from "./run.ts";
 import { runShardsSeed } from "./shards.ts";
 import { runWantedSeed } from "./wanted.ts";
@@ -38,6 +39,7 @@ interface Options {
   readonly models: boolean;
   readonly wanted: boolean;
   readonly quotas: boolean;
+  readonly raft: boolean;
   readonly shards: boolean;
   readonly backups: boolean;
   readonly seeds: number;
@@ -60,6 +62,7 @@ const command = new Command("npm run simulate --")
   .option("--models", "a seed is the life of a node's models, not of the node", false)
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
+  .option("--raft", "a seed is the life of a replicated directory's voters", false)
   .option("--shards", "a seed is the life of stripes and their holders", false)
   .option("--backups", "a seed is the life of a cluster's backups", false)
   .option("--seeds <count>", "how many", count, 1_000)
@@ -79,6 +82,7 @@ const partLives = {
   blobs: runBlobSeed,
   models: runModelsSeed,
   quotas: runQuotasSeed,
+  raft: runRaftSeed,
   shards: runShardsSeed,
   wanted: runWantedSeed,
 } as const;
@@ -90,7 +94,7 @@ const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<
     : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
 
 /** What the seeds are lives of. */
-const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "shards", "wanted"] as const)
+const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "raft", "shards", "wanted"] as const)
   .filter((name) => values[name])
   .map((name) => `--${name}`);
 

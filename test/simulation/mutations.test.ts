@@ -28,6 +28,7 @@ function simulate(
     wanted = false,
     quotas = false,
     shards = false,
+    raft = false,
     plan,
   }: Mutation,
   signal: AbortSignal,
@@ -47,6 +48,7 @@ function simulate(
   if (wanted) args.push("--wanted");
   if (quotas) args.push("--quotas");
   if (shards) args.push("--shards");
+  if (raft) args.push("--raft");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

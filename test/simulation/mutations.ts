@@ -31,11 +31,14 @@ export interface Mutation {
   readonly quotas?: boolean;
   /** Seeds of stripes and their holders. */
   readonly shards?: boolean;
+  /** Seeds of a replicated directory's voters. */
+  readonly raft?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
 const gate = "node/kernel/gate.ts";
 const rules = "node/replication/rules.ts";
+const raft = "node/directory/raft/core.ts";
 const ownership = "node/replication/ownership.ts";
 
 /** Lives of three copies that a few clients are busy with, without what costs time and shows none of these faults. */
@@ -505,6 +508,107 @@ export const mutations: readonly Mutation[] = [
     from: 39,
     seeds: 400,
     blobs: true,
+  },
+
+  // --- consensus of a replicated directory ---------------------------------------------------------------------------
+  {
+    name: "promises its vote before it is on its disk",
+    file: raft,
+    find: 'this.#sendStored.push({ to, message: { type: "voted", term, pre, granted } });',
+    replace: 'this.#send.push({ to, message: { type: "voted", term, pre, granted } });',
+    caughtBy: ["one-leader", "leader-has-all", "logs-match", "applied-same"],
+    seeds: 40_000,
+    raft: true,
+  },
+  {
+    name: "counts its own vote before it is on its disk",
+    file: raft,
+    find: 'new Map(how === "ask" ? [[this.#self, true]] : [])',
+    replace: "new Map([[this.#self, true]])",
+    caughtBy: ["one-leader", "leader-has-all", "logs-match", "applied-same"],
+    seeds: 40_000,
+    raft: true,
+  },
+  {
+    name: "says that it has entries before they are on its disk",
+    file: raft,
+    find: 'this.#sendStored.push({ to, message: { type: "appended"',
+    replace: 'this.#send.push({ to, message: { type: "appended"',
+    caughtBy: ["leader-has-all", "applied-same", "logs-match"],
+    seeds: 40_000,
+    raft: true,
+  },
+  {
+    name: "commits entries of an older term by counting",
+    file: raft,
+    find: "if (match <= this.#commit || this.#log.termAt(match) !== this.term) return;",
+    replace: "if (match <= this.#commit) return;",
+    caughtBy: ["leader-has-all", "applied-same"],
+    seeds: 100_000,
+    raft: true,
+  },
+  {
+    name: "answers reads without asking a majority whether it still leads",
+    file: raft,
+    find: "if (sure.length < this.#quorum) return;",
+    replace: "if (sure.length === 0) return;",
+    caughtBy: ["reads-of-now"],
+    seeds: 40_000,
+    raft: true,
+  },
+  {
+    name: "answers reads before it knows what is committed",
+    file: raft,
+    find: "this.#questions.length === 0 || !this.#leadsSurely) return;",
+    replace: "this.#questions.length === 0) return;",
+    caughtBy: ["reads-of-now"],
+    seeds: 40_000,
+    raft: true,
+  },
+  {
+    name: "changes members again before the last change is committed",
+    file: raft,
+    find: "if (!this.settled || !this.#leadsSurely) return undefined;",
+    replace: "",
+    caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match"],
+    seeds: 100_000,
+    raft: true,
+  },
+  {
+    name: "changes several voters at once",
+    file: raft,
+    find: "differ.length > 1 ||",
+    replace: "",
+    caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match"],
+    seeds: 100_000,
+    raft: true,
+  },
+  {
+    name: "begins a term without asking first, so that a voter that was cut off deposes the leader",
+    file: raft,
+    find: 'if (this.#elapsed >= this.#patience) this.#campaign("ask");',
+    replace: 'if (this.#elapsed >= this.#patience) this.#campaign("stand");',
+    caughtBy: ["leader-not-deposed"],
+    seeds: 100,
+    raft: true,
+  },
+  {
+    name: "keeps what differs from its leader's log",
+    file: raft,
+    find: "if (index <= this.#log.last.index) this.#log.truncate(index);",
+    replace: "if (index <= this.#log.last.index) return;",
+    caughtBy: ["leader-has-all", "applied-same", "logs-match", "liveness"],
+    seeds: 10_000,
+    raft: true,
+  },
+  {
+    name: "forgets who counts when its log is cut",
+    file: "node/directory/raft/log.ts",
+    find: "while (this.members.index >= from) this.#members.pop();",
+    replace: "",
+    caughtBy: ["one-leader", "leader-has-all", "applied-same", "logs-match", "liveness", "no-stray-error"],
+    seeds: 40_000,
+    raft: true,
   },
 
   // --- usage and budgets -----------------------------------------------------------------------------------------------

@@ -1,0 +1,329 @@
+/** A life of voters: real cores (`node/directory/raft`) on simulated disks, with messages that are lost, doubled and late, writes that are lost
+ *  with their node, and members that change. What is checked is in `checks.ts`.
+ *
+ *      steps, drawn ─► all is mended ─► a majority must come to an end with everything */
+import { Core } from "../../../node/directory/raft/core.ts";
+import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Ready, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
+import type { Dice } from "../../world/dice.ts";
+import type { CheckerName } from "../checkers.ts";
+import { Checks, type State } from "./checks.ts";
+
+type Message = RaftMessage<string, State>;
+
+/** What a step of a life may be. */
+const weights = {
+  deliver: 60,
+  tick: 22,
+  sync: 30,
+  propose: 8,
+  read: 6,
+  lose: 3,
+  double: 2,
+  crash: 1,
+  start: 6,
+  cut: 1,
+  members: 3,
+  handOver: 1,
+  compact: 2,
+} as const;
+type Step = keyof typeof weights;
+/** Each life has some sorts of trouble, and not all of them at once: then too little would come about. */
+const troubles = ["lose", "double", "crash", "cut", "members", "handOver", "compact", "read"] as const;
+
+function drawnSteps(dice: Dice): readonly Step[] {
+  const often = new Map<string, number>(troubles.map((trouble) => [trouble, dice.pick([0, 0, 1, 1, 1, 6])]));
+  return Object.entries(weights).flatMap(([step, weight]) =>
+    Array<Step>(weight * (often.get(step) ?? 1)).fill(step as Step),
+  );
+}
+
+const electionTicks = 4;
+const flightMax = 64;
+/** Rounds in which all is delivered, after all is mended. */
+const calmRounds = 120;
+
+interface Seat {
+  readonly id: string;
+  core: Core<string, State> | undefined;
+  /** What was applied, in memory. */
+  state: State;
+  readonly disk: {
+    promise: Vow;
+    base: Mark & { members: Members };
+    entries: Entry<string>[];
+    state: State;
+  };
+  /** Writes that are not synced, in order, and what may leave after each. */
+  unsynced: { readonly write: Write<string, State> | undefined; readonly then: readonly Addressed<string, State>[] }[];
+}
+
+export class RaftLife {
+  readonly #dice: Dice;
+  readonly #seats: Seat[];
+  readonly #checks: Checks;
+  readonly #trace: ((line: string) => void) | undefined;
+  #flight: { readonly from: string; readonly to: string; readonly message: Message }[] = [];
+  #cut: string | undefined;
+  #next = 0;
+  readonly #entriesMax: number;
+  faults = 0;
+
+  constructor(dice: Dice, violate: (checker: CheckerName, detail: string) => void, trace?: (line: string) => void) {
+    this.#dice = dice;
+    this.#trace = trace;
+    this.#checks = new Checks(violate);
+    const count = dice.pick([3, 3, 3, 4, 5]);
+    this.#entriesMax = dice.pick([1, 3, 8]);
+    const ids = Array.from({ length: count }, (_, number) => `n${number}`);
+    const voters = ids.slice(0, dice.pick([1, 3, 3, 3, count]));
+    this.#seats = ids.map((id) => ({
+      id,
+      core: undefined,
+      state: { index: 0, hash: 0 },
+      disk: {
+        promise: { term: 0, vote: undefined },
+        base: { index: 0, term: 0, members: { voters: voters.includes(id) ? voters : [], learners: [] } },
+        entries: [],
+        state: { index: 0, hash: 0 },
+      },
+      unsynced: [],
+    }));
+    for (const seat of this.#seats) this.#start(seat);
+  }
+
+  get applied(): number {
+    return this.#checks.committed;
+  }
+
+  run(count: number): void {
+    const steps = drawnSteps(this.#dice);
+    for (let at = 0; at < count; at += 1) this.#do(steps[this.#dice.below(steps.length)] as Step);
+    this.#mend();
+  }
+
+  #do(step: Step): void {
+    const dice = this.#dice;
+    const seat = this.#seats[dice.below(this.#seats.length)] as Seat;
+    const { core } = seat;
+    switch (step) {
+      case "deliver":
+        return this.#deliver(dice.below(this.#flight.length), false);
+      case "double":
+        return this.#deliver(dice.below(this.#flight.length), true);
+      case "lose":
+        this.faults += this.#flight.splice(dice.below(this.#flight.length), 1).length;
+        return;
+      case "tick": {
+        for (let ticks = 1 + dice.below(electionTicks); ticks > 0 && core !== undefined; ticks -= 1) core.tick();
+        return this.#carry(seat);
+      }
+      case "sync":
+        return this.#sync(seat);
+      case "propose": {
+        this.#next += 1;
+        const leader = this.#leading();
+        leader?.core?.propose(`d${this.#next}`);
+        return leader && this.#carry(leader);
+      }
+      case "read":
+        if (core === undefined) return;
+        this.#next += 1;
+        this.#checks.asked(this.#next);
+        core.read(this.#next);
+        return this.#carry(seat);
+      case "crash":
+        return this.#crash(seat);
+      case "start":
+        if (core === undefined) this.#start(seat);
+        return;
+      case "cut":
+        this.#cut = this.#cut === undefined ? seat.id : undefined;
+        this.faults += 1;
+        return;
+      case "handOver":
+        core?.handOver((this.#seats[dice.below(this.#seats.length)] as Seat).id);
+        return this.#carry(seat);
+      case "members":
+        return this.#changeMembers();
+      case "compact":
+        return this.#compact(seat, dice.below(4));
+    }
+  }
+
+  /** One of those who believe that they lead. */
+  #leading(): Seat | undefined {
+    const leaders = this.#seats.filter(({ core }) => core?.role === "leader");
+    return leaders[this.#dice.below(leaders.length)];
+  }
+
+  #changeMembers(): void {
+    const leader = this.#leading();
+    if (leader?.core === undefined) return;
+    const { voters, learners } = leader.core.members;
+    const { id } = this.#seats[this.#dice.below(this.#seats.length)] as Seat;
+    const without = (list: readonly string[]): string[] => list.filter((one) => one !== id);
+    const members = voters.includes(id)
+      ? { voters: without(voters), learners }
+      : learners.includes(id)
+        ? { voters: [...voters, id], learners: without(learners) }
+        : { voters, learners: [...learners, id] };
+    const { id: other } = this.#seats[this.#dice.below(this.#seats.length)] as Seat;
+    // Two at once are refused.
+    if (this.#dice.chance(0.2)) members.voters = members.voters.includes(other) ? members.voters.filter((one) => one !== other) : [...members.voters, other]; // prettier-ignore
+    leader.core.changeMembers(members);
+    this.#carry(leader);
+  }
+
+  #deliver(at: number, again: boolean): void {
+    const sent = this.#flight[at];
+    if (sent === undefined) return;
+    if (!again) {
+      this.#flight[at] = this.#flight.at(-1) as typeof sent;
+      this.#flight.pop();
+    }
+    const { from, to, message } = sent;
+    if (this.#cut !== undefined && (from === this.#cut || to === this.#cut)) return;
+    this.#receive(this.#seatOf(to), from, message);
+  }
+
+  #receive(seat: Seat, from: string, message: Message): void {
+    if (seat.core === undefined) return;
+    this.#trace?.(`${from} → ${seat.id} ${JSON.stringify(message)}`);
+    this.#checks.heard(from, seat.id, message);
+    seat.core.receive(from, message);
+    this.#carry(seat);
+  }
+
+  #seatOf(id: string): Seat {
+    return this.#seats.find((seat) => seat.id === id) as Seat;
+  }
+
+  #post(from: Seat, { to, message }: Addressed<string, State>): void {
+    if (this.#flight.length >= flightMax) this.#flight.shift();
+    this.#flight.push({ from: from.id, to, message });
+  }
+
+  /** Does what a core wants done. */
+  #carry(seat: Seat): void {
+    const { core } = seat;
+    if (core === undefined) return;
+    const ready = core.take();
+    if (ready.write !== undefined || ready.sendStored.length > 0) {
+      seat.unsynced.push({ write: ready.write, then: ready.sendStored });
+      this.#checks.written(seat.id, ready.write);
+    }
+    for (const one of ready.send) this.#post(seat, one);
+    for (const { message } of ready.sendStored) this.#checks.said(seat.id, core.members.voters, message);
+    this.#apply(seat, ready);
+    this.#checks.leads(seat.id, core);
+    for (const { id, index } of ready.reads) this.#checks.read(id, index);
+    // A write that nothing stands before.
+    if (ready.write === undefined && seat.unsynced.length === 1) this.#sync(seat);
+  }
+
+  #apply(seat: Seat, { restore, apply }: Ready<string, State>): void {
+    if (restore !== undefined) {
+      seat.state = restore.state;
+      this.#checks.restored(seat.id, restore);
+    }
+    for (const entry of apply) seat.state = this.#checks.applied(seat.id, seat.state, entry, seat.core?.term ?? 0);
+  }
+
+  /** The oldest write is on the disk. */
+  #sync(seat: Seat): void {
+    const done = seat.unsynced.shift();
+    if (done === undefined) return;
+    this.#write(seat, done.write);
+    for (const one of done.then) this.#post(seat, one);
+    if (done.write !== undefined) seat.core?.stored(done.write);
+    this.#carry(seat);
+  }
+
+  #write({ disk }: Seat, write: Write<string, State> | undefined): void {
+    if (write?.promise !== undefined) disk.promise = write.promise;
+    if (write?.snapshot !== undefined) {
+      const { index, term, members, state } = write.snapshot;
+      disk.base = { index, term, members };
+      disk.entries = [];
+      disk.state = state;
+    }
+    const [first] = write?.entries ?? [];
+    if (write === undefined || first === undefined) return;
+    disk.entries = disk.entries.filter(({ index }) => index < first.index);
+    disk.entries.push(...write.entries);
+  }
+
+  #crash(seat: Seat): void {
+    if (seat.core === undefined) return;
+    this.#trace?.(`${seat.id} dies`);
+    this.faults += 1;
+    // What was being written may have come about, in order.
+    for (const { write } of seat.unsynced.slice(0, this.#dice.below(seat.unsynced.length + 1)))
+      this.#write(seat, write);
+    seat.unsynced = [];
+    seat.core = undefined;
+  }
+
+  #start(seat: Seat): void {
+    const { promise, base, entries, state } = seat.disk;
+    this.#trace?.(`${seat.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
+    seat.state = state;
+    const snapshot = (): State => seat.state;
+    const options = {
+      node: seat.id,
+      electionTicks,
+      heartbeatTicks: 1,
+      entriesPerMessageMax: this.#entriesMax,
+      messagesOnWayMax: 2,
+      seed: this.#dice.below(2 ** 32),
+      snapshot,
+    };
+    seat.core = new Core<string, State>(options, { promise, base, entries, applied: state.index });
+    this.#carry(seat);
+  }
+
+  /** The state is written; the log is cut so far. */
+  #compact(seat: Seat, kept: number): void {
+    const { core, disk, state } = seat;
+    // Only when nothing else is being written: then the disk is as the core believes.
+    if (core === undefined || seat.unsynced.length > 0) return;
+    disk.state = state;
+    core.compact(state.index - kept);
+    const { base } = core.log;
+    disk.base = { ...base, members: core.log.membersAt(base.index) };
+    disk.entries = disk.entries.filter(({ index }) => index > base.index);
+  }
+
+  /** Nothing goes wrong any more: a majority of voters must suffice for everything. */
+  #mend(): void {
+    this.#cut = undefined;
+    for (const seat of this.#seats) if (seat.core === undefined) this.#start(seat);
+    let asked: Mark | undefined;
+    for (let round = 0; round < calmRounds; round += 1) {
+      for (const seat of this.#seats) {
+        seat.core?.tick();
+        this.#carry(seat);
+      }
+      for (let turns = 0; turns < 8; turns += 1) {
+        for (const seat of this.#seats) while (seat.unsynced.length > 0) this.#sync(seat);
+        const flight = this.#flight;
+        this.#flight = [];
+        for (const { from, to, message } of flight) {
+          this.#receive(this.#seatOf(to), from, message);
+        }
+      }
+      const leader = this.#seats.find(({ core }) => core?.role === "leader");
+      const counted = leader?.core;
+      if (counted === undefined) continue;
+      if (asked === undefined || counted.log.termAt(asked.index) !== asked.term) asked = counted.propose("last");
+      this.#carry(leader as Seat);
+      const all = [...counted.members.voters, ...counted.members.learners].map((id) => this.#seatOf(id));
+      if (asked !== undefined && all.every(({ state }) => state.index >= (asked as Mark).index)) return this.#end(all);
+    }
+    this.#checks.violate("liveness", "nothing was agreed on after all was mended");
+  }
+
+  #end(members: readonly Seat[]): void {
+    for (const { id, core } of members) if (core !== undefined) this.#checks.same(id, core.log);
+  }
+}
