@@ -1,8 +1,9 @@
-import { decode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Store, StoreOp } from "../ports.ts";
+import { decideChange, type Change } from "./deciding.ts";
 import { headKey, headOp, loadContent, rowKey, rowOp, type Content } from "./layout.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { checkKey, encodeValue, moved, unavailable, type DirectoryHome } from "./row.ts";
+import { checkKey, encodeValue, full, moved, unavailable, type DirectoryHome } from "./row.ts";
 import { select, Watches, type Watch } from "./watches.ts";
 
 type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
@@ -21,11 +22,7 @@ export interface EmbeddedDirectory extends Directory {
   onMoved(listener: (home: DirectoryHome) => void): () => void;
 }
 
-interface Waiting {
-  readonly key: string;
-  readonly bytes: Uint8Array | undefined;
-  readonly revision: number;
-  readonly guard: { readonly key: string; readonly revision: number } | undefined;
+interface Waiting extends Change {
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -120,25 +117,22 @@ export function createEmbeddedDirectory(ports: {
       let count = content.rows.size;
       const now = (key: string): DirectoryRow | undefined =>
         changed.has(key) ? changed.get(key) : content.rows.get(key);
-      for (const { key, bytes, revision: expected, guard, resolve, reject } of group) {
-        const row = now(key);
-        const fits =
-          (row?.revision ?? 0) === expected &&
-          (guard === undefined || (now(guard.key)?.revision ?? 0) === guard.revision);
-        if (!fits || (row === undefined && bytes === undefined)) {
-          answers.push(() => resolve({ applied: fits, row }));
+      for (const { resolve, reject, ...change } of group) {
+        const { key } = change;
+        const decided = decideChange({ get: now, count, revision, rowsMax: limits.rowsMax }, change);
+        if (decided.type === "full") {
+          answers.push(() => reject(full(limits)));
           continue;
         }
-        if (row === undefined && count >= limits.rowsMax) {
-          answers.push(() => reject(new PlexusError(failure("LIMIT_REACHED", { rowsMax: limits.rowsMax }))));
-          continue;
+        const { row } = decided;
+        if (decided.type === "changed") {
+          ({ revision } = decided);
+          count += (row === undefined ? 0 : 1) - (now(key) === undefined ? 0 : 1);
+          changed.set(key, row);
+          history.push({ key, row, revision });
         }
-        revision += 1;
-        count += (bytes === undefined ? 0 : 1) - (row === undefined ? 0 : 1);
-        const next = bytes && { key, value: decode(bytes), revision };
-        changed.set(key, next);
-        history.push({ key, row: next, revision });
-        answers.push(() => resolve({ applied: true, row: next }));
+        const applied = decided.type === "changed" || decided.applied;
+        answers.push(() => resolve({ applied, row }));
       }
       if (history.length > 0) {
         await write([...[...changed].map(([key, row]) => rowOp(key, row)), headOp(revision, undefined)]);

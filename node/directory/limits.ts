@@ -46,6 +46,22 @@ export const directoryLimits = {
    *
    *  A server takes 128 operations. */
   fillRowsMax: 100,
+  /** How often a voter's time goes on. */
+  tickMs: 50,
+  /** Silence after which a voter looks whether it can lead: so many ticks at least, and twice as many at most. */
+  electionTicks: 10,
+  /** How often a leader is heard of. */
+  heartbeatTicks: 2,
+  /** Entries in a message between voters. */
+  entriesPerMessageMax: 256,
+  /** Messages with entries that are on their way to one voter. */
+  messagesOnWayMax: 16,
+  /** Entries after which a voter writes its rows. */
+  entriesPerImage: 1_024,
+  /** Entries that a voter's log keeps for others that are behind; who needs older ones gets all rows. */
+  entriesKept: 4_096,
+  /** Bytes of all rows as one voter gives them to another; more are not taken. */
+  imageBytesMax: 256 * 1024 * 1024,
   /** Bytes of such a transaction; the row that exceeds it is the last.
    *
    *  A server takes 1.5 MiB. */

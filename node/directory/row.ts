@@ -1,7 +1,7 @@
 /** The rules that every directory has: which keys and values it takes, and the errors it gives. */
 import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { DirectoryRow } from "../ports.ts";
-import { directoryLimits } from "./limits.ts";
+import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 
 const keyPattern = /^[!-~]{1,256}$/;
 
@@ -46,6 +46,10 @@ export function unavailable(
 ): PlexusError {
   return new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...about, because }), cause);
 }
+
+/** There may be no more rows. */
+export const full = ({ rowsMax }: DirectoryLimits): PlexusError =>
+  new PlexusError(failure("LIMIT_REACHED", { rowsMax }));
 
 export const moved = ({ endpoints, prefix }: DirectoryHome): PlexusError =>
   new PlexusError(failure("DIRECTORY_MOVED", { endpoints, prefix }));

@@ -47,6 +47,10 @@ export const directoryMessages = {
   "directory.seen": message("control", { watch: count, number: count }),
   /** From the keeper: nothing more will come for this watch. */
   "directory.ended": message("control", { watch: count }),
+  /** From one voter of a replicated directory to another (node/directory/raft). One that is too large for this goes in parts. */
+  "directory.vote": message("control", { bytes }),
+  /** The bytes from `start` on of a message with so many. Each sender sends one at a time. */
+  "directory.part": message("bulk", { bytes, start: count, size: count }),
   /** Is the watch still kept, and what was the last number sent? */
   "directory.check": call("control", { watch: count }, closed({ sent: count })),
 } as const;

@@ -1,0 +1,256 @@
+import { expect } from "chai";
+import { Core } from "../../../node/directory/raft/core.ts";
+import type { Members, RaftMessage, Write } from "../../../node/directory/raft/messages.ts";
+
+type Message = RaftMessage<string, readonly string[]>;
+
+/** Voters whose messages arrive in order and at once, unless they are cut off; each step is a line of the transcript. */
+class Table {
+  readonly cores = new Map<string, Core<string, readonly string[]>>();
+  readonly applied = new Map<string, string[]>();
+  readonly cut = new Set<string>();
+  readonly lines: string[] = [];
+  readonly reads: string[] = [];
+  /** Nodes whose disks hold back what is written. */
+  readonly slow = new Set<string>();
+  /** Whether a message arrives. */
+  passes: (from: string, to: string, message: Message) => boolean = (from, to) =>
+    !this.cut.has(from) && !this.cut.has(to);
+  readonly #held: (() => void)[] = [];
+
+  constructor(names: readonly string[], voters: readonly string[] = names) {
+    for (const [at, node] of names.entries()) {
+      const applied: string[] = [];
+      this.applied.set(node, applied);
+      const members: Members = { voters: voters.includes(node) ? voters : [], learners: [] };
+      const options = { node, electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 1, messagesOnWayMax: 2, seed: at + 1, snapshot: () => [...applied] }; // prettier-ignore
+      const core = new Core<string, readonly string[]>(options, {
+        promise: { term: 0, vote: undefined },
+        base: { index: 0, term: 0, members },
+        entries: [],
+        applied: 0,
+      });
+      this.cores.set(node, core);
+    }
+  }
+
+  of(node: string): Core<string, readonly string[]> {
+    return this.cores.get(node) as Core<string, readonly string[]>;
+  }
+
+  tick(node: string, ticks: number): void {
+    for (let at = 0; at < ticks; at += 1) {
+      this.of(node).tick();
+      this.settle();
+    }
+  }
+
+  /** Lets one node's time go on until it leads. */
+  elect(node: string): void {
+    for (let ticks = 0; ticks < 100 && this.of(node).role !== "leader"; ticks += 1) this.tick(node, 1);
+  }
+
+  /** Time goes on for all. */
+  elapse(ticks: number): void {
+    for (let at = 0; at < ticks; at += 1) for (const node of this.cores.keys()) this.tick(node, 1);
+  }
+
+  settle(): void {
+    for (let isBusy = true; isBusy;) {
+      isBusy = false;
+      for (const [node, core] of this.cores) {
+        const ready = core.take();
+        const { write, send, sendStored, restore, apply, reads, dropped } = ready;
+        for (const { to, message } of send) this.#send(node, to, message);
+        const stored = (): void => {
+          for (const { to, message } of sendStored) this.#send(node, to, message);
+          if (write !== undefined) core.stored(write satisfies Write<string, readonly string[]>);
+        };
+        if (this.slow.has(node)) this.#held.push(stored);
+        else stored();
+        const applied = this.applied.get(node) as string[];
+        if (restore !== undefined) applied.splice(0, Infinity, ...restore.state);
+        for (const { body } of apply) if (body.type === "data") applied.push(body.data);
+        for (const { id, index } of reads) this.reads.push(`${id} at ${index}`);
+        for (const id of dropped) this.reads.push(`${id} dropped`);
+        isBusy ||= write !== undefined || send.length + sendStored.length + apply.length > 0;
+      }
+    }
+  }
+
+  release(): void {
+    this.slow.clear();
+    for (const stored of this.#held.splice(0)) stored();
+    this.settle();
+  }
+
+  #send(from: string, to: string, message: Message): void {
+    if (!this.passes(from, to, message)) return;
+    if (message.type !== "append" || message.entries.length > 0) this.lines.push(`${from}>${to} ${said(message)}`);
+    this.of(to).receive(from, message);
+  }
+}
+
+function said(message: Message): string {
+  switch (message.type) {
+    case "vote":
+      return `${message.pre ? "would you vote" : "vote"} ${message.term}`;
+    case "voted":
+      return `${message.granted ? "yes" : "no"} ${message.term}`;
+    case "append":
+      return `entries ${message.entries.map(({ index, term }) => `${index}@${term}`).join(" ")}`;
+    case "appended":
+      return `has ${message.match}`;
+    case "refused":
+      return `lacks ${message.previous}`;
+    case "install":
+      return `all up to ${message.snapshot.index}`;
+    case "lead":
+      return "lead";
+  }
+}
+
+/** Three voters, of which a leads. */
+function led(): Table {
+  const table = new Table(["a", "b", "c"]);
+  table.tick("a", 20);
+  expect(table.of("a").role).to.equal("leader");
+  return table;
+}
+
+describe("consensus of voters", () => {
+  it("elects who asks first, and commits an entry of its term at once", () => {
+    const table = led();
+    expect(table.lines).to.include.members(["a>b would you vote 1", "b>a yes 1", "a>b vote 1", "a>b entries 1@1", "b>a has 1"]); // prettier-ignore
+    expect(table.of("a").commit).to.equal(1);
+    expect([...table.cores.values()].map(({ leader }) => leader)).to.deep.equal(["a", "a", "a"]);
+  });
+
+  it("gives every voter the same changes, in order", () => {
+    const table = led();
+    table.of("a").propose("x");
+    table.of("a").propose("y");
+    table.settle();
+    table.elapse(4);
+    for (const applied of table.applied.values()) expect(applied).to.deep.equal(["x", "y"]);
+  });
+
+  it("takes no change where it does not lead", () => {
+    expect(led().of("b").propose("x")).to.equal(undefined);
+  });
+
+  it("commits nothing that is on its own disk alone, or on one that has not synced", () => {
+    const table = led();
+    table.slow.add("b").add("c");
+    table.of("a").propose("x");
+    table.settle();
+    expect(table.of("a").commit).to.equal(1);
+    table.release();
+    expect(table.of("a").commit).to.equal(2);
+  });
+
+  it("stops leading when it hears no majority, and loses what nobody else had", () => {
+    const table = led();
+    table.cut.add("a");
+    table.of("a").propose("lost");
+    table.settle();
+    table.elapse(45);
+    expect(table.of("a").role).to.not.equal("leader");
+    const next = ["b", "c"].find((node) => table.of(node).role === "leader") as string;
+    table.of(next).propose("kept");
+    table.settle();
+    table.cut.clear();
+    table.elapse(10);
+    for (const applied of table.applied.values()) expect(applied).to.deep.equal(["kept"]);
+  });
+
+  it("is not deposed by a voter that was cut off", () => {
+    const table = led();
+    table.cut.add("c");
+    table.elapse(60);
+    expect(table.of("c").term).to.equal(1);
+    table.cut.clear();
+    table.elapse(30);
+    expect([table.of("a").role, table.of("a").term]).to.deep.equal(["leader", 1]);
+  });
+
+  it("answers a read when a majority has said that it leads, and drops it when it does not", () => {
+    const table = led();
+    table.of("a").read(7);
+    table.settle();
+    expect(table.reads).to.deep.equal(["7 at 1"]);
+    table.cut.add("a");
+    table.of("a").read(8);
+    table.elapse(25);
+    expect(table.reads).to.deep.equal(["7 at 1", "8 dropped"]);
+  });
+
+  it("gives everything to a voter whose entries it has no more", () => {
+    const table = led();
+    table.cut.add("c");
+    for (const data of ["x", "y", "z"]) table.of("a").propose(data);
+    table.settle();
+    table.of("a").compact(4);
+    table.cut.clear();
+    table.elapse(6);
+    expect(table.lines).to.include("a>c all up to 4");
+    expect(table.applied.get("c")).to.deep.equal(["x", "y", "z"]);
+  });
+
+  it("lets a learner catch up, makes it a voter, and goes on when the first one leaves", () => {
+    const table = new Table(["a", "b"], ["a"]);
+    table.tick("a", 20);
+    table.of("a").propose("x");
+    table.settle();
+    table.of("a").changeMembers({ voters: ["a"], learners: ["b"] });
+    table.settle();
+    table.elapse(4);
+    expect(table.applied.get("b")).to.deep.equal(["x"]);
+    table.of("a").changeMembers({ voters: ["a", "b"], learners: [] });
+    table.settle();
+    table.elapse(4);
+    table.of("a").changeMembers({ voters: ["b"], learners: [] });
+    table.settle();
+    expect(table.of("a").role).to.equal("follower");
+    table.elapse(40);
+    expect(table.of("b").role).to.equal("leader");
+    expect(table.of("b").members).to.deep.equal({ voters: ["b"], learners: [] });
+  });
+
+  it("changes members by one voter at a time, and not before the last change is committed", () => {
+    const table = led();
+    expect(table.of("a").changeMembers({ voters: ["a"], learners: [] })).to.equal(undefined);
+    expect(table.of("a").changeMembers({ voters: [], learners: [] })).to.equal(undefined);
+    table.cut.add("b").add("c");
+    expect(table.of("a").changeMembers({ voters: ["a", "b"], learners: [] })).to.not.equal(undefined);
+    expect(table.of("a").changeMembers({ voters: ["a", "b", "c"], learners: [] })).to.equal(undefined);
+  });
+
+  it("hands the lead over to a voter that has everything", () => {
+    const table = led();
+    table.of("a").handOver("b");
+    table.settle();
+    expect(table.lines.slice(-20)).to.include("a>b lead");
+    expect([table.of("b").role, table.of("a").leader]).to.deep.equal(["leader", "b"]);
+  });
+
+  it("does not take an entry of an older term for committed because a majority has it", () => {
+    // Figure 3.7 of the dissertation, with three voters.
+    const table = led();
+    const between = (one: string, other: string) => (from: string, to: string) => one + other === from + to || other + one === from + to; // prettier-ignore
+    table.passes = () => false;
+    table.of("a").propose("old");
+    table.settle();
+    table.passes = (from, to, { type }) => between("b", "c")(from, to) && type !== "append";
+    table.tick("b", 20);
+    table.elect("c");
+    expect([table.of("c").role, table.of("c").log.last]).to.deep.equal(["leader", { index: 2, term: 2 }]);
+    table.passes = (from, to, message) =>
+      between("a", "b")(from, to) && !(message.type === "append" && table.of("b").log.last.index > 1);
+    table.elapse(20);
+    table.elect("a");
+    table.tick("a", 4);
+    expect(table.lines.slice(-8)).to.include.members(["a>b entries 2@1", "b>a has 2"]);
+    expect([table.of("a").role, table.of("a").commit]).to.deep.equal(["leader", 1]);
+  });
+});
