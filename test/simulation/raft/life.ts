@@ -54,7 +54,10 @@ interface Seat {
     state: State;
   };
   /** Writes that are not synced, in order, and what may leave after each. */
-  unsynced: { readonly write: Write<string, State> | undefined; readonly then: readonly Addressed<string, State>[] }[];
+  unsynced: {
+    readonly write: Write<string, State> | undefined;
+    readonly promises: readonly Addressed<string, State>[];
+  }[];
 }
 
 export class RaftLife {
@@ -209,7 +212,7 @@ export class RaftLife {
     if (core === undefined) return;
     const ready = core.take();
     if (ready.write !== undefined || ready.sendStored.length > 0) {
-      seat.unsynced.push({ write: ready.write, then: ready.sendStored });
+      seat.unsynced.push({ write: ready.write, promises: ready.sendStored });
       this.#checks.written(seat.id, ready.write);
     }
     for (const one of ready.send) this.#post(seat, one);
@@ -234,7 +237,7 @@ export class RaftLife {
     const done = seat.unsynced.shift();
     if (done === undefined) return;
     this.#write(seat, done.write);
-    for (const one of done.then) this.#post(seat, one);
+    for (const one of done.promises) this.#post(seat, one);
     if (done.write !== undefined) seat.core?.stored(done.write);
     this.#carry(seat);
   }
