@@ -49,8 +49,14 @@ export interface StoreRange {
 export interface StoreView {
   get(key: string): Promise<Uint8Array | undefined>;
   range(range: StoreRange): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
+  /** All of a range in order, in pages of about `bytes`: for who reads much. What cannot be read is told at the end at the latest, so what was
+   *  given is not all before that. Absent: pages of `range` do the same. */
+  scan?(range: Pick<StoreRange, "gte" | "lt">, bytes: number): AsyncGenerator<StorePage, void>;
   close(): Promise<void>;
 }
+
+/** Rows of a store, in the order of their keys. */
+export type StorePage = readonly (readonly [key: string, value: Uint8Array])[];
 
 /** An ordered key-value store. A batch is atomic; with `sync` it is on disk when the promise resolves. When `batch`
  *  rejects, its outcome is unknown, and what is written after it is as durable as if it had never been. Keys are ASCII and compare by code unit. The bytes of

@@ -7,7 +7,7 @@
  *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of the day stands the file's
  *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
 import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
-import { join, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts";
+import { join, parted, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { SlotView, StoredRow } from "./sources.ts";
 
@@ -49,7 +49,7 @@ export async function cutFiles(
     state,
     before,
   }: { readonly actor: ActorId; readonly state: readonly StoredRow[]; readonly before: readonly UnitEntry[] },
-  take: (cut: CutAnswer) => Promise<void>,
+  take: (cut: CutAnswer, fragments: readonly Uint8Array[]) => Promise<void>,
 ): Promise<{ readonly missed: readonly MissedFile[]; readonly gone: ReadonlyMap<string, UnitEntry> }> {
   let hashes: readonly string[];
   try {
@@ -76,7 +76,7 @@ export async function cutFiles(
     const numbers = Array.from({ length: parts }, (_, part) => part);
     const pieces = numbers.map((part) => read.value.subarray(part * limits.unitBytes, (part + 1) * limits.unitBytes));
     const names = numbers.map((part) => ({ ...fileSubject(cluster, actor), bucket: hash, part }));
-    const made = await sealer.seal({
+    const { answers, fragments } = await sealer.seal({
       names,
       contents: join(pieces),
       known: {},
@@ -84,7 +84,9 @@ export async function cutFiles(
       fragments: limits.fragments,
     });
     const last = pieceKey(hash, parts - 1);
-    await take({ ...made, units: made.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last })) });
+    const [made] = answers as readonly [CutAnswer];
+    const units = made.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last }));
+    await take({ ...made, units }, parted(fragments));
     stays.add(hash);
   }
   const gone = before

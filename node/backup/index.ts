@@ -23,5 +23,5 @@ export { planRecall, recall, snapshotFor, type RecallPlan, type RecallQuery, typ
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";
-export type { ChangedActor, SlotSource, SlotView, StoredRow } from "./sources.ts";
+export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
 export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";

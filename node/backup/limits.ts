@@ -3,9 +3,15 @@ export const backupLimits = {
   /** A unit is closed before it has more, as the journal has its rows. */
   unitBytes: 512 * 1024,
   /** Rows of the journal that are read at once; the others come with the next page. */
-  pageRows: 2_000,
+  pageRows: 8_000,
   /** Bytes of the journal that are read at once. A row beyond it comes alone. */
   pageBytes: 2 * 1024 * 1024,
+  /** Bytes of small actors that are gathered before a thread cuts them. */
+  batchBytes: 512 * 1024,
+  /** Tasks, of an actor and type each, that are gathered before a thread cuts them. */
+  batchTasks: 512,
+  /** Batches that are being cut while the next one is gathered. */
+  batchesCut: 2,
   /** Fragments of a unit, each in a pack of its own. */
   fragments: 3,
   /** A set of packs is closed when one of them has so many bytes. */

@@ -49,7 +49,7 @@ export class Packer {
     const sizes = order.map(
       (fragment) => (fragments[fragment] as Uint8Array).length + packOverhead(1) - packOverhead(0),
     );
-    if (sizes.some((size, at) => (this.#bytes[at] as number) + size > packFormat.bytesMax)) await this.#close();
+    while (sizes.some((size, at) => (this.#bytes[at] as number) + size > packFormat.bytesMax)) await this.#close();
     const unit: Waiting = { stored, places: [] };
     this.#waiting.push(unit);
     for (const [at, fragment] of order.entries()) {

@@ -9,20 +9,24 @@
 import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } from "../../protocols/index.ts";
 import {
   cutFromStart,
-  join,
   parted,
+  RowList,
   tenantOf,
   unitPlace,
   type Cursor,
   type CutAnswer,
+  type CutHow,
+  type CutTask,
   type CutState,
+  type RowSink,
   type Subject,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
+import { Batch } from "./batch.ts";
 import { cutFiles, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
-import type { SlotSource, SlotView, StoredRow } from "./sources.ts";
+import type { ChangedActor, SlotSource, SlotView, StoredRow } from "./sources.ts";
 import { unitsOf, type Tree, type TreeNodes, type UnitChange } from "./tree.ts";
 
 /** How far a part is. */
@@ -91,6 +95,7 @@ class Part {
   readonly #source: Pick<SlotSource, "open">;
   readonly #options: PartOptions;
   readonly #packer: Packer;
+  readonly #batch: Batch;
   /** Changes by slots that were read to their ends. A list may still grow: packs are on their way. */
   #changes: UnitChange[][] = [];
   /** Of the slot that is being read. */
@@ -103,6 +108,7 @@ class Part {
     this.#ports = ports;
     this.#source = source;
     this.#options = options;
+    this.#batch = new Batch(ports.limits, (rows, tasks) => ports.sealer.cut(rows, tasks, this.#how));
     this.#packer = new Packer(ports, async (bytes) => {
       const stripe = await options.put(bytes);
       this.#storedBytes += bytes.length;
@@ -157,15 +163,23 @@ class Part {
     try {
       if (since?.epoch === view.at.epoch && since.seq === view.at.seq) return view.at;
       const { actors } = await view.changed(since);
-      const { cluster, keys } = this.#ports;
-      await keys.ensure(actors.flatMap(({ actor }) => [subjectOf(cluster, actor, ""), fileSubject(cluster, actor)]).map(tenantOf)); // prettier-ignore
-      for (const { actor, records } of actors) {
-        await this.#actor(view, actor, records);
-        this.#tell({ actors: this.#progress.actors + 1 });
-      }
+      await this.#actors(view, actors);
+      await this.#actors(view, (await view.passedBy?.()) ?? []);
+      await this.#batch.finish();
       return this.#missedFiles.total === missed ? view.at : since;
     } finally {
+      await this.#batch.clear();
       await view.close();
+    }
+  }
+
+  async #actors(view: SlotView, actors: readonly ChangedActor[]): Promise<void> {
+    const { cluster, keys } = this.#ports;
+    const subjects = actors.flatMap(({ actor }) => [subjectOf(cluster, actor, ""), fileSubject(cluster, actor)]);
+    if (subjects.length > 0) await keys.ensure(subjects.map(tenantOf));
+    for (const { actor, records } of actors) {
+      await this.#actor(view, actor, records);
+      this.#tell({ actors: this.#progress.actors + 1 });
     }
   }
 
@@ -179,19 +193,25 @@ class Part {
       before.set(entry.name.type, same);
     }
     const state = await view.state(actor);
-    const once = async (from: string): Promise<readonly StoredRow[]> => state.filter(([key]) => key >= from);
-    await this.#type(subject(stateType), before.get(stateType) ?? [], "", once);
-    const types = new Set([...(await view.types(actor)), ...before.keys()]);
-    types.delete(stateType);
-    types.delete(fileType);
+    // It is read whole, however much it is.
+    await this.#type(subject(stateType), before.get(stateType) ?? [], "", async (from, into) => {
+      for (const [key, value] of state) if (key >= from) into.add(key, value);
+    });
+    const hadFiles = before.get(fileType) ?? [];
+    before.delete(stateType);
+    before.delete(fileType);
     const page = { rows: this.#ports.limits.pageRows, bytes: this.#ports.limits.pageBytes };
-    for (const type of types) {
+    const read = async (type: string): Promise<void> => {
       const from = changed === undefined ? "" : changed.get(type);
-      if (from === undefined) continue;
-      await this.#type(subject(type), before.get(type) ?? [], from, (start) => view.records(actor, type, start, page));
-    }
+      const own = before.get(type) ?? [];
+      before.delete(type);
+      if (from === undefined) return;
+      await this.#type(subject(type), own, from, (start, into) => view.records(actor, type, start, page, into));
+    };
+    for await (const type of view.types(actor)) if (type !== stateType && type !== fileType) await read(type);
+    for (const type of before.keys()) await read(type);
     const files = fileSubject(this.#ports.cluster, actor);
-    if (files.person === person) return this.#files(view, actor, state, before.get(fileType) ?? []);
+    if (files.person === person) return this.#files(view, actor, state, hadFiles);
     const had: UnitEntry[] = [];
     for await (const entry of unitsOf(this.#options.nodes, this.#options.tree(), { person: files.person, thread })) had.push(entry); // prettier-ignore
     return this.#files(view, actor, state, had);
@@ -203,8 +223,8 @@ class Part {
     state: readonly StoredRow[],
     before: readonly UnitEntry[],
   ): Promise<void> {
-    const { missed, gone } = await cutFiles(this.#ports, view, { actor, state, before }, async (cut) => {
-      await this.#take(cut, new Map());
+    const { missed, gone } = await cutFiles(this.#ports, view, { actor, state, before }, async (cut, fragments) => {
+      await this.#take(cut, fragments, new Map(), this.#own);
       await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
     });
     for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
@@ -218,49 +238,91 @@ class Part {
     subject: Subject,
     before: readonly UnitEntry[],
     from: string,
-    read: (from: string) => Promise<readonly StoredRow[]>,
+    read: (from: string, into: RowSink) => Promise<void>,
   ): Promise<void> {
-    const { limits, keys, sealer } = this.#ports;
     const inOrder = before.toSorted((one, other) => (one.first < other.first ? -1 : 1));
     // The last unit before the change is cut anew: it may take more rows.
     const untouched = inOrder.filter(({ last }) => last < from).slice(0, -1);
     const gone = new Map(inOrder.slice(untouched.length).map((entry) => [unitPlace(entry.name), entry]));
     const known = Object.fromEntries([...gone].map(([place, { hash }]) => [place, hash]));
-    let state = untouched.reduce(afterUnit, cutFromStart);
+    const state = untouched.reduce(afterUnit, cutFromStart);
+    const { rows } = this.#batch;
+    const [countBefore, bytesBefore] = [rows.count, rows.bytes];
     // Rows may have come before what was the first one.
-    let next = untouched.length === 0 ? "" : (inOrder[untouched.length]?.first ?? "");
-    let open: readonly StoredRow[] = [];
-    for (let final = false; !final;) {
-      this.#options.signal.throwIfAborted();
-      const page = await read(next);
-      const bytes = page.reduce((sum, [, value]) => sum + value.length, 0);
-      final = page.length < limits.pageRows && bytes < limits.pageBytes;
-      const rows = [...open, ...page];
-      if (rows.length === 0) break;
-      next = `${(rows.at(-1) as StoredRow)[0]}\0`;
-      const answer = await sealer.cut({
-        subject,
-        keys: rows.map(([key]) => key),
-        values: join(rows.map(([, value]) => value)),
-        state,
-        unitBytes: limits.unitBytes,
-        final,
-        known,
-        epoch: keys.epoch,
-        fragments: limits.fragments,
-      });
-      state = answer.state;
-      // The rows of the unit that is still open are given again, with those after them.
-      open = rows.slice(answer.taken);
-      await this.#take(answer, gone);
-      await this.#options.pace(bytes);
+    await read(untouched.length === 0 ? "" : (inOrder[untouched.length]?.first ?? ""), rows);
+    this.#options.signal.throwIfAborted();
+    const [count, bytes] = [rows.count - countBefore, rows.bytes - bytesBefore];
+    await this.#options.pace(bytes);
+    const changes = this.#own;
+    const end = (): void => {
+      for (const { name } of gone.values()) changes.push({ type: "drop", name });
+    };
+    if (count === 0) return end();
+    const task = { subject, known, state, rows: count };
+    if (this.#isLast(count, bytes)) {
+      const take = async (answer: CutAnswer, fragments: readonly Uint8Array[]): Promise<void> => {
+        await this.#take(answer, fragments, gone, changes);
+        end();
+      };
+      return this.#batch.add({ task: { ...task, final: true }, take });
     }
-    for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
+    const first = new RowList();
+    first.addFrom(rows, countBefore);
+    rows.cutTo(countBefore);
+    await this.#pages(task, first, read, (answer, fragments) => this.#take(answer, fragments, gone, changes));
+    end();
   }
 
-  async #take({ units, fragments: made }: CutAnswer, gone: Map<string, UnitEntry>): Promise<void> {
+  #isLast(count: number, bytes: number): boolean {
+    const { pageRows, pageBytes } = this.#ports.limits;
+    return count < pageRows && bytes < pageBytes;
+  }
+
+  /** Cuts rows of which there are many, a page at a time. */
+  async #pages(
+    task: Omit<CutTask, "final">,
+    first: RowList,
+    read: (from: string, into: RowSink) => Promise<void>,
+    take: (answer: CutAnswer, fragments: readonly Uint8Array[]) => Promise<void>,
+  ): Promise<void> {
+    let { state } = task;
+    let rows = first;
+    const next = new RowList();
+    for (let isLast = false; rows.count > 0;) {
+      // The next page is read while this one is cut.
+      const reading = isLast ? undefined : read(`${rows.lastKey}\0`, next);
+      reading?.catch(() => undefined);
+      const own = { ...task, state, rows: rows.count, final: isLast };
+      const { answers, fragments } = await this.#ports.sealer.cut(rows, [own], this.#how);
+      const [answer] = answers as readonly [CutAnswer];
+      await take(answer, parted(fragments));
+      if (isLast) return;
+      await reading;
+      this.#options.signal.throwIfAborted();
+      await this.#options.pace(next.bytes);
+      isLast = this.#isLast(next.count, next.bytes);
+      state = answer.state;
+      // The rows of the unit that is still open are given again, with those after them.
+      const open = new RowList();
+      open.addFrom(rows, answer.taken);
+      open.addFrom(next, 0);
+      next.clear();
+      rows = open;
+    }
+  }
+
+  get #how(): CutHow {
+    const { limits, keys } = this.#ports;
+    return { unitBytes: limits.unitBytes, epoch: keys.epoch, fragments: limits.fragments };
+  }
+
+  async #take(
+    { units }: CutAnswer,
+    all: readonly Uint8Array[],
+    gone: Map<string, UnitEntry>,
+    changes: UnitChange[],
+  ): Promise<void> {
     const { keys } = this.#ports;
-    const all = parted(made);
     let next = 0;
     for (const { name, sealed, ...unit } of units) {
       gone.delete(unitPlace(name));
@@ -268,7 +330,6 @@ class Part {
       const { id, key, fragments } = sealed;
       const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch: keys.epoch }, key);
       const entry = { name, ...unit, id, epoch: keys.epoch, sealedKey };
-      const changes = this.#own;
       const sealedFragments = all.slice(next, (next += fragments));
       await this.#packer.add(sealedFragments, (places) => {
         changes.push({ type: "put", entry: { ...entry, fragments: places } });

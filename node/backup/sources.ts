@@ -1,8 +1,8 @@
 /** What is backed up: slots as they are at one moment each, read from their journals. */
 import type { ActorId, Result, SlotId } from "../../protocols/index.ts";
-import type { Cursor } from "../../runtimes/backup/index.ts";
+import type { Cursor, RowSink } from "../../runtimes/backup/index.ts";
 
-/** One record, with its value as the journal's codec wrote it. */
+/** One row, with its value as the journal's codec wrote it. */
 export type StoredRow = readonly [key: string, value: Uint8Array];
 
 /** A slot that this node owns, at one position of its log: everything up to it is committed, nothing after it is here. */
@@ -11,17 +11,21 @@ export interface SlotView {
   readonly at: Cursor;
   /** The actors that have changed since a position, in order; all, when the log does not reach back to it. */
   changed(since: Cursor | undefined): Promise<{ readonly whole: boolean; readonly actors: readonly ChangedActor[] }>;
+  /** Actors that show only when all that `changed` named were read: also all of them changed. Absent: there are none. */
+  passedBy?(): Promise<readonly ChangedActor[]>;
   /** The rows of an actor that are not records: its state, what it has to do. Few. */
   state(actor: ActorId): Promise<readonly StoredRow[]>;
-  /** The types of an actor's records. */
-  types(actor: ActorId): Promise<readonly string[]>;
-  /** Records of one type from a key on, in order, a page at a time: one with fewer rows, and fewer bytes, is the last. */
+  /** The types of an actor's records, each once. */
+  types(actor: ActorId): AsyncIterable<string>;
+  /** Records of one type from a key on, in order, a page at a time: one with fewer rows, and fewer bytes, is the last. Fastest for who asks for one
+   *  actor after the other, each from its first type on, in the order in which `changed` named them. */
   records(
     actor: ActorId,
     type: string,
     from: string,
     page: { readonly rows: number; readonly bytes: number },
-  ): Promise<readonly StoredRow[]>;
+    into: RowSink,
+  ): Promise<void>;
   /** Names of the files that an actor refers to, as its rows that are no records say. Error: whatever is wrong with them. */
   blobs(actor: ActorId, state: readonly StoredRow[]): Promise<readonly string[]>;
   /** The bytes of a file, which may be read after the cut: they never change. Errors: NOT_FOUND (it was collected meanwhile, or is lost), OVERLOADED. */

@@ -34,9 +34,13 @@ async function viewOf(directory: Pick<Directory, "list">): Promise<SlotView> {
     at: { epoch: 1, seq: hash.digest().readUIntBE(0, 6) },
     changed: async () => ({ whole: true, actors: [{ actor: settingsActor, records: undefined }] }),
     state: async () => [],
-    types: async () => [...new Set(rows.map(({ key }) => typeOf(key)))],
-    records: async (_, type, from, page) =>
-      stored.filter(([key]) => typeOf(key) === type && key >= from).slice(0, page.rows),
+    async *types() {
+      yield* new Set(rows.map(({ key }) => typeOf(key)));
+    },
+    async records(_, type, from, page, into) {
+      const own = stored.filter(([key]) => typeOf(key) === type && key >= from);
+      for (const [key, value] of own.slice(0, page.rows)) into.add(key, value);
+    },
     blobs: async () => [],
     blob: async (_, hash) => refused(failure("NOT_FOUND", { blob: hash })),
     close: async () => undefined,

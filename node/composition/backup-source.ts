@@ -50,6 +50,8 @@ export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "re
   };
 }
 
+const allOf = (actor: ActorId): ChangedActor => ({ actor, records: undefined });
+
 function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "read">): SlotView {
   return {
     slot,
@@ -58,7 +60,7 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
       const entries = since === undefined ? undefined : extract.after(since);
       if (entries === undefined) {
         const actors = await extract.actors();
-        return { whole: true, actors: actors.map((actor) => ({ actor, records: undefined })) };
+        return { whole: true, actors: actors.map(allOf) };
       }
       const actors = new Map<ActorId, Map<string, string>>();
       for (const { actor, side } of entries) {
@@ -80,26 +82,25 @@ function viewOf(slot: SlotId, extract: SlotExtract, blobs: Pick<ActorBlobs, "rea
       const changed = [...actors].map(([actor, records]): ChangedActor => ({ actor, records }));
       return { whole: false, actors: changed.toSorted((one, other) => (one.actor < other.actor ? -1 : 1)) };
     },
+    passedBy: async () => (await extract.passedBy()).map(allOf),
     state: (actor) => extract.state(actor),
-    async types(actor) {
+    async *types(actor) {
       const found = new Set<string>();
       for (let from = ""; ;) {
-        const [row] = await extract.records(actor, { from, to: everyKey, limit: 1 });
-        if (row === undefined) return [...found];
-        const type = typeOf(row[0]);
+        const key = await extract.firstRecord(actor, { from, to: everyKey });
+        if (key === undefined) return;
+        const type = typeOf(key);
+        if (!found.has(type)) yield type;
         found.add(type);
         // A key that is the type alone stands before others, which may be of other types.
-        from = row[0] === type ? `${type}\0` : typeEnd(type);
+        from = key === type ? `${type}\0` : typeEnd(type);
       }
     },
-    async records(actor, type, from, page) {
-      const alone = from > type ? [] : await extract.records(actor, { from: type, to: `${type}\0`, limit: 1 });
+    async records(actor, type, from, page, into) {
+      // A key that is the type alone stands before others, which may be of other types.
+      if (from <= type) await extract.records(actor, { from: type, to: `${type}\0`, ...page }, into);
       const start = from > `${type}/` ? from : `${type}/`;
-      const limit = page.rows - alone.length;
-      const rows = [...alone, ...(await extract.records(actor, { from: start, to: typeEnd(type), limit }))];
-      let bytes = 0;
-      const last = rows.findIndex(([, value]) => (bytes += value.length) >= page.bytes);
-      return last === -1 ? rows : rows.slice(0, last + 1);
+      await extract.records(actor, { from: start, to: typeEnd(type), ...page }, into);
     },
     async blobs(actor, state) {
       const behavior = behaviorOf(actor);

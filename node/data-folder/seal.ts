@@ -13,8 +13,9 @@ export function seal(key: string, value: unknown): Uint8Array {
 
 /** Whether bytes are what `seal` made for this key, without opening them. */
 export function isSealed(key: string, sealed: Uint8Array): boolean {
-  const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-  return bytes.length >= 5 && crc32(bytes.subarray(4), crc32(key)) === bytes.readUInt32LE(0);
+  if (sealed.length < 5) return false;
+  const [a, b, c, d] = sealed as unknown as readonly [number, number, number, number];
+  return crc32(sealed.subarray(4), crc32(key)) === (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
 }
 
 /** Opens what `seal` closed. Error: DATA_DAMAGED, naming the key and the file. */

@@ -13,7 +13,7 @@
  *  from a copy, as it does with any other. Once everything is sealed, a value that is not is taken for damage, too. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import { isSealed, seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
-import type { Store, StoreOp, StoreRange, StoreView } from "../ports.ts";
+import type { Store, StoreOp, StorePage, StoreRange, StoreView } from "../ports.ts";
 import { contextBytes } from "./cipher.ts";
 import type { DiskKey } from "./disk-key.ts";
 import { keyLimits } from "./limits.ts";
@@ -125,12 +125,18 @@ export class SealedStore implements Store {
     const raw = this.#raw.view();
     // What it shows is as it was now.
     const at = this.#now;
+    const opened = (page: StorePage): StorePage => this.#allOpened(page, at);
     return {
       get: async (key) => {
         const value = await raw.get(key);
         return value && this.#opened(key, value, at);
       },
-      range: async (range) => this.#allOpened(await raw.range(range), at),
+      range: async (range) => opened(await raw.range(range)),
+      ...(raw.scan !== undefined && {
+        async *scan(range, bytes) {
+          for await (const page of raw.scan?.(range, bytes) ?? []) yield opened(page);
+        },
+      }),
       close: () => raw.close(),
     };
   }

@@ -20,7 +20,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Level } from "level";
 import { failure, PlexusError } from "../../protocols/index.ts";
-import type { Store, StoreOp, StoreRange } from "../ports.ts";
+import type { Store, StoreOp, StorePage, StoreRange } from "../ports.ts";
 import { listLevelFiles, surveyLevel, type Loss, type Survey } from "./level-files.ts";
 import { HighWaterMark } from "./level-mark.ts";
 import { openLevelReader } from "./level-reader.ts";
@@ -212,6 +212,19 @@ function levelStore(
     await withoutGap(asked, { rows: rows.length, end: rows.at(-1)?.[0] }, snapshot);
     return rows;
   };
+  /** One iterator for all of it: its end says what it stepped over. */
+  const scan = async function* (asked: StoreRange, bytes: number, snapshot: Snapshot): AsyncGenerator<StorePage, void> {
+    const iterator = level.iterator({ ...bounds(asked), snapshot, highWaterMarkBytes: bytes });
+    try {
+      for (;;) {
+        const page = await named(asked.gte, iterator.nextv(platformLimits.scanRows));
+        if (page.length === 0) return;
+        yield page;
+      }
+    } finally {
+      await iterator.close();
+    }
+  };
   const keyPage = async (asked: StoreRange): Promise<string[]> => {
     const keys = await level.keys(bounds(asked)).all();
     await withoutGap(asked, { rows: keys.length, end: keys.at(-1) });
@@ -349,6 +362,7 @@ function levelStore(
       return {
         get: (key) => named(key, get(key, snapshot)),
         range: (asked) => named(asked.gte, page(asked, snapshot)),
+        scan: (asked, bytes) => scan(asked, bytes, snapshot),
         close: () => snapshot.close().finally(close),
       };
     },

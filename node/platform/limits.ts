@@ -15,6 +15,8 @@ export const platformLimits = {
   roomShare: 0.05,
   /** Pause between two checks of the free space. */
   roomLookMs: 20,
+  /** Rows that are read at once by who reads a whole range, where their bytes are few. */
+  scanRows: 4_096,
   /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it is tried again later. */
   looksWaitMs: 10_000,
   /** Rows that are written at a time so that tables are merged with them. The largest have 3 MiB. */

@@ -2,6 +2,8 @@
  *  entries of the log. This file only reads. */
 import type { ActorId } from "../../protocols/index.ts";
 import { isSealed } from "../data-folder/seal.ts";
+import type { StorePage } from "../ports.ts";
+import { AheadReader } from "./ahead.ts";
 import {
   encodeEntry,
   paddedSeq,
@@ -18,6 +20,19 @@ import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 /** A value as the codec wrote it, under its key within the actor. */
 export type ExtractedRow = readonly [key: string, value: Uint8Array];
 
+/** What is asked of an actor's records: with `from` ≤ key < `to`, up to the row with which there are so many, or so many bytes. */
+export interface RecordPart {
+  readonly from: string;
+  readonly to: string;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Takes records in the order of their keys: of each value the bytes from `start` on, which it copies. */
+export interface ExtractSink {
+  add(key: string, value: Uint8Array, start: number): void;
+}
+
 /** The checksum before a sealed value. */
 const sealBytes = 4;
 
@@ -26,7 +41,11 @@ export class SlotExtract {
   readonly #cut: Cut;
   readonly #entries: readonly Entry[];
   readonly #entriesOf: ReadonlyMap<ActorId, readonly Entry[]>;
-  #others: Promise<ReadonlyMap<string, readonly ExtractedRow[]>> | undefined;
+  #others: Promise<ReadonlyMap<ActorId, readonly ExtractedRow[]>> | undefined;
+  /** While the whole slot is read. */
+  #ahead: { readonly snapshots: AheadReader; readonly records: AheadReader } | undefined;
+  /** Actors whose records were passed by, and that nobody had asked for. */
+  readonly #passed = new Set<ActorId>();
 
   private constructor(cut: Cut, entries: readonly Entry[]) {
     this.#cut = cut;
@@ -56,48 +75,65 @@ export class SlotExtract {
     return last?.epoch === since.epoch ? this.#entries.slice(since.seq - baseSeq) : undefined;
   }
 
-  /** All actors that have anything, in order. */
+  /** The actors that have anything, in the order in which they are read fastest. From now on what is read is read ahead. Some may have nothing but
+   *  records: `passedBy` names them at the end. Error: DATA_DAMAGED. */
   async actors(): Promise<readonly ActorId[]> {
-    const found = new Set<ActorId>();
-    for (const prefix of [`snap/${this.#cut.slot}/`, ...spaces.map((space) => sidePrefix(space, this.#cut.slot))]) {
-      const { gte, lt } = within(prefix);
-      for (let from = gte; ;) {
-        const [row] = await this.#cut.view.range({ gte: from, lt, limit: 1 });
-        if (row === undefined) break;
-        const [kind, key] = row[0].slice(prefix.length).split("/");
-        const actor = `${kind}/${key}` as ActorId;
-        found.add(actor);
-        // A snapshot's key ends with the actor's name, side values go on with a slash: "0" follows it.
-        from = row[0] === `${prefix}${actor}` ? `${row[0]}\0` : `${prefix}${actor}0`;
-      }
-    }
+    const { slot, view } = this.#cut;
+    const snapshots = `snap/${slot}/`;
+    const records = sidePrefix("record", slot);
+    const found = new Set<ActorId>((await this.#othersOf()).keys());
+    const names = new AheadReader(view, within(snapshots), (key) => found.add(key.slice(snapshots.length) as ActorId));
+    await names.rest();
     const gone = new Map<ActorId, number>();
     for (const { actor, seq, side } of this.#entries) {
       found.add(actor);
       for (const op of side) if ("drop" in op) gone.set(op.drop, seq);
     }
     // An actor that has left for a slot of its own is read there.
-    const left = new Set([...gone].filter(([actor, seq]) => !this.#entries.some((entry) => entry.actor === actor && entry.seq > seq)).map(([actor]) => actor)); // prettier-ignore
-    return [...found].filter((actor) => !left.has(actor)).sort();
+    const left = new Set([...gone].filter(([actor, seq]) => (this.#entriesOf.get(actor)?.at(-1)?.seq ?? 0) <= seq).map(([actor]) => actor)); // prettier-ignore
+    await this.#close();
+    let passed = "";
+    this.#ahead = {
+      snapshots: new AheadReader(view, within(snapshots)),
+      records: new AheadReader(view, within(records), (key) => {
+        if (passed !== "" && key.startsWith(passed)) return;
+        const actor = actorIn(key.slice(records.length));
+        passed = `${records}${actor}/`;
+        if (!found.has(actor)) this.#passed.add(actor);
+      }),
+    };
+    const all = [...found].filter((actor) => !left.has(actor));
+    for (const actor of left) found.add(actor);
+    return all.sort((one, other) => (`${one}/` < `${other}/` ? -1 : 1));
+  }
+
+  /** Those that `actors` did not name, once all the others were read. Error: DATA_DAMAGED. */
+  async passedBy(): Promise<readonly ActorId[]> {
+    await this.#ahead?.records.rest();
+    return [...this.#passed].sort();
   }
 
   /** An actor's snapshot, the entries after it, and side values that are no records. Error: DATA_DAMAGED. */
   async state(actor: ActorId): Promise<readonly ExtractedRow[]> {
     const rows: ExtractedRow[] = [];
     const key = snapshotKey(this.#cut.slot, actor);
-    const stored = await this.#cut.view.get(key);
+    const ahead = await this.#ahead?.snapshots.take({ gte: key, lt: `${key}\0`, rows: 1, bytes: 1 });
+    const stored = ahead === undefined ? await this.#cut.view.get(key) : ahead[0]?.[1];
     if (stored !== undefined) rows.push(["snapshot", this.#opened(key, stored)]);
     const covered = stored === undefined ? 0 : unsealSnapshot(key, stored, this.#cut.location).seq;
     for (const { epoch, seq, ...entry } of this.#entriesOf.get(actor) ?? [])
       if (seq > covered) rows.push([`entry/${paddedSeq(seq)}`, encodeEntry(epoch, seq, entry)]);
-    this.#others ??= this.#readOthers();
-    rows.push(...((await this.#others).get(actor) ?? []));
+    rows.push(...((await this.#othersOf()).get(actor) ?? []));
     return rows.toSorted(([one], [other]) => (one < other ? -1 : 1));
   }
 
   /** Reminders and the like of all actors: most have none, and looking for each would be most of the work. */
-  async #readOthers(): Promise<ReadonlyMap<string, readonly ExtractedRow[]>> {
-    const found = new Map<string, ExtractedRow[]>();
+  #othersOf(): Promise<ReadonlyMap<ActorId, readonly ExtractedRow[]>> {
+    return (this.#others ??= this.#readOthers());
+  }
+
+  async #readOthers(): Promise<ReadonlyMap<ActorId, readonly ExtractedRow[]>> {
+    const found = new Map<ActorId, ExtractedRow[]>();
     for (const space of spaces) {
       if (space === "record") continue;
       const prefix = sidePrefix(space, this.#cut.slot);
@@ -105,10 +141,10 @@ export class SlotExtract {
       for (let from = gte; ;) {
         const page = await this.#cut.view.range({ gte: from, lt, limit: this.#cut.pageRows });
         for (const [key, value] of page) {
-          const [kind, name, ...rest] = key.slice(prefix.length).split("/");
-          const own = found.get(`${kind}/${name}`) ?? [];
-          found.set(`${kind}/${name}`, own);
-          own.push([`${space}/${rest.join("/")}`, this.#opened(key, value)]);
+          const actor = actorIn(key.slice(prefix.length));
+          const own = found.get(actor) ?? [];
+          found.set(actor, own);
+          own.push([`${space}/${key.slice(prefix.length + actor.length + 1)}`, this.#opened(key, value)]);
         }
         const last = page.at(-1);
         if (last === undefined || page.length < this.#cut.pageRows) break;
@@ -118,24 +154,70 @@ export class SlotExtract {
     return found;
   }
 
-  /** Records of an actor with `from` ≤ key < `to`, in order. Error: DATA_DAMAGED. */
-  async records(
-    actor: ActorId,
-    range: { readonly from: string; readonly to: string; readonly limit: number },
-  ): Promise<readonly ExtractedRow[]> {
+  /** Records of an actor, in order. Error: DATA_DAMAGED. */
+  async records(actor: ActorId, part: RecordPart, into: ExtractSink): Promise<void> {
     const base = sideKey("record", this.#cut.slot, actor, "");
-    const [gte, lt] = [base + range.from, base + range.to];
-    if (gte >= lt) return [];
-    const rows = await this.#cut.view.range({ gte, lt, limit: range.limit });
-    return rows.map(([key, value]) => [key.slice(base.length), this.#opened(key, value)]);
+    const [gte, lt] = [base + part.from, base + part.to];
+    if (gte >= lt) return;
+    const { rows, bytes } = part;
+    const found =
+      (await this.#ahead?.records.take({ gte, lt, rows, bytes })) ?? (await this.#readPart({ gte, lt, rows, bytes }));
+    for (const [key, value] of found) {
+      this.#checked(key, value);
+      into.add(key.slice(base.length), value, sealBytes);
+    }
+  }
+
+  /** The key of the first record with `from` ≤ key < `to`; undefined: there is none. */
+  async firstRecord(actor: ActorId, { from, to }: Pick<RecordPart, "from" | "to">): Promise<string | undefined> {
+    const base = sideKey("record", this.#cut.slot, actor, "");
+    const part = { gte: base + from, lt: base + to, rows: 1, bytes: 1 };
+    const [row] = (await this.#ahead?.records.take(part)) ?? (await this.#readPart(part));
+    return row?.[0].slice(base.length);
+  }
+
+  /** Page by page: many rows may be large. */
+  async #readPart(part: { gte: string; lt: string; rows: number; bytes: number }): Promise<StorePage> {
+    const found: StorePage[number][] = [];
+    let [{ gte }, bytes] = [part, 0];
+    while (found.length < part.rows && bytes < part.bytes) {
+      const limit = Math.min(this.#cut.pageRows, part.rows - found.length);
+      const page = await this.#cut.view.range({ gte, lt: part.lt, limit });
+      for (const row of page) {
+        if (bytes >= part.bytes) break;
+        found.push(row);
+        bytes += row[1].length;
+      }
+      const last = page.at(-1);
+      if (last === undefined || page.length < limit) break;
+      gte = `${last[0]}\0`;
+    }
+    return found;
+  }
+
+  #checked(key: string, sealed: Uint8Array): void {
+    if (!isSealed(key, sealed)) throw damagedAt(this.#cut, this.at.seq, `checksum mismatch at ${key}`);
   }
 
   #opened(key: string, sealed: Uint8Array): Uint8Array {
-    if (!isSealed(key, sealed)) throw damagedAt(this.#cut, this.at.seq, `checksum mismatch at ${key}`);
+    this.#checked(key, sealed);
     return sealed.subarray(sealBytes);
   }
 
-  close(): Promise<void> {
-    return this.#cut.view.close();
+  async close(): Promise<void> {
+    await this.#close();
+    await this.#cut.view.close();
   }
+
+  async #close(): Promise<void> {
+    await this.#ahead?.snapshots.close();
+    await this.#ahead?.records.close();
+    this.#ahead = undefined;
+  }
+}
+
+/** The actor that a key begins with. */
+function actorIn(key: string): ActorId {
+  const end = key.indexOf("/", key.indexOf("/") + 1);
+  return (end === -1 ? key : key.slice(0, end)) as ActorId;
 }

@@ -26,3 +26,13 @@ export const journalLimits = {
 } as const;
 
 export type JournalLimits = { readonly [K in keyof typeof journalLimits]: number };
+
+/** Readers of whole slots. */
+export const storageReads = {
+  /** Of a slot that is read from its beginning to its end, read at once: a backup does.
+   *
+   *  With less more time goes by between reads than in them; with more the node's other work waits. */
+  aheadBytes: 256 * 1024,
+  /** Rows that are read at once where bytes cannot be counted. */
+  pageRows: 256,
+} as const;

@@ -6,10 +6,14 @@
 export * from "./format/index.ts";
 export { join, parted, type Joined } from "./bytes.ts";
 export { cutFromStart, cutRows, type CutState } from "./cutting.ts";
+export { RowList, type RowSink } from "./row-list.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./sealer.ts";
 export {
+  batchOf,
   unitPlace,
   type CutAnswer,
+  type CutAnswers,
+  type CutHow,
   type CutTask,
   type CutUnit,
   type OpenTask,

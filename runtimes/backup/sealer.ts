@@ -1,12 +1,24 @@
 /** The pool of threads that computes what a backup takes, so that the node's own thread goes on with what people wait for. */
 import { Piscina } from "piscina";
 import { failureOf, PlexusError } from "../../protocols/errors.ts";
-import { cut, open, type CutAnswer, type CutTask, type OpenAnswer, type OpenTask, type SealTask } from "./thread.ts";
+import type { RowList } from "./row-list.ts";
+import {
+  batchOf,
+  cut,
+  open,
+  type CutAnswers,
+  type CutHow,
+  type CutTask,
+  type OpenAnswer,
+  type OpenTask,
+  type SealTask,
+} from "./thread.ts";
 
-/** Cuts and seals, and opens. What a task brings as bytes is given away: it is not there any more when the call returns. */
+/** Cuts and seals, and opens. What a task of `seal` and `open` brings as bytes is given away: it is not there any more when the call returns. */
 export interface Sealer {
-  cut(task: CutTask): Promise<CutAnswer>;
-  seal(task: SealTask): Promise<CutAnswer>;
+  /** Many small tasks at once take less than one by one. The list may be used again when the call returns. */
+  cut(rows: RowList, tasks: readonly CutTask[], how: CutHow): Promise<CutAnswers>;
+  seal(task: SealTask): Promise<CutAnswers>;
   /** Error: BACKUP_DAMAGED. */
   open(task: OpenTask): Promise<OpenAnswer>;
   close(): Promise<void>;
@@ -45,7 +57,10 @@ export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
     }
   };
   return {
-    cut: async (task) => (isSmall(task.values.bytes) ? cut(task) : run("cut", task, task.values.bytes)),
+    cut: async (rows, tasks, how) => {
+      const batch = batchOf(rows, tasks, how);
+      return isSmall(batch.values) ? cut(batch) : run("cut", batch, batch.values);
+    },
     seal: (task) => run("seal", task, task.contents.bytes),
     open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task, task.fragments.bytes)),
     close: () => pool.destroy(),

@@ -1,21 +1,20 @@
 /** A thread that does what a backup computes: cutting, compressing and encrypting, and all of it backwards. It has keys only while a task
  *  runs. What its tasks and answers are is for `sealer.ts`, which gives them. */
-import { randomBytes } from "node:crypto";
-import { decode } from "../../protocols/codec.ts";
+import { randomFillSync } from "node:crypto";
 import { join, parted, type Joined } from "./bytes.ts";
-import { cutRows, isOf, timeOf, type CutState } from "./cutting.ts";
+import { cutRows, isOf, timeOf, type CutState, type Measured } from "./cutting.ts";
 import {
   decodeRows,
   encodeRow,
-  encodeRows,
   hashOfUnit,
   openUnit,
   sealUnit,
   unitFormat,
-  type Row,
   type UnitContext,
   type UnitName,
 } from "./format/index.ts";
+import { createLineWriter } from "./lines.ts";
+import type { RowList } from "./row-list.ts";
 
 /** What all units of a task have in common. */
 export type Subject = Pick<UnitName, "cluster" | "person" | "thread" | "type">;
@@ -23,16 +22,29 @@ export type Subject = Pick<UnitName, "cluster" | "person" | "thread" | "type">;
 /** Rows of one actor and type, as the journal has their values. */
 export interface CutTask {
   readonly subject: Subject;
-  readonly keys: readonly string[];
-  /** Each as the journal's codec wrote it. */
-  readonly values: Joined;
+  /** How many of those that all tasks have together, in order. */
+  readonly rows: number;
   readonly state: CutState;
-  readonly unitBytes: number;
   readonly final: boolean;
   /** Hashes of units that there are, by day and part (`unitPlace`): such a one is not sealed anew. */
   readonly known: Readonly<Record<string, string>>;
+}
+
+/** What all tasks that are given at once have in common. */
+export interface CutHow {
+  readonly unitBytes: number;
   readonly epoch: number;
   readonly fragments: number;
+}
+
+/** Tasks as a thread is given them: their rows are in one buffer, and a few long lists. */
+export interface CutBatch extends CutHow {
+  readonly tasks: readonly CutTask[];
+  /** Of all rows, one behind the other. */
+  readonly keys: string;
+  readonly keyLengths: Uint32Array;
+  readonly values: Uint8Array<ArrayBuffer>;
+  readonly valueEnds: Uint32Array;
 }
 
 /** One unit, sealed or as it was. */
@@ -49,14 +61,30 @@ export interface CutUnit {
   readonly sealed?: { readonly id: string; readonly key: Uint8Array; readonly fragments: number };
 }
 
+/** What became of a task. */
 export interface CutAnswer {
   readonly units: readonly CutUnit[];
-  /** Of all sealed units, in order. */
-  readonly fragments: Joined;
   readonly state: CutState;
   /** How many rows are in units; the others are to be given again, with more. */
   readonly taken: number;
 }
+
+/** What became of tasks that were given at once. */
+export interface CutAnswers {
+  readonly answers: readonly CutAnswer[];
+  /** Of all sealed units, in order. */
+  readonly fragments: Joined;
+}
+
+/** Puts tasks into the form in which a thread is given them. The list may be used again. */
+export const batchOf = (rows: RowList, tasks: readonly CutTask[], how: CutHow): CutBatch => ({
+  ...how,
+  tasks,
+  keys: rows.keys.join(""),
+  keyLengths: Uint32Array.from(rows.keys, ({ length }) => length),
+  values: new Uint8Array(rows.values),
+  valueEnds: Uint32Array.from(rows.ends),
+});
 
 /** Bytes that are units as they are: a file. */
 export interface SealTask {
@@ -95,66 +123,91 @@ export interface OpenAnswer {
 /** How a task's units are told apart. */
 export const unitPlace = ({ bucket, part }: Pick<UnitName, "bucket" | "part">): string => `${bucket}/${part}`;
 
-interface Made {
-  readonly sealed?: NonNullable<CutUnit["sealed"]>;
-  readonly fragments: readonly Uint8Array[];
+/** Randomness that is drawn from the system at once: asking for little takes as long as asking for much. */
+const drawn = Buffer.alloc(8 * 1024);
+let used = drawn.length;
+function draw(bytes: number): Buffer {
+  if (used + bytes > drawn.length) {
+    randomFillSync(drawn);
+    used = 0;
+  }
+  const taken = Buffer.from(drawn.subarray(used, used + bytes));
+  // What was given away is not kept here, too.
+  drawn.fill(0, used, (used += bytes));
+  return taken;
 }
 
 function make(
   plaintext: Uint8Array,
   name: UnitName,
-  hash: string,
-  { known, epoch, fragments }: Pick<CutTask, "known" | "epoch" | "fragments">,
-): Made {
-  if (known[unitPlace(name)] === hash) return { fragments: [] };
-  const id = randomBytes(16).toString("hex");
-  const unit = sealUnit(plaintext, { ...name, id, epoch }, { fragments, random: randomBytes(unitFormat.randomBytes) });
-  return { sealed: { id, key: unit.key, fragments }, fragments: unit.fragments };
+  { known, epoch, fragments, made }: Pick<CutTask, "known"> & Omit<CutHow, "unitBytes"> & { made: Uint8Array[] },
+): Pick<CutUnit, "name" | "hash" | "bytes" | "sealed"> {
+  const unit = { name, hash: hashOfUnit(plaintext), bytes: plaintext.length };
+  if (known[unitPlace(name)] === unit.hash) return unit;
+  const id = draw(16).toString("hex");
+  const random = draw(unitFormat.randomBytes);
+  const sealed = sealUnit(plaintext, { ...name, id, epoch }, { fragments, random, hash: unit.hash });
+  made.push(...sealed.fragments);
+  return { ...unit, sealed: { id, key: sealed.key, fragments } };
 }
 
+/** One for all tasks of this thread: its memory is used again. */
+const lines = createLineWriter();
+
 /** Cuts rows into units and seals those that changed. */
-export function cut(task: CutTask): CutAnswer {
-  const payloads = parted(task.values);
-  const values = payloads.map((payload) => decode(payload));
-  const times = values.map(timeOf);
-  const measured = payloads.map(({ length }, at) => ({ bytes: length, atMs: times[at] }));
-  const { pieces, state } = cutRows(measured, task.state, { bytes: task.unitBytes, final: task.final });
+export function cut(batch: CutBatch): CutAnswers {
   const made: Uint8Array[] = [];
-  const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
-    const rows = task.keys.slice(from, to).map((key, at): Row => [key, values[from + at]]);
-    const name = { ...task.subject, bucket, part };
-    const plaintext = encodeRows(rows);
-    const hash = hashOfUnit(plaintext);
-    const { sealed, fragments } = make(plaintext, name, hash, task);
-    made.push(...fragments);
-    const known = times.slice(from, to).filter((atMs) => atMs !== undefined);
-    return {
-      name,
-      hash,
-      bytes: plaintext.length,
-      rows: rows.length,
-      first: task.keys[from] as string,
-      last: task.keys[to - 1] as string,
-      fromMs: known.reduce((least, atMs) => Math.min(least, atMs), known[0] ?? 0),
-      toMs: known.reduce((most, atMs) => Math.max(most, atMs), 0),
-      ...(sealed && { sealed }),
-    };
+  const { tasks, keys, keyLengths, values, valueEnds } = batch;
+  lines.from(values);
+  let [row, keyAt, valueAt] = [0, 0, 0];
+  const answers = tasks.map((task): CutAnswer => {
+    lines.clear();
+    const names: string[] = [];
+    /** Where the line of each row ends. */
+    const ends: number[] = [];
+    const measured: Measured[] = [];
+    for (const end = row + task.rows; row < end; row += 1) {
+      const key = keys.slice(keyAt, (keyAt += keyLengths[row] as number));
+      const start = valueAt;
+      valueAt = valueEnds[row] as number;
+      measured.push({ bytes: valueAt - start, atMs: lines.write(key, start, valueAt) });
+      ends.push(lines.length);
+      names.push(key);
+    }
+    const all = lines.bytes;
+    const { pieces, state } = cutRows(measured, task.state, { bytes: batch.unitBytes, final: task.final });
+    const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
+      const plaintext = all.subarray(ends[from - 1] ?? 0, ends[to - 1]);
+      const name = { ...task.subject, bucket, part };
+      let [fromMs, toMs] = [Infinity, 0];
+      for (const { atMs } of measured.slice(from, to)) {
+        if (atMs === undefined) continue;
+        [fromMs, toMs] = [Math.min(fromMs, atMs), Math.max(toMs, atMs)];
+      }
+      return {
+        ...make(plaintext, name, { ...batch, known: task.known, made }),
+        rows: to - from,
+        first: names[from] as string,
+        last: names[to - 1] as string,
+        fromMs: fromMs === Infinity ? 0 : fromMs,
+        toMs,
+      };
+    });
+    return { units, state, taken: pieces.at(-1)?.to ?? 0 };
   });
-  return { units, fragments: join(made), state, taken: pieces.at(-1)?.to ?? 0 };
+  lines.clear();
+  return { answers, fragments: join(made) };
 }
 
 /** Seals bytes as they are, each as one unit. */
-export function seal(task: SealTask): CutAnswer {
+export function seal(task: SealTask): CutAnswers {
   const made: Uint8Array[] = [];
   const units = parted(task.contents).map((content, at): CutUnit => {
-    const name = task.names[at] as UnitName;
-    const hash = hashOfUnit(content);
-    const { sealed, fragments } = make(content, name, hash, task);
-    made.push(...fragments);
     const none = { rows: 0, first: "", last: "", fromMs: 0, toMs: 0 };
-    return { name, hash, bytes: content.length, ...none, ...(sealed && { sealed }) };
+    return { ...make(content, task.names[at] as UnitName, { ...task, made }), ...none };
   });
-  return { units, fragments: join(made), state: { bucket: "", parts: {} }, taken: units.length };
+  const state = { bucket: "", parts: {} };
+  return { answers: [{ units, state, taken: units.length }], fragments: join(made) };
 }
 
 /** Opens units. Error: BACKUP_DAMAGED. */

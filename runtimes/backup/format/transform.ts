@@ -4,7 +4,7 @@
  *
  *  Who lacks any 16 bytes of the result cannot compute the hash, and so not K (Rivest, "All-or-nothing encryption and the package
  *  transform", 1997). It is no encryption: who has all of it has the body. The pieces are encrypted each by itself (`unit.ts`). */
-import { createCipheriv, createDecipheriv, createHash } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash } from "node:crypto";
 import { demand } from "./damaged.ts";
 
 /** What the transform adds. */
@@ -31,8 +31,8 @@ export function untransform(bytes: Uint8Array): Uint8Array {
 }
 
 function masked(key: Uint8Array, body: Uint8Array): Uint8Array {
-  const hash = createHash("sha256").update(body).digest();
-  return hash.map((byte, at) => byte ^ (key[at] as number));
+  const digest = hash("sha256", body, "buffer");
+  return digest.map((byte, at) => byte ^ (key[at] as number));
 }
 
 /** Pieces one after the other, the sizes as equal as can be: piece `i` of `count` holds the bytes from ⌊i·n/count⌋ on. */

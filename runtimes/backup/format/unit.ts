@@ -6,7 +6,7 @@
  *  plaintext; 1: Zstandard (RFC 8878). The keys of the fragments are HKDF-SHA-512 of the unit's key (no salt, info
  *  `plexus backup fragments 1`, 32 bytes a fragment). A unit's key is drawn anew for each sealing, also of the same unit after a
  *  failure: so each fragment's key encrypts once, and its nonce is zero. */
-import { createCipheriv, createDecipheriv, createHash, hkdfSync } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { damaged, demand } from "./damaged.ts";
 import { encodeValue } from "./rows.ts";
@@ -73,26 +73,35 @@ const info = "plexus backup fragments 1";
 /** Each key encrypts once. */
 const nonce = new Uint8Array(12);
 
-export const hashOfUnit = (plaintext: Uint8Array): string => createHash("sha256").update(plaintext).digest("hex");
+export const hashOfUnit = (plaintext: Uint8Array): string => hash("sha256", plaintext, "hex");
 
-/** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees. */
+/** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees; `hash` is the plaintext's, where it is
+ *  known already. */
 export function sealUnit(
   plaintext: Uint8Array,
   context: UnitContext,
-  how: { readonly fragments: number; readonly random: Uint8Array },
+  how: { readonly fragments: number; readonly random: Uint8Array; readonly hash?: string },
 ): SealedUnit {
-  const { keyBytes, randomBytes, bytesMax } = unitFormat;
+  const { keyBytes, randomBytes, bytesMax, tagBytes } = unitFormat;
   if (how.random.length !== randomBytes || plaintext.length > bytesMax || !isCount(how.fragments))
     throw new RangeError("a unit is sealed within its limits");
   const key = how.random.slice(0, keyBytes);
   const pieces = split(transform(framed(plaintext), how.random.subarray(keyBytes)), how.fragments);
   const keys = fragmentKeys(key, pieces.length);
+  const associated = contextOf(context, pieces.length);
+  const made = Buffer.allocUnsafe(pieces.reduce((sum, { length }) => sum + length + tagBytes, 0));
+  let end = 0;
   const fragments = pieces.map((piece, at) => {
+    const start = end;
     const cipher = createCipheriv("aes-256-gcm", keys[at] as Uint8Array, nonce);
-    cipher.setAAD(associated(context, at, pieces.length));
-    return Buffer.concat([cipher.update(piece), cipher.final(), cipher.getAuthTag()]);
+    cipher.setAAD(associated(at));
+    made.set(cipher.update(piece), start);
+    // Of a stream cipher nothing is left to come.
+    cipher.final();
+    made.set(cipher.getAuthTag(), start + piece.length);
+    return made.subarray(start, (end += piece.length + tagBytes));
   });
-  return { key, hash: hashOfUnit(plaintext), fragments };
+  return { key, hash: how.hash ?? hashOfUnit(plaintext), fragments };
 }
 
 /** The plaintext of a unit, from all its fragments in order. Error: BACKUP_DAMAGED, which names the fragment that does not fit. */
@@ -104,9 +113,8 @@ export function openUnit(
   demand(isCount(fragments.length), "unit", "a wrong number of fragments");
   demand(expected.key.length === unitFormat.keyBytes, "unit", "its key has a wrong length");
   const keys = fragmentKeys(expected.key, fragments.length);
-  const pieces = fragments.map((fragment, at) =>
-    opened(fragment, keys[at] as Uint8Array, associated(context, at, fragments.length), at),
-  );
+  const associated = contextOf(context, fragments.length);
+  const pieces = fragments.map((fragment, at) => opened(fragment, keys[at] as Uint8Array, associated(at), at));
   const plaintext = unframed(untransform(Buffer.concat(pieces)));
   demand(hashOfUnit(plaintext) === expected.hash, "unit", "not the plaintext that the manifest names");
   return plaintext;
@@ -119,15 +127,15 @@ function fragmentKeys(key: Uint8Array, count: number): readonly Uint8Array[] {
   return split(new Uint8Array(hkdfSync("sha512", key, "", info, unitFormat.keyBytes * count)), count);
 }
 
-/** Canonical JSON of everything that a fragment belongs to. */
-function associated(
+/** For each fragment, canonical JSON of everything that it belongs to. */
+function contextOf(
   { cluster, person, thread, type, bucket, part, id, epoch }: UnitContext,
-  at: number,
   of: number,
-): Uint8Array {
+): (at: number) => Uint8Array {
   const { version, suite } = backupFormat;
   const unit = [cluster, person, thread, type, bucket, part];
-  return Buffer.from(encodeValue(["plexus backup fragment", version, suite, unit, id, epoch, at, of]));
+  const common = encodeValue(["plexus backup fragment", version, suite, unit, id, epoch]).slice(0, -1);
+  return (at) => Buffer.from(`${common},${at},${of}]`);
 }
 
 function opened(fragment: Uint8Array, key: Uint8Array, context: Uint8Array, at: number): Uint8Array {
@@ -151,11 +159,12 @@ export function framed(plaintext: Uint8Array): Uint8Array {
   const isSmaller = packed.length < plaintext.length;
   const data = isSmaller ? packed : plaintext;
   const bytes = paddedSize(frameHeadBytes + data.length + transformBytes, unitFormat.frameBytesMin) - transformBytes;
-  const frame = Buffer.alloc(bytes);
+  const frame = Buffer.allocUnsafe(bytes);
   frame.writeUInt8(isSmaller ? codecs.zstd : codecs.stored, 0);
   frame.writeUInt32LE(data.length, 1);
   frame.writeUInt32LE(plaintext.length, 5);
   frame.set(data, frameHeadBytes);
+  frame.fill(0, frameHeadBytes + data.length);
   return frame;
 }
 

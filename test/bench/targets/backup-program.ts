@@ -38,7 +38,7 @@ async function openOwn(): Promise<{ readonly store: Store; readonly journal: Jou
   return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) };
 }
 
-/** The same records in a journal and in files: rooms with messages, profiles of 4 KB, and media that cannot be compressed. */
+/** The same in a journal and in files: rooms with messages, people whose state is 4 KB, and media that cannot be compressed. */
 async function make(megabytes: number): Promise<void> {
   const { store, journal } = await openOwn();
   const files = join(workspace, "files");
@@ -46,6 +46,8 @@ async function make(megabytes: number): Promise<void> {
   const logs = new Map(await Promise.all(slots.map(async (slot) => [slot, await journal.openSlot(slot)] as const)));
   for (const log of logs.values()) await log.raise(1, true);
   let made = 0;
+  /** What people are is in their snapshots. */
+  const states = new Map<string, unknown>();
   const pending = new Set<Promise<void>>();
   const write = async (actor: ActorId, side: readonly SideOp[]): Promise<void> => {
     const log = logs.get(slots[made % slots.length] as SlotId);
@@ -64,6 +66,7 @@ async function make(megabytes: number): Promise<void> {
     file: string,
     bytes: string | Uint8Array,
   ): Promise<void> => {
+    if (records.length === 0) await write(actor, []);
     for (let at = 0; at < records.length; at += 500)
       await write(
         actor,
@@ -97,12 +100,8 @@ async function make(megabytes: number): Promise<void> {
   }
   for (let user = 0; user < megabytes * 24; user += 1) {
     const profile = { name: `u${user}`, about: text(randomBytes(600)), key: randomBytes(300).toString("base64") };
-    await put(
-      `user/u${user}` as ActorId,
-      [["profile", profile]],
-      `users/${user % 100}/${user}.json`,
-      JSON.stringify(profile),
-    );
+    states.set(`user/u${user}`, profile);
+    await put(`user/u${user}` as ActorId, [], `users/${user % 100}/${user}.json`, JSON.stringify(profile));
   }
   for (let media = 0; media < megabytes * 0.4; media += 1) {
     const bytes = new Uint8Array(randomBytes(1_000_000));
@@ -111,7 +110,7 @@ async function make(megabytes: number): Promise<void> {
   await Promise.all(pending);
   for (const log of logs.values()) {
     for (const actor of log.actorsBelow(log.lastSeq))
-      log.snapshot(1, { actor, seq: log.lastSeq, body: null }, () => undefined);
+      log.snapshot(1, { actor, seq: log.lastSeq, body: states.get(actor) ?? null }, () => undefined);
     await journal.settled();
     await new Promise<void>((resolve) => log.trim(1, log.durableSeq, () => resolve()));
   }

@@ -10,10 +10,10 @@ import {
   type SlotId,
   type StripeRef,
 } from "../../../protocols/index.ts";
-import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type SlotSource, type SlotView, type StoredRow } from "../../../node/backup/index.ts"; // prettier-ignore
+import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
 import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
-import { cut, open, seal } from "../../../runtimes/backup/thread.ts";
+import { batchOf, cut, open, seal } from "../../../runtimes/backup/thread.ts";
 import { headKeys } from "../runtimes/backup/samples.ts";
 
 /** Stripes in memory, with who refers to them. */
@@ -104,7 +104,7 @@ export function plainKeys(): BackupKeys & { readonly erased: Set<string>; readon
 
 /** The pool's work, in this thread. */
 export const plainSealer: Sealer = {
-  cut: async (task) => cut(task),
+  cut: async (rows, tasks, how) => cut(batchOf(rows, tasks, how)),
   seal: async (task) => seal(task),
   open: async (task) => open(task),
   close: async () => undefined,
@@ -163,8 +163,7 @@ export class Actors implements SlotSource {
     const log = [...this.#log];
     const names = new Map(this.names);
     const { slot, trimmed, epoch } = this;
-    const rowsOf = (actor: ActorId): readonly StoredRow[] =>
-      (frozen.get(actor) ?? []).map(([key, value]) => [key, encode(value)]);
+    const rowsOf = (actor: ActorId) => (frozen.get(actor) ?? []).map(([key, value]) => [key, encode(value)] as const);
     return {
       slot,
       at: { epoch, seq: log.length },
@@ -183,12 +182,13 @@ export class Actors implements SlotSource {
         return { whole: false, actors: [...found].map(([actor, records]) => ({ actor, records })) };
       },
       state: async () => [],
-      types: async (actor) => [...new Set(rowsOf(actor).map(([key]) => typeOf(key)))],
-      records: async (actor, type, from, { rows }) => {
+      async *types(actor) {
+        yield* new Set(rowsOf(actor).map(([key]) => typeOf(key)));
+      },
+      records: async (actor, type, from, { rows }, into) => {
         this.reads += 1;
-        return rowsOf(actor)
-          .filter(([key]) => typeOf(key) === type && key >= from)
-          .slice(0, rows);
+        const own = rowsOf(actor).filter(([key]) => typeOf(key) === type && key >= from);
+        for (const [key, value] of own.slice(0, rows)) into.add(key, value);
       },
       blobs: async (actor) => names.get(actor) ?? [],
       blob: async (_, hash) => {

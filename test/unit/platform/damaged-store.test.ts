@@ -109,6 +109,12 @@ describe("a Level store with damaged files", () => {
       ["a row of a view", (_, at) => at.get(lost)],
       ["a range of a view", (_, at) => at.range(all)],
       ["a page of a view across it", (_, at) => at.range({ ...all, limit: 700 })],
+      [
+        "all of a view in pages",
+        async (_, at) => {
+          for await (const page of at.scan?.(all, 4_096) ?? []) expect(page).not.to.have.length(0);
+        },
+      ],
     ];
     for (const [what, read] of reads)
       it(`says so to who reads ${what}`, async () => {

@@ -1,0 +1,95 @@
+/** Reads a range of a view once and in order, for who asks for one part of it after the other: an iterator for each part takes longer than
+ *  to read it.
+ *
+ *      asked:   a …… b        c … d              what lies before a part is given up when there is no room for what follows
+ *      held:            │ rows of some pages │ ◄─ the next page, when a part goes beyond it */
+import type { StorePage, StoreRange, StoreView } from "../ports.ts";
+import { storageReads } from "./limits.ts";
+
+type Row = StorePage[number];
+
+export class AheadReader {
+  readonly #pages: AsyncGenerator<StorePage, void>;
+  readonly #skipped: (key: string) => void;
+  #rows: Row[] = [];
+  #at = 0;
+  /** Everything before it was given up. */
+  #floor: string;
+
+  /** `skipped` hears of each row when it is given up. */
+  constructor(
+    view: StoreView,
+    range: Pick<StoreRange, "gte" | "lt">,
+    skipped: (key: string) => void = () => undefined,
+  ) {
+    this.#floor = range.gte;
+    this.#skipped = skipped;
+    this.#pages = view.scan?.(range, storageReads.aheadBytes) ?? pagesOf(view, range);
+  }
+
+  /** The rows of a part, up to the one with which there are so many, or so many bytes; undefined: it was given up already. */
+  async take(part: {
+    readonly gte: string;
+    readonly lt: string;
+    readonly rows: number;
+    readonly bytes: number;
+  }): Promise<Row[] | undefined> {
+    if (part.gte < this.#floor) return undefined;
+    await this.#seek(part.gte);
+    const found: Row[] = [];
+    let bytes = 0;
+    for (let at = this.#at; found.length < part.rows && bytes < part.bytes; at += 1) {
+      if (at >= this.#rows.length) {
+        // What is held moves to the beginning.
+        at -= this.#at;
+        if (!(await this.#more())) break;
+      }
+      const row = this.#rows[at];
+      if (row === undefined || row[0] >= part.lt) break;
+      found.push(row);
+      bytes += row[1].length;
+    }
+    return found;
+  }
+
+  /** Gives up what is left. */
+  async rest(): Promise<void> {
+    do this.#at = this.#rows.length;
+    while (await this.#more());
+  }
+
+  async close(): Promise<void> {
+    await this.#pages.return();
+  }
+
+  /** To the first row whose key is not less. */
+  async #seek(key: string): Promise<void> {
+    while (this.#at > 0 && (this.#rows[this.#at - 1] as Row)[0] >= key) this.#at -= 1;
+    for (;;) {
+      for (; this.#at < this.#rows.length; this.#at += 1) if ((this.#rows[this.#at] as Row)[0] >= key) return;
+      if (!(await this.#more())) return;
+    }
+  }
+
+  /** Gives up what lies before, and reads the next page. */
+  async #more(): Promise<boolean> {
+    for (const [key] of this.#rows.splice(0, this.#at)) {
+      this.#floor = `${key}\0`;
+      this.#skipped(key);
+    }
+    this.#at = 0;
+    const { value } = await this.#pages.next();
+    if (value !== undefined) for (const row of value) this.#rows.push(row);
+    return value !== undefined;
+  }
+}
+
+async function* pagesOf(view: StoreView, { gte, lt }: Pick<StoreRange, "gte" | "lt">): AsyncGenerator<StorePage, void> {
+  for (let from = gte; ;) {
+    const page = await view.range({ gte: from, lt, limit: storageReads.pageRows });
+    if (page.length > 0) yield page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < storageReads.pageRows) return;
+    from = `${last[0]}\0`;
+  }
+}
