@@ -1,67 +1,25 @@
-/** `plexus backup run|list|show|verify|recall|prune`: backups in a folder on the node's machine. */
+/** `plexus backup run|list|show|verify|recall|prune`: the backups of the cluster, or those in a folder on the node's machine. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import type { BackupList, BackupResults, BackupTask, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
+import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
 import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { backupsPath as base, finished } from "./backup-tasks.ts";
 import { cliLimits } from "./limits.ts";
-import { callNode, type Target } from "./node-client.ts";
+import { callNode } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 import { renderTable } from "./table.ts";
 
-const base = "/api/v1/admin/backups";
-
-/** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels it; another one ends the command alone. */
-async function finished<Sort extends keyof BackupResults>(
-  target: Target,
-  sort: Sort,
-  body: object,
-  { json }: AdminFlags,
-  output: Output,
-): Promise<BackupResults[Sort]> {
-  const begun = demand(await callNode<BackupTask<Sort>>(target, "POST", `${base}/${sort}`, body));
-  const path = `${base}/tasks/${begun.id}`;
-  const cancel = (): void => void callNode(target, "DELETE", path);
-  process.once("SIGINT", cancel).once("SIGTERM", cancel);
-  const live = !json && process.stderr.isTTY;
-  let told = "";
-  try {
-    for (let task = begun; ;) {
-      const says = describeProgress(task);
-      if (live) process.stderr.write(`\r\u001B[K${says}`);
-      else if (!json && says !== told && says !== "") output.printError(says);
-      told = says;
-      if (task.state !== "running") {
-        if (live) process.stderr.write("\r\u001B[K");
-        if (task.result !== undefined) return task.result;
-        throw new PlexusError(task.error ?? failure("INTERNAL"));
-      }
-      await sleep(cliLimits.backupLookMs);
-      task = demand(await callNode<BackupTask<Sort>>(target, "GET", path));
-    }
-  } finally {
-    process.off("SIGINT", cancel).off("SIGTERM", cancel);
-  }
-}
-
-/** How far a task is, in one line. */
-export function describeProgress({ sort, progress }: Pick<BackupTask, "sort" | "progress">): string {
-  const { slots = 0, slotsDone = 0, units = 0, unitsOf = 0, bytes = 0, stripes = 0, stripesDone = 0 } = progress;
-  if (sort === "run")
-    return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
-  const { messages = 0, restored = 0 } = progress;
-  if (sort === "place" || sort === "withdraw")
-    return restored === 0 && messages === 0 ? "" : `${counted(restored, "message")}`;
-  if (sort === "verify") return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
-  return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
-}
+/** Where a folder is, as the body of a request has it; without one it is the cluster's. */
+const within = (name: "from" | "to", folder: string | undefined) =>
+  folder === undefined ? {} : { [name]: resolve(folder) };
 
 /** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read. */
-export async function runBackup(flags: AdminFlags, to: string, output: Output): Promise<number> {
-  const result = await finished(await findNode(flags), "run", { to: resolve(to) }, flags, output);
+export async function runBackup(flags: AdminFlags, to: string | undefined, output: Output): Promise<number> {
+  const result = await finished(await findNode(flags), "run", within("to", to), flags, output);
+  if (result === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
   const broken = result.missed.some(({ error }) => error.code !== "MOVED") || result.missedFiles.total > 0;
   return broken ? exitCodes.failed : exitCodes.ok;
@@ -111,17 +69,18 @@ const slotNames = (slots: readonly string[]): string => {
 const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
 /** `plexus backup list`. */
-export async function listBackups(flags: AdminFlags, from: string, output: Output): Promise<number> {
-  const list = demand(
-    await callNode<BackupList>(await findNode(flags), "POST", `${base}/list`, { from: resolve(from) }),
-  );
+export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
+  const list = demand(await callNode<BackupList>(await findNode(flags), "POST", `${base}/list`, within("from", from)));
   output.print(flags.json ? jsonLine(list) : describeList(list, output.color, output.columns));
   return exitCodes.ok;
 }
 
-/** The snapshots of a folder as a table. */
+/** The snapshots as a table. */
 export function describeList({ folder, node, snapshots }: BackupList, color: boolean, width = Infinity): string {
-  if (snapshots.length === 0) return `${withoutControls(folder)} has no snapshot yet.`;
+  if (snapshots.length === 0)
+    return folder === undefined
+      ? "The cluster has no backup yet: `plexus backup run` takes one."
+      : `${withoutControls(folder)} has no snapshot yet.`;
   const right = "right" as const;
   const columns = [
     { head: "Snapshot", align: right },
@@ -137,17 +96,19 @@ export function describeList({ folder, node, snapshots }: BackupList, color: boo
     String(units),
     missed.length === 0 ? "" : paint(color, "yellow", String(missed.length)),
   ]);
-  return `Backups of the node ${withoutControls(node)}\n${renderTable(columns, cells, { color, columns: width })}`;
+  const whose = node === undefined ? "the cluster" : `the node ${withoutControls(node)}`;
+  return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}`;
 }
 
 /** `plexus backup show`. */
 export async function showBackup(
   flags: AdminFlags,
-  { from, snapshot }: { readonly from: string; readonly snapshot: number | undefined },
+  { from, snapshot }: { readonly from: string | undefined; readonly snapshot: number | undefined },
   output: Output,
 ): Promise<number> {
-  const body = { from: resolve(from), query: { ...(snapshot !== undefined && { snapshot }) } };
+  const body = { ...within("from", from), query: { ...(snapshot !== undefined && { snapshot }) } };
   const shown = await finished(await findNode(flags), "recall", body, flags, output);
+  if (shown === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(shown) : describeSnapshot(shown));
   return exitCodes.ok;
 }
@@ -174,7 +135,8 @@ export async function verifyBackup(
   { from, ...wish }: VerifyBackup,
   output: Output,
 ): Promise<number> {
-  const found = await finished(await findNode(flags), "verify", { from: resolve(from), ...wish }, flags, output);
+  const found = await finished(await findNode(flags), "verify", { ...within("from", from), ...wish }, flags, output);
+  if (found === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(found) : describeVerify(found, wish.depth, output.color));
   return found.lost.total + found.lostUnits.total + found.weak === 0 ? exitCodes.ok : exitCodes.failed;
 }
@@ -217,11 +179,12 @@ export async function recallBackup(
     from,
     to,
     query,
-  }: { readonly from: string; readonly to: string | undefined; readonly query: RecallBackup["query"] },
+  }: { readonly from: string | undefined; readonly to: string | undefined; readonly query: RecallBackup["query"] },
   output: Output,
 ): Promise<number> {
-  const body = { from: resolve(from), ...(to !== undefined && { to: resolve(to) }), query };
+  const body = { ...within("from", from), ...within("to", to), query };
   const done = await finished(await findNode(flags), "recall", body, flags, output);
+  if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describeRecall(done, output.color));
   return done.lost.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
@@ -252,14 +215,20 @@ export interface PlaceFlags {
 /** `plexus backup recall --into-place`. */
 export async function placeBackup(
   flags: AdminFlags,
-  { from, query, id, ...rules }: PlaceFlags & { readonly from: string; readonly query: RecallBackup["query"] },
+  {
+    from,
+    query,
+    id,
+    ...rules
+  }: PlaceFlags & { readonly from: string | undefined; readonly query: RecallBackup["query"] },
   output: Output,
 ): Promise<number> {
   const recall = id ?? randomBytes(8).toString("hex");
   const target = await findNode(flags);
   if (!flags.json && !rules.dryRun)
     output.printError(`Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`); // prettier-ignore
-  const done = await finished(target, "place", { from: resolve(from), query, recall, ...rules }, flags, output);
+  const done = await finished(target, "place", { ...within("from", from), query, recall, ...rules }, flags, output);
+  if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describePlace(done, output.color));
   return done.lost.total + done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
@@ -303,10 +272,21 @@ const describeFailed = ({ total, named }: BackupResults["place"]["failed"], colo
 /** `plexus backup recall --undo`: deletes what a recall brought into the rooms of the query. */
 export async function withdrawBackup(
   flags: AdminFlags,
-  { from, query, recall }: { readonly from: string; readonly query: RecallBackup["query"]; readonly recall: string },
+  {
+    from,
+    query,
+    recall,
+  }: { readonly from: string | undefined; readonly query: RecallBackup["query"]; readonly recall: string },
   output: Output,
 ): Promise<number> {
-  const done = await finished(await findNode(flags), "withdraw", { from: resolve(from), query, recall }, flags, output);
+  const done = await finished(
+    await findNode(flags),
+    "withdraw",
+    { ...within("from", from), query, recall },
+    flags,
+    output,
+  );
+  if (done === undefined) return exitCodes.unknown;
   const sum = `${counted(done.removed, "message")} of the recall ${recall} deleted in ${counted(done.rooms, "room")}`;
   output.print(flags.json ? jsonLine(done) : [`${paint(output.color, "green", "✔")} ${sum}.`, ...describeFailed(done.failed, output.color)].join("\n")); // prettier-ignore
   return done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
@@ -315,14 +295,15 @@ export async function withdrawBackup(
 /** `plexus backup prune`: says what would go, asks, and removes it. */
 export async function pruneBackup(
   flags: AdminFlags,
-  { from, keep, dryRun, yes }: { readonly from: string; readonly keep: PruneBackup["keep"]; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
+  { from, keep, dryRun, yes }: { readonly from: string | undefined; readonly keep: PruneBackup["keep"]; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
   output: Output,
 ): Promise<number> {
   if (Object.keys(keep).length === 0)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what is to be kept: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
   const target = await findNode(flags);
-  const body = { from: resolve(from), keep };
+  const body = { ...within("from", from), keep };
   const plan = await finished(target, "prune", body, flags, output);
+  if (plan === undefined) return exitCodes.unknown;
   if (dryRun || plan.removed.length === 0) {
     output.print(flags.json ? jsonLine(plan) : describePrune(plan));
     return exitCodes.ok;
@@ -331,6 +312,7 @@ export async function pruneBackup(
   if (!yes && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
     throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: it must be confirmed" })); // prettier-ignore
   const done = await finished(target, "prune", { ...body, apply: true }, flags, output);
+  if (done === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(done) : describePrune(done));
   return exitCodes.ok;
 }

@@ -77,4 +77,8 @@ export const cliLimits = {
   diskLookMs: 500,
   /** How often the commands of `plexus backup` look how far the node is. */
   backupLookMs: 250,
+  /** A command that looks at a task of the cluster gives up when nobody has answered for so long; the task goes on.
+   *
+   *  Longer than a failover. */
+  backupUnseenMs: 3 * 60_000,
 } as const;

@@ -4,7 +4,9 @@ import type { Failure } from "./errors.ts";
 import { object } from "./schema.ts";
 
 const folder = (description: string) => Type.String({ pattern: "^/", maxLength: 4_096, description });
-const from = folder("The folder of the backups: its absolute path on the node's machine");
+const from = Type.Optional(
+  folder("The folder of the backups: its absolute path on the node's machine; absent: those of the cluster"),
+);
 const atMs = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
 const number = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 const kept = Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 }));
@@ -12,7 +14,11 @@ const name = Type.Optional(Type.String({ minLength: 1, maxLength: 256 }));
 
 /** Body. */
 export const runBackup = object({
-  to: folder("The folder of the backups, which is made where it is absent: its absolute path on the node's machine"),
+  to: Type.Optional(
+    folder(
+      "The folder of the backups of this node, which is made where it is absent: its absolute path on the node's machine; absent: the whole cluster, onto its storage nodes",
+    ),
+  ),
 });
 /** Body. */
 export const listBackups = object({ from });
@@ -84,11 +90,11 @@ export interface BackupSnapshot {
   readonly missed: readonly string[];
 }
 
-/** A folder of backups. */
+/** The backups of the cluster, or those in a folder. */
 export interface BackupList {
-  readonly folder: string;
-  /** Whose slots are in it. */
-  readonly node: string;
+  readonly folder?: string;
+  /** Whose slots are in the folder. */
+  readonly node?: string;
   /** The oldest first. */
   readonly snapshots: readonly BackupSnapshot[];
 }

@@ -1,11 +1,12 @@
 import { Option } from "commander";
-import { adminCommands, duration, examples, moment, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, examples, moment, wholeNumber, type AdminOptions } from "../options.ts";
 import { defineKeys } from "./backup-keys.ts";
 import { defineRestore } from "./backup-restore.ts";
+import { defineTasks, depths, keepOf, withKeepOptions, type KeepOptions } from "./backup-tasks.ts";
 import type { Define } from "./index.ts";
 
 interface RecallOptions extends AdminOptions {
-  readonly from: string;
+  readonly from?: string;
   readonly to?: string;
   readonly dryRun?: boolean;
   readonly room?: string;
@@ -24,77 +25,69 @@ interface RecallOptions extends AdminOptions {
   readonly undo?: string;
 }
 
-type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
-type PruneOptions = AdminOptions & {
-  readonly from: string;
-  readonly dryRun?: boolean;
-  readonly yes?: boolean;
-  readonly keepWithin?: number;
-} & { readonly [Name in Kept as `keep${Capitalize<Name>}`]?: number };
+type PruneOptions = AdminOptions &
+  KeepOptions & {
+    readonly from?: string;
+    readonly dryRun?: boolean;
+    readonly yes?: boolean;
+  };
 
-const keepable: readonly (readonly [Kept, string])[] = [
-  ["last", "the newest so many"],
-  ["hourly", "the newest of so many hours"],
-  ["daily", "the newest of so many days"],
-  ["weekly", "the newest of so many weeks"],
-  ["monthly", "the newest of so many months"],
-  ["yearly", "the newest of so many years"],
-];
-
-/** Backups in a folder on the node's machine. */
-function defineFolders(command: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
+/** Backups of the cluster, or in a folder on the node's machine. */
+function defineBackups(command: Parameters<Define>[0], { output, onExit }: Parameters<Define>[1]): void {
   const add = adminCommands(command, onExit);
   const load = () => import("../backups.ts");
-  const from = (inner: typeof command) => inner.requiredOption("--from <folder>", "the folder of the backups");
+  const from = (inner: typeof command) =>
+    inner.option("--from <folder>", "a folder of backups on the node's machine, in place of those of the cluster");
   const snapshot = () => new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1));
 
-  add<AdminOptions & { readonly to: string }>({
+  add<AdminOptions & { readonly to?: string }>({
     name: "run",
-    says: "Back up the slots that this node owns into a folder on its machine; what has not changed is not written again.",
-    examples: ["plexus backup run --to /mnt/backup/plexus"],
-    more: (inner) =>
-      inner.requiredOption("--to <folder>", "the folder of this node's backups; it is made where it is absent"),
+    says: "Back up the cluster onto its storage nodes, or the slots that this node owns into a folder on its machine; what has not changed is not written again.",
+    examples: ["plexus backup run", "plexus backup run --to /mnt/backup/plexus"],
+    more: (inner) => inner.option("--to <folder>", "the folder of this node's backups; it is made where it is absent"),
     run: async (flags, { to }) => (await load()).runBackup(flags, to, output),
   });
-  add<AdminOptions & { readonly from: string }>({
+  add<AdminOptions & { readonly from?: string }>({
     name: "list",
-    says: "Show the snapshots of a folder.",
-    examples: ["plexus backup list --from /mnt/backup/plexus", "plexus backup list --from /mnt/backup/plexus --json"],
+    says: "Show the snapshots of the cluster, or those in a folder.",
+    examples: ["plexus backup list", "plexus backup list --from /mnt/backup/plexus --json"],
     more: from,
     run: async (flags, options) => (await load()).listBackups(flags, options.from, output),
   });
-  add<AdminOptions & { readonly from: string; readonly snapshot?: number }>({
+  add<AdminOptions & { readonly from?: string; readonly snapshot?: number }>({
     name: "show",
     says: "Show what is in a snapshot, and which slots are not; by default the newest.",
-    examples: [
-      "plexus backup show --from /mnt/backup/plexus",
-      "plexus backup show --from /mnt/backup/plexus --snapshot 3",
-    ],
+    examples: ["plexus backup show", "plexus backup show --from /mnt/backup/plexus --snapshot 3"],
     more: (inner) => from(inner).addOption(snapshot()),
     run: async (flags, options) =>
       (await load()).showBackup(flags, { from: options.from, snapshot: options.snapshot }, output),
   });
   add<
-    AdminOptions & { readonly from: string; readonly snapshot?: number; readonly depth: "manifest" | "shards" | "data" }
+    AdminOptions & {
+      readonly from?: string;
+      readonly snapshot?: number;
+      readonly depth: "manifest" | "shards" | "data";
+    }
   >({
     name: "verify",
     says: "Check all snapshots, or one: whether everything is there, and can be read.",
-    examples: [
-      "plexus backup verify --from /mnt/backup/plexus",
-      "plexus backup verify --from /mnt/backup/plexus --depth data",
-    ],
+    examples: ["plexus backup verify", "plexus backup verify --from /mnt/backup/plexus --depth data"],
     more: (inner) =>
       from(inner)
         .addOption(snapshot())
         .addOption(
           new Option("--depth <depth>", "manifest: is all there; shards: read each file; data: decrypt everything")
-            .choices(["manifest", "shards", "data"])
+            .choices(depths)
             .default("shards"),
         ),
     run: async (flags, { from: folder, depth, snapshot: number }) =>
       (await load()).verifyBackup(
         flags,
-        { from: folder, depth, ...(number !== undefined && { snapshot: number }) },
+        {
+          depth,
+          ...(folder !== undefined && { from: folder }),
+          ...(number !== undefined && { snapshot: number }),
+        },
         output,
       ),
   });
@@ -102,7 +95,7 @@ function defineFolders(command: Parameters<Define>[0], { output, onExit }: Param
     name: "recall",
     says: "Bring back what a backup has: into a new folder on the node's machine, or messages into their rooms, as new entries that say what they were.",
     examples: [
-      "plexus backup recall --from /mnt/backup/plexus --room lobby --at 1d --to ./lobby",
+      "plexus backup recall --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
       "plexus backup recall --from /mnt/backup/plexus --to ./everything",
       "plexus backup recall --from /mnt/backup/plexus --into-place --room lobby --since 7d --deleted --dry-run",
@@ -168,33 +161,15 @@ function defineFolders(command: Parameters<Define>[0], { output, onExit }: Param
     name: "prune",
     says: "Remove the snapshots that are not to be kept; nothing else removes any. What would go is shown, and asked for.",
     examples: [
-      "plexus backup prune --from /mnt/backup/plexus --keep-last 7 --dry-run",
+      "plexus backup prune --keep-last 7 --dry-run",
       "plexus backup prune --from /mnt/backup/plexus --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --yes",
     ],
-    more: (inner) => {
-      from(inner);
-      for (const [name, says] of keepable)
-        inner.addOption(
-          new Option(`--keep-${name} <number>`, `keep ${says}`).argParser(wholeNumber("The number", 0, 10_000)),
-        );
-      return inner
-        .addOption(
-          new Option("--keep-within <duration>", "keep all that are younger").argParser(
-            duration("The time", { minMs: 1_000, maxMs: 3_650 * 24 * 3_600_000 }),
-          ),
-        )
-        .option("--dry-run", "only say what would go")
-        .option("--yes", "do not ask");
-    },
+    more: (inner) =>
+      withKeepOptions(from(inner)).option("--dry-run", "only say what would go").option("--yes", "do not ask"),
     run: async (flags, options) => {
       const { pruneBackup } = await load();
-      const { from: folder, dryRun = false, yes = false, keepWithin } = options;
-      const numbers = keepable.flatMap(([name]) => {
-        const value = options[`keep${name[0]!.toUpperCase()}${name.slice(1)}` as keyof PruneOptions];
-        return value === undefined ? [] : [[name, value as number] as const];
-      });
-      const keep = { ...Object.fromEntries(numbers), ...(keepWithin !== undefined && { withinMs: keepWithin }) };
-      return pruneBackup(flags, { from: folder, keep, dryRun, yes }, output);
+      const { from: folder, dryRun = false, yes = false } = options;
+      return pruneBackup(flags, { from: folder, keep: keepOf(options), dryRun, yes }, output);
     },
   });
 }
@@ -207,14 +182,16 @@ export const define: Define = (command, { output, onExit }) => {
       "after",
       examples(
         "plexus backup kit make --to ./kit",
-        "plexus backup run --to /mnt/backup/plexus",
-        "plexus backup list --from /mnt/backup/plexus",
-        "plexus backup recall --from /mnt/backup/plexus --room lobby --at 1d --to ./lobby",
+        "plexus backup run",
+        "plexus backup schedule set nightly --cron '0 3 * * *'",
+        "plexus backup list",
+        "plexus backup recall --room lobby --at 1d --to ./lobby",
         "plexus backup keys",
         "plexus backup rotate",
       ),
     );
-  defineFolders(command, { output, onExit });
   defineRestore(backup, { output, onExit });
+  defineBackups(command, { output, onExit });
+  defineTasks(command, { output, onExit });
   defineKeys(backup, { output, onExit });
 };

@@ -6,22 +6,31 @@
  *      into-place.ts, conflicts.ts: query ─► messages ─► their rooms, as new entries
  *      recall.ts: query ─► units ─► sink          upkeep.ts: verify, prune        retention.ts: which snapshots stay
  *
- *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `folders.ts` keeps stripes in folders instead of at holders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
+ *  Of the whole cluster:
+ *
+ *      backup/cluster (actor) ─ take ─► runner.ts ─► cluster-run.ts ─ backup.part ─► owner.ts at each slots' owner ─► part.ts ─► part-list.ts
+ *                                           └─► other sorts of tasks (cluster.ts)        └──────── lists ────────► one snapshot (run.ts)
+ *
+ *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the head in the directory,
+ *  `folders.ts` heads and stripes in folders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
  *  are as they are is decision 0051.
  *
  *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
  *  refers to, or not at all; of two changes at the same time one is refused (BACKUP_CHANGED).
  *
- *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts. */
+ *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
 export { fileType, type MissedFile } from "./files.ts";
 export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
+export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./cluster.ts";
+export { createDirectoryHeads, headRow } from "./heads.ts";
 export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
 export { recallIntoPlace, withdrawRecall, type PlaceOptions, type PlaceReport, type PlaceTarget, type PlaceWish, type WithdrawReport } from "./into-place.ts"; // prettier-ignore
-export { backupLimits, type BackupLimits } from "./limits.ts";
+export { backupLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
 export { planRecall, recall, snapshotFor, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";
+export { lostUnit, shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
 export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
 export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";

@@ -46,9 +46,54 @@ export const backupLimits = {
   unfinishedMs: 7 * 24 * 3_600_000,
   /** Stripes whose holders are asked at the same time to keep them. */
   keptAtOnce: 16,
+  /** What is lost is named so often in what a check found; of more there is the number. */
+  lossesNamed: 50,
   /** How often a commit is tried again when another one was there first; then `BACKUP_CHANGED`. */
   commitTriesMax: 5,
 } as const;
 
 /** The same, where a test has smaller ones. */
 export type BackupLimits = { readonly [Name in keyof typeof backupLimits]: number };
+
+/** Backups of the cluster: its runner, and the parts that it asks of the slots' owners. */
+export const runnerLimits = {
+  /** How often the node that owns `backup/cluster` looks for work. */
+  pollMs: 2_000,
+  /** How often the runner says how far a task is, and hears whether it is to end. */
+  tellMs: 2_000,
+  /** A question to `backup/cluster` that takes longer is asked again. */
+  askTimeoutMs: 10_000,
+  /** How often it is asked again, a pause of `pollMs` between; then the task is left to the next turn. */
+  asksMax: 30,
+  /** Slots of one part. */
+  partSlots: 64,
+  /** Nodes that are asked for parts at the same time, each for one. */
+  partsAtOnce: 8,
+  /** Parts that a node has under way; another is refused with `LIMIT_REACHED`, and asked for again. */
+  partsHere: 2,
+  /** A question for a part is answered after so long, with how far it is. */
+  partAnswerMs: 2_000,
+  /** A node that does not answer for so long is as good as away. */
+  partTimeoutMs: 15_000,
+  /** A part that nobody asks for is given up after so long. */
+  partForgottenMs: 60_000,
+  /** Tasks of which a node remembers the last turn. */
+  turnsKept: 32,
+  /** Pause before slots are asked for again whose owner did not answer, or was another one. */
+  slotPauseMs: 1_000,
+  /** A slot that could not be read for so long is missing in the snapshot.
+   *
+   *  Longer than a failover. */
+  slotWaitMs: 3 * 60_000,
+  /** How often parts whose lists are lost are made anew; then the run fails. */
+  mergesMax: 3,
+  /** Bytes of journals that a part reads in a second. */
+  partBytesPerSecond: 32 * 1024 * 1024,
+  /** Files that a part names as missing; of more there is the number. */
+  partFilesNamed: 16,
+  /** Slots that the result of a run names as missing, each with the reason; the snapshot names all. */
+  missedNamed: 100,
+} as const;
+
+/** The same, where a test has smaller ones. */
+export type RunnerLimits = { readonly [Name in keyof typeof runnerLimits]: number };

@@ -25,8 +25,8 @@ import {
 import type { BackupPorts } from "./ports.ts";
 import { walkTree, type TreeNodes } from "./tree.ts";
 
-/** The keys of the catalog are those of this tenant, which nobody erases. */
-const catalogTenant = "backup";
+/** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody erases. */
+export const catalogTenant = "backup";
 const catalogUnit = (number: number): string => `catalog ${number}`;
 
 /** What the newest head says. */
@@ -43,6 +43,9 @@ export interface Repository extends TreeNodes {
   commit(change: (state: BackupState, number: number) => readonly Snapshot[]): Promise<BackupState>;
   saveCursors(cursors: ReadonlyMap<string, Cursor>): Promise<NodeLink>;
   loadCursors(link: NodeLink): Promise<ReadonlyMap<string, Cursor>>;
+  /** A node of the manifest, and what one says. Errors of reading: BACKUP_DAMAGED, those of stripes. */
+  saveNode(value: unknown, sort: NodeSort): Promise<NodeLink>;
+  loadNode(link: NodeLink, sort: NodeSort): Promise<unknown>;
   put(bytes: Uint8Array, sort: "pack" | "manifest"): Promise<StripeRef>;
   read(stripe: StripeRef): Promise<Uint8Array>;
   /** What was put and is not kept yet: `commit` keeps it. */
@@ -50,6 +53,8 @@ export interface Repository extends TreeNodes {
   /** Keeps without an end what the newest head leads to, where whoever committed it did not come to that. What cannot be kept now
    *  is tried again the next time. Errors: as of `state`. */
   settle(): Promise<void>;
+  /** What another repository has put is kept by the next commit of this one, or given up with it. */
+  adopt(stripes: readonly StripeRef[]): void;
   /** Gives up what was put and not kept: all of it, or some. */
   abandon(which?: (stripe: StripeRef) => boolean): Promise<void>;
 }
@@ -130,6 +135,9 @@ export function openRepository(ports: BackupPorts): Repository {
     state,
     put,
     read,
+    saveNode,
+    loadNode,
+    adopt: (refs) => void (unfinished = [...unfinished, ...refs]),
     saveCursors: (cursors) => saveNode(writeCursors(cursors), "cursors"),
     loadCursors: async (link) => readCursors(await loadNode(link, "cursors")),
     save: (node) => saveNode(writeTreeNode(node), "tree"),

@@ -54,7 +54,7 @@ export async function runBackup(
       pace: (size) => options.pace(size),
     });
     const { cursors, missed, missedFiles, units, bytes, storedBytes } = read;
-    const snapshot = await draft.commit(ports, cursors, missed, missedFiles.named);
+    const snapshot = await draft.commit(ports, cursors, missed, { files: missedFiles.named });
     return { snapshot, changedUnits: units, changedBytes: bytes, storedBytes, missed, missedFiles };
   } catch (error) {
     await repository.abandon();
@@ -74,10 +74,18 @@ export interface SnapshotDraft {
   commit(
     ports: Pick<BackupPorts, "clock">,
     cursors: ReadonlyMap<string, Cursor>,
-    missed: readonly Missed[],
-    files?: MissedFiles["named"],
+    missed: readonly Pick<Missed, "slot">[],
+    beside?: {
+      readonly files?: MissedFiles["named"];
+      /** Hears the name of a stripe that this snapshot alone has, before it is there. */
+      readonly committing?: (mark: string) => Promise<void>;
+    },
   ): Promise<Snapshot>;
 }
+
+/** The tree of a snapshot; without one there is nothing in it. */
+export const treeOf = (snapshot: Snapshot | undefined): Tree =>
+  snapshot?.root ? { link: snapshot.root, units: snapshot.units, bytes: snapshot.bytes } : null;
 
 /** Errors: those of `Repository.state`. */
 export async function beginSnapshot(repository: Repository): Promise<SnapshotDraft> {
@@ -85,7 +93,7 @@ export async function beginSnapshot(repository: Repository): Promise<SnapshotDra
   const { snapshots } = await repository.state();
   const base = snapshots.at(-1);
   const before = base === undefined ? new Map<string, Cursor>() : await repository.loadCursors(base.cursors);
-  let tree: Tree = base?.root ? { link: base.root, units: base.units, bytes: base.bytes } : null;
+  let tree = treeOf(base);
   return {
     base: base?.number ?? 0,
     get tree() {
@@ -95,7 +103,7 @@ export async function beginSnapshot(repository: Repository): Promise<SnapshotDra
     async change(changes) {
       tree = await changeTree(repository, tree, changes);
     },
-    async commit({ clock }, cursors, missed, files = []) {
+    async commit({ clock }, cursors, missed, { files = [], committing } = {}) {
       await dropNeedless(repository, tree);
       const link = await repository.saveCursors(new Map([...before, ...cursors]));
       const { units = 0, bytes = 0 } = tree ?? {};
@@ -107,6 +115,7 @@ export async function beginSnapshot(repository: Repository): Promise<SnapshotDra
         bytes,
         missed: [...missed.map(({ slot }) => slot), ...files.map(({ actor, hash }) => `${actor}/files/${hash}`)],
       };
+      await committing?.(link.stripe.id);
       const { snapshots: after } = await repository.commit((state, number) => {
         // What was left as it was is in the base: if that was removed meanwhile, it may be gone.
         if (state.snapshots.at(-1)?.number !== base?.number) throw new PlexusError(failure("BACKUP_CHANGED"));

@@ -26,15 +26,20 @@ export type Tree = Pick<TreeChild, "link" | "units" | "bytes"> | null;
 
 const nameOf = (change: UnitChange): UnitName => (change.type === "put" ? change.entry.name : change.name);
 
-/** The tree with these changes, of which the last of each unit counts. */
-export async function changeTree(nodes: TreeNodes, tree: Tree, changes: readonly UnitChange[]): Promise<Tree> {
+/** The last change of each unit. */
+export function lastChanges(changes: readonly UnitChange[]): readonly UnitChange[] {
   const last = new Map<string, UnitChange>();
   for (const change of changes) {
     const { person, thread, type, bucket, part } = nameOf(change);
     last.set(JSON.stringify([person, thread, type, bucket, part]), change);
   }
-  if (last.size === 0) return tree;
-  const sorted = [...last.values()].toSorted((one, other) => compareUnits(nameOf(one), nameOf(other)));
+  return [...last.values()];
+}
+
+/** The tree with these changes, of which the last of each unit counts. */
+export async function changeTree(nodes: TreeNodes, tree: Tree, changes: readonly UnitChange[]): Promise<Tree> {
+  if (changes.length === 0) return tree;
+  const sorted = lastChanges(changes).toSorted((one, other) => compareUnits(nameOf(one), nameOf(other)));
   let level = 0;
   let children: readonly TreeChild[];
   if (tree === null) children = await saveLeaves(nodes, merged([], sorted));

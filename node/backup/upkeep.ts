@@ -1,13 +1,5 @@
 /** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
-import {
-  failure,
-  failureOf,
-  PlexusError,
-  type BackupHold,
-  type Failure,
-  type StripeHealth,
-  type StripeRef,
-} from "../../protocols/index.ts";
+import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Losses, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
 import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -21,9 +13,10 @@ async function markStripes(
   repository: Repository,
   snapshots: readonly Snapshot[],
   visit: {
+    readonly signal: AbortSignal;
     readonly node?: (node: TreeNode) => void | Promise<void>;
     readonly lost?: (link: NodeLink, error: unknown) => void;
-  } = {},
+  },
 ): Promise<Map<string, StripeName>> {
   const stripes = new Map<string, StripeName>();
   const mark = (stripe: StripeName): void => void stripes.set(stripe.id, stripe);
@@ -33,6 +26,7 @@ async function markStripes(
     await walkTree(repository, root, {
       skip: ({ stripe }: NodeLink) => stripes.has(stripe.id),
       async node({ stripe }, node) {
+        visit.signal.throwIfAborted();
         mark(stripe);
         if ("units" in node) for (const { fragments } of node.units) for (const place of fragments) mark(place.stripe);
         await visit.node?.(node);
@@ -54,15 +48,23 @@ export interface PruneReport {
   readonly unheard: number;
 }
 
-/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Without `apply` it only
- *  says what would go. Errors: BACKUP_CHANGED, BACKUP_DAMAGED (then
- *  nothing is removed: what could not be read might refer to anything). */
+export interface PruneOptions {
+  /** Without it the report only says what would go. */
+  readonly apply: boolean;
+  /** Counts until the snapshots are gone; what they alone needed is given up to the end. */
+  readonly signal: AbortSignal;
+  readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
+  /** What is kept whatever the retention says. */
+  readonly holds?: readonly BackupHold[];
+}
+
+/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Errors:
+ *  BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything). */
 export async function prune(
   ports: BackupPorts,
   repository: Repository,
   retention: Retention,
-  apply: boolean,
-  holds: readonly BackupHold[] = [],
+  { apply, signal, progress, holds = [] }: PruneOptions,
 ): Promise<PruneReport> {
   await repository.settle();
   // Before the head is read: what is referred to without an end by then has been led to, so what this head does not lead to nobody needs.
@@ -73,14 +75,15 @@ export async function prune(
   const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), held);
   const staying = snapshots.filter(({ number }) => kept.has(number));
   const going = snapshots.filter(({ number }) => !kept.has(number));
-  const needed = await markStripes(repository, staying);
-  const known = await markStripes(repository, going);
+  const needed = await markStripes(repository, staying, { signal });
+  const known = await markStripes(repository, going, { signal });
   for (const stripe of referred) known.set(stripe.id, stripe);
   const needless = [...known.values()].filter(({ id }) => !needed.has(id) && id !== head?.catalog.stripe.id);
   const removed = going.map(({ number }) => number);
   const bytes = needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   let unheard = 0;
   if (apply) {
+    signal.throwIfAborted();
     if (going.length > 0)
       await repository.commit((state) => {
         // What a snapshot refers to that came meanwhile is not known here.
@@ -88,7 +91,10 @@ export async function prune(
         return staying;
       });
     // Behind the commit: until then the snapshots are there, and need all of it.
-    for (const stripe of needless) if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
+    for (const [done, stripe] of needless.entries()) {
+      if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
+      progress({ stripes: needless.length, stripesDone: done + 1 });
+    }
   }
   return { kept, removed, stripes: needless.length, bytes, unheard };
 }
@@ -97,18 +103,39 @@ export async function prune(
  *  compared where it is; `data` reads and decrypts everything as a recall does. */
 export type VerifyDepth = "manifest" | "shards" | "data";
 
-/** What a check found. */
+/** What a check found. Of what is lost it names the first. */
 export interface VerifyReport {
   readonly snapshots: number;
   readonly units: number;
   readonly stripes: number;
   readonly bytes: number;
   /** Stripes that can be read, but lack shards. */
-  readonly weak: readonly StripeHealth[];
+  readonly weak: number;
   /** Stripes that cannot be read. */
-  readonly lost: readonly { readonly stripe: string; readonly error: Failure }[];
+  readonly lost: Losses<{ readonly stripe: string; readonly error: Failure }>;
   /** Units that cannot be brought back. */
-  readonly lostUnits: readonly { readonly name: UnitName; readonly error: Failure }[];
+  readonly lostUnits: Losses<{ readonly name: UnitName; readonly error: Failure }>;
+}
+
+/** Counts losses, and keeps the first of them. */
+class LossList<Row> implements Losses<Row> {
+  readonly #max: number;
+  readonly named: Row[] = [];
+  total = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  push(row: Row): void {
+    this.total += 1;
+    if (this.named.length < this.#max) this.named.push(row);
+  }
+
+  /** As data. */
+  get rows(): Losses<Row> {
+    return { total: this.total, named: this.named };
+  }
 }
 
 export interface VerifyOptions {
@@ -125,9 +152,9 @@ export async function verify(
   snapshots: readonly Snapshot[],
   { depth, signal, progress, pace }: VerifyOptions,
 ): Promise<VerifyReport> {
-  const weak: StripeHealth[] = [];
-  const lost: { stripe: string; error: Failure }[] = [];
-  const lostUnits: { name: UnitName; error: Failure }[] = [];
+  let weak = 0;
+  const lost = new LossList<{ stripe: string; error: Failure }>(ports.limits.lossesNamed);
+  const lostUnits = new LossList<{ name: UnitName; error: Failure }>(ports.limits.lossesNamed);
   const packs = new PackCache(repository, ports.limits.packsKept);
   let [units, bytes] = [0, 0];
   const node = async (one: TreeNode): Promise<void> => {
@@ -146,9 +173,10 @@ export async function verify(
     }
   };
   const stripes = await markStripes(repository, snapshots, {
+    signal,
     node,
     // Its shards are looked at below, too; that it does not open is known here only.
-    lost: ({ stripe }, error) => void lost.push({ stripe: stripe.id, error: failureOf(error) }),
+    lost: ({ stripe }, error) => lost.push({ stripe: stripe.id, error: failureOf(error) }),
   });
   let stripesDone = 0;
   for (const stripe of stripes.values()) {
@@ -160,10 +188,18 @@ export async function verify(
         stripe: stripe.id,
         error: failure("STRIPE_LOST", { stripe: stripe.id, needed: health.value.enough, well: health.value.well }),
       });
-    else if (health.value.well < health.value.shards.length) weak.push(health.value);
+    else if (health.value.well < health.value.shards.length) weak += 1;
     stripesDone += 1;
     progress({ stripes: stripes.size, stripesDone });
     await pace(depth === "manifest" ? 0 : stripe.sizeBytes);
   }
-  return { snapshots: snapshots.length, units, stripes: stripes.size, bytes, weak, lost, lostUnits };
+  return {
+    snapshots: snapshots.length,
+    units,
+    stripes: stripes.size,
+    bytes,
+    weak,
+    lost: lost.rows,
+    lostUnits: lostUnits.rows,
+  };
 }

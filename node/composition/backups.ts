@@ -10,9 +10,7 @@ import {
   type BackupHold,
   type BackupList,
   type BackupResults,
-  type BackupSnapshot,
   type BackupTask,
-  type Losses,
   type LostUnit,
   type MissedSlot,
   type PlaceBackup,
@@ -23,14 +21,18 @@ import {
   type VerifyBackup,
   type WithdrawBackup,
 } from "../../protocols/index.ts";
-import { createSealer, type Snapshot } from "../../runtimes/backup/index.ts";
+import { createSealer } from "../../runtimes/backup/index.ts";
 import {
   backupLimits,
   openRepository,
   planRecall,
   prune,
   recall,
+  lostUnit,
   runBackup,
+  shownCheck,
+  shownPrune,
+  shownSnapshot,
   verify,
   type BackupPorts,
   type Heads,
@@ -45,6 +47,7 @@ import { place, placeTarget, withdraw } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
 import { BackupTasks } from "./backup-tasks.ts";
+import type { UseBackup } from "./cluster-backups.ts";
 import { commandLimits } from "./limits.ts";
 
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
@@ -52,15 +55,19 @@ export interface Backups {
   run(wish: { readonly to: string }): Result<BackupTask<"run">>;
   /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
-  verify(wish: VerifyBackup): Result<BackupTask<"verify">>;
+  verify(wish: InFolder<VerifyBackup>): Result<BackupTask<"verify">>;
+  /** Without `from` out of the backups of the cluster. */
   recall(wish: RecallBackup): Result<BackupTask<"recall">>;
   place(wish: PlaceBackup): Result<BackupTask<"place">>;
   withdraw(wish: WithdrawBackup): Result<BackupTask<"withdraw">>;
-  prune(wish: PruneBackup): Result<BackupTask<"prune">>;
+  prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
   stop(): Promise<void>;
 }
+
+/** A wish for the backups of a folder. */
+export type InFolder<Wish> = Omit<Wish, "from"> & { readonly from: string };
 
 /** A slot of the cluster, and who owns it. */
 export interface OwnedSlot {
@@ -74,6 +81,8 @@ export interface BackupsAt {
   readonly node: string;
   readonly keys: Pick<ClusterKeys, "backupKeys" | "carried">;
   readonly directory: Pick<Directory, "list">;
+  /** Opens the backups of the cluster. */
+  readonly useCluster: UseBackup;
   readonly replication: SlotCuts;
   readonly kernel: Pick<Kernel, "ask">;
   /** Files of actors. */
@@ -106,19 +115,6 @@ export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" |
     },
   };
 }
-
-const shown = ({ number, atMs, units, bytes, missed }: Snapshot): BackupSnapshot => ({
-  number,
-  atMs,
-  units,
-  bytes,
-  missed,
-});
-
-const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
-  total: rows.length,
-  named: rows.slice(0, commandLimits.lostNamedMax),
-});
 
 /** Opens nothing yet: each command opens the folder that it names. */
 export function createBackups(at: BackupsAt): Backups {
@@ -160,6 +156,12 @@ export function createBackups(at: BackupsAt): Backups {
       await sealer.close();
     }
   };
+  /** Opens the backups of a folder, or of the cluster. */
+  const reading = <Answer>(
+    folder: string | undefined,
+    use: (ports: BackupPorts, repository: Repository) => Promise<Answer>,
+  ): Promise<Answer> =>
+    folder === undefined ? at.useCluster((ports) => use(ports, openRepository(ports))) : within(folder, undefined, use);
   /** Two nodes that change the same head would not know of each other. */
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
@@ -185,14 +187,17 @@ export function createBackups(at: BackupsAt): Backups {
             return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
           });
           const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
-          return { snapshot: shown(snapshot), ...sums, missed: rows, missedFiles: files };
+          return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
         }),
       ),
     async list({ from }) {
       try {
         return await within(from, undefined, async (_, repository, mark) => {
           const { snapshots } = await repository.state();
-          return { ok: true, value: { folder: from, node: at.nameOf(mark.node), snapshots: snapshots.map(shown) } };
+          return {
+            ok: true,
+            value: { folder: from, node: at.nameOf(mark.node), snapshots: snapshots.map(shownSnapshot) },
+          };
         });
       } catch (error) {
         return refused(failureOf(error));
@@ -210,46 +215,44 @@ export function createBackups(at: BackupsAt): Backups {
             progress: (far) => progress({ ...far }),
             pace,
           });
-          const lostUnits = found.lostUnits.map(({ name, error }) => ({ ...lostUnit(name), error }));
-          return { ...found, weak: found.weak.length, lost: named(found.lost), lostUnits: named(lostUnits) };
+          return shownCheck(found);
         }),
       ),
     recall: ({ from, to, query }) =>
-      tasks.begin("recall", from, ({ signal, progress }) =>
-        within(from, undefined, async (ports, repository) => {
+      tasks.begin("recall", from ?? to ?? "", ({ signal, progress }) =>
+        reading(from, async (ports, repository) => {
           if (to !== undefined) demandOutside(resolve(data), resolve(to));
           const { snapshot, units, rows, bytes, threads, stripeBytes } = await planRecall(repository, query);
-          const plan = { snapshot: shown(snapshot), units, rows, bytes, threads, stripeBytes };
-          if (to === undefined) return { ...plan, lost: named<LostUnit>([]) };
+          const plan = { snapshot: shownSnapshot(snapshot), units, rows, bytes, threads, stripeBytes };
+          if (to === undefined) return { ...plan, lost: { total: 0, named: [] } };
           // The snapshot that was planned, whatever comes meanwhile.
           const fixed = { ...query, snapshot: snapshot.number };
           return writeRecall(ports, repository, { to, query: fixed, plan, signal, progress });
         }),
       ),
     place: (wish) =>
-      tasks.begin("place", wish.from, (task) =>
-        within(wish.from, undefined, (ports, repository) =>
+      tasks.begin("place", wish.from ?? "", (task) =>
+        reading(wish.from, (ports, repository) =>
           place(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
         ),
       ),
     withdraw: (wish) =>
-      tasks.begin("withdraw", wish.from, (task) =>
-        within(wish.from, undefined, (ports, repository) =>
+      tasks.begin("withdraw", wish.from ?? "", (task) =>
+        reading(wish.from, (ports, repository) =>
           withdraw(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
         ),
       ),
     prune: ({ from, keep, apply = false }) =>
-      tasks.begin("prune", from, () =>
+      tasks.begin("prune", from, ({ signal, progress }) =>
         within(from, undefined, async (ports, repository, mark) => {
           demandOwn(from, mark);
           const holds = await at.holds();
           // Unknown holds may keep anything.
           if (!holds.ok) throw new PlexusError(holds.error);
           // Numbers of snapshots are those of the cluster's own backups.
-          const held = holds.value.filter(({ on }) => !("snapshot" in on));
-          const { kept, removed, stripes, bytes } = await prune(ports, repository, keep, apply, held);
-          const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
-          return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), removed, stripes, bytes, applied: apply };
+          const own = holds.value.filter(({ on }) => !("snapshot" in on));
+          const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
+          return shownPrune(await prune(ports, repository, keep, { apply, signal, progress: far, holds: own }), apply);
         }),
       ),
     task: (id) => tasks.look(id),
@@ -257,8 +260,6 @@ export function createBackups(at: BackupsAt): Backups {
     stop: () => tasks.stop(),
   };
 }
-
-const lostUnit = ({ thread, type }: { readonly thread: string; readonly type: string }) => ({ thread, type });
 
 /** Writes what there is; what cannot be brought back is named, and the rest follows. */
 async function writeRecall(
@@ -299,7 +300,7 @@ async function writeRecall(
           // The folder, not the backup.
           if (broken !== undefined) throw broken.error;
           total += 1;
-          if (losses.length < commandLimits.lostNamedMax) losses.push({ ...lostUnit(name), error: failureOf(error) });
+          if (losses.length < commandLimits.lostNamedMax) losses.push(lostUnit(name, failureOf(error)));
         },
       },
     );

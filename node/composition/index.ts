@@ -33,6 +33,7 @@ import { qualityLimits } from "../quality/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { createBackups } from "./backups.ts";
+import { openClusterBackups } from "./cluster-backups.ts";
 import { audit } from "./cluster-memory.ts";
 import { openDisk } from "./disk.ts";
 import { openKeys, openKnownKeys, watchRoot } from "./keys.ts";
@@ -193,8 +194,11 @@ async function start(
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const keys = openKeys(config, { machine, identity, peer }, known);
+  const clusterBackups = openClusterBackups({ machine, identity, peer, keys, shards: ownShards, blobs });
+  stops.add(() => clusterBackups.stop());
   const backups = createBackups({
     data: config.data,
+    useCluster: clusterBackups.use,
     cluster,
     node,
     keys,
@@ -266,7 +270,7 @@ async function start(
     disk: disk.control,
     shards: ownShards,
     keys,
-    backups,
+    backups: { ...backups, ofCluster: () => clusterBackups.list() },
     name: member.name,
     changed: (action, facts, by, tell) => changed(peer.kernel, action, facts, by, tell),
     adminCodeHash: codeHash,

@@ -13,14 +13,17 @@ import {
   withdrawBackup,
   type BackupList,
   type BackupTask,
+  type BackupWish,
   type PlaceBackup,
   type PruneBackup,
   type RecallBackup,
   type Result,
+  type TaskView,
   type VerifyBackup,
   type WithdrawBackup,
 } from "../../protocols/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
+import { addSchedules, clusterBackups } from "./cluster-backups.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
@@ -28,11 +31,14 @@ import { demand } from "./refusals.ts";
 export interface BackupControl {
   run(wish: { readonly to: string }): Result<BackupTask>;
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
-  verify(wish: VerifyBackup): Result<BackupTask>;
+  /** The snapshots of the cluster's own backups. */
+  ofCluster(): Promise<BackupList["snapshots"]>;
+  verify(wish: VerifyBackup & { readonly from: string }): Result<BackupTask>;
+  /** Without `from` out of the backups of the cluster. */
   recall(wish: RecallBackup): Result<BackupTask>;
   place(wish: PlaceBackup): Result<BackupTask>;
   withdraw(wish: WithdrawBackup): Result<BackupTask>;
-  prune(wish: PruneBackup): Result<BackupTask>;
+  prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
 }
@@ -49,41 +55,54 @@ function forOperator<Value>({ caller }: FastifyRequest, use: () => Result<Value>
 const textsOf = (asked: object): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(asked).map(([name, value]) => [name, String(value)]));
 
-/** Adds the routes under /api/v1/admin/backups: backups in folders of this node's machine, for its operator. */
+/** Adds the routes under /api/v1/admin/backups: of the cluster, for admins, where no folder is named; else in folders of this node's machine, for
+ *  its operator. */
 export function addBackups(app: FastifyInstance, at: GatewayContext, backups: BackupControl): void {
   const tags = ["admin"];
   const { log } = at;
-  const begin = async (
-    request: FastifyRequest,
-    action: string,
-    facts: Readonly<Record<string, string>>,
-    task: () => Result<BackupTask>,
-  ): Promise<BackupTask> => {
-    const begun = await audited(log, request, facts, Promise.resolve(forOperator(request, task)));
+  const cluster = clusterBackups(at);
+  type Facts = Readonly<Record<string, string>>;
+  const told = async <Answer>(request: FastifyRequest, action: string, facts: Facts, done: Promise<Answer>) => {
+    const answer = await done;
     at.changed?.(action, facts, whoIs(request));
-    return begun;
+    return answer;
   };
+  const begin = (request: FastifyRequest, action: string, facts: Facts, task: () => Result<BackupTask>) =>
+    told(request, action, facts, audited(log, request, facts, Promise.resolve(forOperator(request, task))));
+  /** Begins a task with the backups of the cluster. */
+  const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish) =>
+    told(request, action, facts, audited(log, request, facts, cluster.start(request, wish)));
 
   app.post<{ Body: Static<typeof runBackup> }>(
     "/admin/backups/run",
     {
       config: audits("runBackup", "backup.run"),
       schema: {
-        summary: "Begins a backup of the slots that this node owns into a folder; answers with the task",
+        summary:
+          "Begins a backup of the cluster onto its storage nodes, or of this node's slots into a folder; answers with the task",
         description: "What has not changed since the snapshot before is not written again.",
         tags,
         body: runBackup,
       },
     },
-    (request) => begin(request, "runBackup", { folder: request.body.to }, () => backups.run(request.body)),
+    (request) => {
+      const { to } = request.body;
+      if (to === undefined) return start(request, "runBackup", {}, { sort: "run" });
+      return begin(request, "runBackup", { folder: to }, () => backups.run({ to }));
+    },
   );
 
   app.post<{ Body: Static<typeof listBackups> }>(
     "/admin/backups/list",
-    { config: { access: "admin" }, schema: { summary: "The snapshots of a folder", tags, body: listBackups } },
-    async (request) => {
+    {
+      config: { access: "admin" },
+      schema: { summary: "The snapshots of the cluster's backups, or of a folder", tags, body: listBackups },
+    },
+    async (request): Promise<BackupList> => {
+      const { from } = request.body;
+      if (from === undefined) return { snapshots: await backups.ofCluster() };
       demand(forOperator(request, () => ok(null)));
-      return demand(await backups.list(request.body));
+      return demand(await backups.list({ from }));
     },
   );
 
@@ -91,9 +110,17 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     "/admin/backups/verify",
     {
       config: audits("verifyBackup", "backup.run"),
-      schema: { summary: "Begins to check a folder of backups; answers with the task", tags, body: verifyBackup },
+      schema: {
+        summary: "Begins to check the cluster's backups, or a folder of them; answers with the task",
+        tags,
+        body: verifyBackup,
+      },
     },
-    (request) => begin(request, "verifyBackup", { folder: request.body.from }, () => backups.verify(request.body)),
+    (request) => {
+      const { from, ...wish } = request.body;
+      if (from === undefined) return start(request, "verifyBackup", { depth: wish.depth }, { sort: "verify", ...wish });
+      return begin(request, "verifyBackup", { folder: from }, () => backups.verify({ from, ...wish }));
+    },
   );
 
   app.post<{ Body: RecallBackup }>(
@@ -109,7 +136,13 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
     (request) => {
       const { from, to, query } = request.body;
-      const facts = { folder: from, ...(to !== undefined && { to }), ...textsOf(query) };
+      const facts = {
+        ...(from !== undefined && { folder: from }),
+        ...(to !== undefined && { to }),
+        ...textsOf(query),
+      };
+      if (from === undefined && to === undefined)
+        return start(request, "recallBackup", facts, { sort: "recall", query });
       return begin(request, "recallBackup", facts, () => backups.recall(request.body));
     },
   );
@@ -128,7 +161,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
     (request) => {
       const { from, query, ...rules } = request.body;
-      const facts = { folder: from, ...textsOf(rules), ...textsOf(query) };
+      const facts = { ...textsOf({ ...(from !== undefined && { folder: from }), ...rules, ...query }) };
       return begin(request, "placeBackup", facts, () => backups.place(request.body));
     },
   );
@@ -145,7 +178,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
     (request) => {
       const { from, query, recall } = request.body;
-      const facts = { folder: from, recall, ...textsOf(query) };
+      const facts = textsOf({ ...(from !== undefined && { folder: from }), recall, ...query });
       return begin(request, "withdrawBackup", facts, () => backups.withdraw(request.body));
     },
   );
@@ -162,28 +195,43 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     },
     (request) => {
       const { from, keep, apply = false } = request.body;
-      const facts = { folder: from, keep: JSON.stringify(keep), apply: String(apply) };
-      return begin(request, "pruneBackup", facts, () => backups.prune(request.body));
+      const facts = { keep: JSON.stringify(keep), apply: String(apply) };
+      if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", keep, apply });
+      return begin(request, "pruneBackup", { folder: from, ...facts }, () => backups.prune({ from, keep, apply }));
     },
   );
 
-  app.get<{ Params: { id: string } }>(
+  app.get<{ Params: Named }>(
     "/admin/backups/tasks/:id",
     { config: { access: "admin" }, schema: { summary: "How far a task is, and what it came to", tags } },
-    async (request) => {
-      return demand(forOperator(request, () => backups.task(request.params.id)));
+    async (request): Promise<TaskView> => {
+      const { id } = request.params;
+      if (isClusterTask(id)) return demand(await cluster.task(id));
+      return demand(forOperator(request, () => backups.task(id)));
     },
   );
 
-  app.delete<{ Params: { id: string } }>(
+  app.delete<{ Params: Named }>(
     "/admin/backups/tasks/:id",
     {
       config: audits("cancelBackup", "backup.run"),
       schema: { summary: "Ends a task as soon as it can; what was committed stays", tags },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { id } = request.params;
-      return begin(request, "cancelBackup", { task: id }, () => backups.cancel(id));
+      const facts = { task: id };
+      if (isClusterTask(id))
+        return told(request, "cancelBackup", facts, audited(log, request, facts, cluster.cancel(request, id)));
+      return begin(request, "cancelBackup", facts, () => backups.cancel(id));
     },
   );
+
+  addSchedules(app, at);
 }
+
+interface Named {
+  readonly id: string;
+}
+
+/** Tasks of the cluster count up; those of a node have random names, which are longer. */
+const isClusterTask = (id: string): boolean => /^[1-9][0-9]{0,14}$/.test(id);

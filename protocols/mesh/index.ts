@@ -2,6 +2,7 @@
  *  arrive (`node/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
  *  docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each change. */
 import type { Static, TSchema } from "typebox";
+import { backupMessages } from "./backup.ts";
 import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
 import { engineMessages } from "./engine.ts";
@@ -21,6 +22,7 @@ export type { LoadReport } from "./placement.ts";
 export type { Standing } from "./replication.ts";
 
 export const meshMessages = {
+  ...backupMessages,
   ...blobMessages,
   ...directoryMessages,
   ...engineMessages,

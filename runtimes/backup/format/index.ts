@@ -6,6 +6,8 @@
  *                                        └────────► leaf ◄─────────────────┘
  *      head.ts ─► catalog.ts: snapshots ─► tree.ts: nodes ─► leaves       each one encrypted (node.ts)
  *
+ *      part.ts: what one node has read of its slots, for the node that makes the tree
+ *
  *  Every object says the version of its format, and is bound to what it is for: bytes that are another object, or that object changed,
  *  are refused with BACKUP_DAMAGED. `test/unit/runtimes/backup/format-1.json` has objects of version 1, which all versions to come read.
  *  docs/backup.md tells how to read a backup by hand. */
@@ -20,6 +22,15 @@ export {
 } from "./catalog.ts";
 export { demandSuccession, hashOfHead, readHead, writeHead, type BackupHead, type HeadKeys } from "./head.ts";
 export { openNode, sealNode, type NodeLink, type NodeSort } from "./node.ts";
+export {
+  partFormat,
+  readChanges,
+  readPartList,
+  writeChanges,
+  writePartList,
+  type PartChanges,
+  type PartList,
+} from "./part.ts";
 export { fragmentAt, packFormat, packOverhead, readPack, writePack, type Place } from "./pack.ts";
 export { decodeRows, encodeRow, encodeRows, type Row } from "./rows.ts";
 export type { StripeName } from "./stripes.ts";

@@ -17,7 +17,7 @@ export interface NodeLink {
 }
 
 /** What a node is for: it is bound to that. */
-export type NodeSort = "tree" | "catalog" | "cursors";
+export type NodeSort = "tree" | "catalog" | "cursors" | "part" | "changes";
 
 export const nodeFormat = {
   /** Of its JSON. */

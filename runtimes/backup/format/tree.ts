@@ -64,9 +64,17 @@ export function compareUnits(one: UnitName, other: UnitName): number {
 
 type NameRow = readonly [person: string, thread: string, type: string, bucket: string, part: number];
 
-const nameRow = ({ person, thread, type, bucket, part }: UnitName): NameRow => [person, thread, type, bucket, part];
+/** A unit's name as a row. */
+export const nameRow = ({ person, thread, type, bucket, part }: UnitName): NameRow => [
+  person,
+  thread,
+  type,
+  bucket,
+  part,
+];
 
-function readName(value: unknown, cluster: string): UnitName {
+/** A unit's name from its row. Error: BACKUP_DAMAGED. */
+export function readName(value: unknown, cluster: string): UnitName {
   const [person, thread, type, bucket, part] = listOf(value, 5, (item) => item);
   demand(
     isText(person) && isText(thread) && isText(type) && isText(bucket) && isCount(part),
@@ -76,25 +84,29 @@ function readName(value: unknown, cluster: string): UnitName {
   return { cluster, person, thread, type, bucket, part };
 }
 
-/** What a node says, as `sealNode` takes it. A leaf names each stripe once. */
-export function writeTreeNode(node: TreeNode): unknown {
-  if (!("units" in node))
-    return {
-      level: node.level,
-      children: node.children.map(({ first, ...child }) => ({ first: nameRow(first), ...child })),
-    };
+/** Units as a leaf and a part list have them: each stripe is named once. */
+export function writeUnits(units: readonly UnitEntry[]): { readonly stripes: unknown; readonly units: unknown } {
   const stripes = new Map<string, { readonly at: number; readonly stripe: StripeName }>();
   const numberOf = (stripe: StripeName): number => {
     const known = stripes.get(stripe.id) ?? { at: stripes.size, stripe };
     stripes.set(stripe.id, known);
     return known.at;
   };
-  const units = node.units.map(({ name, fragments, ...unit }) => ({
+  const rows = units.map(({ name, fragments, ...unit }) => ({
     name: nameRow(name),
     ...unit,
     fragments: fragments.map(({ stripe, offset, length }) => [numberOf(stripe), offset, length]),
   }));
-  return { level: 0, stripes: [...stripes.values()].map(({ stripe }) => stripe), units };
+  return { stripes: [...stripes.values()].map(({ stripe }) => stripe), units: rows };
+}
+
+/** What a node says, as `sealNode` takes it. */
+export function writeTreeNode(node: TreeNode): unknown {
+  if ("units" in node) return { level: 0, ...writeUnits(node.units) };
+  return {
+    level: node.level,
+    children: node.children.map(({ first, ...child }) => ({ first: nameRow(first), ...child })),
+  };
 }
 
 /** A node of a cluster's tree. Error: BACKUP_DAMAGED. */
@@ -120,8 +132,18 @@ const unitFields = ["name", "id", "epoch", "sealedKey", "hash", "bytes", "rows",
 
 function readLeaf(value: unknown, cluster: string): TreeNode {
   const { stripes, units } = fieldsOf(value, ["level", "stripes", "units"]);
+  const read = readUnits({ stripes, units }, cluster);
+  inOrder(read.map(({ name }) => name));
+  return { level: 0, units: read };
+}
+
+/** Units of a leaf, or of a part list. Error: BACKUP_DAMAGED. */
+export function readUnits(
+  { stripes, units }: { readonly stripes: unknown; readonly units: unknown },
+  cluster: string,
+): readonly UnitEntry[] {
   const known = listOf(stripes, treeFormat.entriesMax * unitFormat.fragmentsMax, readStripe);
-  const read = listOf(units, treeFormat.entriesMax, (unit): UnitEntry => {
+  return listOf(units, treeFormat.entriesMax, (unit): UnitEntry => {
     const fields = fieldsOf(unit, unitFields);
     const { id, epoch, sealedKey, hash, bytes, rows, first, last, fromMs, toMs } = fields;
     demand(isText(id) && isText(hash) && isText(first) && isText(last), "node", "no unit");
@@ -148,8 +170,6 @@ function readLeaf(value: unknown, cluster: string): TreeNode {
       fragments,
     };
   });
-  inOrder(read.map(({ name }) => name));
-  return { level: 0, units: read };
 }
 
 function inOrder(names: readonly UnitName[]): void {

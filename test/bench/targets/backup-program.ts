@@ -214,7 +214,7 @@ else {
   else if (operation === "verify") {
     const { snapshots } = await repository.state();
     const found = await verify(ports, repository, snapshots, { ...idle, depth: "shards" });
-    if (found.lost.length + found.weak.length > 0) throw new Error("damage where there is none");
+    if (found.lost.total + found.weak > 0) throw new Error("damage where there is none");
   } else if (operation === "restore") await restore(ports, args[0] as string);
   else if (operation === "thread") await restore(ports, args[1] as string, args[0]);
   else throw new Error(`no such operation: ${operation}`);

@@ -210,7 +210,7 @@ class BackupsLife implements Simulated {
     );
     if (!done || found === undefined)
       return this.#scene.violate("backup-named", `${seat.node} cannot check what there is`);
-    const named = { stripes: [...new Set(found.lost.map(({ stripe }) => stripe))].sort(), units: [...new Set(found.lostUnits.map(({ name }) => JSON.stringify(name)))].sort() }; // prettier-ignore
+    const named = { stripes: [...new Set(found.lost.named.map(({ stripe }) => stripe))].sort(), units: [...new Set(found.lostUnits.named.map(({ name }) => JSON.stringify(name)))].sort() }; // prettier-ignore
     const expected = { stripes: [...lost].sort(), units: [...unreadable].sort() };
     if (JSON.stringify(named) !== JSON.stringify(expected)) this.#scene.violate("backup-named", `${JSON.stringify(named)} is called lost, which is ${JSON.stringify(expected)}`); // prettier-ignore
   }

@@ -83,7 +83,7 @@ export class Tasks {
         return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - atMs > retention.withinMs); // prettier-ignore
       };
       this.#scene.watch.mayGo.add(may);
-      const { removed } = await prune(ports, openRepository(ports), retention, true);
+      const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore
       this.#scene.watch.mayGo.delete(may);
       this.#scene.world.note(() => `${seat.node} has pruned ${removed.join()}`);
     } catch (error) {
@@ -151,7 +151,7 @@ export class Tasks {
     const before = [...this.#scene.watch.living.keys()];
     const found = await this.verified(seat, "manifest");
     if (found === undefined || !before.every((number) => this.#scene.watch.living.has(number))) return;
-    const wrong = found.lost.find(({ error }) => error.code === "BACKUP_DAMAGED");
+    const wrong = found.lost.named.find(({ error }) => error.code === "BACKUP_DAMAGED");
     if (wrong !== undefined)
       this.#scene.violate("backup-named", `${wrong.stripe} is called ${wrong.error.code} at ${seat.node}`);
   }

@@ -111,12 +111,12 @@ describe("what a head leads to", () => {
       await at.run();
     }
     at.fault.releases = false;
-    const first = await prune(at.ports, openRepository(at.ports), { last: 1 }, true);
+    const first = await prune(at.ports, openRepository(at.ports), { last: 1 }, { ...idle, apply: true });
     expect([first.removed, first.unheard > 0]).to.deep.equal([[1, 2, 3], true]);
     at.fault.releases = true;
-    const again = await prune(at.ports, openRepository(at.ports), { last: 1 }, true);
+    const again = await prune(at.ports, openRepository(at.ports), { last: 1 }, { ...idle, apply: true });
     expect([again.removed, again.unheard, again.stripes >= first.stripes]).to.deep.equal([[], 0, true]);
-    const third = await prune(at.ports, openRepository(at.ports), { last: 1 }, true);
+    const third = await prune(at.ports, openRepository(at.ports), { last: 1 }, { ...idle, apply: true });
     expect(third.stripes).to.equal(0);
     const { snapshots } = await openRepository(at.ports).state();
     expect(snapshots).to.have.length(1);

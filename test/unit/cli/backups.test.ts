@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
-import { actorNamed, describeList, describePlace, describePrune, describeProgress, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
+import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
+import { describeProgress } from "../../../cli/backup-tasks.ts";
 import { moment } from "../../../cli/options.ts";
 import { failure } from "../../../protocols/errors.ts";
 import type { BackupResults, BackupSnapshot } from "../../../protocols/index.ts";

@@ -50,6 +50,7 @@ describe("backups into a folder", () => {
       node: name,
       keys: { backupKeys: async () => ok(keys), carried: async () => ok(Buffer.from("keys")) },
       directory: { list: async () => [] },
+      useCluster: () => Promise.reject(new Error("this node has folders alone")),
       replication: {
         owned: () => journal.slots(),
         cut: async () => {

@@ -77,6 +77,7 @@ describe("a restore", () => {
       const store = new RowStore();
       const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity: { cluster: "c1", node: name } }); // prettier-ignore
       const backups = createBackups({
+        useCluster: () => Promise.reject(new Error("this node has folders alone")),
         data: join(top, "data"),
         cluster: "c1",
         node: name,

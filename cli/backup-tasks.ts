@@ -1,0 +1,206 @@
+/** Tasks with backups: begun, looked at, ended; and the schedules that begin them (`plexus backup tasks|cancel|schedule`). */
+import { setTimeout as sleep } from "node:timers/promises";
+import { failure, passingCodes, PlexusError } from "../protocols/errors.ts";
+import type {
+  BackupResults,
+  BackupSchedule,
+  BackupScheduleList,
+  BackupTask,
+  BackupWish,
+  ClusterBackupTask,
+  ClusterBackupTasks,
+  TaskView,
+} from "../protocols/index.ts";
+import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { cliLimits } from "./limits.ts";
+import { callNode, type Target } from "./node-client.ts";
+import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+/** The routes of backups. */
+export const backupsPath = "/api/v1/admin/backups";
+const taskPath = (id: string): string => `${backupsPath}/tasks/${encodeURIComponent(id)}`;
+
+/** A task of the cluster goes on whoever looks at it; one of a folder is of the node that was asked. */
+const isOfCluster = (task: TaskView | BackupTask): boolean => !("folder" in task);
+
+const isOver = ({ state }: TaskView): boolean => state !== "waiting" && state !== "running";
+
+/** Begins a task, shows how far it is, and answers with what it came to. Ctrl-C cancels one of a folder; one of the cluster goes on, and the answer
+ *  is undefined. */
+export async function finished<Sort extends keyof BackupResults>(
+  target: Target,
+  sort: Sort,
+  body: object,
+  flags: AdminFlags,
+  output: Output,
+): Promise<BackupResults[Sort] | undefined> {
+  const begun = demand(await callNode<TaskView<Sort>>(target, "POST", `${backupsPath}/${sort}`, body));
+  const task = await watched(target, begun, flags, output);
+  if (task === undefined) return undefined;
+  if (task.result !== undefined) return task.result;
+  throw new PlexusError(task.error ?? failure(task.state === "cancelled" ? "CANCELLED" : "INTERNAL"));
+}
+
+/** Shows how far a task is until it ends; undefined: whoever looked at it has gone. */
+async function watched<Sort extends keyof BackupResults>(
+  target: Target,
+  begun: TaskView<Sort>,
+  { json }: AdminFlags,
+  output: Output,
+): Promise<TaskView<Sort> | undefined> {
+  const ofCluster = isOfCluster(begun);
+  const left = new AbortController();
+  const end = (): void => {
+    if (ofCluster) left.abort();
+    else void callNode(target, "DELETE", taskPath(begun.id));
+  };
+  process.once("SIGINT", end).once("SIGTERM", end);
+  const live = !json && process.stderr.isTTY;
+  let told = "";
+  let lookedMs = performance.now();
+  try {
+    for (let task = begun; ;) {
+      const says = task.state === "waiting" ? "waits to begin" : describeProgress(task);
+      if (live) process.stderr.write(`\r\u001B[K${says}`);
+      else if (!json && says !== told && says !== "") output.printError(says);
+      told = says;
+      if (isOver(task)) return task;
+      await sleep(cliLimits.backupLookMs, undefined, { signal: left.signal }).catch(() => undefined);
+      if (left.signal.aborted) {
+        if (live) process.stderr.write("\n");
+        output.printError(`The task goes on. \`plexus backup tasks ${begun.id}\` shows how far it is, \`plexus backup cancel ${begun.id}\` ends it.`); // prettier-ignore
+        return undefined;
+      }
+      const answer = await callNode<TaskView<Sort>>(target, "GET", taskPath(begun.id));
+      if (answer.ok) {
+        lookedMs = performance.now();
+        task = answer.value;
+        continue;
+      }
+      // Whose task it is may be on its way to another node.
+      const isPassing = ofCluster && (passingCodes.has(answer.error.code) || answer.error.code === "RATE_LIMITED");
+      if (!isPassing || performance.now() - lookedMs > cliLimits.backupUnseenMs) demand(answer);
+    }
+  } finally {
+    if (live) process.stderr.write("\r\u001B[K");
+    process.off("SIGINT", end).off("SIGTERM", end);
+  }
+}
+
+/** How far a task is, in one line. */
+export function describeProgress({ sort, progress }: Pick<TaskView, "sort" | "progress">): string {
+  const { slots = 0, slotsDone = 0, units = 0, unitsOf = 0, bytes = 0, stripes = 0, stripesDone = 0 } = progress;
+  const { messages = 0, restored = 0 } = progress;
+  if (sort === "place" || sort === "withdraw")
+    return restored === 0 && messages === 0 ? "" : counted(restored, "message");
+  if (sort === "run")
+    return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
+  if (sort === "verify" || sort === "prune")
+    return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
+  return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
+}
+
+const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+
+/** `plexus backup tasks`: the newest; with an id that one, until it ends. */
+export async function showTasks(
+  flags: AdminFlags,
+  { id, limit }: { readonly id: string | undefined; readonly limit: number },
+  output: Output,
+): Promise<number> {
+  const target = await findNode(flags);
+  if (id === undefined) {
+    const page = demand(await callNode<ClusterBackupTasks>(target, "GET", `${backupsPath}/tasks?limit=${limit}`));
+    if (flags.json) for (const task of page.tasks) output.print(jsonLine(task));
+    else output.print(describeTasks(page.tasks, output.color, output.columns));
+    return exitCodes.ok;
+  }
+  const found = demand(await callNode<ClusterBackupTask>(target, "GET", taskPath(id)));
+  const task = await watched(target, found, flags, output);
+  if (task === undefined) return exitCodes.unknown;
+  output.print(flags.json ? jsonLine(task) : describeTasks([task as ClusterBackupTask], output.color, output.columns));
+  return task.state === "done" ? exitCodes.ok : exitCodes.failed;
+}
+
+const colors = { done: "green", failed: "red", cancelled: "yellow", running: "cyan", waiting: "dim" } as const;
+
+/** Tasks as a table. */
+export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolean, width = Infinity): string {
+  if (tasks.length === 0) return "Nothing was done with the backups of the cluster yet.";
+  const columns = [
+    { head: "Task", align: "right" as const },
+    { head: "Sort" },
+    { head: "State" },
+    { head: "Since" },
+    { head: "By" },
+    { head: "" },
+  ];
+  const cells = tasks.map((task) => {
+    const { id, sort, state, addedAtMs, startedAtMs, by, schedule, error } = task;
+    const whose = schedule === undefined ? by : `${by}, schedule ${schedule}`;
+    const far = error === undefined ? describeProgress(task) : error.code;
+    return [id, sort, paint(color, colors[state], state), timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
+  });
+  return renderTable(columns, cells, { color, columns: width });
+}
+
+/** `plexus backup cancel`. */
+export async function cancelTask(flags: AdminFlags, id: string, output: Output): Promise<number> {
+  const task = demand(await callNode<TaskView>(await findNode(flags), "DELETE", taskPath(id)));
+  if (flags.json) output.print(jsonLine(task));
+  else output.print(isOver(task) ? `Task ${id} is over: ${task.state}.` : `Task ${id} ends as soon as it can.`);
+  return exitCodes.ok;
+}
+
+const schedulePath = (name: string): string => `${backupsPath}/schedules/${encodeURIComponent(name)}`;
+
+/** `plexus backup schedule set`. */
+export async function setSchedule(
+  flags: AdminFlags,
+  { name, ...body }: { readonly name: string; readonly cron: string; readonly timeZone?: string; readonly wish: BackupWish }, // prettier-ignore
+  output: Output,
+): Promise<number> {
+  const schedule = demand(await callNode<BackupSchedule>(await findNode(flags), "PUT", schedulePath(name), body));
+  if (flags.json) output.print(jsonLine(schedule));
+  else output.print(`${paint(output.color, "green", "✔")} ${withoutControls(name)} begins a ${schedule.wish.sort}, next at ${nextText(schedule)}.`); // prettier-ignore
+  return exitCodes.ok;
+}
+
+/** `plexus backup schedule remove`. */
+export async function removeSchedule(flags: AdminFlags, name: string, output: Output): Promise<number> {
+  demand(await callNode(await findNode(flags), "DELETE", schedulePath(name)));
+  output.print(flags.json ? jsonLine({ removed: name }) : `The schedule ${withoutControls(name)} is removed.`);
+  return exitCodes.ok;
+}
+
+/** `plexus backup schedule list`. */
+export async function listSchedules(flags: AdminFlags, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const { schedules } = demand(await callNode<BackupScheduleList>(target, "GET", `${backupsPath}/schedules`));
+  if (flags.json) for (const schedule of schedules) output.print(jsonLine(schedule));
+  else output.print(describeSchedules(schedules, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+/** Schedules as a table. */
+export function describeSchedules(schedules: readonly BackupSchedule[], color: boolean, width = Infinity): string {
+  if (schedules.length === 0)
+    return "There is no schedule. This makes one: plexus backup schedule set nightly --cron '0 3 * * *'";
+  const columns = [
+    { head: "Name" },
+    { head: "Task" },
+    { head: "When" },
+    { head: "Time zone" },
+    { head: "Next" },
+    { head: "Last task" },
+  ];
+  const cells = schedules.map((schedule) => {
+    const { name, wish, cron, timeZone = "UTC", last = "" } = schedule;
+    return [withoutControls(name), wish.sort, withoutControls(cron), timeZone, nextText(schedule), last];
+  });
+  return renderTable(columns, cells, { color, columns: width });
+}
+
+const nextText = ({ nextAtMs }: BackupSchedule): string => (nextAtMs === undefined ? "never" : timeText(nextAtMs));

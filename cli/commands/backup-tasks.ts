@@ -1,0 +1,127 @@
+import { Option, type Command } from "commander";
+import type { BackupWish, PruneBackup } from "../../protocols/index.ts";
+import { adminCommands, duration, wholeNumber, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
+
+/** What a prune is to keep, as options. */
+export type KeepOptions = { readonly keepWithin?: number } & {
+  readonly [Name in Kept as `keep${Capitalize<Name>}`]?: number;
+};
+
+const keepable: readonly (readonly [Kept, string])[] = [
+  ["last", "the newest so many"],
+  ["hourly", "the newest of so many hours"],
+  ["daily", "the newest of so many days"],
+  ["weekly", "the newest of so many weeks"],
+  ["monthly", "the newest of so many months"],
+  ["yearly", "the newest of so many years"],
+];
+
+/** Adds them. */
+export function withKeepOptions(command: Command): Command {
+  for (const [name, says] of keepable)
+    command.addOption(
+      new Option(`--keep-${name} <number>`, `keep ${says}`).argParser(wholeNumber("The number", 0, 10_000)),
+    );
+  return command.addOption(
+    new Option("--keep-within <duration>", "keep all that are younger").argParser(
+      duration("The time", { minMs: 1_000, maxMs: 3_650 * 24 * 3_600_000 }),
+    ),
+  );
+}
+
+/** What they say. */
+export function keepOf(options: KeepOptions): PruneBackup["keep"] {
+  const numbers = keepable.flatMap(([name]) => {
+    const value = options[`keep${name[0]!.toUpperCase()}${name.slice(1)}` as keyof KeepOptions];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const { keepWithin } = options;
+  return { ...Object.fromEntries(numbers), ...(keepWithin !== undefined && { withinMs: keepWithin }) };
+}
+
+/** Depths of a check. */
+export const depths = ["manifest", "shards", "data"] as const;
+
+interface SetOptions extends AdminOptions, KeepOptions {
+  readonly cron: string;
+  readonly timeZone?: string;
+  readonly task: "run" | "verify" | "prune";
+  readonly depth: (typeof depths)[number];
+}
+
+function wishOf(options: SetOptions, command: Command): BackupWish {
+  const { task, depth } = options;
+  if (task === "run") return { sort: "run" };
+  if (task === "verify") return { sort: "verify", depth };
+  const keep = keepOf(options);
+  if (Object.keys(keep).length === 0) command.error("error: --keep-last 7, --keep-daily 30, … say what a prune keeps");
+  return { sort: "prune", keep, apply: true };
+}
+
+/** Tasks with the backups of the cluster, and the schedules that begin them. */
+export function defineTasks(command: Command, { output, onExit }: Parameters<Define>[1]): void {
+  const add = adminCommands(command, onExit);
+  const load = () => import("../backup-tasks.ts");
+  add<AdminOptions & { readonly limit: number }>({
+    name: "tasks",
+    says: "Show what was done with the backups of the cluster, the newest first; of one task, how far it is until it ends.",
+    argument: ["[task]", "the number of a task"],
+    examples: ["plexus backup tasks", "plexus backup tasks 12", "plexus backup tasks --json"],
+    more: (inner) => inner.option("--limit <number>", "so many of the newest", wholeNumber("The number", 1, 200), 20),
+    run: async (flags, { limit }, id: string | undefined) => (await load()).showTasks(flags, { id, limit }, output),
+  });
+  add({
+    name: "cancel",
+    says: "End a task with the backups of the cluster as soon as it can; what was committed stays.",
+    argument: ["<task>", "the number of the task"],
+    examples: ["plexus backup cancel 12"],
+    run: async (flags, _, id) => (await load()).cancelTask(flags, id, output),
+  });
+  const schedule = command
+    .command("schedule")
+    .description("When tasks with the backups of the cluster begin by themselves.");
+  const addSchedule = adminCommands(schedule, onExit);
+  addSchedule<SetOptions>({
+    name: "set",
+    says: "Make a schedule, or change the one of this name.",
+    argument: ["<name>", "what the schedule is called"],
+    examples: [
+      "plexus backup schedule set nightly --cron '0 3 * * *'",
+      "plexus backup schedule set nightly --cron '0 3 * * *' --time-zone Europe/Vienna",
+      "plexus backup schedule set check --cron '0 5 * * 0' --task verify --depth shards",
+      "plexus backup schedule set tidy --cron '@weekly' --task prune --keep-daily 14 --keep-monthly 12",
+    ],
+    more: (inner) =>
+      withKeepOptions(
+        inner
+          .requiredOption(
+            "--cron <times>",
+            "minute, hour, day, month and weekday, as cron has them, or @daily and the like",
+          )
+          .option("--time-zone <zone>", "whose clock, like Europe/Vienna; without it UTC")
+          .addOption(new Option("--task <task>", "what begins").choices(["run", "verify", "prune"]).default("run"))
+          .addOption(new Option("--depth <depth>", "of a check").choices(depths).default("shards")),
+      ),
+    run: async (flags, options, name) => {
+      const { cron, timeZone } = options;
+      const body = { name, cron, ...(timeZone !== undefined && { timeZone }), wish: wishOf(options, schedule) };
+      return (await load()).setSchedule(flags, body, output);
+    },
+  });
+  addSchedule({
+    name: "list",
+    says: "Show the schedules, and when each begins its next task.",
+    examples: ["plexus backup schedule list"],
+    run: async (flags) => (await load()).listSchedules(flags, output),
+  });
+  addSchedule({
+    name: "remove",
+    says: "Remove a schedule; a task that it began goes on.",
+    argument: ["<name>", "what the schedule is called"],
+    examples: ["plexus backup schedule remove nightly"],
+    run: async (flags, _, name) => (await load()).removeSchedule(flags, name, output),
+  });
+}

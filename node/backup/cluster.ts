@@ -1,0 +1,119 @@
+/** What a node does for the backups of the whole cluster: it reads the slots that it owns for whoever makes a snapshot, and where it owns
+ *  `backup/cluster`, it works on the tasks. */
+import type { Message } from "../../actors/behavior.ts";
+import { backupActor, failure, PlexusError, type BackupHolds, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
+import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
+import type { Exchange } from "../exchange/index.ts";
+import type { Clock, Log, Membership, NodeId, Random } from "../ports.ts";
+import { runCluster } from "./cluster-run.ts";
+import { runnerLimits, type RunnerLimits } from "./limits.ts";
+import { serveParts, type PartPorts } from "./owner.ts";
+import { planRecall } from "./recall.ts";
+import { openRepository } from "./repository.ts";
+import { createRunner, type BackupWorks } from "./runner.ts";
+import { shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
+import { prune, verify } from "./upkeep.ts";
+
+export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
+  readonly node: NodeId;
+  readonly exchange: Exchange;
+  readonly table: Pick<SlotTable, "get" | "rows">;
+  readonly membership: Membership;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Slots that no table has, and every node can read. */
+  readonly beside?: readonly SlotId[];
+  /** Asks `backup/cluster`, wherever it is. */
+  ask(message: Message, timeoutMs: number): Promise<Result<unknown>>;
+  readonly limits?: Partial<RunnerLimits>;
+}
+
+export interface ClusterBackups {
+  /** The snapshots, the oldest first. Errors: KEY_MISSING, BACKUP_DAMAGED, those of stripes. */
+  list(): Promise<readonly BackupSnapshot[]>;
+  /** Looks for work at once, if it is for this node. */
+  wake(): void;
+  stop(): Promise<void>;
+}
+
+/** Puts a node's part together. */
+export function createClusterBackups(options: ClusterBackupsOptions): ClusterBackups {
+  const { node, exchange, table, membership, clock, random, log } = options;
+  const limits: RunnerLimits = { ...runnerLimits, ...options.limits };
+  const parts = serveParts({ ...options, limits });
+  const nameOf = (one: NodeId): string =>
+    membership.members().members.find((member) => member.node === one)?.name ?? one;
+  /** The inventories of holders are not in it: they say what lies where in this cluster, and their nodes have no keys. */
+  const slots = () => [
+    ...[...table.rows()].flatMap(({ record }) => (roleOf(record) === "storage" ? [] : [record])),
+    ...(options.beside ?? []).map((slot) => ({ slot, owner: node })),
+  ];
+  /** People come first. */
+  const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
+
+  const works: BackupWorks = {
+    run: (at) =>
+      options.use((backup) =>
+        runCluster(at, backup, {
+          clock,
+          log,
+          limits,
+          slots,
+          nameOf,
+          call: (to, asked) =>
+            to === node ? parts.part(asked) : exchange.call(to, "backup.part", asked, limits.partTimeoutMs),
+          end(to, name) {
+            if (to === node) parts.end(name);
+            else void exchange.call(to, "backup.end", name, limits.partTimeoutMs);
+          },
+        }),
+      ),
+    verify: ({ task: { wish }, signal, progress }) =>
+      options.use(async (backup) => {
+        const repository = openRepository(backup);
+        const { snapshots } = await repository.state();
+        const chosen = snapshots.filter(({ number }) => wish.snapshot === undefined || number === wish.snapshot);
+        if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: wish.snapshot ?? "any" }));
+        const far = (at: { readonly stripes: number; readonly stripesDone: number }): void => progress({ ...at });
+        return shownCheck(await verify(backup, repository, chosen, { depth: wish.depth, signal, progress: far, pace }));
+      }),
+    recall: ({ task: { wish } }) =>
+      options.use(async (backup) => {
+        const { snapshot, ...plan } = await planRecall(openRepository(backup), wish.query);
+        return { ...plan, snapshot: shownSnapshot(snapshot), lost: { total: 0, named: [] } };
+      }),
+    prune: ({ task: { wish }, signal, progress }) =>
+      options.use(async (backup) => {
+        const { apply = false } = wish;
+        const holds = await options.ask({ type: "holds" }, limits.askTimeoutMs);
+        // Unknown holds may keep anything.
+        if (!holds.ok) throw new PlexusError(holds.error);
+        const report = await prune(backup, openRepository(backup), wish.keep, {
+          apply,
+          signal,
+          progress: (at) => progress({ ...at }),
+          holds: (holds.value as BackupHolds).holds,
+        });
+        return shownPrune(report, apply);
+      }),
+  };
+  const runner = createRunner({
+    runner: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
+    owns: () => table.get(slotOfActor(table, "manager", backupActor))?.record.owner === node,
+    ask: (message, timeoutMs) => options.ask(message, timeoutMs),
+    works,
+    clock,
+    log,
+    limits,
+  });
+
+  return {
+    list: () => options.use(async (backup) => (await openRepository(backup).state()).snapshots.map(shownSnapshot)),
+    wake: () => runner.wake(),
+    async stop() {
+      await runner.stop();
+      await parts.stop();
+    },
+  };
+}

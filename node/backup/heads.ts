@@ -1,0 +1,48 @@
+/** Where the head of the cluster's backups is: a row of the directory, which every node reads and only a compare-and-set changes. The hash chain
+ *  and the signature are what vouches for it; the row's number is there so that nobody needs keys to tell which one is next. */
+import type { Directory } from "../ports.ts";
+import type { Heads } from "./ports.ts";
+
+/** The row. */
+export const headRow = "backup/head";
+
+interface HeadRow {
+  readonly number: number;
+  /** The head in base64. */
+  readonly head: string;
+  /** All that it leads to is kept without an end. */
+  readonly settled?: true;
+}
+
+/** Heads in the directory. Error of each: DIRECTORY_UNAVAILABLE. */
+export function createDirectoryHeads(directory: Pick<Directory, "read" | "compareAndSet">): Heads {
+  const read = async () => {
+    const row = await directory.read(headRow);
+    return { known: row?.value as HeadRow | undefined, revision: row?.revision ?? 0 };
+  };
+  return {
+    async read() {
+      const { known } = await read();
+      return known && new Uint8Array(Buffer.from(known.head, "base64"));
+    },
+    async commit(head, number) {
+      const wanted: HeadRow = { number, head: Buffer.from(head).toString("base64") };
+      const { known, revision } = await read();
+      // Also when an earlier attempt was taken and its answer lost.
+      if (known?.number === number) return known.head === wanted.head;
+      if ((known?.number ?? 0) !== number - 1) return false;
+      return (await directory.compareAndSet(headRow, wanted, revision)).applied;
+    },
+    settled: {
+      async read() {
+        const { known } = await read();
+        return known === undefined || known.settled === true;
+      },
+      async tell(number) {
+        const { known, revision } = await read();
+        // One that is changed meanwhile is not settled: the next commit asks.
+        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: true }, revision);
+      },
+    },
+  };
+}

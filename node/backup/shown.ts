@@ -1,0 +1,32 @@
+/** What backups come to, as people see it. */
+import type { BackupResults, BackupSnapshot, Failure, LostUnit } from "../../protocols/index.ts";
+import type { Snapshot, UnitName } from "../../runtimes/backup/index.ts";
+import type { PruneReport, VerifyReport } from "./upkeep.ts";
+
+/** A snapshot, without what opens it. */
+export const shownSnapshot = ({ number, atMs, units, bytes, missed }: Snapshot): BackupSnapshot => ({
+  number,
+  atMs,
+  units,
+  bytes,
+  missed,
+});
+
+/** A unit that cannot be brought back. */
+export const lostUnit = ({ thread, type }: Pick<UnitName, "thread" | "type">, error: Failure): LostUnit => ({
+  thread,
+  type,
+  error,
+});
+
+/** What a check found. */
+export const shownCheck = ({ lostUnits, ...found }: VerifyReport): BackupResults["verify"] => ({
+  ...found,
+  lostUnits: { total: lostUnits.total, named: lostUnits.named.map(({ name, error }) => lostUnit(name, error)) },
+});
+
+/** Which snapshots stay and go. */
+export function shownPrune({ kept, removed, stripes, bytes }: PruneReport, applied: boolean): BackupResults["prune"] {
+  const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
+  return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), removed, stripes, bytes, applied };
+}

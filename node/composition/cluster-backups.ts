@@ -1,0 +1,62 @@
+/** The backups of the whole cluster at this node, on the real ports: keys, stripes of the storage nodes, the head in the directory. */
+import { backupActor, PlexusError } from "../../protocols/index.ts";
+import { createSealer } from "../../runtimes/backup/index.ts";
+import {
+  backupLimits,
+  createClusterBackups,
+  createDirectoryHeads,
+  type BackupPorts,
+  type ClusterBackups,
+} from "../backup/index.ts";
+import type { ClusterKeys } from "../keys/index.ts";
+import type { ActorBlobs } from "../ports.ts";
+import type { Shards } from "../shards/index.ts";
+import { settingsSlot, withSettings } from "./backup-settings.ts";
+import { journalSource } from "./backup-source.ts";
+import type { Identity } from "./identity.ts";
+import { commandLimits } from "./limits.ts";
+import type { Machine } from "./machine.ts";
+import type { Peer } from "./peer.ts";
+
+/** Uses what a backup needs of the node, and closes it afterwards. Error: KEY_MISSING. */
+export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>) => Promise<Answer>;
+
+/** Opens them. `use` opens the cluster's backups for whoever reads them here. */
+export function openClusterBackups(at: {
+  readonly machine: Machine;
+  readonly identity: Identity;
+  readonly peer: Peer;
+  readonly keys: Pick<ClusterKeys, "backupKeys">;
+  readonly shards: Pick<Shards, "stripes">;
+  readonly blobs: Pick<ActorBlobs, "read">;
+}): ClusterBackups & { readonly use: UseBackup } {
+  const { clock, random, log } = at.machine;
+  const { node, cluster } = at.identity;
+  const { exchange, table, membership, kernel, replication, directory } = at.peer;
+  const heads = createDirectoryHeads(directory);
+  const { stripes } = at.shards;
+  const use: UseBackup = async (work) => {
+    const keys = await at.keys.backupKeys();
+    if (!keys.ok) throw new PlexusError(keys.error);
+    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
+    try {
+      return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore
+    } finally {
+      await sealer.close();
+    }
+  };
+  const backups = createClusterBackups({
+    node,
+    exchange,
+    table,
+    membership,
+    clock,
+    random,
+    log,
+    source: withSettings(journalSource(replication, at.blobs), directory),
+    beside: [settingsSlot],
+    use,
+    ask: (message, timeoutMs) => kernel.ask({ to: backupActor, from: "node", message, timeoutMs }),
+  });
+  return { ...backups, use };
+}

@@ -1,0 +1,128 @@
+/** The backups of the whole cluster as admins reach them: tasks and schedules of `backup/cluster`. */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { Type, type Static } from "typebox";
+import type { Message } from "../../actors/behavior.ts";
+import {
+  backupActor,
+  backupCommands,
+  backupSorts,
+  PlexusError,
+  schema,
+  type BackupSchedule,
+  type BackupScheduleList,
+  type BackupWish,
+  type ClusterBackupTask,
+  type ClusterBackupTasks,
+  type Result,
+} from "../../protocols/index.ts";
+import { audited, audits, whoIs } from "./audited.ts";
+import type { GatewayContext } from "./options.ts";
+import { isPrivateRecall } from "./private-recalls.ts";
+import { demand } from "./refusals.ts";
+import { refusalOfRight } from "./rights.ts";
+
+const { name, cron, timeZone, wish } = backupCommands.putSchedule.params.properties;
+/** Query strings are text: a page's size is read from it. */
+const tasksQuery = schema.object({
+  before: backupCommands.tasks.params.properties.before,
+  limit: Type.Optional(schema.limit),
+});
+const scheduleName = schema.object({ name });
+const scheduleBody = schema.object({ cron, timeZone, wish });
+
+type Ask = <Answer>(message: Message) => Promise<Result<Answer>>;
+
+const asks =
+  ({ kernel, limits }: GatewayContext): Ask =>
+  async <Answer>(message: Message) =>
+    (await kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
+
+/** Tasks with the backups of the cluster. */
+export function clusterBackups(at: GatewayContext) {
+  const ask = asks(at);
+  return {
+    /** Errors: APPROVAL_NEEDED, LIMIT_REACHED, those of the actor's slot. */
+    async start(request: FastifyRequest, wanted: BackupWish): Promise<Result<ClusterBackupTask>> {
+      const isPrivate = await isPrivateRecall(at, wanted, request.caller);
+      const by = whoIs(request);
+      return ask<ClusterBackupTask>({ type: "start", wish: wanted, by, ...(isPrivate && { private: true }) });
+    },
+    task: (id: string) => ask<ClusterBackupTask>({ type: "task", task: id }),
+    cancel: (request: FastifyRequest, id: string) =>
+      ask<ClusterBackupTask>({ type: "cancel", task: id, by: whoIs(request) }),
+  };
+}
+
+/** Adds the list of tasks, and the routes of schedules. */
+export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
+  const { log, limits } = at;
+  const ask = asks(at);
+  const tags = ["admin"];
+  const seen = { access: "admin" } as const;
+
+  app.get<{ Querystring: Static<typeof tasksQuery> }>(
+    "/admin/backups/tasks",
+    {
+      config: seen,
+      schema: {
+        summary: "A page of what was done, or is being done, with the backups of the cluster, the newest first",
+        tags,
+        querystring: tasksQuery,
+      },
+    },
+    async ({ query }) => demand(await ask<ClusterBackupTasks>({ type: "tasks", ...query })),
+  );
+
+  app.get(
+    "/admin/backups/schedules",
+    { config: seen, schema: { summary: "When tasks with the backups of the cluster begin by themselves", tags } },
+    async () => demand(await ask<BackupScheduleList>({ type: "schedules" })),
+  );
+
+  app.put<{ Params: Static<typeof scheduleName>; Body: Static<typeof scheduleBody> }>(
+    "/admin/backups/schedules/:name",
+    {
+      config: audits("scheduleBackup", "backup.run"),
+      schema: {
+        summary: "Makes a schedule, or changes it: a task that begins by itself",
+        description: "Who could not begin the task by hand cannot schedule it.",
+        tags,
+        params: scheduleName,
+        body: scheduleBody,
+      },
+    },
+    async (request) => {
+      const wanted = request.body;
+      const refused =
+        request.caller && refusalOfRight(backupSorts[wanted.wish.sort].needs, request.caller, limits.freshSignInMs);
+      if (refused) throw new PlexusError(refused);
+      const facts = {
+        schedule: request.params.name,
+        cron: wanted.cron,
+        ...(wanted.timeZone !== undefined && { timeZone: wanted.timeZone }),
+        wish: JSON.stringify(wanted.wish).slice(0, factCharsMax),
+      };
+      const message = { type: "putSchedule", ...request.params, ...wanted, by: whoIs(request) };
+      const schedule = await audited(log, request, facts, ask<BackupSchedule>(message));
+      at.changed?.("scheduleBackup", facts, whoIs(request));
+      return schedule;
+    },
+  );
+
+  app.delete<{ Params: Static<typeof scheduleName> }>(
+    "/admin/backups/schedules/:name",
+    {
+      config: audits("unscheduleBackup", "backup.run"),
+      schema: { summary: "Removes a schedule; a task that it began goes on", tags, params: scheduleName },
+    },
+    async (request) => {
+      const facts = { schedule: request.params.name };
+      await audited(log, request, facts, ask({ type: "removeSchedule", ...request.params }));
+      at.changed?.("unscheduleBackup", facts, whoIs(request));
+      return {};
+    },
+  );
+}
+
+/** As many as a fact of the audit may have. */
+const factCharsMax = 256;

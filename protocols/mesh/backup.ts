@@ -1,0 +1,42 @@
+/** Backups between nodes (node/backup): the node that makes a snapshot asks the owners of slots for their parts of it. */
+import { Type } from "typebox";
+import { stripeRef } from "../shards.ts";
+import { actor, bytes, call, closed, count, done, failed, slot } from "./parts.ts";
+
+const part = {
+  task: Type.String({ minLength: 1, maxLength: 32 }),
+  /** Of the task: a later one ends what an earlier one began. */
+  turn: count,
+  /** Its name within the turn. */
+  part: Type.String({ minLength: 1, maxLength: 32 }),
+};
+
+const progress = { slotsDone: count, actors: count, units: count, bytes: count };
+
+/** What a part came to: the list of what it changed is a sealed object in a stripe. */
+const partDone = closed({
+  list: closed({ stripe: stripeRef, sealedKey: bytes, epoch: count }),
+  /** Slots that were not read, and why. */
+  missed: Type.Array(closed({ slot, error: failed }), { maxItems: 64 }),
+  /** Files of actors that were not there to be read. */
+  missedFiles: closed({
+    total: count,
+    named: Type.Array(closed({ actor, hash: Type.String({ maxLength: 128 }), error: failed }), { maxItems: 16 }),
+  }),
+  ...progress,
+  storedBytes: count,
+});
+
+export const backupMessages = {
+  /** Reads slots of the asked node since the snapshot `base` (0: from the start), and stores what changed. The answer comes within seconds; without
+   *  `done` the part is under way, and the same question asks again. A part that nobody asks for is given up. Errors: BACKUP_CHANGED (the
+   *  newest snapshot is another one), OVERLOADED (so many parts are under way here), KEY_MISSING, TASK_TAKEN (a later turn was here), those of
+   *  storing. */
+  "backup.part": call(
+    "message",
+    { ...part, base: count, slots: Type.Array(slot, { minItems: 1, maxItems: 64 }) },
+    closed({ progress: closed(progress), done: Type.Optional(partDone) }),
+  ),
+  /** The part is not asked for again: what is under way of it is given up. */
+  "backup.end": call("message", part, done),
+} as const;
