@@ -57,6 +57,7 @@ export const checkerNames = [
   "backup-whole", // a run that was refused has left a snapshot, or one that was done none
   "backup-named", // a loss is not named, or something is called lost that is not
   "backup-erased", // what was erased is brought back
+  "key-once", // two units, or two nodes of a manifest, have one key
   "backup-left", // after the faults, holders keep for the backup what no snapshot needs
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep

@@ -4,7 +4,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { depth } from "../depth.ts";
-import { mutations, type Mutation } from "./mutations.ts";
+import { mutations as all, type Mutation } from "./mutations.ts";
+
+/** Those that are looked for. */
+const mutations = all.filter(({ long = false }) => depth(!long, true));
 
 const mutant = pathToFileURL(join(import.meta.dirname, "mutant.ts")).href;
 
@@ -29,6 +32,7 @@ function simulate(
     quotas = false,
     shards = false,
     raft = false,
+    backups = false,
     plan,
   }: Mutation,
   signal: AbortSignal,
@@ -49,6 +53,7 @@ function simulate(
   if (quotas) args.push("--quotas");
   if (shards) args.push("--shards");
   if (raft) args.push("--raft");
+  if (backups) args.push("--backups");
   if (plan && !isDrawn) args.push("--plan", JSON.stringify(plan));
   const env = { ...process.env, PLEXUS_MUTATION: name };
   return new Promise((resolve, reject) => {

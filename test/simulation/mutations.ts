@@ -33,6 +33,10 @@ export interface Mutation {
   readonly shards?: boolean;
   /** Seeds of a replicated directory's voters. */
   readonly raft?: boolean;
+  /** Seeds of a cluster's backups. */
+  readonly backups?: boolean;
+  /** Looked for by `npm run test:long` alone: it takes many seeds. */
+  readonly long?: boolean;
 }
 
 const activation = "node/kernel/activation.ts";
@@ -804,5 +808,114 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ["shard-named", "shard-acknowledged"],
     seeds: 200,
     shards: true,
+  },
+
+  // --- backups ---------------------------------------------------------------------------------------------------------
+  {
+    name: "commits a head and does not keep what it leads to",
+    file: "node/backup/repository.ts",
+    find: "const kept = await keepAll(unfinished);",
+    replace: "const kept = ok(null);",
+    caughtBy: ["backup-kept"],
+    seeds: 20,
+    backups: true,
+  },
+  {
+    name: "gives up what a head leads to when nobody knows whether it is there",
+    file: "node/backup/repository.ts",
+    find: "        unfinished = [];\n        throw error;",
+    replace: "        throw error;",
+    caughtBy: ["backup-kept"],
+    seeds: 60,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "prunes without looking at the newest head",
+    file: "node/backup/upkeep.ts",
+    find: "if (state.head?.number !== head?.number) throw",
+    replace: "if (state.head === undefined) throw",
+    caughtBy: ["backup-chain", "backup-whole", "backup-kept"],
+    seeds: 60,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "prunes what a snapshot that stays needs as well",
+    file: "node/backup/upkeep.ts",
+    find: "filter(({ id }) => !needed.has(id) && id !==",
+    replace: "filter(({ id }) => id !==",
+    caughtBy: ["backup-kept", "backup-true"],
+    seeds: 20,
+    backups: true,
+  },
+  {
+    name: "never looks for what others have left to the holders",
+    file: "node/backup/upkeep.ts",
+    find: "for await (const stripe of ports.stripes.referred?.(ports.owner) ?? [])",
+    replace: "for (const stripe of [] as StripeName[])",
+    caughtBy: ["backup-left"],
+    seeds: 20,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "commits on another snapshot than the one that it began from",
+    file: "node/backup/run.ts",
+    find: "if (state.snapshots.at(-1)?.number !== base?.number) throw",
+    replace: "if (state.snapshots.length < 0) throw",
+    caughtBy: ["backup-kept", "backup-true"],
+    seeds: 100,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "leaves the last unit before a change as it was",
+    file: "node/backup/part.ts",
+    find: "inOrder.filter(({ last }) => last < from).slice(0, -1)",
+    replace: "inOrder.filter(({ last }) => last < from)",
+    caughtBy: ["backup-true"],
+    seeds: 20,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "seals every unit with the same key",
+    file: "runtimes/backup/thread.ts",
+    find: "random: randomBytes(unitFormat.randomBytes)",
+    replace: "random: new Uint8Array(unitFormat.randomBytes)",
+    caughtBy: ["key-once"],
+    seeds: 5,
+    backups: true,
+  },
+  {
+    name: "says that keys are erased and erases none",
+    file: "node/keys/cluster-keys.ts",
+    find: "return count === 0 ? undefined : Object.fromEntries(left);",
+    replace: "return count < 0 ? Object.fromEntries(left) : undefined;",
+    caughtBy: ["backup-erased", "backup-named"],
+    seeds: 40,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "loses keys of tenants when it wraps them anew",
+    file: "node/keys/cluster-keys.ts",
+    find: "Object.fromEntries(again.map((entry) =>",
+    replace: "Object.fromEntries(again.slice(1).map((entry) =>",
+    caughtBy: ["backup-kept", "backup-true", "backup-named", "liveness"],
+    seeds: 20,
+    backups: true,
+    long: true,
+  },
+  {
+    name: "calls a stripe well that too few holders have",
+    file: "node/backup/upkeep.ts",
+    find: "else if (health.value.well < health.value.enough)",
+    replace: "else if (health.value.well < 0)",
+    caughtBy: ["backup-named"],
+    seeds: 20,
+    backups: true,
+    long: true,
   },
 ];

@@ -19,7 +19,7 @@ import { Disk, type WallClock, type World } from "../world/index.ts";
 import { Follower } from "./follower.ts";
 import { Life, type NodeParts, type Reached } from "./node.ts";
 import { drawPlan, type Ending, type Plan } from "./plan.ts";
-import { openedFor } from "./sealed.ts";
+import { lens } from "./sealed.ts";
 import { judge, type SeedOptions, type Simulated, type Verdict } from "./verdict.ts";
 
 /** Faults end after this much simulated time at the latest. */
@@ -69,9 +69,10 @@ class Simulation implements Entrance, Simulated {
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     this.#disk = new Disk(world, { ...this.#plan.disk });
     this.#journal = new JournalWatch(world);
-    this.#disk.watch(openedFor(this.#journal));
+    if (this.#plan.sealed) this.#disk.lens = lens;
+    this.#disk.watch(this.#journal);
     this.#bounds = new BoundsWatch(world, { kernel: this.#plan.kernelLimits, journal: this.#plan.journalLimits });
-    this.#disk.watch(openedFor({ written: (ops) => this.#looksAt(ops), durable: () => undefined }));
+    this.#disk.watch({ written: (ops) => this.#looksAt(ops), durable: () => undefined });
     this.#ledgers = new LedgerWatch(world, this.#journal);
     const around = { world, plan: this.#plan, entrance: this, ledgers: this.#ledgers };
     this.#clients = Array.from({ length: this.#plan.clients }, (_, index) => new Client(`c${index}`, around));

@@ -79,8 +79,15 @@ export interface DiskWatcher {
   durable(ops: readonly StoreOp[]): void;
 }
 
+/** How checkers see a value; undefined: it is nothing of theirs. */
+export type Lens = (key: string, value: Uint8Array) => Uint8Array | undefined;
+
+const asItLies: Lens = (_key, value) => value;
+
 interface Written {
   readonly ops: readonly StoreOp[];
+  /** The same as checkers see it. */
+  readonly seen: readonly StoreOp[];
   /** The values that the batch replaced, in the order of `ops`. */
   readonly before: readonly (Uint8Array | undefined)[];
 }
@@ -100,6 +107,8 @@ export class Disk {
   readonly #name: string;
   readonly #content = new OrderedMap();
   readonly #watchers: DiskWatcher[] = [];
+  /** Whoever looks at the disk without being its node sees it through this: what it wrote before it was encrypted. */
+  lens: Lens = asItLies;
   #undo: Written[] = [];
   #refusals = 0;
   #underWay: { readonly ops: readonly StoreOp[]; readonly by: Pulse }[] = [];
@@ -230,12 +239,16 @@ export class Disk {
   }
 
   get(key: string): Uint8Array | undefined {
-    return this.#content.get(key);
+    const value = this.#content.get(key);
+    return value && this.lens(key, value);
   }
 
   /** Entries of a range, without delay: for checkers. */
   range(range: StoreRange): (readonly [string, Uint8Array])[] {
-    return this.#content.range(range);
+    return this.#content.range(range).flatMap(([key, value]) => {
+      const seen = this.lens(key, value);
+      return seen === undefined ? [] : [[key, seen] as const];
+    });
   }
 
   /** Loses a key, as a file system that was repaired does. */
@@ -255,16 +268,32 @@ export class Disk {
       this.#content.set(op.key, op.type === "put" ? op.value : undefined);
       return old;
     });
-    this.#undo.push({ ops, before });
+    const seen = ops.map((op) => this.#seen(op));
+    this.#undo.push({ ops, seen: seen.filter((op) => op !== undefined), before });
     this.#world.note(() => `${this.#name}: ${sync ? "synced" : "written"} ${describe(ops)}`);
-    for (const watcher of this.#watchers) watcher.written(ops, by);
+    // What only lies there in another form is nothing new.
+    const fresh = seen.filter((op, index) => op !== undefined && !this.#isSame(op, before[index])) as StoreOp[];
+    if (fresh.length > 0) for (const watcher of this.#watchers) watcher.written(fresh, by);
     if (sync) this.#becomeDurable();
   }
 
   #becomeDurable(): void {
     const durable = this.#undo;
     this.#undo = [];
-    for (const { ops } of durable) for (const watcher of this.#watchers) watcher.durable(ops);
+    for (const { seen } of durable) for (const watcher of this.#watchers) watcher.durable(seen);
+  }
+
+  #seen(op: StoreOp): StoreOp | undefined {
+    if (this.lens === asItLies || op.type === "del") return op;
+    const value = this.lens(op.key, op.value);
+    return value && { ...op, value };
+  }
+
+  /** Whether a value that was sealed or opened is to checkers what it was. */
+  #isSame(op: StoreOp, before: Uint8Array | undefined): boolean {
+    if (this.lens === asItLies || op.type === "del" || before === undefined) return false;
+    const was = this.lens(op.key, before);
+    return was !== undefined && Buffer.compare(was, op.value) === 0;
   }
 }
 

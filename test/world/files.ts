@@ -35,6 +35,8 @@ export class FileDisk {
   readonly weather: FilesWeather;
   readonly #world: World;
   #names = new Map<string, Inode>();
+  /** The names by folder, until one changes: a store looks into each of its folders. */
+  #byFolder: ReadonlyMap<string, readonly string[]> | undefined;
   #onDisk = new Map<string, Inode>();
   #pending: Renaming[] = [];
   readonly #folders = new Set([""]);
@@ -70,6 +72,7 @@ export class FileDisk {
     const rename = (path: string, inode: Inode | undefined): void => {
       if (inode === undefined) this.#names.delete(path);
       else this.#names.set(path, inode);
+      this.#byFolder = undefined;
       this.#pending.push({ path, inode });
     };
     return {
@@ -130,9 +133,7 @@ export class FileDisk {
       names: (folder) =>
         perform(0.1, () => {
           const below = [...this.#folders].filter((other) => other !== "" && folderOf(other) === folder);
-          return [...[...this.#names.keys()].filter((path) => folderOf(path) === folder), ...below]
-            .map((path) => path.slice(path.lastIndexOf("/") + 1))
-            .sort();
+          return [...this.#in(folder), ...below].map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
         }),
       sync: (folder) =>
         perform(1, () => {
@@ -170,6 +171,7 @@ export class FileDisk {
       if (!this.#folders.has(folderOf(path))) this.#onDisk.delete(path);
     }
     this.#names = new Map(this.#onDisk);
+    this.#byFolder = undefined;
   }
 
   /** Everything that has a name, for checkers. */
@@ -208,6 +210,11 @@ export class FileDisk {
     const inode = this.#names.get(path) as Inode;
     inode.bytes = inode.bytes.slice(0, length);
     inode.synced = Math.min(inode.synced, length);
+  }
+
+  #in(folder: string): readonly string[] {
+    this.#byFolder ??= Map.groupBy(this.#names.keys(), folderOf);
+    return this.#byFolder.get(folder) ?? [];
   }
 
   #settle({ path, inode }: Renaming): void {

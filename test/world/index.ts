@@ -13,7 +13,7 @@
  *  and go on; the simulation in `test/simulation` builds nodes and clusters of these, and unit tests single parts. What must hold
  *  of the ports on real disks and networks is shown by `test/conformance`. */
 export { Dice } from "./dice.ts";
-export { Disk, type DiskWatcher, type DiskWeather } from "./disk.ts";
+export { Disk, type DiskWatcher, type DiskWeather, type Lens } from "./disk.ts";
 export { FileDisk, type FilesWeather } from "./files.ts";
 export { Links, messageBytesMax } from "./links.ts";
 export { Network, type NetworkWatcher, type NetworkWeather } from "./network.ts";

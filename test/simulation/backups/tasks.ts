@@ -1,6 +1,6 @@
 /** What people and schedules ask for of backups, with the real code of a node, and what each answer has to be. */
 import { openRepository, prune, recall, runBackup, verify, type Retention } from "../../../node/backup/index.ts";
-import type { ActorId } from "../../../protocols/index.ts";
+import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";
 import type { Scene } from "./scene.ts";
@@ -35,13 +35,18 @@ export class Tasks {
     if (dice.chance(0.15)) this.#scene.world.after(dice.between(0, 2_500), () => this.#crash(seat));
     let committed: number | undefined;
     let unknown = false;
+    // The directory takes the head or does not, and is not heard of any more.
+    const mute = dice.chance(this.#scene.isCalm ? 0 : 0.08) ? dice.pick(["before", "behind"]) : undefined;
     try {
       const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
       const heads = {
         ...ports.heads,
         commit: async (head: Uint8Array, number: number): Promise<boolean> => {
+          const away = new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
+          if (mute !== undefined && (unknown || mute === "before")) throw away;
           unknown = true;
           const applied = await ports.heads.commit(head, number);
+          if (mute !== undefined) throw away;
           unknown = false;
           if (applied) committed = number;
           return applied;
@@ -77,10 +82,9 @@ export class Tasks {
     const retention: Retention = wanted ?? drawn;
     try {
       const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
-      const nowMs = this.#scene.world.nowMs;
       const may = ({ number, atMs }: Snapshot, all: readonly Snapshot[]): boolean => {
         const newer = all.filter((one) => one.number > number).length;
-        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - atMs > retention.withinMs); // prettier-ignore
+        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || this.#scene.world.nowMs - atMs > retention.withinMs); // prettier-ignore
       };
       this.#scene.watch.mayGo.add(may);
       const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore

@@ -52,6 +52,8 @@ export class BackupWatch {
   #catalog: StripeRef | undefined;
   /** Shards that were on some disk for good, and to which nothing has happened since. */
   readonly sound = new Set<string>();
+  /** What each key was drawn for. */
+  readonly #keyed = new Map<string, string>();
   #reading: Promise<void> = Promise.resolve();
   commits = 0;
   /** Which snapshots those who prune now may remove. */
@@ -184,6 +186,7 @@ export class BackupWatch {
     const units: UnitEntry[] = [];
     const walk = async (link: NodeLink): Promise<void> => {
       stripes.set(link.stripe.id, link.stripe);
+      this.#demandOnce(link.key, `node ${link.stripe.id}`);
       const node = await repository.load(link);
       nodes.set(link.stripe.id, node);
       if ("children" in node) for (const child of node.children) await walk(child.link);
@@ -198,11 +201,20 @@ export class BackupWatch {
     const contents = new Map<string, Uint8Array[]>();
     for (const unit of units.toSorted((one, other) => (one.first < other.first ? -1 : 1))) {
       if (this.#journals.gone.has(tenantOf(unit.name))) continue;
+      const { id, epoch } = unit;
+      this.#demandOnce(ports.keys.open({ tenant: tenantOf(unit.name), unit: id, epoch }, unit.sealedKey), `unit ${id}`);
       const place = `${unit.name.thread} ${unit.name.type}`;
       contents.set(place, [...(contents.get(place) ?? []), await openUnitOf(ports, packs, unit)]);
     }
     const fault = this.#journals.faultOf(cursors, contents, (actor) => this.isGone(actor));
     if (fault !== undefined) this.violate("backup-true", `${what}: ${fault}`);
+  }
+
+  #demandOnce(key: Uint8Array, what: string): void {
+    const text = Buffer.from(key).toString("hex");
+    const before = this.#keyed.get(text);
+    if (before !== undefined && before !== what) this.violate("key-once", `${what} has the key of ${before}`);
+    this.#keyed.set(text, what);
   }
 
   isGone(actor: ActorId): boolean {

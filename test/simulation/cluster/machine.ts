@@ -4,7 +4,9 @@ import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/membership/index.ts";
-import type { Log, MemberRecord, NodeId } from "../../../node/ports.ts";
+import { partsOf } from "../../../node/composition/disk.ts";
+import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";
+import type { Clock, Log, MemberRecord, NodeId } from "../../../node/ports.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { BoundsWatch } from "../bounds.ts";
 import {
@@ -20,6 +22,7 @@ import {
 } from "../../world/index.ts";
 import { told, type Reached } from "../node.ts";
 import { simulatedRuntime } from "../runtime.ts";
+import { diskKey, lens } from "../sealed.ts";
 import type { ExternalDirectory } from "./external-directory.ts";
 import type { ClusterPlan } from "./plan.ts";
 
@@ -66,6 +69,7 @@ export class Machine {
     this.node = node;
     this.#parts = parts;
     this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
+    if (parts.plan.sealed) this.disk.lens = lens;
     const { zones, storage, nodes } = parts.plan;
     const isStorage = storage > 0 && (index < storage || index >= nodes);
     this.record = {
@@ -126,10 +130,12 @@ export class Machine {
     const { world, plan, network, external, host } = this.#parts;
     const clock = simulatedClock(world, this.wall, pulse);
     const log = this.#log(pulse);
-    const store = this.disk.open(pulse, `/${this.node}`);
+    const raw = this.disk.open(pulse, `/${this.node}`);
+    const store = plan.sealed ? await openSealedStore(raw, async () => diskKey) : raw;
     const identity = { cluster: "simulated", node: this.node };
     const meter = this.#parts.bounds.meter(this.node);
     const journal = await openJournal({ store, clock, log, meter, limits: plan.journalLimits, identity });
+    if (store instanceof SealedStore) this.#seal(store, journal, clock, log);
     // The wall around the mesh: the members, as this node knows them.
     const transport = network.attach(this.node, pulse, (other) => this.knows(other));
     const peer = createPeer({
@@ -166,6 +172,15 @@ export class Machine {
       if (started.error.code === "NOT_A_PEER") this.gone = true;
       throw new PlexusError(started.error);
     }
+  }
+
+  /** Encrypts the disk while the node runs, slot by slot, from some moment on; at times it is opened again. */
+  #seal(store: SealedStore, journal: Journal, clock: Clock, log: Log): void {
+    const { world } = this.#parts;
+    const sealing = createSealing({ store, parts: () => partsOf(journal), clock, log });
+    world.note(() => `${this.node}: the disk is ${store.state}`);
+    const to = store.state === "sealed" && world.dice.chance(0.3) ? "plain" : "sealed";
+    clock.after(world.dice.between(20, 1_500), () => void sealing.begin(to, diskKey));
   }
 
   /** Whether another node is a member, as this one last knew. */

@@ -66,6 +66,8 @@ export interface ClusterPlan {
   /** Mean pause between what a client sends beyond that, as long as there are faults. */
   readonly lingerMs: number;
   readonly actors: Actors;
+  /** The disks are encrypted while the nodes run, and opened again. */
+  readonly sealed: boolean;
   /** Never on here: one node simulated alone has enough of it. */
   readonly poison: boolean;
 }
@@ -213,5 +215,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     lingerMs: faultsMs / 8,
     actors,
     poison: false,
+    sealed: false,
   };
 }

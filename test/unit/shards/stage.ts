@@ -44,10 +44,23 @@ function copyOf<Value>(value: Value): Value {
   return copy as Value;
 }
 
+/** Where a key is in a sorted list, or would be. */
+function firstFrom(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((keys[middle] as string) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 /** One holder's journal: its state and its records. */
 interface Journal {
   state: HolderState;
   readonly records: Map<string, unknown>;
+  /** The keys of the records in order, until there are others. */
+  keys: readonly string[] | undefined;
   notes: unknown;
 }
 
@@ -108,6 +121,7 @@ export class Holders {
     const made: Journal = {
       state: shardHolder.initial(holder),
       records: new Map(),
+      keys: undefined,
       notes: shardHolder.notes?.initial(),
     };
     this.#all.set(holder, made);
@@ -122,8 +136,10 @@ export class Holders {
         this.changing(holder, effect.event);
         journal.state = shardHolder.evolve(journal.state, effect.event);
         for (const op of shardHolder.record?.(effect.event, holder) ?? []) {
-          if ("put" in op) journal.records.set(op.put, copyOf(op.value));
-          else if ("delete" in op) journal.records.delete(op.delete);
+          if ("put" in op) {
+            if (!journal.records.has(op.put)) journal.keys = undefined;
+            journal.records.set(op.put, copyOf(op.value));
+          } else if ("delete" in op && journal.records.delete(op.delete)) journal.keys = undefined;
         }
         return;
       }
@@ -137,8 +153,10 @@ export class Holders {
       case "read": {
         const { from, to, limit } = effect.range;
         // As they are now: what is written until they arrive may be newer.
-        const keys = [...journal.records.keys()].filter((key) => key >= from && key < to).sort();
-        const records = keys.slice(0, limit).map((key) => ({ key, value: copyOf(journal.records.get(key)) }));
+        journal.keys ??= [...journal.records.keys()].sort();
+        const start = firstFrom(journal.keys, from);
+        const keys = journal.keys.slice(start, Math.min(start + limit, firstFrom(journal.keys, to)));
+        const records = keys.map((key) => ({ key, value: copyOf(journal.records.get(key)) }));
         this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () =>
           this.#turn(holder, { type: "records", tag: effect.tag, records }),
         );
