@@ -24,10 +24,11 @@ export interface Heads {
   read(): Promise<Uint8Array | undefined>;
   /** Makes a head the newest when it is the one after the newest, or is that already. False: another one is there. An error: nobody knows. */
   commit(head: Uint8Array, number: number): Promise<boolean>;
-  /** Whether all that the newest head leads to is kept without an end. Absent: what is put stays. */
+  /** Up to which head all that was committed is kept without an end. Absent: what is put stays. */
   readonly settled?: {
-    read(): Promise<boolean>;
-    /** It is, if this number is still the newest. */
+    /** 0: up to none. */
+    read(): Promise<number>;
+    /** Up to this one, if it is still the newest. */
     tell(number: number): Promise<void>;
   };
 }

@@ -96,15 +96,15 @@ export function openRepository(ports: BackupPorts): Repository {
     return { head: { ...head, hash: hashOfHead(bytes) }, snapshots: readCatalog(catalog) };
   };
 
-  /** False: some of it could not be kept. */
+  /** Asks for all of them, also behind one that could not be kept. */
   const keepAll = async (refs: readonly StripeRef[], expiresAtMs?: number): Promise<Result<null>> => {
+    let result: Result<null> = ok(null);
     for (let at = 0; at < refs.length; at += limits.keptAtOnce) {
       const some = refs.slice(at, at + limits.keptAtOnce);
       const kept = await Promise.all(some.map((ref) => stripes.keep(ref, owner, expiresAtMs)));
-      const failed = kept.find((one) => !one.ok);
-      if (failed !== undefined) return failed;
+      if (result.ok) result = kept.find((one) => !one.ok) ?? result;
     }
-    return ok(null);
+    return result;
   };
 
   /** Whether a head is the newest now. An answer that was lost is asked for again; when none comes, it may be or not: then nothing is given up
@@ -152,23 +152,26 @@ export function openRepository(ports: BackupPorts): Repository {
       for (const ref of given) await stripes.release(ref, owner);
     },
     async settle() {
-      if (heads.settled === undefined || (await heads.settled.read())) return;
+      if (heads.settled === undefined) return;
+      const upTo = await heads.settled.read();
       const { head, snapshots } = await state();
-      if (head === undefined) return;
-      const { root, cursors } = snapshots.at(-1) ?? {};
-      const needed = new Map([head.catalog.stripe, ...(cursors ? [cursors.stripe] : [])].map((ref) => [ref.id, ref]));
+      if (head === undefined || upTo >= head.number) return;
+      const needed = new Map([[head.catalog.stripe.id, head.catalog.stripe]]);
       const add = (ref: StripeRef): void => void needed.set(ref.id, ref);
       const node = ({ stripe }: NodeLink, one: TreeNode): void => {
         add(stripe);
         if ("units" in one) for (const { fragments } of one.units) for (const place of fragments) add(place.stripe);
       };
-      if (root) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node });
+      for (const { root, cursors } of snapshots.filter(({ number }) => number > upTo)) {
+        add(cursors.stripe);
+        if (root !== null) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node });
+      }
       if ((await keepAll([...needed.values()])).ok) await heads.settled.tell(head.number);
     },
     async commit(change) {
       await keys.ensure([catalogTenant]);
       for (let tries = 0; tries < limits.commitTriesMax; tries += 1) {
-        const wasSettled = (await heads.settled?.read()) ?? true;
+        const settledTo = await heads.settled?.read();
         const before = await state();
         const number = (before.head?.number ?? 0) + 1;
         const snapshots = change(before, number);
@@ -190,7 +193,7 @@ export function openRepository(ports: BackupPorts): Repository {
           const kept = await keepAll(unfinished);
           unfinished = [];
           // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases the old catalog.
-          if (kept.ok && wasSettled) await heads.settled?.tell(number).catch(() => undefined);
+          if (kept.ok && settledTo === number - 1) await heads.settled?.tell(number).catch(() => undefined);
           if (before.head !== undefined) await stripes.release(before.head.catalog.stripe, owner);
           return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };
         }

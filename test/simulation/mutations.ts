@@ -831,6 +831,16 @@ export const mutations: readonly Mutation[] = [
     long: true,
   },
   {
+    name: "makes up for the newest head alone",
+    file: "node/backup/repository.ts",
+    find: "snapshots.filter(({ number }) => number > upTo)",
+    replace: "snapshots.slice(-1)",
+    caughtBy: ["backup-kept"],
+    seeds: 60,
+    backups: true,
+    long: true,
+  },
+  {
     name: "prunes without looking at the newest head",
     file: "node/backup/upkeep.ts",
     find: "if (state.head?.number !== head?.number) throw",

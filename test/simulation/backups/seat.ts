@@ -25,7 +25,7 @@ export function directoryHeads(directory: Directory): Heads {
   interface Row {
     readonly number: number;
     readonly head: string;
-    readonly settled: boolean;
+    readonly settled: number;
   }
   const read = async () => {
     const row = await directory.read(headRow);
@@ -38,16 +38,16 @@ export function directoryHeads(directory: Directory): Heads {
     },
     async commit(head, number) {
       const { known, revision } = await read();
-      const wanted: Row = { number, head: Buffer.from(head).toString("base64"), settled: false };
+      const wanted: Row = { number, head: Buffer.from(head).toString("base64"), settled: known?.settled ?? 0 };
       if (known?.number === number) return known.head === wanted.head;
       if ((known?.number ?? 0) !== number - 1) return false;
       return (await directory.compareAndSet(headRow, wanted, revision)).applied;
     },
     settled: {
-      read: async () => (await read()).known?.settled ?? true,
+      read: async () => (await read()).known?.settled ?? 0,
       async tell(number) {
         const { known, revision } = await read();
-        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: true }, revision);
+        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: number }, revision);
       },
     },
   };
