@@ -139,4 +139,18 @@ describe("what a head leads to", () => {
     for (const files of folders) expect(Buffer.from((await createFolderHeads([files]).read()) ?? "").toString()).to.equal("two"); // prettier-ignore
     await stop();
   });
+
+  it("is not called damaged by somebody who took the keys before its epoch began", async () => {
+    const { ports, say, run } = stage();
+    say();
+    await run();
+    const later = { ...ports, keys: { ...ports.keys, epoch: 2 } };
+    await prune(later, openRepository(later), { last: 1 }, true);
+    say();
+    const actors = new Actors();
+    actors.change(lobby, { "message/0009": { text: "said" } });
+    await runBackup(later, openRepository(later), actors, idle);
+    expect(await code(openRepository(ports).state())).to.equal("KEY_MISSING");
+    expect(await code(openRepository(later).state())).to.equal("done");
+  });
 });
