@@ -88,7 +88,7 @@ class ClusterSimulation implements Gates, Simulated {
     const drawn = drawClusterPlan(world.dice);
     // Not drawn: the other seeds are the lives that they were. Which bit of an encrypted value has flipped nobody can flip back once it is written anew.
     const sealed = fixed.sealed ?? world.seed % 5 === 2;
-    const { rot, ...faults } = drawn.faults;
+    const { rot: _left, ...faults } = drawn.faults;
     this.#plan = { ...drawn, sealed, ...(sealed && { faults }), ...fixed };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     const plan = this.#plan;
