@@ -892,15 +892,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: "seals every unit with the same key",
     file: "runtimes/backup/thread.ts",
-    find: "random: randomBytes(unitFormat.randomBytes)",
-    replace: "random: new Uint8Array(unitFormat.randomBytes)",
+    find: "const random = draw(unitFormat.randomBytes);",
+    replace: "const random = new Uint8Array(unitFormat.randomBytes);",
     caughtBy: ["key-once"],
     seeds: 5,
     backups: true,
   },
   {
     name: "says that keys are erased and erases none",
-    file: "node/keys/cluster-keys.ts",
+    file: "node/keys/ring.ts",
     find: "return count === 0 ? undefined : Object.fromEntries(left);",
     replace: "return count < 0 ? Object.fromEntries(left) : undefined;",
     caughtBy: ["backup-erased", "backup-named"],
@@ -910,7 +910,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "loses keys of tenants when it wraps them anew",
-    file: "node/keys/cluster-keys.ts",
+    file: "node/keys/ring.ts",
     find: "Object.fromEntries(again.map((entry) =>",
     replace: "Object.fromEntries(again.slice(1).map((entry) =>",
     caughtBy: ["backup-kept", "backup-true", "backup-named", "liveness"],

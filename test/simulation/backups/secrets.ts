@@ -2,6 +2,8 @@
 import crypto, { createCipheriv, createHash } from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { sealerOf } from "../../../node/keys/index.ts";
+import { join } from "../../../runtimes/backup/index.ts";
+import { seal } from "../../../runtimes/backup/thread.ts";
 
 /** Runs something whose random bytes are those of a seed. Nothing else may draw any meanwhile. */
 export async function withSecretsOf<Answer>(seed: number, work: () => Promise<Answer>): Promise<Answer> {
@@ -17,9 +19,12 @@ export async function withSecretsOf<Answer>(seed: number, work: () => Promise<An
   Object.assign(crypto, { randomBytes: draw, randomFillSync: fill });
   syncBuiltinESMExports();
   try {
-    // Nonces are drawn ahead: those that another seed has left are used up.
+    // Nonces and keys are drawn ahead: those that another seed has left are used up.
     const sealer = sealerOf(Buffer.alloc(32));
     while (filled === 0) sealer.seal(Buffer.alloc(1), Buffer.alloc(0));
+    // The second time they run out in the middle of a unit, wherever they were before.
+    const name = { cluster: "", person: "", thread: "", type: "", bucket: "", part: 0 };
+    while (filled < 3) seal({ names: [name], contents: join([Buffer.alloc(1)]), known: {}, epoch: 1, fragments: 3 });
     return await work();
   } finally {
     Object.assign(crypto, { randomBytes, randomFillSync });
