@@ -10,8 +10,8 @@ interface HeadRow {
   readonly number: number;
   /** The head in base64. */
   readonly head: string;
-  /** All that it leads to is kept without an end. */
-  readonly settled?: true;
+  /** The last head up to which all that was committed is kept without an end. */
+  readonly settled?: number;
 }
 
 /** Heads in the directory. Error of each: DIRECTORY_UNAVAILABLE. */
@@ -26,22 +26,19 @@ export function createDirectoryHeads(directory: Pick<Directory, "read" | "compar
       return known && new Uint8Array(Buffer.from(known.head, "base64"));
     },
     async commit(head, number) {
-      const wanted: HeadRow = { number, head: Buffer.from(head).toString("base64") };
       const { known, revision } = await read();
+      const wanted: HeadRow = { number, head: Buffer.from(head).toString("base64"), settled: known?.settled ?? 0 };
       // Also when an earlier attempt was taken and its answer lost.
       if (known?.number === number) return known.head === wanted.head;
       if ((known?.number ?? 0) !== number - 1) return false;
       return (await directory.compareAndSet(headRow, wanted, revision)).applied;
     },
     settled: {
-      async read() {
-        const { known } = await read();
-        return known === undefined || known.settled === true;
-      },
+      read: async () => (await read()).known?.settled ?? 0,
       async tell(number) {
         const { known, revision } = await read();
         // One that is changed meanwhile is not settled: the next commit asks.
-        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: true }, revision);
+        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: number }, revision);
       },
     },
   };

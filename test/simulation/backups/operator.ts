@@ -5,7 +5,7 @@ import { pathOf } from "../../unit/shards/stage.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";
 import { Seat } from "./seat.ts";
-import { headRow } from "./watch.ts";
+import { headRow } from "../../../node/backup/index.ts";
 
 export class Operator {
   readonly #scene: Scene;

@@ -1,5 +1,5 @@
 /** One life of a node's process, as far as backups go: its stripes, its keys, the directory as it reaches it. */
-import type { BackupPorts, Heads } from "../../../node/backup/index.ts";
+import { createDirectoryHeads, type BackupPorts } from "../../../node/backup/index.ts";
 import {
   anchorOf,
   createClusterKeys,
@@ -15,43 +15,10 @@ import { quietLog } from "../../quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
 import type { Machine } from "../../unit/shards/stage.ts";
 import { simulatedClock, type Pulse, type World } from "../../world/index.ts";
-import { backupOwner, cluster, headRow, limits, type BackupWatch } from "./watch.ts";
+import { backupOwner, cluster, limits, type BackupWatch } from "./watch.ts";
 
 const diskKey = diskKeyOf(Buffer.alloc(32, 7));
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
-
-/** Heads in the directory. */
-export function directoryHeads(directory: Directory): Heads {
-  interface Row {
-    readonly number: number;
-    readonly head: string;
-    readonly settled: number;
-  }
-  const read = async () => {
-    const row = await directory.read(headRow);
-    return { known: row?.value as Row | undefined, revision: row?.revision ?? 0 };
-  };
-  return {
-    read: async () => {
-      const { known } = await read();
-      return known && Buffer.from(known.head, "base64");
-    },
-    async commit(head, number) {
-      const { known, revision } = await read();
-      const wanted: Row = { number, head: Buffer.from(head).toString("base64"), settled: known?.settled ?? 0 };
-      if (known?.number === number) return known.head === wanted.head;
-      if ((known?.number ?? 0) !== number - 1) return false;
-      return (await directory.compareAndSet(headRow, wanted, revision)).applied;
-    },
-    settled: {
-      read: async () => (await read()).known?.settled ?? 0,
-      async tell(number) {
-        const { known, revision } = await read();
-        if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: number }, revision);
-      },
-    },
-  };
-}
 
 export class Seat {
   readonly node: NodeId;
@@ -159,7 +126,7 @@ export class Seat {
       cluster,
       owner: backupOwner,
       stripes: this.#told(shards.stripes),
-      heads: directoryHeads(this.directory),
+      heads: createDirectoryHeads(this.directory),
       keys: keys.value,
       sealer: plainSealer,
       clock: this.clock,

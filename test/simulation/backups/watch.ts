@@ -1,6 +1,6 @@
 /** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a head leads to is read as soon
  *  as it is committed, compared with what the slots had, and from then on every shard of it has to stay. */
-import { openRepository, type BackupPorts } from "../../../node/backup/index.ts";
+import { headRow, openRepository, type BackupPorts } from "../../../node/backup/index.ts";
 import { openUnitOf, PackCache } from "../../../node/backup/recall.ts";
 import {
   createUnitKeys,
@@ -24,7 +24,6 @@ import { tenantOfActor, type Journals } from "./journals.ts";
 export const limits = { ...smallLimits, unfinishedMs: 20_000, lossesNamed: 100_000 };
 export const cluster = "harbour";
 export const backupOwner = "backup/cluster" as ActorId;
-export const headRow = "backup/head";
 
 /** A snapshot that is there. */
 export interface Living {

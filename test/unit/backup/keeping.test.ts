@@ -145,7 +145,7 @@ describe("what a head leads to", () => {
     say();
     await run();
     const later = { ...ports, keys: { ...ports.keys, epoch: 2 } };
-    await prune(later, openRepository(later), { last: 1 }, true);
+    await prune(later, openRepository(later), { last: 1 }, { ...idle, apply: true });
     say();
     const actors = new Actors();
     actors.change(lobby, { "message/0009": { text: "said" } });
