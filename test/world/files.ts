@@ -185,9 +185,9 @@ export class FileDisk {
     return inode !== undefined && inode.synced === inode.bytes.length && this.#folders.has(folderOf(path));
   }
 
-  /** Whether nothing has rotted in it. */
+  /** Whether nothing has rotted in it: neither in the file that is read, nor in the one that a power loss would leave. */
   isSound(path: string): boolean {
-    return this.#names.get(path)?.rotten !== true;
+    return this.#names.get(path)?.rotten !== true && this.#onDisk.get(path)?.rotten !== true;
   }
 
   /** The bytes of a file, for checkers. */
