@@ -212,6 +212,10 @@ export const actorLimits = {
   shardChangesKept: 128,
   /** Owners that refer to one stripe; one more is refused with `LIMIT_REACHED`. */
   shardOwnersMax: 64,
+  /** Owners of which a holder remembers that they let go of one stripe; the one that did so first is forgotten. */
+  shardReleasesMax: 64,
+  /** Stripes of which a holder remembers who let go of them; of more, the first are forgotten at the next collection. */
+  shardsReleasedMax: 1_000_000,
   /** Owners whose shards of the last minute a holder counts; the one that began longest ago is forgotten. */
   shardOwnersCounted: 1_000,
   /** Shards that one step of a collection moves into the trash, and out of it. */

@@ -1,7 +1,14 @@
 /** `plexus shards`: groups of shard-holders, where they are and what they hold. */
 import { failure, PlexusError } from "../protocols/errors.ts";
 import { troublesOf } from "../protocols/index.ts";
-import type { HolderGroupRow, HolderRow, ShardLine, ShardPage, ShardsView } from "../protocols/index.ts";
+import type {
+  HolderGroupRow,
+  HolderRow,
+  ShardLine,
+  ShardPage,
+  ShardsView,
+  StorageNodeRow,
+} from "../protocols/index.ts";
 import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
 import { callNode, forLook } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, type Output } from "./output.ts";
@@ -52,7 +59,7 @@ async function listInventory(
 }
 
 /** Groups, and their holders, as a person reads them. */
-export function describeShards({ places, groups }: ShardsView, color: boolean, width = Infinity): string {
+export function describeShards({ places, groups, nodes }: ShardsView, color: boolean, width = Infinity): string {
   if (groups.length === 0)
     return places === 0
       ? "No node has the role storage: `plexus nodes roles` gives it to one, `plexus invite --role storage` invites one."
@@ -78,7 +85,33 @@ export function describeShards({ places, groups }: ShardsView, color: boolean, w
     ]);
     return `${describeGroup(group)}\n${renderTable(columns, cells, { color, columns: width })}`;
   });
-  return [`${counted(places, "node")} with the role storage`, ...described].join("\n\n");
+  const head = `${counted(places, "node")} with the role storage`;
+  return [`${head}\n${describeNodes(nodes, color, width)}`, ...described].join("\n\n");
+}
+
+/** The nodes that keep shards: how much, and whether they may be trusted with more. */
+function describeNodes(nodes: readonly StorageNodeRow[], color: boolean, width: number): string {
+  const columns = [
+    { head: "Node" },
+    { head: "Shards take", align: "right" as const },
+    { head: "Room", align: "right" as const },
+    { head: "Quota", align: "right" as const, leaves: 1 },
+    { head: "Trust" },
+  ];
+  const size = (bytes: number | undefined): string => (bytes === undefined ? "" : describeBytes(bytes));
+  const trust = ({ up, trust: state, sinceMs }: StorageNodeRow): string => {
+    const since =
+      state === "trusted" || sinceMs === undefined ? "" : ` since ${new Date(sinceMs).toISOString().slice(0, 16)}Z`;
+    return `${state}${since}${up ? "" : "; down"}`;
+  };
+  const cells = nodes.map((row) => [
+    withoutControls(row.name),
+    size(row.usedBytes),
+    size(row.roomBytes),
+    size(row.quotaBytes),
+    trust(row),
+  ]);
+  return renderTable(columns, cells, { color, columns: width });
 }
 
 function describeGroup({ name, holders, open }: HolderGroupRow): string {

@@ -110,6 +110,13 @@ export const fields: readonly Field[] = [
     live: false,
     says: "how bulk is coded: default=8+4/4+4/3,backup=4+4",
   },
+  {
+    name: "shardQuota",
+    variable: "PLEXUS_SHARD_QUOTA",
+    form: "text",
+    live: false,
+    says: "most that shards take here: 500gb",
+  },
   { name: "replicas", variable: "PLEXUS_REPLICAS", form: "integer", live: false, says: "copies of each slot" },
   {
     name: "minInSync",

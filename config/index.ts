@@ -12,4 +12,4 @@ export { parseConfig, parseConfigFile, unknownVariables, type ConfigLayers, type
 export { modelFromText, modelProblem, type ModelEntry } from "./models.ts";
 export { planReload, type ReloadPlan } from "./reload.ts";
 export { configSchema, type Config, type ConfigInput } from "./schema.ts";
-export { parseDurationMs } from "./units.ts";
+export { parseDurationMs, parseSizeBytes } from "./units.ts";

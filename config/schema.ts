@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import { Type, type Static } from "typebox";
 import { chosenRoles, hash32, roles, schema, schemesFrom } from "../protocols/index.ts";
 import { modelEntry } from "./models.ts";
+import { parseSizeBytes } from "./units.ts";
 
 const path = Type.String({ minLength: 1, maxLength: 4096 });
 
@@ -39,6 +40,12 @@ const shardScheme = Type.Refine(
   (text) => schemesFrom(text) !== undefined,
   () =>
     "must be schemes like 8+4/4+4/3: each k+m or a number of copies, each narrower than the one before, 12 shards at the most",
+);
+
+const size = Type.Refine(
+  Type.String({ maxLength: 32, description: "a size like 500gb" }),
+  (text) => parseSizeBytes(text) !== undefined,
+  () => "must be a size like 500gb, in kb, mb, gb or tb",
 );
 
 const logSchema = schema.object({
@@ -189,6 +196,8 @@ export const configSchema = schema.object({
   minInSync: Type.Integer({ minimum: 1, maximum: 7 }),
   /** How bulk is coded, by its class; `default` for the others: the first scheme that there are enough nodes for. */
   shardSchemes: Type.Record(Type.String({ pattern: "^[a-z][a-z0-9-]{0,31}$" }), shardScheme, { maxProperties: 32 }),
+  /** What shards may take on this node's disk; absent: what is free. */
+  shardQuota: Type.Optional(size),
   /** The node's share of slots compared to the others'. */
   weight: Type.Number({ minimum: 0.01, maximum: 100 }),
   log: logSchema,

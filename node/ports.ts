@@ -115,6 +115,8 @@ export interface Files {
   sync(folder: string): Promise<void>;
   /** Whether so much more may be written without taking the room that the journal needs. */
   hasRoom(bytes: number): boolean;
+  /** How much may be written so; undefined: the file system does not say. */
+  freeBytes(): number | undefined;
 }
 
 /** The name of a blob: what it consists of, as 64 hexadecimal digits (`node/blobs/tree.ts`). */
@@ -156,6 +158,8 @@ export interface BlobStore {
   prove(hash: BlobHash, leaf: number): Promise<LeafProof>;
   /** Reads all of it. False: it is damaged. Error: NOT_FOUND. */
   check(hash: BlobHash): Promise<boolean>;
+  /** What all of them have together. */
+  usedBytes(): number;
   /** One that is not there is as good as deleted. */
   delete(hash: BlobHash): Promise<void>;
   /** Names after `after`, in order, a page at a time: an empty page ends it. */

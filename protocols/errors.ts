@@ -356,6 +356,11 @@ export const errorTable = {
     http: 503,
     help: "Too few nodes with the role `storage` can keep it; details say how many there are and how many would do. See `plexus shards list`.",
   },
+  RELEASED: {
+    outcome: "failed",
+    http: 409,
+    help: "Who wanted it kept has let go of it since. Nothing was changed; ask anew if it is wanted again.",
+  },
   STRIPE_LOST: {
     outcome: "failed",
     http: 500,

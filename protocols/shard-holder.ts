@@ -6,7 +6,19 @@ import type { ErrorCode } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { blobHash, nothing, object, position, timeMs } from "./schema.ts";
-import { groupName, shardOwner, stripeId, stripeRef, type HolderGroup, type StripeRef } from "./shards.ts";
+import {
+  groupName,
+  shardOwner,
+  stripeId,
+  stripeRef,
+  type HolderGroup,
+  type StripeRef,
+  type TrustState,
+} from "./shards.ts";
+
+/** The number of what somebody does with a stripe: later operations of the same owner have higher ones. The time by the clock of who begins it,
+ *  raised above what it must follow. */
+export const shardOperation = position;
 
 const some = Type.Array(stripeId, { minItems: 1, maxItems: limits.shardsNamedMax });
 
@@ -22,15 +34,17 @@ export const holderTerms = object({
 
 /** Commands to `shard-holder/GROUP.INDEX`. The node that owns the holder sends those that change something: the bytes are its business. */
 export const shardHolderCommands = {
-  /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it. May be repeated; a reference
-   *  ends at the later of all times that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
-   *  holder's shard), ALREADY_DONE (another shard, or other shards, of this stripe are held), LIMIT_REACHED (`bytesMax`, `shardsMax`,
+  /** A shard is synced at the owner's node: its stripe, its number in the code, and who refers to it by which operation. May be repeated; a
+   *  reference ends at the later of all times that were named for it, and never where none was. Errors: BAD_REQUEST (another group's, or another
+   *  holder's shard), ALREADY_DONE (somebody refers to other shards of this stripe; details have their descriptor as `held`), RELEASED (the owner
+   *  let go of the stripe by this or a later operation; details have that one), LIMIT_REACHED (`bytesMax`, `shardsMax`,
    *  `shardOwnersMax`), FORBIDDEN (the group takes no new stripes), RATE_LIMITED, OVERLOADED. */
   hold: command({
     params: {
       stripe: stripeRef,
       shard: Type.Integer({ minimum: 0, maximum: limits.groupHoldersMax - 1 }),
       owner: shardOwner,
+      operation: shardOperation,
       expiresAtMs: Type.Optional(timeMs),
       terms: holderTerms,
     },
@@ -39,18 +53,19 @@ export const shardHolderCommands = {
     effect: "changes",
     summary: "Takes a shard that is synced at the holder's node into the inventory",
   }),
-  /** One owner refers to a stripe no longer. May be repeated; a stripe that is not here is as good as released. */
+  /** One owner refers to a stripe no longer, whether it is here or not: what that owner began before it and comes late is refused. May be repeated.
+   *  A reference of a later operation stays, and is told. */
   release: command({
-    params: { stripe: stripeId, owner: shardOwner },
+    params: { stripe: stripeId, owner: shardOwner, operation: shardOperation },
     result: answer<ShardReleased>("ShardReleased"),
     from: ["node"],
     effect: "changes",
     summary: "Ends an owner's reference to a stripe",
   }),
-  /** The shards of some stripes, whole. Those that are not here are left out. Error: OVERLOADED. */
+  /** The shards of some stripes, whole, and who let go of these. Those that are not here are left out. Error: OVERLOADED. */
   describe: command({
     params: { stripes: some },
-    result: answer<{ readonly shards: readonly HeldShard[] }>("HeldShards"),
+    result: answer<HeldShards>("HeldShards"),
     from: ["gateway", "node"],
     effect: "reads",
     permission: "cluster.administer",
@@ -107,11 +122,13 @@ export const shardHolderCommands = {
     summary: "Says where the holder's bytes are, and how many shards are missing there",
   }),
   /** Takes one step of the collection: shards that nobody has referred to for `graceMs` go into the trash, those that have been there
-   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else. */
+   *  for `trashMs` leave the inventory, and their bytes may be deleted, if `list` with their hash finds nothing else. Who let go of a
+   *  stripe `rememberMs` ago is forgotten. */
   collect: command({
     params: {
       graceMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
       trashMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
+      rememberMs: Type.Integer({ minimum: 0, maximum: limits.shardGraceMsMax }),
     },
     result: answer<Collected>("Collected"),
     from: ["node"],
@@ -132,6 +149,8 @@ export const shardHolderCommands = {
 /** Who refers to a stripe, and until when. */
 export interface ShardReference {
   readonly owner: ActorId;
+  /** The last operation by which it began to. */
+  readonly operation: number;
   readonly expiresAtMs?: number;
 }
 
@@ -150,17 +169,34 @@ export interface HeldShard {
   readonly trashedAtMs?: number;
 }
 
+/** Answer to `describe`. */
+export interface HeldShards {
+  readonly shards: readonly HeldShard[];
+  readonly released: readonly ReleasedShard[];
+}
+
+/** Somebody let go of a stripe, by an operation. */
+export interface ReleasedShard {
+  readonly stripe: string;
+  readonly owner: ActorId;
+  readonly operation: number;
+}
+
 /** Answer to `hold`. */
 export interface ShardReceipt {
   readonly holder: ActorId;
   readonly stripe: string;
   readonly hash: string;
+  readonly sizeBytes: number;
+  readonly owner: ActorId;
   readonly heldSinceMs: number;
 }
 
 /** Answer to `release`: how many owners still refer to it here. */
 export interface ShardReleased {
   readonly references: number;
+  /** The owner still does, by this later operation. */
+  readonly newer?: number;
 }
 
 /** A line of a page of the inventory. */
@@ -250,11 +286,27 @@ export interface HolderGroupRow extends HolderGroup {
   readonly holders: readonly HolderRow[];
 }
 
+/** A node that keeps shards, as admins see it. */
+export interface StorageNodeRow {
+  readonly node: string;
+  readonly name: string;
+  readonly zone?: string;
+  readonly up: boolean;
+  /** What audits have shown of it, and since when it stands so. */
+  readonly trust: TrustState;
+  readonly sinceMs?: number;
+  /** What shards take on its disk, what they may still take, and what its operator gives them at the most. Absent while it is down. */
+  readonly usedBytes?: number;
+  readonly roomBytes?: number;
+  readonly quotaBytes?: number;
+}
+
 /** The groups of holders as admins see them. */
 export interface ShardsView {
   /** How many nodes have a place for a holder. */
   readonly places: number;
   readonly groups: readonly HolderGroupRow[];
+  readonly nodes: readonly StorageNodeRow[];
 }
 
 /** What the path of a holder's inventory names. */

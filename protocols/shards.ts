@@ -2,7 +2,7 @@
 import { Type, type Static } from "typebox";
 import { addressText, actorId, type ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
-import { blobHash, object, position } from "./schema.ts";
+import { blobHash, object, position, timeMs } from "./schema.ts";
 
 /** How a stripe is coded. `copies`: each shard gives all of it. `rs`: any k of k + m shards give it (Reed–Solomon). */
 export const scheme = Type.Union([
@@ -90,8 +90,15 @@ export const holderGroup = Type.Object({
   width: Type.Integer({ minimum: 1, maximum: limits.groupHoldersMax }),
   /** Whether it takes new stripes. What it has it keeps. */
   open: Type.Boolean(),
+  /** Since when it does not. */
+  closedAtMs: Type.Optional(timeMs),
 });
 export type HolderGroup = Readonly<Static<typeof holderGroup>>;
+
+/** What audits have shown of a node with the role `storage`. `new`: nothing yet; `probation`: too little; `suspect`: it does not have, or does not
+ *  give, what it should. */
+export const trustStates = ["new", "probation", "trusted", "suspect"] as const;
+export type TrustState = (typeof trustStates)[number];
 
 /** The holder with this number of a group. */
 export const holderOf = (group: string, index: number): ActorId => actorId("shard-holder", `${group}.${index}`);

@@ -4,6 +4,9 @@
  *                ▲                              │                │
  *                └──────────────── hold ────────┴────────────────┘
  *
+ *  Each `hold` and `release` has the number of its operation, which rises: who let go of a stripe is remembered with it for a while, so that
+ *  an upload or a letter of an operation before that, which comes late, brings nothing back.
+ *
  *  The bytes are the business of that node (`node/shards`): it says what it has, and what it has not. The inventory grows, so it is
  *  records; a command on a stripe reads its record first and decides when that has come. The state has the stripes that changed last:
  *  a record that may be older than the state is read again. docs/decisions/0048-groups-of-holders.md has the invariants.
@@ -14,12 +17,16 @@ import {
   shardHolderCommands,
   shardsOf,
   wireLimits,
+  type ActorId,
+  type Collected,
   type CommandOf,
   type HeldShard,
+  type ReleasedShard,
   type ShardLine,
   type ShardPage,
   type ShardReceipt,
   type ShardReference,
+  type ShardReleased,
   type StripeRef,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
@@ -35,8 +42,10 @@ import {
   lineOf,
   record,
   stripeKey,
+  stripeRange,
   type HolderChange,
   type HolderState,
+  type Released,
 } from "./state.ts";
 
 type Incoming = CommandOf<typeof shardHolderCommands>;
@@ -80,7 +89,13 @@ function decide(state: HolderState, message: Incoming | Signal, turn: HolderTurn
     case "release":
       return next(state, { command: message, left: [message.stripe], to: turn.replyTo });
     case "describe":
-      return next(state, { command: message, left: unique(message.stripes), found: [], to: turn.replyTo });
+      return next(state, {
+        command: message,
+        left: unique(message.stripes),
+        found: [],
+        released: [],
+        to: turn.replyTo,
+      });
     case "lost":
       return next(state, {
         command: message,
@@ -119,6 +134,7 @@ interface Walk {
   readonly command: Of<"hold" | "release" | "describe" | "lost" | "found">;
   readonly left: readonly string[];
   readonly found?: readonly HeldShard[];
+  readonly released?: readonly ReleasedShard[];
   readonly to: ReplyTo | undefined;
 }
 
@@ -131,10 +147,12 @@ interface WalkTag {
 /** Reads the next record, or answers. */
 function next(state: HolderState, walk: Walk): Effects {
   const [stripe] = walk.left;
-  if (stripe === undefined)
-    return [reply(walk.command.type === "describe" ? { shards: walk.found ?? [] } : {}, walk.to)];
+  if (stripe === undefined) {
+    const { found: shards = [], released = [] } = walk;
+    return [reply(walk.command.type === "describe" ? { shards, released } : {}, walk.to)];
+  }
   const tag: WalkTag = { type: "walk", walk, since: state.changes };
-  return [{ type: "read", range: { from: stripeKey(stripe), to: `${stripeKey(stripe)}/`, limit: 1 }, tag }];
+  return [{ type: "read", range: stripeRange(stripe), tag }];
 }
 
 function onWalked(
@@ -145,15 +163,23 @@ function onWalked(
 ): Effects {
   const [stripe = "", ...left] = walk.left;
   if (isOld(state, since, stripe)) return next(state, walk);
-  const held = records[0]?.value as HeldShard | undefined;
+  const held = records.find(({ key }) => key === stripeKey(stripe))?.value as HeldShard | undefined;
+  const released = records.find(({ key }) => key !== stripeKey(stripe))?.value as Released | undefined;
   const { command } = walk;
   switch (command.type) {
     case "hold":
-      return hold(state, command, held, { ...turn, ...(walk.to && { replyTo: walk.to }) });
+      return hold(state, command, { held, released }, { ...turn, ...(walk.to && { replyTo: walk.to }) });
     case "release":
-      return release(command, held, walk.to, turn);
-    case "describe":
-      return next(state, { ...walk, left, found: [...(walk.found ?? []), ...(held === undefined ? [] : [held])] });
+      return release(command, { held, released }, walk.to, turn);
+    case "describe": {
+      const gone = (released?.owners ?? []).map(({ owner, operation }) => ({
+        stripe,
+        owner: owner as ActorId,
+        operation,
+      }));
+      const found = [...(walk.found ?? []), ...(held === undefined ? [] : [held])];
+      return next(state, { ...walk, left, found, released: [...(walk.released ?? []), ...gone] });
+    }
     case "lost":
     case "found": {
       const after = held === undefined ? undefined : marked(command, held, turn.nowMs);
@@ -190,36 +216,54 @@ function holdFault({ stripe, shard }: Of<"hold">, turn: HolderTurn): Effects | u
   return reason === undefined ? undefined : [refuse("BAD_REQUEST", { stripe: stripe.id, reason })];
 }
 
-function hold(state: HolderState, command: Of<"hold">, held: HeldShard | undefined, turn: HolderTurn): Effects {
-  const { stripe, shard, owner, expiresAtMs } = command;
+/** What the records say of a stripe. */
+interface Known {
+  readonly held: HeldShard | undefined;
+  readonly released: Released | undefined;
+}
+
+function hold(state: HolderState, command: Of<"hold">, { held, released }: Known, turn: HolderTurn): Effects {
+  const { stripe, shard, owner, operation, expiresAtMs } = command;
   const { nowMs, replyTo } = turn;
-  if (held === undefined) {
+  const gone = released?.owners.find((one) => one.owner === owner);
+  if (gone !== undefined && gone.operation >= operation)
+    return [refuse("RELEASED", { stripe: stripe.id, owner, operation: gone.operation }, replyTo)];
+  const mine = { owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+  const isOther = held !== undefined && (held.shard !== shard || !sameStripe(held.stripe, stripe));
+  // Two writers may lay the same bytes out in two ways. The one that somebody refers to stays.
+  if (isOther && isReferred(held, nowMs)) {
+    const reason = "other shards of this stripe are held";
+    return [refuse("ALREADY_DONE", { stripe: stripe.id, reason, held: held.stripe }, replyTo)];
+  }
+  if (held === undefined || isOther) {
     const admitted = admit(state, command, turn);
     if ("refusal" in admitted) return admitted.refusal;
-    const references = [{ owner, ...(expiresAtMs !== undefined && { expiresAtMs }) }];
-    const after = withFree({ stripe, shard, heldSinceMs: nowMs, references }, nowMs);
+    const after = withFree({ stripe, shard, heldSinceMs: nowMs, references: [mine] }, nowMs);
     return [
-      persist({ type: "changed", shards: [{ after }] }),
+      persist({ type: "changed", shards: [{ ...(held && { before: briefOf(held) }), after }] }),
       note(admitted.note),
-      reply(receipt(after, turn), replyTo),
+      reply(receipt(after, owner, turn), replyTo),
     ];
   }
-  if (held.shard !== shard || !sameStripe(held.stripe, stripe))
-    return [refuse("ALREADY_DONE", { stripe: stripe.id, reason: "another shard of this stripe is held" }, replyTo)];
-  const references = referred(held.references, { owner, ...(expiresAtMs !== undefined && { expiresAtMs }) }, nowMs);
+  const references = referred(held.references, mine, nowMs);
   if (references.length > limits.shardOwnersMax)
     return [refuse("LIMIT_REACHED", { limit: "shardOwnersMax", stripe: stripe.id }, replyTo)];
   const { lost, trashedAtMs, ...rest } = held;
   const after = withFree({ ...rest, references }, nowMs);
   const isNews = lost !== undefined || trashedAtMs !== undefined || !sameReferences(held.references, references);
   const change: HolderChange = { type: "changed", shards: [{ before: briefOf(held), after }] };
-  return [...(isNews ? [persist(change)] : []), reply(receipt(after, turn), replyTo)];
+  return [...(isNews ? [persist(change)] : []), reply(receipt(after, owner, turn), replyTo)];
 }
 
-const receipt = ({ stripe, shard, heldSinceMs }: HeldShard, { self }: HolderTurn): ShardReceipt => ({
+const isReferred = ({ trashedAtMs, freeFromMs = Infinity }: HeldShard, nowMs: number): boolean =>
+  trashedAtMs === undefined && freeFromMs > nowMs;
+
+const receipt = ({ stripe, shard, heldSinceMs }: HeldShard, owner: ActorId, { self }: HolderTurn): ShardReceipt => ({
   holder: self,
   stripe: stripe.id,
   hash: stripe.shards[shard]?.hash ?? "",
+  sizeBytes: stripe.shards[shard]?.sizeBytes ?? 0,
+  owner,
   heldSinceMs,
 });
 
@@ -243,19 +287,29 @@ function admit(
 }
 
 function release(
-  { owner }: Of<"release">,
-  held: HeldShard | undefined,
+  { stripe, owner, operation }: Of<"release">,
+  { held, released }: Known,
   to: ReplyTo | undefined,
-  turn: HolderTurn,
+  { nowMs }: HolderTurn,
 ): Effects {
-  if (held === undefined) return [reply({ references: 0 }, to)];
-  const references = held.references.filter((one) => one.owner !== owner);
-  if (references.length === held.references.length) return [reply({ references: references.length }, to)];
-  const after = withFree({ ...held, references }, turn.nowMs);
-  return [
-    persist({ type: "changed", shards: [{ before: briefOf(held), after }] }),
-    reply({ references: references.length }, to),
-  ];
+  const mine = held?.references.find((one) => one.owner === owner);
+  const references = (held?.references ?? []).filter((one) => one.owner !== owner);
+  const answer: ShardReleased = { references: references.length };
+  // What was begun after it stays, if it was: only who lets go knows, and says it again then.
+  if (mine !== undefined && mine.operation > operation)
+    return [reply({ references: answer.references + 1, newer: mine.operation } satisfies ShardReleased, to)];
+  const known = released?.owners.find((one) => one.owner === owner);
+  const isKnown = known !== undefined && known.operation >= operation;
+  const others = (released?.owners ?? []).filter((one) => one.owner !== owner).slice(1 - limits.shardReleasesMax);
+  const remembered: Released = { stripe, owners: [...others, { owner, operation, atMs: nowMs }] };
+  const done: HolderChange[] = [];
+  if (held !== undefined && mine !== undefined) {
+    const after = withFree({ ...held, references }, nowMs);
+    done.push({ type: "changed", shards: [{ before: briefOf(held), after }] });
+  }
+  if (!isKnown)
+    done.push({ type: "released", stripes: [{ ...(released && { before: released }), after: remembered }] });
+  return [...done.map((change) => persist(change)), reply(answer, to)];
 }
 
 /** The references with one more. Of two by one owner the one that ends later holds; those that are over go. */
@@ -263,7 +317,8 @@ function referred(before: readonly ShardReference[], more: ShardReference, nowMs
   const known = before.find(({ owner }) => owner === more.owner);
   const others = before.filter(({ owner, expiresAtMs }) => owner !== more.owner && !(expiresAtMs !== undefined && expiresAtMs <= nowMs)); // prettier-ignore
   const endMs = Math.max(more.expiresAtMs ?? Infinity, known === undefined ? 0 : (known.expiresAtMs ?? Infinity));
-  return [...others, { owner: more.owner, ...(endMs !== Infinity && { expiresAtMs: endMs }) }];
+  const operation = Math.max(more.operation, known?.operation ?? 0);
+  return [...others, { owner: more.owner, operation, ...(endMs !== Infinity && { expiresAtMs: endMs }) }];
 }
 
 function withFree({ freeFromMs: before = Infinity, ...held }: HeldShard, nowMs: number): HeldShard {
@@ -287,7 +342,10 @@ function sameStripe(one: StripeRef, other: StripeRef): boolean {
 const sameReferences = (one: readonly ShardReference[], other: readonly ShardReference[]): boolean =>
   one.length === other.length &&
   one.every((before) =>
-    other.some(({ owner, expiresAtMs }) => owner === before.owner && expiresAtMs === before.expiresAtMs),
+    other.some(
+      ({ owner, operation, expiresAtMs }) =>
+        owner === before.owner && operation === before.operation && expiresAtMs === before.expiresAtMs,
+    ),
   );
 
 // --- where the bytes are -----------------------------------------------------------------------------------------------
@@ -300,16 +358,25 @@ function report({ at }: HolderState, { node, missing }: Of<"report">, { nowMs }:
 // --- collection --------------------------------------------------------------------------------------------------------
 
 interface CollectTag {
-  readonly type: "free" | "trash";
+  readonly type: "free" | "trash" | "released";
   readonly command: Of<"collect">;
   readonly trashed: number;
+  readonly gone: readonly ShardLine[];
   readonly more: boolean;
   readonly since: number;
   readonly to: ReplyTo | undefined;
 }
 
 function collect(state: HolderState, command: Of<"collect">, turn: HolderTurn): Effects {
-  const tag: CollectTag = { type: "free", command, trashed: 0, more: false, since: state.changes, to: turn.replyTo };
+  const tag: CollectTag = {
+    type: "free",
+    command,
+    trashed: 0,
+    gone: [],
+    more: false,
+    since: state.changes,
+    to: turn.replyTo,
+  };
   return [readDue(tag, turn.nowMs - command.graceMs)];
 }
 
@@ -320,7 +387,9 @@ const readDue = (tag: CollectTag, untilMs: number): Effect<never, never> => ({
 });
 
 /** What became due is taken, but what changed since it was read: somebody may refer to it again. */
-function onDue(state: HolderState, tag: CollectTag, records: readonly ActorRecord[], { nowMs }: HolderTurn): Effects {
+function onDue(state: HolderState, tag: CollectTag, records: readonly ActorRecord[], turn: HolderTurn): Effects {
+  if (tag.type === "released") return forget(state, tag, records, turn);
+  const { nowMs } = turn;
   const due = records
     .map(({ value }) => value as HeldShard)
     .filter(({ stripe }) => !isOld(state, tag.since, stripe.id));
@@ -331,12 +400,32 @@ function onDue(state: HolderState, tag: CollectTag, records: readonly ActorRecor
   }));
   const change: HolderChange = { type: "changed", shards };
   const done = shards.length > 0 ? [persist(change)] : [];
-  if (tag.type === "trash") {
-    return [...done, reply({ trashed: tag.trashed, gone: due.map(lineOf), more }, tag.to)];
-  }
   const after = evolve(state, change);
+  const { trashMs, rememberMs } = tag.command;
+  if (tag.type === "trash") {
+    const rest: CollectTag = { ...tag, type: "released", gone: due.map(lineOf), more, since: after.changes };
+    // Of too many the first are forgotten early.
+    return [...done, readDue(rest, after.released > limits.shardsReleasedMax ? nowMs : nowMs - rememberMs)];
+  }
   const rest: CollectTag = { ...tag, type: "trash", trashed: due.length, more, since: after.changes };
-  return [...done, readDue(rest, nowMs - tag.command.trashMs)];
+  return [...done, readDue(rest, nowMs - trashMs)];
+}
+
+/** Who let go of a stripe long ago is remembered no longer: nothing that was begun before is still on its way. */
+function forget(state: HolderState, tag: CollectTag, records: readonly ActorRecord[], { nowMs }: HolderTurn): Effects {
+  const isFull = state.released > limits.shardsReleasedMax;
+  const isDue = ({ atMs }: Released["owners"][number]): boolean => isFull || atMs <= nowMs - tag.command.rememberMs;
+  const stripes = records
+    .map(({ value }) => value as Released)
+    .filter(({ stripe }) => !isOld(state, tag.since, stripe))
+    .map((before) => {
+      const owners = before.owners.filter((one) => !isDue(one));
+      return { before, ...(owners.length > 0 && { after: { ...before, owners } }) };
+    });
+  const more = tag.more || records.length === limits.shardsCollected;
+  const answer = reply({ trashed: tag.trashed, gone: tag.gone, more } satisfies Collected, tag.to);
+  const change: HolderChange = { type: "released", stripes };
+  return stripes.length > 0 ? [persist(change), answer] : [answer];
 }
 
 // --- pages -------------------------------------------------------------------------------------------------------------
@@ -376,6 +465,7 @@ function onRecords(state: HolderState, tag: Tag, records: readonly ActorRecord[]
       return onWalked(state, tag, records, turn);
     case "free":
     case "trash":
+    case "released":
       return onDue(state, tag, records, turn);
     case "list":
       return onListed(tag, records);

@@ -4,7 +4,9 @@
  *      hash/HASH/ID         its line, in the order in which blobs are listed
  *      lost/HASH/ID         its line, when its bytes are not at the owner's node
  *      free/TIME/ID         a shard, whole, from when on nobody refers to it
- *      trash/TIME/ID        a shard, whole, since when it is in the trash */
+ *      trash/TIME/ID        a shard, whole, since when it is in the trash
+ *      stripe/ID/released   who let go of a stripe, and by which operation: what was begun before and comes late is refused
+ *      released/TIME/ID     the same, in the order in which it is forgotten */
 import type { HeldShard, HolderSums, ShardLine, ShardReference, ShardSum } from "../../protocols/index.ts";
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
@@ -14,6 +16,14 @@ export interface HolderState extends HolderSums {
   readonly changes: number;
   /** The stripes of the last of them, the newest last. */
   readonly changed: readonly string[];
+  /** Stripes of which it is remembered who let go of them. */
+  readonly released: number;
+}
+
+/** Who let go of a stripe, the first one first. */
+export interface Released {
+  readonly stripe: string;
+  readonly owners: readonly { readonly owner: string; readonly operation: number; readonly atMs: number }[];
 }
 
 /** As much of a shard as its records and the sums depend on. */
@@ -30,12 +40,23 @@ export interface ShardChange {
 /** What is persisted. */
 export type HolderChange =
   | { readonly type: "changed"; readonly shards: readonly ShardChange[] }
+  | {
+      readonly type: "released";
+      readonly stripes: readonly { readonly before?: Released; readonly after?: Released }[];
+    }
   | { readonly type: "reported"; readonly at: NonNullable<HolderSums["at"]> };
 
 const nothing: ShardSum = { shards: 0, bytes: 0 };
 
 /** A holder that has nothing. */
-export const initial: HolderState = { held: nothing, lost: nothing, trash: nothing, changes: 0, changed: [] };
+export const initial: HolderState = {
+  held: nothing,
+  lost: nothing,
+  trash: nothing,
+  changes: 0,
+  changed: [],
+  released: 0,
+};
 
 /** The line of a shard in a page. */
 export function lineOf({ stripe, shard, lost, trashedAtMs }: HeldShard): ShardLine {
@@ -70,6 +91,12 @@ export function isOld({ changes, changed }: HolderState, since: number, stripe: 
 /** Folds one change into the state. */
 export function evolve(state: HolderState, change: HolderChange): HolderState {
   if (change.type === "reported") return { ...state, at: change.at };
+  if (change.type === "released") {
+    const names = change.stripes.flatMap(({ before, after }) => after?.stripe ?? before?.stripe ?? []);
+    const more = change.stripes.filter(({ before }) => before === undefined).length;
+    const fewer = change.stripes.filter(({ after }) => after === undefined).length;
+    return { ...changedBy(state, names), released: state.released + more - fewer };
+  }
   let { held, lost, trash } = state;
   for (const { before, after } of change.shards)
     for (const [brief, sign] of [
@@ -82,15 +109,14 @@ export function evolve(state: HolderState, change: HolderChange): HolderState {
       if (isLost(brief)) lost = plus(lost, brief, sign);
     }
   const names = change.shards.flatMap(({ before, after }) => after?.stripe.id ?? before?.stripe ?? []);
-  return {
-    ...state,
-    held,
-    lost,
-    trash,
-    changes: state.changes + names.length,
-    changed: [...state.changed, ...names].slice(-limits.shardChangesKept),
-  };
+  return { ...changedBy(state, names), held, lost, trash };
 }
+
+const changedBy = (state: HolderState, names: readonly string[]): HolderState => ({
+  ...state,
+  changes: state.changes + names.length,
+  changed: [...state.changed, ...names].slice(-limits.shardChangesKept),
+});
 
 const plus = ({ shards, bytes }: ShardSum, { sizeBytes }: Brief, sign: 1 | -1): ShardSum => ({
   shards: shards + sign,
@@ -100,11 +126,15 @@ const plus = ({ shards, bytes }: ShardSum, { sizeBytes }: Brief, sign: 1 | -1): 
 const isLost = ({ lost, trashedAtMs }: Brief): boolean => lost !== undefined && trashedAtMs === undefined;
 
 export const stripeKey = (stripe: string): string => `stripe/${stripe}`;
-const timeKey = (prefix: "free" | "trash", atMs: number, stripe = ""): string =>
+/** Where a stripe's shard and who let go of it are, and nothing else. */
+export const stripeRange = (stripe: string) => ({ from: stripeKey(stripe), to: `${stripeKey(stripe)}0`, limit: 2 });
+const releasedKey = (stripe: string): string => `${stripeKey(stripe)}/released`;
+
+const timeKey = (prefix: "free" | "trash" | "released", atMs: number, stripe = ""): string =>
   `${prefix}/${String(atMs).padStart(16, "0")}/${stripe}`;
 
 /** The keys of records that are due: of times up to `untilMs`. */
-export const dueRange = (prefix: "free" | "trash", untilMs: number) => ({
+export const dueRange = (prefix: "free" | "trash" | "released", untilMs: number) => ({
   from: `${prefix}/`,
   to: timeKey(prefix, Math.max(0, untilMs + 1)),
 });
@@ -122,7 +152,23 @@ function keysOf(brief: Brief): readonly string[] {
 
 /** What a change does to the records. */
 export function record(change: HolderChange): readonly RecordOp[] {
-  return change.type === "reported" ? [] : change.shards.flatMap(recordOne);
+  if (change.type === "reported") return [];
+  return change.type === "released" ? change.stripes.flatMap(recordReleased) : change.shards.flatMap(recordOne);
+}
+
+function recordReleased({
+  before,
+  after,
+}: {
+  readonly before?: Released;
+  readonly after?: Released;
+}): readonly RecordOp[] {
+  const dueKey = ({ stripe, owners }: Released): string => timeKey("released", owners[0]?.atMs ?? 0, stripe);
+  const known = before && dueKey(before);
+  if (after === undefined) return known && before ? [{ delete: releasedKey(before.stripe) }, { delete: known }] : [];
+  const due = dueKey(after);
+  const moved = known !== undefined && known !== due ? [{ delete: known }] : [];
+  return [...moved, { put: releasedKey(after.stripe), value: after }, { put: due, value: after }];
 }
 
 function recordOne({ before, after }: ShardChange): readonly RecordOp[] {

@@ -132,7 +132,7 @@ export async function openBlobStore(ports: {
     }
   }
 
-  /** The sizes of all blobs, for the metrics. */
+  /** The sizes of all blobs. */
   const survey = async (): Promise<void> => {
     for (const folder of [...folders].sort())
       for (const name of (await files.names(folder)).filter(isBlobHash)) {
@@ -216,6 +216,7 @@ export async function openBlobStore(ports: {
         count(-1, -(sizeIn(bytes) ?? 0));
         await files.sync(folderOf(hash));
       }),
+    usedBytes: () => held.bytes,
     async list(after = "") {
       const found: { hash: BlobHash; size: number }[] = [];
       for (const folder of [...folders].sort()) {

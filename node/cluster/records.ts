@@ -1,4 +1,4 @@
-/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices, groups of holders. The only place that knows under which key each lies. */
+/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices, groups of holders, trust in nodes. The only place that knows under which key each lies. */
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
@@ -9,6 +9,7 @@ import {
   measures,
   periods,
   setEndpoint,
+  trustStates,
   type Endpoint,
   type Budget,
   type HolderGroup,
@@ -16,6 +17,7 @@ import {
   type Price,
   type Role,
   type SlotId,
+  type TrustState,
   type WantedModel,
 } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow, MemberRecord, NodeId, SlotRecord } from "../ports.ts";
@@ -30,10 +32,12 @@ export const endpointPrefix = "endpoint/";
 export const budgetPrefix = "budget/";
 export const pricePrefix = "price/";
 export const groupPrefix = "group/";
+export const trustPrefix = "trust/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
 export const groupKey = (name: string): string => `${groupPrefix}${name}`;
+export const trustKey = (node: NodeId): string => `${trustPrefix}${node}`;
 export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
 // Fields that later versions add to a row stay in it, so the schemas are open. The fields here hold for every version: readers
@@ -256,6 +260,17 @@ const isPrice = checkOf(
 
 const isGroup = checkOf(holderGroup);
 
+/** What audits have shown of a node, and since when it stands so. */
+export interface TrustRow {
+  /** The node. */
+  readonly name: NodeId;
+  readonly state: TrustState;
+  readonly sinceMs: number;
+}
+const isTrust = checkOf(
+  Type.Object({ name: node, state: Type.Union(trustStates.map((state) => Type.Literal(state))), sinceMs: count }),
+);
+
 /** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
  *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -270,6 +285,7 @@ export function isRow(key: string, value: unknown): boolean {
   if (key.startsWith(endpointPrefix)) return isEndpoint.Check(value) && `${endpointPrefix}${value.name}` === key;
   if (key.startsWith(budgetPrefix)) return isBudget.Check(value) && `${budgetPrefix}${value.name}` === key;
   if (key.startsWith(groupPrefix)) return isGroup.Check(value) && groupKey(value.name) === key;
+  if (key.startsWith(trustPrefix)) return isTrust.Check(value) && trustKey(value.name) === key;
   if (key.startsWith(pricePrefix)) return isPrice.Check(value) && `${pricePrefix}${value.name}` === key;
   return true;
 }
@@ -341,6 +357,10 @@ export const asPrice = ({ key, value }: DirectoryRow): Price | undefined =>
 /** The group of shard-holders that a row says. Undefined: it says none. */
 export const asGroup = ({ key, value }: DirectoryRow): HolderGroup | undefined =>
   key.startsWith(groupPrefix) && isRow(key, value) ? (value as HolderGroup) : undefined;
+
+/** What a row says of a node that keeps shards. Undefined: it says nothing. */
+export const asTrust = ({ key, value }: DirectoryRow): TrustRow | undefined =>
+  key.startsWith(trustPrefix) && isRow(key, value) ? (value as TrustRow) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

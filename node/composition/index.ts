@@ -187,7 +187,13 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
-  const ownShards = await openShards(config, { machine, identity, peer });
+  const { shards: ownShards, load: shardLoad } = await openShards(config, {
+    machine,
+    identity,
+    peer,
+    changed: (action, facts) => changed(peer.kernel, action, facts, undefined),
+  });
+  loads.push(shardLoad);
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
   kept.resolve(blobs);

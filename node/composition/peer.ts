@@ -20,6 +20,7 @@ import {
   type Result,
   type Role,
   type SlotId,
+  type HolderSums,
 } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
@@ -56,6 +57,7 @@ import type {
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
 import { watchBudgets, type Budgets } from "../cluster/budgets.ts";
 import { watchGroups, type Groups } from "../cluster/groups.ts";
+import { watchTrust, type Trust } from "../cluster/trust.ts";
 import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
 import { watchPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
@@ -173,6 +175,8 @@ export interface Peer {
   readonly budgets: Budgets;
   /** The groups of shard-holders. */
   readonly groups: Groups;
+  /** What audits have shown of the nodes that keep shards. */
+  readonly trust: Trust;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
   /** What is known of the directory while it does not answer. */
@@ -186,6 +190,9 @@ export interface Peer {
   /** Hands over what it has, finishes what is under way, then ends. */
   stop(deadlineMs: number): Promise<void>;
 }
+
+/** How long a holder is waited for that is asked whether it has anything. */
+const emptyTimeoutMs = 10_000;
 
 /** How long a start waits for the directory before the node goes on without: it copies, but takes nothing up. */
 const directoryWaitMs = 3_000;
@@ -217,6 +224,7 @@ export function createPeer(options: PeerOptions): Peer {
   const endpoints = watchEndpoints(directory);
   const budgets = watchBudgets(directory);
   const groups = watchGroups(directory);
+  const trust = watchTrust(directory);
   const age = new AgeCheck(options.age, { node, journal, log });
   let figures: Partial<NodeLoad> | undefined;
   const loadOf = (): NodeLoad => {
@@ -384,6 +392,13 @@ export function createPeer(options: PeerOptions): Peer {
     meter,
     policy,
     groups,
+    trust,
+    async isEmptyHolder(holder) {
+      const message = { type: "sums" };
+      const answer = await kernel.ask({ to: holder, from: "node", message, timeoutMs: emptyTimeoutMs });
+      const sums = answer.ok ? (answer.value as HolderSums) : undefined;
+      return sums && sums.held.shards + sums.trash.shards === 0;
+    },
     rank,
     directoryNode: placed.node,
     ...(limits.placement && { limits: limits.placement }),
@@ -402,6 +417,7 @@ export function createPeer(options: PeerOptions): Peer {
     clock,
     policy,
     groups,
+    trust,
     roleOfKind: (kind) => behaviors.find((behavior) => behavior.kind === kind)?.role,
     heard: (other) => membership.heard(other),
     version: () => version,
@@ -453,6 +469,7 @@ export function createPeer(options: PeerOptions): Peer {
     endpoints,
     budgets,
     groups,
+    trust,
     place: placed.place,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
@@ -505,6 +522,7 @@ export function createPeer(options: PeerOptions): Peer {
       endpoints.stop();
       budgets.stop();
       groups.stop();
+      trust.stop();
       placed.close();
     },
   };

@@ -1,11 +1,12 @@
 /** The shards of this node: their bytes in a folder of their own, beside the holders that it owns; and stripes over all nodes. */
 import { schemesFrom } from "../../protocols/index.ts";
-import type { Config } from "../../config/index.ts";
+import { parseSizeBytes, type Config } from "../../config/index.ts";
 import { openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
+import type { NodeLoad } from "../membership/index.ts";
 import { openFiles } from "../platform/index.ts";
-import type { Meter } from "../ports.ts";
-import { createShards, shardLimits, type Shards } from "../shards/index.ts";
+import type { Meter, NodeId } from "../ports.ts";
+import { createShards, openShardMemory, shardLimits, type Shards, type Signer } from "../shards/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
@@ -13,14 +14,40 @@ import type { Peer } from "./peer.ts";
 /** Opens the folder. Errors: the system's, DATA_DAMAGED. */
 export async function openShards(
   config: Config,
-  { machine, identity, peer }: { readonly machine: Machine; readonly identity: Identity; readonly peer: Peer },
-): Promise<Shards> {
+  {
+    machine,
+    identity,
+    peer,
+    changed,
+  }: {
+    readonly machine: Machine;
+    readonly identity: Identity;
+    readonly peer: Peer;
+    /** For the durable audit. */
+    readonly changed: (action: string, facts: Readonly<Record<string, string>>) => void;
+  },
+): Promise<{ readonly shards: Shards; readonly load: () => Partial<NodeLoad> }> {
   const { clock, random, log, meter } = machine;
   const { node, store } = identity;
   const { exchange, table, membership, kernel, groups } = peer;
-  const blobs = await openBlobStore({ files: await openFiles(shardFolder(config.data)), meter: ofShards(meter) });
+  const files = await openFiles(shardFolder(config.data));
+  const blobs = await openBlobStore({ files, meter: ofShards(meter) });
+  const quotaBytes = config.shardQuota === undefined ? undefined : parseSizeBytes(config.shardQuota);
+  const roomBytes = (): number | undefined => {
+    const left = quotaBytes === undefined ? undefined : Math.max(0, quotaBytes - blobs.usedBytes());
+    const free = files.freeBytes();
+    return left === undefined || free === undefined ? (left ?? free) : Math.min(left, free);
+  };
+  const load = (): Partial<NodeLoad> => {
+    const room = roomBytes();
+    return {
+      shardBytes: blobs.usedBytes(),
+      ...(room !== undefined && { shardRoomBytes: room }),
+      ...(quotaBytes !== undefined && { shardQuotaBytes: quotaBytes }),
+    };
+  };
   const owned = await openOwnedBlobs({ blobs, store, clock, prefix: "shard/", limits: shardLimits });
-  return createShards({
+  const shards = createShards({
     node,
     exchange,
     table,
@@ -32,11 +59,32 @@ export async function openShards(
     meter,
     kernel,
     groups: () => groups.current(),
+    memory: await openShardMemory(store, shardLimits, log),
+    signer: signerOf(config, node, peer),
+    ...(quotaBytes !== undefined && { quotaBytes }),
+    freeBytesOf: (other) => (other === node ? roomBytes() : membership.heard(other)?.load?.shardRoomBytes),
+    noted: changed,
+    trustOf: (other) => peer.trust.of(other),
     schemesOf(name) {
       const text = config.shardSchemes[name] ?? config.shardSchemes["default"];
       return text === undefined ? undefined : schemesFrom(text);
     },
   });
+  return { shards, load };
+}
+
+/** The keys of nodes, by which their receipts are known. What they need is loaded when the first shard comes. */
+function signerOf(config: Config, node: NodeId, { membership }: Peer): Signer {
+  const mesh = () => import("../mesh/index.ts");
+  let own: ReturnType<Awaited<ReturnType<typeof mesh>>["openNodeKey"]> | undefined;
+  const key = async () => (own ??= (await mesh()).openNodeKey(config.data));
+  return {
+    sign: async (bytes) => (await mesh()).signWith(await key(), bytes),
+    async isSigned(by, bytes, signature) {
+      const member = by === node ? await key() : membership.members().members.find((one) => one.node === by);
+      return member !== undefined && (await mesh()).isSignedBy(member.peer, bytes, signature);
+    },
+  };
 }
 
 /** The same figures as of other blobs, under names of their own. */

@@ -47,17 +47,18 @@ export function addShardRoutes(app: FastifyInstance, at: GatewayContext): void {
     {
       config,
       schema: {
-        summary: "Groups of shard-holders: which node owns which, what it holds, and what is lost or missing",
+        summary:
+          "Groups of shard-holders: which node owns which, what it holds, what is lost or missing, and how the nodes stand",
         description: "`sums` is what a holder's inventory says; it is absent while the holder does not answer.",
         tags,
       },
     },
     async (): Promise<ShardsView> => {
-      const { places, groups } = control().groups();
+      const { places, groups, nodes } = control().groups();
       const rows = [];
       // One group at a time: so many holders are asked at once as a group has.
       for (const group of groups) rows.push({ ...group, holders: await Promise.all(group.holders.map(withSums)) });
-      return { places, groups: rows };
+      return { places, groups: rows, nodes };
     },
   );
 

@@ -73,6 +73,9 @@ export class SealedFiles implements Files {
   sync(folder: string): Promise<void> {
     return this.#raw.sync(folder);
   }
+  freeBytes(): number | undefined {
+    return this.#raw.freeBytes();
+  }
   hasRoom(bytes: number): boolean {
     return this.#raw.hasRoom(bytes);
   }

@@ -33,7 +33,7 @@ import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 export { createAdmission, createInvitation, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 export { joinCluster, type Joined } from "./join.ts";
 export { meshLimits, type MeshLimits } from "./limits.ts";
-export { nodeIdOf, openNodeKey, type NodeKey } from "./node-key.ts";
+export { isSignedBy, nodeIdOf, openNodeKey, signWith, type NodeKey } from "./node-key.ts";
 
 export interface MeshOptions {
   readonly node: NodeId;

@@ -4,7 +4,7 @@ import { open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from "@libp2p/crypto/keys";
 import type { PrivateKey } from "@libp2p/interface";
-import { peerIdFromPrivateKey } from "@libp2p/peer-id";
+import { peerIdFromPrivateKey, peerIdFromString } from "@libp2p/peer-id";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
 
@@ -52,4 +52,18 @@ export async function openNodeKey(folder: string): Promise<NodeKey> {
   }
   await rename(aside, file);
   return asNodeKey(made);
+}
+
+/** What the node of a key vouches for. */
+export const signWith = async ({ privateKey }: NodeKey, bytes: Uint8Array): Promise<Uint8Array> =>
+  privateKey.sign(bytes);
+
+/** Whether the node with a peer id has signed these bytes: the id has its public key in it. */
+export async function isSignedBy(peer: string, bytes: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  try {
+    return (await peerIdFromString(peer).publicKey?.verify(bytes, signature)) === true;
+  } catch {
+    // No peer id, or nothing that could be a signature.
+    return false;
+  }
 }

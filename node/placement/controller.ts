@@ -15,15 +15,17 @@
  *
  *  Who should act may be up and still not see the directory. So the next in line see to failovers that nobody has seen to
  *  for a while. */
-import { failureOf, ownSlot, type SlotId } from "../../protocols/index.ts";
+import { failureOf, ownSlot, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
 import type { Groups } from "../cluster/groups.ts";
+import type { Trust } from "../cluster/trust.ts";
 import { changeSlot, readSlot } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { PlanInput } from "./candidates.ts";
 import { createGrouping } from "./grouping.ts";
+import { createTrusting } from "./trusting.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { LoadBook } from "./load.ts";
 import { groupOf } from "./spread.ts";
@@ -40,6 +42,9 @@ export interface ControllerOptions {
   readonly meter: Meter;
   readonly policy: ClusterPolicy;
   readonly groups: Groups;
+  readonly trust: Trust;
+  /** Whether a shard-holder has nothing; undefined: it does not say. */
+  isEmptyHolder?(holder: ActorId): Promise<boolean | undefined>;
   readonly limits?: Partial<PlacementLimits>;
   /** This node's place in the line of managers that may act: the first (0) acts, the others stand in for its failovers.
    *  Undefined: never. Asked again before every step. */
@@ -256,6 +261,7 @@ export function createController(options: ControllerOptions): Controller {
     if (busy.size > 0 || queue.length > 0) return;
     if (clock.monotonicMs() - (controllerSinceMs ?? 0) < limits.settleMs) return growOnly();
     grouping.look();
+    trusting.look();
     // Not yet dead; or it stops, and gives them away itself.
     const isLeft = (owner: NodeId): boolean => (membership.isUp(owner) ? !membership.isStaying(owner) : !isDead(owner));
     const slots = [...table.rows()].flatMap(({ record }) => (isLeft(record.owner) ? [] : [record]));
@@ -394,6 +400,7 @@ export function createController(options: ControllerOptions): Controller {
     after(limits.roundMs, round);
     unread.clear();
     grouping.round();
+    trusting.look();
     if (!acts() || asking) return;
     if (!published) publishPolicy();
     asking = true;
@@ -406,6 +413,8 @@ export function createController(options: ControllerOptions): Controller {
     });
   };
 
+  const isSettled = (): boolean => acts() && clock.monotonicMs() - (controllerSinceMs ?? 0) >= limits.settleMs;
+  const trusting = createTrusting({ trust: options.trust, directory, membership, exchange, clock, log, limits, acts: isSettled }); // prettier-ignore
   const grouping = createGrouping({
     groups: options.groups,
     directory,
@@ -417,7 +426,8 @@ export function createController(options: ControllerOptions): Controller {
     meter,
     limits,
     directoryNode: () => options.directoryNode?.(),
-    acts: () => acts() && clock.monotonicMs() - (controllerSinceMs ?? 0) >= limits.settleMs,
+    isEmpty: async (holder) => options.isEmptyHolder?.(holder),
+    acts: isSettled,
   });
   const endMembers = membership.onChange(() => {
     noteMembers();

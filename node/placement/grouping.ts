@@ -11,7 +11,7 @@ import { asGroup, groupKey } from "../cluster/records.ts";
 import { fetchSlot, firstOwner, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, Log, Membership, Meter, NodeId } from "../ports.ts";
-import { patienceMs, placesOf, planGroups } from "./groups.ts";
+import { patienceMs, placesOf, planGroups, removableGroups } from "./groups.ts";
 import type { PlacementLimits } from "./limits.ts";
 
 export interface GroupingPorts {
@@ -25,6 +25,8 @@ export interface GroupingPorts {
   readonly meter: Meter;
   readonly limits: PlacementLimits;
   directoryNode(): NodeId | undefined;
+  /** Whether a holder has nothing: neither shards nor trash. Undefined: it does not say. */
+  isEmpty(holder: ActorId): Promise<boolean | undefined>;
   /** Whether this node may change rows now. */
   acts(): boolean;
 }
@@ -72,8 +74,8 @@ export function createGrouping(ports: GroupingPorts): Grouping {
   const lookGroups = (): void => {
     if (writing) return;
     const nodes = placesOf(membership.members().members);
-    const rows = planGroups(nodes, groups.current(), groupsMax);
-    const text = JSON.stringify(rows);
+    const rows = planGroups(nodes, groups.current(), { groupsMax, nowMs: Math.floor(clock.nowMs()) });
+    const text = JSON.stringify(rows.map(({ name, open }) => [name, open]));
     if (wanted?.rows !== text) wanted = { rows: text, sinceMs: clock.monotonicMs() };
     const isFull = rows.length === 0 && groups.current().length >= groupsMax;
     if (isFull && !full) log.warn("placement.groups.full", { groupsMax });
@@ -95,6 +97,31 @@ export function createGrouping(ports: GroupingPorts): Grouping {
         log.warn("placement.group.failed", { code: failureOf(error).code });
       },
     );
+  };
+
+  let lookedMs = clock.monotonicMs();
+  let removing = false;
+  const remove = async (): Promise<void> => {
+    for (const group of removableGroups(groups.current(), clock.nowMs(), limits.groupRemovedMs)) {
+      const holders = Array.from({ length: group.width }, (_, index) => holderOf(group.name, index));
+      const empty = await Promise.all(holders.map((holder) => ports.isEmpty(holder)));
+      if (!empty.every((one) => one === true)) continue;
+      const key = groupKey(group.name);
+      const row = await directory.read(key);
+      // It may have been opened again meanwhile.
+      if (row === undefined || asGroup(row)?.closedAtMs !== group.closedAtMs || !ports.acts() || stopped) continue;
+      const { applied } = await directory.compareAndSet(key, undefined, row.revision);
+      if (applied) log.info("placement.group.removed", { group: group.name });
+      if (applied) meter.count("placement_groups", 1, { change: "removed" });
+    }
+  };
+  const lookEmpty = (): void => {
+    if (removing || clock.monotonicMs() - lookedMs < limits.groupLookMs) return;
+    lookedMs = clock.monotonicMs();
+    removing = true;
+    remove()
+      .catch((error: unknown) => log.warn("placement.group.failed", { code: failureOf(error).code }))
+      .finally(() => (removing = false));
   };
 
   /** Holders that are in no slot of their own yet. */
@@ -137,6 +164,7 @@ export function createGrouping(ports: GroupingPorts): Grouping {
     if (stopped || !ports.acts()) return;
     lookGroups();
     lookHolders();
+    lookEmpty();
   }
 
   const endGroups = groups.onChange(look);

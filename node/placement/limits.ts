@@ -75,6 +75,22 @@ export const placementLimits = {
   groupWidenMs: 20_000,
   /** The same before a narrower group is made, after nodes were evicted, drained or given other roles. */
   groupNarrowMs: 10 * 60_000,
+  /** A group that was closed so long ago is removed when its holders have nothing, also in their trash.
+   *
+   *  Longer than anything is told again to a holder. */
+  groupRemovedMs: 7 * 24 * 3_600_000,
+  /** How often closed groups are looked at for that. */
+  groupLookMs: 3_600_000,
+  /** A node that comes later than this after the cluster began to keep shards is on probation first. */
+  trustFoundingMs: 24 * 3_600_000,
+  /** Nodes that must be trusted before one that comes is on probation: with fewer there is nobody to compare it with. */
+  trustFoundersMin: 3,
+  /** How long a probation takes at the least. */
+  probationMs: 24 * 3_600_000,
+  /** Audits that must be passed in it. */
+  probationAudits: 50,
+  /** How often nodes are asked what their audits have shown. */
+  trustEveryMs: 60_000,
   /** Shard-holders that are given a slot of their own at the same time; further ones wait. */
   holderSplitsMax: 4,
   /** Changes of slot records that are sent at the same time; further ones queue, failovers first. */

@@ -14,8 +14,10 @@ import {
   type HolderRow,
   type Result,
   type Role,
+  type StorageNodeRow,
 } from "../../protocols/index.ts";
 import type { Groups } from "../cluster/groups.ts";
+import type { Trust } from "../cluster/trust.ts";
 import type { ClusterPolicy } from "../cluster/policy.ts";
 import { serviceOf } from "../cluster/reach.ts";
 import { sameSet } from "../cluster/records.ts";
@@ -31,7 +33,7 @@ import type { Survey } from "./survey.ts";
 /** The load that a member reports in its beats. */
 type BeatLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
->;
+> & { readonly shardBytes?: number; readonly shardRoomBytes?: number; readonly shardQuotaBytes?: number };
 
 export interface OverviewPorts {
   readonly node: NodeId;
@@ -40,6 +42,7 @@ export interface OverviewPorts {
   readonly membership: Membership;
   readonly policy: ClusterPolicy;
   readonly groups: Pick<Groups, "current">;
+  readonly trust: Pick<Trust, "current" | "of">;
   readonly limits: PlacementLimits;
   survey(): Promise<Survey>;
   /** The role whose nodes host a kind of actor. */
@@ -216,7 +219,24 @@ export function createOverview(ports: OverviewPorts): Overview {
         open,
         holders: Array.from({ length: width }, (_, index) => holderRow(holderOf(name, index))),
       }));
-      return { places: placesOf(members), groups };
+      const keepers = members.filter(({ roles }) => roles.includes("storage"));
+      const nodes = keepers.map(({ node: id, name, labels }): StorageNodeRow => {
+        const load = ports.heard(id)?.load;
+        const row = ports.trust.current().find((one) => one.name === id);
+        const up = isUp(id);
+        return {
+          node: id,
+          name,
+          ...(labels["zone"] !== undefined && { zone: labels["zone"] }),
+          up,
+          trust: ports.trust.of(id) ?? "trusted",
+          ...(row && { sinceMs: row.sinceMs }),
+          ...(up && load?.shardBytes !== undefined && { usedBytes: load.shardBytes }),
+          ...(up && load?.shardRoomBytes !== undefined && { roomBytes: load.shardRoomBytes }),
+          ...(up && load?.shardQuotaBytes !== undefined && { quotaBytes: load.shardQuotaBytes }),
+        };
+      });
+      return { places: placesOf(members), groups, nodes };
     },
 
     async summary(): Promise<Result<ClusterSummary>> {

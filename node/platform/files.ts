@@ -49,17 +49,20 @@ export async function openFiles(folder: string): Promise<Files> {
         await opened.close();
       }
     },
-    hasRoom(bytes) {
-      try {
-        const disk = statfsSync(folder);
-        // A file system without any blocks does not say how large it is.
-        // Twice what the journal keeps: it goes on when nothing more fits here.
-        return disk.blocks === 0 || disk.bavail * disk.bsize - bytes >= 2 * roomKept(disk);
-      } catch {
-        return true;
-      }
-    },
+    hasRoom: (bytes) => (freeIn(folder) ?? Infinity) >= bytes,
+    freeBytes: () => freeIn(folder),
   };
+}
+
+/** What may be written into a folder. Twice what the journal keeps is left: it goes on when nothing more fits here. */
+function freeIn(folder: string): number | undefined {
+  try {
+    const disk = statfsSync(folder);
+    // A file system without any blocks does not say how large it is.
+    return disk.blocks === 0 ? undefined : Math.max(0, disk.bavail * disk.bsize - 2 * roomKept(disk));
+  } catch {
+    return undefined;
+  }
 }
 
 async function sizeOf(file: FileHandle): Promise<number> {

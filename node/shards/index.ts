@@ -12,7 +12,7 @@
  *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), referred.ts (what an owner keeps), placing.ts (where),
  *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
 import type { Message } from "../../actors/behavior.ts";
-import type { ActorId, Result, Scheme, SlotId } from "../../protocols/index.ts";
+import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { createAhead } from "./ahead.ts";
@@ -20,21 +20,31 @@ import { createIntake } from "./intake.ts";
 import { createKeeper, type Keeper } from "./keeper.ts";
 import { shardLimits, type ShardLimits } from "./limits.ts";
 import { createLinks } from "./links.ts";
+import type { ShardMemory } from "./memory.ts";
 import { createMending } from "./mending.ts";
 import { createMessenger } from "./messenger.ts";
 import { createPaces } from "./paces.ts";
-import { attempt, type ShardPorts } from "./parts.ts";
+import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
+import { withinQuota } from "./quota.ts";
+import { receiptBytes } from "./receipts.ts";
 import { createStripes, holderOfShard, type Wanted } from "./stripes.ts";
 
 export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";
+export { openShardMemory, type ShardMemory } from "./memory.ts";
+export type { Signer } from "./receipts.ts";
 
 export interface ShardsOptions extends Omit<ShardPorts, "limits" | "ask"> {
   readonly kernel: {
     ask(request: { to: ActorId; from: "node"; message: Message; timeoutMs: number }): Promise<Result<unknown>>;
   };
   readonly limits?: Partial<ShardLimits>;
+  readonly memory: ShardMemory;
+  /** Whether a node may be trusted with shards; absent: each is. */
+  trustOf?(node: NodeId): TrustState | undefined;
+  /** Writes down in the cluster's log what an audit has found. */
+  noted?(action: string, facts: Readonly<Record<string, string>>): void;
   /** What a node has said of its disk. */
   freeBytesOf?(node: NodeId): number | undefined;
   /** How a class of data is to be coded, the widest scheme first; undefined: as usual. */
@@ -53,27 +63,38 @@ export function createShards(options: ShardsOptions): Shards {
   const limits: ShardLimits = { ...shardLimits, ...options.limits };
   const ports: ShardPorts = {
     ...options,
+    owned: withinQuota(options.owned, options.quotaBytes),
     limits,
     ask: (to, message, timeoutMs) => options.kernel.ask({ to, from: "node", message, timeoutMs }),
   };
-  const { node, exchange } = options;
+  const { node, exchange, memory } = options;
   const intake = createIntake(ports);
   const links = createLinks(ports, intake);
 
-  const holdingOf = ({ stripe, shard, owner, expiresAtMs }: Wanted) => {
+  const holdingOf = ({ stripe, shard, owner, operation, expiresAtMs }: Wanted) => {
     const place = stripe.shards[shard];
     const expires = expiresAtMs !== undefined && { expiresAtMs };
-    return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, ...expires };
+    return place && { holder: holderOfShard(stripe, place), stripe, shard, for: owner, operation, ...expires };
   };
   const messenger = createMessenger({
     ...ports,
+    letters: memory.letters,
     holdingOf,
     suspect: (wanted) => keeper.suspect(wanted),
+    async letGo({ stripe, owner }, operation) {
+      const here = stripe.shards
+        .map((place) => holderOfShard(stripe, place))
+        .filter((one) => ownerOf(ports, one) === node);
+      const command = { type: "release" as const, stripe: stripe.id, owner, operation };
+      for (const holder of here) await ports.ask(holder, command, limits.holderTimeoutMs);
+    },
   });
 
+  const trustOf = (other: NodeId): TrustState => options.trustOf?.(other) ?? "trusted";
   const conditionOf = (other: NodeId): NodeCondition => ({
-    reliability: keeper.reliabilityOf(other),
+    reliability: keeper.auditing.opinionOf(other).reliability,
     freeBytes: options.freeBytesOf?.(other),
+    trust: trustOf(other),
   });
   const stripes = createStripes({
     ...ports,
@@ -81,6 +102,18 @@ export function createShards(options: ShardsOptions): Shards {
     paces: createPaces(node, limits.pacesMax),
     choose: (how) => choosePlace({ ...ports, conditionOf }, how),
     mend: (wanted) => messenger.tell(wanted),
+    forget(stripe, owner) {
+      messenger.forget(stripe, owner);
+      mending.forget(stripe, owner);
+    },
+    tellRelease: (release) => messenger.tellRelease(release),
+    async takeReceipt(signed) {
+      const { receipt, node: by, signature } = signed;
+      if (!(await ports.signer.isSigned(by, receiptBytes(signed), signature))) return false;
+      memory.receipts.set(`${receipt.hash}/${receipt.holder}`, signed);
+      return true;
+    },
+    counts: (other) => trustOf(other) === "trusted",
   });
   const mending = createMending({
     ...ports,
@@ -88,13 +121,17 @@ export function createShards(options: ShardsOptions): Shards {
     stripes,
     async hold(wanted) {
       const body = holdingOf(wanted);
-      return body !== undefined && (await links.call(node, "shard.hold", body)).ok;
+      if (body === undefined) return "later";
+      const held = await links.call(node, "shard.hold", body);
+      return held.ok ? "held" : held.error.code === "RELEASED" ? "released" : "later";
     },
   });
   const keeper: Keeper = createKeeper({
     ...ports,
     links,
+    memory,
     mending,
+    noted: (action, facts) => options.noted?.(action, facts),
     tell: (wanted) => messenger.tell(wanted),
     isBeingHeld: (hash) => intake.isBeingHeld(hash),
   });
@@ -107,6 +144,13 @@ export function createShards(options: ShardsOptions): Shards {
     if (healed.mended > 0) await within(options.clock, limits.holderTimeoutMs, keeper.surveyAll());
     return { holders, ...healed };
   };
+  exchange.on("shard.opinions", () =>
+    ok({
+      opinions: keeper.auditing
+        .opinions()
+        .map(({ node: of, passed, failed, honesty }) => ({ node: of, passed, failed, honesty })),
+    }),
+  );
   exchange.on("shard.heal", async () => attempt(healHere));
 
   return {

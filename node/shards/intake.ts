@@ -21,6 +21,8 @@ import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { BlobHash, NodeId } from "../ports.ts";
 import { headerBytes, isAsCoded, readHeader, schemeText } from "./coding/index.ts";
 import { attempt, isHolder, moved, type ShardPorts } from "./parts.ts";
+import { quotaFault } from "./quota.ts";
+import { receiptBytes } from "./receipts.ts";
 
 /** Bytes that are on their way here. */
 interface Upload {
@@ -92,6 +94,8 @@ export function createIntake(ports: ShardPorts): Intake {
       });
       if (has.ok && has.value) return ok({ has: true });
     }
+    const beyond = quotaFault(owned, ports.quotaBytes, sizeBytes);
+    if (beyond !== undefined) return refused(beyond);
     const key = keyOf(from, name);
     const ofThatNode = [...uploads.values()].filter((one) => one.from === from).length;
     const isCrowded = uploads.size >= limits.uploadsMax || ofThatNode >= limits.uploadsPerNodeMax;
@@ -140,7 +144,7 @@ export function createIntake(ports: ShardPorts): Intake {
     return Promise.race([taken.then(() => ok(null)), stored]);
   }
 
-  async function hold(asked: MeshBody<"shard.hold">): Promise<Result<{ receipt: ShardReceipt }>> {
+  async function hold(asked: MeshBody<"shard.hold">): Promise<Result<MeshAnswer<"shard.hold">>> {
     const { hash } = asked.stripe.shards[asked.shard] ?? {};
     if (hash === undefined)
       return refused(failure("BAD_REQUEST", { path: "shard", problem: "the stripe has no such shard" }));
@@ -173,9 +177,9 @@ export function createIntake(ports: ShardPorts): Intake {
   }
 
   async function holdHere(
-    { holder, stripe, shard, for: owner, expiresAtMs }: MeshBody<"shard.hold">,
+    { holder, stripe, shard, for: owner, operation, expiresAtMs }: MeshBody<"shard.hold">,
     hash: BlobHash,
-  ): Promise<Result<{ receipt: ShardReceipt }>> {
+  ): Promise<Result<MeshAnswer<"shard.hold">>> {
     // prettier-ignore
     const before = rowOf(holder);
     if (before?.owner !== node) return refused(moved(ports, holder));
@@ -188,8 +192,7 @@ export function createIntake(ports: ShardPorts): Intake {
     if (isNamed.value === false)
       return refused(failure("BAD_REQUEST", { stripe: stripe.id, problem: "the shard is not as its descriptor says" }));
     const terms = {
-      // Who begins a stripe looks for an open group; what comes late must be taken.
-      open: ports.groups().some(({ name }) => name === stripe.group),
+      open: takes(stripe.group, operation),
       bytesMax: limits.holderBytesMax,
       shardsMax: limits.holderShardsMax,
       ownerBytesPerMinute: limits.ownerBytesPerMinute,
@@ -199,6 +202,7 @@ export function createIntake(ports: ShardPorts): Intake {
       stripe,
       shard,
       owner,
+      operation,
       terms,
       ...(expiresAtMs !== undefined && { expiresAtMs }),
     } as const;
@@ -206,7 +210,15 @@ export function createIntake(ports: ShardPorts): Intake {
     if (!answer.ok) return refused(answer.error);
     const after = rowOf(holder);
     if (after?.owner !== node || after.epoch !== before.epoch) return refused(moved(ports, holder));
-    return ok({ receipt: answer.value as ShardReceipt });
+    const receipt = answer.value as ShardReceipt;
+    return ok({ receipt, signature: await ports.signer.sign(receiptBytes({ receipt, node })) });
+  }
+
+  /** Whether a group takes a stripe that was begun by this operation. Who begins one looks for an open group; what comes late must be taken. */
+  function takes(name: string, operation: number): boolean {
+    const group = ports.groups().find((one) => one.name === name);
+    if (group === undefined || group.open) return group !== undefined;
+    return operation <= (group.closedAtMs ?? 0) + limits.closedGraceMs;
   }
 
   const read = ({

@@ -11,59 +11,50 @@ import {
   ownSlot,
   type ActorId,
   type Collected,
-  type HeldShard,
+  type HeldShards,
   type Result,
   type ShardPage,
 } from "../../protocols/index.ts";
 import type { BlobHash, NodeId } from "../ports.ts";
-import { contentTree, isProven } from "../blobs/index.ts";
 import { backoffMs } from "../waiting.ts";
-import { judge, leafOf, reliabilityAfter, sampleSize, targetOf, type Answer, type AuditResult } from "./audit.ts";
+import { createAuditing, type Auditing, type AuditingPorts } from "./auditing.ts";
 import type { Links } from "./links.ts";
 import type { Mending } from "./mending.ts";
-import { isHolder, ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
+import type { Suspected } from "./messenger.ts";
+import { endOf, isHolder, ownedHolders, type ShardPorts } from "./parts.ts";
 import { holderOfShard, type Wanted } from "./stripes.ts";
 
-export interface KeeperPorts extends ShardPorts {
+export interface KeeperPorts extends Omit<AuditingPorts, "checkOwn"> {
   readonly links: Links;
   readonly mending: Mending;
   /** See `Intake.isBeingHeld`. */
   isBeingHeld(hash: BlobHash): boolean;
-  /** Tells the node of a holder that its shard is not as it should be. */
-  readonly tell: (wanted: Wanted) => void;
 }
 
 export interface Keeper {
-  /** A holder here is told that one of its shards may be missing or damaged. False: it could not be looked after now. */
-  suspect(wanted: Wanted): Promise<boolean>;
+  /** A holder here is told that one of its shards may be missing or damaged, or that somebody refers to it. */
+  suspect(wanted: Wanted): Promise<Suspected>;
   /** Compares all holders here with the disk, now. */
   surveyAll(): Promise<number>;
-  reliabilityOf(node: NodeId): number;
+  readonly auditing: Pick<Auditing, "opinionOf" | "opinions">;
   stop(): void;
 }
 
 /** What is known of a holder here, in memory. */
 interface Care {
   readonly epoch: number;
-  /** Where the walk of the audit is; undefined: at the beginning. */
-  cursor: string | undefined;
-  round: number;
   shards: number;
-  collecting?: boolean;
 }
-
-const endOf = ({ expiresAtMs = Infinity }: { readonly expiresAtMs?: number }): number => expiresAtMs;
 
 /** Bytes for which no holder has a row: they are kept for nobody, until the grace is over. */
 const unclaimed: ActorId = "shard-holder/unclaimed.0";
 
 /** Begins to look after them. */
 export function createKeeper(ports: KeeperPorts): Keeper {
-  const { node, owned, clock, limits, links, mending, log, meter, random, table, membership, exchange } = ports;
+  const { node, owned, clock, limits, links, mending, log, meter, table, membership } = ports;
   const { blobs } = owned;
   const cares = new Map<ActorId, Care>();
   const surveying = new Set<ActorId>();
-  const reliability = new Map<NodeId, number>();
   const suspected = new Set<BlobHash>();
   /** Who owned the holders of other nodes of which bytes are here, and since when, as this node noticed. */
   const away = new Map<ActorId, { readonly owner: NodeId | undefined; readonly sinceMs: number }>();
@@ -216,7 +207,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
 
   async function collect(holder: ActorId): Promise<void> {
     for (let more = true; more && !stopped && epochOf(holder) !== undefined;) {
-      const command = { type: "collect" as const, graceMs: limits.collectGraceMs, trashMs: limits.trashMs };
+      const { collectGraceMs: graceMs, trashMs, rememberMs } = limits;
+      const command = { type: "collect" as const, graceMs, trashMs, rememberMs };
       const answer = await ask<Collected>(holder, command);
       if (!answer.ok) return;
       ({ more } = answer.value);
@@ -233,34 +225,6 @@ export function createKeeper(ports: KeeperPorts): Keeper {
 
   // --- audits ------------------------------------------------------------------------------------------------------------
 
-  /** The next shards of a holder's walk. */
-  async function nextOf(holder: ActorId, care: Care): Promise<readonly HeldShard[]> {
-    const limit = sampleSize(Math.max(1, care.shards), {
-      coverMs: limits.auditCoverMs,
-      everyMs: limits.auditEveryMs,
-      max: Math.min(limits.auditsMax, limits.describedMax),
-    });
-    const page = await ask<ShardPage>(holder, { type: "list", limit, ...(care.cursor !== undefined && { after: care.cursor }) }); // prettier-ignore
-    if (!page.ok) return [];
-    care.cursor = page.value.next;
-    if (page.value.next === undefined) care.round += 1;
-    const stripes = page.value.shards.filter(({ lost }) => lost === undefined).map(({ stripe }) => stripe);
-    if (stripes.length === 0) return [];
-    const described = await ask<{ shards: readonly HeldShard[] }>(holder, { type: "describe", stripes });
-    return described.ok ? described.value.shards : [];
-  }
-
-  async function audit(holder: ActorId, care: Care): Promise<void> {
-    for (const held of await nextOf(holder, care)) {
-      if (stopped || epochOf(holder) !== care.epoch) return;
-      const own = held.stripe.shards[held.shard];
-      if (own === undefined) continue;
-      await checkOwn(holder, held.stripe.id, own.hash);
-      const target = targetOf(held.stripe, held.shard, care.round);
-      if (target !== held.shard) await challenge(holder, held, target);
-    }
-  }
-
   /** Reads a shard here. False: it was not well, and is looked after. */
   async function checkOwn(holder: ActorId, stripe: string, hash: BlobHash): Promise<boolean> {
     const isHere = await blobs.has(hash);
@@ -274,68 +238,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     return false;
   }
 
-  async function challenge(by: ActorId, held: HeldShard, target: number): Promise<void> {
-    const { stripe } = held;
-    const asked = stripe.shards[target];
-    if (asked === undefined) return;
-    const holder = holderOfShard(stripe, asked);
-    const owner = ownerOf(ports, holder);
-    const { hash, sizeBytes } = asked;
-    const leaf = leafOf(sizeBytes, contentTree.leafBytes, random.number());
-    const answer = await proofOf(owner, { holder, hash, leaf, sizeBytes });
-    const answering = stripe.shards.filter((one) => {
-      const at = ownerOf(ports, holderOfShard(stripe, one));
-      return at !== undefined && membership.isUp(at);
-    }).length;
-    const result = judge(answer, { stripe, answering, deadlineMs: limits.auditDeadlineMs });
-    noteResult(owner, result);
-    const tookMs = answer.type === "unreached" ? 0 : Math.round(answer.tookMs);
-    if (result !== "ok") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
-    if (owner !== undefined && result !== "offline")
-      exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
-    if (result !== "ok" && result !== "failed" && result !== "missing") return;
-    // Who refers to the stripe here and not there was told of as many holders as suffice, not of all.
-    const described = await ask<{ shards: readonly HeldShard[] }>(holder, { type: "describe", stripes: [stripe.id] });
-    const there = described.ok ? (described.value.shards[0]?.references ?? []) : [];
-    for (const one of held.references) {
-      if (endOf(one) <= clock.nowMs()) continue;
-      const known = there.find(({ owner: whose }) => whose === one.owner);
-      const isNews = result !== "ok" || (described.ok && (known === undefined || endOf(known) < endOf(one)));
-      if (isNews) ports.tell({ stripe, shard: target, ...one });
-    }
-  }
-
-  async function proofOf(
-    owner: NodeId | undefined,
-    { sizeBytes, ...of }: { holder: ActorId; hash: BlobHash; leaf: number; sizeBytes: number },
-  ): Promise<Answer> {
-    // prettier-ignore
-    if (owner === undefined || !membership.isUp(owner)) return { type: "unreached" };
-    const startedMs = clock.monotonicMs();
-    const answer = await links.call(owner, "shard.prove", of, 2 * limits.auditDeadlineMs);
-    const tookMs = clock.monotonicMs() - startedMs;
-    if (!answer.ok)
-      return answer.error.code === "UNREACHABLE"
-        ? { type: "unreached" }
-        : { type: "refused", code: answer.error.code, tookMs };
-    const { proof } = answer.value;
-    const asked = proof.leaf === of.leaf && proof.size === sizeBytes;
-    return { type: "proof", isProven: asked && isProven(of.hash, proof), tookMs };
-  }
-
-  function noteResult(owner: NodeId | undefined, result: AuditResult): void {
-    meter.count("shard_audits", 1, { result });
-    if (owner === undefined || owner === node) return;
-    reliability.set(owner, reliabilityAfter(reliability.get(owner) ?? 1, result));
-  }
-
-  exchange.on("shard.audited", ({ holder, by, stripe, hash, leaf, result, tookMs }, from) => {
-    meter.count("shard_audits_of_this_node", 1, { result });
-    const facts = { holder, by, from, stripe, hash, leaf, result, tookMs };
-    // Who runs this node learns from its own log why it counts as unreliable.
-    if (result === "ok") log.debug("shard.audited", facts);
-    else log.warn("shard.audited", facts);
-  });
+  const auditing = createAuditing({ ...ports, checkOwn });
 
   // --- when --------------------------------------------------------------------------------------------------------------
 
@@ -346,9 +249,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       return;
     }
     if (cares.get(holder)?.epoch === epoch) return;
-    // Somewhere: who asks when must not be known to those that are asked, and a node that starts often begins elsewhere each time.
-    const cursor = Buffer.from(random.bytes(32)).toString("hex");
-    const care = { epoch, cursor, round: Math.floor(random.number() * 1_000_000), shards: 0 };
+    const care = { epoch, shards: 0 };
     cares.set(holder, care);
     surveySoon(holder, care, 0, limits.mendSettleMs);
   }
@@ -361,7 +262,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
   });
   every(limits.auditEveryMs, async () => {
     for (const [holder, care] of cares)
-      await audit(holder, care).catch((error: unknown) => log.warn("shard.audit.failed", { holder, failure: failureOf(error) })); // prettier-ignore
+      await auditing.step(holder, care.shards, () => !stopped && epochOf(holder) === care.epoch).catch((error: unknown) => log.warn("shard.audit.failed", { holder, failure: failureOf(error) })); // prettier-ignore
   });
   every(limits.collectEveryMs, async () => {
     for (const holder of ownedHolders(ports)) await collect(holder);
@@ -371,26 +272,27 @@ export function createKeeper(ports: KeeperPorts): Keeper {
     async suspect(wanted) {
       const { stripe, shard } = wanted;
       const place = stripe.shards[shard];
-      if (place === undefined) return true;
-      if (suspected.has(place.hash) || suspected.size >= limits.adoptedMax) return false;
+      if (place === undefined) return "done";
+      if (suspected.has(place.hash) || suspected.size >= limits.adoptedMax) return "later";
       const holder = holderOfShard(stripe, place);
-      if (epochOf(holder) === undefined) return false;
+      if (epochOf(holder) === undefined) return "later";
       suspected.add(place.hash);
       try {
-        const described = await ask<{ shards: readonly HeldShard[] }>(holder, {
-          type: "describe",
-          stripes: [stripe.id],
-        });
-        if (!described.ok) return false;
-        const [held] = described.value.shards;
+        const described = await ask<HeldShards>(holder, { type: "describe", stripes: [stripe.id] });
+        if (!described.ok) return "later";
+        const gone = described.value.released.find(
+          ({ owner, operation }) => owner === wanted.owner && operation >= wanted.operation,
+        );
+        if (gone !== undefined) return { released: gone.operation };
+        const held = described.value.shards.find((one) => one.stripe.shards[one.shard]?.hash === place.hash);
         if (held !== undefined) {
           if (held.lost === undefined) await checkOwn(holder, stripe.id, place.hash);
           else mending.wake();
         }
         // Who only read it knows of nobody who refers to it.
         const known = held?.references.find(({ owner }) => owner === wanted.owner);
-        if (isHolder(wanted.owner) || (known !== undefined && endOf(known) >= endOf(wanted))) return true;
-        return mending.adopt(wanted);
+        if (isHolder(wanted.owner) || (known !== undefined && endOf(known) >= endOf(wanted))) return "done";
+        return mending.adopt(wanted) ? "done" : "later";
       } finally {
         suspected.delete(place.hash);
       }
@@ -400,7 +302,7 @@ export function createKeeper(ports: KeeperPorts): Keeper {
       for (const holder of holders) await survey(holder);
       return holders.length;
     },
-    reliabilityOf: (other) => reliability.get(other) ?? 1,
+    auditing,
     stop() {
       stopped = true;
       stopTable();

@@ -33,6 +33,10 @@ export const shardLimits = {
   stripeBytesMax: 64 * 1024 * 1024,
   /** How long an upload may take until enough holders have their shards; then `HOLDERS_TOO_FEW`, or what they said. */
   putTimeoutMs: 120_000,
+  /** Times that an upload begins again because a holder has other shards of the same bytes, or remembers a later release. */
+  putTriesMax: 4,
+  /** A group that is closed takes shards of uploads that were begun so long after that: clocks differ. */
+  closedGraceMs: 10 * 60_000,
   /** How long the others may take. What is missing then is made good as what was lost is. */
   restTimeoutMs: 10 * 60_000,
   /** Pause before a holder that did not take its shard is tried again; doubles each time. */
@@ -49,7 +53,7 @@ export const shardLimits = {
   hedgeMsMax: 5_000,
   /** How long a read may take. */
   readTimeoutMs: 120_000,
-  /** Nodes whose speed is remembered. */
+  /** Nodes whose speed is remembered, and what audits have shown of them. */
   pacesMax: 1_024,
 
   /** What a holder may have: bytes. The node's disk ends it earlier (`DISK_FULL`). */
@@ -74,6 +78,8 @@ export const shardLimits = {
   mendEveryMs: 30_000,
   /** From the news that something is lost until it is looked at: much comes together. */
   mendSettleMs: 500,
+  /** Pause between two looks at a part of what is lost, where nothing of the last part could be made good. */
+  mendPageMs: 5_000,
   /** Pause before a shard that could not be made good is tried again; doubles each time. */
   mendRetryMsMin: 10_000,
   /** Longest such pause. */
@@ -86,7 +92,7 @@ export const shardLimits = {
    *
    *  A machine that restarts is back by then. */
   absenceMsMin: 5 * 60_000,
-  /** Shards of which other nodes are to be told; further ones are found by an audit. */
+  /** Letters of which holders are to be told what; further shards are found by an audit, and who lets go of a stripe is refused. */
   tellingMax: 4_096,
   /** Pause before a node that did not hear it is told again. */
   tellRetryMs: 10_000,
@@ -113,12 +119,32 @@ export const shardLimits = {
   auditsMax: 64,
   /** A proof that takes longer is slow: fetching the shard from another node takes longer than reading a leaf. */
   auditDeadlineMs: 5_000,
+  /** Such a proof counts as slow at this at the earliest, however quick others are. */
+  auditDeadlineMsMin: 1_000,
+  /** It may take so many times as long as others take. */
+  auditDeadlineFactor: 8,
+  /** Of so many of the proofs the leaf is read as well, as readers do. */
+  auditReadShare: 0.25,
+  /** Bad results of one node are in the cluster's log once in this time. */
+  auditNotedEveryMs: 3_600_000,
+  /** Holders of which it is remembered where their walk is; the first are forgotten. */
+  walksMax: 4_096,
+  /** Lines of an inventory that are read for one step of a walk; what is more in that part comes in a later walk. */
+  walkLinesMax: 8_000,
+  /** Parts of an inventory that one step looks at. */
+  walkPartsAtOnce: 16,
+  /** Receipts that are kept; the first go. */
+  receiptsMax: 10_000,
   /** How often what nobody refers to is collected. */
   collectEveryMs: 10 * 60_000,
   /** Nobody has referred to it for so long: it goes into the trash. */
   collectGraceMs: 48 * 3_600_000,
   /** How long it lies there. */
   trashMs: 7 * 24 * 3_600_000,
+  /** For how long it is remembered who let go of a stripe: what was begun before and comes later brings it back.
+   *
+   *  Longer than anything is told again, and than a walk of the audits takes. */
+  rememberMs: 60 * 24 * 3_600_000,
   /** Bytes of a holder that has moved away stay for so long after the new owner has them. */
   movedMs: 3_600_000,
 

@@ -26,17 +26,19 @@ import { holderOfShard, type Wanted } from "./stripes.ts";
 export interface MendingPorts extends ShardPorts {
   readonly links: Links;
   readonly stripes: Pick<Stripes, "gather">;
-  /** Takes a shard whose bytes are here into the inventory. False: not now. */
-  hold(wanted: Wanted): Promise<boolean>;
+  /** Takes a shard whose bytes are here into the inventory. `released`: its owner has let go of it. */
+  hold(wanted: Wanted): Promise<"held" | "later" | "released">;
 }
 
 export interface Mending {
   /** Something is lost: the next look is soon. */
   wake(): void;
-  /** Looks now, and waits for no node that is away. */
+  /** Looks at everything once, now, and waits for no node that is away. */
   hurry(): Promise<{ readonly mended: number; readonly lost: number }>;
   /** A shard that its holder here should have, and of which the holder knows nothing. False: too many are known already. */
   adopt(wanted: Wanted): boolean;
+  /** An owner wants a stripe no longer. */
+  forget(stripe: string, owner: ActorId): void;
   stop(): void;
 }
 
@@ -100,15 +102,20 @@ export function createMending(ports: MendingPorts): Mending {
   }
 
   /** Remembers that a shard could not be made good. False: too many others could not either. It is tried again when its turn comes. */
-  function noteTry(hash: BlobHash, triesBefore: number): boolean {
+  const noteTry = (hash: BlobHash, triesBefore: number): boolean =>
+    put(
+      hash,
+      triesBefore + 1,
+      backoffMs(triesBefore, { firstMs: limits.mendRetryMsMin, maxMs: limits.mendRetryMsMax }),
+    );
+  function put(hash: BlobHash, times: number, waitMs: number): boolean {
     const nowMs = clock.monotonicMs();
-    const waitMs = backoffMs(triesBefore, { firstMs: limits.mendRetryMsMin, maxMs: limits.mendRetryMsMax });
     tries.delete(hash);
     const [oldest] = tries;
     // The lists are walked in circles: to forget one that waits for the newest would forget each before its turn comes again.
     if (oldest !== undefined && nowMs - oldest[1].notBeforeMs > limits.mendRetryMsMax) tries.delete(oldest[0]);
     if (tries.size >= limits.mendsKnownMax) return false;
-    tries.set(hash, { tries: triesBefore + 1, notBeforeMs: nowMs + waitMs });
+    tries.set(hash, { tries: times, notBeforeMs: nowMs + waitMs });
     return true;
   }
 
@@ -189,10 +196,16 @@ export function createMending(ports: MendingPorts): Mending {
   async function mend(patient: Patient, has: readonly NodeId[]): Promise<void> {
     const { hash, holder, stripe, sizeBytes, wanted } = patient;
     try {
-      if ((await bring(patient, has)) === "later") return;
+      if ((await bring(patient, has)) === "later") {
+        // Not asked for again with every look: those that may have it would be asked all the time.
+        put(hash, tries.get(hash)?.tries ?? 0, limits.mendEveryMs);
+        return;
+      }
       if (wanted !== undefined) {
-        if (!(await ports.hold(wanted))) return;
+        const held = await ports.hold(wanted);
+        if (held === "later") return;
         adopted.delete(hash);
+        if (held === "released") return;
       } else if (!(await ports.ask(holder, { type: "found", stripes: [stripe.id] }, limits.holderTimeoutMs)).ok) return;
       tries.delete(hash);
       mended += 1;
@@ -209,13 +222,19 @@ export function createMending(ports: MendingPorts): Mending {
     }
   }
 
-  /** Tells how many are lost, of those that it came to. */
-  async function look(): Promise<number> {
+  /** Whether the last look has mended anything. */
+  let isFruitful = false;
+
+  /** Tells how many are lost, of those that it came to. `only`: of these holders. */
+  async function look(only?: ReadonlySet<ActorId>): Promise<number> {
+    const before = mended;
+    isFruitful = false;
     const holders = new Set(ownedHolders(ports));
     // What is half walked here is the next owner's.
     for (const known of [cursors, since])
       for (const holder of known.keys()) if (!holders.has(holder)) known.delete(holder);
-    const lost = (await Promise.all([...holders].map(lostOf))).flat();
+    const asked = [...holders].filter((holder) => only?.has(holder) !== false);
+    const lost = (await Promise.all(asked.map(lostOf))).flat();
     const strangers = [...adopted].flatMap(([hash, wanted]): Patient[] => {
       const place = wanted.stripe.shards[wanted.shard];
       if (place === undefined) return [];
@@ -238,6 +257,7 @@ export function createMending(ports: MendingPorts): Mending {
         await mend(next, has.get(next.hash) ?? []);
     };
     await Promise.all(Array.from({ length: limits.mendsAtOnce }, worker));
+    isFruitful = mended > before;
     return lost.length;
   }
 
@@ -260,7 +280,8 @@ export function createMending(ports: MendingPorts): Mending {
         .catch((error: unknown) => log.error("shard.mending.failed", { error }))
         .finally(() => {
           looking = false;
-          soon(again ? limits.mendSettleMs : limits.mendEveryMs);
+          // The next page comes soon, and sooner where this one has shown that something can be done.
+          soon(again ? (isFruitful ? limits.mendSettleMs : limits.mendPageMs) : limits.mendEveryMs);
         });
     });
   }
@@ -276,17 +297,23 @@ export function createMending(ports: MendingPorts): Mending {
       const before = mended;
       try {
         let found = 0;
-        // All pages of all holders, and no longer than somebody waits for it.
+        // All pages of all holders once, with a pause between them, and no longer than somebody waits for it.
         const untilMs = clock.monotonicMs() + limits.healTimeoutMs;
-        do {
+        for (
+          let isFirst = true;
+          (isFirst || cursors.size > 0) && !stopped && clock.monotonicMs() < untilMs;
+          isFirst = false
+        ) {
+          if (!isFirst) await pause(limits.mendSettleMs);
           while (looking && !stopped) await pause(limits.mendSettleMs);
+          if (isFirst) cursors.clear();
           looking = true;
           try {
-            found += await look();
+            found += await look(isFirst ? undefined : new Set(cursors.keys()));
           } finally {
             looking = false;
           }
-        } while (cursors.size > 0 && !stopped && clock.monotonicMs() < untilMs);
+        }
         return { mended: mended - before, lost: Math.max(0, found - (mended - before)) };
       } finally {
         hurries -= 1;
@@ -300,6 +327,10 @@ export function createMending(ports: MendingPorts): Mending {
       if (looking) again = true;
       else soon(limits.mendSettleMs);
       return true;
+    },
+    forget(stripe, owner) {
+      for (const [hash, wanted] of adopted)
+        if (wanted.stripe.id === stripe && wanted.owner === owner) adopted.delete(hash);
     },
     stop() {
       stopped = true;

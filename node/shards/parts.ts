@@ -17,6 +17,7 @@ import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, OwnedBlobs, Random } from "../ports.ts";
 import type { ShardLimits } from "./limits.ts";
+import type { Signer } from "./receipts.ts";
 
 /** A command to a holder. */
 export type HolderCommand = CommandOf<typeof shardHolderCommands>;
@@ -37,6 +38,9 @@ export interface ShardPorts {
   ask(holder: ActorId, command: HolderCommand, timeoutMs: number): Promise<Result<unknown>>;
   /** Those of the directory. */
   groups(): readonly HolderGroup[];
+  readonly signer: Signer;
+  /** What shards may take on this node's disk; undefined: as much as there is. */
+  readonly quotaBytes?: number | undefined;
 }
 
 /** Whether an actor is a holder. */
@@ -53,6 +57,9 @@ export const ownedHolders = ({ node, table }: Pick<ShardPorts, "node" | "table">
 /** All holders of a group, by their numbers. */
 export const holdersOf = ({ name, width }: HolderGroup): readonly ActorId[] =>
   Array.from({ length: width }, (_, index) => holderOf(name, index));
+
+/** When a reference ends. */
+export const endOf = ({ expiresAtMs = Infinity }: { readonly expiresAtMs?: number }): number => expiresAtMs;
 
 /** What `work` gives, as a Result. */
 export async function attempt<T>(work: () => Promise<T>): Promise<Result<T>> {

@@ -14,7 +14,9 @@ import {
   type ActorId,
   type Failure,
   type HeldShard,
+  type HeldShards,
   type Result,
+  type ShardReleased,
   type ShardState,
   type StripeHealth,
   type StripeRef,
@@ -25,8 +27,10 @@ import { backoffMs, withJitter } from "../waiting.ts";
 import { codeStripe, countsOf, enoughOf, isAsCoded, readStripe, schemeText } from "./coding/index.ts";
 import type { Bytes, Links } from "./links.ts";
 import { attempt, holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
+import type { Release } from "./messenger.ts";
 import type { Paces } from "./paces.ts";
 import { referredBy } from "./referred.ts";
+import type { SignedReceipt } from "./receipts.ts";
 import { createStripeRoom, type Leave } from "./room.ts";
 
 type Shard = StripeRef["shards"][number];
@@ -36,6 +40,8 @@ export interface Wanted {
   readonly stripe: StripeRef;
   readonly shard: number;
   readonly owner: ActorId;
+  /** By which operation its owner wants it. */
+  readonly operation: number;
   readonly expiresAtMs?: number;
 }
 
@@ -46,18 +52,39 @@ export interface StripesPorts extends ShardPorts {
   choose(how: { readonly class: string; readonly bytes: number }): Result<Chosen>;
   /** A shard is not as it should be: its holder is told. */
   mend(shard: Wanted): void;
+  /** An owner lets go of a stripe: nobody is told any more that it wants it. */
+  forget(stripe: string, owner: ActorId): void;
+  /** See `Messenger.tellRelease`. */
+  tellRelease(release: Release): Promise<boolean>;
+  /** A receipt that was asked for by this node. False: its node has not signed it. */
+  takeReceipt(signed: SignedReceipt): Promise<boolean>;
+  /** Whether what a node says it has taken counts: not while it is on probation. */
+  counts(node: NodeId): boolean;
 }
 
 /** A group, a scheme, and the holders' numbers in the order of the code. */
 export interface Chosen {
   readonly group: string;
   readonly scheme: StripeRef["scheme"];
-  /** Error: HOLDERS_TOO_FEW. */
-  readonly places: (id: string, shardBytes: number) => Result<readonly number[]>;
+  /** `without`: holders that cannot take it, if there are enough others. Error: HOLDERS_TOO_FEW. */
+  readonly places: (id: string, shardBytes: number, without: ReadonlySet<number>) => Result<readonly number[]>;
 }
 
 /** Failures of a holder that another try does not mend. */
-const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "DISK_FULL", "STOPPING"]); // prettier-ignore
+const lasting: ReadonlySet<string> = new Set(["ALREADY_DONE", "LIMIT_REACHED", "TOO_LARGE", "BAD_REQUEST", "FORBIDDEN", "DATA_DAMAGED", "DISK_FULL", "STOPPING", "RELEASED"]); // prettier-ignore
+
+/** A put that is under way. */
+interface Putting {
+  readonly stripe: string;
+  readonly owner: ActorId;
+  released: boolean;
+}
+
+/** A put must begin again: what its attempt has learned. */
+interface Again {
+  readonly operation: number;
+  readonly without: ReadonlySet<number>;
+}
 
 export const holderOfShard = (stripe: StripeRef, { index }: Shard): ActorId => holderOf(stripe.group, index);
 
@@ -67,13 +94,14 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
   const room = createStripeRoom({ bytesMax: limits.stripeBytesAtOnce, waitingMax: limits.stripesWaitingMax });
   /** Shards whose uploads are under way, by their hashes. */
   const coming = new Set<BlobHash>();
+  const puttings = new Set<Putting>();
   let stopped = false;
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
 
   /** Brings one shard to its holder and into the inventory, however often it moves, while it `goesOn`. Gives the node that has it. */
   async function place(
-    { stripe, shard, owner, expiresAtMs }: Wanted,
+    { stripe, shard, owner, operation, expiresAtMs }: Wanted,
     bytes: Bytes,
     goesOn: () => boolean,
   ): Promise<Result<NodeId>> {
@@ -95,11 +123,14 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
         continue;
       }
       const given = await links.give(to, { holder, hash, sizeBytes, bytes });
-      const body = { holder, stripe, shard, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      // Who let go of it meanwhile wants no holder to hear of it.
+      if (given.ok && !goesOn()) break;
+      const body = { holder, stripe, shard, for: owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) };
       const held = given.ok ? await links.call(to, "shard.hold", body) : given;
       if (held.ok) {
-        const { receipt } = held.value;
-        if (receipt.hash === hash && receipt.holder === holder) return ok(to);
+        const { receipt, signature } = held.value;
+        const isMine = receipt.hash === hash && receipt.holder === holder;
+        if (isMine && (await ports.takeReceipt({ receipt, node: to, signature }))) return ok(to);
         log.error("shard.receipt.wrong", { holder, node: to, stripe: stripe.id, hash, says: receipt.hash });
         last = failure("DATA_DAMAGED", { holder, reason: "its receipt is for other bytes" });
       } else last = held.error;
@@ -114,50 +145,77 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const known = ports.groups().find(({ name }) => name === group);
     const holders = known ? holdersOf(known) : shards.map(({ index }) => holderOf(group, index));
     const owners = holders.map((holder) => ownerOf(ports, holder));
-    const up = new Set(owners.filter((owner) => owner !== undefined && membership.isUp(owner)));
+    const up = new Set(owners.filter((owner) => owner !== undefined && membership.isUp(owner) && ports.counts(owner)));
     return Math.min(enoughOf(scheme), up.size);
   }
 
-  /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. */
-  const suffices = (stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean =>
-    receipts.length + more >= enoughOf(stripe.scheme) && new Set(receipts).size + more >= nodesNeeded(stripe);
-
-  /** What holders of the group have under the name of a stripe: a put that is repeated, perhaps after a crash, finds what it did. */
-  async function heldBefore(group: string, id: string): Promise<readonly StripeRef[]> {
-    const known = ports.groups().find(({ name }) => name === group);
-    if (known === undefined) return [];
-    const command = { type: "describe" as const, stripes: [id] };
-    const answers = await Promise.all(holdersOf(known).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
-    const held = answers.flatMap((answer) =>
-      answer.ok ? (answer.value as { shards: readonly HeldShard[] }).shards : [],
-    );
-    // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
-    const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
-    const different = new Map(sorted.map(({ stripe }) => [JSON.stringify(stripe), stripe]));
-    return [...different.values()].filter(({ shards }) => shards.every(({ index }) => index < known.width));
+  /** Whether a stripe is kept: enough receipts, from enough nodes. `more` may still come. Receipts of nodes on probation do not count, as long
+   *  as enough of the stripe's holders are at others. */
+  function suffices(stripe: StripeRef, receipts: readonly NodeId[], more = 0): boolean {
+    const { scheme, shards } = stripe;
+    const counted = receipts.filter((one) => ports.counts(one));
+    const able = shards.filter((shard) => ports.counts(ownerOf(ports, holderOfShard(stripe, shard)) ?? "")).length;
+    const isEnough = receipts.length + more >= enoughOf(scheme);
+    return isEnough && counted.length + more >= Math.min(enoughOf(scheme), able) && new Set(counted).size + more >= nodesNeeded(stripe); // prettier-ignore
   }
 
-  /** Where the shards of some bytes go: the bytes coded, and their descriptor. */
+  /** What holders of the group have under the name of a stripe, and who let go of it: a put that is repeated, perhaps after a crash, finds
+   *  what it did. */
+  async function heldBefore(group: string, id: string): Promise<HeldShards> {
+    const known = ports.groups().find(({ name }) => name === group);
+    if (known === undefined) return { shards: [], released: [] };
+    const command = { type: "describe" as const, stripes: [id] };
+    const answers = await Promise.all(holdersOf(known).map((holder) => ports.ask(holder, command, limits.holderTimeoutMs))); // prettier-ignore
+    const told = answers.flatMap((answer) => (answer.ok ? [answer.value as HeldShards] : []));
+    const held = told.flatMap(({ shards }) => shards);
+    // What lies in the trash is taken out again; where it does, nothing else of this stripe could be held.
+    const sorted = [...held.filter((one) => one.trashedAtMs === undefined), ...held.filter((one) => one.trashedAtMs !== undefined)]; // prettier-ignore
+    const shards = sorted.filter(({ stripe }) => stripe.shards.every(({ index }) => index < known.width));
+    return { shards, released: told.flatMap(({ released }) => released) };
+  }
+
+  /** What a put is to do: the bytes coded, their descriptor, and the first operation that holders take. */
+  interface Plan {
+    readonly stripe: StripeRef;
+    readonly shards: readonly Uint8Array[];
+    readonly operation: number;
+  }
+
   async function planOf(
     bytes: Uint8Array,
-    how: { readonly class: string },
-  ): Promise<Result<{ readonly stripe: StripeRef; readonly shards: readonly Uint8Array[] }>> {
-    // prettier-ignore
+    how: { readonly class: string; readonly owner: ActorId },
+    { operation, without }: Again,
+  ): Promise<Result<Plan>> {
     const chosen = ports.choose({ class: how.class, bytes: bytes.length });
     if (!chosen.ok) return chosen;
     const { group, scheme, places } = chosen.value;
     const coded = codeStripe(bytes, scheme);
     if (!coded.ok) return coded;
     const { id, shards } = coded.value;
-    for (const before of await heldBefore(group, id)) {
-      const isSame = schemeText(before.scheme) === schemeText(scheme);
-      const again = isSame ? coded : codeStripe(bytes, before.scheme);
-      const isTrue = again.ok && isAsCoded(before) && before.sizeBytes === bytes.length && again.value.shards.every((shard, number) => hashOf(shard) === before.shards[number]?.hash); // prettier-ignore
-      if (isTrue) return ok({ stripe: before, shards: again.value.shards });
-      // Somebody said so without having the bytes: the other holders take it as it is.
-      log.warn("stripe.descriptor.wrong", { stripe: id, group });
+    const before = await heldBefore(group, id);
+    // A clock that is behind must not make it an operation before the last release.
+    const ended = before.released.flatMap((one) => (one.owner === how.owner ? one.operation + 1 : 0));
+    const next = Math.max(operation, ...ended);
+    /** Holders of something else under this name. */
+    const others = new Set(without);
+    const looked = new Set<string>();
+    for (const { stripe, shard } of before.shards) {
+      const text = JSON.stringify(stripe);
+      if (!looked.has(text)) {
+        looked.add(text);
+        const isSame = schemeText(stripe.scheme) === schemeText(scheme);
+        const again = isSame ? coded : codeStripe(bytes, stripe.scheme);
+        const isTrue = again.ok && isAsCoded(stripe) && stripe.sizeBytes === bytes.length && again.value.shards.every((one, number) => hashOf(one) === stripe.shards[number]?.hash); // prettier-ignore
+        if (isTrue) return ok({ stripe, shards: again.value.shards, operation: next });
+        // Somebody said so without having the bytes: the other holders take it as it is.
+        log.warn("stripe.descriptor.wrong", { stripe: id, group });
+      }
+      const index = stripe.shards[shard]?.index;
+      if (index !== undefined) others.add(index);
     }
-    const placed = places(id, shards[0]?.length ?? 0);
+    const shardBytes = shards[0]?.length ?? 0;
+    const apart = places(id, shardBytes, others);
+    const placed = apart.ok ? apart : places(id, shardBytes, new Set());
     if (!placed.ok) return placed;
     assert(placed.value.length === shards.length, "each shard has a holder");
     const named = shards.map((shard, number): Shard => ({
@@ -165,37 +223,80 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       hash: hashOf(shard),
       sizeBytes: shard.length,
     }));
-    return ok({ stripe: { id, group, scheme, sizeBytes: bytes.length, shards: named }, shards });
+    return ok({ stripe: { id, group, scheme, sizeBytes: bytes.length, shards: named }, shards, operation: next });
   }
 
+  /** Plans and uploads, and begins again with what holders have said, some times. */
   async function putIn(
     bytes: Uint8Array,
     how: Parameters<Stripes["put"]>[1],
     leave: Leave,
   ): Promise<Result<StripeRef>> {
-    // prettier-ignore
-    const planned = await planOf(bytes, how);
-    if (!planned.ok) {
-      leave();
-      return planned;
+    let known: Again = { operation: Math.floor(clock.nowMs()), without: new Set() };
+    for (let tries = 1; ; tries += 1) {
+      const planned = await planOf(bytes, how, known);
+      if (!planned.ok) {
+        leave();
+        return planned;
+      }
+      const { stripe, shards, operation } = planned.value;
+      const plan = { ...planned.value, shards: shards.map((shard) => shard) };
+      const putting: Putting = { stripe: stripe.id, owner: how.owner, released: false };
+      puttings.add(putting);
+      const { put, over } = upload(plan, { how, putting, leave, mayAgain: tries < limits.putTriesMax });
+      const end = (): void => void puttings.delete(putting);
+      const outcome = await put;
+      if (!("operation" in outcome)) {
+        void over.finally(() => {
+          end();
+          leave();
+        });
+        return outcome;
+      }
+      await over;
+      end();
+      known = {
+        operation: Math.max(operation, outcome.operation),
+        without: new Set([...known.without, ...outcome.without]),
+      };
     }
-    const { stripe } = planned.value;
+  }
+
+  /** Brings each shard to its holder. `put`: it is kept, or is not, or must be tried again, knowing more; `over`: nothing is under way any more. */
+  function upload(
+    { stripe, shards, operation }: Plan,
+    {
+      how,
+      putting,
+      leave,
+      mayAgain,
+    }: {
+      readonly how: Parameters<Stripes["put"]>[1];
+      readonly putting: Putting;
+      readonly leave: Leave;
+      readonly mayAgain: boolean;
+    },
+  ): { readonly put: Promise<Result<StripeRef> | Again>; readonly over: Promise<void> } {
     /** Shards that are not where they should be yet. */
-    const left = new Map(planned.value.shards.entries());
+    const left = new Map(shards.entries());
     const { id } = stripe;
     const startedMs = clock.monotonicMs();
-    const { promise, resolve } = Promise.withResolvers<Result<StripeRef>>();
+    const { promise, resolve } = Promise.withResolvers<Result<StripeRef> | Again>();
     let untilMs = startedMs + limits.putTimeoutMs;
     /** From which nodes. */
     const receipts: NodeId[] = [];
     let [acknowledged, given] = [false, false];
     const failures = new Map<number, Failure>();
     // Once acknowledged, the rest can be made of the others: it must not keep new stripes waiting for a holder that takes nothing.
-    const goesOn = (): boolean => !stopped && !given && clock.monotonicMs() < untilMs && !(acknowledged && room.isWanted); // prettier-ignore
+    const goesOn = (): boolean => !stopped && !given && !putting.released && clock.monotonicMs() < untilMs && !(acknowledged && room.isWanted); // prettier-ignore
     const leaveRest = (): void => leave(sum(left.values()));
     const settle = (): void => {
       if (acknowledged || given) return;
-      if (suffices(stripe, receipts)) {
+      const again = mayAgain && !putting.released ? learnedFrom(stripe, operation, failures) : undefined;
+      if (again !== undefined) {
+        given = true;
+        resolve(again);
+      } else if (suffices(stripe, receipts)) {
         acknowledged = true;
         untilMs = startedMs + limits.restTimeoutMs;
         // All shards are one piece of memory, which is free when nothing of it is needed any more.
@@ -211,25 +312,54 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const uploads = stripe.shards.map(async ({ hash }, number) => {
       const bytes: Bytes = (start, end) => (left.get(number) as Uint8Array).subarray(start, end);
       coming.add(hash);
-      const { owner, expiresAtMs } = how;
-      const wanted = { stripe, shard: number, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      const wanted = { stripe, shard: number, ...reference(how), operation };
       const placed = await place(wanted, bytes, goesOn).finally(() => coming.delete(hash));
       left.delete(number);
       if (placed.ok) receipts.push(placed.value);
       else {
         failures.set(number, placed.error);
-        log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
+        if (!putting.released) log.warn("shard.not.placed", { stripe: id, shard: number, failure: placed.error });
       }
       settle();
       if (acknowledged) leaveRest();
     });
     const over = Promise.all(uploads).then(() => {
       // Acknowledged without them: their holders make them of the others.
-      if (acknowledged) for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how) });
+      if (acknowledged && !putting.released)
+        for (const shard of failures.keys()) ports.mend({ stripe, shard, ...reference(how), operation });
     });
     void over.catch((error: unknown) => log.error("stripe.put.failed", { error }));
-    void over.finally(leave);
-    return promise;
+    return { put: promise, over };
+  }
+
+  /** Tells every holder of a stripe that somebody refers to it. */
+  async function holdAll(
+    stripe: StripeRef,
+    { owner, operation, expiresAtMs }: Omit<Wanted, "stripe" | "shard">,
+  ): Promise<{ readonly receipts: readonly NodeId[]; readonly failed: ReadonlyMap<number, Failure> }> {
+    const kept = await Promise.all(
+      stripe.shards.map(async (shard, number): Promise<Result<NodeId>> => {
+        const holder = holderOfShard(stripe, shard);
+        const to = ownerOf(ports, holder);
+        if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
+        const body = {
+          holder,
+          stripe,
+          shard: number,
+          for: owner,
+          operation,
+          ...(expiresAtMs !== undefined && { expiresAtMs }),
+        };
+        const held = await links.call(to, "shard.hold", body);
+        if (!held.ok) return held;
+        const isSigned = await ports.takeReceipt({ ...held.value, node: to });
+        return isSigned
+          ? ok(to)
+          : refused(failure("DATA_DAMAGED", { holder, reason: "its receipt is not signed by its node" }));
+      }),
+    );
+    const failed = new Map(kept.flatMap((one, number) => (one.ok ? [] : [[number, one.error] as const])));
+    return { receipts: kept.flatMap((one) => (one.ok ? [one.value] : [])), failed };
   }
 
   const reference = ({ owner, expiresAtMs }: { readonly owner: ActorId; readonly expiresAtMs?: number }) => ({
@@ -347,7 +477,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
   function suspect(stripe: StripeRef, bad: ReadonlyMap<number, Failure>): void {
     for (const [shard, { code }] of bad)
       if (lostCodes.has(code))
-        ports.mend({ stripe, shard, owner: holderOfShard(stripe, stripe.shards[shard] as Shard) });
+        ports.mend({ stripe, shard, owner: holderOfShard(stripe, stripe.shards[shard] as Shard), operation: 0 });
   }
 
   // --- looking -----------------------------------------------------------------------------------------------------------
@@ -369,7 +499,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
     const checked = await links.call(owner, "shard.check", { hash: shard.hash }, limits.readTimeoutMs);
     if (!checked.ok) return checked.error.code === "NOT_FOUND" ? "missing" : "unknown";
     if (checked.value.well) return "well";
-    ports.mend({ stripe, shard: stripe.shards.indexOf(shard), owner: holder });
+    ports.mend({ stripe, shard: stripe.shards.indexOf(shard), owner: holder, operation: 0 });
     return "damaged";
   }
 
@@ -412,34 +542,44 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       }
     },
     async keep(stripe, owner, expiresAtMs) {
-      const kept = await Promise.all(
-        stripe.shards.map(async (shard, number): Promise<Result<NodeId>> => {
-          const holder = holderOfShard(stripe, shard);
-          const to = ownerOf(ports, holder);
-          if (to === undefined) return refused(failure("SLOT_UNAVAILABLE", { slot: holder }));
-          const body = { holder, stripe, shard: number, for: owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
-          const held = await links.call(to, "shard.hold", body);
-          return held.ok ? ok(to) : held;
-        }),
-      );
-      const failed = new Map(kept.flatMap((one, number) => (one.ok ? [] : [[number, one.error] as const])));
-      for (const shard of failed.keys())
-        ports.mend({ stripe, shard, owner, ...(expiresAtMs !== undefined && { expiresAtMs }) });
-      const receipts = kept.flatMap((one) => (one.ok ? [one.value] : []));
-      return suffices(stripe, receipts) ? ok(null) : refused(whyNot(stripe, receipts, failed));
+      const reference = { owner, ...(expiresAtMs !== undefined && { expiresAtMs }) };
+      let operation = Math.floor(clock.nowMs());
+      for (let tries = 1; ; tries += 1) {
+        const { receipts, failed } = await holdAll(stripe, { ...reference, operation });
+        const again = tries < limits.putTriesMax ? learnedFrom(stripe, operation, failed)?.operation : undefined;
+        if (again !== undefined && again > operation) {
+          operation = again;
+          continue;
+        }
+        for (const shard of failed.keys()) ports.mend({ stripe, shard, ...reference, operation });
+        return suffices(stripe, receipts) ? ok(null) : refused(whyNot(stripe, receipts, failed));
+      }
     },
     async release(stripe, owner) {
-      const released = await Promise.all(
-        stripe.shards.map((shard) =>
-          ports.ask(
-            holderOfShard(stripe, shard),
-            { type: "release", stripe: stripe.id, owner },
-            limits.holderTimeoutMs,
-          ),
-        ),
-      );
-      const first = released.find((one) => !one.ok);
-      return first === undefined || first.ok ? ok(null) : refused(first.error);
+      for (const putting of puttings)
+        if (putting.stripe === stripe.id && putting.owner === owner) putting.released = true;
+      ports.forget(stripe.id, owner);
+      const holders = stripe.shards.map((shard) => holderOfShard(stripe, shard));
+      let operation = Math.floor(clock.nowMs());
+      for (let tries = 1; ; tries += 1) {
+        const command = { type: "release" as const, stripe: stripe.id, owner, operation };
+        const released = await Promise.all(holders.map((holder) => ports.ask(holder, command, limits.holderTimeoutMs)));
+        // What was begun by a clock that is ahead is let go of, too.
+        const newer = released.map((one) => (one.ok ? ((one.value as ShardReleased).newer ?? 0) : 0));
+        if (Math.max(...newer) > operation && tries < limits.putTriesMax) {
+          operation = Math.max(...newer);
+          continue;
+        }
+        const first = released.find((one) => !one.ok);
+        if (first === undefined || first.ok) return ok(null);
+        const isHeard = released.some((one) => one.ok);
+        const unheard = holders.filter((_, place) => released[place]?.ok === false);
+        if (!isHeard) return refused(first.error);
+        const told = await attempt(() =>
+          Promise.all(unheard.map((holder) => ports.tellRelease({ holder, stripe: stripe.id, owner, operation }))),
+        );
+        return told.ok && told.value.every(Boolean) ? ok(null) : refused(first.error);
+      }
     },
     async inspect(stripe, deep = false): Promise<Result<StripeHealth>> {
       const shards = await Promise.all(
@@ -464,6 +604,19 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
 /** The answer to a descriptor that no writer of stripes has made. */
 export const notAsCoded = ({ id }: StripeRef): Result<never> =>
   refused(failure("BAD_REQUEST", { stripe: id, problem: "its sizes are not those that its scheme makes" }));
+
+/** What refusals of holders say that another attempt can do better: a later operation, other holders. Undefined: nothing. */
+function learnedFrom(stripe: StripeRef, operation: number, failures: ReadonlyMap<number, Failure>): Again | undefined {
+  let next = operation;
+  const without = new Set<number>();
+  for (const [number, { code, details }] of failures) {
+    const ended = details?.["operation"];
+    if (code === "RELEASED" && typeof ended === "number") next = Math.max(next, ended + 1);
+    const index = stripe.shards[number]?.index;
+    if (code === "ALREADY_DONE" && index !== undefined) without.add(index);
+  }
+  return next > operation || without.size > 0 ? { operation: next, without } : undefined;
+}
 
 const sum = (all: Iterable<Uint8Array>): number => [...all].reduce((bytes, { length }) => bytes + length, 0);
 

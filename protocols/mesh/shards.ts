@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { wireLimits as limits } from "../limits.ts";
 import { blobHash as hash, timeMs } from "../schema.ts";
 import { shardOwner, stripeId, stripeRef } from "../shards.ts";
-import type { ShardReceipt } from "../shard-holder.ts";
+import { shardOperation, type ShardReceipt } from "../shard-holder.ts";
 import { actor, bytes, call, closed, count, done, message, node } from "./parts.ts";
 
 const holder = actor;
@@ -19,7 +19,14 @@ const proof = closed({
 });
 
 /** What is asked of the node that owns a holder. `for`: who refers to the stripe. */
-const holding = { holder, stripe: stripeRef, shard, for: shardOwner, expiresAtMs: Type.Optional(timeMs) };
+const holding = {
+  holder,
+  stripe: stripeRef,
+  shard,
+  for: shardOwner,
+  operation: shardOperation,
+  expiresAtMs: Type.Optional(timeMs),
+};
 
 export const shardMessages = {
   /** Announces bytes for a holder. `has`: they are here, and need not come. Errors: MOVED (the node neither owns the holder nor is to), OVERLOADED,
@@ -28,8 +35,12 @@ export const shardMessages = {
   /** The next bytes, answered when the disk keeps up; the last ones when all is synced and was compared with the hash. Errors:
    *  NOT_FOUND (no such upload), BAD_REQUEST (not what the hash names), DISK_FULL, LIMIT_REACHED, OVERLOADED. */
   "shard.chunk": call("bulk", { upload, start: count, bytes }, done),
-  /** Takes a shard into the inventory whose bytes are here. Errors: MOVED, NOT_FOUND (the bytes are not here), those of the holder. */
-  "shard.hold": call("message", holding, closed({ receipt: Type.Unsafe<ShardReceipt>(Type.Object({ hash })) })),
+  /** Takes a shard into the inventory whose bytes are here; the receipt is signed by the node. Errors: MOVED, NOT_FOUND (the bytes are not here), those of the holder. */
+  "shard.hold": call(
+    "message",
+    holding,
+    closed({ receipt: Type.Unsafe<ShardReceipt>(Type.Object({ hash })), signature: bytes }),
+  ),
   /** Reads all of a shard here. Errors: NOT_FOUND, OVERLOADED. */
   "shard.check": call("message", { hash }, closed({ well: Type.Boolean() })),
   /** Which of these the asked node does not have, or not for this holder, by their places in the list. */
@@ -50,10 +61,21 @@ export const shardMessages = {
     closed({ differs: Type.Array(Type.Integer({ minimum: 0, maximum: 255 }), { maxItems: 256 }) }),
   ),
   /** A shard that its holder should have and has not, or not whole: it looks after it at once. With what it needs to rebuild a shard of which
-   *  its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED, OVERLOADED. */
+   *  its inventory says nothing. Answered when the asked node has taken note. Errors: MOVED, OVERLOADED, RELEASED. */
   "shard.mend": call("message", holding, done),
   /** Looks for what is lost here and makes it good, without waiting for nodes that are away. */
   "shard.heal": call("control", {}, closed({ holders: count, mended: count, lost: count })),
+  /** What the asked node's audits have shown of others. */
+  "shard.opinions": call(
+    "control",
+    {},
+    closed({
+      opinions: Type.Array(
+        closed({ node, passed: count, failed: count, honesty: Type.Number({ minimum: 0, maximum: 1 }) }),
+        { maxItems: 1_024 },
+      ),
+    }),
+  ),
   /** What an audit found, told to the node that was asked. */
   "shard.audited": message("message", {
     holder,

@@ -35,6 +35,7 @@ const encrypted: Kind = {
       names: (folder) => sealed.names(folder),
       sync: (folder) => sealed.sync(folder),
       hasRoom: (bytes) => sealed.hasRoom(bytes),
+      freeBytes: () => sealed.freeBytes(),
     };
   },
   // Behind the head, and the tags of the pieces before.

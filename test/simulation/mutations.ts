@@ -766,8 +766,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "collects what nobody refers to without a grace",
     file: "node/shards/keeper.ts",
-    find: "graceMs: limits.collectGraceMs,",
-    replace: "graceMs: 0,",
+    find: "const { collectGraceMs: graceMs, trashMs, rememberMs } = limits;",
+    replace: "const { trashMs, rememberMs } = limits; const graceMs = 0;",
     caughtBy: ["shard-kept"],
     seeds: 40,
     shards: true,
@@ -784,8 +784,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: "trusts a receipt without looking which bytes it is for",
     file: "node/shards/stripes.ts",
-    find: "if (receipt.hash === hash && receipt.holder === holder) return ok(to);",
-    replace: "if (receipt.holder === holder) return ok(to);",
+    find: "const isMine = receipt.hash === hash && receipt.holder === holder;",
+    replace: "const isMine = receipt.holder === holder;",
     caughtBy: ["shard-acknowledged"],
     seeds: 60,
     shards: true,

@@ -28,7 +28,12 @@ interface Kept {
   readonly owners: Set<ActorId>;
   /** Since when nobody refers to it; it is kept for a while, and may be asked for again. */
   freeMs?: number | undefined;
+  /** Who let go of it, and was told that this is known. */
+  readonly released: Set<ActorId>;
 }
+
+/** The same bytes may be kept in two ways, where none of the holders of the one can be asked when the other is chosen. */
+const keyOf = (ref: StripeRef): string => JSON.stringify(ref);
 
 /** Thrown where a violation ends a run. */
 const over = new Error("an invariant is broken");
@@ -162,15 +167,11 @@ class ShardsLife implements Simulated {
     this.#world.note(
       () => `${ref.id.slice(0, 8)} of ${owner} is kept by ${ref.group}, ${ref.shards.map(({ index }) => index).join()}`,
     );
-    const before = this.#kept.get(ref.id);
-    // What nobody referred to may be gone, and kept elsewhere now.
-    const known =
-      before === undefined || before.owners.size === 0 ? { ref, bytes, owners: new Set<ActorId>() } : before;
-    if (known.ref !== ref && JSON.stringify(known.ref) !== JSON.stringify(ref))
-      this.#violate("shard-acknowledged", `${ref.id} is kept in two ways`);
+    const nobody = { ref, bytes, owners: new Set<ActorId>(), released: new Set<ActorId>() };
+    const known: Kept = this.#kept.get(keyOf(ref)) ?? nobody;
     known.owners.add(owner);
     known.freeMs = undefined;
-    this.#kept.set(ref.id, known);
+    this.#kept.set(keyOf(ref), known);
     const there = ref.shards.filter(({ hash }) => this.#stage.isKept(hash));
     for (const { hash } of there) this.#sound.add(hash);
     const enough = enoughOf(ref.scheme);
@@ -204,7 +205,7 @@ class ShardsLife implements Simulated {
     if (kept.length === 0 || stripes === undefined) return;
     const one = this.#world.dice.pick(kept);
     const owner = this.#newOwner();
-    if (!(await stripes.keep(one.ref, owner)).ok || this.#kept.get(one.ref.id) !== one) return;
+    if (!(await stripes.keep(one.ref, owner)).ok || this.#kept.get(keyOf(one.ref)) !== one) return;
     one.owners.add(owner);
     one.freeMs = undefined;
     this.#world.note(() => `${one.ref.id.slice(0, 8)} is kept for ${owner}`);
@@ -224,7 +225,7 @@ class ShardsLife implements Simulated {
     for (;;) {
       const node = this.#someNode();
       const done = await this.#stage.machine(node ?? "n1").shards?.stripes.release(ref, owner);
-      if (done?.ok === true) return;
+      if (done?.ok === true) return void one.released.add(owner);
       await this.#world.sleep(500);
     }
   }
@@ -409,6 +410,12 @@ class ShardsLife implements Simulated {
 
   async #audit(): Promise<void> {
     const stage = this.#stage;
+    for (const { ref, released } of this.#kept.values())
+      for (const { index } of ref.shards) {
+        const held = stage.holders.inventory(holderOf(ref.group, index)).find(({ stripe }) => stripe.id === ref.id);
+        const back = held?.references.find(({ owner }) => released.has(owner));
+        if (back !== undefined) this.#violate("shard-released", `${back.owner} let go of ${ref.id}, and refers to it at ${index} in the end`); // prettier-ignore
+      }
     const wanted = new Set<string>();
     for (const { ref, bytes, owners } of this.#kept.values()) {
       if (owners.size === 0) continue;

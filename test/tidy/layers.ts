@@ -38,6 +38,7 @@ const clusterFacts = [
   "endpoints",
   "budgets",
   "groups",
+  "trust",
   "reach",
   "wanted",
 ].map((name) => `node/cluster/${name}.ts`);

@@ -147,6 +147,7 @@ export class FileDisk {
           for (const other of this.#folders) if (folderOf(other) === folder) this.#syncedFolders.add(other);
         }),
       hasRoom: () => !weather.full,
+      freeBytes: () => (weather.full ? 0 : undefined),
     };
   }
 

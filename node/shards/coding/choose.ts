@@ -7,7 +7,7 @@
  *  Shards of a stripe are on distinct nodes, and no zone has more of them than it must. A node without a zone is alone in its own. */
 import { assert, failure, hash32, ok, refused, type Result, type Scheme } from "../../../protocols/index.ts";
 import type { NodeId } from "../../ports.ts";
-import { countsOf, widthOf } from "./scheme.ts";
+import { countsOf, enoughOf, widthOf } from "./scheme.ts";
 
 /** A holder that may get a shard. */
 export interface Candidate {
@@ -19,6 +19,8 @@ export interface Candidate {
   /** Which part of the time it has answered well: 0 to 1. One with 0 gets nothing. */
   readonly reliability: number;
   readonly freeBytes: number;
+  /** False: its node is on probation. Of one stripe at most one such holder gets a shard, and only one that the acknowledgement does not need. */
+  readonly isTrusted?: boolean;
 }
 
 const hashes = 2 ** 32;
@@ -63,7 +65,9 @@ export function chooseHolders(
     weight: reliability * freeBytes,
   }));
   // Of two holders on one node the better one.
-  const apart = order.filter(({ node }, at) => order.findIndex((other) => other.node === node) === at);
+  const alone = order.filter(({ node }, at) => order.findIndex((other) => other.node === node) === at);
+  const onProbation = alone.filter(({ isTrusted = true }) => !isTrusted).slice(0, width > enoughOf(scheme) ? 1 : 0);
+  const apart = alone.filter((each) => (each.isTrusted ?? true) || onProbation.includes(each));
   if (apart.length < width) return refused(failure("HOLDERS_TOO_FEW", { holders: apart.length, needed: width }));
   const zoneNodes = new Map<string, number>();
   for (const each of apart) zoneNodes.set(zoneOf(each), (zoneNodes.get(zoneOf(each)) ?? 0) + 1);

@@ -21,6 +21,7 @@ function stripeAt(group: HolderGroup, index: number, number: number): StripeRef 
   return { id, group: group.name, scheme: { type: "copies", copies: 1 }, sizeBytes: 100, shards };
 }
 
+const rememberMs = 60_000;
 const terms = { open: true, bytesMax: 1e9, shardsMax: 1e6, ownerBytesPerMinute: 1e9 };
 
 /** Refers to shards at holders and lets go of them, one at a time, and remembers what was acknowledged. Others do so with the same shards, and
@@ -68,12 +69,15 @@ export class ShardOwner {
     const known = this.#refers.get(key) ?? { holder, stripe: stripe.id, yes: false };
     this.#refers.set(key, known);
     // A collection at the same time reads what is about to change.
-    const collected = dice.chance(0.5) ? this.#ask(holder, { type: "collect", graceMs: 0, trashMs: 0 }) : undefined;
+    const collected = dice.chance(0.5)
+      ? this.#ask(holder, { type: "collect", graceMs: 0, trashMs: 0, rememberMs })
+      : undefined;
+    const operation = this.#serial + 1;
     if (known.yes && dice.chance(0.5)) {
-      await this.#ask(holder, { type: "release", stripe: stripe.id, owner: this.#owner });
+      await this.#ask(holder, { type: "release", stripe: stripe.id, owner: this.#owner, operation });
       known.yes = false;
     } else {
-      await this.#ask(holder, { type: "hold", stripe, shard: 0, owner: this.#owner, terms });
+      await this.#ask(holder, { type: "hold", stripe, shard: 0, owner: this.#owner, operation, terms });
       known.yes = true;
     }
     await collected;

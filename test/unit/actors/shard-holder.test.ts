@@ -4,9 +4,11 @@ import type {
   ActorId,
   Collected,
   HeldShard,
+  HeldShards,
   HolderSums,
   Scheme,
   ShardPage,
+  ShardReleased,
   StripeRef,
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
@@ -25,10 +27,15 @@ function stripe(n: number, more: Partial<StripeRef> = {}): StripeRef {
 }
 
 const terms = { open: true, bytesMax: 1e9, shardsMax: 1e6, ownerBytesPerMinute: 1e9 };
-const hold = (n: number, more: object = {}) => ({ type: "hold", stripe: stripe(n), shard: 1, owner: "room/a", terms, ...more }); // prettier-ignore
-const release = (n: number, owner = "room/a") => ({ type: "release", stripe: idOf(n), owner });
+const hold = (n: number, more: object = {}) => ({ type: "hold", stripe: stripe(n), shard: 1, owner: "room/a", operation: 1, terms, ...more }); // prettier-ignore
+const release = (n: number, owner = "room/a", operation = 1) => ({
+  type: "release",
+  stripe: idOf(n),
+  owner,
+  operation,
+});
 const day = 24 * 3_600_000;
-const collect = { type: "collect", graceMs: day, trashMs: day };
+const collect = { type: "collect", graceMs: day, trashMs: day, rememberMs: 4 * day };
 
 const at = (stage: Stage) => ({
   ok: <T = object>(message: { type: string }): T => stage.ok<T>("node", own, message),
@@ -42,7 +49,8 @@ const at = (stage: Stage) => ({
 
 /** What the inventory must look like beside the shards themselves, said once more. */
 function expectConsistent(stage: Stage): readonly HeldShard[] {
-  const held = stage.records(own, "stripe/").map(({ value }) => value as HeldShard);
+  const all = stage.records(own, "stripe/");
+  const held = all.flatMap(({ key, value }) => (key.endsWith("/released") ? [] : [value as HeldShard]));
   const expected = held.flatMap(({ stripe: { id, shards }, shard, lost, freeFromMs, trashedAtMs }) => {
     const hash = shards[shard]?.hash ?? "";
     const time = (ms: number): string => String(ms).padStart(16, "0");
@@ -53,7 +61,9 @@ function expectConsistent(stage: Stage): readonly HeldShard[] {
       ...(freeFromMs === undefined ? [] : [`free/${time(freeFromMs)}/${id}`]),
     ];
   });
-  const others = stage.records(own, "").filter(({ key }) => !key.startsWith("stripe/"));
+  const others = stage.records(own, "").filter(({ key }) => !/^(stripe|released)\//.test(key));
+  const due = stage.records(own, "released/").map(({ value }) => value);
+  expect(due).to.have.deep.members(all.flatMap(({ key, value }) => (key.endsWith("/released") ? [value] : [])));
   expect(others.map(({ key }) => key)).to.have.members(expected);
   const sum = (some: readonly HeldShard[]) => ({ shards: some.length, bytes: some.length * sizeBytes });
   expect(at(stage).sums()).to.deep.include({
@@ -73,6 +83,8 @@ describe("a shard-holder", () => {
       holder: own,
       stripe: idOf(1),
       hash: stripe(1).shards[1]?.hash,
+      sizeBytes,
+      owner: "room/a",
       heldSinceMs: 1_000_000,
     });
     stage.pass(5_000);
@@ -84,7 +96,10 @@ describe("a shard-holder", () => {
         stripe: stripe(1),
         shard: 1,
         heldSinceMs: 1_000_000,
-        references: [{ owner: "room/a" }, { owner: "room/b", expiresAtMs: 2_000_000 }],
+        references: [
+          { owner: "room/a", operation: 1 },
+          { owner: "room/b", operation: 1, expiresAtMs: 2_000_000 },
+        ],
       },
     ]);
     expect(holder.sums().held).to.deep.equal({ shards: 1, bytes: sizeBytes });
@@ -156,7 +171,7 @@ describe("a shard-holder", () => {
     holder.ok(hold(1, { owner: "room/b" }));
     stage.pass(2 * day);
     expect(holder.collect()).to.deep.equal({ trashed: 0, gone: [], more: false });
-    expect(holder.shards(1)[0]?.references).to.deep.equal([{ owner: "room/b" }]);
+    expect(holder.shards(1)[0]?.references).to.deep.equal([{ owner: "room/b", operation: 1 }]);
   });
 
   it("does not collect what is referred to again while the collection reads", () => {
@@ -206,6 +221,55 @@ describe("a shard-holder", () => {
     expect(seen).to.deep.equal([1, 2, 3, 4, 5, 6, 7].map((n) => stripe(n).shards[1]?.hash));
   });
 
+  it("takes nothing back that comes late: who let go of a stripe is remembered by the operation, for a time", () => {
+    const stage = new Stage();
+    const holder = at(stage);
+    holder.ok(hold(1, { operation: 5 }));
+    // Of an earlier operation: it was under way when the later one began.
+    expect(holder.ok<ShardReleased>(release(1, "room/a", 4))).to.deep.equal({ references: 1, newer: 5 });
+    expect(holder.ok<ShardReleased>(release(1, "room/a", 6))).to.deep.equal({ references: 0 });
+    expect(holder.code(hold(1, { operation: 6 }))).to.equal("RELEASED");
+    expect(holder.code(hold(1, { operation: 5, owner: "room/b" }))).to.equal("accepted");
+    // It never came here, and must not come later.
+    holder.ok(release(2, "room/a", 6));
+    expect(holder.code(hold(2, { operation: 5 }))).to.equal("RELEASED");
+    expect(stage.ok<HeldShards>("node", own, { type: "describe", stripes: [idOf(2)] })).to.deep.equal({
+      shards: [],
+      released: [{ stripe: idOf(2), owner: "room/a", operation: 6 }],
+    });
+    stage.crash(own);
+    expect(holder.code(hold(2, { operation: 6 }))).to.equal("RELEASED");
+    expect(holder.code(hold(2, { operation: 7 }))).to.equal("accepted");
+    stage.pass(4 * day);
+    holder.collect();
+    expectConsistent(stage);
+    expect(stage.records(own, "released/")).to.deep.equal([]);
+    expect(holder.code(hold(1, { operation: 1 }))).to.equal("accepted");
+  });
+
+  it("remembers no more owners that let go than it may, and forgets the first", () => {
+    const holder = at(new Stage());
+    for (let n = 0; n <= actorLimits.shardReleasesMax; n += 1) holder.ok(release(1, `room/r${n}`));
+    expect(holder.code(hold(1, { owner: "room/r0" }))).to.equal("accepted");
+    expect(holder.code(hold(1, { owner: "room/r1" }))).to.equal("RELEASED");
+  });
+
+  it("takes other shards of the same bytes when nobody refers to those that it has, and names these while somebody does", () => {
+    const stage = new Stage();
+    const holder = at(stage);
+    holder.ok(hold(1));
+    const turned = [1, 0, 2].map((n) => ({ ...(stripe(1).shards[n] as StripeRef["shards"][number]) }));
+    const other = { stripe: stripe(1, { shards: turned }), shard: 0, owner: "room/b" };
+    const refused = stage.do("node", own, hold(1, other));
+    if (refused.ok) throw new Error("it takes the place of what somebody refers to");
+    expect(refused.error.code).to.equal("ALREADY_DONE");
+    expect(refused.error.details).to.deep.include({ held: stripe(1) });
+    holder.ok(release(1));
+    holder.ok(hold(1, other));
+    expect(holder.shards(1)[0]).to.deep.include({ stripe: other.stripe, shard: 0 });
+    expectConsistent(stage);
+  });
+
   it("refuses one owner too many", () => {
     const holder = at(new Stage());
     for (let n = 0; n < actorLimits.shardOwnersMax; n += 1) holder.ok(hold(1, { owner: `room/r${n}` }));
@@ -226,6 +290,7 @@ describe("a shard-holder", () => {
         const stage = new Stage();
         /** Who refers to what, and until when. */
         const live = new Map<string, number>();
+        let operation = 0;
         for (const { some, passMs } of batches) {
           const touched = new Set<string>();
           for (const { what, n, owner, forMs } of some) {
@@ -233,14 +298,19 @@ describe("a shard-holder", () => {
             // Two that bring and end the same reference at one time have no order.
             if ((what === "hold" || what === "release") && touched.has(key)) continue;
             touched.add(key);
+            operation += 1;
             if (what === "hold") {
               const expiresAtMs = forMs === undefined ? undefined : stage.nowMs + forMs;
               const known = live.get(key) ?? 0;
               live.set(key, Math.max(known > stage.nowMs ? known : 0, expiresAtMs ?? Infinity));
-              stage.begin("node", own, hold(n, { owner, ...(expiresAtMs !== undefined && { expiresAtMs }) }));
+              stage.begin(
+                "node",
+                own,
+                hold(n, { owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) }),
+              );
             } else if (what === "release") {
               live.delete(key);
-              stage.begin("node", own, release(n, owner));
+              stage.begin("node", own, release(n, owner, operation));
             } else if (what === "collect") stage.begin("node", own, collect);
             else if (what === "lost")
               stage.begin("node", own, { type: "lost", shards: [{ stripe: idOf(n), why: "missing" }] });

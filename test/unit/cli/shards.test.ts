@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { describeInventory, describeShards } from "../../../cli/shards.ts";
-import type { HolderRow, HolderSums } from "../../../protocols/index.ts";
+import type { HolderRow, HolderSums, StorageNodeRow } from "../../../protocols/index.ts";
 
 const none = { shards: 0, bytes: 0 };
 const sums = (more: Partial<HolderSums> = {}): HolderSums => ({
@@ -18,8 +18,21 @@ const row = (index: number, more: Partial<HolderRow> = {}): HolderRow => ({
   sums: sums(),
   ...more,
 });
+const nodes: readonly StorageNodeRow[] = [
+  {
+    node: "a",
+    name: "node-a",
+    up: true,
+    trust: "trusted",
+    sinceMs: 0,
+    usedBytes: 2_048,
+    roomBytes: 1_024,
+    quotaBytes: 3_072,
+  },
+  { node: "b", name: "node-b\u001b[31m", up: false, trust: "probation", sinceMs: 0 },
+];
 const shown = (...holders: readonly HolderRow[]): string =>
-  describeShards({ places: 2, groups: [{ name: "g1", width: holders.length, open: true, holders }] }, false);
+  describeShards({ places: 2, groups: [{ name: "g1", width: holders.length, open: true, holders }], nodes }, false);
 
 describe("plexus shards", () => {
   it("says where holders are, and how they stand", () => {
@@ -28,6 +41,14 @@ describe("plexus shards", () => {
     expect(text)
       .to.match(/g1\.0 .*node-a.*2\.0 KiB.* ok/)
       .and.match(/g1\.1 .*node-b.*7 missing here/);
+  });
+
+  it("says of each node how much it has, may have, and whether it is trusted", () => {
+    const text = shown(row(0));
+    expect(text)
+      .to.match(/node-a.*2\.0 KiB.*1\.0 KiB.*3\.0 KiB.*trusted/)
+      .and.match(/node-b.*probation since 1970-01-01T00:00Z; down/);
+    expect(text).to.not.include("\u001b");
   });
 
   it("names what is wrong with each, and nothing that steers a terminal", () => {
@@ -50,8 +71,8 @@ describe("plexus shards", () => {
   });
 
   it("says what to do where there is no group", () => {
-    expect(describeShards({ places: 0, groups: [] }, false)).to.include("plexus invite --role storage");
-    expect(describeShards({ places: 1, groups: [] }, false)).to.include("some seconds");
+    expect(describeShards({ places: 0, groups: [], nodes: [] }, false)).to.include("plexus invite --role storage");
+    expect(describeShards({ places: 1, groups: [], nodes: [] }, false)).to.include("some seconds");
   });
 
   it("lists what a holder has", () => {

@@ -137,7 +137,7 @@ export async function startClusterStand(
         if (stand.summaries.length > 1) stand.summaries.shift();
         return ok(first);
       }),
-    groups: () => called("groups", [], () => ({ places: 0, groups: [] })),
+    groups: () => called("groups", [], () => ({ places: 0, groups: [], nodes: [] })),
     slots: () => called("slots", [], async () => ok(stand.slots)),
     invite: (terms) =>
       called("invite", [terms], async () =>

@@ -10,6 +10,7 @@ const sums: HolderSums = {
 };
 const placed: ShardsView = {
   places: 2,
+  nodes: [{ node: "id-of-node-a", name: "node-a", up: true, trust: "probation", sinceMs: 5, usedBytes: 3_000 }],
   groups: [
     {
       name: "g1",
@@ -55,6 +56,7 @@ describe("the routes of shards", () => {
   it("show where holders are and what they say, and ask only those that can answer", async () => {
     const { body } = await get("");
     expect(body.places).to.equal(2);
+    expect(body.nodes).to.deep.equal(placed.nodes);
     const [holders] = body.groups.map((group) => group.holders);
     expect(holders?.map((row) => row.sums)).to.deep.equal([sums, undefined, undefined]);
     expect(asked).to.have.length(1);

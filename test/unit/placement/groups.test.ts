@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { groupPrefix } from "../../../node/cluster/records.ts";
 import { groupsMax } from "../../../node/cluster/groups.ts";
-import { patienceMs, placesOf, planGroups, widthsFor } from "../../../node/placement/groups.ts";
+import { patienceMs, placesOf, planGroups, removableGroups, widthsFor } from "../../../node/placement/groups.ts";
 import { placementLimits, type Candidate } from "../../../node/placement/index.ts";
 import { groupOf } from "../../../node/placement/spread.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
@@ -14,7 +14,7 @@ import { Placed } from "./stage.ts";
 const group = (name: string, width: number, open = true): HolderGroup => ({ name, width, open });
 const written = (groups: readonly HolderGroup[], nodes: number): readonly HolderGroup[] => {
   const rows = new Map(groups.map((row) => [row.name, row]));
-  for (const row of planGroups(nodes, groups, groupsMax)) {
+  for (const row of planGroups(nodes, groups, { groupsMax, nowMs: 5 })) {
     expect(rows.get(row.name)?.width ?? row.width, "a width never changes").to.equal(row.width);
     rows.set(row.name, row);
   }
@@ -33,10 +33,24 @@ describe("groups of shard-holders", () => {
     const three = written([], 3);
     expect(three).to.deep.equal([group("g1", 3)]);
     const five = written(three, 5);
-    expect(five).to.deep.equal([group("g1", 3, false), group("g2", 5)]);
-    expect(written(five, 3)).to.deep.equal([group("g1", 3), group("g2", 5, false)]);
-    expect(planGroups(4, five, 2), "no room for one more").to.deep.equal([]);
-    expect(planGroups(0, five, 9), "nobody there").to.deep.equal([]);
+    expect(five).to.deep.equal([{ ...group("g1", 3, false), closedAtMs: 5 }, group("g2", 5)]);
+    expect(written(five, 3)).to.deep.equal([group("g1", 3), { ...group("g2", 5, false), closedAtMs: 5 }]);
+    expect(planGroups(4, five, { groupsMax: 2, nowMs: 5 }), "no room for one more").to.deep.equal([]);
+    expect(planGroups(0, five, { groupsMax: 9, nowMs: 5 }), "nobody there").to.deep.equal([]);
+  });
+
+  it("are removed when they were closed for long, and their numbers are taken again", () => {
+    const groups = [
+      { ...group("g1", 3, false), closedAtMs: 5 },
+      group("g2", 5),
+      { ...group("g3", 4, false), closedAtMs: 900 },
+    ];
+    expect(removableGroups(groups, 1_000, 500)).to.deep.equal([groups[0]]);
+    const left = groups.slice(1);
+    expect(planGroups(6, left, { groupsMax, nowMs: 7 })).to.deep.equal([
+      group("g1", 6),
+      { ...group("g2", 5, false), closedAtMs: 7 },
+    ]);
   });
 
   it("come to rest after one writing, for any number of nodes after any other, and are no more than there are widths", () => {
@@ -45,7 +59,7 @@ describe("groups of shard-holders", () => {
         let groups: readonly HolderGroup[] = [];
         for (const nodes of counts) {
           groups = written(groups, nodes);
-          expect(planGroups(nodes, groups, groupsMax)).to.deep.equal([]);
+          expect(planGroups(nodes, groups, { groupsMax, nowMs: 5 })).to.deep.equal([]);
           expect(openWidths(groups)).to.deep.equal(widthsFor(nodes));
           expect(Math.max(...openWidths(groups))).to.be.at.most(wireLimits.groupHoldersMax);
         }
@@ -245,7 +259,8 @@ describe("the spread of shard-holders", () => {
 });
 
 describe("the controller and groups", () => {
-  const groupRows = (placed: Placed): readonly HolderGroup[] => placed.seats.get("a")?.groups.current() ?? [];
+  const groupRows = (placed: Placed): readonly HolderGroup[] =>
+    (placed.seats.get("a")?.groups.current() ?? []).map(({ name, width, open }) => group(name, width, open));
   const owners = (placed: Placed, name: string, width: number): readonly (NodeId | undefined)[] =>
     Array.from({ length: width }, (_, index) => placed.seats.get("a")?.table.get(ownSlot(holderOf(name, index)))?.record.owner); // prettier-ignore
 
@@ -298,8 +313,7 @@ describe("the controller and groups", () => {
     const placed = new Placed(23);
     const { directory } = await placed.open(["a", "b"], { roles: ["chat"] });
     await placed.settle(directory.compareAndSet(`${groupPrefix}g1`, group("g1", 9), 0));
-    const twice = [placed.seats.get("a"), placed.seats.get("b")].map((seat) => seat?.groups.current().length);
-    expect(twice).to.deep.equal([1, 1]);
+    await placed.until(() => ["a", "b"].every((node) => placed.seats.get(node)?.groups.current().length === 1), 5_000);
     const { control } = placed.seats.get("a") as NonNullable<ReturnType<typeof placed.seats.get>>;
     placed.controllerNode = undefined;
     await placed.settle(control.setRoles("node-b", ["chat", "storage"]));

@@ -10,6 +10,7 @@ import {
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../node/cluster/policy.ts";
 import { watchGroups, type Groups } from "../../../node/cluster/groups.ts";
+import { watchTrust, type Trust } from "../../../node/cluster/trust.ts";
 import { changeSlot, slotPrefix, type Policy } from "../../../node/cluster/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
 import {
@@ -34,6 +35,7 @@ export interface Seat extends Life {
   readonly table: SlotTable;
   readonly policy: ClusterPolicy;
   readonly groups: Groups;
+  readonly trust: Trust;
   readonly controller: Controller;
   readonly control: ClusterControl;
   loads: Loads;
@@ -42,9 +44,21 @@ export interface Seat extends Life {
 }
 
 /** What a controller is made with at a node. */
-export function portsOf(seat: Life & Pick<Seat, "table" | "policy" | "groups">) {
-  const { node, directory, exchange, membership, clock, table, policy, groups } = seat;
-  return { node, directory, exchange, membership, clock, table, policy, groups, log: quietLog, meter: quietMeter };
+export function portsOf(seat: Life & Pick<Seat, "table" | "policy" | "groups" | "trust">) {
+  const { node, directory, exchange, membership, clock, table, policy, groups, trust } = seat;
+  return {
+    node,
+    directory,
+    exchange,
+    membership,
+    clock,
+    table,
+    policy,
+    groups,
+    trust,
+    log: quietLog,
+    meter: quietMeter,
+  };
 }
 
 export class Placed extends Cluster {
@@ -78,7 +92,8 @@ export class Placed extends Cluster {
     const table = watchSlots(directory);
     const policy = watchPolicy(directory, this.configured.get(node) ?? { replicas: 2, minInSync: 1 });
     const groups = watchGroups(directory);
-    const base = portsOf({ ...life, table, policy, groups });
+    const trust = watchTrust(directory);
+    const base = portsOf({ ...life, table, policy, groups, trust });
     const controller = createController({
       ...base,
       rank: () => this.#rank(life),
@@ -98,7 +113,17 @@ export class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Seat = { ...life, table, policy, groups, controller, control, loads: [], refusedAtMs: undefined };
+    const seat: Seat = {
+      ...life,
+      table,
+      policy,
+      groups,
+      trust,
+      controller,
+      control,
+      loads: [],
+      refusedAtMs: undefined,
+    };
     const kernel = { load: () => seat.loads, split: (actor: string) => this.#split(seat, actor) };
     servePlacement({ exchange, clock, kernel, journal: seat });
     table.onChange(() => void this.#work(seat));

@@ -1,7 +1,20 @@
 import { expect } from "chai";
 import { assert as holds, constantFrom, integer, property } from "fast-check";
-import { judge, leafOf, reliabilityAfter, sampleSize, targetOf } from "../../../node/shards/audit.ts";
+import {
+  beginWalk,
+  challengesFor,
+  deadlineFor,
+  judge,
+  leafOf,
+  noOpinion,
+  opinionAfter,
+  partOf,
+  sampleSize,
+  stepOf,
+  targetOf,
+} from "../../../node/shards/audit.ts";
 import { bySickness, dueMs, marginOf, type Sick } from "../../../node/shards/healing.ts";
+import { hashOf } from "../../../node/blobs/index.ts";
 import { createPaces } from "../../../node/shards/paces.ts";
 import { createStripeRoom } from "../../../node/shards/room.ts";
 import { failure, type StripeRef } from "../../../protocols/index.ts";
@@ -93,10 +106,71 @@ describe("an audit", () => {
   it("makes a node unreliable by failures, and reliable again by proofs; what is unknown changes nothing", () => {
     holds(
       property(constantFrom("failed", "missing", "offline", "slow"), (result) => {
-        expect(reliabilityAfter(1, result)).to.be.below(1);
-        expect(reliabilityAfter(0.5, "ok")).to.be.above(0.5);
-        expect(reliabilityAfter(0.7, "unknown")).to.equal(0.7);
+        const after = opinionAfter(noOpinion, result, 5);
+        expect(after.reliability).to.be.below(1);
+        expect(opinionAfter(after, "ok", 5).reliability).to.be.above(after.reliability);
+        expect(opinionAfter(after, "unknown", 5)).to.deep.equal(after);
       }),
+    );
+  });
+
+  it("calls nobody dishonest for being away, and counts what was answered well and badly", () => {
+    expect(opinionAfter(noOpinion, "offline", 0)).to.deep.include({ honesty: 1, passed: 0, failed: 0 });
+    expect(opinionAfter(noOpinion, "missing", 0)).to.deep.include({ honesty: 0.95, failed: 1 });
+    expect(opinionAfter(noOpinion, "ok", 12)).to.deep.include({ passed: 1, usualMs: 12 });
+  });
+
+  it("gives a proof some times as long as others take, within limits", () => {
+    const bounds = { mostMs: 5_000, leastMs: 100, factor: 8 };
+    expect(deadlineFor([4, 5], bounds)).to.equal(5_000);
+    expect(deadlineFor([4, 5, 6], bounds)).to.equal(100);
+    expect(deadlineFor([40, 50, 6_000], bounds)).to.equal(400);
+    expect(deadlineFor([900, 1_000, 6_000], bounds)).to.equal(5_000);
+  });
+
+  it("finds what a share of missing bytes is computed to need", () => {
+    expect(challengesFor(0.01, 0.999)).to.equal(688);
+    expect(challengesFor(0.5, 0.999)).to.equal(10);
+    holds(
+      property(integer({ min: 1, max: 99 }), (percent) => {
+        const share = percent / 100;
+        const needed = challengesFor(share, 0.999);
+        expect((1 - share) ** needed).to.be.at.most(0.001);
+        expect((1 - share) ** (needed - 1)).to.be.above(0.001);
+      }),
+    );
+  });
+
+  it("walks through all of an inventory once in each round, in an order of its own each time, whatever its size and the steps", () => {
+    holds(
+      property(
+        integer({ min: 0, max: 60 }),
+        integer({ min: 1, max: 64 }),
+        integer({ min: 0, max: 2 }),
+        (count, limit, digits) => {
+          const lines = Array.from({ length: count }, (_, at) => ({
+            hash: hashOf(Buffer.from(`${at}`)),
+            stripe: "stripe00",
+          }));
+          const orders = ["a secret", "another"].map((secret) => {
+            const seen: string[] = [];
+            let walk = { ...beginWalk(count, 0, secret), digits };
+            for (let start = partOf(walk); start !== undefined; start = partOf(walk)) {
+              const part = lines.filter(({ hash }) => hash.startsWith(start ?? ""));
+              const step = stepOf(walk, part, limit);
+              seen.push(...step.lines.map(({ hash }) => hash));
+              walk = step.walk;
+            }
+            expect(new Set(seen).size).to.equal(count);
+            expect(seen).to.have.length(count);
+            return seen;
+          });
+          const [order = [], another = []] = orders;
+          const texts = [order, another, order.toSorted()].map((hashes) => hashes.join());
+          if (count > 10) expect(new Set(texts).size).to.equal(3);
+        },
+      ),
+      { numRuns: 8 },
     );
   });
 });

@@ -31,6 +31,7 @@ describe("the intake of shards", () => {
       limits: stage.limits,
       ask: () => Promise.resolve(refused(failure("NOT_FOUND"))),
       groups: () => [stage.group],
+      signer: { sign: () => Promise.resolve(new Uint8Array(64)), isSigned: () => Promise.resolve(true) },
     });
     const bytes = new Uint8Array(200_000).fill(7);
     const hash = hashOf(bytes);

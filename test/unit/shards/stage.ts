@@ -3,7 +3,7 @@
 import { shardHolder } from "../../../actors/shard-holder/index.ts";
 import type { HolderChange, HolderState } from "../../../actors/shard-holder/state.ts";
 import type { Effect, Message, ReplyTo, Signal } from "../../../actors/behavior.ts";
-import { openBlobStore, openOwnedBlobs } from "../../../node/blobs/index.ts";
+import { hashOf, openBlobStore, openOwnedBlobs } from "../../../node/blobs/index.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
 import type {
@@ -16,7 +16,14 @@ import type {
   OwnedBlobs,
   SlotRecord,
 } from "../../../node/ports.ts";
-import { createShards, shardLimits, type ShardLimits, type Shards } from "../../../node/shards/index.ts";
+import {
+  createShards,
+  openShardMemory,
+  shardLimits,
+  type ShardLimits,
+  type Shards,
+} from "../../../node/shards/index.ts";
+import { receiptBytes, type SignedReceipt } from "../../../node/shards/receipts.ts";
 import {
   failure,
   holderOf,
@@ -28,6 +35,7 @@ import {
   type HolderGroup,
   type Result,
   type SlotId,
+  type TrustState,
 } from "../../../protocols/index.ts";
 import { memberRecord } from "../../members.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -72,6 +80,8 @@ export class Holders {
   #correlation = 0;
   /** Whether a holder can be asked now. */
   isServed: (holder: ActorId) => boolean = () => true;
+  /** Which life of which node serves a holder: what one has begun to read no other one goes on with. */
+  lifeOf: (holder: ActorId) => string = () => "";
   /** Told before a change is made. */
   changing: (holder: ActorId, change: HolderChange) => void = () => undefined;
   weather = { delayMs: 4, lostAnswers: 0, away: 0 };
@@ -103,7 +113,7 @@ export class Holders {
   /** What a holder has now, lost shards and those in the trash included. */
   inventory(holder: ActorId): readonly HeldShard[] {
     const records = this.#all.get(holder)?.records ?? new Map<string, unknown>();
-    return [...records].flatMap(([key, value]) => (key.startsWith("stripe/") ? [value as HeldShard] : []));
+    return [...records].flatMap(([key, value]) => (/^stripe\/[^/]+$/.test(key) ? [value as HeldShard] : []));
   }
 
   #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo): void {
@@ -157,9 +167,10 @@ export class Holders {
         const start = firstFrom(journal.keys, from);
         const keys = journal.keys.slice(start, Math.min(start + limit, firstFrom(journal.keys, to)));
         const records = keys.map((key) => ({ key, value: copyOf(journal.records.get(key)) }));
-        this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () =>
-          this.#turn(holder, { type: "records", tag: effect.tag, records }),
-        );
+        const life = this.lifeOf(holder);
+        this.#world.after(this.#world.dice.between(0, this.weather.delayMs), () => {
+          if (this.lifeOf(holder) === life) this.#turn(holder, { type: "records", tag: effect.tag, records });
+        });
         return;
       }
       default:
@@ -176,10 +187,19 @@ export interface Machine {
   pulse: Pulse;
   /** It says that it has taken shards, and takes none. */
   lies: boolean;
+  /** What it answers to some messages in place of the truth, and how often it was asked. */
+  cheat?: Cheat | undefined;
+  /** What others have found when they asked it. */
+  readonly found: string[];
   shards?: Shards | undefined;
   blobs?: BlobStore | undefined;
   owned?: OwnedBlobs | undefined;
 }
+
+/** Answers that a cheating node gives, from what an honest one would. */
+export type Cheat = Readonly<
+  Record<string, (honest: () => Promise<Result<unknown>>, body: object) => Promise<Result<unknown>>>
+>;
 
 /** Small and quick, where a test says nothing else. */
 export const quickLimits: Partial<ShardLimits> = {
@@ -204,10 +224,14 @@ export const quickLimits: Partial<ShardLimits> = {
   auditEveryMs: 500,
   auditCoverMs: 5_000,
   auditDeadlineMs: 400,
+  auditDeadlineMsMin: 50,
   tellRetryMs: 500,
   collectEveryMs: 1_000,
   collectGraceMs: 6_000,
   trashMs: 6_000,
+  rememberMs: 40_000,
+  mendPageMs: 300,
+  tellForMs: 30_000,
   movedMs: 3_000,
   graceMs: 15_000,
   aheadMsMax: 600_000,
@@ -215,17 +239,31 @@ export const quickLimits: Partial<ShardLimits> = {
   aheadRetryMs: 200,
 };
 
+/** What stands for a signature by a node's key. */
+export const signatureOf = (node: NodeId, bytes: Uint8Array): Uint8Array =>
+  Buffer.from(hashOf(Buffer.concat([Buffer.from(node), bytes])), "hex");
+
 /** An exchange that answers uploads with whatever sounds well, while `lies` says so. */
-function lying(exchange: Exchange, lies: () => boolean): Exchange {
-  const said: Readonly<Record<string, (body: { readonly holder?: ActorId }) => Result<unknown>>> = {
+function lying(exchange: Exchange, machine: Machine): Exchange {
+  const { node } = machine;
+  const nonsense = (holder: ActorId): SignedReceipt => {
+    const receipt = { holder, stripe: "", hash: "f".repeat(64), sizeBytes: 0, owner: holder, heldSinceMs: 0 };
+    return { receipt, node, signature: signatureOf(node, receiptBytes({ receipt, node })) };
+  };
+  const said: Readonly<Record<string, (body: { readonly holder: ActorId }) => Result<unknown>>> = {
     "shard.begin": () => ok({ has: false }),
     "shard.chunk": () => ok(null),
-    "shard.hold": ({ holder }) => ok({ receipt: { holder, stripe: "", hash: "f".repeat(64), heldSinceMs: 0 } }),
+    "shard.hold": ({ holder }) => ok(nonsense(holder)),
   };
   const on: Exchange["on"] = (name, handler) => {
     const heard = handler as (body: never, from: NodeId) => unknown;
-    exchange.on(name, ((body: never, from: NodeId) =>
-      lies() && said[name] ? said[name](body) : heard(body, from)) as never);
+    exchange.on(name, ((body: never, from: NodeId) => answer(name, body, () => heard(body, from))) as never);
+  };
+  const answer = (name: string, body: { readonly holder: ActorId }, honest: () => unknown): unknown => {
+    if (name === "shard.audited") machine.found.push((body as unknown as { readonly result: string }).result);
+    if (machine.lies && said[name]) return said[name](body);
+    const cheats = machine.cheat?.[name];
+    return cheats === undefined ? honest() : cheats(async () => (await honest()) as Result<unknown>, body);
   };
   return { ...exchange, on };
 }
@@ -238,6 +276,12 @@ export class Stage {
   readonly machines: readonly Machine[];
   readonly group: HolderGroup;
   readonly counts = new Map<string, number>();
+  /** What audits are taken to have shown of nodes; of others nothing bad. */
+  readonly trust = new Map<NodeId, TrustState>();
+  /** What nodes give to shards, as they start. */
+  readonly quotas = new Map<NodeId, number>();
+  /** What nodes wrote down for everybody. */
+  readonly noted: Readonly<Record<string, string>>[] = [];
   readonly #records = new Map<SlotId, SlotRecord>();
   readonly #slotListeners = new Map<
     NodeId,
@@ -274,11 +318,16 @@ export class Stage {
       this.#records.set(slot, { slot, epoch: 1, owner, inSync: [owner], learners: [] });
     }
     this.holders.isServed = (holder) => this.isUp(this.ownerOf(holder));
+    this.holders.lifeOf = (holder) => {
+      const { owner, epoch } = this.recordOf(holder);
+      const { alive, life } = this.machine(owner).pulse;
+      return `${owner} ${epoch} ${alive} ${life}`;
+    };
   }
 
   #machine(node: NodeId): Machine {
     const files = new FileDisk(this.world, { syncErrorChance: this.#syncErrorChance });
-    return { node, files, disk: new Disk(this.world), pulse: { life: 0, alive: false }, lies: false };
+    return { node, files, disk: new Disk(this.world), pulse: { life: 0, alive: false }, lies: false, found: [] };
   }
 
   machine(node: NodeId): Machine {
@@ -324,10 +373,7 @@ export class Stage {
         if (name.startsWith("shard")) world.note(() => `${node}: ${name} ${Object.values(labels).join()}`);
       },
     };
-    const exchange = lying(
-      createExchange({ transport: this.network.attach(node, pulse), clock, log, meter }),
-      () => machine.lies,
-    );
+    const exchange = lying(createExchange({ transport: this.network.attach(node, pulse), clock, log, meter }), machine);
     const listeners = new Set<(slot: SlotId, row: { record: SlotRecord; revision: number }) => void>();
     this.#slotListeners.set(node, listeners);
     const table = {
@@ -358,6 +404,7 @@ export class Stage {
     const blobs = await openBlobStore({ files: machine.files.open(pulse), meter });
     const { limits } = this;
     const owned = await openOwnedBlobs({ blobs, store: machine.disk.open(pulse), clock, prefix: "shard/", limits });
+    const memory = await openShardMemory(machine.disk.open(pulse), limits, log);
     if (!pulse.alive) return;
     machine.blobs = blobs;
     machine.owned = owned;
@@ -374,6 +421,14 @@ export class Stage {
       limits,
       kernel: { ask: ({ to, message, timeoutMs }) => this.#ask(pulse, to, message, timeoutMs) },
       groups: () => [this.group],
+      memory,
+      signer: {
+        sign: (bytes) => Promise.resolve(signatureOf(node, bytes)),
+        isSigned: (by, bytes, signature) => Promise.resolve(Buffer.compare(signatureOf(by, bytes), signature) === 0),
+      },
+      trustOf: (other) => this.trust.get(other),
+      ...(this.quotas.has(node) && { quotaBytes: this.quotas.get(node) }),
+      noted: (action, facts) => void this.noted.push({ action, by: node, ...facts }),
     });
     for (const listener of this.#memberListeners) listener();
   }

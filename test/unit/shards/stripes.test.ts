@@ -125,7 +125,7 @@ describe("stripes", () => {
     // A holder that has it nevertheless.
     const terms = { open: true, bytesMax: 2 ** 50, shardsMax: 9, ownerBytesPerMinute: 2 ** 50 };
     const [{ index }] = ref.shards as [StripeRef["shards"][number]];
-    const message = { type: "hold", stripe: { ...ref, id }, shard: 0, owner: "user/eve", terms };
+    const message = { type: "hold", stripe: { ...ref, id }, shard: 0, owner: "user/eve", operation: 1, terms };
     expect((await world.settle(stage.holders.ask(holderOf("g", index), message, 1_000))).ok).to.equal(true);
     const mine = await put(bytes);
     const read = await world.settle(at("n5").read(mine));

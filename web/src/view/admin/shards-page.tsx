@@ -9,6 +9,8 @@ import {
   type ShardLine,
   type ShardPage,
   type ShardsView,
+  type StorageNodeRow,
+  type TrustState,
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
@@ -63,7 +65,7 @@ export function ShardsPage() {
   );
 }
 
-function Groups({ view: { places, groups } }: { readonly view: ShardsView }) {
+function Groups({ view: { places, groups, nodes } }: { readonly view: ShardsView }) {
   if (groups.length === 0)
     return (
       <Note tone="warn">
@@ -74,11 +76,50 @@ function Groups({ view: { places, groups } }: { readonly view: ShardsView }) {
     );
   return (
     <>
+      <Nodes nodes={nodes} />
       {groups.map((group) => (
         <Group key={group.name} group={group} />
       ))}
       <Healing />
     </>
+  );
+}
+
+/** What each state of a node means for new shards. */
+const trusts: Readonly<Record<TrustState, string>> = {
+  new: "It is new: it gets few shards, and none that is counted on.",
+  probation: "It is on probation: it gets few shards, and none that is counted on.",
+  trusted: "It is trusted.",
+  suspect: "It did not have, or did not give, what it should: it gets no new shards.",
+};
+
+/** The nodes that keep shards: how much they have, and whether they may have more. */
+function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
+  return (
+    <Part
+      title="Nodes"
+      about="Every node is asked by the others for what it should have. What they find decides what it gets."
+    >
+      <ul className="lines" aria-label="Nodes that keep shards">
+        {nodes.map(({ node, name, zone, up, trust, usedBytes, roomBytes, quotaBytes }) => (
+          <li key={node}>
+            <span className="grow">
+              <span className="ellipsis line-title">{name}</span>
+              <span className="dim break">
+                {[
+                  ...(zone === undefined ? [] : [`zone ${zone}`]),
+                  ...(usedBytes === undefined ? [] : [bytes(usedBytes)]),
+                  ...(roomBytes === undefined ? [] : [`room for ${bytes(roomBytes)}`]),
+                  ...(quotaBytes === undefined ? [] : [`at most ${bytes(quotaBytes)}`]),
+                  ...(up ? [] : ["down"]),
+                ].map((fact) => `${fact} · `)}
+              </span>
+              <span className={trust === "suspect" ? "pull-error break" : "dim break"}>{trusts[trust]}</span>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Part>
   );
 }
 

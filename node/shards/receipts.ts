@@ -1,0 +1,28 @@
+/** Receipts: the node of a holder signs what it has taken. Pure but for the signature.
+ *
+ *  A receipt proves to anybody that this node said that it had these bytes then, for this owner. It proves neither that it had them nor that it
+ *  has them still: that is asked by audits, and nothing counts as kept for a receipt alone. With a failed audit beside it, it shows a lie, or
+ *  a loss that the node must own to. */
+import { encode, type ShardReceipt } from "../../protocols/index.ts";
+import type { NodeId } from "../ports.ts";
+
+/** A receipt, and by whom. */
+export interface SignedReceipt {
+  readonly receipt: ShardReceipt;
+  readonly node: NodeId;
+  readonly signature: Uint8Array;
+}
+
+/** The keys of nodes. */
+export interface Signer {
+  /** By this node's key. */
+  sign(bytes: Uint8Array): Promise<Uint8Array>;
+  /** Whether a member has signed these bytes. */
+  isSigned(by: NodeId, bytes: Uint8Array, signature: Uint8Array): Promise<boolean>;
+}
+
+/** What is signed: its purpose first, so that no signature for something else can be taken for it. */
+export const receiptBytes = ({ receipt, node }: Omit<SignedReceipt, "signature">): Uint8Array => {
+  const { holder, stripe, hash, sizeBytes, owner, heldSinceMs } = receipt;
+  return encode(["plexus shard receipt 1", node, holder, stripe, hash, sizeBytes, owner, heldSinceMs]);
+};
