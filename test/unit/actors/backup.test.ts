@@ -1,0 +1,186 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { nextTime } from "../../../actors/backup/times.ts";
+import { actorLimits as limits } from "../../../actors/limits.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import { backupSorts, type BackupPieces, type BackupSchedule, type BackupScheduleList, type BackupSort, type BackupWish, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type TakenTask } from "../../../protocols/index.ts"; // prettier-ignore
+import { depth } from "../../depth.ts";
+import { Stage } from "./stage.ts";
+
+const cluster = "backup/cluster";
+const hourMs = 3_600_000;
+const wishes = {
+  run: { sort: "run" },
+  verify: { sort: "verify", depth: "manifest" },
+  recall: { sort: "recall", query: {} },
+  prune: { sort: "prune", keep: { last: 1 } },
+} as Readonly<Record<BackupSort, BackupWish>>;
+
+const told = <Answer>(stage: Stage, message: Message): Answer => stage.ok<Answer>("gateway", cluster, message);
+const start = (stage: Stage, sort: BackupSort): ClusterBackupTask =>
+  told(stage, { type: "start", wish: wishes[sort], by: "ada" });
+const take = (stage: Stage, runner: string, ...holds: readonly string[]): TakenTask | null =>
+  stage.ok<BackupWork>("node", cluster, { type: "take", runner, holds }).task;
+const said = (stage: Stage, { id, turn }: TakenTask, message: Message): string =>
+  stage.code("node", cluster, { task: id, turn, ...message });
+const look = (stage: Stage, id: string): ClusterBackupTask => told(stage, { type: "task", task: id });
+const list = (stage: Stage): readonly ClusterBackupTask[] => told<ClusterBackupTasks>(stage, { type: "tasks" }).tasks;
+const result = { ok: true };
+
+describe("the tasks of backups", () => {
+  it("go on in the next turn from what was kept, and the words of the turn before come too late", () => {
+    const stage = new Stage();
+    const { id } = start(stage, "run");
+    const first = take(stage, "n1") as TakenTask;
+    expect(first).to.deep.include({ id, turn: 1, pieces: 0 });
+    expect(said(stage, first, { type: "advance", checkpoint: "half", pieces: [{ key: "b", value: "2" }, { key: "a", value: "1" }] })).to.equal("accepted"); // prettier-ignore
+    expect(take(stage, "n1", id), "it is busy with it").to.equal(null);
+    stage.crash(cluster);
+    const second = take(stage, "n2") as TakenTask;
+    expect(second).to.deep.include({ id, turn: 2, checkpoint: "half", pieces: 2 });
+    const { pieces } = stage.ok<BackupPieces>("node", cluster, { type: "pieces", task: id, turn: 2 });
+    expect(pieces).to.deep.equal([{ key: "a", value: "1" }, { key: "b", value: "2" }]); // prettier-ignore
+    for (const late of [{ type: "advance", checkpoint: "mine" }, { type: "pieces" }, { type: "finish", result }])
+      expect(said(stage, first, late), late.type).to.equal("TASK_TAKEN");
+    expect(said(stage, second, { type: "finish", result })).to.equal("accepted");
+    expect(said(stage, second, { type: "finish", result })).to.equal("TASK_TAKEN");
+    expect(look(stage, id)).to.deep.include({ state: "done", result, turn: 2, runner: "n2" });
+  });
+
+  it("are given to a runner again that has forgotten them", () => {
+    const stage = new Stage();
+    const { id } = start(stage, "run");
+    take(stage, "n1");
+    expect(take(stage, "n1")).to.deep.include({ id, turn: 2 });
+  });
+
+  it("end as they are asked to: at once while they wait, else when their runner hears of it", () => {
+    const stage = new Stage();
+    const [one, other] = [start(stage, "run"), start(stage, "run")];
+    const taken = take(stage, "n1") as TakenTask;
+    const cancel = (id: string) => told<ClusterBackupTask>(stage, { type: "cancel", task: id, by: "eve" });
+    expect(cancel(other.id)).to.deep.include({ state: "cancelled", cancelledBy: "eve" });
+    expect(cancel(one.id)).to.deep.include({ state: "running", cancelledBy: "eve" });
+    const answer = stage.ok("node", cluster, { type: "advance", task: one.id, turn: taken.turn, progress: { slots: 3 } }); // prettier-ignore
+    expect(answer).to.deep.equal({ cancel: true });
+    expect(look(stage, one.id).progress).to.deep.equal({ slots: 3 });
+    said(stage, taken, { type: "finish", error: { code: "CANCELLED", outcome: "failed", message: "" } });
+    expect(look(stage, one.id).state).to.equal("cancelled");
+    expect(cancel(one.id).state, "what is over stays so").to.equal("cancelled");
+    expect(stage.code("gateway", cluster, { type: "cancel", task: "99", by: "eve" })).to.equal("NOT_FOUND");
+  });
+
+  it("are so many at the most, and the oldest that ended are forgotten, with their pieces", () => {
+    const stage = new Stage();
+    for (let count = 0; count < limits.backupTasksOpenMax; count += 1) start(stage, "run");
+    expect(stage.code("gateway", cluster, { type: "start", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED");
+    for (let count = 0; count < limits.backupTasksKept + 5; count += 1) {
+      const task = take(stage, "n1") as TakenTask;
+      said(stage, task, { type: "advance", pieces: [{ key: "a", value: "1" }] });
+      said(stage, task, { type: "finish", result });
+      start(stage, "run");
+    }
+    expect(stage.code("gateway", cluster, { type: "task", task: "5" })).to.equal("NOT_FOUND");
+    expect(look(stage, String(limits.backupTasksKept)).state).to.equal("done");
+    const page = told<ClusterBackupTasks>(stage, { type: "tasks", limit: 3 });
+    expect(page.more).to.equal(true);
+    const next = told<ClusterBackupTasks>(stage, { type: "tasks", limit: 3, before: page.tasks[2]?.id });
+    const ids = [...page.tasks, ...next.tasks].map(({ id }) => Number(id));
+    expect(ids).to.deep.equal(ids.map((_, at) => (ids[0] as number) - at));
+  });
+
+  it("never run beside one that is in their way, and each is run to its end, whatever comes when", () => {
+    const sort = fc.constantFrom(...(Object.keys(backupSorts) as BackupSort[]));
+    const step = fc.oneof(
+      fc.record({ do: fc.constant("start" as const), sort }),
+      fc.record({ do: fc.constant("take" as const), runner: fc.constantFrom("n1", "n2") }),
+      fc.record({ do: fc.constant("finish" as const), which: fc.nat(5) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        const stage = new Stage();
+        const turns = new Map<string, TakenTask>();
+        const added: string[] = [];
+        const begin = (runner: string): boolean => {
+          const task = take(stage, runner, ...turns.keys());
+          if (task === null) return false;
+          turns.set(task.id, task);
+          const effects = list(stage).filter(({ state }) => state === "running").map((one) => backupSorts[one.sort].does); // prettier-ignore
+          expect(effects.filter((does) => does !== "reads").length, effects.join()).to.be.at.most(1);
+          if (effects.includes("removes")) expect(effects).to.have.length(1);
+          return true;
+        };
+        const finish = (which: number): void => {
+          const task = [...turns.values()][which % Math.max(1, turns.size)];
+          if (task === undefined) return;
+          turns.delete(task.id);
+          expect(said(stage, task, { type: "finish", result })).to.equal("accepted");
+        };
+        for (const one of steps) {
+          if (one.do === "start" && added.length < limits.backupTasksOpenMax) added.push(start(stage, one.sort).id);
+          else if (one.do === "take") begin(one.runner);
+          else if (one.do === "finish") finish(one.which);
+        }
+        for (let rounds = 0; rounds < 60; rounds += 1) if (!begin("n1")) finish(0);
+        for (const id of added) expect(look(stage, id).state).to.equal("done");
+      }),
+      { numRuns: depth(40, 1_000) },
+    );
+  });
+});
+
+describe("the schedules of backups", () => {
+  const set = (stage: Stage, fields: object = {}): BackupSchedule =>
+    told(stage, { type: "putSchedule", name: "nightly", cron: "0 * * * *", wish: wishes.run, by: "ada", ...fields });
+  const schedules = (stage: Stage) => told<BackupScheduleList>(stage, { type: "schedules" }).schedules;
+
+  it("name times as a clock of their zone shows them, over changes of the clock too", () => {
+    const at = (text: string): number => Date.parse(text);
+    expect(nextTime({ cron: "0 3 * * *" }, at("2026-03-28T12:00Z"))).to.equal(at("2026-03-29T03:00Z"));
+    const vienna = { cron: "30 3 * * *", timeZone: "Europe/Vienna" };
+    expect(nextTime(vienna, at("2026-03-28T12:00Z"))).to.equal(at("2026-03-29T01:30Z"));
+    expect(nextTime(vienna, at("2026-03-27T12:00Z"))).to.equal(at("2026-03-28T02:30Z"));
+    expect(nextTime({ cron: "0 0 29 2 *" }, at("2026-03-01T00:00Z"))).to.equal(at("2028-02-29T00:00Z"));
+  });
+
+  it("begin their task at their time, and once when nobody could for long", () => {
+    const stage = new Stage();
+    const { nextAtMs = 0 } = set(stage);
+    expect(nextAtMs).to.equal(hourMs);
+    stage.pass(nextAtMs - stage.nowMs - 1);
+    expect(list(stage)).to.deep.equal([]);
+    stage.pass(1);
+    expect(list(stage)).to.have.length(1);
+    expect(list(stage)[0]).to.deep.include({ schedule: "nightly", by: "ada", sort: "run" });
+    said(stage, take(stage, "n1") as TakenTask, { type: "finish", result });
+    // The node was off for six hours.
+    stage.nowMs += 6 * hourMs;
+    stage.crash(cluster);
+    stage.pass(60_000);
+    expect(list(stage)).to.have.length(2);
+    expect(schedules(stage)[0]).to.deep.include({ nextAtMs: 8 * hourMs, last: "2" });
+  });
+
+  it("begin none while their last one has not ended", () => {
+    const stage = new Stage();
+    set(stage);
+    stage.pass(5 * hourMs);
+    expect(list(stage)).to.have.length(1);
+    expect(schedules(stage)[0]?.nextAtMs).to.be.above(stage.nowMs);
+  });
+
+  it("are changed and removed, and refused when their time never comes or is none", () => {
+    const stage = new Stage();
+    set(stage);
+    expect(set(stage, { cron: "0 0 * * *" }).nextAtMs).to.equal(24 * hourMs);
+    for (const cron of ["0 0 30 2 *", "every day", "* * * * * *", "61 * * * *"])
+      expect(stage.code("gateway", cluster, { type: "putSchedule", name: "x", cron, wish: wishes.run, by: "ada" }), cron).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(stage.code("gateway", cluster, { type: "putSchedule", name: "x", cron: "@daily", timeZone: "Mars/Olympus", wish: wishes.run, by: "ada" })).to.equal("BAD_REQUEST"); // prettier-ignore
+    told(stage, { type: "removeSchedule", name: "nightly" });
+    stage.pass(48 * hourMs);
+    expect(list(stage)).to.deep.equal([]);
+    expect(stage.code("gateway", cluster, { type: "removeSchedule", name: "nightly" })).to.equal("NOT_FOUND");
+    for (let count = 0; count < limits.backupSchedulesMax; count += 1) set(stage, { name: `s${count}` });
+    expect(stage.code("gateway", cluster, { type: "putSchedule", name: "one-more", cron: "@daily", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED"); // prettier-ignore
+  });
+});
