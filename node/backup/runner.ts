@@ -104,11 +104,13 @@ export function createRunner(ports: RunnerPorts): Runner {
         for (const { abort } of held.values()) abort.abort(new PlexusError(failure("TASK_TAKEN")));
         return;
       }
-      for (;;) {
+      while (ports.owns()) {
         const answer = await ports.ask({ type: "take", runner, holds: [...held.keys()] }, limits.askTimeoutMs);
         const task = answer.ok ? (answer.value as BackupWork).task : null;
         if (task === null || stopped) return;
         begin(task);
+        // Two that both take themselves for the owner take tasks from each other, but not faster than they look.
+        if (task.turn > 1) return;
       }
     } finally {
       looking = false;

@@ -192,6 +192,8 @@ export interface Machine {
   /** What others have found when they asked it. */
   readonly found: string[];
   shards?: Shards | undefined;
+  exchange?: Exchange | undefined;
+  membership?: Membership | undefined;
   blobs?: BlobStore | undefined;
   owned?: OwnedBlobs | undefined;
 }
@@ -406,6 +408,8 @@ export class Stage {
     const owned = await openOwnedBlobs({ blobs, store: machine.disk.open(pulse), clock, prefix: "shard/", limits });
     const memory = await openShardMemory(machine.disk.open(pulse), limits, log);
     if (!pulse.alive) return;
+    machine.exchange = exchange;
+    machine.membership = membership;
     machine.blobs = blobs;
     machine.owned = owned;
     machine.shards = createShards({
