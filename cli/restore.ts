@@ -12,7 +12,7 @@ import { jsonLine, withoutControls } from "./printable.ts";
 
 /** Exit code 0 when all of it is there, 1 when something is named that is not. */
 export async function restoreBackup(
-  told: RestoreWish & KitSource & { readonly json: boolean },
+  told: RestoreWish & KitSource & { readonly from: readonly string[]; readonly json: boolean },
   output: Output,
 ): Promise<number> {
   const wish = { ...told, from: told.from.map((folder) => resolve(folder)), to: resolve(told.to) };
@@ -43,8 +43,8 @@ export async function restoreBackup(
   }
 }
 
-const isWhole = ({ lost, missing, missingFiles, stale, damaged }: Restored): boolean =>
-  lost.length + missing.length + missingFiles.length + stale.length + damaged.length === 0;
+const isWhole = ({ lost, missing, missingFiles, stale, checked, damaged }: Restored): boolean =>
+  lost.length + missing.length + missingFiles.length + stale.length + checked.wrong.length + damaged.length === 0;
 
 const isText = (one: unknown): one is string => typeof one === "string";
 const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
@@ -55,13 +55,13 @@ export function describeRestored(
   { to, seconds }: { readonly to: string; readonly seconds: number },
   color: boolean,
 ): string {
-  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, damaged } = done; // prettier-ignore
+  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, checked, damaged } = done; // prettier-ignore
   const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
   return [
     `${good} ${to}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${describeBytes(bytes)}, ${counted(settings, "setting")}, in ${seconds.toFixed(1)} s`,
     ...snapshots.map(
-      ({ folder, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(folder)}`,
+      ({ name, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(name)}`,
     ),
     ...(stale.length === 0 ? [] : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
     ...(missing.length === 0 ? [] : [`${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other nodes' folders may: --from for each of them.`]),
@@ -73,6 +73,8 @@ export function describeRestored(
       return `    ${withoutControls([thread, ...which].filter((word) => word !== "").join(" "))}: ${error.code} ${withoutControls(why ?? "")}`.trimEnd();
     }),
     ...(erased.units === 0 ? [] : [`${note} ${counted(erased.units, "unit")} of ${counted(erased.tenants, "person or room", "persons and rooms")}: their keys were erased on purpose, and stay so.`]),
+    ...checked.wrong.map(({ thread, type, bucket }) => `${cross} The new folder has something else than the backup: ${withoutControls(`${thread} ${type} ${bucket}`)}`),
+    `Read back and compared: ${counted(checked.units, "unit")}, ${counted(checked.states, "state")}.`,
     ...damaged.map((one) => `${cross} The new journal: ${withoutControls(JSON.stringify(one))}`),
     `Not in it, being bound to the old nodes: members and invitations, ${counted(leftOut.holders, "shard-holder")} with what lay there, files of models, keys of servers with models, and the nodes' configuration${policy === undefined ? "" : ` (they kept ${policy.replicas} copies of each slot, ${policy.minInSync} of them in sync)`}.`,
     "Passwords, sessions, API keys and admins are as they were then: revoke what was revoked since. Whoever is connected loads everything anew.",

@@ -4,6 +4,7 @@ import {
   failure,
   failureOf,
   ok,
+  PlexusError,
   refused,
   shardsOf,
   type Result,
@@ -11,6 +12,7 @@ import {
   type StripeRef,
 } from "../../protocols/index.ts";
 import type { BlobStore, Files } from "../ports.ts";
+import type { CopyTarget } from "./copying.ts";
 import type { BackupStripes, Heads } from "./ports.ts";
 
 /** Codes bytes into shards and back: as `node/shards/coding` does. */
@@ -95,15 +97,76 @@ export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, 
   };
 }
 
+/** Stripes by their ids, as copies have them: one file each, whatever scheme the original has. What is not there `others` may have. */
+export function createCopiedStripes(store: BlobStore, others: BackupStripes): BackupStripes {
+  return {
+    ...others,
+    async read(ref) {
+      if ((await store.has(ref.id)) === undefined) return others.read(ref);
+      const pieces: Uint8Array[] = [];
+      try {
+        for await (const piece of (await store.open(ref.id)).bytes) pieces.push(new Uint8Array(piece));
+        return ok(Buffer.concat(pieces));
+      } catch (error) {
+        return refused(failureOf(error));
+      }
+    },
+    async release(ref, owner) {
+      await store.delete(ref.id);
+      return others.release(ref, owner);
+    },
+    async inspect(ref, deep = false) {
+      if ((await store.has(ref.id)) === undefined) return others.inspect(ref, deep);
+      const isWell = !deep || (await store.check(ref.id).catch(() => false));
+      const { id, group } = ref;
+      const shards = [{ index: 0, hash: id, state: isWell ? ("well" as const) : ("damaged" as const) }];
+      return ok({ id, group, scheme: { type: "copies", copies: 1 }, shards, enough: 1, well: isWell ? 1 : 0 });
+    },
+  };
+}
+
+/** Where copies of stripes and heads are written. */
+export function createCopyTarget(store: BlobStore, files: Files): CopyTarget {
+  return {
+    has: async ({ id }) => (await store.has(id)) !== undefined,
+    async put({ id }, bytes) {
+      await store.put(once(bytes), { expected: id });
+    },
+    async commit(head, number) {
+      const newest = Math.max(0, ...(await numbersIn(files)));
+      if (newest > number) {
+        const reason = `the folder has head ${newest}, and the backups that are to be copied only ${number}: they are older, or others`;
+        throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
+      }
+      if (newest < number) await writeHead(files, head, number);
+    },
+  };
+}
+
 const headName = (number: number): string => `heads/${String(number).padStart(10, "0")}`;
 const partial = "heads/partial";
+
+const numbersIn = async (files: Files): Promise<readonly number[]> =>
+  (await files.names("heads")).map(Number).filter((number) => Number.isSafeInteger(number) && number > 0);
+
+async function writeHead(files: Files, head: Uint8Array, number: number): Promise<void> {
+  await files.makeFolder("heads");
+  await files.remove(partial);
+  const file = await files.create(partial);
+  try {
+    await file.write(head);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await files.rename(partial, headName(number));
+  await files.sync("heads");
+}
 
 /** Heads in folders, each one in all of them. The newest that any has counts. One process writes at a time: who lets several write has
  *  something that compares and sets (the directory). */
 export function createFolderHeads(folders: readonly Files[]): Heads {
-  const numbers = async (files: Files): Promise<readonly number[]> =>
-    (await files.names("heads")).map(Number).filter((number) => Number.isSafeInteger(number) && number > 0);
-  const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(numbers))).flat());
+  const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(numbersIn))).flat());
   const read = async (): Promise<Uint8Array | undefined> => {
     const number = await newest();
     for (const files of folders) {
@@ -124,19 +187,7 @@ export function createFolderHeads(folders: readonly Files[]): Heads {
       // One that another attempt has brought to some folders is brought to the others.
       const isSame = there === number && (await read())?.every((byte, at) => byte === head[at]) === true;
       if (there !== number - 1 && !isSame) return false;
-      for (const files of folders) {
-        await files.makeFolder("heads");
-        await files.remove(partial);
-        const file = await files.create(partial);
-        try {
-          await file.write(head);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await files.rename(partial, headName(number));
-        await files.sync("heads");
-      }
+      for (const files of folders) await writeHead(files, head, number);
       return true;
     },
   };

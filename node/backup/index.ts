@@ -20,14 +20,30 @@
  *
  *  Read sources.ts, part.ts, run.ts, tree.ts, repository.ts, recall.ts, cluster.ts. */
 export { fileType, type MissedFile } from "./files.ts";
-export { createFolderHeads, createFolderStripes, folderScheme, type Coder } from "./folders.ts";
 export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./cluster.ts";
 export { createDirectoryHeads, headRow } from "./heads.ts";
 export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
 export { recallIntoPlace, withdrawRecall, type PlaceOptions, type PlaceReport, type PlaceTarget, type PlaceWish, type WithdrawReport } from "./into-place.ts"; // prettier-ignore
 export { backupLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
+export { copyBackups, type CopyReport, type CopyTarget } from "./copying.ts";
+export {
+  createCopiedStripes,
+  createCopyTarget,
+  createFolderHeads,
+  createFolderStripes,
+  folderScheme,
+  type Coder,
+} from "./folders.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
-export { planRecall, recall, snapshotFor, type RecallPlan, type RecallQuery, type RecallSink } from "./recall.ts";
+export {
+  planRecall,
+  recall,
+  snapshotFor,
+  unitsFor,
+  type RecallPlan,
+  type RecallQuery,
+  type RecallSink,
+} from "./recall.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";

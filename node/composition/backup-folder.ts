@@ -4,11 +4,14 @@ import { join, relative } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { UnitEntry } from "../../runtimes/backup/index.ts";
 import {
+  createCopiedStripes,
+  createCopyTarget,
   createFolderHeads,
   createFolderStripes,
   fileType,
   folderScheme,
   type BackupStripes,
+  type CopyTarget,
   type Heads,
   type RecallSink,
 } from "../backup/index.ts";
@@ -28,12 +31,16 @@ const keysFile = "keys.json";
 export interface FolderMark {
   readonly cluster: string;
   readonly node: string;
+  /** It is a copy of backups that are elsewhere: nobody backs up into it. */
+  readonly copy?: true;
 }
 
 export interface BackupFolder {
   readonly mark: FolderMark;
   readonly stripes: BackupStripes;
   readonly heads: Heads;
+  /** For a copy. */
+  readonly target: CopyTarget;
   /** What it carries of the keys (`keys/carried.ts`); undefined: nothing. Error: BACKUP_DAMAGED. */
   readKeys(): Promise<Uint8Array | undefined>;
   /** In place of what there was. */
@@ -80,7 +87,11 @@ export async function openBackupFolder(folder: string, begins?: FolderMark, look
       await files.rename(partial, keysFile);
       await files.sync("");
     },
-    stripes: createFolderStripes([blobs], { code: codeStripe, read: readStripe }, scheme.value),
+    stripes: createCopiedStripes(
+      blobs,
+      createFolderStripes([blobs], { code: codeStripe, read: readStripe }, scheme.value),
+    ),
+    target: createCopyTarget(blobs, files),
     heads: createFolderHeads([files]),
   };
 }
@@ -89,10 +100,10 @@ async function readMark(files: Files): Promise<FolderMark> {
   const reader = await files.open(markFile);
   try {
     const text = Buffer.from((await reader?.read(0, reader.size)) ?? []).toString();
-    const read = JSON.parse(text) as { plexus?: unknown; version?: unknown; cluster?: unknown; node?: unknown };
-    const { plexus, version, cluster, node } = read;
+    const read = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const { plexus, version, cluster, node, copy } = read;
     if (plexus === "backups" && version === 1 && typeof cluster === "string" && typeof node === "string")
-      return { cluster, node };
+      return { cluster, node, ...(copy === true && { copy }) };
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   } finally {

@@ -11,45 +11,38 @@
 import { open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
-import { createSealer, type Snapshot } from "../../runtimes/backup/index.ts";
-import { backupLimits, openRepository, recall, snapshotFor, type BackupKeys, type BackupPorts, type Repository } from "../backup/index.ts"; // prettier-ignore
+import { createSealer } from "../../runtimes/backup/index.ts";
+import { fileType, recall, type BackupKeys } from "../backup/index.ts";
 import { actorBlobPrefix, blobLimits, openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { isRow, policyKey, slotKey, type Policy } from "../cluster/records.ts";
-import { blobFolder, diskKeyFile, journalFolder, markFile } from "../data-folder/index.ts";
+import { blobFolder, journalFolder, markFile } from "../data-folder/index.ts";
 import { homeRow } from "../data-folder/home.ts";
 import { createEmbeddedDirectory } from "../directory/index.ts";
-import {
-  createClusterKeys,
-  createUnitKeys,
-  isHeadSigned,
-  openCarried,
-  readCarried,
-  readDiskKey,
-  readOrMakeDiskKey,
-  sealEpochTo,
-  type CarriedKeys,
-  type OpenedKeys,
-  type RootKeys,
-} from "../keys/index.ts";
+import { openCarried, type RootKeys } from "../keys/index.ts";
 import { openFiles, openLevelStore } from "../platform/index.ts";
-import type { Clock, Directory, Log, Random, Store, StoreOp } from "../ports.ts";
+import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../ports.ts";
 import { formatRow, restoredHead, verifyJournal } from "../storage/index.ts";
 import { noMeter, openBackupFolder } from "./backup-folder.ts";
 import { settingsSlot } from "./backup-settings.ts";
 import { commandLimits } from "./limits.ts";
-import { RestoredActors, type RestorePlace } from "./restored-actors.ts";
+import { checkRestored, type RestoreCheck, type WrongUnit } from "./restore-check.ts";
+import { findCarried, readingKeys, valueOf, writeKeys, type NewFolder } from "./restore-keys.ts";
+import {
+  chooseSlots,
+  openSources,
+  type BackupPlace,
+  type Choice,
+  type RestoreWish,
+  type Source,
+} from "./restore-sources.ts";
+import { RestoredActors, type RestorePlace, type WrittenStates } from "./restored-actors.ts";
+
+export { findCarried } from "./restore-keys.ts";
+export type { RestoreWish } from "./restore-sources.ts";
 
 /** How far a restored slot's epoch is from that of the backup: farther than its owners can have come since. */
 const epochLeap = 1_000_000;
 const beganFile = "restoring";
-
-export interface RestoreWish {
-  readonly from: readonly string[];
-  readonly to: string;
-  /** That one, the newest at that time, or the newest. */
-  readonly snapshot?: number;
-  readonly atMs?: number;
-}
 
 /** A unit that is not in the new folder. */
 export interface UnrestoredUnit {
@@ -63,7 +56,7 @@ export interface UnrestoredUnit {
 export interface Restored {
   readonly cluster: string;
   readonly node: string;
-  readonly snapshots: readonly { readonly folder: string; readonly number: number; readonly atMs: number }[];
+  readonly snapshots: readonly { readonly name: string; readonly number: number; readonly atMs: number }[];
   readonly slots: number;
   readonly actors: number;
   readonly rows: number;
@@ -83,6 +76,8 @@ export interface Restored {
   /** Units whose keys were destroyed on purpose, and of how many people, rooms and agents. */
   readonly erased: { readonly units: number; readonly tenants: number };
   readonly leftOut: { readonly holders: number };
+  /** What was read back and compared with the backup. */
+  readonly checked: RestoreCheck;
   /** What the new journal's own check found wrong: nothing, always. */
   readonly damaged: readonly Readonly<Record<string, unknown>>[];
 }
@@ -95,106 +90,70 @@ export interface RestorePorts {
   progress(done: { readonly units: number; readonly unitsOf: number; readonly bytes: number }): void;
 }
 
-/** What the folders say of the keys: the newest of them. Errors: BAD_REQUEST (no backups, of several clusters), BACKUP_DAMAGED, NOT_FOUND. */
-export async function findCarried(folders: readonly string[]): Promise<CarriedKeys> {
-  let newest: CarriedKeys | undefined;
-  for (const folder of folders) {
-    const opened = await openBackupFolder(folder, undefined, true);
-    const bytes = await opened.readKeys();
-    const carried = bytes && valueOf(readCarried(bytes));
-    const cluster = carried?.cluster ?? opened.mark.cluster;
-    if (newest !== undefined && newest.cluster !== cluster)
-      throw new PlexusError(failure("BAD_REQUEST", { field: "--from", reason: "these are backups of several clusters" })); // prettier-ignore
-    if (carried !== undefined && (newest?.madeAtMs ?? -1) < carried.madeAtMs) newest = carried;
-  }
-  if (newest !== undefined) return newest;
-  const reason = "no keys.json is there: only a snapshot that was made since backups carry their keys opens without the old cluster"; // prettier-ignore
-  throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
-}
-
-const valueOf = <Value>(result: { readonly ok: true; readonly value: Value } | { readonly ok: false; readonly error: Failure }): Value => {
-  if (!result.ok) throw new PlexusError(result.error);
-  return result.value;
-}; // prettier-ignore
-
-/** Reads with keys that a kit has opened. Nothing is ever made with them. */
-function readingKeys({ keys, ring, epochs }: OpenedKeys): BackupKeys {
-  const never = (): never => {
-    throw new TypeError("a restore only reads backups");
-  };
-  const epoch = epochs.length;
-  const units = createUnitKeys(keys, epoch, ring);
-  return {
-    epoch,
-    ensure: never,
-    seal: never,
-    open: (context, sealed) => units.open(context, sealed),
-    head: {
-      sign: never,
-      verify: (bytes, signature, of) => epochs[of - 1] !== undefined && isHeadSigned(epochs[of - 1]!, bytes, signature),
-    },
-  };
-}
-
-/** One folder, with the snapshot that is taken of it. */
-interface Source {
-  readonly folder: string;
-  readonly ports: BackupPorts;
-  readonly repository: Repository;
-  readonly snapshot: Snapshot;
-  readonly cursors: ReadonlyMap<string, { readonly epoch: number; readonly seq: number }>;
-}
-
-/** Where a slot is taken from. */
-interface Choice extends RestorePlace {
-  readonly source: Source;
-  readonly isStale: boolean;
-}
-
 /** Builds the folder. `root`: of the kit. Errors: those of `findCarried`; KEY_REFUSED (another kit), NOT_FOUND (no such snapshot), CONFIG_INVALID
  *  (`to` is not empty), DISK_FULL; the system's. */
-export async function restore(wish: RestoreWish, root: RootKeys, ports: RestorePorts): Promise<Restored> {
-  const opened = valueOf(await openCarried(await findCarried(wish.from), root));
-  return restoreWith(wish, opened, ports);
+export async function restore(
+  { from, ...wish }: RestoreWish & { readonly from: readonly string[] },
+  root: RootKeys,
+  ports: RestorePorts,
+): Promise<Restored> {
+  const opened = valueOf(await openCarried(await findCarried(from), root));
+  const folders = await Promise.all(
+    from.map(async (name) => {
+      const { stripes, heads } = await openBackupFolder(name, undefined, true);
+      return { name, stripes, heads };
+    }),
+  );
+  const { cluster, epochs } = opened;
+  const by = { cluster, epochs: epochs.length, keys: readingKeys(opened), writeKeys: (at: NewFolder) => writeKeys(at, opened, ports) }; // prettier-ignore
+  return restoreFrom(folders, wish, by, ports);
 }
 
-/** The same with keys that are open. */
-export async function restoreWith(wish: RestoreWish, opened: OpenedKeys, ports: RestorePorts): Promise<Restored> {
+/** With what a restore reads, and what it leaves for the new node. */
+export interface RestoreBy {
+  readonly cluster: string;
+  readonly epochs: number;
+  readonly keys: BackupKeys;
+  /** Absent: the folder gets no keys, and is for nobody to start. */
+  writeKeys?(at: NewFolder): Promise<void>;
+}
+
+/** Builds the folder of backups at these places. Errors: as of `restore`. */
+export async function restoreFrom(
+  places: readonly BackupPlace[],
+  wish: RestoreWish,
+  by: RestoreBy,
+  ports: RestorePorts,
+): Promise<Restored> {
   const { clock, random } = ports;
+  const { to } = wish;
   const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
   try {
-    const sources = await openSources(wish, opened, { ...ports, sealer });
+    const sources = await openSources(places, wish, { ...ports, cluster: by.cluster, keys: by.keys, sealer });
     const { chosen, missing, missingFiles } = chooseSlots(sources);
-    const needed = sources.reduce((sum, { snapshot }) => sum + snapshot.bytes, 0);
-    await begin(wish.to, needed);
-    const target = await openLevelStore(journalFolder(wish.to), { mark: markFile(wish.to) });
+    await begin(
+      to,
+      sources.reduce((sum, { snapshot }) => sum + snapshot.bytes, 0),
+    );
+    const target = await openLevelStore(journalFolder(to), { mark: markFile(to) });
     try {
       const directory = createEmbeddedDirectory({ store: target });
       await directory.opened();
-      const keep = await openFilesIn(wish.to, target, ports);
-      const written = await writeUnits({ target, sources, chosen, directory, keep, ports });
+      const blobs = await openBlobStore({ files: await openFiles(blobFolder(to)), meter: noMeter });
+      const { written, checking } = await writeUnits({ target, blobs, sources, chosen, directory, ports });
       const node = Buffer.from(random.bytes(8)).toString("hex");
       const slots = await writeSlots({ target, directory, node, chosen, incarnation: clock.nowMs() });
-      await writeKeys({ to: wish.to, target, directory, opened, ports });
-      const { cluster } = opened;
+      await by.writeKeys?.({ to, target, directory });
+      const { cluster, epochs } = by;
+      const checked = await checkRestored({ target, blobs }, checking, written.states);
       const home = { cluster, directory: { kind: "embedded", host: node } as const, members: [], starts: 0, began: true as const }; // prettier-ignore
       const format = formatRow({ cluster, node, createdAtMs: clock.nowMs() });
       await target.batch([homeRow(home), format], { sync: true });
       const { damaged } = await verifyJournal(target);
       const stale = [...chosen].flatMap(([slot, { isStale }]) => (isStale ? [slot] : []));
-      const snapshots = sources.map(({ folder, snapshot: { number, atMs } }) => ({ folder, number, atMs }));
-      return {
-        cluster,
-        node,
-        snapshots,
-        slots,
-        ...written,
-        epochs: opened.epochs.length,
-        stale,
-        missing,
-        missingFiles,
-        damaged,
-      };
+      const snapshots = sources.map(({ name, snapshot: { number, atMs } }) => ({ name, number, atMs }));
+      const { states: _, ...sums } = written;
+      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, checked, damaged };
     } finally {
       await target.close();
     }
@@ -229,67 +188,35 @@ async function begin(to: string, bytes: number): Promise<void> {
   if (!files.hasRoom(bytes)) throw new PlexusError(failure("DISK_FULL", { folder: to, bytes }));
 }
 
-async function openSources(
-  { from, snapshot, atMs }: RestoreWish,
-  opened: OpenedKeys,
-  ports: RestorePorts & Pick<BackupPorts, "sealer">,
-): Promise<readonly Source[]> {
-  const { cluster } = opened;
-  const { clock, random, log, sealer } = ports;
-  const sources: Source[] = [];
-  for (const folder of from) {
-    const { stripes, heads } = await openBackupFolder(folder, undefined, true);
-    const of: BackupPorts = { cluster, owner: "backup/folder", stripes, heads, keys: readingKeys(opened), sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
-    const repository = openRepository(of);
-    const { snapshots } = await repository.state();
-    const query = { ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
-    const taken = snapshotFor(snapshots, query);
-    sources.push({ folder, ports: of, repository, snapshot: taken, cursors: await repository.loadCursors(taken.cursors) }); // prettier-ignore
-  }
-  return sources;
-}
-
-/** Of each slot the newest that any folder has: the higher epoch, and of one epoch the longer log. The settings are those of the newest snapshot. */
-function chooseSlots(sources: readonly Source[]): {
-  readonly chosen: Map<SlotId, Choice>;
-  readonly missing: readonly string[];
-  readonly missingFiles: readonly string[];
-} {
-  const chosen = new Map<SlotId, Choice>();
-  const isNewer = (slot: string, one: Choice, other: Choice): boolean =>
-    slot === settingsSlot
-      ? one.source.snapshot.atMs > other.source.snapshot.atMs
-      : one.epoch > other.epoch || (one.epoch === other.epoch && one.seq > other.seq);
-  for (const source of sources)
-    for (const [slot, { epoch, seq }] of source.cursors) {
-      const choice = { slot: slot as SlotId, source, epoch, seq, isStale: source.snapshot.missed.includes(slot) };
-      const before = chosen.get(slot as SlotId);
-      if (before === undefined || isNewer(slot, choice, before)) chosen.set(slot as SlotId, choice);
-    }
-  const missed = [...new Set(sources.flatMap(({ snapshot }) => snapshot.missed))].toSorted();
-  const isFile = (name: string): boolean => name.includes("/files/");
-  const missing = missed.filter((name) => !isFile(name) && !chosen.has(name as SlotId));
-  return { chosen, missing, missingFiles: missed.filter(isFile) };
-}
+type Sums = Pick<
+  Restored,
+  "actors" | "rows" | "files" | "bytes" | "settings" | "policy" | "lost" | "erased" | "leftOut"
+>;
 
 async function writeUnits(at: {
   readonly target: Store;
+  readonly blobs: BlobStore;
   readonly sources: readonly Source[];
   readonly chosen: Map<SlotId, Choice>;
   readonly directory: Directory;
-  readonly keep: (actor: ActorId, hash: string, bytes: Uint8Array) => Promise<void>;
   readonly ports: RestorePorts;
-}): Promise<
-  Pick<Restored, "actors" | "rows" | "files" | "bytes" | "settings" | "policy" | "lost" | "erased" | "leftOut">
-> {
+}): Promise<{
+  readonly written: Sums & { readonly states: WrittenStates };
+  readonly checking: Parameters<typeof checkRestored>[1];
+}> {
   const { ports, sources, chosen, directory } = at;
+  const keep = await keepFiles(at);
   const signal = ports.signal ?? new AbortController().signal;
   const lost: UnrestoredUnit[] = [];
+  const lacking = new Set<string>();
   const erased = { units: 0, tenants: new Set<string>() };
   const unitsOf = sources.reduce((sum, { snapshot }) => sum + snapshot.units, 0);
+  const checking: Parameters<typeof checkRestored>[1][number][] = [];
+  const states: WrittenStates = new Map();
   let settings: readonly (readonly [string, unknown])[] = [];
   let before = { units: 0, bytes: 0 };
   const written = { actors: 0, rows: 0, files: 0, bytes: 0, holders: 0 };
+  const lackOf = (name: WrongUnit): string => JSON.stringify([name.thread, name.type, name.bucket, name.part]);
   for (const source of sources) {
     const placeOf = (slot: SlotId): RestorePlace | undefined => {
       // A backup that lacked a file of a slot says nothing of how far it read the slot.
@@ -297,7 +224,7 @@ async function writeUnits(at: {
       chosen.set(slot, choice);
       return choice.source === source ? choice : undefined;
     };
-    const actors = new RestoredActors(at.target, { placeOf, hasOwn: (slot) => chosen.has(slot), keep: at.keep });
+    const actors = new RestoredActors(at.target, { placeOf, hasOwn: (slot) => chosen.has(slot), keep }, states);
     let broken: { readonly error: unknown } | undefined;
     const write: Parameters<typeof recall>[3]["write"] = async (unit, content) => {
       try {
@@ -308,51 +235,77 @@ async function writeUnits(at: {
         throw error;
       }
     };
-    const done = await recall(
-      source.ports,
-      source.repository,
-      { snapshot: source.snapshot.number },
-      { write },
-      {
-        signal,
-        progress: ({ units, bytes }) => ports.progress({ units: before.units + units, unitsOf, bytes: before.bytes + bytes }), // prettier-ignore
-        lost({ name }, error) {
-          // The new folder, not the backup.
-          if (broken !== undefined) throw broken.error;
-          const why = failureOf(error);
-          const { person, thread, type, bucket, part } = name;
-          if (why.code === "KEY_MISSING" && why.details?.["tenant"] !== undefined) {
-            erased.units += 1;
-            erased.tenants.add(person === "" ? thread : person);
-          } else lost.push({ thread, type, bucket, part, error: why });
-          actors.lack(name);
-        },
+    const options: Parameters<typeof recall>[4] = {
+      signal,
+      progress: ({ units, bytes }) =>
+        ports.progress({ units: before.units + units, unitsOf, bytes: before.bytes + bytes }),
+      lost({ name }, error) {
+        // The new folder, not the backup.
+        if (broken !== undefined) throw broken.error;
+        const why = failureOf(error);
+        const { person, thread, type, bucket, part } = name;
+        if (why.code === "KEY_MISSING" && why.details?.["tenant"] !== undefined) {
+          erased.units += 1;
+          erased.tenants.add(person === "" ? thread : person);
+        } else lost.push({ thread, type, bucket, part, error: why });
+        lacking.add(lackOf(name));
+        actors.lack(name);
       },
-    );
+    };
+    const query = { snapshot: source.snapshot.number };
+    const done = await recall(source.ports, source.repository, query, { write }, options);
     before = { units: before.units + done.units, bytes: before.bytes + done.bytes };
     await actors.finish();
-    for (const { name, error } of actors.unusable) lost.push({ ...name, error });
+    for (const { name, error } of actors.unusable) {
+      lost.push({ ...name, error });
+      lacking.add(lackOf(name));
+    }
     if (chosen.get(settingsSlot)?.source === source) settings = actors.settings;
     for (const key of ["actors", "rows", "files", "bytes", "holders"] as const) written[key] += actors.sums[key];
+    const slotOf = (actor: ActorId): SlotId | undefined => placeOf(actors.slotOf(actor))?.slot;
+    const { repository, snapshot } = source;
+    // Of a file with a lost piece nothing is there.
+    const lacks = (name: WrongUnit): boolean =>
+      lacking.has(lackOf(name)) ||
+      (name.type === fileType &&
+        [...Array(name.part + 1).keys()].some((part) => lacking.has(lackOf({ ...name, part }))));
+    checking.push({ repository, snapshot, slotOf, lacks });
   }
   const kept = settings.filter(([key, value]) => key !== policyKey && isRow(key, value));
   for (const [key, value] of kept) await directory.compareAndSet(key, value, 0);
   const policy = settings.find(([key]) => key === policyKey)?.[1] as Policy | undefined;
   const { holders, ...sums } = written;
   return {
-    ...sums,
-    settings: kept.length,
-    ...(policy !== undefined && { policy }),
-    lost,
-    erased: { units: erased.units, tenants: erased.tenants.size },
-    leftOut: { holders },
+    written: {
+      ...sums,
+      states,
+      settings: kept.length,
+      ...(policy !== undefined && { policy }),
+      lost,
+      erased: { units: erased.units, tenants: erased.tenants.size },
+      leftOut: { holders },
+    },
+    checking,
   };
 }
 
-/** Where files of actors are kept. */
-async function openFilesIn(to: string, store: Store, { clock }: RestorePorts) {
-  const blobs = await openBlobStore({ files: await openFiles(blobFolder(to)), meter: noMeter });
-  const owned = await openOwnedBlobs({ blobs, store, clock, prefix: actorBlobPrefix, limits: blobLimits });
+/** Keeps files of actors as a node does. */
+async function keepFiles({
+  target,
+  blobs,
+  ports,
+}: {
+  readonly target: Store;
+  readonly blobs: BlobStore;
+  readonly ports: RestorePorts;
+}) {
+  const owned = await openOwnedBlobs({
+    blobs,
+    store: target,
+    clock: ports.clock,
+    prefix: actorBlobPrefix,
+    limits: blobLimits,
+  });
   async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
     yield bytes;
   }
@@ -385,24 +338,4 @@ async function writeSlots(at: {
     }),
   );
   return records.length;
-}
-
-/** The cluster's keys, at this node as well: backups go on with the same kit. */
-async function writeKeys(at: {
-  readonly to: string;
-  readonly target: Store;
-  readonly directory: Directory;
-  readonly opened: OpenedKeys;
-  readonly ports: RestorePorts;
-}): Promise<void> {
-  const { cluster, root, epochs, keys, ring } = at.opened;
-  const file = diskKeyFile(at.to);
-  const diskKey = { read: () => readDiskKey(file), make: () => readOrMakeDiskKey(file) };
-  const own = createClusterKeys({ cluster, directory: at.directory, store: at.target, diskKey, clock: at.ports.clock, log: at.ports.log }); // prettier-ignore
-  const sealed = [...keys].map(([epoch, key]) => {
-    const bytes = sealEpochTo(cluster, own.receiver, epoch, key);
-    return { epoch, sealed: Buffer.from(bytes).toString("base64url") };
-  });
-  valueOf(await own.restore({ root, epochs: [...epochs], keys: sealed } as Parameters<typeof own.restore>[0]));
-  valueOf(await own.takeRing(ring));
 }

@@ -2,6 +2,7 @@
  *
  *      .state (snapshot, entries, reminders) ─ folded ─► snapshot at the slot's position, rows beside it
  *      message, turn, … ──────────────────────────────► rows */
+import { createHash } from "node:crypto";
 import { behaviors } from "../../actors/index.ts";
 import {
   actorOf,
@@ -44,11 +45,20 @@ interface ActorsAt {
 
 type Lack = Pick<UnitName, "thread" | "type" | "bucket" | "part">;
 
-const stateType = ".state";
+/** Type of the units that have an actor's state. */
+export const stateType = ".state";
 /** Events that clients resume from: positions leap, so nobody asks for these any more. */
 const eventType = "event";
 const batchBytes = 2 * 1024 * 1024;
 const behaviorOf = (actor: string) => behaviors.find(({ kind }) => kind === actor.slice(0, actor.indexOf("/")));
+
+/** Hashes of states as they were written, by their keys. */
+export type WrittenStates = Map<string, string>;
+export const hashOfState = (stored: Uint8Array): string => createHash("sha256").update(stored).digest("hex");
+
+/** Whether units of this name become a part of the journal, in a cluster that has their actor's slot. */
+export const isRestored = ({ thread, type }: Pick<UnitName, "thread" | "type">): boolean =>
+  type !== eventType && parseActorId(thread) !== undefined && behaviorOf(thread) !== undefined && !isHolder(thread);
 
 export class RestoredActors {
   /** What was written. `holders`: actors that hold bytes of a node that is gone, and are not. */
@@ -58,6 +68,7 @@ export class RestoredActors {
   readonly #target: Store;
   readonly #at: ActorsAt;
   readonly #whole = filePieces();
+  readonly #states: WrittenStates;
   /** The actor whose state comes in, unit by unit. */
   #open: { readonly actor: ActorId; readonly name: Lack; readonly rows: Row[] } | undefined;
   /** Actors whose state lacks a part. */
@@ -65,8 +76,9 @@ export class RestoredActors {
   #ops: StoreOp[] = [];
   #waiting = 0;
 
-  constructor(target: Store, at: ActorsAt) {
+  constructor(target: Store, at: ActorsAt, states: WrittenStates) {
     this.#target = target;
+    this.#states = states;
     this.#at = at;
   }
 
@@ -132,8 +144,13 @@ export class RestoredActors {
       if (type === stateType) this.sums.holders += 1;
       return undefined;
     }
+    return this.#at.placeOf(this.slotOf(actor));
+  }
+
+  /** The slot of an actor of a known kind: its own if there is one, else its share of the role's. */
+  slotOf(actor: ActorId): SlotId {
     const own = ownSlot(actor);
-    return this.#at.placeOf(this.#at.hasOwn(own) ? own : slotOf(behavior.role, actor));
+    return this.#at.hasOwn(own) ? own : slotOf(behaviorOf(actor)?.role ?? "chat", actor);
   }
 
   async #close(): Promise<void> {
@@ -153,7 +170,9 @@ export class RestoredActors {
     }
     place.seq = Math.max(place.seq, folded.seq);
     place.epoch = Math.max(place.epoch, folded.epoch);
-    await this.#put(restoredState(place.slot, actor, folded));
+    const op = restoredState(place.slot, actor, folded);
+    this.#states.set(op.key, hashOfState(op.value));
+    await this.#put(op);
     for (const [key, value] of rows) {
       const [space, ...rest] = key.split("/");
       if ((spaces as readonly string[]).includes(space as string))

@@ -21,7 +21,7 @@ export function restoredState(
   slot: SlotId,
   actor: ActorId,
   { seq, body }: { readonly seq: number; readonly body: unknown },
-): StoreOp {
+): StoreOp & { readonly type: "put" } {
   const key = snapshotKey(slot, actor);
   return { type: "put", key, value: sealSnapshot(key, { seq, body }) };
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createBackups, type OwnedSlot } from "../../../node/composition/backups.ts";
-import { endRestore, restore, type Restored, type RestoreWish } from "../../../node/composition/restore.ts";
+import { endRestore, restore, type Restored } from "../../../node/composition/restore.ts";
 import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
 import { readHome } from "../../../node/data-folder/home.ts";
 import { hashOf, openBlobStore } from "../../../node/blobs/index.ts";
@@ -29,6 +29,7 @@ import { quietLog, quietMeter } from "../../quiet.ts";
 import { isPack, valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/stage.ts";
 
+type Wish = Parameters<typeof restore>[0];
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));
 const none: DumpedAnswers = { old: [], oldAtMs: 0, young: [], youngAtMs: 0, youngBytes: 0 };
@@ -126,8 +127,8 @@ describe("a restore", () => {
     };
     return { node, keys, directory, files };
   }
-  const wishFor = (...from: readonly string[]): RestoreWish => ({ from, to: join(top, "new") });
-  const run = async (wish: RestoreWish, by = root): Promise<Restored> => {
+  const wishFor = (...from: readonly string[]): Wish => ({ from, to: join(top, "new") });
+  const run = async (wish: Wish, by = root): Promise<Restored> => {
     const done = await restore(wish, by, { clock: createClock(), random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
     await endRestore(wish.to);
     return done;
