@@ -28,8 +28,8 @@ export async function checkRestored(
   sources: readonly {
     readonly repository: Repository;
     readonly snapshot: Snapshot;
-    slotOf(actor: ActorId): SlotId | undefined;
-    lacks(unit: WrongUnit): boolean;
+    readonly slotOf: (actor: ActorId) => SlotId | undefined;
+    readonly lacks: (unit: WrongUnit) => boolean;
   }[],
   states: WrittenStates,
 ): Promise<RestoreCheck> {
