@@ -97,6 +97,8 @@ export function describeProgress({ sort, progress }: Pick<TaskView, "sort" | "pr
     return restored === 0 && messages === 0 ? "" : counted(restored, "message");
   if (sort === "run")
     return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
+  if (sort === "copy")
+    return stripes === 0 ? "" : `${counted(stripes, "stripe")} looked at, ${describeBytes(bytes)} new`;
   if (sort === "verify" || sort === "prune")
     return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
   return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;

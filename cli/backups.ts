@@ -66,7 +66,8 @@ const slotNames = (slots: readonly string[]): string => {
   return `${slots.slice(0, max).map(withoutControls).join(", ")}${more}`;
 };
 
-const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+/** A moment, for people. */
+export const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
@@ -160,7 +161,7 @@ export function describeVerify(
   ].join("\n");
 }
 
-const describeLosses = (lost: BackupResults["recall"]["lost"], color: boolean): readonly string[] =>
+export const describeLosses = (lost: BackupResults["recall"]["lost"], color: boolean): readonly string[] =>
   lost.total === 0
     ? []
     : [

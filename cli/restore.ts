@@ -1,6 +1,13 @@
 /** `plexus backup restore`: an empty machine, folders of backups and the recovery kit become a cluster again. */
 import { resolve } from "node:path";
-import { endRestore, findCarried, restore, type Restored, type RestoreWish } from "../node/composition/restore.ts";
+import {
+  endRestore,
+  findCarried,
+  isWhole,
+  restore,
+  type Restored,
+  type RestoreWish,
+} from "../node/composition/restore.ts";
 import { sheetOf } from "../node/keys/index.ts";
 import { createClock, createRandom } from "../node/platform/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
@@ -10,13 +17,27 @@ import { createLog } from "./log.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
+/** A wish, and what opens the backups. */
+type Told = RestoreWish & KitSource & { readonly from: readonly string[]; readonly json: boolean };
+
 /** Exit code 0 when all of it is there, 1 when something is named that is not. */
-export async function restoreBackup(
-  told: RestoreWish & KitSource & { readonly from: readonly string[]; readonly json: boolean },
+export async function restoreBackup(told: Told, output: Output): Promise<number> {
+  const to = resolve(told.to);
+  const { done, seconds } = await restoreWithKit({ ...told, to }, output);
+  await endRestore(to);
+  output.print(told.json ? jsonLine({ to, seconds, ...done }) : describeRestored(done, { to, seconds }, output.color));
+  return isWhole(done) ? exitCodes.ok : exitCodes.failed;
+}
+
+/** Restores with the shares of the kit, and says how far it is. The folder is not called ready yet. */
+export async function restoreWithKit(
+  told: Told,
   output: Output,
-): Promise<number> {
-  const wish = { ...told, from: told.from.map((folder) => resolve(folder)), to: resolve(told.to) };
-  const root = await openRoot(sheetOf(await findCarried(wish.from)), told, output);
+): Promise<{ readonly done: Restored; readonly seconds: number }> {
+  const from = told.from.map((folder) => resolve(folder));
+  const root = await openRoot(sheetOf(await findCarried(from)), told, output);
+  const { to, snapshot, atMs } = told;
+  const wish = { from, to, ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
   const abort = new AbortController();
   const cancel = (): void => abort.abort(new PlexusError(failure("CANCELLED")));
   process.once("SIGINT", cancel).once("SIGTERM", cancel);
@@ -34,17 +55,11 @@ export async function restoreBackup(
         output.printError(`  ${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)} so far`);
       },
     });
-    await endRestore(wish.to);
-    const seconds = (performance.now() - begunMs) / 1_000;
-    output.print(told.json ? jsonLine({ to: wish.to, seconds, ...done }) : describeRestored(done, { to: wish.to, seconds }, output.color)); // prettier-ignore
-    return isWhole(done) ? exitCodes.ok : exitCodes.failed;
+    return { done, seconds: (performance.now() - begunMs) / 1_000 };
   } finally {
     process.off("SIGINT", cancel).off("SIGTERM", cancel);
   }
 }
-
-const isWhole = ({ lost, missing, missingFiles, stale, checked, damaged }: Restored): boolean =>
-  lost.length + missing.length + missingFiles.length + stale.length + checked.wrong.length + damaged.length === 0;
 
 const isText = (one: unknown): one is string => typeof one === "string";
 const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;

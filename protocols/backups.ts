@@ -74,6 +74,19 @@ export const pruneBackup = object({
   keep: backupRetention,
   apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would go" })),
 });
+/** Body. */
+export const copyBackup = object({
+  from,
+  to: folder("The folder of the copy, which is made where it is absent"),
+});
+/** Body. */
+export const drillBackup = object({
+  from,
+  scratch: folder("Where it is rehearsed: a folder that is empty or absent, and is so again afterwards"),
+  snapshot: Type.Optional(number),
+});
+export type CopyBackup = Static<typeof copyBackup>;
+export type DrillBackup = Static<typeof drillBackup>;
 export type RecallBackup = Static<typeof recallBackup>;
 export type VerifyBackup = Static<typeof verifyBackup>;
 export type PruneBackup = Static<typeof pruneBackup>;
@@ -172,6 +185,37 @@ export interface BackupResults {
     readonly stripes: number;
     readonly bytes: number;
     readonly applied: boolean;
+  };
+  readonly copy: {
+    /** The number of the head that was copied. */
+    readonly head: number;
+    readonly snapshots: number;
+    readonly stripes: number;
+    /** Those that were not there yet. */
+    readonly copied: number;
+    readonly copiedBytes: number;
+    readonly lost: Losses<{ readonly stripe: string; readonly error: Failure }>;
+  };
+  readonly drill: {
+    readonly snapshot: { readonly number: number; readonly atMs: number };
+    readonly tookMs: number;
+    readonly slots: number;
+    readonly actors: number;
+    readonly rows: number;
+    readonly files: number;
+    readonly bytes: number;
+    readonly settings: number;
+    /** What was read back and compared. */
+    readonly compared: { readonly units: number; readonly states: number };
+    /** Units whose keys were erased on purpose. */
+    readonly erased: number;
+    /** Everything else came back, and is what it was. */
+    readonly whole: boolean;
+    readonly lost: Losses<LostUnit>;
+    /** What came back otherwise than it was. */
+    readonly wrong: Losses<LostUnit>;
+    /** Slots of which there is nothing or something older, and files that were gone already. */
+    readonly missing: Losses<string>;
   };
 }
 

@@ -28,6 +28,10 @@ function backupText({ action, facts }: Notice): string | undefined {
       return `The operator brings back from the backups what others wrote in private: ${what}.`;
     case "liftHold":
       return `A legal hold was lifted: ${facts["thread"] ?? facts["person"] ?? `snapshot ${facts["snapshot"] ?? ""}`}. It had been set because: ${reason}.`;
+    case "drillFailed":
+      return facts["reason"] === undefined
+        ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong. Run plexus backup drill to see what.`
+        : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to see why.`;
     default:
       return undefined;
   }

@@ -1,6 +1,8 @@
 import { Option, type Command } from "commander";
 import { dataFolderOf } from "../folders.ts";
 import {
+  adminCommands,
+  adminFlags,
   collect,
   data,
   examples,
@@ -8,7 +10,9 @@ import {
   moment,
   tokenOf,
   wholeNumber,
+  withAdminFlags,
   withTokenFlags,
+  type AdminOptions,
   type TokenOptions,
 } from "../options.ts";
 import type { Define } from "./index.ts";
@@ -53,5 +57,60 @@ export function defineRestore(backup: Command, { output, onExit }: Parameters<De
       const to = await dataFolderOf(options.data, process.env);
       const which = { ...(snapshot !== undefined && { snapshot }), ...(at !== undefined && { atMs: at }) };
       onExit(await restoreBackup({ from, to, files, token: tokenOf(options), json: asJson, ...which }, output));
+    });
+}
+
+/** `plexus backup copy` and `drill`. */
+export function defineCopies(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
+  adminCommands(
+    backup,
+    onExit,
+  )<AdminOptions & { readonly from?: string; readonly to: string }>({
+    name: "copy",
+    says: "Copy backups into a folder that leaves the cluster; what is in it already is not copied again.",
+    examples: [
+      "plexus backup copy --to /media/usb/cluster",
+      "plexus backup copy --from /mnt/backup/ann --to /media/usb/ann",
+    ],
+    more: (inner) =>
+      inner
+        .option("--from <folder>", "a folder of backups on the node's machine; default: the backups of the cluster")
+        .requiredOption("--to <folder>", "the folder of the copy; it is made where it is absent"),
+    run: async (flags, { from, to }) => (await import("../backup-copies.ts")).copyBackup(flags, { from, to }, output),
+  });
+
+  interface DrillOptions extends AdminOptions, TokenOptions {
+    readonly from?: string;
+    readonly scratch: string;
+    readonly snapshot?: number;
+    readonly kit?: boolean;
+  }
+  withTokenFlags(withAdminFlags(backup.command("drill")))
+    .description("Rehearse a disaster: restore the newest snapshot into a scratch folder, compare, and delete it.")
+    .argument("[files...]", "with --kit: files with shares; none: they are typed")
+    .option("--from <folder>", "a folder of backups; default: the backups of the cluster")
+    .requiredOption("--scratch <folder>", "where it is rehearsed; empty or absent, and so again afterwards")
+    .addOption(new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1)))
+    .option("--kit", "with the shares of the recovery kit and without a node, as after a disaster")
+    .addHelpText(
+      "after",
+      "\nThe node reads with its own keys; the shares stay on paper. With --kit this command does all of it, with the shares.\n" +
+        examples(
+          "plexus backup drill --scratch /var/tmp/drill",
+          "plexus backup drill --from /mnt/backup/ann --scratch /tmp/drill",
+          "plexus backup drill --from /mnt/backup/ann --scratch /tmp/drill --kit",
+        ),
+    )
+    .action(async (files: readonly string[], options: DrillOptions) => {
+      const { drillBackup, drillWithKit } = await import("../backup-copies.ts");
+      const { from, scratch, snapshot } = options;
+      const told = { from, scratch, snapshot };
+      if (options.kit === true && from === undefined) backup.error("error: --kit needs --from: without a node a folder has the backups"); // prettier-ignore
+      const flags = await adminFlags(options);
+      onExit(
+        options.kit === true
+          ? await drillWithKit(flags, { ...told, from: from as string, files, token: tokenOf(options) }, output)
+          : await drillBackup(flags, told, output),
+      );
     });
 }

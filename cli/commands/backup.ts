@@ -1,7 +1,7 @@
 import { Option } from "commander";
 import { adminCommands, examples, moment, wholeNumber, type AdminOptions } from "../options.ts";
 import { defineKeys } from "./backup-keys.ts";
-import { defineRestore } from "./backup-restore.ts";
+import { defineCopies, defineRestore } from "./backup-restore.ts";
 import { defineTasks, depths, keepOf, withKeepOptions, type KeepOptions } from "./backup-tasks.ts";
 import type { Define } from "./index.ts";
 
@@ -191,6 +191,7 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     );
   defineRestore(backup, { output, onExit });
+  defineCopies(backup, { output, onExit });
   defineBackups(command, { output, onExit });
   defineTasks(command, { output, onExit });
   defineKeys(backup, { output, onExit });

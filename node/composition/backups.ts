@@ -11,6 +11,8 @@ import {
   type BackupList,
   type BackupResults,
   type BackupTask,
+  type CopyBackup,
+  type DrillBackup,
   type LostUnit,
   type MissedSlot,
   type PlaceBackup,
@@ -42,6 +44,7 @@ import {
 import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
+import { copyInto, rehearse, watchedDrill } from "./backup-copies.ts";
 import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
 import { place, placeTarget, withdraw } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
@@ -61,6 +64,8 @@ export interface Backups {
   place(wish: PlaceBackup): Result<BackupTask<"place">>;
   withdraw(wish: WithdrawBackup): Result<BackupTask<"withdraw">>;
   prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
+  copy(wish: CopyBackup): Result<BackupTask<"copy">>;
+  drill(wish: DrillBackup): Result<BackupTask<"drill">>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
   stop(): Promise<void>;
@@ -93,6 +98,8 @@ export interface BackupsAt {
   slots(): Iterable<OwnedSlot>;
   /** What people call a node; its id where nobody knows. */
   nameOf(node: string): string;
+  /** A rehearsal showed that not everything would come back. */
+  drillFailed(facts: Readonly<Record<string, string>>): void;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -165,6 +172,8 @@ export function createBackups(at: BackupsAt): Backups {
   /** Two nodes that change the same head would not know of each other. */
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
+    if (mark.copy === true)
+      throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason: `${folder} is a copy, which only copies change: name another folder` })); // prettier-ignore
     const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, which alone changes them: name another folder for this node`;
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
@@ -254,6 +263,25 @@ export function createBackups(at: BackupsAt): Backups {
           const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
           return shownPrune(await prune(ports, repository, keep, { apply, signal, progress: far, holds: own }), apply);
         }),
+      ),
+    copy: ({ from, to }) =>
+      tasks.begin("copy", to, (task) =>
+        reading(from, async (ports, repository) => {
+          demandOutside(resolve(data), resolve(to));
+          return copyInto(to, { ports, repository, keys: at.keys }, { ...task, pace });
+        }),
+      ),
+    drill: ({ from, scratch, snapshot }) =>
+      tasks.begin("drill", scratch, (task) =>
+        watchedDrill(
+          from,
+          (facts) => (task.signal.aborted ? undefined : at.drillFailed(facts)),
+          () =>
+            reading(from, (ports) => {
+              demandOutside(resolve(data), resolve(scratch));
+              return rehearse(scratch, { from, ports, snapshot }, { ...task, clock, random, log });
+            }),
+        ),
       ),
     task: (id) => tasks.look(id),
     cancel: (id) => tasks.cancel(id),

@@ -219,6 +219,7 @@ async function start(
       return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
     },
     nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
+    drillFailed: (facts) => changed(peer.kernel, "drillFailed", facts, config.name, { people: [], admins: true }),
     clock,
     random,
     log,

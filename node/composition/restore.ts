@@ -42,7 +42,8 @@ export type { RestoreWish } from "./restore-sources.ts";
 
 /** How far a restored slot's epoch is from that of the backup: farther than its owners can have come since. */
 const epochLeap = 1_000_000;
-const beganFile = "restoring";
+/** In a folder that is being restored, or rehearsed in. */
+export const beganFile = "restoring";
 
 /** A unit that is not in the new folder. */
 export interface UnrestoredUnit {
@@ -161,6 +162,10 @@ export async function restoreFrom(
     await sealer.close();
   }
 }
+
+/** Whether everything that there was is there, but for what was erased. */
+export const isWhole = ({ lost, missing, missingFiles, stale, checked, damaged }: Restored): boolean =>
+  lost.length + missing.length + missingFiles.length + stale.length + checked.wrong.length + damaged.length === 0;
 
 /** The folder is a node's from now on. */
 export async function endRestore(to: string): Promise<void> {

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
+  copyBackup,
+  drillBackup,
   failure,
   listBackups,
   ok,
@@ -15,6 +17,8 @@ import {
   type BackupTask,
   type BackupWish,
   type PlaceBackup,
+  type CopyBackup,
+  type DrillBackup,
   type PruneBackup,
   type RecallBackup,
   type Result,
@@ -39,6 +43,8 @@ export interface BackupControl {
   place(wish: PlaceBackup): Result<BackupTask>;
   withdraw(wish: WithdrawBackup): Result<BackupTask>;
   prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
+  copy(wish: CopyBackup): Result<BackupTask>;
+  drill(wish: DrillBackup): Result<BackupTask>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
 }
@@ -198,6 +204,43 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const facts = { keep: JSON.stringify(keep), apply: String(apply) };
       if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", keep, apply });
       return begin(request, "pruneBackup", { folder: from, ...facts }, () => backups.prune({ from, keep, apply }));
+    },
+  );
+
+  app.post<{ Body: CopyBackup }>(
+    "/admin/backups/copy",
+    {
+      config: audits("copyBackup", "backup.run"),
+      schema: {
+        summary: "Begins to copy backups into a folder that leaves the cluster; answers with the task",
+        description: "What is in the copy already is not read again.",
+        tags,
+        body: copyBackup,
+      },
+    },
+    (request) => {
+      const { from, to } = request.body;
+      return begin(request, "copyBackup", { ...(from !== undefined && { folder: from }), to }, () =>
+        backups.copy(request.body),
+      );
+    },
+  );
+
+  app.post<{ Body: DrillBackup }>(
+    "/admin/backups/drill",
+    {
+      config: audits("drillBackup", "backup.run"),
+      schema: {
+        summary: "Begins to rehearse a restore in a scratch folder, which is deleted afterwards; answers with the task",
+        tags,
+        body: drillBackup,
+      },
+    },
+    (request) => {
+      const { from, scratch } = request.body;
+      return begin(request, "drillBackup", { ...(from !== undefined && { folder: from }), scratch }, () =>
+        backups.drill(request.body),
+      );
     },
   );
 

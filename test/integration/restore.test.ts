@@ -39,13 +39,19 @@ describe("a cluster that is gone", function () {
       );
     const written = await history(node, ada);
     const prices = (await old("GET", "/api/v1/admin/prices", undefined, ada)).body;
+    // A copy leaves the machine; what a disaster would leave is rehearsed, with the node's keys and with the shares.
+    const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
+    expect(await plexus(node, "backup", "copy", "--from", at("b"), "--to", at("copy"))).to.match(/has 2 snapshots/);
+    const drill = ["backup", "drill", "--from", at("copy"), "--scratch", at("scratch")];
+    expect(await plexus(node, ...drill)).to.match(/Snapshot 2 of .*restored in/);
+    expect(await plexus(node, ...drill, "--kit", share(2), share(3))).to.match(/The shares opened it/);
+    expect(await readdir(at("scratch"))).to.deep.equal([]);
     // What comes after it is lost, as it must be.
     await post(node, "lost", bob);
     await node.end("SIGKILL");
-    await rm(at("old"), { recursive: true });
+    for (const name of ["old", "b"]) await rm(at(name), { recursive: true });
 
-    const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
-    const restore = (...words: readonly string[]) => runPlexus("backup", "restore", "--from", at("b"), ...words);
+    const restore = (...words: readonly string[]) => runPlexus("backup", "restore", "--from", at("copy"), ...words);
     const few = await restore("--data", at("new"), share(1));
     expect(few.stderr).to.match(/SHARES_TOO_FEW/);
     const words = await readFile(share(2), "utf8");
@@ -79,7 +85,7 @@ describe("a cluster that is gone", function () {
     expect([last?.[2], rest.toReversed()]).to.deep.equal(["after", written]);
     // The same kit, and the old folder is still read.
     expect(await plexus(back, "backup", "keys")).to.match(/Epoch 2\n.*has the key of every epoch/);
-    expect(await plexus(back, "backup", "list", "--from", at("b"))).to.match(/ 2 /);
+    expect(await plexus(back, "backup", "list", "--from", at("copy"))).to.match(/ 2 /);
     expect(await plexus(back, "backup", "run", "--to", at("b2"))).to.match(/Snapshot 1/);
     expect(await plexus(back, "doctor")).to.match(/journal/i);
   });

@@ -164,6 +164,7 @@ export const entrances: readonly string[] = [
   "node/data-folder/home.ts",
   "node/composition/salvage.ts",
   "node/composition/restore.ts",
+  "node/composition/backup-copies.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
 ];

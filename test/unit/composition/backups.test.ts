@@ -28,6 +28,7 @@ const put = (key: string, value: unknown) => ({ space: "record" as const, put: k
 describe("backups into a folder", () => {
   let top: string;
   const open: Backups[] = [];
+  const told: Readonly<Record<string, string>>[] = [];
   beforeEach(async () => (top = await mkdtemp(join(tmpdir(), "plexus-backups-"))));
   afterEach(async () => {
     for (const backups of open.splice(0)) await backups.stop();
@@ -65,6 +66,7 @@ describe("backups into a folder", () => {
       holds: async () => holds,
       slots: () => [{ slot, owner: name }, ...others],
       nameOf: (one) => one.toUpperCase(),
+      drillFailed: (facts) => void told.push(facts),
       clock: createClock(),
       random: createRandom(),
       log: quietLog,

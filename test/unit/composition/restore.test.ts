@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
-import { createBackups, type OwnedSlot } from "../../../node/composition/backups.ts";
+import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { endRestore, restore, type Restored } from "../../../node/composition/restore.ts";
 import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
 import { readHome } from "../../../node/data-folder/home.ts";
@@ -21,6 +21,9 @@ import {
   PlexusError,
   refused,
   slotOf,
+  type BackupResults,
+  type BackupTask,
+  type Result,
   type ActorId,
   type SlotId,
 } from "../../../protocols/index.ts";
@@ -74,6 +77,7 @@ describe("a restore", () => {
     await makeKit(keys);
     const owners = new Map<SlotId, string>();
     const files = new Map<string, Uint8Array>();
+    const told: Readonly<Record<string, string>>[] = [];
     const node = async (name: string) => {
       const store = new RowStore();
       const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity: { cluster: "c1", node: name } }); // prettier-ignore
@@ -93,6 +97,7 @@ describe("a restore", () => {
         holds: async () => ok([]),
         slots: () => [...owners].map(([slot, owner]): OwnedSlot => ({ slot, owner })),
         nameOf: (one) => one,
+        drillFailed: (facts) => void told.push(facts),
         clock: createClock(),
         random: createRandom(),
         log: quietLog,
@@ -115,17 +120,21 @@ describe("a restore", () => {
           );
           return log;
         },
-        async back(): Promise<void> {
-          let task = valueIn(backups.run({ to: folder }));
-          while (task.state === "running") {
-            await new Promise((done) => setImmediate(done));
-            task = valueIn(backups.task(task.id)) as typeof task;
-          }
-          expect(task.error).to.equal(undefined);
-        },
+        backups,
+        back: async () => void (await ended(backups, backups.run({ to: folder }))),
       };
     };
-    return { node, keys, directory, files };
+    return { node, keys, directory, files, told };
+  }
+  /** A task at its end, which must be a good one. */
+  async function ended<Sort extends keyof BackupResults>(backups: Backups, begun: Result<BackupTask<Sort>>) {
+    let task = valueIn(begun) as BackupTask;
+    while (task.state === "running") {
+      await new Promise((done) => setImmediate(done));
+      task = valueIn(backups.task(task.id));
+    }
+    expect(task.error).to.equal(undefined);
+    return task.result as BackupResults[Sort];
   }
   const wishFor = (...from: readonly string[]): Wish => ({ from, to: join(top, "new") });
   const run = async (wish: Wish, by = root): Promise<Restored> => {
@@ -358,5 +367,78 @@ describe("a restore", () => {
     await run(wish);
     expect((await readdir(wish.to)).includes("restoring")).to.equal(false);
     expect(await codeOf(run(wish))).to.equal("CONFIG_INVALID");
+  });
+
+  it("works from a copy as from the original; a copy takes only what is new, and each stripe by its name", async () => {
+    const { node } = await cluster();
+    const at = await node("ann");
+    await at.write("catalog/a", "row/1");
+    await at.back();
+    const to = join(top, "copy");
+    const first = await ended(at.backups, at.backups.copy({ from: at.folder, to }));
+    expect(first).to.deep.include({ head: 1, snapshots: 1, lost: { total: 0, named: [] } });
+    expect(first.copied).to.equal(first.stripes);
+    await at.write("catalog/b", "row/1");
+    await at.back();
+    const second = await ended(at.backups, at.backups.copy({ from: at.folder, to }));
+    expect(second.copied).to.be.within(1, second.stripes - 2);
+    const nothing = await ended(at.backups, at.backups.copy({ from: at.folder, to }));
+    expect([nothing.copied, nothing.head]).to.deep.equal([0, 2]);
+    // One that is lost in the copy comes back with the next.
+    const [name] = (await readdir(join(to, "blobs"), { recursive: true })).filter((one) => /\/[0-9a-f]{64}$/.test(one));
+    await rm(join(to, "blobs", name!));
+    expect((await ended(at.backups, at.backups.copy({ from: at.folder, to }))).copied).to.equal(1);
+
+    const verified = await ended(at.backups, at.backups.verify({ from: to, depth: "data" }));
+    expect([verified.snapshots, verified.lost.total, verified.lostUnits.total, verified.weak]).to.deep.equal([
+      2, 0, 0, 0,
+    ]);
+    const list = valueIn(await at.backups.list({ from: to }));
+    expect(list.snapshots.map(({ number }) => number)).to.deep.equal([1, 2]);
+    await rm(at.folder, { recursive: true });
+    const done = await run(wishFor(to));
+    expect([done.actors, done.lost, done.checked.wrong]).to.deep.equal([2, [], []]);
+    // Nobody backs up into a copy, and a folder of backups becomes none.
+    const task = async (begun: Result<BackupTask>) => {
+      let one = valueIn(begun);
+      while (one.state === "running") {
+        await new Promise((next) => setImmediate(next));
+        one = valueIn(at.backups.task(one.id));
+      }
+      return String(one.error?.details?.["reason"]);
+    };
+    expect(await task(at.backups.run({ to }))).to.match(/is a copy/);
+    await at.back();
+    expect(await task(at.backups.copy({ from: to, to: at.folder }))).to.match(/is no copy/);
+  });
+
+  it("is rehearsed in a scratch folder of which nothing stays, and admins hear of what would not come back", async () => {
+    const { node, told } = await cluster();
+    const at = await node("ann");
+    await at.write("catalog/a", "row/1");
+    await at.back();
+    const scratch = join(top, "scratch");
+    const good = await ended(at.backups, at.backups.drill({ from: at.folder, scratch }));
+    expect(good).to.deep.include({ whole: true, actors: 1, compared: { units: 1, states: 1 } });
+    expect([await readdir(scratch), told]).to.deep.equal([[], []]);
+
+    for (const name of await readdir(join(at.folder, "blobs"), { recursive: true }))
+      if (/\/[0-9a-f]{64}$/.test(name) && isPack(await readFile(join(at.folder, "blobs", name))))
+        await rm(join(at.folder, "blobs", name));
+    const bad = await ended(at.backups, at.backups.drill({ from: at.folder, scratch }));
+    expect([bad.whole, bad.lost.total, await readdir(scratch)]).to.deep.equal([false, 2, []]);
+    expect(told).to.deep.equal([{ from: at.folder, lost: "2", wrong: "0" }]);
+    // Somebody's folder is not taken for a scratch folder, and stays as it is.
+    await writeFile(join(scratch, "mine.txt"), "mine");
+    let refused = valueIn(at.backups.drill({ from: at.folder, scratch })) as BackupTask;
+    while (refused.state === "running") {
+      await new Promise((next) => setImmediate(next));
+      refused = valueIn(at.backups.task(refused.id));
+    }
+    expect([refused.error?.code, await readdir(scratch), told.length]).to.deep.equal([
+      "CONFIG_INVALID",
+      ["mine.txt"],
+      2,
+    ]);
   });
 });

@@ -1,0 +1,99 @@
+/** `plexus backup copy` and `drill`: backups elsewhere, and a disaster rehearsed. */
+import { resolve } from "node:path";
+import { shownDrill, sweep } from "../node/composition/backup-copies.ts";
+import type { BackupResults } from "../protocols/index.ts";
+import { findNode, type AdminFlags } from "./admin.ts";
+import { describeLosses, timeText } from "./backups.ts";
+import { finished } from "./backup-tasks.ts";
+import type { KitSource } from "./kit-shares.ts";
+import { counted, describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { restoreWithKit } from "./restore.ts";
+
+/** `plexus backup copy`. Ends with an error when a part of the original could not be read. */
+export async function copyBackup(
+  flags: AdminFlags,
+  { from, to }: { readonly from: string | undefined; readonly to: string },
+  output: Output,
+): Promise<number> {
+  const body = { ...(from !== undefined && { from: resolve(from) }), to: resolve(to) };
+  const done = await finished(await findNode(flags), "copy", body, flags, output);
+  if (done === undefined) return exitCodes.unknown;
+  output.print(flags.json ? jsonLine(done) : describeCopy(done, body.to, output.color));
+  return done.lost.total === 0 ? exitCodes.ok : exitCodes.failed;
+}
+
+/** What a copy came to. */
+export function describeCopy(done: BackupResults["copy"], to: string, color: boolean): string {
+  const { snapshots, stripes, copied, copiedBytes, lost } = done;
+  if (snapshots === 0) return "There is no snapshot to copy.";
+  return [
+    `${paint(color, "green", "✔")} ${withoutControls(to)} has ${counted(snapshots, "snapshot")} in ${counted(stripes, "stripe")}. New are ${copied}, ${describeBytes(copiedBytes)}.`,
+    ...(lost.total === 0
+      ? []
+      : [`${paint(color, "red", "✖")} ${counted(lost.total, "stripe")} could not be read, and are asked for again by the next copy:`]), // prettier-ignore
+    ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
+  ].join("\n");
+}
+
+/** `plexus backup drill`, by the node's own keys. Ends with an error when not everything came back. */
+export async function drillBackup(
+  flags: AdminFlags,
+  told: { readonly from: string | undefined; readonly scratch: string; readonly snapshot: number | undefined },
+  output: Output,
+): Promise<number> {
+  const { from, scratch, snapshot } = told;
+  const body = {
+    ...(from !== undefined && { from: resolve(from) }),
+    scratch: resolve(scratch),
+    ...(snapshot !== undefined && { snapshot }),
+  };
+  const done = await finished(await findNode(flags), "drill", body, flags, output);
+  return done === undefined ? exitCodes.unknown : shown(done, { flags, withKit: false }, output);
+}
+
+/** The same with the shares of the kit, as after a disaster: without a node. */
+export async function drillWithKit(
+  flags: Pick<AdminFlags, "json">,
+  told: { readonly from: string; readonly scratch: string; readonly snapshot: number | undefined } & KitSource,
+  output: Output,
+): Promise<number> {
+  const { from, scratch, snapshot, ...kit } = told;
+  const wish = { from: [from], to: resolve(scratch), ...(snapshot !== undefined && { snapshot }) };
+  try {
+    const { done, seconds } = await restoreWithKit({ ...wish, ...kit, json: flags.json }, output);
+    return shown(shownDrill(done, seconds * 1_000), { flags, withKit: true }, output);
+  } finally {
+    await sweep(wish.to);
+  }
+}
+
+function shown(
+  done: BackupResults["drill"],
+  { flags, withKit }: { readonly flags: Pick<AdminFlags, "json">; readonly withKit: boolean },
+  output: Output,
+): number {
+  output.print(flags.json ? jsonLine({ ...done, withKit }) : describeDrill(done, withKit, output.color));
+  return done.whole ? exitCodes.ok : exitCodes.failed;
+}
+
+/** What a rehearsal came to. */
+export function describeDrill(done: BackupResults["drill"], withKit: boolean, color: boolean): string {
+  const { snapshot, tookMs, slots, actors, rows, files, settings, compared, erased, whole, lost, wrong, missing } =
+    done;
+  const cross = paint(color, "red", "✖");
+  return [
+    `${whole ? paint(color, "green", "✔") : cross} Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}, restored in ${describeDuration(tookMs)}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${counted(settings, "setting")}.`,
+    `  Read back and compared with the snapshot: ${counted(compared.units, "unit")}, ${counted(compared.states, "state")}. The new journal's own check found ${wrong.named.some(({ type }) => type === "journal") ? "damage" : "nothing"}.`,
+    ...(erased === 0 ? [] : [`  ${counted(erased, "unit")} stay unreadable: their keys were erased on purpose.`]),
+    ...describeLosses(lost, color),
+    ...(wrong.total === 0 ? [] : [`${cross} Otherwise than it was came back: ${counted(wrong.total, "unit")}`]),
+    ...wrong.named.map(({ thread, type }) => `  ${withoutControls(`${thread} ${type}`)}`),
+    ...(missing.total === 0
+      ? []
+      : [`${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`]), // prettier-ignore
+    withKit
+      ? "  The shares opened it, and nothing else was needed. The scratch folder is empty again."
+      : "  The node's own keys opened it: whether the shares on paper do, --kit rehearses. The scratch folder is empty again.",
+  ].join("\n");
+}

@@ -1,0 +1,127 @@
+/** Copies of backups that leave the cluster, and rehearsals of a disaster. */
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { failure, failureOf, PlexusError, type BackupResults, type Losses } from "../../protocols/index.ts";
+import { copyBackups, type BackupPorts, type Repository } from "../backup/index.ts";
+import type { ClusterKeys } from "../keys/index.ts";
+import type { Clock, Log, Random } from "../ports.ts";
+import { openBackupFolder } from "./backup-folder.ts";
+import type { TaskAt } from "./backup-tasks.ts";
+import { commandLimits } from "./limits.ts";
+import { beganFile, isWhole, restoreFrom, type Restored } from "./restore.ts";
+
+const named = <Row>(rows: readonly Row[]): Losses<Row> => ({
+  total: rows.length,
+  named: rows.slice(0, commandLimits.lostNamedMax),
+});
+
+/** Copies backups into a folder, which becomes, or goes on to be, a copy of this cluster's. Errors: BAD_REQUEST (it is something else), those of
+ *  `copyBackups`. */
+export async function copyInto(
+  folder: string,
+  { ports, repository, keys }: { readonly ports: BackupPorts; readonly repository: Repository; readonly keys: Pick<ClusterKeys, "carried"> }, // prettier-ignore
+  { signal, progress, pace }: TaskAt & { readonly pace: () => Promise<void> },
+): Promise<BackupResults["copy"]> {
+  const { cluster } = ports;
+  const opened = await openBackupFolder(folder, { cluster, node: "", copy: true });
+  const { mark, target } = opened;
+  if (mark.cluster !== cluster || mark.copy !== true) {
+    const of = mark.cluster === cluster ? "the backups of a node, and is no copy" : "the backups of another cluster";
+    throw new PlexusError(failure("BAD_REQUEST", { field: "to", reason: `${folder} has ${of}: name another folder` }));
+  }
+  const { lost, ...sums } = await copyBackups(
+    ports,
+    repository,
+    {
+      has: (stripe) => target.has(stripe),
+      put: (stripe, bytes) => target.put(stripe, bytes),
+      async commit(head, number) {
+        // Before the head, as where the head comes from: what it leads to opens with this folder and the recovery kit.
+        const carried = await keys.carried();
+        if (!carried.ok) throw new PlexusError(carried.error);
+        await opened.writeKeys(carried.value);
+        await target.commit(head, number);
+      },
+    },
+    { signal, progress: (far) => progress({ ...far }), pace },
+  );
+  return { ...sums, lost: named(lost) };
+}
+
+/** Restores a snapshot into a scratch folder, compares what came back with it, and deletes it. The folder must be empty or absent, and nothing in it
+ *  is ever started. Errors: those of `restoreFrom`. */
+export async function rehearse(
+  scratch: string,
+  { from, ports, snapshot }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined }, // prettier-ignore
+  at: TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log },
+): Promise<BackupResults["drill"]> {
+  const { cluster, stripes, heads, keys } = ports;
+  const begunMs = at.clock.monotonicMs();
+  const wish = { to: scratch, ...(snapshot !== undefined && { snapshot }) };
+  try {
+    const done = await restoreFrom(
+      [{ name: nameOf(from), stripes, heads }],
+      wish,
+      { cluster, epochs: keys.epoch, keys },
+      at,
+    );
+    return shownDrill(done, at.clock.monotonicMs() - begunMs);
+  } finally {
+    await sweep(scratch);
+  }
+}
+
+/** Removes what a rehearsal has made, and nothing else: the mark says so. */
+export async function sweep(scratch: string): Promise<void> {
+  const names = await readdir(scratch).catch((): string[] => []);
+  if (!names.includes(beganFile)) return;
+  // The mark last: what is left when this is broken off is still known for what it is.
+  for (const name of names) if (name !== beganFile) await rm(join(scratch, name), { recursive: true, force: true });
+  await rm(join(scratch, beganFile), { force: true });
+}
+
+/** What a rehearsal came to. */
+export function shownDrill(done: Restored, tookMs: number): BackupResults["drill"] {
+  const { snapshots, slots, actors, rows, files, bytes, settings, lost, erased, stale, missing, missingFiles } = done;
+  const { checked, damaged } = done;
+  const [{ number, atMs } = { number: 0, atMs: 0 }] = snapshots;
+  return {
+    snapshot: { number, atMs },
+    tookMs: Math.round(tookMs),
+    slots,
+    actors,
+    rows,
+    files,
+    bytes,
+    settings,
+    compared: { units: checked.units, states: checked.states },
+    erased: erased.units,
+    whole: isWhole(done),
+    lost: named(lost.map(({ thread, type, error }) => ({ thread, type, error }))),
+    wrong: named([
+      ...checked.wrong.map(({ thread, type }) => ({ thread, type, error: failure("BACKUP_DAMAGED", { reason: "something else came back" }) })), // prettier-ignore
+      ...damaged.map((details) => ({ thread: "", type: "journal", error: failure("DATA_DAMAGED", { ...details }) })),
+    ]),
+    missing: named([...missing, ...stale, ...missingFiles]),
+  };
+}
+
+/** A rehearsal of which admins are told where it shows that not everything would come back. */
+export async function watchedDrill(
+  from: string | undefined,
+  tell: (facts: Readonly<Record<string, string>>) => void,
+  drill: () => Promise<BackupResults["drill"]>,
+): Promise<BackupResults["drill"]> {
+  const of = { from: nameOf(from) };
+  try {
+    const result = await drill();
+    const { whole, lost, wrong, missing } = result;
+    if (!whole) tell({ ...of, lost: String(lost.total + missing.total), wrong: String(wrong.total) });
+    return result;
+  } catch (error) {
+    tell({ ...of, reason: failureOf(error).code });
+    throw error;
+  }
+}
+
+const nameOf = (from: string | undefined): string => from ?? "the backups of the cluster";

@@ -1,0 +1,58 @@
+import { expect } from "chai";
+import { checkRestored } from "../../../node/composition/restore-check.ts";
+import { runBackup } from "../../../node/backup/index.ts";
+import { restoredSide } from "../../../node/storage/index.ts";
+import type { ActorId } from "../../../protocols/index.ts";
+import { Actors, backupsOf } from "../backup/world.ts";
+import { RowStore } from "../storage/stage.ts";
+
+const slot = "chat/1" as const;
+const actor: ActorId = "room/a";
+const noBlobs = {} as Parameters<typeof checkRestored>[0]["blobs"];
+
+describe("the check behind a restore", () => {
+  async function stand() {
+    const { ports, repository } = backupsOf();
+    const actors = new Actors();
+    const records = { "message/1": { text: "one" }, "message/2": { text: "two" }, "thread/1": { text: "three" } };
+    actors.change(actor, records);
+    const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
+    const { snapshot } = await runBackup(ports, repository, actors, idle);
+    const target = new RowStore();
+    const put = (key: string, value: unknown) =>
+      target.batch([restoredSide(slot, actor, { space: "record", key, value })]);
+    for (const [key, value] of Object.entries(records)) await put(key, value);
+    const check = (states = new Map<string, string>(), lacking = "") =>
+      checkRestored(
+        { target, blobs: noBlobs },
+        [{ repository, snapshot, slotOf: () => slot, lacks: ({ type }) => type === lacking }],
+        states,
+      );
+    return { target, put, check };
+  }
+
+  it("finds nothing where everything is as the manifest says", async () => {
+    const { check } = await stand();
+    expect(await check()).to.deep.equal({ units: 2, states: 0, wrong: [] });
+  });
+
+  it("names the unit of which a row is another, is gone, or came beside; not what is known to lack", async () => {
+    const wrong = [{ thread: actor, type: "message", bucket: "", part: 0 }];
+    const changed = await stand();
+    await changed.put("message/2", { text: "other" });
+    expect((await changed.check()).wrong).to.deep.equal(wrong);
+    expect((await changed.check(undefined, "message")).wrong).to.deep.equal([]);
+    const gone = await stand();
+    await gone.target.batch([{ type: "del", key: restoredSide(slot, actor, { space: "record", key: "message/1", value: 0 }).key }]); // prettier-ignore
+    expect((await gone.check()).wrong).to.deep.equal(wrong);
+    const beside = await stand();
+    await beside.put("message/10", { text: "nobody wrote" });
+    expect((await beside.check()).wrong).to.deep.equal(wrong);
+  });
+
+  it("names an actor whose state is not the one that was written", async () => {
+    const { check } = await stand();
+    const states = new Map([[`snap/${slot}/${actor}`, "0".repeat(64)]]);
+    expect((await check(states)).wrong).to.deep.equal([{ thread: actor, type: ".state", bucket: "", part: 0 }]);
+  });
+});
