@@ -27,7 +27,16 @@ export async function rotateKeys(flags: AdminFlags, compromised: boolean, output
 }
 
 /** The keys, for programs. */
-export const summaryOf = ({ cluster, root, epochs, here, rotation, reencrypt, refused }: KeysStatus) => ({
+export const summaryOf = ({
+  cluster,
+  root,
+  epochs,
+  here,
+  rotation,
+  reencrypt,
+  reencryptLeft,
+  refused,
+}: KeysStatus) => ({
   ...(root && {
     kit: kitName(root),
     words: rootWords(cluster, root),
@@ -42,8 +51,17 @@ export const summaryOf = ({ cluster, root, epochs, here, rotation, reencrypt, re
   epochs: epochs.length,
   here,
   ...(rotation && { rotation }),
-  ...(reencrypt && { reencrypt }),
+  ...(reencrypt && { reencrypt, reencryptLeft }),
 });
+
+/** What is to be encrypted anew, and where. */
+function describeQueue(epochs: readonly number[], left: KeysStatus["reencryptLeft"] = {}): readonly string[] {
+  const places = Object.entries(left);
+  return [
+    `To be encrypted anew: what was made in epochs ${epochs.join(", ")}. The next run of each backup does it; snapshots from before refer to it until they are pruned.`,
+    ...places.map(([place, units]) => `  ${withoutControls(place)}: ${counted(units, "unit")} left`),
+  ];
+}
 
 const waysTo = ({ needed, digests, token }: NonNullable<KeysStatus["root"]>): string =>
   [
@@ -66,7 +84,7 @@ export function describeRefused({ cluster, root, refused }: KeysStatus, color: b
 
 /** The keys, for people. */
 export function describeKeys(status: KeysStatus, color: boolean): string {
-  const { cluster, root, epochs, here, rotation, reencrypt } = status;
+  const { cluster, root, epochs, here, rotation, reencrypt, reencryptLeft } = status;
   const warning = describeRefused(status, color);
   if (root === undefined)
     return [...warning, "The cluster has no recovery kit, so no backup can be made: plexus backup kit make --to FOLDER"].join("\n"); // prettier-ignore
@@ -81,7 +99,7 @@ export function describeKeys(status: KeysStatus, color: boolean): string {
     ...(rotation
       ? [`Keys are wrapped anew: ${rotation.done} of ${rotation.total} parts. plexus backup rotate goes on with it.`]
       : []),
-    ...(reencrypt ? [`To be encrypted anew: what was made in epochs ${reencrypt.join(", ")}.`] : []),
+    ...(reencrypt ? describeQueue(reencrypt, reencryptLeft) : []),
   ].join("\n");
 }
 
@@ -116,7 +134,7 @@ export async function eraseKeys(
     output.print(
       [
         `${paint(output.color, "green", "✔")} ${counted(destroyed, "key")} of ${withoutControls(tenant)} destroyed: what they have encrypted is unreadable in every backup.`,
-        "The next run gives what is still in the cluster a new key. plexus backup prune removes what nobody reads any more.",
+        "What is made of it from now on has a new key. plexus backup prune removes what nobody reads any more.",
         "Against somebody with an old copy of the directory: plexus backup rotate.",
       ].join("\n"),
     );

@@ -79,6 +79,8 @@ export interface KeysStatus {
   readonly rotation?: { readonly epoch: number; readonly done: number; readonly total: number };
   /** Epochs whose keys may be in the wrong hands: what they encrypted is to be encrypted anew. */
   readonly reencrypt?: readonly number[];
+  /** Units of these epochs that snapshots still refer to, by where the backups are, as far as runs have counted since. */
+  readonly reencryptLeft?: Readonly<Record<string, number>>;
   /** Keys that the node is to have are sealed to it. */
   readonly receiver: string;
 }

@@ -25,6 +25,7 @@ import { openPartList, type OpenedList, type SealedList } from "./part-list.ts";
 import type { Missed, MissedFiles, PartProgress } from "./part.ts";
 import type { BackupPorts } from "./ports.ts";
 import { catalogTenant, openRepository, type Repository } from "./repository.ts";
+import { renewUnits } from "./renewal.ts";
 import { beginSnapshot, type SnapshotDraft } from "./run.ts";
 import { isHandedOn, type TaskAt } from "./runner.ts";
 import type { UnitChange } from "./tree.ts";
@@ -302,6 +303,10 @@ class ClusterRun {
       for (const [slot, cursor] of list.cursors) cursors.set(slot, cursor);
       await applyChanges(draft, list, this.#backup.limits.changesMax, this.#at.signal);
     }
+    const { clock } = this.#ports;
+    // People come first.
+    const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
+    await renewUnits(this.#backup, this.#repository, draft, { signal: this.#at.signal, pace });
     try {
       const committing = async (mark: string): Promise<void> => {
         const checkpoint: Checkpoint = { base, marks: [...marks, mark].slice(-marksKept) };

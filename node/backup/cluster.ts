@@ -9,6 +9,7 @@ import { runCluster } from "./cluster-run.ts";
 import { runnerLimits, type RunnerLimits } from "./limits.ts";
 import { serveParts, type PartPorts } from "./owner.ts";
 import { planRecall } from "./recall.ts";
+import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
 import { createRunner, type BackupWorks } from "./runner.ts";
 import { shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
@@ -37,6 +38,9 @@ export interface ClusterBackups {
   stop(): Promise<void>;
 }
 
+/** How the cluster's own backups are called among other places. */
+const clusterPlace = "the storage nodes";
+
 /** Puts a node's part together. */
 export function createClusterBackups(options: ClusterBackupsOptions): ClusterBackups {
   const { node, exchange, table, membership, clock, random, log } = options;
@@ -54,8 +58,8 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
 
   const works: BackupWorks = {
     run: (at) =>
-      options.use((backup) =>
-        runCluster(at, backup, {
+      options.use(async (backup) => {
+        const done = await runCluster(at, backup, {
           clock,
           log,
           limits,
@@ -67,8 +71,10 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
             if (to === node) parts.end(name);
             else void exchange.call(to, "backup.end", name, limits.partTimeoutMs);
           },
-        }),
-      ),
+        });
+        await countAnew(backup, openRepository(backup), clusterPlace);
+        return done;
+      }),
     verify: ({ task: { wish }, signal, progress }) =>
       options.use(async (backup) => {
         const repository = openRepository(backup);
@@ -95,6 +101,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
           progress: (at) => progress({ ...at }),
           holds: (holds.value as BackupHolds).holds,
         });
+        if (apply) await countAnew(backup, openRepository(backup), clusterPlace);
         return shownPrune(report, apply);
       }),
   };

@@ -50,3 +50,4 @@ export { runBackup, type RunProgress, type RunReport } from "./run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
 export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
 export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";
+export { countAnew, renewUnits, type RenewalReport } from "./renewal.ts";

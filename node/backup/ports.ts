@@ -37,6 +37,10 @@ export interface Heads {
 export interface BackupKeys {
   /** The epoch of what is made now. */
   readonly epoch: number;
+  /** Epochs whose keys may be in the wrong hands: what they have encrypted is made anew. Absent: none. */
+  readonly anew?: ReadonlySet<number>;
+  /** Takes in how many units of these epochs the snapshots at some place refer to. */
+  counted?(place: string, units: ReadonlyMap<number, number>): Promise<unknown>;
   /** Makes sure that these tenants have a key of this epoch. */
   ensure(tenants: readonly string[]): Promise<void>;
   /** Error: KEY_MISSING. */

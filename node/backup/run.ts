@@ -7,6 +7,7 @@ import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Cursor, NodeLink, Snapshot, TreeNode } from "../../runtimes/backup/index.ts";
 import { readPart, type Missed, type MissedFiles, type PartProgress } from "./part.ts";
 import type { BackupPorts } from "./ports.ts";
+import { renewUnits } from "./renewal.ts";
 import type { Repository } from "./repository.ts";
 import type { SlotSource } from "./sources.ts";
 import { changeTree, walkTree, type Tree, type UnitChange } from "./tree.ts";
@@ -54,6 +55,7 @@ export async function runBackup(
       pace: (size) => options.pace(size),
     });
     const { cursors, missed, missedFiles, units, bytes, storedBytes } = read;
+    await renewUnits(ports, repository, draft, options);
     const snapshot = await draft.commit(ports, cursors, missed, { files: missedFiles.named });
     return { snapshot, changedUnits: units, changedBytes: bytes, storedBytes, missed, missedFiles };
   } catch (error) {

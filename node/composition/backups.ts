@@ -27,6 +27,7 @@ import { createSealer } from "../../runtimes/backup/index.ts";
 import {
   backupLimits,
   openRepository,
+  countAnew,
   planRecall,
   prune,
   recall,
@@ -169,6 +170,7 @@ export function createBackups(at: BackupsAt): Backups {
     use: (ports: BackupPorts, repository: Repository) => Promise<Answer>,
   ): Promise<Answer> =>
     folder === undefined ? at.useCluster((ports) => use(ports, openRepository(ports))) : within(folder, undefined, use);
+  const placeOf = (folder: string): string => `${at.nameOf(node)}:${folder}`;
   /** Two nodes that change the same head would not know of each other. */
   const demandOwn = (folder: string, mark: FolderMark): void => {
     if (mark.node === node) return;
@@ -191,6 +193,7 @@ export function createBackups(at: BackupsAt): Backups {
             progress: (far) => progress({ ...far }),
             pace,
           });
+          await countAnew(ports, repository, placeOf(to));
           const rows = missed.map(({ slot, error }): MissedSlot => {
             const owner = error.details?.["owner"];
             return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
@@ -261,7 +264,9 @@ export function createBackups(at: BackupsAt): Backups {
           // Numbers of snapshots are those of the cluster's own backups.
           const own = holds.value.filter(({ on }) => !("snapshot" in on));
           const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
-          return shownPrune(await prune(ports, repository, keep, { apply, signal, progress: far, holds: own }), apply);
+          const report = await prune(ports, repository, keep, { apply, signal, progress: far, holds: own });
+          if (apply) await countAnew(ports, repository, placeOf(from));
+          return shownPrune(report, apply);
         }),
       ),
     copy: ({ from, to }) =>

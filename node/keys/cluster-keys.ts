@@ -32,10 +32,11 @@ import { rootWords } from "./kit.ts";
 import { createKnownRoot, type Known, type KnownRoot, type Refused } from "./known.ts";
 import { keyLimits } from "./limits.ts";
 import { createOwnKeys, nodeContext, type DiskKeySource } from "./own-keys.ts";
-import { ringOf } from "./ring.ts";
+import { reencryptionOf } from "./reencryption.ts";
+import { keptRing, ringOf } from "./ring.ts";
 import { keyRowsOf, recordsFor, type KeyRows } from "./rows.ts";
 import { isVouched, rootHash } from "./succession.ts";
-import { createUnitKeys, type EpochKeys, type TenantKey, type UnitKeys } from "./units.ts";
+import type { TenantKey, UnitKeys } from "./units.ts";
 import { createRecipient, openFrom, sealTo } from "./x-wing.ts";
 
 /** Why, in words. */
@@ -43,7 +44,6 @@ const reasonOf = ({ code, details }: Failure): string => {
   const reason = details?.["reason"];
   return typeof reason === "string" ? reason : code;
 };
-const reencryptKey = "keys/reencrypt";
 const bytesOf = (base64: string): Buffer => Buffer.from(base64, "base64url");
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 
@@ -53,6 +53,10 @@ export const sealEpochTo = (cluster: string, receiver: Uint8Array, epoch: number
 
 /** What a backup encrypts and signs with. Keys that were erased meanwhile are forgotten within `keyLimits.ringLookMs`. */
 export interface BackupKeys extends UnitKeys {
+  /** Epochs before this one whose keys may be in the wrong hands: what they have encrypted is made anew. */
+  readonly anew?: ReadonlySet<number>;
+  /** Takes in how many units of these epochs the snapshots at some place refer to.*/
+  counted?(place: string, units: ReadonlyMap<number, number>): Promise<unknown>;
   /** Makes sure that these tenants have a key of this epoch. Errors: KEY_MISSING, OVERLOADED, ROOT_UNVOUCHED (no kit that this node knows opens the
    *  epoch); the directory's. */
   ensure(tenants: readonly string[]): Promise<void>;
@@ -128,6 +132,7 @@ export function createClusterKeys(ports: {
   const known = ports.known ?? openKnownRoot(ports);
   const { rows } = known;
   const ring = ringOf(directory, rows);
+  const queue = reencryptionOf(directory, rows);
   let pending: { readonly to: RecoveryKey; readonly key: Uint8Array; readonly records: readonly EpochRecord[]; readonly atMs: number } | undefined; // prettier-ignore
   const keyContext = (epoch: number): readonly (string | number)[] => nodeContext(cluster, epoch);
 
@@ -142,10 +147,9 @@ export function createClusterKeys(ports: {
     const [{ root, records, refused: denied, fault }, rotation, again] = await Promise.all([
       known.read(),
       ring.rotation(),
-      directory.read(reencryptKey),
+      queue.read(),
     ]);
     const keys = await own.of(records);
-    const reencrypt = (again?.value as { epochs?: number[] } | undefined)?.epochs;
     const wrong = denied ?? (fault && { reason: reasonOf(fault) });
     return {
       cluster,
@@ -154,7 +158,7 @@ export function createClusterKeys(ports: {
       ...(wrong && { refused: wrong as KeysStatus["refused"] & object }),
       here: [...keys.keys()].sort((a, b) => a - b),
       ...(rotation && { rotation }),
-      ...(reencrypt && { reencrypt }),
+      ...(again.epochs.length > 0 && { reencrypt: again.epochs, reencryptLeft: again.left }),
       receiver: text(recipient.publicKey),
     };
   };
@@ -304,10 +308,7 @@ export function createClusterKeys(ports: {
     const made = createEpoch(cluster, root, { record: last, key });
     await own.remember([[made.record.epoch, made.key]]);
     // Before the epoch: whoever sees the epoch and stops there leaves a rotation that any node goes on with.
-    if (compromised && !(await rows.change(reencryptKey, (value) => {
-      const listed = ((value as { epochs?: number[] } | undefined)?.epochs ?? []).concat(epochs.map(({ epoch }) => epoch));
-      return { epochs: [...new Set(listed)].sort((a, b) => a - b) };
-    }))) return overloaded(); // prettier-ignore
+    if (compromised && !(await queue.add(epochs.map(({ epoch }) => epoch)))) return overloaded();
     if (!(await rows.begin(made.record, turn))) return overloaded();
     if (!(await ring.beginRewrap(made.record.epoch))) return overloaded();
     const done = await rewrap([...epochs, made.record]);
@@ -315,34 +316,6 @@ export function createClusterKeys(ports: {
   };
 
   // --- using them --------------------------------------------------------------------------------------------------------
-
-  /** The ring as it is now and then: what was erased from it is not used for longer than the limits say. */
-  const ringKept = async (keys: EpochKeys, epoch: number) => {
-    let units = createUnitKeys(keys, epoch, await ring.load());
-    let atMs = clock.monotonicMs();
-    let looking = false;
-    const look = async (): Promise<void> => {
-      const askedMs = clock.monotonicMs();
-      units = createUnitKeys(keys, epoch, await ring.load());
-      atMs = askedMs;
-    };
-    return {
-      look,
-      get units(): UnitKeys {
-        const ageMs = clock.monotonicMs() - atMs;
-        if (ageMs > keyLimits.ringOldMs)
-          throw new PlexusError(failure("KEY_MISSING", { reason: "the key ring could not be read for too long" }));
-        if (ageMs > keyLimits.ringLookMs && !looking) {
-          looking = true;
-          // The directory is away: what that means is said above when it is away for too long.
-          void look()
-            .catch(() => undefined)
-            .finally(() => (looking = false));
-        }
-        return units;
-      },
-    };
-  };
 
   const backupKeys: ClusterKeys["backupKeys"] = async () => {
     const now = await known.demand();
@@ -356,9 +329,12 @@ export function createClusterKeys(ports: {
     const key = keys.get(epoch);
     if (key === undefined) return missing({ epoch });
     const signer = headSignerOf(key);
-    const kept = await ringKept(keys, epoch);
+    const kept = await keptRing(ring, { epoch, clock, keys: async () => own.of((await known.read()).records) });
+    const { epochs: anew } = await queue.read();
     return ok({
       epoch,
+      anew: new Set(anew.filter((one) => one < epoch)),
+      counted: (place, units) => queue.count(place, units),
       seal: (context, unitKey) => kept.units.seal(context, unitKey),
       open: (context, sealed) => kept.units.open(context, sealed),
       async ensure(tenants) {

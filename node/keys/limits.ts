@@ -24,6 +24,8 @@ export const keyLimits = {
   ringLookMs: 60_000,
   /** Where the directory does not answer, it uses the keys that it has for so long; then they are refused with `KEY_MISSING`. */
   ringOldMs: 600_000,
+  /** Places with backups whose units of compromised epochs are counted; the one that was counted first is forgotten. */
+  placesMax: 64,
   /** Changes of one row of keys that others are changing; then `OVERLOADED`. */
   attemptsMax: 8,
   /** Keys of one epoch that a node keeps: of attempts to begin it, one of which may have succeeded. The oldest goes. */

@@ -1,9 +1,18 @@
 /** The key ring: the keys of tenants, wrapped, in 64 rows of the directory. Whoever changes a part of it compares and sets it, so what was erased
  *  from it does not come back with a change that was prepared before. */
 import { createHash } from "node:crypto";
-import { createTenantKey, rewrapTenantKey, type EpochKeys, type TenantKey } from "./units.ts";
-import type { Directory } from "../ports.ts";
+import { failure, PlexusError } from "../../protocols/index.ts";
+import type { Clock, Directory } from "../ports.ts";
+import { keyLimits } from "./limits.ts";
 import type { KeyRows } from "./rows.ts";
+import {
+  createTenantKey,
+  createUnitKeys,
+  rewrapTenantKey,
+  type EpochKeys,
+  type TenantKey,
+  type UnitKeys,
+} from "./units.ts";
 
 const ringPrefix = "keys/ring/";
 const rotationKey = "keys/rotation";
@@ -93,6 +102,53 @@ export function ringOf(directory: Directory, { change }: Pick<KeyRows, "change">
       const last = await directory.read(rotationKey);
       if (last !== undefined) await directory.compareAndSet(rotationKey, undefined, last.revision);
       return true;
+    },
+  };
+}
+
+/** The ring as a task uses it, which looks at it again now and then: what was erased is not used for longer than the limits say. Error of `units`: KEY_MISSING. */
+export async function keptRing(
+  ring: Ring,
+  at: {
+    readonly epoch: number;
+    /** The keys of epochs that the node has now: the ring may be wrapped anew by a later one. */
+    readonly keys: () => Promise<EpochKeys>;
+    readonly clock: Clock;
+  },
+) {
+  const { clock, epoch } = at;
+  const entries = new Map<string, TenantKey>();
+  let units: UnitKeys;
+  let atMs = 0;
+  let looking = false;
+  const look = async (): Promise<void> => {
+    const askedMs = clock.monotonicMs();
+    const [found, keys] = [await ring.load(), await at.keys()];
+    const before = new Map(entries);
+    entries.clear();
+    for (const entry of found) {
+      const place = entryKey(entry.tenant, entry.epoch);
+      // Wrapped anew, with a key that has not come to this node: the same key, wrapped as it was, is still good.
+      entries.set(place, keys.has(entry.under) ? entry : (before.get(place) ?? entry));
+    }
+    units = createUnitKeys(keys, epoch, [...entries.values()]);
+    atMs = askedMs;
+  };
+  await look();
+  return {
+    look,
+    get units(): UnitKeys {
+      const ageMs = clock.monotonicMs() - atMs;
+      if (ageMs > keyLimits.ringOldMs)
+        throw new PlexusError(failure("KEY_MISSING", { reason: "the key ring could not be read for too long" }));
+      if (ageMs > keyLimits.ringLookMs && !looking) {
+        looking = true;
+        // The directory is away: what that means is said above when it is away for too long.
+        void look()
+          .catch(() => undefined)
+          .finally(() => (looking = false));
+      }
+      return units;
     },
   };
 }

@@ -7,7 +7,7 @@
  *      keys/turn         { by }                                       who changes the root or the chain; an earlier one's changes are refused
  *      keys/ring/XX      { tenant/epoch: [under, sealed] }            tenants' keys, wrapped; by the hash of the tenant
  *      keys/rotation     { epoch, after }                             how far the ring is wrapped anew
- *      keys/reencrypt    { epochs }                                   what is to be encrypted anew */
+ *      keys/reencrypt    { epochs, left }                             what is to be encrypted anew */
 import { randomUUID } from "node:crypto";
 import { checkOf } from "../../protocols/check.ts";
 import { epochRecord, rootRecord } from "../../protocols/index.ts";

@@ -265,6 +265,88 @@ describe("the keys of a cluster", () => {
     expect(Buffer.from(left.open({ ...unit, tenant: "user/bob" }, bob!))).to.deep.equal(unitKey);
   });
 
+  /** Whether anything that this node can read of the keys opens what the tenant's key has sealed. */
+  const opens = async (keys: ClusterKeys, sealed: Uint8Array): Promise<boolean> => {
+    try {
+      valueOf(await keys.backupKeys()).open(unit, sealed);
+      return true;
+    } catch (error) {
+      expect(failureOf(error).code).to.be.oneOf(["KEY_MISSING", "KEY_REFUSED"]);
+      return false;
+    }
+  };
+
+  it("do not come back once they are erased: not by a rotation that goes on, nor by a node that was away, nor by a new kit", async () => {
+    for (let step = 1; step < 80; step += depth(13, 1)) {
+      const directory = createEmbeddedDirectory({ store: new RowStore() });
+      await directory.opened();
+      breaking = new Breaking((inner = directory));
+      const [store, away] = [new RowStore(), nodeOn()];
+      const keys = nodeOn(store);
+      await makeKit(keys, root);
+      await away.take(await keys.sealFor(away.receiver));
+      const before = valueOf(await away.backupKeys());
+      await before.ensure(["user/ada", "user/bob"]);
+      const sealed = before.seal(unit, unitKey);
+      expect(await opens(keys, sealed)).to.equal(true);
+      breaking.breaksAt = breaking.changes + step;
+      await keys.rotate({ compromised: false }).catch(() => undefined);
+      breaking.breaksAt = Infinity;
+      expect(valueOf(await away.erase("user/ada"))).to.equal(1);
+      const again = nodeOn(store);
+      valueOf(await again.rotate({ compromised: false }));
+      // The node that was away makes what it believes to lack.
+      await away.take(await again.sealFor(away.receiver));
+      await before.ensure(["user/ada"]).catch(() => undefined);
+      await valueOf(await away.backupKeys()).ensure(["user/ada"]);
+      valueOf(await makeKit(again, rootKeysOf(Buffer.alloc(32, 9)), { former: root }));
+      for (const node of [again, away, nodeOn(store)]) {
+        await node.take(await again.sealFor(node.receiver));
+        expect(await opens(node, sealed), `step ${step}`).to.equal(false);
+      }
+      expect(valueOf(await again.backupKeys()).open({ ...unit, tenant: "user/bob" }, before.seal({ ...unit, tenant: "user/bob" }, unitKey))).to.have.length(32); // prettier-ignore
+    }
+  });
+
+  it("do not come back with a change that was prepared before they were erased", async () => {
+    for (let round = 0; round < depth(6, 100); round += 1) {
+      const directory = createEmbeddedDirectory({ store: new RowStore() });
+      await directory.opened();
+      breaking = new Breaking((inner = directory));
+      const keys = nodeOn();
+      await makeKit(keys, root);
+      const made = valueOf(await keys.backupKeys());
+      await made.ensure(["user/ada"]);
+      const sealed = made.seal(unit, unitKey);
+      const others = Array.from({ length: 20 }, (_, at) => `room/${round} ${at}`);
+      await Promise.all([
+        keys.rotate({ compromised: false }),
+        made.ensure(others),
+        Promise.resolve().then(() => keys.erase("user/ada")),
+      ]);
+      expect(await opens(keys, sealed)).to.equal(false);
+    }
+  });
+
+  it("are erased for good by whoever asks again, where the one who asked first ended in the middle", async () => {
+    for (const madeAnyway of [false, true]) {
+      const directory = createEmbeddedDirectory({ store: new RowStore() });
+      await directory.opened();
+      breaking = new Breaking((inner = directory));
+      const keys = nodeOn();
+      await makeKit(keys, root);
+      const made = valueOf(await keys.backupKeys());
+      await made.ensure(["user/ada"]);
+      const sealed = made.seal(unit, unitKey);
+      Object.assign(breaking, { breaksAt: breaking.changes + 1, madeAnyway });
+      const code = await keys.erase("user/ada").catch((error: unknown) => failureOf(error).code);
+      expect(code).to.equal("DIRECTORY_UNAVAILABLE");
+      breaking.breaksAt = Infinity;
+      expect(valueOf(await keys.erase("user/ada"))).to.equal(madeAnyway ? 0 : 1);
+      expect(await opens(keys, sealed)).to.equal(false);
+    }
+  });
+
   it("come to another node sealed to it, and nothing else is taken for them", async () => {
     const keys = nodeOn();
     await makeKit(keys, root);
