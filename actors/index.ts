@@ -13,7 +13,7 @@
  *  `outbox.ts` (messages to other actors that survive a crash).
  *
  *  Read `behavior.ts`, then `room/index.ts`. */
-import { agent } from "./agent/index.ts";
+import { agent, settingsOf } from "./agent/index.ts";
 import { backup } from "./backup/index.ts";
 import type { AnyBehavior } from "./behavior.ts";
 import { catalog } from "./catalog/index.ts";
@@ -26,4 +26,4 @@ import { user } from "./user/index.ts";
 /** All kinds, for the kernel. */
 export const behaviors: readonly AnyBehavior[] = [room, user, agent, roleManager, catalog, ledger, shardHolder, backup];
 
-export { remaking, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };
+export { remaking, settingsOf, agent, backup, catalog, ledger, roleManager, room, shardHolder, user };

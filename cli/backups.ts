@@ -236,12 +236,12 @@ export async function placeBackup(
 
 /** What came back into the rooms, or would, and what did not and why. */
 export function describePlace(done: BackupResults["place"], color: boolean): string {
-  const { snapshot, rooms, found, restored, bytes, takesMs, remade, failed, lost, dryRun } = done;
+  const { snapshot, threads, found, restored, bytes, takesMs, remade, failed, lost, dryRun } = done;
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
-  const sum = `${counted(restored, "message")} ${of}, ${describeBytes(bytes)}, in ${counted(rooms, "room")}`;
+  const sum = `${counted(restored, "message")} ${of}, ${describeBytes(bytes)}, in ${counted(threads, "conversation")}`;
   const took = `${Math.ceil(takesMs / 1_000)} s`;
   const said: readonly (readonly [number, string])[] = [
-    [found.fresh, "the rooms have in no form"],
+    [found.fresh, "are there in no form"],
     [found.same, "live as they were (--existing again brings them too)"],
     [found.edited, "were edited since (--existing edited brings them as they were)"],
     [found.deleted, "were deleted since (--deleted brings them)"],
@@ -253,7 +253,7 @@ export function describePlace(done: BackupResults["place"], color: boolean): str
       ? `Nothing was changed. It would bring back ${sum}, in about ${took}.`
       : `${paint(color, "green", "✔")} ${sum} came back as new entries.`,
     ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
-    ...(remade === 0 ? [] : [`  ${counted(remade, "room")} ${dryRun ? "would be" : remade === 1 ? "was" : "were"} made anew.`]), // prettier-ignore
+    ...(remade === 0 ? [] : [`  Made anew: ${counted(remade, "conversation")}.`]), // prettier-ignore
     ...describeFailed(failed, color),
     ...describeLosses(lost, color),
   ].join("\n");
@@ -265,8 +265,8 @@ const reasonOf = ({ details, message }: Failure): string =>
 const describeFailed = ({ total, named }: BackupResults["place"]["failed"], color: boolean): readonly string[] =>
   named
     .map(
-      ({ room, error }) =>
-        `${paint(color, "red", "✖")} ${withoutControls(room)}: ${withoutControls(reasonOf(error))} (${error.code})`,
+      ({ thread, error }) =>
+        `${paint(color, "red", "✖")} ${withoutControls(thread)}: ${withoutControls(reasonOf(error))} (${error.code})`,
     ) // prettier-ignore
     .concat(total > named.length ? [`  and ${total - named.length} more`] : []);
 
@@ -288,7 +288,7 @@ export async function withdrawBackup(
     output,
   );
   if (done === undefined) return exitCodes.unknown;
-  const sum = `${counted(done.removed, "message")} of the recall ${recall} deleted in ${counted(done.rooms, "room")}`;
+  const sum = `${counted(done.removed, "message")} of the recall ${recall} removed from ${counted(done.threads, "conversation")}`;
   output.print(flags.json ? jsonLine(done) : [`${paint(output.color, "green", "✔")} ${sum}.`, ...describeFailed(done.failed, output.color)].join("\n")); // prettier-ignore
   return done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }

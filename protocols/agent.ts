@@ -2,6 +2,7 @@ import { Type, type Static } from "typebox";
 import { answer, command, follow } from "./command.ts";
 import type { ErrorCode } from "./errors.ts";
 import { wireLimits as limits } from "./limits.ts";
+import { recallId, restoredFrom } from "./restored.ts";
 import { blobHash, limit, line, nothing, object, position, text, timeMs, type Resumed } from "./schema.ts";
 
 /** How an agent's model picks tokens. Absent fields take the model's defaults. */
@@ -75,6 +76,49 @@ export interface HeardSound extends Sound {
 
 const own = { from: ["client"], permission: "agent.use" } as const;
 const view = answer<AgentView>("AgentView");
+
+/** A tool that a model called, and what it was told. */
+export const calledTool = object({
+  name: Type.String(),
+  /** JSON of an object. */
+  arguments: Type.String(),
+  result: Type.String(),
+  /** The tool could not do it; `result` says why. */
+  failed: Type.Optional(Type.Literal(true)),
+});
+export type CalledTool = Static<typeof calledTool>;
+
+/** What a model said before its answer, and the tools it called then. */
+export const toolRound = object({ text: Type.String(), calls: Type.Array(calledTool) });
+export type ToolRound = Static<typeof toolRound>;
+
+/** One turn of the direct conversation. */
+export const conversationTurn = object({
+  turn: position,
+  role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
+  text: Type.String(),
+  atMs: timeMs,
+  /** Of users. One that is not kept any more is not found. */
+  pictures: Type.Optional(Type.Array(picture)),
+  /** The same. */
+  sounds: Type.Optional(Type.Array(sound)),
+  /** Assistant turns: why it ended. `failed` carries `error`. */
+  end: Type.Optional(
+    Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),
+  ),
+  error: Type.Optional(Type.String()),
+  model: Type.Optional(Type.String()),
+  tokens: Type.Optional(position),
+  /** Assistant turns: the tools that were called for it. */
+  rounds: Type.Optional(Type.Array(toolRound)),
+  /** Assistant turns: what the owner thinks of it. */
+  thumb: Type.Optional(thumb),
+  /** It was begun, lost by a fault or a move, and begun again. */
+  again: Type.Optional(Type.Literal(true)),
+  /** It came back from a backup, as a new turn: `atMs` is when. */
+  restored: Type.Optional(restoredFrom),
+});
+export type ConversationTurn = Static<typeof conversationTurn>;
 
 /** Commands to an agent: its owner sends them, but for `mentioned`, which rooms send, and `erase`. */
 export const agentCommands = {
@@ -237,6 +281,37 @@ export const agentCommands = {
     effect: "reads",
     summary: "What a picture of the conversation is",
   }),
+  /** Turns by their numbers, from one on. Error: NOT_FOUND. */
+  entries: command({
+    params: { from: position, limit: Type.Integer({ minimum: 1, maximum: limits.pageEntriesMax }) },
+    result: answer<AgentEntries>("AgentEntries"),
+    from: ["node"],
+    effect: "reads",
+    summary: "Turns by their numbers",
+    answers: "page",
+  }),
+  /** Adds turns of a backup behind the newest, in their order, without those that the same recall has brought. Errors: NOT_FOUND, BAD_REQUEST
+   *  (it was taken back). */
+  restore: command({
+    params: {
+      recall: recallId,
+      snapshot: position,
+      backupAtMs: timeMs,
+      turns: Type.Array(conversationTurn, { minItems: 1, maxItems: limits.restoredPerEventMax }),
+    },
+    result: answer<AgentRestored>("AgentRestored"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Adds turns of a backup as new ones",
+  }),
+  /** Removes what a recall brought, some of it at a time. Error: NOT_FOUND. */
+  withdraw: command({
+    params: { recall: recallId },
+    result: answer<AgentWithdrawn>("AgentWithdrawn"),
+    from: ["node"],
+    effect: "changes",
+    summary: "Removes what a recall brought",
+  }),
   /** The node asks which of the blobs that it has are still needed. */
   pictures: command({
     params: {},
@@ -269,47 +344,6 @@ export interface AgentRated {
   readonly thumb?: Thumb;
   readonly before?: Thumb;
 }
-
-/** A tool that a model called, and what it was told. */
-export const calledTool = object({
-  name: Type.String(),
-  /** JSON of an object. */
-  arguments: Type.String(),
-  result: Type.String(),
-  /** The tool could not do it; `result` says why. */
-  failed: Type.Optional(Type.Literal(true)),
-});
-export type CalledTool = Static<typeof calledTool>;
-
-/** What a model said before its answer, and the tools it called then. */
-export const toolRound = object({ text: Type.String(), calls: Type.Array(calledTool) });
-export type ToolRound = Static<typeof toolRound>;
-
-/** One turn of the direct conversation. */
-export const conversationTurn = object({
-  turn: position,
-  role: Type.Union([Type.Literal("user"), Type.Literal("assistant")]),
-  text: Type.String(),
-  atMs: timeMs,
-  /** Of users. One that is not kept any more is not found. */
-  pictures: Type.Optional(Type.Array(picture)),
-  /** The same. */
-  sounds: Type.Optional(Type.Array(sound)),
-  /** Assistant turns: why it ended. `failed` carries `error`. */
-  end: Type.Optional(
-    Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),
-  ),
-  error: Type.Optional(Type.String()),
-  model: Type.Optional(Type.String()),
-  tokens: Type.Optional(position),
-  /** Assistant turns: the tools that were called for it. */
-  rounds: Type.Optional(Type.Array(toolRound)),
-  /** Assistant turns: what the owner thinks of it. */
-  thumb: Type.Optional(thumb),
-  /** It was begun, lost by a fault or a move, and begun again. */
-  again: Type.Optional(Type.Literal(true)),
-});
-export type ConversationTurn = Static<typeof conversationTurn>;
 
 /** The answer being written now: its text so far. `turn` is the number it will have in the conversation; absent in rooms. */
 export interface Draft {
@@ -357,6 +391,22 @@ export interface AgentHistory {
   readonly more: boolean;
 }
 
+/** Answer to `entries`. Turns up to `floor` were forgotten. */
+export interface AgentEntries extends AgentHistory {
+  readonly floor: number;
+}
+
+/** Answer to `restore`: what came now, by the numbers that it had and has. */
+export interface AgentRestored {
+  readonly restored: readonly (readonly [was: number, turn: number])[];
+}
+
+/** Answer to `withdraw`. `more`: it must be sent again. */
+export interface AgentWithdrawn {
+  readonly removed: number;
+  readonly more: boolean;
+}
+
 /** What an agent's runs of one model took on one day, its answers in rooms included. A run that failed says no figures. */
 export interface AgentUsageRow {
   /** `2026-05-04`, in UTC. */
@@ -391,6 +441,15 @@ export type AgentEvent =
     }
   /** The answer, or the new answer in place of the old one with the same `turn.turn`; the same one once it was rated, of no generation. */
   | { readonly type: "answered"; readonly generation: string; readonly turn: ConversationTurn }
+  /** Turns came back from a backup, behind the newest. */
+  | { readonly type: "restored"; readonly recall: string; readonly turns: readonly ConversationTurn[] }
+  /** A recall was taken back, up to the turn `through`: these numbers are gone. */
+  | {
+      readonly type: "withdrawn";
+      readonly recall: string;
+      readonly through: number;
+      readonly turns: readonly number[];
+    }
   | { readonly type: "roomAnswered"; readonly generation: string; readonly room: string }
   | { readonly type: "cleared" }
   | { readonly type: "deleted" };

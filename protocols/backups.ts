@@ -1,6 +1,7 @@
 /** Backups in a folder of a node's machine, as its operator asks for them. */
 import { Type, type Static } from "typebox";
 import type { Failure } from "./errors.ts";
+import { recallId } from "./restored.ts";
 import { object } from "./schema.ts";
 
 const folder = (description: string) => Type.String({ pattern: "^/", maxLength: 4_096, description });
@@ -49,7 +50,6 @@ export const recallBackup = object({
   to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
   query: backupQuery,
 });
-const recallId = Type.String({ pattern: "^[a-z0-9]{8,64}$", description: "Names the recall: it goes on under it" });
 /** Body. */
 export const placeBackup = object({
   from,
@@ -166,19 +166,20 @@ export interface BackupResults {
     readonly recall: string;
     readonly snapshot: BackupSnapshot;
     readonly dryRun: boolean;
-    readonly rooms: number;
-    /** Messages of the backup: the room has it in no form; as it was; edited, deleted since; back by an earlier recall; by this one before. */
+    /** Rooms and conversations with agents. */
+    readonly threads: number;
+    /** Entries of the backup: their place has it in no form; as it was; edited, deleted since; back by an earlier recall; by this one before. */
     readonly found: Readonly<Record<"fresh" | "same" | "edited" | "deleted" | "back" | "done", number>>;
-    /** What came back now, or would, the bytes of its texts, and how long the rooms are given for it. */
+    /** What came back now, or would, the bytes of its texts, and how long people are given for it. */
     readonly restored: number;
     readonly bytes: number;
     readonly takesMs: number;
-    /** Rooms that were made anew, or would be. */
+    /** Rooms and agents that were made anew, or would be. */
     readonly remade: number;
-    readonly failed: Losses<FailedRoom>;
+    readonly failed: Losses<FailedThread>;
     readonly lost: Losses<LostUnit>;
   };
-  readonly withdraw: { readonly rooms: number; readonly removed: number; readonly failed: Losses<FailedRoom> };
+  readonly withdraw: { readonly threads: number; readonly removed: number; readonly failed: Losses<FailedThread> };
   readonly prune: {
     readonly kept: readonly { readonly snapshot: number; readonly by: readonly string[] }[];
     readonly removed: readonly number[];
@@ -225,9 +226,9 @@ export interface Losses<Row> {
   readonly named: readonly Row[];
 }
 
-/** A room that took nothing more of a recall. */
-export interface FailedRoom {
-  readonly room: string;
+/** A room or an agent that took nothing more of a recall. */
+export interface FailedThread {
+  readonly thread: string;
   readonly error: Failure;
 }
 

@@ -1,6 +1,7 @@
 import { Type, type Static } from "typebox";
 import { answer, command, follow } from "./command.ts";
 import { wireLimits as limits } from "./limits.ts";
+import { recallId as recall, restoredFrom } from "./restored.ts";
 import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "./schema.ts";
 
 /** Rank of a member: an owner may do all, a moderator may delete, pin, invite and remove, a member may talk. */
@@ -28,20 +29,6 @@ export const poll = object({
   closedAtMs: Type.Optional(timeMs),
 });
 export type Poll = Static<typeof poll>;
-
-const recall = Type.String({ pattern: "^[a-z0-9]{8,64}$", description: "Names a recall from a backup" });
-
-/** What an entry was that came back: its place and time then, and the snapshot that it is of. */
-export const restoredFrom = object({
-  recall,
-  /** The number of the snapshot, and when it was taken. */
-  snapshot: position,
-  backupAtMs: timeMs,
-  seq: position,
-  atMs: timeMs,
-  editedAtMs: Type.Optional(timeMs),
-});
-export type RestoredFrom = Static<typeof restoredFrom>;
 
 /** A message as a backup has it, to come back. */
 export const recalledMessage = object({

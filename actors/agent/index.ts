@@ -61,7 +61,10 @@ import {
   type RoomSource,
   type Uploaded,
 } from "./state.ts";
+import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
 import { usageAt } from "./usage.ts";
+
+export { settingsOf } from "./restoring.ts";
 
 type Command = CommandOf<typeof agentCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -99,7 +102,7 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
     case "answered":
       return settle(state.outbox, message, turn)?.effects ?? onEnded(state, message.tag, message.result, turn);
     case "records":
-      return onRecords(state, message.tag as ResumeTag | HistoryTag, message.records);
+      return onRecords(state, message.tag as ResumeTag | HistoryTag | RestoringTag, message.records, turn);
     case "part":
       return message.engine === "generate" ? onSaid(state, message.tag, message.part, turn) : [];
     case "reminded":
@@ -115,6 +118,10 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       ];
     case "mentioned":
       return mentioned(state, message, turn);
+    case "entries":
+    case "restore":
+    case "withdraw":
+      return state.life === null ? [refuse("NOT_FOUND")] : recalled(state, state.life, message, turn);
     default:
       if (turn.from !== `user/${ownerOf(turn.key)}`)
         return [refuse("FORBIDDEN", { reason: "an agent is for its owner alone" })];
@@ -141,7 +148,13 @@ function onEnded(state: AgentState, tag: unknown, result: Result<unknown>, turn:
 function fromOwner(
   state: AgentState,
   life: Life,
-  message: Exclude<Command, { type: "create" | "mentioned" | "erase" | "attach" | "attachSound" | "pictures" }>,
+  message: Exclude<
+    Command,
+    {
+      type:
+        "create" | "mentioned" | "erase" | "attach" | "attachSound" | "pictures" | "entries" | "restore" | "withdraw";
+    }
+  >,
   turn: Here,
 ): Effects {
   switch (message.type) {
@@ -405,10 +418,17 @@ function history(state: AgentState, life: Life, command: Of<"history">, turn: He
   return [{ type: "read", range: { from: turnKey(from), to: turnKey(to), limit: limit + 1, reverse: true }, tag }];
 }
 
-function onRecords(state: AgentState, tag: ResumeTag | HistoryTag, records: readonly ActorRecord[]): Effects {
+function onRecords(
+  state: AgentState,
+  tag: ResumeTag | HistoryTag | RestoringTag,
+  records: readonly ActorRecord[],
+  turn: Here,
+): Effects {
   // Forgotten or deleted while the disk answered: then it is not shown any more.
   if (state.life === null) return [refuse("NOT_FOUND", undefined, tag.to)];
-  if (tag.type === "resume") return resumePage(spanOf(state), tag, records);
+  if (tag.type === "resume") return resumePage(spanOf(state), tag, records, withoutWithdrawn(state));
+  if (tag.type === "entries") return entriesRead(state, tag, records);
+  if (tag.type === "withdraw") return withdrawRead(state, tag, records, turn);
   const found = records.map(({ value }) => value as ConversationTurn).filter(({ turn }) => turn > state.turnFloor);
   const page = firstPage(found, tag.limit);
   return [reply({ turns: page.toReversed(), more: page.length < found.length } satisfies AgentHistory, tag.to)];

@@ -75,6 +75,16 @@ export interface SoFar {
 /** What a person has uploaded for a conversation. */
 export type Uploaded = UploadedPicture | UploadedSound;
 
+/** What a recall from a backup has brought. */
+export interface AgentRecall {
+  readonly id: string;
+  readonly through: number;
+  readonly first: number;
+  readonly last: number;
+  /** It was taken back up to here. */
+  readonly withdrawn?: number;
+}
+
 /** What exists while the agent does. */
 export interface Life {
   readonly persona: string;
@@ -94,6 +104,8 @@ export interface Life {
   readonly uploads?: readonly Uploaded[];
   /** Those of messages. */
   readonly pictures?: readonly Uploaded[];
+  /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to `last`. */
+  readonly recalls?: readonly AgentRecall[];
   /** The newest turns, by number. */
   readonly recent: readonly ConversationTurn[];
   readonly jobs: readonly Job[];
@@ -231,6 +243,25 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
         ...withLife(state, (life) => ({ recent: withTurn(life.recent, event.turn), ...shown(life, event.turn) })),
         lastTurn: event.turn.turn + 1,
       };
+    case "restored": {
+      const turns = event.turns.map(({ turn }) => turn);
+      const [first, last] = [Math.min(...turns), Math.max(...turns)];
+      const through = Math.max(...event.turns.map(({ restored }) => restored?.seq ?? 0));
+      return {
+        ...withLife(state, ({ recent, recalls = [] }) => {
+          const known = recalls.find(({ id }) => id === event.recall);
+          const now = { id: event.recall, through, first: known?.first ?? first, last };
+          const others = recalls.filter(({ id }) => id !== event.recall);
+          return { recent: event.turns.reduce(withTurn, recent), recalls: [...others, now].slice(-limits.roomRecallsKept) }; // prettier-ignore
+        }),
+        lastTurn: last,
+      };
+    }
+    case "withdrawn":
+      return withLife(state, ({ recent, recalls = [] }) => ({
+        recent: recent.filter(({ turn }) => !event.turns.includes(turn)),
+        recalls: recalls.map((one) => (one.id === event.recall ? { ...one, withdrawn: event.through } : one)),
+      }));
     case "generationStarted":
       return withLife(state, ({ jobs }) => ({
         jobs: jobs.map((job) => (job.generation === event.generation ? begun(job, event) : job)),
@@ -330,11 +361,7 @@ export function record(change: AgentChange): readonly RecordOp[] {
     case "created":
     case "happened": {
       const { event } = change;
-      const kept: readonly RecordOp[] =
-        event.type === "said" || event.type === "answered"
-          ? [{ put: turnKey(event.turn.turn), value: event.turn }]
-          : [];
-      return [...eventRecords(change), ...kept];
+      return [...eventRecords(change), ...turnRecords(event)];
     }
     case "erased":
       return [...deletion(change.turns, turnKey), ...deletion(change.events, eventKey)];
@@ -346,6 +373,12 @@ export function record(change: AgentChange): readonly RecordOp[] {
     default:
       return unreachable(change);
   }
+}
+
+function turnRecords(event: AgentEvent): readonly RecordOp[] {
+  if (event.type === "said" || event.type === "answered") return [{ put: turnKey(event.turn.turn), value: event.turn }];
+  if (event.type === "restored") return event.turns.map((turn) => ({ put: turnKey(turn.turn), value: turn }));
+  return event.type === "withdrawn" ? event.turns.map((turn) => ({ delete: turnKey(turn) })) : [];
 }
 
 const deletion = ({ from, through }: Span, keyOf: (number: number) => string): readonly RecordOp[] =>

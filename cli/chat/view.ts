@@ -183,6 +183,10 @@ export function describeAgentEvent(event: AgentEvent, color: boolean): string | 
       return paint(color, "dim", "* the conversation was forgotten");
     case "deleted":
       return paint(color, "dim", "* the agent was deleted");
+    case "restored":
+      return paint(color, "dim", `* ${counted(event.turns.length, "turn")} came back from a backup`);
+    case "withdrawn":
+      return paint(color, "dim", `* ${counted(event.turns.length, "turn")} that came back from a backup went again`);
     case "said":
     case "answered":
     case "updated":

@@ -93,7 +93,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
   });
   add<RecallOptions>({
     name: "recall",
-    says: "Bring back what a backup has: into a new folder on the node's machine, or messages into their rooms, as new entries that say what they were.",
+    says: "Bring back what a backup has: into a new folder on the node's machine, or what people said into its rooms and conversations, as new entries that say what they were.",
     examples: [
       "plexus backup recall --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",

@@ -23,7 +23,8 @@ export { fileType, type MissedFile } from "./files.ts";
 export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./cluster.ts";
 export { createDirectoryHeads, headRow } from "./heads.ts";
 export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
-export { recallIntoPlace, withdrawRecall, type PlaceOptions, type PlaceReport, type PlaceTarget, type PlaceWish, type WithdrawReport } from "./into-place.ts"; // prettier-ignore
+export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./into-place.ts";
+export type { PlaceOptions, PlaceTarget, PlaceWish } from "./place.ts";
 export { backupLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
 export { copyBackups, type CopyReport, type CopyTarget } from "./copying.ts";
 export {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { expect } from "chai";
-import type { BackupResults, RoomHistory, RoomMessage } from "../../protocols/index.ts";
+import type { AgentHistory, BackupResults, RoomHistory, RoomMessage } from "../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
 
@@ -49,7 +49,7 @@ describe("a recall into place at a real node", function () {
     const place = async (...more: readonly string[]) =>
       JSON.parse(await plexus(node, ...words, ...more, "--json")) as BackupResults["place"];
     const first = await place("--deleted", "--existing", "edited");
-    expect(first).to.deep.include({ restored: 2, rooms: 1, failed: { total: 0, named: [] } });
+    expect(first).to.deep.include({ restored: 2, threads: 1, failed: { total: 0, named: [] } });
     expect((await back()).map(({ seq, author, text, restored }) => [seq, author, text, restored?.seq])).to.deep.equal([
       [123, "user/ada", "@bob message 3", 3],
       [124, "user/bob", "@bob message 4", 4],
@@ -57,7 +57,7 @@ describe("a recall into place at a real node", function () {
     expect((await back())[0]?.mentions).to.equal(undefined);
     expect((await messages()).slice(0, lived.length)).to.deep.equal(lived);
     expect((await place("--deleted", "--existing", "edited")).restored).to.equal(0);
-    expect(await plexus(node, ...words.filter((word) => word !== "--into-place"), "--undo", first.recall)).to.match(/2 messages of the recall .* deleted/); // prettier-ignore
+    expect(await plexus(node, ...words.filter((word) => word !== "--into-place"), "--undo", first.recall)).to.match(/2 messages of the recall .* removed/); // prettier-ignore
     expect((await back()).every(({ deletedAtMs }) => deletedAtMs !== undefined)).to.equal(true);
 
     // Everything again, as a copy behind the rest: the node is killed when the first of it is there.
@@ -76,6 +76,20 @@ describe("a recall into place at a real node", function () {
     expect(copies.map(({ restored }) => restored?.seq).toSorted((one = 0, other = 0) => one - other)).to.deep.equal(Array.from({ length: 121 }, (_, n) => n + 1)); // prettier-ignore
     const root = copies.find(({ restored }) => restored?.seq === 3);
     expect(copies.find(({ text }) => text === "an answer")?.replyTo).to.equal(root?.seq);
+
+    // An agent that is gone comes back with its instructions, and with what was said.
+    await node.http("POST", "/api/v1/agents", { name: "helper", persona: "Be brief." }, ada);
+    await node.http("POST", "/api/v1/agents/ada.helper/say", { text: "Hello" }, ada);
+    await plexus(node, "backup", "run", "--to", folder);
+    await node.http("DELETE", "/api/v1/agents/ada.helper", undefined, ada);
+    const person = ["backup", "recall", "--from", folder, "--into-place", "--actor", "agent/ada.helper"];
+    const gone = await runPlexus(...person, "--data", node.data);
+    expect([gone.code, gone.stdout.includes("--remake")]).to.deep.equal([1, true]);
+    await plexus(node, ...person, "--remake", "--deleted");
+    const agent = (await node.http("GET", "/api/v1/agents/ada.helper", undefined, ada)).body;
+    expect(agent).to.include({ persona: "Be brief." });
+    const { turns } = (await node.http("GET", "/api/v1/agents/ada.helper/turns", undefined, ada)).body as AgentHistory;
+    expect(turns[0]).to.include({ text: "Hello", role: "user" }).and.have.nested.property("restored.seq", 1);
 
     const token = await node.controlToken();
     const log = JSON.stringify((await node.http("GET", "/api/v1/admin/cluster/audit", undefined, token)).body);

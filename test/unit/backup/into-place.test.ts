@@ -69,7 +69,7 @@ class World {
       if (dies) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
-    remake: () => ({ type: "remake", title: "Lobby", topic: "", visibility: "public", createdAtMs: 1, members: { "user/ada": "owner", "user/bob": "member" } }) as { type: string }, // prettier-ignore
+    remake: async () => this.stage.do("node", lobby, { type: "remake", title: "Lobby", topic: "", visibility: "public", createdAtMs: 1, members: { "user/ada": "owner", "user/bob": "member" } }), // prettier-ignore
   };
 
   readonly options = {
@@ -210,7 +210,7 @@ describe("a recall into place", () => {
     const stage = stageWith(...people);
     Object.assign(gone, { stage, backups: world.backups });
     const refused = await gone.place(wishOf());
-    expect(refused.failed.map(({ room, error }) => [room, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
+    expect(refused.failed.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
     expect(String(refused.failed[0]?.error.details?.["reason"])).to.match(/made anew/);
     const dry = await gone.place(wishOf({ remake: true, dryRun: true }));
     expect([dry.restored, dry.remade]).to.deep.equal([8, 1]);

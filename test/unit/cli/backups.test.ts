@@ -81,12 +81,12 @@ describe("plexus backup", () => {
 
   it("says what a recall brought into place, what it left and how to have it too, and which room took nothing", () => {
     const found = { fresh: 2, same: 5, edited: 1, deleted: 3, back: 0, done: 0 };
-    const place: BackupResults["place"] = { recall: "ab12cd34", snapshot, dryRun: false, rooms: 2, found, restored: 2, bytes: 30, takesMs: 20, remade: 1, failed: nothing, lost: nothing }; // prettier-ignore
+    const place: BackupResults["place"] = { recall: "ab12cd34", snapshot, dryRun: false, threads: 2, found, restored: 2, bytes: 30, takesMs: 20, remade: 1, failed: nothing, lost: nothing }; // prettier-ignore
     const text = describePlace(place, false);
-    expect(text).to.match(/^✔ 2 messages of snapshot 3 .* in 2 rooms came back as new entries\.\n/);
-    expect(text).to.match(/5: live as they were/).and.match(/3: were deleted since \(--deleted/).and.match(/1 room was made anew/); // prettier-ignore
+    expect(text).to.match(/^✔ 2 messages of snapshot 3 .* in 2 conversations came back as new entries\.\n/);
+    expect(text).to.match(/5: live as they were/).and.match(/3: were deleted since \(--deleted/).and.match(/Made anew: 1 conversation/); // prettier-ignore
     const error = failure("NOT_FOUND", { reason: "the room is gone" });
-    const failed = { total: 3, named: [{ room: "room/a\u001b[2J", error }] };
+    const failed = { total: 3, named: [{ thread: "room/a\u001b[2J", error }] };
     const dry = describePlace({ ...place, dryRun: true, failed }, false);
     expect(dry).to.match(/^Nothing was changed\. It would bring back 2 messages .* in about 1 s\./);
     expect(dry)

@@ -132,6 +132,10 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       return { ...agent, view: event.view };
     case "said":
       return { ...agent, turns: withTurn(agent.turns, event.turn) };
+    case "restored":
+      return { ...agent, turns: event.turns.reduce(withTurn, agent.turns) };
+    case "withdrawn":
+      return { ...agent, turns: agent.turns.filter(({ turn }) => !event.turns.includes(turn)) };
     case "generationStarted": {
       const { generation, turn, attempt, round } = event;
       // An answer in a room has no turn here; the room shows it.

@@ -12,7 +12,7 @@ import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
-import { clockTime, fullTime } from "../time.ts";
+import { clockTime, fullTime, momentOf } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 import { Pictures } from "./attachments.tsx";
 import { Sounds } from "./sounds.tsx";
@@ -39,6 +39,7 @@ export const TurnRow = memo(function TurnRow({
           {turn.pictures !== undefined && <Pictures agent={agent} pictures={turn.pictures} />}
           {turn.sounds !== undefined && <Sounds agent={agent} sounds={turn.sounds} />}
           <RichText text={turn.text} />
+          <Restored turn={turn} />
         </div>
       </article>
     );
@@ -78,6 +79,7 @@ export const TurnRow = memo(function TurnRow({
           )}
           <span className="dim answer-facts" title={fullTime(turn.atMs)}>
             {clockTime(turn.atMs)}
+            {turn.restored === undefined ? "" : ` · restored, first written ${momentOf(turn.restored.atMs)}`}
             {turn.tokens === undefined ? "" : ` · ${turn.tokens} tokens`}
           </span>
         </div>
@@ -85,6 +87,10 @@ export const TurnRow = memo(function TurnRow({
     </article>
   );
 });
+
+/** Says of what the owner said that it came back from a backup. */
+const Restored = ({ turn: { restored } }: { readonly turn: ConversationTurn }) =>
+  restored === undefined ? null : <p className="dim answer-facts">restored, first said {momentOf(restored.atMs)}</p>;
 
 /** Stands between what the model does not read any more and what it does. */
 export const SummaryRow = memo(function SummaryRow({ summary }: { readonly summary: ConversationSummary }) {

@@ -1,0 +1,119 @@
+/** Turns of a conversation that a backup brings back: new turns behind the newest, each marked with what it was.
+ *
+ *  The model reads them where they stand now. Nothing is answered anew. The agent knows of each recall up to which old turn it has brought
+ *  them: they come in their order, so none comes twice. */
+import type { AgentEntries, AgentEvent, AgentRestored, AgentWithdrawn, CommandOf, ConversationTurn, agentCommands } from "../../protocols/index.ts"; // prettier-ignore
+import { refuse, reply, type ActorRecord, type ReplyTo } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { firstPage } from "../page.ts";
+import { commit, type Effects, type Here } from "./effects.ts";
+import { turnKey, type AgentState, type Life } from "./state.ts";
+
+type Command = CommandOf<typeof agentCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+/** Tag of a read for whoever recalls: to compare, or to take back. */
+export type RestoringTag =
+  | { readonly type: "entries"; readonly limit: number; readonly to: ReplyTo | undefined }
+  | {
+      readonly type: "withdraw";
+      readonly recall: string;
+      readonly through: number;
+      readonly more: boolean;
+      readonly to: ReplyTo | undefined;
+    };
+
+/** What makes an agent anew as it was in a state: its instructions; undefined: there was none. */
+export function settingsOf(state: unknown): Pick<Life, "persona" | "model" | "sampling" | "tools"> | undefined {
+  const life = (state as AgentState | undefined)?.life;
+  if (life === null || life === undefined) return undefined;
+  const { persona, model, sampling, tools } = life;
+  return { persona, model, sampling, ...(tools !== undefined && { tools }) };
+}
+
+/** What the node asks that recalls. Errors: BAD_REQUEST, NOT_FOUND. */
+export function recalled(
+  state: AgentState,
+  life: Life,
+  message: Of<"entries" | "restore" | "withdraw">,
+  turn: Here,
+): Effects {
+  if (message.type === "entries") return entries(state, message, turn);
+  if (message.type === "restore") return restore(state, life, message, turn);
+  return withdraw(life, message.recall, turn);
+}
+
+/** Reads turns by their numbers. */
+function entries(state: AgentState, { from, limit }: Of<"entries">, turn: Here): Effects {
+  const start = Math.max(from, state.turnFloor + 1);
+  const tag: RestoringTag = { type: "entries", limit, to: turn.replyTo };
+  return [{ type: "read", range: { from: turnKey(start), to: turnKey(state.lastTurn + 1), limit: limit + 1 }, tag }];
+}
+
+/** The turns arrived. */
+export function entriesRead(
+  state: AgentState,
+  tag: Extract<RestoringTag, { type: "entries" }>,
+  records: readonly ActorRecord[],
+): Effects {
+  const found = records.map(({ value }) => value as ConversationTurn);
+  const turns = firstPage(found, tag.limit);
+  return [reply({ turns, more: turns.length < found.length, floor: state.turnFloor } satisfies AgentEntries, tag.to)];
+}
+
+/** Adds turns that a recall brings and has not brought yet. Error: BAD_REQUEST (it was taken back). */
+function restore(state: AgentState, life: Life, command: Of<"restore">, turn: Here): Effects {
+  const { recall, snapshot, backupAtMs } = command;
+  const known = life.recalls?.find(({ id }) => id === recall);
+  if (known?.withdrawn !== undefined) return [refuse("BAD_REQUEST", { field: "recall", reason: "it was taken back" })];
+  const made = command.turns
+    .filter((was) => was.turn > (known?.through ?? 0))
+    .map((was, index): ConversationTurn => ({
+      ...was,
+      turn: state.lastTurn + 1 + index,
+      atMs: turn.nowMs,
+      restored: { recall, snapshot, backupAtMs, seq: was.turn, atMs: was.atMs },
+    }));
+  const answer: AgentRestored = { restored: made.map((one) => [one.restored?.seq ?? 0, one.turn] as const) };
+  if (made.length === 0) return [reply(answer)];
+  const event: AgentEvent = { type: "restored", recall, turns: made };
+  return [...commit(state, turn, [{ event }]).effects, reply(answer)];
+}
+
+/** Removes what a recall brought, some of it at a time. Error: NOT_FOUND. */
+function withdraw(life: Life, recall: string, turn: Here): Effects {
+  const known = life.recalls?.find(({ id }) => id === recall);
+  if (known === undefined) return [refuse("NOT_FOUND", { recall })];
+  const from = Math.max(known.first, (known.withdrawn ?? 0) + 1);
+  const through = Math.min(known.last, from + limits.roomWithdrawnAtOnce - 1);
+  if (from > through) return [reply({ removed: 0, more: false } satisfies AgentWithdrawn)];
+  const tag: RestoringTag = { type: "withdraw", recall, through, more: through < known.last, to: turn.replyTo };
+  return [{ type: "read", range: { from: turnKey(from), to: turnKey(through + 1), limit: through + 1 - from }, tag }];
+}
+
+/** The turns arrived: those that the recall brought go, whatever was forgotten meanwhile. */
+export function withdrawRead(
+  state: AgentState,
+  tag: Extract<RestoringTag, { type: "withdraw" }>,
+  records: readonly ActorRecord[],
+  turn: Here,
+): Effects {
+  const { recall, through, more, to } = tag;
+  if (state.life === null) return [refuse("NOT_FOUND", { recall }, to)];
+  const turns = records
+    .map(({ value }) => value as ConversationTurn)
+    .filter((one) => one.restored?.recall === recall && one.turn > state.turnFloor)
+    .map((one) => one.turn);
+  const event: AgentEvent = { type: "withdrawn", recall, through, turns };
+  return [...commit(state, turn, [{ event }]).effects, reply({ removed: turns.length, more } satisfies AgentWithdrawn, to)]; // prettier-ignore
+}
+
+/** Old events as somebody reads them now: without what was taken back since. */
+export const withoutWithdrawn =
+  ({ life }: AgentState) =>
+  (stored: unknown): unknown => {
+    const event = stored as AgentEvent;
+    if (event.type !== "restored") return event;
+    const withdrawn = life?.recalls?.find(({ id }) => id === event.recall)?.withdrawn ?? 0;
+    return { ...event, turns: event.turns.filter(({ turn }) => turn > withdrawn) };
+  };

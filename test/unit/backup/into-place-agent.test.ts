@@ -1,0 +1,154 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { settingsOf } from "../../../actors/index.ts";
+import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
+import { failure, failureOf, ok, PlexusError, type ActorId, type AgentEvent, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
+import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
+import { depth } from "../../depth.ts";
+import { stageWith, type Stage } from "../actors/stage.ts";
+import { Actors, backupsOf, smallLimits } from "./world.ts";
+
+const helper = "agent/ada.helper" as ActorId;
+const owner = "user/ada";
+const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
+const options = { signal: idle.signal, progress: () => undefined, wait: async () => undefined };
+const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({ recall: "recall0001", query: { person: owner }, existing: "skip", deleted: true, remake: false, dryRun: false, ...more }); // prettier-ignore
+
+/** A conversation of ada with an agent, and backups of it. */
+class World {
+  readonly stage: Stage = stageWith("ada");
+  readonly backups = backupsOf({ ...smallLimits, placeStretch: 5, placeBatch: 3 });
+  asksLeft = Infinity;
+
+  constructor() {
+    this.stage.ok(owner, owner, { type: "createAgent", name: "helper", persona: "Be brief." });
+  }
+
+  say(text: string): void {
+    this.stage.pass(1_000);
+    this.stage.ok(owner, helper, { type: "say", text });
+    this.stage.answer(`to ${text}`);
+  }
+
+  turns(): readonly ConversationTurn[] {
+    return this.stage.records(helper, "turn/").map(({ value }) => value as ConversationTurn);
+  }
+
+  async backUp(): Promise<readonly ConversationTurn[]> {
+    const source = new Actors();
+    const rows = this.stage.records(helper, "turn/").map(({ key, value }) => [key, value] as const);
+    source.change(helper, Object.fromEntries(rows));
+    await runBackup(this.backups.ports, this.backups.repository, source, idle);
+    return this.turns();
+  }
+
+  readonly target: PlaceTarget = {
+    ask: async (to, message, operation) => {
+      this.asksLeft -= 1;
+      const answer = this.stage.do("node", to, message, operation);
+      if (this.asksLeft < 0) throw new PlexusError(failure("STOPPING"));
+      return answer;
+    },
+    remake: async () => {
+      this.stage.ok(owner, owner, { type: "createAgent", name: "helper", persona: "as it was" });
+      return ok(null);
+    },
+  };
+
+  place = (wish: PlaceWish) => recallIntoPlace(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options); // prettier-ignore
+  withdraw = (wish: PlaceWish) => withdrawRecall(this.backups.ports, openRepository(this.backups.ports), wish, this.target, options); // prettier-ignore
+
+  /** What a page that has followed from the beginning shows. */
+  followed(): readonly ConversationTurn[] {
+    const events = this.stage.stream(helper);
+    expect(events.map(({ at }) => at)).to.deep.equal(events.map((_, index) => index + 1));
+    const fresh = { ...this.stage.ok<AgentState>(owner, helper, { type: "describe" }), conversation: [], turns: 0 };
+    let agent = foldAgent(emptyAgent, { type: "state", state: fresh });
+    for (const { event } of events) agent = foldAgent(agent, { type: "event", event: event as unknown as AgentEvent });
+    return agent.turns;
+  }
+}
+
+const said = ({ role, text, model }: ConversationTurn) => ({ role, text, model });
+
+describe("a recall into a conversation with an agent", () => {
+  it("brings each turn once and in order, wherever it is broken off, and is taken back as one", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 7 }),
+        fc.boolean(),
+        fc.nat(3),
+        fc.array(fc.record({ asks: fc.nat(6), crash: fc.boolean() }), { maxLength: 3 }),
+        async (count, cleared, later, cuts) => {
+          const world = new World();
+          for (let n = 0; n < count; n += 1) world.say(`before ${n}`);
+          const then = await world.backUp();
+          if (cleared) world.stage.ok(owner, helper, { type: "clear" });
+          for (let n = 0; n < later; n += 1) world.say(`after ${n}`);
+          const lived = world.turns();
+          const wish = wishOf(cleared ? {} : { existing: "again" });
+          expect((await world.place({ ...wish, dryRun: true })).restored).to.equal(then.length);
+          expect((await world.place(wishOf({ deleted: false, dryRun: true }))).restored).to.equal(0);
+          expect(world.turns()).to.deep.equal(lived);
+          const answers = world.stage.generations.length;
+          for (const { asks, crash } of cuts) {
+            world.asksLeft = asks;
+            await world.place(wish).catch((error: unknown) => expect(failureOf(error).code).to.equal("STOPPING"));
+            if (crash) world.stage.crash(helper);
+          }
+          world.asksLeft = Infinity;
+          const report = await world.place(wish);
+          expect([report.failed, report.lost, report.threads]).to.deep.equal([[], [], 1]);
+          const back = world.turns().slice(lived.length);
+          expect(back.map(said)).to.deep.equal(then.map(said));
+          expect(back.map(({ restored }) => [restored?.seq, restored?.atMs])).to.deep.equal(then.map(({ turn, atMs }) => [turn, atMs])); // prettier-ignore
+          expect(world.turns().slice(0, lived.length)).to.deep.equal(lived);
+          expect(world.followed()).to.deep.equal(world.turns());
+          // Nothing is answered anew, and whoever goes on speaks behind it.
+          expect(world.stage.generations).to.have.length(answers);
+          world.say("now");
+          expect(world.turns().at(-1)?.turn).to.be.above(back.at(-1)?.turn ?? 0);
+          expect(world.stage.refold(helper)).to.deep.equal(world.stage.stateOf(helper));
+          // Under another name it is there already.
+          expect((await world.place({ ...wish, existing: "skip", recall: "recall0002" })).restored).to.equal(0);
+          expect((await world.withdraw(wish)).removed).to.equal(then.length);
+          expect((await world.withdraw(wish)).removed).to.equal(0);
+          expect(world.turns().some(({ restored }) => restored !== undefined)).to.equal(false);
+          expect(world.followed()).to.deep.equal(world.turns());
+          const { events } = world.stage.ok<{ events: { event: AgentEvent }[] }>(owner, helper, { type: "resume", after: world.stage.stateOf<{ eventFloor: number }>(helper).eventFloor }); // prettier-ignore
+          for (const { event } of events) if (event.type === "restored") expect(event.turns).to.deep.equal([]);
+          const late = {
+            type: "restore",
+            recall: wish.recall,
+            snapshot: 1,
+            backupAtMs: 1,
+            turns: [{ ...then[0], turn: 999 }],
+          };
+          expect(world.stage.code("node", helper, late)).to.equal("BAD_REQUEST");
+        },
+      ),
+      { numRuns: depth(15, 400) },
+    );
+  });
+
+  it("finds the agent gone: it is made anew where that is asked for, and what it forgets then is gone for good", async () => {
+    const world = new World();
+    for (let n = 0; n < 4; n += 1) world.say(`before ${n}`);
+    expect(settingsOf(world.stage.stateOf(helper))?.persona).to.equal("Be brief.");
+    await world.backUp();
+    world.stage.ok(owner, owner, { type: "deleteAgent", agent: "ada.helper" });
+    expect(settingsOf(world.stage.stateOf(helper))).to.equal(undefined);
+    const refused = await world.place(wishOf());
+    expect(refused.failed.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[helper, "NOT_FOUND"]]);
+    expect(await world.place(wishOf({ remake: true, dryRun: true }))).to.include({ remade: 1, restored: 8 });
+    expect(await world.place(wishOf({ remake: true }))).to.include({ remade: 1, restored: 8 });
+    expect(world.turns()).to.have.length(8);
+    world.stage.ok(owner, helper, { type: "clear" });
+    expect(world.turns()).to.deep.equal([]);
+    expect(world.stage.records(helper, "").some(({ value }) => JSON.stringify(value).includes("before"))).to.equal(
+      false,
+    );
+    for (const from of [owner, "gateway", "room/lobby"] as const)
+      expect(world.stage.code(from, helper, { type: "entries", from: 1, limit: 1 })).to.equal("FORBIDDEN");
+  });
+});
