@@ -12,7 +12,7 @@ import { beginWalk, deadlineFor, digitsMax, judge, leafOf, noOpinion, opinionAft
 import type { Links } from "./links.ts";
 import type { ShardMemory } from "./memory.ts";
 import { endOf, ownerOf, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./stripes.ts";
+import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface AuditingPorts extends ShardPorts {
   readonly links: Links;

@@ -9,8 +9,9 @@
  *  What a holder has is said by its inventory (`actors/shard-holder`), which is replicated like every journal. The bytes are only at its
  *  owner's node, and everything here is about the two being the same. Decisions 0044 and 0049 say what is promised.
  *
- *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts (put, read), referred.ts (what an owner keeps), placing.ts (where),
- *  healing.ts and audit.ts (decisions), keeper.ts, mending.ts, ahead.ts. */
+ *  Read parts.ts (what all share), intake.ts (bytes that come and go), links.ts (the other end), stripes.ts with writing.ts and reading.ts (put,
+ *  read), referred.ts (what an owner keeps), placing.ts (where), healing.ts and audit.ts (decisions), keeper.ts, auditing.ts, mending.ts,
+ *  ahead.ts; memory.ts and messenger.ts (what a restart must not forget). */
 import type { Message } from "../../actors/behavior.ts";
 import { ok, type ActorId, type Result, type Scheme, type SlotId, type TrustState } from "../../protocols/index.ts";
 import type { NodeId, ShardControl, Stripes } from "../ports.ts";
@@ -28,7 +29,8 @@ import { attempt, ownerOf, type ShardPorts } from "./parts.ts";
 import { choosePlace, type NodeCondition } from "./placing.ts";
 import { withinQuota } from "./quota.ts";
 import { receiptBytes } from "./receipts.ts";
-import { createStripes, holderOfShard, type Wanted } from "./stripes.ts";
+import { createStripes } from "./stripes.ts";
+import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export { isHolder } from "./parts.ts";
 export { shardLimits, type ShardLimits } from "./limits.ts";

@@ -22,7 +22,7 @@ import type { Links } from "./links.ts";
 import type { Mending } from "./mending.ts";
 import type { Suspected } from "./messenger.ts";
 import { endOf, isHolder, ownedHolders, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./stripes.ts";
+import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface KeeperPorts extends Omit<AuditingPorts, "checkOwn"> {
   readonly links: Links;

@@ -21,7 +21,7 @@ import { remakeShard } from "./coding/index.ts";
 import { bySickness, dueMs, type Sick } from "./healing.ts";
 import type { Links } from "./links.ts";
 import { ownedHolders, ownerOf, type ShardPorts } from "./parts.ts";
-import { holderOfShard, type Wanted } from "./stripes.ts";
+import { holderOfShard, type Wanted } from "./wanted.ts";
 
 export interface MendingPorts extends ShardPorts {
   readonly links: Links;

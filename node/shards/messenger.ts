@@ -4,7 +4,7 @@ import { ok, refused, failure, type ActorId, type Failure } from "../../protocol
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Rows } from "./memory.ts";
 import { moved, ownerOf, type ShardPorts } from "./parts.ts";
-import type { Wanted } from "./stripes.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** Somebody lets go of a stripe. */
 export interface Release {

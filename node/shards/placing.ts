@@ -3,7 +3,7 @@ import { failure, ok, refused, type Result, type Scheme, type TrustState } from 
 import type { NodeId } from "../ports.ts";
 import { chooseHolders, schemeFor, usualSchemes, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
-import type { Chosen } from "./stripes.ts";
+import type { Chosen } from "./wanted.ts";
 
 /** What is known of a node that may take shards. */
 export interface NodeCondition {

@@ -756,7 +756,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "acknowledges a stripe when one holder has its shard",
-    file: "node/shards/stripes.ts",
+    file: "node/shards/writing.ts",
     find: "if (suffices(stripe, receipts)) {",
     replace: "if (receipts.length >= 1) {",
     caughtBy: ["shard-acknowledged"],
@@ -783,7 +783,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: "trusts a receipt without looking which bytes it is for",
-    file: "node/shards/stripes.ts",
+    file: "node/shards/writing.ts",
     find: "const isMine = receipt.hash === hash && receipt.holder === holder;",
     replace: "const isMine = receipt.holder === holder;",
     caughtBy: ["shard-acknowledged"],
@@ -798,6 +798,15 @@ export const mutations: readonly Mutation[] = [
     caughtBy: ["shard-kept"],
     from: 101,
     seeds: 60,
+    shards: true,
+  },
+  {
+    name: "forgets at once who let go of a stripe",
+    file: "actors/shard-holder/index.ts",
+    find: "if (!isKnown)",
+    replace: "if (isKnown)",
+    caughtBy: ["shard-released"],
+    seeds: 40,
     shards: true,
   },
   {
