@@ -3,8 +3,8 @@
  *
  *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
-import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open as openFile, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   backupLimits,
@@ -23,7 +23,7 @@ import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
-import { codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
@@ -109,7 +109,11 @@ async function make(megabytes: number): Promise<void> {
     );
   }
   for (let user = 0; user < megabytes * 24; user += 1) {
-    const profile = { displayName: `u${user}`, about: text(randomBytes(600)), key: randomBytes(300).toString("base64") };
+    const profile = {
+      displayName: `u${user}`,
+      about: text(randomBytes(600)),
+      key: randomBytes(300).toString("base64"),
+    };
     states.set(`user/u${user}`, { account: profile });
     await put(`user/u${user}` as ActorId, [], `users/${user % 100}/${user}.json`, JSON.stringify(profile));
   }
@@ -122,7 +126,11 @@ async function make(megabytes: number): Promise<void> {
   await Promise.all(pending);
   for (const log of logs.values()) {
     for (const actor of log.actorsBelow(log.lastSeq))
-      log.snapshot(1, { actor, seq: log.lastSeq, body: { state: states.get(actor) ?? {}, answers: [] } }, () => undefined);
+      log.snapshot(
+        1,
+        { actor, seq: log.lastSeq, body: { state: states.get(actor) ?? {}, answers: [] } },
+        () => undefined,
+      );
     await journal.settled();
     await new Promise<void>((resolve) => log.trim(1, log.durableSeq, () => resolve()));
   }
@@ -165,7 +173,7 @@ async function openPorts(): Promise<BackupPorts> {
   const stores = await Promise.all(
     folders.map(async (folder) => openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: quietMeter })),
   );
-  const coder = { code: codeStripe, read: readStripe };
+  const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
   return {
     cluster: "bench",
     owner: "backup/bench" as ActorId,
@@ -215,26 +223,21 @@ async function backup(ports: BackupPorts): Promise<void> {
 
 async function restore(ports: BackupPorts, folder: string, thread?: string): Promise<void> {
   const made = new Set<string>();
-  let open: { path: string; stream: ReturnType<typeof createWriteStream> } | undefined;
-  const finish = async (): Promise<void> => {
-    const stream = open?.stream;
-    if (stream !== undefined) await new Promise<void>((resolve) => stream.end(() => resolve()));
-  };
+  let open: { path: string; file: FileHandle } | undefined;
   const sink = {
     async write({ name }: { name: { thread: string; type: string } }, content: Uint8Array) {
       const path = join(folder, `${name.thread}/${name.type}.jsonl`);
       if (open?.path !== path) {
-        await finish();
+        await open?.file.close();
         if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
         made.add(dirname(path));
-        open = { path, stream: createWriteStream(path) };
+        open = { path, file: await openFile(path, "a") };
       }
-      const { stream } = open;
-      if (!stream.write(content)) await new Promise<void>((resolve) => void stream.once("drain", () => resolve()));
+      await open.file.writeFile(content);
     },
   };
   await recall(ports, openRepository(ports), thread === undefined ? {} : { thread }, sink, idle);
-  await finish();
+  await open?.file.close();
 }
 
 if (operation === "make") await make(Number(args[0]));
