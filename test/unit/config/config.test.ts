@@ -6,6 +6,7 @@ import {
   parseConfig,
   parseConfigFile,
   parseDurationMs,
+  parseSizeBytes,
   planReload,
   unknownVariables,
   type ConfigLayers,
@@ -209,8 +210,10 @@ describe("configuration", () => {
         PLEXUS_MIN_IN_SYNC: "2",
         PLEXUS_WEIGHT: "0.5",
         PLEXUS_SHARD_SCHEMES: "default=4+2/3,backup=8+4/4+4",
+        PLEXUS_SHARD_QUOTA: "1.5tb",
       },
     });
+    expect(parseSizeBytes(config.shardQuota ?? "")).to.equal(1.5e12);
     expect(config.shardSchemes).to.deep.equal({ default: "4+2/3", backup: "8+4/4+4" });
     expect(config).to.include({ name: "node-b", join: "token", replicas: 5, minInSync: 2, weight: 0.5 });
     expect(config.mesh).to.include({ host: "0.0.0.0", mdns: true });
@@ -277,6 +280,12 @@ describe("configuration", () => {
       "shardSchemes.backup",
       /^environment$/,
       /8\+4\/4\+4\/3.*widest|narrower/,
+    ]),
+    ...["500", "5 gb", "-1gb", "gb", "1gib"].map((quota): (typeof wrong)[number] => [
+      { environment: { PLEXUS_SHARD_QUOTA: quota } },
+      "shardQuota",
+      /^environment$/,
+      /like 500gb/,
     ]),
     [{ environment: { PLEXUS_WEIGHT: "-1" } }, "weight", /^environment$/, /-1/],
     ...["nginx", "", "10.0.0.1/33", "10.0.0.0/0", "10.0.0.0/8/8", "10.0.0.1:80", "fd00::/129", "fe80::1%eth0"].map(

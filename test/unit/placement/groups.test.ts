@@ -309,6 +309,24 @@ describe("the controller and groups", () => {
     expect(groupRows(placed)).to.deep.equal([group("g1", 3, false), group("g2", 2)]);
   });
 
+  it("removes a closed group when its holders have nothing, and not while one has something or does not say", async () => {
+    const placed = new Placed(24);
+    placed.limits = { groupLookMs: 1_000, groupRemovedMs: 5_000 };
+    placed.isEmptyHolder = (holder) => (holder === "shard-holder/g3.1" ? undefined : true);
+    await placed.open(["a", "b", "c"], { roles: ["chat", "storage"] });
+    await placed.until(() => groupRows(placed).length === 1, 60_000);
+    const { directory } = placed.life("a");
+    for (const name of ["g2", "g3"])
+      await placed.settle(
+        directory.compareAndSet(`${groupPrefix}${name}`, { ...group(name, 2, false), closedAtMs: 0 }, 0),
+      );
+    await placed.until(() => groupRows(placed).length === 3, 5_000);
+    await placed.until(() => groupRows(placed).length === 2, 60_000);
+    expect(groupRows(placed).map(({ name }) => name)).to.deep.equal(["g1", "g3"]);
+    await placed.pass(30_000);
+    expect(groupRows(placed)).to.have.length(2);
+  });
+
   it("writes nothing over a row of another controller", async () => {
     const placed = new Placed(23);
     const { directory } = await placed.open(["a", "b"], { roles: ["chat"] });

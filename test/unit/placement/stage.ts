@@ -6,6 +6,7 @@ import {
   servePlacement,
   type ClusterControl,
   type Controller,
+  type PlacementLimits,
 } from "../../../node/placement/index.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { watchPolicy, type ClusterPolicy } from "../../../node/cluster/policy.ts";
@@ -70,6 +71,9 @@ export class Placed extends Cluster {
   readonly notes: string[] = [];
   /** What each node's configuration says; the others': two copies. */
   readonly configured = new Map<NodeId, Policy>();
+  /** What controllers are made with. */
+  limits: Partial<PlacementLimits> = {};
+  isEmptyHolder: (holder: ActorId) => boolean | undefined = () => undefined;
   invitation: Result<InvitationIssued> = refused(failure("STOPPING"));
 
   constructor(seed: number) {
@@ -97,6 +101,8 @@ export class Placed extends Cluster {
     const controller = createController({
       ...base,
       rank: () => this.#rank(life),
+      isEmptyHolder: async (holder) => this.isEmptyHolder(holder),
+      limits: this.limits,
     });
     const control = createClusterControl({
       ...base,

@@ -14,7 +14,7 @@ import {
   widthOf,
   type Candidate,
 } from "../../../node/shards/coding/index.ts";
-import { choosePlace } from "../../../node/shards/placing.ts";
+import { choosePlace, type NodeCondition } from "../../../node/shards/placing.ts";
 import { schemesFrom, type Scheme } from "../../../protocols/index.ts";
 
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
@@ -118,6 +118,32 @@ describe("schemes as text", () => {
       return place.ok ? schemeText(place.value.scheme) : place.error.code;
     };
     expect(["backup", "other"].map(chosen)).to.deep.equal(["3 + 3", "4 + 2"]);
+  });
+
+  it("are those that there are trusted nodes with room for; who is refused learns what would do", () => {
+    const members = Array.from({ length: 6 }, (_, index) => ({ node: `node-${index}`, labels: {} }));
+    const chosen = (conditionOf: (index: number) => NodeCondition, bytes = 1_000): string => {
+      const ports = {
+        groups: () => [{ name: "g1", width: 6, open: true }],
+        table: { get: (slot: string) => ({ record: { owner: `node-${slot.split(".")[1]}` } }) },
+        membership: { members: () => ({ members }), isStaying: () => true },
+        conditionOf: (node: string) => conditionOf(Number(node.slice(5))),
+      } as unknown as Parameters<typeof choosePlace>[0];
+      const place = choosePlace(ports, { class: "bulk", bytes });
+      return place.ok ? schemeText(place.value.scheme) : `${place.error.code} ${JSON.stringify(place.error.details)}`;
+    };
+    const roomy = { reliability: 1, freeBytes: 1e9 };
+    expect(chosen(() => roomy)).to.equal("4 + 2");
+    expect(
+      chosen((index) => (index < 1 ? { ...roomy, freeBytes: 100 } : roomy)),
+      "one is full",
+    ).to.equal("3 + 2");
+    expect(chosen(() => ({ ...roomy, freeBytes: 400 }))).to.equal("4 + 2");
+    expect(chosen(() => ({ ...roomy, freeBytes: 100 }))).to.match(/^DISK_FULL/);
+    expect(chosen((index) => ({ ...roomy, trust: index < 3 ? "trusted" : "probation" }))).to.equal("3 copies");
+    expect(chosen((index) => ({ ...roomy, trust: index < 1 ? "trusted" : index < 3 ? "suspect" : "new" }))).to.equal(
+      'HOLDERS_TOO_FEW {"class":"bulk","holders":1,"needed":2,"untrusted":5}',
+    );
   });
 });
 
