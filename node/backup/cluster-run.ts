@@ -64,8 +64,9 @@ interface Checkpoint {
   readonly marks: readonly string[];
 }
 
-/** Failures of a whole part after which its slots are asked for again; the others end the run. */
-const againCodes: ReadonlySet<string> = new Set([...passingCodes, "UNREACHABLE", "OVERLOADED", "BAD_FRAME"]);
+/** Failures of a whole part after which its slots are asked for again; the others end the run. A node that is still starting says BAD_REQUEST: it
+ *  has no answer yet. */
+const againCodes: ReadonlySet<string> = new Set([...passingCodes, "UNREACHABLE", "OVERLOADED", "BAD_FRAME", "BAD_REQUEST"]); // prettier-ignore
 /** Those after which they are missing: the node cannot do it. */
 const unableCodes: ReadonlySet<string> = new Set(["KEY_MISSING", "VERSION_UNSUPPORTED", "FORBIDDEN"]);
 /** As many as turns that a task has, and some. */

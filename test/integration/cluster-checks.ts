@@ -89,7 +89,8 @@ async function checkRepeats(load: Written): Promise<void> {
   }
 }
 
-async function readHistory(client: ChatClient, room: string): Promise<readonly RoomMessage[]> {
+/** All messages of a room, as its journal has them. */
+export async function readHistory(client: ChatClient, room: string): Promise<readonly RoomMessage[]> {
   const messages: RoomMessage[] = [];
   for (;;) {
     const after = messages.at(-1)?.seq ?? 0;

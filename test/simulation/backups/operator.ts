@@ -39,7 +39,9 @@ export class Operator {
     this.#scene.run(
       this.#scene.stage.start(node).then(() => {
         const machine = this.#scene.stage.machine(node);
-        this.#scene.seats = [...this.#scene.seats.filter((seat) => seat.node !== node), new Seat(this.#scene.world, machine, this.#scene.directory.open(machine.pulse))]; // prettier-ignore
+        const seat = new Seat(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
+        seat.serve(this.#scene);
+        this.#scene.seats = [...this.#scene.seats.filter((seat) => seat.node !== node), seat]; // prettier-ignore
       }),
     );
   }

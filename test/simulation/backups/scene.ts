@@ -1,6 +1,8 @@
 /** What everything in one life of a cluster's backups shares: the world, its machines, the slots, the directory, and who sees it all. */
+import { backup } from "../../../actors/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
+import { backupActor } from "../../../protocols/index.ts";
 import { Stage } from "../../unit/shards/stage.ts";
 import type { World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
@@ -20,6 +22,8 @@ export class Scene {
   readonly watch: BackupWatch;
   /** The lives of processes that run. */
   seats: readonly Seat[] = [];
+  /** The node that owns the actor of the backups. */
+  actorOwner: NodeId = "n1";
   /** No faults any more. */
   isCalm = false;
 
@@ -28,7 +32,9 @@ export class Scene {
     const { dice } = world;
     const nodes = 5 + dice.below(3);
     const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
-    this.stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.2) ? 0.003 : 0 });
+    this.stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.2) ? 0.003 : 0, others: [backup] });
+    this.stage.holders.isServed = (actor) =>
+      this.stage.isUp(actor === backupActor ? this.actorOwner : this.stage.ownerOf(actor));
     this.stage.network.weather.breakChance = dice.chance(0.3) ? 0.001 : 0;
     this.stage.holders.weather.lostAnswers = dice.chance(0.3) ? 0.02 : 0;
     this.stage.holders.weather.away = dice.chance(0.3) ? 0.03 : 0;
@@ -39,6 +45,14 @@ export class Scene {
 
   violate(checker: CheckerName, detail: string): void {
     this.world.violate(checker, detail);
+  }
+
+  /** Another node owns the actor of the backups; everybody hears of it sooner or later. */
+  moveActor(to: NodeId): void {
+    this.actorOwner = to;
+    this.world.note(() => `${to} owns ${backupActor}`);
+    for (const seat of this.seats)
+      this.world.after(this.world.dice.between(0, 2_500), () => (seat.heardOwner = this.actorOwner));
   }
 
   someSeat(): Seat | undefined {

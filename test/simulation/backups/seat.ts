@@ -1,5 +1,6 @@
 /** One life of a node's process, as far as backups go: its stripes, its keys, the directory as it reaches it. */
-import { createDirectoryHeads, type BackupPorts } from "../../../node/backup/index.ts";
+import type { Message } from "../../../actors/behavior.ts";
+import { createClusterBackups, createDirectoryHeads, type BackupPorts } from "../../../node/backup/index.ts";
 import {
   anchorOf,
   createClusterKeys,
@@ -9,16 +10,21 @@ import {
   type RootKeys,
   type RootRecord,
 } from "../../../node/keys/index.ts";
-import type { Directory, NodeId, Stripes } from "../../../node/ports.ts";
-import { failureOf, type Result, type StripeRef } from "../../../protocols/index.ts";
+import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports.ts";
+import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeRef } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
 import type { Machine } from "../../unit/shards/stage.ts";
 import { simulatedClock, type Pulse, type World } from "../../world/index.ts";
+import { slots } from "./journals.ts";
+import type { Scene } from "./scene.ts";
 import { backupOwner, cluster, limits, type BackupWatch } from "./watch.ts";
 
 const diskKey = diskKeyOf(Buffer.alloc(32, 7));
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
+
+/** Waits of seconds are tenths. */
+const quickRunner = { pollMs: 200, tellMs: 300, askTimeoutMs: 1_500, asksMax: 10, partSlots: 2, partsAtOnce: 3, partAnswerMs: 300, partTimeoutMs: 2_000, partForgottenMs: 6_000, slotPauseMs: 150, slotWaitMs: 4_000, partBytesPerSecond: 200_000 }; // prettier-ignore
 
 export class Seat {
   readonly node: NodeId;
@@ -27,6 +33,8 @@ export class Seat {
   readonly keys: ClusterKeys;
   readonly directory: Directory;
   readonly #world: World;
+  /** The node that owns the actor of the backups, as this one has heard. */
+  heardOwner: NodeId = "";
 
   constructor(world: World, machine: Machine, directory: Directory) {
     this.#world = world;
@@ -45,6 +53,46 @@ export class Seat {
 
   get isUp(): boolean {
     return this.pulse.alive && this.machine.pulse === this.pulse && this.machine.shards !== undefined;
+  }
+
+  /** Reads its slots for whoever makes a snapshot, and works on tasks where it owns them. */
+  serve(scene: Scene): void {
+    const { exchange, membership } = this.machine;
+    if (exchange === undefined || membership === undefined) return;
+    this.heardOwner = scene.actorOwner;
+    const record = (slot: SlotId, owner: NodeId): SlotRecord => ({
+      slot,
+      epoch: 1,
+      owner,
+      inSync: [owner],
+      learners: [],
+    });
+    const own = ownSlot(backupActor);
+    createClusterBackups({
+      node: this.node,
+      exchange,
+      membership,
+      table: {
+        get: (slot) => (slot === own ? { record: record(own, this.heardOwner), revision: 1 } : undefined),
+        rows: () => slots.map((slot) => ({ record: record(slot, scene.journals.ownerOf(slot)), revision: 1 })).values(),
+      },
+      clock: this.clock,
+      random: scene.world.dice,
+      log: quietLog,
+      source: scene.journals.sourceOf(this.node),
+      use: async (work) => work(await this.ports(scene.seats, scene.watch)),
+      ask: (message, timeoutMs) => this.ask(scene, message, timeoutMs),
+      limits: quickRunner,
+    });
+  }
+
+  /** Asks the actor of the backups. */
+  ask(scene: Scene, message: Message, timeoutMs: number): Promise<Result<unknown>> {
+    return new Promise((resolve) => {
+      void scene.stage.holders
+        .ask(backupActor, message, timeoutMs)
+        .then((result) => this.pulse.alive && resolve(result));
+    });
   }
 
   /** What a process waits for ends with the process. */

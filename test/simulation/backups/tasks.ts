@@ -1,6 +1,7 @@
 /** What people and schedules ask for of backups, with the real code of a node, and what each answer has to be. */
+import type { BackupState } from "../../../actors/backup/state.ts";
 import { openRepository, prune, recall, runBackup, verify, type Retention } from "../../../node/backup/index.ts";
-import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts";
+import { backupActor, failure, PlexusError, type ActorId, type ClusterBackupTasks } from "../../../protocols/index.ts";
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";
 import type { Scene } from "./scene.ts";
@@ -72,6 +73,38 @@ export class Tasks {
     } finally {
       this.#changing.delete(task);
     }
+  }
+
+  /** Tasks of the whole cluster that have not ended. */
+  get #open(): BackupState["open"] {
+    return (this.#scene.stage.holders.stateOf(backupActor) as BackupState).open;
+  }
+
+  /** Somebody asks for a backup of the whole cluster, and may think better of it. False: nobody has heard of it. */
+  async wish(seat: Seat): Promise<boolean> {
+    const { world } = this.#scene;
+    const asked = await seat.ask(this.#scene, { type: "start", wish: { sort: "run" }, by: "operator" }, 1_000);
+    if (!asked.ok) return false;
+    const { id } = asked.value as { id: string };
+    world.note(() => `task ${id} is to be done`);
+    if (!this.#scene.isCalm && world.dice.chance(0.15))
+      world.after(world.dice.between(0, 3_000), () => void seat.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+    return true;
+  }
+
+  /** Each task has ended, and what it says of a snapshot is true. */
+  async ended(seat: Seat): Promise<boolean> {
+    if (this.#open.length > 0) return false;
+    const asked = await seat.ask(this.#scene, { type: "tasks", limit: 50 }, 1_000);
+    if (!asked.ok) return false;
+    for (const { id, state, result, error } of (asked.value as ClusterBackupTasks).tasks) {
+      const number = (result as { snapshot?: { number: number } } | undefined)?.snapshot?.number ?? 0;
+      this.#scene.world.note(() => `task ${id}: ${state} ${number} ${JSON.stringify(error)}`);
+      if (state === "done" && !this.#scene.watch.seen.has(number)) this.#scene.violate("backup-whole", `task ${id} says that there is snapshot ${number}`); // prettier-ignore
+      const code = error?.code;
+      if (code !== undefined && !["CANCELLED", "BACKUP_CHANGED"].includes(code) && !passing.has(code)) this.#scene.violate("no-stray-error", `task ${id}: ${JSON.stringify(error)}`); // prettier-ignore
+    }
+    return true;
   }
 
   async prune(seat: Seat, wanted?: Retention): Promise<void> {
@@ -190,7 +223,7 @@ export class Tasks {
   async erase(): Promise<void> {
     const { dice } = this.#scene.world;
     const tenant = dice.pick(people.slice(0, 2));
-    const isBusy = (): boolean => [...this.#changing].some(({ seat }) => seat.isUp);
+    const isBusy = (): boolean => this.#open.length > 0 || [...this.#changing].some(({ seat }) => seat.isUp);
     if (this.#scene.journals.gone.has(tenant) || isBusy()) return;
     this.erasing = true;
     await this.#scene.journals.leave(tenant);

@@ -48,6 +48,8 @@ export class BackupWatch {
   readonly #rows = new Map<string, unknown>();
   readonly #epochKeys = new Map<string, Uint8Array>();
   readonly living = new Map<number, Living>();
+  /** The numbers of all that there ever were. */
+  readonly seen = new Set<number>();
   #catalog: StripeRef | undefined;
   /** Shards that were on some disk for good, and to which nothing has happened since. */
   readonly sound = new Set<string>();
@@ -195,6 +197,7 @@ export class BackupWatch {
     for (const { fragments } of units) for (const { stripe } of fragments) stripes.set(stripe.id, stripe);
     const what = `snapshot ${snapshot.number}`;
     for (const stripe of stripes.values()) this.#demandKept(stripe, what);
+    this.seen.add(snapshot.number);
     this.living.set(snapshot.number, { snapshot, cursors, nodes, units, stripes });
     const packs = new PackCache(repository, 1_000);
     const contents = new Map<string, Uint8Array[]>();

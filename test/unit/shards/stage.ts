@@ -1,8 +1,8 @@
 /** Nodes with shards on simulated disks and paths, and the real holders: their journals are there as long as anything is, and what the
  *  directory says everybody knows at once. How journals survive is the simulation of clusters. */
 import { shardHolder } from "../../../actors/shard-holder/index.ts";
-import type { HolderChange, HolderState } from "../../../actors/shard-holder/state.ts";
-import type { Effect, Message, ReplyTo, Signal } from "../../../actors/behavior.ts";
+import type { HolderChange } from "../../../actors/shard-holder/state.ts";
+import type { AnyBehavior, Effect, Message, ReplyTo, Signal } from "../../../actors/behavior.ts";
 import { hashOf, openBlobStore, openOwnedBlobs } from "../../../node/blobs/index.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
@@ -65,16 +65,17 @@ function firstFrom(keys: readonly string[], key: string): number {
 
 /** One holder's journal: its state and its records. */
 interface Journal {
-  state: HolderState;
+  state: unknown;
   readonly records: Map<string, unknown>;
   /** The keys of the records in order, until there are others. */
   keys: readonly string[] | undefined;
   notes: unknown;
 }
 
-/** The holders of a group, wherever they are. */
+/** The holders of a group, wherever they are, and what other actors a test asks. */
 export class Holders {
   readonly #world: World;
+  readonly #behaviors: readonly AnyBehavior[];
   readonly #all = new Map<ActorId, Journal>();
   readonly #waiting = new Map<number, (result: Result<unknown>) => void>();
   #correlation = 0;
@@ -86,8 +87,18 @@ export class Holders {
   changing: (holder: ActorId, change: HolderChange) => void = () => undefined;
   weather = { delayMs: 4, lostAnswers: 0, away: 0 };
 
-  constructor(world: World) {
+  constructor(world: World, others: readonly AnyBehavior[] = []) {
     this.#world = world;
+    this.#behaviors = [shardHolder as unknown as AnyBehavior, ...others];
+  }
+
+  #behaviorOf(actor: ActorId): AnyBehavior {
+    return this.#behaviors.find(({ kind }) => actor.startsWith(`${kind}/`)) as AnyBehavior;
+  }
+
+  /** What an actor remembers. */
+  stateOf(actor: ActorId): unknown {
+    return this.#journal(actor).state;
   }
 
   ask(holder: ActorId, message: Message, timeoutMs: number): Promise<Result<unknown>> {
@@ -118,21 +129,21 @@ export class Holders {
 
   #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo): void {
     const journal = this.#journal(holder);
-    const key = holder.slice("shard-holder/".length);
+    const key = holder.slice(holder.indexOf("/") + 1);
     const nowMs = Math.floor(this.#world.nowMs);
     const turn = { self: holder, key, nowMs, from: "node" as const, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
-    for (const effect of shardHolder.decide(journal.state, message as never, turn))
-      this.#carryOut(holder, journal, effect, replyTo);
+    for (const effect of this.#behaviorOf(holder).decide(journal.state as never, message as never, turn as never))
+      this.#carryOut(holder, journal, effect as Effect<HolderChange>, replyTo);
   }
 
   #journal(holder: ActorId): Journal {
     const known = this.#all.get(holder);
     if (known !== undefined) return known;
     const made: Journal = {
-      state: shardHolder.initial(holder),
+      state: this.#behaviorOf(holder).initial(holder),
       records: new Map(),
       keys: undefined,
-      notes: shardHolder.notes?.initial(),
+      notes: this.#behaviorOf(holder).notes?.initial(),
     };
     this.#all.set(holder, made);
     return made;
@@ -143,18 +154,25 @@ export class Holders {
       this.#waiting.get((to ?? replyTo)?.correlation ?? -1)?.(result);
     switch (effect.type) {
       case "persist": {
-        this.changing(holder, effect.event);
-        journal.state = shardHolder.evolve(journal.state, effect.event);
-        for (const op of shardHolder.record?.(effect.event, holder) ?? []) {
+        const behavior = this.#behaviorOf(holder);
+        if (behavior.kind === shardHolder.kind) this.changing(holder, effect.event);
+        journal.state = behavior.evolve(journal.state as never, effect.event as never);
+        for (const op of behavior.record?.(effect.event as never, holder) ?? []) {
           if ("put" in op) {
             if (!journal.records.has(op.put)) journal.keys = undefined;
             journal.records.set(op.put, copyOf(op.value));
-          } else if ("delete" in op && journal.records.delete(op.delete)) journal.keys = undefined;
+          } else {
+            journal.keys = undefined;
+            if ("delete" in op) journal.records.delete(op.delete);
+            else
+              for (const name of journal.records.keys())
+                if (name >= op.deleteFrom && name < op.deleteTo) journal.records.delete(name);
+          }
         }
         return;
       }
       case "note":
-        journal.notes = shardHolder.notes?.evolve(journal.notes as never, effect.note as never);
+        journal.notes = this.#behaviorOf(holder).notes?.evolve(journal.notes as never, effect.note as never);
         return;
       case "reply":
         return answer(effect.to, ok(copyOf(effect.value)));
@@ -173,8 +191,12 @@ export class Holders {
         });
         return;
       }
+      // No test lets reminders ring.
+      case "remind":
+      case "forget":
+        return;
       default:
-        throw new Error(`a holder has no ${effect.type}`);
+        throw new Error(`an actor here has no ${effect.type}`);
     }
   }
 }
@@ -303,12 +325,13 @@ export class Stage {
       readonly limits?: Partial<ShardLimits>;
       readonly zones?: ReadonlyMap<NodeId, string>;
       readonly syncErrorChance?: number;
+      readonly others?: readonly AnyBehavior[];
     },
   ) {
     // prettier-ignore
     this.world = world;
     this.network = new Network(world);
-    this.holders = new Holders(world);
+    this.holders = new Holders(world, options.others);
     this.limits = { ...shardLimits, ...quickLimits, ...options.limits };
     this.#zones = options.zones ?? new Map();
     this.#syncErrorChance = options.syncErrorChance ?? 0;
