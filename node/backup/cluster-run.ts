@@ -93,6 +93,8 @@ class ClusterRun {
   /** How far the parts under way are. */
   readonly #running = new Map<string, PartProgress>();
   readonly #missed = new Map<SlotId, Missed>();
+  /** Slots that a node is asked for. One that moves meanwhile is not asked for elsewhere: two parts of it would not fit together. */
+  readonly #busy = new Set<SlotId>();
   #slots = 0;
   #asked = 0;
   /** Stripes of other nodes: another runner may need them, so only the commit and the end of the task decide about them. */
@@ -183,9 +185,13 @@ class ClusterRun {
         for (const [owner, rows = []] of Object.entries(Object.groupBy(free, (row) => row.owner))) {
           if (busy.size >= limits.partsAtOnce) break;
           const slots = rows.slice(0, limits.partSlots).map(({ slot }) => slot);
+          for (const slot of slots) this.#busy.add(slot);
           const work = this.#part(owner, base, slots, refuse)
             .catch((error: unknown) => void failed.push({ error }))
-            .finally(() => busy.delete(owner));
+            .finally(() => {
+              busy.delete(owner);
+              for (const slot of slots) this.#busy.delete(slot);
+            });
           busy.set(owner, work);
         }
         await within(
@@ -206,7 +212,7 @@ class ClusterRun {
     const done = new Set([...this.#parts.values()].flatMap(({ slots }) => slots));
     const all = [...this.#ports.slots()];
     this.#slots = all.length;
-    return all.filter(({ slot }) => !done.has(slot) && !this.#missed.has(slot));
+    return all.filter(({ slot }) => !done.has(slot) && !this.#missed.has(slot) && !this.#busy.has(slot));
   }
 
   async #part(
