@@ -4,7 +4,7 @@ import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
 import { backupActor } from "../../../protocols/index.ts";
 import { Stage } from "../../unit/shards/stage.ts";
-import type { World } from "../../world/index.ts";
+import type { Pulse, World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { ExternalDirectory } from "../cluster/external-directory.ts";
 import { Journals } from "./journals.ts";
@@ -33,8 +33,11 @@ export class Scene {
     const nodes = 5 + dice.below(3);
     const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
     this.stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.2) ? 0.003 : 0, others: [backup] });
-    this.stage.holders.isServed = (actor) =>
-      this.stage.isUp(actor === backupActor ? this.actorOwner : this.stage.ownerOf(actor));
+    const { holders } = this.stage;
+    const { isServed, lifeOf } = holders;
+    const pulse = (): Pulse => this.stage.machine(this.actorOwner).pulse;
+    holders.isServed = (actor) => (actor === backupActor ? pulse().alive : isServed(actor));
+    holders.lifeOf = (actor) => (actor === backupActor ? `${this.actorOwner} ${pulse().life}` : lifeOf(actor));
     this.stage.network.weather.breakChance = dice.chance(0.3) ? 0.001 : 0;
     this.stage.holders.weather.lostAnswers = dice.chance(0.3) ? 0.02 : 0;
     this.stage.holders.weather.away = dice.chance(0.3) ? 0.03 : 0;
