@@ -10,16 +10,27 @@ import { notices, queryKeys, useSession } from "../live/index.ts";
 import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
-import { useDialogs } from "./dialogs.tsx";
-import { AgentFields, RoomFields } from "./fields.tsx";
+import { useDialogs, type Opened } from "./dialogs.tsx";
+import { AgentFields } from "./agent/agent-fields.tsx";
+import { RoomFields } from "./room/room-fields.tsx";
 import { Icon } from "./icons.tsx";
 import { Dialog, type DialogProps } from "./layers.tsx";
 import { Note } from "./note.tsx";
 import { useCatalog, useModels, useRooms } from "./lists.ts";
 import { PickList } from "./pick-list.tsx";
 
+/** All of them; one is open at most. */
+export const Creating = ({ open, onClose }: { readonly open: Opened | undefined; readonly onClose: () => void }) => (
+  <>
+    <FindRoom opened={open === "findRoom"} onClose={onClose} />
+    <CreateRoom opened={open === "createRoom"} onClose={onClose} />
+    <FindPerson opened={open === "findPerson"} onClose={onClose} />
+    <CreateAgent opened={open === "createAgent"} onClose={onClose} />
+  </>
+);
+
 /** Public rooms to join, and the way to a new one. */
-export function FindRoom({ opened, onClose }: DialogProps) {
+function FindRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const { open } = useDialogs();
   const navigate = useNavigate();
@@ -64,7 +75,7 @@ export function FindRoom({ opened, onClose }: DialogProps) {
 }
 
 /** People to write to. */
-export function FindPerson({ opened, onClose }: DialogProps) {
+function FindPerson({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
   const write = async (row: CatalogRow) => {
@@ -151,7 +162,7 @@ function CatalogRows(props: Catalog) {
 }
 
 /** A new room: its title gives it its name. */
-export function CreateRoom({ opened, onClose }: DialogProps) {
+function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
   const [texts, setTexts] = useState({ title: "", topic: "" });
@@ -211,7 +222,7 @@ export function CreateRoom({ opened, onClose }: DialogProps) {
 const noAgent: { readonly persona: string; readonly model: string | null } = { persona: "", model: null };
 
 /** A new agent of one's own. */
-export function CreateAgent({ opened, onClose }: DialogProps) {
+function CreateAgent({ opened, onClose }: DialogProps) {
   const session = useSession();
   const queries = useQueryClient();
   const navigate = useNavigate();

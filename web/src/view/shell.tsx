@@ -5,7 +5,6 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../protocols/errors.ts";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
 import { Asking, type Asked } from "./asking.tsx";
-import { CreateAgent, CreateRoom, FindPerson, FindRoom } from "./create.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
 import { FacesContext, useKnownFaces } from "./faces.ts";
@@ -23,6 +22,7 @@ export function Shell() {
   const asking = useRef<Asked>(undefined);
   const { pathname } = useLocation();
   const close = () => setOpen(undefined);
+  const creating = useCreating(open);
   const faces = useKnownFaces();
   useEffect(() => {
     setOpen(undefined);
@@ -76,10 +76,7 @@ export function Shell() {
         </Drawer.Root>
         <Switcher opened={open === "switcher"} onClose={close} />
         <KeyboardHelp opened={open === "help"} onClose={close} />
-        <FindRoom opened={open === "findRoom"} onClose={close} />
-        <CreateRoom opened={open === "createRoom"} onClose={close} />
-        <FindPerson opened={open === "findPerson"} onClose={close} />
-        <CreateAgent opened={open === "createAgent"} onClose={close} />
+        {creating && <creating.Creating open={open} onClose={close} />}
         <Asking asked={asked} />
         <NoticeList />
       </FacesContext>
@@ -228,6 +225,21 @@ function useChosenTheme(): void {
   useEffect(() => {
     if (theme !== undefined) setColorScheme(theme === "system" ? "auto" : theme);
   }, [theme, setColorScheme]);
+}
+
+const loadCreating = () => import("./create.tsx");
+type CreatingModule = Awaited<ReturnType<typeof loadCreating>>;
+const creates: ReadonlySet<Opened | undefined> = new Set(["findRoom", "createRoom", "findPerson", "createAgent"]);
+
+/** What makes and finds things is loaded when somebody first asks for it. */
+function useCreating(open: Opened | undefined): CreatingModule | undefined {
+  const [loaded, setLoaded] = useState<CreatingModule>();
+  const isNeeded = loaded === undefined && creates.has(open);
+  useEffect(() => {
+    if (!isNeeded) return;
+    loadCreating().then(setLoaded, () => notices.show("This could not be loaded: is the node away? Try again.", "bad"));
+  }, [isNeeded]);
+  return loaded;
 }
 
 function useUnreadTitle(): void {

@@ -5,7 +5,7 @@ import { useState, type SubmitEvent } from "react";
 import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, type AgentStore } from "../../live/index.ts";
-import { AgentFields } from "../fields.tsx";
+import { AgentFields } from "./agent-fields.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
 

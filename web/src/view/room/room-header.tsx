@@ -5,7 +5,7 @@ import type { RoomStore } from "../../live/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
-import { RoomFields } from "../fields.tsx";
+import { RoomFields } from "./room-fields.tsx";
 import { Actions, Dialog } from "../layers.tsx";
 import { Bans } from "./bans.tsx";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
