@@ -195,7 +195,7 @@ export const configSchema = schema.object({
   /** With fewer replicas in sync than this a slot refuses writes. */
   minInSync: Type.Integer({ minimum: 1, maximum: 7 }),
   /** How bulk is coded, by its class; `default` for the others: the first scheme that there are enough nodes for. */
-  shardSchemes: Type.Record(Type.String({ pattern: "^[a-z][a-z0-9-]{0,31}$" }), shardScheme, { maxProperties: 32 }),
+  shardSchemes: Type.Record(Type.String({ pattern: "^[a-z][a-z0-9.-]{0,31}$" }), shardScheme, { maxProperties: 32 }),
   /** What shards may take on this node's disk; absent: what is free. */
   shardQuota: Type.Optional(size),
   /** The node's share of slots compared to the others'. */

@@ -7,6 +7,7 @@ import type { NodeLoad } from "../membership/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Meter, NodeId } from "../ports.ts";
 import { createShards, openShardMemory, shardLimits, type Shards, type Signer } from "../shards/index.ts";
+import { namesOfClass } from "../shards/coding/index.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
@@ -66,7 +67,9 @@ export async function openShards(
     noted: changed,
     trustOf: (other) => peer.trust.of(other),
     schemesOf(name) {
-      const text = config.shardSchemes[name] ?? config.shardSchemes["default"];
+      const text = namesOfClass(name)
+        .flatMap((one) => config.shardSchemes[one] ?? [])
+        .at(0);
       return text === undefined ? undefined : schemesFrom(text);
     },
   });

@@ -9,15 +9,7 @@ import {
   type TrustState,
 } from "../../protocols/index.ts";
 import type { NodeId } from "../ports.ts";
-import {
-  chooseHolders,
-  headerBytes,
-  partBytes,
-  schemeFor,
-  usualSchemes,
-  widthOf,
-  type Candidate,
-} from "./coding/index.ts";
+import { chooseHolders, headerBytes, partBytes, schemeFor, usualOf, widthOf, type Candidate } from "./coding/index.ts";
 import { holdersOf, ownerOf, type ShardPorts } from "./parts.ts";
 import type { Chosen } from "./wanted.ts";
 
@@ -75,7 +67,7 @@ export function choosePlace(
       return { group: group.name, candidates, nodes: nodesOf(candidates) };
     });
   const [best] = groups.toSorted((one, other) => other.nodes - one.nodes || (one.group < other.group ? -1 : 1));
-  const settings = { name: how.class, schemes: ports.schemesOf?.(how.class) ?? usualSchemes };
+  const settings = { name: how.class, schemes: ports.schemesOf?.(how.class) ?? usualOf(how.class) };
   const enough = schemeFor(settings, best?.nodes ?? 0);
   const tooFew = (found: Failure) => refused({ ...found, details: { ...found.details, ...(untrusted.size > 0 && { untrusted: untrusted.size }) } }); // prettier-ignore
   if (!enough.ok) return tooFew(enough.error);

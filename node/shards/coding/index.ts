@@ -20,6 +20,8 @@ export {
   problemOf,
   schemeFor,
   schemeText,
+  namesOfClass,
+  usualOf,
   usualSchemes,
   widthOf,
   type ClassSettings,

@@ -50,6 +50,16 @@ const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
 /** For what is not set otherwise. With 4 holders 2 + 2 would survive as much as 3 copies and take less room; but any one copy is read by itself. */
 export const usualSchemes: readonly Scheme[] = [rs(8, 4), rs(4, 4), rs(4, 2), rs(3, 2), copies(3), copies(2)];
 
+/** The names under which settings for a class are looked for, the nearest first: those of `backup` are for `backup.pack`, too. */
+export const namesOfClass = (name: string): readonly string[] => {
+  const parts = name.split(".");
+  return [...parts.map((_, at) => parts.slice(0, parts.length - at).join(".")), "default"];
+};
+
+/** What is usual for a class. Manifests of backups, without which nothing is found, are on at least five nodes, or on all there are. */
+export const usualOf = (name: string): readonly Scheme[] =>
+  name === "backup.manifest" ? [rs(8, 4), rs(4, 4), rs(4, 2), rs(3, 2), copies(4), copies(3), copies(2)] : usualSchemes;
+
 /** Why settings cannot be used; undefined: they can. */
 export function problemOf({ name, schemes }: ClassSettings): string | undefined {
   if (schemes.length === 0) return `class ${name} has no scheme`;

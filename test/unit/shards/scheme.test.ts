@@ -4,12 +4,14 @@ import {
   chooseHolders,
   countsOf,
   enoughOf,
+  namesOfClass,
   overheadOf,
   problemOf,
   rankGroups,
   schemeFor,
   schemeText,
   survivesZone,
+  usualOf,
   usualSchemes,
   widthOf,
   type Candidate,
@@ -43,6 +45,21 @@ describe("schemes", () => {
       "8 + 4",
       "8 + 4",
     ]);
+  });
+
+  it("have manifests of backups on at least five nodes, or on all there are", () => {
+    const settings = { name: "backup.manifest", schemes: usualOf("backup.manifest") };
+    expect(problemOf(settings)).to.equal(undefined);
+    for (let holders = 2; holders < 40; holders += 1) {
+      const scheme = schemeFor(settings, holders);
+      expect(scheme.ok && widthOf(scheme.value), `${holders} holders`).to.be.at.least(Math.min(holders, 5));
+    }
+    expect(usualOf("backup.pack")).to.equal(usualSchemes);
+  });
+
+  it("are set for a class, for those that its name begins with, or for all", () => {
+    expect(namesOfClass("backup.pack")).to.deep.equal(["backup.pack", "backup", "default"]);
+    expect(namesOfClass("attachments")).to.deep.equal(["attachments", "default"]);
   });
 
   it("say how many holders would do when there are too few", () => {
