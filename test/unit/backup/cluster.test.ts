@@ -317,13 +317,15 @@ describe("the head in the directory", () => {
     const both = await Promise.all([one.commit(head("a"), 1), other.commit(head("b"), 1)]);
     expect(both).to.deep.equal([true, false]);
     expect(await one.commit(head("a"), 1), "again").to.equal(true);
-    expect(await other.settled?.read()).to.equal(false);
+    expect(await other.settled?.read()).to.equal(0);
     await one.settled?.tell(1);
-    expect(await other.settled?.read()).to.equal(true);
+    expect(await other.settled?.read()).to.equal(1);
     expect(await other.commit(head("b"), 2)).to.equal(true);
-    expect(await one.settled?.read(), "of the head before").to.equal(false);
+    expect(await one.settled?.read(), "up to the head before").to.equal(1);
     await one.settled?.tell(1);
-    expect(await one.settled?.read()).to.equal(false);
+    expect(await one.settled?.read()).to.equal(1);
+    await one.settled?.tell(2);
+    expect(await other.settled?.read()).to.equal(2);
     expect(Buffer.from((await one.read()) ?? []).toString()).to.equal("b");
     const away = createDirectoryHeads({ ...directory, compareAndSet: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE"))) }); // prettier-ignore
     const code = await away.commit(head("c"), 3).catch((error: unknown) => failureOf(error).code);
