@@ -173,7 +173,7 @@ async function start(
   stops.add((deadlineMs) => peer.stop(deadlineMs));
   const disk = await openDisk(config, { identity, machine, stops });
   const known = openKnownKeys({ machine, identity, peer });
-  stops.add(watchRoot(peer.directory, known, (root) => void disk.escrow(root), log));
+  stops.add(watchRoot(peer, known, (root) => void disk.escrow(root), log));
   const blobs = await openActorBlobs({
     files: disk.blobs,
     node,

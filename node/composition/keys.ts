@@ -16,7 +16,7 @@ import {
   type DiskKeySource,
   type RootRecord,
 } from "../keys/index.ts";
-import type { Directory, Log } from "../ports.ts";
+import type { Log } from "../ports.ts";
 import { audit } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -52,10 +52,13 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
     store,
     log,
     async agreed(hash) {
-      const others = membership.members().members.filter((one) => one.node !== node && membership.isUp(one.node));
-      const asked = others.filter((one) => mayHave(peer, one.node)).slice(0, askedMax);
-      const answers = await Promise.all(asked.map((one) => exchange.call(one.node, "keys.known", {}, fetchTimeoutMs)));
-      return answers.every((answer) => !answer.ok || answer.value.hash === undefined || answer.value.hash === hash);
+      const others = membership.members().members.filter((one) => one.node !== node && mayHave(peer, one.node));
+      if (others.length === 0) return true;
+      const up = others.filter((one) => membership.isUp(one.node)).slice(0, askedMax);
+      const answers = await Promise.all(up.map((one) => exchange.call(one.node, "keys.known", {}, fetchTimeoutMs)));
+      const told = answers.flatMap((answer) => (answer.ok ? [answer.value.hash] : []));
+      if (told.some((other) => other !== undefined && other !== hash)) return false;
+      return told.length > 0 ? true : undefined;
     },
     refused({ reason, root: found }, trusted) {
       const facts = {
@@ -144,17 +147,26 @@ export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys 
   };
 }
 
-/** Tells of the root that counts at this node, now and when the directory's row of it changes. Returns how to end it. */
+/** Tells of the root that counts at this node, now and when the directory's row of it changes; and where nobody could be asked of it, when somebody
+ *  is up. Returns how to end it. */
 export function watchRoot(
-  directory: Directory,
+  { directory, membership }: Pick<Peer, "directory" | "membership">,
   known: KnownKeys,
   tell: (root: RootRecord) => void,
   log: Log,
 ): () => void {
+  let isUnsure = false;
   const look = (): void =>
     void known.read().then(
-      ({ root }) => root && tell(root),
+      ({ root, refused: what }) => {
+        isUnsure = what?.isUnsure === true;
+        if (root !== undefined) tell(root);
+      },
       (error: unknown) => log.warn("keys.unread", { error }),
     );
-  return directory.watch(rootRow, { reset: look, changed: look, removed: look, stale: () => undefined });
+  const stop = [
+    directory.watch(rootRow, { reset: look, changed: look, removed: look, stale: () => undefined }),
+    membership.onChange(() => isUnsure && look()),
+  ];
+  return () => stop.forEach((end) => end());
 }

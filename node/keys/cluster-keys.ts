@@ -109,7 +109,7 @@ export function openKnownRoot(ports: {
   readonly directory: Directory;
   readonly store: Store;
   readonly log: Log;
-  readonly agreed?: (hash: string) => Promise<boolean>;
+  readonly agreed?: (hash: string) => Promise<boolean | undefined>;
   readonly refused?: (what: Refused, known: RootRecord | undefined) => void;
 }): KnownRoot & { readonly rows: KeyRows } {
   const rows = keyRowsOf(ports.directory);
@@ -155,7 +155,9 @@ export function createClusterKeys(ports: {
       cluster,
       ...(root && { root: root as KeysStatus["root"] & object }),
       epochs: records,
-      ...(wrong && { refused: wrong as KeysStatus["refused"] & object }),
+      ...(wrong && {
+        refused: { reason: wrong.reason, ...("root" in wrong && { root: wrong.root as KeysStatus["root"] & object }) },
+      }),
       here: [...keys.keys()].sort((a, b) => a - b),
       ...(rotation && { rotation }),
       ...(again.epochs.length > 0 && { reencrypt: again.epochs, reencryptLeft: again.left }),

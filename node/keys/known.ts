@@ -10,7 +10,8 @@
  *      epochs that go on from the newest known one     they
  *      epochs before it alone, or others               none: what is made anew would be sealed for who left, or for a stranger
  *
- *  A node that knows none yet takes the one that there is, unless another node says that it knows another. */
+ *  A node that knows none yet asks the other nodes with keys: it takes the one that there is, unless one of them knows another, and once one of them
+ *  could be asked. */
 import { failure, failureOf, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import { seal as withChecksum, unseal as withoutChecksum } from "../data-folder/seal.ts";
 import type { Log, Store } from "../ports.ts";
@@ -31,6 +32,8 @@ interface Pin {
 export interface Refused {
   readonly reason: string;
   readonly root?: RootRecord;
+  /** It may well be the cluster's: nobody could be asked yet. */
+  readonly isUnsure?: true;
 }
 
 /** What counts. */
@@ -60,8 +63,8 @@ export function createKnownRoot(ports: {
   readonly store: Store;
   readonly rows: KeyRows;
   readonly log: Log;
-  /** Asked before a first root is taken: false where others know another one. */
-  readonly agreed?: ((hash: string) => Promise<boolean>) | undefined;
+  /** Asked before a first root is taken: false where others know another one, undefined where none of them can be asked. */
+  readonly agreed?: ((hash: string) => Promise<boolean | undefined>) | undefined;
   /** Told once of each root that is refused. */
   readonly refused?: ((what: Refused, known: RootRecord | undefined) => void) | undefined;
 }): KnownRoot {
@@ -111,9 +114,12 @@ export function createKnownRoot(ports: {
     const denied = (reason: string) => ({ root: known, refused: { reason, ...(found && { root: found }) } });
     if (known === undefined) {
       if (found === undefined && revision > 0) return denied("what the directory has for the root is none");
-      if (found !== undefined && (await ports.agreed?.(rootHash(cluster, found))) === false)
-        return denied("other nodes know another root");
-      return { root: found };
+      if (found === undefined || ports.agreed === undefined) return { root: found };
+      const agreed = await ports.agreed(rootHash(cluster, found));
+      if (agreed === true) return { root: found };
+      if (agreed === false) return denied("other nodes know another root");
+      const reason = "no other node with keys could be asked yet which root it knows";
+      return { root: undefined, refused: { reason, root: found, isUnsure: true } };
     }
     if (found === undefined) return denied("the directory has lost the root");
     if (await follows(cluster, { known, found }, (hash) => rows.voucherFor(hash))) return { root: found };
@@ -139,7 +145,7 @@ export function createKnownRoot(ports: {
   };
   const read = async (): Promise<Known> => {
     const known = await look();
-    tell(known.refused);
+    if (known.refused?.isUnsure !== true) tell(known.refused);
     return known;
   };
 

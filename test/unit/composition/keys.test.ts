@@ -30,6 +30,7 @@ class Cluster {
   readonly #directory: Directory;
   readonly #folder: string;
   asked = 0;
+  readonly down = new Set<string>();
   /** What went to the audit and the admins. */
   readonly told: object[] = [];
   constructor(directory: Directory, folder: string) {
@@ -51,7 +52,10 @@ class Cluster {
     const peer = {
       directory: this.#directory,
       kernel: { tell: told },
-      membership: { members: () => ({ view: 1, members: this.#members }), isUp: () => true },
+      membership: {
+        members: () => ({ view: 1, members: this.#members }),
+        isUp: (other: string) => !this.down.has(other),
+      },
       exchange: {
         on: (name: string, handler: Handler) => void this.#handlers.set(`${node} ${name}`, handler),
         call: (to: string, name: string, body: { receiver: Uint8Array }) => {
@@ -118,6 +122,23 @@ describe("the keys of backups between nodes", () => {
     expect((await two.trust(rootWords("c1", root!))).ok).to.equal(false);
     expect((await one.trust(rootWords("c1", root!))).ok).to.equal(true);
     expect((await two.status()).root!.commitment).to.equal(root!.commitment);
+  });
+
+  it("wait for another node that can be asked which root it knows, and tell nobody of that", async () => {
+    const one = cluster.node("n1", ["manager"]);
+    await makeKit(one);
+    const two = cluster.node("n2", ["chat"]);
+    cluster.down.add("n1");
+    const status = await two.status();
+    expect([status.root, status.refused?.reason]).to.deep.equal([undefined, "no other node with keys could be asked yet which root it knows"]); // prettier-ignore
+    const refused = await two.backupKeys();
+    expect(refused.ok ? "ok" : refused.error.code).to.equal("ROOT_UNVOUCHED");
+    expect(cluster.told).to.deep.equal([]);
+    cluster.down.delete("n1");
+    expect((await two.backupKeys()).ok).to.equal(true);
+    // From then on it knows.
+    cluster.down.add("n1");
+    expect((await two.status()).root).not.to.equal(undefined);
   });
 
   const hereOf = async (keys: ClusterKeys): Promise<readonly number[]> => (await keys.status()).here;
