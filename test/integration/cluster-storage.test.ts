@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { BackupTask, ShardsView } from "../../protocols/index.ts";
+import { depth } from "../depth.ts";
 import { check, readHistory } from "./cluster-checks.ts";
 import { Load, rooms } from "./cluster-load.ts";
 import { ClusterProcesses, type NodeSpec } from "./cluster-processes.ts";
@@ -30,50 +31,55 @@ describe("five real nodes that keep bulk", () => {
   const laying = layings.find(({ missing }) => missing() === undefined);
   if (laying === undefined) return void it.skip("are not tested: links cannot be cut here", () => undefined);
 
-  it("lose no byte of what was put while nodes are killed and links are cut, in uploads, repairs and reads", async () => {
-    await using links = await laying.lay();
-    await using cluster = await ClusterProcesses.start(specs, links);
-    await using outside = await createDataFolder();
-    await wide(cluster);
-    const oracle = randomBytes(9_000_000);
-    const [file, reference] = [join(outside.path, "bulk"), join(outside.path, "bulk.ref")];
-    await writeFile(file, oracle);
-    const get = async (node: NodeProcess): Promise<void> => {
-      const to = join(outside.path, "again");
-      await plexus(node, "shards", "get", reference, "--to", to);
-      expect((await readFile(to)).equals(oracle), `what ${node.name} gives`).to.equal(true);
-      await rm(to);
-    };
+  // Shorter, and without cuts, in shards.test.ts.
+  const inDepth = depth(undefined, it);
+  inDepth?.(
+    "lose no byte of what was put while nodes are killed and links are cut, in uploads, repairs and reads",
+    async () => {
+      await using links = await laying.lay();
+      await using cluster = await ClusterProcesses.start(specs, links);
+      await using outside = await createDataFolder();
+      await wide(cluster);
+      const oracle = randomBytes(9_000_000);
+      const [file, reference] = [join(outside.path, "bulk"), join(outside.path, "bulk.ref")];
+      await writeFile(file, oracle);
+      const get = async (node: NodeProcess): Promise<void> => {
+        const to = join(outside.path, "again");
+        await plexus(node, "shards", "get", reference, "--to", to);
+        expect((await readFile(to)).equals(oracle), `what ${node.name} gives`).to.equal(true);
+        await rm(to);
+      };
 
-    // Killed as soon as something has come; the others are enough.
-    const putting = runPlexus("shards", "put", file, "--to", reference, "--data", cluster.named("a").data);
-    await until("something of the upload has come", async () => {
-      expect(await filesBelow(join(cluster.named("b").data, "shards"))).not.to.deep.equal([]);
-    });
-    await cluster.named("b").end("SIGKILL");
-    const put = await putting;
-    expect(put.code, put.stdout + put.stderr).to.equal(0);
-    await get(cluster.named("c"));
-    isolate(links, "d", names);
-    await get(cluster.named("a"));
-    links.mend();
-    await cluster.named("b").start();
+      // Killed as soon as something has come; the others are enough.
+      const putting = runPlexus("shards", "put", file, "--to", reference, "--data", cluster.named("a").data);
+      await until("something of the upload has come", async () => {
+        expect(await filesBelow(join(cluster.named("b").data, "shards"))).not.to.deep.equal([]);
+      });
+      await cluster.named("b").end("SIGKILL");
+      const put = await putting;
+      expect(put.code, put.stdout + put.stderr).to.equal(0);
+      await get(cluster.named("c"));
+      isolate(links, "d", names);
+      await get(cluster.named("a"));
+      links.mend();
+      await cluster.named("b").start();
 
-    // A disk loses all shards; one of those that mend it is killed meanwhile.
-    for (const name of await filesBelow(join(cluster.named("c").data, "shards")))
-      await rm(join(cluster.named("c").data, "shards", name), { force: true });
-    const healing = runPlexus("shards", "heal", "--data", cluster.first.data);
-    await cluster.named("d").end("SIGKILL");
-    await healing;
-    await get(cluster.named("b"));
-    await cluster.named("d").start();
-    await until("everything is whole again", async () => {
-      const { code, stdout, stderr } = await runPlexus("shards", "heal", "--data", cluster.first.data);
-      expect(code, stdout + stderr).to.equal(0);
-      expect(await plexus(cluster.first, "shards", "verify", reference)).to.match(/: whole/).and.not.match(/lost|damaged|missing/); // prettier-ignore
-    });
-    for (const name of names) await get(cluster.named(name));
-  }).timeout(600_000);
+      // A disk loses all shards; one of those that mend it is killed meanwhile.
+      for (const name of await filesBelow(join(cluster.named("c").data, "shards")))
+        await rm(join(cluster.named("c").data, "shards", name), { force: true });
+      const healing = runPlexus("shards", "heal", "--data", cluster.first.data);
+      await cluster.named("d").end("SIGKILL");
+      await healing;
+      await get(cluster.named("b"));
+      await cluster.named("d").start();
+      await until("everything is whole again", async () => {
+        const { code, stdout, stderr } = await runPlexus("shards", "heal", "--data", cluster.first.data);
+        expect(code, stdout + stderr).to.equal(0);
+        expect(await plexus(cluster.first, "shards", "verify", reference)).to.match(/: whole/).and.not.match(/lost|damaged|missing/); // prettier-ignore
+      });
+      for (const name of names) await get(cluster.named(name));
+    },
+  ).timeout(600_000);
 
   it("are backed up under load to what rooms really had, while nodes are killed and links are cut", async () => {
     await using links = await laying.lay();
