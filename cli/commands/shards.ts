@@ -21,7 +21,7 @@ export const define: Define = (command, { onExit, output }) => {
   const add = adminCommands(command, onExit);
   add<ListOptions>({
     name: "list",
-    says: "Show the groups of shard-holders, where they are and what they hold; or what one of them holds.",
+    says: "Show the nodes that keep shards and how they stand, the groups of shard-holders, where these are and what they hold; or what one of them holds.",
     argument: ["[holder]", "a holder, group.number"],
     examples: ["plexus shards list", "plexus shards list g1.2 --only lost", "plexus shards list --json"],
     more: (list) =>
