@@ -40,6 +40,7 @@ export const backupSorts = {
     needs: "backup.prune",
     wish: object({ sort: Type.Literal("prune"), keep: backupRetention, apply: Type.Optional(Type.Boolean()) }),
   },
+  drill: { does: "reads", needs: "backup.run", wish: object({ sort: Type.Literal("drill"), snapshot }) },
 } as const satisfies Readonly<
   Record<string, { readonly does: BackupEffect; readonly needs: Permission; readonly wish: ReturnType<typeof object> }>
 >;

@@ -67,6 +67,8 @@ export const backup: Behavior<BackupState, Incoming, BackupChange, Notes, Note> 
       return new Map([...others.slice(1 - wireLimits.backupTasksTakenMax), [task, progress]]);
     },
   },
+  // What was under way ended with the old cluster: what was kept of it leads to stripes that are gone.
+  restored: (state) => ({ ...state, open: [] }),
 };
 
 function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn): Effects {

@@ -1,6 +1,6 @@
 import { Option, type Command } from "commander";
 import type { BackupWish, PruneBackup } from "../../protocols/index.ts";
-import { adminCommands, duration, wholeNumber, type AdminOptions } from "../options.ts";
+import { adminCommands, duration, examples, wholeNumber, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
 
 type Kept = "last" | "hourly" | "daily" | "weekly" | "monthly" | "yearly";
@@ -48,13 +48,13 @@ export const depths = ["manifest", "shards", "data"] as const;
 interface SetOptions extends AdminOptions, KeepOptions {
   readonly cron: string;
   readonly timeZone?: string;
-  readonly task: "run" | "verify" | "prune";
+  readonly task: "run" | "verify" | "prune" | "drill";
   readonly depth: (typeof depths)[number];
 }
 
 function wishOf(options: SetOptions, command: Command): BackupWish {
   const { task, depth } = options;
-  if (task === "run") return { sort: "run" };
+  if (task === "run" || task === "drill") return { sort: task };
   if (task === "verify") return { sort: "verify", depth };
   const keep = keepOf(options);
   if (Object.keys(keep).length === 0) command.error("error: --keep-last 7, --keep-daily 30, … say what a prune keeps");
@@ -82,7 +82,11 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
   });
   const schedule = command
     .command("schedule")
-    .description("When tasks with the backups of the cluster begin by themselves.");
+    .description("When tasks with the backups of the cluster begin by themselves.")
+    .addHelpText(
+      "after",
+      examples("plexus backup schedule set nightly --cron '0 3 * * *'", "plexus backup schedule list"),
+    );
   const addSchedule = adminCommands(schedule, onExit);
   addSchedule<SetOptions>({
     name: "set",
@@ -92,6 +96,7 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
       "plexus backup schedule set nightly --cron '0 3 * * *'",
       "plexus backup schedule set nightly --cron '0 3 * * *' --time-zone Europe/Vienna",
       "plexus backup schedule set check --cron '0 5 * * 0' --task verify --depth shards",
+      "plexus backup schedule set drill --cron '0 4 1 * *' --task drill",
       "plexus backup schedule set tidy --cron '@weekly' --task prune --keep-daily 14 --keep-monthly 12",
     ],
     more: (inner) =>
@@ -102,7 +107,9 @@ export function defineTasks(command: Command, { output, onExit }: Parameters<Def
             "minute, hour, day, month and weekday, as cron has them, or @daily and the like",
           )
           .option("--time-zone <zone>", "whose clock, like Europe/Vienna; without it UTC")
-          .addOption(new Option("--task <task>", "what begins").choices(["run", "verify", "prune"]).default("run"))
+          .addOption(
+            new Option("--task <task>", "what begins").choices(["run", "verify", "prune", "drill"]).default("run"),
+          )
           .addOption(new Option("--depth <depth>", "of a check").choices(depths).default("shards")),
       ),
     run: async (flags, options, name) => {

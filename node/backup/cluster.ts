@@ -1,17 +1,18 @@
 /** What a node does for the backups of the whole cluster: it reads the slots that it owns for whoever makes a snapshot, and where it owns
  *  `backup/cluster`, it works on the tasks. */
 import type { Message } from "../../actors/behavior.ts";
-import { backupActor, failure, PlexusError, type BackupHolds, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
+import { backupActor, failure, PlexusError, type BackupHolds, type BackupResults, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
 import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, NodeId, Random } from "../ports.ts";
 import { runCluster } from "./cluster-run.ts";
 import { runnerLimits, type RunnerLimits } from "./limits.ts";
 import { serveParts, type PartPorts } from "./owner.ts";
+import type { BackupPorts } from "./ports.ts";
 import { planRecall } from "./recall.ts";
 import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
-import { createRunner, type BackupWorks } from "./runner.ts";
+import { createRunner, type BackupWorks, type TaskAt } from "./runner.ts";
 import { shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
 import { prune, verify } from "./upkeep.ts";
 
@@ -27,6 +28,8 @@ export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly beside?: readonly SlotId[];
   /** Asks `backup/cluster`, wherever it is. */
   ask(message: Message, timeoutMs: number): Promise<Result<unknown>>;
+  /** Restores a snapshot into a scratch folder, compares, and deletes it. */
+  drill(backup: BackupPorts, at: TaskAt<"drill">): Promise<BackupResults["drill"]>;
   readonly limits?: Partial<RunnerLimits>;
 }
 
@@ -104,6 +107,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         if (apply) await countAnew(backup, openRepository(backup), clusterPlace);
         return shownPrune(report, apply);
       }),
+    drill: (at) => options.use((backup) => options.drill(backup, at)),
   };
   const runner = createRunner({
     runner: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,

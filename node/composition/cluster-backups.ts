@@ -12,6 +12,7 @@ import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import type { Shards } from "../shards/index.ts";
 import { settingsSlot, withSettings } from "./backup-settings.ts";
+import { rehearse, watchedDrill } from "./backup-copies.ts";
 import { journalSource } from "./backup-source.ts";
 import type { Identity } from "./identity.ts";
 import { commandLimits } from "./limits.ts";
@@ -29,6 +30,10 @@ export function openClusterBackups(at: {
   readonly keys: Pick<ClusterKeys, "backupKeys">;
   readonly shards: Pick<Shards, "stripes">;
   readonly blobs: Pick<ActorBlobs, "read">;
+  /** Where disasters are rehearsed. */
+  readonly scratch: string;
+  /** A rehearsal showed that not everything would come back. */
+  drillFailed(facts: Readonly<Record<string, string>>): void;
 }): ClusterBackups & { readonly use: UseBackup } {
   const { clock, random, log } = at.machine;
   const { node, cluster } = at.identity;
@@ -56,6 +61,17 @@ export function openClusterBackups(at: {
     source: withSettings(journalSource(replication, at.blobs), directory),
     beside: [settingsSlot],
     use,
+    drill: (ports, { task: { wish }, signal, progress }) =>
+      watchedDrill(
+        undefined,
+        (facts) => (signal.aborted ? undefined : at.drillFailed(facts)),
+        () =>
+          rehearse(
+            at.scratch,
+            { from: undefined, ports, snapshot: wish.snapshot },
+            { signal, progress, clock, random, log },
+          ),
+      ),
     ask: (message, timeoutMs) => kernel.ask({ to: backupActor, from: "node", message, timeoutMs }),
   });
   return { ...backups, use };

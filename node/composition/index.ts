@@ -23,7 +23,7 @@ import {
 } from "../../protocols/index.ts";
 import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
-import { qualityFile } from "../data-folder/index.ts";
+import { drillFolder, qualityFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
@@ -200,7 +200,18 @@ async function start(
   const { wanted, endpoints } = models.join(peer, inference);
   const { exchange, membership } = peer;
   const keys = openKeys(config, { machine, identity, peer }, known);
-  const clusterBackups = openClusterBackups({ machine, identity, peer, keys, shards: ownShards, blobs });
+  const drillFailed = (facts: Readonly<Record<string, string>>): void =>
+    changed(peer.kernel, "drillFailed", facts, config.name, { people: [], admins: true });
+  const clusterBackups = openClusterBackups({
+    machine,
+    identity,
+    peer,
+    keys,
+    shards: ownShards,
+    blobs,
+    scratch: drillFolder(config.data),
+    drillFailed,
+  });
   stops.add(() => clusterBackups.stop());
   const backups = createBackups({
     data: config.data,
@@ -219,7 +230,7 @@ async function start(
       return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
     },
     nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
-    drillFailed: (facts) => changed(peer.kernel, "drillFailed", facts, config.name, { people: [], admins: true }),
+    drillFailed,
     clock,
     random,
     log,

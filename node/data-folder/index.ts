@@ -6,6 +6,7 @@
  *      shards/         shards of the holders here, which are larger still (`node/shards`)
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
+ *      drill/          a restore that is rehearsed, while one is (`node/composition/backup-copies.ts`)
  *      quality.json    how good the answers of models were (`node/quality`)
  *      node.key        who the node is
  *      disk.key.sealed the same, as the recovery kit opens it
@@ -33,6 +34,8 @@ export const qualityFile = (data: string): string => join(data, "quality.json");
 export const diskKeyFile = (data: string): string => join(data, "disk.key");
 /** The same key, sealed to the cluster's recovery kit. */
 export const escrowFile = (data: string): string => join(data, "disk.key.sealed");
+/** Where a scheduled drill restores a backup; empty but for the time that one runs. */
+export const drillFolder = (data: string): string => join(data, "drill");
 export const markFile = (data: string): string => join(data, "journal.mark");
 const keyFile = (data: string): string => join(data, "node.key");
 const creatingFile = (data: string): string => join(data, "creating");

@@ -1,6 +1,9 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { ShardsView } from "../../protocols/index.ts";
+import { ClusterProcesses, manager } from "./cluster-processes.ts";
+import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
 
@@ -88,5 +91,42 @@ describe("a cluster that is gone", function () {
     expect(await plexus(back, "backup", "list", "--from", at("copy"))).to.match(/ 2 /);
     expect(await plexus(back, "backup", "run", "--to", at("b2"))).to.match(/Snapshot 1/);
     expect(await plexus(back, "doctor")).to.match(/journal/i);
+  });
+
+  it("comes back whole from a copy of what its storage nodes kept, as a cluster of one", async () => {
+    await using top = await createDataFolder();
+    const at = (name: string): string => join(top.path, name);
+    const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });
+    const written: (string | undefined)[] = [];
+    {
+      await using cluster = await ClusterProcesses.start([manager, storage("a"), storage("b"), storage("c")]);
+      await until("a group of holders on three nodes", async () => {
+        const { groups } = (await cluster.admin("GET", "/api/v1/admin/shards")) as ShardsView;
+        const owners = groups.filter(({ open }) => open).flatMap(({ holders }) => holders.map(({ owner }) => owner));
+        expect(new Set(owners.filter((owner) => owner !== undefined))).to.have.lengthOf(3);
+      });
+      const ada = await cluster.first.signUp("ada");
+      for (const room of ["harbour", "mill", "quay"]) {
+        await cluster.named("a").http("POST", "/api/v1/rooms", { room }, ada);
+        await cluster.named("b").http("POST", `/api/v1/rooms/${room}/messages`, { text: `in ${room}` }, ada);
+        written.push(`in ${room}`);
+      }
+      await plexus(cluster.first, "backup", "kit", "make", "--to", at("kit"), "--shares", "2", "--needed", "2");
+      await plexus(cluster.first, "backup", "run");
+      expect(await plexus(cluster.first, "backup", "copy", "--to", at("copy"))).to.match(/has 1 snapshot/);
+      expect(await plexus(cluster.first, "backup", "drill", "--scratch", at("scratch"))).to.match(/Snapshot 1 of/);
+    }
+    const shares = [1, 2].map((number) => join(at("kit"), `share-${number}-of-2.txt`));
+    const done = await runPlexus("backup", "restore", "--from", at("copy"), "--data", at("new"), ...shares);
+    expect(done.code, done.stdout + done.stderr).to.equal(0);
+    await using back = new NodeProcess(at("new"));
+    await back.start();
+    const { body } = await back.http("POST", "/api/v1/sign-in", { name: "ada", password: "password of ada" });
+    const { token } = body as { token: string };
+    const read = ["harbour", "mill", "quay"].map(async (room) => {
+      const page = await back.http("GET", `/api/v1/rooms/${room}/messages`, undefined, token);
+      return (page.body as History).messages[0]?.text;
+    });
+    expect(await Promise.all(read)).to.deep.equal(written);
   });
 });

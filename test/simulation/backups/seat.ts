@@ -80,6 +80,7 @@ export class Seat {
       random: scene.world.dice,
       log: quietLog,
       source: scene.journals.sourceOf(this.node),
+      drill: () => Promise.reject(new Error("nobody rehearses here")),
       use: async (work) => work(await this.ports(scene.seats, scene.watch)),
       ask: (message, timeoutMs) => this.ask(scene, message, timeoutMs),
       limits: quickRunner,

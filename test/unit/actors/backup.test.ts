@@ -12,6 +12,7 @@ const hourMs = 3_600_000;
 const wishes = {
   run: { sort: "run" },
   verify: { sort: "verify", depth: "manifest" },
+  drill: { sort: "drill" },
   recall: { sort: "recall", query: {} },
   prune: { sort: "prune", keep: { last: 1 } },
 } as Readonly<Record<BackupSort, BackupWish>>;

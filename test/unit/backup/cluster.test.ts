@@ -103,6 +103,7 @@ class Cluster {
         log: quietLog,
         limits: quick,
         use: (work) => work(ports),
+        drill: () => Promise.reject(new PlexusError(failure("NOT_FOUND"))),
         source: {
           open: async (slot) => {
             const owner = this.owners.get(slot);

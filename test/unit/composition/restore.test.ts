@@ -385,8 +385,14 @@ describe("a restore", () => {
     const nothing = await ended(at.backups, at.backups.copy({ from: at.folder, to }));
     expect([nothing.copied, nothing.head]).to.deep.equal([0, 2]);
     // One that is lost in the copy comes back with the next.
-    const [name] = (await readdir(join(to, "blobs"), { recursive: true })).filter((one) => /\/[0-9a-f]{64}$/.test(one));
-    await rm(join(to, "blobs", name!));
+    for (const name of await readdir(join(to, "blobs"), { recursive: true })) {
+      const file = join(to, "blobs", name);
+      // A pack: the catalog of the head before is there as well, and needed no more.
+      if (!/\/[0-9a-f]{64}$/.test(name) || !(await readFile(file)).subarray(0, 8).equals(Buffer.from("PLEXPACK")))
+        continue;
+      await rm(file);
+      break;
+    }
     expect((await ended(at.backups, at.backups.copy({ from: at.folder, to }))).copied).to.equal(1);
 
     const verified = await ended(at.backups, at.backups.verify({ from: to, depth: "data" }));
