@@ -1,6 +1,8 @@
 /** A thread that does what a backup computes: cutting, compressing and encrypting, and all of it backwards. It has keys only while a task
  *  runs. What its tasks and answers are is for `sealer.ts`, which gives them. */
 import { randomFillSync } from "node:crypto";
+import { constants, setPriority } from "node:os";
+import { isMainThread } from "node:worker_threads";
 import { join, parted, type Joined } from "./bytes.ts";
 import { cutRows, isOf, timeOf, type CutState, type Measured } from "./cutting.ts";
 import {
@@ -15,6 +17,9 @@ import {
 } from "./format/index.ts";
 import { createLineWriter } from "./lines.ts";
 import type { RowList } from "./row-list.ts";
+
+// Behind what people wait for. On Linux 0 is this thread alone; elsewhere it would be the whole process.
+if (!isMainThread && process.platform === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
 
 /** What all units of a task have in common. */
 export type Subject = Pick<UnitName, "cluster" | "person" | "thread" | "type">;

@@ -24,7 +24,7 @@ import {
 } from "./benchmarks/cluster.ts";
 import { agents } from "./benchmarks/agents.ts";
 import { underAttack } from "./benchmarks/attack.ts";
-import { backup } from "./benchmarks/backup.ts";
+import { backup, chatBeside } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
@@ -68,6 +68,7 @@ const benchmarks: readonly Benchmark[] = [
   disk,
   coding,
   backup,
+  chatBeside,
 ];
 
 const timings: readonly Timing[] = [

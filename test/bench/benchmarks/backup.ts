@@ -1,11 +1,15 @@
-/** Backups beside Debian's restic and borg: the same records, ours from a journal into six folders of which two may be lost, theirs from files into
- *  one. Each operation is a process of its own, by its processor time. They are not installed by the bench: `apt-get install restic borgbackup`. */
+/** Backups beside Debian's restic and borg: the same records, ours from a journal and its attachments into six folders of which two may be lost,
+ *  theirs from files into one. Each operation is a process of its own. Of theirs all of it is counted, since each call starts one; of ours the
+ *  operation alone, since a node runs already. restic comes as Debian's package, unpacked; borg needs Python: `apt-get install borgbackup`.
+ *
+ *  Memory is what the processes had for themselves at most (`RssAnon`): files that LevelDB has mapped are the system's to take away. */
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Benchmark, Figures, RowPlan, Target } from "../benchmark.ts";
 import { familyOf } from "../proc.ts";
+import { findProgram } from "../../debian.ts";
 import { workspace } from "../processes.ts";
 
 /** Of records; half as much of it cannot be compressed. */
@@ -25,38 +29,48 @@ function data(): { readonly folder: string; readonly bytes: number } {
   return made;
 }
 
-interface Cost {
+interface Counted {
   readonly cpuSeconds: number;
   readonly wallSeconds: number;
+  /** Of messages to the same node meanwhile. */
+  readonly p50Ms?: number;
+  readonly p99Ms?: number;
+}
+
+interface Cost extends Counted {
   readonly peakMegabytes: number;
 }
 
 /** What a command costs, with all that it starts. */
 async function costOf(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Cost> {
-  const script = 'TIMEFORMAT="%U %S %R"; time "$@" > /dev/null';
+  const script = 'TIMEFORMAT="%U %S %R"; time "$@"';
   const child = spawn("bash", ["-c", script, "cost", ...command], {
     env: { ...process.env, ...env },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let said = "";
+  let [said, printed] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (printed = `${printed}${text}`.slice(-1_000)));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (said += text));
   const peaks = new Map<number, number>();
   const looking = setInterval(() => {
     try {
       for (const pid of familyOf(child.pid as number)) {
-        const [, peak = "0"] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-        peaks.set(pid, Number(peak) / 1_024);
+        const [, own = "0"] = /RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+        peaks.set(pid, Math.max(peaks.get(pid) ?? 0, Number(own) / 1_024));
       }
     } catch {
       // It has ended.
     }
-  }, 50);
+  }, 20);
   const code = await new Promise<number | null>((resolve) => void child.on("close", resolve));
   clearInterval(looking);
   if (code !== 0) throw new Error(`${command.slice(0, 2).join(" ")} ended with ${code}: ${said}`);
   const [user = 0, system = 0, wall = 0] = (said.trim().split("\n").at(-1) ?? "").split(" ").map(Number);
   const peakMegabytes = [...peaks.values()].reduce((most, one) => Math.max(most, one), 0);
-  return { cpuSeconds: user + system, wallSeconds: wall, peakMegabytes };
+  const counted: Counted = { cpuSeconds: user + system, wallSeconds: wall };
+  const line = printed.trim().split("\n").at(-1) ?? "";
+  // What ours says of itself.
+  return { ...counted, ...(line.startsWith("{") && (JSON.parse(line) as Partial<Counted>)), peakMegabytes };
 }
 
 interface Operations {
@@ -69,8 +83,8 @@ interface Operations {
 /** All operations one after the other, as figures. */
 function targetOf(tool: string, operations: Operations): () => Promise<Target> {
   return async () => {
-    if (tool !== "ours" && spawnSync(tool, ["--version"]).error !== undefined)
-      throw new Error(`${tool} is not installed: apt-get install restic borgbackup`);
+    if (tool === "borg" && spawnSync(tool, ["--version"]).error !== undefined)
+      throw new Error("borg is not installed: apt-get install borgbackup");
     const { folder, bytes } = data();
     const env = operations.env?.(folder);
     const run = (operation: Parameters<Operations["command"]>[0]) => costOf(operations.command(operation, folder), env);
@@ -87,6 +101,7 @@ function targetOf(tool: string, operations: Operations): () => Promise<Target> {
         const verify = await run("verify");
         const restore = await run("restore");
         const one = await run("one");
+        const walls = { restoreWallSeconds: restore.wallSeconds, verifyWallSeconds: verify.wallSeconds };
         const peaks = [backup, verify, restore].map(({ peakMegabytes }) => peakMegabytes);
         return {
           backup: rate(backup),
@@ -95,6 +110,7 @@ function targetOf(tool: string, operations: Operations): () => Promise<Target> {
           restore: rate(restore),
           oneSeconds: one.wallSeconds,
           wallSeconds: backup.wallSeconds,
+          ...walls,
           peakMegabytes: Math.max(...peaks),
         };
       },
@@ -102,6 +118,19 @@ function targetOf(tool: string, operations: Operations): () => Promise<Target> {
     };
   };
 }
+
+/** Messages at a fixed rate to a node, while it makes a backup or not. */
+const chatOf = (how: "alone" | "beside") => async (): Promise<Target> => {
+  const { folder } = data();
+  return {
+    async round(): Promise<Figures> {
+      await ours.fresh(folder);
+      const { p50Ms = NaN, p99Ms = NaN } = await costOf([process.execPath, program, folder, "chat", how]);
+      return { p50Ms, p99Ms };
+    },
+    stop: async () => undefined,
+  };
+};
 
 const ours: Operations = {
   fresh: async (folder) => rmSync(join(folder, "holders"), { recursive: true, force: true }),
@@ -111,10 +140,17 @@ const ours: Operations = {
   },
 };
 
+/** The machine's own, or Debian's, unpacked. */
+function resticPath(): string {
+  const found = findProgram("restic", "restic");
+  if ("missing" in found) throw new Error(found.missing);
+  return found.path;
+}
+
 const restic: Operations = {
   async fresh(folder) {
     rmSync(join(folder, "restic"), { recursive: true, force: true });
-    await costOf(["restic", "-q", "-r", join(folder, "restic"), "init"], restic.env?.(folder));
+    await costOf([resticPath(), "-q", "-r", join(folder, "restic"), "init"], restic.env?.(folder));
   },
   env: (folder) => ({ RESTIC_PASSWORD: "bench", RESTIC_CACHE_DIR: join(folder, "restic-cache") }),
   command(operation, folder) {
@@ -124,7 +160,7 @@ const restic: Operations = {
       restore: ["restore", "latest", "--target", join(folder, "out")],
       one: ["restore", "latest", "--target", join(folder, "one"), "--include", "rooms/3.jsonl"],
     };
-    return ["restic", "-q", "-r", join(folder, "restic"), ...what[operation]];
+    return [resticPath(), "-q", "-r", join(folder, "restic"), ...what[operation]];
   },
 };
 
@@ -157,7 +193,7 @@ const perCpu = (figure: string, aimRatio?: number): RowPlan[] =>
     ...(aimRatio !== undefined && peer === "restic" && { aimRatio }),
   }));
 
-const lower = (figure: string, unit: string): RowPlan[] =>
+const lower = (figure: string, unit: string, aimRatio?: number): RowPlan[] =>
   ["restic", "borg"].map((peer) => ({
     row: `backup/${peer}/${figure}`,
     unit,
@@ -165,7 +201,26 @@ const lower = (figure: string, unit: string): RowPlan[] =>
     figure,
     ours: "ours",
     peers: [peer],
+    ...(aimRatio !== undefined && peer === "restic" && { aimRatio }),
   }));
+
+/** What people who write meanwhile notice of a backup: each message is in the journal, synced, as without one. */
+export const chatBeside: Benchmark = {
+  name: "beside",
+  about: "200 messages a second into a node's journal while it makes a backup, beside the same without one",
+  warmUps: 0,
+  rounds: 5,
+  targets: { "beside a backup": chatOf("beside"), alone: chatOf("alone") },
+  rows: (["p50Ms", "p99Ms"] as const).map((figure) => ({
+    row: `beside/alone/${figure}`,
+    unit: "ms",
+    better: "lower",
+    figure,
+    ours: "beside a backup",
+    peers: ["alone"],
+    ...(figure === "p99Ms" && { aimRatio: 1.2 }),
+  })),
+};
 
 export const backup: Benchmark = {
   name: "backup",
@@ -179,7 +234,9 @@ export const backup: Benchmark = {
     ...perCpu("verify", 5),
     ...perCpu("restore", 1),
     ...lower("oneSeconds", "s"),
-    ...lower("wallSeconds", "s"),
+    ...lower("wallSeconds", "s", 1 / 1.2),
+    ...lower("verifyWallSeconds", "s"),
+    ...lower("restoreWallSeconds", "s", 1),
     ...lower("peakMegabytes", "MB"),
   ],
 };

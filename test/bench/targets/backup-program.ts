@@ -1,9 +1,10 @@
-/** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders.
+/** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders. It prints
+ *  what the operation took: a node runs already when it makes backups, so its start and the opening of the journal are not counted.
  *
- *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER */
+ *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
-import { createWriteStream, existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, open as openFile, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   backupLimits,
@@ -15,6 +16,7 @@ import {
   verify,
   type BackupKeys,
   type BackupPorts,
+  type SlotSource,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/blobs/index.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
@@ -22,8 +24,8 @@ import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
-import { codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
-import { failure, refused, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 
@@ -38,7 +40,15 @@ async function openOwn(): Promise<{ readonly store: Store; readonly journal: Jou
   return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) };
 }
 
-/** The same in a journal and in files: rooms with messages, people whose state is 4 KB, and media that cannot be compressed. */
+/** What people have attached. */
+const openAttachments = async () =>
+  openBlobStore({ files: await openFiles(join(workspace, "attachments")), meter: quietMeter });
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** The same in a journal with attachments and in files: rooms with messages, people whose state is 4 KB, and media that cannot be compressed. */
 async function make(megabytes: number): Promise<void> {
   const { store, journal } = await openOwn();
   const files = join(workspace, "files");
@@ -46,8 +56,9 @@ async function make(megabytes: number): Promise<void> {
   const logs = new Map(await Promise.all(slots.map(async (slot) => [slot, await journal.openSlot(slot)] as const)));
   for (const log of logs.values()) await log.raise(1, true);
   let made = 0;
-  /** What people are is in their snapshots. */
+  /** What people and agents are is in their snapshots. */
   const states = new Map<string, unknown>();
+  const blobs = await openAttachments();
   const pending = new Set<Promise<void>>();
   const write = async (actor: ActorId, side: readonly SideOp[]): Promise<void> => {
     const log = logs.get(slots[made % slots.length] as SlotId);
@@ -99,18 +110,28 @@ async function make(megabytes: number): Promise<void> {
     );
   }
   for (let user = 0; user < megabytes * 24; user += 1) {
-    const profile = { name: `u${user}`, about: text(randomBytes(600)), key: randomBytes(300).toString("base64") };
-    states.set(`user/u${user}`, profile);
+    const profile = {
+      displayName: `u${user}`,
+      about: text(randomBytes(600)),
+      key: randomBytes(300).toString("base64"),
+    };
+    states.set(`user/u${user}`, { account: profile });
     await put(`user/u${user}` as ActorId, [], `users/${user % 100}/${user}.json`, JSON.stringify(profile));
   }
   for (let media = 0; media < megabytes * 0.4; media += 1) {
     const bytes = new Uint8Array(randomBytes(1_000_000));
-    await put(`agent/m${media}` as ActorId, [["file/1", bytes]], `media/${media}.bin`, bytes);
+    const { hash } = await blobs.put(once(bytes));
+    states.set(`agent/u${media}.m`, { life: { pictures: [{ hash }] } });
+    await put(`agent/u${media}.m` as ActorId, [], `media/${media}.bin`, bytes);
   }
   await Promise.all(pending);
   for (const log of logs.values()) {
     for (const actor of log.actorsBelow(log.lastSeq))
-      log.snapshot(1, { actor, seq: log.lastSeq, body: states.get(actor) ?? null }, () => undefined);
+      log.snapshot(
+        1,
+        { actor, seq: log.lastSeq, body: { state: states.get(actor) ?? {}, answers: [] } },
+        () => undefined,
+      );
     await journal.settled();
     await new Promise<void>((resolve) => log.trim(1, log.durableSeq, () => resolve()));
   }
@@ -153,7 +174,7 @@ async function openPorts(): Promise<BackupPorts> {
   const stores = await Promise.all(
     folders.map(async (folder) => openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: quietMeter })),
   );
-  const coder = { code: codeStripe, read: readStripe };
+  const coder = { bytes: codedBytes, code: codeStripe, read: readStripe };
   return {
     cluster: "bench",
     owner: "backup/bench" as ActorId,
@@ -168,42 +189,97 @@ async function openPorts(): Promise<BackupPorts> {
   };
 }
 
+/** What is said of an operation. */
+async function measured(work: () => Promise<void>): Promise<void> {
+  const [before, startMs] = [process.cpuUsage(), performance.now()];
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  const wallSeconds = (performance.now() - startMs) / 1_000;
+  process.stdout.write(`${JSON.stringify({ cpuSeconds: (user + system) / 1e6, wallSeconds })}\n`);
+}
+
+async function sourceOf(journal: Journal): Promise<SlotSource> {
+  const blobs = await openAttachments();
+  const read = async (_: ActorId, hash: string) => {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of (await blobs.open(hash)).bytes) pieces.push(piece);
+    return ok(Buffer.concat(pieces));
+  };
+  // A node has its slots open.
+  for (const slot of await journal.slots()) await journal.openSlot(slot);
+  const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);
+  return journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read });
+}
+
 async function backup(ports: BackupPorts): Promise<void> {
   const { store, journal } = await openOwn();
-  const source = journalSource(
-    {
-      owned: () => journal.slots(),
-      cut: async (slot) => (await journal.openSlot(slot)).cut(),
-    },
-    { read: async () => refused(failure("NOT_FOUND")) },
-  );
-  const { missed } = await runBackup(ports, openRepository(ports), source, idle);
-  if (missed.length > 0) throw new Error(`missed: ${JSON.stringify(missed)}`);
+  const source = await sourceOf(journal);
+  await measured(async () => {
+    const { missed, missedFiles } = await runBackup(ports, openRepository(ports), source, idle);
+    if (missed.length + missedFiles.total > 0) throw new Error(`missed: ${JSON.stringify({ missed, missedFiles })}`);
+  });
   await store.close();
+}
+
+/** Where people chat meanwhile. */
+const chatSlot = "chat/99" as SlotId;
+const messagesPerSecond = 200;
+const chatSeconds = 8;
+
+/** Messages at a fixed rate into the journal of the same node, each synced, alone or while a backup is made. */
+async function chat(ports: BackupPorts, isBeside: boolean): Promise<void> {
+  const { store, journal } = await openOwn();
+  const source = await sourceOf(journal);
+  const log = await journal.openSlot(chatSlot);
+  await log.raise(log.head.fence + 1, true);
+  const epoch = log.head.fence;
+  const tooks: number[] = [];
+  const send = (n: number): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const startMs = performance.now();
+      const side: SideOp[] = [{ space: "record", put: `message/${n}`, value: { text: "x".repeat(300) } }];
+      const entry = { atMs: 1, actor: "room/beside" as ActorId, events: [], answers: [], side };
+      log.append(epoch, entry, (error) => {
+        tooks.push(performance.now() - startMs);
+        if (error) reject(new Error(error.message));
+        else resolve();
+      });
+    });
+  const controller = new AbortController();
+  const options = { ...idle, signal: controller.signal };
+  const making = isBeside ? runBackup(ports, openRepository(ports), source, options).catch(() => undefined) : undefined;
+  const startMs = performance.now();
+  const sent: Promise<void>[] = [];
+  while (performance.now() - startMs < chatSeconds * 1_000) {
+    const due = Math.floor(((performance.now() - startMs) / 1_000) * messagesPerSecond);
+    while (sent.length < due) sent.push(send(sent.length));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  controller.abort();
+  await Promise.all([...sent, making]);
+  await store.close();
+  const inOrder = tooks.slice(messagesPerSecond).sort((one, other) => one - other);
+  const at = (share: number): number => inOrder[Math.floor(inOrder.length * share)] ?? 0;
+  process.stdout.write(`${JSON.stringify({ p50Ms: at(0.5), p99Ms: at(0.99) })}\n`);
 }
 
 async function restore(ports: BackupPorts, folder: string, thread?: string): Promise<void> {
   const made = new Set<string>();
-  let open: { path: string; stream: ReturnType<typeof createWriteStream> } | undefined;
-  const finish = async (): Promise<void> => {
-    const stream = open?.stream;
-    if (stream !== undefined) await new Promise<void>((resolve) => stream.end(() => resolve()));
-  };
+  let open: { path: string; file: FileHandle } | undefined;
   const sink = {
     async write({ name }: { name: { thread: string; type: string } }, content: Uint8Array) {
       const path = join(folder, `${name.thread}/${name.type}.jsonl`);
       if (open?.path !== path) {
-        await finish();
+        await open?.file.close();
         if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
         made.add(dirname(path));
-        open = { path, stream: createWriteStream(path) };
+        open = { path, file: await openFile(path, "a") };
       }
-      const { stream } = open;
-      if (!stream.write(content)) await new Promise<void>((resolve) => void stream.once("drain", () => resolve()));
+      await open.file.writeFile(content);
     },
   };
   await recall(ports, openRepository(ports), thread === undefined ? {} : { thread }, sink, idle);
-  await finish();
+  await open?.file.close();
 }
 
 if (operation === "make") await make(Number(args[0]));
@@ -211,12 +287,15 @@ else {
   const ports = await openPorts();
   const repository = openRepository(ports);
   if (operation === "backup") await backup(ports);
-  else if (operation === "verify") {
-    const { snapshots } = await repository.state();
-    const found = await verify(ports, repository, snapshots, { ...idle, depth: "shards" });
-    if (found.lost.total + found.weak > 0) throw new Error("damage where there is none");
-  } else if (operation === "restore") await restore(ports, args[0] as string);
-  else if (operation === "thread") await restore(ports, args[1] as string, args[0]);
+  else if (operation === "verify")
+    await measured(async () => {
+      const { snapshots } = await repository.state();
+      const found = await verify(ports, repository, snapshots, { ...idle, depth: "shards" });
+      if (found.lost.total + found.weak > 0) throw new Error("damage where there is none");
+    });
+  else if (operation === "restore") await measured(() => restore(ports, args[0] as string));
+  else if (operation === "thread") await measured(() => restore(ports, args[1] as string, args[0]));
+  else if (operation === "chat") await chat(ports, args[0] === "beside");
   else throw new Error(`no such operation: ${operation}`);
   await ports.sealer.close();
 }
