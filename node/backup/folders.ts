@@ -20,7 +20,10 @@ export interface Coder {
   code(
     bytes: Uint8Array,
     scheme: Scheme,
+    memory?: Buffer,
   ): Result<Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] }>;
+  /** The most that the shards of so many bytes take. */
+  bytes(scheme: Scheme, stripeBytes: number): number;
   read(stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">, shards: Iterable<Uint8Array>): Result<Uint8Array>;
 }
 
@@ -34,25 +37,36 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. */
 export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, scheme: Scheme): BackupStripes {
   const shardOf = async (number: number, hash: string): Promise<Uint8Array | undefined> => {
-    const pieces: Uint8Array[] = [];
     try {
-      const opened = await stores[number]?.open(hash);
-      for await (const piece of opened?.bytes ?? []) pieces.push(new Uint8Array(piece));
+      const opened = await stores[number]?.open(hash, undefined, { reused: true });
+      const shard = Buffer.allocUnsafe(opened?.size ?? 0);
+      let end = 0;
+      for await (const piece of opened?.bytes ?? []) {
+        shard.set(piece, end);
+        end += piece.length;
+      }
+      return shard;
     } catch (error) {
       const { code } = failureOf(error);
       if (code !== "NOT_FOUND" && code !== "DATA_DAMAGED") throw error;
       return undefined;
     }
-    return Buffer.concat(pieces);
   };
+  /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
+  let spare: Buffer | undefined;
   return {
     async put(bytes) {
-      const coded = coder.code(bytes, scheme);
+      const needed = coder.bytes(scheme, bytes.length);
+      const memory = spare !== undefined && spare.length >= needed ? spare : Buffer.allocUnsafeSlow(needed);
+      spare = undefined;
+      const coded = coder.code(bytes, scheme, memory);
       if (!coded.ok) return coded;
       const { id, sizeBytes, shards } = coded.value;
       try {
         const put = await Promise.all(shards.map((shard, number) => (stores[number] as BlobStore).put(once(shard))));
         const named = put.map(({ hash, size }, index) => ({ index, hash, sizeBytes: size }));
+        // After a failure some store may still be reading it.
+        spare = memory;
         return ok({ id, group: folderGroup, scheme, sizeBytes, shards: named });
       } catch (error) {
         return refused(failureOf(error));

@@ -38,6 +38,10 @@ export const backupLimits = {
   placeTries: 5,
   /** Beginnings of threads whose new places a recall remembers; another is asked for again. */
   placeRootsKept: 1_000,
+  /** Bytes of units that are opened at a time, as plaintext; as many are opened ahead. */
+  openedBytes: 1024 * 1024,
+  /** Units that are opened at a time. */
+  openedUnits: 256,
   /** Packs that a reader keeps in memory. */
   packsKept: 6,
   /** What is stored for a backup, and not yet part of one, is collected after so long.

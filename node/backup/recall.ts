@@ -2,17 +2,9 @@
  *
  *      query ─► tree: units ─► sum (a dry run ends here) ─► packs ─► opened in the pool ─► sink */
 import { failure, PlexusError } from "../../protocols/index.ts";
-import {
-  fragmentAt,
-  join,
-  parted,
-  tenantOf,
-  type RowFilter,
-  type Snapshot,
-  type StripeName,
-  type UnitEntry,
-} from "../../runtimes/backup/index.ts";
+import type { RowFilter, Snapshot, UnitEntry } from "../../runtimes/backup/index.ts";
 import { fileType, ownerOf } from "./files.ts";
+import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { Repository } from "./repository.ts";
 import { unitsOf } from "./tree.ts";
@@ -133,10 +125,13 @@ export async function recall(
   const snapshot = snapshotFor(snapshots, query);
   const packs = new PackCache(repository, ports.limits.packsKept);
   let at = { units: 0, bytes: 0 };
-  for await (const unit of asStored(unitsFor(repository, snapshot, query), ports.limits.recalledUnits)) {
+  const units = asStored(unitsFor(repository, snapshot, query), ports.limits);
+  for await (const opened of openUnits(ports, packs, units, (unit) => filterFor(unit, query))) {
     options.signal.throwIfAborted();
+    const { unit } = opened;
     try {
-      const content = await openUnitOf(ports, packs, unit, filterFor(unit, query));
+      if ("error" in opened) throw opened.error;
+      const { content } = opened;
       if (content.length > 0 || unit.name.type === fileType) await sink.write(unit, content);
       at = { units: at.units + 1, bytes: at.bytes + content.length };
       options.progress(at);
@@ -146,33 +141,6 @@ export async function recall(
     }
   }
   return at;
-}
-
-/** Units of a lot in such an order that those of the same packs follow one another: else many small units of many people would read each
- *  pack again and again. The units of one thread and type stay together, and in their order. */
-async function* asStored(units: AsyncIterable<UnitEntry>, lot: number): AsyncGenerator<UnitEntry> {
-  let groups: UnitEntry[][] = [];
-  let count = 0;
-  const packOf = ([first]: readonly UnitEntry[]): string =>
-    first?.fragments.reduce((least, { stripe }) => (least === "" || stripe.id < least ? stripe.id : least), "") ?? "";
-  const inOrder = (): readonly UnitEntry[] =>
-    groups
-      .map((group) => ({ group, pack: packOf(group) }))
-      .toSorted((one, other) => (one.pack < other.pack ? -1 : one.pack > other.pack ? 1 : 0))
-      .flatMap(({ group }) => group);
-  for await (const unit of units) {
-    const group = groups.at(-1);
-    const before = group?.[0]?.name;
-    const same = before?.thread === unit.name.thread && before.type === unit.name.type;
-    if (!same && count >= lot) {
-      yield* inOrder();
-      [groups, count] = [[], 0];
-    }
-    if (same && groups.length > 0) group?.push(unit);
-    else groups.push([unit]);
-    count += 1;
-  }
-  yield* inOrder();
 }
 
 /** What of a unit's rows a query wants; undefined: all. */
@@ -187,43 +155,4 @@ function filterFor({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): RowFi
     ...(from !== undefined && { fromMs: from }),
     ...(to !== undefined && { toMs: to }),
   };
-}
-
-/** The plaintext of a unit, or the rows of it that a filter takes. Errors: as of `recall`. */
-export async function openUnitOf(
-  ports: Pick<BackupPorts, "keys" | "sealer">,
-  packs: PackCache,
-  { name, id, epoch, sealedKey, hash, fragments }: UnitEntry,
-  filter?: RowFilter,
-): Promise<Uint8Array> {
-  const key = ports.keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey);
-  const pieces = await Promise.all(fragments.map(async (place) => fragmentAt(await packs.read(place.stripe), place)));
-  const unit = { context: { ...name, id, epoch }, key, hash, fragments: pieces.length, ...(filter && { filter }) };
-  const { contents } = await ports.sealer.open({ units: [unit], fragments: join(pieces) });
-  return parted(contents)[0] as Uint8Array;
-}
-
-/** The packs that were read last: units of one thread lie in few. */
-export class PackCache {
-  readonly #repository: Pick<Repository, "read">;
-  readonly #max: number;
-  readonly #packs = new Map<string, Promise<Uint8Array>>();
-
-  constructor(repository: Pick<Repository, "read">, max: number) {
-    this.#repository = repository;
-    this.#max = max;
-  }
-
-  /** Errors: those of reading stripes. */
-  read(stripe: StripeName): Promise<Uint8Array> {
-    const known = this.#packs.get(stripe.id);
-    this.#packs.delete(stripe.id);
-    const reading = known ?? this.#repository.read(stripe);
-    this.#packs.set(stripe.id, reading);
-    // What failed is tried again.
-    reading.catch(() => this.#packs.delete(stripe.id));
-    const [oldest] = this.#packs.keys();
-    if (this.#packs.size > this.#max && oldest !== undefined) this.#packs.delete(oldest);
-    return reading;
-  }
 }

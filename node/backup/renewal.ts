@@ -4,8 +4,8 @@
 import { failureOf } from "../../protocols/index.ts";
 import { join, parted, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { Packer } from "./packer.ts";
+import { openUnitOf, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";
-import { openUnitOf, PackCache } from "./recall.ts";
 import type { Repository } from "./repository.ts";
 import type { SnapshotDraft } from "./run.ts";
 import { unitsOf, walkTree, type UnitChange } from "./tree.ts";

@@ -3,7 +3,7 @@ import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Lo
 import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
-import { openUnitOf, PackCache } from "./recall.ts";
+import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { Repository } from "./repository.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
 import { walkTree } from "./tree.ts";
@@ -160,16 +160,13 @@ export async function verify(
   const node = async (one: TreeNode): Promise<void> => {
     if (!("units" in one)) return;
     units += one.units.length;
-    for (const unit of one.units) {
-      bytes += unit.bytes;
-      if (depth !== "data") continue;
+    bytes += one.units.reduce((sum, unit) => sum + unit.bytes, 0);
+    if (depth !== "data") return;
+    for await (const opened of openUnits(ports, packs, asStored(one.units, ports.limits))) {
       signal.throwIfAborted();
-      try {
-        await openUnitOf(ports, packs, unit);
-      } catch (error) {
-        lostUnits.push({ name: unit.name, error: failureOf(error) });
-      }
-      await pace(unit.bytes);
+      const { name } = opened.unit;
+      if ("error" in opened) lostUnits.push({ name, error: failureOf(opened.error) });
+      await pace(opened.unit.bytes);
     }
   };
   const stripes = await markStripes(repository, snapshots, {

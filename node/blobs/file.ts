@@ -7,7 +7,7 @@
  *  two pieces, and nothing goes faster than its slowest end. */
 import { assert, failure, PlexusError } from "../../protocols/index.ts";
 import type { BlobHash, BlobRange, FileReader, FileWriter } from "../ports.ts";
-import { hashBytes, hashLeaf, hashOfLeaves, leafBytes, leavesOf } from "./tree.ts";
+import { hashBytes, hashLeavesIn, hashOfLeaves, leafBytes, leavesOf } from "./tree.ts";
 
 /** The bytes that the leaves' hashes take. */
 const treeBytes = (size: number): number => leavesOf(size) * hashBytes;
@@ -25,10 +25,15 @@ export interface Tree {
   readonly leaves: readonly Uint8Array[];
 }
 
-function eachLeaf<T>(piece: Uint8Array, use: (leaf: Uint8Array, at: number) => T): T[] {
-  return Array.from({ length: leavesOf(piece.length) }, (_, at) =>
-    use(piece.subarray(at * leafBytes, (at + 1) * leafBytes), at),
-  );
+/** Memory for a piece, behind the one byte that hashing its leaves takes. */
+const roomFor = (bytes: number): Buffer => Buffer.allocUnsafeSlow(1 + bytes);
+
+/** Memory of pieces that nobody reads any more: new memory for each read takes longer than to read. */
+const spareRooms: Buffer[] = [];
+const spareMax = 8;
+function spareRoom(bytes: number): Buffer {
+  const at = spareRooms.findIndex(({ length }) => length === 1 + bytes);
+  return at === -1 ? roomFor(bytes) : (spareRooms.splice(at, 1)[0] as Buffer);
 }
 
 const firstBytes = 4 * leafBytes;
@@ -43,21 +48,20 @@ export async function writeBlob(
   assert(pieceBytes % leafBytes === 0, "a piece has whole leaves");
   const leaves: Uint8Array[] = [];
   // Most blobs are small.
-  let [piece, spare]: [Buffer, Buffer | undefined] = [Buffer.allocUnsafe(Math.min(pieceBytes, firstBytes)), undefined];
+  let [room, spare]: [Buffer, Buffer | undefined] = [roomFor(Math.min(pieceBytes, firstBytes)), undefined];
   let filled = 0;
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
 
   const flush = async (): Promise<void> => {
-    const full = piece.subarray(0, filled);
-    leaves.push(...eachLeaf(full, hashLeaf));
+    leaves.push(...hashLeavesIn(room.subarray(0, 1 + filled)));
     await writing;
     if (!how.hasRoom()) throw new PlexusError(failure("DISK_FULL"));
-    writing = writer.write(full);
+    writing = writer.write(room.subarray(1, 1 + filled));
     // It is awaited before the next piece; until then nobody listens.
     writing.catch(() => undefined);
-    const other = piece.length === pieceBytes ? piece : undefined;
-    [piece, spare] = [spare ?? Buffer.allocUnsafe(pieceBytes), other];
+    const other = room.length === 1 + pieceBytes ? room : undefined;
+    [room, spare] = [spare ?? roomFor(pieceBytes), other];
     filled = 0;
   };
 
@@ -66,12 +70,12 @@ export async function writeBlob(
       if (size + bytes.length > bytesMax) throw new PlexusError(failure("TOO_LARGE", { limitBytes: bytesMax }));
       // A copy: who gives the bytes may go on to use them.
       for (let at = 0; at < bytes.length;) {
-        const taken = Math.min(piece.length - filled, bytes.length - at);
-        piece.set(bytes.subarray(at, at + taken), filled);
+        const taken = Math.min(room.length - 1 - filled, bytes.length - at);
+        room.set(bytes.subarray(at, at + taken), 1 + filled);
         filled += taken;
         at += taken;
         size += taken;
-        if (filled === piece.length) await flush();
+        if (filled === room.length - 1) await flush();
       }
     }
     if (filled > 0 || size === 0) await flush();
@@ -97,36 +101,52 @@ export interface Reading {
   readonly damage: Damage;
 }
 
+/** A piece that was read, with the hashes that its leaves have. */
+interface Piece {
+  readonly leaf: number;
+  readonly bytes: Uint8Array;
+  readonly hashes: readonly Uint8Array[];
+}
+
 /** The pieces of a blob from one leaf on, before another, one read ahead. Not compared with anything. */
 async function* pieces(
   reader: FileReader,
   { first, last, size }: { readonly first: number; readonly last: number; readonly size: number },
   { pieceBytes, reused }: Omit<Reading, "damage">,
-): AsyncGenerator<{ readonly leaf: number; readonly bytes: Uint8Array }> {
+): AsyncGenerator<Piece> {
   const leavesAtOnce = pieceBytes / leafBytes;
   const end = Math.min(size, last * leafBytes);
-  const buffers: Uint8Array[] = [];
-  const readAt = (leaf: number): Promise<Uint8Array> => {
+  const rooms: Buffer[] = [];
+  const readAt = async (leaf: number): Promise<{ readonly room: Buffer; readonly bytes: Uint8Array }> => {
     const from = leaf * leafBytes;
     const length = Math.max(0, Math.min(pieceBytes, end - from));
     // One is being used and one is filled.
-    const buffer = reused ? (buffers.length < 2 ? Buffer.allocUnsafe(length) : buffers.shift()) : undefined;
-    if (buffer !== undefined) buffers.push(buffer);
-    const read = reader.read(from, length, buffer);
-    // It is awaited before the next piece; until then nobody listens.
-    read.catch(() => undefined);
-    return read;
+    const known = reused && rooms.length >= 2 ? rooms.shift() : undefined;
+    const room = known ?? (reused ? spareRoom(pieceBytes) : roomFor(length));
+    if (reused) rooms.push(room);
+    return { room, bytes: await reader.read(from, length, room.subarray(1)) };
   };
-  let ahead = readAt(first);
+  const startAt = (leaf: number): ReturnType<typeof readAt> => {
+    const reading = readAt(leaf);
+    // It is awaited before the next piece; until then nobody listens.
+    reading.catch(() => undefined);
+    return reading;
+  };
+  let ahead = startAt(first);
   try {
     for (let leaf = first; leaf < last; leaf += leavesAtOnce) {
-      const bytes = await ahead;
-      if (leaf + leavesAtOnce < last) ahead = readAt(leaf + leavesAtOnce);
-      yield { leaf, bytes };
+      const { room, bytes } = await ahead;
+      if (leaf + leavesAtOnce < last) ahead = startAt(leaf + leavesAtOnce);
+      assert(
+        bytes.buffer === room.buffer && bytes.byteOffset === room.byteOffset + 1,
+        "it was read where it was to be",
+      );
+      yield { leaf, bytes, hashes: hashLeavesIn(room.subarray(0, 1 + bytes.length)) };
     }
   } finally {
     // The file is closed next.
     await ahead.catch(() => undefined);
+    for (const room of rooms) if (spareRooms.length < spareMax) spareRooms.push(room);
   }
 }
 
@@ -143,10 +163,10 @@ export async function readTree(
   const leaves = Array.from({ length: count }, (_, leaf) => stored.subarray(leaf * hashBytes, (leaf + 1) * hashBytes));
   if (stored.length === treeBytes(size) && hashOfLeaves(size, leaves) === hash) return { size, leaves };
   const anew: Uint8Array[] = [];
-  for await (const { bytes } of pieces(reader, { first: 0, last: count, size }, { pieceBytes, reused: true })) {
+  for await (const { hashes } of pieces(reader, { first: 0, last: count, size }, { pieceBytes, reused: true })) {
     // Shorter than it was a moment ago.
-    if (anew.length + leavesOf(bytes.length) > count) break;
-    anew.push(...eachLeaf(bytes, hashLeaf));
+    if (anew.length + hashes.length > count) break;
+    anew.push(...hashes);
   }
   if (anew.length !== count || hashOfLeaves(size, anew) !== hash) throw damage("it is not what its name says");
   return { size, leaves: anew };
@@ -162,14 +182,14 @@ export async function* readBlob(
   const { pieceBytes, damage } = reading;
   const first = Math.floor(start / leafBytes);
   const last = Math.max(Math.ceil(end / leafBytes), first);
-  for await (const { leaf, bytes } of pieces(reader, { first, last, size }, reading)) {
+  for await (const { leaf, bytes, hashes } of pieces(reader, { first, last, size }, reading)) {
     const from = leaf * leafBytes;
     const wanted = Math.min(pieceBytes, Math.min(size, last * leafBytes) - from);
-    eachLeaf(bytes, (part, at) => {
+    for (const [at, made] of hashes.entries()) {
       const expected = leaves[leaf + at];
-      if (expected === undefined || Buffer.compare(hashLeaf(part), expected) !== 0)
+      if (expected === undefined || Buffer.compare(made, expected) !== 0)
         throw damage("it is not what was written", leaf + at);
-    });
+    }
     if (bytes.length < wanted) throw damage("its end is missing", leaf + leavesOf(bytes.length));
     yield bytes.subarray(Math.max(0, start - from), end - from);
   }

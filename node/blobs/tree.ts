@@ -10,7 +10,7 @@
  *  The size is in the name: it says how many leaves there are, and so which place in the tree a leaf has. */
 import { assert } from "../../protocols/index.ts";
 import type { BlobHash, LeafProof } from "../ports.ts";
-import { taggedHash } from "./hash.ts";
+import { hash, taggedHash } from "./hash.ts";
 
 /** A part of the format: it may never change. */
 export const leafBytes = 16 * 1024;
@@ -23,6 +23,17 @@ export const hashLeaf = (bytes: Uint8Array): Uint8Array => {
   assert(bytes.length <= leafBytes, "a leaf has its size");
   return tagged(leafTag, bytes);
 };
+/** Hashes of the leaves of bytes that lie behind one free byte. Where they lie, without a copy: the byte before a leaf is its tag for a moment. */
+export function hashLeavesIn(room: Uint8Array): Uint8Array[] {
+  return Array.from({ length: leavesOf(room.length - 1) }, (_, leaf) => {
+    const at = leaf * leafBytes;
+    const before = room[at] as number;
+    room[at] = leafTag;
+    const made = hash(room.subarray(at, at + 1 + leafBytes));
+    room[at] = before;
+    return made;
+  });
+}
 const hashNode = (left: Uint8Array, right: Uint8Array): Uint8Array => tagged(nodeTag, left, right);
 
 /** Leaves of a blob. An empty one has one, which is empty. */
@@ -75,7 +86,7 @@ export function pathOf(leaves: readonly Uint8Array[], leaf: number): readonly Ui
 }
 
 /** Whether a blob of this name has this leaf. What is asked comes from outside: anything may be in it. */
-export function isProven(hash: BlobHash, { leaf, size, bytes, path }: LeafProof): boolean {
+export function isProven(name: BlobHash, { leaf, size, bytes, path }: LeafProof): boolean {
   if (!Number.isSafeInteger(size) || size < 0 || !Number.isSafeInteger(leaf) || leaf < 0) return false;
   const count = leavesOf(size);
   if (leaf >= count || bytes.length !== Math.min(leafBytes, size - leaf * leafBytes)) return false;
@@ -88,7 +99,7 @@ export function isProven(hash: BlobHash, { leaf, size, bytes, path }: LeafProof)
     used += 1;
     node = (at & 1) === 0 ? hashNode(node, beside) : hashNode(beside, node);
   }
-  return used === path.length && nameOf(size, node) === hash;
+  return used === path.length && nameOf(size, node) === name;
 }
 
 /** The tree, for files that are kept elsewhere and named in the same way. */

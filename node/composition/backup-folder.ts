@@ -19,7 +19,7 @@ import { openBlobStore } from "../blobs/index.ts";
 import { keyLimits } from "../keys/index.ts";
 import { openFiles } from "../platform/index.ts";
 import type { Files, FileWriter, Meter } from "../ports.ts";
-import { codeStripe, readStripe } from "../shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../shards/coding/index.ts";
 import { filePieces } from "./file-pieces.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
@@ -89,7 +89,7 @@ export async function openBackupFolder(folder: string, begins?: FolderMark, look
     },
     stripes: createCopiedStripes(
       blobs,
-      createFolderStripes([blobs], { code: codeStripe, read: readStripe }, scheme.value),
+      createFolderStripes([blobs], { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme.value),
     ),
     target: createCopyTarget(blobs, files),
     heads: createFolderHeads([files]),

@@ -1,7 +1,7 @@
 /** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a head leads to is read as soon
  *  as it is committed, compared with what the slots had, and from then on every shard of it has to stay. */
 import { headRow, openRepository, type BackupPorts } from "../../../node/backup/index.ts";
-import { openUnitOf, PackCache } from "../../../node/backup/recall.ts";
+import { openUnits, PackCache } from "../../../node/backup/packs.ts";
 import {
   createUnitKeys,
   isHeadSigned,
@@ -201,12 +201,15 @@ export class BackupWatch {
     this.living.set(snapshot.number, { snapshot, cursors, nodes, units, stripes });
     const packs = new PackCache(repository, 1_000);
     const contents = new Map<string, Uint8Array[]>();
-    for (const unit of units.toSorted((one, other) => (one.first < other.first ? -1 : 1))) {
-      if (this.#journals.gone.has(tenantOf(unit.name))) continue;
-      const { id, epoch } = unit;
-      this.#demandOnce(ports.keys.open({ tenant: tenantOf(unit.name), unit: id, epoch }, unit.sealedKey), `unit ${id}`);
-      const place = `${unit.name.thread} ${unit.name.type}`;
-      contents.set(place, [...(contents.get(place) ?? []), await openUnitOf(ports, packs, unit)]);
+    const inOrder = units.toSorted((one, other) => (one.first < other.first ? -1 : 1));
+    const living = inOrder.filter(({ name }) => !this.#journals.gone.has(tenantOf(name)));
+    for await (const opened of openUnits(ports, packs, living)) {
+      if ("error" in opened) throw opened.error;
+      const { id, epoch, name, sealedKey } = opened.unit;
+      this.#demandOnce(ports.keys.open({ tenant: tenantOf(name), unit: id, epoch }, sealedKey), `unit ${id}`);
+      const { thread, type } = name;
+      const place = `${thread} ${type}`;
+      contents.set(place, [...(contents.get(place) ?? []), opened.content]);
     }
     const fault = this.#journals.faultOf(cursors, contents, (actor) => this.isGone(actor));
     if (fault !== undefined) this.violate("backup-true", `${what}: ${fault}`);

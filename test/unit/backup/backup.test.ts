@@ -125,6 +125,22 @@ describe("backups", () => {
     }
   });
 
+  it("read each pack about once for all that is in it, however many packs and threads there are", async () => {
+    const [backups, actors] = [backupsOf(), chat(60)];
+    for (let n = 0; n < 120; n += 1) actors.change(`user/u${n}` as ActorId, { "note/1": "x".repeat(n * 3) });
+    await run(backups, actors);
+    const packs = backups.store.made.filter(({ bytes }) => Buffer.from(bytes.subarray(0, 8)).equals(Buffer.from("PLEXPACK"))); // prettier-ignore
+    expect(packs.length).to.be.above(30);
+    const ids = new Set(packs.map(({ ref }) => ref.id));
+    let reads = 0;
+    const { stripes } = backups.ports;
+    const counted = { ...stripes, read: (ref: Parameters<typeof stripes.read>[0]) => ((reads += ids.has(ref.id) ? 1 : 0), stripes.read(ref)) }; // prettier-ignore
+    const ports = { ...backups.ports, stripes: counted, limits: { ...backups.ports.limits, recalledUnits: 10_000 } };
+    const repository = openRepository(ports);
+    expect(await rowsOf({ ...backups, ports, repository })).to.deep.equal(actors.rows());
+    expect(reads).to.be.below(packs.length * 1.5);
+  });
+
   it("bring back a thread, a person, a type or a time, and say before what it comes to", async () => {
     const [backups, actors] = [backupsOf(), chat(100)];
     actors.change("room/other" as ActorId, { [key(1)]: message(1) });

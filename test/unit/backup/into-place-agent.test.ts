@@ -104,6 +104,11 @@ describe("a recall into a conversation with an agent", () => {
           expect(back.map(({ restored }) => [restored?.seq, restored?.atMs])).to.deep.equal(then.map(({ turn, atMs }) => [turn, atMs])); // prettier-ignore
           expect(world.turns().slice(0, lived.length)).to.deep.equal(lived);
           expect(world.followed()).to.deep.equal(world.turns());
+          const again = await world.place(wish);
+          expect([again.restored, again.found.done]).to.deep.equal([0, then.length]);
+          // A question that was under way meanwhile, and comes late.
+          const twice = { type: "restore", recall: wish.recall, snapshot: 1, backupAtMs: 1, turns: then.slice(-1) };
+          expect(world.stage.ok("node", helper, twice)).to.deep.equal({ restored: [] });
           // Nothing is answered anew, and whoever goes on speaks behind it.
           expect(world.stage.generations).to.have.length(answers);
           world.say("now");

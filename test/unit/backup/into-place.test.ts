@@ -191,7 +191,8 @@ describe("a recall into place", () => {
           const left = world.restored().filter(({ deletedAtMs }) => deletedAtMs === undefined);
           expect(left.some(({ restored }) => restored?.recall === wish.recall)).to.equal(false);
           expect(world.followed()).to.deep.equal(world.messages());
-          // What was taken back does not come again under its old name.
+          // What was taken back comes again under another name, and not under its old one.
+          expect((await world.place({ ...wish, recall: "recall0003" })).restored).to.equal(expected.length);
           if (here.length > 0) {
             const command = { type: "restore", recall: wish.recall, snapshot: 1, backupAtMs: 1, from: 999, messages: [{ seq: 999, author: "user/ada", text: "x", atMs: 1 }] }; // prettier-ignore
             expect(world.stage.code("node", lobby, command)).to.equal("BAD_REQUEST");
