@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
 import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
-import { describeProgress } from "../../../cli/backup-tasks.ts";
+import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup-tasks.ts";
 import { moment } from "../../../cli/options.ts";
 import { failure } from "../../../protocols/errors.ts";
-import type { BackupResults, BackupSnapshot } from "../../../protocols/index.ts";
+import type { BackupResults, BackupSnapshot, ClusterBackupTask } from "../../../protocols/index.ts";
 
 const snapshot: BackupSnapshot = { number: 3, atMs: Date.UTC(2026, 10, 23, 9), units: 12, bytes: 4_096, missed: [] };
 const nothing = { total: 0, named: [] };
@@ -107,5 +107,16 @@ describe("plexus backup", () => {
     expect(describeProgress({ sort: "run", progress: {} })).to.equal("");
     expect(describeProgress({ sort: "run", progress: { slots: 4, slotsDone: 1, bytes: 2_048 } })).to.match(/^1 of 4 slots, 2\.0 KiB new$/); // prettier-ignore
     expect(describeProgress({ sort: "verify", progress: { stripes: 4, stripesDone: 3 } })).to.equal("3 of 4 stripes");
+  });
+
+  it("shows tasks and schedules of the cluster, and what makes the first", () => {
+    expect(describeTasks([], false)).to.match(/^Nothing was done/);
+    const task: ClusterBackupTask = { id: "7", sort: "run", wish: { sort: "run" }, by: "ada", schedule: "nightly", state: "failed", addedAtMs: 0, turn: 2, progress: {}, error: failure("HOLDERS_TOO_FEW") }; // prettier-ignore
+    expect(describeTasks([task], false)).to.match(/7 .*run.*failed.*1970-01-01T00:00:00Z.*ada, schedule nightly.*HOLDERS_TOO_FEW/); // prettier-ignore
+    expect(describeSchedules([], false)).to.match(/plexus backup schedule set/);
+    const schedule = { name: "nightly", cron: "0 3 * * *", wish: { sort: "run" }, by: "ada" } as const;
+    expect(describeSchedules([schedule], false)).to.match(/nightly.*run.*0 3 \* \* \*.*UTC.*never/);
+    expect(describeList({ snapshots: [] }, false)).to.match(/^The cluster has no backup yet/);
+    expect(describeList({ snapshots: [snapshot] }, false)).to.match(/^Backups of the cluster\n/);
   });
 });
