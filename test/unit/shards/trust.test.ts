@@ -1,7 +1,8 @@
 import { expect } from "chai";
 import { challengesFor } from "../../../node/shards/audit.ts";
-import type { ShardLimits, Shards } from "../../../node/shards/index.ts";
+import { openShardMemory, type ShardLimits, type Shards } from "../../../node/shards/index.ts";
 import { holderOf, ok, refused, failure, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
+import { quietLog } from "../../quiet.ts";
 import { World } from "../../world/index.ts";
 import { Stage, type Cheat } from "./stage.ts";
 
@@ -181,6 +182,28 @@ describe("nodes that keep shards", () => {
         },
       };
     expect(codeOf(await tryPut(someBytes(400, 2)))).to.equal("DATA_DAMAGED");
+  });
+});
+
+describe("what a node knows of shards", () => {
+  it("is there after a restart, and no more of it than it may be", async () => {
+    const { stage, world, put } = await stageOf(6, { receiptsMax: 4 });
+    for (let salt = 0; salt < 3; salt += 1) await put(someBytes(3_000, salt));
+    await world.pass(10_000);
+    stage.crash("n1", { power: false });
+    const { disk } = stage.machine("n1");
+    const open = () => world.settle(openShardMemory(disk.open({ life: 99, alive: true }), stage.limits, quietLog));
+    const { walks, opinions, receipts, letters } = await open();
+    expect([receipts.size, letters.size]).to.deep.equal([4, 0]);
+    // Its holder's walk is somewhere; it asked others, and each answered well.
+    const [walk] = walks.entries();
+    expect(walk?.[1].secret).to.match(/^[0-9a-f]{32}$/);
+    expect(opinions.size).to.be.above(2);
+    for (const [, { passed, honesty }] of opinions.entries()) expect([passed > 0, honesty]).to.deep.equal([true, 1]);
+    await world.settle(stage.start("n1"));
+    await world.pass(100);
+    const [again] = (await open()).walks.entries();
+    expect(again?.[1].secret, "the walk goes on").to.equal(walk?.[1].secret);
   });
 });
 
