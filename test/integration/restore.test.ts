@@ -42,6 +42,7 @@ describe("a cluster that is gone", function () {
       );
     const written = await history(node, ada);
     const prices = (await old("GET", "/api/v1/admin/prices", undefined, ada)).body;
+    expect(JSON.stringify(prices)).to.contain("echo");
     // A copy leaves the machine; what a disaster would leave is rehearsed, with the node's keys and with the shares.
     const share = (number: number): string => join(at("kit"), `share-${number}-of-3.txt`);
     expect(await plexus(node, "backup", "copy", "--from", at("b"), "--to", at("copy"))).to.match(/has 2 snapshots/);
