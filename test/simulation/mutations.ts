@@ -860,16 +860,6 @@ export const mutations: readonly Mutation[] = [
     long: true,
   },
   {
-    name: "takes over the words of a runner whose turn is over",
-    file: "actors/backup/index.ts",
-    find: "open.id === id && open.turn === turn",
-    replace: "open.id === id && turn > 0",
-    caughtBy: ["backup-true", "backup-kept", "backup-whole"],
-    seeds: 60,
-    backups: true,
-    long: true,
-  },
-  {
     name: "prunes without looking at the newest head",
     file: "node/backup/upkeep.ts",
     find: "if (state.head?.number !== head?.number) throw",

@@ -206,6 +206,14 @@ export class FileDisk {
     inode.rotten = true;
   }
 
+  /** Puts other bytes under a name, as a disk does that mixes up its blocks, or a copy of another day. */
+  exchange(path: string, bytes: Uint8Array): void {
+    const inode = this.#names.get(path) as Inode;
+    inode.bytes = Uint8Array.from(bytes);
+    inode.synced = inode.bytes.length;
+    inode.rotten = true;
+  }
+
   /** Cuts a file short, as a file system that was repaired does. */
   truncate(path: string, length: number): void {
     const inode = this.#names.get(path) as Inode;
