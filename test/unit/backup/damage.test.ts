@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { createFolderHeads, createFolderStripes, openRepository, recall, runBackup, verify, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
 import { openBlobStore } from "../../../node/blobs/index.ts";
-import { codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
+import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
 import { failureOf, shardsOf, type ActorId, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { decodeRows, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
@@ -31,7 +31,7 @@ describe("backups in folders whose files are damaged", () => {
         const disks = Array.from({ length: folders }, () => new FileDisk(world));
         const opened = disks.map((disk) => disk.open({ life: 1, alive: true }));
         const blobs = await Promise.all(opened.map((files) => openBlobStore({ files, meter: quietMeter })));
-        const stripes = createFolderStripes(blobs, { code: codeStripe, read: readStripe }, scheme);
+        const stripes = createFolderStripes(blobs, { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme);
         const put: StripeRef[] = [];
         const noted = { ...stripes, put: async (...of: Parameters<typeof stripes.put>) => {
           const done = await stripes.put(...of);
@@ -108,7 +108,11 @@ describe("backups in folders whose files are damaged", () => {
     const disk = new FileDisk(world);
     const files = disk.open({ life: 1, alive: true });
     const blobs = await openBlobStore({ files, meter: quietMeter });
-    const one = createFolderStripes([blobs], { code: codeStripe, read: readStripe }, { type: "copies", copies: 1 });
+    const one = createFolderStripes(
+      [blobs],
+      { bytes: codedBytes, code: codeStripe, read: readStripe },
+      { type: "copies", copies: 1 },
+    );
     const ports: BackupPorts = { ...backupsOf().ports, stripes: one, heads: createFolderHeads([files]) };
     const actors = new Actors();
     actors.change("room/a" as ActorId, { "message/1": { text: "first" } });
