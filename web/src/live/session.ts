@@ -27,6 +27,9 @@ const followedMax = 12;
 /** The query keys of what is loaded as a whole. */
 export const queryKeys = { rooms: ["rooms"], agents: ["agents"], models: ["models"], people: ["people"] } as const;
 
+/** News that say no end of themselves are told for so long. */
+const newsMs = 24 * 3_600_000;
+
 /** All that belongs to one signed-in person: the connection, the rooms and agents on show, the room list. */
 export class Session {
   /** The user's name, `ada`. */
@@ -127,7 +130,9 @@ export class Session {
   #tell(notice: Notice): void {
     const text = noticeText(notice, this.name);
     if (text === undefined || !isNews(this.name, notice)) return;
-    if (Date.parse(notice.facts["resets"] ?? "") > Date.now()) notices.show(text, "bad");
+    const { resets } = notice.facts;
+    const isOver = (resets === undefined ? notice.atMs + newsMs : Date.parse(resets)) <= Date.now();
+    if (!isOver) notices.show(text, resets === undefined ? "plain" : "bad");
   }
 
   /** What was read on another device is read here, too. */

@@ -56,6 +56,11 @@ const routes = root.addChildren([
     path: "/admin/shards",
     component: lazyRouteComponent(() => import("./admin/shards-page.tsx"), "ShardsPage"),
   }),
+  createRoute({
+    getParentRoute: () => root,
+    path: "/admin/backup",
+    component: lazyRouteComponent(() => import("./admin/backup-page.tsx"), "BackupPage"),
+  }),
 ]);
 
 /** The page's addresses. */

@@ -53,6 +53,9 @@ export function SettingsPage() {
               <Link to="/admin/shards" className="place">
                 Shards of the cluster
               </Link>
+              <Link to="/admin/backup" className="place">
+                Backups
+              </Link>
             </>
           )}
         </nav>

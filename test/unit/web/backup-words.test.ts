@@ -1,0 +1,117 @@
+import { expect } from "chai";
+import type { BackupSchedule, BackupSnapshot, ClusterBackupTask, KeysStatus } from "../../../protocols/index.ts";
+import {
+  ago,
+  cronText,
+  nextRunMs,
+  nextTimes,
+  partDone,
+  standingOf,
+  taskText,
+  wishText,
+  type Known,
+} from "../../../web/src/view/admin/backup/words.ts";
+
+const hour = 3_600_000;
+const nowMs = Date.UTC(2026, 10, 23, 12);
+
+describe("times of schedules in words", () => {
+  it("say what cron means in the forms that people mostly use", () => {
+    const said: Readonly<Record<string, string>> = {
+      "0 3 * * *": "Every day at 03:00",
+      "@daily": "Every day at 00:00",
+      "30 3,15 * * *": "Every day at 03:30 and 15:30",
+      "0 * * * *": "Every hour",
+      "5 * * * *": "Every hour, 5 minutes past",
+      "*/15 * * * *": "Every 15 minutes",
+      "0 */6 * * *": "Every 6 hours",
+      "0 3 * * 1": "Every Monday at 03:00",
+      "0 3 * * 7": "Every Sunday at 03:00",
+      "0 3 * * 1,3,5": "Every Monday, Wednesday and Friday at 03:00",
+      "0 22 * * 1-5": "Monday to Friday at 22:00",
+      "0 3 1 * *": "On day 1 of each month at 03:00",
+    };
+    for (const [cron, text] of Object.entries(said)) expect(cronText(cron), cron).to.equal(text);
+    for (const cron of ["1-5 3 * * *", "0 3 * 1-3 *", "0 3 L * *", "nonsense", ""])
+      expect(cronText(cron)).to.equal(undefined);
+  });
+
+  it("name the next ones by the clock that is asked for, or what is wrong", () => {
+    const next = nextTimes("0 3 * * *", "Europe/Vienna", nowMs, 2);
+    expect(next).to.deep.equal({ times: [Date.UTC(2026, 10, 24, 2), Date.UTC(2026, 10, 25, 2)] });
+    expect(nextTimes("0 3 * *", "UTC", nowMs))
+      .to.have.property("fault")
+      .that.matches(/five fields/);
+    expect(nextTimes("0 3 * * *", "Nowhere/Land", nowMs)).to.have.property("fault");
+    expect(nextTimes("0 0 30 2 *", "UTC", nowMs)).to.deep.equal({ fault: "This time never comes." });
+  });
+});
+
+describe("how backups stand, in words", () => {
+  const snapshot = (atMs: number, missed: readonly string[] = []): BackupSnapshot => ({
+    number: 7,
+    atMs,
+    units: 1,
+    bytes: 1,
+    missed,
+  });
+  const nightly: BackupSchedule = {
+    name: "nightly",
+    cron: "0 3 * * *",
+    wish: { sort: "run" },
+    by: "ada",
+    nextAtMs: nowMs + hour,
+  };
+  const keys = { cluster: "c", root: {}, epochs: [{ epoch: 1 }], here: [1], receiver: "" } as unknown as KeysStatus;
+  const well: Known = { snapshots: [snapshot(nowMs - hour)], tasks: [], schedules: [nightly], keys };
+  const task = (more: object): ClusterBackupTask =>
+    ({ id: "1", sort: "run", wish: { sort: "run" }, by: "ada", state: "done", progress: {}, addedAtMs: 0, turn: 1, endedAtMs: 1, ...more }) as ClusterBackupTask; // prettier-ignore
+  const standing = (more: Partial<Known>) => standingOf({ ...well, ...more }, nowMs);
+
+  it("are well when a backup is young, whole and the next one is scheduled", () => {
+    expect(standing({})).to.deep.equal({ tone: "good", title: "Backups are well", faults: [] });
+    expect(nextRunMs([nightly])).to.equal(nowMs + hour);
+  });
+
+  it("say what is not well and what to do about it, the worst first", () => {
+    const { root: _none, ...kitless } = keys;
+    const faults = (more: Partial<Known>) => standing(more).faults.join("\n");
+    expect(standing({ snapshots: [], keys: kitless })).to.include({ tone: "bad", title: "There is no backup" });
+    expect(faults({ keys: kitless })).to.match(/^The cluster has no recovery kit.*plexus backup kit make/);
+    expect(standing({ snapshots: [] })).to.include({ tone: "warn", title: "There is no backup" });
+    expect(standing({ schedules: [] }).tone).to.equal("warn");
+    expect(faults({ schedules: [] })).to.match(/Nothing is scheduled.*Add a schedule/);
+    expect(standing({ snapshots: [snapshot(nowMs - 49 * hour)] }).tone).to.equal("bad");
+    expect(faults({ snapshots: [snapshot(nowMs - 49 * hour)] })).to.match(/2 days old, and one is due each 24 hours/);
+    expect(faults({ snapshots: [snapshot(nowMs - hour, ["chat/1", "chat/2"])] })).to.match(
+      /2 slots could not be read.*chat\/1, chat\/2\./,
+    );
+    expect(faults({ keys: { ...keys, here: [] } })).to.match(/lacks the keys of 1 epoch/);
+    expect(faults({ keys: { ...keys, reencrypt: [1] } })).to.match(/epoch 1 is still to be encrypted anew/);
+    const failed = task({ state: "failed", error: { code: "DISK_FULL", outcome: "not_started", message: "No room." } });
+    const found = task({ sort: "verify", result: { lost: { total: 2 }, lostUnits: { total: 1 }, weak: 0 } });
+    const both = standing({ tasks: [failed, found], schedules: [] });
+    expect(both.tone).to.equal("bad");
+    expect(both.faults[0]).to.equal("The last run failed: No room.");
+    expect(both.faults[1]).to.match(/cannot be read any more: 2 stripes, 1 unit/);
+    const repaired = task({ sort: "verify", result: { lost: { total: 0 }, lostUnits: { total: 0 }, weak: 0 } });
+    expect(standing({ tasks: [repaired, found] }).tone, "the last check counts").to.equal("good");
+  });
+
+  it("say of tasks what they are, how far, and what they came to", () => {
+    const prune = { kept: [], removed: [1, 2], stripes: 3, bytes: 2048, applied: false };
+    expect(taskText(task({ sort: "prune", result: prune }))).to.equal(
+      "2 snapshots (1, 2) would go, 2.0 KiB would be free.",
+    );
+    expect(taskText(task({ sort: "prune", result: { ...prune, removed: [] } }))).to.equal("No snapshot goes.");
+    const running = task({ state: "running", progress: { slots: 4, slotsDone: 1, bytes: 1024 } });
+    expect(taskText(running)).to.equal("Under way · 25 % · 1.0 KiB");
+    expect([partDone(running), partDone(task({ progress: {} }))]).to.deep.equal([0.25, undefined]);
+    expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
+    expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(
+      "Recall of what bob has and wrote, message, snapshot 3",
+    );
+    expect(wishText({ sort: "verify", depth: "data", snapshot: 2 })).to.match(/^Check of snapshot 2, every byte/);
+    expect([ago(nowMs - 30_000, nowMs), ago(nowMs - 3 * hour, nowMs)]).to.deep.equal(["just now", "3 hours ago"]);
+  });
+});

@@ -1,0 +1,98 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { BackupWish } from "../../../../../protocols/index.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { changes, useAct, useTasks } from "./asks.tsx";
+import { counted, pruneText, taskText, type PruneResult } from "./words.ts";
+
+type Keep = Extract<BackupWish, { sort: "prune" }>["keep"];
+
+const periods = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
+const labels: Readonly<Record<(typeof periods)[number], string>> = {
+  last: "Newest",
+  hourly: "Hourly",
+  daily: "Daily",
+  weekly: "Weekly",
+  monthly: "Monthly",
+  yearly: "Yearly",
+};
+
+/** Removes old snapshots: first it says which would go. */
+export function Prune() {
+  const act = useAct();
+  const { ask } = useDialogs();
+  const { data } = useTasks();
+  const [kept, setKept] = useState<Readonly<Record<string, string>>>({ daily: "7", weekly: "8", monthly: "12" });
+  const [looked, setLooked] = useState<{ readonly id: string; readonly keep: Keep }>();
+  const keep: Keep = Object.fromEntries(
+    Object.entries(kept).flatMap(([period, text]) => (/^\d{1,4}$/.test(text.trim()) ? [[period, Number(text)]] : [])),
+  );
+  const task = data?.tasks.find(({ id }) => id === looked?.id);
+  const plan = task?.state === "done" ? (task.result as PruneResult) : undefined;
+  const preview = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const begun = await act(() => changes.start({ sort: "prune", keep }));
+    if (begun !== undefined) setLooked({ id: begun.id, keep });
+  };
+  const remove = async () => {
+    if (looked === undefined || plan === undefined) return;
+    const question = {
+      title: `Remove ${counted(plan.removed.length, "snapshot")} for good?`,
+      body: <p>{pruneText(plan)} Nothing brings them back.</p>,
+      action: "Remove",
+      grave: true,
+    };
+    if (!(await ask(question))) return;
+    const begun = await act(() => changes.start({ sort: "prune", keep: looked.keep, apply: true }));
+    if (begun !== undefined) setLooked(undefined);
+  };
+  return (
+    <Part
+      title="Prune"
+      about="Removes snapshots that no line keeps: so many of the newest, and the newest one of so many hours, days, weeks, months and years. The newest and what is held always stay."
+    >
+      <form className="row field-row keeps" aria-label="What to keep" onSubmit={(event) => void preview(event)}>
+        {periods.map((period) => (
+          <TextInput
+            key={period}
+            label={labels[period]}
+            inputMode="numeric"
+            pattern="[0-9]*"
+            maxLength={4}
+            value={kept[period] ?? ""}
+            onChange={(event) => {
+              setKept({ ...kept, [period]: event.currentTarget.value });
+              setLooked(undefined);
+            }}
+          />
+        ))}
+        <Button type="submit" variant="default" disabled={Object.keys(keep).length === 0}>
+          What would go?
+        </Button>
+      </form>
+      {task !== undefined && plan === undefined && (
+        <p className="dim" role="status">
+          {taskText(task)}
+        </p>
+      )}
+      {plan !== undefined && (
+        <Note tone={plan.removed.length === 0 ? "plain" : "warn"} title={pruneText(plan)}>
+          <ul className="faults">
+            {plan.kept.map(({ snapshot, by }) => (
+              <li key={snapshot}>
+                {snapshot} stays: {by.join(", ")}
+              </li>
+            ))}
+          </ul>
+          {plan.removed.length > 0 && (
+            <Button color="red.9" onClick={() => void remove()}>
+              Remove {counted(plan.removed.length, "snapshot")}
+            </Button>
+          )}
+        </Note>
+      )}
+    </Part>
+  );
+}

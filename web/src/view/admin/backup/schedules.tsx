@@ -1,0 +1,171 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { BackupSchedule, BackupWish } from "../../../../../protocols/index.ts";
+import { useNow } from "../../../live/index.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { changes, useAct, useSchedules } from "./asks.tsx";
+import { Choice } from "./choice.tsx";
+import { cronText, nextTimes, wishText } from "./words.ts";
+
+const common = {
+  "0 3 * * *": "Every day at 03:00",
+  "0 * * * *": "Every hour",
+  "*/15 * * * *": "Every 15 minutes",
+  "0 3 * * 1": "Every Monday at 03:00",
+  "0 3 1 * *": "On day 1 of each month at 03:00",
+} as const;
+
+/** What a schedule can begin. */
+const wishes: Readonly<Record<string, { readonly label: string; readonly wish: BackupWish }>> = {
+  run: { label: "Backs up", wish: { sort: "run" } },
+  shards: { label: "Checks every shard", wish: { sort: "verify", depth: "shards" } },
+  data: { label: "Checks by decrypting everything", wish: { sort: "verify", depth: "data" } },
+};
+
+const keyOf = (wish: BackupWish): string =>
+  wish.sort === "verify" && wish.depth !== "manifest" ? wish.depth : wish.sort;
+
+/** When backups are made and checked by themselves. */
+export function Schedules() {
+  const { data, error } = useSchedules();
+  const [edited, setEdited] = useState<BackupSchedule>();
+  return (
+    <Part title="Schedules" about="Whichever node is up begins them. A time that was missed is made up for once.">
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      {data !== undefined && data.schedules.length > 0 && (
+        <ul className="lines">
+          {data.schedules.map((schedule) => (
+            <Row key={schedule.name} schedule={schedule} edit={() => setEdited(schedule)} />
+          ))}
+        </ul>
+      )}
+      <Editor key={edited?.name ?? ""} schedule={edited} done={() => setEdited(undefined)} />
+    </Part>
+  );
+}
+
+function Row({ schedule, edit }: { readonly schedule: BackupSchedule; readonly edit: () => void }) {
+  const act = useAct();
+  const { ask } = useDialogs();
+  const { name, cron, timeZone = "UTC", wish, nextAtMs, by } = schedule;
+  const remove = async () => {
+    const question = {
+      title: `Remove the schedule ${name}?`,
+      body: <p>Nothing begins by it any more. What it made stays.</p>,
+      action: "Remove",
+      grave: true,
+    };
+    if (await ask(question)) await act(() => changes.removeSchedule(name));
+  };
+  return (
+    <li className="model-row">
+      <div className="row">
+        <span className="grow">
+          <span className="line-title break">
+            {name} <span className="dim">{wishes[keyOf(wish)]?.label ?? wishText(wish)}</span>
+          </span>
+          <span className="dim break">
+            {cronText(cron) ?? cron} ({timeZone}) · next {nextAtMs === undefined ? "never" : momentOf(nextAtMs)} · by{" "}
+            {by}
+          </span>
+        </span>
+        {wishes[keyOf(wish)] !== undefined && (
+          <Button variant="default" size="xs" aria-label={`Change ${name}`} onClick={edit}>
+            Change
+          </Button>
+        )}
+        <Button variant="default" size="xs" aria-label={`Remove ${name}`} onClick={() => void remove()}>
+          Remove
+        </Button>
+      </div>
+    </li>
+  );
+}
+
+function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefined; readonly done: () => void }) {
+  const act = useAct();
+  const nowMs = useNow(30_000, true);
+  const [name, setName] = useState(schedule?.name ?? "nightly");
+  const [does, setDoes] = useState(schedule === undefined ? "run" : keyOf(schedule.wish));
+  const [cron, setCron] = useState(schedule?.cron ?? "0 3 * * *");
+  const [timeZone, setTimeZone] = useState(schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const next = nextTimes(cron, timeZone, nowMs);
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const wish = wishes[does]?.wish;
+    if (wish === undefined) return;
+    const saved = await act(() =>
+      changes.putSchedule(name.trim(), { cron: cron.trim(), timeZone: timeZone.trim(), wish }),
+    );
+    if (saved !== undefined) done();
+  };
+  return (
+    <form
+      className="backup-form"
+      aria-label={schedule === undefined ? "Add a schedule" : `Change ${schedule.name}`}
+      onSubmit={(event) => void save(event)}
+    >
+      <div className="row field-row">
+        <TextInput
+          label="Name"
+          value={name}
+          maxLength={64}
+          pattern="[a-z0-9][a-z0-9._\-]*"
+          readOnly={schedule !== undefined}
+          onChange={(event) => setName(event.currentTarget.value)}
+          required
+        />
+        <Choice
+          label="What it does"
+          data={Object.entries(wishes).map(([value, { label }]) => ({ value, label }))}
+          value={does}
+          onChange={(chosen) => setDoes(chosen)}
+        />
+        <Choice
+          label="When"
+          data={[
+            ...Object.entries(common).map(([value, label]) => ({ value, label })),
+            { value: "", label: "Another time" },
+          ]}
+          value={cron in common ? cron : ""}
+          onChange={(chosen) => chosen !== "" && setCron(chosen)}
+        />
+      </div>
+      <div className="row field-row">
+        <TextInput
+          label="As cron"
+          description="minute, hour, day of the month, month, day of the week"
+          value={cron}
+          maxLength={128}
+          error={"fault" in next ? next.fault : undefined}
+          onChange={(event) => setCron(event.currentTarget.value)}
+          required
+        />
+        <TextInput
+          label="By the clock of"
+          description="such as Europe/Vienna or UTC"
+          value={timeZone}
+          maxLength={64}
+          onChange={(event) => setTimeZone(event.currentTarget.value)}
+          required
+        />
+        <Button type="submit" disabled={"fault" in next || name.trim() === ""}>
+          {schedule === undefined ? "Add" : "Save"}
+        </Button>
+        {schedule !== undefined && (
+          <Button variant="default" onClick={done}>
+            Cancel
+          </Button>
+        )}
+      </div>
+      {"times" in next && (
+        <p className="dim" role="status">
+          {cronText(cron) ?? "At the times that this names"}. Next: {next.times.map(momentOf).join(" · ")}
+        </p>
+      )}
+    </form>
+  );
+}

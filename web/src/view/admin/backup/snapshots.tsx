@@ -1,0 +1,202 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { BackupHold, BackupSnapshot, VerifyBackup } from "../../../../../protocols/index.ts";
+import { wireLimits } from "../../../../../protocols/limits.ts";
+import { useNow } from "../../../live/index.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { fullTime, momentOf } from "../../time.ts";
+import { bytes } from "../bytes.ts";
+import { changes, useAct, useHolds, useSnapshots } from "./asks.tsx";
+import { Choice } from "./choice.tsx";
+import { ago, counted, depths, heldText } from "./words.ts";
+
+/** So many are shown before somebody asks for more. */
+const shownMax = 6;
+
+/** The snapshots, the newest first, on a line of time. */
+export function Snapshots() {
+  const act = useAct();
+  const { data, error } = useSnapshots();
+  const held = useHolds().data?.holds ?? [];
+  const nowMs = useNow(10_000, true);
+  const [all, setAll] = useState(false);
+  const [depth, setDepth] = useState<VerifyBackup["depth"]>("shards");
+  if (error !== null || data === undefined) return null;
+  const newestFirst = data.snapshots.toReversed();
+  const shown = all ? newestFirst : newestFirst.slice(0, shownMax);
+  return (
+    <Part title="Snapshots" about="Each has the cluster as it was; what did not change is stored once.">
+      {newestFirst.length === 0 ? (
+        <p className="dim">There is none yet.</p>
+      ) : (
+        <>
+          <Timeline snapshots={data.snapshots} />
+          <ul className="lines">
+            {shown.map((one) => (
+              <li key={one.number}>
+                <span className="grow">
+                  <span className="line-title">
+                    {one.number} <span className="dim">{momentOf(one.atMs)}</span>
+                  </span>
+                  <span className="dim break" title={fullTime(one.atMs)}>
+                    {ago(one.atMs, nowMs)} · {bytes(one.bytes)} in {counted(one.units, "unit")}
+                    {isHeld(one, held) && " · held"}
+                    {one.missed.length > 0 && ` · ${counted(one.missed.length, "slot")} not read for it`}
+                  </span>
+                </span>
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`Check snapshot ${one.number}`}
+                  onClick={() => void act(() => changes.start({ sort: "verify", snapshot: one.number, depth }))}
+                >
+                  Check
+                </Button>
+              </li>
+            ))}
+          </ul>
+          <div className="row field-row">
+            <Choice
+              label="A check reads"
+              data={Object.entries(depths).map(([value, label]) => ({ value, label }))}
+              value={depth}
+              onChange={(chosen) => setDepth(chosen as VerifyBackup["depth"])}
+            />
+            <Button variant="default" onClick={() => void act(() => changes.start({ sort: "verify", depth }))}>
+              Check all
+            </Button>
+            {newestFirst.length > shown.length && (
+              <Button variant="default" onClick={() => setAll(true)}>
+                Show all {newestFirst.length}
+              </Button>
+            )}
+          </div>
+        </>
+      )}
+    </Part>
+  );
+}
+
+const isHeld = ({ number }: BackupSnapshot, holds: readonly BackupHold[]): boolean =>
+  holds.some(({ on }) => "snapshot" in on && on.snapshot === number);
+
+/** When snapshots were taken, from the first to the last; the list below says the same in words. */
+function Timeline({ snapshots }: { readonly snapshots: readonly BackupSnapshot[] }) {
+  const [first, last] = [snapshots[0], snapshots.at(-1)];
+  if (first === undefined || last === undefined || first === last) return null;
+  const span = last.atMs - first.atMs || 1;
+  return (
+    <div className="timeline" aria-hidden="true">
+      <div className="timeline-line">
+        {snapshots.map(({ number, atMs, missed }) => (
+          <span
+            key={number}
+            className={missed.length > 0 ? "timeline-dot partly" : "timeline-dot"}
+            style={{ left: `${((atMs - first.atMs) / span) * 100}%` }}
+          />
+        ))}
+      </div>
+      <div className="row dim timeline-ends">
+        <span className="grow">{momentOf(first.atMs)}</span>
+        <span>{momentOf(last.atMs)}</span>
+      </div>
+    </div>
+  );
+}
+
+const things = { thread: "A room or agent", person: "A person", snapshot: "A snapshot" } as const;
+
+/** Legal holds: what neither prune nor erasure takes away. */
+export function Holds() {
+  const act = useAct();
+  const { ask } = useDialogs();
+  const { data, error } = useHolds();
+  const [thing, setThing] = useState<keyof typeof things>("thread");
+  const [name, setName] = useState("");
+  const [reason, setReason] = useState("");
+  const add = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const text = name.trim();
+    const on =
+      thing === "snapshot"
+        ? { snapshot: Number(text) }
+        : thing === "person"
+          ? { person: text.includes("/") ? text : `user/${text}` }
+          : { thread: text.includes("/") ? text : `room/${text}` };
+    if ((await act(() => changes.hold({ on, reason: reason.trim() }))) === undefined) return;
+    setName("");
+    setReason("");
+  };
+  const lift = async (hold: BackupHold) => {
+    const question = {
+      title: `Lift the hold on ${heldText(hold.on)}?`,
+      body: (
+        <p>A prune may then remove what it kept, and its keys can be destroyed. It was set because: {hold.reason}</p>
+      ),
+      action: "Lift",
+      grave: true,
+    };
+    if (await ask(question)) await act(() => changes.lift(hold.id));
+  };
+  return (
+    <Part
+      title="Legal holds"
+      about="What is held stays: no prune removes a snapshot that contains it, and keys that could open it are not destroyed."
+    >
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      {data !== undefined && data.holds.length > 0 && (
+        <ul className="lines">
+          {data.holds.map((hold) => (
+            <li key={hold.id}>
+              <span className="grow">
+                <span className="line-title break">{heldText(hold.on)}</span>
+                <span className="dim break">
+                  {hold.reason} · since {momentOf(hold.atMs)}, by {hold.by}
+                </span>
+              </span>
+              <Button
+                variant="default"
+                size="xs"
+                aria-label={`Lift the hold on ${heldText(hold.on)}`}
+                onClick={() => void lift(hold)}
+              >
+                Lift
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <form className="row field-row" aria-label="Set a hold" onSubmit={(event) => void add(event)}>
+        <Choice
+          label="Hold"
+          data={Object.entries(things).map(([value, label]) => ({ value, label }))}
+          value={thing}
+          onChange={(chosen) => setThing(chosen as keyof typeof things)}
+        />
+        <TextInput
+          label={thing === "snapshot" ? "Its number" : "Its name"}
+          placeholder={{ thread: "lobby", person: "ada", snapshot: "12" }[thing]}
+          value={name}
+          maxLength={100}
+          {...(thing === "snapshot" && { inputMode: "numeric", pattern: "[1-9][0-9]*" })}
+          onChange={(event) => setName(event.currentTarget.value)}
+          required
+        />
+        <TextInput
+          className="grow"
+          label="Why"
+          placeholder="Case 12"
+          value={reason}
+          maxLength={wireLimits.backupReasonCharsMax}
+          onChange={(event) => setReason(event.currentTarget.value)}
+          required
+        />
+        <Button type="submit" disabled={name.trim() === "" || reason.trim() === ""}>
+          Hold
+        </Button>
+      </form>
+    </Part>
+  );
+}

@@ -1,0 +1,307 @@
+/** What the page of backups says: times of schedules, how backups stand, and what tasks came to, in words. Pure. */
+import { Cron } from "croner";
+import type {
+  BackupSchedule,
+  BackupSnapshot,
+  BackupWish,
+  ClusterBackupTask,
+  Failure,
+  HeldThing,
+  KeysStatus,
+} from "../../../../../protocols/index.ts";
+import { bytes } from "../bytes.ts";
+
+export const counted = (count: number, what: string): string =>
+  `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/** `3 h ago`; of less than a minute: `just now`. */
+export function ago(atMs: number, nowMs: number): string {
+  const span = nowMs - atMs;
+  return span < 60_000 ? "just now" : `${spanText(span)} ago`;
+}
+
+/** A span in its largest unit. */
+export function spanText(span: number): string {
+  if (span < 60_000) return counted(Math.max(1, Math.round(span / 1_000)), "second");
+  if (span < hourMs) return counted(Math.floor(span / 60_000), "minute");
+  if (span < 2 * dayMs) return counted(Math.floor(span / hourMs), "hour");
+  return counted(Math.floor(span / dayMs), "day");
+}
+
+// --- times of schedules ------------------------------------------------------------------------------------------------
+
+const weekdays = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const names: Readonly<Record<string, string>> = {
+  "@yearly": "0 0 1 1 *",
+  "@annually": "0 0 1 1 *",
+  "@monthly": "0 0 1 * *",
+  "@weekly": "0 0 * * 0",
+  "@daily": "0 0 * * *",
+  "@midnight": "0 0 * * *",
+  "@hourly": "0 * * * *",
+};
+
+const isNumber = (field: string): boolean => /^\d{1,2}$/.test(field);
+const clock = (hour: string, minute: string): string => `${hour.padStart(2, "0")}:${minute.padStart(2, "0")}`;
+const listed = (things: readonly string[]): string =>
+  things.length < 2 ? things.join("") : `${things.slice(0, -1).join(", ")} and ${things.at(-1)}`;
+
+function daysText(field: string): string | undefined {
+  if (field === "1-5") return "Monday to Friday";
+  const days = field.split(",").map((day) => weekdays[Number(day) % 7]);
+  return /^[0-7](,[0-7])*$/.test(field) ? listed(days.map((day) => day ?? "")) : undefined;
+}
+
+/** What a schedule means, for the forms that people mostly use; undefined: it is another. */
+export function cronText(cron: string): string | undefined {
+  const fields = (names[cron.trim()] ?? cron).trim().split(/\s+/);
+  if (fields.length !== 5) return undefined;
+  const [minute, hour, date, month, weekday] = fields as [string, string, string, string, string];
+  const everyDay = date === "*" && month === "*";
+  const step = /^\*\/(\d{1,2})$/;
+  if (everyDay && weekday === "*" && hour === "*") {
+    if (minute === "*") return "Every minute";
+    const minutes = step.exec(minute)?.[1];
+    if (minutes !== undefined) return `Every ${counted(Number(minutes), "minute")}`;
+    if (isNumber(minute))
+      return minute === "0" ? "Every hour" : `Every hour, ${counted(Number(minute), "minute")} past`;
+  }
+  if (!isNumber(minute)) return undefined;
+  const hours = step.exec(hour)?.[1];
+  if (everyDay && weekday === "*" && hours !== undefined && minute === "0")
+    return `Every ${counted(Number(hours), "hour")}`;
+  if (!/^\d{1,2}(,\d{1,2})*$/.test(hour)) return undefined;
+  const at = listed(hour.split(",").map((one) => clock(one, minute)));
+  if (everyDay && weekday === "*") return `Every day at ${at}`;
+  if (everyDay) {
+    const days = daysText(weekday);
+    return days === undefined
+      ? undefined
+      : `Every ${days} at ${at}`.replace("Every Monday to Friday", "Monday to Friday");
+  }
+  if (isNumber(date) && month === "*" && weekday === "*") return `On day ${date} of each month at ${at}`;
+  if (isNumber(date) && isNumber(month) && weekday === "*")
+    return `On ${date}/${month} of each year (day/month) at ${at}`;
+  return undefined;
+}
+
+/** The next times of a schedule; or what is wrong with it. */
+export function nextTimes(
+  cron: string,
+  timeZone: string,
+  afterMs: number,
+  count = 3,
+): { readonly times: readonly number[] } | { readonly fault: string } {
+  try {
+    const times = new Cron(names[cron.trim()] ?? cron.trim(), { timezone: timeZone, mode: "5-part", paused: true });
+    const found = times.nextRuns(count, new Date(afterMs)).map((time) => time.getTime());
+    return found.length === 0 ? { fault: "This time never comes." } : { times: found };
+  } catch {
+    return { fault: "These are not five fields of cron: minute, hour, day of the month, month, day of the week." };
+  }
+}
+
+/** The time between two runs of a schedule. */
+function intervalMs({ cron, timeZone = "UTC" }: BackupSchedule, nowMs: number): number | undefined {
+  const next = nextTimes(cron, timeZone, nowMs, 2);
+  if ("fault" in next) return undefined;
+  const [first, second] = next.times;
+  return first === undefined || second === undefined ? undefined : second - first;
+}
+
+/** What a task failed of, with what names the cause. */
+function faultText({ error }: Pick<ClusterBackupTask, "error"> | { readonly error: Failure | undefined }): string {
+  const why = error?.details?.["reason"] ?? error?.details?.["field"];
+  return error === undefined
+    ? "nobody knows why."
+    : typeof why === "string"
+      ? `${error.message} (${why})`
+      : error.message;
+}
+
+// --- how it stands -----------------------------------------------------------------------------------------------------
+
+/** What is known of the backups. */
+export interface Known {
+  readonly snapshots: readonly BackupSnapshot[];
+  readonly tasks: readonly ClusterBackupTask[];
+  readonly schedules: readonly BackupSchedule[];
+  readonly keys: KeysStatus;
+}
+
+export interface Standing {
+  readonly tone: "good" | "warn" | "bad";
+  readonly title: string;
+  /** What is not well and what to do, the worst first. */
+  readonly faults: readonly string[];
+}
+
+/** How the backups stand, and what to do about it. */
+export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: number): Standing {
+  const bad: string[] = [];
+  const warn: string[] = [];
+  const newest = snapshots.at(-1);
+  const last = (sort: ClusterBackupTask["sort"]) =>
+    tasks.find((task) => task.sort === sort && task.endedAtMs !== undefined);
+  if (keys.root === undefined)
+    bad.push(
+      "The cluster has no recovery kit, so nothing can be backed up. Make one: plexus backup kit make --to FOLDER",
+    );
+  const run = last("run");
+  if (run?.state === "failed") bad.push(`The last run failed: ${faultText(run)}`);
+  const check = last("verify");
+  if (check?.state === "failed") warn.push(`The last check could not be made: ${faultText(check)}`);
+  const found = check?.state === "done" ? (check.result as { lost: { total: number }; lostUnits: { total: number }; weak: number }) : undefined; // prettier-ignore
+  if (found !== undefined && found.lost.total + found.lostUnits.total > 0)
+    bad.push(`The last check found what cannot be read any more: ${counted(found.lost.total, "stripe")}, ${counted(found.lostUnits.total, "unit")}. The task has their names.`); // prettier-ignore
+  else if (found !== undefined && found.weak > 0)
+    warn.push(
+      `${counted(found.weak, "stripe")} can be read, but lack shards. The storage nodes make them good by themselves.`,
+    );
+  const runs = schedules.filter(({ wish }) => wish.sort === "run");
+  if (newest === undefined) {
+    if (keys.root !== undefined) warn.push("There is no backup yet. Run the first one below.");
+  } else {
+    const intervals = runs.flatMap((schedule) => intervalMs(schedule, nowMs) ?? []);
+    const due = Math.min(...intervals);
+    if (runs.length > 0 && nowMs - newest.atMs > 2 * due)
+      bad.push(`The newest backup is ${spanText(nowMs - newest.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
+    if (newest.missed.length > 0)
+      warn.push(`${counted(newest.missed.length, "slot")} could not be read for the newest backup, which has of them what the one before had: ${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}.`); // prettier-ignore
+  }
+  if (runs.length === 0 && keys.root !== undefined) warn.push("Nothing is scheduled: nobody makes the next backup unless somebody asks for it. Add a schedule below."); // prettier-ignore
+  const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
+  if (keys.root !== undefined && lacking.length > 0)
+    warn.push(
+      `This node lacks the keys of ${counted(lacking.length, "epoch")}. Other nodes give them to it; or plexus backup kit restore.`,
+    );
+  if (keys.reencrypt !== undefined && keys.reencrypt.length > 0)
+    warn.push(
+      `What was made in ${keys.reencrypt.length === 1 ? "epoch" : "epochs"} ${keys.reencrypt.join(", ")} is still to be encrypted anew.`,
+    );
+  const tone = bad.length > 0 ? "bad" : warn.length > 0 ? "warn" : "good";
+  const title =
+    newest === undefined
+      ? "There is no backup"
+      : { good: "Backups are well", warn: "Backups are made, but look here", bad: "Backups are not well" }[tone];
+  return { tone, title, faults: [...bad, ...warn] };
+}
+
+/** When the next run is scheduled. */
+export const nextRunMs = (schedules: readonly BackupSchedule[]): number | undefined => {
+  const times = schedules.flatMap(({ wish, nextAtMs }) =>
+    wish.sort === "run" && nextAtMs !== undefined ? [nextAtMs] : [],
+  );
+  return times.length === 0 ? undefined : Math.min(...times);
+};
+
+// --- tasks -------------------------------------------------------------------------------------------------------------
+
+const sorts: Readonly<Record<string, string>> = {
+  run: "Backup",
+  verify: "Check",
+  recall: "Recall",
+  prune: "Prune",
+};
+
+/** What a task is called. */
+export function wishText(wish: BackupWish): string {
+  const name = sorts[wish.sort] ?? wish.sort;
+  if (wish.sort === "verify")
+    return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}, ${depths[wish.depth]}`;
+  if (wish.sort === "recall") return `${name} of ${queryText(wish.query)}`;
+  if (wish.sort === "prune") return `${name}${wish.apply === true ? "" : ", a look at what would go"}`;
+  return name;
+}
+
+export const depths = {
+  manifest: "what leads to the data",
+  shards: "every shard",
+  data: "every byte, decrypted",
+} as const;
+
+type Query = Extract<BackupWish, { sort: "recall" }>["query"];
+
+/** What a recall is of. */
+export function queryText({ person, thread, type, snapshot }: Query): string {
+  const of = [
+    ...(thread === undefined ? [] : [thread]),
+    ...(person === undefined ? [] : [`what ${person.replace("user/", "")} has and wrote`]),
+  ];
+  return `${of.join(", ") || "everything"}${type === undefined ? "" : `, ${type}`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
+}
+
+/** Part that is done, from 0 to 1; undefined: nobody knows. */
+export function partDone({ progress }: Pick<ClusterBackupTask, "progress">): number | undefined {
+  for (const [done, all] of [
+    ["slotsDone", "slots"],
+    ["stripesDone", "stripes"],
+    ["units", "unitsOf"],
+    ["partsDone", "parts"],
+  ] as const) {
+    const [now, of] = [progress[done], progress[all]];
+    if (now !== undefined && of !== undefined && of > 0) return Math.min(1, now / of);
+  }
+  return undefined;
+}
+
+/** What a task came to, or how far it is. */
+export function taskText({ sort, state, progress, error, result }: ClusterBackupTask): string {
+  if (state === "waiting") return "It waits for the task before it.";
+  if (state === "running") {
+    const part = partDone({ progress });
+    const done = progress["bytes"] === undefined ? [] : [bytes(progress["bytes"])];
+    return ["Under way", ...(part === undefined ? [] : [`${Math.floor(part * 100)} %`]), ...done].join(" · ");
+  }
+  if (state === "cancelled") return "Cancelled.";
+  if (state === "failed") return faultText({ error });
+  if (result === undefined) return "Done.";
+  switch (sort) {
+    case "run": {
+      const { snapshot, changedBytes, storedBytes, missed } = result as RunResult;
+      const not = missed.length === 0 ? "" : ` ${counted(missed.length, "slot")} could not be read.`;
+      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${not}`;
+    }
+    case "verify": {
+      const { stripes, units, bytes: amount, weak, lost, lostUnits } = result as CheckResult;
+      const sum = `${counted(stripes, "stripe")}, ${counted(units, "unit")}, ${bytes(amount)}`;
+      if (lost.total + lostUnits.total + weak === 0) return `${sum}: all is well.`;
+      return `${sum}: ${counted(lost.total, "stripe")} lost, ${counted(lostUnits.total, "unit")} unreadable, ${counted(weak, "stripe")} lacking shards.`;
+    }
+    case "recall": {
+      const { rows, threads, bytes: amount, lost } = result as RecallResult;
+      const not = lost.total === 0 ? "" : ` ${counted(lost.total, "unit")} cannot be brought back.`;
+      return `${counted(rows, "record")} of ${counted(threads, "actor")}, up to ${bytes(amount)}.${not}`;
+    }
+    case "prune":
+      return pruneText(result as PruneResult);
+    default:
+      return "Done.";
+  }
+}
+
+type Results = NonNullable<ClusterBackupTask["result"]>;
+export type RunResult = Extract<Results, { changedUnits: number }>;
+export type CheckResult = Extract<Results, { weak: number }>;
+export type RecallResult = Extract<Results, { threads: number }>;
+export type PruneResult = Extract<Results, { removed: readonly number[] }>;
+
+export function pruneText({ removed, bytes: amount, applied }: PruneResult): string {
+  if (removed.length === 0) return "No snapshot goes.";
+  const which = `${counted(removed.length, "snapshot")} (${removed.join(", ")})`;
+  return applied ? `${which} removed, ${bytes(amount)} freed.` : `${which} would go, ${bytes(amount)} would be free.`;
+}
+
+/** About how long reading so much takes: a start, and a rate that slow disks have. */
+export const recallMs = (stripeBytes: number): number => 1_000 + stripeBytes / 20_000;
+
+/** What is held. */
+export const heldText = (on: HeldThing): string =>
+  "snapshot" in on
+    ? `Snapshot ${on.snapshot}`
+    : "person" in on
+      ? `${on.person.replace("user/", "")}, a person`
+      : on.thread;
