@@ -1,7 +1,8 @@
 /** What guards the backups of the cluster beside permissions: legal holds, and recalls of private things that a second admin has to agree to
  *  (docs/decisions/0058-who-may-back-up-and-recall.md). */
 import { Type, type Static } from "typebox";
-import { backupCommands, backupWish, type BackupWish, type ClusterBackupTask } from "./backup.ts";
+import { backupCommands, backupSorts, backupWish, type BackupWish, type ClusterBackupTask } from "./backup.ts";
+import { backupQuery } from "./backups.ts";
 import { answer, command } from "./command.ts";
 import { keyText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
@@ -24,6 +25,12 @@ export type HeldThing = Static<typeof heldThing>;
 export const holdBody = object({ on: heldThing, reason });
 /** Body of the route. */
 export const recallAsked = object({ wish: backupWish, reason });
+
+/** Body of the route. */
+export const backupDownload = object({
+  query: backupQuery,
+  request: Type.Optional(Type.String({ pattern: `^${keyText}$`, maxLength: 96, description: "A request that was approved; its own query counts then" })), // prettier-ignore
+});
 
 const guarded = { from: ["gateway"], effect: "changes", permission: "backup.hold" } as const;
 const request = { result: answer<RecallRequest>("RecallRequest"), from: ["gateway"], effect: "changes" } as const;
@@ -86,6 +93,15 @@ export const backupGuardCommands = {
     permission: "backup.recall",
     summary: "Begins a recall that was approved",
   }),
+  /** Errors: as of `beginRecall`. */
+  mayRecall: command({
+    from: ["gateway"],
+    effect: "reads",
+    params: { id: key, by },
+    result: answer<RecallRequest>("RecallRequest"),
+    permission: "backup.recall",
+    summary: "The request, where it was approved and may be begun now",
+  }),
   recalls: command({
     params: {},
     result: answer<RecallRequests>("RecallRequests"),
@@ -138,6 +154,8 @@ export interface RecallRequests {
   readonly requests: readonly RecallRequest[];
 }
 
-/** Whether a wish brings something back. A recall that only names what says how much it is. */
+/** Whether a wish brings something back. One that only names what, or says that it is a dry run, says how much it is. */
 export const bringsBack = (wish: BackupWish): boolean =>
-  wish.sort === "recall" && Object.keys(wish).some((name) => name !== "sort" && name !== "query");
+  backupSorts[wish.sort].needs === "backup.recall" &&
+  !("dryRun" in wish && wish.dryRun === true) &&
+  Object.keys(wish).some((name) => name !== "sort" && name !== "query");

@@ -33,7 +33,13 @@ export const backupSorts = {
   recall: {
     does: "reads",
     needs: "backup.recall",
-    wish: object({ sort: Type.Literal("recall"), query: backupQuery }),
+    wish: object({
+      sort: Type.Literal("recall"),
+      query: backupQuery,
+      as: Type.Optional(
+        Type.Literal("download", { description: "Whoever asks fetches it; absent: it says how much it is" }),
+      ),
+    }),
   },
   prune: {
     does: "removes",

@@ -35,12 +35,12 @@ export const errorTable = {
   SIGN_IN_AGAIN: {
     outcome: "not_started",
     http: 403,
-    help: "This asks for your password again: you gave it too long ago. The page and the terminal ask for it; programs send it to POST /api/v1/me/session/confirm. Then send the request again.",
+    help: "You gave your password too long ago for this. Give it again: programs by POST /api/v1/me/session/confirm.",
   },
   APPROVAL_NEEDED: {
     outcome: "failed",
     http: 403,
-    help: "This would show what others wrote in private, so a second admin has to agree. Ask for it with a reason: on the page, or by POST /api/v1/admin/backups/requests.",
+    help: "It would show what others wrote in private, so a second admin has to agree: ask by POST /api/v1/admin/backups/requests.",
   },
   UNDER_HOLD: {
     outcome: "failed",

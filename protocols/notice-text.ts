@@ -4,30 +4,25 @@ import type { Notice } from "./notice.ts";
 const amount = (measure: string, text: string | undefined): string =>
   measure === "cost" ? (Number(text) / 1_000_000).toFixed(2) : Number(text).toLocaleString("en");
 
-/** What a recall is of, in words. */
-function recallText({ person, thread, type, snapshot }: Notice["facts"]): string {
-  const of = [thread, person === undefined ? undefined : `what ${person.replace("user/", "")} has and wrote`];
-  const what = of.filter((one) => one !== undefined).join(", ") || "everything";
-  return `${what}${type === undefined ? "" : ` (${type})`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
-}
-
 /** What an admin reads of backups. */
 function backupText({ action, facts }: Notice): string | undefined {
-  const { by = "", reason = "" } = facts;
-  const what = recallText(facts);
+  const { by = "", reason = "", person, thread, snapshot = "", approvedBy = "" } = facts;
+  const what = [thread, person].filter(Boolean).join(", ") || (snapshot === "" ? "everything" : `snapshot ${snapshot}`);
   switch (action) {
     case "askRecall":
-      return `${by} asks you to agree to a recall from the backups: ${what}. The reason: ${reason}. Approve or decline it under Settings, Backups.`;
+      return `${by} asks you to approve a recall of ${what}: ${reason}. See Settings, Backups.`;
     case "approveRecall":
-      return `${by} approved your recall of ${what}. Begin it within a day, under Settings, Backups.`;
+      return `${by} approved your recall of ${what}. Begin it within a day.`;
     case "declineRecall":
       return `${by} declined your recall of ${what}.`;
     case "beginRecall":
-      return `${by} brings back from the backups what others wrote in private: ${what}. ${facts["approvedBy"] ?? ""} approved it.`;
+      return `${by} recalls ${what} from the backups; ${approvedBy} approved it.`;
+    case "recallBackup":
+    case "placeBackup":
     case "recallPrivate":
-      return `The operator brings back from the backups what others wrote in private: ${what}.`;
+      return `The operator recalls ${what} from the backups.`;
     case "liftHold":
-      return `A legal hold was lifted: ${facts["thread"] ?? facts["person"] ?? `snapshot ${facts["snapshot"] ?? ""}`}. It had been set because: ${reason}.`;
+      return `${by} lifted the legal hold on ${what}: ${reason}.`;
     case "drillFailed":
       return facts["reason"] === undefined
         ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong. Run plexus backup drill to see what.`

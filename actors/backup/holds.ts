@@ -34,11 +34,17 @@ export function lift({ holds }: GuardState, { id }: Of<"lift">): Effects {
 export function mayErase({ holds }: GuardState, { tenant }: Of<"mayErase">): Effects {
   const held = holds.find(({ on }) => {
     if ("snapshot" in on) return true;
-    if ("thread" in on) return tenant === on.thread || (on.thread.startsWith("ledger/") && tenant === `user/${nameOf(on.thread)}`); // prettier-ignore
+    if ("thread" in on) return tenant === on.thread || tenant === ownerOf(on.thread);
     const name = nameOf(on.person);
     return tenant === on.person || tenant.startsWith(`agent/${name}.`) || tenant.startsWith("room/");
   });
   return [held === undefined ? reply({}) : refuse("UNDER_HOLD", { tenant, hold: held.id, reason: held.reason })];
+}
+
+/** Whose an actor's things are, or its files; undefined: nobody's. */
+function ownerOf(thread: string): string | undefined {
+  const kind = thread.slice(0, thread.indexOf("/"));
+  return kind === "ledger" || kind === "agent" ? `user/${nameOf(thread).split(".", 1)[0] ?? ""}` : undefined;
 }
 
 const nameOf = (actor: string): string => actor.slice(actor.indexOf("/") + 1);

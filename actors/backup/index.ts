@@ -111,6 +111,10 @@ function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn
       return answerRecall(state, message, turn);
     case "beginRecall":
       return beginRecall(state, message, turn);
+    case "mayRecall": {
+      const found = approvedRecall(state, message, turn);
+      return "refusal" in found ? found.refusal : [reply(found.request)];
+    }
     case "recalls":
       return listRecalls(state, turn);
     case "reminded":

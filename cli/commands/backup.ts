@@ -1,5 +1,6 @@
 import { Option } from "commander";
 import { adminCommands, examples, moment, wholeNumber, type AdminOptions } from "../options.ts";
+import { defineGuards } from "./backup-guards.ts";
 import { defineKeys } from "./backup-keys.ts";
 import { defineCopies, defineRestore } from "./backup-restore.ts";
 import { defineTasks, depths, keepOf, withKeepOptions, type KeepOptions } from "./backup-tasks.ts";
@@ -195,4 +196,5 @@ export const define: Define = (command, { output, onExit }) => {
   defineBackups(command, { output, onExit });
   defineTasks(command, { output, onExit });
   defineKeys(backup, { output, onExit });
+  defineGuards(backup, { output, onExit });
 };

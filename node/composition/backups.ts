@@ -53,6 +53,7 @@ import { withSettings } from "./backup-settings.ts";
 import { BackupTasks } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
 import { commandLimits } from "./limits.ts";
+import { writeArchive } from "./recall-archive.ts";
 
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
 export interface Backups {
@@ -67,6 +68,8 @@ export interface Backups {
   prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
   copy(wish: CopyBackup): Result<BackupTask<"copy">>;
   drill(wish: DrillBackup): Result<BackupTask<"drill">>;
+  /** Writes an archive of what a query names in the cluster's backups, as it is read. Errors: NOT_FOUND, KEY_MISSING, those of `out`. */
+  archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
   stop(): Promise<void>;
@@ -288,6 +291,7 @@ export function createBackups(at: BackupsAt): Backups {
             }),
         ),
       ),
+    archive: (query, out, signal) => at.useCluster((ports) => writeArchive(ports, query, out, signal)),
     task: (id) => tasks.look(id),
     cancel: (id) => tasks.cancel(id),
     stop: () => tasks.stop(),

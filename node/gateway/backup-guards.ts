@@ -76,7 +76,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     async (request) => {
       const { id } = request.params;
       const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id });
-      const facts = { hold: id, ...heldFacts(held.on), reason: held.reason };
+      const facts = { hold: id, by: whoIs(request), ...heldFacts(held.on), reason: held.reason };
       at.changed?.("liftHold", facts, whoIs(request), { people: [], admins: true });
       return held;
     },

@@ -16,6 +16,7 @@ import {
   type BackupList,
   type BackupTask,
   type BackupWish,
+  type Noticed,
   type PlaceBackup,
   type CopyBackup,
   type DrillBackup,
@@ -28,6 +29,7 @@ import {
 } from "../../protocols/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import { addSchedules, clusterBackups } from "./cluster-backups.ts";
+import { addDownloads } from "./downloads.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
@@ -45,6 +47,8 @@ export interface BackupControl {
   prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
   copy(wish: CopyBackup): Result<BackupTask>;
   drill(wish: DrillBackup): Result<BackupTask>;
+  /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the archive. */
+  archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
 }
@@ -68,13 +72,24 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   const { log } = at;
   const cluster = clusterBackups(at);
   type Facts = Readonly<Record<string, string>>;
-  const told = async <Answer>(request: FastifyRequest, action: string, facts: Facts, done: Promise<Answer>) => {
+  const told = async <Answer>(
+    request: FastifyRequest,
+    action: string,
+    facts: Facts,
+    done: Promise<Answer>,
+    tell?: Noticed,
+  ) => {
     const answer = await done;
-    at.changed?.(action, facts, whoIs(request));
+    at.changed?.(action, facts, whoIs(request), tell);
     return answer;
   };
-  const begin = (request: FastifyRequest, action: string, facts: Facts, task: () => Result<BackupTask>) =>
-    told(request, action, facts, audited(log, request, facts, Promise.resolve(forOperator(request, task))));
+  const begin = (
+    request: FastifyRequest,
+    action: string,
+    facts: Facts,
+    task: () => Result<BackupTask>,
+    tell?: Noticed,
+  ) => told(request, action, facts, audited(log, request, facts, Promise.resolve(forOperator(request, task))), tell);
   /** Begins a task with the backups of the cluster. */
   const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish) =>
     told(request, action, facts, audited(log, request, facts, cluster.start(request, wish)));
@@ -149,7 +164,13 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       };
       if (from === undefined && to === undefined)
         return start(request, "recallBackup", facts, { sort: "recall", query });
-      return begin(request, "recallBackup", facts, () => backups.recall(request.body));
+      return begin(
+        request,
+        "recallBackup",
+        facts,
+        () => backups.recall(request.body),
+        to === undefined ? undefined : admins,
+      );
     },
   );
 
@@ -168,7 +189,13 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     (request) => {
       const { from, query, ...rules } = request.body;
       const facts = { ...textsOf({ ...(from !== undefined && { folder: from }), ...rules, ...query }) };
-      return begin(request, "placeBackup", facts, () => backups.place(request.body));
+      return begin(
+        request,
+        "placeBackup",
+        facts,
+        () => backups.place(request.body),
+        rules.dryRun === true ? undefined : admins,
+      );
     },
   );
 
@@ -270,7 +297,11 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   );
 
   addSchedules(app, at);
+  addDownloads(app, at, backups);
 }
+
+/** Nobody has to agree to what the operator brings back, who can read keys and disk; admins hear of it. */
+const admins: Noticed = { people: [], admins: true };
 
 interface Named {
   readonly id: string;

@@ -29,6 +29,10 @@ export const gatewayLimits = {
    *
    *  Long enough to look at what a recall comes to, and to begin it. */
   freshSignInMs: 10 * 60_000,
+  /** A download of a recall that was not fetched within this time is begun again. */
+  downloadTicketMs: 60_000,
+  /** Downloads that were begun and not fetched yet; the oldest has to be begun again. */
+  downloadTicketsMax: 32,
   /** Wrong passwords of one address for one name, of one known device, or of one session that gives its password again;
    *  then attempts get `RATE_LIMITED`. */
   signInFailureRate: { count: 10, windowMs: 900_000 },

@@ -1,6 +1,13 @@
 /** Whether a recall would show whoever asks for it what others wrote in private: direct rooms and private ones that they are no member of, another
  *  person's things, another person's agents. */
-import { failure, parseActorId, PlexusError, type ActorId, type BackupWish } from "../../protocols/index.ts";
+import {
+  bringsBack,
+  failure,
+  parseActorId,
+  PlexusError,
+  type ActorId,
+  type BackupWish,
+} from "../../protocols/index.ts";
 import type { Caller } from "./accounts.ts";
 import type { GatewayContext } from "./options.ts";
 
@@ -37,7 +44,7 @@ export async function isPrivateRecall(
   wish: BackupWish,
   caller: Pick<Caller, "user" | "actor"> | null,
 ): Promise<boolean> {
-  if (wish.sort !== "recall") return false;
+  if (!bringsBack(wish) || !("query" in wish)) return false;
   const close = closenessOf(wish.query, caller?.user ?? "");
   if (typeof close === "string") return close === "private";
   // The operator is no member of anything.
@@ -55,14 +62,11 @@ export async function isPrivateRecall(
 
 /** What is asked for, as facts of the audit. */
 export const factsOf = (wish: BackupWish): Readonly<Record<string, string>> =>
-  wish.sort === "recall"
-    ? Object.fromEntries(Object.entries(wish.query).map(([name, value]) => [name, String(value)]))
-    : {};
+  "query" in wish ? Object.fromEntries(Object.entries(wish.query).map(([name, value]) => [name, String(value)])) : {};
 
 /** A wish whose moment is fixed: what is approved is what is begun, also a day later. */
 export function atMoment(wish: BackupWish, nowMs: number): BackupWish {
-  if (wish.sort !== "recall")
-    throw new PlexusError(failure("BAD_REQUEST", { field: "wish", reason: "it is no recall" }));
+  if (!("query" in wish)) throw new PlexusError(failure("BAD_REQUEST", { field: "wish", reason: "it is no recall" }));
   const { query } = wish;
   if (query.snapshot !== undefined || query.atMs !== undefined) return wish;
   return { ...wish, query: { ...query, atMs: nowMs } };

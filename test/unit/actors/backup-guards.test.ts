@@ -5,7 +5,7 @@ import { stageWith, type Stage } from "./stage.ts";
 
 const cluster = "backup/cluster";
 /** A recall that brings something back, by whatever way. */
-const wish = { sort: "recall", query: { person: "user/bob", atMs: 1 }, to: "somewhere" } as BackupWish;
+const wish: BackupWish = { sort: "recall", query: { person: "user/bob", atMs: 1 }, as: "download" };
 const reason = "Bob asked for his lost notes";
 
 const told = <Answer>(stage: Stage, type: string, fields: object = {}): Answer =>
@@ -40,6 +40,8 @@ describe("recalls of private things", () => {
     expect(refusal(stage, "answerRecall", answer("max"))).to.equal("ALREADY_DONE");
     expect(refusal(stage, "beginRecall", { id: "r1", by: "eve" }), "another's").to.equal("FORBIDDEN");
     expect(refusal(stage, "beginRecall", { id: "r2", by: "ada" })).to.equal("NOT_FOUND");
+    expect(refusal(stage, "mayRecall", { id: "r1", by: "eve" })).to.equal("FORBIDDEN");
+    expect(told<RecallRequest>(stage, "mayRecall", { id: "r1", by: "ada" }).wish).to.deep.equal(wish);
     const task = told<ClusterBackupTask>(stage, "beginRecall", { id: "r1", by: "ada" });
     expect(task).to.deep.include({ wish, by: "ada", approvedBy: "eve", sort: "recall" });
     const { requests } = told<{ requests: readonly RecallRequest[] }>(stage, "recalls");
@@ -138,6 +140,10 @@ describe("legal holds", () => {
     hold(stage, "h3", { thread: "ledger/max" });
     expect(mayErase(stage, "user/max"), "whose it is").to.equal("UNDER_HOLD");
     expect(mayErase(stage, "user/lobby"), "a person with a room's name").to.equal("accepted");
+    hold(stage, "h5", { thread: "agent/kim.helper" });
+    for (const tenant of ["agent/kim.helper", "user/kim"])
+      expect(mayErase(stage, tenant), "its files are its owner's").to.equal("UNDER_HOLD");
+    expect(mayErase(stage, "agent/kim.other")).to.equal("accepted");
     hold(stage, "h4", { snapshot: 1 });
     expect(mayErase(stage, "user/eve"), "a snapshot keeps all keys").to.equal("UNDER_HOLD");
   });

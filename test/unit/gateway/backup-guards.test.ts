@@ -5,7 +5,7 @@ import type { KeysControl } from "../../../node/gateway/keys.ts";
 import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
 import { controlToken, startStand, type Stand } from "./stand.ts";
 
-const recall = (query: object): BackupWish => ({ sort: "recall", query });
+const recall = (query: object): BackupWish => ({ sort: "recall", query, as: "download" });
 
 describe("what a recall shows of others", () => {
   it("is told by whose things it names", () => {
@@ -83,6 +83,8 @@ describe("gateway: holds and approvals of backups", () => {
     expect(await asAda("room/private")).to.equal(false);
     expect(await isPrivateRecall(at, recall({ thread: "room/private" }), null), "the operator").to.equal(true);
     expect(await isPrivateRecall(at, { sort: "run" }, null)).to.equal(false);
+    const dry: BackupWish = { sort: "recall", query: { person: "user/bob" } };
+    expect(await isPrivateRecall(at, dry, { user: "ada", actor: "user/ada" }), "says how much").to.equal(false);
   });
 
   it("set and lift holds, which keep keys from being erased, and are in the audit with who and why", async () => {
@@ -107,10 +109,22 @@ describe("gateway: holds and approvals of backups", () => {
   });
 
   it("have another admin agree to a recall, and tell who asked and who is asked", async () => {
-    const none = await post("requests", ada, { wish: recall({ person: "user/bob" }), reason: "lost notes" });
+    const none = await post("requests", ada, {
+      wish: { sort: "recall", query: { person: "user/bob" } },
+      reason: "lost notes",
+    });
     expect(none.body.error, "it brings nothing back").to.deep.include({ code: "BAD_REQUEST" });
-    const wish = { sort: "recall", query: { person: "user/bob", atMs: 1 }, to: "x" };
+    const wish = recall({ person: "user/bob", atMs: 1 });
     const asked = { type: "askRecall", id: "r1", wish, reason: "lost notes", by: "ada", approvers: ["eve"] };
+    const { body: first } = await post("requests", ada, { wish, reason: "lost notes" });
+    expect(first).to.deep.include({ wish, by: "ada", approvers: ["eve"], state: "waiting" });
+    expect(told.at(-1)).to.deep.equal([
+      "askRecall",
+      { request: first.id, by: "ada", person: "user/bob", atMs: "1", reason: "lost notes" },
+      "ada",
+      { people: ["eve"], admins: false },
+    ]);
+    await post(`requests/${first.id}/decline`, ada);
     await toActor(asked);
     expect((await post("requests/r1/begin", ada)).body.error.code).to.equal("APPROVAL_NEEDED");
     expect((await post("requests/r1/approve", ada)).body.error.code).to.equal("FORBIDDEN");
@@ -126,7 +140,7 @@ describe("gateway: holds and approvals of backups", () => {
         { people: ["ada"], admins: false },
       ],
     ]);
-    expect((await stand.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(1);
+    expect((await stand.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(2);
     const begun = await post("requests/r1/begin", ada);
     expect(begun.body).to.deep.include({ by: "ada", approvedBy: "eve", state: "waiting" });
     expect(told.at(-1)?.[0]).to.equal("beginRecall");

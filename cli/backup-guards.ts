@@ -1,0 +1,120 @@
+/** `plexus backup requests|approve|decline` and `plexus backup holds|hold|lift`: what guards backups beside permissions. */
+import type { BackupHold, HeldThing, RecallRequest } from "../protocols/index.ts";
+import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { actorNamed } from "./backups.ts";
+import { callNode } from "./node-client.ts";
+import { exitCodes, paint, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+const base = "/api/v1/admin/backups";
+const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 16)}Z`;
+
+/** `plexus backup requests`. */
+export async function listRequests(flags: AdminFlags, output: Output): Promise<number> {
+  const path = `${base}/requests`;
+  const { requests } = demand(await callNode<{ readonly requests: readonly RecallRequest[] }>(await findNode(flags), "GET", path)); // prettier-ignore
+  output.print(flags.json ? jsonLine({ requests }) : describeRequests(requests, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+/** Recalls that needed an approval, as a table. */
+export function describeRequests(requests: readonly RecallRequest[], color: boolean, width = Infinity): string {
+  if (requests.length === 0) return "Nobody has asked for a recall of private things.";
+  const columns = [
+    { head: "Request" },
+    { head: "State" },
+    { head: "Asked by" },
+    { head: "Of" },
+    { head: "Why", leaves: 1 },
+    { head: "Until" },
+    { head: "May approve", leaves: 2 },
+  ];
+  const cells = requests.map(({ id, state, by, wish, reason, untilMs, approvers, answeredBy }) => [
+    id,
+    `${state}${answeredBy === undefined ? "" : ` by ${withoutControls(answeredBy)}`}`,
+    withoutControls(by),
+    withoutControls(queryText(wish)),
+    withoutControls(reason),
+    timeText(untilMs),
+    approvers.length === 0 ? "operator" : approvers.map(withoutControls).join(", "),
+  ]);
+  return renderTable(columns, cells, { color, columns: width });
+}
+
+const queryText = (wish: RecallRequest["wish"]): string =>
+  "query" in wish ? Object.entries(wish.query).map(([name, value]) => `${name} ${value}`).join(", ") : wish.sort; // prettier-ignore
+
+/** `plexus backup approve` and `plexus backup decline`. */
+export async function answerRequest(
+  flags: AdminFlags,
+  { id, how }: { readonly id: string; readonly how: "approve" | "decline" },
+  output: Output,
+): Promise<number> {
+  const path = `${base}/requests/${encodeURIComponent(id)}/${how}`;
+  const answered = demand(await callNode<RecallRequest>(await findNode(flags), "POST", path, {}));
+  const { state, by, untilMs } = answered;
+  const then = state === "approved" ? `: ${withoutControls(by)} may begin it until ${timeText(untilMs)}` : "";
+  output.print(flags.json ? jsonLine(answered) : `${paint(output.color, "green", "✔")} ${id} is ${state}${then}.`);
+  return exitCodes.ok;
+}
+
+/** `plexus backup holds`. */
+export async function listHolds(flags: AdminFlags, output: Output): Promise<number> {
+  const { holds } = demand(await callNode<{ readonly holds: readonly BackupHold[] }>(await findNode(flags), "GET", `${base}/holds`)); // prettier-ignore
+  output.print(flags.json ? jsonLine({ holds }) : describeHolds(holds, output.color, output.columns));
+  return exitCodes.ok;
+}
+
+/** Legal holds as a table. */
+export function describeHolds(holds: readonly BackupHold[], color: boolean, width = Infinity): string {
+  if (holds.length === 0) return "Nothing is held.";
+  const columns = [{ head: "Hold" }, { head: "On" }, { head: "Why", leaves: 1 }, { head: "Since" }, { head: "By" }];
+  const cells = holds.map(({ id, on, reason, atMs, by }) => [
+    id,
+    heldText(on),
+    withoutControls(reason),
+    timeText(atMs),
+    withoutControls(by),
+  ]);
+  return renderTable(columns, cells, { color, columns: width });
+}
+
+const heldText = (on: HeldThing): string => withoutControls("snapshot" in on ? `snapshot ${on.snapshot}` : "person" in on ? on.person : on.thread); // prettier-ignore
+
+/** What a hold is on, as it is typed; undefined: nothing, or more than one thing, is named. */
+export function heldThing(told: {
+  readonly snapshot?: number;
+  readonly person?: string;
+  readonly room?: string;
+  readonly actor?: string;
+}): HeldThing | undefined {
+  const { snapshot, person, room, actor } = told;
+  const things: readonly HeldThing[] = [
+    ...(snapshot === undefined ? [] : [{ snapshot }]),
+    ...(person === undefined ? [] : [{ person: actorNamed("user", person) }]),
+    ...(room === undefined ? [] : [{ thread: actorNamed("room", room) }]),
+    ...(actor === undefined ? [] : [{ thread: actor }]),
+  ];
+  return things.length === 1 ? things[0] : undefined;
+}
+
+/** `plexus backup hold`. */
+export async function setHold(
+  flags: AdminFlags,
+  wish: { readonly on: HeldThing; readonly reason: string },
+  output: Output,
+): Promise<number> {
+  const held = demand(await callNode<BackupHold>(await findNode(flags), "POST", `${base}/holds`, wish));
+  const says = `${paint(output.color, "green", "✔")} ${heldText(held.on)} is held: plexus backup lift ${held.id} ends that.`;
+  output.print(flags.json ? jsonLine(held) : says);
+  return exitCodes.ok;
+}
+
+/** `plexus backup lift`. */
+export async function liftHold(flags: AdminFlags, id: string, output: Output): Promise<number> {
+  const path = `${base}/holds/${encodeURIComponent(id)}`;
+  const held = demand(await callNode<BackupHold>(await findNode(flags), "DELETE", path));
+  output.print(flags.json ? jsonLine(held) : `${heldText(held.on)} is held no more by ${id}.`);
+  return exitCodes.ok;
+}
