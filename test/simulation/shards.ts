@@ -167,6 +167,10 @@ class ShardsLife implements Simulated {
     this.#world.note(
       () => `${ref.id.slice(0, 8)} of ${owner} is kept by ${ref.group}, ${ref.shards.map(({ index }) => index).join()}`,
     );
+    // What was lost while it was put may be more than is promised.
+    const left = ref.shards.filter(({ hash }) => this.#stage.isKept(hash)).length;
+    const isHit = ref.shards.some(({ hash }) => (this.#hitMs.get(hash) ?? -1) >= startedMs);
+    if (left < shardsOf(ref.scheme).enough && (isHit || this.#wipedMs >= startedMs)) return;
     const nobody = { ref, bytes, owners: new Set<ActorId>(), released: new Set<ActorId>() };
     const known: Kept = this.#kept.get(keyOf(ref)) ?? nobody;
     known.owners.add(owner);
@@ -326,6 +330,8 @@ class ShardsLife implements Simulated {
   /** A holder goes where its bytes are: what its owner has for it, the next one has. */
   #checkMove(holder: ActorId, from: NodeId, to: NodeId): void {
     const [old, next] = [this.#stage.machine(from), this.#stage.machine(to)];
+    // A disk that was lost since they were compared: seconds pass between the two.
+    if (this.#wipedMs > this.#world.nowMs - 1_000) return;
     // What came in the last moments follows.
     const settledMs = this.#world.nowMs - 2_000;
     for (const { stripe, shard, heldSinceMs, lost, trashedAtMs } of this.#stage.holders.inventory(holder)) {
