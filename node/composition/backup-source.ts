@@ -1,6 +1,6 @@
 /** The slots of this node as a backup reads them: each at one committed position of its log. */
 import { behaviors } from "../../actors/index.ts";
-import { decode, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { contained, decode, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { ChangedActor, SlotSource, SlotView } from "../backup/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import { SlotExtract, type Cut } from "../storage/index.ts";
@@ -20,7 +20,8 @@ const everyKey = "\u007F";
 
 const behaviorOf = (actor: ActorId) => behaviors.find(({ kind }) => actor.startsWith(`${kind}/`));
 
-/** What an actor was, from the rows of a backup that are no records: its snapshot, and the entries after it. */
+/** What an actor was, from the rows of a backup that are no records: its snapshot, and the entries after it. Throws what the behavior throws: an
+ *  actor that cannot be folded is its supervisor's to quarantine, and ends no node here. */
 export function stateOf(actor: ActorId, rows: readonly (readonly [key: string, value: unknown])[]): unknown {
   const behavior = behaviorOf(actor);
   if (behavior === undefined) return undefined;
@@ -29,7 +30,8 @@ export function stateOf(actor: ActorId, rows: readonly (readonly [key: string, v
     if (row === "snapshot") ({ state } = (value as readonly [number, { readonly state: unknown }])[1]);
     // An entry is a list, of which the fifth are its events.
     else if (row.startsWith("entry/"))
-      for (const event of (value as readonly unknown[])[4] as readonly unknown[]) state = behavior.evolve(state, event);
+      for (const event of (value as readonly unknown[])[4] as readonly unknown[])
+        state = contained((): unknown => behavior.evolve(state, event));
   }
   return state;
 }

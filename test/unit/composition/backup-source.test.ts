@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { journalSource } from "../../../node/composition/backup-source.ts";
+import { journalSource, stateOf } from "../../../node/composition/backup-source.ts";
 import { openRepository, recall, runBackup } from "../../../node/backup/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";
@@ -51,6 +51,13 @@ const recordsIn = (rows: ReadonlyMap<string, unknown>): Record<string, unknown> 
   Object.fromEntries([...rows].filter(([place]) => !place.includes(" .state ")));
 
 describe("a slot that is backed up", () => {
+  it("ends nothing when an actor cannot be folded", async () => {
+    const never = { type: "never was" };
+    expect(() => stateOf("user/ada", [["entry/1", [1, 1, 1, 1, [never]]]])).to.throw("never was");
+    // A promise that is broken outside ends the process after this turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
   it("comes back with every record as it was at the cut, whatever was written, snapshotted and trimmed", async () => {
     const put = fc.record({
       put: fc.tuple(fc.constantFrom("message", "message-x", "m", "event"), fc.nat(20)),
