@@ -173,6 +173,8 @@ export function createKeeper(ports: KeeperPorts): Keeper {
         const reference = owned.reference([hash, holder]);
         if (reference === undefined || stopped) continue;
         const because = await mayGo(holder, owner, hash, isOld(hash, limits.graceMs));
+        // It is on its way back since: what was compared must stay.
+        if (table.get(ownSlot(holder))?.record.want?.owner === node) break;
         if (because !== undefined && (await owned.drop([hash, holder], reference)))
           meter.count("shards_dropped", 1, { because });
       }
