@@ -57,7 +57,7 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
       const up = others.filter((one) => membership.isUp(one.node)).slice(0, askedMax);
       const answers = await Promise.all(up.map((one) => exchange.call(one.node, "keys.known", {}, fetchTimeoutMs)));
       const told = answers.flatMap((answer) => (answer.ok ? [answer.value.hash] : []));
-      if (told.some((other) => other !== undefined && other !== hash)) return false;
+      if (told.some((other) => other !== null && other !== hash)) return false;
       return told.length > 0 ? true : undefined;
     },
     refused({ reason, root: found }, trusted) {
@@ -72,10 +72,7 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
       audit(kernel, { action: "refuseRoot", by, facts, tell: { people: [], admins: true } }, operationId);
     },
   });
-  exchange.on("keys.known", async () => {
-    const hash = await known.hash();
-    return ok({ ...(hash !== undefined && { hash }) });
-  });
+  exchange.on("keys.known", async () => ok({ hash: (await known.hash()) ?? null }));
   return known;
 }
 

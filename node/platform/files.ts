@@ -54,12 +54,19 @@ export async function openFiles(folder: string): Promise<Files> {
   };
 }
 
-/** What may be written into a folder. Twice what the journal keeps is left: it goes on when nothing more fits here. */
+/** Whole bytes that may be written on a disk. Twice what the journal keeps is left: it goes on when nothing more fits here. Undefined: the disk does
+ *  not say how large it is. */
+export function freeBytesOn(disk: {
+  readonly bavail: number;
+  readonly blocks: number;
+  readonly bsize: number;
+}): number | undefined {
+  return disk.blocks === 0 ? undefined : Math.max(0, Math.floor(disk.bavail * disk.bsize - 2 * roomKept(disk)));
+}
+
 function freeIn(folder: string): number | undefined {
   try {
-    const disk = statfsSync(folder);
-    // A file system without any blocks does not say how large it is.
-    return disk.blocks === 0 ? undefined : Math.max(0, disk.bavail * disk.bsize - 2 * roomKept(disk));
+    return freeBytesOn(statfsSync(folder));
   } catch {
     return undefined;
   }

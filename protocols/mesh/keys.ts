@@ -3,8 +3,8 @@ import { Type } from "typebox";
 import { bytes, call, closed, count } from "./parts.ts";
 
 export const keyMessages = {
-  /** Hash of the root that the asked node knows; absent: none. */
-  "keys.known": call("control", {}, closed({ hash: Type.Optional(Type.String({ maxLength: 64 })) })),
+  /** Hash of the root that the asked node knows; null: none. */
+  "keys.known": call("control", {}, closed({ hash: Type.Union([Type.String({ maxLength: 64 }), Type.Null()]) })),
   /** The keys of epochs that the asked node has. Error: FORBIDDEN. */
   "keys.fetch": call(
     "control",

@@ -81,7 +81,7 @@ describe("five real nodes that keep bulk", () => {
     },
   ).timeout(600_000);
 
-  it("are backed up under load to what rooms really had, while nodes are killed and links are cut", async () => {
+  inDepth?.("are backed up under load to what rooms really had, while nodes are killed and links are cut", async () => {
     await using links = await laying.lay();
     await using cluster = await ClusterProcesses.start(specs, links);
     await using outside = await createDataFolder();

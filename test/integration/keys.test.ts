@@ -13,6 +13,7 @@ import {
 } from "../../node/keys/index.ts";
 import { readDiskKey } from "../../node/keys/disk-key.ts";
 import type { KeysStatus } from "../../protocols/index.ts";
+import { depth } from "../depth.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { findSoftHsm, Tokens } from "./softhsm.ts";
 
@@ -194,10 +195,13 @@ describe("the keys of a real node", function () {
     expect(secrets["disk"]!.some((form) => diskFile.includes(form))).to.equal(true);
   });
 
+  // Building the binding to tokens takes a minute.
+  const inDepth = depth(undefined, it);
+  if (inDepth === undefined) return;
   const softHsm = findSoftHsm();
   if ("missing" in softHsm) it.skip(`are not tested in a token: ${softHsm.missing}`, () => undefined);
   else
-    it("lie in a token: it opens them with its PIN, and says what is wrong without", async () => {
+    inDepth("lie in a token: it opens them with its PIN, and says what is wrong without", async () => {
       await using data = await createDataFolder();
       await using outside = await createDataFolder();
       await using node = new NodeProcess(data.path);

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
+import { depth } from "../depth.ts";
 import type { ShardsView } from "../../protocols/index.ts";
 import { ClusterProcesses, manager } from "./cluster-processes.ts";
 import { until } from "./cluster-waits.ts";
@@ -94,7 +95,9 @@ describe("a cluster that is gone", function () {
     expect(await plexus(back, "doctor")).to.match(/journal/i);
   });
 
-  it("comes back whole from a copy of what its storage nodes kept, as a cluster of one", async () => {
+  // Shorter, from a folder, above.
+  const inDepth = depth(undefined, it);
+  inDepth?.("comes back whole from a copy of what its storage nodes kept, as a cluster of one", async () => {
     await using top = await createDataFolder();
     const at = (name: string): string => join(top.path, name);
     const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });

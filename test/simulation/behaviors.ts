@@ -58,6 +58,8 @@ type LedgerMessage =
   | { readonly type: "resume"; readonly after: number }
   | { readonly type: "forget"; readonly through: number }
   | { readonly type: "caused"; readonly token: string }
+  /** What nodes tell of the calls that they count (node/usage): this is not their ledger. */
+  | { readonly type: "settle" }
   | { readonly type: "wave" }
   | { readonly type: "decline" }
   | { readonly type: "leave" }
@@ -128,6 +130,8 @@ function ledger(probe: Probe): Behavior<LedgerState, LedgerMessage, LedgerEvent,
         case "caused":
           probe.caused(message.token);
           return [];
+        case "settle":
+          return [reply({ leases: [] })];
         case "wave":
           return [{ type: "note", note: 1 }, publish({ waves: turn.notes }), reply({})];
         case "decline":

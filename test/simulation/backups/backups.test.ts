@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { depth } from "../../depth.ts";
 import { runBackupsSeed } from "./run.ts";
 
-const seeds = depth(3, 500);
+const seeds = depth(1, 500);
 
 describe("the backups of a cluster, simulated", () => {
   it("bring back what each slot had, and keep what they need and nothing else, whatever the seed", async () => {
