@@ -40,8 +40,8 @@ describe("pictures and sounds in the conversation with an agent", function () {
     const bytes = png(640, 400, { colourOf: (x) => [x % 256, 120, 200] });
     const attach = page.getByRole("button", { name: "Attach a picture" });
     const chosen = page.waitForEvent("filechooser");
-    await attach.focus();
-    await page.keyboard.press("Enter");
+    // In one step: the page gives the focus to the text when it has come.
+    await attach.press("Enter");
     await (await chosen).setFiles({ name: "colours.png", mimeType: "image/png", buffer: bytes });
     const list = page.getByRole("list", { name: "Pictures of this message" });
     await list.getByRole("textbox", { name: "What is in picture 1" }).fill("a row of colours");
@@ -67,8 +67,7 @@ describe("pictures and sounds in the conversation with an agent", function () {
     const bytes = Buffer.concat([wavHead(22_050, 22_050), pcmOf(new Float32Array(22_050).fill(0.1))]);
     const attach = page.getByRole("button", { name: "Attach a sound" });
     const chosen = page.waitForEvent("filechooser");
-    await attach.focus();
-    await page.keyboard.press("Enter");
+    await attach.press("Enter");
     await (await chosen).setFiles({ name: "voice.wav", mimeType: "audio/wav", buffer: bytes });
     const list = page.getByRole("list", { name: "Sounds of this message" });
     const words = list.getByRole("textbox", { name: "What is said in sound 1" });
