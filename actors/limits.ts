@@ -66,6 +66,14 @@ export const actorLimits = {
   roomListsWaitingMax: 64,
   /** The count of failed sign-ins that a person sees starts over when there were none for so long. */
   signInsFailedKeptMs: 30 * 24 * 3_600_000,
+  /** A use of an API key is written down when the last one that was is so long ago. */
+  keyUseNotedMs: 3_600_000,
+  /** People who have other roles than a member's; giving one more roles is refused with `LIMIT_REACHED`. */
+  rolePeopleMax: 10_000,
+  /** A mail address that was taken for an account, and that the account does not keep, is free again after this. */
+  claimHeldMs: 10 * 60_000,
+  /** Links by mail for a new password that hold at once; the oldest holds no more. */
+  mailResetsMax: 3,
   /** Deletions a user remembers, so that a repeated command gets the same answer; the oldest is forgotten. */
   deletionsKept: 8,
 
@@ -182,6 +190,17 @@ export const actorLimits = {
   /** Entries of the audit (changes of the cluster) that the role-manager keeps; the oldest is deleted. */
   auditEntriesMax: 2_000,
 
+  /** Alerts that nobody has acknowledged; what is found beyond them is counted in one alert of its own. */
+  alertsOpenMax: 500,
+  /** Acknowledged alerts that are kept; the oldest goes. */
+  alertsKept: 5_000,
+  /** Places in the audit that an alert names; the first ones stay, the newest takes the last place. */
+  alertEvidenceMax: 8,
+  /** Runs of playbooks that are kept; the oldest goes. */
+  playbookRunsKept: 1_000,
+  /** Runs of playbooks that are not over; an alert that comes while there are so many runs none. */
+  playbookRunsOpenMax: 64,
+
   /** Rows a search looks at in one read. */
   catalogScanRows: 500,
   /** Rows a search looks at in all; the page then says where to continue. */
@@ -202,6 +221,14 @@ export const actorLimits = {
    *
    *  What it repeats then would count again, so it gives up long before. */
   usageReporterMs: 7 * 24 * 3_600_000,
+  /** People who are told apart in a month of what people did; what others do is counted, and they are not. */
+  activityPeopleMax: 20_000,
+  /** Days of what people did in one answer; the next page has the others. */
+  activityDaysPage: 100,
+  /** Months of what people did that are kept. */
+  activityMonthsKept: 26,
+  /** Nodes of which is remembered what they keep; one that has said nothing for so long counts no more. */
+  activityStoredMs: 2 * 24 * 3_600_000,
   /** A share of a budget whose node has told nothing for so long is given to others. */
   leaseMs: 10 * 60_000,
   /** A node that needs a share of a budget gets what it needs, or one part in so many of what is left, if that is more. */
@@ -221,6 +248,8 @@ export const actorLimits = {
   /** Shards that one step of a collection moves into the trash, and out of it. */
   shardsCollected: 64,
 
+  /** A recall that read less says nothing of how fast bytes are read. */
+  backupMeasuredBytesMin: 1024 * 1024,
   /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
   backupSchedulesMax: 32,
   /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left out. */
@@ -235,6 +264,11 @@ export const actorLimits = {
   backupPiecesPage: 64,
   /** Legal holds; one more is refused with `LIMIT_REACHED`. */
   backupHoldsMax: 200,
+  /** Persons and actors whose keys are destroyed at once; one more is refused with `LIMIT_REACHED`. */
+  backupErasuresMax: 20,
+  /** No hold is set for so long that would keep keys which somebody is destroying and of whom nothing is heard: several times as long as the directory may
+   *  take for it. */
+  backupErasureMs: 60_000,
   /** How long a recall of private things may be approved, and then begun; after that it has to be asked for anew. */
   recallApprovalMs: 24 * 3_600_000,
   /** Such recalls that wait for an answer or may be begun; one more is refused with `LIMIT_REACHED`. */

@@ -36,6 +36,9 @@ export function eventRecords({ at, event }: Positioned<unknown>): readonly Recor
   return at > wireLimits.eventWindow ? [put, { delete: eventKey(at - wireLimits.eventWindow) }] : [put];
 }
 
+/** Takes all events away: nobody follows the stream any more. */
+export const allEvents: RecordOp = { deleteFrom: "event/", deleteTo: "event0" };
+
 /** Publishes events that were persisted in the same turn. */
 export const publishAll = (events: readonly Positioned<unknown>[]): readonly Effect<never, never>[] =>
   events.map(({ at, event }) => publish(event, at));

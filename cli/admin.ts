@@ -2,7 +2,8 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import { failure, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
 import { parseActorId } from "../protocols/ids.ts";
-import { readControlFile } from "./control.ts";
+import type { FactorsView } from "../protocols/index.ts";
+import { localTarget, readControlFile } from "./control.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { withoutControls } from "./printable.ts";
 import { savedSession } from "./session.ts";
@@ -13,14 +14,27 @@ export interface AdminFlags {
   readonly dataFolder: string;
   readonly url: string | undefined;
   readonly json: boolean;
+  /** As whom, at that address, and whose certificates are trusted; absent: as whoever signed in there. */
+  readonly credentials?: Pick<Target, "token" | "ca" | "cert" | "key">;
 }
 
-/** With `--url` the session of `plexus chat` is used; without, the control file of the data folder. */
+/** With `--endpoint` a control token or a client certificate is used, or the session of `plexus chat`; without, the control file of the data folder. */
 export async function findNode(flags: AdminFlags): Promise<Target> {
   if (flags.url !== undefined) {
+    const { credentials } = flags;
+    if (credentials?.token !== undefined || credentials?.cert !== undefined) {
+      if (await isReadable(flags.url))
+        throw new PlexusError(
+          failure("BAD_REQUEST", {
+            field: "--endpoint",
+            reason: "a token is sent to another machine over https alone",
+          }),
+        );
+      return { url: flags.url, ...credentials };
+    }
     const session = await savedSession(flags.url, Date.now());
     if (session === undefined) throw new PlexusError(failure("UNAUTHENTICATED", { hint: signInHint(flags.url) }));
-    const target: Target = { url: flags.url, token: session.token };
+    const target: Target = { url: flags.url, token: session.token, ...credentials };
     return { ...target, confirm: () => confirmSession(target, session.user) };
   }
   const control = await readControlFile(flags.dataFolder);
@@ -34,11 +48,26 @@ export async function findNode(flags: AdminFlags): Promise<Target> {
       : "no node runs on this data folder";
     throw new PlexusError(failure("UNREACHABLE", { reason, data: flags.dataFolder }));
   }
-  return { url: control.url, token: control.controlToken };
+  return localTarget(control);
 }
 
-/** What asks for a fresh sign-in: the password comes from PLEXUS_PASSWORD, or is asked for on the terminal. */
+/** Whether what is sent there can be read on the way. */
+async function isReadable(url: string): Promise<boolean> {
+  const address = URL.parse(url);
+  // Not loaded where a command stays on this machine.
+  const { isLoopback } = await import("../protocols/nodes.ts");
+  return address?.protocol === "http:" && !isLoopback(address.hostname);
+}
+
+/** What asks for a fresh sign-in: a code where the account has a second factor, asked for on the terminal; else the password, which comes from
+ *  PLEXUS_PASSWORD, or is asked for. */
 async function confirmSession(target: Target, user: string): Promise<Result<unknown>> {
+  const factors = await callNode<FactorsView>(target, "GET", "/api/v1/me/factors");
+  if (factors.ok && (factors.value.totp !== undefined || factors.value.passkeys.length > 0)) {
+    const code = await askPassword(`One-time code or recovery code of ${withoutControls(user)}: `);
+    if (code === undefined) return refused(failure("SIGN_IN_AGAIN", { hint: "run it on a terminal: it needs a code" }));
+    return callNode(target, "POST", "/api/v1/me/session/confirm", { code });
+  }
   const password =
     process.env["PLEXUS_PASSWORD"] ?? (await askPassword(`Password of ${withoutControls(user)} again: `));
   if (password === undefined) {
@@ -50,7 +79,7 @@ async function confirmSession(target: Target, user: string): Promise<Result<unkn
 
 /** How one becomes known to a node that is not on this machine. */
 const signInHint = (url: string): string =>
-  `\`plexus chat --url ${url}\` signs in, and keeps that for these commands; it takes an admin's account`;
+  `\`plexus chat --url ${url}\` signs in, and keeps that for these commands; it takes an admin's account. Or give a control token: --endpoint ${url} --token-file FILE`;
 
 /** The value of an answer; the failure of a refused one is thrown and becomes the end of the command. */
 export function demand<T>(result: Result<T>): T {
@@ -59,6 +88,14 @@ export function demand<T>(result: Result<T>): T {
   const ended = error.code === "UNAUTHENTICATED" && error.details?.["hint"] === undefined;
   throw new PlexusError(ended ? { ...error, details: { ...error.details, hint: signInHint("ADDRESS") } } : error);
 }
+
+/** What a node answers to whoever uses the command; a refusal is thrown. */
+export const askNode = async <T>(
+  flags: AdminFlags,
+  method: "GET" | "PUT" | "POST" | "DELETE",
+  path: string,
+  body?: unknown,
+): Promise<T> => demand(await callNode<T>(await findNode(flags), method, path, body));
 
 type Advice = string | ((refusal: Failure) => string | undefined);
 

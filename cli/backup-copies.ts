@@ -1,12 +1,16 @@
 /** `plexus backup copy` and `drill`: backups elsewhere, and a disaster rehearsed. */
 import { resolve } from "node:path";
 import { shownDrill, sweep } from "../node/composition/backup-copies.ts";
-import type { BackupResults } from "../protocols/index.ts";
-import { findNode, type AdminFlags } from "./admin.ts";
-import { describeLosses, timeText } from "./backups.ts";
+import { openEpoch, verifyEpochs } from "../node/keys/index.ts";
+import { failure, PlexusError } from "../protocols/errors.ts";
+import type { BackupResults, KeysStatus } from "../protocols/index.ts";
+import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { keysPath } from "./backup-keys.ts";
+import { describeLosses } from "./backups.ts";
 import { finished } from "./backup-tasks.ts";
-import type { KitSource } from "./kit-shares.ts";
-import { counted, describeBytes, describeDuration, exitCodes, paint, type Output } from "./output.ts";
+import { openRoot, type KitSource } from "./kit-shares.ts";
+import { callNode } from "./node-client.ts";
+import { counted, describeBytes, describeDuration, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { restoreWithKit } from "./restore.ts";
 
@@ -39,30 +43,56 @@ export function describeCopy(done: BackupResults["copy"], to: string, color: boo
 /** `plexus backup drill`, by the node's own keys. Ends with an error when not everything came back. */
 export async function drillBackup(
   flags: AdminFlags,
-  told: { readonly from: string | undefined; readonly scratch: string; readonly snapshot: number | undefined },
+  told: {
+    readonly from: string | undefined;
+    readonly scratch: string | undefined;
+    readonly snapshot: number | undefined;
+  },
   output: Output,
 ): Promise<number> {
   const { from, scratch, snapshot } = told;
   const body = {
     ...(from !== undefined && { from: resolve(from) }),
-    scratch: resolve(scratch),
+    ...(scratch !== undefined && { scratch: resolve(scratch) }),
     ...(snapshot !== undefined && { snapshot }),
   };
   const done = await finished(await findNode(flags), "drill", body, flags, output);
-  return done === undefined ? exitCodes.unknown : shown(done, { flags, withKit: false }, output);
+  return done === undefined ? exitCodes.unknown : shown(done, { flags, opened: "byNode" }, output);
+}
+
+/** The same, and the shares of the kit beside it: whether they make the cluster's root, and it opens every epoch. The root stays in this process, and is
+ *  forgotten. Errors: those of `openRoot`, KEY_MISSING (there is no kit), KEY_REFUSED (an epoch that it does not open). */
+export async function drillBackupAndKit(
+  flags: AdminFlags,
+  { scratch, snapshot, ...kit }: { readonly scratch: string; readonly snapshot: number | undefined } & KitSource,
+  output: Output,
+): Promise<number> {
+  const node = await findNode(flags);
+  const { cluster, root: record, epochs } = demand(await callNode<KeysStatus>(node, "GET", keysPath));
+  if (record === undefined) throw new PlexusError(failure("KEY_MISSING", { reason: "the cluster has no recovery kit", hint: "plexus backup kit make" })); // prettier-ignore
+  const root = await openRoot({ form: "plexus kit 1", cluster, root: record, epochs }, kit, output);
+  demand(verifyEpochs(cluster, record, epochs));
+  for (const epoch of epochs) demand(openEpoch(cluster, epoch, root));
+  const body = { scratch: resolve(scratch), ...(snapshot !== undefined && { snapshot }) };
+  const done = await finished(node, "drill", body, flags, output);
+  return done === undefined ? exitCodes.unknown : shown(done, { flags, opened: "byNodeAndKit" }, output);
 }
 
 /** The same with the shares of the kit, as after a disaster: without a node. */
 export async function drillWithKit(
   flags: Pick<AdminFlags, "json">,
-  told: { readonly from: string; readonly scratch: string; readonly snapshot: number | undefined } & KitSource,
+  told: {
+    readonly from: readonly string[];
+    readonly scratch: string;
+    readonly snapshot: number | undefined;
+  } & KitSource,
   output: Output,
 ): Promise<number> {
   const { from, scratch, snapshot, ...kit } = told;
-  const wish = { from: [from], to: resolve(scratch), ...(snapshot !== undefined && { snapshot }) };
+  const wish = { from, to: resolve(scratch), ...(snapshot !== undefined && { snapshot }) };
   try {
     const { done, seconds } = await restoreWithKit({ ...wish, ...kit, json: flags.json }, output);
-    return shown(shownDrill(done, seconds * 1_000), { flags, withKit: true }, output);
+    return shown(shownDrill(done, seconds * 1_000), { flags, opened: "byKit" }, output);
   } finally {
     await sweep(wish.to);
   }
@@ -70,17 +100,41 @@ export async function drillWithKit(
 
 function shown(
   done: BackupResults["drill"],
-  { flags, withKit }: { readonly flags: Pick<AdminFlags, "json">; readonly withKit: boolean },
+  { flags, opened }: { readonly flags: Pick<AdminFlags, "json">; readonly opened: OpenedBy },
   output: Output,
 ): number {
-  output.print(flags.json ? jsonLine({ ...done, withKit }) : describeDrill(done, withKit, output.color));
+  output.print(
+    flags.json ? jsonLine({ ...done, withKit: opened !== "byNode" }) : describeDrill(done, opened, output.color),
+  );
   return done.whole ? exitCodes.ok : exitCodes.failed;
 }
 
+/** What opened the backups: the node's own keys, the shares of the kit, or the former while the latter were checked. */
+type OpenedBy = "byNode" | "byKit" | "byNodeAndKit";
+const openedText: Readonly<Record<OpenedBy, string>> = {
+  byNode: "The node's own keys opened it: whether the shares on paper do, --kit rehearses.",
+  byKit: "The shares opened it, and nothing else was needed.",
+  byNodeAndKit: "The node's own keys opened it. The shares make the root of this cluster, which opens every epoch.",
+};
+
 /** What a rehearsal came to. */
-export function describeDrill(done: BackupResults["drill"], withKit: boolean, color: boolean): string {
-  const { snapshot, tookMs, slots, actors, rows, files, settings, compared, erased, whole, lost, wrong, missing } =
-    done;
+export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, color: boolean): string {
+  const {
+    snapshot,
+    tookMs,
+    slots,
+    actors,
+    rows,
+    files,
+    settings,
+    compared,
+    erased,
+    whole,
+    lost,
+    wrong,
+    missing,
+    holders,
+  } = done;
   const cross = paint(color, "red", "✖");
   return [
     `${whole ? paint(color, "green", "✔") : cross} Snapshot ${snapshot.number} of ${timeText(snapshot.atMs)}, restored in ${describeDuration(tookMs)}: ${counted(actors, "actor")} in ${counted(slots, "slot")}, ${counted(rows, "row")}, ${counted(files, "file")}, ${counted(settings, "setting")}.`,
@@ -92,8 +146,17 @@ export function describeDrill(done: BackupResults["drill"], withKit: boolean, co
     ...(missing.total === 0
       ? []
       : [`${cross} Not in it, or only as an older snapshot had it: ${missing.named.map(withoutControls).join(", ")}${missing.total > missing.named.length ? " and more" : ""}`]), // prettier-ignore
-    withKit
-      ? "  The shares opened it, and nothing else was needed. The scratch folder is empty again."
-      : "  The node's own keys opened it: whether the shares on paper do, --kit rehearses. The scratch folder is empty again.",
+    ...(holders === undefined ? [] : [describeKept(holders, color)]),
+    `  ${openedText[opened]} The scratch folder is empty again.`,
   ].join("\n");
+}
+
+/** Whether the disks of storage nodes would do without any node. */
+function describeKept(
+  { nodes, current, behind }: NonNullable<BackupResults["drill"]["holders"]>,
+  color: boolean,
+): string {
+  const mark = behind.length === 0 ? paint(color, "green", "✔") : paint(color, "red", "✖");
+  const without = behind.length === 0 ? "" : `; not, or an older one: ${behind.map(withoutControls).join(", ")}`;
+  return `${mark} ${current} of ${counted(nodes, "storage node")} have the newest head and the keys on their disks, for a restore without any node${without}.`;
 }

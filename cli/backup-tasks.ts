@@ -14,7 +14,7 @@ import type {
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { renderTable } from "./table.ts";
 
@@ -92,19 +92,18 @@ async function watched<Sort extends keyof BackupResults>(
 /** How far a task is, in one line. */
 export function describeProgress({ sort, progress }: Pick<TaskView, "sort" | "progress">): string {
   const { slots = 0, slotsDone = 0, units = 0, unitsOf = 0, bytes = 0, stripes = 0, stripesDone = 0 } = progress;
-  const { messages = 0, restored = 0 } = progress;
+  const { messages = 0, restored = 0, workPercent = 100 } = progress;
+  const steps = workPercent < 100 ? `, steps back for people: works ${workPercent} % of the time` : "";
   if (sort === "place" || sort === "withdraw")
     return restored === 0 && messages === 0 ? "" : counted(restored, "message");
   if (sort === "run")
-    return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new`;
+    return slots === 0 ? "" : `${slotsDone} of ${counted(slots, "slot")}, ${describeBytes(bytes)} new${steps}`;
   if (sort === "copy")
     return stripes === 0 ? "" : `${counted(stripes, "stripe")} looked at, ${describeBytes(bytes)} new`;
   if (sort === "verify" || sort === "prune")
     return stripes === 0 ? "" : `${stripesDone} of ${counted(stripes, "stripe")}`;
   return unitsOf === 0 ? "" : `${units} of ${counted(unitsOf, "unit")}, ${describeBytes(bytes)}`;
 }
-
-const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
 /** `plexus backup tasks`: the newest; with an id that one, until it ends. */
 export async function showTasks(

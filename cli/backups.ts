@@ -7,7 +7,7 @@ import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { backupsPath as base, finished } from "./backup-tasks.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
-import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
 import { renderTable } from "./table.ts";
@@ -67,7 +67,6 @@ const slotNames = (slots: readonly string[]): string => {
 };
 
 /** A moment, for people. */
-export const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
@@ -230,29 +229,34 @@ export async function placeBackup(
     output.printError(`Recall ${recall}: the same command with --id ${recall} goes on with it, and with --undo ${recall} takes it back.`); // prettier-ignore
   const done = await finished(target, "place", { ...within("from", from), query, recall, ...rules }, flags, output);
   if (done === undefined) return exitCodes.unknown;
-  output.print(flags.json ? jsonLine(done) : describePlace(done, output.color));
+  output.print(flags.json ? jsonLine(done) : describePlace(done, output.color, rules));
   return done.lost.total + done.failed.total === 0 ? exitCodes.ok : exitCodes.failed;
 }
 
-/** What came back into the rooms, or would, and what did not and why. */
-export function describePlace(done: BackupResults["place"], color: boolean): string {
-  const { snapshot, threads, found, restored, bytes, takesMs, remade, failed, lost, dryRun } = done;
+/** What came back into the rooms, or would, and what did not and why; what else could come by which rule, but for the rules that were given. */
+export function describePlace(
+  done: BackupResults["place"],
+  color: boolean,
+  { existing = "skip", deleted = false }: Partial<Pick<PlaceFlags, "existing" | "deleted">> = {},
+): string {
+  const { snapshot, threads, found, restored, bytes, takesMs, files = 0, remade, failed, lost, dryRun } = done;
   const of = `of snapshot ${snapshot.number} (${timeText(snapshot.atMs)})`;
   const sum = `${counted(restored, "message")} ${of}, ${describeBytes(bytes)}, in ${counted(threads, "conversation")}`;
   const took = `${Math.ceil(takesMs / 1_000)} s`;
   const said: readonly (readonly [number, string])[] = [
     [found.fresh, "are there in no form"],
-    [found.same, "live as they were (--existing again brings them too)"],
-    [found.edited, "were edited since (--existing edited brings them as they were)"],
-    [found.deleted, "were deleted since (--deleted brings them)"],
+    [found.same, `live as they were${existing === "again" ? "" : " (--existing again brings them too)"}`],
+    [found.edited, `were edited since${existing === "skip" ? " (--existing edited brings them as they were)" : ""}`],
+    [found.deleted, `were deleted since${deleted ? "" : " (--deleted brings them)"}`],
     [found.back, "came back before, and live"],
     [found.done, "this recall has brought already"],
   ];
   return [
     dryRun
       ? `Nothing was changed. It would bring back ${sum}, in about ${took}.`
-      : `${paint(color, "green", "✔")} ${sum} came back as new entries.`,
+      : `${failed.total + lost.total === 0 ? paint(color, "green", "✔") : paint(color, "yellow", "!")} ${sum} came back as new entries.`, // prettier-ignore
     ...said.filter(([count]) => count > 0).map(([count, what]) => `  ${count}: ${what}`),
+    ...(files === 0 ? [] : [`  Of their pictures and sounds ${files} came back, too.`]),
     ...(remade === 0 ? [] : [`  Made anew: ${counted(remade, "conversation")}.`]), // prettier-ignore
     ...describeFailed(failed, color),
     ...describeLosses(lost, color),

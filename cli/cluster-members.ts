@@ -8,15 +8,17 @@ import {
   describeEviction,
   describeKept,
   describeStuck,
+  isDrained,
   keepsDirectory,
+  partInDirectory,
   rolesWithoutTaker,
   type DrainProgress,
-} from "./cluster-leaving.ts";
+} from "../protocols/cluster-leaving.ts";
 import { describeNodes } from "./cluster-view.ts";
 import { base, named, noCandidate, readSlots, readSummary, unknownNode } from "./cluster.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
-import { describeDuration, exitCodes, reportFailure, worstOf, type Output } from "./output.ts";
+import { describeDuration, exitCodes, paint, reportFailure, worstOf, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 
 /** `plexus nodes`: shows the members, and changes what they do. */
@@ -80,12 +82,13 @@ const roleElsewhere = "Give the role to another node first: plexus nodes roles O
 /** `plexus nodes roles NAME chat,ai`. */
 export async function setNodeRoles(
   flags: AdminFlags,
-  change: { readonly node: string; readonly roles: readonly Role[] },
+  change: { readonly node: string; readonly roles: readonly Role[]; readonly seen?: readonly Role[] },
   output: Output,
 ): Promise<number> {
-  const { node, roles } = change;
+  const { node, ...body } = change;
+  const { roles } = body;
   const target = await findNode(flags);
-  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/roles`, { roles });
+  const answer = await callNode<{ readonly node: string }>(target, "PUT", `${nodePath(node)}/roles`, body);
   const because = withReason(await named(target, answer, node), `The roles of ${node} were not changed`);
   const done = demand(advised(because, { NO_CANDIDATE: roleElsewhere }));
   output.print(
@@ -143,9 +146,9 @@ async function followDrain(target: Target, drain: Drain, output: Output): Promis
   // It drains: what cannot be seen now is only not said.
   const [summary, slots] = await Promise.all([readSummary(target), readSlots(target)]);
   const stuck = summary.ok && slots.ok ? rolesWithoutTaker(summary.value, slots.value, id) : [];
-  const kept = summary.ok ? describeKept(summary.value, id, output.color) : undefined;
-  if (stuck.length > 0 && !json) output.printError(describeStuck(stuck, node, output.color));
-  if (kept !== undefined && !json) output.printError(kept);
+  const kept = summary.ok ? describeKept(summary.value, id) : undefined;
+  if (stuck.length > 0 && !json) output.printError(warned(describeStuck(stuck, node), output));
+  if (kept !== undefined && !json) output.printError(warned(kept, output));
   if (drain.wait) return await awaitDrain(target, drain, output);
   const progress = summary.ok ? progressIn(summary.value, id) : summary;
   if (!progress.ok && progress.error.outcome === "failed") throw new PlexusError(progress.error);
@@ -155,6 +158,8 @@ async function followDrain(target: Target, drain: Drain, output: Output): Promis
   else output.print(describeBegun(node, progress, stuck.length === 0 && kept === undefined));
   return exitCodes.ok;
 }
+
+const warned = (text: string, { color }: Output): string => `${paint(color, "yellow", "warning")} ${text}`;
 
 function describeBegun(node: string, progress: Result<DrainProgress>, givesAll: boolean): string {
   const further = `\`plexus nodes drain ${node} --wait\` shows how far it is.`;
@@ -169,11 +174,11 @@ async function readProgress(target: Target, node: string): Promise<Result<DrainP
   return summary.ok ? progressIn(summary.value, node) : summary;
 }
 
-function progressIn({ nodes }: ClusterSummary, node: string): Result<DrainProgress> {
-  const row = nodes.find((each) => each.name === node || each.node === node);
+function progressIn(summary: ClusterSummary, node: string): Result<DrainProgress> {
+  const row = summary.nodes.find((each) => each.name === node || each.node === node);
   if (row === undefined) return refused(failure("NOT_FOUND", { node, hint: unknownNode }));
-  const { name, up, slotsOwned, slotsReplicated, directory } = row;
-  return ok({ name, up, slotsOwned, slotsReplicated, directory });
+  const { name, up, slotsOwned, slotsReplicated } = row;
+  return ok({ name, up, slotsOwned, slotsReplicated, ...partInDirectory(summary, row.node) });
 }
 
 async function awaitDrain(target: Target, drain: Drain, output: Output): Promise<number> {
@@ -193,7 +198,7 @@ async function awaitDrain(target: Target, drain: Drain, output: Output): Promise
         output.print(json ? jsonLine(progress.value) : line);
         [said, movedAtMs, stuckSaid] = [line, nowMs, false];
       }
-      if (progress.value.slotsOwned === 0 && progress.value.slotsReplicated === 0) {
+      if (isDrained(progress.value)) {
         if (!json) output.print(describeDrained(progress.value));
         return exitCodes.ok;
       }

@@ -1,14 +1,24 @@
 import { failure, ok, refused, type Result } from "../protocols/errors.ts";
-import { isRoleSlot, roles } from "../protocols/ids.ts";
-import type { ClusterNodeRow, ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
-import { adviceOn, isTaker } from "./cluster-advice.ts";
-import { counted, describeDuration, paint } from "./output.ts";
+import { isRoleSlot } from "../protocols/ids.ts";
+import { rate } from "../protocols/amounts.ts";
+import { adviceOn, isTaker } from "../protocols/cluster-advice.ts";
+import {
+  byName,
+  describeDirectory,
+  describeInvited,
+  describeSlotCounts,
+  invitationFault,
+  joinCommand,
+  stateOf,
+} from "../protocols/cluster-words.ts";
+import type { ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
+import { paint } from "./output.ts";
 import { didYouMean } from "./suggest.ts";
 import { renderTable, type Column } from "./table.ts";
 import { withoutControls } from "./printable.ts";
 
-/** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what comes from other nodes is
- *  shown without control characters. */
+/** How a cluster looks as text: `plexus nodes`, `plexus slots`, `plexus invite`. Pure; what the page says as
+ *  well is in `protocols/cluster-words.ts`. */
 
 /** Names by node id, to show slots in the words of people. */
 export type NodeNames = ReadonlyMap<string, string>;
@@ -22,23 +32,6 @@ export const nameOf = (names: NodeNames, node: string): string => withoutControl
 /** Their names, one after the other. */
 export const listed = (names: NodeNames, nodes: readonly string[]): string =>
   nodes.map((node) => nameOf(names, node)).join(", ");
-
-/** The nodes as they are listed. */
-export const byName = (summary: ClusterSummary): readonly ClusterNodeRow[] =>
-  summary.nodes.toSorted((one, other) => (one.name < other.name ? -1 : 1));
-
-/** What a node is at the moment, in words. */
-export function stateOf(node: ClusterNodeRow): string {
-  const words = [
-    node.up ? (node.state === "draining" ? "draining" : "up") : node.refused ? "other version" : "down",
-    ...(node.up || node.state !== "draining" ? [] : ["draining"]),
-    ...(node.joined === false ? ["not joined"] : []),
-    ...(node.diskRefuses ? ["disk refuses"] : []),
-    ...(node.directory ? ["directory"] : []),
-    ...(node.self ? ["asked"] : []),
-  ];
-  return words.join(", ");
-}
 
 const nodeColumns: readonly Column[] = [
   { head: "Node" },
@@ -60,7 +53,7 @@ export function describeNodes(summary: ClusterSummary, color: boolean, columns =
     const labels = Object.entries(node.labels).map(([name, value]) => `${name}=${value}`);
     return [
       withoutControls(node.name),
-      paint(color, node.up ? (isTaker(node) ? "green" : "yellow") : "red", stateOf(node)),
+      paint(color, node.up ? (isTaker(node) ? "green" : "yellow") : "red", stateOf(node, summary.directory)),
       node.roles.join(", "),
       withoutControls(labels.join(", ")),
       node.weight,
@@ -74,43 +67,6 @@ export function describeNodes(summary: ClusterSummary, color: boolean, columns =
   });
   const table = renderTable(nodeColumns, rows, { color, columns });
   return [table, describeDirectory(summary), describeSlotCounts(summary), ...adviceOn(summary)].join("\n");
-}
-
-/** 0.4, 12, 1250: as many digits as mean something. */
-export const rate = (perSecond: number): string =>
-  perSecond < 10 ? String(Number(perSecond.toFixed(1))) : String(Math.round(perSecond));
-
-/** Where the cluster remembers who owns what. */
-export function describeDirectory({ directory, directoryAway, nodes }: ClusterSummary): string {
-  const silent = directoryAway === undefined ? "" : ", which does not answer";
-  if (directory.kind === "etcd")
-    return `Directory: etcd at ${withoutControls(directory.endpoints.join(", "))}${silent}`;
-  const name = nodes.find(({ node }) => node === directory.node)?.name ?? directory.node;
-  return `Directory: embedded, on ${withoutControls(name)}${silent}`;
-}
-
-/** `256 slots: 250 ok, 6 moving`. A node of an earlier version counts none that are blocked. */
-export function describeSlotCounts(summary: ClusterSummary): string {
-  const { slots, replicas, minInSync, directoryAway } = summary;
-  const others = (["moving", "short", "blocked", "down"] as const).filter((status) => slots[status] > 0);
-  const counts = ["ok" as const, ...others].map((status) => `${slots[status]} ${status}`);
-  const wish = `${counted(replicas, "replica")} wanted, at least ${minInSync} in sync${describeRoom(summary)}`;
-  const { forMs } = directoryAway ?? {};
-  const when = forMs === undefined ? "" : ` as of ${describeDuration(forMs)} ago`;
-  if (slots.total === 0 && directoryAway !== undefined) return `Slots: not known here (${wish})`;
-  return `${counted(slots.total, "slot")}${when}: ${counts.join(", ")} (${wish})`;
-}
-
-/** Why slots may have fewer copies than are wanted: as many as there are nodes up for them, and the one with the directory
- *  is none of those once there are two others. */
-function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary): string {
-  const usable = nodes.filter(isTaker);
-  const keeper = directory.kind === "embedded" ? usable.find(({ node }) => node === directory.node) : undefined;
-  const leftOut = keeper !== undefined && usable.length - 1 >= Math.max(2, minInSync);
-  const places = usable.length - (leftOut ? 1 : 0);
-  if (places === 0 || places >= replicas) return "";
-  const why = leftOut ? `, since ${withoutControls(keeper.name)} keeps the directory and copies nothing` : "";
-  return `; ${places} possible${why}`;
 }
 
 /** What `plexus slots` looks for. */
@@ -205,54 +161,20 @@ export function describeSlots(
   return renderTable(slotColumns, rows, { color, columns });
 }
 
-/** The command that a new node is started with. */
-export function joinCommand(
-  issued: InvitationIssued,
-  labels: Readonly<Record<string, string>>,
-  plexus: string,
-): string {
-  const quoted = (text: string): string =>
-    /^[\w@%+=:,./-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-  return [
-    `${quoted(plexus)} up`,
-    // All roles are what a node has anyway.
-    ...(issued.roles.length >= roles.length ? [] : issued.roles).map((role) => `--role ${role}`),
-    ...Object.entries(labels).map(([name, value]) => `--label ${quoted(`${name}=${value}`)}`),
-    `--join ${quoted(withoutControls(issued.token))}`,
-  ].join(" ");
-}
-
 /** `plexus invite`. */
 export function describeInvitation(
   issued: InvitationIssued,
   labels: Readonly<Record<string, string>>,
   at: { readonly nowMs: number; readonly color: boolean; readonly plexus: string },
 ): string {
-  // What the asking took is no part of what was asked for.
-  const remaining = describeDuration(Math.ceil((issued.expiresAtMs - at.nowMs) / 1_000) * 1_000);
+  const [when = "", ...more] = describeInvited(issued, at.nowMs);
+  const fault = invitationFault(issued);
   return [
-    `This command adds one node to the cluster. It works once, within ${remaining} (until ${new Date(issued.expiresAtMs).toISOString()}):`,
+    when,
     "",
     `  ${paint(at.color, "bold", joinCommand(issued, labels, at.plexus))}`,
     "",
-    "On another machine add --mesh-host ADDRESS, an address of that machine that the other nodes can reach, and --host",
-    "ADDRESS if people should reach it too. On the same machine add --data FOLDER --name NAME --port PORT.",
-    "Whoever has the token can join: treat it as a password until it is used.",
-    ...(isReachable(issued)
-      ? []
-      : [
-          "",
-          paint(
-            at.color,
-            "yellow",
-            "warning The node that made this invitation can only be reached from this machine, so the token does not work elsewhere.",
-          ),
-          "Start that node with --mesh-host ADDRESS, an address that other machines can reach, and invite again.",
-        ]),
+    ...more,
+    ...(fault === undefined ? [] : ["", `${paint(at.color, "yellow", "warning")} ${fault}`]),
   ].join("\n");
 }
-
-/** Whether a newcomer on another machine can reach the node that invites it. */
-const isReachable = ({ addresses = [] }: InvitationIssued): boolean =>
-  addresses.length === 0 ||
-  addresses.some((address) => !/^\/(?:ip4\/127\.|ip6\/::1\/|dns[46]?\/localhost\/)/.test(address));

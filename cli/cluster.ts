@@ -3,17 +3,17 @@ import { failure, ok, PlexusError, refused, type Result } from "../protocols/err
 import { parseActorId, roles as allRoles, slotCount, type Role } from "../protocols/ids.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued, Moved, Released } from "../protocols/index.ts";
 import { actorPath, advised, demand, findNode, type AdminFlags } from "./admin.ts";
-import { describeAway, describeDown } from "./cluster-advice.ts";
+import { describeAway, describeDown } from "../protocols/cluster-advice.ts";
 import {
   chooseSlots,
   describeInvitation,
   describeSlots,
   findMember,
-  joinCommand,
   nameOf,
   namesOf,
   type SlotFilter,
 } from "./cluster-view.ts";
+import { joinCommand } from "../protocols/cluster-words.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
@@ -182,31 +182,34 @@ async function moveAt(flags: AdminFlags, move: Move & { readonly path: string },
 const copying =
   "The move may have begun or be complete: `plexus nodes` shows which directory is in use. Nothing is lost; once the node is up again, the command can be repeated.";
 
-/** `plexus directory migrate --etcd URL…`. */
+/** `plexus directory migrate --etcd URL…`, or `--managers`. */
 export async function migrateDirectory(
   flags: AdminFlags,
-  migration: { readonly endpoints: readonly string[]; readonly pollMs: number },
+  migration: { readonly endpoints?: readonly string[]; readonly pollMs: number },
   output: Output,
 ): Promise<number> {
   const { endpoints, pollMs } = migration;
   const target = await findNode(flags);
   const before = demand(await readSummary(target));
-  if (before.directory.kind === "etcd")
-    throw new PlexusError(failure("ALREADY_DONE", { directory: "etcd", endpoints: before.directory.endpoints }));
+  const { kind } = before.directory;
+  if (before.directory.kind === "etcd" && endpoints !== undefined)
+    throw new PlexusError(failure("ALREADY_DONE", { directory: kind, endpoints: before.directory.endpoints }));
+  if (kind !== "etcd" && endpoints === undefined) throw new PlexusError(failure("ALREADY_DONE", { directory: kind }));
   const startMs = performance.now();
   const patient = { ...target, timeoutMs: cliLimits.migrateTimeoutMs };
   let done = false;
   const migrating = callNode<{ readonly rows: number }>(patient, "POST", `${base}/directory/migrate`, {
-    endpoints,
+    ...(endpoints && { endpoints }),
   }).finally(() => (done = true));
-  if (!flags.json) output.print(`Copying the directory to ${endpoints.join(", ")} …`);
+  const to = endpoints?.join(", ") ?? "the managers";
+  if (!flags.json) output.print(`Copying the directory to ${to} …`);
   let said = "";
   while (!done) {
     await Promise.race([migrating, delay(pollMs, undefined, { ref: false })]);
     if (done || flags.json) continue;
     const summary = await readSummary(target);
     const line = summary.ok
-      ? `  this node uses ${summary.value.directory.kind}`
+      ? `  this node uses ${summary.value.directory.kind === "etcd" ? "etcd" : "the managers"}`
       : "  the directory does not answer now";
     if (line !== said) output.print(`${line} (${describeDuration(performance.now() - startMs)})`);
     said = line;
@@ -217,22 +220,29 @@ export async function migrateDirectory(
       UNREACHABLE: ({ details }) =>
         details?.["etcd"] === undefined
           ? undefined
-          : "Nothing has moved. Does the directory's node reach these addresses?",
+          : "Nothing has moved. Does the directory's node, or whoever leads the voters, reach these addresses?",
       DIRECTORY_UNAVAILABLE:
-        "Does every node reach etcd at these addresses? Nothing is lost; the command can be repeated.",
+        "`plexus nodes` shows which directory is in use. Nothing is lost; the command can be repeated.",
       ASK_TIMEOUT: copying,
       PEER_LOST: copying,
     }),
   );
   output.print(
     flags.json
-      ? jsonLine({ rows, endpoints })
-      : [
-          `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
-          `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
-          "Slots are placed by a node with the role manager: give the role to a second and a third node (`plexus nodes roles`).",
-          "Each node remembers where the directory is. Keep the node that had it until every other node has been up once: it tells them the new place.",
-        ].join("\n"),
+      ? jsonLine({ rows, ...(endpoints && { endpoints }) })
+      : (endpoints === undefined ? movedToManagers(rows) : movedToEtcd(rows, endpoints)).join("\n"),
   );
   return exitCodes.ok;
 }
+
+const movedToManagers = (rows: number): readonly string[] => [
+  `${counted(rows, "row")} moved; one manager keeps the cluster's directory now, and with three or more managers others follow: \`plexus nodes\`.`,
+  "etcd is not asked any more: start the nodes without --etcd from now on. It can be stopped when every node has been up once since.",
+];
+
+const movedToEtcd = (rows: number, endpoints: readonly string[]): readonly string[] => [
+  `${counted(rows, "row")} moved; the cluster's directory is in etcd at ${endpoints.join(", ")} now.`,
+  `${endpoints.length > 1 ? "One address was enough for that. " : ""}plexus doctor, run at each node, tells whether it reaches them all.`,
+  "Slots are placed by a node with the role manager: give the role to a second and a third node (`plexus nodes roles`).",
+  "Each node remembers where the directory is. A node that was off meanwhile hears of it from any other; if one node had it, from that one: keep it so long.",
+];

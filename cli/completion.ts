@@ -10,10 +10,10 @@ export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
 /** What may follow a flag: one of these words, a path, or something that nobody can guess. */
-type Value =
+export type Value =
   { readonly type: "words"; readonly words: readonly string[] } | { readonly type: "path" } | { readonly type: "any" };
 
-interface Flag {
+export interface Flag {
   readonly name: string;
   readonly says: string;
   /** Absent where nothing follows it. */
@@ -21,15 +21,15 @@ interface Flag {
 }
 
 /** One command, by the words that lead to it: ` nodes drain`, each after a space; nothing for `plexus` itself. */
-interface Place {
+export interface Place {
   readonly path: string;
   /** Also the words that its argument may be. */
   readonly subcommands: readonly { readonly name: string; readonly says: string }[];
   readonly flags: readonly Flag[];
 }
 
-/** Every command of the tree. */
-function placesOf(command: Command, path = ""): readonly Place[] {
+/** Every command of the tree, with what may follow it. */
+export function placesOf(command: Command, path = ""): readonly Place[] {
   const help = command.createHelp();
   const inner = help.visibleCommands(command);
   const flags = help.visibleOptions(command).flatMap(flagOf);

@@ -2,12 +2,14 @@ import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { callNode, forLook } from "./node-client.ts";
+import { callNode, forLook, type Target } from "./node-client.ts";
 
 /** What a running node leaves in its data folder, for its owner only (0600): with it, admin commands on the same machine
  *  need no sign-in. Whoever can read the file can read the data as well, so it gives away nothing new. */
 export interface ControlFile {
   readonly url: string;
+  /** Its control endpoint; absent: it has none, and admin commands go to the gateway. */
+  readonly controlUrl?: string;
   readonly controlToken: string;
   readonly pid: number;
 }
@@ -31,9 +33,9 @@ export async function readControlFile(dataFolder: string): Promise<ControlFile |
   if (text === undefined) return undefined;
   try {
     const content = JSON.parse(text) as Partial<ControlFile> | null;
-    const { url, controlToken, pid } = content ?? {};
+    const { url, controlUrl, controlToken, pid } = content ?? {};
     return typeof url === "string" && typeof controlToken === "string" && typeof pid === "number"
-      ? { url, controlToken, pid }
+      ? { url, ...(typeof controlUrl === "string" && { controlUrl }), controlToken, pid }
       : undefined;
   } catch {
     return undefined;
@@ -44,7 +46,7 @@ export async function readControlFile(dataFolder: string): Promise<ControlFile |
 export async function findRunning(dataFolder: string): Promise<ControlFile | undefined> {
   const control = await readControlFile(dataFolder);
   if (control === undefined) return undefined;
-  const alive = await callNode(forLook({ url: control.url }), "GET", "/healthz");
+  const alive = await callNode(forLook(localTarget(control)), "GET", "/healthz");
   return alive.ok ? control : undefined;
 }
 
@@ -52,3 +54,11 @@ export async function findRunning(dataFolder: string): Promise<ControlFile | und
 export function removeControlFile(dataFolder: string): void {
   rmSync(controlPath(dataFolder), { force: true });
 }
+
+/** Where admin commands on the same machine go. What they send does not leave it, and the secret is of this one run: so a certificate for another name, or
+ *  of an authority that this machine does not know, is none that has to be checked. */
+export const localTarget = ({ url, controlUrl, controlToken }: ControlFile): Target => ({
+  url: controlUrl ?? url,
+  token: controlToken,
+  isLocal: true,
+});

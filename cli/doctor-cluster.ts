@@ -3,7 +3,7 @@ import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { failureOf, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
-import type { ControlFile } from "./control.ts";
+import { localTarget, type ControlFile } from "./control.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
@@ -31,7 +31,7 @@ export async function clusterChecks(config: Config, seen: Seen): Promise<readonl
 /** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */
 async function keyChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
-  const target = { url: control.url, token: control.controlToken };
+  const target = localTarget(control);
   const answer = await callNode<KeysStatus>(target, "GET", "/api/v1/admin/keys");
   return answer.ok ? keyCheckOf(answer.value) : [];
 }
@@ -50,6 +50,8 @@ interface Member {
   readonly node: string;
   /** Where the cluster's directory is, if in etcd. */
   readonly endpoints: readonly string[] | undefined;
+  /** See `DirectoryInfo`. */
+  readonly generation: number | undefined;
   readonly evicted: boolean;
 }
 
@@ -59,11 +61,11 @@ async function findMember(
   { control, isIntact }: Seen,
 ): Promise<Member | undefined> {
   if (control !== undefined) {
-    const summary = await readSummary({ url: control.url, token: control.controlToken });
+    const summary = await readSummary(localTarget(control));
     if (!summary.ok) return undefined;
     const { cluster, directory, nodes } = summary.value;
     const node = nodes.find(({ self }) => self)?.node ?? "";
-    return { cluster, node, endpoints: directory.kind === "etcd" ? directory.endpoints : undefined, evicted: false };
+    return { cluster, node, ...placeIn(directory), evicted: false };
   }
   // What is damaged was told, and to open it may end the process.
   if (!isIntact) return undefined;
@@ -71,9 +73,20 @@ async function findMember(
   const member = await readMember(dataFolder, keyFile);
   if (member === undefined) return undefined;
   const { cluster, directory, selfEvicted } = member.home;
-  const endpoints = directory.kind === "etcd" ? directory.endpoints : undefined;
-  return { cluster, node: member.node, endpoints, evicted: selfEvicted === true };
+  return { cluster, node: member.node, ...placeIn(directory), evicted: selfEvicted === true };
 }
+
+interface PlaceInEtcd {
+  readonly kind: string;
+  readonly endpoints?: readonly string[];
+  readonly generation?: number;
+}
+
+/** Where it is in etcd, if it is there. */
+const placeIn = ({ kind, endpoints, generation }: PlaceInEtcd): Pick<Member, "endpoints" | "generation"> => ({
+  endpoints: kind === "etcd" ? endpoints : undefined,
+  generation: kind === "etcd" ? generation : undefined,
+});
 
 const evictedCheck: Check = {
   name: "Membership",
@@ -97,7 +110,7 @@ async function suitability(name: string, endpoint: string): Promise<Check> {
 }
 
 /** What an etcd that answers holds of the cluster. */
-async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<Omit<Check, "name">> {
+async function holdingOf(endpoint: string, { cluster, node, generation }: Member): Promise<Omit<Check, "name">> {
   const [{ createEtcdDirectory }, { etcdPrefix }, { listMembers }] = await Promise.all([
     import("../node/directory/index.ts"),
     import("../node/data-folder/home.ts"),
@@ -107,7 +120,7 @@ async function holdingOf(endpoint: string, { cluster, node }: Member): Promise<O
   const log = { debug: silent, info: silent, warn: silent, error: silent };
   const directory = createEtcdDirectory({
     endpoints: [endpoint],
-    prefix: etcdPrefix(cluster),
+    prefix: etcdPrefix(cluster, generation),
     clock: createClock(),
     log,
   });

@@ -1,5 +1,5 @@
 /** Looks at everything in a journal that no node has open, and names each part that is damaged: one must not hide another. */
-import { createEmbeddedDirectory } from "../node/directory/index.ts";
+import { createEmbeddedDirectory, loadVoter } from "../node/directory/index.ts";
 import { diskKeyFile, journalFolder, markFile, tracesOf } from "../node/data-folder/index.ts";
 import { openSealedStore, readDiskKey } from "../node/keys/index.ts";
 import { findFileDamage, findLoss, openLevelReader, type FileDamage } from "../node/platform/index.ts";
@@ -96,7 +96,7 @@ const nothing = { entries: 0, slots: 0, damaged: [] as readonly Damage[] };
 const hints = {
   rows: "One of many nodes gets damaged slots from the others once it runs; alone, restore a backup.",
   files:
-    "One of many nodes: evict it, and have it join with an empty folder; not so the one that keeps the directory. " +
+    "One of many nodes: evict it, and have it join with an empty folder; not so the one that alone keeps the directory. " +
     "Alone: restore a backup; without one, plexus salvage saves what can be read.",
 } as const;
 
@@ -128,6 +128,7 @@ async function lookInside(folder: string, keyFile: string): Promise<typeof nothi
     damaged.push(...verified.damaged);
     await look(parts.directory, async () => {
       await createEmbeddedDirectory({ store }).opened();
+      await loadVoter(store);
       const isHere = home?.directory.kind === "embedded" && home.directory.host === format?.node;
       if (isHere && (await holds(store, "head/")) && !(await holds(store, "directory/"))) throw missing(folder);
     });

@@ -41,6 +41,8 @@ const memoryBytesMin = 512 * 1024 ** 2;
 const diskBytesMin = 1024 ** 3;
 /** Beyond this a synced write makes every message feel slow. */
 const syncMsMax = 50;
+/** Whoever renews certificates does it earlier. */
+const certificateDaysMin = 14;
 
 /** Looks at machine, data folder, models and port. Exit code 1 when something is bad. */
 export async function doctor(config: Config, flags: { readonly json: boolean }, output: Output): Promise<number> {
@@ -56,6 +58,7 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   for (const check of await dataChecks(config, running)) show(check);
   for (const check of await modelChecks(config)) show(check);
   for (const check of await portChecks(config, running)) show(check);
+  for (const check of await tlsChecks(config.tls, Date.now())) show(check);
   const journal = checks.find(({ name }) => name === journalName);
   for (const check of await clusterChecks(config, { control, isIntact: journal?.state === "good" })) show(check);
 
@@ -246,6 +249,24 @@ async function blobsCheck(folder: string, keyFile: string | undefined): Promise<
   } catch (thrown) {
     return judgeRefusal("Blobs", thrown);
   }
+}
+
+/** Judges the certificate that the node shows, where it has one. */
+export async function tlsChecks({ cert, key, clientCa }: Config["tls"], nowMs: number): Promise<readonly Check[]> {
+  if (cert === undefined || key === undefined) return [];
+  const name = "Certificate";
+  const { readCertificates } = await import("../node/platform/index.ts");
+  const read = await readCertificates({ cert, key, clientCa });
+  if (!read.ok) {
+    const hint = "The node does not start with it; one that runs goes on with the certificate of before.";
+    return [{ name, state: "bad", says: `${read.file}: ${read.reason}`, hint }];
+  }
+  const { subject, endsAtMs } = read.value;
+  const days = Math.floor((endsAtMs - nowMs) / 86_400_000);
+  const says = `${subject}, ${days < 0 ? `ended ${counted(-days, "day")} ago` : `ends in ${counted(days, "day")}`}`;
+  const hint = "Renew it: the node reads the files again by itself.";
+  if (days < 0) return [{ name, state: "bad", says, hint }];
+  return [days < certificateDaysMin ? { name, state: "warning", says, hint } : { name, state: "good", says }];
 }
 
 async function modelChecks(config: Config): Promise<readonly Check[]> {

@@ -29,6 +29,7 @@ export interface AddWish {
   readonly address: string | undefined;
   readonly keyEnv: string | undefined;
   readonly keyFile: string | undefined;
+  readonly keySecret: string | undefined;
   readonly contextTokens: number | undefined;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -36,12 +37,13 @@ export interface AddWish {
 /** `plexus endpoints add`. Says what a short test finds; an endpoint that is away now is added all the same. */
 export async function addEndpoint(flags: AdminFlags, wish: AddWish, output: Output): Promise<number> {
   const target = await findNode(flags);
-  const { name, address, keyEnv, keyFile, contextTokens, labels } = wish;
+  const { name, address, keyEnv, keyFile, keySecret, contextTokens, labels } = wish;
   const place = address === undefined ? placeOf(await view(target), name) : readAddress(address);
   const body = {
     ...place,
     ...(keyEnv !== undefined && { key: { env: keyEnv } }),
     ...(keyFile !== undefined && { key: { file: keyFile } }),
+    ...(keySecret !== undefined && { key: { secret: keySecret } }),
     ...(contextTokens !== undefined && { contextTokens }),
     ...(Object.keys(labels).length > 0 && { labels }),
   };
@@ -75,12 +77,13 @@ export interface TestWish {
   readonly speed: boolean;
   readonly keyEnv: string | undefined;
   readonly keyFile: string | undefined;
+  readonly keySecret: string | undefined;
 }
 
 /** `plexus endpoints test`. */
 export async function testEndpoint(flags: AdminFlags, wish: TestWish, output: Output): Promise<number> {
-  const { endpoint, model, speed, keyEnv, keyFile } = wish;
-  const key = keyEnv !== undefined ? { env: keyEnv } : keyFile !== undefined ? { file: keyFile } : undefined;
+  const { endpoint, model, speed, keyEnv, keyFile, keySecret } = wish;
+  const key = keyEnv !== undefined ? { env: keyEnv } : keyFile !== undefined ? { file: keyFile } : keySecret !== undefined ? { secret: keySecret } : undefined; // prettier-ignore
   const which = endpoint.includes("://")
     ? { endpoint: { ...readAddress(endpoint), ...(key && { key }) } }
     : { name: endpoint };
@@ -239,6 +242,7 @@ const commandOf = ({ name, adapter, url, model = "*", key, labels = {}, contextT
     `plexus endpoints add ${name} '${withoutControls(`${adapter}+${url}${model === "*" ? "" : `#${model}`}`).replaceAll("'", `'\\''`)}'`,
     ...(key?.env === undefined ? [] : [`--key-env ${key.env}`]),
     ...(key?.file === undefined ? [] : [`--key-file ${key.file}`]),
+    ...(key?.secret === undefined ? [] : [`--key-secret ${key.secret}`]),
     ...(contextTokens === undefined ? [] : [`--context ${contextTokens}`]),
     ...Object.entries(labels).map(([label, value]) => `--label ${withoutControls(`${label}=${value}`)}`),
   ].join(" "); // prettier-ignore

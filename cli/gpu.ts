@@ -27,6 +27,12 @@ export const gpuBuilds: Readonly<Record<string, Build>> = {
 const scope = "@node-llama-cpp";
 const folderOf = ({ modules }: PackagePlace, name: string): string => join(modules, scope, name);
 
+/** What says which version of node-llama-cpp this is: an archive for npm has it among its own files. */
+const llamaManifest = ({ modules }: PackagePlace): string => {
+  const [installed, own] = [modules, join(modules, "..", "vendor")].map((place) => join(place, "node-llama-cpp", "package.json")) as [string, string]; // prettier-ignore
+  return existsSync(installed) ? installed : own;
+};
+
 /** Whether a build is there: what replaces it otherwise is empty. */
 const isThere = (place: PackagePlace, { packages }: Build): boolean =>
   packages.every((name) => existsSync(join(folderOf(place, name), "bins")));
@@ -55,7 +61,7 @@ export async function installGpu(
     output.print(`${kind} is installed already.`);
     return exitCodes.ok;
   }
-  const { version } = JSON.parse(await readFile(join(place.modules, "node-llama-cpp", "package.json"), "utf8")) as {
+  const { version } = JSON.parse(await readFile(llamaManifest(place), "utf8")) as {
     readonly version: string;
   };
   output.print(

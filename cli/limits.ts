@@ -36,6 +36,8 @@ export const cliLimits = {
   drainWaitMs: 3_600_000,
   /** A drain without progress for so long is reported as stuck, with hints. */
   drainStuckMs: 30_000,
+  /** How long `plexus logs --follow` lets a node wait for the next line before it asks again. */
+  logWaitMs: 10_000,
   /** Pause between two looks at a cluster that is changing. */
   pollMs: 1_000,
   /** `plexus top`: pause between two frames, unless `--interval` says otherwise. */
@@ -77,6 +79,8 @@ export const cliLimits = {
   diskLookMs: 500,
   /** How often the commands of `plexus backup` look how far the node is. */
   backupLookMs: 250,
+  /** `plexus tasks watch`: pause between two looks at a task. */
+  taskLookMs: 1_000,
   /** A command that looks at a task of the cluster gives up when nobody has answered for so long; the task goes on.
    *
    *  Longer than a failover. */

@@ -2,16 +2,15 @@ import { Writable } from "node:stream";
 import pino from "pino";
 import type { Config } from "../config/index.ts";
 import type { Log } from "../node/ports.ts";
+import { secretFacts } from "../protocols/log-words.ts";
 import { guarded } from "./printable.ts";
 
 /** The node's log, and the knob that changes its level while it runs. */
 export interface LevelledLog extends Log {
   setLevel(level: Config["log"]["level"]): void;
+  readonly level: Config["log"]["level"];
   readonly format: "json" | "pretty";
 }
-
-/** Names under which a fact would be a secret. Callers do not log them; this is the second lock. */
-const secrets = ["password", "token", "authorization", "cookie", "adminCode", "controlToken", "passwordHash"];
 
 /** Logs to standard error, so that standard output stays for what was asked: JSON lines, or colours for a person.
  *  Each line is an event name and facts. */
@@ -27,7 +26,7 @@ export async function createLog(options: Config["log"]): Promise<LevelledLog> {
       messageKey: "event",
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: "[secret]" },
+      redact: { paths: secretFacts.flatMap((name) => [name, `*.${name}`]), censor: "[secret]" },
       serializers: { error: pino.stdSerializers.err },
     },
     destination,
@@ -39,6 +38,9 @@ export async function createLog(options: Config["log"]): Promise<LevelledLog> {
     error: (event, facts) => logger.error(facts ?? {}, event),
     setLevel(level) {
       logger.level = level;
+    },
+    get level() {
+      return logger.level as Config["log"]["level"];
     },
     format: pretty ? "pretty" : "json",
   };

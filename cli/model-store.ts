@@ -3,7 +3,6 @@ import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { ModelsView, PullView, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
-import { inspectFile } from "../runtimes/store/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
@@ -245,8 +244,9 @@ async function changeWanted(
 const other = "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights."; // prettier-ignore
 
 /** `plexus models convert FILE`: says whether there is anything to convert. */
-export function convertModel(path: string, output: Output): number {
+export async function convertModel(path: string, output: Output): Promise<number> {
   demandFile(path);
+  const { inspectFile } = await import("../runtimes/store/index.ts");
   const found = inspectFile(path, path);
   if (found.type === "refused") {
     const isI2s = found.reason.includes("i2_s");

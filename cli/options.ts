@@ -78,6 +78,8 @@ const addressLike =
     return text;
   };
 
+const nodeAddress = (text: string): string =>
+  /^unix:\/./.test(text) ? text : addressLike("https://10.0.0.5:7072 or unix:/run/plexus/control.sock")(text);
 const webAddress = addressLike("http://127.0.0.1:7070");
 const etcdAddress = (text: string): string => {
   const example = "http://10.0.0.5:2379";
@@ -127,16 +129,71 @@ export const data = (): Option =>
   new Option("--data <folder>", "data folder of the node (default: ~/.local/share/plexus)");
 const url = (): Option => new Option("--url <url>", "address of the node").env("PLEXUS_URL").argParser(webAddress);
 
+/** The flags by which a command goes to another machine. */
+export interface RemoteOptions {
+  readonly endpoint?: string;
+  readonly tokenFile?: string;
+  readonly ca?: string;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
+}
+
+const remoteOptions = new WeakSet<Option>();
+
+/** Those flags, as they stand before every command. */
+export function remoteFlags(): readonly Option[] {
+  const flags = [
+    new Option("--endpoint <url>", "control endpoint of a node, for all commands of admins: https://10.0.0.5:7072, unix:/path (PLEXUS_ENDPOINT)").argParser(nodeAddress),
+    new Option("--token-file <file>", "file with a control token (PLEXUS_TOKEN_FILE, or the token itself in PLEXUS_TOKEN)"),
+    new Option("--ca <file>", "authorities to trust besides those of the machine, as PEM (PLEXUS_CA)"),
+    new Option("--client-cert <file>", "client certificate to be known by, as PEM (PLEXUS_CLIENT_CERT)"),
+    new Option("--client-key <file>", "its key (PLEXUS_CLIENT_KEY)"),
+  ];
+  // What it was called before; in most commands `--node` names a node of the cluster.
+  const before = new Option("--node <url>", "now --endpoint").argParser(nodeAddress).hideHelp();
+  for (const flag of [...flags, before]) remoteOptions.add(flag);
+  return [...flags, before];
+} // prettier-ignore
+
+const ofAdmins = new WeakSet<Command>();
+
+/** Gives a command the flags for another machine, where they were typed before it or behind it. A command that acts on this machine refuses them. */
+export function handDown(called: Command): void {
+  const remote: Record<string, unknown> = {};
+  for (let above: Command | null = called; above !== null; above = above.parent)
+    for (const flag of above.options.filter((one) => remoteOptions.has(one))) {
+      const name = flag.attributeName();
+      const value: unknown = above.getOptionValue(name);
+      if (value === undefined) continue;
+      if (!ofAdmins.has(called))
+        called.error(`error: ${flag.long ?? name} is for other machines; '${called.name()}' acts on this one`);
+      if (flag.long === "--node")
+        called
+          .configureOutput()
+          .writeErr?.("hint: the address of a control endpoint is --endpoint now; --node is the name of a node\n");
+      remote[flag.long === "--node" ? "endpoint" : name] ??= value;
+    }
+  if (ofAdmins.has(called)) called.setOptionValue("remote", remote);
+}
+
 /** The flags that every admin command knows. */
 export interface AdminOptions {
+  /** To which other machine it goes, as `handDown` has found it. */
+  readonly remote?: RemoteOptions;
   readonly data?: string;
   readonly url?: string;
   readonly json?: boolean;
 }
 
-/** Adds them, below the flags that the command has of its own. */
-export const withAdminFlags = (command: Command): Command =>
-  command.addOption(data()).addOption(url()).addOption(json());
+/** Adds them, below the flags that the command has of its own. Those for another machine stand in the help of `plexus` itself; where the command has
+ *  one of that name, they stand before it only. */
+export function withAdminFlags(command: Command): Command {
+  ofAdmins.add(command);
+  command.addOption(data()).addOption(url());
+  for (const flag of remoteFlags())
+    if (!command.options.some(({ long }) => long === flag.long)) command.addOption(flag.hideHelp());
+  return command.addOption(json());
+}
 
 /** Where the root of the keys is in a PKCS#11 token. */
 export interface TokenOptions {
@@ -197,11 +254,48 @@ export function urlsTyped<Url extends string | readonly string[]>(options: {
   return [named].flat().join() === inEnvironment?.join() ? undefined : named;
 }
 
-/** Says where an admin command goes. */
+/** An empty variable is how shells say "not set". */
+const variable = (name: string): string | undefined => process.env[name] || undefined;
+
+/** Says where an admin command goes. Error: BAD_REQUEST (a file that cannot be read; a token without a node). */
 export async function adminFlags(options: AdminOptions): Promise<AdminFlags> {
-  const dataFolder = await dataFolderOf(options.data, process.env);
-  return { dataFolder, url: urlsTyped(options), json: options.json ?? false };
+  const { data: folder, url: typed, remote = {}, json: asJson = false } = options;
+  const { endpoint } = remote;
+  const dataFolder = await dataFolderOf(folder, process.env);
+  // Whoever types a folder or an address means that one, and not what the environment has.
+  const inEnvironment =
+    folder === undefined && urlIsTyped(typed) === false
+      ? (variable("PLEXUS_ENDPOINT") ?? variable("PLEXUS_NODE"))
+      : undefined;
+  const url = endpoint ?? (inEnvironment === undefined ? urlsTyped(options) : nodeAddress(inEnvironment));
+  if (url === undefined) {
+    if (remote.tokenFile === undefined && remote.clientCert === undefined) return { dataFolder, url, json: asJson };
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "--endpoint", reason: "say to which node: --endpoint https://…" }),
+    );
+  }
+  const credentials = await readCredentials(remote);
+  return { dataFolder, url, json: asJson, ...(credentials && { credentials }) };
 }
+
+/** Whether an address was typed, and does not only stand in the environment. */
+const urlIsTyped = (url: string | undefined): boolean => url !== undefined && url !== variable("PLEXUS_URL");
+
+async function readCredentials(options: RemoteOptions): Promise<AdminFlags["credentials"]> {
+  const tokenFile = options.tokenFile ?? (variable("PLEXUS_TOKEN") === undefined ? variable("PLEXUS_TOKEN_FILE") : undefined);
+  const ca = options.ca ?? variable("PLEXUS_CA");
+  const cert = options.clientCert ?? variable("PLEXUS_CLIENT_CERT");
+  const key = options.clientKey ?? variable("PLEXUS_CLIENT_KEY");
+  if ((cert === undefined) !== (key === undefined))
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--client-cert", reason: "a certificate and its key belong together: --client-cert, --client-key" }));
+  const { secretIn, textIn } = await import("./text-file.ts");
+  const token = tokenFile === undefined ? variable("PLEXUS_TOKEN") : (await secretIn(tokenFile)).trim();
+  return {
+    ...(token !== undefined && { token }),
+    ...(ca !== undefined && { ca: await textIn(ca) }),
+    ...(cert !== undefined && key !== undefined && { cert: await textIn(cert), key: await textIn(key) }),
+  };
+} // prettier-ignore
 
 /** The flags of `plexus actors move` and `plexus slots move`. */
 export interface MoveOptions extends AdminOptions {

@@ -2,28 +2,9 @@
  *  wrong way or hide: neither as it is, nor in a table, nor in a line of JSON. Everything that is printed goes through here
  *  (`Output`, `Screen`); what comes over the wire also where it becomes part of a text, since from then on it can not be told
  *  from colours of our own. */
+import { printable } from "../protocols/printable.ts";
 
-/** Control characters, and what turns the direction of text or breaks lines: shown as a mark, so that nobody is deceived. */
-const dangerous = /[\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]/gu;
-
-/** What takes no room and changes nothing that a terminal shows: left out. The joiners that scripts and emoji need, and the
- *  variation selectors of these, stay. */
-const invisible = /(?!\u200c|\u200d|\ufe0e|\ufe0f)\p{Default_Ignorable_Code_Point}/gu;
-
-/** Marks on one letter, beyond any language: they would be drawn over the lines above. */
-const piled = /(\p{M}{8})\p{M}+/gu;
-
-/** Text that may have several lines. */
-export function printable(text: string): string {
-  return text
-    .replaceAll("\r\n", "\n")
-    .replaceAll(dangerous, (sign) => (sign === "\n" || sign === "\t" ? sign : "\ufffd"))
-    .replaceAll(invisible, "")
-    .replaceAll(piled, "$1");
-}
-
-/** Text that has one line: a name, a title, a cell of a table. */
-export const withoutControls = (text: string): string => printable(text).replaceAll(/[\n\t]+/g, " ");
+export { printable, withoutControls } from "../protocols/printable.ts";
 
 /** One line of JSON. What a terminal would obey is written as JSON escapes it, so that programs read the same value. */
 export const jsonLine = (value: unknown): string =>

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { commandRows, type CommandContext } from "./commands/index.ts";
-import { examples } from "./options.ts";
+import { examples, handDown, remoteFlags } from "./options.ts";
 import { didYouMean } from "./suggest.ts";
 
 /** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the one that
@@ -26,7 +26,9 @@ export async function createProgram(
       "after",
       examples("plexus up", "plexus chat --room lobby", "plexus demo", "plexus top", "plexus doctor"),
     );
-  const named = words?.filter((word) => !word.startsWith("-")).find((word) => word !== "help");
+  for (const flag of remoteFlags()) program.addOption(flag);
+  program.hook("preAction", (_, called) => handDown(called));
+  const named = words && commandIn(words);
   for (const { name, says, load } of commandRows) {
     const command = program.command(name).description(says);
     if (words === undefined || name === named) {
@@ -35,6 +37,12 @@ export async function createProgram(
     }
   }
   return program;
+}
+
+/** The command that is named: the first word that is neither a flag nor what stands behind one of the flags before all commands. */
+function commandIn(words: readonly string[]): string | undefined {
+  const taking: readonly (string | undefined)[] = remoteFlags().map(({ long }) => long);
+  return words.find((word, at) => !word.startsWith("-") && word !== "help" && !taking.includes(words[at - 1]));
 }
 
 /** `plexus nodes drian`: a command that works by itself and has subcommands takes a wrong one for an argument too many, and

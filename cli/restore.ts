@@ -1,10 +1,13 @@
 /** `plexus backup restore`: an empty machine, folders of backups and the recovery kit become a cluster again. */
 import { resolve } from "node:path";
 import {
+  describeUnreadable,
   endRestore,
   findCarried,
   isWhole,
+  reasonOf,
   restore,
+  type FoundKeys,
   type Restored,
   type RestoreWish,
 } from "../node/composition/restore.ts";
@@ -14,7 +17,7 @@ import { failure, PlexusError } from "../protocols/errors.ts";
 import { openRoot, type KitSource } from "./kit-shares.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog } from "./log.ts";
-import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
+import { counted, describeBytes, exitCodes, paint, timeText, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 
 /** A wish, and what opens the backups. */
@@ -35,7 +38,8 @@ export async function restoreWithKit(
   output: Output,
 ): Promise<{ readonly done: Restored; readonly seconds: number }> {
   const from = told.from.map((folder) => resolve(folder));
-  const root = await openRoot(sheetOf(await findCarried(from)), told, output);
+  const [newest] = await findCarried(from);
+  const root = await openRoot(sheetOf((newest as FoundKeys).carried), told, output);
   const { to, snapshot, atMs } = told;
   const wish = { from, to, ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
   const abort = new AbortController();
@@ -62,7 +66,22 @@ export async function restoreWithKit(
 }
 
 const isText = (one: unknown): one is string => typeof one === "string";
-const timeText = (atMs: number): string => `${new Date(atMs).toISOString().slice(0, 19)}Z`;
+
+/** Which head the disks of lost nodes led to, and what of them was of no use. */
+function describeHolders(
+  { folders, head, headIn, refused, unreadable, behind, damaged, short }: NonNullable<Restored["holders"]>,
+  { cross, note }: { readonly cross: string; readonly note: string },
+): readonly string[] {
+  return [
+    `  head ${head.number} of ${timeText(head.atMs)}, which ${headIn.length} of ${counted(folders.length, "folder")} have: ${headIn.map(withoutControls).join(", ")}`,
+    ...unreadable.map((one) => `${cross} A newer one leads to what cannot be read. ${withoutControls(describeUnreadable(one))}`),
+    ...refused.map(({ folder, number, error }) => `${note} Head ${number} in ${withoutControls(folder)} is none of this cluster's: ${withoutControls(reasonOf(error))}`),
+    ...behind.map(({ folder, number }) => `${note} ${withoutControls(folder)} has ${number === 0 ? "no head that counts" : `only head ${number}`}`),
+    ...(damaged.total === 0 ? [] : [`${note} ${counted(damaged.total, "shard")} are damaged; others were read in their places where there are enough:`]),
+    ...damaged.named.map(({ folder, hash }) => `    ${withoutControls(folder)}: ${hash.slice(0, 16)}`),
+    ...(short.stripes === 0 ? [] : [`${cross} ${counted(short.stripes, "stripe")} lack shards: with the folders of at least ${short.folders} more ${short.folders === 1 ? "node" : "nodes"} all of it may come back.`]),
+  ];
+} // prettier-ignore
 
 /** What is there, what is not, and what to do next. */
 export function describeRestored(
@@ -70,7 +89,7 @@ export function describeRestored(
   { to, seconds }: { readonly to: string; readonly seconds: number },
   color: boolean,
 ): string {
-  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, checked, damaged } = done; // prettier-ignore
+  const { snapshots, slots, actors, rows, files, bytes, settings, stale, missing, missingFiles, lost, erased, leftOut, policy, checked, damaged, holders, refusedKeys } = done; // prettier-ignore
   const [good, cross, note] = [paint(color, "green", "✔"), paint(color, "red", "✖"), paint(color, "yellow", "!")];
   const slotList = (names: readonly string[]): string => names.map(withoutControls).join(", ");
   return [
@@ -78,6 +97,8 @@ export function describeRestored(
     ...snapshots.map(
       ({ name, number, atMs }) => `  snapshot ${number} of ${timeText(atMs)}, from ${withoutControls(name)}`,
     ),
+    ...(holders === undefined ? [] : describeHolders(holders, { cross, note })),
+    ...refusedKeys.map(({ folder, error }) => `${note} The kit does not open the keys in ${withoutControls(folder)}: ${error.code}. Older ones were taken.`),
     ...(stale.length === 0 ? [] : [`${cross} Of ${counted(stale.length, "slot")} there is only what an older snapshot had: ${slotList(stale)}`]),
     ...(missing.length === 0 ? [] : [`${cross} Of ${counted(missing.length, "slot")} no folder has anything: ${slotList(missing)}. Other nodes' folders may: --from for each of them.`]),
     ...(missingFiles.length === 0 ? [] : [`${cross} ${counted(missingFiles.length, "file")} were gone already when the backup was made: ${slotList(missingFiles)}`]),

@@ -127,10 +127,9 @@ function describeState(row: HolderRow, group: HolderGroupRow): string {
   if (owner === undefined) return "is being made";
   if (status === "down" || status === "blocked") return status;
   if (error !== undefined) return `no answer: ${error}`;
-  const { lost, missing, elsewhere, besides } = troublesOf(row, group);
+  const { lost, elsewhere, besides } = troublesOf(row, group);
   const says = [
     ...(lost > 0 ? [`${lost} lost`] : []),
-    ...(missing > 0 ? [`${missing} missing here`] : []),
     ...(elsewhere ? ["bytes on another node"] : []),
     ...(home !== undefined ? [`waits for ${withoutControls(home)}`] : []),
     ...(besides.length > 0 ? [`same node as ${besides.map((holder) => holder.replace(/^.*\//, "")).join(", ")}`] : []),

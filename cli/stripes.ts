@@ -239,3 +239,12 @@ export async function healShards(flags: AdminFlags, output: Output): Promise<num
   }
   return nodes.every(({ error, lost = 0 }) => error === undefined && lost === 0) ? exitCodes.ok : exitCodes.failed;
 }
+
+/** `plexus shards trust`. */
+export async function trustNode(flags: AdminFlags, node: string, output: Output): Promise<number> {
+  const path = `/api/v1/admin/cluster/nodes/${encodeURIComponent(node)}/trust`;
+  const done = demand(await callNode<{ readonly node: string; readonly trust: string }>(await findNode(flags), "POST", path)); // prettier-ignore
+  if (flags.json) output.print(jsonLine(done));
+  else output.print(`${withoutControls(node)} is trusted: new shards are counted on there, from some seconds on. Audits go on.`); // prettier-ignore
+  return exitCodes.ok;
+}

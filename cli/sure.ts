@@ -12,6 +12,17 @@ export async function isSure(question: string): Promise<boolean> {
   }
 }
 
+/** Asks for a word to be typed; without a terminal nobody has. */
+export async function isTyped(question: string, word: string): Promise<boolean> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return false;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question(`${question} `)).trim() === word;
+  } finally {
+    lines.close();
+  }
+}
+
 /** Asks for a password on the terminal, which does not show it; undefined where there is none, or nothing was entered. */
 export async function askPassword(prompt: string): Promise<string | undefined> {
   if (!process.stdin.isTTY || !process.stderr.isTTY) return undefined;

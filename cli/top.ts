@@ -1,30 +1,12 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { ok, type Failure, type Result } from "../protocols/errors.ts";
-import type {
-  ActorPage,
-  ActorRow,
-  BusyActor,
-  ClusterNodeRow,
-  ClusterSlotRow,
-  ClusterSummary,
-} from "../protocols/index.ts";
+import type { ActorPage, ActorRow, BusyActor, ClusterSlotRow, ClusterSummary } from "../protocols/index.ts";
 import { findNode, demand, type AdminFlags } from "./admin.ts";
 import { readSlots, readSummary } from "./cluster.ts";
-import { describeAway, isTaker } from "./cluster-advice.ts";
-import {
-  byName,
-  chooseSlots,
-  describeDirectory,
-  describeSlotCounts,
-  listed,
-  nameOf,
-  namesOf,
-  rate,
-  stateOf,
-  statusOf,
-  statusStyles,
-  type NodeNames,
-} from "./cluster-view.ts";
+import { describeAway, isTaker } from "../protocols/cluster-advice.ts";
+import { rate } from "../protocols/amounts.ts";
+import { byName, describeDirectory, describeSlotCounts, stateOf } from "../protocols/cluster-words.ts";
+import { chooseSlots, listed, nameOf, namesOf, statusOf, statusStyles, type NodeNames } from "./cluster-view.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, type Target } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, paint, wrap, type Output } from "./output.ts";
@@ -92,7 +74,7 @@ export function topFrame(data: TopData, view: TopView): readonly string[] {
   const troubled = chooseSlots(slots, { notOk: true, pinned: false });
   const sections: readonly (readonly Line[])[] = [
     head,
-    nodeLines(byName(summary), view.columns),
+    nodeLines(summary, view.columns),
     ...(troubled.length === 0 ? [] : [slotLines(troubled, summary, { names, columns: view.columns })]),
     busyLines(data, names),
   ];
@@ -133,7 +115,8 @@ const nodeColumns = [
 ] as const;
 const loadColumn = 2;
 
-function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly Line[] {
+function nodeLines(summary: ClusterSummary, columns: number): readonly Line[] {
+  const nodes = byName(summary);
   const busiest = Math.max(1, ...nodes.map((node) => node.turnsPerSecond ?? 0));
   // One space between two and no borders: two characters less than in a box.
   const fitted = fitColumns(nodeColumns, columns + 2);
@@ -154,7 +137,7 @@ function nodeLines(nodes: readonly ClusterNodeRow[], columns: number): readonly 
       const { turnsPerSecond, actors, connections, eventLoopLagMs, memoryBytes } = node;
       const cells = [
         node.name,
-        stateOf({ ...node, self: false }),
+        stateOf({ ...node, self: false }, summary.directory),
         bar((turnsPerSecond ?? 0) / busiest, barWidth),
         turnsPerSecond === undefined ? "" : rate(turnsPerSecond),
         String(node.slotsOwned),

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { planReload, unknownVariables, type Config, type ConfigInput } from "../config/index.ts";
+import { parseControl, unknownVariables, type Config, type ConfigInput, type Settings } from "../config/index.ts";
 import type { MembershipEnd, RunningNode } from "../node/composition/index.ts";
 import { failure, failureOf, roles, PlexusError, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
@@ -10,7 +10,7 @@ import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog, type LevelledLog } from "./log.ts";
 import { describeRefusal, exitCodes, type Output } from "./output.ts";
-import { readSettings } from "./settings.ts";
+import { openRunSettings, type RunSettings } from "./settings.ts";
 import { jsonLine } from "./printable.ts";
 
 /** What the command line of `plexus up` says. */
@@ -27,8 +27,12 @@ type StopSignal = "SIGTERM" | "SIGINT";
 
 /** Runs a node until a signal ends it. Resolves with the exit code. */
 export async function up(flags: UpFlags, output: Output): Promise<number> {
-  const config = await readSettings(flags.config, flags.configFile, process.env);
-  const log = await createLog(config.log);
+  const node = () => import("../node/composition/index.ts");
+  const run = await openRunSettings(flags.config, flags.configFile, process.env, async (data) =>
+    (await node()).rememberedSettings(data),
+  );
+  const { settings } = run;
+  const log = await createLog(settings.current().log);
   for (const name of unknownVariables(process.env)) log.warn("config.variable.unknown", { name });
   const stopAsked = onStopSignal(log);
   process.on("uncaughtException", (error) => {
@@ -39,47 +43,54 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
 
   const version = await readVersion();
   const controlToken = createControlToken();
-  const { startNode } = await import("../node/composition/index.ts");
+  const { startNode } = await node();
   // Until the node is ready there is nothing to drain: a signal ends the process when the start does not end in time.
   const readiness = new AbortController();
-  void stopAsked.then(() => endOverdueStart(config, log, readiness.signal));
-  const started = await startNode(config, {
-    log,
-    version,
-    controlToken,
-    trustsData: flags.trustData,
-    stopAsked,
-    ended(why) {
-      log.error(`node.${why}.ended`, { help: endings[why] });
-      removeControlFile(config.data);
-      process.exit(exitCodes.failed);
-    },
-    waiting(where, because) {
-      if (flags.json || flags.quiet) return;
-      const why = because === undefined ? "" : ` (${because})`;
-      output.print(`Waiting for the cluster's directory, ${where}, which does not answer${why}. Ctrl-C ends it.`);
-    },
-    ...(hasPage() && { webFolder: installation.webFolder }),
-  }).catch(async (thrown: unknown) => {
+  void stopAsked.then(() => endOverdueStart(settings.current(), log, readiness.signal));
+  const started = await startWithout(settings, log, (config) =>
+    startNode(config, {
+      log,
+      settings,
+      version,
+      controlToken,
+      trustsData: flags.trustData,
+      stopAsked,
+      ended(why) {
+        log.error(`node.${why}.ended`, { help: endings[why] });
+        removeControlFile(settings.current().data);
+        process.exit(exitCodes.failed);
+      },
+      waiting(where, because) {
+        if (flags.json || flags.quiet) return;
+        const why = because === undefined ? "" : ` (${because})`;
+        output.print(`Waiting for the cluster's directory, ${where}, which does not answer${why}. Ctrl-C ends it.`);
+      },
+      ...(hasPage() && { webFolder: installation.webFolder }),
+    }),
+  ).catch(async (thrown: unknown) => {
     if (failureOf(thrown).code === "STOPPING") return stopAsked;
+    const config = settings.current();
     throw explainStart(await nameHolder(thrown, config.data), config);
   });
+  const config = settings.current();
   readiness.abort();
   if (typeof started === "string") {
     log.info("node.stopped", { signal: started });
     return exitCodes.ok;
   }
   const running = started;
-  await writeControlFile(config.data, { url: running.url, controlToken, pid: process.pid }).catch((thrown: unknown) => {
+  const { url, controlUrl } = running;
+  const left = { url, ...(controlUrl !== undefined && { controlUrl }), controlToken, pid: process.pid };
+  await writeControlFile(config.data, left).catch((thrown: unknown) => {
     throw explainStart(thrown, config);
   });
-  const reload = reloader(flags, config, log);
-  process.on("SIGHUP", () => void reload());
+  settings.onChange((now) => log.setLevel(now.log.level));
+  process.on("SIGHUP", () => void reread(run, log));
   if (!hasPage()) log.warn("web.missing", { help: pageHint });
   announce(flags, output, { running, config, version });
 
   const signal = await stopAsked;
-  return await drain(running, config, { log, signal });
+  return await drain(running, settings.current(), { log, signal });
 }
 
 /** Why a process that is not its node any more has ended, and what to do. */
@@ -115,6 +126,19 @@ function explainStart(thrown: unknown, config: Config): unknown {
       const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
       const message = `Metrics cannot be served at ${value}, ${why}; choose another address with --metrics-listen.`;
       return invalid(message, { field: "metricsListen", value, reason: why });
+    }
+    if (taken !== config.port && new RegExp(`(^|:)${taken}$`).test(config.grpc ?? "")) {
+      const value = `${address}:${taken}`;
+      const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
+      const message = `gRPC cannot be served at ${value}, ${why}; choose another address with --grpc.`;
+      return invalid(message, { field: "grpc", value, reason: why });
+    }
+    const control = config.control === undefined ? undefined : parseControl(config.control);
+    const isControl = control !== undefined && ("path" in control ? address === control.path : taken === control.port && taken !== config.port); // prettier-ignore
+    if (isControl) {
+      const why = code === "EADDRINUSE" ? "which is in use by another process" : `because ${reason}`;
+      const message = `The control endpoint cannot be at ${config.control}, ${why}; choose another place with --control.`;
+      return invalid(message, { field: "control", value: config.control, reason: why });
     }
     const ofMesh = taken === config.mesh.port && config.mesh.port !== 0;
     const { host, port } = ofMesh ? config.mesh : config;
@@ -172,8 +196,11 @@ function explainFailure(thrown: unknown): unknown {
         ? "tokens work once and expire; `plexus invite` on a node of the cluster prints a new one"
         : "name the roles of the invitation: `plexus invite` printed them as --role …",
     NOT_A_PEER:
-      "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if nobody evicted it, " +
-      "keep this folder: docs/operating.md, etcd lost or restored",
+      refusal.details?.["generation"] !== undefined
+        ? "start with an empty data folder (--data) and a new invitation (--join) to become a node again; keep this folder as long as somebody may " +
+          "miss what the recovered cluster has lost"
+        : "start with an empty data folder (--data) and a new invitation (--join) to become a node again; if nobody evicted it, " +
+          "keep this folder: docs/operating.md, etcd lost or restored",
     DATA_DAMAGED: damaged,
   };
   const general = refusal.details?.["because"] === "DATA_DAMAGED" ? damaged : hints[refusal.code];
@@ -191,8 +218,17 @@ function announce(
   const { running, config, version } = started;
   const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
   if (flags.json) {
-    const { url, node, name } = running;
-    const line = { event: "ready", url, ...code, node, name, pid: process.pid };
+    const { url, controlUrl, grpc, node, name } = running;
+    const line = {
+      event: "ready",
+      url,
+      ...(grpc !== undefined && { grpc }),
+      ...(controlUrl !== undefined && { controlUrl }),
+      ...code,
+      node,
+      name,
+      pid: process.pid,
+    };
     output.print(jsonLine(line));
   } else if (!flags.quiet) {
     const startCommand = process.env["npm_lifecycle_event"] === "start" ? "npm start --" : `${plexusCommand()} up`;
@@ -254,18 +290,32 @@ async function drain(
   }
 }
 
-/** Reads the configuration again and takes over what can change while running. What was taken over before counts as it is now. */
-function reloader(flags: UpFlags, started: Config, log: LevelledLog): () => Promise<void> {
-  let level = started.log.level;
-  return async () => {
+/** Starts it. What the cluster has set never keeps a node from starting: where a start fails because of such a value, the next try leaves it out. */
+async function startWithout<T>(
+  settings: Settings,
+  log: LevelledLog,
+  start: (config: Config) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const config = settings.current();
     try {
-      const after = await readSettings(flags.config, flags.configFile, process.env);
-      const plan = planReload({ ...started, log: { ...started.log, level } }, after);
-      level = after.log.level;
-      log.setLevel(level);
-      log.info("config.reloaded", { ...plan });
+      return await start(config);
     } catch (thrown) {
-      log.error("config.reload.refused", { failure: failureOf(thrown) });
+      const { code, message, details } = failureOf(thrown);
+      const field = details?.["field"];
+      const reason = typeof details?.["reason"] === "string" ? details["reason"] : message;
+      // Each try leaves out one more key, and there are few.
+      if (code !== "CONFIG_INVALID" || typeof field !== "string" || !settings.leaveOut(field, reason)) throw thrown;
+      log.warn("config.cluster.refused", { key: field, notApplied: reason });
     }
-  };
+  }
+}
+
+/** Reads the configuration again and takes over what can change while running. */
+async function reread(run: RunSettings, log: LevelledLog): Promise<void> {
+  try {
+    log.info("config.reloaded", { ...(await run.reread()) });
+  } catch (thrown) {
+    log.error("config.reload.refused", { failure: failureOf(thrown) });
+  }
 }

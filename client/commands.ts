@@ -33,6 +33,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "user.describe": "reads",
     "user.card": "reads",
     "user.sessions": "reads",
+    "user.factors": "reads",
     "user.rooms": "reads",
     "agent.describe": "reads",
     "agent.picture": "reads",

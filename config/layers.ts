@@ -1,7 +1,7 @@
 import { isAbsolute, join } from "node:path";
 import { Value } from "typebox/value";
 import { parseDocument } from "yaml";
-import { assert, failure, PlexusError } from "../protocols/index.ts";
+import { assert, failure, failureOf, isLoopback, PlexusError } from "../protocols/index.ts";
 import { cliVariables, fields, type Field } from "./fields.ts";
 import {
   configDefaults,
@@ -9,6 +9,7 @@ import {
   layerSchema,
   meshPortFor,
   nodeNameFrom,
+  parseControl,
   type Config,
   type ConfigInput,
 } from "./schema.ts";
@@ -36,23 +37,131 @@ export interface ConfigContext {
 /** A layer on its way: nested plain data, not yet known to be valid. */
 type Raw = Readonly<Record<string, unknown>>;
 
+/** Where a value comes from. `cluster`: what admins set for all nodes; `node`: what they set for this one. */
+export type SettingSource = "default" | "file" | "cluster" | "node" | "environment" | "flags";
+
+/** What admins have set, by dotted names, as the cluster has it. */
+export interface ClusterValues {
+  readonly all: Readonly<Record<string, unknown>>;
+  readonly node: Readonly<Record<string, unknown>>;
+}
+
+/** A configuration, and how it came about. */
+export interface Explained {
+  readonly config: Config;
+  readonly sources: ReadonlyMap<string, SettingSource>;
+  /** Values of the cluster that cannot be taken here, by the set and the name: why. They count as if nobody had set them. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
+/** How `Explained.refused` names a value. */
+export const refusedKey = (of: keyof ClusterValues, name: string): string => `${of} ${name}`;
+
+/** Nothing that admins have set. */
+export const noClusterValues: ClusterValues = { all: {}, node: {} };
+
 /** Checks the layers and merges them into one configuration. Throws CONFIG_INVALID, details `{ field, from, reason }`. */
-export function parseConfig(layers: ConfigLayers, context: ConfigContext): Config {
+export const parseConfig = (layers: ConfigLayers, context: ConfigContext): Config =>
+  explainConfig(layers, context, noClusterValues).config;
+
+/** The same, with what the cluster says: over the file, below environment and flags. Only what the node itself is told is an error; what is wrong
+ *  with the cluster's values is told, and they are left out (`failed`: those with which a start has failed, and why). */
+export function explainConfig(
+  layers: ConfigLayers,
+  context: ConfigContext,
+  cluster: ClusterValues,
+  failed: ReadonlyMap<string, string> = new Map(),
+): Explained {
   const { file, environment = {}, flags = {} } = layers;
   const { workFolder } = context;
-  const checked = [
-    ...(file === undefined
-      ? []
-      : [checkLayer(file.content, { from: `file ${file.path}`, folder: join(file.path, "..") })]),
-    checkLayer(readEnvironment(environment), { from: "environment", folder: workFolder }),
-    checkLayer(withoutAbsent(flags), { from: "flags", folder: workFolder }),
+  const refused = new Map<string, string>();
+  const fromCluster = (of: keyof ClusterValues): Raw => {
+    let layer: Raw = {};
+    for (const [name, value] of Object.entries(cluster[of])) {
+      const key = refusedKey(of, name);
+      const checked = checkSetting(name, value);
+      const reason = failed.get(key) ?? ("reason" in checked ? checked.reason : undefined);
+      if (reason !== undefined) refused.set(key, reason);
+      else if ("value" in checked) layer = merge(layer, nested(name, checked.value));
+    }
+    return layer;
+  };
+  const checked: { readonly source: SettingSource; layer: Raw }[] = [
+    {
+      source: "file",
+      layer:
+        file === undefined
+          ? {}
+          : checkLayer(file.content, { from: `file ${file.path}`, folder: join(file.path, "..") }),
+    },
+    { source: "cluster", layer: fromCluster("all") },
+    { source: "node", layer: fromCluster("node") },
+    {
+      source: "environment",
+      layer: checkLayer(readEnvironment(environment), { from: "environment", folder: workFolder }),
+    },
+    { source: "flags", layer: checkLayer(withoutAbsent(flags), { from: "flags", folder: workFolder }) },
   ];
   const base: Raw = { ...configDefaults, data: context.dataFolder, models: context.models };
-  const config = withDerived(checked.reduce(merge, base), context);
+  const merged = (): Raw => withDerived(checked.map(({ layer }) => layer).reduce(merge, base), context);
+  const copies = ["replicas", "minInSync"] as const;
+  const { minInSync, replicas } = merged() as Partial<Config>;
+  const isOfCluster = copies.some((name) => checked.some(({ source, layer }) => (source === "cluster" || source === "node") && name in layer)); // prettier-ignore
+  if (isOfCluster && Number(minInSync) > Number(replicas))
+    for (const set of ["all", "node"] as const)
+      for (const name of copies) {
+        const held = checked.find(({ source }) => source === (set === "all" ? "cluster" : "node"));
+        if (held === undefined || !(name in held.layer)) continue;
+        refused.set(refusedKey(set, name), `minInSync (${minInSync}) would be more than replicas (${replicas})`);
+        held.layer = Object.fromEntries(Object.entries(held.layer).filter(([other]) => other !== name));
+      }
+  const config = merged();
   checkTogether(config as Partial<Config>);
   assert(Value.Check(configSchema, config), "checked layers over complete defaults are a complete configuration");
   assert(isAbsolute(config.data), "the data folder is an absolute path");
-  return config;
+  const sources = new Map(
+    fields.map(({ name }) => {
+      const from = checked.findLast(({ layer }) => valueAt(layer, name) !== undefined);
+      return [name, from?.source ?? "default"] as const;
+    }),
+  );
+  return { config, sources, refused };
+}
+
+const paths: readonly string[] = ["leakedPasswords", "addressPlaces", "finding.consulTokenFile"];
+
+/** A value that is to be set for the cluster, as it would be kept; or why it cannot be. */
+export function checkSetting(name: string, value: unknown): { readonly value: unknown } | { readonly reason: string } {
+  const field = fields.find((one) => one.name === name);
+  if (field === undefined) return { reason: "there is no such field" };
+  if (field.own !== undefined)
+    return { reason: `it is set at the node itself (${field.variable}, a flag or a file): ${field.own}` };
+  if (value === undefined || value === null) return { reason: "has no value; unset it instead" };
+  // Nor may a refusal repeat it.
+  if (/:\/\/[^/\s"]*@/.test(JSON.stringify(value)))
+    return {
+      reason: "has a name or a password in its address; what is set here is shown to admins and kept in the history",
+    };
+  if (paths.includes(name) && !(typeof value === "string" && isAbsolute(value)))
+    return { reason: "must be an absolute path, which is the same on each node" };
+  try {
+    return { value: valueAt(checkLayer(nested(name, value), { from: "the cluster", folder: "/" }), name) };
+  } catch (thrown) {
+    const refusal = failureOf(thrown);
+    if (refusal.code !== "CONFIG_INVALID") throw thrown;
+    return { reason: String(refusal.details?.["reason"]) };
+  }
+}
+
+/** A value as somebody types it, in the form of the field's variable. */
+export function settingFromText(name: string, text: string): unknown {
+  const field = fields.find((one) => one.name === name);
+  return field === undefined ? text : readText(field, text);
+}
+
+function nested(name: string, value: unknown): Raw {
+  const [group = "", inner] = name.split(".");
+  return inner === undefined ? { [group]: value } : { [group]: { [inner]: value } };
 }
 
 /** Fields that follow others when nobody names them. */
@@ -67,7 +176,7 @@ function withDerived(config: Raw, context: ConfigContext): Raw {
 
 /** What each layer could not know: whether fields fit one another. */
 function checkTogether(config: Partial<Config>): void {
-  const { port, mesh, replicas = 0, minInSync = 0, directory } = config;
+  const { port, mesh, replicas = 0, minInSync = 0, directory, control, grpc, tls = {} } = config;
   const refuse = (field: string, reason: string): never => {
     throw invalid(field, "all layers together", reason);
   };
@@ -75,6 +184,23 @@ function checkTogether(config: Partial<Config>): void {
     refuse("minInSync", `must not be more than replicas, which is ${replicas}; it is ${minInSync}`);
   if (port !== 0 && port === mesh?.port)
     refuse("mesh.port", `is port as well (${port}); people and nodes need one each`);
+  if ((tls.cert === undefined) !== (tls.key === undefined))
+    refuse(
+      tls.cert === undefined ? "tls.cert" : "tls.key",
+      "a certificate and its key belong together (--tls-cert, --tls-key)",
+    );
+  if (tls.clientCa !== undefined && (tls.cert === undefined || (control === undefined && grpc === undefined)))
+    refuse(
+      "tls.clientCa",
+      "clients show certificates at the control endpoint and by gRPC, over TLS: it needs --tls-cert, and --control or --grpc",
+    );
+  const place = control === undefined ? undefined : parseControl(control);
+  if (place !== undefined && "host" in place) {
+    if (!isLoopback(place.host.includes(":") ? `[${place.host}]` : place.host) && tls.cert === undefined)
+      refuse("control", `tokens would cross the network for all to read: ${place.host} needs TLS (--tls-cert, --tls-key), or listen on 127.0.0.1 or unix:/path`); // prettier-ignore
+    if (place.port !== 0 && (place.port === port || place.port === mesh?.port))
+      refuse("control", `its port is taken by ${place.port === port ? "port" : "mesh.port"} (${place.port})`);
+  }
   if (directory?.kind === "etcd" && !("endpoints" in directory))
     refuse("directory.endpoints", "etcd needs at least one address, like http://10.0.0.5:2379 (--etcd, PLEXUS_ETCD)");
 }
@@ -105,10 +231,7 @@ function readEnvironment(environment: Readonly<Record<string, string | undefined
     const text = environment[field.variable];
     // An empty variable is how shells and compose files say "not set".
     if (text === undefined || text === "") continue;
-    const [group, name] = field.name.split(".");
-    const value = readText(field, text);
-    assert(group !== undefined, "a field has a name");
-    layer = merge(layer, name === undefined ? { [group]: value } : { [group]: { [name]: value } });
+    layer = merge(layer, nested(field.name, readText(field, text)));
   }
   return layer;
 }
@@ -202,11 +325,16 @@ function readDurations(content: unknown, from: string): unknown {
 
 function absolutePaths(layer: Raw, folder: string): Raw {
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
-  const { data, models, finding } = layer as Partial<Config>;
+  const { data, models, finding, leakedPasswords, addressPlaces, tls } = layer as Partial<Config>;
   const tokenFile = finding?.consulTokenFile;
   return {
     ...layer,
     ...(data !== undefined && { data: absolute(data) }),
+    ...(leakedPasswords !== undefined && { leakedPasswords: absolute(leakedPasswords) }),
+    ...(addressPlaces !== undefined && { addressPlaces: absolute(addressPlaces) }),
+    ...(tls !== undefined && {
+      tls: Object.fromEntries(Object.entries(tls).map(([name, file]) => [name, absolute(file)])),
+    }),
     ...(tokenFile !== undefined && { finding: { ...finding, consulTokenFile: absolute(tokenFile) } }),
     ...(models !== undefined && { models: models.map((model) => withAbsolute(model, absolute)) }),
   };

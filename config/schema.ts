@@ -22,6 +22,12 @@ const trustedProxy = Type.Refine(
   () => "must be the address of a proxy or a range of addresses",
 );
 
+const adminAddress = Type.Refine(
+  Type.String({ maxLength: 64, description: "like 127.0.0.1, 10.0.0.0/8 or fd00::/8" }),
+  isAddressOrRange,
+  () => "must be an address or a range of addresses",
+);
+
 const allowedHost = Type.String({
   pattern: "^\\.?[A-Za-z0-9_]([A-Za-z0-9_.-]{0,250}[A-Za-z0-9_])?$",
   description: "a name without port, like chat.example.org; .example.org for all below it, too",
@@ -60,6 +66,19 @@ const logSchema = schema.object({
   format: Type.Union([Type.Literal("auto"), Type.Literal("json"), Type.Literal("pretty")]),
 });
 
+const tracingSchema = schema.object({
+  /** The share of requests whose way through the nodes is told; 0: nothing is traced. */
+  ratio: Type.Number({ minimum: 0, maximum: 1, description: "a share from 0 to 1, like 0.01" }),
+  /** Where spans are sent by OTLP over HTTP. */
+  url: Type.Optional(
+    Type.String({
+      pattern: "^https?://[^\\s]+$",
+      maxLength: 500,
+      description: "an address like http://127.0.0.1:4318/v1/traces",
+    }),
+  ),
+});
+
 const limitsSchema = schema.object({
   /** From the signal to the forced end: turns and appends under way get this long. */
   drainTimeoutMs: Type.Integer({
@@ -96,6 +115,12 @@ const webPlace = (example: string) =>
     maxLength: 300,
     description: `an address without a slash at its end, like ${example}`,
   });
+
+const mailDomainName = Type.String({
+  pattern: "^\\.?[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)*$",
+  maxLength: 253,
+  description: "a domain in lower case, like example.org, or .example.org for all below it",
+});
 
 /** How this node looks for servers with models. */
 const findingSchema = schema.object({
@@ -140,6 +165,30 @@ const directorySchema = Type.Union([
   schema.object({ kind: Type.Literal("etcd"), endpoints: etcdEndpoints }),
 ]);
 
+/** Certificates, as PEM. */
+const tlsSchema = schema.object({
+  /** The certificate with those between it and its authority. */
+  cert: Type.Optional(path),
+  key: Type.Optional(path),
+  /** Authorities of client certificates, for the control endpoint. */
+  clientCa: Type.Optional(path),
+});
+
+/** Where a control endpoint listens: `HOST:PORT`, `PORT` on this machine alone, `unix:/path`. Undefined: nowhere that could be. */
+export function parseControl(
+  text: string,
+): { readonly host: string; readonly port: number } | { readonly path: string } | undefined {
+  if (text.startsWith("unix:")) {
+    const file = text.slice("unix:".length);
+    // The system takes no longer one.
+    return file.startsWith("/") && Buffer.byteLength(file) <= 100 ? { path: file } : undefined;
+  }
+  const [, host = "", port = ""] =
+    /^(?:(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252})?:)?(\d{1,5})$/.exec(text) ?? [];
+  if (port === "" || Number(port) > 65_535) return undefined;
+  return { host: host === "" ? "127.0.0.1" : host.replace(/^\[|\]$/g, ""), port: Number(port) };
+}
+
 /** Everything one node can be told. `configSchema` is JSON Schema, so a file editor can use it as it is. */
 export const configSchema = schema.object({
   data: path,
@@ -152,6 +201,13 @@ export const configSchema = schema.object({
   port: Type.Integer({ minimum: 0, maximum: 65_535 }),
   /** The proxies in front, as this node sees them: what they say in X-Forwarded-For counts. */
   trustedProxies: Type.Array(trustedProxy, { maxItems: 64, description: "a list like [127.0.0.1, 10.0.0.0/8]" }),
+  /** Lists of addresses that are refused, as files or URLs, read again while the node runs. */
+  blockLists: Type.Array(Type.String({ minLength: 1, maxLength: 2_048 }), {
+    maxItems: 32,
+    description: "a list like [/etc/plexus/blocked.txt, https://feeds.example.org/drop.txt]",
+  }),
+  /** From where admins and the operator's commands may reach the node; none: from everywhere. */
+  adminAddresses: Type.Array(adminAddress, { maxItems: 64, description: "a list like [127.0.0.1, 10.0.0.0/8]" }),
   /** Names by which people and programs reach the node, beside its addresses and the names of its machine. */
   allowedHosts: Type.Array(allowedHost, { maxItems: 64, description: "a list like [chat.example.org]" }),
   /** Origins of other sites whose pages may use the interfaces of OpenAI, Ollama and Anthropic. */
@@ -163,6 +219,24 @@ export const configSchema = schema.object({
       description: "an address with its port, like 127.0.0.1:9464",
     }),
   ),
+  /** Where programs come in by gRPC. A port alone is one of this machine only. */
+  grpc: Type.Optional(
+    Type.String({
+      pattern: "^((\\[[0-9A-Fa-f:.]{2,45}\\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252}):)?\\d{1,5}$",
+      description: "an address with its port, like 127.0.0.1:7080, or a port",
+    }),
+  ),
+  /** Where the control endpoint is: an address, of this machine where it names none, or a socket of the file system. */
+  control: Type.Optional(
+    Type.Refine(
+      Type.String({ maxLength: 300, description: "like 127.0.0.1:7072, 7072 or unix:/run/plexus/control.sock" }),
+      (text) => parseControl(text) !== undefined,
+      () =>
+        "must be an address with its port, like 127.0.0.1:7072, or unix: with an absolute path of at most 100 bytes",
+    ),
+  ),
+  /** What the gateway and the control endpoint speak TLS with: files, read again when they change. */
+  tls: tlsSchema,
   roles: chosenRoles,
   labels: Type.Record(Type.String({ pattern: "^[a-z0-9][a-z0-9._-]{0,62}$" }), Type.String({ maxLength: 64 }), {
     maxProperties: 32,
@@ -185,7 +259,30 @@ export const configSchema = schema.object({
   /** Where models are by name and tag. */
   ollamaRegistry: webPlace("https://registry.ollama.ai"),
   finding: findingSchema,
-  signUp: Type.Union([Type.Literal("open"), Type.Literal("closed")]),
+  /** Who may make an account: everybody, who reads mail at a domain, who has an invitation, nobody. */
+  signUp: Type.Union([
+    Type.Literal("open"),
+    Type.Literal("domain"),
+    Type.Literal("invitation"),
+    Type.Literal("closed"),
+  ]),
+  /** Domains of mail addresses that `signUp: domain` lets in. */
+  signUpDomains: Type.Array(mailDomainName, {
+    maxItems: 64,
+    uniqueItems: true,
+    description: "a list like [example.org, .example.org]; a dot in front: all below it",
+  }),
+  /** Where people find the page. Links in mail begin with it, whatever name a request was sent to. */
+  publicUrl: Type.Optional(
+    Type.String({
+      pattern: "^https?://[^\\s/@?#]{1,253}$",
+      description: "an address without a slash at its end, like https://chat.example.org",
+    }),
+  ),
+  /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
+  leakedPasswords: Type.Optional(path),
+  /** A file that says where addresses are, for the detector of impossible travel. */
+  addressPlaces: Type.Optional(path),
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
   join: Type.Optional(Type.String({ pattern: "^\\S+$", maxLength: 4096, description: "a token of `plexus invite`" })),
   mesh: meshSchema,
@@ -201,6 +298,7 @@ export const configSchema = schema.object({
   /** The node's share of slots compared to the others'. */
   weight: Type.Number({ minimum: 0.01, maximum: 100 }),
   log: logSchema,
+  tracing: tracingSchema,
   limits: limitsSchema,
 });
 
@@ -227,11 +325,22 @@ export const layerSchema = Type.Object(
         { additionalProperties: false },
       ),
       log: Type.Partial(logSchema, { additionalProperties: false }),
+      tracing: Type.Partial(tracingSchema, { additionalProperties: false }),
+      tls: Type.Partial(tlsSchema, { additionalProperties: false }),
       limits: Type.Partial(limitsSchema, { additionalProperties: false }),
     }).map(([name, field]) => [name, Type.Optional(field)]),
   ),
   { additionalProperties: false },
 );
+
+/** The JSON Schema of one key by its dotted name. */
+export function settingSchema(name: string): Readonly<Record<string, unknown>> {
+  let node: Readonly<Record<string, unknown>> | undefined = layerSchema as unknown as Readonly<Record<string, unknown>>;
+  for (const part of name.split("."))
+    node = (node?.["properties"] as Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined)?.[part];
+  // A plain copy: what checks it stays here.
+  return JSON.parse(JSON.stringify(node ?? {})) as Readonly<Record<string, unknown>>;
+}
 
 /** What holds when nobody says otherwise. The data folder, the name and the bundled model depend on the machine: the cli
  *  knows them. The port for other nodes follows the port for people, see `meshPortFor`. */
@@ -240,6 +349,9 @@ export const configDefaults = {
   host: "127.0.0.1",
   port: 7070,
   trustedProxies: [],
+  blockLists: [],
+  adminAddresses: [],
+  tls: {},
   allowedHosts: [],
   allowedOrigins: [],
   roles: [...roles],
@@ -254,6 +366,7 @@ export const configDefaults = {
   ollamaRegistry: "https://registry.ollama.ai",
   finding: { mdns: false, dns: [], dnsServers: [], accept: "none" },
   signUp: "open",
+  signUpDomains: [],
   mesh: { host: "127.0.0.1", announce: [], peers: [], mdns: false },
   directory: { kind: "embedded" },
   replicas: 3,
@@ -261,6 +374,7 @@ export const configDefaults = {
   shardSchemes: {},
   weight: 1,
   log: { level: "info", format: "auto" },
+  tracing: { ratio: 0 },
   limits: { drainTimeoutMs: 10_000 },
 } satisfies ConfigInput;
 

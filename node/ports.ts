@@ -2,7 +2,13 @@
  *  its own, so one process can replay a node, its disk and its clock from a seed. */
 import type {
   ActorId,
+  Alert,
+  DrainBegun,
   Failure,
+  HistoryQuery,
+  HistoryView,
+  LogPage,
+  LogQuery,
   ModelInMemory,
   NodeHealed,
   NodeInference,
@@ -10,10 +16,16 @@ import type {
   OrderWish,
   Result,
   Role,
+  SeenEntry,
   SlotId,
+  SpanFacts,
   StripeHealth,
   StripeRef,
   Suggestions,
+  TraceContext,
+  TracePage,
+  TraceQuery,
+  TraceView,
 } from "../protocols/index.ts";
 import type { Channel } from "../protocols/mesh/index.ts";
 
@@ -298,8 +310,12 @@ export interface MemberRecord {
   readonly incarnation: number;
   /** `draining`: gets nothing new and gives away what it has. */
   readonly state: "active" | "draining";
+  /** Who had it drained, and when. */
+  readonly drain?: DrainBegun;
   /** It is being taken out of the cluster: it may not leave others out of its slots' sets any more. */
   readonly leaving?: true;
+  /** It can prove for whom it sends, and ask others to; see node/routing/identity.ts. Absent: its version cannot. */
+  readonly vouches?: true;
 }
 
 /** A row of the directory: any plain data under a key, with a revision that rises with each change. Keys in use:
@@ -404,11 +420,84 @@ export interface Log {
   error(event: string, facts?: Readonly<Record<string, unknown>>): void;
 }
 
+/** One step of a trace that is under way. */
+export interface Span {
+  /** What goes on under it. */
+  readonly context: TraceContext;
+  /** `error`: the code with which it ended. Called once. */
+  end(error?: string, facts?: SpanFacts): void;
+}
+
+/** Traces: the way of one request through the nodes. Facts are names, counts and codes, never what somebody wrote. What is not traced has no context,
+ *  and whoever has none asks for no span: so tracing that is off costs nothing but that look. */
+export interface Tracer {
+  /** A request comes in, perhaps with a trace of its own (W3C `traceparent`). Undefined: it is not traced. */
+  enter(name: string, traceparent: string | undefined, facts: SpanFacts): Span | undefined;
+  /** A step below another one, which may have been at another node. `sinceMs`: when it began by the monotonic clock, if that is not now. */
+  under(parent: TraceContext, name: string, facts: SpanFacts, sinceMs?: number): Span | undefined;
+}
+
 /** Counts and durations, named as in docs/operating.md. */
 export interface Meter {
   count(name: string, by?: number, labels?: Readonly<Record<string, string>>): void;
   gauge(name: string, value: number, labels?: Readonly<Record<string, string>>): void;
   observeMs(name: string, valueMs: number, labels?: Readonly<Record<string, string>>): void;
+}
+
+/** What is written to people by mail. */
+export type MailWish =
+  | {
+      readonly what: "reset";
+      readonly to: string;
+      readonly user: string;
+      readonly secret: string;
+      readonly lifeMs: number;
+    }
+  | {
+      readonly what: "confirm";
+      readonly to: string;
+      readonly user: string;
+      readonly secret: string;
+      readonly lifeMs: number;
+    }
+  | { readonly what: "signUp"; readonly to: string; readonly proof: string; readonly lifeMs: number }
+  | { readonly what: "known"; readonly to: string; readonly user: string }
+  | { readonly what: "changed"; readonly to: string; readonly user: string }
+  | { readonly what: "passwordSet"; readonly to: string; readonly user: string }
+  | {
+      readonly what: "deletion";
+      readonly to: string;
+      readonly user: string;
+      readonly atMs: number;
+      readonly byAdmin: boolean;
+    }
+  | {
+      readonly what: "alert";
+      readonly to: string;
+      readonly alert: Alert;
+      /** Entries of the audit that it came of. */
+      readonly seen: readonly SeenEntry[];
+      readonly playbook: string;
+    }
+  | { readonly what: "test"; readonly to: string };
+
+/** Hears what people do. */
+export interface ActivityPort {
+  /** Somebody did something here. */
+  active(person: string): void;
+  /** Somebody posted a message. */
+  posted(person: string): void;
+}
+
+/** Sends mail. */
+export interface Outbound {
+  /** Puts a letter into the queue. Nobody waits for its end, which the log and the metrics say. Errors: MAIL_OFF (links have no address), OVERLOADED. */
+  post(wish: MailWish): Result<unknown>;
+  /** Sends one now, once, past the queue. Errors: MAIL_OFF, MAIL_REFUSED, MAIL_AWAY, MAIL_UNKNOWN. */
+  send(wish: MailWish): Promise<Result<unknown>>;
+  waiting(): number;
+  /** Sends no more; what waits is dropped, and told. */
+  stop(): void;
 }
 
 export type { Channel };
@@ -422,4 +511,16 @@ export interface InferenceControl {
   order(wish: OrderWish): Promise<Result<ModelInMemory>>;
   /** Which models fit a node's machine. Error: NOT_FOUND, and those of the way to it. */
   suggest(wish: { readonly node?: string; readonly measure: boolean }): Promise<Result<Suggestions>>;
+}
+
+/** What all nodes remember of themselves, for admins. Nodes that do not answer are named in the answer. */
+export interface ObserveControl {
+  /** Lines of the logs. Errors: NOT_FOUND (no such node), OVERLOADED (too many wait for lines). */
+  logs(query: LogQuery): Promise<Result<LogPage>>;
+  /** The newest traces that began at the nodes. Error: NOT_FOUND (no such node). */
+  traces(query: TraceQuery): Promise<Result<TracePage>>;
+  /** The steps of one trace at all nodes. Error: NOT_FOUND. */
+  trace(id: string): Promise<Result<TraceView>>;
+  /** Figures over an hour or a day. Errors: NOT_FOUND, BAD_REQUEST (no such series). */
+  history(query: HistoryQuery): Promise<Result<HistoryView>>;
 }

@@ -67,6 +67,16 @@ export const sound = object({
   text: Type.String(),
 });
 export type Sound = Static<typeof sound>;
+/** The recall that brings it, for turns that came back. It takes nobody's place: where the agent keeps as many as it may, it is refused with LIMIT_REACHED. */
+const broughtBy = Type.Optional(recallId);
+
+/** What an agent keeps of pictures and sounds. */
+export interface AgentPictures {
+  readonly hashes: readonly string[];
+  /** How many more it would keep without letting go of one. */
+  readonly room?: number;
+}
+
 /** Answer to an upload of a sound: with what a model wrote down of it. */
 export interface HeardSound extends Sound {
   readonly language?: string;
@@ -251,17 +261,17 @@ export const agentCommands = {
   }),
   /** Its bytes are stored; a message that names it shows it. */
   attach: command({
-    params: bytesOfPicture,
+    params: { ...bytesOfPicture, recall: broughtBy },
     result: answer<UploadedPicture>("UploadedPicture"),
-    from: ["gateway"],
+    from: ["gateway", "node"],
     effect: "changes",
     summary: "Has a picture ready for a message",
   }),
   /** The same of a sound. */
   attachSound: command({
-    params: bytesOfSound,
+    params: { ...bytesOfSound, recall: broughtBy },
     result: answer<UploadedSound>("UploadedSound"),
-    from: ["gateway"],
+    from: ["gateway", "node"],
     effect: "changes",
     summary: "Has a sound ready for a message",
   }),
@@ -315,7 +325,7 @@ export const agentCommands = {
   /** The node asks which of the blobs that it has are still needed. */
   pictures: command({
     params: {},
-    result: answer<{ readonly hashes: readonly string[] }>("AgentPictures"),
+    result: answer<AgentPictures>("AgentPictures"),
     from: ["node"],
     effect: "reads",
     summary: "The pictures and sounds that the agent keeps",

@@ -1,7 +1,7 @@
 /** What guards the backups of the cluster beside permissions: legal holds, and recalls of private things that a second admin has to agree to
  *  (docs/decisions/0058-who-may-back-up-and-recall.md). */
 import { Type, type Static } from "typebox";
-import { backupCommands, backupSorts, backupWish, type BackupWish, type ClusterBackupTask } from "./backup.ts";
+import { backupCommands, backupWish, type BackupWish, type ClusterBackupTask } from "./backup.ts";
 import { backupQuery } from "./backups.ts";
 import { answer, command } from "./command.ts";
 import { keyText } from "./ids.ts";
@@ -35,6 +35,9 @@ export const backupDownload = object({
 const guarded = { from: ["gateway"], effect: "changes", permission: "backup.hold" } as const;
 const request = { result: answer<RecallRequest>("RecallRequest"), from: ["gateway"], effect: "changes" } as const;
 
+/** Whose keys. */
+const tenant = Type.String({ minLength: 1, maxLength: 256 });
+
 /** Commands to `backup/cluster` about holds and approvals. The gateway has checked permissions, and that the sign-in is fresh. */
 export const backupGuardCommands = {
   /** The same `id` again is the same hold. Errors: LIMIT_REACHED; BACKUP_CHANGED while a prune is under way. */
@@ -60,14 +63,23 @@ export const backupGuardCommands = {
     summary: "The legal holds",
     answers: "list",
   }),
-  /** Error: UNDER_HOLD. */
+  /** From then on no hold is set that would keep them, until `erased` is told, or for a minute. Errors: UNDER_HOLD, LIMIT_REACHED (too many at once). */
   mayErase: command({
-    params: { tenant: Type.String({ minLength: 1, maxLength: 256 }) },
+    params: { tenant },
     result: object({}),
     from: ["gateway", "node"],
-    effect: "reads",
+    effect: "changes",
     permission: "backup.prune",
     summary: "Whether the keys of a person or actor may be destroyed",
+  }),
+  /** They are destroyed, or are not: holds may be set again. */
+  erased: command({
+    params: { tenant },
+    result: object({}),
+    from: ["gateway", "node"],
+    effect: "changes",
+    permission: "backup.prune",
+    summary: "Says that keys are destroyed, or are not going to be",
   }),
   /** `approvers`: who administers the cluster now, without who asks; when nobody does, the operator decides. The same `id` again is the same
    *  request. Errors: BAD_REQUEST (this brings nothing back), LIMIT_REACHED. */
@@ -154,8 +166,8 @@ export interface RecallRequests {
   readonly requests: readonly RecallRequest[];
 }
 
-/** Whether a wish brings something back. One that only names what, or says that it is a dry run, says how much it is. */
+/** Whether a wish brings something back. One that only names what, or is a dry run, says how much it is; but how much has some words in it would tell what
+ *  was said. Taking back shows nothing. */
 export const bringsBack = (wish: BackupWish): boolean =>
-  backupSorts[wish.sort].needs === "backup.recall" &&
-  !("dryRun" in wish && wish.dryRun === true) &&
-  Object.keys(wish).some((name) => name !== "sort" && name !== "query");
+  (wish.sort === "recall" && wish.as !== undefined) ||
+  (wish.sort === "place" && (wish.dryRun !== true || wish.query.text !== undefined));

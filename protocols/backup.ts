@@ -5,12 +5,13 @@
  *
  *  A sort of task is one row of `backupSorts`, and what it comes to one of `BackupResults`. */
 import { Type, type Static } from "typebox";
-import { backupDepth, backupQuery, backupRetention, type BackupResults, type TaskView } from "./backups.ts";
+import { backupDepth, backupQuery, backupRetention, placeRules, type BackupResults, type TaskView } from "./backups.ts";
 import { answer, command } from "./command.ts";
 import type { Failure } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { Permission } from "./permissions.ts";
+import { recallId } from "./restored.ts";
 import { key, limit, nothing, object, position } from "./schema.ts";
 
 /** The one actor of its kind. */
@@ -40,6 +41,16 @@ export const backupSorts = {
         Type.Literal("download", { description: "Whoever asks fetches it; absent: it says how much it is" }),
       ),
     }),
+  },
+  place: {
+    does: "reads",
+    needs: "backup.recall",
+    wish: object({ sort: Type.Literal("place"), ...placeRules }),
+  },
+  withdraw: {
+    does: "reads",
+    needs: "backup.recall",
+    wish: object({ sort: Type.Literal("withdraw"), query: backupQuery, recall: recallId }),
   },
   prune: {
     does: "removes",
@@ -83,10 +94,13 @@ export const scheduleTime = {
 } as const;
 
 /** Commands to `backup/cluster`. */
+/** What whoever makes a schedule has seen of it: null where there was none. Another one is refused: CHANGED_MEANWHILE. */
+export const scheduleSeen = Type.Optional(Type.Union([Type.Null(), object({ ...scheduleTime, wish: backupWish })]));
+
 export const backupCommands = {
-  /** Makes a schedule, or changes the one of this name. Errors: BAD_REQUEST (no such time ever comes), LIMIT_REACHED. */
+  /** Makes a schedule, or changes the one of this name. Errors: BAD_REQUEST (no such time ever comes), LIMIT_REACHED, CHANGED_MEANWHILE. */
   putSchedule: command({
-    params: { name: key, ...scheduleTime, wish: backupWish, by },
+    params: { name: key, ...scheduleTime, wish: backupWish, by, seen: scheduleSeen },
     result: answer<BackupSchedule>("BackupSchedule"),
     from: ["gateway"],
     effect: "changes",
@@ -186,6 +200,14 @@ export const backupCommands = {
     summary: "The pieces that were kept of a task",
     answers: "page",
   }),
+  /** So many bytes of stripes were read for a recall in so long: what later ones are told to take. */
+  measured: command({
+    params: { bytes: position, ms: position },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says how fast stripes were read for a recall",
+  }),
   /** Ends a task: with `error` it has failed, or was cancelled where that says so. May be repeated. Error: TASK_TAKEN. */
   finish: command({
     params: {
@@ -264,6 +286,8 @@ export interface TakenTask<Sort extends BackupSort = BackupSort> {
   readonly checkpoint?: string;
   /** How many pieces there are. */
   readonly pieces: number;
+  /** Bytes of stripes that recalls have read in a second; absent: nobody has measured it. */
+  readonly readPerSecond?: number;
 }
 
 /** Answer to `advance`. */

@@ -1,6 +1,7 @@
 /** Backups in a folder of a node's machine, as its operator asks for them. */
 import { Type, type Static } from "typebox";
 import type { Failure } from "./errors.ts";
+import { wireLimits } from "./limits.ts";
 import { recallId } from "./restored.ts";
 import { object } from "./schema.ts";
 
@@ -34,6 +35,13 @@ export const backupQuery = object({
   person: name,
   thread: name,
   type: name,
+  text: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: wireLimits.backupSearchCharsMax,
+      description: "Records whose text has this in it, whatever its case",
+    }),
+  ),
   fromMs: Type.Optional(atMs),
   toMs: Type.Optional(atMs),
 });
@@ -50,9 +58,8 @@ export const recallBackup = object({
   to: Type.Optional(folder("Where it is written, a folder that is empty or absent; without it nothing is written")),
   query: backupQuery,
 });
-/** Body. */
-export const placeBackup = object({
-  from,
+/** What comes back into its place, and by which rules. */
+export const placeRules = {
   query: backupQuery,
   recall: recallId,
   existing: Type.Optional(
@@ -63,7 +70,9 @@ export const placeBackup = object({
   deleted: Type.Optional(Type.Boolean({ description: "What was deleted since comes back, too" })),
   remake: Type.Optional(Type.Boolean({ description: "A room that is gone is made anew, with its members of then" })),
   dryRun: Type.Optional(Type.Boolean({ description: "Only says what would come" })),
-});
+} as const;
+/** Body. */
+export const placeBackup = object({ from, ...placeRules });
 /** Body. */
 export const withdrawBackup = object({ from, query: backupQuery, recall: recallId });
 export type PlaceBackup = Static<typeof placeBackup>;
@@ -82,7 +91,11 @@ export const copyBackup = object({
 /** Body. */
 export const drillBackup = object({
   from,
-  scratch: folder("Where it is rehearsed: a folder that is empty or absent, and is so again afterwards"),
+  scratch: Type.Optional(
+    folder(
+      "Where it is rehearsed: a folder that is empty or absent, and is so again afterwards. Absent: the node that works on it has one",
+    ),
+  ),
   snapshot: Type.Optional(number),
 });
 export type CopyBackup = Static<typeof copyBackup>;
@@ -158,6 +171,9 @@ export interface BackupResults {
     readonly bytes: number;
     readonly threads: number;
     readonly stripeBytes: number;
+    /** How long reading it takes, as far as the cluster knows; `measured`: by earlier recalls. */
+    readonly takesMs?: number;
+    readonly measured?: boolean;
     /** Absent: nothing was to be written. */
     readonly written?: { readonly folder: string; readonly files: number; readonly bytes: number };
     readonly lost: Losses<LostUnit>;
@@ -170,10 +186,12 @@ export interface BackupResults {
     readonly threads: number;
     /** Entries of the backup: their place has it in no form; as it was; edited, deleted since; back by an earlier recall; by this one before. */
     readonly found: Readonly<Record<"fresh" | "same" | "edited" | "deleted" | "back" | "done", number>>;
-    /** What came back now, or would, the bytes of its texts, and how long people are given for it. */
+    /** What came back now, or would, the bytes of its texts, and how long that takes: reading, and the time that people are given. */
     readonly restored: number;
     readonly bytes: number;
     readonly takesMs: number;
+    /** Pictures and sounds of conversations that came back. */
+    readonly files?: number;
     /** Rooms and agents that were made anew, or would be. */
     readonly remade: number;
     readonly failed: Losses<FailedThread>;
@@ -217,6 +235,8 @@ export interface BackupResults {
     readonly wrong: Losses<LostUnit>;
     /** Slots of which there is nothing or something older, and files that were gone already. */
     readonly missing: Losses<string>;
+    /** Of the cluster's backups: how many storage nodes have the newest head and the keys on their disks, for a restore without any node. */
+    readonly holders?: { readonly nodes: number; readonly current: number; readonly behind: readonly string[] };
   };
 }
 

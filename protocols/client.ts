@@ -5,7 +5,9 @@ import type { ModelInfo } from "./generation.ts";
 import { kindText } from "./ids.ts";
 import { wireLimits as limits } from "./limits.ts";
 import type { NodePlace } from "./nodes.ts";
-import { key, line, object, position, userName } from "./schema.ts";
+import { keyScope } from "./roles.ts";
+import { key, line, object, position, timeMs, userName } from "./schema.ts";
+import type { Factor } from "./sign-in.ts";
 
 /** The wire between a client and a node: one WebSocket at `/ws`, JSON text frames, the session cookie or
  *  `Authorization: Bearer TOKEN` (or, where a client can send neither, `?token=`) at the upgrade.
@@ -100,8 +102,33 @@ export const signUp = object({
   password: Type.String({ minLength: limits.passwordCharsMin, maxLength: limits.passwordCharsMax }),
   displayName: Type.Optional(line(limits.titleCharsMax)),
   adminCode: Type.Optional(Type.String({ maxLength: 64 })),
+  /** An admin's invitation, where sign-up asks for one. */
+  invitation: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  /** What a link by mail says (`/#account=…`), where sign-up asks for a mail address. */
+  mail: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024, pattern: "^[A-Za-z0-9_-]+$" })),
 });
-export const createApiKey = object({ label: line(limits.labelCharsMax) });
+export const createSignUpInvitation = object({
+  /** How many accounts it is good for. */
+  uses: Type.Integer({ minimum: 1, maximum: 10_000 }),
+  expiresInMs: Type.Integer({ minimum: 60_000, maximum: 366 * 24 * 3_600_000 }),
+  note: Type.Optional(line(limits.labelCharsMax)),
+  /** It makes guests: they talk in the rooms that they were brought into, and their accounts end by themselves. */
+  guest: Type.Optional(
+    object({
+      /** Where they are brought into; whoever invites must be one who may do that there. */
+      room: Type.Optional(key),
+      lifeMs: Type.Integer({ minimum: 3_600_000, maximum: 366 * 24 * 3_600_000 }),
+    }),
+  ),
+});
+export const createApiKey = object({
+  label: line(limits.labelCharsMax),
+  /** Permissions, or sets of them (`read`, `chat`, `models`, `admin`). Absent: all that keys may. */
+  scopes: Type.Optional(Type.Array(keyScope, { minItems: 1, maxItems: limits.keyScopesMax, uniqueItems: true })),
+  /** Absent: it does not end by itself. */
+  expiresAtMs: Type.Optional(timeMs),
+});
+export const createServiceAccount = object({ name: userName, displayName: Type.Optional(line(limits.titleCharsMax)) });
 export const releaseActor = object({ redeliver: Type.Optional(Type.Boolean({ default: true })) });
 export const actorKeyParams = object({ kind: Type.String({ pattern: `^${kindText}$` }), key });
 
@@ -109,6 +136,29 @@ export interface SignedIn {
   readonly token: string;
   readonly user: string;
   readonly admin: boolean;
+  readonly expiresAtMs: number;
+}
+
+/** An invitation to make an account. `id` is a hash of its code, which only the answer that made it shows. */
+export interface SignUpInvitation {
+  readonly id: string;
+  /** How many accounts it is still good for. */
+  readonly uses: number;
+  readonly expiresAtMs: number;
+  readonly by: string;
+  readonly note: string;
+  /** It makes guests. `by`: who moderates the room; absent: the operator. */
+  readonly guest?: { readonly room?: string; readonly lifeMs: number; readonly by?: string };
+}
+
+/** Answer to a sign-in that is not finished: status 202. The next step is sent with `attempt`, by programs in the body, by browsers in
+ *  the cookie that came with it. */
+export interface SignInNeeds {
+  readonly attempt: string;
+  /** Any one of them is the next step. */
+  readonly needs: readonly Factor[];
+  /** The account has none of them yet: one is set up first. */
+  readonly setUp: boolean;
   readonly expiresAtMs: number;
 }
 

@@ -1,16 +1,22 @@
 /** What admins see and do of a cluster: rows and bodies of the `/api/v1/admin/cluster` routes, used by the page and the
  *  command line. */
 import { Type } from "typebox";
+import { voterCounts, type DirectoryInfo } from "./directory-info.ts";
 import type { Failure } from "./errors.ts";
 import { roles, slotCount, type Role } from "./ids.ts";
 import { object } from "./schema.ts";
+import { slotShows } from "./slot-list.ts";
 
 const role = Type.Unsafe<Role>(Type.Union(roles.map((name) => Type.Literal(name))));
 
 /** Roles that a node is to have. */
 export const chosenRoles = Type.Array(role, { minItems: 1, uniqueItems: true });
-const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
-const labels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), { maxProperties: 32 });
+/** A node in a request. */
+export const nodeName = Type.String({ minLength: 1, maxLength: 128, description: "A node's name or id" });
+/** Labels of a node. */
+export const nodeLabels = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 64 }), {
+  maxProperties: 32,
+});
 
 const slotNumber = Type.Integer({ minimum: 0, maximum: slotCount - 1 });
 const moveTimeout = Type.Integer({
@@ -26,23 +32,51 @@ export const evictNode = object({
   force: Type.Optional(Type.Boolean({ default: false, description: "Also when it holds the last copy of a slot" })),
 });
 
+/** Which slots are wanted, and how many of them; without `limit` all that fit. */
+export const slotsQuery = object({
+  text: Type.Optional(Type.String({ maxLength: 100, description: "What the name of the slot has in it: `chat/17`" })),
+  node: Type.Optional(nodeName),
+  show: Type.Optional(
+    Type.Union(
+      slotShows.map((name) => Type.Literal(name)),
+      { description: "`own`: those of one actor" },
+    ),
+  ),
+  order: Type.Optional(Type.Union([Type.Literal("name"), Type.Literal("load")])),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
+  /** `next` of an earlier answer. */
+  from: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })),
+});
+
 /** Bodies. */
 export const createInvitation = object({
   roles: Type.Optional(chosenRoles),
-  labels: Type.Optional(labels),
+  labels: Type.Optional(nodeLabels),
   expiresInMs: Type.Optional(Type.Integer({ minimum: 1_000, maximum: 7 * 24 * 3_600_000 })),
 });
-export const setNodeRoles = object({ roles: chosenRoles });
+export const setNodeRoles = object({
+  roles: chosenRoles,
+  /** What whoever sets them has seen. Others are refused: CHANGED_MEANWHILE. */
+  seen: Type.Optional(chosenRoles),
+});
 export const setDraining = object({ draining: Type.Boolean() });
 export const moveTo = object({ to: nodeName, timeoutMs: Type.Optional(moveTimeout) });
+export const setVoters = object({
+  wanted: Type.Union(
+    voterCounts.map((count) => Type.Literal(count)),
+    { description: "How many nodes keep the directory together, where there are as many managers" },
+  ),
+});
 export const migrateDirectory = object({
-  endpoints: Type.Array(
-    Type.String({
-      pattern: "^https?://[^\\s/@]{1,253}:\\d{1,5}/?$",
-      maxLength: 300,
-      description: "Like http://10.0.0.5:2379",
-    }),
-    { minItems: 1, maxItems: 9, uniqueItems: true },
+  endpoints: Type.Optional(
+    Type.Array(
+      Type.String({
+        pattern: "^https?://[^\\s/@]{1,253}:\\d{1,5}/?$",
+        maxLength: 300,
+        description: "Like http://10.0.0.5:2379",
+      }),
+      { minItems: 1, maxItems: 9, uniqueItems: true, description: "etcd's members; without them, to the managers" },
+    ),
   ),
 });
 
@@ -52,6 +86,14 @@ export interface DirectoryAway {
   readonly forMs?: number;
   /** Why, where that is known. */
   readonly because?: string;
+}
+
+/** Who began a drain, and when. */
+export interface DrainBegun {
+  readonly by: string;
+  readonly sinceMs: number;
+  /** When the node had first given away all; whoever began it was told then. */
+  readonly endedAtMs?: number;
 }
 
 /** One line of `plexus nodes`. */
@@ -68,6 +110,8 @@ export interface ClusterNodeRow {
   readonly url: string;
   readonly incarnation: number;
   readonly state: "active" | "draining";
+  /** Who had it drained, and when; absent: it is not draining, or its row is of an earlier version. */
+  readonly drain?: DrainBegun;
   /** As the answering node sees it. */
   readonly up: boolean;
   /** It is there, and the two refuse each other: VERSION_UNSUPPORTED, with what the answering node speaks (`ours`) and what
@@ -89,6 +133,9 @@ export interface ClusterNodeRow {
   readonly connections?: number;
   readonly eventLoopLagMs?: number;
   readonly memoryBytes?: number;
+  /** The disk of its data folder, and what is free of it; absent from nodes of older versions. */
+  readonly diskBytes?: number;
+  readonly diskFreeBytes?: number;
   /** Calls of engines that run or wait there. */
   readonly calls?: number;
   readonly lastHeardMs?: number;
@@ -112,6 +159,8 @@ export interface ClusterSlotRow {
   /** It is `down` for good, though nodes that have everything are up: none of them has this role, which an operator may give
    *  to one. */
   readonly stranded?: Role;
+  /** Messages that its actors took lately, in a second; absent where that is next to none, or not known. */
+  readonly turnsPerSecond?: number;
 }
 
 /** Slots that are down for want of a role, see `ClusterSlotRow.stranded`. */
@@ -163,7 +212,7 @@ export interface ClusterSummary {
   readonly cluster: string;
   /** Number of the member list as the answering node has it. */
   readonly view: number;
-  readonly directory: { readonly kind: "embedded"; readonly node: string } | { readonly kind: "etcd"; readonly endpoints: readonly string[] }; // prettier-ignore
+  readonly directory: DirectoryInfo;
   /** Absent while it answers. */
   readonly directoryAway?: DirectoryAway;
   readonly replicas: number;

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import type { Failure } from "./errors.ts";
 import { capabilities, type Capability } from "./generation.ts";
 import { object } from "./schema.ts";
+import { secretName } from "./secrets.ts";
 
 /** The adapters of models on other servers; `runtimes/adapters.ts` has a row for each. */
 export const remoteAdapters = ["openai", "ollama", "anthropic", "gemini", "kserve"] as const;
@@ -21,7 +22,7 @@ export const endpointName = Type.String({
 });
 const address = Type.String({ minLength: 1, maxLength: 2_000, description: "Like http://10.0.0.5:11434" });
 
-/** Where the key is, on each node that asks; one of the two. An admin of the cluster is not the operator of its machines: no other variable
+/** Where the key is, on each node that asks, or what the cluster calls it; one of the three. An admin of the cluster is not the operator of its machines: no other variable
  *  and no other file can be named. */
 const keyPlace = Type.Refine(
   object({
@@ -34,9 +35,11 @@ const keyPlace = Type.Refine(
         description: "The name of a file in keys/ of the node's data folder",
       }),
     ),
+    /** The name of a secret of the cluster, which may be sent to this server. */
+    secret: Type.Optional(secretName),
   }),
-  ({ env, file }) => (env === undefined) !== (file === undefined),
-  () => "must name a variable (env) or a file in keys/ (file)",
+  ({ env, file, secret }) => [env, file, secret].filter((one) => one !== undefined).length === 1,
+  () => "must name a variable (env), a file in keys/ (file), or a secret of the cluster (secret)",
 );
 
 /** An endpoint as an admin sets it. */

@@ -1,5 +1,6 @@
 /** Engines: sorts of work that do not fit into an actor's turn. What an engine is asked, what it says meanwhile and how it
  *  answers is one row of `EngineTable`; the form between nodes is its row in `mesh/engine.ts`. */
+import type { TraceContext } from "./traces.ts";
 import type { Result } from "./errors.ts";
 import type { Balance, Preference } from "./model-route.ts";
 import type {
@@ -144,6 +145,8 @@ export type Said<Name extends EngineName = EngineName> =
 
 /** What the request of every engine has. */
 export interface CallRequest {
+  /** The step of a trace that asks. The asking node's own: it travels beside the request. */
+  readonly trace?: TraceContext;
   /** Chosen by the asker, unique while the call runs; appears in logs and events. */
   readonly id: string;
   /** A name from `models()`; the empty string means the default model. Absent for an engine without models. */

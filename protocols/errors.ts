@@ -35,7 +35,17 @@ export const errorTable = {
   SIGN_IN_AGAIN: {
     outcome: "not_started",
     http: 403,
-    help: "You gave your password too long ago for this. Give it again: programs by POST /api/v1/me/session/confirm.",
+    help: "You proved who you are too long ago for this. Do it again: programs by POST /api/v1/me/session/confirm.",
+  },
+  SIGN_IN_UNFINISHED: {
+    outcome: "failed",
+    http: 401,
+    help: "What was proven is not enough for this account. Details name what is needed.",
+  },
+  SIGN_IN_EXPIRED: {
+    outcome: "failed",
+    http: 401,
+    help: "This sign-in was begun too long ago, or in another browser, or has ended. Begin again.",
   },
   APPROVAL_NEEDED: {
     outcome: "failed",
@@ -47,15 +57,100 @@ export const errorTable = {
     http: 409,
     help: "A legal hold keeps this. Details name the hold and why; who may set holds can lift it.",
   },
+  CODE_WRONG: {
+    outcome: "failed",
+    http: 401,
+    help: "The code is wrong, too old, or was used before. Wait for the next one.",
+  },
+  PASSKEY_REFUSED: {
+    outcome: "failed",
+    http: 401,
+    help: "The passkey's answer is not right: it is of another page, account or request, or there is a copy of the passkey.",
+  },
+  LINK_INVALID: {
+    outcome: "failed",
+    http: 403,
+    help: "The link was used before, is too old, or was replaced. Ask for a new one.",
+  },
+  IDENTITY_REFUSED: {
+    outcome: "failed",
+    http: 403,
+    help: "What the other server sent does not prove who you are, or it did not let you in. Begin again; details say what was wrong.",
+  },
+  IDENTITY_UNKNOWN: {
+    outcome: "failed",
+    http: 403,
+    help: "No account is linked to this identity, and none is made for it. Sign in as usual and link it in the settings.",
+  },
+  IDENTITY_TAKEN: {
+    outcome: "failed",
+    http: 409,
+    help: "This identity belongs to another account. Remove it there first.",
+  },
+  IDENTITY_PROVIDER_AWAY: {
+    outcome: "not_started",
+    http: 502,
+    help: "The other server does not answer, or not as it should. Try again, or sign in another way; admins try it with `plexus identity test`.",
+  },
+  PASSWORD_LEAKED: {
+    outcome: "failed",
+    http: 400,
+    help: "This password is in a list of leaked ones, and so among the first that are tried. Choose another.",
+  },
+  SUSPENDED: {
+    outcome: "failed",
+    http: 403,
+    help: "This account is suspended. Ask an admin.",
+  },
   ADMIN_CODE_WRONG: {
     outcome: "failed",
     http: 403,
     help: "The admin code is missing or wrong. The first account needs the code that the node printed when it started.",
   },
+  SIGN_UP_INVITATION_INVALID: {
+    outcome: "failed",
+    http: 403,
+    help: "The invitation is unknown, used up or expired. Ask an admin for a new one.",
+  },
   SIGN_UP_CLOSED: {
     outcome: "failed",
     http: 403,
     help: "This node does not accept new accounts. Ask its admin for one.",
+  },
+  SIGN_UP_NEEDS: {
+    outcome: "failed",
+    http: 403,
+    help: "A new account needs something more here: details name it. An invitation is a link from an admin; a mail address is confirmed by a link that is sent to it.",
+  },
+  MAIL_DOMAIN_REFUSED: {
+    outcome: "failed",
+    http: 403,
+    help: "New accounts need a mail address of one of the domains in the details here. Use that one, or ask an admin for an invitation.",
+  },
+  MAIL_TAKEN: {
+    outcome: "failed",
+    http: 409,
+    help: "Another account has this mail address. Sign in with that one; a forgotten password is set anew by mail.",
+  },
+  MAIL_OFF: {
+    outcome: "failed",
+    http: 409,
+    help: "This cluster sends no mail, or its links have no address. An admin sets it up: `plexus mail set`, and `publicUrl` in the configuration.",
+  },
+  MAIL_REFUSED: {
+    outcome: "failed",
+    http: 502,
+    help: "The mail server does not take the message. Details have what it says.",
+  },
+  MAIL_AWAY: {
+    outcome: "not_started",
+    http: 503,
+    help: "The mail server does not answer, or asks to try later; details say how. Nothing was sent.",
+  },
+  MAIL_UNKNOWN: {
+    outcome: "unknown",
+    http: 504,
+    help: "The mail server had the message and did not say whether it takes it. It may arrive, or not.",
   },
   FORBIDDEN: {
     outcome: "failed",
@@ -67,6 +162,11 @@ export const errorTable = {
     outcome: "failed",
     http: 421,
     help: "This node is not known by this name. Its operator can allow it: `plexus up --allowed-host NAME`.",
+  },
+  ADDRESS_BLOCKED: {
+    outcome: "failed",
+    http: 403,
+    help: "This node refuses requests from your address. Its operator decides which: `plexus up --block-list`.",
   },
   NOT_A_MEMBER: {
     outcome: "failed",
@@ -200,12 +300,12 @@ export const errorTable = {
   QUOTA_EXCEEDED: {
     outcome: "not_started",
     http: 429,
-    help: "A budget for calls of models is used up. Details name it, and say when it begins anew; an admin can change it.",
+    help: "A budget for calls of models, or a quota of your role, is used up. Details name it, and say what is used and when it begins anew; an admin can change it.",
   },
   QUOTA_UNKNOWN: {
     outcome: "not_started",
     http: 503,
-    help: "A budget counts this call, and what is left of it cannot be found out now. Try again in a moment.",
+    help: "A budget or a quota counts this, and what is left of it cannot be found out now. Try again in a moment.",
   },
   PROVIDER_REFUSED: {
     outcome: "failed",
@@ -295,6 +395,16 @@ export const errorTable = {
     http: 409,
     help: "Another node has taken over the task, or it has ended. What this node still had to say of it does not count.",
   },
+  CONFIG_CHANGED: {
+    outcome: "failed",
+    http: 409,
+    help: "Somebody else has changed the configuration since you looked; details say who and when. Nothing was done. Look again, then try again.",
+  },
+  CHANGED_MEANWHILE: {
+    outcome: "failed",
+    http: 409,
+    help: "Somebody else has changed it since you looked; details say what it is now. Nothing was done. Look again, then decide again.",
+  },
   CONFIG_INVALID: {
     outcome: "not_started",
     http: 400,
@@ -341,6 +451,11 @@ export const errorTable = {
     help: "The invitation is unknown, used, expired or altered. Ask for a new one: `plexus invite`.",
   },
   NOT_A_PEER: { outcome: "failed", http: 403, help: "The node is not a member of the cluster, or was evicted." },
+  IDENTITY_UNPROVEN: {
+    outcome: "not_started",
+    http: 503,
+    help: "The node has not shown that this person is signed in there. It is sent again with the proof.",
+  },
   VERSION_UNSUPPORTED: {
     outcome: "failed",
     http: 426,

@@ -4,12 +4,24 @@ import { assert } from "./assert.ts";
 export const roles = ["gateway", "chat", "ai", "storage", "manager"] as const;
 export type Role = (typeof roles)[number];
 
-/** What a newcomer is invited to do when nobody says otherwise: to hold, to answer, to serve and to keep bytes. A second manager is
- *  of use with etcd only, so it is asked for by name. */
-export const newcomerRoles: readonly Role[] = ["chat", "ai", "gateway", "storage"];
+/** What a newcomer is invited to do when nobody says otherwise: everything. The third manager is who makes the death of any one node survived, the
+ *  first included, so nobody should have to know of the role. */
+export const newcomerRoles: readonly Role[] = roles;
 
 /** The kinds of actors. Their commands are in `kinds.ts`, their behaviors in `actors/index.ts`. */
-export const kinds = ["room", "user", "agent", "catalog", "role-manager", "ledger", "shard-holder", "backup"] as const;
+export const kinds = [
+  "room",
+  "user",
+  "agent",
+  "catalog",
+  "role-manager",
+  "ledger",
+  "shard-holder",
+  "backup",
+  "watch",
+  "claim",
+  "activity",
+] as const;
 export type Kind = (typeof kinds)[number];
 
 /** An actor's address: `kind/key`, for example `room/lobby` or `agent/ada.helper`. */

@@ -1,7 +1,9 @@
 import type { Static, TSchema } from "typebox";
+import { activityCommands } from "./activity.ts";
 import { agentCommands } from "./agent.ts";
 import { allBackupCommands } from "./backup-guards.ts";
 import { catalogCommands } from "./catalog.ts";
+import { claimCommands } from "./claim.ts";
 import { isFrom, type Command, type CommandEffect, type CommandTable } from "./command.ts";
 import type { Kind } from "./ids.ts";
 import { ledgerCommands } from "./ledger.ts";
@@ -9,6 +11,7 @@ import { roleManagerCommands } from "./role-manager.ts";
 import { roomCommands } from "./room.ts";
 import { shardHolderCommands } from "./shard-holder.ts";
 import { userCommands } from "./user.ts";
+import { watchCommands } from "./watch.ts";
 
 /** The commands of every kind. */
 export const commandTables = {
@@ -20,6 +23,9 @@ export const commandTables = {
   ledger: ledgerCommands,
   "shard-holder": shardHolderCommands,
   backup: allBackupCommands,
+  watch: watchCommands,
+  claim: claimCommands,
+  activity: activityCommands,
 } as const satisfies Readonly<Record<Kind, CommandTable>>;
 
 /** A command with its address. */

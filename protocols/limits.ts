@@ -64,10 +64,32 @@ export const wireLimits = {
   agentsPerUserMax: 50,
   /** Signing in once more ends the oldest session. */
   sessionsPerUserMax: 32,
+  /** The last use of a session or API key is noted when the last note is older. */
+  sessionUsedMs: 3_600_000,
   /** Known devices of a user; beyond it the one used longest ago becomes unknown again. */
   devicesPerUserMax: 32,
   /** Making one more is refused with `LIMIT_REACHED`. */
   apiKeysPerUserMax: 32,
+  /** Scopes of an API key; a longer list is refused with `BAD_REQUEST`. */
+  keyScopesMax: 32,
+  /** Roles of the cluster's own; setting one more is refused with `LIMIT_REACHED`. */
+  rolesMax: 32,
+  /** Grants of a role; a longer list is refused with `BAD_REQUEST`. */
+  roleGrantsMax: 128,
+  /** Roles of a person; a longer list is refused with `BAD_REQUEST`. */
+  rolesPerUserMax: 8,
+  /** People whose roles one question names. */
+  rolesAmongMax: 100,
+  /** Adding one more passkey is refused with `LIMIT_REACHED`. */
+  passkeysPerUserMax: 16,
+  /** A longer name of a passkey is refused with `BAD_REQUEST`. */
+  passkeyNameCharsMax: 80,
+  /** Codes of a sheet for when the second factor is lost, each good once; a new sheet replaces the one before. */
+  recoveryCodes: 10,
+  /** Linking one more identity of another server to an account is refused with `LIMIT_REACHED`. */
+  identitiesPerUserMax: 8,
+  /** Rows of the map from groups of another server to roles; a longer map is refused with `BAD_REQUEST`. */
+  providerRolesMax: 64,
   /** A larger picture of a person is refused with `TOO_LARGE`. The page sends about 10 KiB. */
   avatarBytesMax: 64 * 1024,
   /** A picture with more pixels on a side is refused with `TOO_LARGE`. The page sends 256 by 256. */
@@ -136,4 +158,38 @@ export const wireLimits = {
   backupPiecesPage: 64,
   /** A longer reason for a recall or a hold is refused with `BAD_REQUEST`. */
   backupReasonCharsMax: 200,
+  /** What the texts are searched for that a recall brings back. */
+  backupSearchCharsMax: 200,
+  /** A longer note to an alert, a rule or a playbook is refused with `BAD_REQUEST`. */
+  alertNoteCharsMax: 500,
+  /** Setting one more rule over events is refused with `LIMIT_REACHED`. */
+  watchRulesMax: 64,
+  /** A rule with more steps is refused with `BAD_REQUEST`. */
+  watchRuleStepsMax: 8,
+  /** A step that asks for more entries is refused with `BAD_REQUEST`. */
+  watchRuleCountMax: 200,
+  /** A rule over a longer time is refused with `BAD_REQUEST`. */
+  watchRuleMinutesMax: 7 * 24 * 60,
+  /** Setting one more playbook is refused with `LIMIT_REACHED`. */
+  playbooksMax: 32,
+  /** A playbook with more actions is refused with `BAD_REQUEST`. */
+  playbookActionsMax: 8,
+  /** Entries of the audit that a run of a playbook carries: those that the alert came of. */
+  playbookSeenMax: 8,
+  /** People of one message about what was done at a node; the next has the others. */
+  activityPeoplePage: 256,
+  /** Teams of which it is told what their people did: as many as a cluster may have budgets. */
+  activityTeamsMax: 64,
+  /** Days of what people did that are kept; older ones are deleted. */
+  activityDaysMax: 800,
+  /** Rows of what detectors remember that one message of the watcher brings; it sends the others with the next. */
+  watchRowsPage: 200,
+  /** Characters of such a row; a detector keeps the newest that fits. */
+  watchRowCharsMax: 4_000,
+  /** Findings of one message of the watcher; it reads fewer entries where there are more. */
+  watchFindingsPage: 100,
+  /** Lines of the log in one answer; a request for more is refused with `BAD_REQUEST`. */
+  logLinesMax: 1_000,
+  /** Longest wait for the next line of the log; a request for a longer one is refused with `BAD_REQUEST`. */
+  logWaitMsMax: 20_000,
 } as const;

@@ -110,6 +110,9 @@ export interface PullView {
   /** Over the last seconds. */
   readonly bytesPerSecond?: number;
   readonly startedAtMs: number;
+  readonly endedAtMs?: number;
+  /** Who asked for it: a user, or `operator`. */
+  readonly by?: string;
   readonly error?: Failure;
 }
 

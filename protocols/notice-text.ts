@@ -25,11 +25,20 @@ function backupText({ action, facts }: Notice): string | undefined {
       return `${by} lifted the legal hold on ${what}: ${reason}.`;
     case "drillFailed":
       return facts["reason"] === undefined
-        ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong. Run plexus backup drill to see what.`
+        ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong${facts["behind"] === undefined ? "" : `; without the newest head on their disks: ${facts["behind"]}`}. Run plexus backup drill to see what.`
         : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to see why.`;
     default:
       return undefined;
   }
+}
+
+/** What whoever began a task reads when it is over. */
+function taskText({ facts }: Notice): string {
+  const { task = "", what = "", state = "", node, reason } = facts;
+  const which = `${what}${node === undefined ? "" : ` at ${node}`}`;
+  if (state === "done") return `${which} is done.`;
+  if (state === "cancelled") return `${which} was cancelled.`;
+  return `${which} failed${reason === undefined ? "" : `: ${reason}`}. See plexus tasks show ${task}.`;
 }
 
 /** What a person reads of it; undefined: it is of a version that knows more. `me`: whose it is. */
@@ -41,7 +50,14 @@ export function noticeText(notice: Notice, me: string): string | undefined {
   const of = whose === me ? "Your budget" : whose === "" ? "The budget" : `The budget of ${whose},`;
   const until = `It begins anew at ${resets.replace("T", " ").replace(/:\d\d(?:\.\d+)?Z$/, "")} UTC.`;
   const sum = `${spent} of ${limit}${unit} this ${per}`;
+  if (action === "sinkBehind")
+    return `The audit has not reached ${facts["sink"] ?? ""} for ${facts["minutes"] ?? ""} minutes: ${facts["reason"] ?? ""}. ${facts["waiting"] ?? ""} entries wait. See plexus audit push list.`;
+  if (action === "auditUnsent")
+    return `Entries of the audit up to ${facts["upTo"] ?? ""} were removed, though a system that it is sent to had confirmed only ${facts["confirmed"] ?? ""}. See plexus audit push list.`;
   if (action === "budgetWarned") return `${of} "${budget}" is nearly used up: ${sum}. ${until}`;
+  if (action === "alert") return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`; // prettier-ignore
+  if (action === "runPlaybook") return `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`; // prettier-ignore
+  if (action === "taskEnded") return taskText(notice);
   if (action !== "budgetUsedUp") return backupText(notice);
   const then =
     ending === "stop"

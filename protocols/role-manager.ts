@@ -4,6 +4,7 @@ import { roles, type Role } from "./ids.ts";
 import { wireLimits } from "./limits.ts";
 import { noticed } from "./notice.ts";
 import { nothing, userName } from "./schema.ts";
+import { roleNames } from "./user.ts";
 
 const role = Type.Union(roles.map((name) => Type.Literal(name)));
 
@@ -39,20 +40,59 @@ export const roleManagerCommands = {
     effect: "changes",
     summary: "Makes a user the first admin",
   }),
+  /** An older gateway says this for `setRoles`. */
   setAdmin: command({
     params: { user: userName, admin: Type.Boolean() },
     result: nothing,
     from: ["gateway"],
     effect: "changes",
-    permission: "cluster.administer",
+    permission: "roles.manage",
     summary: "Makes a user an admin, or ends that",
+  }),
+  /** In place of those before; none: those of a member. The gateway has checked that the asker has what these grant and granted.
+   *  Errors: NOT_FOUND, FORBIDDEN (the last owner), LIMIT_REACHED. */
+  setRoles: command({
+    params: {
+      user: userName,
+      roles: roleNames,
+      /** What the gateway took the person's roles for. Others are refused: CHANGED_MEANWHILE. */
+      before: Type.Optional(roleNames),
+    },
+    result: answer<PersonRoles>("PersonRoles"),
+    from: ["gateway"],
+    effect: "changes",
+    permission: "roles.manage",
+    summary: "Says which roles a person has",
+  }),
+  /** Everybody who has other roles than a member's, by name. */
+  people: command({
+    params: {
+      /** This one alone. */
+      user: Type.Optional(userName),
+      /** These alone, as far as they have other roles than a member's. */
+      among: Type.Optional(Type.Array(userName, { maxItems: wireLimits.rolesAmongMax })),
+      after: Type.Optional(userName),
+      limit: Type.Optional(Type.Integer({ minimum: 1, maximum: wireLimits.pageEntriesMax })),
+    },
+    result: answer<PeoplePage>("PeoplePage"),
+    from: ["gateway"],
+    effect: "reads",
+    permission: "people.see",
+    summary: "A page of the people who have roles",
+  }),
+  personGone: command({
+    params: {},
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "The sender's account is deleted: it has no roles any more",
   }),
   describe: command({
     params: {},
     result: answer<ClusterView>("ClusterView"),
     from: ["gateway", "node", "actor"],
     effect: "reads",
-    permission: "cluster.administer",
+    permission: "cluster.see",
     summary: "Nodes, roles and admins",
   }),
   /** A node drained, evicted or given other roles, a slot moved by hand, an invitation issued, redeemed or refused. */
@@ -79,7 +119,7 @@ export const roleManagerCommands = {
     result: answer<AuditPage>("AuditPage"),
     from: ["node", "gateway"],
     effect: "reads",
-    permission: "cluster.administer",
+    permission: "audit.read",
     summary: "A page of what was done, the newest first",
   }),
 } as const;
@@ -99,6 +139,17 @@ export interface AuditPage {
   readonly more: boolean;
   /** Who has the audit does not answer: this is what the copy at this node says, and what was done last may be missing. */
   readonly copyAt?: string;
+}
+
+/** Roles of one person. */
+export interface PersonRoles {
+  readonly user: string;
+  readonly roles: readonly string[];
+}
+
+export interface PeoplePage {
+  readonly people: readonly PersonRoles[];
+  readonly more: boolean;
 }
 
 export interface NodeRecord {

@@ -1,5 +1,6 @@
 import { Type, type Static } from "typebox";
 import { answer, command, follow } from "./command.ts";
+import type { Failure } from "./errors.ts";
 import { wireLimits as limits } from "./limits.ts";
 import { recallId as recall, restoredFrom } from "./restored.ts";
 import { limit, line, nothing, object, position, principal, text, timeMs, type Resumed } from "./schema.ts";
@@ -359,6 +360,38 @@ export const roomCommands = {
     summary: "A page of messages, oldest first",
     answers: "page",
   }),
+  /** For admins: what a room is, and nothing of what is said in it. Error: NOT_FOUND. */
+  inspect: command({
+    params: {},
+    result: answer<RoomFacts>("RoomFacts"),
+    from: ["gateway"],
+    effect: "reads",
+    summary: "What a room is, for admins",
+  }),
+  /** `by`: who wants a guest to come in, who then has to be somebody who may invite; without it the operator, for public rooms. Error: FORBIDDEN. */
+  guestWanted: command({
+    params: { by: Type.Optional(principal) },
+    result: nothing,
+    from: ["gateway"],
+    effect: "reads",
+    summary: "Whether a guest may be brought in",
+  }),
+  /** Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
+  admitGuest: command({
+    params: { member: principal, by: Type.Optional(principal) },
+    result: answer<RoomView>("RoomView"),
+    from: ["gateway"],
+    effect: "changes",
+    summary: "Brings in a guest who has come by an invitation",
+  }),
+  /** The account is deleted. Rooms that it alone owned get another owner; in a direct room its place stays. */
+  depart: command({
+    params: {},
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "The sender is gone for good",
+  }),
   resume: follow<Resumed<RoomState, RoomEvent>>("Resumed"),
   /** Makes a room that is gone anew, as a backup has it. Error: NAME_TAKEN. */
   remake: command({
@@ -448,6 +481,40 @@ export interface RoomView {
   readonly members: Readonly<Record<string, RoomMember>>;
   readonly messageSeq: number;
   readonly pins: readonly number[];
+}
+
+/** What admins see of a room. Of a direct room the title is empty. */
+export interface RoomFacts {
+  readonly room: string;
+  readonly title: string;
+  readonly visibility: Visibility;
+  readonly createdAtMs: number;
+  readonly memberCount: number;
+  /** Some of its owners. */
+  readonly owners: readonly string[];
+  /** Messages that were ever posted. */
+  readonly messageSeq: number;
+  /** Of the newest message. */
+  readonly lastAtMs?: number;
+}
+
+/** A line of the list of rooms for admins. */
+export interface AdminRoomRow extends Partial<RoomFacts> {
+  readonly room: string;
+  /** The name of the node that has it. */
+  readonly node?: string;
+  readonly status: "active" | "idle" | "quarantined";
+  /** Why no more is known of it now. */
+  readonly failure?: Failure;
+}
+
+/** A page of rooms of the whole cluster, by name. */
+export interface AdminRoomPage {
+  readonly rooms: readonly AdminRoomRow[];
+  /** Where the next page begins; absent: this is the last. A page that found less than it was asked for need not be the last. */
+  readonly next?: string;
+  /** Nodes that have rooms and did not answer: theirs are missing. */
+  readonly unanswered?: readonly string[];
 }
 
 /** What `leave` and `remove` answer: the room afterwards, and who went. Agents go with the person they belong to. */

@@ -261,9 +261,8 @@ export function troublesOf(
   row: HolderRow,
   { holders }: Pick<HolderGroupRow, "holders">,
 ): {
+  /** Shards that its inventory says are missing at its owner, or damaged. */
   readonly lost: number;
-  /** Shards whose bytes its owner has not yet. */
-  readonly missing: number;
   /** Its bytes are said to be on another node than its owner. */
   readonly elsewhere: boolean;
   /** Other holders of its group with the same owner: one node's death takes them all. */
@@ -273,7 +272,6 @@ export function troublesOf(
   const isHere = sums?.at?.node === owner;
   return {
     lost: sums?.lost.shards ?? 0,
-    missing: isHere ? (sums?.at?.missing ?? 0) : 0,
     elsewhere: sums?.at !== undefined && !isHere,
     besides: holders.flatMap((one) =>
       owner !== undefined && one.holder !== holder && one.owner === owner ? one.holder : [],

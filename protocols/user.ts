@@ -15,7 +15,10 @@ import {
   userName,
   type Resumed,
 } from "./schema.ts";
+import { mailAddress } from "./mail.ts";
+import { keyScope, roleName } from "./roles.ts";
 import { notice, type Notice } from "./notice.ts";
+import { fact, identity, type Fact, type Factors, type Identity } from "./sign-in.ts";
 import type { RoomSummary } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
@@ -27,6 +30,31 @@ export const avatar = object({
 });
 export type Avatar = Static<typeof avatar>;
 
+/** Roles of a person. */
+export const roleNames = Type.Array(roleName, { maxItems: limits.rolesPerUserMax, uniqueItems: true });
+
+/** A passkey, as much of it as its answers are checked with. */
+export const passkey = object({
+  id: Type.String({ minLength: 1, maxLength: 512, pattern: "^[A-Za-z0-9_-]+$" }),
+  /** COSE, base64url. */
+  publicKey: Type.String({ minLength: 1, maxLength: 2_048 }),
+  counter: position,
+  /** The host name of the page that it was made for, and answers to. */
+  host: line(253),
+  name: line(limits.passkeyNameCharsMax),
+  transports: Type.Array(Type.String({ maxLength: 32 }), { maxItems: 8 }),
+  /** It is kept by a service, and so on more than one device. */
+  synced: Type.Boolean(),
+});
+export type Passkey = Static<typeof passkey>;
+
+/** An address of the network, as the node saw it. */
+const address = line(64);
+const proofs = Type.Array(fact, { minItems: 1, maxItems: 8 });
+
+/** A mail address of the person, and the key of the actor that says whose it is. */
+const contact = { address: mailAddress, claim: key } as const;
+
 const sessionKind = Type.Union([Type.Literal("session"), Type.Literal("key")]);
 
 const byGateway = { from: ["gateway"], effect: "changes" } as const;
@@ -35,10 +63,18 @@ const own = { from: ["client"], permission: "account.use" } as const;
 
 /** Commands to a user. What only the gateway sends, it sends when it has checked a password or a code. */
 export const userCommands = {
-  /** `passwordHash` is argon2id in PHC form. Error: NAME_TAKEN. */
+  /** `passwordHash` is argon2id in PHC form; who has none comes in as `identity`. Error: NAME_TAKEN. */
   create: command({
     ...byGateway,
-    params: { displayName: Type.Optional(line(limits.titleCharsMax)), passwordHash: hash },
+    params: {
+      displayName: Type.Optional(line(limits.titleCharsMax)),
+      passwordHash: Type.Optional(hash),
+      identity: Type.Optional(identity),
+      /** The person has shown that they read what comes there. */
+      contact: Type.Optional(object(contact)),
+      /** The role `guest` from the first moment on, and the time when the account ends. */
+      guest: Type.Optional(object({ endsAtMs: Type.Optional(timeMs) })),
+    },
     result: answer<UserView>("UserView"),
     summary: "Makes the account",
   }),
@@ -46,11 +82,12 @@ export const userCommands = {
   credentials: command({
     ...byGateway,
     params: { deviceHash: Type.Optional(hash) },
-    result: object({ user: userName, passwordHash: hash, admin: Type.Boolean(), known: Type.Boolean() }),
+    result: answer<Credentials>("Credentials"),
     effect: "reads",
-    summary: "What is needed to check a password",
+    summary: "What is needed to check proofs of who somebody is",
   }),
-  /** Only the token's hash arrives here. */
+  /** Only the token's hash arrives here. A session is opened only when its proofs finish a sign-in of this account (`sign-in.ts`); a gateway
+   *  that names none has checked the password. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN. */
   openSession: command({
     ...byGateway,
     params: {
@@ -59,8 +96,12 @@ export const userCommands = {
       label: line(limits.labelCharsMax, 0),
       tokenHash: hash,
       expiresAtMs: Type.Optional(timeMs),
+      /** What a key is narrowed to. */
+      scopes: Type.Optional(Type.Array(keyScope, { maxItems: limits.keyScopesMax })),
       /** The device is known from now on. */
       deviceHash: Type.Optional(hash),
+      proofs: Type.Optional(proofs),
+      address: Type.Optional(address),
     },
     result: answer<Session>("Session"),
     summary: "Opens a session or an API key",
@@ -73,12 +114,215 @@ export const userCommands = {
     effect: "reads",
     summary: "Who holds this token",
   }),
-  /** The gateway has checked the password of the session's person again. Error: NOT_FOUND. */
+  /** The gateway has verified a token that names the session. Errors: UNAUTHENTICATED. */
+  authenticateSession: command({
+    ...byGateway,
+    params: { id: key },
+    result: answer<Authenticated>("Authenticated"),
+    effect: "reads",
+    summary: "Whose this session is, if it is still open",
+  }),
+  /** The gateway has checked these proofs of the session's person again; where it names none, the password. Errors: NOT_FOUND,
+   *  SIGN_IN_UNFINISHED (the account has something stronger). */
   confirmSession: command({
+    ...byGateway,
+    params: { id: key, proofs: Type.Optional(proofs) },
+    result: nothing,
+    summary: "Says that the session has proved again who it is",
+  }),
+  /** Told now and then, not at each request. */
+  sessionUsed: command({
+    ...byGateway,
+    params: { id: key, address: Type.Optional(address) },
+    result: nothing,
+    summary: "Says that a session or API key is in use, and from where",
+  }),
+  /** Errors: LIMIT_REACHED. Whether nobody else has the identity is the gateway's to know. */
+  linkIdentity: command({
+    ...byGateway,
+    params: identity.properties,
+    result: nothing,
+    summary: "Lets an identity of another server in",
+  }),
+  /** Errors: NOT_FOUND; FORBIDDEN where nothing else would let the person in. */
+  unlinkIdentity: command({
+    ...byGateway,
+    params: { issuer: identity.properties.issuer, subject: identity.properties.subject },
+    result: nothing,
+    summary: "Lets an identity of another server in no more",
+  }),
+  /** Keeps the seed of one-time codes, sealed, until a code has shown that the person's device has it. Error: ALREADY_DONE. */
+  beginTotp: command({
+    ...byGateway,
+    params: { sealed: Type.String({ minLength: 1, maxLength: 512 }) },
+    result: nothing,
+    summary: "Begins to set up one-time codes",
+  }),
+  /** A right code was given, of this step of time. Errors: NOT_FOUND (nothing was begun), ALREADY_DONE. */
+  confirmTotp: command({
+    ...byGateway,
+    params: { step: position },
+    result: nothing,
+    summary: "One-time codes are set up",
+  }),
+  /** A right code of this step was given. Error: CODE_WRONG: one of this step, or of a later one, was used before. */
+  useTotp: command({
+    ...byGateway,
+    params: { step: position },
+    result: nothing,
+    summary: "Takes a one-time code for used",
+  }),
+  removeTotp: command({
+    ...byGateway,
+    params: {},
+    result: nothing,
+    summary: "Removes one-time codes, and the recovery codes where no second factor is left",
+  }),
+  /** Hashes of the codes of a new sheet; the one before counts no more. Error: FORBIDDEN without a second factor. */
+  setRecovery: command({
+    ...byGateway,
+    params: { hashes: Type.Array(hash, { maxItems: limits.recoveryCodes }) },
+    result: nothing,
+    summary: "Replaces the recovery codes",
+  }),
+  /** Error: CODE_WRONG. */
+  useRecovery: command({
+    ...byGateway,
+    params: { hash },
+    result: nothing,
+    summary: "Uses up a recovery code",
+  }),
+  /** Errors: NAME_TAKEN (it is here already), LIMIT_REACHED. */
+  addPasskey: command({
+    ...byGateway,
+    params: passkey.properties,
+    result: nothing,
+    summary: "Adds a passkey",
+  }),
+  /** A right answer of the passkey, with its counter. Errors: NOT_FOUND; PASSKEY_REFUSED: the counter does not rise, so there are two of it. */
+  usePasskey: command({
+    ...byGateway,
+    params: { id: passkey.properties.id, counter: position },
+    result: nothing,
+    summary: "Takes in a passkey's counter",
+  }),
+  /** Errors: NOT_FOUND; FORBIDDEN where nothing else would let the person in. */
+  removePasskey: command({
+    ...byGateway,
+    params: { id: passkey.properties.id },
+    result: nothing,
+    summary: "Removes a passkey",
+  }),
+  renamePasskey: command({
+    ...own,
+    params: { id: passkey.properties.id, name: passkey.properties.name },
+    result: nothing,
+    effect: "changes",
+    permission: "account.revoke",
+    http: ["PATCH", "/me/passkeys/:id"],
+    summary: "Gives a passkey another name",
+  }),
+  factors: command({
+    ...own,
+    params: {},
+    result: answer<FactorsView>("FactorsView"),
+    effect: "reads",
+    http: ["GET", "/me/factors"],
+    summary: "What the caller's account can be proven by",
+  }),
+  /** Only the hash of the link's secret arrives here. A new one replaces the one before; of those by mail a few hold at once, so that
+   *  whoever asks for one in somebody's name takes none away. */
+  makeReset: command({
+    ...byGateway,
+    params: { secretHash: hash, untilMs: timeMs, byMail: Type.Optional(Type.Boolean()) },
+    result: nothing,
+    summary: "Allows a new password once, to whoever has the link",
+  }),
+  /** Ends all sessions and API keys, and the link. Error: LINK_INVALID. */
+  resetPassword: command({
+    ...byGateway,
+    params: { secretHash: hash, passwordHash: hash },
+    result: nothing,
+    summary: "Sets the password by a link",
+  }),
+  /** Ends all sessions and API keys; none is opened until it is lifted. */
+  setSuspended: command({
+    ...byGateway,
+    params: { suspended: Type.Boolean() },
+    result: nothing,
+    summary: "Suspends the account, or lifts that",
+  }),
+  mailOf: command({
+    ...byGateway,
+    params: {},
+    result: answer<MailOf>("MailOf"),
+    effect: "reads",
+    summary: "Where mail to the person goes",
+  }),
+  /** Only the hash of the link's secret arrives here. A new one replaces the one before. */
+  beginMail: command({
+    ...byGateway,
+    params: { ...contact, secretHash: hash, untilMs: timeMs },
+    result: nothing,
+    summary: "Begins to set the mail address",
+  }),
+  /** Error: LINK_INVALID. */
+  checkMail: command({
+    ...byGateway,
+    params: { secretHash: hash },
+    result: answer<MailBegun>("MailBegun"),
+    effect: "reads",
+    summary: "Which mail address a link confirms",
+  }),
+  /** Its claim was taken for the person. Error: LINK_INVALID. */
+  confirmMail: command({
+    ...byGateway,
+    params: { secretHash: hash },
+    result: answer<MailSet>("MailSet"),
+    summary: "Sets the mail address",
+  }),
+  removeMail: command({
+    ...byGateway,
+    params: {},
+    result: answer<MailSet>("MailSet"),
+    summary: "Removes the mail address",
+  }),
+  /** All sessions and API keys end. At `atMs` the account is gone; a time that is over means at once. Errors: FORBIDDEN (an admin), OVERLOADED. */
+  beginDeletion: command({
+    ...byGateway,
+    params: { atMs: timeMs, byAdmin: Type.Boolean() },
+    result: object({ atMs: timeMs }),
+    summary: "Deletes the account",
+  }),
+  endDeletion: command({ ...byGateway, params: {}, result: nothing, summary: "Calls the deletion off" }),
+  exportAccount: command({
+    ...byGateway,
+    params: {},
+    result: answer<AccountExport>("AccountExport"),
+    effect: "reads",
+    summary: "What the account has",
+  }),
+  /** An API key was used; written down at most once an hour. */
+  keyUsed: command({
     ...byGateway,
     params: { id: key },
     result: nothing,
-    summary: "Says that the session has proved its password again",
+    summary: "Says that an API key was used",
+  }),
+  /** For somebody who may see people. */
+  listSessions: command({
+    ...byGateway,
+    params: {},
+    result: answer<PersonView>("PersonView"),
+    effect: "reads",
+    summary: "The account of a person: roles, factors, devices and API keys",
+  }),
+  /** For somebody who may manage people. Without an id: all of them. Error: NOT_FOUND. */
+  endSession: command({
+    ...byGateway,
+    params: { id: Type.Optional(key) },
+    result: nothing,
+    summary: "Ends a session or API key of a person, or all",
   }),
   /** `keepSession` survives, all other sessions end. No other device is known any more. */
   setPassword: command({
@@ -100,13 +344,13 @@ export const userCommands = {
     result: answer<UserView>("UserView"),
     summary: "Replaces the picture",
   }),
-  /** The role-manager sends it. */
+  /** The role-manager sends it. An older one says `admin` alone. */
   setAdmin: command({
-    params: { admin: Type.Boolean() },
+    params: { admin: Type.Boolean(), roles: Type.Optional(roleNames) },
     result: nothing,
     from: ["actor"],
     effect: "changes",
-    summary: "Makes the user an admin, or ends that",
+    summary: "Tells the user which roles they have",
   }),
   /** The role-manager sends it. */
   notify: command({
@@ -215,6 +459,7 @@ export const userCommands = {
     },
     result: answer<AgentView>("AgentView"),
     effect: "changes",
+    permission: "agent.use",
     http: ["POST", "/agents"],
     summary: "Creates an agent",
   }),
@@ -223,6 +468,7 @@ export const userCommands = {
     params: { agent: key },
     result: nothing,
     effect: "changes",
+    permission: "agent.use",
     http: ["DELETE", "/agents/:agent"],
     summary: "Deletes an agent and its conversation",
   }),
@@ -236,12 +482,94 @@ export interface Session {
   readonly label: string;
   readonly createdAtMs: number;
   readonly expiresAtMs?: number;
+  /** Of a key that was narrowed: permissions, or sets of them. Absent: all that keys may. */
+  readonly scopes?: readonly string[];
+  /** Where it was opened from. An older node did not say, as below. */
+  readonly address?: string;
+  /** What was proven for it, and when: how its person signed in, and what was proven again since. Not of API keys. */
+  readonly proofs?: readonly Fact[];
+  /** When it was last used, to within an hour, and from where. */
+  readonly usedAtMs?: number;
+  readonly usedFrom?: string;
+}
+
+/** Answer to `credentials`. */
+export interface Credentials {
+  readonly user: string;
+  /** Absent: the account has none. */
+  readonly passwordHash?: string;
+  readonly admin: boolean;
+  /** Somebody signed in on this device before. */
+  readonly known: boolean;
+  /** An older node does not say, as below. */
+  readonly factors?: Factors;
+  readonly suspended?: boolean;
+  /** The sealed seed, and the one that is being set up. */
+  readonly totp?: string;
+  readonly totpBegun?: string;
+  readonly passkeys?: readonly Passkey[];
+}
+
+/** Answer to `mailOf`. */
+export interface MailOf {
+  /** Absent: none is confirmed. */
+  readonly address?: string;
+  /** One that is not confirmed yet. */
+  readonly begun?: string;
+  /** The account has a password. */
+  readonly password: boolean;
+  /** The person may not come in: suspended, or deleted by an admin. */
+  readonly out: boolean;
+}
+
+/** Answer to `checkMail`. */
+export interface MailBegun {
+  readonly address: string;
+  readonly claim: string;
+}
+
+/** Answer to `confirmMail` and `removeMail`. */
+export interface MailSet {
+  readonly address?: string;
+  /** The one that it replaces. */
+  readonly before?: string;
+}
+
+/** Answer to `exportAccount`: what an account has, without what it is proven by. */
+export interface AccountExport extends UserView {
+  readonly mail?: string;
+  /** Of a guest: when the account ends. */
+  readonly endsAtMs?: number;
+  readonly sessions: readonly Session[];
+  readonly factors: FactorsView;
+}
+
+/** Answer to `factors`. */
+export interface FactorsView {
+  /** Where a forgotten password is set anew from. Absent: nowhere. */
+  readonly mail?: { readonly address: string; readonly confirmedAtMs: number };
+  /** One that is not confirmed yet. */
+  readonly mailBegun?: { readonly address: string; readonly untilMs: number };
+  readonly password: boolean;
+  readonly totp?: { readonly sinceMs: number };
+  readonly recovery: number;
+  readonly passkeys: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly host: string;
+    readonly synced: boolean;
+    readonly addedAtMs: number;
+    readonly usedAtMs?: number;
+  }[];
+  readonly identities: readonly (Identity & { readonly linkedAtMs: number })[];
 }
 
 export interface UserView {
   readonly user: string;
   readonly displayName: string;
   readonly admin: boolean;
+  /** Roles of the cluster. An older node does not say. */
+  readonly roles?: readonly string[];
   readonly theme: "system" | "light" | "dark";
   readonly agents: readonly string[];
   readonly rooms: readonly string[];
@@ -258,6 +586,8 @@ export interface UserCard {
   readonly user: string;
   readonly displayName: string;
   readonly avatar?: Avatar;
+  /** The account is gone. */
+  readonly deleted?: true;
 }
 
 /** Sign-ins that failed: how many in all, counted anew after a month without any. */
@@ -270,6 +600,17 @@ export interface SignInsFailed {
 /** Answer to `sessions`. */
 export interface UserSessions {
   readonly sessions: readonly Session[];
+  /** Roles of the cluster. An older node does not say. */
+  readonly roles?: readonly string[];
+}
+
+/** Answer to `listSessions`: an account, as those see it who look after it. An older node says only what a person sees of themselves. */
+export interface PersonView extends UserSessions {
+  readonly displayName?: string;
+  readonly createdAtMs?: number;
+  readonly suspended?: boolean;
+  /** What the person can prove who they are with. */
+  readonly factors?: Factors;
 }
 
 /** Answer to `authenticate`. */
@@ -279,8 +620,17 @@ export interface Authenticated {
   readonly session: string;
   readonly kind: Session["kind"];
   readonly expiresAtMs?: number;
-  /** How long ago the session proved its password, by one clock; an API key never did, and an older node does not say. */
+  /** Roles of the cluster. An older node does not say. */
+  readonly roles?: readonly string[];
+  /** Of a key that was narrowed. */
+  readonly scopes?: readonly string[];
+  /** The key's last use is long ago or unknown: `keyUsed` is wanted. */
+  readonly useDue?: boolean;
+  /** How long ago the session proved who it is by the strongest factor of the account, by one clock; an API key never did, and an older
+   *  node does not say. */
   readonly provedAgoMs?: number;
+  /** How long ago it was noted that the session is in use. */
+  readonly usedAgoMs?: number;
 }
 
 export interface UserRooms {

@@ -60,6 +60,17 @@ export class FairQueue<Item> {
     return sumOf(this.#shares.values(), ({ count }) => Math.min(count, mine));
   }
 
+  /** Whether a newcomer would wait, in a place of its own or of another. */
+  hasPlace(share: string, lane: string, limits: FairQueueLimits): boolean {
+    const own = this.#shares.get(share);
+    const mine = own?.count ?? 0;
+    const isFull = mine >= limits.perShareMax || this.#size >= limits.max;
+    if (!isFull) return true;
+    if (mine < limits.perShareMax && this.#largest(mine + 2) !== undefined) return true;
+    const largest = Math.max(0, ...[...(own?.lanes.values() ?? [])].map(({ length }) => length));
+    return largest >= (own?.lanes.get(lane)?.length ?? 0) + 2;
+  }
+
   join(share: string, lane: string, item: Item, limits: FairQueueLimits): Joined<Item> {
     const own = this.#shares.get(share);
     const mine = own?.count ?? 0;

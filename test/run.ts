@@ -1,14 +1,14 @@
 /** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`. With `--long` everything is done at full
- *  depth (`npm run test:long`): more seeds, more rounds, the same tests.
+ *  depth (`npm run test:long`): more seeds, more rounds, the same tests. With `--profile` it says in the end what each file took.
  *
- *  Each phase is a process of its own with a time limit, so a hang names its phase and its test, and a crash costs one
- *  phase. Three lanes run side by side. Two of them begin with phases that start nodes and mostly wait for them. Phases that
+ *  Each phase is a process of its own, and is ended when none of its tests ends for a long time. So a hang names its phase and its
+ *  test, and a crash costs one phase. Three lanes run side by side. Two of them begin with phases that start nodes and mostly wait for them. Phases that
  *  only compute are taken by the lane that is free, and have a lower priority: what they take is what the others leave over,
  *  and nothing that has a clock in it is late because of them. Failures are printed in full, everything else is one line per
  *  phase with its seconds and the processor seconds in them, then come the slowest tests. The
  *  last line is always `N passed, N failed, N skipped`. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -19,11 +19,14 @@ import {
   niceOf,
   phases,
   root,
+  serverFolder,
+  silenceMsMax,
   testsOf,
   type Lane,
   type Phase,
 } from "./phases.ts";
-import { slowestOf, type Counts, type Timing } from "./reporter.ts";
+import { endedSeconds } from "./processor-time.ts";
+import { slowestOf, type Cost, type Counts, type Timing } from "./reporter.ts";
 
 /** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
  *  etcd a part of it is not tested. */
@@ -40,6 +43,8 @@ const coveredFolders = [
   "web/src/markdown",
 ];
 const coveredSources = "{actors,cli,config,node,protocols,runtimes,web/src/model,web/src/markdown}/**/*.ts";
+/** Many times what it takes to read what V8 wrote. */
+const reportLimitMs = 900_000;
 /** In percent, of each folder. */
 const coverageMin = { statements: 95, branches: 90 } as const;
 const coverageFolder = join(root, "coverage");
@@ -49,6 +54,7 @@ interface Ending {
   readonly failed: number;
   readonly skipped: number;
   readonly slowest?: readonly Timing[];
+  readonly costs?: readonly Cost[];
   /** What went wrong beyond single tests. */
   readonly problem?: string;
   readonly cpuSeconds: number;
@@ -69,23 +75,20 @@ const outputCharsMax = 200_000;
 
 const running = new Set<ChildProcess>();
 
-/** How much longer a phase may take at full depth. */
-const longFactor = 6;
+/** How often it is looked whether a phase goes on. */
+const lookMs = 1_000;
+
+const options: ReadonlySet<string> = new Set(["--long", "--profile"]);
+
+/** Many times what it takes. */
+const compileLimitMs = 600_000;
 
 /** How many of the slowest tests are printed in the end. */
 const slowestMax = 10;
 
-/** Processor seconds of all children that have ended, and of theirs; 0 where the system does not say it as Linux does. */
-function childSeconds(): number {
-  try {
-    const stat = readFileSync("/proc/self/stat", "utf8");
-    // Behind the name, which may have anything in it: user and system time of children, in hundredths.
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[13]) + Number(fields[14])) / 100;
-  } catch {
-    return 0;
-  }
-}
+/** How many tests `--profile` prints, of those that took most. */
+const dearestMax = 60;
+
 let countedSeconds = 0;
 
 /** Ends a command with its whole group: tests start nodes, and those start inference hosts. */
@@ -93,12 +96,20 @@ function end(child: ChildProcess): void {
   if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
 }
 
-function execute(
-  command: readonly string[],
-  limitMs: number,
-  environment: NodeJS.ProcessEnv,
-  nice = 0,
-): Promise<Finished> {
+interface Execution {
+  readonly command: readonly string[];
+  /** How long the command may take; or, where it has a file of progress, how long that file may stay as it is. */
+  readonly limitMs: number;
+  readonly progressFile?: string;
+  readonly environment: NodeJS.ProcessEnv;
+  readonly nice?: number;
+}
+
+/** When a file was last written, on the clock of `Date.now`; undefined: it is not there yet. */
+const writtenAtMs = (path: string | undefined): number | undefined =>
+  path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+
+function execute({ command, limitMs, progressFile, environment, nice = 0 }: Execution): Promise<Finished> {
   const [program = "", ...args] = command;
   return new Promise((resolve) => {
     const child = spawn(program, args, {
@@ -116,7 +127,7 @@ function execute(
     let cpuSeconds = 0;
     child.on("exit", () => {
       // One child is waited for at a time: what has come since the last one is of this one.
-      const seconds = childSeconds();
+      const seconds = endedSeconds();
       cpuSeconds = seconds - countedSeconds;
       countedSeconds = seconds;
     });
@@ -124,64 +135,79 @@ function execute(
     child.stderr
       .setEncoding("utf8")
       .on("data", (text: string) => (errorOutput = (errorOutput + text).slice(-outputCharsMax)));
-    const timer = setTimeout(() => {
+    const startedAtMs = Date.now();
+    const timer = setInterval(() => {
+      if (Date.now() - (writtenAtMs(progressFile) ?? startedAtMs) <= limitMs) return;
       timedOut = true;
       end(child);
-    }, limitMs);
+    }, lookMs);
     child.on("error", (error) => (errorOutput += String(error)));
     child.on("close", (code, signal) => {
-      clearTimeout(timer);
+      clearInterval(timer);
       running.delete(child);
       resolve({ code, signal, timedOut, output, errorOutput, cpuSeconds });
     });
   });
 }
 
-async function runCommands(phase: Phase): Promise<Ending> {
+async function runCommands(phase: Phase, limitMs: number): Promise<Ending> {
   let passed = 0;
   let cpuSeconds = 0;
   const failed: string[] = [];
   for (const command of phase.commands ?? []) {
     const name = command.map((part) => part.split("/").at(-1)).join(" ");
-    const finished = await execute(command, phase.limitMs, process.env, niceOf(phase));
+    const finished = await execute({ command, limitMs, environment: oneThread, nice: niceOf(phase) });
     cpuSeconds += finished.cpuSeconds;
     if (finished.code === 0 && !finished.timedOut) {
       passed += 1;
       continue;
     }
-    failed.push(finished.timedOut ? `${name} timed out after ${phase.limitMs / 1000} s` : name);
+    failed.push(finished.timedOut ? `${name} timed out after ${limitMs / 1000} s` : name);
     console.log(`\n$ ${name}\n${finished.output}${finished.errorOutput}`);
   }
   const problem = failed.length > 0 && { problem: failed.join(", ") };
   return { passed, failed: failed.length, skipped: 0, cpuSeconds, ...problem };
 }
 
-async function runTests(phase: Phase, tests: readonly string[], withCoverage: boolean): Promise<Ending> {
+/** For programs in Go: more threads take more processor seconds for the same, which the other lanes have. */
+const oneThread = { ...process.env, GOMAXPROCS: "1" };
+
+/** What fails here fails in the tests as well, which then say why. */
+async function compile(): Promise<number> {
+  const environment = { ...process.env, NODE_COMPILE_CACHE: compiledFolder, PLEXUS_TEST_SERVER: serverFolder };
+  const command = [process.execPath, "test/compile.ts"];
+  return (await execute({ command, limitMs: compileLimitMs, environment })).cpuSeconds;
+}
+
+async function runTests(phase: Phase, limitMs: number, withCoverage: boolean): Promise<Ending> {
   const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
   const countsFile = join(folder, "counts.json");
   const required = withCoverage ? ["--require", "./test/own-coverage.ts"] : [];
-  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...required, ...tests];
+  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...required, ...testsOf(phase)];
   const command = [process.execPath, ...words];
   const environment = {
     ...process.env,
     PLEXUS_TEST_COUNTS: countsFile,
+    // One that could not be made: they start the sources, and say what is wrong with those.
+    ...(existsSync(join(serverFolder, "package.json")) &&
+      phase.lane !== undefined && { PLEXUS_TEST_SERVER: serverFolder }),
     // Compiled code that is kept is less exact where coverage is collected.
     ...(withCoverage
       ? { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }
       : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),
   };
   try {
-    const finished = await execute(command, phase.limitMs, environment, niceOf(phase));
+    const finished = await execute({ command, limitMs, progressFile: countsFile, environment, nice: niceOf(phase) });
     if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
     const counts = readCounts(countsFile);
-    const problem = describeProblem(phase, finished, counts);
+    const problem = describeProblem(finished, counts, limitMs);
     if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
-    const { passed = 0, failed = 0, skipped = 0, slowest = [] } = counts ?? {};
+    const { passed = 0, failed = 0, skipped = 0, slowest = [], costs = [] } = counts ?? {};
     const { cpuSeconds } = finished;
     // Whatever ended the phase early counts as one failure more than the tests that failed by themselves.
     return problem === undefined
-      ? { passed, failed, skipped, slowest, cpuSeconds }
-      : { passed, failed: failed + 1, skipped, slowest, cpuSeconds, problem };
+      ? { passed, failed, skipped, slowest, costs, cpuSeconds }
+      : { passed, failed: failed + 1, skipped, slowest, costs, cpuSeconds, problem };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -191,10 +217,10 @@ function readCounts(path: string): Counts | undefined {
   return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Counts) : undefined;
 }
 
-function describeProblem(phase: Phase, finished: Finished, counts: Counts | undefined): string | undefined {
+function describeProblem(finished: Finished, counts: Counts | undefined, limitMs: number): string | undefined {
   const where =
     counts === undefined ? "before the first test" : counts.ended ? "after the last test" : `in: ${counts.current}`;
-  if (finished.timedOut) return `timed out after ${phase.limitMs / 1000} s ${where}`;
+  if (finished.timedOut) return `hung: no test ended for ${limitMs / 1000} s ${where}`;
   if (counts?.leftOpen !== undefined) return `left open after the last test: ${counts.leftOpen.join(", ")}`;
   if (counts?.ended !== true) return `crashed (${finished.signal ?? `exit code ${finished.code}`}) ${where}`;
   if (finished.code !== 0 && counts.failed === 0)
@@ -205,7 +231,8 @@ function describeProblem(phase: Phase, finished: Finished, counts: Counts | unde
 async function checkCoverage(): Promise<Ending> {
   const reporters = ["--reporter", "text-summary", "--reporter", "json-summary", "--reports-dir", coverageFolder];
   const sources = ["--temp-directory", join(coverageFolder, "tmp"), "--merge-async", "--include", coveredSources];
-  const finished = await execute([bin("c8"), "report", ...sources, ...reporters], 240_000, process.env, computingNice);
+  const command = [bin("c8"), "report", ...sources, ...reporters];
+  const finished = await execute({ command, limitMs: reportLimitMs, environment: process.env, nice: computingNice });
   const { cpuSeconds } = finished;
   if (finished.code !== 0) {
     console.log(finished.output + finished.errorOutput);
@@ -239,9 +266,28 @@ function describe(ending: Ending): string {
   return ending.problem === undefined ? counts : `${counts}: ${ending.problem}`;
 }
 
+/** What files took, and the dearest tests: processor seconds, seconds. */
+function printCosts(costs: readonly Cost[]): void {
+  const row = (cpuSeconds: number, ms: number, name: string): string =>
+    `${cpuSeconds.toFixed(1).padStart(7)} ${(ms / 1000).toFixed(1).padStart(7)}  ${name}`;
+  const files = new Map<string, { cpuSeconds: number; ms: number }>();
+  for (const { file, cpuSeconds, ms } of costs) {
+    const sum = files.get(file) ?? { cpuSeconds: 0, ms: 0 };
+    files.set(file, { cpuSeconds: sum.cpuSeconds + cpuSeconds, ms: sum.ms + ms });
+  }
+  console.log("    cpu       s  files (under a phase's name: loading them)");
+  const dearFirst = [...files].toSorted(([, a], [, b]) => b.cpuSeconds - a.cpuSeconds);
+  for (const [file, { cpuSeconds, ms }] of dearFirst) console.log(row(cpuSeconds, ms, file));
+  console.log("    cpu       s  tests");
+  for (const one of costs.toSorted((a, b) => b.cpuSeconds - a.cpuSeconds).slice(0, dearestMax))
+    console.log(row(one.cpuSeconds, one.ms, one.title));
+}
+
 async function main(words: readonly string[]): Promise<number> {
-  const asked = words.filter((word) => word !== "--long");
-  const isLong = asked.length < words.length;
+  const asked = words.filter((word) => !options.has(word));
+  const isLong = words.includes("--long");
+  const isProfiled = words.includes("--profile");
+  if (isProfiled) process.env["PLEXUS_TEST_PROFILE"] = "1";
   // Tests read it (`depth.ts`), and what they start.
   if (isLong) process.env["PLEXUS_TEST_LONG"] = "1";
   const unknown = asked.filter((name) => !phases.some((phase) => phase.name === name));
@@ -250,33 +296,39 @@ async function main(words: readonly string[]): Promise<number> {
     console.log("0 passed, 0 failed, 0 skipped");
     return 2;
   }
-  const chosen = phases
-    .filter(({ name }) => asked.length === 0 || asked.includes(name))
-    .map((phase) => (isLong ? { ...phase, limitMs: longFactor * phase.limitMs } : phase));
+  const chosen = phases.filter(({ name }) => asked.length === 0 || asked.includes(name));
+  const limitMs = isLong ? silenceMsMax.long : silenceMsMax.usual;
   const withCoverage = asked.length === 0;
   if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });
   const total = { passed: 0, failed: 0, skipped: 0, cpuSeconds: 0 };
   const timings: Timing[] = [];
+  const costs: Cost[] = [];
   const add = (name: string, ending: Ending, startedMs: number): void => {
     timings.push(...(ending.slowest ?? []));
+    costs.push(...(ending.costs ?? []).map((cost) => (cost.file === "" ? { ...cost, file: name } : cost)));
     total.passed += ending.passed;
     total.failed += ending.failed;
     total.skipped += ending.skipped;
     total.cpuSeconds += ending.cpuSeconds;
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    const since = isProfiled ? `, from ${(startedMs / 1000).toFixed(0)} s on` : "";
     console.log(
-      `${name.padEnd(12)} ${describe(ending)} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors)`,
+      `${name.padEnd(12)} ${describe(ending)} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors${since})`,
     );
   };
   // Lanes that are through with their own phases take from those that can run anywhere.
   const queue = chosen.filter(({ lane }) => lane === undefined);
   let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage === true).length : 0;
+  // Nodes are up in half of the time when their code is compiled. What computes begins meanwhile.
+  const isCompiled = chosen.every(({ lane }) => lane === undefined);
+  const compiled = isCompiled ? Promise.resolve() : compile().then((seconds) => void (total.cpuSeconds += seconds));
   const runLane = async (lane: Lane): Promise<void> => {
+    if (lane !== "computing") await compiled;
     const own = chosen.filter((one) => one.lane === lane);
     for (let phase = own.shift() ?? queue.shift(); phase !== undefined; phase = own.shift() ?? queue.shift()) {
       const startedMs = performance.now();
-      if (phase.commands !== undefined) add(phase.name, await runCommands(phase), startedMs);
-      else add(phase.name, await runTests(phase, testsOf(phase), withCoverage && phase.coverage === true), startedMs);
+      if (phase.commands !== undefined) add(phase.name, await runCommands(phase, limitMs), startedMs);
+      else add(phase.name, await runTests(phase, limitMs, withCoverage && phase.coverage === true), startedMs);
       if (phase.coverage !== true || (uncovered -= 1) !== 0) continue;
       const reportedMs = performance.now();
       add("coverage", await checkCoverage(), reportedMs);
@@ -287,6 +339,7 @@ async function main(words: readonly string[]): Promise<number> {
   const slowest = slowestOf(timings, slowestMax);
   if (slowest.length > 0) console.log("the slowest:");
   for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);
+  if (isProfiled) printCosts(costs);
   if (total.passed === 0 && total.failed === 0) console.log("no test ran");
   const minutes = (performance.now() / 60_000).toFixed(1);
   console.log(`${minutes} minutes, ${(total.cpuSeconds / 60).toFixed(1)} of processors`);

@@ -7,17 +7,22 @@ import { expect } from "chai";
 import { fields } from "../config/index.ts";
 import { errorTable } from "../protocols/index.ts";
 import { phases, testsOf } from "./phases.ts";
+import { answersText, keptAnswers, readAnswers } from "./tidy/answers.ts";
 import { commandsPage } from "./tidy/commands.ts";
 import { isOllamaPath } from "../node/gateway/ai/errors.ts";
 import { mutations } from "./simulation/mutations.ts";
 import { contractLines, contractText, declarationLines, readContract, schemaLines } from "./tidy/contract.ts";
 import { layers } from "./tidy/layers.ts";
+import { advisoryFindings, auditProblems, licenceProblems, readFacts, sbomOf, sbomProblems, withPage } from "../release/index.ts"; // prettier-ignore
 import { limitsPage, limitsSection, readLimitsPage } from "./tidy/limits.ts";
+import { numbered, protoFiles, protoText, type Message } from "./tidy/proto.ts";
 import { accepted, incompatibilities } from "./tidy/released.ts";
 import {
   awaitViolations,
   differences,
   layerViolations,
+  logCalls,
+  logViolations,
   reached,
   linkViolations,
   nameViolations,
@@ -35,7 +40,7 @@ const pathsOf = (pattern: string): readonly string[] =>
   globSync(pattern, { cwd: root, exclude: (path) => ignored.test(`${path}/`) }).filter((path) => !ignored.test(path));
 const read = (path: string): Source => ({ path, text: readFileSync(join(root, path), "utf8") });
 
-const folders = "{actors,cli,client,config,node,protocols,runtimes,test,web}";
+const folders = "{actors,cli,client,config,node,protocols,release,runtimes,test,web}";
 const codePaths = pathsOf(`${folders}/**/*.{ts,tsx}`).filter((path) => !path.endsWith(".d.ts"));
 // This file is left out: what it plants is not an import.
 const code = codePaths.filter((path) => path !== "test/tidy.test.ts").map(read);
@@ -47,6 +52,15 @@ const none = (violations: readonly string[]): void => {
 };
 
 describe("the repository", () => {
+  it("calls requests, traces and actors the same in every line of the log", () => {
+    const written = code.filter(({ path }) => /^(?:node|runtimes|actors|cli)\//.test(path));
+    expect(written.flatMap(({ text }) => logCalls(text)).length).to.be.above(150);
+    none(logViolations(written));
+    const planted =
+      'log.warn("x.y", { user, trace, of: { a: 1 } }); log?.info("x.z", { traceId: 1, trace: traceIdOf(t) });';
+    expect(logViolations([{ path: "node/x.ts", text: planted }])).to.have.length(3);
+  });
+
   it("imports downwards only, and only through entrances", () => none(layerViolations(code)));
 
   it("loads no schemas into an inference host and its threads, which need none", () => {
@@ -118,6 +132,30 @@ describe("the repository", () => {
   });
 });
 
+describe("the packages", () => {
+  const { all, rules, advisories, exceptions } = readFacts(root);
+  const ofPage = code.filter(({ path }) => path.startsWith("web/src/")).flatMap(({ text }) => importsOf(text));
+  const named = ofPage.map(({ specifier }) => specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")); // prettier-ignore
+
+  it("have licences that are allowed: what is shipped, and what only tests and tools use", () => {
+    expect(named).to.include("react");
+    none(licenceProblems(withPage(all.packages, new Set(named)), rules));
+  });
+
+  it("have no known fault without a reviewed exception that holds", () => {
+    none(auditProblems(advisoryFindings(all.packages, advisories), exceptions, new Date().toISOString().slice(0, 10)));
+  });
+
+  it("are listed as CycloneDX takes it", async () => none(await sbomProblems(sbomOf(all, rules)))).timeout(20_000);
+
+  it("come from a registry by a digest, and run nothing when they are installed", () => {
+    const installed = all.packages.filter(({ path }) => existsSync(join(root, path)));
+    expect(installed.length).to.be.above(100);
+    none(installed.filter(({ integrity }) => integrity === undefined).map(({ path }) => `${path} has no digest`));
+    expect(documentText(".npmrc")).to.match(/^ignore-scripts=true$/m);
+  });
+});
+
 describe("the documents", () => {
   it("list every error as the error table has it", () => {
     const table = Object.entries(errorTable).map(([code, row]) => [code, row.outcome, row.http, row.help].join(" | "));
@@ -144,7 +182,7 @@ describe("the documents", () => {
   });
 
   it("list every metric, and no other", () => {
-    const suffixes: Readonly<Record<string, string>> = { count: "_total", gauge: "", observeMs: "_milliseconds" };
+    const suffixes: Readonly<Record<string, string>> = { count: "_total", gauge: "", observeMs: "_seconds" };
     const sources = code.filter(({ path }) => path.startsWith("node/") || path.startsWith("runtimes/"));
     const inCode = sources.flatMap(({ text }) =>
       [...text.matchAll(/\bmeter\??\.(count|gauge|observeMs)\(\s*"(\w+)"/g)].map(
@@ -264,6 +302,45 @@ describe("the wire contract", () => {
       'Event "made" by: string',
       'Event "gone" {}',
     ]);
+  });
+});
+
+describe("the interface of gRPC", () => {
+  it("is as the rows of commands and the routes of admins have it", async () => {
+    for (const { path, now, kept } of await protoFiles())
+      expect(now === kept, `${path} is not current: node test/tidy/proto.ts --write`).to.equal(true);
+  }).timeout(60_000);
+
+  it("has of the answers of routes what their handlers' types say", () => {
+    const isCurrent = answersText(readAnswers()) === keptAnswers();
+    expect(
+      isCurrent,
+      "protocols/answers.json is not current: node test/tidy/answers.ts --write, then proto.ts",
+    ).to.equal(true);
+  }).timeout(120_000);
+
+  it("keeps the number of every field, and reserves those of fields that went away or got another type", () => {
+    const message = (...fields: readonly string[]): Message => ({
+      says: "",
+      fields: fields.map((field) => {
+        const [name = "", type = ""] = field.split(" ");
+        return { name, type, label: "" };
+      }),
+    });
+    const first = numbered(new Map([["A", message("one string", "two int64")]]), {});
+    expect(first).to.deep.equal({ A: { fields: { one: "1 string", two: "2 int64" } } });
+    const second = numbered(new Map([["A", message("three bool", "two int64")]]), first);
+    expect(second).to.deep.equal({ A: { fields: { three: "3 bool", two: "2 int64" }, was: { 1: "one" } } });
+    const third = numbered(new Map([["A", message("one string", "two string")]]), second);
+    expect(third).to.deep.equal({
+      A: { fields: { one: "4 string", two: "5 string" }, was: { 1: "one", 2: "two", 3: "three" } },
+    });
+    const gone = numbered(new Map(), third);
+    expect(gone).to.deep.equal({ A: { fields: {}, was: { 1: "one", 2: "two", 3: "three", 4: "one", 5: "two" } } });
+    expect(numbered(new Map([["A", message("one string")]]), gone)["A"]?.fields).to.deep.equal({ one: "6 string" });
+    expect(protoText(new Map([["A", message("one string", "two string")]]), third)).to.include(
+      'message A {\n  reserved 1, 2, 3;\n  reserved "three";\n  string one = 4;',
+    );
   });
 });
 

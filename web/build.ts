@@ -13,6 +13,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import type { Rolldown } from "vite";
 import { overBudget, pageSizeKiB, type BuiltFile } from "./budget.ts";
+import { commandsOfPlexus } from "./commands.ts";
 
 const web = dirname(fileURLToPath(import.meta.url));
 const root = dirname(web);
@@ -28,7 +29,10 @@ function newestMs(path: string): number {
 function isFresh(): boolean {
   const built = join(dist, "index.html");
   if (!existsSync(built)) return false;
-  const sources = [web, ...["client", "protocols", "package-lock.json"].map((name) => join(root, name))];
+  const sources = [
+    web,
+    ...["cli", "client", "config", "protocols", "package-lock.json"].map((name) => join(root, name)),
+  ];
   return Math.max(...sources.map(newestMs)) <= statSync(built).mtimeMs;
 }
 
@@ -90,7 +94,7 @@ async function build(): Promise<void> {
       root: web,
       configFile: false,
       logLevel: "warn",
-      plugins: [react()],
+      plugins: [react(), commandsOfPlexus()],
       build: { outDir: aside, emptyOutDir: true, reportCompressedSize: false, chunkSizeWarningLimit: 700 },
     })) as Rolldown.RolldownOutput;
     const unstyled = withoutStyles(output);
@@ -103,7 +107,7 @@ async function build(): Promise<void> {
     renameSync(aside, dist);
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
     console.log(
-      `web: built in ${seconds} s (brotli: ${size.toSignIn} KiB to sign in, ${size.toFirstMessage} KiB to the first message)`,
+      `web: built in ${seconds} s (brotli: ${size.toSignIn} KiB to sign in, ${size.toFirstMessage} KiB to the first message, ${size.toOverview} KiB to the overview of the cluster, ${size.allOfAdministration} KiB with all of the administration, ${size.toTerminal} KiB to its terminal)`,
     );
   } finally {
     rmSync(aside, { recursive: true, force: true });

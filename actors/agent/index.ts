@@ -23,6 +23,7 @@ import {
   type ConversationTurn,
   type GenerationPart,
   type Result,
+  type AgentPictures,
   type UploadedPicture,
   type UploadedSound,
 } from "../../protocols/index.ts";
@@ -59,6 +60,7 @@ import {
   type Job,
   type Life,
   type RoomSource,
+  type Kept,
   type Uploaded,
 } from "./state.ts";
 import { entriesRead, recalled, withdrawRead, withoutWithdrawn, type RestoringTag } from "./restoring.ts";
@@ -111,10 +113,15 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       return turn.from === turn.self ? erase(state, turn) : [refuse("FORBIDDEN")];
     case "attach":
     case "attachSound":
-      return attach(state, message);
+      return attach(state, message, turn);
     case "pictures":
       return [
-        state.life === null ? refuse("NOT_FOUND") : reply({ hashes: uploaded(state.life).map(({ hash }) => hash) }),
+        state.life === null
+          ? refuse("NOT_FOUND")
+          : reply({
+              hashes: uploaded(state.life).map(({ hash }) => hash),
+              room: roomIn(state.life),
+            } satisfies AgentPictures),
       ];
     case "mentioned":
       return mentioned(state, message, turn);
@@ -180,7 +187,7 @@ function fromOwner(
     case "sound": {
       const found = uploaded(life).find(({ hash }) => hash === message.hash);
       const isAsked = found !== undefined && "ms" in found === (message.type === "sound");
-      return [isAsked ? reply(found) : refuse("NOT_FOUND", { [message.type]: message.hash })];
+      return [isAsked ? reply(factsOf(found)) : refuse("NOT_FOUND", { [message.type]: message.hash })];
     }
     case "usage":
       return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
@@ -296,19 +303,37 @@ function named<One extends Uploaded>(
   for (const { hash, text = "" } of asked) {
     const found = known.find((one) => one.hash === hash);
     if (found === undefined) return { missing: hash };
-    if (!all.has(hash)) all.set(hash, { ...found, text });
+    if (!all.has(hash)) all.set(hash, { ...factsOf(found), text });
   }
   return { all: [...all.values()] };
 }
 
-const uploaded = ({ uploads = [], pictures = [] }: Life): readonly Uploaded[] => [...pictures, ...uploads];
+const uploaded = ({ uploads = [], pictures = [] }: Life): readonly Kept[] => [...pictures, ...uploads];
 
-/** Something for a message to come. The gateway has stored its bytes, for the owner. */
-function attach(state: AgentState, known: Of<"attach" | "attachSound">): Effects {
-  if (state.life === null) return [refuse("NOT_FOUND")];
-  const { hash, size } = known;
-  const picture: Uploaded = "ms" in known ? { hash, size, format: known.format, ms: known.ms } : { hash, size, format: known.format, width: known.width, height: known.height }; // prettier-ignore
-  return [persist({ type: "attached", picture }), reply(picture)];
+/** How many more pictures and sounds of messages it would keep. */
+const roomIn = ({ pictures = [] }: Life): number => Math.max(0, limits.agentPicturesMax - pictures.length);
+
+/** What something is, whoever brought it. */
+function factsOf<One extends Uploaded>(kept: One): One {
+  const { recall: _recall, ...facts } = kept as Kept;
+  return facts as One;
+}
+
+/** Something for a message to come, or of a turn that a recall brought back. Its bytes have been stored for the agent. */
+function attach(
+  { life }: AgentState,
+  { type: _type, recall, ...picture }: Of<"attach" | "attachSound">,
+  turn: Here,
+): Effects {
+  // What is uploaded comes from people, what comes back from the node that recalls.
+  if ((turn.from === "node") !== (recall !== undefined)) return [refuse("FORBIDDEN")];
+  if (life === null) return [refuse("NOT_FOUND")];
+  if (recall === undefined) return [persist({ type: "attached", picture }), reply(picture)];
+  if (uploaded(life).some(({ hash }) => hash === picture.hash)) return [reply(picture)];
+  if (life.recalls?.find(({ id }) => id === recall)?.withdrawn !== undefined)
+    return [refuse("BAD_REQUEST", { field: "recall", reason: "it was taken back" })];
+  if (roomIn(life) === 0) return [refuse("LIMIT_REACHED", { limit: "agentPicturesMax" })];
+  return [persist({ type: "attached", picture, recall }), reply(picture)];
 }
 
 /** Adds a job for the answer with that number, and starts it if nothing else is being written. */

@@ -75,6 +75,12 @@ export interface SoFar {
 /** What a person has uploaded for a conversation. */
 export type Uploaded = UploadedPicture | UploadedSound;
 
+/** What is kept of a message. */
+export type Kept = Uploaded & {
+  /** The recall that brought it; it goes when that is taken back. */
+  readonly recall?: string;
+};
+
 /** What a recall from a backup has brought. */
 export interface AgentRecall {
   readonly id: string;
@@ -103,7 +109,7 @@ export interface Life {
   /** Pictures and sounds that no message names yet. */
   readonly uploads?: readonly Uploaded[];
   /** Those of messages. */
-  readonly pictures?: readonly Uploaded[];
+  readonly pictures?: readonly Kept[];
   /** What recalls have brought, the newest last: in their order, up to the old turn `through`, as turns from `first` to `last`. */
   readonly recalls?: readonly AgentRecall[];
   /** The newest turns, by number. */
@@ -141,7 +147,7 @@ export type AgentChange =
   /** An answer is owed, to a room or anew; nothing is public until it is begun. */
   | { readonly type: "owed"; readonly job: Job }
   /** A picture or a sound is there, for a message to come. */
-  | { readonly type: "attached"; readonly picture: Uploaded }
+  | { readonly type: "attached"; readonly picture: Uploaded; readonly recall?: string }
   /** The answer that is being written: behind so many characters it goes on like this. Nobody is told, who follows it has it. */
   | {
       readonly type: "wrote";
@@ -194,12 +200,15 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
     }
     case "owed":
       return withJob(state, change.job);
-    case "attached":
+    case "attached": {
+      const { picture, recall } = change;
+      // As old as what it belongs to: whatever is shown from now on takes its place first.
+      if (recall !== undefined)
+        return withLife(state, ({ pictures = [] }) => ({ pictures: [{ ...picture, recall }, ...pictures] }));
       return withLife(state, ({ uploads = [] }) => ({
-        uploads: [...uploads.filter(({ hash }) => hash !== change.picture.hash), change.picture].slice(
-          -limits.agentUploadsMax,
-        ),
+        uploads: [...uploads.filter(({ hash }) => hash !== picture.hash), picture].slice(-limits.agentUploadsMax),
       }));
+    }
     case "wrote":
       return withLife(state, ({ jobs }) => ({
         jobs: jobs.map((job) => (job.generation === change.generation ? withText(job, change) : job)),
@@ -258,8 +267,9 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
       };
     }
     case "withdrawn":
-      return withLife(state, ({ recent, recalls = [] }) => ({
+      return withLife(state, ({ recent, recalls = [], pictures }) => ({
         recent: recent.filter(({ turn }) => !event.turns.includes(turn)),
+        ...(pictures && { pictures: pictures.filter(({ recall }) => recall !== event.recall) }),
         recalls: recalls.map((one) => (one.id === event.recall ? { ...one, withdrawn: event.through } : one)),
       }));
     case "generationStarted":

@@ -9,7 +9,10 @@
 import { bringsBack, type CommandOf, type RecallRequest, type backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import type { BackupTurn, Effects as BackupEffects } from "./effects.ts";
 import type { GuardChange, GuardState, KeptRequest } from "./guards.ts";
+import type { BackupState } from "./state.ts";
+import { add } from "./tasks.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
@@ -89,4 +92,12 @@ export function approvedRecall(
   return request.state === "approved"
     ? { request }
     : { refusal: [refuse("APPROVAL_NEEDED", { request: id, state: request.state })] };
+}
+
+/** Adds the task of a recall that was approved. */
+export function beginRecall(state: BackupState, message: Of<"beginRecall">, turn: BackupTurn): BackupEffects {
+  const found = approvedRecall(state, message, turn);
+  if ("refusal" in found) return found.refusal;
+  const { wish, by, answeredBy } = found.request;
+  return add(state, { wish, by, ...(answeredBy !== undefined && { approvedBy: answeredBy }) }, turn, message.id);
 }

@@ -14,12 +14,20 @@ export interface GuardState {
   readonly holds: readonly BackupHold[];
   /** The oldest first. */
   readonly recalls: readonly KeptRequest[];
+  /** Whose keys somebody is about to destroy, and until when that is waited for. */
+  readonly erasing?: readonly Erasing[];
+}
+
+export interface Erasing {
+  readonly tenant: string;
+  readonly untilMs: number;
 }
 
 /** What is persisted. */
 export type GuardChange =
   | { readonly type: "held"; readonly hold: BackupHold }
   | { readonly type: "lifted"; readonly id: string }
+  | { readonly type: "erasing"; readonly erasing: readonly Erasing[] }
   | { readonly type: "recallAsked"; readonly request: KeptRequest; readonly gone?: string }
   | { readonly type: "recallAnswered"; readonly id: string; readonly answer: NonNullable<KeptRequest["answer"]> }
   | { readonly type: "recallBegun"; readonly id: string; readonly task: string };
@@ -36,6 +44,8 @@ export function evolveGuards<State extends GuardState>(state: State, change: Gua
       return { ...state, holds: [...state.holds, change.hold] };
     case "lifted":
       return { ...state, holds: state.holds.filter(({ id }) => id !== change.id) };
+    case "erasing":
+      return { ...state, erasing: change.erasing };
     case "recallAsked":
       return { ...state, recalls: [...state.recalls.filter(({ id }) => id !== change.gone), change.request] };
     case "recallAnswered":

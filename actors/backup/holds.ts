@@ -3,7 +3,7 @@
 import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols/index.ts";
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import type { GuardChange, GuardState } from "./guards.ts";
+import type { Erasing, GuardChange, GuardState } from "./guards.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
@@ -11,14 +11,17 @@ type Effects = readonly Effect<GuardChange, never>[];
 
 /** `pruning`: what is held may be gone already. */
 export function hold(
-  { holds }: GuardState,
+  state: GuardState,
   { id, on, reason, by }: Of<"hold">,
   { nowMs }: Pick<Turn, "nowMs">,
   pruning: boolean,
 ): Effects {
+  const { holds } = state;
   const known = holds.find((one) => one.id === id);
   if (known !== undefined) return [reply(known)];
   if (pruning) return [refuse("BACKUP_CHANGED", { reason: "a prune is under way: set the hold when it has ended" })];
+  if (erasingNow(state, nowMs).some(({ tenant }) => keeps(on, tenant)))
+    return [refuse("BACKUP_CHANGED", { reason: "keys that it would keep are being destroyed: set the hold when that has ended" })]; // prettier-ignore
   if (holds.length >= limits.backupHoldsMax) return [refuse("LIMIT_REACHED", { limit: "backupHoldsMax" })];
   const made: BackupHold = { id, on, reason, by, atMs: nowMs };
   return [persist({ type: "held", hold: made }), reply(made)];
@@ -29,16 +32,33 @@ export function lift({ holds }: GuardState, { id }: Of<"lift">): Effects {
   return held === undefined ? [refuse("NOT_FOUND", { hold: id })] : [persist({ type: "lifted", id }), reply(held)];
 }
 
+/** Says that keys may be destroyed, and sets no hold meanwhile that would keep them. */
+export function mayErase(state: GuardState, { tenant }: Of<"mayErase">, { nowMs }: Pick<Turn, "nowMs">): Effects {
+  const held = state.holds.find(({ on }) => keeps(on, tenant));
+  if (held !== undefined) return [refuse("UNDER_HOLD", { tenant, hold: held.id, reason: held.reason })];
+  const others = erasingNow(state, nowMs).filter((one) => one.tenant !== tenant);
+  if (others.length >= limits.backupErasuresMax) return [refuse("LIMIT_REACHED", { limit: "backupErasuresMax" })];
+  const erasing = [...others, { tenant, untilMs: nowMs + limits.backupErasureMs }];
+  return [persist({ type: "erasing", erasing }), reply({})];
+}
+
+export function erased(state: GuardState, { tenant }: Of<"erased">, { nowMs }: Pick<Turn, "nowMs">): Effects {
+  const { erasing = [] } = state;
+  if (!erasing.some((one) => one.tenant === tenant)) return [reply({})];
+  const others = erasingNow(state, nowMs).filter((one) => one.tenant !== tenant);
+  return [persist({ type: "erasing", erasing: others }), reply({})];
+}
+
+const erasingNow = ({ erasing = [] }: GuardState, nowMs: number): readonly Erasing[] =>
+  erasing.filter(({ untilMs }) => untilMs > nowMs);
+
 /** A destroyed key makes what it encrypts unreadable in every snapshot. So a held snapshot keeps all keys; a held person keeps the person's, those of the
  *  person's agents, and those of rooms, in which the person may have written; a held actor keeps its own, and those of whose it is. */
-export function mayErase({ holds }: GuardState, { tenant }: Of<"mayErase">): Effects {
-  const held = holds.find(({ on }) => {
-    if ("snapshot" in on) return true;
-    if ("thread" in on) return tenant === on.thread || tenant === ownerOf(on.thread);
-    const name = nameOf(on.person);
-    return tenant === on.person || tenant.startsWith(`agent/${name}.`) || tenant.startsWith("room/");
-  });
-  return [held === undefined ? reply({}) : refuse("UNDER_HOLD", { tenant, hold: held.id, reason: held.reason })];
+function keeps(on: BackupHold["on"], tenant: string): boolean {
+  if ("snapshot" in on) return true;
+  if ("thread" in on) return tenant === on.thread || tenant === ownerOf(on.thread);
+  const name = nameOf(on.person);
+  return tenant === on.person || tenant.startsWith(`agent/${name}.`) || tenant.startsWith("room/");
 }
 
 /** Whose an actor's things are, or its files; undefined: nobody's. */

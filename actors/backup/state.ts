@@ -23,6 +23,8 @@ export interface BackupState extends GuardState {
   readonly schedules: readonly BackupSchedule[];
   /** In the order in which they were added. */
   readonly open: readonly OpenTask[];
+  /** Bytes that recalls have read, and in how long: the older count less. Absent: none was measured. */
+  readonly read?: { readonly bytes: number; readonly ms: number };
 }
 
 export interface Piece {
@@ -49,6 +51,7 @@ export type BackupChange =
       readonly checkpoint?: string;
       readonly pieces?: readonly Piece[];
     }
+  | { readonly type: "measured"; readonly bytes: number; readonly ms: number }
   | { readonly type: "cancelled"; readonly task: string; readonly by: string }
   | { readonly type: "ended"; readonly task: ClusterBackupTask };
 
@@ -80,6 +83,10 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
         pieces: task.pieces + (change.pieces?.length ?? 0),
         ...(change.checkpoint !== undefined && { checkpoint: change.checkpoint }),
       }));
+    case "measured": {
+      const { bytes = 0, ms = 0 } = state.read ?? {};
+      return { ...state, read: { bytes: bytes / 2 + change.bytes, ms: ms / 2 + change.ms } };
+    }
     case "cancelled":
       return withTask(state, change.task, (task) => ({ ...task, cancelledBy: change.by }));
     case "ended":

@@ -2,12 +2,14 @@
  *  administers the cluster, and what was done to it.
  *
  *  The first admin is whoever knows the code that a node printed when it started. Only the code's hash arrives here, and
- *  only while there is no admin. A user who became or ceased to be admin is told through the outbox.
+ *  only while there is no admin; it makes the owner. Who got or lost roles is told through the outbox. There is always an owner.
  *
  *  What was done to the cluster is written down here, in records of which the newest are kept. It is a memory, not a switch:
  *  what holds now are rows of the directory, which the planner must be able to read when this actor is on a node that died.
  *  docs/decisions/0010-placement.md says more. */
 import {
+  defaultRole,
+  isAdminBy,
   unreachable,
   wireLimits,
   roleManagerCommands,
@@ -16,6 +18,7 @@ import {
   type AuditPage,
   type ClusterView,
   type NodeRecord,
+  type PersonRoles,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
@@ -52,7 +55,11 @@ import { firstPage } from "../page.ts";
 export interface ClusterState {
   readonly outbox: Outbox;
   readonly nodes: readonly NodeRecord[];
+  /** Who has the role admin or owner, the longest first. */
   readonly admins: readonly string[];
+  /** Roles of everybody who has other ones than a member's. Absent in a state from before there were roles, and of people whom an older
+   *  version made admins: see `rolesIn`. */
+  readonly roles?: Readonly<Record<string, readonly string[]>>;
   /** Hash of the code that makes the first admin; null when there is none, or an admin already. */
   readonly adminCodeHash: string | null;
   /** Entries of the audit that were ever written. Absent in a state from before there was one. */
@@ -63,7 +70,14 @@ export interface ClusterState {
 export type ClusterChange =
   | { readonly type: "nodeStarted"; readonly record: NodeRecord; readonly adminCodeHash: string | null }
   | { readonly type: "nodeStopped"; readonly node: string }
-  | { readonly type: "adminSet"; readonly user: string; readonly admin: boolean; readonly mail: readonly Mail[] }
+  | {
+      /** An older version reads it without `roles`, and writes it so. */
+      readonly type: "adminSet";
+      readonly user: string;
+      readonly admin: boolean;
+      readonly roles?: readonly string[];
+      readonly mail: readonly Mail[];
+    }
   | { readonly type: "audited"; readonly entry: AuditEntry; readonly mail?: readonly Mail[] }
   | Delivered;
 
@@ -108,7 +122,13 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
     case "claimAdmin":
       return claimAdmin(state, message, turn);
     case "setAdmin":
-      return setAdmin(state, message, turn);
+      return setRoles(state, { user: message.user, roles: withAdmin(state, message) }, turn);
+    case "setRoles":
+      return setRoles(state, message, turn);
+    case "personGone":
+      return personGone(state, turn);
+    case "people":
+      return people(state, message);
     case "describe":
       return [reply(viewOf(state))];
     case "audit":
@@ -127,7 +147,19 @@ function nodeStarted(
 ): Effects {
   const record: NodeRecord = { node, roles, models, labels, startedAtMs: turn.nowMs, running: true };
   const change: ClusterChange = { type: "nodeStarted", record, adminCodeHash: adminCodeHash ?? null };
-  return [persist(change), reply(viewOf(evolve(state, change)))];
+  const next = evolve(state, change);
+  return [persist(change), reply(viewOf(next)), ...crown(next, turn)];
+}
+
+/** Makes the first admin of a cluster of before the owner. */
+function crown(state: ClusterState, turn: Turn): Effects {
+  const [first] = state.admins;
+  if (first === undefined || ownersOf(state).length > 0 || !fits(state.outbox, 1)) return [];
+  return told(
+    state,
+    { user: first, roles: [...rolesIn(state, first).filter((role) => role !== "admin"), "owner"] },
+    turn,
+  );
 }
 
 function nodeStopped(state: ClusterState, node: string): Effects {
@@ -144,49 +176,112 @@ function claimAdmin(
   if (state.admins.includes(user)) return [reply({ admin: true })];
   if (state.admins.length > 0) return [refuse("ALREADY_DONE")];
   if (state.adminCodeHash === null || state.adminCodeHash !== codeHash) return [refuse("ADMIN_CODE_WRONG")];
-  return change(state, user, true, turn);
+  return change(state, { user, roles: ["owner"] }, turn);
 }
 
-/** Tag of the question whether the user that is to be an admin exists. */
-interface AdminTag {
-  readonly type: "admin";
-  readonly user: string;
+/** The roles that somebody has. An older version that made somebody an admin, or ended that, has not said which. */
+function rolesIn({ roles = {}, admins }: Pick<ClusterState, "roles" | "admins">, user: string): readonly string[] {
+  const held = Object.hasOwn(roles, user) ? (roles[user] as readonly string[]) : [];
+  const admin = admins.includes(user);
+  if (admin === isAdminBy(held)) return held;
+  return admin ? [...held, "admin"] : held.filter((role) => !isAdminBy([role]));
+}
+
+const ownersOf = (state: ClusterState): readonly string[] =>
+  state.admins.filter((user) => rolesIn(state, user).includes("owner"));
+
+/** What `setAdmin` of an older gateway asks for. */
+function withAdmin(state: ClusterState, { user, admin }: { readonly user: string; readonly admin: boolean }) {
+  const held = rolesIn(state, user);
+  if (isAdminBy(held) === admin) return held;
+  return admin ? [...held, "admin"] : held.filter((role) => !isAdminBy([role]));
+}
+
+/** Tag of the question whether the user that is to have roles exists. */
+interface RolesTag extends PersonRoles {
+  readonly type: "roles";
   readonly to: ReplyTo | undefined;
 }
 
-/** A cluster keeps at least one admin, and names nobody who is not there: whoever signed up by that name later would be
- *  an admin. Errors: NOT_FOUND, FORBIDDEN. */
-function setAdmin(state: ClusterState, { user, admin }: Extract<Incoming, { type: "setAdmin" }>, turn: Turn): Effects {
-  if (state.admins.includes(user) === admin) return [reply({ admin })];
-  if (!admin && state.admins.length === 1) return [refuse("FORBIDDEN", { reason: "a cluster has an admin" })];
-  if (!admin) return change(state, user, admin, turn);
-  const tag: AdminTag = { type: "admin", user, to: turn.replyTo };
+/** A cluster keeps at least one owner, and gives nothing to somebody who is not there: whoever signed up by that name later would
+ *  have it. Errors: NOT_FOUND, FORBIDDEN, LIMIT_REACHED. */
+function setRoles(
+  state: ClusterState,
+  { user, roles: wanted, before }: PersonRoles & { readonly before?: readonly string[] },
+  turn: Turn,
+): Effects {
+  if (before !== undefined && !sameRoles(before, answerOf(user, rolesIn(state, user)).roles))
+    return [refuse("CHANGED_MEANWHILE", { user, now: answerOf(user, rolesIn(state, user)).roles })];
+  const asked = wanted.filter((role) => role !== defaultRole || wanted.length > 1);
+  // Who is the first to be an admin is the owner.
+  const first = ownersOf(state).length === 0 && isAdminBy(asked);
+  const roles = first && !asked.includes("owner") ? ["owner", ...asked.filter((role) => role !== "admin")] : asked;
+  const held = rolesIn(state, user);
+  if (sameRoles(held, roles)) return [reply(answerOf(user, roles))];
+  const lastOwner = ownersOf(state).length === 1 && held.includes("owner") && !roles.includes("owner");
+  if (lastOwner) return [refuse("FORBIDDEN", { reason: "a cluster has an owner" })];
+  if (roles.length === 0 || held.length > 0) return change(state, { user, roles }, turn);
+  const { rolePeopleMax } = limits;
+  if (Object.keys(state.roles ?? {}).length >= rolePeopleMax) return [refuse("LIMIT_REACHED", { rolePeopleMax })];
+  const tag: RolesTag = { type: "roles", user, roles, to: turn.replyTo };
   return [
     { type: "ask", to: `user/${user}`, message: { type: "describe" }, tag, timeoutMs: limits.adminCheckTimeoutMs },
   ];
 }
 
+/** Nobody has that name any more. The last owner's role stays with the name: it is the operator's to make another. */
+function personGone(state: ClusterState, { from }: Turn): Effects {
+  if (!from.startsWith("user/")) return [refuse("FORBIDDEN")];
+  const user = from.slice("user/".length);
+  const held = rolesIn(state, user);
+  if (held.length === 0 || (held.includes("owner") && ownersOf(state).length === 1)) return [reply({})];
+  return [persist({ type: "adminSet", user, admin: false, roles: [], mail: [] }), reply({})];
+}
+
+const sameRoles = (one: readonly string[], other: readonly string[]): boolean =>
+  one.length === other.length && one.every((role) => other.includes(role));
+
+/** What an older gateway waits for is `admin`. */
+const answerOf = (user: string, roles: readonly string[]) => ({
+  user,
+  roles: roles.length > 0 ? roles : [defaultRole],
+  admin: isAdminBy(roles),
+});
+
 function onAnswered(state: ClusterState, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
-  const tag = signal.tag as AdminTag | undefined;
-  if (tag?.type !== "admin") return settle(state.outbox, signal, turn)?.effects ?? [];
-  const { user, to } = tag;
+  const tag = signal.tag as RolesTag | undefined;
+  if (tag?.type !== "roles") return settle(state.outbox, signal, turn)?.effects ?? [];
+  const { user, roles, to } = tag;
   const { result } = signal;
   if (!result.ok) {
     const { code, details } = result.error;
     return [refuse(code, code === "NOT_FOUND" ? { user } : details, to)];
   }
-  if (state.admins.includes(user)) return [reply({ admin: true }, to)];
-  return change(state, user, true, turn, to);
+  if (sameRoles(rolesIn(state, user), roles)) return [reply(answerOf(user, roles), to)];
+  return change(state, { user, roles }, turn, to);
 }
 
-function change(state: ClusterState, user: string, admin: boolean, turn: Turn, to = turn.replyTo): Effects {
-  const mail: readonly Mail[] = [{ to: `user/${user}`, message: { type: "setAdmin", admin } }];
-  if (!fits(state.outbox, mail.length)) return [refuse("OVERLOADED", undefined, to)];
-  return [
-    persist({ type: "adminSet", user, admin, mail }),
-    reply({ admin }, to),
-    ...dispatch(state.outbox, mail, turn.self),
-  ];
+function change(state: ClusterState, { user, roles }: PersonRoles, turn: Turn, to = turn.replyTo): Effects {
+  if (!fits(state.outbox, 1)) return [refuse("OVERLOADED", undefined, to)];
+  return [...told(state, { user, roles }, turn), reply(answerOf(user, roles), to)];
+}
+
+/** Writes down which roles somebody has now, and tells them. */
+function told(state: ClusterState, { user, roles }: PersonRoles, turn: Turn): Effects {
+  const admin = isAdminBy(roles);
+  const message = { type: "setAdmin", admin, roles: answerOf(user, roles).roles };
+  const mail: readonly Mail[] = [{ to: `user/${user}`, message }];
+  return [persist({ type: "adminSet", user, admin, roles, mail }), ...dispatch(state.outbox, mail, turn.self)];
+}
+
+function people(state: ClusterState, message: Extract<Incoming, { type: "people" }>): Effects {
+  const { user: one, among, after = "", limit } = message;
+  if (one !== undefined) return [reply({ people: [answerOf(one, rolesIn(state, one))], more: false })];
+  const wanted = among && new Set(among);
+  const all = [...new Set([...Object.keys(state.roles ?? {}), ...state.admins])].filter((user) => user > after && wanted?.has(user) !== false).toSorted(); // prettier-ignore
+  const shown = all.slice(0, limit ?? wireLimits.pageEntriesMax);
+  const page = shown.map((user): PersonRoles => ({ user, roles: rolesIn(state, user) }));
+  return [reply({ people: page, more: shown.length < all.length })];
 }
 
 /** Users and other actors have no business with the audit; the gateway asks for admins only. */
@@ -278,10 +373,15 @@ function evolve(state: ClusterState, change: ClusterChange): ClusterState {
         nodes: state.nodes.map((record) => (record.node === change.node ? { ...record, running: false } : record)),
       };
     case "adminSet": {
-      const others = state.admins.filter((user) => user !== change.user);
+      const { user, admin } = change;
+      const others = state.admins.filter((other) => other !== user);
+      const admins = admin ? (state.admins.includes(user) ? state.admins : [...others, user]) : others;
+      const roles = change.roles ?? rolesIn({ ...state, admins }, user);
+      const { [user]: _before, ...rest } = state.roles ?? {};
       return {
         ...state,
-        admins: change.admin ? [...others, change.user] : others,
+        admins,
+        roles: roles.length > 0 ? { ...rest, [user]: roles } : rest,
         adminCodeHash: null,
         outbox: enqueue(state.outbox, change.mail),
       };

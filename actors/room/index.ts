@@ -23,8 +23,10 @@ import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import type { Effects } from "./happening.ts";
 import { entryOf } from "./members.ts";
 import {
+  admitGuest,
   bans,
   create,
+  depart,
   invite,
   join,
   leave,
@@ -40,7 +42,17 @@ import {
 import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
 import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
-import { evolve, record, snapshotOf, summaryOf, viewOf, type Room, type RoomChange, type RoomState } from "./state.ts";
+import {
+  evolve,
+  factsOf,
+  record,
+  snapshotOf,
+  summaryOf,
+  viewOf,
+  type Room,
+  type RoomChange,
+  type RoomState,
+} from "./state.ts";
 
 export { remaking } from "./restoring.ts";
 
@@ -90,6 +102,13 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
       return entries(message, turn);
     case "join":
       return join(state, turn);
+    case "inspect":
+      return [reply(factsOf(state, turn.key))];
+    case "guestWanted":
+    case "admitGuest":
+      return admitGuest(state, message, turn);
+    case "depart":
+      return depart(state, turn);
     case "describe":
       if (state.visibility === "public" || isMember(state, turn)) return [reply(viewOf(state, turn.key))];
       return refuseOutsider(state, turn);
@@ -103,7 +122,23 @@ const isMember = (state: Room, turn: Turn): boolean => entryOf(state.members, tu
 
 function decideForMember(
   state: Room,
-  message: Exclude<Incoming, { type: "create" | "remake" | "restore" | "withdraw" | "entries" | "join" | "describe" }>,
+  message: Exclude<
+    Incoming,
+    {
+      type:
+        | "create"
+        | "remake"
+        | "restore"
+        | "withdraw"
+        | "entries"
+        | "join"
+        | "inspect"
+        | "guestWanted"
+        | "admitGuest"
+        | "depart"
+        | "describe";
+    }
+  >,
   turn: Turn,
 ): Effects {
   switch (message.type) {

@@ -201,6 +201,28 @@ export function invite(room: Room, { member }: Of<"invite">, turn: Turn): Effect
   return admit(room, turn, member, "member");
 }
 
+/** Brings in a guest, or says whether that is wanted. The gateway asks in the name of whoever made the invitation, who must be one who may invite:
+ *  an admin who is not in a room gets nobody into it. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
+export function admitGuest(room: Room, command: Of<"guestWanted" | "admitGuest">, turn: Turn): Effects {
+  const { by } = command;
+  const mayInvite = by === undefined ? room.visibility === "public" : hasByRank(room, by, "room.invite");
+  if (!mayInvite) return [refuse("FORBIDDEN", { reason: by === undefined ? "into rooms that are not public their moderators invite" : "whoever made the invitation does not moderate the room" })]; // prettier-ignore
+  if (command.type === "guestWanted") return [reply({})];
+  const { member } = command;
+  if (!isUser(member)) return [refuse("BAD_REQUEST", { field: "member" })];
+  if (entryOf(room.members, member)) return [reply(viewOf(room, turn.key))];
+  const ban = banOf(room, member, turn);
+  if (ban !== undefined) return refuseBanned(ban);
+  return admit(room, { ...turn, from: (by ?? member) as Sender }, member, "member");
+}
+
+/** The account of the sender is gone. */
+export function depart(room: Room, turn: Turn): Effects {
+  if (room.visibility === "direct" || !isUser(turn.from) || entryOf(room.members, turn.from) === undefined)
+    return [reply({})];
+  return [...happen(room, turn, lostEvents(room, turn.from, turn.from, turn.nowMs)), reply({})];
+}
+
 /** The sender goes; agents of theirs go with them. A direct room cannot be left. Errors: LAST_OWNER, NOT_FOUND, FORBIDDEN. */
 export function leave(room: Room, { successor }: Of<"leave">, turn: Turn): Effects {
   if (room.visibility === "direct") return [refuse("FORBIDDEN", { reason: "a direct room cannot be left" })];

@@ -5,6 +5,7 @@ import {
   wireLimits,
   type RoomBan,
   type RoomEvent,
+  type RoomFacts,
   type RoomMember,
   type RoomMessage,
   type RoomState as RoomSnapshot,
@@ -91,6 +92,25 @@ export type RoomChange =
   /** Nobody else's business: it has no position in the stream. */
   | { readonly type: "readMarked"; readonly member: string; readonly seq: number }
   | Delivered;
+
+/** Owners that are named. */
+const ownersNamed = 5;
+
+/** What admins see of a room: nothing of what is said in it, nor of what two people call each other. */
+export function factsOf(room: Room, key: string): RoomFacts {
+  const owners = allEntries(room.members).flatMap(([who, { role }]) => (role === "owner" ? [who] : []));
+  const last = room.recent.at(-1);
+  return {
+    room: key,
+    title: room.visibility === "direct" ? "" : room.title,
+    visibility: room.visibility,
+    createdAtMs: room.createdAtMs,
+    memberCount: room.members.size,
+    owners: owners.slice(0, ownersNamed),
+    messageSeq: room.messageSeq,
+    ...(last && { lastAtMs: last.atMs }),
+  };
+}
 
 /** Record key of a message. */
 export const messageKey = (seq: number): string => `message/${padded(seq)}`;

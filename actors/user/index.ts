@@ -3,8 +3,10 @@
  *  Three sorts of senders come here, each with its own commands: the gateway, which has checked a password or code; other
  *  actors that report a fact (rooms, the role-manager); and the user. Everybody else is refused.
  *
- *  Read `state.ts`, then `sessions.ts`, `profile.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
+ *  Read `state.ts`, then `sessions.ts`, `contact.ts`, `ending.ts`, `profile.ts`, `agents.ts`, `rooms.ts`; `notes.ts` holds who waits for an answer. */
 import {
+  defaultRole,
+  isAdminBy,
   maySend,
   wireLimits,
   userCommands,
@@ -14,29 +16,41 @@ import {
   type UserSignal,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
-import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
+import { persist, publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
 import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { outboxReminder, recoverOutbox, remindOutbox, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { createAgent, deleteAgent, onAgentAnswered, type DescribeTag } from "./agents.ts";
+import { decideContact, isOfContact } from "./contact.ts";
+import { decideEnding, endReminded, isOfEnding } from "./ending.ts";
+import { decideFactors, factorsView, isOfFactors, renamePasskey } from "./factors.ts";
 import { noNotes, type UserNote, type UserNotes } from "./notes.ts";
-import { cardOf, setAvatar, setProfile } from "./profile.ts";
+import { cardOf, cardOfDeleted, setAvatar, setProfile } from "./profile.ts";
 import { askRooms, onSummary, type SummaryTag } from "./rooms.ts";
 import {
   authenticate,
+  authenticateSession,
   confirmSession,
   create,
   credentials,
+  deletionReminder,
+  endSession,
+  guestReminder,
   happen,
+  keyUsed,
+  linkIdentity,
   openSession,
   revokeSession,
+  sessionUsed,
   setPassword,
   signInsFailed,
+  unlinkIdentity,
+  personView,
   validSessions,
   type Effects,
 } from "./sessions.ts";
-import { evolve, initial, record, viewOf, type Account, type UserChange, type UserState } from "./state.ts";
+import { evolve, initial, record, rolesOf, viewOf, type Account, type UserChange, type UserState } from "./state.ts";
 
 type Incoming = CommandOf<typeof userCommands>;
 type Here = Turn<UserNotes>;
@@ -68,6 +82,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
     case "records":
       return resumePage({ head: state.head, floor: 0 }, message.tag as ResumeTag, message.records);
     case "reminded":
+      if (message.id === deletionReminder || message.id === guestReminder) return endReminded(state, message.id, turn);
       return message.id === outboxReminder
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
@@ -75,7 +90,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return [];
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
-      return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message.admin, turn);
+      return state.account === null ? [refuse("NOT_FOUND")] : setAdmin(state, state.account, message, turn);
     case "notify": {
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];
       if (state.account === null) return [refuse("NOT_FOUND")];
@@ -83,6 +98,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
       return [...happen(state, turn, [{ type: "noticed", notice: { action, facts, atMs } }]), reply({})];
     }
     case "card":
+      if (state.erasedAtMs !== undefined) return [reply(cardOfDeleted(turn.key))];
       return [state.account === null ? refuse("NOT_FOUND") : reply(cardOf(state.account, turn.key))];
     case "roomWanted":
     case "roomJoined":
@@ -107,11 +123,21 @@ const isFromGateway = (message: Incoming): message is FromGateway =>
 function fromGateway(state: UserState, message: FromGateway, turn: Here): Effects {
   if (message.type === "create") return create(state, message, turn);
   if (message.type === "authenticate") return authenticate(state, message.tokenHash, turn);
+  if (message.type === "authenticateSession") return authenticateSession(state, message.id, turn);
   const { account } = state;
   if (account === null) return [refuse("NOT_FOUND")];
   if (message.type === "openSession") return openSession(state, account, message, turn);
-  if (message.type === "confirmSession") return confirmSession(account, message.id, turn);
+  if (message.type === "listSessions") return [reply(personView(state, account, turn.nowMs))];
+  if (message.type === "endSession") return endSession(state, account, message.id, turn);
+  if (message.type === "keyUsed") return keyUsed(account, message.id, turn);
+  if (message.type === "confirmSession") return confirmSession(account, message, turn);
+  if (message.type === "sessionUsed") return sessionUsed(account, message, turn);
+  if (message.type === "linkIdentity") return linkIdentity(state, account, message, turn);
+  if (message.type === "unlinkIdentity") return unlinkIdentity(state, account, message, turn);
   if (message.type === "setPassword") return setPassword(state, account, message, turn);
+  if (isOfContact(message)) return decideContact(state, account, message, turn);
+  if (isOfEnding(message)) return decideEnding(state, account, message, turn);
+  if (isOfFactors(message)) return decideFactors(state, account, message, turn);
   if (message.type === "signInsFailed") return signInsFailed(state, account, message, turn);
   if (message.type === "setAvatar") {
     const { type: _, ...avatar } = message;
@@ -134,9 +160,13 @@ function fromUser(
     case "removeAvatar":
       return setAvatar(state, account, undefined, turn);
     case "sessions":
-      return [reply({ sessions: validSessions(account, turn.nowMs) })];
+      return [reply({ sessions: validSessions(account, turn.nowMs), roles: rolesOf(state) })];
     case "revokeSession":
       return revokeSession(state, account, message.id, turn);
+    case "factors":
+      return [reply(factorsView(account))];
+    case "renamePasskey":
+      return renamePasskey(account, message);
     case "rooms":
       return askRooms(account.rooms, turn);
     case "createAgent":
@@ -150,10 +180,26 @@ function fromUser(
   }
 }
 
-function setAdmin(state: UserState, account: Account, admin: boolean, turn: Here): Effects {
-  if (state.admin === admin) return [reply({})];
-  const view = { ...viewOf(state, account, turn.key), admin };
-  return [...happen(state, turn, [{ type: "profileSet", view }]), reply({})];
+/** An older role-manager says only whether the user is an admin; what else the user is stays. */
+function setAdmin(
+  state: UserState,
+  account: Account,
+  { admin, roles: told }: Extract<Incoming, { type: "setAdmin" }>,
+  turn: Here,
+): Effects {
+  const held = rolesOf(state);
+  const changed = admin ? [...held.filter((role) => role !== defaultRole), "admin"] : held.filter((role) => !isAdminBy([role])); // prettier-ignore
+  const wanted = told ?? (admin === state.admin ? held : changed);
+  const roles = wanted.length > 0 ? wanted : [defaultRole];
+  if (state.admin === admin && state.roles !== undefined && roles.join() === state.roles.join()) return [reply({})];
+  const view = { ...viewOf(state, account, turn.key), admin, roles };
+  // Whoever is a guest no more stays.
+  const stays = account.endsAtMs !== undefined && !roles.includes("guest");
+  return [
+    ...happen(state, turn, [{ type: "profileSet", view }]),
+    ...(stays ? [persist({ type: "factorSet" as const, set: { endsAtMs: null } })] : []),
+    reply({}),
+  ];
 }
 
 function fromRoom(state: UserState, account: Account, message: FromRoom, turn: Here): Effects {
@@ -184,5 +230,17 @@ function onAnswered(state: UserState, signal: Extract<Signal, { type: "answered"
     return [result.ok ? reply(result.value, tag.to) : refuse(result.error.code, result.error.details, tag.to)];
   }
   const settled = settle(state.outbox, signal, turn);
-  return settled === undefined ? [] : [...settled.effects, ...onAgentAnswered(state, settled, turn)];
+  if (settled === undefined) return [];
+  const { account } = state;
+  if (account === null) return settled.effects;
+  const { entry, result } = settled;
+  if (entry?.message.type === "keep" && !result.ok) return [...settled.effects, ...onClaimLost(account, entry.to)];
+  return [...settled.effects, ...onAgentAnswered(state, settled, turn)];
+}
+
+/** Somebody else has the address or the identity: the claim was not kept in time. */
+function onClaimLost({ contact, identities = [] }: Account, actor: string): Effects {
+  if (actor === `claim/${contact?.claim}`) return [persist({ type: "factorSet", set: { contact: null } })];
+  const lost = identities.find(({ claim }) => claim !== undefined && actor === `claim/${claim}`);
+  return lost === undefined ? [] : [persist({ type: "identityUnlinked", issuer: lost.issuer, subject: lost.subject })];
 }

@@ -40,3 +40,6 @@ export const cardOf = ({ displayName, avatar }: Account, user: string): UserCard
   displayName,
   ...(avatar && { avatar }),
 });
+
+/** What everybody may know of a deleted account: that it was one. */
+export const cardOfDeleted = (user: string): UserCard => ({ user, displayName: "Deleted account", deleted: true });

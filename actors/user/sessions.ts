@@ -1,8 +1,18 @@
 /** Accounts, passwords and sessions. Only the gateway gets here: it has checked a password or a code. */
 import {
+  defaultRole,
+  firstFactors,
+  identityOf,
+  noDemands,
+  proofState,
+  signInState,
   wireLimits,
   type CommandOf,
   type Authenticated,
+  type Credentials,
+  type Fact,
+  type PersonView,
+  type Identity,
   type Session,
   type SignInsFailed,
   type UserEvent,
@@ -13,8 +23,17 @@ import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import { publishAll } from "../stream.ts";
+import { claimMail } from "./contact.ts";
 import type { UserNote, UserNotes } from "./notes.ts";
-import { viewOf, type Account, type HeldSession, type UserChange, type UserState } from "./state.ts";
+import {
+  factorsOf,
+  rolesOf,
+  viewOf,
+  type Account,
+  type HeldSession,
+  type UserChange,
+  type UserState,
+} from "./state.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -58,11 +77,16 @@ export const listing = (view: UserView, turn: Turn<UserNotes>): readonly Mail[] 
 
 /** A new account. Error: NAME_TAKEN. */
 export function create(state: UserState, command: Of<"create">, turn: Turn<UserNotes>): Effects {
-  if (state.account !== null) return [refuse("NAME_TAKEN")];
+  // The name of a deleted account is nobody's: what was written under it would seem to be the next one's.
+  if (state.account !== null || state.erasedAtMs !== undefined) return [refuse("NAME_TAKEN")];
+  const { guest, passwordHash, identity } = command;
+  const endsAtMs = guest?.endsAtMs;
+  const contact = command.contact && { ...command.contact, confirmedAtMs: turn.nowMs };
   const view: UserView = {
     user: turn.key,
     displayName: command.displayName ?? turn.key,
     admin: false,
+    roles: [guest === undefined ? defaultRole : "guest"],
     theme: "system",
     agents: [],
     rooms: [],
@@ -70,12 +94,25 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
   };
   const at = state.head + 1;
   const event: UserEvent = { type: "profileSet", view };
-  const mail = listing(view, turn);
-  const { passwordHash } = command;
+  const mail = [
+    ...listing(view, turn),
+    ...(contact ? [claimMail("keep", contact)] : []),
+    ...(identity ? identityMail("keep", identity) : []),
+  ];
   return [
-    persist({ type: "created", at, event, passwordHash, mail }),
+    persist({
+      type: "created",
+      at,
+      event,
+      ...(passwordHash !== undefined && { passwordHash }),
+      ...(identity && { identity: { ...identity, linkedAtMs: turn.nowMs } }),
+      ...(contact && { contact }),
+      ...(endsAtMs !== undefined && { endsAtMs }),
+      mail,
+    }),
     ...publishAll([{ at, event }]),
     ...dispatch(state.outbox, mail, turn.self),
+    ...(endsAtMs === undefined ? [] : [{ type: "remind" as const, id: guestReminder, dueMs: endsAtMs }]),
     reply(view),
   ];
 }
@@ -88,17 +125,39 @@ const isValid = (session: Session, nowMs: number): boolean =>
 export const validSessions = (account: Account, nowMs: number): readonly Session[] =>
   account.sessions.filter((session) => isValid(session, nowMs)).map(publicOf);
 
-/** Opens a session or key. Expired ones go first, then the oldest session; a key is never dropped for another, because a
- *  program depends on it. Errors: LIMIT_REACHED, NAME_TAKEN (the id is in use). */
+/** The account, for those who look after it. */
+export function personView(state: UserState, account: Account, nowMs: number): PersonView {
+  const { displayName, createdAtMs, suspended } = account;
+  return {
+    sessions: validSessions(account, nowMs),
+    roles: rolesOf(state),
+    displayName,
+    createdAtMs,
+    factors: factorsOf(account),
+    ...(suspended === true && { suspended }),
+  };
+}
+
+/** What a gateway has checked that does not say what. */
+const passwordAlone = (nowMs: number): readonly Fact[] => [{ type: "password", atMs: nowMs }];
+
+/** Opens a session or key. What the cluster demands beyond the account's own factors is the gateway's to know. Expired ones go first, then the oldest session; a key is never dropped for another, because a
+ *  program depends on it. Errors: SIGN_IN_UNFINISHED, LIMIT_REACHED, NAME_TAKEN (the id is in use). */
 export function openSession(
   state: UserState,
   account: Account,
   command: Of<"openSession">,
   turn: Turn<UserNotes>,
 ): Effects {
-  const { id, kind, label, tokenHash, expiresAtMs, deviceHash } = command;
+  const { id, kind, label, tokenHash, scopes, deviceHash, address } = command;
+  const ends = [command.expiresAtMs, account.endsAtMs].filter((atMs) => atMs !== undefined);
+  const expiresAtMs = ends.length > 0 ? Math.min(...ends) : undefined;
   const known = account.sessions.find((session) => session.id === id);
   if (known !== undefined) return known.tokenHash === tokenHash ? [reply(publicOf(known))] : [refuse("NAME_TAKEN")];
+  if (isOut(account, turn.nowMs) || (account.deletion !== undefined && kind === "key")) return [refuse("SUSPENDED")];
+  const proven = kind === "session" ? (command.proofs ?? passwordAlone(turn.nowMs)) : [];
+  const proof = kind === "session" ? signInState(factorsOf(account), noDemands, proven) : undefined;
+  if (proof !== undefined && proof.type !== "done") return [refuse("SIGN_IN_UNFINISHED", { needs: proof.of })];
   const expired = account.sessions.filter((session) => !isValid(session, turn.nowMs));
   const rivals = account.sessions.filter((session) => session.kind === kind && isValid(session, turn.nowMs));
   if (kind === "key" && rivals.length >= wireLimits.apiKeysPerUserMax)
@@ -112,10 +171,15 @@ export function openSession(
     label,
     createdAtMs: turn.nowMs,
     ...(expiresAtMs !== undefined && { expiresAtMs }),
+    ...(scopes !== undefined && { scopes }),
+    ...(address !== undefined && { address }),
+    ...(proof !== undefined && { proofs: proof.proofs }),
   };
   const at = state.head + revoked.length + 1;
   const event: UserEvent = { type: "sessionOpened", session };
   return [
+    // Who comes back before the time wants to stay.
+    ...(account.deletion === undefined ? [] : callOff()),
     ...happen(state, turn, revoked),
     persist({ type: "sessionOpened", at, event, tokenHash, ...(deviceHash !== undefined && { deviceHash }) }),
     ...publishAll([{ at, event }]),
@@ -123,29 +187,87 @@ export function openSession(
   ];
 }
 
+/** Reminder of a deletion, and of the end of a guest's time. */
+export const deletionReminder = "deletion";
+export const guestReminder = "guest";
+
+/** A deletion is called off. */
+export const callOff = (): Effects => [
+  persist({ type: "factorSet", set: { deletion: null } }),
+  { type: "forget", id: deletionReminder },
+];
+
+/** Nobody comes in: the account is suspended, an admin has it deleted, or a guest's time is over. */
+const isOut = ({ suspended, deletion, endsAtMs }: Account, nowMs: number): boolean =>
+  suspended === true || deletion?.byAdmin === true || (endsAtMs !== undefined && endsAtMs <= nowMs);
+
 /** Who holds this token? Error: UNAUTHENTICATED, whether it is unknown, revoked or expired. */
 export function authenticate(state: UserState, tokenHash: string, turn: Turn<UserNotes>): Effects {
-  const session = state.account?.sessions.find((held) => held.tokenHash === tokenHash);
-  if (session === undefined || !isValid(session, turn.nowMs)) return [refuse("UNAUTHENTICATED")];
+  return authenticated(
+    state,
+    state.account?.sessions.find((held) => held.tokenHash === tokenHash),
+    turn,
+  );
+}
+
+/** The same of a session by its id: a gateway has verified a short-lived token that names it. Error: UNAUTHENTICATED. */
+export function authenticateSession(state: UserState, id: string, turn: Turn<UserNotes>): Effects {
+  return authenticated(
+    state,
+    state.account?.sessions.find((held) => held.id === id),
+    turn,
+  );
+}
+
+function authenticated(state: UserState, session: HeldSession | undefined, turn: Turn<UserNotes>): Effects {
+  if (state.account === null || session === undefined || !isValid(session, turn.nowMs))
+    return [refuse("UNAUTHENTICATED")];
   const answer: Authenticated = {
     user: turn.key,
     admin: state.admin,
     session: session.id,
     kind: session.kind,
+    roles: rolesOf(state),
+    ...(session.scopes !== undefined && { scopes: session.scopes }),
+    ...(session.kind === "key" && isUseDue(session, turn.nowMs) && { useDue: true }),
     ...(session.expiresAtMs !== undefined && { expiresAtMs: session.expiresAtMs }),
-    // A session is opened with the password; a key is not.
-    ...(session.kind === "session" && {
-      provedAgoMs: Math.max(0, turn.nowMs - (session.provedAtMs ?? session.createdAtMs)),
-    }),
+    usedAgoMs: Math.max(0, turn.nowMs - (session.usedAtMs ?? session.createdAtMs)),
+    // A session is opened with proofs; a key is not. One of before the account had a stronger factor has not proven that.
+    ...(session.kind === "session" &&
+      proofState(factorsOf(state.account), session.proofs ?? passwordAlone(session.createdAtMs)).type === "done" && {
+        provedAgoMs: Math.max(0, turn.nowMs - (session.provedAtMs ?? session.createdAtMs)),
+      }),
   };
   return [reply(answer)];
 }
 
-/** The password was given again. Error: NOT_FOUND. */
-export function confirmSession(account: Account, id: string, turn: Turn<UserNotes>): Effects {
+/** Its person has proved again who it is, by the strongest factor there is. Errors: NOT_FOUND, SIGN_IN_UNFINISHED. */
+export function confirmSession(account: Account, command: Of<"confirmSession">, turn: Turn<UserNotes>): Effects {
+  const { id, proofs = passwordAlone(turn.nowMs) } = command;
   const held = account.sessions.some((one) => one.id === id && one.kind === "session" && isValid(one, turn.nowMs));
   if (!held) return [refuse("NOT_FOUND", { id })];
-  return [persist({ type: "sessionConfirmed", id, atMs: turn.nowMs }), reply({})];
+  const proof = proofState(factorsOf(account), proofs);
+  if (proof.type !== "done") return [refuse("SIGN_IN_UNFINISHED", { needs: proof.of })];
+  return [persist({ type: "sessionConfirmed", id, atMs: turn.nowMs, proofs: proof.proofs }), reply({})];
+}
+
+/** Notes that a session is in use: a write, so only where the last one is old. */
+export function sessionUsed(account: Account, command: Of<"sessionUsed">, turn: Turn<UserNotes>): Effects {
+  const { id, address } = command;
+  const held = account.sessions.find((one) => one.id === id);
+  const isNews = held !== undefined && turn.nowMs - (held.usedAtMs ?? held.createdAtMs) >= wireLimits.sessionUsedMs;
+  return isNews ? [persist({ type: "sessionUsed", id, atMs: turn.nowMs, ...(address && { address }) }), reply({})] : [reply({})]; // prettier-ignore
+}
+
+/** Writing each use down would cost a program's every request an append. */
+const isUseDue = ({ usedAtMs }: Session, nowMs: number): boolean =>
+  usedAtMs === undefined || nowMs - usedAtMs >= limits.keyUseNotedMs;
+
+/** An API key was used. */
+export function keyUsed(account: Account, id: string, turn: Turn<UserNotes>): Effects {
+  const held = account.sessions.find((one) => one.id === id && one.kind === "key");
+  if (held === undefined || !isUseDue(held, turn.nowMs)) return [reply({})];
+  return [persist({ type: "keyUsed", id, atMs: turn.nowMs }), reply({})];
 }
 
 /** What a password is checked against, and whether the device is known. */
@@ -157,7 +279,21 @@ export function credentials(
 ): Effects {
   const { deviceHash } = command;
   const known = deviceHash !== undefined && (account.devices ?? []).includes(deviceHash);
-  return [reply({ user: turn.key, passwordHash: account.passwordHash, admin: state.admin, known })];
+  const { passwordHash, totp, totpBegun, passkeys } = account;
+  const suspended = isOut(account, turn.nowMs);
+  const factors = factorsOf(account);
+  const answer: Credentials = {
+    user: turn.key,
+    ...(passwordHash && { passwordHash }),
+    admin: state.admin,
+    known,
+    factors,
+    ...(suspended && { suspended }),
+    ...(totp && { totp: totp.sealed }),
+    ...(totpBegun !== undefined && { totpBegun }),
+    ...(passkeys && { passkeys }),
+  };
+  return [reply(answer)];
 }
 
 /** Somebody tries passwords: the person is told, on all devices. */
@@ -194,6 +330,57 @@ export function setPassword(
       ...(command.deviceHash !== undefined && { deviceHash: command.deviceHash }),
     }),
     ...happen(state, turn, events),
+    reply({}),
+  ];
+}
+
+/** Ends one session, or all. Error: NOT_FOUND. */
+export function endSession(state: UserState, account: Account, id: string | undefined, turn: Turn<UserNotes>): Effects {
+  if (id !== undefined) return revokeSession(state, account, id, turn);
+  const events = account.sessions.map((session) => ({ type: "sessionRevoked" as const, id: session.id }));
+  return [...happen(state, turn, events), reply({})];
+}
+
+/** To the claim of an identity. One that was linked by an older version has none. */
+export const identityMail = (type: "keep" | "release", { claim }: Pick<Identity, "claim">): readonly Mail[] =>
+  claim === undefined ? [] : [claimMail(type, { claim })];
+
+/** Lets an identity of another server in. Error: LIMIT_REACHED. */
+export function linkIdentity(
+  state: UserState,
+  account: Account,
+  { type: _type, ...identity }: Of<"linkIdentity">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const { identities = [] } = account;
+  if (identities.some((held) => identityOf(held) === identityOf(identity))) return [reply({})];
+  if (identities.length >= wireLimits.identitiesPerUserMax)
+    return [refuse("LIMIT_REACHED", { limit: "identitiesPerUserMax" })];
+  const mail = identityMail("keep", identity);
+  return [
+    persist({ type: "identityLinked", identity: { ...identity, linkedAtMs: turn.nowMs }, mail }),
+    ...dispatch(state.outbox, mail, turn.self),
+    reply({}),
+  ];
+}
+
+/** Takes it away again. Errors: NOT_FOUND; FORBIDDEN: nothing else lets the person in. */
+export function unlinkIdentity(
+  state: UserState,
+  account: Account,
+  { issuer, subject }: Of<"unlinkIdentity">,
+  turn: Turn<UserNotes>,
+): Effects {
+  const { identities = [] } = account;
+  const held = identities.find((one) => identityOf(one) === identityOf({ issuer, subject }));
+  if (held === undefined) return [refuse("NOT_FOUND")];
+  const left = identities.filter((one) => one !== held);
+  if (firstFactors(factorsOf({ ...account, identities: left }), noDemands).length === 0)
+    return [refuse("FORBIDDEN", { reason: "nothing else would let you in: set a password or add a passkey first" })];
+  const mail = identityMail("release", held);
+  return [
+    persist({ type: "identityUnlinked", issuer, subject, mail }),
+    ...dispatch(state.outbox, mail, turn.self),
     reply({}),
   ];
 }

@@ -1,10 +1,16 @@
 /** A user's state and how events change it. */
 import {
+  defaultRole,
+  identityOf,
   unreachable,
   wireLimits,
   type ActorId,
   type Avatar,
+  type Fact,
+  type Factors,
+  type Identity,
   type Notice,
+  type Passkey,
   type Session,
   type SignInsFailed,
   type UserEvent,
@@ -13,12 +19,12 @@ import {
 import type { RecordOp } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
-import { eventRecords, type Positioned } from "../stream.ts";
+import { allEvents, eventRecords, type Positioned } from "../stream.ts";
 
 /** A session with the hash of its token. Only the hash was ever here. */
 export interface HeldSession extends Session {
   readonly tokenHash: string;
-  /** When the password was last given again for it. Absent: when it was opened. */
+  /** When its person last proved again who it is. Absent: when it was opened. */
   readonly provedAtMs?: number;
 }
 
@@ -30,16 +36,68 @@ export interface HeldAgent {
   readonly operation: string | null;
 }
 
+/** An identity of another server that lets the person in. */
+export interface HeldIdentity extends Identity {
+  readonly linkedAtMs: number;
+}
+
+/** One-time codes. */
+export interface HeldTotp {
+  readonly sealed: string;
+  readonly sinceMs: number;
+  /** The newest step of time whose code was used: none of it, nor of an earlier one, is taken again. */
+  readonly step: number;
+}
+
+/** A passkey, and when it came and was last used. */
+export interface HeldPasskey extends Passkey {
+  readonly addedAtMs: number;
+  readonly usedAtMs?: number;
+}
+
+/** A mail address that the person reads, with the key of its claim. */
+export interface Contact {
+  readonly address: string;
+  readonly claim: string;
+  readonly confirmedAtMs: number;
+}
+
+/** A link's secret, and until when it holds. */
+interface Link {
+  readonly secretHash: string;
+  readonly untilMs: number;
+}
+
 /** What exists once somebody signed up. */
 export interface Account {
   readonly displayName: string;
   readonly theme: UserView["theme"];
-  readonly passwordHash: string;
+  /** Absent: the account has none. */
+  readonly passwordHash?: string;
   readonly createdAtMs: number;
   /** Hashes of the secrets of devices that somebody signed in on, the newest last. Who has one is not slowed by what
    *  strangers guess. Absent in what an older version wrote. */
   readonly devices?: readonly string[];
   readonly signInsFailed?: SignInsFailed;
+  readonly identities?: readonly HeldIdentity[];
+  readonly totp?: HeldTotp;
+  /** The sealed seed of one-time codes that are being set up. */
+  readonly totpBegun?: string;
+  /** Hashes of the recovery codes that are left. */
+  readonly recovery?: readonly string[];
+  readonly passkeys?: readonly HeldPasskey[];
+  /** By whose secret, and until when, the password may be set anew. */
+  readonly reset?: Link;
+  /** The same by mail, the newest last. */
+  readonly mailResets?: readonly Link[];
+  readonly contact?: Contact;
+  /** A mail address that is not confirmed yet. */
+  readonly contactBegun?: Omit<Contact, "confirmedAtMs"> & Link;
+  readonly suspended?: boolean;
+  /** When the account will be deleted. */
+  readonly deletion?: { readonly atMs: number; readonly byAdmin: boolean };
+  /** Of a guest: when the account ends by itself. */
+  readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly notices?: readonly Notice[];
   readonly sessions: readonly HeldSession[];
@@ -55,18 +113,65 @@ export interface UserState {
   readonly head: number;
   readonly outbox: Outbox;
   readonly admin: boolean;
+  /** Roles of the cluster, as the role-manager said last. Absent in what an older version wrote: `admin` says it. */
+  readonly roles?: readonly string[];
   readonly account: Account | null;
+  /** When the account was deleted: the name is nobody's any more. */
+  readonly erasedAtMs?: number;
 }
+
+/** The roles of the cluster that a user has. */
+export const rolesOf = ({ roles, admin }: Pick<UserState, "roles" | "admin">): readonly string[] =>
+  roles ?? (admin ? ["admin"] : [defaultRole]);
+
+/** What changes of the factors. `factorSet` leaves what it does not name, and takes away what is null. */
+export type FactorChange =
+  | { readonly type: "factorSet"; readonly set: FactorSet; readonly mail?: readonly Mail[] }
+  | { readonly type: "passkeySet"; readonly passkey: HeldPasskey }
+  | { readonly type: "passkeyRemoved"; readonly id: string };
+
+type Settable = Pick<
+  Account,
+  | "totp"
+  | "totpBegun"
+  | "recovery"
+  | "reset"
+  | "mailResets"
+  | "contact"
+  | "contactBegun"
+  | "suspended"
+  | "deletion"
+  | "endsAtMs"
+  | "passwordHash"
+>;
+type FactorSet = { readonly [Name in keyof Settable]?: Settable[Name] | null };
 
 type Streamed = Positioned<UserEvent> & { readonly mail?: readonly Mail[] };
 
 /** What is persisted. Secrets stand beside the public event, never in it. */
 export type UserChange =
-  | ({ readonly type: "created"; readonly passwordHash: string } & Streamed)
+  | ({
+      readonly type: "created";
+      readonly passwordHash?: string;
+      readonly identity?: HeldIdentity;
+      readonly contact?: Contact;
+      readonly endsAtMs?: number;
+    } & Streamed)
+  | { readonly type: "erased"; readonly atMs: number; readonly mail: readonly Mail[] }
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
   | { readonly type: "passwordSet"; readonly passwordHash: string; readonly deviceHash?: string }
-  | { readonly type: "sessionConfirmed"; readonly id: string; readonly atMs: number }
+  | { readonly type: "keyUsed"; readonly id: string; readonly atMs: number }
+  | { readonly type: "sessionConfirmed"; readonly id: string; readonly atMs: number; readonly proofs?: readonly Fact[] }
+  | FactorChange
+  | { readonly type: "identityLinked"; readonly identity: HeldIdentity; readonly mail?: readonly Mail[] }
+  | {
+      readonly type: "identityUnlinked";
+      readonly issuer: string;
+      readonly subject: string;
+      readonly mail?: readonly Mail[];
+    }
+  | { readonly type: "sessionUsed"; readonly id: string; readonly atMs: number; readonly address?: string }
   | {
       readonly type: "agentAsked";
       readonly agent: string;
@@ -87,8 +192,14 @@ export function evolve(state: UserState, change: UserChange): UserState {
     case "sessionOpened":
     case "happened": {
       const outbox = enqueue(state.outbox, change.mail);
-      const admin = change.event.type === "profileSet" ? change.event.view.admin : state.admin;
-      return { head: change.at, outbox, admin, account: evolveStreamed(state.account, change) };
+      const { admin, roles }: Pick<UserState, "admin" | "roles"> =
+        change.event.type === "profileSet" ? change.event.view : state;
+      const account = evolveStreamed(state.account, change);
+      return { ...state, head: change.at, outbox, admin, ...(roles !== undefined && { roles }), account };
+    }
+    case "erased": {
+      const { head, outbox } = state;
+      return { head, outbox: enqueue(outbox, change.mail), admin: false, account: null, erasedAtMs: change.atMs };
     }
     case "passwordSet":
       return withAccount(state, {
@@ -96,8 +207,41 @@ export function evolve(state: UserState, change: UserChange): UserState {
         devices: change.deviceHash === undefined ? [] : [change.deviceHash],
       });
     case "sessionConfirmed": {
+      const { id, atMs, proofs } = change;
+      return withSession(state, id, (held) => ({
+        ...held,
+        provedAtMs: atMs,
+        ...(proofs && { proofs: provenBy([...(held.proofs ?? []), ...proofs]) }),
+      }));
+    }
+    case "factorSet": {
+      if (state.account === null) return state;
+      const entries = Object.entries({ ...state.account, ...change.set }).filter(([, value]) => value !== null);
+      const outbox = enqueue(state.outbox, change.mail);
+      return { ...state, outbox, account: Object.fromEntries(entries) as unknown as Account };
+    }
+    case "passkeySet": {
+      const others = state.account?.passkeys?.filter(({ id }) => id !== change.passkey.id) ?? [];
+      return withAccount(state, { passkeys: [...others, change.passkey] });
+    }
+    case "passkeyRemoved":
+      return withAccount(state, { passkeys: state.account?.passkeys?.filter(({ id }) => id !== change.id) ?? [] });
+    case "identityLinked": {
+      const linked = withAccount(state, { identities: [...(state.account?.identities ?? []), change.identity] });
+      return { ...linked, outbox: enqueue(state.outbox, change.mail) };
+    }
+    case "identityUnlinked": {
+      const identities = state.account?.identities?.filter((held) => identityOf(held) !== identityOf(change));
+      const left = withAccount(state, { identities: identities ?? [] });
+      return { ...left, outbox: enqueue(state.outbox, change.mail) };
+    }
+    case "sessionUsed": {
+      const { id, atMs, address } = change;
+      return withSession(state, id, (held) => ({ ...held, usedAtMs: atMs, ...(address && { usedFrom: address }) }));
+    }
+    case "keyUsed": {
       const { id, atMs } = change;
-      const sessions = state.account?.sessions.map((held) => (held.id === id ? { ...held, provedAtMs: atMs } : held));
+      const sessions = state.account?.sessions.map((held) => (held.id === id ? { ...held, usedAtMs: atMs } : held));
       return withAccount(state, { sessions: sessions ?? [] });
     }
     case "agentAsked": {
@@ -117,6 +261,23 @@ export function evolve(state: UserState, change: UserChange): UserState {
   }
 }
 
+/** The newest proof of each factor. */
+const provenBy = (proofs: readonly Fact[]): readonly Fact[] => [
+  ...new Map(proofs.map((proof) => [proof.type, proof])).values(),
+];
+
+const withSession = (state: UserState, id: string, to: (held: HeldSession) => HeldSession): UserState =>
+  withAccount(state, { sessions: state.account?.sessions.map((held) => (held.id === id ? to(held) : held)) ?? [] });
+
+/** What the account can be proven by. */
+export const factorsOf = ({ passwordHash, passkeys, totp, recovery, identities = [] }: Account): Factors => ({
+  password: passwordHash !== undefined,
+  passkeys: passkeys?.length ?? 0,
+  totp: totp !== undefined,
+  recovery: recovery?.length ?? 0,
+  identities: identities.map(identityOf),
+});
+
 const withAccount = (state: UserState, change: Partial<Account>): UserState =>
   state.account === null ? state : { ...state, account: { ...state.account, ...change } };
 
@@ -128,7 +289,17 @@ function evolveStreamed(
   if (change.type === "created" && event.type === "profileSet") {
     const { displayName, theme, createdAtMs } = event.view;
     const empty = { sessions: [], agents: [], rooms: [], invited: [], deletions: [] };
-    return { displayName, theme, createdAtMs, passwordHash: change.passwordHash, ...empty };
+    const { passwordHash, identity, contact, endsAtMs } = change;
+    return {
+      displayName,
+      theme,
+      createdAtMs,
+      ...(passwordHash !== undefined && { passwordHash }),
+      ...(identity && { identities: [identity] }),
+      ...(contact && { contact }),
+      ...(endsAtMs !== undefined && { endsAtMs }),
+      ...empty,
+    };
   }
   if (account === null) return null;
   switch (event.type) {
@@ -195,7 +366,10 @@ function withoutAgent(account: Account, agent: string): Account {
 }
 
 /** What a change does to the records. */
-export const record = (change: UserChange): readonly RecordOp[] => ("event" in change ? eventRecords(change) : []);
+export function record(change: UserChange): readonly RecordOp[] {
+  if (change.type === "erased") return [allEvents];
+  return "event" in change ? eventRecords(change) : [];
+}
 
 /** The user as they see themselves. Agents that are still being created are not listed. */
 export function viewOf(state: UserState, account: Account, key: string): UserView {
@@ -205,6 +379,7 @@ export function viewOf(state: UserState, account: Account, key: string): UserVie
     user: key,
     displayName,
     admin: state.admin,
+    roles: rolesOf(state),
     theme,
     agents,
     rooms,

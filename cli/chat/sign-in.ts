@@ -1,6 +1,7 @@
-import { failure, PlexusError, refused, type Result } from "../../protocols/errors.ts";
-import type { SignedIn } from "../../protocols/index.ts";
+import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
+import type { RegistrationRule, SignedIn, SignInNeeds } from "../../protocols/index.ts";
 import { callNode } from "../node-client.ts";
+import { withoutControls } from "../printable.ts";
 import { savedSession, saveSession, type SavedSession } from "../session.ts";
 import type { Screen } from "./screen.ts";
 
@@ -18,7 +19,9 @@ export interface SignInOptions {
 /** What a node says before anybody has signed in. */
 interface Setup {
   readonly adminNeeded: boolean;
-  readonly signUp: "open" | "closed";
+  readonly signUp: RegistrationRule;
+  /** Other servers by which people sign in. An older node does not say. */
+  readonly providers?: readonly { readonly label: string }[];
 }
 
 /** A session, and the address it is kept under. */
@@ -33,12 +36,54 @@ export async function signIn(options: SignInOptions, screen: Screen): Promise<Ke
     if (saved !== undefined && (options.user === undefined || options.user === saved.user))
       return { ...saved, keptFor: url };
   }
-  const { url, answer } = await enterAnywhere(options, screen);
-  if (!answer.ok) throw new PlexusError(answer.error);
+  const { url, answer: first } = await enterAnywhere(options, screen);
+  const answer = await finished(url, first, screen);
+  if (!answer.ok) throw new PlexusError(await withPage(url, answer.error));
   const { user, token, expiresAtMs } = answer.value;
   const session = { user, token, expiresAtMs };
   await saveSession(url, session);
   return { ...session, keptFor: url };
+}
+
+/** Whoever signs in by another server only is refused here like somebody whose password is wrong, so that nobody learns who has an account. That the page is
+ *  the way for them is said to everybody. */
+async function withPage(url: string, error: Failure): Promise<Failure> {
+  if (error.code !== "SIGN_IN_FAILED") return error;
+  const setup = await callNode<Setup>({ url }, "GET", "/api/v1/setup");
+  const labels = ((setup.ok && setup.value.providers) || []).map(({ label }) => withoutControls(label));
+  if (labels.length === 0) return error;
+  const reason = `an account that signs in by ${labels.join(" or ")} alone has no password here`;
+  const hint = `open ${url} in a browser to sign in; an API key that is made in its settings works from a terminal`;
+  return { ...error, details: { ...error.details, reason, hint } };
+}
+
+const triesMax = 3;
+
+/** Goes on with a sign-in that needs more than the password. Errors: SIGN_IN_UNFINISHED, CODE_WRONG. */
+async function finished(url: string, first: Result<SignedIn | SignInNeeds>, screen: Screen): Promise<Result<SignedIn>> {
+  let answer = first;
+  for (let tries = 0; answer.ok && "needs" in answer.value;) {
+    const { attempt, needs } = answer.value;
+    if (!needs.includes("totp") && !needs.includes("recovery")) {
+      const what = needs.includes("identity") ? "another server, to which only a browser goes" : "a passkey, which only a browser has"; // prettier-ignore
+      const reason = `this account needs ${what}: open ${url} in a browser, or use an API key`;
+      return refused(failure("SIGN_IN_UNFINISHED", { needs, reason }));
+    }
+    if (!screen.interactive) {
+      const reason = "this account has a second factor: sign in on a terminal first, or use an API key";
+      return refused(failure("SIGN_IN_UNFINISHED", { needs, reason }));
+    }
+    const code = await ask(screen, "One-time code or recovery code: ");
+    const next: Result<SignedIn | SignInNeeds> = await callNode({ url }, "POST", "/api/v1/sign-in/code", {
+      attempt,
+      code,
+    });
+    tries += 1;
+    const again = !next.ok && next.error.code === "CODE_WRONG" && tries < triesMax;
+    if (again) screen.print("This code is wrong, too old, or was used before.");
+    else answer = next;
+  }
+  return answer as Result<SignedIn>;
 }
 
 /** The answer of the node at `url`. */
@@ -47,11 +92,11 @@ interface Answered<T> {
   readonly answer: Result<T>;
 }
 
-async function enterAnywhere(options: SignInOptions, screen: Screen): Promise<Answered<SignedIn>> {
+async function enterAnywhere(options: SignInOptions, screen: Screen): Promise<Answered<SignedIn | SignInNeeds>> {
   const { urls, user: name, password } = options;
   // Nothing is left to ask a person, so nothing has to be known of the node first.
   if (!options.signUp && name !== undefined && password !== undefined) {
-    const direct = await firstToAnswer<SignedIn>(urls, "POST", "/api/v1/sign-in", { name, password });
+    const direct = await firstToAnswer<SignedIn | SignInNeeds>(urls, "POST", "/api/v1/sign-in", { name, password });
     if (direct.answer.ok || direct.answer.error.code !== "SIGN_IN_FAILED") return direct;
     const setup = await callNode<Setup>(direct, "GET", "/api/v1/setup");
     // Name or password is wrong, unless nobody has an account yet.
@@ -78,7 +123,7 @@ async function enter(
   options: SignInOptions & { readonly url: string },
   setup: Setup,
   screen: Screen,
-): Promise<Result<SignedIn>> {
+): Promise<Result<SignedIn | SignInNeeds>> {
   const { adminNeeded, signUp } = setup;
   if (adminNeeded && screen.interactive)
     screen.print("This node is new: the first account becomes its admin and needs the code that the node printed.");

@@ -28,11 +28,13 @@ interface RestoreOptions extends TokenOptions {
 /** `plexus backup restore`. */
 export function defineRestore(backup: Command, { output, onExit }: Parameters<Define>[1]): void {
   withTokenFlags(backup.command("restore"))
-    .description("When the cluster is gone: make a node's data folder of backups and the shares of the recovery kit.")
+    .description(
+      "When the cluster is gone: make a node's data folder of backups, or disks of storage nodes, and the recovery kit.",
+    )
     .argument("[files...]", "files with shares; none: they are typed")
     .requiredOption(
       "--from <folder>",
-      "a folder of backups; several times where nodes had folders of their own",
+      "a folder of backups, or the data folder of a storage node that is gone (or a copy of shards/ in it); several times for several",
       collect<string>,
     )
     .addOption(data())
@@ -49,6 +51,7 @@ export function defineRestore(backup: Command, { output, onExit }: Parameters<De
           "plexus backup restore --from /mnt/backup/ann --data /var/lib/plexus",
           "plexus backup restore --from /mnt/backup/ann --from /mnt/backup/bee --data /var/lib/plexus share-1.txt share-2.txt share-4.txt",
           "plexus backup restore --from /mnt/backup/ann --at 2d --data /var/lib/plexus",
+          "plexus backup restore --from /disk-of-bee/plexus --from /disk-of-cat/plexus --data /var/lib/plexus",
         ),
     )
     .action(async (files: readonly string[], options: RestoreOptions) => {
@@ -80,37 +83,52 @@ export function defineCopies(backup: Command, { output, onExit }: Parameters<Def
   });
 
   interface DrillOptions extends AdminOptions, TokenOptions {
-    readonly from?: string;
-    readonly scratch: string;
+    readonly from?: readonly string[];
+    readonly scratch?: string;
     readonly snapshot?: number;
     readonly kit?: boolean;
   }
   withTokenFlags(withAdminFlags(backup.command("drill")))
     .description("Rehearse a disaster: restore the newest snapshot into a scratch folder, compare, and delete it.")
     .argument("[files...]", "with --kit: files with shares; none: they are typed")
-    .option("--from <folder>", "a folder of backups; default: the backups of the cluster")
-    .requiredOption("--scratch <folder>", "where it is rehearsed; empty or absent, and so again afterwards")
+    .option(
+      "--from <folder>",
+      "a folder of backups; with --kit several times, also of disks of storage nodes; default: the backups of the cluster",
+      collect<string>,
+    )
+    .option(
+      "--scratch <folder>",
+      "where it is rehearsed; empty or absent, and so again afterwards; default: in the data folder of the node that works on it",
+    )
     .addOption(new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1)))
-    .option("--kit", "with the shares of the recovery kit and without a node, as after a disaster")
+    .option("--kit", "with the shares of the recovery kit: with --from without a node, else beside the node's own keys")
     .addHelpText(
       "after",
-      "\nThe node reads with its own keys; the shares stay on paper. With --kit this command does all of it, with the shares.\n" +
+      "\nThe node reads with its own keys. With --kit the shares are checked as well; with --kit and --from this command does all of it, with\n" +
+        "the shares alone, as after a disaster. Whether storage nodes have on their disks what a restore needs is in the report.\n" +
         examples(
+          "plexus backup drill",
           "plexus backup drill --scratch /var/tmp/drill",
           "plexus backup drill --from /mnt/backup/ann --scratch /tmp/drill",
+          "plexus backup drill --scratch /var/tmp/drill --kit share-1.txt share-2.txt share-4.txt",
           "plexus backup drill --from /mnt/backup/ann --scratch /tmp/drill --kit",
         ),
     )
     .action(async (files: readonly string[], options: DrillOptions) => {
-      const { drillBackup, drillWithKit } = await import("../backup-copies.ts");
-      const { from, scratch, snapshot } = options;
-      const told = { from, scratch, snapshot };
-      if (options.kit === true && from === undefined) backup.error("error: --kit needs --from: without a node a folder has the backups"); // prettier-ignore
+      const { drillBackup, drillBackupAndKit, drillWithKit } = await import("../backup-copies.ts");
+      const { from = [], scratch, snapshot, kit = false } = options;
+      if (!kit && from.length > 1) backup.error("error: a node reads one folder: several --from need --kit");
       const flags = await adminFlags(options);
-      onExit(
-        options.kit === true
-          ? await drillWithKit(flags, { ...told, from: from as string, files, token: tokenOf(options) }, output)
-          : await drillBackup(flags, told, output),
-      );
+      if (scratch === undefined) {
+        if (kit || from.length > 0 || snapshot !== undefined)
+          backup.error("error: with --from, --snapshot or --kit say where it is rehearsed: --scratch FOLDER");
+        onExit(await drillBackup(flags, { scratch, snapshot, from: undefined }, output));
+        return;
+      }
+      const told = { scratch, snapshot };
+      const source = { files, token: tokenOf(options) };
+      if (!kit) onExit(await drillBackup(flags, { ...told, from: from[0] }, output));
+      else if (from.length === 0) onExit(await drillBackupAndKit(flags, { ...told, ...source }, output));
+      else onExit(await drillWithKit(flags, { ...told, ...source, from }, output));
     });
 }

@@ -14,6 +14,7 @@ interface RecallOptions extends AdminOptions {
   readonly actor?: string;
   readonly person?: string;
   readonly type?: string;
+  readonly search?: string;
   readonly since?: number;
   readonly until?: number;
   readonly at?: number;
@@ -99,7 +100,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
       "plexus backup recall --room lobby --at 1d --to ./lobby",
       "plexus backup recall --from /mnt/backup/plexus --person ada --since 2026-11-01 --dry-run",
       "plexus backup recall --from /mnt/backup/plexus --to ./everything",
-      "plexus backup recall --from /mnt/backup/plexus --into-place --room lobby --since 7d --deleted --dry-run",
+      "plexus backup recall --into-place --room lobby --since 7d --deleted --dry-run",
     ],
     more: (inner) =>
       from(inner)
@@ -109,6 +110,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         .option("--actor <actor>", "of this actor, like agent/ada.helper")
         .option("--person <name>", "what is this person's own, and what the person wrote elsewhere")
         .option("--type <type>", "of this type of records, like message")
+        .option("--search <words>", "records whose text has this in it")
         .addOption(
           new Option("--since <time>", "what is not older: 2026-11-23, 2026-11-23T09:30, or 7d").argParser(
             moment("--since"),
@@ -139,7 +141,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         .addOption(new Option("--undo <recall>", "delete what this recall brought into place").conflicts("to")),
     run: async (flags, options) => {
       const { recallBackup, placeBackup, withdrawBackup, actorNamed } = await load();
-      const { to, dryRun = false, room, actor, person, type, since, until, at, snapshot: number } = options;
+      const { to, dryRun = false, room, actor, person, type, search, since, until, at, snapshot: number } = options;
       const { intoPlace = false, existing, deleted = false, remake = false, id, undo } = options;
       if (!dryRun && to === undefined && !intoPlace && undo === undefined) command.error("error: --to says where it is written, --into-place brings messages into their rooms; --dry-run only says how much it is"); // prettier-ignore
       const thread = room === undefined ? actor : actorNamed("room", room);
@@ -149,6 +151,7 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
         ...(thread !== undefined && { thread }),
         ...(person !== undefined && { person: actorNamed("user", person) }),
         ...(type !== undefined && { type }),
+        ...(search !== undefined && { text: search }),
         ...(since !== undefined && { fromMs: since }),
         ...(until !== undefined && { toMs: until }),
       };

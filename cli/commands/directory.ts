@@ -1,27 +1,105 @@
-import { Option } from "commander";
+import { Argument, Option } from "commander";
+import { voterCounts } from "../../protocols/directory-info.ts";
+import { dataFolderOf, diskKeyFileOf } from "../folders.ts";
 import { cliLimits } from "../limits.ts";
-import { adminFlags, etcdAddresses, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import { adminFlags, data, etcdAddresses, examples, json, withAdminFlags, type AdminOptions } from "../options.ts";
 import type { Define } from "./index.ts";
+
+const votersHelp = `
+Three is usual, and needs nothing to be said: with the third manager the directory is on three nodes, and any one of them may
+die. With five any two may. With two managers one node keeps it: two would both be needed. 1 goes back to one node, and told
+before the third manager joins it keeps the directory where it is.`;
 
 /** `plexus directory`. */
 export const define: Define = (command, { output, onExit }) => {
-  const directory = command.addHelpText("after", examples("plexus directory migrate --etcd http://10.0.0.5:2379"));
+  const directory = command.addHelpText(
+    "after",
+    examples(
+      "plexus directory voters",
+      "plexus directory migrate --etcd http://10.0.0.5:2379",
+      "plexus directory migrate --managers",
+    ),
+  );
+
+  withAdminFlags(
+    directory
+      .command("voters")
+      .description("Show which nodes keep the directory together, or say how many should.")
+      .addArgument(
+        new Argument("[count]", "1: one node keeps it; else so many managers, any minority of whom may die").choices(
+          voterCounts.map(String),
+        ),
+      ),
+  )
+    .addHelpText("after", votersHelp)
+    .addHelpText("after", examples("plexus directory voters", "plexus directory voters 5"))
+    .action(async (count: string | undefined, options: AdminOptions) => {
+      const { directoryVoters } = await import("../directory-voters.ts");
+      onExit(await directoryVoters(await adminFlags(options), count === undefined ? undefined : Number(count), output));
+    });
 
   withAdminFlags(
     directory
       .command("migrate")
-      .description("Move the running cluster's directory from a node to etcd.")
+      .description("Move the running cluster's directory to etcd, or from there to the managers.")
       .addOption(
-        new Option("--etcd <urls...>", "addresses of etcd's members").argParser(etcdAddresses).makeOptionMandatory(),
-      ),
+        new Option("--etcd <urls...>", "to etcd: addresses of its members")
+          .argParser(etcdAddresses)
+          .conflicts("managers"),
+      )
+      .option("--managers", "from etcd to the nodes with the role manager"),
   )
     .addHelpText(
       "after",
-      examples("plexus directory migrate --etcd http://10.0.0.5:2379 http://10.0.0.6:2379 http://10.0.0.7:2379"),
+      examples(
+        "plexus directory migrate --etcd http://10.0.0.5:2379 http://10.0.0.6:2379 http://10.0.0.7:2379",
+        "plexus directory migrate --managers",
+      ),
     )
-    .action(async (options: AdminOptions & { readonly etcd: readonly string[] }) => {
+    .action(async (options: AdminOptions & { readonly etcd?: readonly string[]; readonly managers?: true }) => {
+      const { etcd, managers } = options;
+      if (etcd === undefined && managers !== true) directory.error("error: --etcd URL… says which etcd it moves to, --managers that it comes back from there"); // prettier-ignore
       const { migrateDirectory } = await import("../cluster.ts");
-      const migration = { endpoints: options.etcd, pollMs: cliLimits.pollMs };
+      const migration = { ...(etcd && { endpoints: etcd }), pollMs: cliLimits.pollMs };
       onExit(await migrateDirectory(await adminFlags(options), migration, output));
     });
+
+  directory
+    .command("recover")
+    .description("Begin the directory anew at one voter, when a majority of the voters is lost for good.")
+    .addOption(data())
+    .option("--lost <names...>", "members that are lost, too, beside the other voters")
+    .option("--keep <names...>", "other voters that are well, and stay members")
+    .option("--disk-key <file>", "the key of an encrypted disk (default: disk.key in the data folder)")
+    .option("--yes", "do not ask")
+    .addOption(json())
+    .addHelpText(
+      "after",
+      "\nFor a node that is stopped. It says what this node has, what the others may have known beside that, and which slots lost\n" +
+        "every copy; nothing is changed before that was agreed to. Whoever is left out is refused from then on. While most voters\n" +
+        "are only down, start them instead.\n" +
+        examples("plexus directory recover --data /var/lib/plexus", "plexus up --data /var/lib/plexus"),
+    )
+    .action(async (options: RecoverOptions) => {
+      const { recoverDirectory } = await import("../directory-recovery.ts");
+      const folder = await dataFolderOf(options.data, process.env);
+      const flags = {
+        data: folder,
+        diskKey: await diskKeyFileOf(options.diskKey, folder, process.env),
+        lost: options.lost ?? [],
+        kept: options.keep ?? [],
+        yes: options.yes ?? false,
+        json: options.json ?? false,
+      };
+      onExit(await recoverDirectory(flags, output));
+    });
 };
+
+interface RecoverOptions {
+  readonly data?: string;
+  readonly lost?: readonly string[];
+  readonly keep?: readonly string[];
+  readonly diskKey?: string;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}

@@ -11,20 +11,29 @@ export const define: Define = (command, { output, onExit }) => {
     .option("--port <number>", "port", wholeNumber("The port"))
     .option("--model <path[,name]>", "GGUF file to check, repeatable", collect<string>)
     .option("--etcd <urls...>", "etcd's members to check", etcdAddresses)
+    .option(
+      "--security",
+      "evaluate the checklist of security instead: installation, permissions, sign-up, transport, keys, disk",
+    )
     .addOption(json())
     .addHelpText(
       "after",
       examples(
         "plexus doctor",
         "plexus doctor --data /srv/plexus",
+        "plexus doctor --security",
         "plexus doctor --model m.gguf",
         "plexus doctor --etcd http://10.0.0.5:2379 http://10.0.0.6:2379",
       ),
     )
-    .action(async (options: UpOptions) => {
-      const { doctor } = await import("../doctor.ts");
+    .action(async (options: UpOptions & { readonly security?: boolean }) => {
       const { readSettings } = await import("../settings.ts");
       const config = await readSettings(upConfig(options), options.config, process.env);
+      if (options.security === true) {
+        const { securityDoctor } = await import("../doctor-security.ts");
+        return onExit(await securityDoctor(config, { json: options.json ?? false }, output));
+      }
+      const { doctor } = await import("../doctor.ts");
       onExit(await doctor(config, { json: options.json ?? false }, output));
     });
 };

@@ -34,7 +34,8 @@ export const define: Define = (command, { output, onExit }) => {
   const withKey = (inner: Command): Command =>
     inner
       .option("--key-env <variable>", "the variable that has the key on each node, ending in _API_KEY")
-      .option("--key-file <name>", "the file in keys/ of each node's data folder that has the key");
+      .option("--key-file <name>", "the file in keys/ of each node's data folder that has the key")
+      .option("--key-secret <name>", "the secret of the cluster that is the key; see plexus secrets");
   withAdminFlags(
     withKey(
       command
@@ -55,8 +56,8 @@ export const define: Define = (command, { output, onExit }) => {
       ),
     )
     .action(async (name: string, address: string | undefined, options: AdminOptions & KeyOptions & { readonly context?: number; readonly label?: readonly string[] }) => {
-      const { keyEnv, keyFile, context: contextTokens, label = [] } = options;
-      const wish = { name, address, keyEnv, keyFile, contextTokens, labels: labelsFrom(label) };
+      const { keyEnv, keyFile, keySecret, context: contextTokens, label = [] } = options;
+      const wish = { name, address, keyEnv, keyFile, keySecret, contextTokens, labels: labelsFrom(label) };
       onExit(await (await work()).addEndpoint(await adminFlags(options), wish, output));
     }); // prettier-ignore
 
@@ -79,8 +80,8 @@ export const define: Define = (command, { output, onExit }) => {
           .option("--model <model>", "the model that is asked; by default the first that writes")
           .option("--no-speed", "generate nothing: a provider may charge for it"),
       ),
-    run: async (flags, { model, speed, keyEnv, keyFile }, endpoint) =>
-      (await work()).testEndpoint(flags, { endpoint, model, speed, keyEnv, keyFile }, output),
+    run: async (flags, { model, speed, keyEnv, keyFile, keySecret }, endpoint) =>
+      (await work()).testEndpoint(flags, { endpoint, model, speed, keyEnv, keyFile, keySecret }, output),
   });
   withAdminFlags(
     command
@@ -101,4 +102,5 @@ export const define: Define = (command, { output, onExit }) => {
 interface KeyOptions {
   readonly keyEnv?: string;
   readonly keyFile?: string;
+  readonly keySecret?: string;
 }

@@ -47,6 +47,26 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./slots.ts"),
   },
   {
+    name: "tasks",
+    says: "Show what takes long (backups, pulls, drains); watch, cancel or repeat it.",
+    load: () => import("./tasks.ts"),
+  },
+  {
+    name: "profile",
+    says: "Look at what a node does with its processor, or keeps in memory, for some seconds.",
+    load: () => import("./profile.ts"),
+  },
+  {
+    name: "config",
+    says: "Show how the nodes are configured and why; change it for all or for one, and go back.",
+    load: () => import("./config.ts"),
+  },
+  {
+    name: "secrets",
+    says: "Show, set and replace keys and passwords for other servers, which settings refer to by name.",
+    load: () => import("./secrets.ts"),
+  },
+  {
     name: "models",
     says: "Show which node serves which model; pull, list, check and remove models.",
     load: () => import("./models.ts"),
@@ -72,13 +92,18 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./budgets.ts"),
   },
   {
+    name: "quotas",
+    says: "Show and set how many messages, bytes and tokens people of a role may use.",
+    load: () => import("./quotas.ts"),
+  },
+  {
     name: "prices",
     says: "Show and set what models cost.",
     load: () => import("./prices.ts"),
   },
   {
     name: "shards",
-    says: "Show the holders of shards: where they are, what they hold, what is lost.",
+    says: "Show where shards are, what is lost, and whom to trust with them; keep a file in shards; repair.",
     load: () => import("./shards.ts"),
   },
   {
@@ -92,13 +117,69 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./onnx.ts"),
   },
   {
+    name: "roles",
+    says: "Show and set what the roles of people grant, and when.",
+    load: () => import("./roles.ts"),
+  },
+  {
+    name: "users",
+    says: "Show and set who has which roles; invite, suspend and delete people; end sessions and API keys; links for a new password.",
+    load: () => import("./users.ts"),
+  },
+  {
+    name: "control",
+    says: "Show who you are at the control endpoint; make, list and revoke the tokens that open it.",
+    load: () => import("./control.ts"),
+  },
+  {
+    name: "identity",
+    says: "Show, set and try the servers by which people sign in: OpenID Connect, GitHub, SAML.",
+    load: () => import("./identity.ts"),
+  },
+  { name: "alerts", says: "Show what was found in the audit, and take note of it.", load: () => import("./alerts.ts") },
+  {
+    name: "branding",
+    says: "Show and set the name, the colour and the logo of the cluster.",
+    load: () => import("./branding.ts"),
+  },
+  {
+    name: "mail",
+    says: "Say how the cluster sends mail, and try it.",
+    load: () => import("./mail.ts"),
+  },
+  {
+    name: "rules",
+    says: "Show, try and set rules over events: what is to be an alert.",
+    load: () => import("./rules.ts"),
+  },
+  {
+    name: "playbooks",
+    says: "Show, set and switch on what is done by itself when there is an alert.",
+    load: () => import("./playbooks.ts"),
+  },
+  {
     name: "audit",
     says: "Show what was done to the cluster, when and by whom, newest first.",
     load: () => import("./audit.ts"),
   },
   {
+    name: "logs",
+    says: "Show and follow what the nodes log.",
+    load: () => import("./logs.ts"),
+  },
+  {
+    name: "traces",
+    says: "Show the way of requests through the nodes.",
+    load: () => import("./traces.ts"),
+  },
+  {
+    name: "threats",
+    says: "Show and set the lists of bad addresses, hosts and files that every node reads.",
+    load: () => import("./threats.ts"),
+  },
+  {
     name: "directory",
-    says: "Move the directory, the record of members and owners, from a node to etcd.",
+    says: "The directory, the record of members and owners: who keeps it, its recovery, and its move to etcd.",
     load: () => import("./directory.ts"),
   },
   {
@@ -117,8 +198,18 @@ export const commandRows: readonly CommandRow[] = [
     load: () => import("./doctor.ts"),
   },
   {
+    name: "service",
+    says: "Run a node as a service of systemd: install it, take it away, see how it is.",
+    load: () => import("./service.ts"),
+  },
+  {
+    name: "verify-release",
+    says: "Check an archive, or the installed files, against what was signed.",
+    load: () => import("./verify-release.ts"),
+  },
+  {
     name: "backup",
-    says: "Back up a node's slots, and bring them back; make, check and use the recovery kit; rotate the keys.",
+    says: "Back up the cluster, and bring back any of it; make, check and use the recovery kit; rotate the keys.",
     load: () => import("./backup.ts"),
   },
   {

@@ -124,7 +124,7 @@ export const define: Define = (command, { output, onExit }) => {
     says: "Say whether a file can be used as it is, and what helps if not.",
     argument: ["<file>", "a file of a model"],
     examples: ["plexus models convert ggml-model-i2_s.gguf"],
-    run: async (path) => onExit((await store()).convertModel(path, output)),
+    run: async (path) => onExit(await (await store()).convertModel(path, output)),
   });
   command
     .command("quantise")

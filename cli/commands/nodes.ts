@@ -1,8 +1,28 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { roles, type Role } from "../../protocols/ids.ts";
 import { cliLimits } from "../limits.ts";
-import { adminFlags, duration, examples, roleList, withAdminFlags, type AdminOptions } from "../options.ts";
+import {
+  adminFlags,
+  collect,
+  decimal,
+  duration,
+  examples,
+  roleList,
+  wholeNumber,
+  withAdminFlags,
+  type AdminOptions,
+} from "../options.ts";
+import type { PlanOptions } from "../nodes-plan.ts";
 import type { Define } from "./index.ts";
+
+/** `node-b=2` and more as a table; the last of one name wins. */
+const namedWith =
+  <Value>(read: (text: string) => Value) =>
+  (text: string, before: Readonly<Record<string, Value>> | undefined): Readonly<Record<string, Value>> => {
+    const at = text.lastIndexOf("=");
+    if (at < 1) throw new InvalidArgumentError("It must have a name and a value: node-b=….");
+    return { ...before, [text.slice(0, at)]: read(text.slice(at + 1)) };
+  };
 
 /** `plexus nodes`. */
 export const define: Define = (command, { output, onExit }) => {
@@ -77,14 +97,78 @@ export const define: Define = (command, { output, onExit }) => {
 
   withAdminFlags(
     nodes
+      .command("forecast")
+      .description("Say when disk, memory and places of models run out, if it goes on like so far."),
+  )
+    .addHelpText(
+      "after",
+      examples("plexus nodes forecast", "plexus nodes forecast --json | jq '.forecasts[] | select(.says==\"ends\")'"),
+    )
+    .action(async (options: AdminOptions) => {
+      const { listForecasts } = await import("../nodes-forecast.ts");
+      onExit(await listForecasts(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    nodes
+      .command("plan")
+      .description("Say what would follow if nodes came or went, or had other weights. Nothing is changed.")
+      .option(
+        "--add <roles>",
+        "a node that would come, with these roles; repeatable",
+        (text, before?: readonly (readonly Role[])[]) => collect(roleList(text, undefined), before),
+      )
+      .option("--zone <name>", "the zone of those that would come")
+      .option(
+        "--remove <name>",
+        "a node that would be drained and go; repeatable",
+        (text, before?: readonly string[]) => collect(text, before),
+      )
+      .option(
+        "--weight <name=number>",
+        "another weight of a node; repeatable",
+        namedWith(decimal("The weight", { min: 0.01, max: 100 })),
+      )
+      .option(
+        "--roles <name=roles>",
+        "other roles of a node; repeatable",
+        namedWith((text) => roleList(text, undefined)),
+      )
+      .option("--replicas <count>", "another number of copies", wholeNumber("The number of copies", 1, 7))
+      .option(
+        "--min-in-sync <count>",
+        "another number of copies in sync that a slot needs",
+        wholeNumber("The number of copies in sync", 1, 7),
+      ),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus nodes plan --remove node-c",
+        "plexus nodes plan --add chat,gateway --add chat,gateway --zone b",
+        "plexus nodes plan --weight node-a=2 --weight node-b=0.5",
+        "plexus nodes plan --remove node-a --remove node-b --replicas 2",
+      ),
+    )
+    .action(async (options: AdminOptions & PlanOptions) => {
+      const { planNodes } = await import("../nodes-plan.ts");
+      onExit(await planNodes(await adminFlags(options), options, output));
+    });
+
+  withAdminFlags(
+    nodes
       .command("roles")
       .description("Change what a node does, while it runs.")
       .argument("<node>", "its name")
-      .argument("<roles>", `all that it does from now on, separated by commas: ${roles.join(", ")}`, roleList),
+      .argument("<roles>", `all that it does from now on, separated by commas: ${roles.join(", ")}`, roleList)
+      .option("--seen <roles>", "only if it has these now: whoever was faster is not overwritten", roleList),
   )
-    .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway"))
-    .action(async (node: string, named: readonly Role[], options: AdminOptions) => {
-      const { setNodeRoles } = await import("../cluster-members.ts");
-      onExit(await setNodeRoles(await adminFlags(options), { node, roles: named }, output));
-    });
+    .addHelpText("after", examples("plexus nodes roles node-b chat,ai,gateway --seen chat,gateway"))
+    .action(
+      async (node: string, named: readonly Role[], options: AdminOptions & { readonly seen?: readonly Role[] }) => {
+        const { setNodeRoles } = await import("../cluster-members.ts");
+        const { seen } = options;
+        onExit(await setNodeRoles(await adminFlags(options), { node, roles: named, ...(seen && { seen }) }, output));
+      },
+    );
 };

@@ -90,4 +90,11 @@ export const define: Define = (command, { onExit, output }) => {
     examples: ["plexus shards heal"],
     run: async (flags) => (await stripes()).healShards(flags, output),
   });
+  add({
+    name: "trust",
+    says: "End the probation of a node that keeps shards: you vouch for it. Audits go on.",
+    argument: ["<node>", "its name"],
+    examples: ["plexus shards trust node-d"],
+    run: async (flags, _, node) => (await stripes()).trustNode(flags, node, output),
+  });
 };

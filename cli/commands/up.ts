@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { Config, ConfigInput } from "../../config/index.ts";
 import { modelFromText } from "../../config/index.ts";
 import { roles, type Role } from "../../protocols/ids.ts";
@@ -22,9 +22,18 @@ export interface UpOptions {
   readonly host?: string;
   readonly port?: number;
   readonly trustedProxy?: readonly string[];
+  readonly blockList?: readonly string[];
+  readonly adminAddress?: readonly string[];
   readonly allowedHost?: readonly string[];
   readonly allowedOrigin?: readonly string[];
   readonly metricsListen?: string;
+  readonly grpc?: string;
+  readonly control?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly traceRatio?: number;
+  readonly traceUrl?: string;
   readonly join?: string;
   readonly meshHost?: string;
   readonly meshPort?: number;
@@ -57,10 +66,19 @@ export function upConfig(options: UpOptions): ConfigInput {
     name: options.name,
     host: options.host,
     port: options.port,
+    blockLists: options.blockList === undefined ? undefined : [...options.blockList],
+    adminAddresses: options.adminAddress === undefined ? undefined : [...options.adminAddress],
     trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
     allowedHosts: options.allowedHost === undefined ? undefined : [...options.allowedHost],
     allowedOrigins: options.allowedOrigin === undefined ? undefined : [...options.allowedOrigin],
     metricsListen: options.metricsListen,
+    grpc: options.grpc,
+    control: options.control,
+    tls: {
+      ...(options.tlsCert !== undefined && { cert: options.tlsCert }),
+      ...(options.tlsKey !== undefined && { key: options.tlsKey }),
+      ...(options.tlsClientCa !== undefined && { clientCa: options.tlsClientCa }),
+    },
     join: options.join,
     mesh: {
       ...(options.meshHost !== undefined && { host: options.meshHost }),
@@ -80,12 +98,23 @@ export function upConfig(options: UpOptions): ConfigInput {
     prefer: options.prefer,
     contextTokens: options.contextTokens,
     signUp: options.signUp,
+    tracing: {
+      ...(options.traceRatio !== undefined && { ratio: options.traceRatio }),
+      ...(options.traceUrl !== undefined && { url: options.traceUrl }),
+    },
     log: {
       ...(options.logLevel && { level: options.logLevel }),
       ...(options.logFormat && { format: options.logFormat }),
     },
   };
 }
+
+const share = (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("The share must be a number from 0 to 1.");
+  return value;
+};
 
 /** `plexus up`. */
 export const define: Define = (command, { output, onExit }) => {
@@ -99,6 +128,16 @@ export const define: Define = (command, { output, onExit }) => {
       collect<string>,
     )
     .option(
+      "--block-list <source>",
+      "file or URL with addresses that are refused, read again each minute, repeatable: plain or STIX 2.1",
+      collect<string>,
+    )
+    .option(
+      "--admin-address <address>",
+      "from where admins and the operator's commands may come, repeatable: 127.0.0.1, 10.0.0.0/8 (default: everywhere)",
+      collect<string>,
+    )
+    .option(
       "--allowed-host <name>",
       "name by which people reach this node, repeatable: chat.example.org (addresses and the machine's own names are)",
       collect<string>,
@@ -109,6 +148,14 @@ export const define: Define = (command, { output, onExit }) => {
       collect<string>,
     )
     .option("--metrics-listen <address:port>", "serve metrics there without a token: 127.0.0.1:9464 (default: nowhere)")
+    .option("--grpc <address:port>", "serve gRPC there: 127.0.0.1:7080, or a port of this machine (default: nowhere)")
+    .option("--control <address:port>", "control endpoint for admins: 127.0.0.1:7072, 7072, unix:/path (default: none)")
+    .option("--tls-cert <file>", "certificate (PEM) of the node and the control endpoint; read again when it changes")
+    .option("--tls-key <file>", "its key")
+    .option(
+      "--tls-client-ca <file>",
+      "authorities (PEM) of the client certificates that the control endpoint takes, and that gRPC asks for",
+    )
     .option(
       "--model <path[,name]>",
       "GGUF file or folder of an ONNX model to serve, or a model on another server: ollama+http://127.0.0.1:11434#llama3.2[,name[,key]]; repeatable, the first is the default",
@@ -156,7 +203,14 @@ export const define: Define = (command, { output, onExit }) => {
       wholeNumber("The number", 1, 7),
     )
     .option("--config <file>", "YAML file with settings; environment variables and flags override it")
-    .addOption(new Option("--sign-up <mode>", "whether people may create accounts").choices(["open", "closed"]))
+    .addOption(
+      new Option("--sign-up <mode>", "whether people may create accounts").choices([
+        "open",
+        "domain",
+        "invitation",
+        "closed",
+      ]),
+    )
     .addOption(
       new Option("--prefer <what>", "which node with a model is asked first").choices([
         "balanced",
@@ -171,6 +225,8 @@ export const define: Define = (command, { output, onExit }) => {
       new Option("--log-level <level>", "how much is logged").choices(["debug", "info", "warn", "error", "silent"]),
     )
     .addOption(new Option("--log-format <format>", "auto is pretty on a terminal").choices(["auto", "json", "pretty"]))
+    .option("--trace-ratio <share>", "share of requests that are traced, from 0 to 1 (default: 0)", share)
+    .option("--trace-url <url>", "where spans of traces are sent by OTLP: http://127.0.0.1:4318/v1/traces")
     .option("--trust-data", "start although the data folder is an older copy; what it lacks may be lost")
     .option("--quiet", "do not print the welcome text")
     .addOption(new Option("--json", "print one JSON line when ready; logs go to standard error"))

@@ -7,10 +7,17 @@ interface UsageOptions extends AdminOptions {
   readonly days?: number;
 }
 
+interface DaysOptions extends AdminOptions {
+  readonly days: number;
+  readonly team?: string;
+  readonly csv?: boolean;
+}
+
 /** `plexus usage`. */
 export const define: Define = (command, { output, onExit }) => {
-  withAdminFlags(
+  const usage = withAdminFlags(
     command
+      .enablePositionalOptions()
       .option("--person <name>", "of one person, by keys and agents")
       .option("--mine", "your own, with --url and the sign-in of `plexus chat`; takes no admin")
       .option("--days <count>", "by day, so many days back", wholeNumber("The number of days", 1, 400)),
@@ -27,5 +34,26 @@ export const define: Define = (command, { output, onExit }) => {
     .action(async ({ mine = false, person, days, ...options }: UsageOptions) => {
       const { showUsage } = await import("../usage.ts");
       onExit(await showUsage(await adminFlags(options), { mine, person, days }, output));
+    });
+
+  withAdminFlags(
+    usage
+      .command("days")
+      .description("Show what people did by day: messages, active people, what was taken of models, what is kept.")
+      .option("--days <count>", "so many days back", wholeNumber("The number of days", 1, 800), 30)
+      .option("--team <name>", "of the people of a team, a budget that names several people")
+      .option("--csv", "as CSV, with a row for each team"),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus usage days",
+        "plexus usage days --days 90 --team sales",
+        "plexus usage days --days 365 --csv > activity.csv",
+      ),
+    )
+    .action(async ({ days, team, csv = false, ...options }: DaysOptions) => {
+      const { showDays } = await import("../usage-days.ts");
+      onExit(await showDays(await adminFlags(options), { days, team, csv }, output));
     });
 };

@@ -26,7 +26,7 @@ export function guide(
   const { running, home, password, kept, plexus, color } = facts;
   const { room, user, agent } = plan;
   const bold = (text: string): string => paint(color, "bold", text);
-  const [keeper] = running;
+  const [first] = running;
   const holders = running.filter(({ node }) => node.roles.includes("chat"));
   const victim = holders.find(({ node }) => node.name === home) ?? holders[0];
   const other = holders.find((holder) => holder !== victim);
@@ -63,13 +63,13 @@ export function guide(
           ),
           step("Drain a node, which moves everything away from it, and let it take its share again:", `${plexus} nodes drain ${other.node.name} --wait ${at}`, `${plexus} nodes undrain ${other.node.name} ${at}`), // prettier-ignore
         ]),
-    ...(keeper === undefined
+    ...(first === undefined
       ? []
       : [
           step(
-            `Last, kill ${keeper.node.name}, the only manager. People and agents go on talking, but nothing fails over until it is back. Ask another node about the cluster:`,
-            `kill -9 ${keeper.pid}`,
-            `${plexus} nodes --data ${shown([(other ?? keeper).node.data])}`,
+            `Last, when all are up and \`plexus nodes\` says that the next death is survived, kill ${first.node.name}, the first node. Everything goes on, also joins and moves: the other two keep the directory. Ask one of them:`,
+            `kill -9 ${first.pid}`,
+            `${plexus} nodes --data ${shown([(other ?? first).node.data])}`,
           ),
         ]),
   ];

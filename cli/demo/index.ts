@@ -4,7 +4,7 @@
  *      guide.ts     what a person is told                          (pure)
  *      children.ts  the processes: started, watched, ended
  *
- *  The first node starts alone and keeps the directory; each other one joins with an invitation of its own, as it would on
+ *  The first node starts alone with the directory, which is on all three when they are there; each other one joins with an invitation of its own, as it would on
  *  another machine. Then an account, a room and an agent are made over the API, as a person would. A node that ends is
  *  reported and not started again: seeing what goes on without it is the point. */
 import { randomBytes } from "node:crypto";
@@ -18,7 +18,7 @@ import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "
 import type { ActorDetail, InvitationIssued, SignedIn } from "../../protocols/index.ts";
 import { demand } from "../admin.ts";
 import { readSummary } from "../cluster.ts";
-import { readControlFile } from "../control.ts";
+import { localTarget, readControlFile } from "../control.ts";
 import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
 import { callNode, type Target } from "../node-client.ts";
@@ -118,7 +118,7 @@ async function start(
   const first = await children.start(keeper);
   const control = await readControlFile(keeper.data);
   if (control === undefined) throw new PlexusError(failure("UNREACHABLE", { data: keeper.data }));
-  const admin: Target = { url: first.url, token: control.controlToken };
+  const admin: Target = localTarget(control);
   const running = [first];
   for (const node of others) {
     say(`Starting ${node.name}, which joins it …`);

@@ -19,19 +19,23 @@ export interface DemoNode {
 /** The whole demonstration, before anything is started. */
 export interface DemoPlan {
   readonly folder: string;
-  /** The first one keeps the directory; the others join it. */
+  /** The first one begins the directory; the others join it, and keep it with it. */
   readonly nodes: readonly [DemoNode, ...DemoNode[]];
   readonly user: string;
   readonly room: string;
   readonly agent: string;
 }
 
-/** Two nodes hold rooms and run the model, so that either can die and people and agents go on; the manager does neither, so
- *  that its death shows what a manager is needed for. */
+/** All are managers, so that the directory is on all three and any of them may die. Two hold rooms and run the model, so that either
+ *  can die and people and agents go on. */
 const cast: readonly Pick<DemoNode, "name" | "roles" | "says">[] = [
-  { name: "node-a", roles: ["manager", "gateway"], says: "keeps the directory; holds no rooms" },
-  { name: "node-b", roles: ["chat", "ai", "gateway"], says: "holds rooms, people and agents, and runs the model" },
-  { name: "node-c", roles: ["chat", "ai", "gateway"], says: "the same, so that either of the two can fail" },
+  { name: "node-a", roles: ["manager", "gateway"], says: "keeps the directory with the others; holds no rooms" },
+  {
+    name: "node-b",
+    roles: ["manager", "chat", "ai", "gateway"],
+    says: "holds rooms, people and agents, and runs the model",
+  },
+  { name: "node-c", roles: ["manager", "chat", "ai", "gateway"], says: "the same, so that either of the two can fail" },
 ];
 
 /** Two ports a node: for people and for nodes. */

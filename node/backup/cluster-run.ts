@@ -91,7 +91,7 @@ class ClusterRun {
   /** By the keys of their pieces. */
   readonly #parts = new Map<string, DonePart>();
   /** How far the parts under way are. */
-  readonly #running = new Map<string, PartProgress>();
+  readonly #running = new Map<string, PartProgress & { readonly workPercent?: number }>();
   readonly #missed = new Map<SlotId, Missed>();
   /** Slots that a node is asked for. One that moves meanwhile is not asked for elsewhere: two parts of it would not fit together. */
   readonly #busy = new Set<SlotId>();
@@ -143,6 +143,8 @@ class ClusterRun {
   }
 
   #tell(): void {
+    const works = [...this.#running.values()].map(({ workPercent = 100 }) => workPercent);
+    const workPercent = Math.min(100, ...works);
     const far = [...this.#running.values(), ...[...this.#parts.values()].map(({ slots, ...sums }) => ({ ...sums, slotsDone: slots.length }))]; // prettier-ignore
     const sum = (field: keyof PartProgress): number => far.reduce((total, one) => total + one[field], 0);
     this.#at.progress({
@@ -151,6 +153,7 @@ class ClusterRun {
       actors: sum("actors"),
       units: sum("units"),
       bytes: sum("bytes"),
+      ...(workPercent < 100 && { workPercent }),
     });
   }
 

@@ -9,12 +9,14 @@ import { runCluster } from "./cluster-run.ts";
 import { runnerLimits, type RunnerLimits } from "./limits.ts";
 import { serveParts, type PartPorts } from "./owner.ts";
 import type { BackupPorts } from "./ports.ts";
-import { planRecall } from "./recall.ts";
+import type { PlaceTarget } from "./place.ts";
+import { place, withdraw, type PlaceAt } from "./place-task.ts";
+import { planRecall, readingTime, type ReadRate } from "./recall.ts";
 import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
 import { createRunner, type BackupWorks, type TaskAt } from "./runner.ts";
 import { shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
-import { prune, verify } from "./upkeep.ts";
+import { prune, verify, type PruneMark } from "./upkeep.ts";
 
 export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly node: NodeId;
@@ -28,12 +30,16 @@ export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
   readonly beside?: readonly SlotId[];
   /** Asks `backup/cluster`, wherever it is. */
   ask(message: Message, timeoutMs: number): Promise<Result<unknown>>;
+  /** Living actors, which a recall brings entries back into. */
+  readonly target: PlaceTarget;
   /** Restores a snapshot into a scratch folder, compares, and deletes it. */
   drill(backup: BackupPorts, at: TaskAt<"drill">): Promise<BackupResults["drill"]>;
   readonly limits?: Partial<RunnerLimits>;
 }
 
 export interface ClusterBackups {
+  /** Tells the cluster how fast stripes were read for a recall. */
+  measured(rate: ReadRate): void;
   /** The snapshots, the oldest first. Errors: KEY_MISSING, BACKUP_DAMAGED, those of stripes. */
   list(): Promise<readonly BackupSnapshot[]>;
   /** Looks for work at once, if it is for this node. */
@@ -56,12 +62,29 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     ...[...table.rows()].flatMap(({ record }) => (roleOf(record) === "storage" ? [] : [record])),
     ...(options.beside ?? []).map((slot) => ({ slot, owner: node })),
   ];
+  /** For what nobody waits for: it steps back behind people. */
+  const usePaced = <Answer>(work: (backup: BackupPorts) => Promise<Answer>): Promise<Answer> =>
+    options.use(work, options.pacing?.piece);
   /** People come first. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 
+  const measured = (rate: ReadRate): void => {
+    // Who does not hear it estimates by what was measured before.
+    void options.ask({ type: "measured", ...rate }, limits.askTimeoutMs);
+  };
+  const placeAt = (at: TaskAt): PlaceAt => ({
+    signal: at.signal,
+    progress: (far) => at.progress(far),
+    keep: (what) => at.keep(what),
+    checkpoint: at.task.checkpoint,
+    measured,
+    clock,
+    target: options.target,
+  });
+
   const works: BackupWorks = {
     run: (at) =>
-      options.use(async (backup) => {
+      usePaced(async (backup) => {
         const done = await runCluster(at, backup, {
           clock,
           log,
@@ -79,7 +102,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         return done;
       }),
     verify: ({ task: { wish }, signal, progress }) =>
-      options.use(async (backup) => {
+      usePaced(async (backup) => {
         const repository = openRepository(backup);
         const { snapshots } = await repository.state();
         const chosen = snapshots.filter(({ number }) => wish.snapshot === undefined || number === wish.snapshot);
@@ -87,27 +110,33 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         const far = (at: { readonly stripes: number; readonly stripesDone: number }): void => progress({ ...at });
         return shownCheck(await verify(backup, repository, chosen, { depth: wish.depth, signal, progress: far, pace }));
       }),
-    recall: ({ task: { wish } }) =>
+    recall: ({ task: { wish, readPerSecond } }) =>
       options.use(async (backup) => {
         const { snapshot, ...plan } = await planRecall(openRepository(backup), wish.query);
-        return { ...plan, snapshot: shownSnapshot(snapshot), lost: { total: 0, named: [] } };
+        const time = readingTime(plan.stripeBytes, readPerSecond);
+        return { ...plan, ...time, snapshot: shownSnapshot(snapshot), lost: { total: 0, named: [] } };
       }),
-    prune: ({ task: { wish }, signal, progress }) =>
-      options.use(async (backup) => {
+    place: (at) => options.use((backup) => place(backup, openRepository(backup), at.task.wish, placeAt(at))),
+    withdraw: (at) => options.use((backup) => withdraw(backup, openRepository(backup), at.task.wish, placeAt(at))),
+    prune: (at) =>
+      usePaced(async (backup) => {
+        const { wish, checkpoint } = at.task;
         const { apply = false } = wish;
         const holds = await options.ask({ type: "holds" }, limits.askTimeoutMs);
         // Unknown holds may keep anything.
         if (!holds.ok) throw new PlexusError(holds.error);
         const report = await prune(backup, openRepository(backup), wish.keep, {
           apply,
-          signal,
-          progress: (at) => progress({ ...at }),
+          signal: at.signal,
+          progress: (far) => at.progress({ ...far }),
           holds: (holds.value as BackupHolds).holds,
+          ...(checkpoint !== undefined && { mark: JSON.parse(checkpoint) as PruneMark }),
+          keep: (mark) => at.keep({ checkpoint: JSON.stringify(mark) }),
         });
         if (apply) await countAnew(backup, openRepository(backup), clusterPlace);
         return shownPrune(report, apply);
       }),
-    drill: (at) => options.use((backup) => options.drill(backup, at)),
+    drill: (at) => usePaced((backup) => options.drill(backup, at)),
   };
   const runner = createRunner({
     runner: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
@@ -120,6 +149,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
   });
 
   return {
+    measured,
     list: () => options.use(async (backup) => (await openRepository(backup).state()).snapshots.map(shownSnapshot)),
     wake: () => runner.wake(),
     async stop() {

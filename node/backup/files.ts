@@ -94,3 +94,23 @@ export async function cutFiles(
     .map((entry) => [unitPlace(entry.name), entry] as const);
   return { missed, gone: new Map(gone) };
 }
+
+/** Puts pieces of files together, in whatever order they come, and gives each file that is whole. */
+export class FileParts {
+  readonly #take: (hash: string, bytes: Uint8Array) => Promise<void>;
+  readonly #open = new Map<string, Map<number, Uint8Array>>();
+
+  constructor(take: (hash: string, bytes: Uint8Array) => Promise<void>) {
+    this.#take = take;
+  }
+
+  async write({ name: { bucket: hash, part }, last }: UnitEntry, content: Uint8Array): Promise<void> {
+    const parts = this.#open.get(hash) ?? new Map<number, Uint8Array>();
+    // The memory of a unit is used again.
+    this.#open.set(hash, parts.set(part, Uint8Array.from(content)));
+    const count = Number(last.slice(hash.length + 1)) + 1;
+    if (parts.size < count) return;
+    this.#open.delete(hash);
+    await this.#take(hash, Buffer.concat(Array.from({ length: count }, (_, at) => parts.get(at) ?? new Uint8Array())));
+  }
+}

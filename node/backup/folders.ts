@@ -9,10 +9,14 @@ import {
   shardsOf,
   type Result,
   type Scheme,
+  type ShardState,
   type StripeRef,
 } from "../../protocols/index.ts";
+import { headFormat } from "../../runtimes/backup/index.ts";
 import type { BlobStore, Files } from "../ports.ts";
+import { headNumbers, readHeadFile, writeHeadFile } from "./beside.ts";
 import type { CopyTarget } from "./copying.ts";
+import { unpaced, type Piece } from "./pacing.ts";
 import type { BackupStripes, Heads } from "./ports.ts";
 
 /** Codes bytes into shards and back: as `node/shards/coding` does. */
@@ -24,6 +28,7 @@ export interface Coder {
   ): Result<Pick<StripeRef, "id" | "scheme" | "sizeBytes"> & { readonly shards: readonly Uint8Array[] }>;
   /** The most that the shards of so many bytes take. */
   bytes(scheme: Scheme, stripeBytes: number): number;
+  /** What it gives lies in no shard: their memory may be used again. */
   read(stripe: Pick<StripeRef, "id" | "scheme" | "sizeBytes">, shards: Iterable<Uint8Array>): Result<Uint8Array>;
 }
 
@@ -34,12 +39,30 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-/** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. */
-export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, scheme: Scheme): BackupStripes {
-  const shardOf = async (number: number, hash: string): Promise<Uint8Array | undefined> => {
+const found = async (store: BlobStore | undefined, hash: string): Promise<ShardState> =>
+  (await store?.has(hash)) === undefined ? "missing" : "well";
+
+async function compared(store: BlobStore | undefined, hash: string): Promise<ShardState> {
+  if (store === undefined) return "missing";
+  try {
+    return (await store.check(hash)) ? "well" : "damaged";
+  } catch (error) {
+    return failureOf(error).code === "NOT_FOUND" ? "missing" : "damaged";
+  }
+}
+
+/** Stripes of this scheme, a shard in each of the stores, whose number is the scheme's. Each shard that is written or compared is a piece of work. */
+export function createFolderStripes(
+  stores: readonly BlobStore[],
+  coder: Coder,
+  scheme: Scheme,
+  piece: Piece = unpaced,
+): BackupStripes {
+  const shardOf = async (number: number, hash: string, place: Buffer): Promise<Uint8Array | undefined> => {
     try {
       const opened = await stores[number]?.open(hash, undefined, { reused: true });
-      const shard = Buffer.allocUnsafe(opened?.size ?? 0);
+      const bytes = opened?.size ?? 0;
+      const shard = place.length >= bytes ? place.subarray(0, bytes) : Buffer.allocUnsafe(bytes);
       let end = 0;
       for await (const piece of opened?.bytes ?? []) {
         shard.set(piece, end);
@@ -54,16 +77,20 @@ export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, 
   };
   /** Of the shards that were coded last: new memory for each stripe takes longer than to code it. */
   let spare: Buffer | undefined;
+  /** The same, of the shards that were read last. */
+  let spareRead: Buffer | undefined;
   return {
     async put(bytes) {
       const needed = coder.bytes(scheme, bytes.length);
       const memory = spare !== undefined && spare.length >= needed ? spare : Buffer.allocUnsafeSlow(needed);
       spare = undefined;
-      const coded = coder.code(bytes, scheme, memory);
+      const coded = await piece(async () => coder.code(bytes, scheme, memory));
       if (!coded.ok) return coded;
       const { id, sizeBytes, shards } = coded.value;
       try {
-        const put = await Promise.all(shards.map((shard, number) => (stores[number] as BlobStore).put(once(shard))));
+        const put = await Promise.all(
+          shards.map((shard, number) => piece(() => (stores[number] as BlobStore).put(once(shard)))),
+        );
         const named = put.map(({ hash, size }, index) => ({ index, hash, sizeBytes: size }));
         // After a failure some store may still be reading it.
         spare = memory;
@@ -74,13 +101,20 @@ export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, 
     },
     async read(ref) {
       const enough = shardsOf(ref.scheme).enough;
+      const shardBytes = Math.max(0, ...ref.shards.map(({ sizeBytes }) => sizeBytes));
+      const needed = enough * shardBytes;
+      const memory = spareRead !== undefined && spareRead.length >= needed ? spareRead : Buffer.allocUnsafeSlow(needed);
+      spareRead = undefined;
       const shards: Uint8Array[] = [];
       for (const { index, hash } of ref.shards) {
         if (shards.length === enough) break;
-        const shard = await shardOf(index, hash);
+        const place = memory.subarray(shards.length * shardBytes, (shards.length + 1) * shardBytes);
+        const shard = await shardOf(index, hash, place);
         if (shard !== undefined) shards.push(shard);
       }
-      return coder.read(ref, shards);
+      const read = coder.read(ref, shards);
+      spareRead = memory;
+      return read;
     },
     // What was put stays: nothing here expires.
     keep: async () => ok(null),
@@ -95,14 +129,8 @@ export function createFolderStripes(stores: readonly BlobStore[], coder: Coder, 
     async inspect(ref, deep = false) {
       const states = [];
       for (const { index, hash } of ref.shards) {
-        const store = stores[index];
-        const there = (await store?.has(hash)) !== undefined;
-        const well = there && (!deep || (await store?.check(hash).catch(() => false)) === true);
-        states.push({
-          index,
-          hash,
-          state: well ? ("well" as const) : there ? ("damaged" as const) : ("missing" as const),
-        });
+        const state = await (deep ? piece(() => compared(stores[index], hash)) : found(stores[index], hash));
+        states.push({ index, hash, state });
       }
       const { id, group } = ref;
       const well = states.filter(({ state }) => state === "well").length;
@@ -147,50 +175,25 @@ export function createCopyTarget(store: BlobStore, files: Files): CopyTarget {
       await store.put(once(bytes), { expected: id });
     },
     async commit(head, number) {
-      const newest = Math.max(0, ...(await numbersIn(files)));
+      const newest = Math.max(0, ...(await headNumbers(files)));
       if (newest > number) {
         const reason = `the folder has head ${newest}, and the backups that are to be copied only ${number}: they are older, or others`;
         throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
       }
-      if (newest < number) await writeHead(files, head, number);
+      if (newest < number) await writeHeadFile(files, { number, bytes: head });
     },
   };
-}
-
-const headName = (number: number): string => `heads/${String(number).padStart(10, "0")}`;
-const partial = "heads/partial";
-
-const numbersIn = async (files: Files): Promise<readonly number[]> =>
-  (await files.names("heads")).map(Number).filter((number) => Number.isSafeInteger(number) && number > 0);
-
-async function writeHead(files: Files, head: Uint8Array, number: number): Promise<void> {
-  await files.makeFolder("heads");
-  await files.remove(partial);
-  const file = await files.create(partial);
-  try {
-    await file.write(head);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await files.rename(partial, headName(number));
-  await files.sync("heads");
 }
 
 /** Heads in folders, each one in all of them. The newest that any has counts. One process writes at a time: who lets several write has
  *  something that compares and sets (the directory). */
 export function createFolderHeads(folders: readonly Files[]): Heads {
-  const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(numbersIn))).flat());
+  const newest = async (): Promise<number> => Math.max(0, ...(await Promise.all(folders.map(headNumbers))).flat());
   const read = async (): Promise<Uint8Array | undefined> => {
     const number = await newest();
     for (const files of folders) {
-      const reader = number === 0 ? undefined : await files.open(headName(number));
-      if (reader === undefined) continue;
-      try {
-        return await reader.read(0, reader.size);
-      } finally {
-        await reader.close();
-      }
+      const bytes = number === 0 ? undefined : await readHeadFile(files, number, headFormat.bytesMax);
+      if (bytes !== undefined) return bytes;
     }
     return undefined;
   };
@@ -201,7 +204,7 @@ export function createFolderHeads(folders: readonly Files[]): Heads {
       // One that another attempt has brought to some folders is brought to the others.
       const isSame = there === number && (await read())?.every((byte, at) => byte === head[at]) === true;
       if (there !== number - 1 && !isSame) return false;
-      for (const files of folders) await writeHead(files, head, number);
+      for (const files of folders) await writeHeadFile(files, { number, bytes: head });
       return true;
     },
   };

@@ -12,7 +12,8 @@
  *                                           └─► other sorts of tasks (cluster.ts)        └──────── lists ────────► one snapshot (run.ts)
  *
  *  `files.ts` is what a part does with pictures and the like, whose bytes are not in the journals. `heads.ts` keeps the head in the directory,
- *  `folders.ts` heads and stripes in folders. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
+ *  `folders.ts` heads and stripes in folders. `holder-heads.ts` keeps the head beside each storage node's shards, `surviving.ts` reads those disks when no
+ *  node runs. The formats are in `runtimes/backup/format`, and in docs/backup.md; why they
  *  are as they are is decision 0051.
  *
  *  Invariants: nothing that a snapshot refers to is given up while the snapshot is there; a snapshot is there with everything that it
@@ -22,10 +23,22 @@
 export { fileType, type MissedFile } from "./files.ts";
 export { createClusterBackups, type ClusterBackups, type ClusterBackupsOptions } from "./cluster.ts";
 export { createDirectoryHeads, headRow } from "./heads.ts";
+export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./beside.ts";
+export { keepHolderHeads, type HolderHeads } from "./holder-heads.ts";
+export {
+  createSurvivingStripes,
+  foldersMissing,
+  rankHeads,
+  type RefusedHead,
+  type SignedHead,
+  type SurvivingFaults,
+  type SurvivingFolder,
+} from "./surviving.ts";
 export { comesBack, verdictOf, type Existing, type Verdict } from "./conflicts.ts";
 export { recallIntoPlace, withdrawRecall, type PlaceReport, type WithdrawReport } from "./into-place.ts";
-export type { PlaceOptions, PlaceTarget, PlaceWish } from "./place.ts";
-export { backupLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
+export type { PlaceMark, PlaceOptions, PlaceTarget, PlaceWish } from "./place.ts";
+export { place, withdraw, type PlaceAt } from "./place-task.ts";
+export { backupLimits, holderHeadLimits, runnerLimits, type BackupLimits, type RunnerLimits } from "./limits.ts";
 export { copyBackups, type CopyReport, type CopyTarget } from "./copying.ts";
 export {
   createCopiedStripes,
@@ -35,12 +48,14 @@ export {
   folderScheme,
   type Coder,
 } from "./folders.ts";
+export { createPacing, pacedSource, pacedStripes, type Pacing, type Piece } from "./pacing.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
 export {
   planRecall,
   recall,
   snapshotFor,
   unitsFor,
+  type ReadRate,
   type RecallPlan,
   type RecallQuery,
   type RecallSink,

@@ -5,36 +5,26 @@
  *
  *  A stream keeps its promise: nothing comes at an old position, and followers see one event for each lot. Nothing comes twice in one recall:
  *  the actor remembers what it brought (`restoring.ts` of its kind), and is asked before. So whoever goes on with a recall that was
- *  broken off begins it again under the same id. */
-import { failureOf, type ActorId, type Failure, type RoomWithdrawn } from "../../protocols/index.ts";
-import { decodeRows, type Row, type Snapshot } from "../../runtimes/backup/index.ts";
-import type { Verdict } from "./conflicts.ts";
+ *  broken off begins it again under the same id. A mark of an earlier turn only saves what is known already, and keeps the sums. */
+import { failureOf, type ActorId, type FailedThread, type Failure, type RoomWithdrawn } from "../../protocols/index.ts";
+import { decodeRows, type Row, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
+import { FileParts, fileType } from "./files.ts";
+import { LossList } from "./losses.ts";
 import { AgentPlace } from "./place-agent.ts";
 import { RoomPlace } from "./place-room.ts";
-import { askAgain, pauseFor, PlaceActor, Tally, type Place, type PlaceOptions, type PlaceTarget, type PlaceWish } from "./place.ts"; // prettier-ignore
+import { askAgain, pauseFor, PlaceActor, Tally, type Place, type PlaceOptions, type PlaceSums, type PlaceTarget, type PlaceWish, type TakeFile } from "./place.ts"; // prettier-ignore
 import type { BackupPorts } from "./ports.ts";
-import { recall as recallUnits, snapshotFor, unitsFor } from "./recall.ts";
+import { planRecall, recall as recallUnits, snapshotFor, unitsFor, type ReadRate, type RecallQuery } from "./recall.ts";
 import type { Repository } from "./repository.ts";
 
 /** What a recall into place came to, or would. */
-export interface PlaceReport {
+export interface PlaceReport extends Omit<PlaceSums, "messages"> {
   readonly recall: string;
   readonly snapshot: Snapshot;
-  /** Rooms and conversations with agents. */
-  readonly threads: number;
-  /** Entries of the backup by how they stand to what lives. */
-  readonly found: Readonly<Record<Verdict, number>>;
-  /** What came back, or would, and the bytes of its texts. */
-  readonly restored: number;
-  readonly bytes: number;
-  /** How long people are given for that. */
+  /** How long reading it takes, and the time that people are given. */
   readonly takesMs: number;
-  /** Rooms and agents that are gone and were made anew, or would be. */
-  readonly remade: number;
-  /** Threads that took nothing more, and why. */
-  readonly failed: readonly { readonly thread: string; readonly error: Failure }[];
-  /** Units that could not be read. */
-  readonly lost: readonly { readonly thread: string; readonly type: string; readonly error: Failure }[];
+  /** What was read in this turn. */
+  readonly read: ReadRate;
 }
 
 /** The records that come into place: of which type, of which kind of actor, and how. */
@@ -52,28 +42,27 @@ export async function recallIntoPlace(
   target: PlaceTarget,
   options: PlaceOptions,
 ): Promise<PlaceReport> {
-  const snapshot = snapshotFor((await repository.state()).snapshots, wish.query);
-  const { signal } = options;
-  const tally = new Tally();
-  const failed = new Map<string, Failure>();
-  const lost: PlaceReport["lost"][number][] = [];
-  const threads = new Set<string>();
-  let open: { readonly thread: string; readonly place: Place } = { thread: "", place: nowhere };
+  const { snapshots } = await repository.state();
+  const { signal, mark } = options;
+  // The snapshot that the first turn found, whatever came meanwhile.
+  const snapshot = snapshotFor(snapshots, mark === undefined ? wish.query : { snapshot: mark.snapshot });
+  const { limits, clock } = ports;
+  const tally = new Tally(limits.placeLossesNamed, mark?.sums);
+  const messagesOf = await rowsOfSorts(repository, { ...wish.query, snapshot: snapshot.number });
+  let open = { thread: mark?.thread ?? "", hasFailed: mark?.hasFailed ?? false, place: nowhere };
+  let keptMs = clock.monotonicMs();
+  const read = { bytes: 0, ms: 0 };
 
   /** Whatever goes wrong at a thread is the thread's, but for the end of all. */
-  const within = async (thread: string, work: () => Promise<void>): Promise<void> => {
-    if (failed.has(thread)) return;
+  const within = async (work: () => Promise<void>): Promise<void> => {
+    if (open.hasFailed) return;
     try {
       await work();
     } catch (error) {
       signal.throwIfAborted();
-      failed.set(thread, failureOf(error));
+      open.hasFailed = true;
+      tally.failed.push({ thread: open.thread, error: shortened(failureOf(error)) });
     }
-  };
-  const close = async (): Promise<void> => {
-    const { thread, place } = open;
-    open = { thread: "", place: nowhere };
-    await within(thread, () => place.finish());
   };
   const rowsOf = (thread: string) => async (): Promise<readonly Row[]> => {
     const rows: Row[] = [];
@@ -82,54 +71,94 @@ export async function recallIntoPlace(
     await recallUnits(ports, repository, query, sink, { signal, progress: () => undefined });
     return rows;
   };
-
-  for (const { type, kind, place } of sorts) {
-    const query = { ...wish.query, type, snapshot: snapshot.number };
-    const write = async ({ name: { thread } }: { readonly name: { readonly thread: string } }, content: Uint8Array) => {
-      if (!thread.startsWith(kind)) return;
-      if (thread !== open.thread) {
-        await close();
-        threads.add(thread);
-        const actor = thread as ActorId;
-        const at = new PlaceActor({ actor, wish, limits: ports.limits, snapshot, tally, target, options, rows: rowsOf(thread) }); // prettier-ignore
-        open = { thread, place: place(at) };
-      }
-      for (const [, value] of decodeRows(content)) {
-        tally.messages += 1;
-        await within(thread, () => open.place.add(value));
-      }
-      options.progress({ messages: tally.messages, restored: tally.restored });
+  const filesOf =
+    (thread: string) =>
+    async (take: TakeFile): Promise<void> => {
+      const query = { snapshot: snapshot.number, thread, type: fileType };
+      const files = new FileParts(take);
+      const done = await recallUnits(ports, repository, query, files, { signal, progress: () => undefined, lost });
+      read.bytes += done.read.bytes;
+      read.ms += done.read.ms;
     };
-    const miss = ({ name }: { readonly name: { readonly thread: string; readonly type: string } }, error: unknown) => {
-      signal.throwIfAborted();
-      const { thread } = name;
-      if (lost.length < ports.limits.missedFilesNamed) lost.push({ thread, type, error: failureOf(error) });
-    };
-    await recallUnits(ports, repository, query, { write }, { signal, progress: () => undefined, lost: miss });
-    await close();
-  }
-  const { found, restored, bytes, remade } = tally;
-  return {
-    recall: wish.recall,
-    snapshot,
-    threads: threads.size,
-    found,
-    restored,
-    bytes,
-    takesMs: pauseFor(restored, ports.limits),
-    remade,
-    failed: [...failed].map(([thread, error]) => ({ thread, error })),
-    lost,
+  const lost = ({ name: { thread, type } }: UnitEntry, error: unknown): void =>
+    tally.lost.push({ thread, type, error: shortened(failureOf(error)) });
+  /** All of the thread was given. */
+  const leave = async (): Promise<void> => {
+    await within(() => open.place.finish());
+    await within(async () => open.place.end?.());
   };
+  const enter = (thread: string, place: (at: PlaceActor) => Place): void => {
+    const actor = thread as ActorId;
+    const at = new PlaceActor({ actor, wish, limits, snapshot, tally, target, options, rows: rowsOf(thread), files: filesOf(thread) }); // prettier-ignore
+    // An earlier turn has begun with this thread.
+    const isKnown = open.thread === thread;
+    if (!isKnown) tally.threads += 1;
+    open = { thread, hasFailed: isKnown && open.hasFailed, place: place(at) };
+  };
+
+  for (const [sort, { type, kind, place }] of sorts.entries()) {
+    if (sort < (mark?.sort ?? 0) || !isWanted(type, wish.query)) continue;
+    const query = { ...wish.query, type, snapshot: snapshot.number };
+    const from = mark?.sort === sort ? mark : { units: 0, rows: 0 };
+    const keep = async (at: { readonly units: number; readonly rows: number }): Promise<void> => {
+      const { thread, hasFailed } = open;
+      keptMs = clock.monotonicMs();
+      await options.keep?.({ snapshot: snapshot.number, sort, ...at, thread, hasFailed, sums: tally.sums });
+    };
+    const write = async ({ name: { thread } }: UnitEntry, content: Uint8Array, units: number): Promise<void> => {
+      if (!thread.startsWith(kind)) return;
+      if (open.place === nowhere || open.thread !== thread) {
+        await leave();
+        enter(thread, place);
+      }
+      for (const [at, [, value]] of decodeRows(content).entries()) {
+        if (units === from.units && at < from.rows) continue;
+        tally.messages += 1;
+        await within(() => open.place.add(value));
+        options.progress({ messages: tally.messages, messagesOf, restored: tally.restored });
+        const isSettled = open.hasFailed || open.place.isSettled;
+        if (isSettled && clock.monotonicMs() - keptMs >= limits.placeKeptMs) await keep({ units, rows: at + 1 });
+      }
+    };
+    // An earlier turn may have brought all of its entries, and not what belongs to them.
+    if (mark?.sort === sort && mark.thread.startsWith(kind)) enter(mark.thread, place);
+    const done = await recallUnits(ports, repository, query, { write }, { signal, progress: () => undefined, lost, behind: from.units }); // prettier-ignore
+    await leave();
+    open = { thread: "", hasFailed: false, place: nowhere };
+    read.bytes += done.read.bytes;
+    read.ms += done.read.ms;
+  }
+  const { messages: _messages, ...sums } = tally.sums;
+  const takesMs = read.ms + pauseFor(sums.restored, limits);
+  return { recall: wish.recall, snapshot, ...sums, takesMs, read };
 }
 
-const nowhere: Place = { add: async () => undefined, finish: async () => undefined };
+const isWanted = (type: string, query: RecallQuery): boolean => query.type === undefined || query.type === type;
+
+/** How many rows there are at the most that come into place. */
+async function rowsOfSorts(repository: Repository, query: RecallQuery): Promise<number> {
+  let rows = 0;
+  for (const { type } of sorts.filter((one) => isWanted(one.type, query)))
+    rows += (await planRecall(repository, { ...query, type })).rows;
+  return rows;
+}
+
+/** A failure without more than a task can remember. */
+function shortened({ code, outcome, message, details }: Failure): Failure {
+  const reason = details?.["reason"];
+  const why = typeof reason === "string" ? reason : message;
+  return { code, outcome, message, details: { reason: why.slice(0, reasonCharsMax) } };
+}
+
+const reasonCharsMax = 160;
+
+const nowhere: Place = { add: async () => undefined, finish: async () => undefined, isSettled: true };
 
 /** What taking a recall back came to. */
 export interface WithdrawReport {
   readonly threads: number;
   readonly removed: number;
-  readonly failed: PlaceReport["failed"];
+  readonly failed: PlaceSums["failed"];
 }
 
 /** Takes back what a recall brought into the threads of a query. May be repeated. Errors: NOT_FOUND (no such snapshot), CANCELLED. */
@@ -142,10 +171,10 @@ export async function withdrawRecall(
 ): Promise<WithdrawReport> {
   const snapshot = snapshotFor((await repository.state()).snapshots, query);
   const all = new Set<string>();
-  for (const { type, kind } of sorts)
+  for (const { type, kind } of sorts.filter((one) => isWanted(one.type, query)))
     for await (const { name } of unitsFor(repository, snapshot, { ...query, type }))
       if (name.thread.startsWith(kind)) all.add(name.thread);
-  const failed: { thread: string; error: Failure }[] = [];
+  const failed = new LossList<FailedThread>(ports.limits.placeLossesNamed);
   let [threads, removed] = [0, 0];
   for (const thread of all) {
     for (let more = true, first = true; more; first = false) {
@@ -164,5 +193,5 @@ export async function withdrawRecall(
       await options.wait(pauseFor(part.removed, ports.limits));
     }
   }
-  return { threads, removed, failed };
+  return { threads, removed, failed: failed.rows };
 }

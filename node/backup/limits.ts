@@ -36,6 +36,10 @@ export const backupLimits = {
   placePerSecond: 100,
   /** How often a room is asked that does not answer; then it is named, and the others follow. */
   placeTries: 5,
+  /** How often a recall into place remembers how far it is. */
+  placeKeptMs: 2_000,
+  /** What failed or is lost is named so often by it; of more there is the number. A task remembers it, in few characters. */
+  placeLossesNamed: 16,
   /** Beginnings of threads whose new places a recall remembers; another is asked for again. */
   placeRootsKept: 1_000,
   /** Bytes of units that are opened at a time, as plaintext; as many are opened ahead. */
@@ -101,3 +105,59 @@ export const runnerLimits = {
 
 /** The same, where a test has smaller ones. */
 export type RunnerLimits = { readonly [Name in keyof typeof runnerLimits]: number };
+
+/** How backups make room for people (`pacer.ts`). */
+export const paceLimits = {
+  /** Changes within `presentMs` with which somebody is there. */
+  changesPresent: 3,
+  /** So long after them nobody is there, and a backup goes on at full speed. */
+  presentMs: 10_000,
+  /** Changes beside no backup that are remembered. */
+  usualKept: 512,
+  /** So many of them, and it is counted anew which are slow. */
+  countedAnew: 64,
+  /** A change is late that takes so many times what the slowest hundredth takes. */
+  lateFactor: 1.2,
+  /** The share of the time in which a backup works when people come. */
+  shareFirst: 0.1,
+  /** The share goes up by so much for each change beside its work that was not late.
+   *
+   *  Twice as much is the share of all changes that are late because of a backup. */
+  shareMore: 0.002,
+  /** It never works less: it is to end. */
+  shareMin: 0.01,
+  /** A shorter rest is put to the next one: timers are not that exact. */
+  restMsMin: 5,
+  /** Longest rest. */
+  restMsMax: 5_000,
+  /** For so long the disk goes on behind a piece of work. */
+  tailMs: 20,
+} as const;
+
+/** The same, where a test has smaller ones. */
+export type PaceLimits = { readonly [Name in keyof typeof paceLimits]: number };
+
+/** What storage nodes keep of the head and the keys beside their shards. */
+export const holderHeadLimits = {
+  /** Heads that are kept; the oldest goes. The newest may lead to what cannot be read any more. */
+  headsKept: 4,
+  /** From a change of head or keys until they are fetched: many rows change at once. */
+  settleMs: 2_000,
+  /** Pause before what could not be fetched is tried again; doubles each time. */
+  retryMsMin: 5_000,
+  /** Longest such pause. */
+  retryMsMax: 10 * 60_000,
+  /** Bytes of the carried keys in one message. */
+  pieceBytes: 1024 * 1024,
+  /** Nodes that are fetching the keys from this one at a time, in pieces; the one that began first begins again. */
+  fetchesKept: 4,
+  /** What is kept of them for further pieces goes after so long. */
+  fetchMs: 60_000,
+  /** A node that does not give a piece for so long is as good as away. */
+  fetchTimeoutMs: 15_000,
+  /** So many storage nodes have the newest head and the keys, or all that there are; else a drill fails. */
+  nodesMin: 3,
+} as const;
+
+/** The same, where a test has smaller ones. */
+export type HolderHeadLimits = { readonly [Name in keyof typeof holderHeadLimits]: number };

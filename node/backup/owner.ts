@@ -9,6 +9,7 @@ import { within } from "../waiting.ts";
 import type { RunnerLimits } from "./limits.ts";
 import { PartListWriter } from "./part-list.ts";
 import { readPart, type PartProgress } from "./part.ts";
+import { pacedSource, type Pacing, type Piece } from "./pacing.ts";
 import type { BackupPorts } from "./ports.ts";
 import { openRepository } from "./repository.ts";
 import { treeOf } from "./run.ts";
@@ -24,8 +25,10 @@ export interface PartPorts {
   readonly limits: RunnerLimits;
   /** The slots of this node. */
   readonly source: Pick<SlotSource, "open">;
-  /** Opens what a backup needs of the node, and closes it afterwards. Error: KEY_MISSING. */
-  use<Answer>(work: (ports: BackupPorts) => Promise<Answer>): Promise<Answer>;
+  /** Lets the work through; absent: all of it at once. */
+  readonly pacing?: Pick<Pacing, "piece" | "percent">;
+  /** Opens what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
+  use<Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece): Promise<Answer>;
 }
 
 /** The answers of this node to `backup.part` and `backup.end`. */
@@ -48,6 +51,12 @@ interface Job {
 /** Serves them. */
 export function serveParts(ports: PartPorts): Parts {
   const { exchange, clock, log, limits } = ports;
+  const source = ports.pacing === undefined ? ports.source : pacedSource(ports.source, ports.pacing.piece);
+  /** How far a job is, and whether it steps back. */
+  const farOf = ({ progress }: Job): MeshAnswer<"backup.part">["progress"] => {
+    const workPercent = ports.pacing?.percent() ?? 100;
+    return { ...progress, ...(workPercent < 100 && { workPercent }) };
+  };
   const jobs = new Map<string, Job>();
   /** The last turn of each task. */
   const turns = new Map<string, number>();
@@ -77,7 +86,7 @@ export function serveParts(ports: PartPorts): Parts {
           missedFiles: files,
           cursors: read,
           ...sums
-        } = await readPart(backup, ports.source, slots as readonly SlotId[], cursors, {
+        } = await readPart(backup, source, slots as readonly SlotId[], cursors, {
           nodes: repository,
           tree: () => tree,
           put: (pack) => repository.put(pack, "pack"),
@@ -98,10 +107,10 @@ export function serveParts(ports: PartPorts): Parts {
         await repository.abandon();
         throw error;
       }
-    });
+    }, ports.pacing?.piece);
   }
 
-  /** People come first: what they wait for is done between two pages, and the disk is left to them. */
+  /** Never faster than this: the network and the disks of holders are others'. */
   const pace = (bytes: number): Promise<void> =>
     new Promise((done) => void clock.after(Math.ceil((bytes * 1_000) / limits.partBytesPerSecond), done));
 
@@ -151,12 +160,12 @@ export function serveParts(ports: PartPorts): Parts {
       job.forget();
       job.forget = clock.after(limits.partForgottenMs, () => drop(key, "CANCELLED"));
       await within(clock, limits.partAnswerMs, job.done);
-      if (job.result === undefined) return { ok: true, value: { progress: job.progress } };
+      if (job.result === undefined) return { ok: true, value: { progress: farOf(job) } };
       if (!job.result.ok) {
         drop(key, "CANCELLED");
         return job.result;
       }
-      return { ok: true, value: { progress: job.progress, done: job.result.value } };
+      return { ok: true, value: { progress: farOf(job), done: job.result.value } };
     },
     end: (name) => drop(keyOf(name), "CANCELLED"),
     async stop() {

@@ -33,7 +33,10 @@ export class Packer {
   /** Sets of packs on their way. */
   readonly #storing = new Set<Promise<void>>();
   #failed: unknown;
+  /** Of the pack that was stored last. */
+  #spare: Buffer | undefined;
 
+  /** What `put` is given is its own only until it resolves. */
   constructor(ports: Pick<BackupPorts, "random" | "limits">, put: (bytes: Uint8Array) => Promise<StripeRef>) {
     this.#put = put;
     this.#random = ports.random;
@@ -85,8 +88,11 @@ export class Packer {
   async #store(packs: readonly Slot[][], waiting: readonly Waiting[]): Promise<void> {
     for (const pack of packs) {
       const slots = shuffled(pack, this.#random);
-      const { bytes, places } = writePack(slots.map((slot) => slot.bytes));
+      const memory = this.#spare ?? Buffer.allocUnsafeSlow(packFormat.bytesMax);
+      this.#spare = undefined;
+      const { bytes, places } = writePack(slots.map((slot) => slot.bytes), memory); // prettier-ignore
       const stripe = await this.#put(bytes);
+      this.#spare = memory;
       for (const [at, { unit, fragment }] of slots.entries()) {
         const place = places[at];
         assert(place !== undefined, "each fragment has a place");

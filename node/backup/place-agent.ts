@@ -1,5 +1,5 @@
 /** Turns that come back into the conversation with an agent: behind its newest one, in their order. */
-import type { AgentEntries, AgentRestored, ConversationTurn } from "../../protocols/index.ts";
+import type { AgentEntries, AgentPictures, AgentRestored, ConversationTurn } from "../../protocols/index.ts";
 import type { Verdict } from "./conflicts.ts";
 import { lotsOf, type Place, type PlaceActor } from "./place.ts";
 import { valueOf } from "./repository.ts";
@@ -30,9 +30,35 @@ export class AgentPlace implements Place {
     this.#at = at;
   }
 
+  get isSettled(): boolean {
+    return this.#waiting.length === 0;
+  }
+
   async add(record: unknown): Promise<void> {
     this.#waiting.push(record as ConversationTurn);
     if (this.#waiting.length >= this.#at.limits.placeStretch) await this.finish();
+  }
+
+  /** Brings the pictures and sounds of the newest turns that this recall has brought, as many as the agent has room for. */
+  async end(): Promise<void> {
+    const { wish } = this.#at;
+    if (wish.dryRun) return;
+    const kept = await this.#at.look<AgentPictures>({ type: "pictures" });
+    const room = kept?.room ?? 0;
+    if (room === 0) return;
+    const named = new Map<string, { readonly type: string }>();
+    await this.#pages(({ restored, pictures = [], sounds = [] }) => {
+      if (restored?.recall !== wish.recall) return;
+      for (const { text: _text, ...facts } of [...pictures, ...sounds]) {
+        // Named once more, it is one of the newer ones.
+        named.delete(facts.hash);
+        const message = { type: "ms" in facts ? "attachSound" : "attach", ...facts, recall: wish.recall };
+        named.set(facts.hash, message);
+      }
+    });
+    for (const hash of kept?.hashes ?? []) named.delete(hash);
+    for (const hash of [...named.keys()].slice(0, -room)) named.delete(hash);
+    if (named.size > 0) await this.#at.bringFiles(named);
   }
 
   async finish(): Promise<void> {
@@ -67,18 +93,22 @@ export class AgentPlace implements Place {
   async #look(): Promise<Now> {
     const turns = new Map<number, Living>();
     const back = new Map<string, boolean>();
-    let floor = 0;
+    const floor = await this.#pages(({ turn, atMs, text, restored }) => {
+      turns.set(turn, { atMs, text });
+      if (restored === undefined) return;
+      const place = placeOf(restored.seq, restored.atMs);
+      back.set(place, back.get(place) === true || restored.recall === this.#at.wish.recall);
+    });
+    return { floor, turns, back };
+  }
+
+  /** Visits all turns, in their order; gives up to which they were forgotten. */
+  async #pages(visit: (turn: ConversationTurn) => void): Promise<number> {
     for (let from = 1; ;) {
       const page = await this.#at.look<AgentEntries>({ type: "entries", from, limit: this.#at.limits.placeStretch } as { type: string }); // prettier-ignore
-      for (const { turn, atMs, text, restored } of page?.turns ?? []) {
-        turns.set(turn, { atMs, text });
-        if (restored === undefined) continue;
-        const place = placeOf(restored.seq, restored.atMs);
-        back.set(place, back.get(place) === true || restored.recall === this.#at.wish.recall);
-      }
-      floor = page?.floor ?? 0;
+      for (const turn of page?.turns ?? []) visit(turn);
       const last = page?.turns.at(-1);
-      if (page?.more !== true || last === undefined) return { floor, turns, back };
+      if (page?.more !== true || last === undefined) return page?.floor ?? 0;
       from = last.turn + 1;
     }
   }

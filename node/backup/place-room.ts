@@ -14,6 +14,10 @@ export class RoomPlace implements Place {
     this.#at = at;
   }
 
+  get isSettled(): boolean {
+    return this.#stretch.length === 0;
+  }
+
   async add(record: unknown): Promise<void> {
     const message = record as RoomMessage;
     // Of a message that was deleted then, there is nothing.

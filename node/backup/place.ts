@@ -1,8 +1,18 @@
 /** What rooms and conversations with agents have in common when entries of a backup come back into them. */
-import { failure, PlexusError, type ActorId, type Failure, type Result } from "../../protocols/index.ts";
+import {
+  failure,
+  PlexusError,
+  type ActorId,
+  type FailedThread,
+  type Failure,
+  type Losses,
+  type LostUnit,
+  type Result,
+} from "../../protocols/index.ts";
 import type { Row, Snapshot } from "../../runtimes/backup/index.ts";
 import { comesBack, type Existing, type Verdict } from "./conflicts.ts";
 import type { BackupLimits } from "./limits.ts";
+import { LossList } from "./losses.ts";
 import type { RecallQuery } from "./recall.ts";
 
 /** What is to come back, and by which rules. */
@@ -25,13 +35,47 @@ export interface PlaceTarget {
   ask(to: ActorId, message: { readonly type: string }, operationId?: string): Promise<Result<unknown>>;
   /** Makes an actor anew, from its rows in a backup that are no records. Error: NOT_FOUND (there was none then, or nobody has it now). */
   remake(actor: ActorId, rows: readonly Row[]): Promise<Result<unknown>>;
+  /** Stores a file for an actor, and has the actor refer to it by a command. Errors: BACKUP_DAMAGED (the bytes are another file's), those of storing and of
+   *  the command. */
+  file(actor: ActorId, hash: string, bytes: Uint8Array, message: { readonly type: string }): Promise<Result<unknown>>;
 }
 
 export interface PlaceOptions {
   readonly signal: AbortSignal;
-  progress(at: { readonly messages: number; readonly restored: number }): void;
+  progress(at: { readonly messages: number; readonly messagesOf?: number; readonly restored: number }): void;
   /** Waits so long, or until the signal is given. */
   wait(ms: number): Promise<void>;
+  /** Where an earlier turn of the same recall was; absent: from the beginning. */
+  readonly mark?: PlaceMark | undefined;
+  /** Remembers how far it is. Its error ends the recall. */
+  keep?(mark: PlaceMark): Promise<void>;
+}
+
+/** How far a recall into place is: a place in the units of its snapshot, which always come in the same order, and what it came to so far. */
+export interface PlaceMark {
+  readonly snapshot: number;
+  /** The sort of records; so many of its units are settled, and so many rows of the next one. */
+  readonly sort: number;
+  readonly units: number;
+  readonly rows: number;
+  /** The thread that it is in, and whether that takes nothing more. */
+  readonly thread: string;
+  readonly hasFailed: boolean;
+  readonly sums: PlaceSums;
+}
+
+/** What a recall into place came to so far. */
+export interface PlaceSums {
+  readonly found: Readonly<Record<Verdict, number>>;
+  readonly messages: number;
+  readonly restored: number;
+  readonly bytes: number;
+  /** Pictures and sounds of conversations. */
+  readonly files: number;
+  readonly remade: number;
+  readonly threads: number;
+  readonly failed: Losses<FailedThread>;
+  readonly lost: Losses<LostUnit>;
 }
 
 /** Takes the records of one actor, in order. */
@@ -39,16 +83,40 @@ export interface Place {
   add(record: unknown): Promise<void>;
   /** What was added is there, or counted. */
   finish(): Promise<void>;
+  /** All of the actor was added: brings what belongs to it. May be repeated. */
+  end?(): Promise<void>;
+  /** Nothing that was added waits. */
+  readonly isSettled: boolean;
 }
 
 /** What all places of a recall come to. */
 export class Tally {
-  readonly found: Record<Verdict, number> = { fresh: 0, same: 0, edited: 0, deleted: 0, back: 0, done: 0 };
+  readonly found: Record<Verdict, number>;
   messages = 0;
   restored = 0;
   bytes = 0;
+  files = 0;
   remade = 0;
+  threads = 0;
+  readonly failed: LossList<FailedThread>;
+  readonly lost: LossList<LostUnit>;
+
+  constructor(max: number, sums?: PlaceSums) {
+    this.found = { fresh: 0, same: 0, edited: 0, deleted: 0, back: 0, done: 0, ...sums?.found };
+    this.failed = new LossList(max, sums?.failed);
+    this.lost = new LossList(max, sums?.lost);
+    const { messages = 0, restored = 0, bytes = 0, files = 0, remade = 0, threads = 0 } = sums ?? {};
+    Object.assign(this, { messages, restored, bytes, files, remade, threads });
+  }
+
+  get sums(): PlaceSums {
+    const { found, messages, restored, bytes, files, remade, threads, failed, lost } = this;
+    return { found: { ...found }, messages, restored, bytes, files, remade, threads, failed: failed.rows, lost: lost.rows }; // prettier-ignore
+  }
 }
+
+/** Takes a file. Only BACKUP_DAMAGED is the file's fault. */
+export type TakeFile = (hash: string, bytes: Uint8Array) => Promise<void>;
 
 /** One actor that entries come back into: asked so that it takes nothing twice, and in its own time. */
 export class PlaceActor {
@@ -63,6 +131,8 @@ export class PlaceActor {
   readonly #options: PlaceOptions;
   /** Its rows in the snapshot that are no records. */
   readonly #rows: () => Promise<readonly Row[]>;
+  /** Its files in the snapshot, one after the other. */
+  readonly #files: (take: TakeFile) => Promise<void>;
 
   constructor(of: {
     readonly actor: ActorId;
@@ -73,6 +143,7 @@ export class PlaceActor {
     readonly target: PlaceTarget;
     readonly options: PlaceOptions;
     readonly rows: () => Promise<readonly Row[]>;
+    readonly files: (take: TakeFile) => Promise<void>;
   }) {
     this.actor = of.actor;
     this.wish = of.wish;
@@ -82,6 +153,7 @@ export class PlaceActor {
     this.#target = of.target;
     this.#options = of.options;
     this.#rows = of.rows;
+    this.#files = of.files;
   }
 
   /** Counts an entry of the backup, and says whether it comes back. */
@@ -118,6 +190,22 @@ export class PlaceActor {
     if (answer.error.code !== "NOT_FOUND" || this.isGone) throw new PlexusError(answer.error);
     await this.#makeAnew(answer.error);
     return this.look(message);
+  }
+
+  /** Brings those of its files that are named, each by the command that has the actor refer to it. Where it takes no more, the others stay away. Errors: those
+   *  of asking, and of reading the manifest. */
+  async bringFiles(named: ReadonlyMap<string, { readonly type: string }>): Promise<void> {
+    let isFull = false;
+    await this.#files(async (hash, bytes) => {
+      const message = named.get(hash);
+      if (message === undefined || isFull) return;
+      const brought = await this.#target.file(this.actor, hash, bytes, message);
+      isFull = !brought.ok && brought.error.code === "LIMIT_REACHED";
+      if (isFull) return;
+      if (!brought.ok) throw new PlexusError(brought.error);
+      this.tally.files += 1;
+      this.#options.signal.throwIfAborted();
+    });
   }
 
   async #makeAnew({ code }: Failure): Promise<void> {

@@ -1,8 +1,8 @@
 /** What is brought back: units of a snapshot that a query names, read from any holders that suffice, in order.
  *
  *      query ─► tree: units ─► sum (a dry run ends here) ─► packs ─► opened in the pool ─► sink */
-import { failure, PlexusError } from "../../protocols/index.ts";
-import type { RowFilter, Snapshot, UnitEntry } from "../../runtimes/backup/index.ts";
+import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
+import type { RowFilter, Snapshot, StripeName, UnitEntry } from "../../runtimes/backup/index.ts";
 import { fileType, ownerOf } from "./files.ts";
 import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -19,6 +19,8 @@ export interface RecallQuery {
   /** An actor: a room, an agent. */
   readonly thread?: string;
   readonly type?: string;
+  /** Records whose text has this in it, whatever its case. */
+  readonly text?: string;
   readonly fromMs?: number;
   /** Not after and not at it. */
   readonly toMs?: number;
@@ -37,9 +39,11 @@ export interface RecallPlan {
   readonly stripeBytes: number;
 }
 
-/** Takes what is brought back: units of one thread and type come one after the other. */
+/** Takes what is brought back: units of one thread and type come one after the other. Only BACKUP_DAMAGED is the unit's fault; any other error ends
+ *  the recall. */
 export interface RecallSink {
-  write(unit: UnitEntry, content: Uint8Array): Promise<void>;
+  /** `place`: the unit's number among those of the query, from 0; the same in each recall of it. */
+  write(unit: UnitEntry, content: Uint8Array, place: number): Promise<void>;
 }
 
 /** The snapshot that a query means. Error: NOT_FOUND. */
@@ -79,8 +83,8 @@ function isWanted({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): boolea
   // Another person's own is not this one's, whoever wrote it.
   const owner = ownerOf(name.thread);
   if (query.person !== undefined && owner !== "" && owner !== query.person) return false;
-  // A file is of no date: it comes with what names it.
-  if (name.type === fileType) return true;
+  // A file is of no date and has no text: it comes with what names it, and is not found by words.
+  if (name.type === fileType) return query.text === undefined;
   // A unit without times, like the state of an actor, is of no date.
   const timed = query.fromMs !== undefined || query.toMs !== undefined;
   if (timed && toMs === 0) return false;
@@ -106,11 +110,65 @@ export async function planRecall(repository: Repository, query: RecallQuery): Pr
   return { snapshot, units, rows, bytes, threads: threads.size, stripes: stripes.size, stripeBytes };
 }
 
+/** What rates of reading are assumed where nobody has measured one. */
+const assumedPerSecond = 20_000_000;
+/** Keys, the manifest, the first answers of holders. */
+const startMs = 1_000;
+
+/** How long reading so many bytes of stripes takes; `perSecond` was measured. */
+export const readingTime = (
+  stripeBytes: number,
+  perSecond?: number,
+): { readonly takesMs: number; readonly measured: boolean } => ({
+  takesMs: startMs + Math.ceil((1_000 * stripeBytes) / (perSecond ?? assumedPerSecond)),
+  measured: perSecond !== undefined,
+});
+
+/** Bytes of stripes, and how long somebody waited for them. */
+export interface ReadRate {
+  readonly bytes: number;
+  readonly ms: number;
+}
+
+/** Reads stripes, and measures how long any of them is being read. */
+class MeasuredReader {
+  readonly #repository: Pick<Repository, "read">;
+  readonly #clock: Pick<BackupPorts["clock"], "monotonicMs">;
+  #reading = 0;
+  #sinceMs = 0;
+  #ms = 0;
+  #bytes = 0;
+
+  constructor(repository: Pick<Repository, "read">, clock: Pick<BackupPorts["clock"], "monotonicMs">) {
+    this.#repository = repository;
+    this.#clock = clock;
+  }
+
+  async read(stripe: StripeName): Promise<Uint8Array> {
+    if (this.#reading === 0) this.#sinceMs = this.#clock.monotonicMs();
+    this.#reading += 1;
+    try {
+      const bytes = await this.#repository.read(stripe);
+      this.#bytes += bytes.length;
+      return bytes;
+    } finally {
+      this.#reading -= 1;
+      if (this.#reading === 0) this.#ms += this.#clock.monotonicMs() - this.#sinceMs;
+    }
+  }
+
+  get rate(): ReadRate {
+    return { bytes: this.#bytes, ms: Math.ceil(this.#ms) };
+  }
+}
+
 export interface RecallOptions {
   readonly signal: AbortSignal;
   progress(at: { readonly units: number; readonly bytes: number }): void;
   /** A unit that cannot be read is told here, and the others follow; without it the first one ends the recall. */
   lost?(unit: UnitEntry, error: unknown): void;
+  /** So many units of the query were brought back before: they are left out. */
+  readonly behind?: number;
 }
 
 /** Brings back what a query names. Errors: NOT_FOUND, BACKUP_DAMAGED, KEY_MISSING, those of reading stripes and of the sink, CANCELLED. */
@@ -120,27 +178,46 @@ export async function recall(
   query: RecallQuery,
   sink: RecallSink,
   options: RecallOptions,
-): Promise<{ readonly units: number; readonly bytes: number }> {
+): Promise<{ readonly units: number; readonly bytes: number; readonly read: ReadRate }> {
   const { snapshots } = await repository.state();
   const snapshot = snapshotFor(snapshots, query);
-  const packs = new PackCache(repository, ports.limits.packsKept);
+  const reader = new MeasuredReader(repository, ports.clock);
+  const packs = new PackCache(reader, ports.limits.packsKept);
+  const { behind = 0 } = options;
   let at = { units: 0, bytes: 0 };
-  const units = asStored(unitsFor(repository, snapshot, query), ports.limits);
+  let place = behind - 1;
+  const units = after(asStored(unitsFor(repository, snapshot, query), ports.limits), behind);
   for await (const opened of openUnits(ports, packs, units, (unit) => filterFor(unit, query))) {
     options.signal.throwIfAborted();
+    place += 1;
     const { unit } = opened;
-    try {
-      if ("error" in opened) throw opened.error;
-      const { content } = opened;
-      if (content.length > 0 || unit.name.type === fileType) await sink.write(unit, content);
-      at = { units: at.units + 1, bytes: at.bytes + content.length };
-      options.progress(at);
-    } catch (error) {
-      if (options.lost === undefined) throw error;
-      options.lost(unit, error);
+    if ("error" in opened) {
+      if (options.lost === undefined) throw opened.error;
+      options.lost(unit, opened.error);
+      continue;
     }
+    const { content } = opened;
+    try {
+      if (content.length > 0 || unit.name.type === fileType) await sink.write(unit, content, place);
+    } catch (error) {
+      // Whoever takes it can find that it is not what it should be; another fault is the taker's.
+      if (options.lost === undefined || failureOf(error).code !== "BACKUP_DAMAGED") throw error;
+      options.lost(unit, error);
+      continue;
+    }
+    at = { units: at.units + 1, bytes: at.bytes + content.length };
+    options.progress(at);
   }
-  return at;
+  return { ...at, read: reader.rate };
+}
+
+/** What comes behind the first so many. */
+async function* after<Item>(items: AsyncIterable<Item>, count: number): AsyncGenerator<Item> {
+  let at = 0;
+  for await (const item of items) {
+    if (at >= count) yield item;
+    at += 1;
+  }
 }
 
 /** What of a unit's rows a query wants; undefined: all. */
@@ -149,9 +226,11 @@ function filterFor({ name, fromMs, toMs }: UnitEntry, query: RecallQuery): RowFi
   const person = ownerOf(name.thread) === "" ? query.person : undefined;
   const from = query.fromMs !== undefined && query.fromMs > fromMs ? query.fromMs : undefined;
   const to = query.toMs !== undefined && query.toMs <= toMs ? query.toMs : undefined;
-  if (person === undefined && from === undefined && to === undefined) return undefined;
+  const { text } = query;
+  if (person === undefined && text === undefined && from === undefined && to === undefined) return undefined;
   return {
     ...(person !== undefined && { person }),
+    ...(text !== undefined && { text }),
     ...(from !== undefined && { fromMs: from }),
     ...(to !== undefined && { toMs: to }),
   };

@@ -4,7 +4,8 @@ import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../r
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
 import { asStored, openUnits, PackCache } from "./packs.ts";
-import type { Repository } from "./repository.ts";
+import type { BackupState, Repository } from "./repository.ts";
+import { LossList } from "./losses.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
 import { walkTree } from "./tree.ts";
 
@@ -56,47 +57,83 @@ export interface PruneOptions {
   readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
   /** What is kept whatever the retention says. */
   readonly holds?: readonly BackupHold[];
+  /** What an earlier turn of the same removal was about to remove. */
+  readonly mark?: PruneMark | undefined;
+  /** Remembers what is about to be removed. Its error ends the removal before anything is gone. */
+  keep?(mark: PruneMark): Promise<void>;
 }
 
-/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Errors:
- *  BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything). */
+/** What a removal is about to remove: by the head it is known later whether it has. */
+export interface PruneMark {
+  /** The number of the head before it. */
+  readonly head: number;
+  readonly removed: readonly number[];
+  readonly stripes: number;
+  readonly bytes: number;
+}
+
+/** Whether the snapshots of a mark are gone: only one removes at a time, so then it was this removal. */
+const isRemoved = ({ head, snapshots }: BackupState, mark: PruneMark): boolean =>
+  (head?.number ?? 0) > mark.head && !snapshots.some(({ number }) => mark.removed.includes(number));
+
+/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Where an earlier turn has
+ *  removed them, nothing more is removed, and the report is of that. Errors: BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything). */
 export async function prune(
   ports: BackupPorts,
   repository: Repository,
   retention: Retention,
-  { apply, signal, progress, holds = [] }: PruneOptions,
+  options: PruneOptions,
 ): Promise<PruneReport> {
+  const { apply, signal, progress, holds = [], mark } = options;
   await repository.settle();
   // Before the head is read: what is referred to without an end by then has been led to, so what this head does not lead to nobody needs.
   const referred: StripeName[] = [];
   for await (const stripe of ports.stripes.referred?.(ports.owner) ?? []) referred.push(stripe);
-  const { snapshots, head } = await repository.state();
+  const state = await repository.state();
+  const { snapshots, head } = state;
+  const before = mark !== undefined && isRemoved(state, mark) ? mark : undefined;
   const held = await heldSnapshots(repository, snapshots, holds);
   const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), held);
-  const staying = snapshots.filter(({ number }) => kept.has(number));
-  const going = snapshots.filter(({ number }) => !kept.has(number));
+  const stays = ({ number }: Snapshot): boolean => before !== undefined || kept.has(number);
+  const staying = snapshots.filter(stays);
+  const going = snapshots.filter((one) => !stays(one));
   const needed = await markStripes(repository, staying, { signal });
   const known = await markStripes(repository, going, { signal });
   for (const stripe of referred) known.set(stripe.id, stripe);
   const needless = [...known.values()].filter(({ id }) => !needed.has(id) && id !== head?.catalog.stripe.id);
-  const removed = going.map(({ number }) => number);
-  const bytes = needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const plan: PruneMark = before ?? {
+    head: head?.number ?? 0,
+    removed: going.map(({ number }) => number),
+    stripes: needless.length,
+    bytes: needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
   let unheard = 0;
   if (apply) {
     signal.throwIfAborted();
-    if (going.length > 0)
-      await repository.commit((state) => {
-        // What a snapshot refers to that came meanwhile is not known here.
-        if (state.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
-        return staying;
-      });
+    if (going.length > 0) {
+      await options.keep?.(plan);
+      try {
+        await repository.commit((now) => {
+          // What a snapshot refers to that came meanwhile is not known here.
+          if (now.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
+          return staying;
+        });
+      } catch (error) {
+        // Its answer was lost, or the turn before was heard late: what is so stands in the head.
+        const now = await repository.state().catch(() => Promise.reject(error));
+        const done = [plan, ...(mark === undefined ? [] : [mark])].find((one) => isRemoved(now, one));
+        if (done === undefined) throw error;
+        if (done !== plan) return await prune(ports, repository, retention, { ...options, mark: done });
+      }
+    }
     // Behind the commit: until then the snapshots are there, and need all of it.
     for (const [done, stripe] of needless.entries()) {
       if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
       progress({ stripes: needless.length, stripesDone: done + 1 });
     }
   }
-  return { kept, removed, stripes: needless.length, bytes, unheard };
+  const { removed, stripes, bytes } = plan;
+  return { kept, removed, stripes, bytes, unheard };
 }
 
 /** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and
@@ -115,27 +152,6 @@ export interface VerifyReport {
   readonly lost: Losses<{ readonly stripe: string; readonly error: Failure }>;
   /** Units that cannot be brought back. */
   readonly lostUnits: Losses<{ readonly name: UnitName; readonly error: Failure }>;
-}
-
-/** Counts losses, and keeps the first of them. */
-class LossList<Row> implements Losses<Row> {
-  readonly #max: number;
-  readonly named: Row[] = [];
-  total = 0;
-
-  constructor(max: number) {
-    this.#max = max;
-  }
-
-  push(row: Row): void {
-    this.total += 1;
-    if (this.named.length < this.#max) this.named.push(row);
-  }
-
-  /** As data. */
-  get rows(): Losses<Row> {
-    return { total: this.total, named: this.named };
-  }
 }
 
 export interface VerifyOptions {

@@ -28,12 +28,15 @@ export interface Tree {
 /** Memory for a piece, behind the one byte that hashing its leaves takes. */
 const roomFor = (bytes: number): Buffer => Buffer.allocUnsafeSlow(1 + bytes);
 
-/** Memory of pieces that nobody reads any more: new memory for each read takes longer than to read. */
+/** Memory of pieces that nobody reads or writes any more: new memory for each takes longer than to read or write it. */
 const spareRooms: Buffer[] = [];
-const spareMax = 8;
+const spareMax = 12;
 function spareRoom(bytes: number): Buffer {
   const at = spareRooms.findIndex(({ length }) => length === 1 + bytes);
   return at === -1 ? roomFor(bytes) : (spareRooms.splice(at, 1)[0] as Buffer);
+}
+function giveBack(rooms: Iterable<Buffer>): void {
+  for (const room of rooms) if (spareRooms.length < spareMax) spareRooms.push(room);
 }
 
 const firstBytes = 4 * leafBytes;
@@ -48,20 +51,23 @@ export async function writeBlob(
   assert(pieceBytes % leafBytes === 0, "a piece has whole leaves");
   const leaves: Uint8Array[] = [];
   // Most blobs are small.
-  let [room, spare]: [Buffer, Buffer | undefined] = [roomFor(Math.min(pieceBytes, firstBytes)), undefined];
+  let [room, spare]: [Buffer, Buffer | undefined] = [spareRoom(Math.min(pieceBytes, firstBytes)), undefined];
+  const rooms = new Set([room]);
   let filled = 0;
   let size = 0;
   let writing: Promise<void> = Promise.resolve();
 
-  const flush = async (): Promise<void> => {
+  const flush = async (isLast = false): Promise<void> => {
     leaves.push(...hashLeavesIn(room.subarray(0, 1 + filled)));
     await writing;
     if (!how.hasRoom()) throw new PlexusError(failure("DISK_FULL"));
     writing = writer.write(room.subarray(1, 1 + filled));
     // It is awaited before the next piece; until then nobody listens.
     writing.catch(() => undefined);
+    if (isLast) return;
     const other = room.length === 1 + pieceBytes ? room : undefined;
-    [room, spare] = [spare ?? roomFor(pieceBytes), other];
+    [room, spare] = [spare ?? spareRoom(pieceBytes), other];
+    rooms.add(room);
     filled = 0;
   };
 
@@ -78,7 +84,7 @@ export async function writeBlob(
         if (filled === room.length - 1) await flush();
       }
     }
-    if (filled > 0 || size === 0) await flush();
+    if (filled > 0 || size === 0) await flush(true);
     await writing;
     assert(leaves.length === leavesOf(size), "each leaf was hashed once");
     await writer.write(Buffer.concat(leaves));
@@ -86,6 +92,7 @@ export async function writeBlob(
   } finally {
     // The file is closed next.
     await writing.catch(() => undefined);
+    giveBack(rooms);
   }
   return { hash: hashOfLeaves(size, leaves), size };
 }
@@ -146,7 +153,7 @@ async function* pieces(
   } finally {
     // The file is closed next.
     await ahead.catch(() => undefined);
-    for (const room of rooms) if (spareRooms.length < spareMax) spareRooms.push(room);
+    giveBack(rooms);
   }
 }
 
@@ -170,6 +177,24 @@ export async function readTree(
   }
   if (anew.length !== count || hashOfLeaves(size, anew) !== hash) throw damage("it is not what its name says");
   return { size, leaves: anew };
+}
+
+/** Whether a file has the bytes of its name. The hashes that are stored with them are not asked. */
+export async function isWell(
+  reader: FileReader,
+  hash: BlobHash,
+  { bytesMax, pieceBytes }: Omit<Reading, "reused" | "damage"> & { readonly bytesMax: number },
+): Promise<boolean> {
+  const size = sizeIn(reader.size);
+  if (size === undefined || size > bytesMax) return false;
+  const count = leavesOf(size);
+  const made: Uint8Array[] = [];
+  for await (const { hashes } of pieces(reader, { first: 0, last: count, size }, { pieceBytes, reused: true })) {
+    // Shorter than it was a moment ago.
+    if (made.length + hashes.length > count) return false;
+    made.push(...hashes);
+  }
+  return made.length === count && hashOfLeaves(size, made) === hash;
 }
 
 /** A part of a blob, each leaf of it compared. Error: that of `damage`. */

@@ -1,13 +1,14 @@
-/** Budgets and prices as every node knows them, and how admins change them. */
-import type { Budget, Price } from "../../protocols/index.ts";
+/** Budgets, prices and quotas as every node knows them, and how admins change them. */
+import type { Budget, Price, Quota } from "../../protocols/index.ts";
 import type { Directory } from "../ports.ts";
 import { watchNamedRows, type NamedRows } from "./named-rows.ts";
-import { asBudget, asPrice, budgetPrefix, pricePrefix } from "./records.ts";
+import { asBudget, asPrice, asQuota, budgetPrefix, pricePrefix, quotaPrefix } from "./records.ts";
 
 /** What people may take of models, and what models cost. */
 export interface Budgets {
   readonly budgets: NamedRows<Budget>;
   readonly prices: NamedRows<Price>;
+  readonly quotas: NamedRows<Quota>;
   stop(): void;
 }
 
@@ -15,6 +16,9 @@ export interface Budgets {
 export const budgetsMax = 64;
 /** Prices that a cluster may have. */
 export const pricesMax = 256;
+
+/** Quotas that a cluster may have. */
+export const quotasMax = 128;
 
 /** Begins to watch the rows. */
 export function watchBudgets(directory: Directory): Budgets {
@@ -30,12 +34,20 @@ export function watchBudgets(directory: Directory): Budgets {
     read: asPrice,
     limit: { pricesMax },
   });
+  const quotas = watchNamedRows<Quota>(directory, {
+    one: "quota",
+    prefix: quotaPrefix,
+    read: asQuota,
+    limit: { quotasMax },
+  });
   return {
     budgets,
     prices,
+    quotas,
     stop() {
       budgets.stop();
       prices.stop();
+      quotas.stop();
     },
   };
 }

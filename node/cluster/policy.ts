@@ -9,7 +9,12 @@ import { asPolicy, policyKey, type Policy } from "./records.ts";
 export interface ClusterPolicy {
   /** The policy that holds now. */
   current(): Policy;
+  /** Called when the policy that holds is another one. */
   onChange(listener: () => void): () => void;
+  /** This node's configuration says this from now on. Whoever publishes it for the cluster is asked to. */
+  configure(policy: Policy): void;
+  /** Called when this node's configuration says something else. */
+  onConfigured(listener: () => void): () => void;
   /** Makes this node's configuration the cluster's. Rejects with DIRECTORY_UNAVAILABLE, or OVERLOADED when others keep
    *  writing it. */
   publish(): Promise<void>;
@@ -22,8 +27,10 @@ const same = (one: Policy, other: Policy): boolean =>
   one.replicas === other.replicas && one.minInSync === other.minInSync;
 
 /** Begins to watch the row. */
-export function watchPolicy(directory: Directory, configured: Policy): ClusterPolicy {
-  let current = configured;
+export function watchPolicy(directory: Directory, first: Policy): ClusterPolicy {
+  let configured = first;
+  let current = first;
+  const publishers = new Set<() => void>();
   const listeners = new Set<() => void>();
 
   const take = (policy: Policy | undefined): void => {
@@ -48,6 +55,15 @@ export function watchPolicy(directory: Directory, configured: Policy): ClusterPo
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    configure(policy) {
+      if (same(policy, configured)) return;
+      configured = policy;
+      for (const publisher of publishers) publisher();
+    },
+    onConfigured(listener) {
+      publishers.add(listener);
+      return () => publishers.delete(listener);
     },
     async publish() {
       for (let attempt = 0; attempt < attemptsMax; attempt += 1) {

@@ -4,13 +4,13 @@
  *
  *  What counts is service and not company: of the two sides of a cut the one with the directory takes the slots over and
  *  serves them, be it one node of five, and on the other most of what is asked for waits, however many its nodes are. So a
- *  node is degraded while more than half of the slots are served by nobody that it reaches. After a failover, or once the
+ *  node is degraded while more than half of the slots that people need are served by nobody that it reaches. After a failover, or once the
  *  members that are gone were evicted, it is not. Whether others are better off it cannot know; its clients find out.
  *
  *  Nothing that must never be wrong rests on it: who is told needlessly looks around and stays. */
 import { failure, type Failure } from "../../protocols/index.ts";
 import type { Clock, Log, Membership, Meter, NodeId, SlotRecord } from "../ports.ts";
-import type { SlotTable } from "./slot-table.ts";
+import { roleOf, type SlotTable } from "./slot-table.ts";
 
 /** How long a node has been without before it says so: a failover that takes its time is no news, and a person waits longer
  *  than this before he wonders. */
@@ -52,6 +52,13 @@ export interface Sight {
   readonly unserved: number;
   /** Names of the members that it does not reach. */
   readonly away: readonly string[];
+}
+
+/** The slots that people need: managers' have what the cluster keeps of itself (roles, alerts, usage, backups), and who talks goes on without. Where
+ *  there are no others, those count. */
+export function neededOf<Row extends Pick<SlotRecord, "slot" | "splitFrom">>(records: readonly Row[]): readonly Row[] {
+  const others = records.filter((record) => roleOf(record) !== "manager");
+  return others.length > 0 ? others : records;
 }
 
 /** A node's opinion of itself, and since when it has seen the opposite. */
@@ -119,12 +126,9 @@ export function watchReach(ports: {
     const up = new Set(members.flatMap(({ node }) => (membership.isUp(node) ? [node] : [])));
     const directoryAnswers = ports.directoryAnswers();
     const at = { isUp: (node: NodeId) => up.has(node), directoryAnswers, minInSync: ports.minInSync() };
-    let slots = 0;
-    let unserved = 0;
-    for (const { record } of table.rows()) {
-      slots += 1;
-      if (serviceOf(record, at) !== "served") unserved += 1;
-    }
+    const needed = neededOf([...table.rows()].map(({ record }) => record));
+    const slots = needed.length;
+    const unserved = needed.filter((record) => serviceOf(record, at) !== "served").length;
     const away = members.filter(({ node }) => !up.has(node)).map(({ name }) => name);
     return { amongMany: members.length > 1, joined: ports.joined(), directoryAnswers, slots, unserved, away };
   };
@@ -134,8 +138,9 @@ export function watchReach(ports: {
     const seen = sight();
     const before = reach.degraded;
     reach = next(reach, seen, clock.monotonicMs());
+    // As it is now: what began it may be over, and something else keep it up.
+    reason = reach.degraded ? reasonOf(seen) : undefined;
     if (reach.degraded !== before) {
-      reason = reach.degraded ? reasonOf(seen) : undefined;
       meter.gauge("node_degraded", reach.degraded ? 1 : 0);
       if (reason === undefined) log.info("node.restored");
       else log.warn("node.degraded", reason.details);

@@ -1,20 +1,26 @@
-/** The directory's rows with their types: slots, members, invitations, policy, model routes, endpoints, budgets, prices, groups of holders, trust in nodes. The only place that knows under which key each lies. */
-import { Type } from "typebox";
+/** The directory's rows with their types: slots, members, invitations, policy, roles, model routes, endpoints, budgets, prices, quotas, groups of holders, trust in nodes. The only place that knows under which key each lies. */
+import { Type, type Static } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import {
   addressText,
   assert,
   failureOf,
+  grantWhen,
   holderGroup,
+  mailServer,
   measures,
   periods,
   setEndpoint,
   trustStates,
+  voterCounts,
+  type ClusterRole,
   type Endpoint,
   type Budget,
   type HolderGroup,
   type ModelRoute,
+  quotaMeasures,
   type Price,
+  type Quota,
   type Role,
   type SlotId,
   type TrustState,
@@ -26,17 +32,27 @@ export const slotPrefix = "slot/";
 export const memberPrefix = "member/";
 export const invitationPrefix = "invitation/";
 export const policyKey = "policy";
+export const votersKey = "voters";
 export const wantedKey = "models";
+export const identityKey = "identity";
+export const rolesKey = "roles";
+/** How the cluster sends mail. */
+export const mailKey = "mail";
+/** How the cluster looks. */
+export const brandingKey = "branding";
 export const routePrefix = "route/";
 export const endpointPrefix = "endpoint/";
 export const budgetPrefix = "budget/";
+export const quotaPrefix = "quota/";
 export const pricePrefix = "price/";
 export const groupPrefix = "group/";
 export const trustPrefix = "trust/";
+export const tokenKeysPrefix = "token-keys/";
 
 export const slotKey = (slot: SlotId): string => `${slotPrefix}${slot}`;
 export const memberKey = (node: NodeId): string => `${memberPrefix}${node}`;
 export const groupKey = (name: string): string => `${groupPrefix}${name}`;
+export const tokenKeysKey = (node: NodeId): string => `${tokenKeysPrefix}${node}`;
 export const trustKey = (node: NodeId): string => `${trustPrefix}${node}`;
 export const routeKey = (name: string): string => `${routePrefix}${name}`;
 
@@ -105,9 +121,14 @@ const isMemberRecord = checkOf(
     url: Type.String({ maxLength: 512 }),
     incarnation: count,
     state: word,
+    drain: Type.Optional(Type.Object({ by: Type.String({ maxLength: 128 }), sinceMs: count, endedAtMs: Type.Optional(count) })), // prettier-ignore
     leaving: Type.Optional(Type.Boolean()),
+    vouches: Type.Optional(Type.Boolean()),
   }),
 );
+
+const votersDefault = 3;
+const isVoters = checkOf(Type.Object({ wanted: Type.Union(voterCounts.map((value) => Type.Literal(value))) }));
 
 /** The row `invitation/<id>`. */
 export interface InvitationRecord {
@@ -153,6 +174,48 @@ const isWanted = checkOf(
         labels: Type.Optional(labels),
         digest: Type.Optional(word),
         acceptLicence: Type.Optional(Type.Boolean()),
+      }),
+      { maxItems: 256 },
+    ),
+  }),
+);
+
+/** It can say nothing else: what is asked for once is asked for from then on. */
+const isIdentityRow = checkOf(Type.Object({ required: Type.Literal(true) }));
+
+const brandingRow = Type.Object({
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+  colour: Type.Optional(Type.String({ pattern: "^#[0-9a-f]{6}$" })),
+  logo: Type.Optional(
+    Type.Object({
+      hash: Type.String({ pattern: "^[0-9a-f]{64}$" }),
+      type: Type.String({ pattern: "^image/(?:png|jpeg|webp)$" }),
+      data: Type.String({ maxLength: 44_000 }),
+    }),
+  ),
+});
+/** The row of the looks. */
+export type BrandingRow = Static<typeof brandingRow>;
+const isBranding = checkOf(brandingRow);
+
+const isMail = checkOf(
+  Type.Object({ ...mailServer.properties, sealed: Type.Optional(Type.String({ maxLength: 2_048 })) }),
+);
+
+// Permissions and conditions of later versions are kept: a condition that this version does not know must not be met here (`asRoles`).
+const isRoles = checkOf(
+  Type.Object({
+    roles: Type.Array(
+      Type.Object({
+        name: Type.String({ minLength: 1, maxLength: 64 }),
+        grants: Type.Array(
+          Type.Object({
+            permission: word,
+            when: Type.Optional(Type.Record(word, Type.Unknown(), { maxProperties: 16 })),
+          }),
+          { maxItems: 1_024 },
+        ),
+        note: Type.Optional(text),
       }),
       { maxItems: 256 },
     ),
@@ -225,7 +288,9 @@ const isEndpoint = checkOf(
     adapter: word,
     url: Type.String({ minLength: 1, maxLength: 2_000 }),
     model: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
-    key: Type.Optional(Type.Union([Type.Object({ env: text }), Type.Object({ file: text })])),
+    key: Type.Optional(
+      Type.Union([Type.Object({ env: text }), Type.Object({ file: text }), Type.Object({ secret: text })]),
+    ),
     capabilities: Type.Optional(words),
     contextTokens: Type.Optional(count),
     places: Type.Optional(count),
@@ -245,6 +310,15 @@ const isBudget = checkOf(
     warnPercent: Type.Integer({ minimum: 1, maximum: 100 }),
     ending: word,
     instead: Type.Optional(Type.String({ maxLength: 256 })),
+  }),
+);
+const isQuota = checkOf(
+  Type.Object({
+    name: Type.String({ minLength: 1, maxLength: 64 }),
+    role: Type.String({ minLength: 1, maxLength: 32 }),
+    measure: word,
+    per: word,
+    limit: count,
   }),
 );
 const rate = Type.Number({ minimum: 0, maximum: 1_000_000 });
@@ -271,6 +345,32 @@ const isTrust = checkOf(
   Type.Object({ name: node, state: Type.Union(trustStates.map((state) => Type.Literal(state))), sinceMs: count }),
 );
 
+/** A public key of Ed25519 that tokens are verified with. `kid` begins with the node that signs with it. */
+export interface TokenKey {
+  readonly kid: string;
+  readonly x: string;
+  /** No token that it has signed is good any more. */
+  readonly untilMs: number;
+}
+/** The keys of one node. */
+export interface TokenKeysRow {
+  readonly node: NodeId;
+  readonly keys: readonly TokenKey[];
+}
+const isTokenKeys = checkOf(
+  Type.Object({
+    node,
+    keys: Type.Array(
+      Type.Object({
+        kid: Type.String({ maxLength: 256 }),
+        x: Type.String({ pattern: "^[A-Za-z0-9_-]{43}$" }),
+        untilMs: count,
+      }),
+      { maxItems: 64 },
+    ),
+  }),
+);
+
 /** Whether a value may lie under a key: every node would read a malformed row, at every start. Readers of rows ask
  *  here first (`asSlot`, `asMember` …): etcd takes anything from everybody. */
 export function isRow(key: string, value: unknown): boolean {
@@ -281,11 +381,23 @@ export function isRow(key: string, value: unknown): boolean {
     return isInvitationRecord.Check(value) && `${invitationPrefix}${value.id}` === key;
   if (key === policyKey) return isPolicy.Check(value);
   if (key === wantedKey) return isWanted.Check(value);
+  if (key === identityKey) return isIdentityRow.Check(value);
+  if (key === rolesKey) return isRoles.Check(value);
+  if (key === mailKey) return isMail.Check(value);
+  if (key === brandingKey) return isBranding.Check(value);
+  if (key === votersKey) return isVoters.Check(value);
   if (key.startsWith(routePrefix)) return isRoute.Check(value) && routeKey(value.name) === key;
   if (key.startsWith(endpointPrefix)) return isEndpoint.Check(value) && `${endpointPrefix}${value.name}` === key;
   if (key.startsWith(budgetPrefix)) return isBudget.Check(value) && `${budgetPrefix}${value.name}` === key;
+  if (key.startsWith(quotaPrefix)) return isQuota.Check(value) && `${quotaPrefix}${value.name}` === key;
   if (key.startsWith(groupPrefix)) return isGroup.Check(value) && groupKey(value.name) === key;
   if (key.startsWith(trustPrefix)) return isTrust.Check(value) && trustKey(value.name) === key;
+  if (key.startsWith(tokenKeysPrefix))
+    return (
+      isTokenKeys.Check(value) &&
+      tokenKeysKey(value.node) === key &&
+      value.keys.every(({ kid }) => kid.startsWith(`${value.node}.`))
+    );
   if (key.startsWith(pricePrefix)) return isPrice.Check(value) && `${pricePrefix}${value.name}` === key;
   return true;
 }
@@ -328,9 +440,26 @@ export const asInvitation = ({ key, value }: DirectoryRow): InvitationRecord | u
 export const asPolicy = ({ key, value }: DirectoryRow): Policy | undefined =>
   key === policyKey && isRow(key, value) ? (value as Policy) : undefined;
 
+/** How many voters the operators want, as a row says. */
+export const wantedVotersIn = (row: DirectoryRow | undefined): number =>
+  row && isRow(row.key, row.value) ? (row.value as { readonly wanted: number }).wanted : votersDefault;
+
 /** The models that the cluster wants, as a row says. Undefined: it says none. */
 export const asWanted = ({ key, value }: DirectoryRow): readonly WantedModel[] | undefined =>
   key === wantedKey && isRow(key, value) ? (value as { readonly models: readonly WantedModel[] }).models : undefined;
+const isWhen = checkOf(grantWhen);
+
+/** The cluster's own roles, as a row says. Undefined: it says none. A grant under a condition that this version does not know is left out: it
+ *  would hold always. */
+export const asRoles = ({ key, value }: DirectoryRow): readonly ClusterRole[] | undefined => {
+  if (key !== rolesKey || !isRow(key, value)) return undefined;
+  const { roles } = value as { readonly roles: readonly ClusterRole[] };
+  return roles.map((role) => ({
+    ...role,
+    grants: role.grants.filter(({ when }) => when === undefined || isWhen.Check(when)),
+  }));
+};
+
 /** The model route that a row says. Undefined: it says none. */
 export const asRoute = ({ key, value }: DirectoryRow): ModelRoute | undefined =>
   key.startsWith(routePrefix) && isRow(key, value) ? (value as ModelRoute) : undefined;
@@ -344,6 +473,13 @@ export const asEndpoint = ({ key, value }: DirectoryRow): Endpoint | undefined =
   const { name, ...set } = value as Endpoint;
   return isSetEndpoint.Check(set) ? { name, ...set } : undefined;
 };
+/** The quota that a row says. Undefined: it says none, or one that only a later version can count. */
+export const asQuota = ({ key, value }: DirectoryRow): Quota | undefined => {
+  if (!key.startsWith(quotaPrefix) || !isRow(key, value)) return undefined;
+  const { measure, per } = value as Quota;
+  return quotaMeasures.includes(measure) && periods.includes(per) ? (value as Quota) : undefined;
+};
+
 /** The budget that a row says. Undefined: it says none, or one that only a later version can count. */
 export const asBudget = ({ key, value }: DirectoryRow): Budget | undefined => {
   if (!key.startsWith(budgetPrefix) || !isRow(key, value)) return undefined;
@@ -361,6 +497,10 @@ export const asGroup = ({ key, value }: DirectoryRow): HolderGroup | undefined =
 /** What a row says of a node that keeps shards. Undefined: it says nothing. */
 export const asTrust = ({ key, value }: DirectoryRow): TrustRow | undefined =>
   key.startsWith(trustPrefix) && isRow(key, value) ? (value as TrustRow) : undefined;
+
+/** The keys of a node that a row says. Undefined: it says none. */
+export const asTokenKeys = ({ key, value }: DirectoryRow): TokenKeysRow | undefined =>
+  key.startsWith(tokenKeysPrefix) && isRow(key, value) ? (value as TokenKeysRow) : undefined;
 
 /** Reads one slot's record. */
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>

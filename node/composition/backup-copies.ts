@@ -2,11 +2,12 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, failureOf, PlexusError, type BackupResults, type Losses } from "../../protocols/index.ts";
-import { copyBackups, type BackupPorts, type Repository } from "../backup/index.ts";
+import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { Clock, Log, Random } from "../ports.ts";
 import { openBackupFolder } from "./backup-folder.ts";
 import type { TaskAt } from "./backup-tasks.ts";
+import type { HolderHeadsReport } from "./holder-heads.ts";
 import { commandLimits } from "./limits.ts";
 import { beganFile, isWhole, restoreFrom, type Restored } from "./restore.ts";
 
@@ -52,7 +53,7 @@ export async function copyInto(
  *  is ever started. Errors: those of `restoreFrom`. */
 export async function rehearse(
   scratch: string,
-  { from, ports, snapshot }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined }, // prettier-ignore
+  { from, ports, snapshot, surveyHolders }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined; readonly surveyHolders?: (() => Promise<HolderHeadsReport>) | undefined }, // prettier-ignore
   at: TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log },
 ): Promise<BackupResults["drill"]> {
   const { cluster, stripes, heads, keys } = ports;
@@ -60,12 +61,16 @@ export async function rehearse(
   const wish = { to: scratch, ...(snapshot !== undefined && { snapshot }) };
   try {
     const done = await restoreFrom(
-      [{ name: nameOf(from), stripes, heads }],
+      { places: [{ name: nameOf(from), stripes, heads }] },
       wish,
       { cluster, epochs: keys.epoch, keys },
       at,
     );
-    return shownDrill(done, at.clock.monotonicMs() - begunMs);
+    const shown = shownDrill(done, at.clock.monotonicMs() - begunMs);
+    const holders = await surveyHolders?.();
+    if (holders === undefined) return shown;
+    const isSafe = holders.current >= Math.min(holders.nodes, holderHeadLimits.nodesMin);
+    return { ...shown, holders, whole: shown.whole && isSafe };
   } finally {
     await sweep(scratch);
   }
@@ -115,8 +120,9 @@ export async function watchedDrill(
   const of = { from: nameOf(from) };
   try {
     const result = await drill();
-    const { whole, lost, wrong, missing } = result;
-    if (!whole) tell({ ...of, lost: String(lost.total + missing.total), wrong: String(wrong.total) });
+    const { whole, lost, wrong, missing, holders } = result;
+    const behind = holders?.behind.length ? { behind: holders.behind.join(", ") } : {};
+    if (!whole) tell({ ...of, lost: String(lost.total + missing.total), wrong: String(wrong.total), ...behind });
     return result;
   } catch (error) {
     tell({ ...of, reason: failureOf(error).code });

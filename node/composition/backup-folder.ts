@@ -10,9 +10,12 @@ import {
   createFolderStripes,
   fileType,
   folderScheme,
+  readKeysFile,
+  writeKeysFile,
   type BackupStripes,
   type CopyTarget,
   type Heads,
+  type Piece,
   type RecallSink,
 } from "../backup/index.ts";
 import { openBlobStore } from "../blobs/index.ts";
@@ -24,8 +27,6 @@ import { filePieces } from "./file-pieces.ts";
 
 /** Says whose backups a folder has. Not secret, and checked by nobody: the head is signed. */
 const markFile = "plexus-backup.json";
-/** Replaced with each head. */
-const keysFile = "keys.json";
 
 /** Whose slots the backups of a folder have. One node writes into one folder. */
 export interface FolderMark {
@@ -59,13 +60,22 @@ export function demandOutside(data: string, folder: string): void {
     throw wrong(`${folder} is in the node's own data folder: take one elsewhere, on another disk best`);
 }
 
-/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `looksOnly`: nothing in it is touched. Errors: BAD_REQUEST;
- *  the system's. */
-export async function openBackupFolder(folder: string, begins?: FolderMark, looksOnly = false): Promise<BackupFolder> {
-  const isThere = await lstat(join(folder, markFile)).then(
+/** Whether a folder is one of backups. */
+export const isBackupFolder = (folder: string): Promise<boolean> =>
+  lstat(join(folder, markFile)).then(
     () => true,
     () => false,
   );
+
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `looksOnly`: nothing in it is touched. `piece` does each shard when
+ *  its time has come. Errors: BAD_REQUEST;
+ *  the system's. */
+export async function openBackupFolder(
+  folder: string,
+  begins?: FolderMark,
+  { looksOnly = false, piece }: { readonly looksOnly?: boolean; readonly piece?: Piece | undefined } = {},
+): Promise<BackupFolder> {
+  const isThere = await isBackupFolder(folder);
   if (!isThere && begins === undefined) throw wrong(`${folder} has no backups: \`plexus backup run --to\` makes them`);
   const files = await openFiles(folder);
   if (!isThere) {
@@ -79,17 +89,11 @@ export async function openBackupFolder(folder: string, begins?: FolderMark, look
   const blobs = await openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: noMeter, looksOnly });
   return {
     mark,
-    readKeys: () => readCarriedFile(files),
-    async writeKeys(bytes) {
-      const partial = `${keysFile}.partial`;
-      await files.remove(partial);
-      await writeFile(files, partial, bytes);
-      await files.rename(partial, keysFile);
-      await files.sync("");
-    },
+    readKeys: () => readKeysFile(files, keyLimits.carriedBytesMax),
+    writeKeys: (bytes) => writeKeysFile(files, bytes),
     stripes: createCopiedStripes(
       blobs,
-      createFolderStripes([blobs], { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme.value),
+      createFolderStripes([blobs], { bytes: codedBytes, code: codeStripe, read: readStripe }, scheme.value, piece),
     ),
     target: createCopyTarget(blobs, files),
     heads: createFolderHeads([files]),
@@ -110,18 +114,6 @@ async function readMark(files: Files): Promise<FolderMark> {
     await reader?.close();
   }
   throw wrong(`${files.location}/${markFile} is of another version, or damaged`);
-}
-
-async function readCarriedFile(files: Files): Promise<Uint8Array | undefined> {
-  const reader = await files.open(keysFile);
-  if (reader === undefined) return undefined;
-  try {
-    if (reader.size > keyLimits.carriedBytesMax)
-      throw new PlexusError(failure("BACKUP_DAMAGED", { object: "keys", reason: "too long" }));
-    return await reader.read(0, reader.size);
-  } finally {
-    await reader.close();
-  }
 }
 
 async function writeFile(files: Files, path: string, content: string | Uint8Array): Promise<void> {

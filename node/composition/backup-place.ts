@@ -1,17 +1,15 @@
 /** What a recall into place needs of a running node: its living actors, and how those that are gone are made anew by their rows in a backup. */
 import type { Message, Sender } from "../../actors/behavior.ts";
 import { remaking, settingsOf } from "../../actors/index.ts";
-import type { PlaceReport, PlaceTarget, Repository, WithdrawReport } from "../backup/index.ts";
-import { recallIntoPlace, withdrawRecall, type BackupPorts, type PlaceOptions } from "../backup/index.ts";
-import { failure, parseActorId, refused, type ActorId, type BackupResults, type PlaceBackup, type Result, type WithdrawBackup } from "../../protocols/index.ts"; // prettier-ignore
+import { failure, parseActorId, refused, type ActorId, type Result } from "../../protocols/index.ts";
+import type { PlaceTarget } from "../backup/index.ts";
+import type { ActorBlobs } from "../ports.ts";
 import type { Kernel } from "../kernel/api.ts";
-import type { Clock } from "../ports.ts";
-import { stateOf } from "./backup-source.ts";
-import type { TaskAt } from "./backup-tasks.ts";
+import { stateOf } from "./backed-up-actor.ts";
 import { commandLimits } from "./limits.ts";
 
 /** The actors of the cluster, asked as the node. */
-export const placeTarget = (kernel: Pick<Kernel, "ask">): PlaceTarget => ({
+export const placeTarget = (kernel: Pick<Kernel, "ask">, blobs: Pick<ActorBlobs, "put">): PlaceTarget => ({
   ask: (to, message, operationId) =>
     kernel.ask({
       to,
@@ -21,6 +19,12 @@ export const placeTarget = (kernel: Pick<Kernel, "ask">): PlaceTarget => ({
       ...(operationId && { operationId }),
     }),
   remake: (actor, rows) => (actor.startsWith("agent/") ? remakeAgent(kernel, actor, rows) : remakeRoom(kernel, actor, rows)), // prettier-ignore
+  file: (actor, hash, bytes, message) =>
+    blobs.put(actor, bytes, async (name) =>
+      name === hash
+        ? ask(kernel, actor, message)
+        : refused(failure("BACKUP_DAMAGED", { reason: "the bytes are not those of the file", file: hash })),
+    ),
 });
 
 const ask = (kernel: Pick<Kernel, "ask">, to: ActorId, message: Message, from: Sender = "node") =>
@@ -50,54 +54,3 @@ async function remakeAgent(kernel: Pick<Kernel, "ask">, agent: ActorId, rows: Ro
   if (!made.ok) return made;
   return ask(kernel, agent, { type: "update", sampling, ...(tools !== undefined && { tools }) }, owner);
 }
-
-/** A wait that the end of its task ends. */
-const waits = (clock: Clock, signal: AbortSignal) => (ms: number) =>
-  new Promise<void>((done) => {
-    if (signal.aborted) return done();
-    const end = (): void => {
-      cancel();
-      signal.removeEventListener("abort", end);
-      done();
-    };
-    const cancel = clock.after(ms, end);
-    signal.addEventListener("abort", end);
-  });
-
-interface PlaceAt extends TaskAt {
-  readonly clock: Clock;
-  readonly target: PlaceTarget;
-}
-
-const optionsOf = ({ clock, signal, progress }: PlaceAt): PlaceOptions => ({
-  signal,
-  progress: (far) => progress({ ...far }),
-  wait: waits(clock, signal),
-});
-
-/** Brings entries of a backup back into their places, or says what would come. */
-export async function place(
-  ports: BackupPorts,
-  repository: Repository,
-  { query, recall, existing = "skip", deleted = false, remake = false, dryRun = false }: PlaceBackup,
-  at: PlaceAt,
-): Promise<BackupResults["place"]> {
-  const wish = { recall, query, existing, deleted, remake, dryRun };
-  const report: PlaceReport = await recallIntoPlace(ports, repository, wish, at.target, optionsOf(at));
-  const { snapshot, failed, lost, ...sums } = report;
-  const { root: _root, cursors: _cursors, ...shown } = snapshot;
-  return { ...sums, snapshot: shown, dryRun, failed: named(failed), lost: named(lost) };
-}
-
-/** Takes back what a recall brought. */
-export async function withdraw(
-  ports: BackupPorts,
-  repository: Repository,
-  wish: WithdrawBackup,
-  at: PlaceAt,
-): Promise<BackupResults["withdraw"]> {
-  const report: WithdrawReport = await withdrawRecall(ports, repository, wish, at.target, optionsOf(at));
-  return { ...report, failed: named(report.failed) };
-}
-
-const named = <Row>(rows: readonly Row[]) => ({ total: rows.length, named: rows.slice(0, commandLimits.lostNamedMax) });

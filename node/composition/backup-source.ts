@@ -1,9 +1,9 @@
 /** The slots of this node as a backup reads them: each at one committed position of its log. */
-import { behaviors } from "../../actors/index.ts";
-import { contained, decode, type ActorId, type SlotId } from "../../protocols/index.ts";
+import { decode, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { ChangedActor, SlotSource, SlotView } from "../backup/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import { SlotExtract, type Cut } from "../storage/index.ts";
+import { behaviorOf, stateOf } from "./backed-up-actor.ts";
 
 /** Where slots are read from: this node's replication. */
 export interface SlotCuts {
@@ -17,24 +17,6 @@ const typeOf = (key: string): string => key.split("/", 1)[0] as string;
 const typeEnd = (type: string): string => `${type}0`;
 /** Keys are ASCII. */
 const everyKey = "\u007F";
-
-const behaviorOf = (actor: ActorId) => behaviors.find(({ kind }) => actor.startsWith(`${kind}/`));
-
-/** What an actor was, from the rows of a backup that are no records: its snapshot, and the entries after it. Throws what the behavior throws: an
- *  actor that cannot be folded is its supervisor's to quarantine, and ends no node here. */
-export function stateOf(actor: ActorId, rows: readonly (readonly [key: string, value: unknown])[]): unknown {
-  const behavior = behaviorOf(actor);
-  if (behavior === undefined) return undefined;
-  let state: unknown = behavior.initial(actor.slice(behavior.kind.length + 1));
-  for (const [row, value] of rows) {
-    if (row === "snapshot") ({ state } = (value as readonly [number, { readonly state: unknown }])[1]);
-    // An entry is a list, of which the fifth are its events.
-    else if (row.startsWith("entry/"))
-      for (const event of (value as readonly unknown[])[4] as readonly unknown[])
-        state = contained((): unknown => behavior.evolve(state, event));
-  }
-  return state;
-}
 
 /** The slots that this node owns, and the files of their actors. */
 export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "read">): SlotSource {

@@ -77,6 +77,11 @@ export class BackupTasks {
     return ok(begun);
   }
 
+  /** The newest first. */
+  list(): readonly BackupTask[] {
+    return [...this.#tasks.values()].map(({ task }) => task).toReversed();
+  }
+
   /** Error: NOT_FOUND. */
   look(id: string): Result<BackupTask> {
     const found = this.#tasks.get(id)?.task;

@@ -27,7 +27,9 @@ import { createSealer } from "../../runtimes/backup/index.ts";
 import {
   backupLimits,
   openRepository,
+  pacedSource,
   countAnew,
+  place,
   planRecall,
   prune,
   recall,
@@ -37,8 +39,12 @@ import {
   shownPrune,
   shownSnapshot,
   verify,
+  withdraw,
   type BackupPorts,
   type Heads,
+  type Pacing,
+  type Piece,
+  type ReadRate,
   type Repository,
   type SlotSource,
 } from "../backup/index.ts";
@@ -47,11 +53,12 @@ import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
 import { copyInto, rehearse, watchedDrill } from "./backup-copies.ts";
 import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
-import { place, placeTarget, withdraw } from "./backup-place.ts";
+import { placeTarget } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
 import { BackupTasks } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
+import type { HolderHeadsReport } from "./holder-heads.ts";
 import { commandLimits } from "./limits.ts";
 import { writeArchive } from "./recall-archive.ts";
 
@@ -63,14 +70,16 @@ export interface Backups {
   verify(wish: InFolder<VerifyBackup>): Result<BackupTask<"verify">>;
   /** Without `from` out of the backups of the cluster. */
   recall(wish: RecallBackup): Result<BackupTask<"recall">>;
-  place(wish: PlaceBackup): Result<BackupTask<"place">>;
-  withdraw(wish: WithdrawBackup): Result<BackupTask<"withdraw">>;
+  place(wish: InFolder<PlaceBackup>): Result<BackupTask<"place">>;
+  withdraw(wish: InFolder<WithdrawBackup>): Result<BackupTask<"withdraw">>;
   prune(wish: InFolder<PruneBackup>): Result<BackupTask<"prune">>;
   copy(wish: CopyBackup): Result<BackupTask<"copy">>;
-  drill(wish: DrillBackup): Result<BackupTask<"drill">>;
+  drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask<"drill">>;
   /** Writes an archive of what a query names in the cluster's backups, as it is read. Errors: NOT_FOUND, KEY_MISSING, those of `out`. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
+  /** The newest first. */
+  tasks(): readonly BackupTask[];
   cancel(id: string): Result<BackupTask>;
   stop(): Promise<void>;
 }
@@ -95,15 +104,20 @@ export interface BackupsAt {
   readonly replication: SlotCuts;
   readonly kernel: Pick<Kernel, "ask">;
   /** Files of actors. */
-  readonly blobs: Pick<ActorBlobs, "read">;
+  readonly blobs: ActorBlobs;
+  /** Is told how fast the cluster's stripes were read. */
+  measured(rate: ReadRate): void;
   /** What no prune takes away. */
   holds(): Promise<Result<readonly BackupHold[]>>;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
   /** What people call a node; its id where nobody knows. */
   nameOf(node: string): string;
+  /** What storage nodes have on their disks for a restore without nodes. */
+  readonly surveyHolders?: () => Promise<HolderHeadsReport>;
   /** A rehearsal showed that not everything would come back. */
   drillFailed(facts: Readonly<Record<string, string>>): void;
+  readonly pacing: Pacing;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -129,7 +143,7 @@ export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" |
 
 /** Opens nothing yet: each command opens the folder that it names. */
 export function createBackups(at: BackupsAt): Backups {
-  const { data, cluster, node, clock, random, log } = at;
+  const { data, cluster, node, clock, random, log, pacing } = at;
   const newId = (): string => Buffer.from(random.bytes(10)).toString("hex");
   const tasks = new BackupTasks({ log, newId });
 
@@ -137,18 +151,19 @@ export function createBackups(at: BackupsAt): Backups {
     folder: string,
     begins: FolderMark | undefined,
     use: (ports: BackupPorts, repository: Repository, mark: FolderMark) => Promise<Answer>,
+    piece?: Piece,
   ): Promise<Answer> => {
     demandOutside(resolve(data), resolve(folder));
     // Before the folder is touched: without keys nothing can be done with it.
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
-    const opened = await openBackupFolder(folder, begins);
+    const opened = await openBackupFolder(folder, begins, { piece });
     const { mark, stripes } = opened;
     if (mark.cluster !== cluster)
       throw new PlexusError(
         failure("BAD_REQUEST", { field: "folder", reason: `${folder} has the backups of another cluster` }),
       );
-    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
+    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
     const owner: ActorId = "backup/folder";
     const heads: Heads = {
       read: () => opened.heads.read(),
@@ -182,28 +197,38 @@ export function createBackups(at: BackupsAt): Backups {
     const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, which alone changes them: name another folder for this node`;
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
+  /** How much of the time it works, where that is less than all. */
+  const stepping = (): { readonly workPercent?: number } => {
+    const workPercent = pacing.percent();
+    return workPercent < 100 ? { workPercent } : {};
+  };
   /** People come first: what they wait for is done between two pages. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 
   return {
     run: ({ to }) =>
       tasks.begin("run", to, ({ signal, progress }) =>
-        within(to, { cluster, node }, async (ports, repository, mark) => {
-          demandOwn(to, mark);
-          const source = withSettings(ownSource(at), at.directory);
-          const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, source, {
-            signal,
-            progress: (far) => progress({ ...far }),
-            pace,
-          });
-          await countAnew(ports, repository, placeOf(to));
-          const rows = missed.map(({ slot, error }): MissedSlot => {
-            const owner = error.details?.["owner"];
-            return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
-          });
-          const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
-          return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
-        }),
+        within(
+          to,
+          { cluster, node },
+          async (ports, repository, mark) => {
+            demandOwn(to, mark);
+            const source = withSettings(pacedSource(ownSource(at), pacing.piece), at.directory);
+            const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, source, {
+              signal,
+              progress: (far) => progress({ ...far, ...stepping() }),
+              pace,
+            });
+            await countAnew(ports, repository, placeOf(to));
+            const rows = missed.map(({ slot, error }): MissedSlot => {
+              const owner = error.details?.["owner"];
+              return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
+            });
+            const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
+            return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
+          },
+          pacing.piece,
+        ),
       ),
     async list({ from }) {
       try {
@@ -220,18 +245,23 @@ export function createBackups(at: BackupsAt): Backups {
     },
     verify: ({ from, snapshot, depth }) =>
       tasks.begin("verify", from, ({ signal, progress }) =>
-        within(from, undefined, async (ports, repository) => {
-          const { snapshots } = await repository.state();
-          const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
-          if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
-          const found = await verify(ports, repository, chosen, {
-            depth,
-            signal,
-            progress: (far) => progress({ ...far }),
-            pace,
-          });
-          return shownCheck(found);
-        }),
+        within(
+          from,
+          undefined,
+          async (ports, repository) => {
+            const { snapshots } = await repository.state();
+            const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
+            if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
+            const found = await verify(ports, repository, chosen, {
+              depth,
+              signal,
+              progress: (far) => progress({ ...far }),
+              pace,
+            });
+            return shownCheck(found);
+          },
+          pacing.piece,
+        ),
       ),
     recall: ({ from, to, query }) =>
       tasks.begin("recall", from ?? to ?? "", ({ signal, progress }) =>
@@ -245,16 +275,16 @@ export function createBackups(at: BackupsAt): Backups {
           return writeRecall(ports, repository, { to, query: fixed, plan, signal, progress });
         }),
       ),
-    place: (wish) =>
-      tasks.begin("place", wish.from ?? "", (task) =>
-        reading(wish.from, (ports, repository) =>
-          place(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
+    place: ({ from, ...wish }) =>
+      tasks.begin("place", from, ({ signal, progress }) =>
+        within(from, undefined, (ports, repository) =>
+          place(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
-    withdraw: (wish) =>
-      tasks.begin("withdraw", wish.from ?? "", (task) =>
-        reading(wish.from, (ports, repository) =>
-          withdraw(ports, repository, wish, { ...task, clock, target: placeTarget(at.kernel) }),
+    withdraw: ({ from, ...wish }) =>
+      tasks.begin("withdraw", from, ({ signal, progress }) =>
+        within(from, undefined, (ports, repository) =>
+          withdraw(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
     prune: ({ from, keep, apply = false }) =>
@@ -287,12 +317,14 @@ export function createBackups(at: BackupsAt): Backups {
           () =>
             reading(from, (ports) => {
               demandOutside(resolve(data), resolve(scratch));
-              return rehearse(scratch, { from, ports, snapshot }, { ...task, clock, random, log });
+              const surveyHolders = from === undefined ? at.surveyHolders : undefined;
+              return rehearse(scratch, { from, ports, snapshot, surveyHolders }, { ...task, clock, random, log });
             }),
         ),
       ),
-    archive: (query, out, signal) => at.useCluster((ports) => writeArchive(ports, query, out, signal)),
+    archive: async (query, out, signal) => at.measured(await at.useCluster((ports) => writeArchive(ports, query, out, signal))), // prettier-ignore
     task: (id) => tasks.look(id),
+    tasks: () => tasks.list(),
     cancel: (id) => tasks.cancel(id),
     stop: () => tasks.stop(),
   };
@@ -313,34 +345,15 @@ async function writeRecall(
   const sink = await openFolderSink(to);
   const losses: LostUnit[] = [];
   let total = 0;
-  let broken: { readonly error: unknown } | undefined;
   try {
-    const { bytes } = await recall(
-      ports,
-      repository,
-      query,
-      {
-        async write(unit, content) {
-          try {
-            await sink.write(unit, content);
-          } catch (error) {
-            // A file that is not what its name says is the backup's fault, not the folder's.
-            if (failureOf(error).code !== "BACKUP_DAMAGED") broken = { error };
-            throw error;
-          }
-        },
+    const { bytes } = await recall(ports, repository, query, sink, {
+      signal,
+      progress: ({ units, bytes: done }) => progress({ units, unitsOf: plan.units, bytes: done }),
+      lost({ name }, error) {
+        total += 1;
+        if (losses.length < commandLimits.lostNamedMax) losses.push(lostUnit(name, failureOf(error)));
       },
-      {
-        signal,
-        progress: ({ units, bytes: done }) => progress({ units, unitsOf: plan.units, bytes: done }),
-        lost({ name }, error) {
-          // The folder, not the backup.
-          if (broken !== undefined) throw broken.error;
-          total += 1;
-          if (losses.length < commandLimits.lostNamedMax) losses.push(lostUnit(name, failureOf(error)));
-        },
-      },
-    );
+    });
     const result = { ...plan, lost: { total, named: losses } };
     await sink.finish({ plexus: "recall", version: 1, cluster: ports.cluster, query, ...result });
     return { ...result, written: { folder: to, files: sink.files, bytes } };

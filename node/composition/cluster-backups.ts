@@ -5,22 +5,27 @@ import {
   backupLimits,
   createClusterBackups,
   createDirectoryHeads,
+  pacedStripes,
   type BackupPorts,
   type ClusterBackups,
+  type Pacing,
+  type Piece,
 } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs } from "../ports.ts";
 import type { Shards } from "../shards/index.ts";
 import { settingsSlot, withSettings } from "./backup-settings.ts";
 import { rehearse, watchedDrill } from "./backup-copies.ts";
+import { placeTarget } from "./backup-place.ts";
 import { journalSource } from "./backup-source.ts";
+import type { HolderHeadsReport } from "./holder-heads.ts";
 import type { Identity } from "./identity.ts";
 import { commandLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 
-/** Uses what a backup needs of the node, and closes it afterwards. Error: KEY_MISSING. */
-export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>) => Promise<Answer>;
+/** Uses what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
+export type UseBackup = <Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece) => Promise<Answer>;
 
 /** Opens them. `use` opens the cluster's backups for whoever reads them here. */
 export function openClusterBackups(at: {
@@ -29,21 +34,26 @@ export function openClusterBackups(at: {
   readonly peer: Peer;
   readonly keys: Pick<ClusterKeys, "backupKeys">;
   readonly shards: Pick<Shards, "stripes">;
-  readonly blobs: Pick<ActorBlobs, "read">;
+  readonly blobs: ActorBlobs;
+  /** What storage nodes have on their disks for a restore without nodes. */
+  readonly surveyHolders: () => Promise<HolderHeadsReport>;
+  readonly pacing: Pacing;
   /** Where disasters are rehearsed. */
   readonly scratch: string;
   /** A rehearsal showed that not everything would come back. */
   drillFailed(facts: Readonly<Record<string, string>>): void;
+  /** A task was ended by this node. */
+  ended(task: string): void;
 }): ClusterBackups & { readonly use: UseBackup } {
   const { clock, random, log } = at.machine;
   const { node, cluster } = at.identity;
   const { exchange, table, membership, kernel, replication, directory } = at.peer;
   const heads = createDirectoryHeads(directory);
-  const { stripes } = at.shards;
-  const use: UseBackup = async (work) => {
+  const use: UseBackup = async (work, piece) => {
+    const stripes = piece === undefined ? at.shards.stripes : pacedStripes(at.shards.stripes, piece);
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
-    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
+    const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
     try {
       return await work({ cluster, owner: backupActor, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }); // prettier-ignore
     } finally {
@@ -59,8 +69,10 @@ export function openClusterBackups(at: {
     random,
     log,
     source: withSettings(journalSource(replication, at.blobs), directory),
+    pacing: at.pacing,
     beside: [settingsSlot],
     use,
+    target: placeTarget(kernel, at.blobs),
     drill: (ports, { task: { wish }, signal, progress }) =>
       watchedDrill(
         undefined,
@@ -68,11 +80,15 @@ export function openClusterBackups(at: {
         () =>
           rehearse(
             at.scratch,
-            { from: undefined, ports, snapshot: wish.snapshot },
+            { from: undefined, ports, snapshot: wish.snapshot, surveyHolders: at.surveyHolders },
             { signal, progress, clock, random, log },
           ),
       ),
-    ask: (message, timeoutMs) => kernel.ask({ to: backupActor, from: "node", message, timeoutMs }),
+    async ask(message, timeoutMs) {
+      const answer = await kernel.ask({ to: backupActor, from: "node", message, timeoutMs });
+      if (message.type === "finish" && answer.ok) at.ended(String(message["task"]));
+      return answer;
+    },
   });
   return { ...backups, use };
 }

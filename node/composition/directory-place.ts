@@ -1,23 +1,38 @@
-/** The cluster's directory as one node reaches it, wherever it is: in this node, in another, in etcd, and on the move from one to
- *  the other. */
+/** The cluster's directory as one node reaches it, wherever it is: in this node, in another, with voters, in etcd, and on the move from one to
+ *  the other.
+ *
+ *      embedded { host } ──third manager──► replicated { generation, voters }
+ *          │                                          ▲ │
+ *          └───────────── migrate ────────► etcd ◄────┴─┘ migrate, each time in the next generation */
 import { failure, failureOf, ok, refused, type ClusterSummary, type Result } from "../../protocols/index.ts";
-import { asMember, isRow, memberKey } from "../cluster/records.ts";
+import { asMember, isRow, memberKey, votersKey, wantedVotersIn } from "../cluster/records.ts";
 import { etcdPrefix, type DirectoryPlace } from "../data-folder/home.ts";
 import {
   createEmbeddedDirectory,
   createEtcdDirectory,
   createRemoteDirectory,
+  createReplicatedPart,
   createSwitchingDirectory,
+  directoryLimits,
   migrateDirectory,
+  movedAway,
+  planVoters,
   serveDirectory,
-  serveMoved,
+  unavailableHere,
+  votersFor,
   type DirectoryHome,
+  type DirectoryLimits,
   type EmbeddedDirectory,
   type EtcdDirectory,
+  type EtcdHome,
+  type Lead,
+  type VoterCandidate,
+  type VoterPorts,
 } from "../directory/index.ts";
+import { auditRowsPrefix } from "../cluster/audit-rules.ts";
 import { keysPrefix } from "../keys/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, Log, NodeId, Store } from "../ports.ts";
+import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../ports.ts";
 import { hasKeyRole } from "./keys.ts";
 
 export interface PlacedDirectory {
@@ -25,16 +40,31 @@ export interface PlacedDirectory {
   readonly directory: Directory;
   /** Where it is now; undefined when it was given. */
   readonly place: () => DirectoryPlace | undefined;
-  /** The node that keeps it; undefined for one in etcd. */
+  /** Who leads a replicated directory, as far as is known. */
+  readonly lead: () => Lead;
+  /** The one node without which there is no directory; undefined where there is none such. */
   readonly node: () => NodeId | undefined;
+  /** The node that acts for the cluster, because the directory is there; undefined where none is named by that. */
+  readonly leader: () => NodeId | undefined;
   readonly info: () => ClusterSummary["directory"];
   /** What is known to be wrong with etcd. */
   readonly trouble: () => string | undefined;
   /** Reads the rows that this node keeps, if it keeps them. Error: DATA_DAMAGED. */
   readonly opened: () => Promise<void>;
-  /** Moves it to etcd, whichever node is asked. Errors: ALREADY_DONE; those of the move. */
-  readonly migrate: (endpoints: readonly string[]) => Promise<Result<{ readonly rows: number }>>;
-  readonly close: () => void;
+  /** Sees from now on that the voters are those that should be, where this node leads. */
+  readonly keepVoters: (members: VoterMembers) => void;
+  /** Moves it to etcd, or without endpoints from there to the managers, whichever node is asked. Errors: ALREADY_DONE; NO_CANDIDATE, no manager is up; those
+   *  of the move. */
+  readonly migrate: (endpoints?: readonly string[]) => Promise<Result<{ readonly rows: number }>>;
+  /** Lets another node lead, if this one does. */
+  readonly leave: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/** Who may vote. */
+export interface VoterMembers {
+  members(): readonly MemberRecord[];
+  isUp(node: NodeId): boolean;
 }
 
 /** A cluster's rows are small; this is for an etcd that is slow. */
@@ -53,77 +83,289 @@ export function openDirectory(
     readonly store: Store;
     readonly exchange: Exchange;
     readonly clock: Clock;
+    readonly random: Random;
     readonly log: Log;
     /** The directory has a new place from now on. */
     readonly placed: (place: DirectoryPlace) => void;
+    readonly limits?: Partial<DirectoryLimits>;
+    /** This node leads from now on. */
+    readonly leads?: () => void;
+    /** Told of every change that this node's voter knows to be decided. */
+    readonly decided?: VoterPorts["decided"];
   },
 ): PlacedDirectory {
   const { node, cluster, store, exchange, clock, log } = ports;
+  const limits: DirectoryLimits = { ...directoryLimits, ...ports.limits };
   let place = isDirectory(at) ? undefined : at;
-  let embedded: EmbeddedDirectory | undefined;
   let etcd: EtcdDirectory | undefined;
+  let stopKeeping = (): void => undefined;
+  let listed: VoterMembers | undefined;
 
-  const keeper = (): NodeId | undefined => (place?.kind === "embedded" ? place.host : undefined);
-  const openEtcd = (home: DirectoryHome, founding = false): EtcdDirectory => {
+  // --- where it is ------------------------------------------------------------------------------------------------------
+
+  const embedded: EmbeddedDirectory | undefined =
+    place?.kind === "embedded" && place.host === node ? createEmbeddedDirectory({ store, clock }) : undefined;
+  const part = createReplicatedPart({
+    node,
+    store,
+    exchange,
+    clock,
+    log,
+    limits,
+    ...(ports.decided && { decided: ports.decided }),
+    seed: () => Math.floor(ports.random.number() * 2 ** 32),
+    others: () => exchange.peers(),
+    changed: ({ generation, voters, leader: led, etcd: there }) => {
+      if (place === undefined) return;
+      moveTo(there ? { kind: "etcd", ...there } : { kind: "replicated", generation, voters });
+      remote.hostChanged();
+      if (led === node) queueMicrotask(() => ports.leads?.());
+    },
+  });
+  const leader = (): NodeId | undefined =>
+    place?.kind === "embedded" ? place.host : place?.kind === "replicated" ? part.lead.leader : undefined;
+  const moved = (home: DirectoryHome): void => {
+    if ("voters" in home) part.learn(home);
+    else if (home.generation !== undefined) part.learn({ ...home, generation: home.generation });
+    else moveTo({ kind: "etcd", ...home });
+  };
+  const remote = createRemoteDirectory(exchange, leader, {
+    clock,
+    onMoved: moved,
+    onAway: () => part.ask(),
+  });
+  const openEtcd = (home: EtcdHome, founding = false): EtcdDirectory => {
     etcd?.close();
-    etcd = createEtcdDirectory({ ...home, clock, log, founding });
+    etcd = createEtcdDirectory({ ...home, clock, log, founding, onMoved: moved });
     return etcd;
   };
-  const moved = (home: DirectoryHome): void => {
-    if (place?.kind === "etcd") return;
-    place = { kind: "etcd", endpoints: home.endpoints, prefix: home.prefix };
-    log.info("directory.moved", { endpoints: home.endpoints });
-    ports.placed(place);
-    directory.switchTo(openEtcd(home));
+  /** The directory behind the one that everybody uses. */
+  const behind = (founding = false): Directory => {
+    if (place === undefined) return at as Directory;
+    if (place.kind === "etcd") return etcd ?? openEtcd(place, founding);
+    if (place.kind === "embedded") return embedded ?? remote;
+    return (part.leads ? part.kept : undefined) ?? remote;
   };
-  const openPlace = (at: DirectoryPlace): Directory => {
-    if (at.kind === "etcd") {
-      serveMoved(exchange, at);
-      return openEtcd(at, ports.founding);
+  const moveTo = (next: DirectoryPlace): void => {
+    const before = place;
+    // The addresses of the same etcd are those that this node was started with.
+    if (before?.kind === "etcd" && next.kind === "etcd" && before.generation === next.generation) return;
+    if (before?.kind === "etcd") {
+      etcd?.close();
+      etcd = undefined;
     }
-    if (at.host !== node) return createRemoteDirectory(exchange, keeper, { clock, onMoved: moved });
-    embedded = createEmbeddedDirectory({ store, clock });
-    const kept = embedded;
-    const mayChange = async (key: string, from: NodeId): Promise<boolean> => {
-      if (!key.startsWith(keysPrefix)) return true;
-      const row = await kept.read(memberKey(from));
-      return row !== undefined && hasKeyRole(asMember(row)?.roles ?? []);
-    };
-    serveDirectory(exchange, embedded, undefined, { accepts: isRow, mayChange });
-    return embedded;
+    place = next;
+    if (before?.kind !== next.kind) log.info("directory.moved", { ...next });
+    if (JSON.stringify(before) !== JSON.stringify(next)) ports.placed(next);
+    directory.switchTo(behind());
   };
-  const directory = createSwitchingDirectory(isDirectory(at) ? at : openPlace(at));
+  const directory = createSwitchingDirectory(isDirectory(at) ? at : behind(ports.founding));
+  if (place?.kind === "replicated") part.learn(place);
+  if (place?.kind === "etcd" && place.generation !== undefined) part.learn({ ...place, generation: place.generation });
 
-  /** Done where the embedded directory is. */
-  const migrate = async (endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> => {
-    if (place?.kind !== "embedded") return refused(failure("ALREADY_DONE", { reason: "it is not embedded any more" }));
-    if (embedded === undefined)
-      return exchange.call(place.host, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
-    const target = createEtcdDirectory({ endpoints, prefix: etcdPrefix(cluster), clock, log });
+  // --- for the others -----------------------------------------------------------------------------------------------------
+
+  /** What this node keeps for them. Errors: DIRECTORY_MOVED, DIRECTORY_UNAVAILABLE. */
+  const kept = (): Directory => {
+    if (place?.kind === "etcd") throw movedAway(place);
+    const own = place?.kind === "embedded" ? embedded : part.kept;
+    if (own === undefined) throw unavailableHere();
+    return own;
+  };
+  const mayChange = async (key: string, from: NodeId): Promise<boolean> => {
+    if (!key.startsWith(keysPrefix) && !key.startsWith(auditRowsPrefix)) return true;
+    const row = await kept().read(memberKey(from));
+    return row !== undefined && hasKeyRole(asMember(row)?.roles ?? []);
+  };
+  if (place !== undefined)
+    serveDirectory(
+      exchange,
+      {
+        read: async (key) => kept().read(key),
+        list: async (prefix) => kept().list(prefix),
+        compareAndSet: async (...change) => kept().compareAndSet(...change),
+        watch: (prefix, watcher) => watchOrEnd(kept, prefix, watcher),
+      },
+      undefined,
+      { accepts: isRow, mayChange },
+    );
+
+  // --- who votes ----------------------------------------------------------------------------------------------------------
+
+  const keepVoters = (those: VoterMembers): void => {
+    listed = those;
+    const isUp = (one: NodeId): boolean => those.isUp(one);
+    const awaySinceMs = new Map<NodeId, number>();
+    const candidates = (): readonly VoterCandidate[] => {
+      const nowMs = clock.monotonicMs();
+      const may = those.members().filter(({ roles, state }) => roles.includes("manager") && state === "active");
+      for (const { node: one } of may)
+        if (isUp(one)) awaySinceMs.delete(one);
+        else if (!awaySinceMs.has(one)) awaySinceMs.set(one, nowMs);
+      return may.map(({ node: one, labels, addresses }) => ({
+        node: one,
+        up: isUp(one),
+        awayMs: nowMs - (awaySinceMs.get(one) ?? nowMs),
+        zone: labels["zone"],
+        host: labels["host"] ?? /^\/ip[46]\/([^/]+)\//.exec(addresses[0] ?? "")?.[1],
+      }));
+    };
+    const wanted = async (): Promise<number> => wantedVotersIn(await kept().read(votersKey));
+    const look = async (): Promise<void> => {
+      if (leader() !== node) return awaySinceMs.clear();
+      const able = candidates();
+      if (place?.kind === "embedded") {
+        const up = able.filter((one) => one.up).length;
+        if (embedded !== undefined && votersFor(Infinity, up) > 1 && votersFor(await wanted(), up) > 1)
+          await replicate(embedded);
+        return;
+      }
+      const state = part.state();
+      if (state?.role !== "leader" || !state.settled) return;
+      const of = (one: NodeId) => state.others.find((other) => other.node === one);
+      const step = planVoters({
+        self: node,
+        members: state.members,
+        wanted: await wanted(),
+        candidates: able,
+        hears: (one) => of(one)?.heard === true,
+        caughtUp: (one) => (of(one)?.behind ?? Infinity) <= limits.learnerBehindMax,
+        voterAwayMs: limits.voterAwayMs,
+      });
+      if (step === undefined) return;
+      log.info("directory.voters", step.type === "handOver" ? { handOver: step.to } : { [step.type]: step.node });
+      await part.take(step);
+    };
+    const lookAgain = (): void => {
+      stopKeeping = clock.after(limits.voterCheckMs, () => {
+        look()
+          // The directory is away, or another leads by now; the next look knows.
+          .catch((error: unknown) => log.debug("directory.voters.unchanged", { failure: failureOf(error) }))
+          .finally(() => lookAgain());
+      });
+    };
+    if (place !== undefined) lookAgain();
+  };
+  /** The rows become the first state of voters, of whom this node is the only one. */
+  const replicate = async (from: EmbeddedDirectory): Promise<void> => {
+    const home = { generation: part.lead.generation + 1, voters: [node] };
+    const members = { voters: [node], learners: [] };
+    await from.handOver(home, (rows, revision) =>
+      part.found({ generation: home.generation, begun: { members, image: { revision, rows } } }),
+    );
+  };
+
+  // --- to etcd, and from there ----------------------------------------------------------------------------------------------
+
+  /** What moves, where this node keeps it. */
+  const departing = ():
+    { readonly from: Departing; readonly source: string; readonly generation?: number } | undefined => {
+    if (place?.kind === "embedded") return embedded && { from: embedded, source: node };
+    if (place?.kind !== "replicated" || !part.leads) return undefined;
+    const { generation } = place;
+    // Whoever leads fills the same, and none but those of this generation.
+    return {
+      from: { handOver: (home, copy) => part.depart({ ...home, generation: generation + 1 }, copy) },
+      source: `voters/${generation}`,
+      generation: generation + 1,
+    };
+  };
+  /** Done where the directory is. */
+  const moveToEtcd = async (endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>> => {
+    if (place?.kind !== "embedded" && place?.kind !== "replicated")
+      return refused(failure("ALREADY_DONE", { directory: "etcd" }));
+    const own = departing();
+    if (own === undefined) {
+      const keeper = leader();
+      if (keeper === undefined || keeper === node) return refused(failureOf(unavailableHere()));
+      return exchange.call(keeper, "placement.migrate", { endpoints: [...endpoints] }, migrateTimeoutMs);
+    }
+    const { from, source, generation } = own;
+    const prefix = etcdPrefix(cluster, generation);
+    const home: EtcdHome = { endpoints, prefix, ...(generation !== undefined && { generation }) };
+    const target = createEtcdDirectory({ ...home, clock, log });
     try {
-      return ok(await migrateDirectory(embedded, target, node));
-    } catch (error) {
-      return refused(failureOf(error));
+      return ok(await migrateDirectory(from, target, source));
     } finally {
       target.close();
     }
   };
+  /** Done at a manager, which is the first voter. The others follow by the plan. */
+  const moveToManagers = async (): Promise<Result<{ readonly rows: number }>> => {
+    if (place?.kind !== "etcd") return refused(failure("ALREADY_DONE", { directory: place?.kind ?? "" }));
+    const managers =
+      listed?.members().filter(({ roles, state }) => roles.includes("manager") && state === "active") ?? [];
+    if (!managers.some((one) => one.node === node)) {
+      const other = managers.find((one) => listed?.isUp(one.node) === true);
+      return other === undefined
+        ? refused(failure("NO_CANDIDATE", { role: "manager", reason: "no manager is up that could keep it" }))
+        : exchange.call(other.node, "placement.migrateBack", {}, migrateTimeoutMs);
+    }
+    const members = { voters: [node], learners: [] };
+    const { home, rows } = await (etcd ?? openEtcd(place)).handOver([node], (generation, copied, revision) =>
+      part.found({ generation, begun: { members, image: { revision, rows: copied } } }),
+    );
+    part.learn(home);
+    return ok({ rows });
+  };
+  const migrate = (endpoints?: readonly string[]): Promise<Result<{ readonly rows: number }>> =>
+    (endpoints === undefined ? moveToManagers() : moveToEtcd(endpoints)).catch((error: unknown) =>
+      refused(failureOf(error)),
+    );
   exchange.on("placement.migrate", ({ endpoints }) => migrate(endpoints));
+  exchange.on("placement.migrateBack", () => migrate());
 
   return {
     directory,
     place: () => place,
-    node: keeper,
-    info: () =>
-      place?.kind === "etcd"
-        ? { kind: "etcd", endpoints: place.endpoints }
-        : { kind: "embedded", node: keeper() ?? "" },
+    lead: () => part.lead,
+    node() {
+      if (place?.kind === "embedded") return place.host;
+      return place?.kind === "replicated" && place.voters.length === 1 ? place.voters[0] : undefined;
+    },
+    leader,
+    info() {
+      if (place?.kind === "etcd") {
+        const { endpoints, generation } = place;
+        return { kind: "etcd", endpoints, ...(generation !== undefined && { generation }) };
+      }
+      if (place?.kind !== "replicated") return { kind: "embedded", node: leader() ?? "" };
+      const { generation, voters, leader: now } = part.lead;
+      const learners = part.leads ? (part.state()?.members.learners ?? []) : [];
+      return {
+        kind: "replicated",
+        generation,
+        voters,
+        ...(learners.length > 0 && { learners }),
+        ...(now !== undefined && { leader: now }),
+      };
+    },
     trouble: () => etcd?.trouble(),
     async opened() {
       await embedded?.opened();
       embedded?.onMoved(moved);
+      await part.opened();
     },
+    keepVoters,
     migrate,
-    close: () => etcd?.close(),
+    leave: () => part.leave(),
+    async close() {
+      stopKeeping();
+      etcd?.close();
+      await part.close();
+    },
   };
+}
+
+/** What gives its rows away. */
+type Departing = Parameters<typeof migrateDirectory>[0];
+
+/** A watch of what is not here ends as soon as it begins. */
+function watchOrEnd(kept: () => Directory, prefix: string, watcher: DirectoryWatcher): () => void {
+  try {
+    return kept().watch(prefix, watcher);
+  } catch {
+    queueMicrotask(() => watcher.stale());
+    return () => undefined;
+  }
 }

@@ -8,8 +8,8 @@ export interface Ending {
   readonly why: MembershipEnd | undefined;
   /** Rejects when the membership has ended: NOT_A_PEER, or DATA_FOLDER_IN_USE where another process runs as this node. */
   readonly ended: Promise<never>;
-  /** Ends the membership. The first reason counts. */
-  begin(why: MembershipEnd): void;
+  /** Ends the membership. The first reason counts. `generation`: the one in which the directory was recovered without this node. */
+  begin(why: MembershipEnd, generation?: number): void;
   /** Calls back at once when it begins: nothing may be served from then on. */
   onBegin(listener: () => void): void;
 }
@@ -31,13 +31,16 @@ export function createEnding(at: {
       return begun;
     },
     ended: ended.promise,
-    begin(why) {
+    begin(why, generation) {
       if (begun !== undefined) return;
       begun = why;
-      log.error(`node.${why}`, { node, cluster });
+      log.error(`node.${why}`, { node, cluster, ...(generation !== undefined && { generation }) });
       for (const listener of listeners) listener();
       const copied = { node, reason: "another process has started as this node, on a copy of its data folder" };
-      const refusal = why === "evicted" ? failure("NOT_A_PEER", { node }) : failure("DATA_FOLDER_IN_USE", copied);
+      const refusal =
+        why === "evicted"
+          ? failure("NOT_A_PEER", { node, ...recoveredWithout(generation) })
+          : failure("DATA_FOLDER_IN_USE", copied);
       // The process ends then.
       const noted = why === "evicted" ? noteEviction(home, log) : Promise.resolve();
       void noted.then(() => ended.reject(new PlexusError(refusal)));
@@ -45,6 +48,11 @@ export function createEnding(at: {
     onBegin: (listener) => void listeners.push(listener),
   };
 }
+
+const recoveredWithout = (generation: number | undefined): Readonly<Record<string, unknown>> =>
+  generation === undefined
+    ? {}
+    : { reason: `the cluster was recovered without this node, in generation ${generation}`, generation };
 
 /** Keeps that this node is a member no more. Never rejects. */
 export const noteEviction = (home: HomeKeeper, log: Log): Promise<void> =>

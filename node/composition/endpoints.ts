@@ -16,6 +16,8 @@ import {
 } from "../../protocols/index.ts";
 import { createFinder, modelSpec, tryEndpoint, watchCatalogue, type ModelSpec } from "../../runtimes/index.ts";
 import type { ClusterEndpoints } from "../cluster/endpoints.ts";
+import { destinationOf, secretFault, type NamedSecrets } from "../cluster/secrets.ts";
+import type { EndpointKeys } from "./endpoint-keys.ts";
 import { keyFolder } from "../data-folder/index.ts";
 import type { GatewayOptions } from "../gateway/index.ts";
 import type { Clock, Log, Membership } from "../ports.ts";
@@ -34,6 +36,9 @@ export interface NodeEndpoints {
     readonly node: string;
     readonly endpoints: ClusterEndpoints;
     readonly membership: Pick<Membership, "members" | "onChange">;
+    /** Secrets that keys may be; absent: a key that is one is never there. */
+    readonly named?: Pick<NamedSecrets, "list">;
+    readonly keys?: Pick<EndpointKeys, "variableOf" | "onChange">;
   }): EndpointControl;
   stop(): void;
 }
@@ -48,6 +53,8 @@ interface Entry {
 }
 
 const trialsMax = 4;
+/** A variable that is never set. */
+const noKey = "PLEXUS_HELD_NOTHING_0_API_KEY";
 
 /** Begins to ask those of the configuration, and to look for others if it says so. */
 export function openEndpoints(
@@ -61,6 +68,7 @@ export function openEndpoints(
   let own: { readonly isAi: boolean; readonly labels: Readonly<Record<string, string>> } | undefined;
   let members: readonly string[] = [];
   let trials = 0;
+  let keys: Pick<EndpointKeys, "variableOf"> | undefined;
 
   const configured = config.models.flatMap((entry): readonly Entry[] => {
     const { name, adapter, url, model = name, key, capabilities } = entry;
@@ -95,13 +103,14 @@ export function openEndpoints(
   /** As this node asks it: a file of a key is one of its own. */
   const modelEntryOf = (endpoint: Endpoint): ModelEntry => {
     const { labels: _, key, model = everyModel, ...rest } = endpoint;
-    return { ...rest, model, ...placeOf(key) };
+    return { ...rest, model, ...placeOf(key, endpoint.url) };
   };
-  const placeOf = (key: Endpoint["key"]): Pick<ModelEntry, "key"> => ({
-    ...(key !== undefined && {
-      key: key.file === undefined ? key : { file: join(keyFolder(config.data), key.file) },
-    }),
-  });
+  const placeOf = (key: Endpoint["key"], url: string): Pick<ModelEntry, "key"> => {
+    if (key === undefined) return {};
+    if (key.secret !== undefined) return { key: { env: keys?.variableOf(key.secret, url) ?? noKey } };
+    const { env, file } = key;
+    return { key: file === undefined ? { ...(env !== undefined && { env }) } : { file: join(keyFolder(config.data), file) } }; // prettier-ignore
+  };
 
   const catalogue = watchCatalogue({ clock, log, changed });
   const { mdns, dns, dnsServers, consul, consulTokenFile } = config.finding;
@@ -142,7 +151,8 @@ export function openEndpoints(
       finder.stop();
       catalogue.stop();
     },
-    join({ node, endpoints, membership }) {
+    join({ node, endpoints, membership, named, keys: held }) {
+      keys = held;
       const look = (): void => {
         const all = membership.members().members;
         const row = all.find((one) => one.node === node);
@@ -155,6 +165,7 @@ export function openEndpoints(
       };
       endpoints.onChange(look);
       membership.onChange(look);
+      held?.onChange(() => follow());
       look();
       return {
         view() {
@@ -170,6 +181,8 @@ export function openEndpoints(
         async set(endpoint) {
           const problem = modelProblem(modelEntryOf(endpoint));
           if (problem !== undefined) return refused(failure("BAD_REQUEST", { ...problem }));
+          const lacking = endpoint.key?.secret === undefined ? undefined : secretFault(named?.list() ?? [], endpoint.key.secret, destinationOf(endpoint.url)); // prettier-ignore
+          if (lacking !== undefined) return refused(failure("BAD_REQUEST", { path: "/key/secret", problem: lacking }));
           const taken = configured.some(({ view }) => view.name === endpoint.name);
           if (taken) return refused(failure("NAME_TAKEN", { name: endpoint.name, reason: "the configuration of this node has an endpoint of this name" })); // prettier-ignore
           return endpoints.set(endpoint);
@@ -216,4 +229,4 @@ export function openEndpoints(
 const isAcceptable = ({ needsKey, by }: EndpointCandidate): boolean => !needsKey && by !== "range";
 
 const keyView = (key: Endpoint["key"]): { readonly key?: string } =>
-  key === undefined ? {} : { key: key.env === undefined ? `file ${key.file}` : `env ${key.env}` };
+  key === undefined ? {} : { key: key.secret !== undefined ? `secret:${key.secret}` : key.env === undefined ? `file ${key.file}` : `env ${key.env}` }; // prettier-ignore

@@ -15,7 +15,7 @@ import type { OwnRecord } from "../membership/index.ts";
 import { openSealedStore, readDiskKey, type SealedStore } from "../keys/index.ts";
 import { openLevelStore } from "../platform/index.ts";
 import type { NodeId } from "../ports.ts";
-import { openJournal, readFormat, type Journal } from "../storage/index.ts";
+import { openJournal, readFormat, type Journal, type JournalPorts } from "../storage/index.ts";
 import { joinIfAsked } from "./joining.ts";
 import type { Machine } from "./machine.ts";
 import type { Stops } from "./stops.ts";
@@ -41,7 +41,13 @@ export interface Identity {
 /** Opens the folder, or makes it; redeems the invitation of the configuration first. Errors: see `startNode`. */
 export async function openIdentity(
   config: Config,
-  at: { readonly machine: Machine; readonly stops: Stops; readonly trustsData: boolean },
+  at: {
+    readonly machine: Machine;
+    readonly stops: Stops;
+    readonly trustsData: boolean;
+    /** Hears what each change of a slot took. */
+    readonly heard: NonNullable<JournalPorts["heard"]>;
+  },
 ): Promise<Identity> {
   const { machine, stops } = at;
   const { clock, random, log, meter, version } = machine;
@@ -58,10 +64,23 @@ export async function openIdentity(
   const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
   const joined = await joinIfAsked(config, { store, clock, log, version });
   const earlier = joined?.home ?? (await readHome(store));
-  if (earlier?.directory.kind === "embedded" && config.directory.kind === "etcd") throw otherDirectory();
+  if (config.directory.kind === "etcd") {
+    if (earlier?.directory.kind === "embedded") throw otherDirectory();
+    // It may have been there, and a node that is started again as before must come up.
+    if (earlier?.directory.kind === "replicated")
+      log.warn("directory.etcd.unused", { generation: earlier.directory.generation });
+  }
   // A folder that knew who it is and not of which cluster would found one.
   const beside = joined === undefined ? [] : [homeRow(joined.home)];
-  const journal = await openJournal({ store, clock, log, meter, identity: joined?.identity ?? fresh, beside });
+  const journal = await openJournal({
+    store,
+    clock,
+    log,
+    meter,
+    identity: joined?.identity ?? fresh,
+    beside,
+    heard: at.heard,
+  });
   await folder.begun();
 
   const { node, cluster } = journal.format;
@@ -114,6 +133,7 @@ const ownRecord = (
   weight: config.weight,
   version,
   url: known?.url ?? "",
+  vouches: true,
 });
 
 const firstHome = (format: { readonly cluster: string; readonly node: string }, config: Config): Home => ({

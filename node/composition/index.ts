@@ -9,14 +9,16 @@
  *  Each phase takes what the earlier ones made and returns a part; how to stop it is added to the stops in the same step. Where
  *  a part needs a later one, it gets an object that the later one is attached to (`mesh-port.ts`, `ending.ts`).
  *  The simulation runs the same peers on simulated ports. */
+import { resolve } from "node:path";
 import { behaviors } from "../../actors/index.ts";
-import type { Config } from "../../config/index.ts";
+import type { Config, Settings } from "../../config/index.ts";
 import {
   backupActor,
   newcomerRoles,
   ok,
   type BackupHolds,
   type InvitationIssued,
+  type LogLevel,
   type ModelInfo,
   type Result,
   type Role,
@@ -26,38 +28,58 @@ import { openActorBlobs } from "../blobs/index.ts";
 import { drillFolder, qualityFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
+import { createObserveControl } from "../observe/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
-import { createClock, keptText } from "../platform/index.ts";
+import { bytesIn, createClock, diskOf, keptText, readSource } from "../platform/index.ts";
+import { watchSecrets } from "../cluster/secrets.ts";
+import { shareLists, watchThreats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
 import { qualityLimits } from "../quality/index.ts";
+import { usageLimits } from "../usage/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
+import { createPacing } from "../backup/index.ts";
 import { createBackups } from "./backups.ts";
+import { openTasks, tellBackupEnded, type tellEnded } from "./tasks.ts";
 import { openClusterBackups } from "./cluster-backups.ts";
 import { audit } from "./cluster-memory.ts";
+import { joinAudit, noteOwn, openAudit } from "./audit.ts";
 import { openDisk } from "./disk.ts";
 import { openKeys, openKnownKeys, watchRoot } from "./keys.ts";
 import { createEnding } from "./ending.ts";
+import { openHolderHeads } from "./holder-heads.ts";
 import { openIdentity, type Identity } from "./identity.ts";
+import { openIdentitySigner } from "./identity-signer.ts";
 import { createInference, createSuggestions, measureInference, type Inference } from "./inference.ts";
 import { commandLimits } from "./limits.ts";
 import { listenForNodes } from "./listening.ts";
 import { openMachine, type Machine } from "./machine.ts";
+import { openBranding } from "../cluster/branding.ts";
+import { openMail } from "./mail.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
 import { createPeer, type PeerOptions } from "./peer.ts";
+import { openSecrets, secretsControl } from "./secrets.ts";
+import { openSettings } from "./settings.ts";
 import { openShards } from "./shards.ts";
 import { serveClients } from "./serving.ts";
 import { Stops } from "./stops.ts";
 import { join, register, rememberCluster } from "./taking-part.ts";
+import { openTls } from "./tls.ts";
+import { openTracing } from "./tracing.ts";
+import { openWatch } from "./watch.ts";
 import { webAddressFor } from "./web-address.ts";
 
 export type { MembershipEnd } from "../ports.ts";
+export { rememberedSettings } from "./settings.ts";
 
 /** What the process around the node brings. */
 export interface NodePlatform {
-  readonly log: Log;
+  /** `level`: from which level on it prints; absent: `info`. */
+  readonly log: Log & { readonly level?: LogLevel | "silent" };
   readonly version: string;
+  /** Which value of the configuration is from where, and what changes do. Absent: what the node was started with stays. */
+  readonly settings?: Settings;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
   /** Resolves when the process is to end. A start that waits for the cluster's directory then ends with STOPPING; one that
@@ -75,6 +97,10 @@ export interface NodePlatform {
 
 export interface RunningNode {
   readonly url: string;
+  /** Where gRPC is: `127.0.0.1:7080`. Absent: nowhere. */
+  readonly grpc?: string;
+  /** Where its control endpoint is; absent: it has none. */
+  readonly controlUrl?: string;
   readonly node: string;
   /** What the cluster calls it. */
   readonly name: string;
@@ -96,6 +122,8 @@ const undoTimeoutMs = 10_000;
 
 /** A node says it is ready when its models are; but a large one may take minutes, and chat need not wait for it. */
 const modelsWaitMs = 5_000;
+/** Longest wait for the lists of refused addresses; then clients are served, and those lists hold when they come. */
+const listsWaitMs = 5_000;
 
 /** How long an invitation is good for when nobody says otherwise. */
 const invitationMs = 3_600_000;
@@ -107,7 +135,8 @@ export async function startNode(config: Config, platform: NodePlatform): Promise
   const clock = createClock();
   const stops = new Stops({ clock, log: platform.log });
   try {
-    const machine = openMachine({ clock, log: platform.log, version: platform.version, stops });
+    const { log, version } = platform;
+    const machine = openMachine({ clock, log, version, data: config.data, stops });
     return await start(config, platform, { machine, stops });
   } catch (error) {
     await stops.run(undoTimeoutMs);
@@ -121,7 +150,19 @@ async function start(
   { machine, stops }: { readonly machine: Machine; readonly stops: Stops },
 ): Promise<RunningNode> {
   const { clock, random, log, meter } = machine;
-  const identity = await openIdentity(config, { machine, stops, trustsData: platform.trustsData === true });
+  // What is wrong with a certificate is said before anything is opened.
+  const tls = await openTls(config, machine, () => (platform.settings?.current() ?? config).tls.clientCa);
+  if (tls !== undefined) stops.add(async () => tls.stop());
+  const pacing = createPacing({ clock });
+  const identity = await openIdentity(config, {
+    machine,
+    stops,
+    trustsData: platform.trustsData === true,
+    heard(slot, tookMs) {
+      // A holder's inventory changes because of a backup.
+      if (!isHolder(slot)) pacing.heard(tookMs);
+    },
+  });
   const { node, cluster, store, journal, home } = identity;
   const models = await openModels(config, { machine, stops, node });
   const inference = startInference(config, { machine, identity, stops, models });
@@ -129,16 +170,26 @@ async function start(
   const ending = createEnding({ node, cluster, home, log });
   const meshPort = createMeshPort(node);
   const loads: (() => Partial<NodeLoad>)[] = [
-    () => ({ eventLoopLagMs: Math.round(machine.metrics.lagMs()), memoryBytes: machine.memoryBytes() }),
+    () => ({
+      eventLoopLagMs: Math.round(machine.lagMs()),
+      memoryBytes: machine.memoryBytes(),
+      ...diskOf(store.location),
+    }),
   ];
-  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by = config.name, tell) =>
-    audit(kernel, { action, by, facts, ...(tell && { tell }) });
+  const ownAudit = await openAudit(config, { machine, identity, stops });
+  const changed: NonNullable<PeerOptions["changed"]> = (kernel, action, facts, by, tell) => {
+    audit(kernel, { action, by: by ?? config.name, facts, ...(tell && { tell }) });
+    // What somebody asked for is written where it was asked for.
+    if (by === undefined) noteOwn(ownAudit, config.name, action, facts);
+  };
   // They need the peer, whose slots may be wanted elsewhere at once: until then no holder goes without its bytes.
   const beside: { shards?: Shards } = {};
   // They need the peer, whose agents may want them at once.
   const kept = Promise.withResolvers<ActorBlobs>();
+  const tracer = await openTracing(config, { node, machine, stops });
   const peer = createPeer({
     node,
+    ...(tracer && { tracer }),
     cluster,
     store,
     journal,
@@ -147,6 +198,7 @@ async function start(
     founding: identity.founder,
     behaviors,
     engines: enginesOf(inference),
+    storedBytes: () => bytesIn(config.data, usageLimits.storedFilesMax),
     ...(config.prefer !== "balanced" && { prefer: config.prefer }),
     quality: keptText(qualityFile(config.data), qualityLimits.fileBytesMax),
     attachment: async (of, hash) => (await kept.promise).read(of, hash),
@@ -156,6 +208,7 @@ async function start(
     meter,
     policy: { replicas: config.replicas, minInSync: config.minInSync },
     seed: home.now.members,
+    openSigner: (peerOf) => openIdentitySigner(config.data, { node, peerOf }),
     load: () => Object.assign({}, ...loads.map((read) => read())) as Partial<NodeLoad>,
     invite: (directory, terms) => issueInvitation(terms, { directory, identity, machine, meshPort }),
     changed,
@@ -187,7 +240,11 @@ async function start(
     membership: peer.membership,
   });
   stops.add(() => blobs.stop());
-  const { shards: ownShards, load: shardLoad } = await openShards(config, {
+  const {
+    shards: ownShards,
+    files: shardFiles,
+    load: shardLoad,
+  } = await openShards(config, {
     machine,
     identity,
     peer,
@@ -197,11 +254,21 @@ async function start(
   beside.shards = ownShards;
   stops.add(() => ownShards.stop());
   kept.resolve(blobs);
-  const { wanted, endpoints } = models.join(peer, inference);
+  // Settings that have a secret may refer to one by its name.
+  const sealed = openSecrets(config, { machine, identity, peer });
+  stops.add(async () => sealed.stop());
+  const secrets = watchSecrets(peer.directory, sealed.secrets);
+  stops.add(async () => secrets.stop());
+  const { wanted, endpoints } = models.join(peer, inference, secrets);
   const { exchange, membership } = peer;
-  const keys = openKeys(config, { machine, identity, peer }, known);
+  joinAudit(ownAudit, { peer, secrets, name: config.name, version: platform.version });
+  const keys = openKeys(config, { machine, identity, peer, audit: ownAudit }, known);
   const drillFailed = (facts: Readonly<Record<string, string>>): void =>
-    changed(peer.kernel, "drillFailed", facts, config.name, { people: [], admins: true });
+    changed(peer.kernel, "drillFailed", facts, undefined, { people: [], admins: true });
+  const told: Parameters<typeof tellEnded>[1] = (action, facts, by, tell) =>
+    changed(peer.kernel, action, facts, by, tell);
+  const holderHeads = openHolderHeads({ machine, identity, peer, files: shardFiles, known, keys });
+  stops.add(async () => holderHeads.stop());
   const clusterBackups = openClusterBackups({
     machine,
     identity,
@@ -209,13 +276,17 @@ async function start(
     keys,
     shards: ownShards,
     blobs,
+    pacing,
     scratch: drillFolder(config.data),
+    surveyHolders: () => holderHeads.survey(),
     drillFailed,
+    ended: (task) => void tellBackupEnded(peer.kernel, task, told),
   });
   stops.add(() => clusterBackups.stop());
   const backups = createBackups({
     data: config.data,
     useCluster: clusterBackups.use,
+    measured: (rate) => clusterBackups.measured(rate),
     cluster,
     node,
     keys,
@@ -230,12 +301,15 @@ async function start(
       return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
     },
     nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
+    surveyHolders: () => holderHeads.survey(),
     drillFailed,
+    pacing,
     clock,
     random,
     log,
   });
   stops.add(() => backups.stop());
+  stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const control = createInferenceControl({
     node,
@@ -245,11 +319,13 @@ async function start(
     membership,
     log,
   });
+  const observe = createObserveControl({ node, name: config.name, own: machine.memory, exchange, membership, clock });
   const parts = { machine, identity, peer };
   const directory = () => peer.place() ?? identity.place;
   rememberCluster(parts, directory);
 
-  const listen = () => meshPort.open(() => listenForNodes(config, { ...parts, ending, directory }));
+  const joined = (facts: Readonly<Record<string, string>>): void => noteOwn(ownAudit, config.name, "join", facts);
+  const listen = () => meshPort.open(() => listenForNodes(config, { ...parts, ending, directory, joined }));
   // A node that is alone serves first and listens for others then; one of many needs them to serve.
   const alone = home.now.members.every((member) => member.node === node) && identity.place.kind === "embedded";
   const mesh = alone ? undefined : await listen();
@@ -277,20 +353,94 @@ async function start(
   const ownMemory = alone && nodesMissing === 0;
   const firstAdmin = await register(parts, { config, member, adminCodeHash: codeHash, alone: ownMemory, stops });
 
-  const gateway = await serveClients(config, {
+  const live = (): Config => platform.settings?.current() ?? config;
+  const branding = openBranding(peer.directory);
+  stops.add(() => branding.stop());
+  const mail = openMail(live, {
+    brand: () => branding.current().name,
+    machine,
+    peer,
+    secrets,
+    name: member.name,
+  });
+  stops.add(() => mail.stop());
+  const watcher = openWatch(config, {
+    machine,
+    node,
+    name: member.name,
+    peer,
+    audit: ownAudit,
+    secrets: sealed.secrets,
+    totals: (names) => machine.metrics.totals(names),
+    data: config.data,
+    mail: {
+      isSet: () => mail.settings.isSet(),
+      send: (wish) => mail.outbound.send(wish),
+      post: (wish) => mail.outbound.post(wish),
+    },
+  });
+  stops.add(() => watcher.stop());
+  const { lists } = peer.auditRules;
+  const shared = shareLists({
+    exchange,
+    membership,
+    lists: () => lists.current().map(({ source }) => source),
+    onChange: (listener) => void lists.onChange(listener),
+  });
+  const threats = watchThreats({ sources: config.blockLists, shared, read: readSource, clock, log, meter });
+  stops.add(() => threats.stop());
+  await within(clock, listsWaitMs, threats.first);
+  const tasks = openTasks({
+    node,
+    name: member.name,
+    peer,
+    store: models.store,
+    backups,
+    endpoints,
+    clock,
+    told,
+    codeFolder: resolve(import.meta.dirname, "../.."),
+  });
+  stops.add(async () => tasks.stop());
+  const settings =
+    platform.settings && openSettings(platform.settings, { machine, node, name: member.name, peer, data: config.data });
+  if (settings !== undefined) stops.add(() => settings.stop());
+  if (platform.settings !== undefined) {
+    const endBalance = platform.settings.onChange(({ replicas, minInSync, weight }) => {
+      peer.policy.configure({ replicas, minInSync });
+      const row = peer.membership.members().members.find((one) => one.node === node);
+      if (row !== undefined && row.weight !== weight) void peer.membership.update({ weight });
+    });
+    stops.add(() => endBalance());
+  }
+  const gateway = await serveClients(live, {
     ...parts,
+    ...(settings && { settings: settings.control }),
+    ...(tls && { tls }),
+    namedSecrets: secretsControl(secrets, { peer, mail: mail.settings }),
+    mail,
+    branding,
+    threats,
+    secrets,
     meshPort,
     firstAdmin,
     blobs,
     models: { store: models.store, wanted },
     endpoints,
     inference: control,
+    observe,
+    ...(tracer && { tracer }),
     disk: disk.control,
     shards: ownShards,
     keys,
     backups: { ...backups, ofCluster: () => clusterBackups.list() },
     name: member.name,
-    changed: (action, facts, by, tell) => changed(peer.kernel, action, facts, by, tell),
+    changed: told,
+    tasks: tasks.tasks,
+    profiles: tasks.profiles,
+    audit: ownAudit,
+    auditControl: ownAudit,
+    watch: watcher,
     adminCodeHash: codeHash,
     ...(platform.webFolder !== undefined && { webFolder: platform.webFolder }),
     ...(platform.controlToken !== undefined && { controlToken: platform.controlToken }),
@@ -300,12 +450,16 @@ async function start(
   loads.push(() => ({ connections: gateway.connections() }));
 
   const [listening] = await Promise.all([mesh ?? listen(), within(clock, modelsWaitMs, inference.settled())]);
-  const { url } = gateway;
+  const { url, grpcAddress } = gateway;
+  noteOwn(ownAudit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
   const addresses = listening.addresses();
   void peer.membership.update({ peer: listening.peer, addresses, url: webAddressFor(url, addresses) });
+  const { controlUrl } = gateway;
   const running = {
     url,
+    ...(grpcAddress !== undefined && { grpc: grpcAddress }),
+    ...(controlUrl !== undefined && { controlUrl }),
     node,
     name: member.name,
     roles: member.roles,
@@ -336,7 +490,7 @@ function startInference(
     start: (models) =>
       startInferenceHost({
         models,
-        nodeLoad: () => ({ ...at.machine.metrics.used(), memoryBytes: at.machine.memoryBytes() }),
+        nodeLoad: () => ({ ...at.machine.used(), memoryBytes: at.machine.memoryBytes() }),
         machine: boundedMachine(config),
         clock,
         log,

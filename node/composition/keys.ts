@@ -1,6 +1,16 @@
 /** The cluster's keys at this node: on its disk, in the directory, and at the other nodes, which give a member what it lacks. */
 import type { Config } from "../../config/index.ts";
-import { failure, ok, PlexusError, refused, type Role } from "../../protocols/index.ts";
+import {
+  auditDone,
+  failure,
+  ok,
+  PlexusError,
+  refused,
+  type AuditAction,
+  type AuditFacts,
+  type AuditWriter,
+  type Role,
+} from "../../protocols/index.ts";
 import { diskKeyFile, escrowFile } from "../data-folder/index.ts";
 import {
   createClusterKeys,
@@ -16,7 +26,7 @@ import {
   type DiskKeySource,
   type RootRecord,
 } from "../keys/index.ts";
-import type { Log } from "../ports.ts";
+import type { Clock, Log } from "../ports.ts";
 import { audit } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
@@ -27,6 +37,10 @@ const keyRoles: readonly Role[] = ["manager", "chat"];
 /** Whether a node with these roles changes the rows of keys. */
 export const hasKeyRole = (roles: readonly Role[]): boolean => roles.some((role) => keyRoles.includes(role));
 const fetchTimeoutMs = 5_000;
+/** Uses of an epoch's keys are an entry of the audit so often at most. */
+const keyUseNotedMs = 600_000;
+/** Epochs and refusals whose uses are counted: more than a cluster has at a time. */
+const usesKeysMax = 16;
 /** Members that are asked which root they know, at once. */
 const askedMax = 8;
 
@@ -76,9 +90,21 @@ export function openKnownKeys({ machine, identity, peer }: At): KnownKeys {
   return known;
 }
 
-/** Opens them. What the node lacks it asks of the others when it is needed. */
-export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys {
+/** Opens them. What the node lacks it asks of the others when it is needed. That keys are opened, given and taken is in the audit. */
+export function openKeys(
+  config: Pick<Config, "data" | "diskKey" | "name">,
+  at: At & { readonly audit: AuditWriter },
+  known: KnownKeys,
+): ClusterKeys {
   const { store, cluster, node } = at.identity;
+  const { membership: members } = at.peer;
+  const nameOf = (one: string): string => members.members().members.find((member) => member.node === one)?.name ?? one;
+  const note = (action: AuditAction, outcome: string, facts: AuditFacts, target?: string): void => {
+    const event = { action, by: `node/${config.name}`, outcome, facts, ...(target !== undefined && { target }) };
+    // What it stands for is done: a disk that takes no entry says so by itself.
+    void at.audit.write(event).catch(() => undefined);
+  };
+  const opened = createUses(at.machine.clock, keyUseNotedMs);
   const { exchange, membership, directory } = at.peer;
   const keyFile = config.diskKey ?? diskKeyFile(config.data);
   const sealedFile = escrowFile(config.data);
@@ -98,9 +124,12 @@ export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys 
   exchange.on("keys.fetch", async ({ receiver }, from) => {
     if (!mayHave(at.peer, from)) {
       log.warn("keys.refused", { node: from });
+      note("giveKeys", "FORBIDDEN", {}, `node/${nameOf(from)}`);
       return refused(failure("FORBIDDEN", { reason: "a node needs the role manager or chat for the keys of backups" }));
     }
-    return ok({ keys: await keys.sealFor(receiver) });
+    const given = await keys.sealFor(receiver);
+    note("giveKeys", auditDone, { epochs: given.map(({ epoch }) => epoch).join(",") }, `node/${nameOf(from)}`);
+    return ok({ keys: given });
   });
 
   /** Asks the others, one after the other, until nothing lacks. */
@@ -114,8 +143,14 @@ export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys 
       if (other.node === node || !membership.isUp(other.node) || !mayHave(at.peer, other.node)) continue;
       if (!(await lacks())) return;
       const answer = await exchange.call(other.node, "keys.fetch", { receiver: keys.receiver }, fetchTimeoutMs);
-      // What cannot be kept is shown to lack.
-      if (answer.ok) await keys.take(answer.value.keys).catch((error: unknown) => log.error("keys.unkept", { error }));
+      if (!answer.ok) continue;
+      try {
+        const count = await keys.take(answer.value.keys);
+        if (count > 0) note("takeKeys", auditDone, { keys: count }, `node/${nameOf(other.node)}`);
+      } catch (error) {
+        // What cannot be kept is shown to lack.
+        log.error("keys.unkept", { error });
+      }
     }
   };
   return {
@@ -139,8 +174,34 @@ export function openKeys(config: Config, at: At, known: KnownKeys): ClusterKeys 
     },
     async backupKeys() {
       await complete();
-      return keys.backupKeys();
+      const found = await keys.backupKeys();
+      const key = found.ok ? `epoch ${found.value.epoch}` : found.error.code;
+      const uses = opened(key);
+      if (uses !== undefined)
+        note("openKeys", found.ok ? auditDone : found.error.code, {
+          ...(found.ok && { epoch: found.value.epoch }),
+          uses,
+        });
+      return found;
     },
+  };
+}
+
+/** Counts uses: the first of a key is told at once; those that follow within so long are a number that the next one tells. A backup of the cluster opens
+ *  the keys for each of its parts, and its task is in the audit by itself. Only the last `usesKeysMax` keys are counted. */
+export function createUses(clock: Pick<Clock, "monotonicMs">, everyMs: number): (key: string) => number | undefined {
+  const held = new Map<string, { readonly atMs: number; readonly untold: number }>();
+  return (key) => {
+    const nowMs = clock.monotonicMs();
+    const { atMs = -Infinity, untold = 0 } = held.get(key) ?? {};
+    const isTold = nowMs - atMs >= everyMs;
+    held.delete(key);
+    held.set(key, isTold ? { atMs: nowMs, untold: 0 } : { atMs, untold: untold + 1 });
+    for (const first of held.keys()) {
+      if (held.size <= usesKeysMax) break;
+      held.delete(first);
+    }
+    return isTold ? untold + 1 : undefined;
   };
 }
 

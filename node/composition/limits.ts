@@ -22,6 +22,32 @@ export const commandLimits = {
   placeTimeoutMs: 10_000,
   /** Threads that compress and encrypt for a task; they are not the node's own. */
   sealerThreads: 1,
+  /** What a playbook does at an actor may take so long; then it has failed. */
+  actTimeoutMs: 10_000,
   /** Such a thread ends after so long without work. */
   sealerIdleMs: 5_000,
+} as const;
+
+/** Roles of people, for quotas of calls that come with no session. */
+export const roleLimits = {
+  /** An answer of a person's actor counts for so long: a role that was given or taken is felt by quotas of models as late. */
+  rolesKeptMs: 30_000,
+  /** People whose roles are remembered; beyond it the one who was asked longest ago is asked again. */
+  rolesKeptMax: 4_096,
+  /** A person's actor that does not answer for so long is not waited for: then no quota of tokens counts that call. */
+  rolesTimeoutMs: 2_000,
+} as const;
+
+/** Drains of nodes. */
+export const drainLimits = {
+  /** How often a node looks whether one that drains has given away all. */
+  lookMs: 5_000,
+} as const;
+
+/** Certificates of this node. */
+export const tlsLimits = {
+  /** How often the files are looked at; what was renewed is shown to new connections. */
+  certificateLookMs: 10_000,
+  /** The log warns of a certificate that ends sooner. */
+  certificateWarnMs: 14 * 86_400_000,
 } as const;

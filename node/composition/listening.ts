@@ -19,6 +19,8 @@ export async function listenForNodes(
     readonly peer: Peer;
     readonly ending: Ending;
     directory(): DirectoryPlace;
+    /** For the audit of this node: another one has joined through it. */
+    joined(facts: Readonly<Record<string, string>>): void;
   },
 ): Promise<Mesh> {
   const { createAdmission, meshLimits, openNodeKey, startMesh } = await import("../mesh/index.ts");
@@ -65,16 +67,22 @@ export async function listenForNodes(
           const entry = { action: "join", by: name, facts: { node: joined, name, invitation, roles: roles.join(",") } };
           // A newcomer that lost its answer comes again.
           audit(peer.kernel, entry, `join-${invitation}`);
+          at.joined(entry.facts);
         }
         return redeemed;
       },
     },
     directoryInfo: () => at.directory(),
     wasEvicted: (other) => listed && home.now.evicted?.includes(other) === true,
-    expelled(by, why) {
-      // Only the node that keeps the directory knows. Any other may be wrong, or lie.
+    recoveredWithout(other) {
+      const { recovered } = home.now;
+      return recovered?.without.includes(other) === true ? recovered.generation : undefined;
+    },
+    expelled(by, why, generation) {
+      // Only a node that keeps the directory knows. Any other may be wrong, or lie.
       const place = at.directory();
-      if (place.kind === "embedded" && place.host === by) ending.begin(why);
+      const keepers = place.kind === "embedded" ? [place.host] : place.kind === "replicated" ? place.voters : [];
+      if (keepers.includes(by)) ending.begin(why, generation);
     },
   };
   const listenAt = (port: number): Promise<Mesh> => startMesh({ ...options, listen: { host: config.mesh.host, port } });

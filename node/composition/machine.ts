@@ -1,9 +1,14 @@
+import type { LogLevel } from "../../protocols/index.ts";
+import { keepHistory, keepLines, keepSpans, type OwnMemory } from "../observe/index.ts";
 import {
   createMemoryReading,
   createMetrics,
   createRandom,
+  freeIn,
+  mayDumpCore,
   readDescriptorLimit,
   shareDescriptors,
+  type ProcessorUse,
 } from "../platform/index.ts";
 import type { Clock, Log, Meter, Random } from "../ports.ts";
 import type { Stops } from "./stops.ts";
@@ -15,7 +20,13 @@ export interface Machine {
   readonly log: Log;
   readonly meter: Meter;
   readonly metrics: ReturnType<typeof createMetrics>;
+  /** What the node remembers of itself. */
+  readonly memory: OwnMemory;
   memoryBytes(): number;
+  /** 99th percentile of the event loop's delay since the last call. */
+  lagMs(): number;
+  /** What the process took since the last call. */
+  used(): ProcessorUse;
   /** Open files and connections that each part may have. */
   readonly descriptors: ReturnType<typeof shareDescriptors>;
   readonly version: string;
@@ -25,22 +36,52 @@ export interface Machine {
 /** Begins to measure, and shares out the descriptors. */
 export function openMachine(at: {
   readonly clock: Clock;
-  readonly log: Log;
+  readonly log: Log & { readonly level?: LogLevel | "silent" };
   readonly version: string;
+  /** The data folder, of whose disk it is told how much is free. */
+  readonly data: string;
   readonly stops: Stops;
 }): Machine {
-  const { clock, log, version, stops } = at;
+  const { clock, version, stops } = at;
+  const printed = at.log;
+  const lines = keepLines(printed, { clock, level: () => printed.level ?? "info" });
+  const { log } = lines;
   const descriptors = shareDescriptors(readDescriptorLimit());
   log.info("node.descriptors", { ...descriptors });
+  if (mayDumpCore())
+    log.warn("node.core_dumps", { hint: "start it with bin/plexus, or with `ulimit -c 0` or LimitCORE=0" });
   const metrics = createMetrics();
   stops.add(() => metrics.stop());
+  const memoryBytes = createMemoryReading();
+  // Who looks begins a new time: what was seen meanwhile is kept for the figures.
+  let worstLagMs = 0;
+  const lagMs = (): number => {
+    const seenMs = metrics.lagMs();
+    worstLagMs = Math.max(worstLagMs, seenMs);
+    return seenMs;
+  };
+  const ownUse = metrics.looking();
+  const history = keepHistory(metrics.meter, {
+    clock,
+    readings() {
+      lagMs();
+      const diskFreeBytes = freeIn(at.data);
+      const readings = { ...ownUse(), lagMs: worstLagMs, memoryBytes: memoryBytes() };
+      worstLagMs = 0;
+      return diskFreeBytes === undefined ? readings : { ...readings, diskFreeBytes };
+    },
+  });
+  stops.add(() => history.stop());
   return {
     clock,
     random: createRandom(),
     log,
-    meter: metrics.meter,
+    meter: history.meter,
     metrics,
-    memoryBytes: createMemoryReading(),
+    memory: { lines, history, spans: keepSpans() },
+    memoryBytes,
+    lagMs,
+    used: metrics.looking(),
     descriptors,
     version,
     startedAtMs: clock.nowMs(),

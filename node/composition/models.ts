@@ -10,6 +10,8 @@ import { watchWanted, type WantedModels } from "../cluster/wanted.ts";
 import { modelFolder } from "../data-folder/index.ts";
 import { createModelPeers, keepWanted, serveModels } from "../models/index.ts";
 import { openFiles } from "../platform/index.ts";
+import type { NamedSecrets } from "../cluster/secrets.ts";
+import { holdEndpointKeys } from "./endpoint-keys.ts";
 import { openEndpoints, type EndpointControl, type NodeEndpoints } from "./endpoints.ts";
 import type { Inference } from "./inference.ts";
 import type { Machine } from "./machine.ts";
@@ -23,7 +25,11 @@ export interface NodeModels {
   /** What the inference host loads now. */
   specs(): readonly ModelSpec[];
   /** From now on what is pulled is served by `inference`, shared with the others, and what the cluster wants is kept. */
-  join(peer: Peer, inference: Inference): { readonly wanted: WantedModels; readonly endpoints: EndpointControl };
+  join(
+    peer: Peer,
+    inference: Inference,
+    named: NamedSecrets,
+  ): { readonly wanted: WantedModels; readonly endpoints: EndpointControl };
 }
 
 /** Opens the store. Errors: the system's. */
@@ -58,7 +64,7 @@ export async function openModels(
   return {
     store,
     specs,
-    join(peer, inference) {
+    join(peer, inference, named) {
       const { exchange, membership, directory } = peer;
       others.resolve(createModelPeers({ node, exchange, membership, tree: contentTree }));
       serveModels({ exchange, store });
@@ -73,7 +79,9 @@ export async function openModels(
       };
       const stopWatching = store.watch((what) => what === "models" && look());
       listening.changed = look;
-      const control = endpoints.join({ node, endpoints: peer.endpoints, membership });
+      const keys = holdEndpointKeys({ endpoints: peer.endpoints, named, log });
+      stops.add(async () => keys.stop());
+      const control = endpoints.join({ node, endpoints: peer.endpoints, membership, named, keys });
       // What a server has listed since the host was started.
       inference.reload();
       stops.add(() => {

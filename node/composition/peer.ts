@@ -8,6 +8,7 @@
  *  with itself as the only replica and the embedded directory. */
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import {
+  activityActor,
   failure,
   failureOf,
   ok,
@@ -25,6 +26,7 @@ import {
 import type { Engines } from "../../runtimes/engine.ts";
 import { createExchange, type Exchange } from "../exchange/index.ts";
 import type { DirectoryPlace } from "../data-folder/home.ts";
+import type { DirectoryLimits, Lead } from "../directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
@@ -34,6 +36,7 @@ import {
   type OwnRecord,
 } from "../membership/index.ts";
 import {
+  awaitedVoters,
   createClusterControl,
   createController,
   servePlacement,
@@ -52,18 +55,27 @@ import type {
   NodeId,
   Random,
   Store,
+  Tracer,
   Transport,
 } from "../ports.ts";
+import { watchControlTokens, type ControlTokens } from "../cluster/control-tokens.ts";
+import { watchTokenKeys, type TokenKeys } from "../cluster/token-keys.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../cluster/endpoints.ts";
+import { createRoleMemory } from "./role-memory.ts";
 import { watchBudgets, type Budgets } from "../cluster/budgets.ts";
 import { watchGroups, type Groups } from "../cluster/groups.ts";
 import { watchTrust, type Trust } from "../cluster/trust.ts";
+import { watchIdentity } from "../cluster/identity.ts";
+import { watchIdentityProviders, type IdentityProviders } from "../cluster/identity-providers.ts";
+import { watchRoles, type ClusterRoles } from "../cluster/roles.ts";
+import { watchAuditRules, type AuditRules } from "../cluster/audit-rules.ts";
 import { watchModelRoutes, type ModelRoutes } from "../cluster/model-routes.ts";
-import { watchPolicy } from "../cluster/policy.ts";
+import { watchPolicy, type ClusterPolicy } from "../cluster/policy.ts";
 import { watchReach, type ReachWatch } from "../cluster/reach.ts";
 import type { Policy } from "../cluster/records.ts";
 import { createReplication, type Replication, type ReplicationLimits } from "../replication/index.ts";
 import {
+  type IdentitySigner,
   advertise,
   createClusterActors,
   createRouting,
@@ -76,7 +88,7 @@ import {
 } from "../routing/index.ts";
 import { watchSlots, type SlotTable } from "../cluster/slot-table.ts";
 import { createQuality, type Quality, type QualityFile } from "../quality/index.ts";
-import { createUsage, priceOf, type Usage, type UsageLimits } from "../usage/index.ts";
+import { createActivity, createUsage, priceOf, type Activity, type Usage, type UsageLimits } from "../usage/index.ts";
 import type { Journal } from "../storage/index.ts";
 import { within } from "../waiting.ts";
 import { AgeCheck, type DataAge } from "./data-age.ts";
@@ -101,6 +113,8 @@ export interface PeerOptions {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly policy: Policy;
   /** Members as last known. */
   readonly seed: readonly MemberRecord[];
@@ -111,9 +125,14 @@ export interface PeerOptions {
     readonly routing?: Partial<RoutingLimits>;
     readonly placement?: Partial<PlacementLimits>;
     readonly usage?: Partial<UsageLimits>;
+    readonly directory?: Partial<DirectoryLimits>;
   };
+  /** Told of every change of the directory that this node, as a voter, knows to be decided. */
+  readonly decided?: (key: string, revision: number, value: unknown) => void;
   /** Which of several nodes with a model is asked first. Absent: the one with the fewest calls. */
   readonly prefer?: Preference;
+  /** The keys of nodes, for proofs of whom they send for; absent: nothing is proven, and nothing asked for. */
+  readonly openSigner?: (peerOf: (node: NodeId) => string | undefined) => Promise<IdentitySigner>;
   /** What the gateway adds to this node's load. */
   readonly load?: () => Partial<NodeLoad>;
   /** Makes an invitation; absent, nobody can be invited through this node. */
@@ -142,6 +161,8 @@ export interface PeerOptions {
   readonly located?: (node: NodeId, addresses: readonly string[]) => void;
   /** Where it is kept how good the answers of models are; absent: nowhere. */
   readonly quality?: QualityFile;
+  /** How much this node keeps on its disk. Absent: nobody measures it. */
+  readonly storedBytes?: () => Promise<number>;
   /** See `ControlOptions.refusals`. */
   readonly refusals?: () => ReadonlyMap<NodeId, Failure>;
 }
@@ -159,6 +180,8 @@ export interface Peer {
   readonly actors: ClusterActors;
   readonly control: ClusterControl;
   readonly controller: Controller;
+  /** Takes what this node's configuration says of copies from now on. */
+  readonly policy: Pick<ClusterPolicy, "configure">;
   /** Whether this node reaches what it needs. */
   readonly reach: ReachWatch;
   /** The engines of all nodes, as one. */
@@ -166,12 +189,23 @@ export interface Peer {
   /** The same, with the routes among their models, counted, and stopped by budgets. */
   readonly engines: Engines;
   readonly usage: Usage;
+  /** What people do here; absent: the cluster keeps nothing of it. */
+  readonly activity?: Activity;
+  /** What the roles of people grant. */
+  readonly clusterRoles: ClusterRoles;
+  /** What opens the control endpoint of every node. */
+  readonly controlTokens: ControlTokens;
+  readonly auditRules: AuditRules;
   readonly modelRoutes: ModelRoutes;
+  /** Servers that say who somebody is. */
+  readonly identityProviders: IdentityProviders;
   /** How good the answers of models are, over time. */
   readonly quality: Quality;
   /** What a route would do with a question. */
   readonly explainRoute: RoutedEngines["explain"];
   readonly endpoints: ClusterEndpoints;
+  /** What short-lived tokens are verified with. */
+  readonly tokenKeys: TokenKeys;
   readonly budgets: Budgets;
   /** The groups of shard-holders. */
   readonly groups: Groups;
@@ -179,6 +213,8 @@ export interface Peer {
   readonly trust: Trust;
   /** Where the directory is now; undefined when it was given. */
   place(): DirectoryPlace | undefined;
+  /** Who leads a replicated directory, as far as is known. */
+  lead(): Lead;
   /** What is known of the directory while it does not answer. */
   directoryAway(): DirectoryAway;
   /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
@@ -211,8 +247,13 @@ export function createPeer(options: PeerOptions): Peer {
     store,
     exchange,
     clock,
+    random,
     log,
     placed: (place) => options.placed?.(place),
+    // It acts as the controller: what died with the leader before it waits for that.
+    leads: () => controller.wake(),
+    ...(limits.directory && { limits: limits.directory }),
+    ...(options.decided && { decided: options.decided }),
   });
   const { directory } = placed;
 
@@ -221,6 +262,11 @@ export function createPeer(options: PeerOptions): Peer {
   const table = watchSlots(directory);
   const policy = watchPolicy(directory, options.policy);
   const modelRoutes = watchModelRoutes(directory);
+  const identityRule = watchIdentity(directory);
+  const clusterRoles = watchRoles(directory);
+  const controlTokens = watchControlTokens(directory, clock);
+  const auditRules = watchAuditRules(directory);
+  const identityProviders = watchIdentityProviders(directory);
   const endpoints = watchEndpoints(directory);
   const budgets = watchBudgets(directory);
   const groups = watchGroups(directory);
@@ -251,6 +297,10 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.ended && { ended: options.ended }),
     ...(options.located && { located: options.located }),
   });
+  const tokenKeys = watchTokenKeys(directory, {
+    node,
+    isMember: (one) => membership.members().members.some((member) => member.node === one),
+  });
   const ownRoles = (): readonly Role[] =>
     membership.members().members.find((member) => member.node === node)?.roles ?? [];
 
@@ -267,6 +317,7 @@ export function createPeer(options: PeerOptions): Peer {
     random,
     log,
     meter,
+    ...(options.tracer && { tracer: options.tracer }),
     minInSync: () => policy.current().minInSync,
     ...(limits.replication && { limits: limits.replication }),
     owned: (slot) => kernel.serve(slot),
@@ -297,14 +348,58 @@ export function createPeer(options: PeerOptions): Peer {
     random,
     log,
     meter,
+    ...(options.tracer && { tracer: options.tracer }),
     kernel: () => kernel,
+    identity: {
+      signer: () => signer,
+      required: () => identityRule.required(),
+      authenticate: (user, tokenHash, timeoutMs) =>
+        kernel.ask({ to: `user/${user}`, from: "gateway", message: { type: "authenticate", tokenHash }, timeoutMs }),
+    },
     ...(limits.routing && { limits: limits.routing }),
   });
+  let signer: IdentitySigner | undefined;
+  let opening: Promise<IdentitySigner> | undefined;
+  const settleIdentity = async (): Promise<void> => {
+    const { members } = membership.members();
+    if (options.openSigner === undefined || members.length < 2) return;
+    const peerOf = (other: NodeId) => membership.members().members.find((one) => one.node === other)?.peer;
+    opening ??= options.openSigner(peerOf);
+    try {
+      signer = await opening;
+    } catch (error) {
+      // Tried anew at the next change.
+      opening = undefined;
+      throw error;
+    }
+    await identityRule.settle(members);
+  };
+  membership.onChange(() => {
+    settleIdentity().catch((error: unknown) => log.debug("identity.rule.waits", { error }));
+  });
+  const reporter = `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`;
+  const activity = behaviors.some(({ kind }) => kind === "activity")
+    ? createActivity({
+        reporter,
+        node,
+        ask: (message, timeoutMs) =>
+          kernel.ask({ to: activityActor, from: "node", message: message as Message, timeoutMs }),
+        budgets: () => budgets.budgets.current(),
+        ...(options.storedBytes && { storedBytes: options.storedBytes }),
+        clock,
+        log,
+        meter,
+        ...(limits.usage && { limits: limits.usage }),
+      })
+    : undefined;
   const usage = createUsage({
-    reporter: `${node}.${Buffer.from(random.bytes(9)).toString("base64url")}`,
+    reporter,
+    ...(activity && { took: (...took) => activity.took(...took) }),
     ask: (to, message, timeoutMs) => kernel.ask({ to, from: "node", message: message as Message, timeoutMs }),
     budgets: () => budgets.budgets.current(),
     prices: () => budgets.prices.current(),
+    quotas: () => budgets.quotas.current(),
+    rolesOf: createRoleMemory((asked) => kernel.ask(asked), clock),
     clock,
     log,
     meter,
@@ -331,6 +426,7 @@ export function createPeer(options: PeerOptions): Peer {
   const engines = usage.placed(routed);
   const kernel: Kernel = createKernel({
     node,
+    ...(options.tracer && { tracer: options.tracer }),
     behaviors,
     slots: replication,
     routing,
@@ -371,10 +467,10 @@ export function createPeer(options: PeerOptions): Peer {
   // --- placement ------------------------------------------------------------------------------------------------------
 
   const placement = servePlacement({ exchange, kernel, clock, journal });
-  /** With the embedded directory only its node; with another the managers that are up, in order: two at once only race. */
+  /** The node where the directory is; where none is named by that, the managers that are up, in order: two at once only race. */
   const rank = (): number | undefined => {
-    const host = placed.node();
-    if (host !== undefined) return host === node ? 0 : undefined;
+    if (placed.place()?.kind !== "etcd" && placed.place() !== undefined)
+      return placed.leader() === node ? 0 : undefined;
     const managers = membership
       .members()
       .members.filter((member) => member.roles.includes("manager") && membership.isUp(member.node));
@@ -404,7 +500,12 @@ export function createPeer(options: PeerOptions): Peer {
     ...(limits.placement && { limits: limits.placement }),
   });
   const directoryAway = (): DirectoryAway => {
-    const [forMs, because] = [membership.silentMs(), placed.trouble()];
+    const { members } = membership.members();
+    const awaited = awaitedVoters(placed.info(), {
+      isUp: (one) => membership.isUp(one),
+      nameOf: (one) => members.find((member) => member.node === one)?.name ?? one,
+    });
+    const [forMs, because] = [membership.silentMs(), placed.trouble() ?? awaited];
     return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
   };
   const control = createClusterControl({
@@ -459,18 +560,26 @@ export function createPeer(options: PeerOptions): Peer {
     actors,
     control,
     controller,
+    policy,
     reach,
     calls: routing.calls,
     engines,
     usage,
+    ...(activity && { activity }),
+    clusterRoles,
+    controlTokens,
+    auditRules,
     modelRoutes,
+    identityProviders,
     quality,
     explainRoute: (...asked) => routed.explain(...asked),
     endpoints,
+    tokenKeys,
     budgets,
     groups,
     trust,
     place: placed.place,
+    lead: placed.lead,
     directoryAway,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
       ({ version } = record);
@@ -494,9 +603,11 @@ export function createPeer(options: PeerOptions): Peer {
       await within(clock, directoryWaitMs, Promise.all([table.ready(), membership.ready()]));
       stopAdvertising = advertise({ engines: options.engines, membership, clock, log });
       replication.start();
+      placed.keepVoters({ members: () => membership.members().members, isUp: (one) => membership.isUp(one) });
       controller.wake();
       // A slot that waits for its other copies must not keep the operator from the door.
       await within(clock, directoryWaitMs, kernel.start());
+      activity?.start();
       return joined;
     },
     async stop(deadlineMs) {
@@ -509,8 +620,9 @@ export function createPeer(options: PeerOptions): Peer {
       if (options.quality !== undefined) await within(clock, leftMs() / 4, quality.stop());
       controller.stop();
       membership.stopping();
+      await within(clock, leftMs() / 4, placed.leave());
       // What calls took is told while the ledgers are still here.
-      await within(clock, leftMs() / 4, usage.stop());
+      await within(clock, leftMs() / 4, Promise.all([usage.stop(), activity?.stop()]));
       await replication.handOver(leftMs() / 2);
       await kernel.stop(leftMs());
       replication.stop();
@@ -518,12 +630,18 @@ export function createPeer(options: PeerOptions): Peer {
       membership.stop();
       table.stop();
       policy.stop();
+      identityRule.stop();
+      clusterRoles.stop();
+      controlTokens.stop();
+      auditRules.stop();
+      identityProviders.stop();
       modelRoutes.stop();
       endpoints.stop();
+      tokenKeys.stop();
       budgets.stop();
       groups.stop();
       trust.stop();
-      placed.close();
+      await placed.close();
     },
   };
 }

@@ -12,6 +12,7 @@ import {
   recall,
   shownSnapshot,
   type BackupPorts,
+  type ReadRate,
   type RecallQuery,
   type RecallSink,
 } from "../backup/index.ts";
@@ -24,7 +25,8 @@ const blockBytes = 512;
 const nameBytes = 100;
 
 /** An archive that is being written. */
-export interface Archive extends RecallSink {
+export interface Archive {
+  write(unit: Parameters<RecallSink["write"]>[0], content: Uint8Array): Promise<void>;
   /** Ends it, with `about` in `recall.json`. */
   finish(about: object): Promise<void>;
 }
@@ -57,34 +59,24 @@ export function createArchive(out: (bytes: Uint8Array) => Promise<void>, atMs: n
   };
 }
 
-/** Writes an archive of what a query names, as it is read. What cannot be read is named in it. Errors: NOT_FOUND, those of `out`. */
+/** Writes an archive of what a query names, as it is read, and says how fast that was. What cannot be read is named in it. Errors: NOT_FOUND, those of `out`. */
 export async function writeArchive(
   ports: BackupPorts,
   query: RecallQuery,
   out: (bytes: Uint8Array) => Promise<void>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ReadRate> {
   const repository = openRepository(ports);
   const { snapshot } = await planRecall(repository, query);
   // The snapshot that was found, whatever comes meanwhile.
   const fixed = { ...query, snapshot: snapshot.number };
-  let broken: { readonly error: unknown } | undefined;
-  const archive = createArchive(async (bytes) => {
-    try {
-      await out(bytes);
-    } catch (error) {
-      broken = { error };
-      throw error;
-    }
-  }, snapshot.atMs);
+  const archive = createArchive(out, snapshot.atMs);
   const named: LostUnit[] = [];
   let total = 0;
-  await recall(ports, repository, fixed, archive, {
+  const { read } = await recall(ports, repository, fixed, archive, {
     signal,
     progress: () => undefined,
     lost({ name }, error) {
-      // Nobody takes it any more.
-      if (broken !== undefined) throw broken.error;
       total += 1;
       if (named.length < commandLimits.lostNamedMax) named.push(lostUnit(name, failureOf(error)));
     },
@@ -92,6 +84,7 @@ export async function writeArchive(
   const { cluster } = ports;
   const about = { plexus: "recall", version: 1, cluster, query: fixed, snapshot: shownSnapshot(snapshot) };
   await archive.finish({ ...about, lost: { total, named } });
+  return read;
 }
 
 const padding = (length: number): Uint8Array => new Uint8Array((blockBytes - (length % blockBytes)) % blockBytes);

@@ -1,36 +1,72 @@
 /** The keys of a restore: read from the backup's own `keys.json` by the kit's root, and left for the new node. */
-import { failure, PlexusError, type Result } from "../../protocols/index.ts";
+import { failure, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 import type { BackupKeys } from "../backup/index.ts";
 import { diskKeyFile } from "../data-folder/index.ts";
 import {
   createClusterKeys,
   createUnitKeys,
   isHeadSigned,
+  openCarried,
   readCarried,
   readDiskKey,
   readOrMakeDiskKey,
   sealEpochTo,
   type CarriedKeys,
   type OpenedKeys,
+  type RootKeys,
 } from "../keys/index.ts";
 import type { Clock, Directory, Log, Store } from "../ports.ts";
 import { openBackupFolder } from "./backup-folder.ts";
+import { openHolderFolder } from "./restore-holders.ts";
 
-/** What the folders say of the keys: the newest of them. Errors: BAD_REQUEST (no backups, of several clusters), BACKUP_DAMAGED, NOT_FOUND. */
-export async function findCarried(folders: readonly string[]): Promise<CarriedKeys> {
-  let newest: CarriedKeys | undefined;
+/** The keys of one of the folders that a restore reads. */
+export interface FoundKeys {
+  readonly folder: string;
+  readonly carried: CarriedKeys;
+}
+
+/** What folders of backups and of lost nodes' shards say of the keys, the newest first. Errors: BAD_REQUEST (no backups, of several clusters),
+ *  BACKUP_DAMAGED (of a folder of backups), NOT_FOUND. */
+export async function findCarried(folders: readonly string[]): Promise<readonly FoundKeys[]> {
+  const found: FoundKeys[] = [];
+  const clusters = new Set<string>();
   for (const folder of folders) {
-    const opened = await openBackupFolder(folder, undefined, true);
-    const bytes = await opened.readKeys();
-    const carried = bytes && valueOf(readCarried(bytes));
-    const cluster = carried?.cluster ?? opened.mark.cluster;
-    if (newest !== undefined && newest.cluster !== cluster)
-      throw new PlexusError(failure("BAD_REQUEST", { field: "--from", reason: "these are backups of several clusters" })); // prettier-ignore
-    if (carried !== undefined && (newest?.madeAtMs ?? -1) < carried.madeAtMs) newest = carried;
+    const holder = await openHolderFolder(folder);
+    const opened = holder === undefined ? await openBackupFolder(folder, undefined, { looksOnly: true }) : undefined;
+    const bytes = holder === undefined ? await opened?.readKeys() : holder.keys;
+    const read = bytes && readCarried(bytes);
+    // Of several holders each has them: one that is damaged is passed over.
+    if (read?.ok === false && holder === undefined) throw new PlexusError(read.error);
+    const carried = read?.ok === true ? read.value : undefined;
+    const cluster = carried?.cluster ?? opened?.mark.cluster;
+    if (cluster !== undefined) clusters.add(cluster);
+    if (carried !== undefined) found.push({ folder, carried });
   }
-  if (newest !== undefined) return newest;
+  if (clusters.size > 1)
+    throw new PlexusError(failure("BAD_REQUEST", { field: "--from", reason: "these are backups of several clusters" }));
+  if (found.length > 0) return found.toSorted((one, other) => other.carried.madeAtMs - one.carried.madeAtMs);
   const reason = "no keys.json is there: only a snapshot that was made since backups carry their keys opens without the old cluster"; // prettier-ignore
   throw new PlexusError(failure("NOT_FOUND", { folder: folders[0], reason }));
+}
+
+/** Opens the newest of them that the root opens, and says which ones it does not. Errors: those of `openCarried` for the newest, where it opens none. */
+export async function openNewest(
+  found: readonly FoundKeys[],
+  root: RootKeys,
+): Promise<{ readonly opened: OpenedKeys; readonly refused: readonly RefusedKeys[] }> {
+  const refused: RefusedKeys[] = [];
+  for (const { folder, carried } of found) {
+    const opened = await openCarried(carried, root);
+    if (opened.ok) return { opened: opened.value, refused };
+    refused.push({ folder, error: opened.error });
+  }
+  throw new PlexusError((refused[0] as RefusedKeys).error);
+}
+
+/** Keys that the kit does not open. */
+export interface RefusedKeys {
+  readonly folder: string;
+  readonly error: Failure;
 }
 
 /** The value, or what is wrong. */

@@ -32,28 +32,19 @@ export interface Choice extends RestorePlace {
   readonly isStale: boolean;
 }
 
-/** Opens them. Errors: NOT_FOUND (no such snapshot), BACKUP_DAMAGED, those of reading stripes. */
-export async function openSources(
-  places: readonly BackupPlace[],
+/** Opens one. Errors: NOT_FOUND (no such snapshot), BACKUP_DAMAGED, those of reading stripes. */
+export async function openSource(
+  { name, stripes, heads }: BackupPlace,
   { snapshot, atMs }: Pick<RestoreWish, "snapshot" | "atMs">,
   ports: Pick<BackupPorts, "cluster" | "keys" | "sealer" | "clock" | "random" | "log">,
-): Promise<readonly Source[]> {
-  const sources: Source[] = [];
-  for (const { name, stripes, heads } of places) {
-    const of: BackupPorts = { ...ports, owner: "backup/folder", stripes, heads, limits: backupLimits };
-    const repository = openRepository(of);
-    const { snapshots } = await repository.state();
-    const query = { ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
-    const taken = snapshotFor(snapshots, query);
-    sources.push({
-      name,
-      ports: of,
-      repository,
-      snapshot: taken,
-      cursors: await repository.loadCursors(taken.cursors),
-    });
-  }
-  return sources;
+): Promise<Source> {
+  const of: BackupPorts = { ...ports, owner: "backup/folder", stripes, heads, limits: backupLimits };
+  const repository = openRepository(of);
+  const { snapshots } = await repository.state();
+  const query = { ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
+  const taken = snapshotFor(snapshots, query);
+  const cursors = await repository.loadCursors(taken.cursors);
+  return { name, ports: of, repository, snapshot: taken, cursors };
 }
 
 /** Of each slot the newest that any folder has: the higher epoch, and of one epoch the longer log. The settings are those of the newest snapshot. */

@@ -1,4 +1,4 @@
-/** Makes a data folder of backups alone, when the cluster is gone: backup folders and the recovery kit suffice.
+/** Makes a data folder of backups alone, when the cluster is gone: the recovery kit and folders of backups suffice, or disks of storage nodes.
  *
  *      folders ─► keys.json, opened by the kit ─► head ─► snapshot ─► units ─► actors, folded ─► slots ─► a directory that names them
  *
@@ -18,7 +18,7 @@ import { isRow, policyKey, slotKey, type Policy } from "../cluster/records.ts";
 import { blobFolder, journalFolder, markFile } from "../data-folder/index.ts";
 import { homeRow } from "../data-folder/home.ts";
 import { createEmbeddedDirectory } from "../directory/index.ts";
-import { openCarried, type RootKeys } from "../keys/index.ts";
+import type { RootKeys } from "../keys/index.ts";
 import { openFiles, openLevelStore } from "../platform/index.ts";
 import type { BlobStore, Clock, Directory, Log, Random, Store, StoreOp } from "../ports.ts";
 import { formatRow, restoredHead, verifyJournal } from "../storage/index.ts";
@@ -26,10 +26,11 @@ import { noMeter, openBackupFolder } from "./backup-folder.ts";
 import { settingsSlot } from "./backup-settings.ts";
 import { commandLimits } from "./limits.ts";
 import { checkRestored, type RestoreCheck, type WrongUnit } from "./restore-check.ts";
-import { findCarried, readingKeys, valueOf, writeKeys, type NewFolder } from "./restore-keys.ts";
+import { findCarried, openNewest, readingKeys, writeKeys, type NewFolder, type RefusedKeys } from "./restore-keys.ts";
+import { openHolderFolder, openHolders, type HolderFolder, type HoldersUsed } from "./restore-holders.ts";
 import {
   chooseSlots,
-  openSources,
+  openSource,
   type BackupPlace,
   type Choice,
   type RestoreWish,
@@ -37,7 +38,8 @@ import {
 } from "./restore-sources.ts";
 import { RestoredActors, type RestorePlace, type WrittenStates } from "./restored-actors.ts";
 
-export { findCarried } from "./restore-keys.ts";
+export { findCarried, type FoundKeys } from "./restore-keys.ts";
+export { describeUnreadable, reasonOf } from "./restore-holders.ts";
 export type { RestoreWish } from "./restore-sources.ts";
 
 /** How far a restored slot's epoch is from that of the backup: farther than its owners can have come since. */
@@ -77,6 +79,10 @@ export interface Restored {
   /** Units whose keys were destroyed on purpose, and of how many people, rooms and agents. */
   readonly erased: { readonly units: number; readonly tenants: number };
   readonly leftOut: { readonly holders: number };
+  /** What disks of lost nodes gave, and what not. */
+  readonly holders?: HoldersUsed;
+  /** Folders with keys that the kit does not open, where those of another one were taken. */
+  readonly refusedKeys: readonly RefusedKeys[];
   /** What was read back and compared with the backup. */
   readonly checked: RestoreCheck;
   /** What the new journal's own check found wrong: nothing, always. */
@@ -98,16 +104,20 @@ export async function restore(
   root: RootKeys,
   ports: RestorePorts,
 ): Promise<Restored> {
-  const opened = valueOf(await openCarried(await findCarried(from), root));
-  const folders = await Promise.all(
-    from.map(async (name) => {
-      const { stripes, heads } = await openBackupFolder(name, undefined, true);
-      return { name, stripes, heads };
-    }),
-  );
+  const { opened, refused } = await openNewest(await findCarried(from), root);
+  const places: BackupPlace[] = [];
+  const holders: HolderFolder[] = [];
+  for (const name of from) {
+    const holder = await openHolderFolder(name);
+    if (holder !== undefined) holders.push(holder);
+    else {
+      const { stripes, heads } = await openBackupFolder(name, undefined, { looksOnly: true });
+      places.push({ name, stripes, heads });
+    }
+  }
   const { cluster, epochs } = opened;
   const by = { cluster, epochs: epochs.length, keys: readingKeys(opened), writeKeys: (at: NewFolder) => writeKeys(at, opened, ports) }; // prettier-ignore
-  return restoreFrom(folders, wish, by, ports);
+  return { ...(await restoreFrom({ places, holders }, wish, by, ports)), refusedKeys: refused };
 }
 
 /** With what a restore reads, and what it leaves for the new node. */
@@ -119,9 +129,16 @@ export interface RestoreBy {
   writeKeys?(at: NewFolder): Promise<void>;
 }
 
-/** Builds the folder of backups at these places. Errors: as of `restore`. */
+/** Where backups are read from. */
+export interface RestoreFrom {
+  readonly places: readonly BackupPlace[];
+  /** Disks of storage nodes that are gone: together they are one place more. */
+  readonly holders?: readonly HolderFolder[];
+}
+
+/** Builds the folder of what is there. Errors: as of `restore`. */
 export async function restoreFrom(
-  places: readonly BackupPlace[],
+  { places, holders = [] }: RestoreFrom,
   wish: RestoreWish,
   by: RestoreBy,
   ports: RestorePorts,
@@ -130,7 +147,10 @@ export async function restoreFrom(
   const { to } = wish;
   const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs });
   try {
-    const sources = await openSources(places, wish, { ...ports, cluster: by.cluster, keys: by.keys, sealer });
+    const reading = { ...ports, cluster: by.cluster, keys: by.keys, sealer };
+    const surviving = holders.length === 0 ? undefined : await openHolders(holders, wish, reading);
+    const sources = surviving === undefined ? [] : [surviving.source];
+    for (const place of places) sources.push(await openSource(place, wish, reading));
     const { chosen, missing, missingFiles } = chooseSlots(sources);
     await begin(
       to,
@@ -154,7 +174,8 @@ export async function restoreFrom(
       const stale = [...chosen].flatMap(([slot, { isStale }]) => (isStale ? [slot] : []));
       const snapshots = sources.map(({ name, snapshot: { number, atMs } }) => ({ name, number, atMs }));
       const { states: _, ...sums } = written;
-      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, checked, damaged };
+      const used = surviving && { holders: surviving.used() };
+      return { cluster, node, snapshots, slots, ...sums, epochs, stale, missing, missingFiles, ...used, refusedKeys: [], checked, damaged }; // prettier-ignore
     } finally {
       await target.close();
     }
@@ -164,8 +185,10 @@ export async function restoreFrom(
 }
 
 /** Whether everything that there was is there, but for what was erased. */
-export const isWhole = ({ lost, missing, missingFiles, stale, checked, damaged }: Restored): boolean =>
-  lost.length + missing.length + missingFiles.length + stale.length + checked.wrong.length + damaged.length === 0;
+export const isWhole = ({ lost, missing, missingFiles, stale, checked, damaged, holders }: Restored): boolean =>
+  lost.length + missing.length + missingFiles.length + stale.length + checked.wrong.length + damaged.length === 0 &&
+  // A later snapshot than the one that came back.
+  (holders?.unreadable.length ?? 0) === 0;
 
 /** The folder is a node's from now on. */
 export async function endRestore(to: string): Promise<void> {

@@ -3,10 +3,8 @@
  *      .state (snapshot, entries, reminders) ─ folded ─► snapshot at the slot's position, rows beside it
  *      message, turn, … ──────────────────────────────► rows */
 import { createHash } from "node:crypto";
-import { behaviors } from "../../actors/index.ts";
 import {
   actorOf,
-  contained,
   failure,
   failureOf,
   ownSlot,
@@ -17,11 +15,11 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import { decodeRows, type Row, type UnitEntry, type UnitName } from "../../runtimes/backup/index.ts";
-import { foldRestored } from "../kernel/index.ts";
 import type { Store, StoreOp } from "../ports.ts";
 import { fileType } from "../backup/index.ts";
 import { isHolder } from "../shards/index.ts";
-import { restoredSide, restoredState, spaces, type Entry, type Space } from "../storage/index.ts";
+import { restoredSide, restoredState, spaces, type Space } from "../storage/index.ts";
+import { behaviorOf, restoredOf } from "./backed-up-actor.ts";
 import { settingsActor } from "./backup-settings.ts";
 import { filePieces } from "./file-pieces.ts";
 
@@ -50,7 +48,6 @@ export const stateType = ".state";
 /** Events that clients resume from: positions leap, so nobody asks for these any more. */
 const eventType = "event";
 const batchBytes = 2 * 1024 * 1024;
-const behaviorOf = (actor: string) => behaviors.find(({ kind }) => kind === actor.slice(0, actor.indexOf("/")));
 
 /** Hashes of states as they were written, by their keys. */
 export type WrittenStates = Map<string, string>;
@@ -160,9 +157,9 @@ export class RestoredActors {
     const { actor, rows, name } = open;
     const place = this.#placeOf({ ...name, cluster: "", person: "" });
     if (place === undefined) return;
-    let folded: ReturnType<typeof foldedOf>;
+    let folded: ReturnType<typeof restoredOf>;
     try {
-      folded = contained(() => foldedOf(actor, rows));
+      folded = restoredOf(actor, rows);
     } catch (error) {
       const { thread, type, bucket, part } = name;
       this.unusable.push({ name: { thread, type, bucket, part }, error: failureOf(error) });
@@ -194,23 +191,4 @@ export class RestoredActors {
     this.#waiting = 0;
     if (ops.length > 0) await this.#target.batch(ops, { sync: true });
   }
-}
-
-/** An actor as it goes on, of what a backup has of it: its state, and up to which entry. */
-function foldedOf(
-  actor: ActorId,
-  rows: readonly Row[],
-): { readonly epoch: number; readonly seq: number; readonly body: unknown } {
-  const behavior = behaviorOf(actor);
-  const { key } = parseActorId(actor) ?? { key: "" };
-  const [seq, body] = (rows.find(([name]) => name === "snapshot")?.[1] ?? []) as [number?, unknown?];
-  const entries = rows
-    .filter(([name]) => name.startsWith("entry/"))
-    .map(([, value]) => {
-      const [epoch, at, atMs, of, events, answers] = value as [number, number, number, ActorId, unknown[], Entry["answers"]]; // prettier-ignore
-      return { epoch, seq: at, atMs, actor: of, events, answers, side: [] };
-    });
-  const snapshot = seq === undefined ? undefined : { seq, body };
-  const { epoch = 0, seq: last = seq ?? 0 } = entries.at(-1) ?? {};
-  return { epoch, seq: last, body: behavior && foldRestored(behavior, key, { snapshot, entries }) };
 }

@@ -1,8 +1,11 @@
 /** A node serves people and programs: the gateway, opened for a peer. */
+import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import type { Config } from "../../config/index.ts";
-import { failure, ok, refused, type Result } from "../../protocols/index.ts";
-import { createGateway } from "../gateway/index.ts";
+import { parseControl, type Config } from "../../config/index.ts";
+import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import { signUpInvitations } from "../cluster/sign-up-invitations.ts";
+import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../gateway/index.ts";
+import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../mesh/index.ts";
 import { auditInCopy, type FirstAdmin } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
@@ -17,22 +20,36 @@ const responseTimeoutMs = 5_000;
 type GatewayOptions = Parameters<typeof createGateway>[0];
 
 /** Opens the gateway. Error: CONFIG_INVALID (port taken, no such address). */
-export function serveClients(
-  config: Config,
+export async function serveClients(
+  live: () => Config,
   at: Pick<
     GatewayOptions,
     | "blobs"
     | "models"
     | "endpoints"
     | "inference"
+    | "observe"
+    | "tracer"
     | "shards"
     | "disk"
     | "keys"
     | "backups"
     | "changed"
+    | "tasks"
+    | "profiles"
+    | "audit"
+    | "auditControl"
+    | "watch"
     | "adminCodeHash"
     | "webFolder"
     | "controlToken"
+    | "threats"
+    | "tls"
+    | "secrets"
+    | "mail"
+    | "branding"
+    | "settings"
+    | "namedSecrets"
   > & {
     /** What the cluster calls the node. */
     readonly name: string;
@@ -44,16 +61,27 @@ export function serveClients(
   },
 ): ReturnType<typeof createGateway> {
   const { machine, identity, peer, meshPort, firstAdmin } = at;
+  const config = live();
   const { clock, random, log, meter, metrics, descriptors, version, startedAtMs } = machine;
   const { node, journal, store } = identity;
   const others = () => peer.membership.members().members.filter((one) => one.node !== node);
+  const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
+  if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
+  const control = config.control === undefined ? undefined : parseControl(config.control);
   return createGateway({
     kernel: peer.kernel,
     actors: peer.actors,
     engines: peer.engines,
+    clusterRoles: peer.clusterRoles,
+    controlTokens: peer.controlTokens,
+    ...(control !== undefined && { controlListen: control }),
+    ...(at.tls && { tls: at.tls }),
+    signedIn: (user, tokenHash) => peer.routing.signedIn(user, tokenHash),
+    labels: () => peer.membership.members().members.find((one) => one.node === node)?.labels ?? {},
     modelRoutes: peer.modelRoutes,
     explainRoute: peer.explainRoute,
     budgets: { ...peer.budgets, ...peer.usage },
+    ...(peer.activity && { activity: peer.activity }),
     quality: peer.quality,
     serving: () => peer.calls.explain(),
     hub: peer.hub,
@@ -61,14 +89,38 @@ export function serveClients(
     ...(at.blobs && { blobs: at.blobs }),
     ...(at.models && { models: at.models }),
     ...(at.inference && { inference: at.inference }),
+    ...(at.observe && { observe: at.observe }),
+    ...(at.tracer && { tracer: at.tracer }),
     ...(at.disk && { disk: at.disk }),
     ...(at.shards && { shards: at.shards }),
     ...(at.keys && { keys: at.keys }),
     ...(at.backups && { backups: at.backups }),
     ...(at.endpoints && { endpoints: at.endpoints }),
     ...(at.changed && { changed: at.changed }),
+    ...(at.tasks && { tasks: at.tasks }),
+    ...(at.profiles && { profiles: at.profiles }),
+    ...(at.audit && { audit: at.audit }),
+    ...(at.auditControl && { auditControl: at.auditControl }),
+    auditRules: peer.auditRules,
+    ...(at.watch && { watch: at.watch }),
     auditCopy: (query) => auditInCopy({ journal, table: peer.table, node }, query),
+    serviceTokens: { node, keys: peer.tokenKeys },
     name: at.name,
+    ratePeers: {
+      count: () => others().length + 1,
+      up: () =>
+        others()
+          .filter((one) => peer.membership.isUp(one.node))
+          .map((one) => one.node),
+      onChange: (listener) => peer.membership.onChange(listener),
+      tell: (other, rows) =>
+        peer.exchange.call(other, "rates.tell", { rows: [...rows] }, gatewayLimits.rateTellTimeoutMs),
+      serve: (heard) =>
+        peer.exchange.on("rates.tell", ({ rows }) => {
+          heard(rows);
+          return ok(null);
+        }),
+    },
     responsePeers: {
       nodes: () => others().map((one) => one.node),
       read: (other, of) => peer.exchange.call(other, "response.read", of, responseTimeoutMs),
@@ -92,12 +144,38 @@ export function serveClients(
     port: config.port,
     descriptors: descriptors.web,
     hosts: hostNames(config),
-    allowedOrigins: config.allowedOrigins,
+    // These may change while the node runs.
+    get allowedOrigins() {
+      return live().allowedOrigins;
+    },
+    get adminAddresses() {
+      return live().adminAddresses;
+    },
+    get signUp() {
+      return live().signUp;
+    },
+    get signUpDomains() {
+      return live().signUpDomains;
+    },
     ...(config.metricsListen !== undefined && { metricsListen: listenAddress(config.metricsListen) }),
+    ...(config.grpc !== undefined && { grpcListen: listenAddress(config.grpc) }),
     trustedProxies: config.trustedProxies,
+    ...(at.threats && { threats: at.threats }),
     node,
     version,
-    signUp: config.signUp,
+    ...(at.secrets && { secrets: at.secrets }),
+    ...(at.mail && { mail: at.mail }),
+    ...(at.branding && { branding: at.branding }),
+    ...(at.settings && { settings: at.settings }),
+    // It may be set while the node runs.
+    publicUrl: () => at.mail?.publicUrl,
+    ...(at.namedSecrets && { namedSecrets: at.namedSecrets }),
+    identities: {
+      rows: peer.identityProviders,
+      providers: createProviders({ fetch, nowMs: () => clock.nowMs(), random: (bytes) => random.bytes(bytes) }),
+    },
+    invitations: signUpInvitations(peer.directory),
+    ...(leaks && { leaked: (password: string) => leaks.has(password) }),
     adminNeeded: () => firstAdmin.needed(),
     adminCodeHash: at.adminCodeHash,
     metricsText: () => metrics.text(),
@@ -127,6 +205,19 @@ export function serveClients(
   });
 }
 
+/** A larger file would take too long to read at each start: a hash takes 43 bytes, so these are six million. */
+const leaksBytesMax = 256 * 1024 * 1024;
+
+/** Reads the list of leaked passwords. Error: CONFIG_INVALID. */
+async function readLeaks(file: string): Promise<LeakList> {
+  const invalid = (reason: string) => new PlexusError(failure("CONFIG_INVALID", { field: "leakedPasswords", reason }));
+  const { size } = await stat(file).catch((error: Error) => {
+    throw invalid(error.message);
+  });
+  if (size > leaksBytesMax) throw invalid(`the file is larger than ${leaksBytesMax} bytes`);
+  return readLeakList(await readFile(file, "utf8"));
+}
+
 /** Names by which people and programs may call this node: those that it was told, and those of its machine. */
 function hostNames({ host, allowedHosts, mesh }: Config): readonly string[] {
   const machine = hostname();
@@ -137,6 +228,8 @@ function hostNames({ host, allowedHosts, mesh }: Config): readonly string[] {
 
 function listenAddress(text: string): { readonly host: string; readonly port: number } {
   const at = text.lastIndexOf(":");
+  // Who names a port alone lets nobody from elsewhere in.
+  if (at < 0) return { host: "127.0.0.1", port: Number(text) };
   return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 

@@ -5,7 +5,7 @@ import { openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { shardFolder } from "../data-folder/index.ts";
 import type { NodeLoad } from "../membership/index.ts";
 import { openFiles } from "../platform/index.ts";
-import type { Meter, NodeId } from "../ports.ts";
+import type { Files, Meter, NodeId } from "../ports.ts";
 import { createShards, openShardMemory, shardLimits, type Shards, type Signer } from "../shards/index.ts";
 import { namesOfClass } from "../shards/coding/index.ts";
 import type { Identity } from "./identity.ts";
@@ -27,7 +27,7 @@ export async function openShards(
     /** For the durable audit. */
     readonly changed: (action: string, facts: Readonly<Record<string, string>>) => void;
   },
-): Promise<{ readonly shards: Shards; readonly load: () => Partial<NodeLoad> }> {
+): Promise<{ readonly shards: Shards; readonly files: Files; readonly load: () => Partial<NodeLoad> }> {
   const { clock, random, log, meter } = machine;
   const { node, store } = identity;
   const { exchange, table, membership, kernel, groups } = peer;
@@ -73,7 +73,7 @@ export async function openShards(
       return text === undefined ? undefined : schemesFrom(text);
     },
   });
-  return { shards, load };
+  return { shards, files, load };
 }
 
 /** The keys of nodes, by which their receipts are known. What they need is loaded when the first shard comes. */

@@ -49,7 +49,7 @@ export async function join(
   const { clock, log } = machine;
   const { mesh, stopAsked, ending } = at;
   const nameOf = (id: string): string => home.now.members.find((one) => one.node === id)?.name ?? id;
-  const where = place.kind === "etcd" ? `etcd at ${place.endpoints.join(", ")}` : `node ${nameOf(place.host)}`;
+  const where = whereIs(place, nameOf);
   const cancelNotice = clock.after(directoryNoticeMs, () => {
     if (place.kind === "embedded" && place.host === node) return;
     const { because } = peer.directoryAway();
@@ -62,6 +62,15 @@ export async function join(
   if (member.ok) return member.value;
   if (member.error.code === "NOT_A_PEER") await noteEviction(home, log);
   throw new PlexusError(member.error);
+}
+
+/** In words, for who waits for it. */
+function whereIs(place: DirectoryPlace, nameOf: (node: string) => string): string {
+  if (place.kind === "etcd") return `etcd at ${place.endpoints.join(", ")}`;
+  if (place.kind === "embedded") return `node ${nameOf(place.host)}`;
+  const { voters } = place;
+  const names = voters.map(nameOf).join(", ");
+  return voters.length === 1 ? `node ${names}` : `${Math.floor(voters.length / 2) + 1} of the nodes ${names}`;
 }
 
 /** Tells the cluster's memory that this node has started, and follows whether there is an admin. Resolves at once in a

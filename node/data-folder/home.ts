@@ -7,10 +7,19 @@ import { seal, unseal } from "./seal.ts";
 /** Where the cluster's directory is kept. */
 export type DirectoryPlace =
   | { readonly kind: "embedded"; readonly host: NodeId }
-  | { readonly kind: "etcd"; readonly endpoints: readonly string[]; readonly prefix: string };
+  /** `voters`: those of whom was known last. */
+  | { readonly kind: "replicated"; readonly generation: number; readonly voters: readonly NodeId[] }
+  /** `generation`: it came there from voters. */
+  | {
+      readonly kind: "etcd";
+      readonly endpoints: readonly string[];
+      readonly prefix: string;
+      readonly generation?: number;
+    };
 
-/** Where a cluster's rows lie in etcd. */
-export const etcdPrefix = (cluster: string): string => `plexus/${cluster}/`;
+/** Where a cluster's rows lie in etcd. What came there from voters lies apart from what was there before. */
+export const etcdPrefix = (cluster: string, generation?: number): string =>
+  generation === undefined ? `plexus/${cluster}/` : `plexus/${cluster}.${generation}/`;
 
 export interface Home {
   readonly cluster: string;
@@ -25,6 +34,8 @@ export interface Home {
   readonly distrusted?: readonly SlotId[];
   /** Peer ids of the last that were members and are none any more: they are told so when they come. */
   readonly evicted?: readonly string[];
+  /** The directory was begun anew by hand, in this generation, without the members of these peer ids. */
+  readonly recovered?: { readonly generation: number; readonly without: readonly string[] };
   /** This node itself is a member no more, as it learned in its last run. */
   readonly selfEvicted?: true;
   /** The cluster began at this node, which prints the code for the first account as long as there is none. */
@@ -102,10 +113,15 @@ export function keepHome(home: Home, { store, log }: { readonly store: Store; re
 
 /** The place as a member tells it to a node that joins; undefined when it cannot be one. */
 export function asPlace(told: unknown): DirectoryPlace | undefined {
-  const { kind, host, endpoints, prefix } = (told ?? {}) as Record<string, unknown>;
+  const { kind, host, endpoints, prefix, generation, voters } = (told ?? {}) as Record<string, unknown>;
   if (kind === "embedded" && typeof host === "string") return { kind, host };
-  const texts = Array.isArray(endpoints) && endpoints.every((endpoint) => typeof endpoint === "string");
-  return kind === "etcd" && texts && typeof prefix === "string"
-    ? { kind, endpoints: endpoints as string[], prefix }
+  const numbered = Number.isSafeInteger(generation) ? { generation: generation as number } : undefined;
+  if (kind === "etcd" && areTexts(endpoints) && typeof prefix === "string")
+    return { kind, endpoints, prefix, ...numbered };
+  return kind === "replicated" && areTexts(voters) && numbered !== undefined
+    ? { kind, ...numbered, voters }
     : undefined;
 }
+
+const areTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === "string");

@@ -3,10 +3,11 @@
  *      creating        a node is being made of this folder: nothing in it has been promised to anybody
  *      journal/        everything the node holds, without
  *      blobs/          what is too large for it (`blobs/store.ts`)
- *      shards/         shards of the holders here, which are larger still (`node/shards`)
+ *      shards/         shards of the holders here, which are larger still (`node/shards`); beside them the heads of backups and their keys
  *      models/         models that were pulled (`runtimes/store`)
  *      journal.mark    how much that was (`platform/level-mark.ts`)
  *      drill/          a restore that is rehearsed, while one is (`node/composition/backup-copies.ts`)
+ *      settings.json   what the cluster has set of the configuration, for the next start (`node/composition/settings.ts`)
  *      quality.json    how good the answers of models were (`node/quality`)
  *      node.key        who the node is
  *      disk.key.sealed the same, as the recovery kit opens it
@@ -30,6 +31,7 @@ export const shardFolder = (data: string): string => join(data, "shards");
 export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");
 export const qualityFile = (data: string): string => join(data, "quality.json");
+export const settingsFile = (data: string): string => join(data, "settings.json");
 /** The key of an encrypted disk, where the configuration names no other file. */
 export const diskKeyFile = (data: string): string => join(data, "disk.key");
 /** The same key, sealed to the cluster's recovery kit. */
@@ -127,7 +129,8 @@ async function syncFolder(path: string): Promise<void> {
 
 const forOthers = 0o077;
 const writableByOthers = 0o022;
-const describeMode = (mode: number): string => (mode & 0o777).toString(8).padStart(3, "0");
+/** As chmod takes it. */
+export const describeMode = (mode: number): string => (mode & 0o777).toString(8).padStart(3, "0");
 
 /** Whether somebody else can read or change what is in a data folder, with what to do; undefined: nobody can. */
 export async function exposureOf(data: string): Promise<{ readonly says: string; readonly hint: string } | undefined> {

@@ -1,7 +1,7 @@
-import type { IWatchResponse } from "etcd3";
 import { failureOf } from "../../protocols/index.ts";
 import type { Clock, DirectoryRow, DirectoryWatcher, Log } from "../ports.ts";
 import type { EtcdServers } from "./etcd-servers.ts";
+import type { WatchResponse } from "./etcd-wire.ts";
 import type { DirectoryLimits } from "./limits.ts";
 import { Watches, type Watch } from "./watches.ts";
 
@@ -37,7 +37,7 @@ export function createEtcdFeed(ports: {
   readRevision(): Promise<number>;
   /** Every row, and etcd's revision they were read at; `cluster`: which etcd that is, by its own id. */
   readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number; readonly cluster: string }>;
-  toEvents(response: IWatchResponse): readonly Event[];
+  toEvents(response: WatchResponse): readonly Event[];
 }): EtcdFeed {
   const { servers, clock, log, limits, range } = ports;
   const watches = new Watches();
@@ -74,7 +74,7 @@ export function createEtcdFeed(ports: {
         };
         stream.on("error", fail);
         stream.on("end", () => fail("the server ended the stream"));
-        stream.on("data", (response: IWatchResponse) => {
+        stream.on("data", (response: WatchResponse) => {
           if (attempt.over || run.stopped) return;
           if (response.canceled) return fail(response.cancel_reason || "the server cancelled the watch");
           // One of the addresses may be another etcd's. It would never say anything, and its revisions say nothing here.

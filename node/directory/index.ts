@@ -4,9 +4,11 @@
  *      createEmbeddedDirectory   on the manager's own store; one node is a cluster of one
  *      serveDirectory   ─┐       the same, for the other nodes
  *      createRemoteDirectory ◄┘  … as they see it
- *      createEtcdDirectory       in etcd, when one manager is not enough
+ *      createReplicatedPart      with voters among the managers, each of which may die
+ *      readLastKnown, foundVoter what one of them has, and its state in a new generation
+ *      createEtcdDirectory       in etcd, for who has it
  *      createSwitchingDirectory  what a node uses: one object, whichever of them is behind it
- *      migrateDirectory          from the first to etcd, while everything runs
+ *      migrateDirectory          from a node or from voters to etcd, while everything runs; back: `EtcdDirectory.handOver`
  *
  *  Of all of them holds (test/conformance/directory.ts):
  *
@@ -22,10 +24,17 @@
  *  Read `embedded.ts` first: it is the reference; then `serve.ts` with `remote.ts`, `etcd.ts` with `etcd-feed.ts`. */
 export { createEmbeddedDirectory, type EmbeddedDirectory } from "./embedded.ts";
 export { createEtcdDirectory, isSupportedEtcd, type EtcdDirectory } from "./etcd.ts";
+export type { EtcdSecurity } from "./etcd-wire.ts";
 export { directoryLimits, type DirectoryLimits } from "./limits.ts";
 export { migrateDirectory } from "./migrate.ts";
+export { loadVoter } from "./raft/disk.ts";
 export { createRemoteDirectory } from "./remote.ts";
-export type { DirectoryHome } from "./row.ts";
-export { serveDirectory, serveMoved, type DirectoryRules } from "./serve.ts";
+export { foundVoter } from "./raft/disk.ts";
+export { readLastKnown, type LastKnown } from "./raft/last-known.ts";
+export { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
+export { moved as movedAway, unavailableHere, type DirectoryHome, type EtcdHome, type VotersHome } from "./row.ts";
+export { serveDirectory, type DirectoryRules } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";
+export type { VoterPorts } from "./raft/voter.ts";
+export { planVoters, votersFor, type VoterCandidate, type VotersStep } from "./voters.ts";

@@ -22,8 +22,8 @@ export const directoryLimits = {
   pageBytesMax: 512 * 1024,
   /** Rows of such a page or push. */
   pageRowsMax: 4_096,
-  /** Watches one peer may hold; one more is refused with `LIMIT_REACHED`. */
-  watchesPerPeerMax: 64,
+  /** Watches one peer may hold (a node has about sixteen itself); one more is refused with `LIMIT_REACHED`. */
+  watchesPerPeerMax: 128,
   /** Listings one peer may have open; the oldest is dropped and starts over. */
   cursorsPerPeerMax: 16,
   /** Pushes to a watcher that it has not confirmed; the next ones wait. */
@@ -46,6 +46,8 @@ export const directoryLimits = {
    *
    *  A server takes 128 operations. */
   fillRowsMax: 100,
+  /** A move from etcd to voters that has not come about by then is undone by the others. */
+  leaveMs: 20_000,
   /** How often a voter's time goes on. */
   tickMs: 50,
   /** Silence after which a voter looks whether it can lead: so many ticks at least, and twice as many at most. */
@@ -60,6 +62,18 @@ export const directoryLimits = {
   entriesPerImage: 1_024,
   /** Entries that a voter's log keeps for others that are behind; who needs older ones gets all rows. */
   entriesKept: 4_096,
+  /** How often a leader looks whether the voters should be others. */
+  voterCheckMs: 500,
+  /** A voter that is away for longer is replaced, when another manager is there to take its place.
+   *
+   *  Longer than a restart, an update of the machine, a cable that is moved. */
+  voterAwayMs: 300_000,
+  /** A learner that lacks no more entries than these has caught up. */
+  learnerBehindMax: 64,
+  /** A leader that stops waits so long for another to lead. */
+  leavingMs: 1_000,
+  /** How long an asked node may take to say who leads. */
+  leaderAskMs: 1_000,
   /** Bytes of all rows as one voter gives them to another; more are not taken. */
   imageBytesMax: 256 * 1024 * 1024,
   /** Bytes of such a transaction; the row that exceeds it is the last.

@@ -1,19 +1,21 @@
 import { failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { EmbeddedDirectory } from "./embedded.ts";
 import type { EtcdDirectory } from "./etcd.ts";
+import type { EtcdHome } from "./row.ts";
 
-/** Moves a running cluster's directory from a node's store to etcd. `source` is the id of that node. If it fails, everything
+/** Moves a running cluster's directory to etcd, from a node's store or from voters. `source` says from which. If it fails, everything
  *  goes on as before and it may be tried again; if the process dies, the next start is either before the move or after it.
  *  Errors: ALREADY_DONE (the prefix is in use), DIRECTORY_MOVED (it was moved before), UNREACHABLE (etcd does not answer),
- *  DIRECTORY_UNAVAILABLE (the embedded one does not).
+ *  DIRECTORY_UNAVAILABLE (where it is now it does not, or another voter leads).
  *
- *      embedded: changes wait ──► fill etcd ──► on disk: "moved to …" ──► changes and readers are sent there
+ *      changes wait ──► fill etcd ──► on disk, or committed by the voters: "moved to …" ──► changes and readers are sent there
  *                                                   ▲ the one moment of the move
  *
- *  Before it, etcd says `copying`, or holds rows that nobody is sent to; after it, the embedded directory refuses everything
- *  for good. So there is never a time with two truths, and nothing needs to be rolled back. */
+ *  Before it, etcd says `copying`, or holds rows that nobody is sent to; after it, the old directory refuses everything
+ *  for good. So there is never a time with two truths, and nothing needs to be rolled back. Voters commit it only if no row has
+ *  changed since the copy: whoever led in between has not been waiting. */
 export async function migrateDirectory(
-  from: EmbeddedDirectory,
+  from: { handOver(home: EtcdHome, copy: Parameters<EmbeddedDirectory["handOver"]>[1]): Promise<void> },
   to: Pick<EtcdDirectory, "home" | "fill">,
   source: string,
 ): Promise<{ readonly rows: number }> {

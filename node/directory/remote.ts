@@ -41,8 +41,14 @@ interface Watch {
   cancelTimer: () => void;
 }
 
+/** A directory that another node keeps, as one node sees it. */
+export interface RemoteDirectory extends Directory {
+  /** Another node keeps it now: watches begin there at once. */
+  hostChanged(): void;
+}
+
 /** The directory that another node keeps (`serveDirectory`). `host` says which one; asked each time. `onMoved` hears
- *  once where the directory went, when the keeper says that it no longer has it. */
+ *  once where the directory went, when the keeper says that it no longer has it; `onAway`, that a call did not reach a keeper. */
 export function createRemoteDirectory(
   exchange: Exchange,
   host: () => NodeId | undefined,
@@ -50,31 +56,36 @@ export function createRemoteDirectory(
     readonly clock: Pick<Clock, "after">;
     readonly limits?: DirectoryLimits;
     readonly onMoved?: (home: DirectoryHome) => void;
+    readonly onAway?: () => void;
   },
-): Directory {
-  const { clock, limits = directoryLimits, onMoved } = ports;
+): RemoteDirectory {
+  const { clock, limits = directoryLimits, onMoved, onAway } = ports;
   /** All that have not been ended, and those of them that the keeper knows, by attempt. */
   const watches = new Set<Watch>();
   const attempts = new Map<number, Watch>();
   const listings = new Set<Promise<readonly DirectoryRow[]>>();
   let lastAttempt = 0;
-  let knowsMoved = false;
+  let toldHome = "";
 
   const call = async <Name extends MeshCall>(
     to: NodeId | undefined,
     name: Name,
     body: MeshBody<Name>,
   ): Promise<MeshAnswer<Name>> => {
-    if (to === undefined) throw unavailable("no node keeps it", undefined, { asked: false });
+    if (to === undefined) {
+      onAway?.();
+      throw unavailable("no node is known to keep it", undefined, { asked: false });
+    }
     const result = await exchange.call(to, name, body, limits.callTimeoutMs);
     if (result.ok) return result.value;
     const error = new PlexusError(result.error);
     const home = homeIn(error);
-    if (home !== undefined && !knowsMoved) {
-      knowsMoved = true;
+    if (home !== undefined && JSON.stringify(home) !== toldHome) {
+      toldHome = JSON.stringify(home);
       onMoved?.(home);
     }
     if (callersFault.includes(result.error.code)) throw error;
+    onAway?.();
     const unasked = result.error.outcome === "not_started";
     throw unavailable(result.error.code, error, { node: to, ...(unasked && { asked: false }) });
   };
@@ -199,6 +210,16 @@ export function createRemoteDirectory(
   });
 
   return {
+    hostChanged() {
+      const keeper = host();
+      if (keeper === undefined) return;
+      for (const watch of watches) {
+        if (watch.attempt !== 0 && watch.keeper === keeper) continue;
+        watch.retryMs = limits.retryMinMs;
+        if (watch.state === "current") watch.watcher.stale();
+        if (watches.has(watch)) void load(watch);
+      }
+    },
     async read(key) {
       checkKey(key);
       return toRow((await call(host(), "directory.read", { key })).row);

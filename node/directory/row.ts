@@ -1,15 +1,25 @@
 /** The rules that every directory has: which keys and values it takes, and the errors it gives. */
 import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
-import type { DirectoryRow } from "../ports.ts";
+import type { DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
 
 const keyPattern = /^[!-~]{1,256}$/;
 
-/** Where a directory that was moved is kept now. */
-export interface DirectoryHome {
+/** Where a directory lies in etcd. `generation`: it came there from voters, and counts before all that are lower. */
+export interface EtcdHome {
   readonly endpoints: readonly string[];
   readonly prefix: string;
+  readonly generation?: number;
 }
+
+/** Voters that keep it together, as they were at some time. Of two generations the higher counts, whoever keeps it. */
+export interface VotersHome {
+  readonly generation: number;
+  readonly voters: readonly NodeId[];
+}
+
+/** Where a directory that was moved is kept now. */
+export type DirectoryHome = EtcdHome | VotersHome;
 
 /** Refuses a key that cannot be one, before the node that keeps the directory sees it: that node would end the connection. Error:
  *  BAD_REQUEST. */
@@ -47,17 +57,25 @@ export function unavailable(
   return new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...about, because }), cause);
 }
 
+/** This node keeps no directory. */
+export const unavailableHere = (): PlexusError =>
+  unavailable("this node does not keep it", undefined, { asked: false });
+
 /** There may be no more rows. */
 export const full = ({ rowsMax }: DirectoryLimits): PlexusError =>
   new PlexusError(failure("LIMIT_REACHED", { rowsMax }));
 
-export const moved = ({ endpoints, prefix }: DirectoryHome): PlexusError =>
-  new PlexusError(failure("DIRECTORY_MOVED", { endpoints, prefix }));
+export const moved = (home: DirectoryHome): PlexusError => new PlexusError(failure("DIRECTORY_MOVED", { ...home }));
 
 /** Where it was moved to, if that is why an operation failed. */
 export function homeIn(thrown: unknown): DirectoryHome | undefined {
   const { code, details } = failureOf(thrown);
-  const { endpoints, prefix } = (details ?? {}) as Partial<DirectoryHome>;
-  if (code !== "DIRECTORY_MOVED" || !Array.isArray(endpoints) || typeof prefix !== "string") return undefined;
-  return endpoints.every((endpoint) => typeof endpoint === "string") ? { endpoints, prefix } : undefined;
+  if (code !== "DIRECTORY_MOVED") return undefined;
+  const { endpoints, prefix, generation, voters } = details ?? {};
+  const isNumber = typeof generation === "number";
+  if (areTexts(endpoints) && typeof prefix === "string") return { endpoints, prefix, ...(isNumber && { generation }) };
+  return isNumber && areTexts(voters) ? { generation, voters } : undefined;
 }
+
+const areTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((one) => typeof one === "string");

@@ -3,7 +3,7 @@ import type { DirectoryWireChange, DirectoryWireRow, MeshAnswer } from "../../pr
 import type { Exchange } from "../exchange/index.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "./limits.ts";
-import { moved, unavailable, type DirectoryHome } from "./row.ts";
+import { unavailable } from "./row.ts";
 
 /** Rows that a peer reads page by page: as they were when it asked. */
 interface Listing {
@@ -25,13 +25,6 @@ interface Peer {
   readonly sessions: Map<number, Session>;
   /** By cursor, oldest first. */
   readonly listings: Map<number, Listing>;
-}
-
-/** Tells nodes that still ask here that the directory is elsewhere: they were off while it moved. */
-export function serveMoved(exchange: Exchange, home: DirectoryHome): void {
-  const refusal = () => refused(moved(home).failure);
-  for (const name of ["read", "change", "list", "page", "watch", "check"] as const)
-    exchange.on(`directory.${name}`, refusal);
 }
 
 /** What the node that keeps the directory refuses. */

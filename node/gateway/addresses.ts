@@ -20,6 +20,21 @@ const unnamedMax = 8;
 /** What proxies add to a request to say for whom it is. */
 const forwardedHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
 
+/** Whether an address is in one of these, which the configuration has checked. */
+export function createAddressRule(entries: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = "", bits] = entry.split("/");
+    const family = familyOf(address);
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return (address) => {
+    const [bare = ""] = address.split("%", 1);
+    return isIP(bare) !== 0 && list.check(bare, familyOf(bare));
+  };
+}
+
 /** Makes the rule that says where a request comes from: from whoever is connected, and where that is a trusted proxy, from
  *  whom the proxy names.
  *
@@ -30,18 +45,7 @@ const forwardedHeaders = ["x-forwarded-for", "forwarded", "x-real-ip"] as const;
  *  are addresses and ranges as the configuration checks them. */
 export function createAddresses(trustedProxies: readonly string[], tell?: (proxy: string) => void): Addresses {
   const unnamed = new Set<string>();
-  const trusted = new BlockList();
-  for (const entry of trustedProxies) {
-    const [address = "", bits] = entry.split("/");
-    const family = familyOf(address);
-    if (bits === undefined) trusted.addAddress(address, family);
-    else trusted.addSubnet(address, Number(bits), family);
-  }
-  const isTrusted = (address: string): boolean => {
-    if (trustedProxies.length === 0) return false;
-    const [bare = ""] = address.split("%", 1);
-    return isIP(bare) !== 0 && trusted.check(bare, familyOf(bare));
-  };
+  const isTrusted = trustedProxies.length === 0 ? () => false : createAddressRule(trustedProxies);
   return {
     isProxy: isTrusted,
     unnamed: () => [...unnamed],
@@ -67,7 +71,8 @@ export function createAddresses(trustedProxies: readonly string[], tell?: (proxy
   };
 }
 
-const familyOf = (address: string): "ipv4" | "ipv6" => (address.includes(":") ? "ipv6" : "ipv4");
+/** The family of an address. */
+export const familyOf = (address: string): "ipv4" | "ipv6" => (address.includes(":") ? "ipv6" : "ipv4");
 
 /** Some proxies write the port as well: `203.0.113.9:50123`, `[2001:db8::1]:50123`. */
 function addressIn(entry: string): string | undefined {

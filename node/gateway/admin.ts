@@ -3,21 +3,32 @@ import { Type, type Static } from "typebox";
 import {
   actorId,
   actorKeyParams,
+  createSignUpInvitation,
   failure,
+  grantsOf,
+  PlexusError,
   refused,
   releaseActor,
   roleManagerCommands,
   schema,
+  type AuditPage,
+  type ClusterView,
+  type Credentials,
   type ErrorCode,
   type NodeStatus,
+  type PeoplePage,
   type Result,
+  type SignUpInvitation,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { ClusterActors } from "../kernel/api.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { personOf } from "./http.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
+import { createDevice, sha256 } from "./tokens.ts";
 
 const rowsQuery = (limits: GatewayLimits) =>
   schema.object({
@@ -36,7 +47,17 @@ const copyCodes: ReadonlySet<string> = new Set<ErrorCode>([
 ]);
 
 const userParams = schema.object({ user: schema.userName });
+const invitationParams = schema.object({ id: Type.String({ pattern: "^[0-9a-f]{64}$" }) });
+const suspension = schema.object({ suspended: Type.Boolean() });
 const adminBody = schema.object({ admin: Type.Boolean() });
+
+/** What the audit has of an invitation. */
+const saidBy = ({ uses, expiresAtMs, note, guest }: SignUpInvitation) => ({
+  uses,
+  expiresAtMs,
+  note,
+  ...(guest && { guest }),
+});
 
 /** Adds the routes under /api/v1/admin, for admins and for the operator's control token. */
 export function addAdminRoutes(
@@ -44,7 +65,7 @@ export function addAdminRoutes(
   at: GatewayContext,
   facts: { url(): string; connections(): number },
 ): void {
-  const { kernel, limits, log } = at;
+  const { kernel, limits } = at;
   const config = { access: "admin" } as const;
   const tags = ["admin"];
   const actors: ClusterActors = at.actors ?? {
@@ -76,6 +97,8 @@ export function addAdminRoutes(
     }
     return answer;
   };
+  const askUser = (user: string, message: Message): Promise<Result<unknown>> =>
+    kernel.ask({ to: actorId("user", user), from: "gateway", message, timeoutMs: limits.askTimeoutMs });
   const toCluster = async (message: Message) => demand(await askCluster(message)) ?? {};
 
   app.get("/admin/status", { config, schema: { summary: "The status of this node", tags } }, async () => {
@@ -132,7 +155,7 @@ export function addAdminRoutes(
     async (request) => {
       const actor = actorId(request.params.kind, request.params.key);
       const redeliver = request.body.redeliver ?? true;
-      const released = await audited(log, request, { actor, redeliver }, actors.release(actor, redeliver));
+      const released = await audited(at, request, { actor, redeliver }, actors.release(actor, redeliver));
       at.changed?.("releaseActor", { actor, redelivered: String(released.redelivered) }, whoIs(request));
       return released;
     },
@@ -141,25 +164,183 @@ export function addAdminRoutes(
   app.put<{ Params: Static<typeof userParams>; Body: Static<typeof adminBody> }>(
     "/admin/users/:user",
     {
-      config: audits("setAdmin"),
-      schema: { summary: "Makes a person an admin, or ends that", tags, params: userParams, body: adminBody },
+      config: audits("setAdmin", "roles.manage"),
+      schema: {
+        summary: "Gives a person the role admin, or ends that and owner",
+        description: "`PUT /admin/users/:user/roles` says all roles of a person.",
+        tags,
+        params: userParams,
+        body: adminBody,
+      },
     },
     async (request) => {
       const facts = { user: request.params.user, admin: request.body.admin };
-      const done = await audited(log, request, facts, askCluster({ type: "setAdmin", ...facts }));
+      let before: readonly string[] | undefined;
+      const set = async (): Promise<Result<unknown>> => {
+        const held = await askCluster({ type: "people", user: facts.user });
+        if (!held.ok && request.caller !== null) return held;
+        const [person] = (held.ok && (held.value as Partial<PeoplePage>).people) || [];
+        before = held.ok ? (person?.roles ?? []) : undefined;
+        const moved = [...(person?.roles ?? []), ...(facts.admin ? ["admin"] : [])];
+        const reason = refusalToGive(at, request, grantsOf(moved, at.rights.table()));
+        return reason === undefined ? askCluster({ type: "setAdmin", ...facts }) : refused(reason);
+      };
+      const done = await audited(at, request, facts, set(), (now) => {
+        // A role-manager of an older version does not say them.
+        const { roles } = (now ?? {}) as { readonly roles?: readonly string[] };
+        return before === undefined || roles === undefined ? {} : rolesChange(before, roles);
+      });
       at.changed?.("setAdmin", { user: facts.user, admin: String(facts.admin) }, whoIs(request));
       return done ?? {};
     },
   );
 
-  app.get("/admin/cluster", { config, schema: { summary: "Nodes, roles and admins", tags } }, () =>
-    toCluster({ type: "describe" }),
+  app.put<{ Params: Static<typeof userParams>; Body: Static<typeof suspension> }>(
+    "/admin/users/:user/suspended",
+    {
+      config: audits("suspendUser", "people.manage"),
+      schema: {
+        summary: "Suspends a person, whose sessions and API keys end, or lifts that",
+        tags,
+        params: userParams,
+        body: suspension,
+      },
+    },
+    async (request) => {
+      const { user } = request.params;
+      const { suspended } = request.body;
+      if (request.caller?.user === user && suspended)
+        throw new PlexusError(failure("FORBIDDEN", { reason: "nobody suspends their own account" }));
+      let before = false;
+      const set = async (): Promise<Result<unknown>> => {
+        const may = await rolesWithin(at, request, user);
+        if (!may.ok) return may;
+        const was = await askUser(user, { type: "credentials" });
+        if (!was.ok) return was;
+        before = (was.value as Credentials).suspended === true;
+        return askUser(user, { type: "setSuspended", suspended });
+      };
+      // Both are said, also where they are the same: a report goes by them.
+      await audited(at, request, { user, action: suspended ? "suspendUser" : "restoreUser" }, set(), () => ({
+        "before.suspended": before,
+        "after.suspended": suspended,
+      }));
+      at.changed?.("setSuspended", { user, suspended: String(suspended) }, whoIs(request));
+      return {};
+    },
+  );
+
+  app.post<{ Params: Static<typeof userParams> }>(
+    "/admin/users/:user/reset",
+    {
+      config: audits("resetPassword", "people.manage"),
+      schema: {
+        summary: "Makes a link by which a person sets a new password, once; only this answer shows it",
+        description:
+          "The page takes it as `/#reset=USER.SECRET`. It opens no session: whoever has a second factor needs that afterwards.",
+        tags,
+        params: userParams,
+      },
+    },
+    async (request) => {
+      const { user } = request.params;
+      const secret = createDevice(at.random);
+      const expiresAtMs = at.clock.nowMs() + limits.resetLinkMs;
+      const message = { type: "makeReset", secretHash: sha256(secret), untilMs: expiresAtMs };
+      const make = async (): Promise<Result<unknown>> => {
+        const may = await rolesWithin(at, request, user);
+        if (may.ok && may.value.includes("service"))
+          return refused(failure("FORBIDDEN", { reason: "an account of a program has keys and no password" }));
+        return may.ok ? askUser(user, message) : may;
+      };
+      await audited(at, request, { user }, make());
+      at.changed?.("makeReset", { user }, whoIs(request));
+      return { user, secret, path: `/#reset=${user}.${secret}`, expiresAtMs };
+    },
+  );
+
+  const invitations = at.invitations;
+  if (invitations !== undefined) {
+    app.get(
+      "/admin/sign-up-invitations",
+      {
+        config: { ...config, permission: "people.see" },
+        schema: { summary: "Invitations to make an account that may still be used", tags },
+      },
+      async () => ({ invitations: await invitations.list(at.clock.nowMs()) }),
+    );
+
+    app.post<{ Body: Static<typeof createSignUpInvitation> }>(
+      "/admin/sign-up-invitations",
+      {
+        config: audits("inviteAccount", "people.manage"),
+        schema: {
+          summary:
+            "Makes an invitation to make an account, where sign-up asks for one; only this answer shows its code",
+          description: "The page takes it as `/#invitation=CODE`.",
+          tags,
+          body: createSignUpInvitation,
+        },
+      },
+      async (request) => {
+        const { uses, expiresInMs, note = "", guest: asked } = request.body;
+        const person = personOf(request);
+        const inviter = person === null ? {} : { by: person.actor };
+        const guest = asked && { ...asked, ...inviter };
+        // Said now, and asked again when somebody comes by it.
+        if (guest?.room !== undefined)
+          demand(
+            await kernel.ask({
+              to: actorId("room", guest.room),
+              from: "gateway",
+              message: { type: "guestWanted", ...inviter },
+              timeoutMs: limits.askTimeoutMs,
+            }),
+          );
+        const code = createDevice(at.random);
+        const nowMs = at.clock.nowMs();
+        const by = whoIs(request);
+        const invitation = {
+          id: sha256(code),
+          uses,
+          expiresAtMs: nowMs + expiresInMs,
+          by,
+          note,
+          ...(guest && { guest }),
+        };
+        const made = await audited(at, request, { uses, ...(guest && { guest }) }, invitations.make(invitation, nowMs), (now) => changeOf(undefined, saidBy(now))); // prettier-ignore
+        at.changed?.("inviteToSignUp", { uses: String(uses), id: made.id.slice(0, 12) }, by);
+        return { ...made, code, path: `/#invitation=${code}` };
+      },
+    );
+
+    app.delete<{ Params: Static<typeof invitationParams> }>(
+      "/admin/sign-up-invitations/:id",
+      {
+        config: audits("endAccountInvitation", "people.manage"),
+        schema: { summary: "Ends an invitation to make an account", tags, params: invitationParams },
+      },
+      async (request) => {
+        const { id } = request.params;
+        const ended = await audited(at, request, { id: id.slice(0, 12) }, invitations.remove(id), (was) =>
+          changeOf(saidBy(was), undefined),
+        );
+        at.changed?.("endInvitation", { id: id.slice(0, 12) }, whoIs(request));
+        return ended;
+      },
+    );
+  }
+
+  app.get(
+    "/admin/cluster",
+    { config, schema: { summary: "Nodes, roles and admins", tags } },
+    async () => (await toCluster({ type: "describe" })) as ClusterView,
   );
 
   app.get<{ Querystring: Static<typeof roleManagerCommands.auditPage.params> }>(
     "/admin/cluster/audit",
     {
-      config,
+      config: { ...config, permission: "audit.read" },
       schema: {
         summary: "The audit log of the cluster, newest first",
         description:
@@ -168,11 +349,11 @@ export function addAdminRoutes(
         querystring: roleManagerCommands.auditPage.params,
       },
     },
-    async ({ query: asked }) => {
+    async ({ query: asked }): Promise<AuditPage & { readonly copyAt?: string }> => {
       const answer = await askCluster({ type: "auditPage", ...asked });
       // Reading needs nobody who decides: while who has it is away, what a copy says is more than nothing.
       const page = answer.ok || !copyCodes.has(answer.error.code) ? undefined : await at.auditCopy?.(asked);
-      return page === undefined ? (demand(answer) ?? {}) : { ...page, copyAt: at.name ?? at.node };
+      return page === undefined ? (demand(answer) as AuditPage) : { ...page, copyAt: at.name ?? at.node };
     },
   );
 }

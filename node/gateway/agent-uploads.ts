@@ -20,7 +20,8 @@ import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "./refusals.ts";
-import { untilRead } from "./routes.ts";
+import { untilRead } from "./calls.ts";
+import { waiting } from "./routes.ts";
 import { soundIn } from "./sound.ts";
 
 const { pictureBytesMax, pictureSideMax, soundBytesMax, soundMsMax, soundTextCharsMax } = wireLimits;
@@ -112,7 +113,7 @@ export function addAgentUploadRoutes(app: FastifyInstance, at: GatewayContext, b
 function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, sort: Sort): void {
   const { kernel, limits } = at;
   const { name, types, bytesMax } = sort;
-  const upload = pictureUpload(at, { rate: limits.pictureRate, bytesMax });
+  const upload = pictureUpload(at, { name, rate: limits.pictureRate, bytesMax, permission: "agent.use" });
   const tags = ["agent"];
   const ask = async (request: Parameters<typeof callerOf>[0], agent: string, message: { readonly type: string }) =>
     demand(
@@ -155,7 +156,7 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
   app.get<{ Params: { agent: string; hash: string } }>(
     `/agents/:agent/${name}s/:hash`,
     {
-      config: { access: "user" },
+      config: { access: "user", permission: "agent.use" },
       schema: {
         summary: `A ${name} of the conversation with an own agent, as long as it is kept`,
         tags,
@@ -168,7 +169,7 @@ function addSort(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs, so
       const { format, size } = (await ask(request, agent, { type: name, hash } as { readonly type: string })) as Uploaded;
       const mediaType = `${name === "picture" ? "image" : "audio"}/${format}`;
       if (isKnown(request, reply, { hash, mediaType, name: `${name}.${format}` })) return reply.code(304).send();
-      return reply.send(demand(await untilRead(at, reply, size, () => blobs.read(actorId("agent", agent), hash))));
+      return reply.send(demand(await untilRead(at, waiting(reply), size, () => blobs.read(actorId("agent", agent), hash))));
     },
   );
 } // prettier-ignore

@@ -2,7 +2,15 @@
  *  that has the actor may be any member: so their form is checked here. */
 import { Type, type Static, type TSchema } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
-import { failure, refused, schema, type Authenticated, type Result, type Resumed } from "../../protocols/index.ts";
+import {
+  failure,
+  passkey,
+  refused,
+  schema,
+  type Authenticated,
+  type Result,
+  type Resumed,
+} from "../../protocols/index.ts";
 
 const event = Type.Object({ at: schema.position, event: Type.Object({}) });
 
@@ -23,12 +31,27 @@ const answers = {
       session: Type.String(),
       kind: Type.Union([Type.Literal("session"), Type.Literal("key")]),
       expiresAtMs: Type.Optional(Type.Number()),
+      provedAgoMs: Type.Optional(Type.Number()),
+      usedAgoMs: Type.Optional(Type.Number()),
     }),
   ),
   credentials: Type.Object({
-    passwordHash: Type.String(),
-    /** An older node does not say. */
+    passwordHash: Type.Optional(Type.String()),
+    /** An older node does not say, as below. */
     known: Type.Optional(Type.Boolean()),
+    factors: Type.Optional(
+      Type.Object({
+        password: Type.Boolean(),
+        passkeys: schema.position,
+        totp: Type.Boolean(),
+        recovery: schema.position,
+        identities: Type.Array(Type.String()),
+      }),
+    ),
+    suspended: Type.Optional(Type.Boolean()),
+    totp: Type.Optional(Type.String()),
+    totpBegun: Type.Optional(Type.String()),
+    passkeys: Type.Optional(Type.Array(Type.Object(passkey.properties))),
   }),
   describe: Type.Object({ rooms: Type.Array(schema.roomKey) }),
   sessions: Type.Object({ sessions: Type.Array(Type.Object({ id: Type.String() })) }),

@@ -1,28 +1,187 @@
-/** What admins do leaves a line in the log of the node that was asked: `audit.cluster` with `action`, `by`, `address`,
+/** What admins do leaves an entry in the audit, and a line in the log of the node that was asked: `audit.cluster` with `action`, `by`, `address`,
  *  `outcome`. Who is no admin is turned away before (`http.ts`), and leaves the same. */
 import type { FastifyRequest } from "fastify";
-import type { Permission, Result } from "../../protocols/index.ts";
+import {
+  assert,
+  auditDone,
+  changeFacts,
+  changesSomething,
+  type AuditAction,
+  type AuditEvent,
+  type AuditFacts,
+  type Permission,
+  type Result,
+} from "../../protocols/index.ts";
+import { idsOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
 /** Whoever has the control token is the operator. */
 export const whoIs = (request: FastifyRequest): string => request.caller?.user ?? "operator";
 
+/** Who asks, as the audit says it: what an entry needs of a request whose caller is known. */
+export const auditBy = ({ caller, address }: FastifyRequest): Pick<AuditEvent, "by" | "session" | "address"> =>
+  caller === null ? { by: "operator", address } : { by: caller.actor, session: caller.session, address };
+
 /** A route that changes the cluster, what the audit calls that, and who may do it. */
-export const audits = (action: string, permission: Permission = "cluster.administer") =>
+export const audits = (action: AuditAction, permission: Permission = "cluster.administer") =>
   ({ access: "admin", audit: action, permission }) as const;
 
-/** Waits for what is done, writes the line, and answers with the value or the refusal. Where what is done depends on the body,
- *  the facts name the action. */
-export async function audited<T>(
-  log: GatewayContext["log"],
+/** Facts that say what was done to what, the most telling first. */
+const targets = [
+  "user",
+  "role",
+  "node",
+  "alert",
+  "rule",
+  "playbook",
+  "detector",
+  "actor",
+  "slot",
+  "model",
+  "endpoint",
+  "budget",
+  "quota",
+  "route",
+  "stripe",
+  "tenant",
+  "kit",
+  "sink",
+  "list",
+  "group",
+  "schedule",
+  "hold",
+  "provider",
+  "secret",
+];
+
+/** Facts as the audit keeps them: what is nested gets names with a dot. */
+export function plainFacts(facts: Readonly<Record<string, unknown>>): AuditFacts {
+  const plain: Record<string, string | number | boolean> = {};
+  for (const [name, fact] of Object.entries(facts))
+    if (typeof fact === "string" || typeof fact === "number" || typeof fact === "boolean") plain[name] = fact;
+    else if (Array.isArray(fact) && fact.every((one) => typeof one !== "object"))
+      plain[name] = fact.map(String).join(",");
+    else if (typeof fact === "object" && fact !== null)
+      for (const [inner, value] of Object.entries(plainFacts(fact as Record<string, unknown>)))
+        plain[`${name}.${inner}`] = value;
+  return plain;
+}
+
+/** What a change did, as facts: what differs, `before.` and `after.` it. */
+export const changeOf = (before: object | undefined, after: object | undefined): AuditFacts =>
+  changeFacts(before && plainFacts(before as Record<string, unknown>), after && plainFacts(after as Record<string, unknown>)); // prettier-ignore
+
+function targetOf(facts: AuditFacts): string | undefined {
+  const name = targets.find((one) => typeof facts[one] === "string");
+  return name === undefined ? undefined : name === "actor" ? String(facts[name]) : `${name}/${String(facts[name])}`;
+}
+
+/** Writes that somebody did something with an account, or tried to: who it is by is proven where it was done, or where the request is
+ *  signed in. What was done is waited for; a refusal is not. */
+export async function noteAccount(
+  at: Pick<GatewayContext, "log" | "audit">,
   request: FastifyRequest,
-  facts: Readonly<Record<string, unknown>>,
+  action: AuditAction,
+  user: string,
+  outcome: string = auditDone,
+): Promise<void> {
+  at.log.info("audit.account", { ...idsOf(request), action, by: `user/${user}`, address: request.address, outcome });
+  const isDone = outcome === auditDone;
+  const person = `user/${user}`;
+  const by =
+    request.caller !== null
+      ? auditBy(request)
+      : isDone
+        ? { by: person, address: request.address }
+        : { by: "stranger", target: person, address: request.address };
+  const written = at.audit?.write({ action, ...by, outcome });
+  if (isDone) await written;
+  else void written?.catch(() => undefined);
+}
+
+/** The same of what an actor or the entrance answered, which it gives back. */
+export async function notedAccount<T>(
+  at: Pick<GatewayContext, "log" | "audit">,
+  request: FastifyRequest,
+  act: { readonly action: AuditAction; readonly user: string },
   done: Promise<Result<T>>,
 ): Promise<T> {
   const result = await done;
+  await noteAccount(at, request, act.action, act.user, result.ok ? auditDone : result.error.code);
+  return demand(result);
+}
+
+/** Somebody has become the first owner, by the code that the node printed. */
+export const noteOwner = (
+  at: Pick<GatewayContext, "audit">,
+  { address }: FastifyRequest,
+  user: string,
+): Promise<void> | undefined =>
+  at.audit?.write({
+    action: "setRoles",
+    by: `user/${user}`,
+    address,
+    target: `user/${user}`,
+    outcome: auditDone,
+    facts: { "before.roles": "", "after.roles": "owner", reason: "admin code" },
+  });
+
+/** Commands to the own account by any wire, and what the audit calls them. */
+const commandActions: Readonly<Record<string, AuditAction>> = { revokeSession: "revokeSession" };
+
+/** Writes that a person changed the own account by a command. */
+export function noteCommand(
+  at: Pick<GatewayContext, "audit">,
+  by: { readonly caller: { readonly actor: string; readonly session: string }; readonly address?: string },
+  type: string,
+  result: Result<unknown>,
+): Promise<void> | undefined {
+  const action = Object.hasOwn(commandActions, type) ? commandActions[type] : undefined;
+  if (action === undefined) return undefined;
+  const outcome = result.ok ? auditDone : result.error.code;
+  const { caller, address } = by;
+  const written = at.audit?.write({ action, by: caller.actor, session: caller.session, ...(address !== undefined && { address }), outcome }); // prettier-ignore
+  if (result.ok) return written;
+  void written?.catch(() => undefined);
+  return undefined;
+}
+
+/** Waits for what is done, writes the entry, and answers with the value or the refusal. What was done is on this node's disk before anybody is
+ *  told so. Where what is done depends on the body, the facts name the action. */
+export async function audited<T>(
+  at: Pick<GatewayContext, "log" | "audit">,
+  request: FastifyRequest,
+  facts: Readonly<Record<string, unknown>>,
+  done: Promise<Result<T>>,
+  /** What is known only when it is done: what differs from before. Actions that change something that stays say it (`auditActions`). */
+  change?: (value: T) => AuditFacts,
+): Promise<T> {
+  const result = await done;
   const { audit: action } = request.routeOptions.config;
-  const outcome = result.ok ? "done" : result.error.code;
-  log.info("audit.cluster", { action, by: whoIs(request), address: request.address, ...facts, outcome });
+  assert(change !== undefined || action === undefined || !changesSomething(action), `${action} says before and after`);
+  const outcome = result.ok ? auditDone : result.error.code;
+  at.log.info("audit.cluster", {
+    ...idsOf(request),
+    action,
+    by: auditBy(request).by,
+    address: request.address,
+    ...facts,
+    outcome,
+  });
+  const plain = plainFacts(result.ok ? { ...facts, ...change?.(result.value) } : facts);
+  const target = targetOf(plain);
+  const named = typeof plain["action"] === "string" ? (plain["action"] as AuditAction) : action;
+  if (named !== undefined) {
+    const entry = {
+      action: named,
+      ...auditBy(request),
+      ...(target !== undefined && { target }),
+      outcome,
+      facts: plain,
+    };
+    const written = at.audit?.write(entry);
+    if (result.ok) await written;
+  }
   return demand(result);
 }

@@ -5,14 +5,20 @@ import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { isKnown, pictureTypes, pictureUpload, readPicture, takePictures } from "./picture-bodies.ts";
 import { demand } from "./refusals.ts";
-import { untilRead } from "./routes.ts";
+import { untilRead } from "./calls.ts";
+import { waiting } from "./routes.ts";
 
 const { avatarBytesMax, avatarSideMax } = wireLimits;
 
 /** Adds the routes for people's pictures: their bytes are blobs, what is one's picture is in the user's journal. */
 export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs: ActorBlobs): void {
   const { kernel, limits } = at;
-  const upload = pictureUpload(at, { rate: limits.avatarRate, bytesMax: avatarBytesMax });
+  const upload = pictureUpload(at, {
+    name: "avatar",
+    rate: limits.avatarRate,
+    bytesMax: avatarBytesMax,
+    permission: "account.use",
+  });
   const tags = ["user"];
 
   app.register(async (scope) => {
@@ -45,7 +51,7 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
   app.get<{ Params: { user: string; hash: string } }>(
     "/people/:user/avatar/:hash",
     {
-      config: { access: "user" },
+      config: { access: "user", permission: "account.see" },
       schema: {
         summary: "The picture of somebody: the one that has this hash, as long as it is theirs",
         tags,
@@ -67,7 +73,7 @@ export function addAvatarRoutes(app: FastifyInstance, at: GatewayContext, blobs:
       if (avatar?.hash !== hash) throw new PlexusError(failure("NOT_FOUND", { blob: hash }));
       if (isKnown(request, reply, { hash, mediaType: `image/${avatar.format}`, name: `${user}.${avatar.format}` }))
         return reply.code(304).send();
-      return reply.send(demand(await untilRead(at, reply, avatar.size, () => blobs.read(to, hash))));
+      return reply.send(demand(await untilRead(at, waiting(reply), avatar.size, () => blobs.read(to, hash))));
     },
   );
 }

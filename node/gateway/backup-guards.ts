@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
   backupActor,
+  failure,
   holdBody,
+  PlexusError,
   recallAsked,
   schema,
   type BackupHold,
@@ -12,10 +14,11 @@ import {
   type HeldThing,
   type RecallRequest,
   type RecallRequests,
+  type AuditFacts,
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { atMoment, factsOf } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
@@ -29,9 +32,11 @@ type Named = { Params: Static<typeof named> };
 const heldFacts = (on: HeldThing): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(on).map(([name, value]) => [name, String(value)]));
 
+const saidBy = ({ on, reason, by }: BackupHold) => ({ on: heldFacts(on), reason, by });
+
 /** Adds the routes under /api/v1/admin/backups for legal holds, and for recalls that a second admin has to agree to. */
 export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void {
-  const { kernel, limits, log } = at;
+  const { kernel, limits } = at;
   const tags = ["admin"];
   const seen = { access: "admin" } as const;
   const ask = async <Answer>(message: Message): Promise<Result<Answer>> =>
@@ -40,7 +45,8 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     request: FastifyRequest,
     message: Message,
     facts: Readonly<Record<string, string>>,
-  ): Promise<Answer> => audited(log, request, facts, ask<Answer>({ ...message, by: whoIs(request) }));
+    differs?: (answer: Answer) => AuditFacts,
+  ): Promise<Answer> => audited(at, request, facts, ask<Answer>({ ...message, by: whoIs(request) }), differs);
 
   app.get("/admin/backups/holds", { config: seen, schema: { summary: "The legal holds", tags } }, async () =>
     demand(await ask<BackupHolds>({ type: "holds" })),
@@ -61,7 +67,11 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     async (request) => {
       const { on, reason } = request.body;
       const facts = { ...heldFacts(on), reason };
-      const held = await change<BackupHold>(request, { type: "hold", id: at.newId(), on, reason }, facts);
+      const id = at.newId();
+      const held = await change<BackupHold>(request, { type: "hold", id, on, reason }, facts, (now) => ({
+        hold: id,
+        ...changeOf(undefined, saidBy(now)),
+      }));
       at.changed?.("setHold", { hold: held.id, ...facts }, whoIs(request));
       return held;
     },
@@ -75,7 +85,9 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { id } = request.params;
-      const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id });
+      const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id }, (was) =>
+        changeOf(saidBy(was), undefined),
+      );
       const facts = { hold: id, by: whoIs(request), ...heldFacts(held.on), reason: held.reason };
       at.changed?.("liftHold", facts, whoIs(request), { people: [], admins: true });
       return held;
@@ -100,6 +112,11 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       },
     },
     async (request) => {
+      // Whoever made the token could then agree as somebody else.
+      if (request.caller?.kind === "control")
+        throw new PlexusError(
+          failure("FORBIDDEN", { reason: "a person asks for this, or the operator: control tokens may not" }),
+        );
       const { reason } = request.body;
       const wish = atMoment(request.body.wish, Math.round(at.clock.nowMs()));
       const view = await kernel.ask({

@@ -7,6 +7,7 @@ import {
   listBackups,
   ok,
   placeBackup,
+  PlexusError,
   pruneBackup,
   recallBackup,
   refused,
@@ -42,23 +43,25 @@ export interface BackupControl {
   verify(wish: VerifyBackup & { readonly from: string }): Result<BackupTask>;
   /** Without `from` out of the backups of the cluster. */
   recall(wish: RecallBackup): Result<BackupTask>;
-  place(wish: PlaceBackup): Result<BackupTask>;
-  withdraw(wish: WithdrawBackup): Result<BackupTask>;
+  place(wish: PlaceBackup & { readonly from: string }): Result<BackupTask>;
+  withdraw(wish: WithdrawBackup & { readonly from: string }): Result<BackupTask>;
   prune(wish: PruneBackup & { readonly from: string }): Result<BackupTask>;
   copy(wish: CopyBackup): Result<BackupTask>;
-  drill(wish: DrillBackup): Result<BackupTask>;
+  drill(wish: DrillBackup & { readonly scratch: string }): Result<BackupTask>;
   /** Writes an archive of what a query names in the cluster's backups. Errors: NOT_FOUND, KEY_MISSING, those of the archive. */
   archive(query: RecallBackup["query"], out: (bytes: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void>;
   task(id: string): Result<BackupTask>;
   cancel(id: string): Result<BackupTask>;
 }
 
-/** A folder on the machine is for who can use the machine: an admin who signs in from elsewhere could else write and read there as the node. */
+/** A folder on the machine is for who can use the machine: an admin, or a program with a control token, could else write and read there as the node,
+ *  beyond all that their permissions say. */
 function forOperator<Value>({ caller }: FastifyRequest, use: () => Result<Value>): Result<Value> {
   if (caller === null) return use();
-  const reason =
-    "folders on the node's machine are for its operator: run the command there, with the node's data folder";
-  return refused(failure("FORBIDDEN", { reason }));
+  const reason = "folders on the node's machine are for its operator, whatever a role or a control token grants";
+  const hint =
+    "run the command on that machine, with the node's --data folder; or name no folder: then it is about the backups of the cluster, for which permissions count";
+  return refused(failure("FORBIDDEN", { reason, hint }));
 }
 
 /** What was asked for, as facts of the audit. */
@@ -69,7 +72,6 @@ const textsOf = (asked: object): Readonly<Record<string, string>> =>
  *  its operator. */
 export function addBackups(app: FastifyInstance, at: GatewayContext, backups: BackupControl): void {
   const tags = ["admin"];
-  const { log } = at;
   const cluster = clusterBackups(at);
   type Facts = Readonly<Record<string, string>>;
   const told = async <Answer>(
@@ -89,10 +91,10 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     facts: Facts,
     task: () => Result<BackupTask>,
     tell?: Noticed,
-  ) => told(request, action, facts, audited(log, request, facts, Promise.resolve(forOperator(request, task))), tell);
+  ) => told(request, action, facts, audited(at, request, facts, Promise.resolve(forOperator(request, task))), tell);
   /** Begins a task with the backups of the cluster. */
-  const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish) =>
-    told(request, action, facts, audited(log, request, facts, cluster.start(request, wish)));
+  const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish, tell?: Noticed) =>
+    told(request, action, facts, audited(at, request, facts, cluster.start(request, wish)), tell);
 
   app.post<{ Body: Static<typeof runBackup> }>(
     "/admin/backups/run",
@@ -106,7 +108,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
         body: runBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { to } = request.body;
       if (to === undefined) return start(request, "runBackup", {}, { sort: "run" });
       return begin(request, "runBackup", { folder: to }, () => backups.run({ to }));
@@ -137,7 +139,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
         body: verifyBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { from, ...wish } = request.body;
       if (from === undefined) return start(request, "verifyBackup", { depth: wish.depth }, { sort: "verify", ...wish });
       return begin(request, "verifyBackup", { folder: from }, () => backups.verify({ from, ...wish }));
@@ -155,7 +157,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
         body: recallBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { from, to, query } = request.body;
       const facts = {
         ...(from !== undefined && { folder: from }),
@@ -181,21 +183,19 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       schema: {
         summary: "Begins to bring messages of a backup back into their rooms, as new entries; answers with the task",
         description:
-          "Nothing that lives is changed, and a recall brings nothing twice: under its id it goes on where it was broken off.",
+          "Nothing that lives is changed, and a recall brings nothing twice: under its id it goes on where it was broken off. Of the cluster's backups it is a task of the cluster; what shows others' private things needs a request that was approved. Of a folder it is the operator's.",
         tags,
         body: placeBackup,
       },
     },
-    (request) => {
-      const { from, query, ...rules } = request.body;
-      const facts = { ...textsOf({ ...(from !== undefined && { folder: from }), ...rules, ...query }) };
-      return begin(
-        request,
-        "placeBackup",
-        facts,
-        () => backups.place(request.body),
-        rules.dryRun === true ? undefined : admins,
-      );
+    (request): Promise<TaskView> => {
+      const { from, ...wish } = request.body;
+      const { query, ...rules } = wish;
+      const facts = textsOf({ ...(from !== undefined && { folder: from }), ...rules, ...query });
+      const isHeard = rules.dryRun !== true && request.caller === null;
+      const tell = isHeard ? admins : undefined;
+      if (from === undefined) return start(request, "placeBackup", facts, { sort: "place", ...wish }, tell);
+      return begin(request, "placeBackup", facts, () => backups.place({ from, ...wish }), tell);
     },
   );
 
@@ -209,10 +209,11 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
         body: withdrawBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { from, query, recall } = request.body;
       const facts = textsOf({ ...(from !== undefined && { folder: from }), recall, ...query });
-      return begin(request, "withdrawBackup", facts, () => backups.withdraw(request.body));
+      if (from === undefined) return start(request, "withdrawBackup", facts, { sort: "withdraw", query, recall });
+      return begin(request, "withdrawBackup", facts, () => backups.withdraw({ from, query, recall }));
     },
   );
 
@@ -226,7 +227,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
         body: pruneBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { from, keep, apply = false } = request.body;
       const facts = { keep: JSON.stringify(keep), apply: String(apply) };
       if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", keep, apply });
@@ -240,12 +241,13 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       config: audits("copyBackup", "backup.run"),
       schema: {
         summary: "Begins to copy backups into a folder that leaves the cluster; answers with the task",
-        description: "What is in the copy already is not read again.",
+        description:
+          "What is in the copy already is not read again. It is written where the operator says, and by nobody else.",
         tags,
         body: copyBackup,
       },
     },
-    (request) => {
+    (request): Promise<TaskView> => {
       const { from, to } = request.body;
       return begin(request, "copyBackup", { ...(from !== undefined && { folder: from }), to }, () =>
         backups.copy(request.body),
@@ -259,15 +261,21 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       config: audits("drillBackup", "backup.run"),
       schema: {
         summary: "Begins to rehearse a restore in a scratch folder, which is deleted afterwards; answers with the task",
+        description:
+          "Without folders it is a task of the cluster, for who may begin backups; in a folder that is named it is the operator's.",
         tags,
         body: drillBackup,
       },
     },
-    (request) => {
-      const { from, scratch } = request.body;
-      return begin(request, "drillBackup", { ...(from !== undefined && { folder: from }), scratch }, () =>
-        backups.drill(request.body),
-      );
+    (request): Promise<TaskView> => {
+      const { from, scratch, snapshot } = request.body;
+      if (scratch !== undefined)
+        return begin(request, "drillBackup", { ...(from !== undefined && { folder: from }), scratch }, () =>
+          backups.drill({ ...request.body, scratch }),
+        );
+      if (from === undefined && snapshot === undefined) return start(request, "drillBackup", {}, { sort: "drill" });
+      const problem = "a folder of backups, or a snapshot that is named, is rehearsed in a folder that is named";
+      throw new PlexusError(failure("BAD_REQUEST", { path: "/scratch", problem }));
     },
   );
 
@@ -291,8 +299,9 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const { id } = request.params;
       const facts = { task: id };
       if (isClusterTask(id))
-        return told(request, "cancelBackup", facts, audited(log, request, facts, cluster.cancel(request, id)));
-      return begin(request, "cancelBackup", facts, () => backups.cancel(id));
+        return told(request, "cancelBackup", facts, audited(at, request, facts, cluster.cancel(request, id)));
+      // Ending it writes nowhere and shows no file: whoever may begin backups may do it.
+      return told(request, "cancelBackup", facts, audited(at, request, facts, Promise.resolve(backups.cancel(id))));
     },
   );
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { budgetParams, failure, PlexusError, priceParams, setBudget, setPrice, type Budget, type SetBudget } from "../../protocols/index.ts"; // prettier-ignore
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import { callerOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 
@@ -9,7 +9,6 @@ import type { GatewayContext } from "./options.ts";
  *  caller. */
 export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
   const tags = ["admin"];
-  const { log } = at;
   const known = (): NonNullable<GatewayContext["budgets"]> => {
     if (at.budgets === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
     return at.budgets;
@@ -19,7 +18,7 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
   app.get(
     "/budgets",
     {
-      config: { access: "user" },
+      config: { access: "user", permission: "account.use" },
       schema: { summary: "The budgets that may stop the caller's calls of models, and what was taken of them", tags: ["ledger"] },
     },
     async (request) => ({ budgets: await known().standingsOf(callerOf(request).user) }),
@@ -49,7 +48,8 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
       const budget: Budget = { name, names: [], warnPercent: 80, ...request.body };
       checkBudget(budget);
       const { of: subject, names, measure, limit, per, ending } = budget;
-      const set = await audited(log, request, { budget: name }, known().budgets.set(budget));
+      const before = known().budgets.current().find((one) => one.name === name);
+      const set = await audited(at, request, { budget: name }, known().budgets.set(budget), (now) => changeOf(before, now)); // prettier-ignore
       const facts = { budget: name, of: `${subject} ${names.join(" ")}`.slice(0, 256).trim(), limit: `${limit} ${measure} per ${per}`, ending };
       at.changed?.("setBudget", facts, whoIs(request));
       return set;
@@ -64,7 +64,7 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { budget: name } = request.params;
-      const removed = await audited(log, request, { budget: name }, known().budgets.remove(name));
+      const removed = await audited(at, request, { budget: name }, known().budgets.remove(name), (was) => changeOf(was, undefined)); // prettier-ignore
       at.changed?.("removeBudget", { budget: name }, whoIs(request));
       return removed;
     },
@@ -89,7 +89,11 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { model } = request.params;
-      const set = await audited(log, request, { model }, known().prices.set({ name: model, ...request.body }));
+      const before = known()
+        .prices.current()
+        .find((one) => one.name === model);
+      const priced = known().prices.set({ name: model, ...request.body });
+      const set = await audited(at, request, { model }, priced, (now) => changeOf(before, now));
       const facts = Object.fromEntries(Object.entries(request.body).map(([name, value]) => [name, String(value)]));
       at.changed?.("setPrice", { model: model.slice(0, 256), ...facts }, whoIs(request));
       return set;
@@ -108,7 +112,7 @@ export function addBudgets(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { model } = request.params;
-      const removed = await audited(log, request, { model }, known().prices.remove(model));
+      const removed = await audited(at, request, { model }, known().prices.remove(model), (was) => changeOf(was, undefined)); // prettier-ignore
       at.changed?.("removePrice", { model: model.slice(0, 256) }, whoIs(request));
       return removed;
     },

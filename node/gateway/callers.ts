@@ -8,6 +8,9 @@ export const sessionCookie = "plexus_session";
 /** The cookie by which a browser is known again where somebody signed in with the right password. It opens nothing. */
 export const deviceCookie = "plexus_device";
 
+/** The cookie with the secret of a sign-in under way. */
+export const attemptCookie = "plexus_sign_in";
+
 /** A token and how it came: cookies are sent by browsers on their own, so they need proof of where the request began. */
 export interface Presented {
   readonly token: string;
@@ -17,7 +20,7 @@ export interface Presented {
 /** The token a request carries, if any. A bearer token wins, because somebody chose to send it. Anthropic's clients send theirs as
  *  `x-api-key`, which no browser sends on its own either. */
 export function presentedToken(request: IncomingMessage, query?: string): Presented | undefined {
-  const bearer = /^bearer +(\S{1,512})$/i.exec(request.headers.authorization ?? "")?.[1];
+  const bearer = /^bearer +(\S{1,2048})$/i.exec(request.headers.authorization ?? "")?.[1];
   if (bearer !== undefined) return { token: bearer, by: "bearer" };
   const apiKey = request.headers["x-api-key"];
   if (typeof apiKey === "string" && /^\S{1,512}$/.test(apiKey)) return { token: apiKey, by: "bearer" };
@@ -30,6 +33,12 @@ export function presentedToken(request: IncomingMessage, query?: string): Presen
 export function presentedDevice(request: IncomingMessage): string | undefined {
   const device = cookieOf(request, deviceCookie);
   return device !== undefined && isDevice(device) ? device : undefined;
+}
+
+/** The secret of the sign-in that a browser has under way, if any. */
+export function presentedAttempt(request: IncomingMessage): string | undefined {
+  const secret = cookieOf(request, attemptCookie);
+  return secret !== undefined && isDevice(secret) ? secret : undefined;
 }
 
 function cookieOf(request: IncomingMessage, name: string): string | undefined {

@@ -6,8 +6,9 @@ import {
   backupActor,
   backupCommands,
   backupSorts,
-  PlexusError,
+  ok,
   schema,
+  scheduleSeen,
   type BackupSchedule,
   type BackupScheduleList,
   type BackupWish,
@@ -15,11 +16,11 @@ import {
   type ClusterBackupTasks,
   type Result,
 } from "../../protocols/index.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { personOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { isPrivateRecall } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
-import { refusalOfRight } from "./rights.ts";
 
 const { name, cron, timeZone, wish } = backupCommands.putSchedule.params.properties;
 /** Query strings are text: a page's size is read from it. */
@@ -28,7 +29,7 @@ const tasksQuery = schema.object({
   limit: Type.Optional(schema.limit),
 });
 const scheduleName = schema.object({ name });
-const scheduleBody = schema.object({ cron, timeZone, wish });
+const scheduleBody = schema.object({ cron, timeZone, wish, seen: scheduleSeen });
 
 type Ask = <Answer>(message: Message) => Promise<Result<Answer>>;
 
@@ -43,7 +44,7 @@ export function clusterBackups(at: GatewayContext) {
   return {
     /** Errors: APPROVAL_NEEDED, LIMIT_REACHED, those of the actor's slot. */
     async start(request: FastifyRequest, wanted: BackupWish): Promise<Result<ClusterBackupTask>> {
-      const isPrivate = await isPrivateRecall(at, wanted, request.caller);
+      const isPrivate = await isPrivateRecall(at, wanted, personOf(request));
       const by = whoIs(request);
       return ask<ClusterBackupTask>({ type: "start", wish: wanted, by, ...(isPrivate && { private: true }) });
     },
@@ -55,7 +56,6 @@ export function clusterBackups(at: GatewayContext) {
 
 /** Adds the list of tasks, and the routes of schedules. */
 export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
-  const { log, limits } = at;
   const ask = asks(at);
   const tags = ["admin"];
   const seen = { access: "admin" } as const;
@@ -79,13 +79,20 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
     async () => demand(await ask<BackupScheduleList>({ type: "schedules" })),
   );
 
+  /** As it is before a change; undefined: there is none. */
+  const scheduleNamed = async (of: string): Promise<Result<BackupSchedule | undefined>> => {
+    const list = await ask<BackupScheduleList>({ type: "schedules" });
+    return list.ok ? ok(list.value.schedules.find((one) => one.name === of)) : list;
+  };
+
   app.put<{ Params: Static<typeof scheduleName>; Body: Static<typeof scheduleBody> }>(
     "/admin/backups/schedules/:name",
     {
       config: audits("scheduleBackup", "backup.run"),
       schema: {
         summary: "Makes a schedule, or changes it: a task that begins by itself",
-        description: "Who could not begin the task by hand cannot schedule it.",
+        description:
+          "Who could not begin the task by hand cannot schedule it. `seen`: the schedule as whoever asks has seen it, or null; where it is another by now, nothing is changed (CHANGED_MEANWHILE).",
         tags,
         params: scheduleName,
         body: scheduleBody,
@@ -94,8 +101,8 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
     async (request) => {
       const wanted = request.body;
       const refused =
-        request.caller && refusalOfRight(backupSorts[wanted.wish.sort].needs, request.caller, limits.freshSignInMs);
-      if (refused) throw new PlexusError(refused);
+        request.caller && at.rights.refusal(request.caller, backupSorts[wanted.wish.sort].needs, request.address);
+      if (refused) await audited(at, request, { schedule: request.params.name }, Promise.resolve({ ok: false, error: refused })); // prettier-ignore
       const facts = {
         schedule: request.params.name,
         cron: wanted.cron,
@@ -103,7 +110,9 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
         wish: JSON.stringify(wanted.wish).slice(0, factCharsMax),
       };
       const message = { type: "putSchedule", ...request.params, ...wanted, by: whoIs(request) };
-      const schedule = await audited(log, request, facts, ask<BackupSchedule>(message));
+      const before = await scheduleNamed(request.params.name);
+      const put = before.ok ? ask<BackupSchedule>(message) : Promise.resolve(before);
+      const schedule = await audited(at, request, facts, put, (now) => changeOf(before.ok ? saidBy(before.value) : undefined, saidBy(now))); // prettier-ignore
       at.changed?.("scheduleBackup", facts, whoIs(request));
       return schedule;
     },
@@ -117,12 +126,24 @@ export function addSchedules(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const facts = { schedule: request.params.name };
-      await audited(log, request, facts, ask({ type: "removeSchedule", ...request.params }));
+      const before = await scheduleNamed(request.params.name);
+      const removed = before.ok ? ask({ type: "removeSchedule", ...request.params }) : Promise.resolve(before);
+      await audited(at, request, facts, removed, () =>
+        changeOf(before.ok ? saidBy(before.value) : undefined, undefined),
+      );
       at.changed?.("unscheduleBackup", facts, whoIs(request));
       return {};
     },
   );
 }
+
+/** What admins say of a schedule. */
+const saidBy = (schedule: BackupSchedule | undefined) =>
+  schedule && {
+    cron: schedule.cron,
+    ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }),
+    wish: schedule.wish,
+  };
 
 /** As many as a fact of the audit may have. */
 const factCharsMax = 256;

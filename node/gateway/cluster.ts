@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
   actorId,
@@ -14,11 +14,18 @@ import {
   PlexusError,
   setDraining,
   setNodeRoles,
+  setVoters,
+  slotPage,
+  slotsQuery,
+  supposePlan,
+  type ClusterPlan,
   type SlotId,
+  type SlotPage,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
+import { asTask } from "./tasks.ts";
 import { demand } from "./refusals.ts";
 
 /** Adds the routes under /api/v1/admin/cluster, for admins and for the operator's control token. What was done is in the log and in
@@ -32,7 +39,18 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
     return at.cluster;
   };
 
-  const { log } = at;
+  /** What the audit has of a node before a change. */
+  const nodeBefore = async (node: string) => {
+    const summary = await control().summary();
+    const found = summary.ok ? summary.value.nodes.find((one) => one.node === node || one.name === node) : undefined;
+    return found && { state: found.state, roles: found.roles };
+  };
+  /** Where somebody has put a slot by hand, and who owns it. */
+  const slotBefore = async (slot: string) => {
+    const slots = await control().slots();
+    const found = slots.ok ? slots.value.find((one) => one.slot === slot) : undefined;
+    return found && { owner: found.owner, held: found.held };
+  };
 
   app.get(
     "/admin/cluster/summary",
@@ -40,10 +58,33 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
     async () => demand(await control().summary()),
   );
 
-  app.get(
+  app.get<{ Querystring: Static<typeof slotsQuery> }>(
     "/admin/cluster/slots",
-    { config, schema: { summary: "Every slot: owner, epoch, replicas, where it should be", tags } },
-    async () => ({ slots: demand(await control().slots()) }),
+    {
+      config,
+      schema: {
+        summary: "Every slot: owner, epoch, replicas, where it should be",
+        description: "With `limit` a page of them: `total` says how many fit, and `next` where it goes on (`from`).",
+        tags,
+        querystring: slotsQuery,
+      },
+    },
+    async ({ query }): Promise<SlotPage> => slotPage(demand(await control().slots()), query),
+  );
+
+  app.post<{ Body: Static<typeof supposePlan> }>(
+    "/admin/cluster/plan",
+    {
+      config: { access: "admin", permission: "cluster.see" },
+      schema: {
+        summary: "What would follow if nodes came or went, or had other weights or roles; nothing is changed",
+        description:
+          "The planner is asked for the cluster as it is and as it would be. `moves` are the first of the slots that would be elsewhere, `faults` what would be worse than now, `commands` what does it.",
+        tags,
+        body: supposePlan,
+      },
+    },
+    async (request): Promise<ClusterPlan> => demand(await control().preview(request.body)),
   );
 
   app.post<{ Body: Static<typeof createInvitation> }>(
@@ -56,7 +97,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         body: createInvitation,
       },
     },
-    (request) => audited(log, request, request.body, control().invite(request.body, whoIs(request))),
+    (request) => audited(at, request, request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
@@ -72,10 +113,17 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         querystring: evictNode,
       },
     },
-    (request) => {
+    async (request) => {
       const { node } = request.params;
       const force = request.query.force ?? false;
-      return audited(log, request, { node, force }, control().evict(node, force, whoIs(request)));
+      const before = await nodeBefore(node);
+      const evicted = asTask(
+        at,
+        request,
+        { what: `Eviction of ${node}` },
+        control().evict(node, force, whoIs(request)),
+      );
+      return audited(at, request, { node, force }, evicted, () => changeOf(before, undefined));
     },
   );
 
@@ -91,14 +139,14 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         body: setDraining,
       },
     },
-    (request) => {
+    async (request) => {
       const { node } = request.params;
       const { draining } = request.body;
-      return audited(
-        log,
-        request,
-        { action: draining ? "drain" : "undrain", node },
-        control().setDraining(node, draining, whoIs(request)),
+      const before = await nodeBefore(node);
+      const set = control().setDraining(node, draining, whoIs(request));
+      const state = draining ? "draining" : "active";
+      return audited(at, request, { action: draining ? "drain" : "undrain", node }, set, () =>
+        changeOf(before && { state: before.state }, { state }),
       );
     },
   );
@@ -110,16 +158,36 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       schema: {
         summary: "Changes the roles of a running node",
         description:
-          "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager.",
+          "NO_CANDIDATE when a role would be left without a node; FORBIDDEN when the node that keeps the directory would cease to be a manager; CHANGED_MEANWHILE when it has other roles than `seen`.",
         tags,
         params: clusterNodeParams,
         body: setNodeRoles,
       },
     },
+    async (request) => {
+      const { node } = request.params;
+      const { roles, seen } = request.body;
+      const before = await nodeBefore(node);
+      const set = control().setRoles(node, roles, whoIs(request), seen);
+      return audited(at, request, { node, roles }, set, () => changeOf(before && { roles: before.roles }, { roles }));
+    },
+  );
+
+  app.post<{ Params: Static<typeof clusterNodeParams> }>(
+    "/admin/cluster/nodes/:node/trust",
+    {
+      config: audits("trust", "shards.manage"),
+      schema: {
+        summary: "Ends the probation of a node that keeps shards",
+        description: "FORBIDDEN when audits have found that it lacks, or does not give, what it should have.",
+        tags,
+        params: clusterNodeParams,
+      },
+    },
     (request) => {
       const { node } = request.params;
-      const { roles } = request.body;
-      return audited(log, request, { node, roles }, control().setRoles(node, roles, whoIs(request)));
+      const trusted = control().trustNode(node, whoIs(request));
+      return audited(at, request, { node }, trusted, (now) => changeOf(undefined, { trust: now.trust }));
     },
   );
 
@@ -135,10 +203,14 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         body: moveTo,
       },
     },
-    (request) => {
+    async (request) => {
       const actor = actorId(request.params.kind, request.params.key);
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(log, request, { actor, to }, control().moveActor(actor, to, timeoutMs, whoIs(request)));
+      const before = await slotBefore(ownSlot(actor));
+      const again = { method: "POST", path: `/api/v1/admin/cluster/actors/${actor}/move`, body: request.body } as const;
+      const work = control().moveActor(actor, to, timeoutMs, whoIs(request));
+      const moved = asTask(at, request, { what: `Move of ${actor} to ${to}`, again }, work);
+      return audited(at, request, { actor, to }, moved, () => changeOf(before, { owner: to, held: to }));
     },
   );
 
@@ -154,13 +226,22 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         body: moveTo,
       },
     },
-    (request) => {
+    async (request) => {
       const slot: SlotId = `${request.params.role}/${request.params.number}`;
       const { to, timeoutMs = limits.moveTimeoutMs } = request.body;
-      return audited(log, request, { slot, to }, control().moveSlot(slot, to, timeoutMs, whoIs(request)));
+      const before = await slotBefore(slot);
+      const again = { method: "POST", path: `/api/v1/admin/cluster/slots/${slot}/move`, body: request.body } as const;
+      const work = control().moveSlot(slot, to, timeoutMs, whoIs(request));
+      const moved = asTask(at, request, { what: `Move of slot ${slot} to ${to}`, again }, work);
+      return audited(at, request, { slot, to }, moved, () => changeOf(before, { owner: to, held: to }));
     },
   );
 
+  const release = async (request: FastifyRequest, slot: SlotId) => {
+    const before = await slotBefore(slot);
+    const released = control().release(slot, whoIs(request));
+    return audited(at, request, { slot }, released, () => changeOf(before && { held: before.held }, undefined));
+  };
   const releaseSchema = {
     summary: "Returns a slot that was moved by hand to automatic placement",
     description: "ALREADY_DONE when nobody had moved it.",
@@ -170,19 +251,34 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.delete<{ Params: Static<typeof clusterSlotParams> }>(
     "/admin/cluster/slots/:role/:number/held",
     { config: audits("release"), schema: { ...releaseSchema, params: clusterSlotParams } },
-    (request) => {
-      const slot: SlotId = `${request.params.role}/${request.params.number}`;
-      return audited(log, request, { slot }, control().release(slot, whoIs(request)));
-    },
+    (request) => release(request, `${request.params.role}/${request.params.number}`),
   );
 
   app.delete<{ Params: Static<typeof actorKeyParams> }>(
     "/admin/cluster/actors/:kind/:key/held",
     { config: audits("release"), schema: { ...releaseSchema, params: actorKeyParams } },
-    (request) => {
-      // The slot that an actor has of its own is called like it.
-      const slot = ownSlot(actorId(request.params.kind, request.params.key));
-      return audited(log, request, { slot }, control().release(slot, whoIs(request)));
+    // The slot that an actor has of its own is called like it.
+    (request) => release(request, ownSlot(actorId(request.params.kind, request.params.key))),
+  );
+
+  app.get(
+    "/admin/cluster/directory/voters",
+    { config, schema: { summary: "Which nodes keep the directory, and how many should", tags } },
+    async () => demand(await control().voters()),
+  );
+
+  app.put<{ Body: Static<typeof setVoters> }>(
+    "/admin/cluster/directory/voters",
+    {
+      config: audits("voters"),
+      schema: { summary: "How many managers keep the directory together", tags, body: setVoters },
+    },
+    async (request) => {
+      const { wanted } = request.body;
+      const before = await control().voters();
+      const set = control().setVoters(wanted, whoIs(request));
+      const was = before.ok ? { wanted: before.value.wanted } : undefined;
+      return audited(at, request, { wanted }, set, () => changeOf(was, { wanted }));
     },
   );
 
@@ -190,11 +286,23 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
     "/admin/cluster/directory/migrate",
     {
       config: audits("migrateDirectory"),
-      schema: { summary: "Moves the running cluster's directory to etcd", tags, body: migrateDirectory },
+      schema: {
+        summary: "Moves the running cluster's directory to etcd, or from there to the managers",
+        tags,
+        body: migrateDirectory,
+      },
     },
-    (request) => {
+    async (request) => {
       const { endpoints } = request.body;
-      return audited(log, request, { endpoints }, control().migrateDirectory(endpoints, whoIs(request)));
+      const facts = endpoints === undefined ? { to: "managers" } : { endpoints };
+      const summary = await control().summary();
+      const before = summary.ok ? summary.value.directory.kind : undefined;
+      const what = `Move of the directory to ${endpoints === undefined ? "the managers" : "etcd"}`;
+      const path = "/api/v1/admin/cluster/directory/migrate";
+      const work = control().migrateDirectory(endpoints, whoIs(request));
+      const moved = asTask(at, request, { what, again: { method: "POST", path, body: request.body } }, work);
+      const kind = endpoints === undefined ? "replicated" : "etcd";
+      return audited(at, request, facts, moved, () => changeOf(before && { directory: before }, { directory: kind }));
     },
   );
 }

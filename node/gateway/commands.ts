@@ -16,6 +16,7 @@ import {
   type ActorId,
   type Command,
   type NamedCommand,
+  type Permission,
   type PermissionRow,
   type Result,
   type Route,
@@ -123,6 +124,17 @@ export function readCommand(
   if (!check.Check(fields)) return refused(invalid(check.Errors(fields), "/with"));
   return ok({ to: actorId(kind, to), message: { ...(fields as object), type: known.name } });
 }
+
+/** What following actors of a kind needs. */
+const followingNeeds: Readonly<Record<string, Permission>> = {
+  room: "room.read",
+  user: "account.use",
+  agent: "agent.use",
+};
+
+/** What following a topic needs. */
+export const permissionToFollow = (topic: string): Permission =>
+  followingNeeds[parseActorId(topic)?.kind ?? ""] ?? "cluster.administer";
 
 /** Whether a user may ask to follow this topic at all; whether they may read it the actor decides. */
 export function isTopicFor(user: string, topic: string): boolean {

@@ -14,6 +14,7 @@ import {
 } from "../../protocols/index.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { BackupControl } from "./backups.ts";
+import { personOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { factsOf, isPrivateRecall } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
@@ -47,7 +48,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
         throw new PlexusError(failure("BAD_REQUEST", { field: "request", reason: "it is no download" }));
       return { wish: approved.wish, isPrivate: true, approvedBy: approved.answeredBy };
     }
-    const isPrivate = await isPrivateRecall(at, wish, request.caller);
+    const isPrivate = await isPrivateRecall(at, wish, personOf(request));
     if (isPrivate && request.caller !== null) throw new PlexusError(failure("APPROVAL_NEEDED"));
     return { wish, isPrivate, approvedBy: undefined };
   }
@@ -68,7 +69,7 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
       const by = whoIs(request);
       const id = at.newId();
       const facts = { by, ...factsOf(wish), ...(approvedBy !== undefined && { approvedBy }) };
-      await audited(log, request, facts, Promise.resolve({ ok: true, value: null }));
+      await audited(at, request, facts, Promise.resolve({ ok: true, value: null }));
       const action = !isPrivate ? "downloadBackup" : request.caller === null ? "recallPrivate" : "beginRecall";
       at.changed?.(action, facts, by, isPrivate ? { people: [], admins: true } : undefined);
       tickets.set(id, {

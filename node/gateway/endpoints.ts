@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import {
+  type Endpoint,
   endpointParams,
   searchEndpoints,
   searchParams,
@@ -11,14 +12,13 @@ import {
   type SearchEndpoints,
   type TestEndpoint,
 } from "../../protocols/index.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
 
 type Endpoints = NonNullable<GatewayOptions["endpoints"]>;
 
 /** Adds the routes under /api/v1/admin/endpoints: servers with models, for admins. A node asks no address for anybody else. */
 export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endpoints: Endpoints): void {
-  const { log } = at;
   const tags = ["models"];
 
   app.get(
@@ -46,7 +46,11 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
     async (request) => {
       const { name } = request.params;
       const facts = { endpoint: name, adapter: request.body.adapter, url: withoutSecrets(request.body.url) };
-      const set = await audited(log, request, facts, endpoints.set({ name, ...request.body }));
+      const before = endpoints.view().endpoints.find((one) => one.name === name);
+      const shown = (one: Pick<Endpoint, "adapter" | "url"> | undefined) =>
+        one && { adapter: one.adapter, url: withoutSecrets(one.url) };
+      const done = endpoints.set({ name, ...request.body });
+      const set = await audited(at, request, facts, done, (now) => changeOf(shown(before), shown(now)));
       at.changed?.("setEndpoint", facts, whoIs(request));
       return set;
     },
@@ -60,7 +64,9 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
     },
     async (request) => {
       const { name } = request.params;
-      const removed = await audited(log, request, { endpoint: name }, endpoints.remove(name));
+      const removed = await audited(at, request, { endpoint: name }, endpoints.remove(name), (was) =>
+        changeOf({ adapter: was.adapter, url: withoutSecrets(was.url) }, undefined),
+      );
       at.changed?.("removeEndpoint", { endpoint: name }, whoIs(request));
       return removed;
     },
@@ -80,7 +86,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
     (request) => {
       const { name, endpoint } = request.body;
       const facts = { ...(name && { endpoint: name }), ...(endpoint && { url: withoutSecrets(endpoint.url) }) };
-      return audited(log, request, facts, endpoints.test(request.body));
+      return audited(at, request, facts, endpoints.test(request.body));
     },
   );
 
@@ -98,7 +104,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
     async (request, reply) => {
       const { range, ports } = request.body;
       const facts = { ...(range !== undefined && { range }), ...(ports && { ports: ports.join(",") }) };
-      const begun = await audited(log, request, facts, Promise.resolve(endpoints.begin(request.body)));
+      const begun = await audited(at, request, facts, Promise.resolve(endpoints.begin(request.body)));
       at.changed?.("searchEndpoints", facts, whoIs(request));
       void reply.code(202);
       return begun;
@@ -113,7 +119,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
     },
     (request) => {
       const { id } = request.params;
-      return audited(log, request, { search: id }, Promise.resolve(endpoints.cancel(id)));
+      return audited(at, request, { search: id }, Promise.resolve(endpoints.cancel(id)));
     },
   );
 }

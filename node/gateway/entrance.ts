@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import type { Clock, Log, Meter } from "../ports.ts";
 import type { GatewayLimits } from "./limits.ts";
+import type { GatewayOptions } from "./options.ts";
 import { addressKey } from "./rates.ts";
 
 /** Who may be connected: the one governor of the connections of people and programs.
@@ -22,7 +23,7 @@ export interface Entrance {
   /** TCP connections that are open. */
   connections(): number;
   /** Counts a request or a WebSocket against the address that a trusted proxy names for it; call what it gives when that is over.
-   *  Undefined: who is connected directly is counted already. Error: OVERLOADED. */
+   *  Undefined: who is connected directly is counted already. Errors: OVERLOADED, ADDRESS_BLOCKED. */
   enter(request: IncomingMessage, address: string): Result<(() => void) | undefined>;
   /** The connection is a WebSocket now. */
   upgraded(stream: Duplex): void;
@@ -60,13 +61,24 @@ export function createEntrance(
     readonly meter: Meter;
     /** Descriptors that connections may take. */
     readonly descriptors: number;
+    /** It listens at a socket of the file system, whose connections have no address. */
+    readonly isLocal?: boolean;
     isProxy(address: string): boolean;
+    /** Addresses from which nothing is taken; absent: none. */
+    readonly threats?: GatewayOptions["threats"];
   },
 ): Entrance {
   const { limits, clock, log, meter } = at;
   const max = Math.min(limits.tcpConnectionsMax, at.descriptors);
   const perAddressMax = Math.max(1, Math.floor(max * limits.addressShare));
   const guests = new Map<Duplex, Guest>();
+  /** Of a server that speaks TLS: its requests come by a socket above the one that was counted. */
+  const secured = new WeakMap<Duplex, Guest>();
+  /** Guests of such a server by both ends of the connection: no two that are open have the same. */
+  const byEnds = new Map<string, Guest>();
+  const isSecure = "setSecureContext" in server;
+  const endsOf = (socket: Socket): string => [socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort].join(); // prettier-ignore
+  const guestOf = (stream: Duplex): Guest | undefined => guests.get(stream) ?? secured.get(stream);
   const houses = new Map<string, House>();
   const silent = new Set<Guest>();
   /** Requests of addresses that proxies name. */
@@ -115,9 +127,13 @@ export function createEntrance(
   }
 
   function arrive(socket: Socket): void {
-    const remote = socket.remoteAddress;
+    const remote = at.isLocal === true ? "127.0.0.1" : socket.remoteAddress;
     // Gone before we looked.
     if (remote === undefined) return void socket.destroy();
+    if (at.threats?.isBlocked(remote) === true) {
+      meter.count("gateway_connections_refused", 1, { limit: "blockLists" });
+      return void socket.destroy();
+    }
     const address = at.isProxy(remote) ? undefined : addressKey(remote);
     const house = address === undefined ? undefined : (houses.get(address) ?? { count: 0, silent: new Set<Guest>() });
     const refuse = (limit: string, facts: object): void => {
@@ -136,13 +152,27 @@ export function createEntrance(
       houses.set(address, house);
     }
     sort(guest);
-    socket.once("close", () => leave(guest));
+    const ends = isSecure ? endsOf(socket) : "";
+    if (isSecure) byEnds.set(ends, guest);
+    socket.once("close", () => {
+      if (byEnds.get(ends) === guest) byEnds.delete(ends);
+      leave(guest);
+    });
     meter.gauge("gateway_tcp_connections", guests.size);
   }
 
+  // Who is listed while he is connected goes at once, a WebSocket as well.
+  at.threats?.onChange(() => {
+    for (const { socket } of guests.values())
+      if (at.threats?.isBlocked(socket.remoteAddress ?? "") === true) socket.destroy();
+  });
   server.on("connection", arrive);
+  server.on("secureConnection", (socket: Socket) => {
+    const guest = byEnds.get(endsOf(socket));
+    if (guest !== undefined) secured.set(socket, guest);
+  });
   server.on("request", (request, response) => {
-    const guest = guests.get(request.socket);
+    const guest = guestOf(request.socket);
     if (guest === undefined) return;
     let holds = false;
     const hold = (): void => {
@@ -168,7 +198,7 @@ export function createEntrance(
   // Nothing has moved on this connection for a while. Who waits for an answer may; who does not read his may not.
   server.timeout = limits.stalledAnswerMs;
   server.on("timeout", (socket: Socket) => {
-    const guest = guests.get(socket);
+    const guest = guestOf(socket);
     if (guest === undefined || guest.held === 0 || socket.writableLength > 0) socket.destroy();
   });
 
@@ -176,8 +206,13 @@ export function createEntrance(
     connections: () => guests.size,
     socketsMax: Math.min(limits.connectionsMax, Math.floor(max * socketShare)),
     enter(request, address) {
-      const guest = guests.get(request.socket);
+      const guest = guestOf(request.socket);
       if (guest === undefined || guest.address !== undefined || at.isProxy(address)) return counted;
+      // Who is connected directly was looked at when he came.
+      if (at.threats?.isBlocked(address) === true) {
+        meter.count("gateway_connections_refused", 1, { limit: "blockLists" });
+        return refused(failure("ADDRESS_BLOCKED"));
+      }
       const key = addressKey(address);
       const count = named.get(key) ?? 0;
       if (count >= perAddressMax) {
@@ -195,7 +230,7 @@ export function createEntrance(
       });
     },
     upgraded(stream) {
-      const guest = guests.get(stream);
+      const guest = guestOf(stream);
       if (guest === undefined) return;
       guest.held += 1;
       sort(guest);

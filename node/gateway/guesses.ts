@@ -1,6 +1,4 @@
-import type { Clock, Random } from "../ports.ts";
-import type { Rate } from "./limits.ts";
-import { createRateLimit } from "./rates.ts";
+import type { RateLimit } from "./rates.ts";
 
 /** Counts guesses before anybody looks whether they are right: a thousand at once are not looked up before the first is known to
  *  be wrong. One that was right counts for nothing. */
@@ -19,14 +17,8 @@ interface Open {
   readonly waiting: ((waitMs: number) => void)[];
 }
 
-/** Makes the count. Beyond `waitingMax` waiting of one key, one more waits for `window / count`, as if those before it were wrong. */
-export function createGuesses(
-  rate: Rate,
-  { rateRows, guessesWaitingMax }: { readonly rateRows: number; readonly guessesWaitingMax: number },
-  clock: Clock,
-  random: Random,
-): Guesses {
-  const limit = createRateLimit(rate, rateRows, clock, random);
+/** Makes the count. Beyond `guessesWaitingMax` waiting of one key, one more waits for `window / count`, as if those before it were wrong. */
+export function createGuesses(limit: RateLimit, guessesWaitingMax: number): Guesses {
   /** Only keys with something under way. */
   const open = new Map<string, Open>();
 

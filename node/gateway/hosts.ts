@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { failure, ok, refused, type Result } from "../../protocols/index.ts";
 import type { Log } from "../ports.ts";
 
-/** Whether a request is for this node, by its `Host`. Error: HOST_NOT_ALLOWED. */
+/** Whether a request is for this node, by its `Host`. Errors: HOST_NOT_ALLOWED, BAD_REQUEST (several). */
 export type HostCheck = (request: IncomingMessage) => Result<undefined>;
 
 /** Refused names that the log tells of, so that an operator sees what to allow and a flood fills no disk. */
@@ -26,7 +26,9 @@ export function createHostCheck(names: readonly string[], log: Log): HostCheck {
   const allowed = ok(undefined);
   // Nearly all requests name the same host as the one before.
   let last: string | undefined;
-  return ({ headers: { host } }) => {
+  return ({ headers: { host }, rawHeaders }) => {
+    // Of two, Node tells the first, and a proxy in front may go by the other (RFC 9112, section 3.2).
+    if (namesSeveral(rawHeaders)) return refused(failure("BAD_REQUEST", { path: "", problem: "more than one Host" }));
     if (host === undefined || host === last) return allowed;
     const name = hostnameIn(host);
     if (name !== undefined && (isIP(name) !== 0 || exact.has(name) || above.some((end) => name.endsWith(end)))) {
@@ -40,6 +42,16 @@ export function createHostCheck(names: readonly string[], log: Log): HostCheck {
     }
     return refused(failure("HOST_NOT_ALLOWED", { host: shown }));
   };
+}
+
+/** Whether there is more than one `Host`: the names of headers have the even places. */
+function namesSeveral(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
+  }
+  return hosts > 1;
 }
 
 /** The name or address in a `Host` header, without its port; undefined where it is none. */

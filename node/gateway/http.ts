@@ -1,8 +1,8 @@
-import type { Socket } from "node:net";
 import statics from "@fastify/static";
 import swagger from "@fastify/swagger";
 import {
   fastify,
+  type FastifyContextConfig,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -12,29 +12,47 @@ import type { TSchema } from "typebox";
 import type { TLocalizedValidationError } from "typebox/error";
 import { Value } from "typebox/value";
 import { checkOf } from "../../protocols/check.ts";
-import { apiPrefix, failure, PlexusError, type Failure, type Permission } from "../../protocols/index.ts";
+import {
+  apiPrefix,
+  failure,
+  isControlToken,
+  PlexusError,
+  traceIdOf,
+  type AuditAction,
+  type Failure,
+  type Permission,
+} from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
+import { admit as admitCaller, identify } from "./admission.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
+import { describeRoute } from "./api-docs.ts";
 import { addOrigins } from "./ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
 import { parseJson } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
 import { createProtection } from "./protection.ts";
-import type { RateLimit } from "./rates.ts";
-import { demand, invalid, rawAnswer, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
-import { refusalOfRight } from "./rights.ts";
+import type { Span } from "../ports.ts";
+import { demand, invalid, refuseBroken, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
+import { secureOptions } from "./tls.ts";
 import { sameSecret } from "./tokens.ts";
 
-/** Who may use a route. `person` is a session and no API key; `admin` is an admin or the operator's control token. */
+/** Who may use a route at all; `permission` says who of them. `person` is a session and no API key; `admin` is whoever has the
+ *  permission, or the operator's control token. */
 export type Access = "anyone" | "user" | "person" | "admin";
 
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: Access;
     /** What the audit calls it, where a request changes the cluster. */
-    audit?: string;
-    /** What an admin needs for it; absent: that of admins. */
+    audit?: AuditAction;
+    /** Open to everybody who reaches the control endpoint, whoever it is for at the gateway. */
+    control?: "open";
+    /** What whoever shows nothing is told. */
+    hint?: string;
+    /** Pages of other sites send it: what it says proves nothing of the browser's own. */
+    crossSite?: true;
+    /** What the caller needs for it; see `permissionFor`. */
     permission?: Permission;
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
@@ -45,15 +63,49 @@ declare module "fastify" {
     caller: Caller | null;
     /** Bytes of its body. */
     bodyBytes: number;
+    /** The step of a trace that it is; null: it is not traced. */
+    span: Span | null;
     /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
     readonly address: string;
   }
 }
 
+/** What a route needs. Undefined: being signed in is enough, or not even that. */
+export const permissionFor = (
+  { access, permission }: { readonly access?: Access; readonly permission?: Permission },
+  method: string | undefined,
+): Permission | undefined =>
+  permission ?? (access === "admin" ? (isSafeMethod(method) ? "cluster.see" : "cluster.administer") : undefined);
+
 /** The caller of a route that only users reach. */
 export function callerOf(request: FastifyRequest): Caller {
   if (request.caller === null) throw new PlexusError(failure("UNAUTHENTICATED"));
   return request.caller;
+}
+
+/** The person who asks; null: the operator, or a control token, which is nobody's account. */
+export const personOf = ({
+  caller,
+}: Pick<FastifyRequest, "caller">): (Caller & { readonly actor: `user/${string}` }) | null =>
+  caller === null || caller.kind === "control" ? null : (caller as Caller & { readonly actor: `user/${string}` });
+
+/** The caller, with a fresh proof: what changes who can come in needs one, like what is costly to undo. Error: SIGN_IN_AGAIN. */
+export function freshCaller(
+  { limits, clock }: Pick<GatewayContext, "limits" | "clock">,
+  request: FastifyRequest,
+): Caller {
+  const caller = callerOf(request);
+  const { provedAgoMs = Number.POSITIVE_INFINITY, askedAtMs } = caller;
+  if (provedAgoMs + clock.monotonicMs() - askedAtMs > limits.freshSignInMs)
+    throw new PlexusError(failure("SIGN_IN_AGAIN", { withinMs: limits.freshSignInMs }));
+  return caller;
+}
+
+/** What lines of the log call a request: itself, its trace, and who asked. The same names are in every line that has such an id; `actor` is the one
+ *  that a line is about. */
+export function idsOf({ id, span, caller }: FastifyRequest): { requestId: string; trace?: string; by?: string } {
+  const trace = traceIdOf(span?.context);
+  return { requestId: id, ...(trace !== undefined && { trace }), ...(caller !== null && { by: caller.actor }) };
 }
 
 /** Where an attempt to come in is from. */
@@ -98,26 +150,24 @@ const compilersFactory: object = {
 };
 
 /** The HTTP server without its routes: parsing, validation, who is calling, errors, headers, the page. */
-export async function createHttp(
-  at: GatewayContext,
-  accounts: Accounts,
-  commands: RateLimit,
-): Promise<FastifyInstance> {
+export async function createHttp(at: GatewayContext, accounts: Accounts): Promise<FastifyInstance> {
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
     if (!fault) return sendFailure(request, reply, reason);
-    log.error("request.failed", { requestId: request.id, route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
+    log.error("request.failed", { ...idsOf(request), route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
     return sendFailure(request, reply, failure("INTERNAL", { requestId: request.id }));
   }; // prettier-ignore
 
-  const app = fastify({
+  const app: FastifyInstance = fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: 72_000,
     // What it would answer itself has another shape than all else.
     return503OnClosing: false,
-    http: {
+    // Of the two it takes the one that it is given.
+    [at.tls === undefined ? "http" : "https"]: {
+      ...(at.tls && secureOptions(at.tls.current(), limits, "ignores")),
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headerTimeoutMs,
       // Half a minute by default: what is said to end after ten seconds would end after forty.
@@ -132,30 +182,26 @@ export async function createHttp(
     frameworkErrors: (error, request, reply) => void answerError(error, request, reply),
     schemaErrorFormatter: (errors, where) =>
       new PlexusError(invalid(errors as unknown as TLocalizedValidationError[], where === "body" ? "" : `/${where}`)),
-    clientErrorHandler(error, socket) {
-      // In the middle of an answer (pipelined garbage behind a stream) another status line would be part of its body.
-      const answering = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
-      if (answering === true || !socket.writable) return void socket.destroy();
-      const problem =
-        (error.code as string) === "ERR_HTTP_REQUEST_TIMEOUT"
-          ? "the request was not complete in time"
-          : "not a valid HTTP request";
-      const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
-      const reason = tooLarge
-        ? failure("TOO_LARGE", { limitBytes: limits.headerBytesMax })
-        : failure("BAD_REQUEST", { path: "", problem });
-      socket.write(rawAnswer(reason));
-      // Not only our half of it: who keeps his open would keep the connection.
-      (socket as Socket).destroySoon();
-    },
+    clientErrorHandler: (error, socket) => refuseBroken(error, socket, limits.headerBytesMax),
   });
 
+  app.addHook("onRoute", ({ method, url, config = {} }) => {
+    for (const one of [method].flat())
+      if (one !== "HEAD")
+        at.declared({
+          method: one,
+          path: url,
+          permission: permissionFor(config, one),
+          ...(config.audit && { audit: config.audit }),
+        });
+  });
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
   app.decorateRequest("bodyBytes", 0);
+  app.decorateRequest("span", null);
   app.decorateRequest("address", {
     getter() {
-      return at.addresses.of(this.raw);
+      return at.control?.isLocal === true && at.control.has(this.raw) ? "127.0.0.1" : at.addresses.of(this.raw);
     },
   });
 
@@ -173,6 +219,11 @@ export async function createHttp(
     const parsed = parseJson(text, request.routeOptions.config.jsonDepthMax ?? limits.jsonDepthMax);
     return parsed.ok ? done(null, parsed.value) : done(new PlexusError(parsed.error), undefined);
   });
+  // Of servers of identities that send one by the browser.
+  app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (request, body, done) => {
+    if (request.routeOptions.config.crossSite === true) return done(null, Object.fromEntries(new URLSearchParams(body as string)));
+    done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "send JSON" })), undefined);
+  }); // prettier-ignore
   // Of routes that take files.
   app.addContentTypeParser(
     "multipart/form-data",
@@ -197,7 +248,21 @@ export async function createHttp(
     done();
   });
 
-  addOrigins(app, at.allowedOrigins ?? []);
+  const { tracer } = at;
+  if (tracer !== undefined)
+    app.addHook("onRequest", (request, _reply, done) => {
+      const { url } = request.routeOptions;
+      // Files of the page are not worth a trace.
+      if (url !== undefined && /^\/(?:api|v1)\//.test(url)) {
+        const { traceparent } = request.headers;
+        const facts = { requestId: request.id, method: request.method, route: url };
+        const from = typeof traceparent === "string" ? traceparent : undefined;
+        request.span = tracer.enter(`${request.method} ${url}`, from, facts) ?? null;
+      }
+      done();
+    });
+
+  addOrigins(app, at.origins);
 
   let stopping = false;
   app.addHook("preClose", async () => {
@@ -206,17 +271,16 @@ export async function createHttp(
 
   /** Lets a caller in whom his token names, where the route is for him. */
   function admit(request: FastifyRequest, access: Access, caller: Caller): void {
-    if (access === "person" && caller.kind !== "session")
-      throw new PlexusError(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" }));
-    const retryAfterMs = commands.take(caller.user);
-    if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
-    const { audit: action, permission = "cluster.administer" } = request.routeOptions.config;
-    const reason = access === "admin" ? refusalOfRight(permission, caller, limits.freshSignInMs) : undefined;
-    if (reason !== undefined) {
-      if (action !== undefined)
-        log.info("audit.cluster", { action, by: caller.user, address: request.address, outcome: reason.code });
-      throw new PlexusError(reason);
-    }
+    const { config, url: route = "" } = request.routeOptions;
+    const reason = admitCaller(at, caller, {
+      address: request.address,
+      personOnly: access === "person",
+      permission: permissionFor(config, request.method),
+      ...(config.audit && { action: config.audit }),
+      method: request.method,
+      route,
+    });
+    if (reason !== undefined) throw new PlexusError(reason);
     request.caller = caller;
   }
 
@@ -224,24 +288,47 @@ export async function createHttp(
   function enter(request: FastifyRequest): Promise<void> | undefined {
     demand(at.isOurs(request.raw));
     at.addresses.look(request.raw);
+    const { address } = request;
+    const control = at.control?.has(request.raw) === true ? at.control : undefined;
+    const { config } = request.routeOptions;
+    if (control !== undefined && config.access !== "admin" && config.control !== "open")
+      throw new PlexusError(failure("NOT_FOUND", { path: request.originalUrl.split("?", 1)[0]?.slice(0, 200), hint: "this is the control endpoint; the rest is at the gateway" })); // prettier-ignore
+    // Who is connected directly was looked at when he came.
+    if (address !== request.raw.socket.remoteAddress && at.threats?.isBlocked(address) === true)
+      throw new PlexusError(failure("ADDRESS_BLOCKED"));
     if (stopping) throw new PlexusError(failure("STOPPING"));
-    const access = request.routeOptions.config.access ?? "anyone";
+    const access = control !== undefined && config.control === "open" ? "anyone" : (config.access ?? "anyone");
     const unsafe = !isSafeMethod(request.method);
     const presented = presentedToken(request.raw);
     // Also where nobody is signed in yet: else another site could sign a browser in as somebody else.
-    if (unsafe && presented?.by !== "bearer") demand(checkSameOrigin(request.raw));
+    if (unsafe && presented?.by !== "bearer" && config.crossSite !== true) demand(checkSameOrigin(request.raw));
     if (access === "anyone") return undefined;
-    if (presented === undefined) throw new PlexusError(failure("UNAUTHENTICATED"));
-    if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
-      if (sameSecret(presented.token, at.controlToken)) return undefined;
-    const trusted = access === "user" ? accounts.trusted(presented.token) : undefined;
-    if (trusted !== undefined) {
-      admit(request, access, trusted);
+    // Also for what an operator's secret opens: a secret that was stolen is used from elsewhere.
+    if (access === "admin" && !at.isAdminAddress(address))
+      throw new PlexusError(failure("FORBIDDEN", { reason: "admins may not come from this address" }));
+    const shown = control?.caller(request.raw);
+    if (shown !== undefined) {
+      admit(request, access, demand(shown));
       return undefined;
     }
-    return accounts
-      .authenticate(presented.token, request.address)
-      .then((known) => admit(request, access, demand(known)));
+    // A cookie is none of the control endpoint's: browsers send it to every port of a host.
+    if (presented === undefined || (control !== undefined && presented.by !== "bearer"))
+      throw new PlexusError(failure("UNAUTHENTICATED", config.hint === undefined ? {} : { hint: config.hint }));
+    if (isControlToken(presented.token))
+      throw new PlexusError(failure("UNAUTHENTICATED", { hint: "a control token opens the control endpoint (`plexus up --control`), not the gateway" })); // prettier-ignore
+    if (access === "admin" && presented.by === "bearer" && at.controlToken !== undefined)
+      if (sameSecret(presented.token, at.controlToken)) return undefined;
+    const { token } = presented;
+    const permission = permissionFor(request.routeOptions.config, request.method);
+    const known =
+      access === "user"
+        ? identify(at, accounts, { token, address, permission })
+        : accounts.authenticate(token, address);
+    if (!(known instanceof Promise)) {
+      admit(request, access, known);
+      return undefined;
+    }
+    return known.then((result) => admit(request, access, demand(result)));
   }
 
   app.addHook("onRequest", (request, _reply, done) => {
@@ -257,6 +344,11 @@ export async function createHttp(
   app.addHook("onResponse", (request, reply, done) => {
     const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };
     meter.observeMs("gateway_request", reply.elapsedTime, labels);
+    if (request.span !== null) {
+      const by = request.caller?.actor;
+      const error = reply.statusCode >= 400 ? String(reply.statusCode) : undefined;
+      request.span.end(error, { status: reply.statusCode, ...(by !== undefined && { by }) });
+    }
     done();
   }); // prettier-ignore
 
@@ -272,15 +364,29 @@ export async function createHttp(
       },
       security: [{ bearer: [] }, { cookie: [] }],
     },
+    transform: ({ schema, url, route }) => {
+      const { method, config } = route as {
+        readonly method: string | string[];
+        readonly config?: FastifyContextConfig;
+      };
+      const permission = permissionFor(config ?? {}, [method].flat()[0]);
+      return {
+        url,
+        schema: describeRoute((schema ?? {}) as Record<string, unknown>, { permission, audit: config?.audit }),
+      };
+    },
   });
   await servePage(app, at.webFolder, sendFailure);
   return app;
 }
 
 /** Counts requests that a proxy passes on against the addresses it names. */
-export function addEntrance(app: FastifyInstance, entrance: Entrance): void {
+export function addEntrance(
+  app: FastifyInstance,
+  entranceOf: (request: FastifyRequest) => Pick<Entrance, "enter">,
+): void {
   app.addHook("onRequest", (request, reply, done) => {
-    const entered = entrance.enter(request.raw, request.address);
+    const entered = entranceOf(request).enter(request.raw, request.address);
     if (!entered.ok) return done(new PlexusError(entered.error));
     if (entered.value !== undefined) reply.raw.once("close", entered.value);
     done();

@@ -7,30 +7,49 @@
  *      a thousand subscribers ◄── one shared frame ◄── feeds.ts ◄──┴───────────────── hub
  *
  *  What stays connected is a subscriber (subscriber.ts), admitted by subscribers.ts, on a wire that nothing but this file knows:
- *  a WebSocket (wires/sockets.ts), or server-sent events (wires/events.ts). A further wire is a file there and its line here.
+ *  a WebSocket (wires/sockets.ts), a stream of gRPC (wires/grpc.ts), or server-sent events (wires/events.ts). A further wire is a file there and its line here.
+ *
+ *  Admins and their programs have a listener of their own (control.ts), which leads to the same routes. Both speak TLS where the operator gives
+ *  certificates (tls.ts).
  *
  *  It holds no truth. Who somebody is, who may read a room, what was said: actors answer that, and the gateway carries
  *  the question with the name it has checked. What it owns is the edge: tokens and passwords (accounts.ts), schemas
- *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, guesses.ts, addresses.ts), and the promise that a
+ *  (commands.ts, refusals.ts), its own name (hosts.ts), limits (limits.ts, rates.ts, shared-rates.ts, guesses.ts, addresses.ts), and the promise that a
  *  client's event stream has no gap and no duplicate across reconnects (feeds.ts). Nobody can take from others what they need:
  *  connections have one governor (entrance.ts), and so has what waits to be read (outflow.ts).
  *
  *  Read http.ts for one request's way in, then feeds.ts for one event's way out. */
+import type { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import cookie from "@fastify/cookie";
 import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
-import { createAddresses } from "./addresses.ts";
+import { createAddresses, createAddressRule } from "./addresses.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
 import { addAvatarRoutes } from "./avatars.ts";
+import { addConfiguration } from "./configuration.ts";
 import { addClusterRoutes } from "./cluster.ts";
+import { addIdentityProviders } from "./identity-providers.ts";
+import { addIdentitySignIn } from "./identity-sign-in.ts";
 import { addInferenceRoutes } from "./inference.ts";
+import { addEndingRoutes } from "./endings.ts";
 import { addEndpointRoutes } from "./endpoints.ts";
+import { addApiDocs } from "./api-docs.ts";
+import { createControlDoor, listenForControl, urlOf, type ControlListener } from "./control.ts";
+import { addControlRoutes } from "./control-routes.ts";
 import { addDisk } from "./disk.ts";
 import { addKeys } from "./keys.ts";
 import { addModelRoutes } from "./model-routes.ts";
+import { addAlertRoutes } from "./alerts.ts";
+import { addForecastRoutes } from "./forecasts.ts";
+import { addProfileRoutes } from "./profiles.ts";
+import { addTaskRoutes } from "./tasks.ts";
+import { addPlaybookRoutes } from "./playbooks.ts";
+import { addWatchRoutes } from "./watch.ts";
+import { addAuditRoutes } from "./audit.ts";
+import { addAuditRules } from "./audit-rules.ts";
 import { addBackups } from "./backups.ts";
 import { addBackupGuards } from "./backup-guards.ts";
 import { addBudgets } from "./budgets.ts";
@@ -43,30 +62,83 @@ import { createHostCheck } from "./hosts.ts";
 import { addEntrance, createHttp } from "./http.ts";
 import { gatewayLimits } from "./limits.ts";
 import { listenForMetrics, type MetricsListener } from "./metrics.ts";
+import { addObserveRoutes } from "./observe.ts";
+import { addSecrets } from "./secrets.ts";
+import { addQuotas } from "./quotas.ts";
+import { addBranding } from "./branding.ts";
+import { addMailRoutes } from "./mail.ts";
 import { createOutflow } from "./outflow.ts";
-import type { Gateway, GatewayOptions, GatewayContext } from "./options.ts";
+import type { Gateway, GatewayOptions, GatewayContext, GatewayRoute } from "./options.ts";
 import { addStoreRoutes } from "./model-store.ts";
 import { listNodes } from "./nodes.ts";
-import { createRateLimit } from "./rates.ts";
+import { createCommandRates } from "./command-rates.ts";
+import { createRights } from "./rights.ts";
+import { addRoleRoutes } from "./roles.ts";
+import { addServiceAccountRoutes } from "./service-accounts.ts";
+import { addRoomRoutes } from "./rooms.ts";
 import { addRoutes } from "./routes.ts";
+import { addServiceTokens, addTokenKeys, createServiceTokens } from "./service-tokens.ts";
+import { createRates } from "./shared-rates.ts";
+import { followFiles } from "./tls.ts";
 import { createSubscribers } from "./subscribers.ts";
 import { addEvents } from "./wires/events.ts";
+import type { GrpcListener } from "./wires/grpc.ts";
 import { addSockets } from "./wires/sockets.ts";
-import { createIds } from "./tokens.ts";
+import { createDevice, createIds } from "./tokens.ts";
 
 export { gatewayLimits, type GatewayLimits } from "./limits.ts";
 export type { Gateway, GatewayOptions } from "./options.ts";
+export type { ControlAddress } from "./control.ts";
+export type { TlsFiles, TlsPort } from "./tls.ts";
+export { readLeakList, type LeakList } from "./leaked.ts";
 export { adminCodeHash } from "./tokens.ts";
+
+const none: readonly string[] = [];
+
+/** Whether admins may come from an address, as the list is now. */
+function adminRule(options: Pick<GatewayOptions, "adminAddresses">): (address: string) => boolean {
+  let known: readonly string[] = [];
+  let rule: (address: string) => boolean = () => true;
+  return (address) => {
+    const { adminAddresses = [] } = options;
+    if (adminAddresses !== known) {
+      known = adminAddresses;
+      rule = known.length === 0 ? () => true : createAddressRule(known);
+    }
+    return rule(address);
+  };
+}
 
 /** Starts listening. Rejects when the address is taken. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let url = "";
+  const routes: GatewayRoute[] = [];
   const all = { ...gatewayLimits, ...options.limits };
+  const newId = createIds(options.random);
+  const rates = createRates({ ...options, limits: all });
   const at: GatewayContext = {
     ...options,
+    // They may change while the node runs.
+    get signUp() {
+      return options.signUp;
+    },
+    get signUpDomains() {
+      return options.signUpDomains ?? [];
+    },
     limits: all,
+    control:
+      (options.controlListen ?? options.grpcListen) && options.controlTokens
+        ? createControlDoor({ address: options.controlListen, tokens: options.controlTokens, clock: options.clock, newPass: () => createDevice(options.random) })
+        : undefined, // prettier-ignore
+    rates,
+    commands: createCommandRates(rates, all),
     outflow: createOutflow({ ...options, limits: all }),
-    newId: createIds(options.random),
+    rights: createRights({ ...options, limits: all }),
+    declared: (route) => void routes.push(route),
+    isAdminAddress: adminRule(options),
+    origins: () => options.allowedOrigins ?? none,
+    newId,
+    tokens: options.serviceTokens && createServiceTokens({ ...options, options: options.serviceTokens, limits: all, newId }), // prettier-ignore
     isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses: createAddresses(options.trustedProxies ?? [], (address) => {
       const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
@@ -85,27 +157,50 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       return { reason, nodes };
     },
   };
-  const { limits, clock, random } = at;
+  const { limits, clock } = at;
   const accounts = createAccounts(at);
-  const commands = createRateLimit(limits.commandRate, limits.rateRows, clock, random);
-  const app = await createHttp(at, accounts, commands);
+  const app = await createHttp(at, accounts);
   const entrance = createEntrance(app.server, {
     ...at,
     descriptors: at.descriptors ?? limits.tcpConnectionsMax,
     isProxy: (address) => at.addresses.isProxy(address),
   });
-  addEntrance(app, entrance);
+  const place = at.controlListen;
+  const entrances: { control?: typeof entrance } = {};
+  addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
-  const sockets = addSockets(app.server, at, { subscribers, commands, entrance });
-  addHealthRoutes(app, at, accounts);
+  const sockets = addSockets(app.server, at, { subscribers, entrance });
+  addHealthRoutes(app, at);
+  addApiDocs(app, at);
   await app.register(
     async (api) => {
       await api.register(cookie);
       addRoutes(api, at, accounts);
-      addEvents(api, at, { subscribers, commands });
+      if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
+      addEvents(api, at, { subscribers });
       addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
+      addRoleRoutes(api, at);
+      addRoomRoutes(api, at);
+      if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);
+      addEndingRoutes(api, at);
+      if (at.mail !== undefined) addMailRoutes(api, at, accounts, at.mail);
+      if (at.branding !== undefined) addBranding(api, at, at.branding);
+      if (at.namedSecrets !== undefined) addSecrets(api, at, at.namedSecrets);
+      if (at.settings !== undefined) addConfiguration(api, at, at.settings);
+      addServiceAccountRoutes(api, at, accounts);
+      addIdentitySignIn(api, at, accounts);
+      addIdentityProviders(api, at);
       addClusterRoutes(api, at);
       addModelRoutes(api, at);
+      if (at.auditControl !== undefined) addAuditRoutes(api, at, at.auditControl);
+      addAlertRoutes(api, at);
+      addForecastRoutes(api, at);
+      addProfileRoutes(api, at);
+      addTaskRoutes(api, at);
+      if (at.auditControl !== undefined && at.auditRules !== undefined)
+        addAuditRules(api, at, { control: at.auditControl, rules: at.auditRules });
+      addWatchRoutes(api, at);
+      addPlaybookRoutes(api, at);
       addDisk(api, at);
       addKeys(api, at);
       addUsage(api, at);
@@ -114,51 +209,82 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addBackupGuards(api, at);
       if (at.backups !== undefined) addBackups(api, at, at.backups);
       addBudgets(api, at);
+      addQuotas(api, at);
       if (at.blobs !== undefined) addAvatarRoutes(api, at, at.blobs);
       if (at.blobs !== undefined) addAgentUploadRoutes(api, at, at.blobs);
+      if (at.observe !== undefined) addObserveRoutes(api, at.observe);
       if (at.endpoints !== undefined) addEndpointRoutes(api, at, at.endpoints);
       if (at.models !== undefined) addStoreRoutes(api, at, { ...at.models, accounts });
       if (at.inference !== undefined) addInferenceRoutes(api, at, at.inference);
     },
     { prefix: apiPrefix },
   );
+  if (at.serviceTokens !== undefined) addTokenKeys(app, at, at.serviceTokens.keys);
   addAiRoutes(app, at);
   const cut = (): void => {
     subscribers.cut();
     sockets.cut();
   };
   let metrics: MetricsListener | undefined;
+  let grpc: GrpcListener | undefined;
+  let control: ControlListener | undefined;
+  const unfollow = at.tls && followFiles(app.server as SecureServer, at.tls, "ignores");
   try {
     if (at.metricsListen !== undefined) metrics = await listenForMetrics(at.metricsListen, at, at.isOurs);
     await app.listen({ host: at.host, port: at.port });
+    if (at.grpcListen !== undefined) {
+      // Late: a node without it needs none of its packages.
+      const { listenForGrpc } = await import("./wires/grpc.ts");
+      grpc = await listenForGrpc(at.grpcListen, at, { app, accounts, subscribers });
+    }
+    if (place !== undefined && at.control !== undefined) {
+      const routing = (...[request, response]: Parameters<typeof app.routing>): void => app.routing(request, response);
+      control = await listenForControl({ ...at, address: place }, routing);
+      const { server } = control;
+      entrances.control = createEntrance(server, {
+        ...at,
+        // Beside those of the gateway, not among them.
+        meter: { ...at.meter, gauge: (_, value) => at.meter.gauge("control_tcp_connections", value) },
+        isLocal: at.control.isLocal,
+        descriptors: limits.controlConnectionsMax,
+        isProxy: (address) => at.addresses.isProxy(address),
+      });
+    }
   } catch (error) {
     await metrics?.stop();
     cut();
+    rates.stop();
     await app.close();
     throw error;
   }
-  const address = app.server.address() as AddressInfo;
-  // A wildcard address is where we listen, not where anybody can go.
-  const host = address.address === "0.0.0.0" || address.address === "::" ? "localhost" : address.address;
-  url = `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-
+  url = urlOf(app.server.address() as AddressInfo, at.tls !== undefined);
   if (metrics !== undefined) at.log.info("metrics.listening", { url: metrics.url });
+  if (grpc !== undefined) at.log.info("grpc.listening", { address: grpc.address });
+  const order = ({ path, method }: GatewayRoute): string => `${path} ${method}`;
+  routes.sort((one, other) => (order(one) < order(other) ? -1 : 1));
   return {
     url,
+    routes: () => routes,
     ...(metrics !== undefined && { metricsUrl: metrics.url }),
+    ...(grpc !== undefined && { grpcAddress: grpc.address }),
+    ...(control !== undefined && { controlUrl: control.url }),
     connections: () => subscribers.count(),
     async stop(deadlineMs) {
       subscribers.close();
-      const closed = app.close();
+      unfollow?.();
+      const closed = Promise.all([grpc?.stop(), app.close(), control?.close()]);
       app.server.closeIdleConnections();
       const cancel = clock.after(deadlineMs, () => {
         cut();
+        grpc?.cut();
         app.server.closeAllConnections();
+        control?.cut();
       });
       await closed;
       cancel();
       cut();
       accounts.stop();
+      rates.stop();
       await metrics?.stop();
     },
   };

@@ -67,7 +67,7 @@ export function addInferenceRoutes(app: FastifyInstance, at: GatewayContext, con
         const { model } = request.params;
         const { node = at.name ?? at.node, drain = false } = request.body;
         const facts = { model, node, ...(order === "unload" && { drain }) };
-        const resident = await audited(at.log, request, facts, control.order({ model, order, ...request.body }));
+        const resident = await audited(at, request, facts, control.order({ model, order, ...request.body }));
         at.changed?.(audit, { model, node }, whoIs(request));
         return resident;
       },

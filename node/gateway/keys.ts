@@ -15,9 +15,9 @@ import {
   type RestoreKeys,
   type Result,
 } from "../../protocols/index.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { demand } from "./refusals.ts";
+import { asTask } from "./tasks.ts";
 
 /** What the gateway asks of the cluster's keys. Keys cross it only sealed. */
 export interface KeysControl {
@@ -38,13 +38,26 @@ const forOperator = async <Value>({ caller }: FastifyRequest, use: () => Promise
 
 const eraseBody = schema.object({ tenant: Type.String({ minLength: 1, maxLength: 256 }) });
 
+/** What the audit has of the keys: which kit there is, how many epochs, and of how many this node has the keys. */
+const saidBy = ({ root, epochs, here }: KeysStatus) => ({
+  kit: root?.commitment ?? "",
+  epochs: epochs.length,
+  here: here.length,
+});
+
 /** Adds the routes under /api/v1/admin/keys: the keys of the cluster's backups, for admins. */
 export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   const tags = ["admin"];
-  const { log, limits } = at;
+  const { limits } = at;
   const keys = (): KeysControl => {
     if (at.keys === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
     return at.keys;
+  };
+
+  /** What the audit has of the keys before a change. What cannot be read now is not said. */
+  const before = async () => {
+    const status = await keys().status().catch(() => undefined); // prettier-ignore
+    return status && saidBy(status);
   };
 
   app.get(
@@ -62,7 +75,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
   app.post<{ Body: Static<typeof beginKit> }>(
     "/admin/keys/kit",
     {
-      config: { access: "admin", permission: "keys.manage" },
+      config: audits("beginKit", "keys.manage"),
       schema: {
         summary: "Begins a recovery kit: answers with the epochs that its root is to sign for",
         description: "The root itself is never sent. Nothing is changed before the kit is confirmed at the same node.",
@@ -70,7 +83,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
         body: beginKit,
       },
     },
-    async (request) => ({ epochs: demand(await keys().beginKit(request.body)) }),
+    async (request) => ({ epochs: await audited(at, request, {}, keys().beginKit(request.body)) }),
   );
 
   app.put<{ Body: Static<typeof confirmKit> }>(
@@ -87,9 +100,11 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { root, ...by } = request.body;
+      const was = await before();
       const confirm = () => keys().confirmKit(root, by);
       const done = by.lost === true ? forOperator(request, confirm) : confirm();
-      const status = await audited(log, request, { kit: root.commitment, lost: by.lost === true }, done);
+      const facts = { kit: root.commitment, lost: by.lost === true };
+      const status = await audited(at, request, facts, done, (now) => changeOf(was, saidBy(now)));
       const shares = `${root.needed} of ${root.digests.length}`;
       at.changed?.("makeKit", { kit: root.commitment, shares, ...(by.lost === true && { former: "lost" }) }, whoIs(request)); // prettier-ignore
       return status;
@@ -109,8 +124,9 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { words } = request.body;
+      const was = await before();
       const trusted = forOperator(request, () => keys().trust(words));
-      const done = await audited(log, request, { words }, trusted);
+      const done = await audited(at, request, { words }, trusted, (now) => changeOf(was, saidBy(now)));
       at.changed?.("trustRoot", { words }, whoIs(request));
       return done;
     },
@@ -129,7 +145,9 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const compromised = request.body.compromised === true;
-      const done = await audited(log, request, { compromised }, keys().rotate({ compromised }));
+      const was = await before();
+      const rotated = keys().rotate({ compromised });
+      const done = await audited(at, request, { compromised }, rotated, (now) => changeOf(was, saidBy(now)));
       at.changed?.(
         "rotateKeys",
         { compromised: String(compromised), epoch: String(done.epochs.length) },
@@ -151,11 +169,22 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     },
     async (request) => {
       const { tenant } = request.body;
-      const message = { type: "mayErase", tenant };
       const { askTimeoutMs: timeoutMs } = limits;
-      const free = await at.kernel.ask({ to: backupActor, from: "gateway", message, timeoutMs });
-      const done = free.ok ? keys().erase(tenant) : Promise.resolve(free);
-      const destroyed = await audited(log, request, { tenant }, done);
+      const ask = (type: "mayErase" | "erased") =>
+        at.kernel.ask({
+          to: backupActor,
+          from: "gateway",
+          message: { type, tenant } as { readonly type: string },
+          timeoutMs,
+        });
+      const free = await ask("mayErase");
+      const done = free.ok ? await asTask(at, request, { what: `Destruction of the keys of ${tenant}` }, keys().erase(tenant)) : free; // prettier-ignore
+      // Where nobody knows whether it is done, it may still be under way.
+      if (free.ok && (done.ok || done.error.outcome !== "unknown")) await ask("erased");
+      const destroyed = await audited(at, request, { tenant }, Promise.resolve(done), (keysGone) => ({
+        "before.keys": keysGone,
+        "after.keys": 0,
+      }));
       at.changed?.("eraseKeys", { tenant, keys: String(destroyed) }, whoIs(request));
       return { destroyed };
     },
@@ -173,7 +202,9 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       },
     },
     async (request) => {
-      const done = await audited(log, request, { kit: request.body.root.commitment }, keys().restore(request.body));
+      const was = await before();
+      const facts = { kit: request.body.root.commitment };
+      const done = await audited(at, request, facts, keys().restore(request.body), (now) => changeOf(was, saidBy(now)));
       at.changed?.("restoreKeys", { kit: request.body.root.commitment }, whoIs(request));
       return done;
     },

@@ -8,6 +8,8 @@ export interface Rate {
 
 /** The gateway. */
 export const gatewayLimits = {
+  /** Pages of what the watch remembers of nodes that a forecast reads; further nodes are left out. */
+  forecastPagesMax: 10,
   /** A shard-holder that does not answer in time is shown without what it holds. */
   sumsTimeoutMs: 2_000,
   /** A command whose actor does not answer in time gets `ASK_TIMEOUT` (outcome unknown). */
@@ -23,6 +25,34 @@ export const gatewayLimits = {
   directoryAwayTimeoutMs: 2_000,
   /** Sign-in attempts of one address; more get `RATE_LIMITED`. */
   signInRate: { count: 20, windowMs: 60_000 },
+  /** A sign-in that was begun has to be finished within this time; then `SIGN_IN_EXPIRED`. */
+  attemptMs: 10 * 60_000,
+  /** Sign-ins under way at a node; for one more the oldest has to be begun again: `SIGN_IN_EXPIRED`. */
+  attemptsMax: 4_096,
+  /** The same of one address. */
+  attemptsPerAddressMax: 64,
+  /** Forms of other servers that wait for their browser, which comes at once; the oldest is lost, and its sign-in begun again. */
+  identityFormsMax: 64,
+  /** A longer form of another server is refused with `TOO_LARGE`. */
+  identityFormBytesMax: 256 * 1024,
+  /** A link with which a password is set anew holds for so long, and for one time; then `LINK_INVALID`. */
+  resetLinkMs: 24 * 3_600_000,
+  /** A link by mail with which a forgotten password is set anew holds for so long, and for one time; then `LINK_INVALID`. */
+  mailResetMs: 3_600_000,
+  /** A link by mail that confirms an address, or lets somebody make an account, holds for so long; then `LINK_INVALID`. */
+  mailLinkMs: 24 * 3_600_000,
+  /** Messages to one mail address, and about one account, whoever asks for them; more are not sent, and nobody is told.
+   *
+   *  As many as the links that an account has at once, so that strangers push none out. */
+  mailRate: { count: 3, windowMs: 3_600_000 },
+  /** Messages that one network address leads to; more get `RATE_LIMITED`. */
+  mailAskedRate: { count: 20, windowMs: 3_600_000 },
+  /** Forgotten passwords that are looked into at once; one more is dropped, and the log says so. */
+  mailLookUpsMax: 64,
+  /** An account that is deleted may come back for so long, unless it is deleted at once. */
+  deletionGraceMs: 14 * 24 * 3_600_000,
+  /** Exports of accounts at once; one more gets `OVERLOADED`. */
+  exportsMax: 4,
   /** New accounts of one address; more get `RATE_LIMITED`. */
   signUpRate: { count: 20, windowMs: 60_000 },
   /** What asks for a fresh sign-in is refused with `SIGN_IN_AGAIN` when the session gave its password longer ago than this.
@@ -39,6 +69,16 @@ export const gatewayLimits = {
   /** Wrong passwords for one name from all devices that are not known, wherever they are; then `RATE_LIMITED` for
    *  these, one attempt each 3 minutes. */
   nameFailureRate: { count: 20, windowMs: 3_600_000 },
+  /** How long a short-lived token is good where nobody says so. */
+  serviceTokenLifeMs: 900_000,
+  /** How long a short-lived token is good at most; a longer wish gets this. */
+  serviceTokenLifeMsMax: 3_600_000,
+  /** How far the clocks of nodes may differ for short-lived tokens. */
+  serviceTokenSkewMs: 30_000,
+  /** A node signs short-lived tokens with one key for so long. */
+  tokenKeyMs: 86_400_000,
+  /** The directory is read for an unknown key of a token at most so often. */
+  tokenKeyLookMs: 1_000,
   /** Unknown or expired tokens of one address, counted before they are looked up; then `RATE_LIMITED`, but not for
    *  tokens that were good here before. */
   badTokenRate: { count: 60, windowMs: 60_000 },
@@ -52,6 +92,10 @@ export const gatewayLimits = {
    *
    *  Only where any signed-in person may do it: what needs an admin or a session, and each new WebSocket, is asked about each time. */
   tokenTrustMs: 1_000,
+  /** A connection whose person's actor could not be asked for so long, since events of the person may be missing, is closed: `bye`
+   *  `SLOT_UNAVAILABLE`. With what noticing and the last question take, the longest time in which a node that is cut off serves an open connection
+   *  whose session was revoked. */
+  sessionUnconfirmedMs: 60_000,
   /** People who are followed for that; beyond it the one whose token was asked about longest ago is followed no more. */
   tokensTrustedMax: 4_096,
   /** A person whose tokens were not asked about for so long is followed no more. */
@@ -70,17 +114,37 @@ export const gatewayLimits = {
   signInsFailedNamesMax: 1_024,
   /** Commands of one user, over HTTP and WebSocket together; more get `RATE_LIMITED`. */
   commandRate: { count: 600, windowMs: 10_000 },
+  /** Commands of one API key; more get `RATE_LIMITED`. Less than its person has, so that a program leaves some to them. */
+  keyRate: { count: 450, windowMs: 10_000 },
+  /** Posts in one room, of everybody in it; more get `RATE_LIMITED`. */
+  roomRate: { count: 6_000, windowMs: 10_000 },
   /** Pictures that one person uploads; more get `RATE_LIMITED`, before they are read. */
   avatarRate: { count: 10, windowMs: 60_000 },
   /** Pictures for agents that one person uploads, and as many sounds; more get `RATE_LIMITED`, before they are read. */
   pictureRate: { count: 30, windowMs: 10 * 60_000 },
+  /** Rules over events that one person tries on the past; more get `RATE_LIMITED`, before an entry is read. */
+  ruleTrialRate: { count: 6, windowMs: 60_000 },
+  /** Such trials at once at a node, of everybody; one more gets `OVERLOADED`, before an entry is read. */
+  ruleTrialsMax: 1,
   /** How long a model may take to write down what is said in an uploaded sound; then the sound is there without it. */
   soundHeardMs: 60_000,
   /** Rows of each rate table; callers share a row when their salted hashes meet. */
   rateRows: 65_536,
+  /** How often gateways tell one another of keys that are near a limit. */
+  rateTellMs: 1_000,
+  /** The same of a key that is about to wait for that; it is refused for so long with `RATE_LIMITED`. */
+  rateTellSoonMs: 50,
+  /** A node that does not answer for so long has not heard; then what it was told counts against this gateway's share. */
+  rateTellTimeoutMs: 1_000,
+  /** Part of its share of a rate that each gateway lets pass without telling the others: the error of shared limits. */
+  rateSilentShare: 0.25,
+  /** Keys of one limit that wait to be told; one more has this gateway's share of its limit until there is room. */
+  rateNewsKeysMax: 1_024,
+  /** Keys in one message; further ones are in the next. */
+  rateNewsRowsMax: 1_024,
   /** Passwords hashed or checked at once; the others wait.
    *
-   *  Each takes a thread and `passwordMemoryKiB`. */
+   *  Each takes a thread and `passwordMemoryKiB`. The threads have less priority than the node's own. */
   passwordsAtOnce: 2,
   /** Passwords that wait: of new accounts, of sign-ins, and of sign-ins on known devices, each; these three take
    *  turns, and so do addresses within them. One more replaces one of an address that has at least two more waiting,
@@ -92,6 +156,12 @@ export const gatewayLimits = {
   passwordMemoryKiB: 19_456,
   /** Passes of one password hash (argon2id). */
   passwordPasses: 2,
+  /** Whoever finds no place is told to come again after this time at most; until then each is told a time of their own. */
+  passwordRetryMsMax: 60_000,
+  /** What a hash is thought to take, until one was measured. */
+  passwordTypicalMs: 50,
+  /** A thread that hashes ends after so long without work. */
+  passwordThreadIdleMs: 60_000,
   /** A session ends this long after sign-in: `UNAUTHENTICATED`. */
   sessionLifeMs: 30 * 24 * 3_600_000,
   /** Life of the cookie by which a known device is recognised, from a sign-in on: 400 days, the most that browsers
@@ -160,6 +230,16 @@ export const gatewayLimits = {
    *
    *  A household, an office, a proxy that is not configured. */
   addressShare: 0.5,
+  /** Connections at `grpc`; a new one takes the place of the oldest that has asked nothing yet, or is closed. */
+  grpcConnectionsMax: 4_096,
+  /** Calls of gRPC at once on one connection, streams included; what is asked beyond it waits at the client, or is refused by HTTP/2. */
+  grpcStreamsPerConnectionMax: 128,
+  /** A connection of gRPC without a call for so long is closed. */
+  grpcIdleMs: 300_000,
+  /** Connections at the control endpoint; a new one replaces the oldest that has asked nothing yet, or is closed. */
+  controlConnectionsMax: 256,
+  /** A connection to the control endpoint that asks nothing for so long is closed. */
+  controlIdleMs: 60_000,
   /** Connections at `metricsListen`; one more is closed. */
   metricsConnectionsMax: 16,
   /** Pause between two warnings in the log that places run out. */
@@ -231,6 +311,14 @@ export const gatewayLimits = {
   streamCheckMs: 1_000,
   /** Rows of one page of `GET /api/v1/admin/actors`; more cannot be asked for: `BAD_REQUEST`. */
   actorRowsMax: 500,
+  /** Rows of one page of `GET /api/v1/admin/rooms`; more cannot be asked for: `BAD_REQUEST`. */
+  adminRoomRowsMax: 100,
+  /** Names that one request for rooms looks at; the answer says where to go on. */
+  adminRoomsScanned: 2_000,
+  /** Rooms that are asked at once what they are; the others of a page wait. */
+  adminRoomsAtOnce: 10,
+  /** How long each has to say it; then its row has `ASK_TIMEOUT`. */
+  adminRoomTimeoutMs: 2_000,
   /** Nodes that a client is told of, to use when this one is away; other nodes list further ones. */
   nodesListedMax: 16,
   /** How long a request waits for a move of an actor or slot by default; then `ASK_TIMEOUT`. The move may still

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import {
+  auditTexts,
+  type ModelRoute,
   explainModelRoute,
   failure,
   modelRouteParams,
@@ -9,13 +11,16 @@ import {
   type ChatMessage,
 } from "../../protocols/index.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
-import { audited, audits } from "./audited.ts";
+import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
+
+/** A route as the audit says it: as much as a fact may have. */
+const shownRoute = (route: ModelRoute | undefined): { readonly says: string } | undefined =>
+  route && { says: JSON.stringify(route).slice(0, auditTexts.fact) };
 
 /** Adds the routes under /api/v1/admin/model-routes: names that stand for several models, for admins. */
 export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
   const tags = ["cluster"];
-  const { log } = at;
   const routes = (): ModelRoutes => {
     if (at.modelRoutes === undefined)
       throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
@@ -43,7 +48,11 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
     },
     (request) => {
       const { route: name } = request.params;
-      return audited(log, request, { route: name }, routes().set({ name, ...request.body }));
+      const before = routes()
+        .current()
+        .find((one) => one.name === name);
+      const set = routes().set({ name, ...request.body });
+      return audited(at, request, { route: name }, set, (now) => changeOf(shownRoute(before), shownRoute(now)));
     },
   );
 
@@ -97,7 +106,7 @@ export function addModelRoutes(app: FastifyInstance, at: GatewayContext): void {
     },
     (request) => {
       const { route: name } = request.params;
-      return audited(log, request, { route: name }, routes().remove(name));
+      return audited(at, request, { route: name }, routes().remove(name), (was) => changeOf(shownRoute(was), undefined)); // prettier-ignore
     },
   );
 }

@@ -12,11 +12,13 @@ import {
   withoutSecrets,
   type ModelsView,
   type PullModel,
+  type Result,
 } from "../../protocols/index.ts";
-import type { Accounts } from "./accounts.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import type { Accounts, Caller } from "./accounts.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import { presentedToken } from "./callers.ts";
 import type { GatewayContext, GatewayOptions } from "./options.ts";
+import { asTask } from "./tasks.ts";
 import { demand } from "./refusals.ts";
 
 type Models = NonNullable<GatewayOptions["models"]>;
@@ -28,7 +30,7 @@ export function addStoreRoutes(
   at: GatewayContext,
   { store, wanted, accounts }: Models & { readonly accounts: Pick<Accounts, "authenticate"> },
 ): void {
-  const { log, limits, clock } = at;
+  const { limits, clock } = at;
   const config = { access: "admin" } as const;
   const tags = ["models"];
   const view = (): ModelsView => ({
@@ -72,7 +74,7 @@ export function addStoreRoutes(
     async (request, reply) => {
       const { source, name, acceptLicence = false } = request.body;
       const facts = { source: withoutSecrets(source), name, acceptLicence };
-      const begun = await audited(log, request, facts, Promise.resolve(store.pull(request.body, whoIs(request))));
+      const begun = await audited(at, request, facts, Promise.resolve(store.pull(request.body, whoIs(request))));
       const told = { source: facts.source, ...(name !== undefined && { name }), acceptLicence: String(acceptLicence) };
       at.changed?.("pullModel", told, whoIs(request));
       void reply.code(202);
@@ -98,7 +100,7 @@ export function addStoreRoutes(
     },
     async (request) => {
       const { id } = request.params;
-      return await audited(log, request, { pull: id }, Promise.resolve(store.cancel(id)));
+      return await audited(at, request, { pull: id }, Promise.resolve(store.cancel(id)));
     },
   );
 
@@ -110,7 +112,7 @@ export function addStoreRoutes(
     },
     async (request) => {
       const { name } = request.params;
-      await audited(log, request, { model: name }, store.remove(name));
+      await audited(at, request, { model: name }, store.remove(name));
       at.changed?.("removeModel", { model: name }, whoIs(request));
       return {};
     },
@@ -127,7 +129,12 @@ export function addStoreRoutes(
         params: modelParams,
       },
     },
-    async ({ params }) => demand(await store.verify(params.name)),
+    async (request) => {
+      const { name } = request.params;
+      const path = `/api/v1/admin/models/${encodeURIComponent(name)}/verify`;
+      const again = { method: "POST", path, body: {} } as const;
+      return demand(await asTask(at, request, { what: `Check of ${name}`, again }, store.verify(name)));
+    },
   );
 
   app.put<{ Body: Static<typeof wantedModels> }>(
@@ -146,12 +153,9 @@ export function addStoreRoutes(
       const names = models.map(({ name }) => name).join(",");
       if (new Set(models.map(({ name }) => name)).size !== models.length)
         throw new PlexusError(failure("BAD_REQUEST", { path: "/models", problem: "a name is there twice" }));
-      await audited(
-        log,
-        request,
-        { models: names },
-        wanted.set(models).then(() => ok(null)),
-      );
+      const before = wanted.current().map(({ name }) => name).join(","); // prettier-ignore
+      const set = wanted.set(models).then(() => ok(null));
+      await audited(at, request, { models: names }, set, () => changeOf({ models: before }, { models: names }));
       at.changed?.("setWantedModels", { models: names }, whoIs(request));
       return { wanted: wanted.current() };
     },
@@ -210,14 +214,19 @@ export function addStoreRoutes(
   /** Looks again and again whether who reads a stream may still, and tells when not. The operator always may. */
   function whileAdmin(request: FastifyRequest, end: () => void): () => void {
     const presented = presentedToken(request.raw);
+    // By a client certificate: the connection ends with it.
     if (request.caller === null || presented === undefined) return () => undefined;
     let cancel = (): void => undefined;
     let ended = false;
     const look = async (): Promise<void> => {
-      const known = await accounts.authenticate(presented.token, request.address);
+      const known = at.control?.has(request.raw) === true ? at.control.caller(request.raw) : undefined;
+      tell(known ?? (await accounts.authenticate(presented.token, request.address)));
+    };
+    const tell = (known: Result<Caller>): void => {
       if (ended) return;
       // Where nobody can say now it goes on: what is not known to be revoked is looked at again.
-      if (known.ok ? !known.value.admin : known.error.code === "UNAUTHENTICATED") end();
+      const isOut = known.ok && at.rights.refusal(known.value, "cluster.see", request.address) !== undefined;
+      if (known.ok ? isOut : known.error.code === "UNAUTHENTICATED") end();
       else cancel = clock.after(limits.streamCheckMs, () => void look());
     };
     cancel = clock.after(limits.streamCheckMs, () => void look());

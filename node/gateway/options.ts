@@ -1,5 +1,6 @@
 import type {
   AuditPage,
+  AuditWriter,
   BudgetView,
   Degraded,
   Endpoint,
@@ -9,34 +10,76 @@ import type {
   Failure,
   GenerationRequest,
   NodePlace,
+  AuditAction,
   NodeStatus,
+  ThreatListState,
   Noticed,
+  Permission,
   QualityView,
+  QuotaMeasure,
+  RegistrationRule,
   Result,
   RouteExplanation,
+  RuleBody,
+  RuleTried,
+  Forecast,
+  WatchRow,
   SearchEndpoints,
   ServingRow,
+  SignInDemands,
   TestEndpoint,
   Thumb,
 } from "../../protocols/index.ts";
 import type { MeshAnswer, MeshBody } from "../../protocols/mesh/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Budgets } from "../cluster/budgets.ts";
+import type { ControlTokens } from "../cluster/control-tokens.ts";
+import type { ClusterRoles } from "../cluster/roles.ts";
+import type { IdentityProviders } from "../cluster/identity-providers.ts";
+import type { Providers } from "../identity/index.ts";
 import type { ModelRoutes } from "../cluster/model-routes.ts";
 
 import type { ModelStore } from "../../runtimes/store/port.ts";
+import type { SignUpInvitations } from "../cluster/sign-up-invitations.ts";
 import type { WantedModels } from "../cluster/wanted.ts";
 import type { ClusterActors, Kernel } from "../kernel/api.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import type { ActorBlobs, Clock, Hub, InferenceControl, Log, Meter, Random, ShardControl } from "../ports.ts";
+import type {
+  ActivityPort,
+  ActorBlobs,
+  Clock,
+  Hub,
+  InferenceControl,
+  Log,
+  Meter,
+  ObserveControl,
+  Random,
+  ShardControl,
+  Tracer,
+} from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
+import type { AuditRules } from "../cluster/audit-rules.ts";
+import type { AuditControl } from "./audit.ts";
 import type { BackupControl } from "./backups.ts";
+import type { ControlAddress, ControlDoor } from "./control.ts";
 import type { DiskControl } from "./disk.ts";
 import type { HostCheck } from "./hosts.ts";
 import type { KeysControl } from "./keys.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { ListenAddress } from "./metrics.ts";
+import type { Seals } from "../cluster/secrets.ts";
+import type { SettingsControl } from "./configuration.ts";
+import type { SecretsControl } from "./secrets.ts";
+import type { Branding } from "../cluster/branding.ts";
+import type { MailPort } from "./mail.ts";
 import type { Outflow } from "./outflow.ts";
+import type { ServiceTokenOptions, ServiceTokens } from "./service-tokens.ts";
+import type { CommandRates } from "./command-rates.ts";
+import type { TlsPort } from "./tls.ts";
+import type { Rights } from "./rights.ts";
+import type { RatePeers, Rates } from "./shared-rates.ts";
+import type { ProfileControl } from "./profiles.ts";
+import type { TaskControl } from "./tasks.ts";
 
 /** What a gateway is made of. */
 export interface GatewayOptions {
@@ -44,6 +87,12 @@ export interface GatewayOptions {
   readonly engines: Engines;
   /** Which node serves which model, and why; absent on a node without a cluster. */
   readonly serving?: () => readonly ServingRow[];
+  /** What the roles of people grant; absent: the built-in ones grant what they do everywhere. */
+  readonly clusterRoles?: ClusterRoles;
+  /** Told of each token that was found good: resolves when other nodes can be shown that its person is signed in here. Absent: there are none. */
+  signedIn?(user: string, tokenHash: string): Promise<void>;
+  /** Labels of this node. Absent: it has none. */
+  labels?(): Readonly<Record<string, string>>;
   /** Names that stand for several models; absent on a node without a cluster. */
   readonly modelRoutes?: ModelRoutes;
   /** How good the answers of models are, over time; absent on a node without a cluster. */
@@ -63,13 +112,17 @@ export interface GatewayOptions {
     how: { readonly rulesOnly: boolean },
   ): Promise<RouteExplanation | undefined>;
   /** Budgets and prices, and what was taken of them; absent on a node without a cluster. */
-  readonly budgets?: Pick<Budgets, "budgets" | "prices"> & BudgetStandings;
+  readonly budgets?: Pick<Budgets, "budgets" | "prices" | "quotas"> & BudgetStandings;
+  /** Counts what people do; absent: nobody does. */
+  readonly activity?: ActivityPort;
   /** The hub the kernel publishes into. */
   readonly hub: Hub;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -79,17 +132,56 @@ export interface GatewayOptions {
   readonly allowedOrigins?: readonly string[];
   /** Where metrics are read without a token; absent: nowhere. */
   readonly metricsListen?: ListenAddress;
+  /** Where gRPC is; absent: nowhere. */
+  readonly grpcListen?: ListenAddress;
+  /** Where admins and their programs come in; absent: at the gateway alone. */
+  readonly controlListen?: ControlAddress;
+  /** What opens it beside an admin's token; absent: there are no control tokens. */
+  readonly controlTokens?: ControlTokens;
+  /** What both listeners speak TLS with; absent: they do not. */
+  readonly tls?: TlsPort;
   /** Descriptors that connections may take; absent: as many as the limits allow. */
   readonly descriptors?: number;
   /** Addresses and ranges of the proxies in front, whose X-Forwarded-For counts; absent: none. */
   readonly trustedProxies?: readonly string[];
+  /** From where admins may come, and the operator's control token; absent or empty: from everywhere. */
+  readonly adminAddresses?: readonly string[];
+  /** Addresses that are refused, as lists say now; absent: none. */
+  readonly threats?: {
+    isBlocked(address: string): boolean;
+    onChange(listener: () => void): void;
+    states?(): readonly ThreatListState[];
+  };
   readonly node: string;
   /** What people call the node; its id when absent. */
   readonly name?: string;
   readonly version: string;
   /** The built page; absent, the node serves its API alone. */
   readonly webFolder?: string;
-  readonly signUp: "open" | "closed";
+  /** Who may make an account. */
+  readonly signUp: RegistrationRule;
+  /** Domains of mail addresses that count for the rule `domain`. Absent: none. */
+  readonly signUpDomains?: readonly string[];
+  /** Invitations to make an account where sign-up asks for one. Absent: there are none. */
+  readonly invitations?: SignUpInvitations;
+  /** Where people find the page: where other servers send browsers back to. Absent: wherever the browser that asks has found it. */
+  publicUrl?(): string | undefined;
+  /** Mail. Absent: the cluster sends none. */
+  readonly mail?: MailPort;
+  /** How the cluster looks. Absent: as Plexus does. */
+  readonly branding?: Branding;
+  /** The configuration of the cluster. Absent: its routes are not there. */
+  readonly settings?: SettingsControl;
+  /** Whether a password is in the list of leaked ones that the operator gave. Absent: there is no list. */
+  leaked?(password: string): boolean;
+  /** Seals the seeds of one-time codes. Absent: there are no such codes. */
+  readonly secrets?: Seals;
+  /** Secrets with names. Absent: their routes are not there. */
+  readonly namedSecrets?: SecretsControl;
+  /** Servers that say who somebody is. Absent: there are none. */
+  readonly identities?: { readonly rows: IdentityProviders; readonly providers: Providers };
+  /** What the cluster demands of every sign-in. Absent: nothing beyond what an account has. */
+  demands?(): SignInDemands;
   /** True while no admin exists. Error: SLOT_UNAVAILABLE while nobody can say. */
   adminNeeded(): Promise<boolean>;
   /** `adminCodeHash` of the code this node printed. It is compared before an account is made, so that a wrong code
@@ -112,20 +204,42 @@ export interface GatewayOptions {
   readonly models?: { readonly store: ModelStore; readonly wanted: Pick<WantedModels, "current" | "set" | "onChange"> };
   /** The encryption of this node's disk; absent, it has none. */
   readonly disk?: DiskControl;
+  /** What short-lived tokens are signed and verified with; absent: there are none. */
+  readonly serviceTokens?: ServiceTokenOptions;
   /** The keys of the cluster's backups; absent on a node without a cluster. */
   readonly keys?: KeysControl;
+  /** What all nodes are busy with; absent: nothing. */
+  readonly tasks?: TaskControl;
   /** Backups in folders of this node's machine; absent, there are none. */
   readonly backups?: BackupControl;
   /** The models in the memory of all nodes; absent, there are none. */
   readonly inference?: InferenceControl;
   /** Stripes that admins put by hand; absent, there are none. */
   readonly shards?: ShardControl;
+  /** What the nodes remember of themselves; absent, its routes are not there. */
+  readonly observe?: ObserveControl;
   /** Servers with models; absent, there are none. */
   readonly endpoints?: EndpointsPort;
+  /** Looks at what nodes do. */
+  readonly profiles?: ProfileControl;
+  /** The audit. Absent: the log alone has what is done. */
+  readonly audit?: AuditWriter;
+  /** The audit of all nodes, to be read. Absent: its routes are NOT_FOUND. */
+  readonly auditControl?: AuditControl;
+  /** What admins say about the audit and lists of threats. Absent: its routes are NOT_FOUND. */
+  readonly auditRules?: AuditRules;
+  /** Tries rules over events on the past. Absent: they cannot be tried here. */
+  readonly watch?: {
+    tryRule(rule: RuleBody, sinceMs: number): Promise<RuleTried>;
+    /** What becomes of what is remembered of nodes. */
+    forecasts?(rows: readonly WatchRow[]): readonly Forecast[];
+  };
   /** For the durable audit: what an admin did by this gateway itself, who it was, and who is told of it. Absent: the log alone has it. */
   changed?(action: string, facts: Readonly<Record<string, string>>, by: string, tell?: Noticed): void;
   /** A page of the audit as the copy on this node has it; undefined: there is none here. Absent: there never is. */
   auditCopy?(query: { readonly before?: number; readonly limit?: number }): Promise<AuditPage | undefined>;
+  /** The gateways with which rates are counted; absent: this one counts alone. */
+  readonly ratePeers?: RatePeers;
   /** Responses that other nodes keep; absent: there are no other nodes. */
   readonly responsePeers?: ResponsePeers;
   /** The other nodes that are up and serve clients: where a client may go on when this node is gone. Absent: none. */
@@ -170,8 +284,21 @@ export interface BudgetStandings {
   /** Those that may stop a person's calls. */
   standingsOf(person: string): Promise<readonly BudgetView[]>;
   standings(): Promise<readonly BudgetView[]>;
+  /** Reserves of the quotas that count for somebody with these roles. Errors: QUOTA_EXCEEDED, QUOTA_UNKNOWN, OVERLOADED. */
+  admit(
+    person: string,
+    roles: readonly string[],
+    measure: QuotaMeasure,
+    amount: number,
+  ): Result<Admission | undefined> | Promise<Result<Admission | undefined>>;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
+}
+
+/** Something of a quota that is reserved. */
+export interface Admission {
+  /** It is over, and took so much. Called once. */
+  over(used: number): void;
 }
 
 /** Budgets that are near their end. */
@@ -191,23 +318,54 @@ export interface ReachPort {
 
 type OwnStatus = Omit<NodeStatus, "url" | "connections" | "unnamedProxies">;
 
+/** A route of HTTP, and what it needs. */
+export interface GatewayRoute {
+  readonly method: string;
+  readonly path: string;
+  readonly permission: Permission | undefined;
+  /** What the audit calls it. */
+  readonly audit?: AuditAction;
+}
+
 /** A running gateway. */
 export interface Gateway {
   readonly url: string;
+  /** Every route, by path. */
+  routes(): readonly GatewayRoute[];
   /** Where metrics are read without a token. */
   readonly metricsUrl?: string;
-  /** Clients that are connected: WebSockets and streams of events. */
+  /** Where gRPC is: `127.0.0.1:7080`. */
+  readonly grpcAddress?: string;
+  /** Where the control endpoint is: `https://127.0.0.1:7072`, `unix:/run/plexus.sock`. */
+  readonly controlUrl?: string;
+  /** Clients that are connected: WebSockets, streams of gRPC and streams of events. */
   connections(): number;
   /** Takes no more, says `bye` to every connection, lets requests under way end; cuts what is left at the deadline. */
   stop(deadlineMs: number): Promise<void>;
 }
 
 /** What the parts of the gateway share: the options with every limit filled in. */
-export type GatewayContext = Omit<GatewayOptions, "limits" | "peers" | "trustedProxies" | "hosts"> & {
+export type GatewayContext = Omit<
+  GatewayOptions,
+  "limits" | "peers" | "ratePeers" | "trustedProxies" | "hosts" | "adminAddresses"
+> & {
+  /** Who came by the control listener; undefined: there is none. */
+  readonly control: ControlDoor | undefined;
   readonly outflow: Outflow;
+  readonly rates: Rates;
+  readonly commands: CommandRates;
+  /** Short-lived tokens; undefined: there are none. */
+  readonly tokens: ServiceTokens | undefined;
+  readonly rights: Rights;
+  /** Hears of each route. */
+  readonly declared: (route: GatewayRoute) => void;
   /** A new id of what has none of its own: 80 random bits. */
   readonly newId: () => string;
   readonly isOurs: HostCheck;
+  /** Whether admins, and the operator's control token, may come from there. */
+  /** Origins of other sites whose pages may use the interfaces of `ai/`, as they are now. */
+  readonly origins: () => readonly string[];
+  readonly isAdminAddress: (address: string) => boolean;
   readonly limits: GatewayLimits;
   /** Where requests come from. */
   readonly addresses: Addresses;

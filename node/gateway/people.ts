@@ -1,5 +1,6 @@
 import {
   failure,
+  isAdminBy,
   isKey,
   ok,
   type Result,
@@ -51,7 +52,9 @@ type RoomNews = Pick<RoomSummary, "messageSeq" | "unread" | "mentioned"> & {
 /** What is asked of actors in a user's name. */
 export interface Questions {
   describe(user: string): Promise<Result<Pick<UserView, "rooms">>>;
-  sessions(user: string): Promise<Result<{ readonly sessions: readonly Pick<Session, "id">[] }>>;
+  sessions(
+    user: string,
+  ): Promise<Result<{ readonly sessions: readonly Pick<Session, "id">[]; readonly roles?: readonly string[] }>>;
   summary(user: string, room: string): Promise<Result<RoomNews>>;
 }
 
@@ -60,19 +63,31 @@ export function createPeople(
   at: { readonly hub: Hub; readonly clock: Clock; readonly log: Log; readonly limits: GatewayLimits },
   feeds: Feeds,
   ask: Questions,
+  rolesChanged: (connection: Subscriber) => void,
 ): People {
   const { hub, clock, log, limits } = at;
   const people = new Map<string, Person>();
 
   function onEvent(person: Person, event: unknown): void {
-    const { type, id, room } = event as { type?: unknown; id?: unknown; room?: unknown };
+    const { type, id, room, view } = event as { type?: unknown; id?: unknown; room?: unknown; view?: UserView };
     if (type === "sessionRevoked" && typeof id === "string") {
       if (person.arriving > 0) person.revoked.add(id);
       for (const connection of person.connections)
         if (connection.caller.session === id) connection.bye(failure("UNAUTHENTICATED"));
-    } else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
+    } else if (type === "profileSet") hasRoles(person, view?.roles);
+    else if (typeof room === "string" && isKey(room) && person.watched !== undefined) {
       if (type === "roomJoined") follow(person, `room/${room}`);
       else if (type === "roomLeft") unfollow(person, `room/${room}`);
+    }
+  }
+
+  /** What a person may do is another now, on connections that are there, too: what is followed and may not be any more ends. */
+  function hasRoles(person: Person, roles: readonly string[] | undefined): void {
+    if (roles === undefined) return;
+    for (const connection of person.connections) {
+      if (connection.caller.roles.join() === roles.join()) continue;
+      connection.caller = { ...connection.caller, roles, admin: isAdminBy(roles) };
+      rolesChanged(connection);
     }
   }
 
@@ -80,23 +95,31 @@ export function createPeople(
    *  known, or nobody is here any more: who was turned out must not stay. */
   function onGap(person: Person): void {
     if (person.arriving > 0) person.missed = true;
+    // Who arrives is not proven yet: what is asked in that name would stand in the way of the question who it is.
+    if (person.connections.size === 0) return;
     if (person.looking !== "no") person.looking = "again";
     else void lookAgain(person).catch((error: unknown) => log.error("gateway.person.failed", { error }));
   }
 
   async function lookAgain(person: Person): Promise<void> {
     let failures = 0;
+    let knownAtMs = clock.monotonicMs();
     try {
       do {
         person.looking = "yes";
-        if (await isKnown(person)) failures = 0;
-        else {
+        if (await isKnown(person)) {
+          failures = 0;
+          knownAtMs = clock.monotonicMs();
+        } else {
           person.looking = "again";
+          // Nobody can say any more whether these sessions have ended. They come again where that can be asked.
+          if (clock.monotonicMs() - knownAtMs >= limits.sessionUnconfirmedMs)
+            for (const connection of person.connections) connection.bye(failure("SLOT_UNAVAILABLE"));
           const waitMs = backoffMs(failures, { firstMs: limits.catchUpRetryMs, maxMs: limits.sweepMs });
           failures += 1;
           await new Promise<void>((resolve) => void clock.after(waitMs, resolve));
         }
-      } while (person.looking === "again" && people.get(person.user) === person);
+      } while (person.looking === "again" && person.connections.size > 0);
     } finally {
       person.looking = "no";
     }
@@ -108,6 +131,7 @@ export function createPeople(
     const present = [...person.connections];
     const held = await ask.sessions(person.user);
     if (!held.ok) return held.error.outcome === "failed";
+    hasRoles(person, held.value.roles);
     const ids = new Set(held.value.sessions.map(({ id }) => id));
     for (const connection of present)
       if (!ids.has(connection.caller.session)) connection.bye(failure("UNAUTHENTICATED"));

@@ -1,11 +1,12 @@
 /** Pictures as bodies of requests and answers: which are taken, and how they are served. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, PlexusError, type Permission } from "../../protocols/index.ts";
 import { callerOf } from "./http.ts";
 import type { Rate } from "./limits.ts";
 import type { GatewayContext } from "./options.ts";
+import { admitQuota } from "./quotas.ts";
+import { demand } from "./refusals.ts";
 import { pictureIn, type Picture } from "./picture.ts";
-import { createRateLimit } from "./rates.ts";
 
 const formats = ["png", "jpeg", "webp"] as const;
 
@@ -19,16 +20,30 @@ export const takePictures = (scope: FastifyInstance): void => {
 
 /** What every upload route has: how large a picture may be, and who uploads too often is refused before a byte of it is taken. */
 export function pictureUpload(
-  { limits, clock, random }: Pick<GatewayContext, "limits" | "clock" | "random">,
-  { rate, bytesMax }: { readonly rate: Rate; readonly bytesMax: number },
+  at: Pick<GatewayContext, "rates" | "budgets">,
+  {
+    name,
+    rate,
+    bytesMax,
+    permission,
+  }: { readonly name: string; readonly rate: Rate; readonly bytesMax: number; readonly permission: Permission },
 ) {
-  const uploads = createRateLimit(rate, limits.rateRows, clock, random);
+  const uploads = at.rates.limit(name, rate);
   return {
     bodyLimit: bytesMax,
-    config: { access: "user", bytesMax },
+    config: { access: "user", permission, bytesMax },
     async onRequest(request: FastifyRequest): Promise<void> {
       const retryAfterMs = uploads.take(callerOf(request).user);
       if (retryAfterMs > 0) throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
+    },
+    async preHandler(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+      const bytes = Buffer.isBuffer(request.body) ? request.body.length : 0;
+      const admission = demand(await admitQuota(at, callerOf(request), "bytes", bytes));
+      if (admission === undefined) return;
+      const over = (): void => admission.over(reply.raw.statusCode < 400 && reply.raw.writableFinished ? bytes : 0);
+      // Whoever uploads may have gone while the ledger was asked.
+      if (reply.raw.closed) over();
+      else reply.raw.once("close", over);
     },
   } as const;
 }

@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { TLocalizedValidationError } from "typebox/error";
 import { errorTable, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
 
@@ -67,4 +69,20 @@ export function rawAnswer(reason: Failure): string {
 export function retryAfterSeconds(reason: Failure): number | undefined {
   const waitMs = reason.details?.["retryAfterMs"];
   return typeof waitMs === "number" ? Math.max(1, Math.ceil(waitMs / 1000)) : undefined;
+}
+
+/** Answers what was no request, at the socket that it came by. */
+export function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex, headerBytesMax: number): void {
+  // In the middle of an answer (pipelined garbage behind a stream) another status line would be part of its body.
+  const answering = (socket as { _httpMessage?: { headersSent: boolean } | null })._httpMessage?.headersSent;
+  if (answering === true || !socket.writable) return void socket.destroy();
+  const problem =
+    error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? "the request was not complete in time" : "not a valid HTTP request";
+  const tooLarge = error.code === "HPE_HEADER_OVERFLOW";
+  const reason = tooLarge
+    ? failure("TOO_LARGE", { limitBytes: headerBytesMax })
+    : failure("BAD_REQUEST", { path: "", problem });
+  socket.write(rawAnswer(reason));
+  // Not only our half of it: who keeps his open would keep the connection.
+  (socket as Socket).destroySoon();
 }

@@ -7,18 +7,30 @@ import {
   type ClientFrame,
   type Result,
 } from "../../protocols/index.ts";
-import { noteRating } from "./ratings.ts";
-import { answerCosts, isPersonOnly, isTopicFor, readCommand, rowNamed } from "./commands.ts";
-import type { GatewayContext } from "./options.ts";
+import { noteCommand } from "./audited.ts";
+import { noteDone } from "./noting.ts";
+import { answerCosts, isTopicFor, permissionToFollow, readCommand, rowNamed } from "./commands.ts";
+import type { Admission, GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
+import { admitQuota } from "./quotas.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Subscribers } from "./subscribers.ts";
 
 /** What clients ask over wires that carry both ways: commands to actors, topics, `watch`, `ping`; in their order. */
 export interface Requests {
+  /** Reads what a client sent, and takes it; ends who sent something malformed, or whose session is over. */
+  hear(subscriber: Subscriber, heard: Heard): void;
   /** Handles a frame, or lets it and all behind it wait until this client reads what was asked before and its person has room:
    *  its wire is not read meanwhile, so it is the client that waits. */
   take(subscriber: Subscriber, frame: ClientFrame): void;
+}
+
+/** Something that a client sent and nobody has read yet. */
+export interface Heard {
+  /** Error: BAD_REQUEST. */
+  read(): Result<ClientFrame>;
+  /** Its id, where it is refused without being read; undefined: only reading could tell. */
+  id(): number | undefined;
 }
 
 /** Makes what answers them. */
@@ -42,6 +54,8 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
     }
     if (!isTopicFor(subscriber.user, topic))
       return refused(failure("FORBIDDEN", { reason: "this topic belongs to somebody else" }));
+    const reason = at.rights.refusal(subscriber.caller, permissionToFollow(topic), subscriber.address);
+    if (reason !== undefined) return refused(reason);
     const { subscriptions } = subscriber;
     if (subscriptions !== undefined && subscriptions.size >= wireLimits.subscriptionsMax && !subscriptions.has(topic))
       return refused(failure("LIMIT_REACHED", { limit: "subscriptionsMax", max: wireLimits.subscriptionsMax }));
@@ -49,15 +63,28 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
     return undefined;
   }
 
-  function handle(subscriber: Subscriber, frame: ClientFrame, permit: Permit | undefined): void {
+  /** What a frame takes of its person's quotas. */
+  const quotaOf = (subscriber: Subscriber, frame: ClientFrame): ReturnType<typeof admitQuota> =>
+    frame.do === "room.post" ? admitQuota(at, subscriber.caller, "messages", 1) : uncounted;
+
+  function handle(
+    subscriber: Subscriber,
+    frame: ClientFrame,
+    permit: Permit | undefined,
+    admitted: Result<Admission | undefined> = uncounted,
+  ): void {
+    const admission = admitted.ok ? admitted.value : undefined;
     const { caller } = subscriber;
-    const row = rowNamed(frame.do);
-    if (row !== undefined && isPersonOnly(row) && caller.kind !== "session")
-      return answer(
-        subscriber,
-        frame.id,
-        refused(failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" })),
-      );
+    const { id, operationId } = frame;
+    /** Nothing was asked: what was held for it is given back. */
+    const refuse = (result: Result<unknown>): void => {
+      permit?.();
+      admission?.over(0);
+      answer(subscriber, id, result);
+    };
+    const needed = rowNamed(frame.do)?.permission;
+    const reason = needed && at.rights.refusal(caller, needed, subscriber.address);
+    if (reason !== undefined) return refuse(refused(reason));
     switch (frame.do) {
       case "ping":
         return answer(subscriber, frame.id, ok({}));
@@ -76,28 +103,45 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       default:
     }
     const command = readCommand(frame.do, frame.to, frame.with, caller.user);
-    if (!command.ok) {
-      permit?.();
-      return answer(subscriber, frame.id, command);
-    }
+    if (!command.ok) return refuse(command);
+    if (!admitted.ok) return refuse(admitted);
+    const { to, message } = command.value;
+    const tooOften = at.commands.said(to, message.type);
+    if (tooOften !== undefined) return refuse(tooOften);
     subscriber.outstanding += 1;
-    const { id, operationId } = frame;
+    const span = at.tracer?.enter(frame.do, undefined, { by: caller.actor, wire: "subscriber" });
+    const settle = (result: Result<unknown>): void => {
+      span?.end(result.ok ? undefined : result.error.code);
+      admission?.over(result.ok ? 1 : 0);
+      at.commands.settled(to, message.type, result);
+      noteDone(at, { user: caller.user, ...command.value, operationId }, result);
+      const say = (): void => {
+        subscriber.outstanding -= 1;
+        answer(subscriber, id, result);
+        permit?.();
+      };
+      if (permit === undefined || !result.ok) say();
+      else outflow.inTurn(say);
+    };
     kernel
       .ask({
         ...command.value,
         from: caller.actor,
         timeoutMs: limits.askTimeoutMs,
+        ...(span !== undefined && { trace: span.context }),
         ...(operationId !== undefined && { operationId }),
       })
       .then((result) => {
-        noteRating(at, { ...command.value, operationId }, result);
-        const say = (): void => {
-          subscriber.outstanding -= 1;
-          answer(subscriber, id, result);
-          permit?.();
-        };
-        if (permit === undefined || !result.ok) say();
-        else outflow.inTurn(say);
+        const noted = to === caller.actor ? noteCommand(at, subscriber, message.type, result) : undefined;
+        if (noted === undefined) return settle(result);
+        // What the audit could not take is done all the same: the outcome is unknown to whoever asked.
+        return noted.then(
+          () => settle(result),
+          (error: unknown) => {
+            settle(refused(failure("INTERNAL")));
+            failed(error);
+          },
+        );
       })
       .catch(failed);
   }
@@ -108,15 +152,27 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
     return answers === undefined ? undefined : limits[answerCosts[answers]];
   };
 
-  async function serveLine(subscriber: Subscriber, line: ClientFrame[]): Promise<void> {
+  /** `first`: what the first of the line waits for. */
+  async function serveLine(
+    subscriber: Subscriber,
+    line: ClientFrame[],
+    first?: Promise<Result<Admission | undefined>>,
+  ): Promise<void> {
+    let waited = first;
     const isOver = (): boolean => subscriber.line !== line || !subscriber.open;
     for (let frame = line[0]; frame !== undefined; frame = line[0]) {
       const cost = costOf(frame);
       await subscriber.ready(cost !== undefined);
       if (isOver()) return;
       if (cost === undefined) {
+        const admitted = await (waited ?? quotaOf(subscriber, frame));
+        waited = undefined;
+        if (isOver()) {
+          if (admitted.ok) admitted.value?.over(0);
+          return;
+        }
         line.shift();
-        handle(subscriber, frame, undefined);
+        handle(subscriber, frame, undefined, admitted);
         continue;
       }
       const over = subscriber.expect();
@@ -131,7 +187,22 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
     subscriber.wire.resume();
   }
 
-  return {
+  const requests: Requests = {
+    hear(subscriber, heard) {
+      if (at.clock.nowMs() >= subscriber.caller.expiresAtMs) return subscriber.bye(failure("UNAUTHENTICATED"));
+      const retryAfterMs = at.commands.take(subscriber.caller);
+      if (retryAfterMs > 0) {
+        // To read all of it would cost what the rate is there to save.
+        subscriber.refusals += 1;
+        const refusal = failure("RATE_LIMITED", { retryAfterMs });
+        const id = subscriber.refusals > limits.refusalsMax ? undefined : heard.id();
+        return id === undefined ? subscriber.bye(refusal) : answer(subscriber, id, refused(refusal));
+      }
+      subscriber.refusals = 0;
+      const frame = heard.read();
+      if (frame.ok) requests.take(subscriber, frame.value);
+      else subscriber.bye(failure("BAD_FRAME", frame.error.details));
+    },
     take(subscriber, frame) {
       const { line } = subscriber;
       if (subscriber.outstanding + (line?.length ?? 0) >= wireLimits.outstandingCommandsMax && frame.do !== "ping")
@@ -139,7 +210,13 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       if (line !== undefined) return void line.push(frame);
       const cost = costOf(frame);
       if (subscriber.isReady(cost !== undefined)) {
-        if (cost === undefined) return handle(subscriber, frame, undefined);
+        if (cost === undefined) {
+          const admitted = quotaOf(subscriber, frame);
+          if (!(admitted instanceof Promise)) return handle(subscriber, frame, undefined, admitted);
+          subscriber.line = [frame];
+          subscriber.wire.pause();
+          return void serveLine(subscriber, subscriber.line, admitted).catch(failed);
+        }
         const over = subscriber.expect();
         const permit = outflow.tryAdmit(subscriber.user, cost, over);
         if (permit !== undefined) return handle(subscriber, frame, permit);
@@ -150,12 +227,16 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       serveLine(subscriber, subscriber.line).catch(failed);
     },
   };
+  return requests;
 }
 
 /** Answers the frame `re`. */
-export function answer(subscriber: Subscriber, re: number, result: Result<unknown>): void {
+function answer(subscriber: Subscriber, re: number, result: Result<unknown>): void {
   subscriber.send(result.ok ? { re, ok: result.value ?? {} } : { re, error: result.error });
 }
+
+/** Nothing counts it. */
+const uncounted: Result<undefined> = ok(undefined);
 
 /** Why nothing more is asked for somebody. */
 const unread = "this person has not read the answers to earlier commands yet";

@@ -1,18 +1,80 @@
-/** Whether somebody who is signed in may do what an admin's route does: by the row of its permission, and by nothing else. */
-import { failure, permissionOf, type Failure, type Permission } from "../../protocols/index.ts";
+/** Whether somebody who is signed in may do what they ask for: the permission, the cluster's roles, and where the request comes
+ *  from. Every wire asks here; what the request is about, the actor checks. */
+import { BlockList, isIP } from "node:net";
+import {
+  mayDo,
+  permissionsIn,
+  roleTable,
+  type Failure,
+  type Permission,
+  type RoleTable,
+  type Subject,
+} from "../../protocols/index.ts";
+import type { ClusterRoles } from "../cluster/roles.ts";
+import type { Clock } from "../ports.ts";
 import type { Caller } from "./accounts.ts";
+import { familyOf } from "./addresses.ts";
 
-/** Why not; undefined: the caller may. Errors: FORBIDDEN, SIGN_IN_AGAIN. */
-export function refusalOfRight(
-  name: Permission,
-  { admin, kind, provedAgoMs = Number.POSITIVE_INFINITY }: Pick<Caller, "admin" | "kind" | "provedAgoMs">,
-  freshSignInMs: number,
-): Failure | undefined {
-  const row = permissionOf(name);
-  if (!(row.has.includes("admin") && admin)) return failure("FORBIDDEN", { reason: "only admins may do this" });
-  if (row.apiKeys === false && kind !== "session")
-    return failure("FORBIDDEN", { reason: "this needs a signed-in session; API keys may not do it" });
-  if (row.fresh === true && provedAgoMs > freshSignInMs)
-    return failure("SIGN_IN_AGAIN", { permission: name, withinMs: freshSignInMs });
-  return undefined;
+/** Says who may do what here. */
+export interface Rights {
+  /** Why not; undefined: the caller may. Errors: FORBIDDEN, SIGN_IN_AGAIN. */
+  refusal(caller: RightsOf, permission: Permission, address: string | undefined): Failure | undefined;
+  /** What each role grants now; for a control token, what it is for stands there as a role of its name. */
+  table(caller?: RightsOf | null): RoleTable;
+}
+
+/** As much of a caller as rights depend on. */
+export type RightsOf = Subject & Pick<Caller, "provedAgoMs" | "askedAtMs">;
+
+/** Makes it. */
+export function createRights(at: {
+  readonly clusterRoles?: Pick<ClusterRoles, "table">;
+  readonly clock: Clock;
+  readonly limits: { readonly freshSignInMs: number };
+  labels?(): Readonly<Record<string, string>>;
+}): Rights {
+  const { clusterRoles, clock, limits } = at;
+  const alone = roleTable([]);
+  const table = (caller?: RightsOf | null): RoleTable => {
+    const roles = clusterRoles?.table() ?? alone;
+    if (caller?.kind !== "control" || caller.scopes === undefined) return roles;
+    const held = new Map(permissionsIn(caller.scopes).map((permission) => [permission, [undefined]]));
+    return new Map([...roles, ...caller.roles.map((role) => [role, held] as const)]);
+  };
+  return {
+    table,
+    refusal(caller, permission, address) {
+      const { provedAgoMs, askedAtMs } = caller;
+      const may = mayDo(caller, permission, {
+        roles: table(caller),
+        freshMs: limits.freshSignInMs,
+        nowMs: clock.nowMs(),
+        isFrom: (range) => address !== undefined && isWithinRange(address, range),
+        labels: at.labels?.() ?? {},
+        ...(provedAgoMs !== undefined && {
+          provedAgoMs: provedAgoMs + Math.max(0, clock.monotonicMs() - (askedAtMs ?? clock.monotonicMs())),
+        }),
+      });
+      return may.ok ? undefined : may.error;
+    },
+  };
+}
+
+/** Whether an address is of a range, `10.0.0.0/8`, or the address that it is. */
+function isWithinRange(address: string, range: string): boolean {
+  const [bare = ""] = address.split("%", 1);
+  if (isIP(bare) === 0 || !isRange(range)) return false;
+  const [first = "", bits] = range.split("/");
+  const list = new BlockList();
+  if (bits === undefined) list.addAddress(first, familyOf(first));
+  else list.addSubnet(first, Number(bits), familyOf(first));
+  return list.check(bare, familyOf(bare));
+}
+
+/** Whether a text is an address, or a range of them. */
+export function isRange(text: string): boolean {
+  const [address = "", bits, more] = text.split("/");
+  const family = isIP(address);
+  if (family === 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }

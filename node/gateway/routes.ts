@@ -5,26 +5,32 @@ import {
   createApiKey,
   credentials,
   failure,
+  permissions,
   PlexusError,
-  refused,
   schema,
   signUp,
   wireLimits,
   type AgentView,
+  type OwnRights,
+  type Permission,
   type Result,
+  type RoomView,
   type Session,
-  type SignedIn,
   type UserView,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import type { Accounts, Caller, Entered, Origin } from "./accounts.ts";
-import { deviceCookie, presentedDevice, sessionCookie } from "./callers.ts";
-import { answerCosts, commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
+import type { Accounts, Caller, Progress } from "./accounts.ts";
+import { sessionCookie } from "./callers.ts";
+import { callCommand, type Waiting } from "./calls.ts";
+import { commandRoutes, isPersonOnly, messageOf, operationName, schemasOf } from "./commands.ts";
 import { callerOf, originOf } from "./http.ts";
+import { noteAccount, notedAccount, noteOwner } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import type { Permit } from "./outflow.ts";
-import { noteRating } from "./ratings.ts";
+import { createProofChecks } from "./proofs.ts";
 import { demand } from "./refusals.ts";
+import { openedElsewhere, signOutElsewhere } from "./identity-links.ts";
+import { choicesOf } from "./identity-sign-in.ts";
+import { addSignInRoutes, answerSignIn, fromDevice } from "./sign-in.ts";
 
 const operationHeader = Type.Object({
   "idempotency-key": Type.Optional(
@@ -44,7 +50,6 @@ const operationOf = (request: FastifyRequest): string | undefined => {
 
 const directRoom = schema.object({ with: Type.String({ pattern: "^user/[a-z0-9][a-z0-9_-]{0,31}$" }) });
 const newPassword = schema.object({ current: credentials.properties.password, password: signUp.properties.password });
-const confirmation = schema.object({ password: credentials.properties.password });
 const claim = schema.object({ adminCode: Type.String({ minLength: 1, maxLength: 64 }) });
 
 /** The room in which two people talk alone. Sorted, so that both find the same one. */
@@ -54,7 +59,7 @@ const directKey = (left: string, right: string): string =>
 /** Adds the routes below `apiPrefix` that people use. */
 export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts): void {
   const { kernel, limits } = at;
-  const ask = (caller: Caller, to: `${string}/${string}`, message: Message, operationId?: string) =>
+  const ask: Ask = (caller, to, message, operationId) =>
     kernel.ask({
       to,
       from: caller.actor,
@@ -68,7 +73,7 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
     app.route({
       method: route.method,
       url: route.path,
-      config: { access: isPersonOnly(row) ? "person" : "user" },
+      config: { access: isPersonOnly(row) ? "person" : "user", ...(row.permission && { permission: row.permission }) },
       schema: {
         summary: route.summary ?? row.summary,
         operationId: operationName(command),
@@ -79,23 +84,28 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       },
       async handler(request, reply) {
         const caller = callerOf(request);
-        const { to, message } = messageOf(command, caller.user, request);
-        const answer = (): Promise<Result<unknown>> => ask(caller, to, message, operationOf(request));
-        const { answers } = row;
-        const result =
-          answers === undefined ? await answer() : await untilRead(at, reply, limits[answerCosts[answers]], answer);
-        noteRating(at, { to, message, operationId: operationOf(request) }, result);
+        const result = await callCommand(at, {
+          ...waiting(reply),
+          ...messageOf(command, caller.user, request),
+          caller,
+          address: request.address,
+          row,
+          operationId: operationOf(request),
+          timeoutMs: limits.askTimeoutMs,
+          trace: request.span?.context,
+        });
         return demand(result) ?? {};
       },
     });
   }
 
   addAccountRoutes(app, at, accounts, ask);
+  addSignInRoutes(app, at, accounts, createProofChecks(at, accounts));
 
   app.post<{ Body: Static<typeof directRoom> }>(
     "/rooms/direct",
     {
-      config: { access: "user" },
+      config: { access: "user", permission: "room.create" },
       schema: { summary: "Finds or creates the direct room with somebody", tags: ["room"], body: directRoom },
     },
     async (request) => {
@@ -105,13 +115,16 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       const made = await ask(caller, to, { type: "create", visibility: "direct", with: request.body.with });
       const exists = made.ok || made.error.code === "NAME_TAKEN" || made.error.code === "ALREADY_DONE";
       if (!exists) demand(made);
-      return demand(await ask(caller, to, { type: "describe" }));
+      return demand(await ask(caller, to, { type: "describe" })) as RoomView;
     },
   );
 
   app.get(
     "/agents",
-    { config: { access: "user" }, schema: { summary: "The caller's agents", tags: ["agent"] } },
+    {
+      config: { access: "user", permission: "agent.use" },
+      schema: { summary: "The caller's agents", tags: ["agent"] },
+    },
     async (request) => {
       const caller = callerOf(request);
       const { agents } = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
@@ -127,7 +140,7 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
   app.get(
     "/models",
     {
-      config: { access: "user" },
+      config: { access: "user", permission: "account.use" },
       schema: { summary: "The models that the cluster serves, default first", tags: ["node"] },
     },
     async () => ({ models: at.engines.generate.models() }),
@@ -135,38 +148,22 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.get(
     "/nodes",
-    { config: { access: "user" }, schema: { summary: "The nodes that serve clients, this one first", tags: ["node"] } },
+    {
+      config: { access: "user", permission: "account.use" },
+      schema: { summary: "The nodes that serve clients, this one first", tags: ["node"] },
+    },
     async () => ({ nodes: at.nodes() }),
   );
 }
 
-/** Asks for a large answer once there is room for it, which is the answer's until it has been read. */
-export async function untilRead<T>(
-  { outflow }: GatewayContext,
-  reply: FastifyReply,
-  bytes: number,
-  ask: () => Promise<Result<T>>,
-): Promise<Result<T>> {
-  const { user } = callerOf(reply.request);
-  const reason = "this person has not read the answers to earlier requests yet";
-  const unread = refused(failure("RATE_LIMITED", { reason, retryAfterMs: 1_000 }));
-  const permit = await outflow.admit(user, bytes);
-  if (permit === undefined) return unread;
-  const result = await ask();
-  if (!result.ok) {
-    permit();
-    return result;
-  }
-  let kept: Permit | undefined = permit;
-  if (!permit.keep()) {
-    kept = await outflow.keep(user, bytes);
-    permit();
-  }
-  if (kept === undefined) return unread;
-  if (reply.raw.closed) kept();
-  else reply.raw.once("close", kept);
-  return result;
-}
+/** Whoever waits for an answer over HTTP. */
+export const waiting = (reply: FastifyReply): Waiting => ({
+  user: callerOf(reply.request).user,
+  ended(listener) {
+    if (reply.raw.closed) listener();
+    else reply.raw.once("close", listener);
+  },
+});
 
 const agentOf = (agent: string) => actorId("agent", agent.startsWith("agent/") ? agent.slice("agent/".length) : agent);
 
@@ -178,30 +175,20 @@ type Ask = (
 ) => Promise<Result<unknown>>;
 
 function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Accounts, ask: Ask): void {
-  const { limits } = at;
   const tags = ["account"];
-  const fromDevice = (request: FastifyRequest): Origin => ({
-    ...originOf(request),
-    device: presentedDevice(request.raw),
-  });
-  const signedIn = (request: FastifyRequest, reply: FastifyReply, { session, device }: Entered): SignedIn => {
-    const forwarded = request.headers["x-forwarded-proto"] === "https";
-    const ours = {
-      httpOnly: true,
-      sameSite: "strict",
-      secure: request.protocol === "https" || forwarded,
-    } as const;
-    const maxAge = Math.max(0, Math.floor((session.expiresAtMs - at.clock.nowMs()) / 1000));
-    reply.setCookie(sessionCookie, session.token, { ...ours, path: "/", maxAge });
-    // It outlives the session: it is for the next time.
-    reply.setCookie(deviceCookie, device, { ...ours, path: "/api", maxAge: Math.floor(limits.deviceLifeMs / 1000) });
-    return session;
-  };
+  const signedIn = (request: FastifyRequest, reply: FastifyReply, progress: Progress) =>
+    answerSignIn(at, request, reply, progress);
 
   app.get("/setup", { schema: { summary: "Settings of the sign-in page", tags, security: [] } }, async () => ({
     // Who has an account need not wait for the node that knows; a sign-up asks for itself.
     adminNeeded: await at.adminNeeded().catch(() => false),
     signUp: at.signUp,
+    // Whether a forgotten password can be set anew by mail.
+    mail: at.mail?.publicUrl !== undefined && at.mail.settings.isSet(),
+    // Other servers by which people sign in.
+    providers: choicesOf(at),
+    // Those send people back to this address, so they begin there as well.
+    publicUrl: at.publicUrl?.(),
     version: at.version,
     node: at.node,
     demonstrationModel: at.engines.generate.models().find(({ state }) => state !== "failed")?.demonstration ?? false,
@@ -210,22 +197,36 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
   app.post<{ Body: Static<typeof signUp> }>(
     "/sign-up",
     { schema: { summary: "Creates an account and signs in", tags, security: [], body: signUp } },
-    async (request, reply) =>
-      signedIn(request, reply, demand(await accounts.signUp(request.body, fromDevice(request)))),
+    async (request, reply) => {
+      const done = accounts.signUp(request.body, fromDevice(request));
+      const act = { action: "signUp", user: request.body.name } as const;
+      const entered = await notedAccount(at, request, act, done);
+      if (entered.type === "entered" && entered.session.admin === true) await noteOwner(at, request, act.user);
+      return signedIn(request, reply, entered);
+    },
   );
 
   app.post<{ Body: Static<typeof credentials> }>(
     "/sign-in",
     { schema: { summary: "Signs in", tags, security: [], body: credentials } },
-    async (request, reply) =>
-      signedIn(request, reply, demand(await accounts.signIn(request.body, fromDevice(request)))),
+    async (request, reply) => {
+      const { name: user } = request.body;
+      const done = await accounts.signIn(request.body, fromDevice(request));
+      const isStep = done.ok && done.value.type !== "entered";
+      const act = { action: isStep ? "signInStep" : "signIn", user } as const;
+      return signedIn(request, reply, await notedAccount(at, request, act, Promise.resolve(done)));
+    },
   );
 
   app.post(
     "/sign-out",
     {
-      config: { access: "user" },
-      schema: { summary: "Ends this session and its connections; API keys are revoked apart", tags },
+      config: { access: "user", permission: "account.use" },
+      schema: {
+        summary:
+          "Ends this session and its connections; API keys are revoked apart. With `url`, the browser goes there to sign out at the server by which it signed in",
+        tags,
+      },
     },
     async (request, reply) => {
       const caller = callerOf(request);
@@ -236,50 +237,70 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
             reason: "an API key is no session; DELETE /api/v1/me/keys/:id, sent with a session, revokes it",
           }),
         );
-      demand(await ask(caller, caller.actor, { type: "revokeSession", id: caller.session }));
+      const elsewhere = await openedElsewhere(at, caller);
+      const ended = ask(caller, caller.actor, { type: "revokeSession", id: caller.session });
+      await notedAccount(at, request, { action: "signOut", user: caller.user }, ended);
       reply.clearCookie(sessionCookie, { path: "/" });
-      return {};
+      // It has ended here, whatever the other server answers.
+      const url = elsewhere && (await signOutElsewhere(at, request, elsewhere).catch(() => undefined));
+      return url === undefined ? {} : { url };
     },
   );
 
   app.post<{ Body: Static<typeof claim> }>(
     "/claim-admin",
-    { config: { access: "person" }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
-    async (request) =>
-      demand(await accounts.claimAdmin(callerOf(request).user, request.body.adminCode, originOf(request))) ?? {},
+    { config: { access: "person", permission: "account.use" }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
+    async (request) => {
+      const { user } = callerOf(request);
+      const claimed = await accounts.claimAdmin(user, request.body.adminCode, originOf(request));
+      if (claimed.ok) await noteOwner(at, request, user);
+      else await noteAccount(at, request, "setRoles", user, claimed.error.code);
+      return demand(claimed) ?? {};
+    },
   ); // prettier-ignore
 
-  app.get("/me", { config: { access: "user" }, schema: { summary: "The caller's account", tags } }, async (request) => {
-    const caller = callerOf(request);
-    const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
-    return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
-  });
+  app.get(
+    "/me",
+    { config: { access: "user", permission: "account.use" }, schema: { summary: "The caller's account", tags } },
+    async (request) => {
+      const caller = callerOf(request);
+      const view = demand(await ask(caller, caller.actor, { type: "describe" })) as UserView;
+      return { ...view, admin: caller.admin, session: { id: caller.session, kind: caller.kind } };
+    },
+  );
+
+  app.get(
+    "/me/permissions",
+    {
+      config: { access: "user", permission: "account.use" },
+      schema: {
+        summary: "What the caller may do now",
+        description: "`again`: what they may do once they have proven again who they are.",
+        tags,
+      },
+    },
+    (request): OwnRights => {
+      const caller = callerOf(request);
+      const all = Object.keys(permissions) as Permission[];
+      const refusals = all.map((one) => at.rights.refusal(caller, one, request.address)?.code);
+      return {
+        permissions: all.filter((_, index) => refusals[index] === undefined),
+        again: all.filter((_, index) => refusals[index] === "SIGN_IN_AGAIN"),
+      };
+    },
+  );
 
   app.put<{ Body: Static<typeof newPassword> }>(
     "/me/password",
-    { config: { access: "person" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
+    { config: { access: "person", permission: "account.use" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
     async (request) => {
       const { current, password } = request.body;
-      demand(await accounts.setPassword(callerOf(request), current, password, fromDevice(request)));
+      const caller = callerOf(request);
+      const done = accounts.setPassword(caller, current, password, fromDevice(request));
+      await notedAccount(at, request, { action: "changePassword", user: caller.user }, done);
       return {};
     },
   ); // prettier-ignore
-
-  app.post<{ Body: Static<typeof confirmation> }>(
-    "/me/session/confirm",
-    {
-      config: { access: "person" },
-      schema: {
-        summary: "Gives the password again, for what asks for a fresh sign-in (SIGN_IN_AGAIN)",
-        tags,
-        body: confirmation,
-      },
-    },
-    async (request) => {
-      demand(await accounts.confirm(callerOf(request), request.body.password, fromDevice(request)));
-      return {};
-    },
-  );
 
   const list = async (request: FastifyRequest, kind: Session["kind"]): Promise<readonly Session[]> => {
     const caller = callerOf(request);
@@ -290,31 +311,37 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.get(
     "/me/sessions",
-    { config: { access: "user" }, schema: { summary: "The caller's signed-in devices", tags } },
+    {
+      config: { access: "user", permission: "account.use" },
+      schema: { summary: "The caller's signed-in devices", tags },
+    },
     async (request) => ({ sessions: await list(request, "session"), current: callerOf(request).session }),
   );
 
   app.get(
     "/me/keys",
-    { config: { access: "user" }, schema: { summary: "The caller's API keys", tags } },
+    { config: { access: "user", permission: "account.use" }, schema: { summary: "The caller's API keys", tags } },
     async (request) => ({ keys: await list(request, "key") }),
   );
 
   app.post<{ Body: Static<typeof createApiKey> }>(
     "/me/keys",
-    { config: { access: "person" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
+    { config: { access: "person", permission: "account.use" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
     async (request) => {
-      const { token, session } = demand(await accounts.createKey(callerOf(request), request.body.label));
+      const { user } = callerOf(request);
+      const made = accounts.createKey(user, request.body);
+      const { token, session } = await notedAccount(at, request, { action: "createKey", user }, made);
       return { key: token, ...session };
     },
   ); // prettier-ignore
 
   app.delete<{ Params: { id: string } }>(
     "/me/keys/:id",
-    { config: { access: "person" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
+    { config: { access: "person", permission: "account.revoke" }, schema: { summary: "Revokes an API key", tags, params: schema.object({ id: schema.key }) } },
     async (request) => {
       const caller = callerOf(request);
-      return demand(await ask(caller, caller.actor, { type: "revokeSession", id: request.params.id })) ?? {};
+      const ended = ask(caller, caller.actor, { type: "revokeSession", id: request.params.id });
+      return (await notedAccount(at, request, { action: "revokeSession", user: caller.user }, ended)) ?? {};
     },
   ); // prettier-ignore
 }

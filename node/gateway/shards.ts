@@ -9,6 +9,7 @@ import {
   shardHolderCommands,
   type HolderRow,
   type HolderSums,
+  type ShardPage,
   type ShardsView,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
@@ -73,7 +74,7 @@ export function addShardRoutes(app: FastifyInstance, at: GatewayContext): void {
         querystring: listQuery,
       },
     },
-    async ({ params: { group, index }, query }) => {
+    async ({ params: { group, index }, query }): Promise<ShardPage> => {
       const to = holderOf(group, index);
       const known = control()
         .groups()
@@ -81,7 +82,7 @@ export function addShardRoutes(app: FastifyInstance, at: GatewayContext): void {
       // Nobody who asks brings a holder into being.
       if (!known) throw new PlexusError(failure("NOT_FOUND", { holder: to }));
       const message = { type: "list", ...query };
-      return demand(await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) ?? {};
+      return demand(await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as ShardPage;
     },
   );
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import {
+  ok,
   inspectStripe,
   namedStripe,
   putStripe,
@@ -14,6 +15,7 @@ import {
 import type { ShardControl } from "../ports.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
+import { asTask } from "./tasks.ts";
 import { demand } from "./refusals.ts";
 
 /** For whom stripes are kept that admins put by hand: one admin may release what another put. */
@@ -22,7 +24,7 @@ const byHand: ActorId = "admin/put";
 /** Adds what admins do with stripes by hand, under /api/v1/admin/shards: to try new nodes, and to see how a stripe stands. */
 export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards: ShardControl): void {
   const { stripes } = shards;
-  const { log, clock } = at;
+  const { clock } = at;
   const tags = ["admin"];
   // The bytes as text, and what is around them.
   const bodyLimit = 2 * wireLimits.stripePutBytesMax;
@@ -45,7 +47,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
       const bytes = Buffer.from(text, "base64");
       const expires = expiresInMs !== undefined && { expiresAtMs: Math.round(clock.nowMs()) + expiresInMs };
       const put = stripes.put(bytes, { class: "by hand", owner: byHand, ...expires });
-      const stripe = await audited(log, request, { bytes: bytes.length }, put);
+      const stripe = await audited(at, request, { bytes: bytes.length }, put);
       at.changed?.("putStripe", { stripe: stripe.id, bytes: String(bytes.length) }, whoIs(request));
       return { stripe };
     },
@@ -82,7 +84,7 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
     },
     async (request) => {
       const { stripe } = request.body;
-      await audited(log, request, { stripe: stripe.id }, stripes.release(stripe, byHand));
+      await audited(at, request, { stripe: stripe.id }, stripes.release(stripe, byHand));
       at.changed?.("releaseStripe", { stripe: stripe.id }, whoIs(request));
       return {};
     },
@@ -99,13 +101,17 @@ export function addStripeRoutes(app: FastifyInstance, at: GatewayContext, shards
       },
     },
     async (request): Promise<{ readonly nodes: readonly NodeHealed[] }> => {
-      const nodes = await shards.heal();
-      log.info("audit.cluster", {
-        action: "healShards",
-        by: whoIs(request),
-        address: request.address,
-        outcome: "done",
-      });
+      const nodes = await audited(
+        at,
+        request,
+        {},
+        asTask(
+          at,
+          request,
+          { what: "Repair of shards", again: { method: "POST", path: "/api/v1/admin/shards/heal", body: {} } },
+          shards.heal().then((healed) => ok(healed)),
+        ),
+      );
       at.changed?.("healShards", { nodes: String(nodes.length) }, whoIs(request));
       return { nodes };
     },

@@ -65,12 +65,17 @@ export class Encoded {
  *      open ──bye──► closing (nothing is written any more) ──handshake, or the sweep──► gone */
 export class Subscriber {
   readonly wire: Wire;
-  readonly caller: Caller;
+  /** Another one when the person's roles change. */
+  caller: Caller;
+  /** Where it is connected from. */
+  readonly address: string;
   readonly person: Person;
   readonly limits: GatewayLimits;
   subscriptions: Map<string, Subscription> | undefined;
   /** Commands not yet answered. */
   outstanding = 0;
+  /** Commands refused for their rate, since the last one that was taken. */
+  refusals = 0;
   /** Wants `activity` of rooms it does not follow. */
   watching = false;
   /** `bye` was said. */
@@ -87,9 +92,17 @@ export class Subscriber {
   /** Set by the sweep that first sees it closing: when it is ended by force. */
   cutAtMs: number | undefined;
 
-  constructor(parts: { wire: Wire; caller: Caller; person: Person; limits: GatewayLimits; outflow: Outflow }) {
+  constructor(parts: {
+    wire: Wire;
+    caller: Caller;
+    address: string;
+    person: Person;
+    limits: GatewayLimits;
+    outflow: Outflow;
+  }) {
     this.wire = parts.wire;
     this.caller = parts.caller;
+    this.address = parts.address;
     this.person = parts.person;
     this.limits = parts.limits;
     this.#outflow = parts.outflow;

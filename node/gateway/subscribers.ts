@@ -5,16 +5,18 @@ import {
   type ActorId,
   type ErrorCode,
   type Failure,
+  type Hello,
   type Result,
 } from "../../protocols/index.ts";
 import type { Accounts, Caller } from "./accounts.ts";
 import { answerTo } from "./answers.ts";
+import { permissionToFollow } from "./commands.ts";
 import type { Entrance } from "./entrance.ts";
 import { createFeeds, type Feeds } from "./feeds.ts";
 import type { GatewayContext } from "./options.ts";
 import { createPeople, type People } from "./people.ts";
 import { Encoded, Subscriber, type Wire } from "./subscriber.ts";
-import { readToken } from "./tokens.ts";
+import { claimedUser } from "./service-tokens.ts";
 
 /** Everybody who is connected for longer than one request, on whatever wire. */
 export interface Subscribers {
@@ -42,6 +44,21 @@ export interface Entry {
   readonly leave: () => void;
 }
 
+/** What a connection of many topics is told first. */
+export function greeting(at: GatewayContext, { user, admin }: Caller): Hello {
+  const degraded = at.degraded();
+  const { version, node, limits } = at;
+  return {
+    version,
+    node,
+    user,
+    admin,
+    heartbeatMs: limits.heartbeatMs,
+    nodes: at.nodes(),
+    ...(degraded && { degraded }),
+  };
+}
+
 /** Makes the register of subscribers of one gateway. */
 export function createSubscribers(
   at: GatewayContext,
@@ -66,11 +83,26 @@ export function createSubscribers(
       }),
     ),
   );
-  const people = createPeople(at, feeds, {
-    describe: async (user) => answerTo("describe", await askAs(user, `user/${user}`, "describe")),
-    sessions: async (user) => answerTo("sessions", await askAs(user, `user/${user}`, "sessions")),
-    summary: async (user, room) => answerTo("summary", await askAs(user, `room/${room}`, "summary")),
-  });
+  /** Ends what somebody follows and may not any more. */
+  const endUnpermitted = (subscriber: Subscriber): void => {
+    // What is taken out of a map while it is walked is not met again.
+    for (const topic of subscriber.subscriptions?.keys() ?? []) {
+      const reason = at.rights.refusal(subscriber.caller, permissionToFollow(topic), subscriber.address);
+      if (reason === undefined) continue;
+      feeds.unsubscribe(subscriber, topic);
+      subscriber.lost(topic, reason);
+    }
+  };
+  const people = createPeople(
+    at,
+    feeds,
+    {
+      describe: async (user) => answerTo("describe", await askAs(user, `user/${user}`, "describe")),
+      sessions: async (user) => answerTo("sessions", await askAs(user, `user/${user}`, "sessions")),
+      summary: async (user, room) => answerTo("summary", await askAs(user, `room/${room}`, "summary")),
+    },
+    endUnpermitted,
+  );
 
   const sweep = (): void => {
     const nowMs = clock.monotonicMs();
@@ -99,11 +131,11 @@ export function createSubscribers(
       if (closed) return refused(failure("STOPPING"));
       if (pending >= limits.upgradesPendingMax || all.size + pending >= entrance.socketsMax)
         return refused(failure("OVERLOADED", { limit: "connectionsMax" }));
-      const claim = readToken(token);
-      if (claim === undefined) return refused(failure("UNAUTHENTICATED"));
+      const user = claimedUser(token);
+      if (user === undefined) return refused(failure("UNAUTHENTICATED"));
       pending += 1;
       // Before the token is checked, so that a session that is revoked in between is seen.
-      const person = people.arrive(claim.user);
+      const person = people.arrive(user);
       const refuse = (reason: Failure): Result<Entry> => {
         people.arrived(person, undefined);
         return refused(reason);
@@ -120,7 +152,7 @@ export function createSubscribers(
       return ok({
         caller,
         seat(wire, first) {
-          const subscriber = new Subscriber({ wire, caller, person, limits, outflow });
+          const subscriber = new Subscriber({ wire, caller, address, person, limits, outflow });
           all.add(subscriber);
           meter.gauge("gateway_connections", all.size);
           first?.(subscriber);

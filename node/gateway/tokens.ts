@@ -9,6 +9,10 @@ const secretBytes = 32;
 export interface TokenClaim {
   readonly user: string;
   readonly tokenHash: string;
+  /** Of a short-lived token: the session that it was made of, what it is narrowed to, and when it ends by itself. */
+  readonly session?: string;
+  readonly scopes?: readonly string[];
+  readonly expiresAtMs?: number;
 }
 
 /** SHA-256, hexadecimal: all that is stored of a token. Tokens are random, so a slow hash would add nothing. */

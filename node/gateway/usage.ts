@@ -1,6 +1,16 @@
 import type { FastifyInstance } from "fastify";
 import { Type, type Static } from "typebox";
-import { everybody, ledgerCommands, ledgerOf, schema } from "../../protocols/index.ts";
+import {
+  activityActor,
+  activityQuery,
+  everybody,
+  ledgerCommands,
+  ledgerOf,
+  schema,
+  type ActivityQuery,
+  type ActivityView,
+  type UsageView,
+} from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
@@ -26,10 +36,29 @@ export function addUsage(app: FastifyInstance, at: GatewayContext): void {
         querystring: usageQuery,
       },
     },
-    async ({ query: { person, ...asked } }) => {
+    async ({ query: { person, ...asked } }): Promise<UsageView> => {
       const to = ledgerOf(person ?? everybody);
       const message = { type: "usage", ...asked };
-      return demand(await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) ?? {};
+      return demand(await kernel.ask({ to, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as UsageView;
+    },
+  );
+
+  app.get<{ Querystring: ActivityQuery }>(
+    "/admin/usage/days",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "What people did by day: messages, active people, what was taken of models, what is kept",
+        description:
+          "The newest first; days are those of UTC. `people` are those who did anything, each once a day and once a month. `teams` are budgets that name several people, as they were that day. `cost` is in millionths of the unit in which prices are.",
+        tags: ["admin"],
+        querystring: activityQuery,
+      },
+    },
+    async ({ query: { days = 30, before } }): Promise<ActivityView> => {
+      const message = { type: "days", days, ...(before !== undefined && { before }) };
+      const asked = { to: activityActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs } as const;
+      return demand(await kernel.ask(asked)) as ActivityView;
     },
   );
 }

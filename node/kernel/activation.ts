@@ -22,8 +22,11 @@ import {
   type ActorId,
   type Failure,
   type Result,
+  traceIdOf,
+  type TraceContext,
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Effect, ReplyTo, Turn } from "../../actors/behavior.ts";
+import type { Span } from "../ports.ts";
 import type { Recovered, SideOp } from "../storage/index.ts";
 import { OutputGate } from "./gate.ts";
 import { foldState, type SnapshotBody } from "./folding.ts";
@@ -86,9 +89,9 @@ export class Activation {
       actor: id,
       host,
       services,
-      signal: (message, from, chain) => {
+      signal: (message, from, chain, trace) => {
         if (this.status === "closed") return;
-        this.mailbox.push({ type: "signal", to: id, from, message, chain });
+        this.mailbox.push({ type: "signal", to: id, from, message, chain, trace });
         services.schedule(this);
       },
     });
@@ -100,7 +103,7 @@ export class Activation {
           this.#dismissIfBlank();
           this.#cameToRest();
         }),
-      perform: (outputs, chain) => this.#perform(outputs, chain),
+      perform: (outputs, chain, trace) => this.#perform(outputs, chain, trace),
       failed: (error) => host.fail(error),
     });
   }
@@ -229,17 +232,22 @@ export class Activation {
     if (deadLetter !== undefined && !this.host.quarantines.holds(this.id, deadLetter)) return;
     if (envelope.operation !== undefined && this.#repeats(envelope, envelope.operation)) return;
     let plan: Plan;
+    const sinceMs = envelope.trace === undefined ? 0 : this.#services.clock.monotonicMs();
     try {
       plan = this.#decide(envelope);
     } catch (error) {
+      this.#span(envelope, sinceMs)?.end("ACTOR_CRASHED");
       return this.#crash(error, envelope);
     }
     if (this.#lacksRoom(envelope, plan)) return this.#refuse(envelope, failure("DISK_FULL", { actor: this.id }));
     if (deadLetter !== undefined) plan.side.push(this.host.quarantines.deletion(deadLetter));
+    // What a model says comes in many parts: of those only the turns count that write.
+    const span = envelope.type !== "signal" || plan.events.length > 0 ? this.#span(envelope, sinceMs) : undefined;
     let wrote: boolean;
     try {
-      wrote = this.#append(plan);
+      wrote = this.#append(plan, span?.context);
     } catch (error) {
+      span?.end(failureOf(error).code);
       const tooLarge = failureOf(error).code === "TOO_LARGE";
       if (tooLarge && waiterOf(envelope)) this.#refuse(envelope, failureOf(error));
       else this.#crash(error, envelope);
@@ -249,9 +257,16 @@ export class Activation {
     this.#state = plan.state;
     this.#notes = plan.notes;
     this.#trackOperation(envelope, plan);
-    this.#gate.leave(plan.outputs, chainOf(envelope), wrote);
+    this.#gate.leave(plan.outputs, chainOf(envelope), wrote, span?.context ?? envelope.trace);
+    span?.end();
     if (plan.stop) this.#services.leave(this);
     if (this.#history.snapshotDue) this.snapshot();
+  }
+
+  /** The step of a trace that a turn is; undefined: it is not traced. */
+  #span({ trace, message, from }: Envelope, sinceMs: number): Span | undefined {
+    if (trace === undefined) return undefined;
+    return this.#services.tracer?.under(trace, "turn", { actor: this.id, message: message.type, from }, sinceMs);
   }
 
   /** Whether the disk has no room for the changes of an ask. An append that fails takes the whole slot away from its readers, so it is
@@ -332,7 +347,7 @@ export class Activation {
   }
 
   /** One append for the whole turn; false when nothing is durable in it. Error, with nothing changed: TOO_LARGE. */
-  #append(plan: Plan): boolean {
+  #append(plan: Plan, trace?: TraceContext): boolean {
     const { pending } = plan;
     const marks = pending !== undefined && pending !== this.host.pending.has(this.id);
     if (marks)
@@ -343,6 +358,7 @@ export class Activation {
     this.#history.write(
       { atMs, actor: this.id, events: plan.events, answers: plan.answers, side: plan.side },
       this.#onAppended,
+      trace,
     );
     this.#gate.appended();
     for (const [operation, result] of plan.answers) this.#operations.remember(operation, atMs, result);
@@ -373,20 +389,25 @@ export class Activation {
 
   // --- outputs -------------------------------------------------------------------------------------------------------
 
-  #perform(outputs: readonly Output[], chain: readonly ActorId[]): void {
+  #perform(outputs: readonly Output[], chain: readonly ActorId[], trace: TraceContext | undefined): void {
     this.#busy += 1;
     for (const output of outputs) {
       try {
-        this.#performOne(output, chain);
+        this.#performOne(output, chain, trace);
       } catch (error) {
         // A fault in a port must not keep the rest of this turn, or the batch it came with, from leaving.
-        this.#services.log.error("actor.output.failed", { actor: this.id, output: output.type, error });
+        this.#services.log.error("actor.output.failed", {
+          actor: this.id,
+          trace: traceIdOf(trace),
+          output: output.type,
+          error,
+        });
       }
     }
     this.#busy -= 1;
   }
 
-  #performOne(output: Output, chain: readonly ActorId[]): void {
+  #performOne(output: Output, chain: readonly ActorId[], trace: TraceContext | undefined): void {
     switch (output.type) {
       case "answer":
         this.#services.answer(output.to, output.result);
@@ -396,7 +417,7 @@ export class Activation {
       case "tell": {
         const { to, message, operationId } = output;
         const operation = operationId === undefined ? undefined : `${this.id}|${operationId}`;
-        this.#services.send({ type: "tell", to, from: this.id, message, operation });
+        this.#services.send({ type: "tell", to, from: this.id, message, operation, trace });
         return;
       }
       case "publish":
@@ -412,7 +433,7 @@ export class Activation {
       case "read":
       case "call":
       case "cancel":
-        this.#outstanding.run(output, chain);
+        this.#outstanding.run(output, chain, trace);
         return;
     }
   }
@@ -457,7 +478,8 @@ export class Activation {
   #crash(error: unknown, envelope: Envelope | undefined): void {
     const { clock, limits, log, meter } = this.#services;
     this.lastError = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    log.error("actor.crashed", { actor: this.id, type: envelope?.message.type, error: this.lastError });
+    const ids = { actor: this.id, trace: traceIdOf(envelope?.trace) };
+    log.error("actor.crashed", { ...ids, type: envelope?.message.type, error: this.lastError });
     meter.count("actor_crashes", 1, { kind: this.behavior.kind });
     this.#abandon();
     // The asks of those turns belong to this incarnation; their answers and tells are history by then.

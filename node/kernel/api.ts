@@ -1,5 +1,14 @@
 /** The kernel's interface for the gateway and for tests. */
-import type { ActorDetail, ActorId, ActorPage, ActorRow, Failure, Result, SlotId } from "../../protocols/index.ts";
+import type {
+  ActorDetail,
+  ActorId,
+  ActorPage,
+  ActorRow,
+  Failure,
+  Result,
+  SlotId,
+  TraceContext,
+} from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender } from "../../actors/behavior.ts";
 import type { NodeId } from "../ports.ts";
 import type { EntryDraft, SlotLog, SlotReader } from "../storage/index.ts";
@@ -30,6 +39,7 @@ export interface ServedLog
   append(
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
+    trace?: TraceContext,
   ): { readonly seq: number; readonly bytes: number };
   snapshot(actor: ActorId, seq: number, body: unknown, done: (error: Failure | undefined) => void): number;
   trim(throughSeq: number, done: (error: Failure | undefined) => void): void;
@@ -123,6 +133,8 @@ export interface Request {
   readonly operationId?: string;
   /** From now to the answer; then ASK_TIMEOUT, outcome unknown. */
   readonly timeoutMs: number;
+  /** The step of a trace that asks. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** Which actors a listing is to have, and how many. */

@@ -85,7 +85,7 @@ export class Delivery {
   }
 
   /** Sends with a claim to an answer. `settle` is called once: with the answer, or with ASK_TIMEOUT. */
-  readonly ask: KernelServices["ask"] = ({ to, from, message, operationId, chain }, timeoutMs, settle) => {
+  readonly ask: KernelServices["ask"] = ({ to, from, message, operationId, chain, trace }, timeoutMs, settle) => {
     const { node, clock, routing, asks, activationOf, slotOf, isHere } = this.#ports;
     const present = activationOf(to);
     const slot = present ? present.host.slot : slotOf(to);
@@ -99,13 +99,13 @@ export class Delivery {
     const named = operationId === undefined ? undefined : `${from}|${operationId}`;
     if (elsewhere) {
       const operation = named ?? this.#madeUp(from, number);
-      routing.send(slot, { type: "ask", to, from, message, operation, chain }, deadlineMs, settle);
+      routing.send(slot, { type: "ask", to, from, message, operation, chain, trace }, deadlineMs, settle);
       return;
     }
     // A message that may have to be sent twice has an operation id. On a node alone no other takes over, and nothing is sent twice.
     const operation = named ?? (present?.host.alone === true ? undefined : this.#madeUp(from, number));
     const replyTo = operation === undefined ? { node, correlation: number } : { node, correlation: number, operation };
-    const envelope: Ask = { type: "ask", to, from, message, operation, replyTo, chain };
+    const envelope: Ask = { type: "ask", to, from, message, operation, replyTo, chain, trace };
     asks.open(number, new LocalAsk(this, envelope, { deadlineMs, settle }));
     this.#ports.asked();
     (present ? present.host : this.#ports.hostOf(slot)).deliver(envelope);
@@ -201,7 +201,7 @@ export class Delivery {
 
   #lost({ to, message }: Envelope, { code }: Failure): void {
     this.#ports.meter.count("messages_lost", 1, { code });
-    this.#ports.log.warn("message.lost", { to, type: message.type, code });
+    this.#ports.log.warn("message.lost", { actor: to, type: message.type, code });
   }
 
   /** An operation for a message without one. */

@@ -9,7 +9,7 @@
  *  see (R2); and a node that no longer owns the slot does not know, so an answer that rests on memory alone needs proof
  *  that no other node served meanwhile. The commit of an append that was made at or after the turn is such proof: every
  *  replica has taken this epoch for current after the turn began. Otherwise the replicas are asked, unless there is none. */
-import { assert, type ActorId, type Failure } from "../../protocols/index.ts";
+import { assert, type ActorId, type Failure, type TraceContext } from "../../protocols/index.ts";
 import type { Output } from "./plan.ts";
 
 interface GatedTurn {
@@ -19,13 +19,14 @@ interface GatedTurn {
   readonly proof: number;
   readonly outputs: readonly Output[];
   readonly chain: readonly ActorId[];
+  readonly trace: TraceContext | undefined;
 }
 
 export interface GatePorts {
   /** No other node has to be asked. Looked at when a turn ends. */
   alone(): boolean;
   confirm(done: (error: Failure | undefined) => void): void;
-  perform(outputs: readonly Output[], chain: readonly ActorId[]): void;
+  perform(outputs: readonly Output[], chain: readonly ActorId[], trace: TraceContext | undefined): void;
   /** A confirmation failed: this epoch may be over. */
   failed(error: Failure): void;
 }
@@ -85,15 +86,15 @@ export class OutputGate {
   }
 
   /** Lets the outputs of a turn out as soon as they may. `wrote`: the turn itself appended something. */
-  leave(outputs: readonly Output[], chain: readonly ActorId[], wrote: boolean): void {
+  leave(outputs: readonly Output[], chain: readonly ActorId[], wrote: boolean, trace?: TraceContext): void {
     if (outputs.length === 0) return;
     const proven = wrote || this.#ports.alone() || !outputs.some(needsProof);
     if (proven && this.flushed && this.empty) {
-      this.#ports.perform(outputs, chain);
+      this.#ports.perform(outputs, chain, trace);
       return;
     }
     const proof = proven ? 0 : this.#asked + 1;
-    this.#turns.push({ appends: this.#appended, proof, outputs, chain });
+    this.#turns.push({ appends: this.#appended, proof, outputs, chain, trace });
     if (proven) return;
     this.#asked = proof;
     this.#ports.confirm((error) => {
@@ -128,9 +129,9 @@ export class OutputGate {
       if (appends > this.#durable || (proof > this.#proven && appends === this.#durable)) break;
       opened += 1;
     }
-    for (const { appends, outputs, chain } of this.#turns.splice(0, opened)) {
+    for (const { appends, outputs, chain, trace } of this.#turns.splice(0, opened)) {
       assert(appends <= this.#durable, "no output leaves before every append that its turn could see is durable");
-      this.#ports.perform(outputs, chain);
+      this.#ports.perform(outputs, chain, trace);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** One actor on disk: its last snapshot and the entries after it. */
-import { assert, type ActorId, type Failure } from "../../protocols/index.ts";
+import { assert, type ActorId, type Failure, type TraceContext } from "../../protocols/index.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { ActivationHost } from "./host.ts";
 import type { KernelLimits } from "./limits.ts";
@@ -52,8 +52,8 @@ export class History {
   }
 
   /** Appends one entry. Error, with nothing appended: TOO_LARGE. */
-  write(draft: EntryDraft, done: (error: Failure | undefined) => void): void {
-    const { seq, bytes } = this.#host.append(draft, done);
+  write(draft: EntryDraft, done: (error: Failure | undefined) => void, trace?: TraceContext): void {
+    const { seq, bytes } = this.#host.append(draft, done, trace);
     assert(seq > this.#lastSeq, "an actor's entries have rising seqs");
     this.#lastSeq = seq;
     this.#tailEntries += 1;

@@ -1,8 +1,8 @@
 /** The surroundings of an activation: the slot that hosts it, and the kernel around all slots. */
-import type { ActorId, Failure, Result, SlotId } from "../../protocols/index.ts";
+import type { ActorId, Failure, Result, SlotId, TraceContext } from "../../protocols/index.ts";
 import type { Effect, ReplyTo } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, Meter, Publisher } from "../ports.ts";
+import type { Clock, Log, Meter, Publisher, Tracer } from "../ports.ts";
 import type { EntryDraft, Recovered } from "../storage/index.ts";
 import type { Activation } from "./activation.ts";
 import type { KernelLimits } from "./limits.ts";
@@ -27,6 +27,7 @@ export interface ActivationHost {
   append(
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
+    trace?: TraceContext,
   ): { readonly seq: number; readonly bytes: number };
   snapshot(actor: ActorId, seq: number, body: unknown): number;
   recover(actor: ActorId): Promise<Recovered>;
@@ -53,6 +54,7 @@ export interface KernelServices {
   readonly diskFull: (slot: SlotId) => boolean;
   readonly log: Log;
   readonly meter: Meter;
+  readonly tracer: Tracer | undefined;
   readonly engines: Engines;
   readonly publisher: Publisher;
   /** Puts the activation in line for turns. */
@@ -70,7 +72,7 @@ export interface KernelServices {
   readonly unserved: (to: ReplyTo, actor: ActorId, error: Failure) => void;
   /** Sends an ask; `settle` is called once, with the answer or with ASK_TIMEOUT. */
   readonly ask: (
-    ask: Pick<Ask, "to" | "from" | "message" | "chain"> & { readonly operationId: string | undefined },
+    ask: Pick<Ask, "to" | "from" | "message" | "chain" | "trace"> & { readonly operationId: string | undefined },
     timeoutMs: number,
     settle: (result: Result<unknown>) => void,
   ) => void;

@@ -26,7 +26,7 @@ import {
 } from "../../protocols/index.ts";
 import type { AnyBehavior, Message } from "../../actors/behavior.ts";
 import type { Engines } from "../../runtimes/engine.ts";
-import type { Clock, Log, Meter, NodeId, Publisher, Random } from "../ports.ts";
+import type { Clock, Log, Meter, NodeId, Publisher, Random, Tracer } from "../ports.ts";
 import { within } from "../waiting.ts";
 import type { Ask, AskTable, Kernel, Request, Routing, Slots, Tell } from "./api.ts";
 import { Conditions } from "./condition.ts";
@@ -41,7 +41,7 @@ import { Turns, type Pressure } from "./turns.ts";
 
 export type { ClusterActors, Kernel, Request } from "./api.ts";
 export { OpenAsks } from "./asks.ts";
-export { foldRestored, type SnapshotBody } from "./folding.ts";
+export { foldRestored, foldState, type SnapshotBody } from "./folding.ts";
 export { kernelLimits, type KernelLimits } from "./limits.ts";
 
 export interface KernelPorts {
@@ -60,6 +60,8 @@ export interface KernelPorts {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly limits?: Partial<KernelLimits>;
 }
 
@@ -134,6 +136,7 @@ class NodeKernel implements Kernel {
       diskFull: (slot) => pressure.full(slot),
       log,
       meter,
+      tracer: ports.tracer,
       engines: ports.engines,
       publisher: ports.publisher,
       schedule: (activation) => this.#turns.add(activation),
@@ -185,16 +188,16 @@ class NodeKernel implements Kernel {
 
   ask(request: Request): Promise<Result<unknown>> {
     if (this.#stopping) return Promise.resolve(refused(failure("STOPPING")));
-    const { to, from, message, operationId, timeoutMs } = request;
+    const { to, from, message, operationId, timeoutMs, trace } = request;
     return new Promise((resolve) =>
-      this.#delivery.ask({ to, from, message, operationId, chain: [] }, timeoutMs, resolve),
+      this.#delivery.ask({ to, from, message, operationId, chain: [], trace }, timeoutMs, resolve),
     );
   }
 
   tell(request: Omit<Request, "timeoutMs">): void {
-    const { to, from, message, operationId } = request;
+    const { to, from, message, operationId, trace } = request;
     const operation = operationId === undefined ? undefined : `${from}|${operationId}`;
-    const envelope: Tell = { type: "tell", to, from, message, operation };
+    const envelope: Tell = { type: "tell", to, from, message, operation, trace };
     if (this.#stopping) this.#delivery.undelivered(envelope, "refused", failure("STOPPING"));
     else this.#delivery.send(envelope);
   }

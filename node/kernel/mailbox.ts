@@ -1,5 +1,5 @@
 /** The envelopes that travel to actors, and the bounded first-in first-out queue in which they wait for one of them. */
-import { assert, type ActorId } from "../../protocols/index.ts";
+import { assert, type ActorId, type TraceContext } from "../../protocols/index.ts";
 import type { Message, ReplyTo, Sender, Signal } from "../../actors/behavior.ts";
 
 /** A message whose sender waits for the answer. */
@@ -15,6 +15,8 @@ export interface Ask {
   readonly chain: readonly ActorId[];
   /** When another node sent it: the slot's epoch as that node knew it. Under no other one is it served. */
   readonly epoch?: number;
+  /** The step of a trace that sent it; the same of the other envelopes. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A message whose sender does not wait for an answer. */
@@ -27,6 +29,7 @@ export interface Tell {
   /** When another node sent it: hears that its turn took effect. The actor does not know of it. */
   readonly receipt?: ReplyTo;
   readonly epoch?: number;
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A message of the kernel to an actor: the result of an ask or a call of the actor (at most as many as it may have open), or a
@@ -38,6 +41,7 @@ export interface SignalEnvelope {
   readonly message: Signal;
   readonly operation?: undefined;
   readonly chain: readonly ActorId[];
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A dead letter that is delivered again: it stays a dead letter until its turn is durable. */
@@ -49,6 +53,7 @@ export interface Redelivery {
   readonly operation: string | undefined;
   /** Its number. */
   readonly deadLetter: number;
+  readonly trace?: undefined;
 }
 
 /** A message with its addresses. */

@@ -4,7 +4,16 @@
  *
  *  What comes back belongs to the incarnation of the actor that asked: one that was loaded again has folded its state anew and
  *  never asked. Asks and calls are bounded: beyond that they fail at once. */
-import { failure, failureOf, refused, type ActorId, type Result, type Said } from "../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  refused,
+  traceIdOf,
+  type ActorId,
+  type Result,
+  type Said,
+  type TraceContext,
+} from "../../protocols/index.ts";
 import type { Effect, Sender, Signal } from "../../actors/behavior.ts";
 import { engineOf, type Running } from "../../runtimes/engine.ts";
 import type { ActivationHost, KernelServices } from "./host.ts";
@@ -22,7 +31,7 @@ export interface OutstandingPorts {
   readonly host: Pick<ActivationHost, "readRecords" | "fail">;
   readonly services: Pick<KernelServices, "ask" | "limits" | "log" | "engines">;
   /** Puts a result into the actor's mailbox. */
-  readonly signal: (message: Signal, from: Sender, chain: readonly ActorId[]) => void;
+  readonly signal: (message: Signal, from: Sender, chain: readonly ActorId[], trace: TraceContext | undefined) => void;
 }
 
 export class Outstanding {
@@ -44,16 +53,16 @@ export class Outstanding {
   }
 
   /** Carries out an effect. `chain`: the actors that wait for an answer of this one, the nearest last. */
-  run(effect: AwaitedEffect, chain: readonly ActorId[]): void {
+  run(effect: AwaitedEffect, chain: readonly ActorId[], trace?: TraceContext): void {
     switch (effect.type) {
       case "ask":
-        this.#ask(effect, chain);
+        this.#ask(effect, chain, trace);
         return;
       case "read":
-        this.#read(effect, chain);
+        this.#read(effect, chain, trace);
         return;
       case "call":
-        this.#call(effect);
+        this.#call(effect, trace);
         return;
       case "cancel":
         this.#calls.get(effect.tag)?.cancel();
@@ -73,53 +82,69 @@ export class Outstanding {
   #ask(
     { to, message, operationId, timeoutMs, tag }: Extract<AwaitedEffect, { type: "ask" }>,
     chain: readonly ActorId[],
+    trace: TraceContext | undefined,
   ): void {
     const { actor, services, signal } = this.#ports;
     const { askChainMax, outstandingAsksMax } = services.limits;
     const settle = this.#forIncarnation((result: Result<unknown>) => {
       this.#asks -= 1;
-      signal({ type: "answered", tag, result }, to, chain);
+      signal({ type: "answered", tag, result }, to, chain, trace);
     });
     const next = [...chain, actor];
     this.#asks += 1;
     if (next.includes(to) || next.length > askChainMax)
       settle(refused(failure("CALL_CYCLE", { chain: [...next, to] })));
     else if (this.#asks > outstandingAsksMax) settle(refused(failure("OVERLOADED", { outstandingAsksMax })));
-    else services.ask({ to, from: actor, message, operationId, chain: next }, timeoutMs, settle);
+    else services.ask({ to, from: actor, message, operationId, chain: next, trace }, timeoutMs, settle);
   }
 
-  #read({ range, tag }: Extract<AwaitedEffect, { type: "read" }>, chain: readonly ActorId[]): void {
+  #read(
+    { range, tag }: Extract<AwaitedEffect, { type: "read" }>,
+    chain: readonly ActorId[],
+    trace: TraceContext | undefined,
+  ): void {
     const { actor, host, services, signal } = this.#ports;
     const limit = Math.min(range.limit, services.limits.readRecordsMax);
     this.#reads += 1;
     host.readRecords(actor, { ...range, limit }).then(
       this.#forIncarnation((records) => {
         this.#reads -= 1;
-        signal({ type: "records", tag, records }, "node", chain);
+        signal({ type: "records", tag, records }, "node", chain, trace);
       }),
       (error: unknown) => host.fail(failureOf(error)),
     );
   }
 
-  #call({ engine, request, tag, timeoutMs }: Extract<AwaitedEffect, { type: "call" }>): void {
+  #call(
+    { engine, request, tag, timeoutMs }: Extract<AwaitedEffect, { type: "call" }>,
+    trace: TraceContext | undefined,
+  ): void {
     const { actor, services, signal } = this.#ports;
     const { callsMax } = services.limits;
     if (this.#calls.size >= callsMax) {
-      signal({ type: "answered", tag, result: refused(failure("OVERLOADED", { callsMax })) }, "node", []);
+      signal({ type: "answered", tag, result: refused(failure("OVERLOADED", { callsMax })) }, "node", [], trace);
       return;
     }
     const hear = this.#forIncarnation((said: Said) => {
       if (said.type === "part") {
         const part = { type: "part", engine, tag, part: said.part } as Extract<Signal, { readonly type: "part" }>;
-        return signal(part, "node", []);
+        return signal(part, "node", [], trace);
       }
       this.#calls.delete(tag);
       const { result } = said;
       // Actors tell people that it failed; the details are for operators.
-      if (!result.ok) services.log.info("call.failed", { actor, engine, tag, failure: result.error });
-      signal({ type: "answered", tag, result }, "node", []);
+      if (!result.ok)
+        services.log.info("call.failed", {
+          actor,
+          engine,
+          tag,
+          failure: result.error,
+          ...(trace !== undefined && { trace: traceIdOf(trace) }),
+        });
+      signal({ type: "answered", tag, result }, "node", [], trace);
     });
-    this.#calls.set(tag, engineOf(services.engines, engine).call({ ...request, id: tag, timeoutMs, key: actor }, hear));
+    const call = { ...request, id: tag, timeoutMs, key: actor, ...(trace !== undefined && { trace }) };
+    this.#calls.set(tag, engineOf(services.engines, engine).call(call, hear));
   }
 
   /** The same function, for as long as this incarnation lasts. */

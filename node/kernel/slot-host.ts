@@ -297,9 +297,9 @@ export class SlotHost implements ActivationHost {
 
   // --- for activations -----------------------------------------------------------------------------------------------
 
-  append(...[draft, done]: Parameters<ActivationHost["append"]>): ReturnType<ActivationHost["append"]> {
+  append(...[draft, done, trace]: Parameters<ActivationHost["append"]>): ReturnType<ActivationHost["append"]> {
     const log = this.#openLog();
-    const appended = log.append(draft, done);
+    const appended = log.append(draft, done, trace);
     this.#compaction.consider(log);
     return appended;
   }

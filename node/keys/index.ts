@@ -26,12 +26,14 @@ export type { Known, KnownRoot, Refused } from "./known.ts";
 export { keysPrefix, rootRow } from "./rows.ts";
 export { isVouched, rootHash, vouchFor } from "./succession.ts";
 export { openCarried, readCarried, sheetOf, writeCarried, type CarriedKeys, type OpenedKeys } from "./carried.ts";
-export { sealerOf, type Sealer } from "./cipher.ts";
+export { deriveKey, sealerOf, type Sealer } from "./cipher.ts";
 export { diskKeyOf, readDiskKey, readOrMakeDiskKey, writeDiskKey, type DiskKey } from "./disk-key.ts";
 export { keyLimits } from "./limits.ts";
 export { createSealing, type DiskSealing, type SealingStatus } from "./sealing.ts";
 export { demandEscrow, openEscrow, readEscrow, writeEscrow, type Escrow } from "./escrow.ts";
 export { epochKeysRow, opensEpochKeys, type DiskKeySource } from "./own-keys.ts";
+export { createSecrets, type Secrets } from "./secrets.ts";
+export { keepSecretsKey, type SecretsKey, type SecretsReceiver } from "./secrets-key.ts";
 export { SealedFiles } from "./sealed-files.ts";
 export {
   openedRow,
@@ -80,3 +82,4 @@ export {
   type UnitKeys,
 } from "./units.ts";
 export type { Signer } from "./signing.ts";
+export { recipientOf } from "./x-wing.ts";

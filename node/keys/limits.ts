@@ -26,6 +26,12 @@ export const keyLimits = {
   ringOldMs: 600_000,
   /** Places with backups whose units of compromised epochs are counted; the one that was counted first is forgotten. */
   placesMax: 64,
+  /** A node that has no share of the key of secrets waits so long for one; then `KEY_MISSING`. */
+  shareWaitMs: 5_000,
+  /** Between members that may give a share, in the order of their ids: the next does it where the one before has not. */
+  shareTurnMs: 1_000,
+  /** A member that had no receiver, or a directory that did not answer, is looked at again after this. */
+  shareRetryMs: 30_000,
   /** Changes of one row of keys that others are changing; then `OVERLOADED`. */
   attemptsMax: 8,
   /** Keys of one epoch that a node keeps: of attempts to begin it, one of which may have succeeded. The oldest goes. */

@@ -23,7 +23,7 @@
  *  `join` writes this node's own row anew at each start: a higher incarnation, new addresses. What admins decided stays:
  *  whether it drains, its roles, unless it was started with others than the last time, and the labels of its invitation,
  *  except those that it names itself. */
-import { failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import { failure, failureOf, ok, refused, type Result } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import { asMember, isRow, listMembers, memberKey, memberPrefix, sameSet } from "../cluster/records.ts";
@@ -72,8 +72,9 @@ export interface MembershipPart extends Membership {
    *  there. `found`: it may make the row, being the first node of a new cluster; others got theirs when they were admitted.
    *  Errors: NOT_A_PEER (there is no row), STOPPING. */
   join(record: OwnRecord, options?: { readonly found?: boolean }): Promise<Result<MemberRecord>>;
-  /** Changes fields of this node's own row.
-   *  Errors: NOT_A_PEER, OVERLOADED (others kept changing it), DATA_DAMAGED (it is nonsense), DIRECTORY_UNAVAILABLE. */
+  /** Changes fields of this node's own row, and asks again while the directory is away or others keep changing it: nobody would say them anew
+   *  before the next start. A join that comes later has them, too.
+   *  Errors: NOT_A_PEER, DATA_DAMAGED (it is nonsense), STOPPING. */
   update(change: Partial<Omit<MemberRecord, "node" | "incarnation">>): Promise<Result<MemberRecord>>;
   /** Tells all others that this process stops. */
   stopping(): void;
@@ -115,6 +116,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let incarnation = members.get(node)?.incarnation ?? 0;
   let belonged = members.has(node);
   let joined = false;
+  /** What this process has said of itself since its start: a join that comes after does not take it back. */
+  let said: Partial<Omit<MemberRecord, "node" | "incarnation" | "state">> = {};
   /** Since when the directory tells nothing; undefined while it does. */
   let silentSinceMs: number | undefined = clock.monotonicMs();
   /** It told a list of nobody, and none of somebody since. */
@@ -375,7 +378,9 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       let pauseMs = limits.joinRetryMs;
       while (!stopped) {
         try {
-          const written = await change((row) => (row === undefined && !found ? undefined : startedAgain(record, row)));
+          const written = await change((row) =>
+            row === undefined && !found ? undefined : startedAgain({ ...record, ...said }, row),
+          );
           if (written.ok) {
             incarnation = written.value.incarnation;
             joined = true;
@@ -395,12 +400,17 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     },
     async update(fields) {
       addresses = fields.addresses ?? addresses;
-      try {
-        return await change((row) => row && { ...row, ...fields });
-      } catch (error) {
-        if (error instanceof PlexusError) return refused(error.failure);
-        throw error;
+      said = { ...said, ...fields };
+      for (let pauseMs = limits.joinRetryMs; !stopped; pauseMs = Math.min(limits.joinRetryMaxMs, pauseMs * 2)) {
+        try {
+          const written = await change((row) => row && { ...row, ...fields });
+          if (written.ok || written.error.code !== "OVERLOADED") return written;
+        } catch (error) {
+          if (failureOf(error).code !== "DIRECTORY_UNAVAILABLE") throw error;
+        }
+        await sleep(pauseMs);
       }
+      return refused(failure("STOPPING"));
     },
     stopping() {
       stopping = true;
@@ -428,6 +438,7 @@ export function startedAgain(record: OwnRecord, row: MemberRecord | undefined): 
     labelsConfigured: record.labels,
     incarnation: (row?.incarnation ?? 0) + 1,
     state: row?.state ?? "active",
+    ...(row?.drain && { drain: row.drain }),
   };
 }
 

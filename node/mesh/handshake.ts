@@ -113,6 +113,16 @@ export function asHeard(reason: Failure): Failure {
 /** The refusal of a node that was a member and is none any more. */
 export const evicted = failure("NOT_A_PEER", { reason: "evicted" });
 
+/** The same of a node that was left out when the directory was recovered, in that generation. */
+export const leftOut = (generation: number | undefined): Failure =>
+  generation === undefined ? evicted : { ...evicted, details: { ...evicted.details, generation } };
+
+/** That generation, if a peer names it. */
+export function generationIn({ details }: Failure): number | undefined {
+  const generation = details?.["generation"];
+  return isCount(generation) ? generation : undefined;
+}
+
 /** The refusal of a process whose node has started again elsewhere: on a copy of its data folder. */
 export const duplicate = failure("NOT_A_PEER", { reason: "a later start of this node is connected" });
 

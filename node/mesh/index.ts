@@ -33,7 +33,7 @@ import { createSwarm, listenAddress, startSwarm } from "./swarm.ts";
 export { createAdmission, createInvitation, readToken, type Admission, type JoiningNode } from "./invitation.ts";
 export { joinCluster, type Joined } from "./join.ts";
 export { meshLimits, type MeshLimits } from "./limits.ts";
-export { isSignedBy, nodeIdOf, openNodeKey, signWith, type NodeKey } from "./node-key.ts";
+export { isSignedBy, nodeIdOf, openNodeKey, publicKeyOf, signWith, type NodeKey } from "./node-key.ts";
 
 export interface MeshOptions {
   readonly node: NodeId;
@@ -64,7 +64,9 @@ export interface MeshOptions {
   wasEvicted?(peer: string): boolean;
   /** A member says that this process is not its node any more. Any member can say that; whether it knows is for the
    *  listener to judge. */
-  expelled?(by: NodeId, why: MembershipEnd): void;
+  expelled?(by: NodeId, why: MembershipEnd, generation?: number): void;
+  /** The generation in which the directory was recovered without a peer; undefined: it was evicted otherwise. */
+  recoveredWithout?(peer: string): number | undefined;
   /** Lets newcomers in who have an invitation; without it nobody joins through this node. Stops with
    *  the mesh. */
   readonly admission?: Admission;
@@ -149,7 +151,8 @@ export async function startMesh(options: MeshOptions): Promise<Mesh> {
     addressesOf,
     reached: (peer, address) => options.reached?.(peer, address),
     wasEvicted,
-    expelled: (by, why) => options.expelled?.(by, why),
+    expelled: (by, why, generation) => options.expelled?.(by, why, generation),
+    recoveredWithout: (peer) => options.recoveredWithout?.(peer),
   });
 
   // Anyone can announce anything on a local network; only members are worth remembering.

@@ -67,3 +67,13 @@ export async function isSignedBy(peer: string, bytes: Uint8Array, signature: Uin
     return false;
   }
 }
+
+/** The public key in a peer id: 32 bytes of Ed25519. Undefined: it is none, or has another sort of key. */
+export function publicKeyOf(peer: string): Uint8Array | undefined {
+  try {
+    const { type, publicKey } = peerIdFromString(peer);
+    return type === "Ed25519" ? publicKey?.raw : undefined;
+  } catch {
+    return undefined;
+  }
+}

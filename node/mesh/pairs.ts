@@ -21,7 +21,18 @@ import type {
   TransportListener,
 } from "../ports.ts";
 import type { Gate } from "./gate.ts";
-import { controlKind, duplicate, endIn, evicted, judge, preceded, type Hello, type Introduction } from "./handshake.ts";
+import {
+  controlKind,
+  duplicate,
+  endIn,
+  evicted,
+  generationIn,
+  judge,
+  leftOut,
+  preceded,
+  type Hello,
+  type Introduction,
+} from "./handshake.ts";
 import { Lane } from "./lane.ts";
 import type { MeshLimits } from "./limits.ts";
 import { cut, textOf } from "./swarm.ts";
@@ -75,7 +86,9 @@ export interface PairsOptions {
   /** Whether a peer that is no member was evicted. */
   wasEvicted(peer: string): boolean;
   /** A member says that this process is not its node any more. */
-  expelled(by: NodeId, why: MembershipEnd): void;
+  expelled(by: NodeId, why: MembershipEnd, generation?: number): void;
+  /** See `MeshOptions`. */
+  recoveredWithout(peer: string): number | undefined;
 }
 
 export class Pairs {
@@ -309,7 +322,11 @@ export class Pairs {
     const refuse = (reason: Failure): void => link.end(reason, false, "refused");
     if (!verdict.ok || pair === undefined) {
       const isOut = pair === undefined && hello.cluster === self.cluster && this.#options.wasEvicted(link.peer);
-      const reason = isOut ? evicted : verdict.ok ? failure("NOT_A_PEER") : verdict.error;
+      const reason = isOut
+        ? leftOut(this.#options.recoveredWithout(link.peer))
+        : verdict.ok
+          ? failure("NOT_A_PEER")
+          : verdict.error;
       meter.count("mesh_refused_peers", 1, { code: reason.code });
       const facts = { peer: link.peer, node: hello.node, code: reason.code, details: reason.details };
       log[pair?.turnedAway === reason.code ? "debug" : "warn"]("mesh.peer.refused", facts);
@@ -363,7 +380,7 @@ export class Pairs {
     const pair = this.#byPeer.get(link.peer);
     if (pair === undefined) return;
     const end = theirs ? endIn(reason) : undefined;
-    if (end !== undefined) this.#options.expelled(pair.member.node, end);
+    if (end !== undefined) this.#options.expelled(pair.member.node, end, generationIn(reason));
     if (pair.established === link) {
       pair.established = undefined;
       pair.failures = clock.monotonicMs() - link.readyAtMs >= limits.stableMs ? 0 : pair.failures + 1;

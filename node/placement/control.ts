@@ -11,6 +11,7 @@ import {
   parseActorId,
   refused,
   slotOf,
+  soleKeeper,
   type InvitationIssued,
   type Moved,
   type Result,
@@ -18,8 +19,10 @@ import {
 } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../ports.ts";
+import { sameSet } from "../cluster/records.ts";
 import type { ClusterControl } from "./api.ts";
 import { attempt, type Attempt } from "./attempt.ts";
+import { readWanted, setWanted, withAwaited } from "./voters.ts";
 import { evict } from "./eviction.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { createMembers } from "./members.ts";
@@ -27,7 +30,9 @@ import { arrival, hold, letGo, refusalOf } from "./moves.ts";
 import { createNames } from "./names.ts";
 import { createOverview, type OverviewPorts } from "./overview.ts";
 import { pin } from "./pins.ts";
+import { preview, type PreviewInput } from "./preview.ts";
 import { createSurvey } from "./survey.ts";
+import { vouchFor } from "./vouching.ts";
 
 export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits"> {
   readonly directory: Directory;
@@ -35,12 +40,12 @@ export interface ControlOptions extends Omit<OverviewPorts, "survey" | "limits">
   readonly clock: Clock;
   readonly limits?: Partial<PlacementLimits>;
   invite(terms: Parameters<ClusterControl["invite"]>[0]): Promise<Result<InvitationIssued>>;
-  migrate(endpoints: readonly string[]): Promise<Result<{ readonly rows: number }>>;
+  migrate(endpoints?: readonly string[]): Promise<Result<{ readonly rows: number }>>;
   /** For the durable audit: the change, and the admin who made it if the command said so. */
   changed?(action: Audited, facts: Readonly<Record<string, string>>, by: string | undefined): void;
 }
 
-type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "release" | "invite" | "migrate";
+type Audited = "evict" | "drain" | "undrain" | "roles" | "move" | "release" | "invite" | "voters" | "trust" | "migrate";
 
 /** Makes the control. It keeps nothing, and needs no stopping. */
 export function createClusterControl(options: ControlOptions): ClusterControl {
@@ -48,17 +53,33 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const names = createNames(membership);
   const survey = createSurvey({ exchange, membership, table, clock, limits });
-  const keepsDirectory = (member: NodeId): boolean => {
-    const info = options.directoryInfo();
-    return info.kind === "embedded" && info.node === member;
-  };
+  const keepsDirectory = (member: NodeId): boolean => soleKeeper(options.directoryInfo()) === member;
   const members = createMembers({ table, membership, limits, keepsDirectory });
-  const ports = { node: options.node, table, membership, exchange, clock, limits, names, members, keepsDirectory };
+  const votes = (member: NodeId): boolean => {
+    const info = options.directoryInfo();
+    return info.kind === "replicated" && info.voters.includes(member);
+  };
+  const ports = {
+    node: options.node,
+    table,
+    membership,
+    exchange,
+    clock,
+    limits,
+    names,
+    members,
+    keepsDirectory,
+    votes,
+  };
 
   /** Runs a command, whose refusal calls nodes by their names. */
   const run = async <T>(command: (at: Attempt) => Promise<Result<T>>): Promise<Result<T>> => {
     const result = await attempt(options.directory, command);
-    return result.ok ? result : refused(names.inFailure(result.error));
+    if (result.ok) return result;
+    const isUp = (one: NodeId): boolean => membership.isUp(one);
+    return refused(
+      withAwaited(names.inFailure(result.error), options.directoryInfo(), { isUp, nameOf: (one) => names.of(one) }),
+    );
   };
   /** The same, for a command about one node. */
   const runFor = <T>(
@@ -78,8 +99,41 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     return arrival(slot, target, { table, clock, deadlineMs });
   };
 
+  /** The cluster as it is, for a preview. */
+  const facts = async (): Promise<PreviewInput> => {
+    const { turns, refusing } = await survey();
+    const { members } = membership.members();
+    const rows = [...table.rows()].map(({ record }) => record);
+    const info = options.directoryInfo();
+    const wanted = await attempt(options.directory, async ({ directory }) => ok(await readWanted(directory)));
+    return {
+      members,
+      up: new Set(members.flatMap(({ node }) => (membership.isStaying(node) ? [node] : []))),
+      // Until it is known that a node does not come back, its copies count.
+      expected: new Set(members.flatMap(({ node }) => (isExpected(node) ? [node] : []))),
+      refusing,
+      slots: rows,
+      policy: options.policy.current(),
+      directoryNode: soleKeeper(info),
+      load: { slots: turns as ReadonlyMap<SlotId, number>, actors: [] },
+      limits,
+      groups: options.groups.current().flatMap(({ open, width }) => (open ? [width] : [])),
+      voters:
+        info.kind === "replicated"
+          ? { now: info.voters.length, wanted: wanted.ok ? wanted.value : info.voters.length }
+          : undefined,
+      moving: rows.filter(({ want, owner, inSync }) => want !== undefined && (want.owner !== owner || !sameSet(want.replicas, inSync))).length, // prettier-ignore
+    };
+  };
+  const isExpected = (member: NodeId): boolean => {
+    const heard = options.heard(member);
+    return !membership.isUp(member) && heard !== undefined && heard.agoMs < limits.replaceAfterMs;
+  };
+
   return {
     ...createOverview({ ...options, limits, survey }),
+
+    preview: async (wish) => preview(await facts(), wish, (text) => names.find(text)),
 
     invite: (terms, by) =>
       run(async () => {
@@ -109,14 +163,17 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
     setDraining: (text, draining, by) =>
       runFor(names.find(text), async (at, member) => {
-        const changed = await members.setDraining(at, member, draining);
+        const drain = draining ? { by: by ?? "operator", sinceMs: clock.nowMs() } : undefined;
+        const changed = await members.setDraining(at, member, drain);
         if (changed.ok) note(draining ? "drain" : "undrain", { node: member.node, name: member.name }, by);
         return changed;
       }),
 
-    setRoles: (text, roles, by) =>
+    drainEnded: (node) => run((at) => members.drainEnded(at, node as NodeId, clock.nowMs())),
+
+    setRoles: (text, roles, by, seen) =>
       runFor(names.find(text), async (at, member) => {
-        const changed = await members.setRoles(at, member, roles);
+        const changed = await members.setRoles(at, member, roles, seen);
         if (changed.ok) note("roles", { node: member.node, name: member.name, roles: roles.join(",") }, by);
         return changed;
       }),
@@ -148,11 +205,31 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
         return ok({ slot });
       }),
 
+    voters: () =>
+      run(async ({ directory }) => ok({ directory: options.directoryInfo(), wanted: await readWanted(directory) })),
+
+    setVoters: (wanted, by) =>
+      run(async (at) => {
+        if (options.directoryInfo().kind === "etcd")
+          return refused(failure("FORBIDDEN", { reason: "it is in etcd, whose own members vote" }));
+        const changed = await setWanted(at, wanted, limits);
+        if (changed.ok) note("voters", { wanted: String(wanted) }, by);
+        return changed;
+      }),
+
+    trustNode: (text, by) =>
+      runFor(names.find(text), async (at, member) => {
+        const trusted = await vouchFor(at, member, { nowMs: clock.nowMs(), limits });
+        if (trusted.ok) note("trust", { node: member.node, name: member.name }, by);
+        return trusted;
+      }),
+
     migrateDirectory: (endpoints, by) =>
       run(async ({ changes }) => {
         changes();
         const migrated = await options.migrate(endpoints);
-        if (migrated.ok) note("migrate", { endpoints: endpoints.join(","), rows: String(migrated.value.rows) }, by);
+        const to = endpoints === undefined ? { to: "managers" } : { endpoints: endpoints.join(",") };
+        if (migrated.ok) note("migrate", { ...to, rows: String(migrated.value.rows) }, by);
         return migrated;
       }),
   };

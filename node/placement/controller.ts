@@ -452,6 +452,10 @@ export function createController(options: ControllerOptions): Controller {
     planSoon();
   });
   const endPolicy = policy.onChange(planSoon);
+  const endConfigured = policy.onConfigured(() => {
+    published = false;
+    if (acts() && !published) publishPolicy();
+  });
 
   noteMembers();
   void table.ready().then(look);
@@ -468,6 +472,7 @@ export function createController(options: ControllerOptions): Controller {
       endMembers();
       endTable();
       endPolicy();
+      endConfigured();
       grouping.stop();
     },
   };

@@ -1,10 +1,11 @@
 /** The end of a membership.
  *
- *      needed? held back? ──► draining, leaving ──► (force: last copies given up) ──► held back? ──► invitations spent ──► gone
+ *      needed? held back? ──► draining, leaving ──► votes no more ──► (force: last copies given up) ──► held back? ──► invitations spent ──► gone
  *
  *  The member drains from before the last look: an owner creates a slot under its own row as it read it, so none is created
  *  between that look and the end. It is `leaving`, so that it does not become the last to hold a slot in this time either. Its
- *  row goes last: what broke off can be asked for again. */
+ *  row goes last: what broke off can be asked for again. While it votes on the directory it is waited for, whether it is up or not: two voters
+ *  that went at once could leave the others without a majority. */
 import {
   failure,
   ok,
@@ -17,11 +18,12 @@ import {
 } from "../../protocols/index.ts";
 import { changeSlot, listSlots, memberKey, spendInvitations } from "../cluster/records.ts";
 import { firstOwner, type SlotTable } from "../cluster/slot-table.ts";
-import type { Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, MemberRecord, Membership, NodeId, SlotRecord } from "../ports.ts";
 import type { Attempt } from "./attempt.ts";
 import type { PlacementLimits } from "./limits.ts";
 import { readMember, staying, type Members } from "./members.ts";
 import type { Names } from "./names.ts";
+import { leavesVote } from "./voters.ts";
 
 export interface EvictionPorts {
   /** The node that was asked. */
@@ -31,7 +33,11 @@ export interface EvictionPorts {
   readonly limits: PlacementLimits;
   readonly names: Names;
   readonly members: Members;
+  /** It alone does. */
   keepsDirectory(member: NodeId): boolean;
+  /** It keeps the directory, alone or with others. */
+  votes(member: NodeId): boolean;
+  readonly clock: Clock;
 }
 
 /** Evicts a member: one whose slots do not hold it back, or with `force` any, whose last copies are given up. Errors: see
@@ -58,6 +64,16 @@ export async function evict(
       await directory.compareAndSet(row.key, { ...record, state: "draining", leaving: true }, row.revision);
       continue;
     }
+    if (!(await leavesVote(node, ports))) {
+      await directory.compareAndSet(
+        row.key,
+        staying({ ...record, state: before?.state ?? record.state }),
+        row.revision,
+      );
+      return refused(
+        failure("FORBIDDEN", { reason: "it votes on the directory, and the others cannot go on without it yet" }),
+      );
+    }
     if (force && !(await abandon(directory, ports, node, given))) continue;
     const slots = force ? [] : (await listSlots(directory)).map((slot) => slot.record);
     const held = heldBack(ports, node, slots);
@@ -77,8 +93,10 @@ export async function evict(
 function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: boolean): Failure | undefined {
   const { members } = ports;
   if (ports.keepsDirectory(node)) {
-    const advice: Advice = { code: "migrateDirectory" };
-    return failure("FORBIDDEN", { reason: "it keeps the directory", advice });
+    const isVoter = ports.votes(node);
+    const advice: Advice = isVoter ? { code: "drain", node: ports.names.of(node) } : { code: "migrateDirectory" };
+    const reason = isVoter ? "it alone keeps the directory; drain it first" : "it keeps the directory";
+    return failure("FORBIDDEN", { reason, advice });
   }
   // Its own part in it ends before the answer and the audit are out.
   if (node === ports.node) {

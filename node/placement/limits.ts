@@ -32,6 +32,10 @@ export const placementLimits = {
    *
    *  0.3 forgets half in two rounds. */
   loadNewest: 0.3,
+  /** How long an eviction waits for the node's voice in the directory to go to another, or away; then it is refused. */
+  voteLeavesMs: 15_000,
+  /** How often it looks. */
+  voteLookMs: 100,
   /** Busiest actors that a summary names. */
   busiestMax: 16,
   /** How long a summary uses the nodes' reports before all are asked again. */
@@ -103,6 +107,12 @@ export const placementLimits = {
   rowAttemptsMax: 8,
   /** Slots that a refused `evict` names; of further ones it gives only the number. */
   slotsNamedMax: 8,
+  /** Rounds of planning that a preview looks ahead; then it shows what there is so far. */
+  previewRoundsMax: 24,
+  /** Slots that one such round moves for balance. */
+  previewMovesMax: 1_024,
+  /** Moves that a preview names; of further ones it gives the number. */
+  previewShownMax: 200,
   /** Pause before an owner that could not pin is looked up again, until the command's deadline. */
   pinRetryMs: 50,
 } as const;

@@ -5,6 +5,7 @@ import {
   ok,
   refused,
   roles as allRoles,
+  type DrainBegun,
   type Failure,
   type Result,
   type Role,
@@ -20,10 +21,21 @@ export interface Members {
   hasOther(role: Role, member: NodeId): boolean;
   /** Whether slots of a role would be left without a node if this one went. */
   isLast(role: Role, member: NodeId): boolean;
-  /** A draining member gives away its slots; when the drain is called off, the member is not `leaving` either. */
-  setDraining(at: Attempt, member: MemberRecord, draining: boolean): Promise<Result<{ readonly node: string }>>;
+  /** A draining member gives away its slots; when the drain is called off (`drain` is undefined), the member is not `leaving` either. */
+  setDraining(
+    at: Attempt,
+    member: MemberRecord,
+    drain: DrainBegun | undefined,
+  ): Promise<Result<{ readonly node: string }>>;
+  /** Notes that a drain has come to its end. ALREADY_DONE: somebody has, or it does not drain any more. */
+  drainEnded(at: Attempt, member: NodeId, endedAtMs: number): Promise<Result<{ readonly node: string }>>;
   /** Errors: NO_CANDIDATE, a role would be left without a node; FORBIDDEN, the node with the directory stays a manager. */
-  setRoles(at: Attempt, member: MemberRecord, roles: readonly Role[]): Promise<Result<{ readonly node: string }>>;
+  setRoles(
+    at: Attempt,
+    member: MemberRecord,
+    roles: readonly Role[],
+    seen?: readonly Role[],
+  ): Promise<Result<{ readonly node: string }>>;
 }
 
 /** A member's row as it is now, with its record. Errors: NOT_FOUND; DATA_DAMAGED, in an etcd that others write to as well the
@@ -81,9 +93,21 @@ export function createMembers(ports: {
   return {
     hasOther,
     isLast,
-    setDraining: (at, { node }, draining) =>
-      change(at, node, (record) => staying({ ...record, state: draining ? "draining" : "active" })),
-    setRoles(at, { node }, roles) {
+    setDraining: (at, { node }, drain) =>
+      change(at, node, ({ drain: before, ...record }) =>
+        staying(
+          drain === undefined
+            ? { ...record, state: "active" }
+            : { ...record, state: "draining", drain: before ?? drain },
+        ),
+      ),
+    drainEnded: (at, node, endedAtMs) =>
+      change(at, node, (record) =>
+        record.state === "draining" && record.drain !== undefined && record.drain.endedAtMs === undefined
+          ? { ...record, drain: { ...record.drain, endedAtMs } }
+          : failure("ALREADY_DONE"),
+      ),
+    setRoles(at, { node }, roles, seen) {
       assert(
         roles.every((role) => allRoles.includes(role)),
         "roles were checked at the gateway",
@@ -93,6 +117,8 @@ export function createMembers(ports: {
         return Promise.resolve(refused(failure("FORBIDDEN", { reason })));
       }
       return change(at, node, (record) => {
+        const isSeen = seen === undefined || (seen.length === record.roles.length && seen.every((role) => record.roles.includes(role))); // prettier-ignore
+        if (!isSeen) return failure("CHANGED_MEANWHILE", { node: record.name, now: record.roles });
         const orphan = record.roles.find((role) => !roles.includes(role) && isLast(role, node));
         return orphan === undefined ? { ...record, roles } : failure("NO_CANDIDATE", { role: orphan });
       });

@@ -4,12 +4,14 @@ import {
   ok,
   ownSlot,
   parseActorId,
+  soleKeeper,
   type ActorId,
   type Advice,
   type ClusterNodeRow,
   type ClusterSlotRow,
   type ClusterSummary,
   type DirectoryAway,
+  type DirectoryInfo,
   type Failure,
   type HolderRow,
   type Result,
@@ -33,7 +35,13 @@ import type { Survey } from "./survey.ts";
 /** The load that a member reports in its beats. */
 type BeatLoad = Required<
   Pick<ClusterNodeRow, "actors" | "turnsPerSecond" | "connections" | "eventLoopLagMs" | "memoryBytes">
-> & { readonly shardBytes?: number; readonly shardRoomBytes?: number; readonly shardQuotaBytes?: number };
+> & {
+  readonly shardBytes?: number;
+  readonly shardRoomBytes?: number;
+  readonly shardQuotaBytes?: number;
+  readonly diskBytes?: number;
+  readonly diskFreeBytes?: number;
+};
 
 export interface OverviewPorts {
   readonly node: NodeId;
@@ -69,20 +77,20 @@ export function createOverview(ports: OverviewPorts): Overview {
 
   const directoryAnswers = (): boolean => {
     const info = ports.directoryInfo();
-    return table.current && (info.kind === "etcd" || membership.isUp(info.node));
+    const keeper = info.kind === "replicated" ? (info.leader ?? "") : soleKeeper(info);
+    return table.current && (keeper === undefined || membership.isUp(keeper));
   };
 
   /** The members, taken as up unless the caller asks which are: a copy on a node that is down is missing, and not given
    *  up. */
   const candidatesNow = (up: (one: NodeId) => boolean = () => true): Candidates => {
     const { members } = membership.members();
-    const info = ports.directoryInfo();
     return new Candidates({
       members,
       up: new Set(members.flatMap((one) => (up(one.node) ? [one.node] : []))),
       slots: [],
       policy: policy.current(),
-      directoryNode: info.kind === "embedded" ? info.node : undefined,
+      directoryNode: soleKeeper(ports.directoryInfo()),
       balance: false,
       limits,
     });
@@ -134,7 +142,7 @@ export function createOverview(ports: OverviewPorts): Overview {
     member: MemberRecord,
     at: { readonly held: SlotCounts; readonly refuses: boolean },
   ): ClusterNodeRow => {
-    const { name, roles, labels, weight, models, version, url, incarnation, state } = member;
+    const { name, roles, labels, weight, models, version, url, incarnation, state, drain } = member;
     const self = member.node === node;
     const up = membership.isUp(member.node);
     const last = ports.heard(member.node);
@@ -151,12 +159,13 @@ export function createOverview(ports: OverviewPorts): Overview {
       url,
       incarnation,
       state,
+      ...(state === "draining" && drain && { drain }),
       up,
       ...(why && { refused: why }),
       self,
       ...(self && !ports.joined() && { joined: false }),
       ...(at.refuses && { diskRefuses: true }),
-      directory: info.kind === "embedded" && info.node === member.node,
+      directory: keepersOf(info).includes(member.node),
       slotsOwned: at.held.owned,
       slotsReplicated: at.held.replicated,
       ...(up && last?.load),
@@ -181,16 +190,22 @@ export function createOverview(ports: OverviewPorts): Overview {
       return { role: found.role, nodes: holders.map(({ name }) => name), advice };
     },
 
-    slots() {
+    async slots() {
+      const { turns } = await ports.survey();
       const candidates = candidatesNow();
       const stranded = new Map(
         strandedOf(records()).flatMap(({ role, slots }) => slots.map((slot) => [slot, role] as const)),
       );
       const rows = records().map((record): ClusterSlotRow => {
         const role = stranded.get(record.slot);
-        return { ...rowOf(record, candidates), ...(role && { stranded: role }) };
+        const turnsPerSecond = turns.get(record.slot);
+        return {
+          ...rowOf(record, candidates),
+          ...(role && { stranded: role }),
+          ...(turnsPerSecond !== undefined && { turnsPerSecond }),
+        };
       });
-      return Promise.resolve(ok(rows.sort((one, other) => (one.slot < other.slot ? -1 : 1))));
+      return ok(rows.sort((one, other) => (one.slot < other.slot ? -1 : 1)));
     },
 
     groups() {
@@ -263,6 +278,10 @@ export function createOverview(ports: OverviewPorts): Overview {
     },
   };
 }
+
+/** The nodes that keep the directory. */
+const keepersOf = (info: DirectoryInfo): readonly NodeId[] =>
+  info.kind === "replicated" ? info.voters : info.kind === "embedded" ? [info.node] : [];
 
 interface SlotCounts {
   readonly owned: number;

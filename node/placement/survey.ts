@@ -10,6 +10,8 @@ import { ofOwnSlots } from "./load.ts";
 export interface Survey {
   /** Which actors take the most turns, the busiest first; undefined when nobody answered. */
   readonly busiest: readonly BusyActor[] | undefined;
+  /** How many turns slots take in a second, as their owners say. */
+  readonly turns: ReadonlyMap<string, number>;
   /** Nodes whose disk takes nothing. */
   readonly refusing: ReadonlySet<NodeId>;
 }
@@ -46,6 +48,7 @@ export function createSurvey(ports: {
       .slice(0, limits.busiestMax);
     return {
       busiest: reports.every(({ report }) => report === undefined) ? undefined : ranked,
+      turns: new Map(reports.flatMap(({ report }) => report?.slots ?? [])),
       refusing: new Set(reports.flatMap(({ node, report }) => (report?.refuses === true ? [node] : []))),
     };
   };

@@ -54,6 +54,34 @@ export async function openFiles(folder: string): Promise<Files> {
   };
 }
 
+/** How large the disk of a folder is, and what is free of it; undefined: it does not say. */
+export function diskOf(folder: string): { readonly diskBytes: number; readonly diskFreeBytes: number } | undefined {
+  try {
+    const { bavail, blocks, bsize } = statfsSync(folder);
+    return blocks === 0 ? undefined : { diskBytes: blocks * bsize, diskFreeBytes: bavail * bsize };
+  } catch {
+    return undefined;
+  }
+}
+
+/** How many bytes the files of a folder have, and of those in it; of no more than so many files. What goes while it is counted counts for nothing. */
+export async function bytesIn(folder: string, filesMax: number): Promise<number> {
+  let [bytes, files] = [0, 0];
+  const folders = [folder];
+  for (let at = folders.pop(); at !== undefined && files < filesMax; at = folders.pop()) {
+    for (const entry of (await whereThere(readdir(at, { withFileTypes: true }))) ?? []) {
+      const path = join(at, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else if (entry.isFile()) {
+        bytes += (await whereThere(stat(path)))?.size ?? 0;
+        files += 1;
+      }
+      if (files >= filesMax) break;
+    }
+  }
+  return bytes;
+}
+
 /** Whole bytes that may be written on a disk. Twice what the journal keeps is left: it goes on when nothing more fits here. Undefined: the disk does
  *  not say how large it is. */
 export function freeBytesOn(disk: {
@@ -64,7 +92,8 @@ export function freeBytesOn(disk: {
   return disk.blocks === 0 ? undefined : Math.max(0, Math.floor(disk.bavail * disk.bsize - 2 * roomKept(disk)));
 }
 
-function freeIn(folder: string): number | undefined {
+/** The same of the disk of a folder; undefined also where there is no such folder. */
+export function freeIn(folder: string): number | undefined {
   try {
     return freeBytesOn(statfsSync(folder));
   } catch {

@@ -4,12 +4,19 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { Clock, Meter, Random } from "../ports.ts";
 
+export { holdVariable } from "./held-variable.ts";
 export { keptText, type KeptText } from "./kept-text.ts";
-export { openFiles } from "./files.ts";
+export { profileCpu, profileHeap } from "./profiler.ts";
+export { postText } from "./posting.ts";
+export { readCertificates, type Certificates } from "./certificates.ts";
+export { readSource } from "./sources.ts";
+export { deliver, type Delivery } from "./siem.ts";
+export { bytesIn, diskOf, freeIn, openFiles } from "./files.ts";
 export { findFileDamage, surveyLevel, type FileDamage, type Loss, type Survey } from "./level-files.ts";
 export { openLevelReader, type OnDamage } from "./level-reader.ts";
 export { platformLimits } from "./limits.ts";
 export { findLoss, makeFolder, openLevelStore, type LevelOptions } from "./level-store.ts";
+export { mayDumpCore } from "./core-dumps.ts";
 export { createMemoryReading, readDescriptorLimit, shareDescriptors, type DescriptorShares } from "./descriptors.ts";
 
 /** The machine's clock. */
@@ -50,19 +57,28 @@ export function createRandom(): Random {
   };
 }
 
+/** The share of a time in which the event loop had work, from 0 to 1, and cores' worth of time that the process took. */
+export interface ProcessorUse {
+  readonly busyShare: number;
+  readonly cores: number;
+}
+
 export interface Metrics {
   readonly meter: Meter;
   text(): Promise<{ readonly contentType: string; readonly body: string }>;
+  /** What these counters came to since the start, with all their labels together; one that nothing was counted of yet is 0. */
+  totals(names: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** 99th percentile of the event loop's delay since the last call. */
   lagMs(): number;
-  /** Since the last call: the share of the time in which the event loop had work, from 0 to 1, and cores' worth of time that this
-   *  process took. */
-  used(): { readonly busyShare: number; readonly cores: number };
+  /** Begins to look at what the process takes. Each look covers the time since the one before it. */
+  looking(): () => ProcessorUse;
   stop(): void;
 }
 
 /** From 0.1 ms, a fast sync, to 30 s, a long generation. */
-const bucketsMs = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000];
+const bucketsSeconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 
 /** Prometheus metrics, named `plexus_…`; each name is made when it is first used. */
 export function createMetrics(): Metrics {
@@ -70,8 +86,6 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();
-  let seen = { loop: performance.eventLoopUtilization(), cpu: process.cpuUsage(), atMs: performance.now() };
-  let used = { busyShare: 0, cores: 0 };
   const counters = new Map<string, Counter>();
   const gauges = new Map<string, Gauge>();
   const histograms = new Map<string, Histogram>();
@@ -97,36 +111,53 @@ export function createMetrics(): Metrics {
         gauge.set(labels ?? {}, value);
       },
       observeMs(name, valueMs, labels) {
-        const make = () => new Histogram({ ...described(name, "_milliseconds", labels), buckets: bucketsMs });
-        made(histograms, name, make).observe(labels ?? {}, valueMs);
+        const make = () => new Histogram({ ...described(name, "_seconds", labels), buckets: bucketsSeconds });
+        made(histograms, name, make).observe(labels ?? {}, valueMs / 1_000);
       },
     },
     text: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    async totals(names) {
+      const totals = new Map<string, number>();
+      for (const name of names) {
+        const values = (await counters.get(name)?.get())?.values ?? [];
+        totals.set(
+          name,
+          values.reduce((sum, { value }) => sum + value, 0),
+        );
+      }
+      return totals;
+    },
     lagMs() {
       const valueMs = delay.percentile(99) / 1e6;
       delay.reset();
       return Number.isFinite(valueMs) ? Math.max(0, valueMs - 10) : 0;
     },
-    used() {
-      let cpu: NodeJS.CpuUsage;
-      try {
-        cpu = process.cpuUsage();
-      } catch {
-        // The system has no descriptor for that now. The next look covers this time, too.
-        return used;
-      }
-      const now = performance.eventLoopUtilization();
-      const { utilization: busyShare } = performance.eventLoopUtilization(now, seen.loop);
-      const next = { loop: now, cpu, atMs: performance.now() };
-      const tookMs = Math.max(1, next.atMs - seen.atMs);
-      const cpuMs = (next.cpu.user + next.cpu.system - seen.cpu.user - seen.cpu.system) / 1_000;
-      seen = next;
-      used = { busyShare, cores: Math.max(0, cpuMs / tookMs) };
-      return used;
-    },
+    looking: lookAtProcessor,
     stop() {
       delay.disable();
       registry.clear();
     },
+  };
+}
+
+function lookAtProcessor(): () => ProcessorUse {
+  let seen = { loop: performance.eventLoopUtilization(), cpu: process.cpuUsage(), atMs: performance.now() };
+  let used: ProcessorUse = { busyShare: 0, cores: 0 };
+  return () => {
+    let cpu: NodeJS.CpuUsage;
+    try {
+      cpu = process.cpuUsage();
+    } catch {
+      // The system has no descriptor for that now. The next look covers this time, too.
+      return used;
+    }
+    const now = performance.eventLoopUtilization();
+    const { utilization: busyShare } = performance.eventLoopUtilization(now, seen.loop);
+    const next = { loop: now, cpu, atMs: performance.now() };
+    const tookMs = Math.max(1, next.atMs - seen.atMs);
+    const cpuMs = (next.cpu.user + next.cpu.system - seen.cpu.user - seen.cpu.system) / 1_000;
+    seen = next;
+    used = { busyShare, cores: Math.max(0, cpuMs / tookMs) };
+    return used;
   };
 }

@@ -23,6 +23,8 @@ export const platformLimits = {
   touchRows: 8,
   /** Looks for files of replaced rows that are still there; then the merge counts as failed, and is tried again later. */
   mergeLooks: 4,
+  /** Time for one message with spans of traces; then they are given up. */
+  traceSendTimeoutMs: 10_000,
 } as const;
 
 /** The process.

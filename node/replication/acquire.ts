@@ -1,13 +1,14 @@
 /** How this node acquires a slot: it comes to own one that its record gives it, or that nobody has used yet.
  *
  *      row ─► another owner: MOVED
- *          ─► none yet: this node, under epoch 1, by compare-and-set
+ *          ─► none yet: this node, under the first epoch, by compare-and-set
  *          ─► this node, under an epoch above the log's fence: the fence first, on disk, then it is served
  *          ─► this node, under an epoch that was served before: a new one by compare-and-set, and once more
  *
  *  R6: a node steps up only for an epoch above its persisted fence. */
 import { failure, failureOf, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Directory, Log, NodeId, SlotRecord } from "../ports.ts";
+import { firstEpoch } from "../cluster/generation.ts";
 import { asMember, changeSlot, memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
 import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Journal, SlotLog } from "../storage/index.ts";
@@ -180,7 +181,8 @@ export class Acquisition {
     const member = await directory.read(memberKey(node));
     if (member === undefined || asMember(member)?.state !== "active")
       throw new PlexusError(failure("NO_CANDIDATE", { slot, because: "this node takes nothing new" }));
-    const record: SlotRecord = { slot, epoch: 1, owner: node, inSync: [node], learners: [] };
+    const epoch = firstEpoch(member.revision);
+    const record: SlotRecord = { slot, epoch, owner: node, inSync: [node], learners: [] };
     const { row } = await changeSlot(directory, record, 0, { key: member.key, revision: member.revision });
     if (row) table.learn(row);
     return row;

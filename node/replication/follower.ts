@@ -33,6 +33,8 @@ export interface FollowerPorts {
   changed(): void;
   /** It knows a higher epoch. */
   fenced(fence: number): void;
+  /** Steps of traces that wait for entries after `from`, up to `to`. Absent: nothing is traced. */
+  traced?(from: number, to: number): string[];
   /** The entries that the copy lacks cannot be read here. */
   unreadable(error: Failure): void;
 }
@@ -374,6 +376,7 @@ export class Follower {
     if (piece.chunks.length > 0) this.#waitingSinceMs ??= clock.monotonicMs();
     if (this.#unackedBytes > limits.unackedBytesMax) return false;
     const small = piece.snapshots.filter(([, , sealed]) => sealed.length <= limits.inlineSnapshotBytesMax);
+    const traces = this.#ports.traced?.(piece.from.seq, log.writtenPosition.seq);
     const body = {
       slot: log.slot,
       epoch,
@@ -383,6 +386,7 @@ export class Follower {
       snapshots: small as [string, number, Uint8Array][],
       trim: piece.trim,
       mark,
+      ...(traces !== undefined && traces.length > 0 && { traces }),
     };
     if (!exchange.send(this.node, "replica.append", body)) return false;
     for (const [actor, seq, sealed] of piece.snapshots)

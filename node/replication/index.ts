@@ -17,8 +17,19 @@
 import { failure, PlexusError, type Failure, type Role, type SlotId } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, Slots } from "../kernel/api.ts";
-import type { Clock, Directory, DirectoryRow, Log, Membership, Meter, NodeId, Random, Store } from "../ports.ts";
-import { memberKey, type SlotRow } from "../cluster/records.ts";
+import type {
+  Clock,
+  Directory,
+  DirectoryRow,
+  Log,
+  Membership,
+  Meter,
+  NodeId,
+  Random,
+  Store,
+  Tracer,
+} from "../ports.ts";
+import { memberKey, readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Cut, Journal, SlotLog } from "../storage/index.ts";
 import { Acquisition } from "./acquire.ts";
@@ -46,6 +57,8 @@ export interface ReplicationPorts {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly limits?: Partial<ReplicationLimits>;
   /** Fewer in sync than this, and a slot is not served. */
   readonly minInSync: () => number;
@@ -142,6 +155,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     clock,
     log,
     meter,
+    ...(ports.tracer && { tracer: ports.tracer }),
     limits,
     node,
     trouble: (slot) => healing.damage(slot),
@@ -169,6 +183,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     clock,
     log,
     meter,
+    ...(ports.tracer && { tracer: ports.tracer }),
     limits,
     minInSync: ports.minInSync,
     isUp: (peer) => membership.isUp(peer),
@@ -247,7 +262,15 @@ export function createReplication(ports: ReplicationPorts): Replication {
     if (healing.damage(slot)) void healing.heal(slot);
     else if (owner === node && !slots.has(slot)) ports.owned(slot);
   };
-  table.onChange((_, row) => row && heard(row));
+  /** The directory has no such row any more, as when it was recovered from an older state: others may begin the slot anew. A list that is older than
+   *  an answer may lack the row, too; so it is asked for. */
+  const forgotten = async (slot: SlotId): Promise<void> => {
+    const ownership = slots.get(slot)?.ownership;
+    const row = ownership && (await readSlot(directory, slot).catch(() => undefined));
+    if (row !== undefined) table.learn(row);
+    else ownership?.end(failure("SLOT_UNAVAILABLE", { slot, because: "its record is gone" }));
+  };
+  table.onChange((slot, row) => void (row === undefined ? forgotten(slot) : heard(row)));
 
   exchange.on("replica.synced", (body, from) => {
     const ownership = slots.get(body.slot)?.ownership;

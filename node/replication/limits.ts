@@ -75,6 +75,8 @@ export const replicationLimits = {
   /** An actor with more data than this beside its state gets no slot of its own: `TOO_LARGE`. Its whole slot can be
    *  moved. */
   splitBytesMax: 64 * 1024 * 1024,
+  /** Appends of a slot that are traced at the same time; of further ones nothing is told. */
+  tracedAppendsMax: 128,
 } as const;
 
 export type ReplicationLimits = { readonly [K in keyof typeof replicationLimits]: number };

@@ -17,11 +17,12 @@ import {
   type ActorId,
   type Failure,
   type SlotId,
+  type TraceContext,
 } from "../../protocols/index.ts";
 import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { ServedLog, SplitOff } from "../kernel/api.ts";
-import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord } from "../ports.ts";
+import type { Clock, Directory, DirectoryRow, Log, Meter, NodeId, SlotRecord, Tracer } from "../ports.ts";
 import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { Cut, EntryDraft, Position, SlotLog } from "../storage/index.ts";
@@ -32,6 +33,7 @@ import { Followers } from "./followers.ts";
 import type { ReplicationLimits } from "./limits.ts";
 import { fetchLongest, longest } from "./longest.ts";
 import { ReplicaSet } from "./replica-set.ts";
+import { TracedAppends } from "./traced.ts";
 import { committedSeq, handOverTo, nextProposal, type FollowerView } from "./rules.ts";
 import { differingCopies } from "./scrub.ts";
 import { splitOff } from "./split.ts";
@@ -50,6 +52,7 @@ export interface OwnershipPorts {
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
+  readonly tracer?: Tracer;
   readonly limits: ReplicationLimits;
   /** With fewer copies in sync nothing is acknowledged. */
   readonly minInSync: () => number;
@@ -82,6 +85,7 @@ export class Ownership implements ServedLog {
   readonly #ports: OwnershipPorts;
   readonly #followers: Followers;
   readonly #acknowledgements = new Acknowledgements();
+  readonly #traced: TracedAppends | undefined;
   /** Confirmations that were asked for and have not come. */
   #confirming = 0;
   /** Where every required replica must be before this epoch is served; set once the longest log is this one. */
@@ -99,6 +103,8 @@ export class Ownership implements ServedLog {
     assert(row.record.owner === ports.node && slotLog.slot === this.slot, "a node owns what its record says");
     this.#log = slotLog;
     this.#ports = ports;
+    const { slot, epoch } = this;
+    this.#traced = ports.tracer && new TracedAppends(ports.tracer, { slot, epoch }, ports.limits.tracedAppendsMax);
     const { directory, exchange, clock, log, meter, limits, nextSending } = ports;
     this.#replicas = new ReplicaSet(row, {
       directory,
@@ -122,6 +128,7 @@ export class Ownership implements ServedLog {
       changed: () => this.#advance(),
       fenced: (copy, fence) => this.#fencedAt(copy, fence),
       unreadable: (error) => this.end(error),
+      ...(this.#traced && { traced: (from, to) => this.#traced?.between(from, to) ?? [] }),
     });
     this.#transfers = new Transfers({
       exchange,
@@ -144,6 +151,7 @@ export class Ownership implements ServedLog {
   /** Begins to reconcile. The fence is persisted already. */
   start(): void {
     this.#log.onDurable = () => {
+      this.#traced?.durable(this.#log.durableSeq);
       this.#followers.durable();
       this.#advance();
     };
@@ -188,11 +196,20 @@ export class Ownership implements ServedLog {
   append(
     draft: EntryDraft,
     done: (error: Failure | undefined) => void,
+    trace?: TraceContext,
   ): { readonly seq: number; readonly bytes: number } {
     if (this.phase === "ended") throw new PlexusError(this.#gone());
     const appended = this.#log.append(this.epoch, draft, this.#onAppended);
     // Under another fence it will be refused, and has used up no seq.
-    this.#acknowledgements.add(appended.seq, done, this.#log.fence === this.epoch);
+    const span = trace === undefined ? undefined : this.#traced?.begin(trace, appended.seq);
+    const settle: typeof done =
+      span === undefined
+        ? done
+        : (error) => {
+            span.end(error?.code);
+            done(error);
+          };
+    this.#acknowledgements.add(appended.seq, settle, this.#log.fence === this.epoch);
     return appended;
   }
 

@@ -14,7 +14,7 @@ import {
 } from "../../protocols/index.ts";
 import type { MeshBody, Standing } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
-import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView } from "../ports.ts";
+import type { Clock, Directory, Log, Meter, NodeId, Store, StoreOp, StoreView, Tracer } from "../ports.ts";
 import { readSlot, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import { digestOf, type Head, type Journal, type Position, type SlotLog } from "../storage/index.ts";
@@ -31,6 +31,7 @@ export interface ReplicaPorts {
   readonly exchange: Exchange;
   readonly clock: Clock;
   readonly log: Log;
+  readonly tracer?: Tracer;
   readonly limits: ReplicationLimits;
   /** Ends this node's own service of a slot below `epoch`: somebody newer owns it. */
   superseded(slot: SlotId, epoch: number): void;
@@ -206,7 +207,9 @@ export function serveReplicas(ports: ReplicaPorts): {
       snapshots: body.snapshots,
       trim: body.trim,
     };
+    const spans = body.traces?.map((trace) => ports.tracer?.under(trace, "copy", { slot, epoch, from }));
     slotLog.apply(epoch, piece, (error) => {
+      for (const span of spans ?? []) span?.end(error?.code);
       if (error === undefined || error.code === "LOG_GAP") acknowledgeSoon(from, slot, epoch, error !== undefined);
       else if (error.code === "DATA_DAMAGED") ports.damaged(slot, error);
       else refuse(from, slot, epoch, error.code);

@@ -14,6 +14,7 @@
 import { failure, ownSlot, PlexusError, type ActorId, type SlotId } from "../../protocols/index.ts";
 import type { SplitOff } from "../kernel/api.ts";
 import type { Clock, Directory, NodeId, SlotRecord } from "../ports.ts";
+import { firstEpoch } from "../cluster/generation.ts";
 import { changedNothing, changeSlot, readSlot, slotKey, type SlotRow } from "../cluster/records.ts";
 import type { SlotTable } from "../cluster/slot-table.ts";
 import type { EntryDraft, SlotLog } from "../storage/index.ts";
@@ -110,7 +111,8 @@ async function record(
     const copies = new Set([node, ...made.map(({ follower }) => follower.node)]);
     const inSync = row.record.inSync.filter((name) => copies.has(name));
     const owner = to !== undefined && inSync.includes(to) ? to : row.record.owner;
-    const next: SlotRecord = { slot, epoch: 1, owner, inSync, learners: [], splitFrom: ports.slot };
+    const epoch = firstEpoch(row.record.epoch);
+    const next: SlotRecord = { slot, epoch, owner, inSync, learners: [], splitFrom: ports.slot };
     const guard = { key: slotKey(ports.slot), revision: row.revision };
     const there = await changeSlot(directory, next, 0, guard).then(
       (changed) => changed.row,

@@ -20,6 +20,8 @@ import {
   type Failure,
   type GenerationAnswer,
   type Said,
+  type SpanFacts,
+  type TraceContext,
   type ServingRow,
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
@@ -115,12 +117,36 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     return person !== undefined && count >= max ? failure("QUEUE_FULL", { callsPerPersonMax: max }) : undefined;
   };
 
+  /** A step of a trace that ends with the answer. */
+  const tracing = (
+    trace: TraceContext | undefined,
+    name: string,
+    facts: SpanFacts,
+    hear: Hear,
+  ): { readonly hear: Hear; readonly context: TraceContext | undefined } => {
+    const span = trace === undefined ? undefined : ports.tracer?.under(trace, name, facts);
+    if (span === undefined) return { hear, context: trace };
+    return {
+      context: span.context,
+      hear(said) {
+        if (said.type === "answered") span.end(said.result.ok ? undefined : said.result.error.code);
+        hear(said);
+      },
+    };
+  };
+
   /** Has this node's own engine do it. */
-  const callHere = (engine: EngineName, request: EngineRequest, hear: Hear): Running => {
+  const callHere = (
+    engine: EngineName,
+    request: EngineRequest,
+    hear: Hear,
+    trace: TraceContext | undefined,
+  ): Running => {
     here += 1;
+    const heard = tracing(trace, "infer", { engine, model: request.model ?? "" }, hear).hear;
     return engineOf(own, engine).call(request, (said) => {
       if (said.type === "answered") here -= 1;
-      hear(said);
+      heard(said);
     });
   };
 
@@ -139,7 +165,14 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     open.hear({ type: "answered", result });
   };
 
-  const callAway = (at: NodeId, engine: EngineName, request: EngineRequest, hear: Hear): Running => {
+  const callAway = (
+    at: NodeId,
+    engine: EngineName,
+    request: EngineRequest,
+    told: Hear,
+    from: TraceContext | undefined,
+  ): Running => {
+    const { hear, context: trace } = tracing(from, "call", { engine, model: request.model ?? "", to: at }, told);
     const run = lastRun;
     const cancelTimer = clock.after(request.timeoutMs + limits.callGraceMs, () => {
       exchange.send(at, "engine.cancel", { run });
@@ -148,7 +181,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, cancelTimer });
     meter.count("calls_away", 1, { engine });
     // Nothing is said inside this call.
-    const body = { run, request };
+    const body = { run, request, ...(trace !== undefined && { trace }) };
     if (!exchange.send(at, `engine.${engine}`, body as never)) {
       const full = failure("QUEUE_FULL", { node: at, reason: "the connection takes no more" });
       clock.soon(() => settle(run, refused(oversize(body) ?? full)));
@@ -236,7 +269,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       for (const part of parts) if (away.get(run) === open) open.hear({ type: "part", part });
       if (result !== undefined) settle(run, result);
     });
-    exchange.on(`engine.${engine}`, ({ run, request }, from) => {
+    exchange.on(`engine.${engine}`, ({ run, request, trace }, from) => {
       const refusal = refusalOf(from, run, request.person);
       if (refusal !== undefined) return refuse(from, run, engine, refusal);
       const ofPeer = served.get(from) ?? new Map<number, Served>();
@@ -247,15 +280,20 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       servedCount += 1;
       // Two nodes may choose the same id. Where a node does not say whose it is, all of its people take turns as one.
       const known = { ...request, id: `${from}/${run}/${request.id}`, person: request.person ?? `node/${from}` };
-      one.running = callHere(engine, known, (said) => {
-        // Nothing comes after the answer.
-        if (!isServed(from, run, one) || one.result !== undefined) return;
-        if (said.type === "part") one.parts.push(said.part);
-        else one.result = said.result;
-        if (one.scheduled) return;
-        one.scheduled = true;
-        clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
-      });
+      one.running = callHere(
+        engine,
+        known,
+        (said) => {
+          // Nothing comes after the answer.
+          if (!isServed(from, run, one) || one.result !== undefined) return;
+          if (said.type === "part") one.parts.push(said.part);
+          else one.result = said.result;
+          if (one.scheduled) return;
+          one.scheduled = true;
+          clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
+        },
+        trace,
+      );
     });
   }
   exchange.on("engine.cancel", ({ run }, from) => served.get(from)?.get(run)?.running.cancel());
@@ -293,7 +331,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const ends = [own[engine].watch(listener), membership.onChange(listener)];
       return () => ends.forEach((endOne) => endOne());
     },
-    call({ balance, prefer, ...asked }, hear) {
+    call({ balance, prefer, trace, ...asked }, hear) {
       const refuse = (error: Failure): Running => {
         meter.count("calls_refused", 1, { engine, code: error.code });
         clock.soon(() => hear({ type: "answered", result: refused(error) }));
@@ -311,7 +349,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
       const tell: Hear = (said) => hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
-      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, tell);
+      if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, tell, trace);
       if (stopped) return refuse(failure("STOPPING"));
       if (choice.node === undefined) return refuse(choice.refusal);
       const { callsRemoteMax } = limits;
@@ -323,7 +361,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       lastRun += 1;
       // People make the request: one that a member would not take as a message must not cost the connection that all calls share.
       const wrong = misfit(`engine.${engine}`, { run: lastRun, request });
-      return wrong === undefined ? callAway(choice.node, engine, request, tell) : refuse(wrong);
+      return wrong === undefined ? callAway(choice.node, engine, request, tell, trace) : refuse(wrong);
     },
   });
 

@@ -131,10 +131,6 @@ export class Following {
     for (const follower of topic.followers) follower.gap?.();
   }
 
-  #ownerOf(slot: SlotId): NodeId | undefined {
-    return this.#ports.table.get(slot)?.record.owner ?? this.#ports.firstOwner(slot);
-  }
-
   /** Follows a topic where it should be followed now. */
   #aim(topic: Topic): void {
     const { node, table } = this.#ports;
@@ -145,7 +141,7 @@ export class Following {
     topic.fresh = false;
     const slot = this.#ports.slotOf(topic.topic);
     this.#enterSlot(topic, slot);
-    const owner = slot && this.#ownerOf(slot);
+    const owner = slot && this.#ports.ownerOf(slot);
     const slotEpoch = (slot && table.get(slot)?.record.epoch) ?? 0;
     const renewed = slotEpoch !== topic.slotEpoch && topic.slotEpoch > 0;
     topic.slotEpoch = slotEpoch;

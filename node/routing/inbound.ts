@@ -1,7 +1,8 @@
 /** What other nodes send here, and the answers that go back to them.
  *
  *  Invariant 7, the receiver's share: of one session of one peer, nothing is served after the first envelope that was not.
- *  The peer begins a new session with that one, so nothing overtakes it.
+ *  The peer begins a new session with that one, so nothing overtakes it. Where the peer has not proven whom an envelope is from, this
+ *  holds for that sender alone: the question that proves it may be behind the envelope.
  *
  *  What there was no room for is answered, and so the session goes on; but the peer may never hear that answer, and then it
  *  sends that envelope again. So until it has said that it heard, the same actor has no room for anything younger either. */
@@ -21,6 +22,7 @@ import type { MeshBody } from "../../protocols/mesh/index.ts";
 import type { ReplyTo } from "../../actors/behavior.ts";
 import type { Undelivered } from "../kernel/api.ts";
 import type { NodeId } from "../ports.ts";
+import type { Identities } from "./identity.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
 
@@ -35,6 +37,8 @@ interface Session {
   refusals: number;
   /** Actors without room, each with the number of its last refusal, until the peer has heard of that. */
   readonly full: Map<ActorId, number>;
+  /** Whom the peer has not proven to be there: nothing of them is served in this session. */
+  readonly unproven: Set<string>;
   /** The connection over which it came. A request of an ended connection is not answered: the peer asks again, and in its next process
    *  the number of an attempt belongs to another request. */
   readonly connection: Connection;
@@ -77,13 +81,15 @@ const halfMin = 32;
 export class Inbound {
   readonly #ports: RoutingPorts;
   readonly #limits: RoutingLimits;
+  readonly #identities: Identities;
   readonly #sessions = new Map<NodeId, Map<SlotId, Session>>();
   readonly #answers = new Map<NodeId, AnswerQueue>();
   readonly #connections = new Map<NodeId, Connection>();
 
-  constructor(ports: RoutingPorts, limits: RoutingLimits) {
+  constructor(ports: RoutingPorts, limits: RoutingLimits, identities: Identities) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#identities = identities;
     ports.exchange.on("routing.envelopes", (body, from) => this.#received(body, from));
     ports.exchange.onPeer({
       disconnected: (peer) => {
@@ -132,9 +138,21 @@ export class Inbound {
     this.#queue(to, refused(error), false);
   }
 
-  #received({ slot, session: number, epoch, refusals, envelopes }: MeshBody<"routing.envelopes">, from: NodeId): void {
+  #unproven(session: Session, to: SessionReplyTo, sender: string): void {
+    const { unprovenMax } = this.#limits;
+    this.#ports.meter.count("routing_identities_unproven");
+    session.unproven.add(sender);
+    if (session.unproven.size > unprovenMax) session.refusal ??= failure("OVERLOADED", { unprovenMax });
+    this.#queue(to, refused(failure("IDENTITY_UNPROVEN", { sender })), false);
+  }
+
+  #received(
+    { slot, session: number, epoch, refusals, envelopes, traces = [] }: MeshBody<"routing.envelopes">,
+    from: NodeId,
+  ): void {
     this.#heard(this.#sessions.get(from)?.get(slot), number, refusals);
-    for (const [wireNumber, to, sender, message, operation, told, chain] of envelopes) {
+    const traced = new Map(traces);
+    for (const [index, [wireNumber, to, sender, message, operation, told, chain]] of envelopes.entries()) {
       const sent = { node: from, correlation: fromWire(wireNumber), operation };
       const fit = this.#fit(to, slot);
       if (fit === "unknown") {
@@ -154,12 +172,14 @@ export class Inbound {
         this.#unserved(replyTo, session.refusal);
       } else if (fit === "elsewhere") {
         this.#unserved(replyTo, failure("MOVED", { slot, actor: to }));
+      } else if (session.unproven.has(sender) || !this.#identities.maySend(from, sender)) {
+        this.#unproven(session, replyTo, sender);
       } else if (session.full.has(to)) {
         const because = "an earlier message found no room";
         this.#noRoom(replyTo, to, failure("MAILBOX_FULL", { actor: to, because }));
       } else {
         assert(session.epoch === epoch && !session.connection.ended, "what is served came in a session that stands");
-        const envelope = { to, from: sender, message, operation, epoch };
+        const envelope = { to, from: sender, message, operation, epoch, trace: traced.get(index) };
         this.#ports
           .kernel()
           .receive(
@@ -188,7 +208,15 @@ export class Inbound {
     if (present === undefined && ofPeer.size >= this.#limits.sessionsPerPeerMax) return undefined;
     const connection = this.#connections.get(from) ?? { ended: false };
     this.#connections.set(from, connection);
-    const session: Session = { number, epoch, refusal: undefined, refusals: 0, full: new Map(), connection };
+    const session: Session = {
+      number,
+      epoch,
+      refusal: undefined,
+      refusals: 0,
+      full: new Map(),
+      unproven: new Set(),
+      connection,
+    };
     ofPeer.set(slot, session);
     return session;
   }

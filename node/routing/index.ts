@@ -14,19 +14,21 @@
  *  A tell is answered too, once its turn took effect. Nothing rests on the slot table being current: the worst that an old
  *  one does is a bounce.
  *
- *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, and `actors.ts`, which stand alone. */
-import type { ActorId, Preference, Role, SlotId } from "../../protocols/index.ts";
+ *  Read `outbound.ts`, `inbound.ts`, then `relay.ts`, `calls.ts` with `choice.ts`, `identity.ts` and `actors.ts`, which stand alone. */
+import type { ActorId, Preference, Result, Role, SlotId } from "../../protocols/index.ts";
 import type { Engines } from "../../runtimes/engine.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { AskTable, Kernel, Routing } from "../kernel/api.ts";
-import type { Clock, Hub, Log, Membership, Meter, NodeId, Random } from "../ports.ts";
+import type { Clock, Hub, Log, Membership, Meter, NodeId, Random, Tracer } from "../ports.ts";
 import { firstOwner, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import { createCalls, type Calls } from "./calls.ts";
+import { Identities, type IdentitySigner } from "./identity.ts";
 import { Inbound } from "./inbound.ts";
 import { routingLimits, type RoutingLimits } from "./limits.ts";
 import { Outbound } from "./outbound.ts";
 import { Relay } from "./relay.ts";
 
+export type { IdentitySigner } from "./identity.ts";
 export { createClusterActors } from "./actors.ts";
 export { routedEngines, type RoutedEngines } from "./model-routes.ts";
 export { advertise } from "./offers.ts";
@@ -54,8 +56,19 @@ export interface RoutingOptions {
   readonly random: Random;
   readonly log: Log;
   readonly meter: Meter;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Asked when something arrives: kernel and routing need one another. */
   kernel(): Pick<Kernel, "receive" | "slotOf" | "left">;
+  /** How nodes prove for whom they send; absent: they do not. */
+  readonly identity?: {
+    /** Undefined: it is not here yet. */
+    signer(): IdentitySigner | undefined;
+    /** Whether the cluster asks for it. */
+    required(): boolean;
+    /** Asks the person's actor whose token has this hash. */
+    authenticate(user: string, tokenHash: string, timeoutMs: number): Promise<Result<unknown>>;
+  };
   readonly limits?: Partial<RoutingLimits>;
 }
 
@@ -63,8 +76,8 @@ export interface RoutingOptions {
 export interface RoutingPorts extends RoutingOptions {
   /** The slot of an actor as the table has it; undefined for an unknown kind. */
   slotOf(actor: ActorId): SlotId | undefined;
-  /** The node that would own a slot without a record. */
-  firstOwner(slot: SlotId): NodeId | undefined;
+  /** The owner of a slot by the table, or the node that would own a slot without a record. */
+  ownerOf(slot: SlotId): NodeId | undefined;
 }
 
 export interface RoutingPart extends Routing {
@@ -72,6 +85,10 @@ export interface RoutingPart extends Routing {
   readonly hub: Hub;
   /** The engines of this node and of the others, as one. */
   readonly calls: Omit<Calls, "stop">;
+  /** The node that has an actor, or would be given it: nobody may have asked for it yet. Undefined: there is none, or no such kind. */
+  ownerOf(actor: ActorId): NodeId | undefined;
+  /** A token of a person was found good at this node. Resolves when other nodes can be shown that. */
+  signedIn(user: string, tokenHash: string): Promise<void>;
   /** Gives up what is under way. */
   stop(): void;
 }
@@ -84,20 +101,27 @@ export function createRouting(options: RoutingOptions): RoutingPart {
     ...options,
     kernel: () => options.kernel(),
     slotOf: (actor) => options.kernel().slotOf(actor),
-    firstOwner: (slot) =>
+    ownerOf: (slot) =>
+      table.get(slot)?.record.owner ??
       firstOwner(slot, {
         members: options.membership.members().members,
         isUp: (name) => options.membership.isUp(name),
         directoryNode: options.directoryNode(),
       }),
   };
-  const outbound = new Outbound(ports, limits);
-  const inbound = new Inbound(ports, limits);
+  const identities = new Identities(ports, limits);
+  const outbound = new Outbound(ports, limits, identities);
+  const inbound = new Inbound(ports, limits, identities);
   const hub = new Relay(ports, limits);
   const calls = createCalls(ports, limits);
   return {
     hub,
     calls,
+    ownerOf(actor) {
+      const slot = ports.slotOf(actor);
+      return slot && ports.ownerOf(slot);
+    },
+    signedIn: (user, tokenHash) => identities.hold(user, tokenHash),
     slotOf: (role, actor) => slotOfActor(table, role as Role, actor),
     takes: (slot, here) => outbound.takes(slot, here),
     send: outbound.send,

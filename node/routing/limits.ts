@@ -98,6 +98,20 @@ export const routingLimits = {
   actorListsMax: 8,
   /** How long a node may take to list, show or release its actors; then it counts as not answering. */
   actorsTimeoutMs: 5_000,
+  /** How long a gateway may act for a person once the owner of the person's slot has vouched for it. */
+  identityLifeMs: 60_000,
+  /** How far the clocks of two nodes may differ; what holds at the signer may be over elsewhere beyond that. */
+  identitySkewMs: 30_000,
+  /** People for whom a gateway holds a proof, and as many that each peer has shown; beyond it the one used longest ago is asked for again. */
+  identitiesHeldMax: 50_000,
+  /** Tokens of a person that a gateway remembers for that, by their hashes; the oldest is forgotten. */
+  identityTokensMax: 8,
+  /** How long somebody who comes waits for that proof; what is sent before it is there waits on its way. */
+  identityHoldMs: 1_000,
+  /** Senders that a peer has not proven, in one session of a slot; with more it begins anew. */
+  unprovenMax: 1_000,
+  /** How long the owner of a person's slot may take to vouch; then the gateway asks again with the next command. */
+  identityAskTimeoutMs: 3_000,
 } as const;
 
 export type RoutingLimits = { readonly [K in keyof typeof routingLimits]: number };

@@ -12,6 +12,9 @@
  *  later one, of which it has not heard yet, so that an answer is never of an earlier epoch than the one its asker knows of.)
  *  What waits at the receiver for its slot is looked at only when that is served: so all of a session must fare alike.
  *
+ *  What was not served because its sender is not proven to be here (`identity.ts`) holds up that sender alone: the session goes on for
+ *  all others, and ends a moment later, when the proof may have been shown.
+ *
  *  What was turned away for want of room (MAILBOX_FULL) is settled by that answer and holds nothing up. A move may lose the
  *  answer, and then it is sent again; so until this node has said that it heard, nothing younger finds room there.
  *
@@ -30,6 +33,7 @@ import {
 import { backoffMs, withJitter } from "../waiting.ts";
 import type { OpenAsk, Routing } from "../kernel/api.ts";
 import type { NodeId } from "../ports.ts";
+import type { Identities } from "./identity.ts";
 import { fromWire, toWire } from "./inbound.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -66,6 +70,10 @@ interface Outbox extends Aimed {
   tries: number;
   /** Cancels the pause under way. */
   pause: (() => void) | undefined;
+  /** Cancels the end of a session in which a sender was not proven. */
+  proving: (() => void) | undefined;
+  /** How often that was so, since it last was not. */
+  unproven: number;
 }
 
 /** One time that an envelope is sent, or handed to this node's own kernel. */
@@ -107,6 +115,7 @@ export class Outbound {
   readonly #ports: RoutingPorts;
   readonly #limits: RoutingLimits;
   readonly #targets: Targets;
+  readonly #identities: Identities;
   readonly #outboxes = new Map<SlotId, Outbox>();
   readonly #connected = new Set<NodeId>();
   readonly #dirty = new Set<Outbox>();
@@ -116,9 +125,10 @@ export class Outbound {
   #sweeping: (() => void) | undefined;
   readonly #stops: (() => void)[];
 
-  constructor(ports: RoutingPorts, limits: RoutingLimits) {
+  constructor(ports: RoutingPorts, limits: RoutingLimits, identities: Identities) {
     this.#ports = ports;
     this.#limits = limits;
+    this.#identities = identities;
     this.#targets = new Targets(ports, limits);
     const { exchange, table, membership, asks } = ports;
     for (const peer of exchange.peers()) this.#connected.add(peer);
@@ -161,7 +171,7 @@ export class Outbound {
       const outbox = this.#outboxes.get(slot);
       if (outbox !== undefined && (outbox.target !== node || outbox.unsent.length > 0)) return true;
     }
-    return !here && this.#targets.knownOwner(slot) !== node;
+    return !here && this.#ports.ownerOf(slot) !== node;
   }
 
   /** See `Routing.send`. */
@@ -188,6 +198,18 @@ export class Outbound {
       return;
     }
     const sinceMs = this.#ports.clock.monotonicMs();
+    if (envelope.trace !== undefined) {
+      const { trace, to, message } = envelope;
+      const span = this.#ports.tracer?.under(trace, "route", { actor: to, message: message.type, slot });
+      if (span !== undefined) {
+        const settled = settle;
+        envelope = { ...envelope, trace: span.context };
+        settle = (result) => {
+          span.end(result.ok ? undefined : result.error.code);
+          settled(result);
+        };
+      }
+    }
     const entry: Entry = {
       outbox,
       envelope,
@@ -228,6 +250,7 @@ export class Outbound {
     if (latest && refusals > outbox.refusals) outbox.refusals = refusals;
     outbox.hops = 0;
     outbox.tries = 0;
+    if (entry.refusal?.code === "IDENTITY_UNPROVEN") outbox.unproven = 0;
     // A refusal for want of room says nothing of earlier attempts; the answer of a turn does, because it knows of operations.
     if (!result.ok && result.error.outcome === "not_started") this.#decided(entry);
     this.#settle(entry, result.ok ? result : this.#verdict(entry, result.error));
@@ -238,6 +261,7 @@ export class Outbound {
     const { entry } = attempt;
     const { outbox } = entry;
     const latest = this.#isLatest(attempt);
+    if (error.code === "IDENTITY_UNPROVEN") this.#identities.unproven(attempt.target, entry.envelope.from);
     if (error.outcome !== "unknown") this.#decided(entry);
     this.#ports.asks.close(attempt.number);
     // An attempt that another of its session was refused before has a word of its own only if none was made since.
@@ -249,6 +273,10 @@ export class Outbound {
     }
     if (!latest) return;
     this.#ports.meter.count("routing_sent_again", 1, { code: error.code });
+    if (error.code === "IDENTITY_UNPROVEN") {
+      this.#proveLater(outbox);
+      return;
+    }
     this.#beginAnew(outbox);
     // Messages that were not sent in this session would get the same answer.
     for (const other of outbox.unsent)
@@ -336,6 +364,8 @@ export class Outbound {
       hops: 0,
       tries: 0,
       pause: undefined,
+      proving: undefined,
+      unproven: 0,
     };
     this.#outboxes.set(slot, outbox);
     return outbox;
@@ -345,24 +375,42 @@ export class Outbound {
     if (outbox.entries.size > 0) return;
     outbox.pause?.();
     outbox.pause = undefined;
+    outbox.proving?.();
+    outbox.proving = undefined;
     outbox.unsent = [];
     if (this.#outboxes.get(outbox.slot) === outbox) this.#outboxes.delete(outbox.slot);
   }
 
   /** Everything unanswered is sent again, in order. */
   #beginAnew(outbox: Outbox): void {
+    outbox.proving?.();
+    outbox.proving = undefined;
     outbox.target = undefined;
     outbox.session = 0;
     outbox.unsent = [...outbox.entries];
   }
 
   #pause(outbox: Outbox): void {
+    if (outbox.pause) return;
+    outbox.pause = this.#afterTries(outbox.tries, () => this.#wake(outbox));
+    outbox.tries += 1;
+  }
+
+  /** Begins a new session soon, and with it what was not proven. */
+  #proveLater(outbox: Outbox): void {
+    if (outbox.proving) return;
+    outbox.proving = this.#afterTries(outbox.unproven, () => {
+      this.#beginAnew(outbox);
+      this.#pumpSoon(outbox);
+    });
+    outbox.unproven += 1;
+  }
+
+  #afterTries(tries: number, then: () => void): () => void {
     const { clock, random } = this.#ports;
     const { retryMs, retryMaxMs } = this.#limits;
-    if (outbox.pause) return;
-    const waitMs = backoffMs(outbox.tries, { firstMs: retryMs, maxMs: retryMaxMs });
-    outbox.tries += 1;
-    outbox.pause = clock.after(Math.ceil(withJitter(waitMs, random)), () => this.#wake(outbox));
+    const waitMs = backoffMs(tries, { firstMs: retryMs, maxMs: retryMaxMs });
+    return clock.after(Math.ceil(withJitter(waitMs, random)), then);
   }
 
   #wake(outbox: Outbox): void {
@@ -451,12 +499,17 @@ export class Outbound {
         batch.push(entry);
       }
       if (batch.length === 0) break;
+      for (const { envelope } of batch) this.#identities.present(target, envelope.from);
       const envelopes = batch.map((entry) => {
         const { type, to, from, message, operation } = entry.envelope;
         const chain = entry.envelope.type === "ask" ? [...entry.envelope.chain] : [];
         return [toWire(this.#attempt(entry, target)), to, from, message, operation, type === "tell", chain] as const;
       });
+      const traces = batch.flatMap(({ envelope }, index): [number, string][] =>
+        envelope.trace === undefined ? [] : [[index, envelope.trace]],
+      );
       const sent = this.#ports.exchange.send(target, "routing.envelopes", {
+        ...(traces.length > 0 && { traces }),
         slot,
         session,
         epoch,

@@ -40,13 +40,8 @@ export class Targets {
     this.#limits = limits;
   }
 
-  /** The owner by the table, or the node that would own a slot without a record. */
-  knownOwner(slot: SlotId): NodeId | undefined {
-    return this.#ports.table.get(slot)?.record.owner ?? this.#ports.firstOwner(slot);
-  }
-
   owner(aimed: Aimed): NodeId | undefined {
-    return this.#hint(aimed)?.owner ?? this.knownOwner(aimed.slot);
+    return this.#hint(aimed)?.owner ?? this.#ports.ownerOf(aimed.slot);
   }
 
   knownEpoch(aimed: Aimed): number {

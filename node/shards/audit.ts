@@ -6,9 +6,10 @@
 import { shardsOf, type StripeRef } from "../../protocols/index.ts";
 import { contentTree } from "../blobs/index.ts";
 
-/** `failed`: it gave a leaf that is not the shard's, or said that its bytes are damaged. `missing`: it says that it has none. `offline`:
+/** `failed`: it gave a leaf that is not the shard's, or said that its bytes are damaged. `missing`: it says that it has none. `lacking`: so does
+ *  the holder's inventory, which everybody can read: after a death the holder wakes without the bytes. That is no lie, and no reason for many more shards. `offline`:
  *  its node is not there. `slow`: no answer in time. `unknown`: too few holders of the stripe answer, or the node is too busy: nobody is blamed. */
-export type AuditResult = "ok" | "failed" | "missing" | "offline" | "slow" | "unknown";
+export type AuditResult = "ok" | "failed" | "missing" | "lacking" | "offline" | "slow" | "unknown";
 
 /** Whose shard is asked for by the holder of shard `own`, in its walk number `round`. */
 export function targetOf(stripe: StripeRef, own: number, round: number): number {
@@ -160,7 +161,10 @@ export function opinionAfter(before: Opinion, result: AuditResult, tookMs: numbe
   const answered = result === "ok" || result === "slow";
   return {
     reliability: before.reliability + newest * (well - before.reliability),
-    honesty: result === "offline" ? before.honesty : before.honesty + newest * ((isBad ? 0 : well) - before.honesty),
+    honesty:
+      result === "offline" || result === "lacking"
+        ? before.honesty
+        : before.honesty + newest * ((isBad ? 0 : well) - before.honesty),
     passed: before.passed + (result === "ok" ? 1 : 0),
     failed: before.failed + (isBad ? 1 : 0),
     usualMs: !answered

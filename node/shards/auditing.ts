@@ -114,15 +114,24 @@ export function createAuditing(ports: AuditingPorts): Auditing {
       .entries()
       .flatMap(([other, { usualMs }]) => (other === owner || usualMs === 0 ? [] : usualMs));
     const deadlineMs = deadlineFor(usual, { mostMs: limits.auditDeadlineMs, leastMs: limits.auditDeadlineMsMin, factor: limits.auditDeadlineFactor }); // prettier-ignore
-    const result = judge(answer, { stripe, answering, deadlineMs });
+    const judged = judge(answer, { stripe, answering, deadlineMs });
+    const there = judged === "missing" ? await describedAt(holder, stripe.id) : undefined;
+    const result = there?.shards[0]?.lost === undefined ? judged : "lacking";
     const tookMs = answer.type === "unreached" ? 0 : Math.round(answer.tookMs);
     noteResult(owner, result, answer.type === "unreached" ? 0 : answer.tookMs);
-    if (result !== "ok") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
-    if (owner !== undefined && result !== "offline")
+    if (result !== "ok" && result !== "lacking") log.warn("shard.audit", { by, holder, node: owner, stripe: stripe.id, hash, leaf, result, tookMs }); // prettier-ignore
+    // Who owns up to it knows it.
+    if (owner !== undefined && result !== "offline" && result !== "lacking")
       exchange.send(owner, "shard.audited", { holder, by: node, stripe: stripe.id, hash, leaf, result, tookMs });
     if (owner !== undefined && owner !== node && (result === "failed" || result === "missing"))
       writeDown(owner, { holder, stripe: stripe.id, hash, result });
-    if (result === "ok" || result === "failed" || result === "missing") await compareReferences(by, held, { target, holder, isWell: result === "ok" }); // prettier-ignore
+    if (result === "ok" || judged === "failed" || judged === "missing") await compareReferences(by, held, { target, holder, isWell: result === "ok" }); // prettier-ignore
+  }
+
+  /** What a holder's inventory says of a stripe; undefined: it does not answer. */
+  async function describedAt(holder: ActorId, stripe: string): Promise<HeldShards | undefined> {
+    const described = await ask<HeldShards>(holder, { type: "describe", stripes: [stripe] });
+    return described.ok ? described.value : undefined;
   }
 
   /** Each of a stripe's holders learns from the others who refers to it, and who does no longer. */
@@ -132,8 +141,8 @@ export function createAuditing(ports: AuditingPorts): Auditing {
     { target, holder, isWell }: { readonly target: number; readonly holder: ActorId; readonly isWell: boolean },
   ): Promise<void> {
     const { stripe } = held;
-    const described = await ask<HeldShards>(holder, { type: "describe", stripes: [stripe.id] });
-    const { shards, released } = described.ok ? described.value : { shards: [], released: [] };
+    const described = await describedAt(holder, stripe.id);
+    const { shards, released } = described ?? { shards: [], released: [] };
     const there = shards[0]?.references ?? [];
     for (const one of held.references) {
       if (endOf(one) <= clock.nowMs()) continue;
@@ -145,7 +154,7 @@ export function createAuditing(ports: AuditingPorts): Auditing {
       const known = there.find(({ owner }) => owner === one.owner);
       const isOlder = known === undefined || known.operation < one.operation || endOf(known) < endOf(one);
       // Who refers to the stripe here and not there was told of as many holders as suffice, not of all.
-      if (!isWell || (described.ok && isOlder)) ports.tell({ stripe, shard: target, ...one });
+      if (!isWell || (described !== undefined && isOlder)) ports.tell({ stripe, shard: target, ...one });
     }
   }
 

@@ -1,6 +1,6 @@
 /** Group commit: one synced batch at a time; while it is under way, the next one collects. Every slot and every actor of
  *  the node shares the same sync. */
-import { assert, failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { assert, failure, PlexusError, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
 import type { JournalLimits } from "./limits.ts";
 
@@ -9,6 +9,8 @@ export interface CommitItem {
   readonly bytes: number;
   /** The slot's sink: collects the items of one batch into store operations. */
   readonly sink: CommitSink;
+  /** Since when it waits; absent: nobody asks. */
+  sinceMs?: number;
   /** Set by the sink when this item alone may not be written. */
   rejected?: Failure;
   /** Called once, in the order of submission, when the item is durable or has failed. */
@@ -16,6 +18,8 @@ export interface CommitItem {
 }
 
 export interface CommitSink {
+  /** The slot; absent: none. */
+  readonly slot?: SlotId;
   /** The operations for these items, in order. May read the store. Throws when none of them may be written. */
   prepare(items: readonly CommitItem[]): Promise<readonly StoreOp[]> | readonly StoreOp[];
   /** The batch is on disk. */
@@ -27,6 +31,15 @@ export interface CommitSink {
 /** Writes nothing: an item of it only marks a place in the queue. */
 const barrier: CommitSink = { prepare: () => [], committed: () => undefined, broken: () => undefined };
 
+export interface CommitPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly meter: Meter;
+  readonly log?: Log;
+  /** Hears what a change of a slot took, from when it was asked for until it was on the disk. */
+  readonly heard?: (slot: SlotId, tookMs: number) => void;
+}
+
 export class Committer {
   #queue: CommitItem[] = [];
   #queuedBytes = 0;
@@ -34,10 +47,10 @@ export class Committer {
   #bytes = 0;
   #running = false;
   #refusedAtMs: number | undefined;
-  readonly #ports: { store: Store; clock: Clock; meter: Meter; log?: Log };
+  readonly #ports: CommitPorts;
   readonly #limits: JournalLimits;
 
-  constructor(ports: { store: Store; clock: Clock; meter: Meter; log?: Log }, limits: JournalLimits) {
+  constructor(ports: CommitPorts, limits: JournalLimits) {
     this.#ports = ports;
     this.#limits = limits;
   }
@@ -58,6 +71,7 @@ export class Committer {
   }
 
   submit(item: CommitItem): void {
+    if (this.#ports.heard !== undefined) item.sinceMs = this.#ports.clock.monotonicMs();
     this.#queue.push(item);
     this.#queuedBytes += item.bytes;
     if (this.#running) return;
@@ -146,6 +160,9 @@ export class Committer {
       if (error) sink.broken(error);
       else sink.committed();
     }
+    const { heard, clock } = this.#ports;
+    for (const { sink, sinceMs } of items)
+      if (sinceMs !== undefined && sink.slot !== undefined) heard?.(sink.slot, clock.monotonicMs() - sinceMs);
     for (const item of items) item.done(failed.get(item.sink) ?? item.rejected);
   }
 }

@@ -13,7 +13,7 @@
  *  `log-check.ts` (reading, checking); `merkle.ts` compares two copies of a slot. */
 import { failure, PlexusError, slotCount, type SlotId } from "../../protocols/index.ts";
 import type { Clock, Log, Meter, Store, StoreOp } from "../ports.ts";
-import { Committer } from "./commit.ts";
+import { Committer, type CommitPorts } from "./commit.ts";
 import {
   everything,
   formatKey,
@@ -93,6 +93,8 @@ export interface JournalPorts {
   readonly identity: { readonly cluster: string; readonly node: string };
   /** Written with a new store's identity, in one batch: a crash leaves both or neither. */
   readonly beside?: readonly StoreOp[];
+  /** Hears what each change of a slot took. */
+  readonly heard?: CommitPorts["heard"];
 }
 
 /** Opens the journal in a store. Errors: DATA_FORMAT_UNKNOWN, DATA_DAMAGED. */
@@ -100,7 +102,8 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
   const { store, clock, meter, log } = ports;
   const limits = { ...journalLimits, ...ports.limits };
   const format = await openFormat(ports);
-  const committer = new Committer({ store, clock, meter, log }, limits);
+  const { heard } = ports;
+  const committer = new Committer({ store, clock, meter, log, ...(heard && { heard }) }, limits);
   const logs = new Map<SlotId, Promise<SlotLog>>();
   /** The logs that are open. Each is told at once when it is not the slot's log any more. */
   const opened = new Map<SlotId, SlotLog>();

@@ -6,6 +6,7 @@ import {
   type Budget,
   type LeaseAsked,
   type Price,
+  type QuotaMeasure,
   type UsageRow,
 } from "../../protocols/index.ts";
 import { free, type Rate } from "./taken.ts";
@@ -27,6 +28,8 @@ export interface Counted {
   readonly lease: Omit<LeaseAsked, "keep" | "want">;
   /** Whose, of a budget that is for each of several by itself. */
   readonly own?: string;
+  /** Of a quota of a role, what it counts. */
+  readonly quota?: QuotaMeasure;
 }
 
 /** Who pays. An agent's calls are its owner's, whoever asked it; the turn at the model is the asker's. */

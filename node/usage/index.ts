@@ -9,6 +9,9 @@
  *  route goes on to its next model when the budget of one is used up. Without budgets a call costs a few additions here. What was
  *  summed up is told every few seconds: that is what a node that dies loses (docs/decisions/0039-usage-and-budgets.md).
  *
+ *  What people do at all, and how much is kept, is told beside that, by day and without models (`activity.ts`,
+ *  docs/decisions/0102-usage-costs-and-reports.md).
+ *
  *  Read `counting.ts` (which budgets count a call), `taken.ts` (what a call takes), `share.ts` (the arithmetic), `teller.ts`. */
 import {
   everybody,
@@ -31,6 +34,8 @@ import {
   type ModelInfo,
   type Noticed,
   type Price,
+  type Quota,
+  type QuotaMeasure,
   type Result,
   type Said,
   type SpentAnswer,
@@ -49,11 +54,15 @@ import {
   type Counted,
   type Payer,
 } from "./counting.ts";
+import { countedQuotas, quotaFailure, quotaRow } from "./quotas.ts";
+import type { Activity } from "./activity.ts";
 import { usageLimits, type UsageLimits } from "./limits.ts";
 import { answered, estimated, heard, tokensOf, type Rate } from "./taken.ts";
 import { Teller, type Standing } from "./teller.ts";
 
 export { budgetsOf, priceOf, type Counted } from "./counting.ts";
+export { createActivity, type Activity } from "./activity.ts";
+export { usageLimits } from "./limits.ts";
 export type { UsageLimits } from "./limits.ts";
 
 /** What it needs. */
@@ -64,6 +73,12 @@ export interface UsagePorts {
   readonly ask: (to: ActorId, message: object, timeoutMs: number) => Promise<Result<unknown>>;
   readonly budgets: () => readonly Budget[];
   readonly prices: () => readonly Price[];
+  /** Quotas by role; absent: there are none. */
+  readonly quotas?: () => readonly Quota[];
+  /** The roles of a person, as the person's actor said a moment ago; undefined: nobody knows. */
+  readonly rolesOf?: (person: string) => Promise<readonly string[] | undefined>;
+  /** Hears what each call took. */
+  readonly took?: Activity["took"];
   readonly clock: Clock;
   readonly log: Log;
   readonly meter: Meter;
@@ -92,6 +107,14 @@ export interface Usage {
   placed(routed: Engines): Engines;
   /** What came about with a call of this node, until it was answered. */
   noticesOf(callId: string): CallNotices | undefined;
+  /** Reserves so much of the quotas of a person with these roles; undefined: none counts it. At once where nobody has to be asked. Errors:
+   *  QUOTA_EXCEEDED, QUOTA_UNKNOWN. */
+  admit(
+    person: string,
+    roles: readonly string[],
+    measure: QuotaMeasure,
+    amount: number,
+  ): Result<Admitted | undefined> | Promise<Result<Admitted | undefined>>;
   /** The budgets that may stop calls of a person, and what was taken of them. Rejects when a ledger does not answer. */
   standingsOf(person: string): Promise<readonly BudgetView[]>;
   /** Every budget, and what was taken of it. Rejects as well. */
@@ -100,6 +123,12 @@ export interface Usage {
   flush(): Promise<void>;
   /** Tells it, and ends. */
   stop(): Promise<void>;
+}
+
+/** Something of a quota that is reserved. */
+export interface Admitted {
+  /** It is over, and took so much. Called once. */
+  over(used: number): void;
 }
 
 /** A call under way of which something may have to be told. */
@@ -125,6 +154,7 @@ export function createUsage(ports: UsagePorts): Usage {
     ports.ask(to, message, limits.settleTimeoutMs);
 
   const first = (counted: Counted, { first: what = "warned", spent, resetsInMs }: LeaseGranted): void => {
+    if (counted.quota !== undefined) return;
     const { budget, lease } = counted;
     const { name, limit, measure, per, ending, instead } = budget;
     const action = what === "warned" ? "budgetWarned" : "budgetUsedUp";
@@ -179,6 +209,8 @@ export function createUsage(ports: UsagePorts): Usage {
 
   function add(payer: Payer, sums: UsageSums): void {
     const { person, key, model, provider } = payer;
+    const { calls, promptTokens, completionTokens, cost } = sums;
+    ports.took?.(person, { calls, tokens: promptTokens + completionTokens, cost });
     tellerOf(ledgerOf(everybody)).add({ person, model, provider, ...sums });
     if (person !== "") tellerOf(ledgerOf(person)).add({ key, model, provider, ...sums });
     later();
@@ -207,7 +239,7 @@ export function createUsage(ports: UsagePorts): Usage {
       if (got === undefined) return waitFor(counted.slice(index), sums, taken);
       if (!got.ok) {
         give(taken);
-        return refused(got.error);
+        return refused(quotaFailure(got.error, one));
       }
       taken.push({ counted: one, amount: got.amount });
     }
@@ -223,11 +255,17 @@ export function createUsage(ports: UsagePorts): Usage {
       const got = await tellerOf(one.ledger).reserve(one, amountOf(one, sums));
       if (!got.ok) {
         give(taken);
-        return refused(got.error);
+        return refused(quotaFailure(got.error, one));
       }
       taken.push({ counted: one, amount: got.amount });
     }
     return { ok: true, value: taken };
+  }
+
+  /** The quotas of a person's tokens. Where nobody can say which roles the person has, none counts: the ledger has it all the same. */
+  async function tokenQuotas(person: string): Promise<readonly Counted[]> {
+    const roles = await ports.rolesOf?.(person).catch(() => undefined);
+    return roles === undefined ? [] : countedQuotas(ports.quotas?.() ?? [], person, roles, "tokens");
   }
 
   function callCounted(
@@ -247,7 +285,7 @@ export function createUsage(ports: UsagePorts): Usage {
       note?.counted.add(one);
       if (one.budget.ending === "warn" || note?.past.has(one.budget.name) === true) tellerOf(one.ledger).watch(one);
     }
-    const stopping = all.filter(({ budget }) => budget.ending !== "warn" && note?.past.has(budget.name) !== true);
+    const limited = all.filter(({ budget }) => budget.ending !== "warn" && note?.past.has(budget.name) !== true);
     const rate: Rate = rateOf(ports.prices(), model);
     const sinceMs = clock.monotonicMs();
 
@@ -273,9 +311,13 @@ export function createUsage(ports: UsagePorts): Usage {
         hear(said);
       });
     };
-    if (stopping.length === 0) return begin([], request);
+    const ofRoles = payer.person !== "" && (ports.quotas?.() ?? []).some(({ measure }) => measure === "tokens");
+    if (limited.length === 0 && !ofRoles) return begin([], request);
 
-    const got = reserveAll(stopping, estimated(name, request, rate, limits.reservedAnswerTokens));
+    const estimate = estimated(name, request, rate, limits.reservedAnswerTokens);
+    const got = ofRoles
+      ? tokenQuotas(payer.person).then((quotas) => reserveAll([...quotas, ...limited], estimate))
+      : reserveAll(limited, estimate);
     later();
     const refuse = (error: Failure): void => hear({ type: "answered", result: refused(error) });
     if (!(got instanceof Promise)) {
@@ -427,6 +469,24 @@ export function createUsage(ports: UsagePorts): Usage {
         return [noticeOf(standing, clock.nowMs() - nowMs)];
       });
       return { budgets };
+    },
+    admit(person, roles, measure, amount) {
+      const quotas = ports.quotas?.() ?? [];
+      const counted = quotas.length === 0 ? [] : countedQuotas(quotas, person, roles, measure);
+      const [one] = counted;
+      if (one === undefined) return ok(undefined);
+      const admitted = (reservations: readonly Reservation[]): Admitted => ({
+        over(used) {
+          for (const { counted: { ledger, lease }, amount: reserved } of reservations)
+            tellerOf(ledger).settle(lease.id, reserved, used);
+          if (used > 0) tellerOf(one.ledger).add(quotaRow(measure, used));
+          later();
+        },
+      }); // prettier-ignore
+      const got = reserveAll(counted, { ...quotaRow(measure, amount) });
+      later();
+      if (!(got instanceof Promise)) return got.ok ? ok(admitted(got.value)) : got;
+      return got.then((reserved) => (reserved.ok ? ok(admitted(reserved.value)) : reserved));
     },
     async standingsOf(person) {
       const ask = ports.ask(ledgerOf(person), { type: "usage" }, limits.settleTimeoutMs);

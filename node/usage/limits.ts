@@ -37,6 +37,14 @@ export const usageLimits = {
    *
    *  Well before the ledger gives it to others (`leaseMs`). */
   shareTrustMs: 5 * 60_000,
+  /** People of whom a node remembers what they did until it is told, and whom it has told of today; what others do is counted without them. */
+  activityPeopleMax: 20_000,
+  /** A node looks so often how much it keeps on its disk. */
+  storedEveryMs: 15 * 60_000,
+  /** It tells of it again when that has changed by this share, and once a day. */
+  storedChangeShare: 0.01,
+  /** Files that are looked at for it, at most: beyond that it says less than there is. */
+  storedFilesMax: 500_000,
   /** After a budget was found used up, its ledger is asked again after so long. */
   stoppedRetryMs: 3_000,
 } as const;

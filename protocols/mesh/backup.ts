@@ -12,6 +12,8 @@ const part = {
 };
 
 const progress = { slotsDone: count, actors: count, units: count, bytes: count };
+/** Of the time, how much the node works for it; absent: as much as it can. People come first. */
+const workPercent = Type.Optional(count);
 
 /** What a part came to: the list of what it changed is a sealed object in a stripe. */
 const partDone = closed({
@@ -35,8 +37,25 @@ export const backupMessages = {
   "backup.part": call(
     "message",
     { ...part, base: count, slots: Type.Array(slot, { minItems: 1, maxItems: 64 }) },
-    closed({ progress: closed(progress), done: Type.Optional(partDone) }),
+    closed({ progress: closed({ ...progress, workPercent }), done: Type.Optional(partDone) }),
   ),
   /** The part is not asked for again: what is under way of it is given up. */
   "backup.end": call("message", part, done),
+  /** What a backup carries of the keys, in pieces. `madeAtMs` of the first piece is 0, of the others what the first answer said. Errors: NOT_FOUND (that one
+   *  is not kept any more: begin again), FORBIDDEN (for who keeps no shards), KEY_MISSING. */
+  "backup.keys": call(
+    "message",
+    { madeAtMs: count, start: count },
+    closed({ madeAtMs: count, sizeBytes: count, bytes }),
+  ),
+  /** What the asked node has on its disk beside its shards, for a restore without nodes. */
+  "backup.kept": call(
+    "message",
+    {},
+    closed({
+      head: Type.Optional(closed({ number: count, hash: Type.String({ maxLength: 64 }) })),
+      /** When the keys there were written down; 0: there are none. */
+      keysAtMs: count,
+    }),
+  ),
 } as const;

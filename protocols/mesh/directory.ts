@@ -9,7 +9,7 @@
  *        │ directory.seen 7, 1 ─────────────────►│
  *        │◄──────────── directory.ended 7 ───────│  too far behind: watch anew */
 import { Type, type Static } from "typebox";
-import { bytes, call, closed, count, message } from "./parts.ts";
+import { bytes, call, closed, count, endpoint, message, node } from "./parts.ts";
 
 const key = Type.String({ pattern: "^[!-~]{1,256}$" });
 const prefix = Type.String({ pattern: "^[!-~]{0,256}$" });
@@ -21,6 +21,16 @@ const change = Type.Union([row, Type.Tuple([key, count])]);
 
 export type DirectoryWireRow = Static<typeof row>;
 export type DirectoryWireChange = Static<typeof change>;
+
+/** `generation` 0: the sender knows of no replicated directory. Without a leader: of none in this term. `etcd`: this generation is there, and
+ *  nobody votes. */
+const lead = {
+  generation: count,
+  term: count,
+  leader: Type.Optional(node),
+  voters: Type.Array(node, { maxItems: 64 }),
+  etcd: Type.Optional(closed({ endpoints: Type.Array(endpoint, { minItems: 1, maxItems: 9 }), prefix })),
+};
 
 const rowOrNone = Type.Union([row, Type.Null()]);
 /** `cursor` 0: this was the last page. */
@@ -48,9 +58,13 @@ export const directoryMessages = {
   /** From the keeper: nothing more will come for this watch. */
   "directory.ended": message("control", { watch: count }),
   /** From one voter of a replicated directory to another (node/directory/raft). One that is too large for this goes in parts. */
-  "directory.vote": message("control", { bytes }),
+  "directory.vote": message("control", { generation: count, bytes }),
   /** The bytes from `start` on of a message with so many. Each sender sends one at a time. */
-  "directory.part": message("bulk", { bytes, start: count, size: count }),
+  "directory.part": message("bulk", { generation: count, bytes, start: count, size: count }),
+  /** Who keeps the replicated directory, as the sender knows. Told to whoever connects, and when it changes. */
+  "directory.leads": message("control", lead),
+  /** Asks for it. */
+  "directory.leader": call("control", {}, closed(lead)),
   /** Is the watch still kept, and what was the last number sent? */
   "directory.check": call("control", { watch: count }, closed({ sent: count })),
 } as const;

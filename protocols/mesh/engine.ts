@@ -4,6 +4,7 @@ import { Type, type TSchema, type TUnsafe } from "typebox";
 import { sampling } from "../agent.ts";
 import { engineNames, type EngineAnswer, type EngineName, type EnginePart, type EngineRequest } from "../engine.ts";
 import type { Result } from "../errors.ts";
+import { traceContext } from "../traces.ts";
 import { bytes, closed, count, failed, message } from "./parts.ts";
 
 const short = Type.String({ maxLength: 256 });
@@ -157,7 +158,11 @@ const wires: {
 const messagesOf = <Name extends EngineName>(name: Name) => {
   const { request, part, answer } = wires[name];
   return {
-    call: message("message", { run: count, request: request as unknown as TUnsafe<EngineRequest<Name>> }),
+    call: message("message", {
+      trace: Type.Optional(traceContext),
+      run: count,
+      request: request as unknown as TUnsafe<EngineRequest<Name>>,
+    }),
     said: message("message", {
       run: count,
       parts: Type.Array(part as unknown as TUnsafe<EnginePart<Name>>, { maxItems: 1_024 }),

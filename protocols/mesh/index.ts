@@ -2,38 +2,57 @@
  *  arrive (`node/exchange`); a member that sends garbage loses its connection. Nodes one minor version apart work together, so a row only changes as
  *  docs/decisions/0008-mesh.md allows; `protocols/CONTRACT.txt` shows each change. */
 import type { Static, TSchema } from "typebox";
+import { auditMessages } from "./audit.ts";
 import { backupMessages } from "./backup.ts";
 import { blobMessages } from "./blobs.ts";
 import { directoryMessages } from "./directory.ts";
 import { engineMessages } from "./engine.ts";
+import { identityMessages } from "./identity.ts";
 import { keyMessages } from "./keys.ts";
 import { membershipMessages } from "./membership.ts";
 import { modelMessages } from "./models.ts";
+import { observeMessages } from "./observe.ts";
 import { placementMessages } from "./placement.ts";
+import { profileMessages } from "./profiles.ts";
+import { rateMessages } from "./rates.ts";
 import { replicationMessages } from "./replication.ts";
 import { responseMessages } from "./responses.ts";
 import { routingMessages } from "./routing.ts";
+import { settingsMessages } from "./settings.ts";
 import { shardMessages } from "./shards.ts";
+import { taskMessages } from "./tasks.ts";
+import { threatMessages } from "./threats.ts";
+import { watchMessages } from "./watch.ts";
 
 export type { Channel } from "./channel.ts";
 export type { DirectoryWireChange, DirectoryWireRow } from "./directory.ts";
+export type { Assertion } from "./identity.ts";
 export { failed } from "./parts.ts";
 export type { LoadReport } from "./placement.ts";
 export type { Standing } from "./replication.ts";
 
 export const meshMessages = {
+  ...auditMessages,
   ...backupMessages,
   ...blobMessages,
   ...directoryMessages,
   ...engineMessages,
+  ...identityMessages,
   ...keyMessages,
   ...membershipMessages,
   ...modelMessages,
+  ...observeMessages,
   ...placementMessages,
+  ...profileMessages,
+  ...rateMessages,
   ...replicationMessages,
   ...responseMessages,
   ...routingMessages,
+  ...settingsMessages,
   ...shardMessages,
+  ...taskMessages,
+  ...threatMessages,
+  ...watchMessages,
 } as const;
 
 /** What may be the name of a message, now or in a later version. */

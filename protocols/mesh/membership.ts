@@ -26,6 +26,9 @@ export const membershipMessages = {
           shardBytes: Type.Optional(count),
           shardRoomBytes: Type.Optional(count),
           shardQuotaBytes: Type.Optional(count),
+          /** The disk of the sender's data folder, and what is free of it. */
+          diskBytes: Type.Optional(count),
+          diskFreeBytes: Type.Optional(count),
         },
         { additionalProperties: false },
       ),

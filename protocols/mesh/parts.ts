@@ -29,6 +29,8 @@ export const bytes: TUnsafe<Uint8Array> = Type.Refine(
   (value) => value instanceof Uint8Array,
 );
 export const node = Type.String({ minLength: 1, maxLength: 128 });
+/** An address of etcd. */
+export const endpoint = Type.String({ minLength: 1, maxLength: 500 });
 export const slot = Type.Unsafe<SlotId>(Type.String({ pattern: `^${addressText}$` }));
 export const actor = Type.Unsafe<ActorId>(Type.String({ pattern: `^${addressText}$` }));
 export const count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

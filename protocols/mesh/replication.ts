@@ -1,6 +1,7 @@
 /** How the owner of a slot and its replicas talk (node/replication). Every message names the epoch it is said in; whoever
  *  knows a newer one answers FENCED and nothing else happens. */
 import { Type, type Static } from "typebox";
+import { traceContext } from "../traces.ts";
 import { bytes, call, checksum, closed, count, done, message, slot } from "./parts.ts";
 
 /** Where a log ends. Two logs with the same position are the same log, from the same base on. */
@@ -40,6 +41,8 @@ export const replicationMessages = {
     trim: count,
     /** Not 0: the replica keeps a view of the slot as it is after this piece, to be compared under this number. */
     mark: count,
+    /** Steps of traces that wait for entries of this piece. */
+    traces: Type.Optional(Type.Array(traceContext, { maxItems: 256 })),
   }),
   /** Everything up to here is on disk, as the beginning of this epoch's log. `gap`: a piece did not fit and was dropped;
    *  nothing is acknowledged by it. `lacks`: actors whose stored snapshots it does not have, and so keeps entries that the

@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import type { ActorDetail, ActorRow } from "../client.ts";
 import type { Result } from "../errors.ts";
 import { addressText, type ActorId } from "../ids.ts";
+import { traceContext } from "../traces.ts";
 import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 
 /** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
@@ -74,6 +75,8 @@ export const routingMessages = {
       Type.Tuple([correlation, actor, sender, content, operation, Type.Boolean(), Type.Array(actor, { maxItems: 64 })]),
       { minItems: 1, maxItems: 1_024 },
     ),
+    /** Those of the envelopes that are traced, by their place: the step that sent it. */
+    traces: Type.Optional(Type.Array(Type.Tuple([count, traceContext]), { maxItems: 1_024 })),
   }),
   /** `served` false: the envelope was not handled to its end here; its sender may try again. The last is not 0 where there
    *  was no room for it, and then numbers these refusals within the session: what is sent to the same actor before its

@@ -39,24 +39,35 @@ export function cutRows(
   const parts: Record<string, number> = { ...state.parts };
   const pieces: CutPiece[] = [];
   let before = state.bucket;
-  let open = { bucket: before, from: 0, bytes: 0 };
+  const open = { bucket: before, from: 0, bytes: 0 };
   const close = (to: number): void => {
     const part = parts[open.bucket] ?? 0;
     parts[open.bucket] = part + 1;
     pieces.push({ bucket: open.bucket, part, from: open.from, to });
     before = open.bucket;
   };
-  for (const [at, row] of rows.entries()) {
-    const bucket = row.atMs === undefined ? open.bucket : dayOf(row.atMs);
-    if (at > open.from && (bucket !== open.bucket || open.bytes + row.bytes > bytesMax)) {
-      close(at);
-      open = { bucket, from: at, bytes: 0 };
+  // Rows of one day follow one another, and to write a date takes longer than all else here.
+  const known = { day: NaN, bucket: "" };
+  for (let at = 0; at < rows.length; at += 1) {
+    const { atMs, bytes } = rows[at] as Measured;
+    let { bucket } = open;
+    if (atMs !== undefined) {
+      const day = Math.floor(atMs / dayMs);
+      if (day !== known.day) [known.day, known.bucket] = [day, dayOf(atMs)];
+      ({ bucket } = known);
     }
-    open = { ...open, bucket, bytes: open.bytes + row.bytes };
+    if (at > open.from && (bucket !== open.bucket || open.bytes + bytes > bytesMax)) {
+      close(at);
+      [open.from, open.bytes] = [at, 0];
+    }
+    open.bucket = bucket;
+    open.bytes += bytes;
   }
   if (final && rows.length > open.from) close(rows.length);
   return { pieces, state: { bucket: before, parts } };
 }
+
+const dayMs = 24 * 3_600_000;
 
 /** A day in UTC. Times beyond what a date can be have none. */
 function dayOf(atMs: number): string {

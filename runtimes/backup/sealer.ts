@@ -24,6 +24,9 @@ export interface Sealer {
   close(): Promise<void>;
 }
 
+/** Of a thread's memory, for what has just been made. */
+const youngMegabytes = 6;
+
 /** Of a task that is done without a thread: a fraction of a millisecond. */
 const smallBytes = 16 * 1024;
 
@@ -32,10 +35,12 @@ export interface SealerOptions {
   readonly threads: number;
   /** A thread without work ends after so long. */
   readonly idleMs: number;
+  /** Does a task when its time has come; absent: at once. */
+  readonly piece?: <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
 }
 
 /** Starts no thread before there is work. */
-export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
+export function createSealer({ threads, idleMs, piece = (work) => work() }: SealerOptions): Sealer {
   const pool = new Piscina({
     filename: new URL("./thread.ts", import.meta.url).href,
     minThreads: 0,
@@ -44,6 +49,8 @@ export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
     // Callers wait for each answer before they give more; this is for a caller that does not.
     maxQueue: threads * 4,
     execArgv: [],
+    // What it makes is short-lived and lies outside of the heap: with the usual 16 MB it would keep three times that for nothing.
+    resourceLimits: { maxYoungGenerationSizeMb: youngMegabytes },
   });
   /** Handing over so little takes longer than doing it. */
   const isSmall = ({ length }: Uint8Array): boolean => length < smallBytes;
@@ -59,10 +66,11 @@ export function createSealer({ threads, idleMs }: SealerOptions): Sealer {
   return {
     cut: async (rows, tasks, how) => {
       const batch = batchOf(rows, tasks, how);
-      return isSmall(batch.values) ? cut(batch) : run("cut", batch, batch.values);
+      return isSmall(batch.values) ? cut(batch) : piece(() => run("cutAway", batch, batch.values));
     },
-    seal: (task) => run("seal", task, task.contents.bytes),
-    open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task, task.fragments.bytes)),
+    seal: (task) => piece(() => run("sealAway", task, task.contents.bytes)),
+    open: async (task) =>
+      isSmall(task.fragments.bytes) ? open(task) : piece(() => run("openAway", task, task.fragments.bytes)),
     close: () => pool.destroy(),
   };
 }

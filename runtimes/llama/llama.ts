@@ -5,6 +5,7 @@ import {
   DraftSequenceTokenPredictor,
   getLlama,
   LlamaLogLevel,
+  NoBinaryFoundError,
   type Llama,
   type LlamaContextOptions,
   type LlamaModel,
@@ -29,6 +30,9 @@ const architectures = (library as unknown as { GgufArchitectureType: Readonly<Re
 
 const logStepMs = 20;
 
+const noBuild =
+  "this installation has no build of llama.cpp for this machine: install the archive that has them, or let the node use models of another server (`plexus endpoints add`)";
+
 /** Loads a model into this thread. What fails comes back as a reason, and nothing of it stays in memory. `temperature` is for
  *  those who name none. */
 export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: number): Promise<Load> {
@@ -50,6 +54,8 @@ export async function loadLlama(spec: ModelSpec, plan: LoadPlan, temperature: nu
       ...(spec.gpuMemoryBytes !== undefined && { vramPadding: keptOfCard(spec.gpuMemoryBytes) }),
       logLevel: LlamaLogLevel.warn,
       logger: (level, message) => keep(level === LlamaLogLevel.warn ? warnings : errors, message.trim()),
+    }).catch((error: unknown) => {
+      throw error instanceof NoBinaryFoundError ? new Error(noBuild, { cause: error }) : error;
     });
     const cardUsedBytes = llama.gpu === false ? 0 : (await llama.getVramState()).used;
     const model = await llama.loadModel({ modelPath: spec.path, gpuLayers: layersOf(spec, plan) });

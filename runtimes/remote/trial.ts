@@ -145,9 +145,11 @@ async function measure(model: LoadedModel): Promise<Run> {
 }
 
 const keyAdvice = (key: NonNullable<ModelSpec["endpoint"]>["key"]): string =>
-  key?.env !== undefined
-    ? `Set ${key.env} in the environment of the node, and start it again.`
-    : "Write the key into that file, readable by the node's user alone (chmod 600).";
+  key?.env?.startsWith("PLEXUS_HELD_") === true
+    ? "Set the secret that it names for this host: plexus secrets set NAME --for HOST."
+    : key?.env !== undefined
+      ? `Set ${key.env} in the environment of the node, and start it again.`
+      : "Write the key into that file, readable by the node's user alone (chmod 600).";
 
 /** Codes of connections, and what helps. */
 const advice: readonly (readonly [RegExp, string])[] = [

@@ -72,6 +72,7 @@ interface Pull {
   readonly by: string;
   readonly abort: AbortController;
   readonly startedAtMs: number;
+  endedAtMs: number | undefined;
   name: string | undefined;
   state: PullView["state"];
   /** Of each file. */
@@ -166,6 +167,7 @@ class Store implements ModelStore {
       by,
       abort: new AbortController(),
       startedAtMs,
+      endedAtMs: undefined,
       name,
       state: "waiting",
       done: new Map(),
@@ -410,6 +412,7 @@ class Store implements ModelStore {
 
   #end(pull: Pull, state: "done" | "failed" | "cancelled"): void {
     pull.state = state;
+    pull.endedAtMs = this.#options.clock.nowMs();
     pull.ended.resolve();
     this.#forgetOld();
     if (!this.#stopped) this.#startNext();
@@ -429,7 +432,7 @@ class Store implements ModelStore {
   }
 
   #viewOf(pull: Pull): PullView {
-    const { id, request, name, state, startedAtMs, error } = pull;
+    const { id, request, name, state, startedAtMs, endedAtMs, by, error } = pull;
     const totals = [...pull.done.values()].map(([, total]) => total);
     const totalBytes = pull.totalBytes ?? (totals.length === 0 ? undefined : sumOf(totals));
     const [firstAtMs, firstBytes] = pull.samples[0] ?? [0, 0];
@@ -444,6 +447,8 @@ class Store implements ModelStore {
       ...(totalBytes !== undefined && { totalBytes }),
       ...(rate !== undefined && state === "fetching" && { bytesPerSecond: Math.max(0, Math.round(rate)) }),
       startedAtMs,
+      ...(endedAtMs !== undefined && { endedAtMs }),
+      by,
       ...(error && { error }),
     };
   }

@@ -94,7 +94,7 @@ export async function runBenchmark(
       if (round === planned && !isEnough(chosen.map((plan) => finish(plan, measured)))) planned += rounds;
     }
   } finally {
-    for (const target of targets.values()) await target.stop();
+    await stopAll([...targets.values()]);
   }
   const notesOf = ({ ours, against }: { readonly ours: string; readonly against: string }) =>
     Object.fromEntries(
@@ -108,6 +108,13 @@ export async function runBenchmark(
     const notes = notesOf({ ours: plan.ours, against: row.against });
     return { ...row, ...(Object.keys(notes).length > 0 && { notes }) };
   });
+}
+
+/** Stops each, also where one of them has died. */
+async function stopAll(targets: readonly Target[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const target of targets) await target.stop().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }
 
 function finish(plan: RowPlan, measured: ReadonlyMap<string, readonly Figures[]>): Row {
@@ -154,6 +161,7 @@ export async function startServed(file: string, args: readonly string[] = []): P
   const child = startProcess(`targets/${file}`, { args });
   const open = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   let calls = 0;
+  let ended: Error | undefined;
   child.on("message", (answer: { id: number; result?: unknown; error?: string }) => {
     const waiting = open.get(answer.id);
     open.delete(answer.id);
@@ -161,10 +169,12 @@ export async function startServed(file: string, args: readonly string[] = []): P
     else waiting?.reject(new Error(`${file}: ${answer.error}`));
   });
   child.on("exit", (code, signal) => {
-    for (const { reject } of open.values()) reject(new Error(`${file} ended: ${code ?? signal}`));
+    ended = new Error(`${file} ended: ${code ?? signal}`);
+    for (const { reject } of open.values()) reject(ended);
   });
   const answerOf = (id: number) =>
     new Promise((resolve, reject) => {
+      if (ended !== undefined) return reject(ended);
       const late = setTimeout(() => reject(new Error(`${file} did not answer in ${callTimeoutMs} ms`)), callTimeoutMs);
       const settle = <Value>(end: (value: Value) => void) => (value: Value) => {
         clearTimeout(late);
@@ -175,7 +185,8 @@ export async function startServed(file: string, args: readonly string[] = []): P
   const call = (name: string, given: unknown = {}) => {
     calls += 1;
     const answer = answerOf(calls);
-    child.send({ id: calls, call: name, args: given });
+    // That it could not be sent is heard by the end of the process.
+    child.send({ id: calls, call: name, args: given }, () => undefined);
     return answer;
   };
   await answerOf(0);

@@ -23,9 +23,11 @@ import {
   moveBusy,
 } from "./benchmarks/cluster.ts";
 import { agents } from "./benchmarks/agents.ts";
-import { underAttack } from "./benchmarks/attack.ts";
+import { signInStorm, underAttack } from "./benchmarks/attack.ts";
+import { authority } from "./benchmarks/authority.ts";
 import { backup, chatBeside } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
+import { dashboard } from "./benchmarks/dashboard.ts";
 import { disk } from "./benchmarks/disk.ts";
 import { command } from "./benchmarks/command.ts";
 import { activation, durableCrowd, durableSequential, volatileAsk, volatileTell } from "./benchmarks/commands.ts";
@@ -34,10 +36,22 @@ import { encoding, generate, generating, reading } from "./benchmarks/inference.
 import { openAi } from "./benchmarks/openai.ts";
 import { remoteAsk, remoteEvents, remoteTell } from "./benchmarks/remote.ts";
 import { replicatedCrowd, replicatedSequential } from "./benchmarks/replicated.ts";
+import { grpc } from "./benchmarks/grpc.ts";
+import { rest } from "./benchmarks/rest.ts";
 import { serving } from "./benchmarks/serving.ts";
 import { serveModel } from "./benchmarks/serve.ts";
 import { start } from "./benchmarks/start.ts";
+import {
+  etcdMany,
+  etcdOne,
+  leaderAndOwnerKilled,
+  leaderKilled,
+  swapMany,
+  swapOne,
+  watchers,
+} from "./benchmarks/voters.ts";
 import { installPeers } from "./peers.ts";
+import { endProcesses } from "./processes.ts";
 import { beside, layOut } from "./revision.ts";
 import { listing, table, timingTable } from "./report.ts";
 import { runTiming, type Timing, type TimingPlan, type TimingRow } from "./timing.ts";
@@ -51,13 +65,20 @@ const benchmarks: readonly Benchmark[] = [
   idleMemory,
   start,
   openAi,
+  rest,
+  grpc,
   command,
+  authority,
   activation,
   remoteAsk,
   remoteTell,
   remoteEvents,
   replicatedSequential,
   replicatedCrowd,
+  swapOne,
+  swapMany,
+  etcdOne,
+  etcdMany,
   agents,
   generate,
   reading,
@@ -78,7 +99,12 @@ const timings: readonly Timing[] = [
   migrationFilled,
   moveBusy,
   underAttack,
+  signInStorm,
+  dashboard,
   fanOutNodes,
+  leaderKilled,
+  leaderAndOwnerKilled,
+  watchers,
   generating,
 ];
 
@@ -137,6 +163,7 @@ async function main(): Promise<number> {
       if (chosen.length === 0) continue;
       const finished = await run(one, chosen).catch((error: unknown): readonly Done[] => {
         failed += 1;
+        endProcesses();
         say("");
         console.error(`${one.name} was not measured:`, error);
         return [];

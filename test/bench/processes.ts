@@ -10,8 +10,13 @@ import { fileURLToPath } from "node:url";
 export const workspace = mkdtempSync(join(tmpdir(), "plexus-bench-"));
 const children = new Set<ChildProcess>();
 
-process.on("exit", () => {
+/** Ends what is still there: after a benchmark that failed, which may not have come to stopping it. */
+export function endProcesses(): void {
   for (const child of children) child.kill("SIGKILL");
+}
+
+process.on("exit", () => {
+  endProcesses();
   rmSync(workspace, { recursive: true, force: true, maxRetries: 3 });
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));

@@ -8,7 +8,7 @@ import type { TimingRow } from "./timing.ts";
 export function figure(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (value >= 1_000) return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value.toFixed(3);
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value >= 0.1 ? value.toFixed(2) : value >= 0.01 || value === 0 ? value.toFixed(3) : value.toPrecision(2);
 } // prettier-ignore
 
 function aim({ aimRatio, aimBeyond, better, met }: Row): string {

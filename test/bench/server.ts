@@ -37,6 +37,8 @@ export async function startServer(
     child.once("exit", (code, signal) => reject(new Error(`${file} ended before it was ready: ${code ?? signal}`)));
   });
   const startedInMs = performance.now() - startMs;
+  const over = new AbortController();
+  child.once("exit", (code, signal) => over.abort(new Error(`${file} ended: ${code ?? signal}`)));
   const url = String(ready["url"]);
   return {
     url,
@@ -45,7 +47,7 @@ export async function startServer(
     startedInMs,
     async watch(what) {
       child.send(what);
-      const [told] = (await once(child, "message")) as [Record<string, number>];
+      const [told] = (await once(child, "message", { signal: over.signal })) as [Record<string, number>];
       return told[what] ?? NaN;
     },
     async stop() {

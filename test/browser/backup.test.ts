@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AxeBuilder } from "@axe-core/playwright";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { plexus } from "../integration/plexus-command.ts";
+import { axeFaults } from "./axe.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 /** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
@@ -45,15 +45,13 @@ describe("the backups of a cluster", function () {
   });
 
   const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
-  const faults = async (page: Page) =>
-    (await new AxeBuilder({ page }).include("main").analyze()).violations.map(
-      ({ id, nodes }) => `${id}: ${nodes[0]?.html}`,
-    );
+  const faults = (page: Page) => axeFaults(page, { within: "main" });
 
   it("say what is missing first, are made at a button, checked, scheduled, and shown", async () => {
     const { page } = ada;
     await page.goto(`${stage.node.url}/settings/profile`);
-    await page.getByRole("link", { name: "Backups" }).click();
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Backups", exact: true }).click();
     await part(page, "State").getByText("The cluster has no recovery kit").waitFor();
     await plexus(stage.node, "backup", "kit", "make", "--to", join(outside, "kit"));
     await part(page, "State").getByText("There is no backup yet. Run the first one below.").waitFor();
@@ -74,6 +72,17 @@ describe("the backups of a cluster", function () {
     await schedules.getByRole("button", { name: "Add" }).focus();
     await page.keyboard.press("Enter");
     await schedules.getByText(/^Every hour \(/).waitFor();
+    await schedules.getByRole("textbox", { name: "Name" }).fill("tidy");
+    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Removes old snapshots");
+    await schedules.getByRole("textbox", { name: "Newest" }).fill("3");
+    await schedules.getByRole("button", { name: "Add" }).click();
+    await schedules.getByText("tidy Removes old snapshots").waitFor();
+    await schedules.getByRole("textbox", { name: "Name" }).fill("rehearsal");
+    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Rehearses a restore");
+    await schedules.getByRole("button", { name: "Add" }).click();
+    await schedules.getByText("rehearsal Rehearses a restore").waitFor();
+    const kept = (await ada.api("GET", "/api/v1/admin/backups/schedules")) as { schedules: { name: string; wish: object }[] }; // prettier-ignore
+    expect(kept.schedules.find(({ name }) => name === "tidy")?.wish).to.deep.equal({ sort: "prune", apply: true, keep: { last: 3, daily: 7, weekly: 8, monthly: 12 } }); // prettier-ignore
     await part(page, "State").getByText("Backups are well").waitFor();
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
@@ -101,9 +110,47 @@ describe("the backups of a cluster", function () {
     expect(archive).to.not.include("Nobody else reads this");
   });
 
+  it("bring what was deleted back into its room, after a look at what would come, and take it back again", async () => {
+    const { page } = ada;
+    await ada.api("DELETE", "/api/v1/rooms/lobby/messages/1");
+    const recall = part(page, "Recall");
+    await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
+    await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
+    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Bring back into place" }).click({ timeout: 30_000 });
+    const rules = recall.getByRole("form", { name: "How it comes back" });
+    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByText("1 were deleted since").waitFor({ timeout: 30_000 });
+    expect(await rules.getByRole("button", { name: /^Bring back/ }).count(), "it stays deleted").to.equal(0);
+    await rules.getByRole("combobox", { name: "What was deleted since" }).selectOption("comes back, too");
+    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor({ timeout: 30_000 }); // prettier-ignore
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await faults(page), colorScheme).to.deep.equal([]);
+    }
+    await rules.getByRole("button", { name: "Bring back 1 message" }).click();
+    const tasks = part(page, "Tasks");
+    await tasks
+      .getByText("1 message of 1 conversation, 19 bytes came back as new messages.")
+      .waitFor({ timeout: 30_000 });
+    type Messages = { readonly messages: readonly { readonly text: string; readonly restored?: object }[] };
+    const texts = async () =>
+      ((await ada.api("GET", "/api/v1/rooms/lobby/messages")) as Messages).messages
+        .filter(({ restored }) => restored !== undefined)
+        .map(({ text }) => text);
+    expect(await texts()).to.deep.equal(["Meet at the harbour"]);
+    await tasks.getByRole("button", { name: /^Take back task/ }).click();
+    await page.getByRole("button", { name: "Take back", exact: true }).last().click();
+    await tasks.getByText("1 message removed from 1 conversation.").waitFor({ timeout: 30_000 });
+    expect(await texts()).to.deep.equal([""]);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
   it("give others' private things back only when another admin agrees", async () => {
     const { page } = ada;
     const recall = part(page, "Recall");
+    await recall.getByRole("textbox", { name: "With these words" }).fill("");
     await recall.getByRole("combobox", { name: "Which" }).fill("secret");
     await recall.getByRole("button", { name: "How much is it?" }).click();
     await recall.getByRole("button", { name: "Download" }).click({ timeout: 30_000 });

@@ -6,7 +6,7 @@ import { healthy } from "../integration/cluster-waits.ts";
 import { openBrowser, openStage } from "./stage.ts";
 
 describe("the page of a node that does not come back", function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   let browser: Browser;
   before(async () => {
     browser = await openBrowser();
@@ -104,7 +104,7 @@ describe("the page of a node that does not come back", function () {
 });
 
 describe("the page of a node that is cut off from the others", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
 
   it("says so with the way to another node, keeps what is written, and stops saying it when it is over", async () => {
     const stage = await openStage();

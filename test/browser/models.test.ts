@@ -12,7 +12,7 @@ const model = (licence?: string): Buffer =>
   });
 
 describe("the models of a node", function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let stage: Stage;
   let server: ModelServer;
   let ada: Person;
@@ -31,7 +31,8 @@ describe("the models of a node", function () {
   it("are pulled once their licence is accepted, looked at, and removed after a question", async () => {
     const { page } = ada;
     await page.goto(`${stage.node.url}/settings/profile`);
-    await page.getByRole("link", { name: "Models of this node" }).click();
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Models", exact: true }).click();
     await page.getByLabel("Source").fill(`${server.url}/free.gguf`);
     await page.keyboard.press("Enter");
     const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));

@@ -1,21 +1,17 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
+import { axeFaults } from "./axe.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 /** What axe finds that would keep somebody out. */
 async function barriers(page: Page, rules?: string[]): Promise<readonly string[]> {
   // Nothing is judged in the middle of a transition.
   await page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {})))");
-  const axe = new AxeBuilder({ page });
-  const { violations } = await (rules === undefined ? axe : axe.withRules(rules)).analyze();
-  return violations
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)}`));
+  return axeFaults(page, { ...(rules !== undefined && { rules }), graveOnly: true });
 }
 
 describe("the page", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   before(async () => {

@@ -41,11 +41,11 @@ async function change(page: Page, member: string, entry: string): Promise<void> 
 }
 
 describe("people in rooms", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo());
-    await stage.person("bobby");
+    await stage.account("bobby");
   });
   after(() => stage.close());
 

@@ -1,6 +1,6 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { axeFaults } from "./axe.ts";
 import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 const question = "Where do we eat on Friday?";
@@ -9,13 +9,10 @@ const poll = (page: Page): Locator => message(page).getByRole("group", { name: `
 const option = (page: Page, name: string): Locator => poll(page).getByRole("radio", { name });
 
 /** What keeps people out of a part of the page. */
-async function barriers(page: Page, part: string): Promise<readonly string[]> {
-  const { violations } = await new AxeBuilder({ page }).include(part).analyze();
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join()}`);
-}
+const barriers = (page: Page, part: string): Promise<readonly string[]> => axeFaults(page, { within: part });
 
 describe("a poll in two browsers", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo("lobby"));

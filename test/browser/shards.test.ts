@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 describe("the shards of a cluster", function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   let bob: Person;
@@ -16,10 +16,14 @@ describe("the shards of a cluster", function () {
   it("are shown by group and holder, with where each is and what it has", async () => {
     const { page } = ada;
     await page.goto(`${stage.node.url}/settings/profile`);
-    await page.getByRole("link", { name: "Shards of the cluster" }).click();
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Shards", exact: true }).click();
     const group = page.getByRole("region", { name: "Group g1" });
     await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
     await group.getByText("It is well.").waitFor();
+    const state = page.getByRole("region", { name: "State", exact: true });
+    await state.getByText("1 node would take new bytes.").waitFor();
+    await state.getByText("0 shards, 0 bytes").waitFor();
     await group.getByRole("button", { name: "Shards of g1.0" }).focus();
     await page.keyboard.press("Enter");
     await group.getByText("It holds no shards yet.").waitFor();

@@ -32,6 +32,15 @@ export const openBrowser = (): Promise<Browser> => (opened ??= startBrowser());
 
 after(async () => (await opened)?.close());
 
+afterEach(async function () {
+  if (this.currentTest?.state !== "failed") return;
+  for (const context of (await opened)?.contexts() ?? [])
+    for (const page of context.pages()) {
+      const shown = await page.innerText("body", { timeout: 2_000 }).catch((error: unknown) => String(error));
+      console.error(`      the page at ${page.url()} shows: ${shown.replaceAll(/\s+/g, " ").slice(0, 1_000)}`);
+    }
+});
+
 /** Starts Chromium: the system's, or the one inside a registry package. */
 async function startBrowser(): Promise<Browser> {
   if (existsSync(systemChromium)) return chromium.launch({ executablePath: systemChromium, args: browserFlags });
@@ -48,6 +57,8 @@ export interface Person {
   readonly context: BrowserContext;
   /** A request to the node's HTTP API in this person's name. */
   api(method: string, path: string, body?: object): Promise<unknown>;
+  /** Closes the page. */
+  close(): Promise<void>;
 }
 
 export interface Stage {
@@ -55,6 +66,8 @@ export interface Stage {
   /** What pages complained about; tests that do not provoke it expect nothing. */
   readonly complaints: string[];
   person(name: string, options?: BrowserContextOptions): Promise<Person>;
+  /** An account without a page: for whoever is only talked about. */
+  account(name: string): Promise<Pick<Person, "name" | "api">>;
   /** A page that nobody is signed in on. */
   visitor(options?: BrowserContextOptions): Promise<Page>;
   close(): Promise<void>;
@@ -88,10 +101,21 @@ export async function openStage(flags?: readonly string[]): Promise<Stage> {
     return answer;
   }
 
+  /** The session of an account, which is made with the first question for it; the first one is the admin's. */
+  async function tokenOf(name: string): Promise<string> {
+    const known = tokens.get(name);
+    if (known !== undefined) return known;
+    const adminCode = tokens.size === 0 && node.adminCode !== undefined ? { adminCode: node.adminCode } : {};
+    const account = { name, password, displayName: titled(name), ...adminCode };
+    const { token } = (await request("POST", "/api/v1/sign-up", account)) as { token: string };
+    tokens.set(name, token);
+    return token;
+  }
+
   async function newPage(options: BrowserContextOptions): Promise<{ page: Page; context: BrowserContext }> {
     const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 }, ...options });
     contexts.push(context);
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(45_000);
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));
     return { page, context };
@@ -100,18 +124,20 @@ export async function openStage(flags?: readonly string[]): Promise<Stage> {
   return {
     node,
     complaints,
+    async account(name) {
+      const token = await tokenOf(name);
+      return { name, api: (method, path, body) => request(method, path, body, token) };
+    },
     async person(name, options = {}) {
-      if (!tokens.has(name)) {
-        const adminCode = tokens.size === 0 && node.adminCode !== undefined ? { adminCode: node.adminCode } : {};
-        const account = { name, password, displayName: titled(name), ...adminCode };
-        const made = await request("POST", "/api/v1/sign-up", account);
-        tokens.set(name, (made as { token: string }).token);
-      }
-      const token = tokens.get(name) ?? "";
+      const token = await tokenOf(name);
       const { page, context } = await newPage(options);
       await context.addCookies([{ name: "plexus_session", value: token, url: node.url }]);
       await page.goto(node.url);
-      return { name, page, context, api: (method, path, body) => request(method, path, body, token) };
+      const close = async (): Promise<void> => {
+        contexts.splice(contexts.indexOf(context), 1);
+        await context.close();
+      };
+      return { name, page, context, close, api: (method, path, body) => request(method, path, body, token) };
     },
     async visitor(options = {}) {
       const { page } = await newPage(options);

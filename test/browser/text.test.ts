@@ -28,13 +28,13 @@ const sent = [
 ];
 
 describe("text in messages", function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   before(async () => {
     stage = await openStage();
     ada = await stage.person("ada");
-    await stage.person("bob").then(({ context }) => context.close());
+    await stage.account("bob");
     await ada.api("POST", "/api/v1/rooms", { room: "text", title: "Text" });
     await ada.api("POST", "/api/v1/agents", { name: "helper" });
   });
@@ -183,6 +183,27 @@ describe("text in messages", function () {
     await page.getByRole("button", { name: "Members 2" }).waitFor();
     await field(page).fill("");
     await notes.waitFor({ state: "detached" });
+  });
+
+  it("comes into view also when what one writes with has just become lower", async () => {
+    const { page } = ada;
+    for (let line = 0; line < 12; line++)
+      await ada.api("POST", "/api/v1/rooms/text/messages", { text: `filler ${line}\n\n${"more text ".repeat(40)}` });
+    await rows(page).filter({ hasText: "filler 11" }).waitFor();
+    // Between two frames, and laid out at once: the view has moved before anybody is told of its new height.
+    await page.evaluate(`(async () => {
+      const composer = document.querySelector(".composer");
+      const scroller = document.querySelector(".feed-scroller");
+      const frame = () => new Promise(requestAnimationFrame);
+      composer.style.paddingTop = "160px";
+      for (let count = 0; count < 10; count++) await frame();
+      await new Promise((resolve) => setTimeout(resolve));
+      composer.style.paddingTop = "";
+      void scroller.scrollTop;
+      for (let count = 0; count < 10; count++) await frame();
+    })()`);
+    await ada.api("POST", "/api/v1/rooms/text/messages", { text: "after that" });
+    await rows(page).filter({ hasText: "after that" }).waitFor();
   });
 
   it("comes in without a flash of `Jump to latest`, which leaves the focus where it is", async () => {

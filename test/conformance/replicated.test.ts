@@ -1,5 +1,5 @@
 import { createRemoteDirectory, serveDirectory } from "../../node/directory/index.ts";
-import { createVoterLines } from "../../node/directory/raft/lines.ts";
+import { createVoterWire } from "../../node/directory/raft/lines.ts";
 import { openVoter, type Voter } from "../../node/directory/raft/voter.ts";
 import { createClock } from "../../node/platform/index.ts";
 import { quietLog } from "../quiet.ts";
@@ -21,11 +21,11 @@ directoryConformance("replicated by three voters", () => {
       for (const [seed, node] of nodes.entries()) {
         const exchange = links.exchange(node);
         const members = { voters: nodes, learners: [] };
-        const founding = { generation: 1, members, image: { revision: 0, rows: [] } };
+        const founding = { generation: 1, begun: { members, image: { revision: 0, rows: [] } } };
         const ports = {
           node,
           store: new MemoryStore(),
-          lines: createVoterLines(exchange),
+          lines: createVoterWire(exchange).lines(1),
           clock,
           log: quietLog,
           seed: 1 + seed * 1_000_003,

@@ -56,6 +56,7 @@ export class ChatClient {
   #at = "";
   /** Where the next one leads. */
   #next: string | undefined;
+  #trouble = "";
   #closed = false;
 
   constructor(url: () => string, token: string) {
@@ -106,6 +107,12 @@ export class ChatClient {
   /** The node that it is at, or on its way to. */
   get url(): string {
     return this.#at;
+  }
+
+  /** How its connection is, for whoever waits for it in vain. */
+  get connection(): string {
+    const last = [...this.#commands.values()].at(0)?.story.slice(-3).join("; ");
+    return `${["connecting", "open", "closing", "closed"][this.#socket?.readyState ?? 3]}; ${this.#trouble}; ${last}`;
   }
 
   /** Breaks its connection, whatever is unanswered, and goes on at another node. */
@@ -163,8 +170,19 @@ export class ChatClient {
     socket.on("message", (data: Buffer) => {
       if (socket === this.#socket) this.#receive(JSON.parse(data.toString()) as NodeFrame);
     });
-    socket.on("error", () => undefined);
-    socket.on("close", () => {
+    // What a node says that refuses the connection.
+    let refusal = "";
+    socket.on("unexpected-response", (_request, response) => {
+      let said = "";
+      response.setEncoding("utf8").on("data", (piece: string) => (said += piece));
+      response.on("close", () => {
+        refusal = ` refused: ${response.statusCode ?? 0} ${said}`;
+        socket.terminate();
+      });
+    });
+    socket.on("error", (error) => (this.#trouble = `${new Date().toISOString()} ${error.message}${refusal}`));
+    socket.on("close", (code, reason) => {
+      if (socket === this.#socket) this.#trouble += ` closed ${code} ${reason.toString()}`;
       if (!this.#closed) setTimeout(() => this.#connect(), retryMs);
     });
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
 import type { NodePlace, Posted, RoomMessage } from "../../protocols/index.ts";
+import { plexusMain } from "../phases.ts";
 import { ChatClient } from "./chat-client.ts";
 import { ClusterProcesses } from "./cluster-processes.ts";
 import { healthy } from "./cluster-waits.ts";
@@ -22,7 +23,7 @@ class Chat {
 
   private constructor(folder: string, args: readonly string[], password: string) {
     this.#folder = folder;
-    this.#child = spawn(process.execPath, ["cli/main.ts", "chat", ...args], {
+    this.#child = spawn(process.execPath, [plexusMain, "chat", ...args], {
       cwd: root,
       env: { ...process.env, XDG_CONFIG_HOME: folder, PLEXUS_PASSWORD: password },
       stdio: ["pipe", "pipe", "pipe"],

@@ -21,9 +21,9 @@ import { Client } from "../../client/index.ts";
 import type { SavedSession } from "../../cli/session.ts";
 import { gatewayLimits } from "../../node/gateway/index.ts";
 import type { Failure } from "../../protocols/index.ts";
+import { plexusMain as main } from "../phases.ts";
 
 const root = join(import.meta.dirname, "../..");
-const main = join(root, "cli/main.ts");
 
 /** The real command in real processes: what an operator and a script see. */
 describe("the plexus command", function () {
@@ -256,7 +256,7 @@ describe("the plexus command", function () {
     expect(bad.out).to.match(/✖ Model .*not a GGUF file/);
     const file = await run(["doctor", "--data", main, "--port", "0"]);
     expect(file.code).to.equal(1);
-    expect(file.out).to.match(/✖ Data folder .*main\.ts is a file/);
+    expect(file.out).to.match(/✖ Data folder .*main\.[jt]s is a file/);
   });
 
   it("takes over what is live at SIGHUP, there and back", async () => {
@@ -305,6 +305,19 @@ describe("the plexus command", function () {
     const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
     const [line] = (await once(reader, "line")) as [string];
     expect((JSON.parse(line) as Ready).pid).to.equal(child.pid);
+    expect(await stop(child, "SIGTERM")).to.equal(0);
+  });
+
+  it("writes no core dump, and opens no debugger", async function () {
+    if (!existsSync("/proc/self/limits")) this.skip();
+    const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json"];
+    const child = start("sh", ["-c", `ulimit -S -c 1024; exec ${join(root, "bin/plexus")} ${args.join(" ")}`]);
+    child.stderr?.resume();
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    expect(readFileSync(`/proc/${child.pid}/limits`, "utf8")).to.match(/^Max core file size +0 +0 /m);
+    // SIGUSR1, which opens a debugger, is caught by nobody.
+    const caught = /^SigCgt:\s+(\S+)$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1];
+    expect(BigInt(`0x${caught}`) & (1n << 9n)).to.equal(0n);
     expect(await stop(child, "SIGTERM")).to.equal(0);
   });
 

@@ -8,7 +8,7 @@ const people = ["ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal"] as const;
 
 describe("what an admin sees of a cluster of real processes", () => {
   it("is the whole of it at any node, and says when it is not", async function () {
-    this.timeout(120_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([
       { name: "manager", roles: "manager,chat,gateway" },
       { name: "one", roles: "chat,gateway" },
@@ -78,7 +78,7 @@ describe("what an admin sees of a cluster of real processes", () => {
 
 describe("a cluster of real processes whose only manager is dead", () => {
   it("says soon that it cannot make what is new, goes on with the rest, and makes it when the manager is back", async function () {
-    this.timeout(120_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two")]);
     const one = cluster.named("one");
     const token = await cluster.first.signUp("ada");
@@ -92,6 +92,9 @@ describe("a cluster of real processes whose only manager is dead", () => {
       const held = (await cluster.slots()).filter(({ owner, inSync }) => owner !== keeper && inSync.includes(keeper));
       expect(held).to.deep.equal([]);
     });
+    await until("what was slow at the start is over", async () =>
+      expect((await one.http("GET", "/readyz")).status).to.equal(200),
+    );
     const used = new Set((await cluster.slots()).map(({ slot }) => slot));
     /** Keys in slots of their own that nobody has used. */
     const unused = Array.from({ length: 100 }, (_, number) => `new-${number}`).filter((key) => {
@@ -138,7 +141,7 @@ describe("a cluster of real processes whose only manager is dead", () => {
 
 describe("a cluster of real processes that asks for two copies in sync", () => {
   it("begins with a node that waits for a second one, and drains no copy that writes need", async function () {
-    this.timeout(120_000);
+    this.timeout(400_000);
     const flags = ["--min-in-sync", "2"];
     await using cluster = await ClusterProcesses.start([{ name: "manager", roles: "manager,chat,gateway", flags }]);
     const early = { name: "ada", password: "password of ada", adminCode: cluster.first.adminCode };

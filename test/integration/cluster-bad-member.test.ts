@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { MeshBody, MeshName } from "../../protocols/mesh/index.ts";
-import { encode, slotOf, type ActorId, type ClusterSlotRow, type SlotId } from "../../protocols/index.ts";
+import { encode, slotOf, type ActorId, type ClusterSlotRow, type Result, type SlotId } from "../../protocols/index.ts";
 import { ChatClient } from "./chat-client.ts";
 import { BadMember } from "./cluster-bad-member.ts";
 import { check } from "./cluster-checks.ts";
@@ -84,7 +84,8 @@ function liesAbout(room: string): readonly Lie[] {
   ] as Lie[];
 }
 
-/** Sends what was acknowledged before once more, as somebody would who has recorded it: twice in one session, and in another. */
+/** Sends what was acknowledged before once more, as somebody would who has recorded it: twice in one session, and in another. Nobody vouches
+ *  for the writer at that member, so it is refused; before the cluster asks for that, it gets the first answer. */
 async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Promise<void> {
   const writer = "ada";
   const room = rooms[0];
@@ -107,12 +108,16 @@ async function replay(cluster: ClusterProcesses, load: Load, bad: BadMember): Pr
     bad.beat();
     expect([...answers.keys()]).to.include.members([-1, -2, -3]);
   });
-  for (const correlation of [-1, -2, -3]) expect(answers.get(correlation)).to.have.nested.property("value.seq", seq);
+  for (const correlation of [-1, -2, -3]) {
+    const answer = answers.get(correlation) as Result<{ readonly seq: number }>;
+    if (answer.ok) expect(answer.value.seq).to.equal(seq);
+    else expect(answer.error.code).to.equal("IDENTITY_UNPROVEN");
+  }
 }
 
 describe("a cluster of real processes with a member that lies", () => {
   it("goes on, and believes nothing", async function () {
-    this.timeout(240_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, ...["one", "two", "three"].map(workerWithAi)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
@@ -168,7 +173,7 @@ describe("a cluster of real processes with a member that lies", () => {
   });
 
   it("goes on, and no client but its own notices, when it answers and publishes nonsense", async function () {
-    this.timeout(240_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, ...["one", "two"].map(workerWithAi)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");

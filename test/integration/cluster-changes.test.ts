@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { depth } from "../depth.ts";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { slotOf, type AgentHistory, type ConversationTurn, type ModelInfo } from "../../protocols/index.ts";
@@ -53,7 +54,7 @@ async function moveByHand(
 
 describe("a cluster of real processes that grows and shrinks under load", () => {
   it("goes from one node to three and back to one, and loses nothing", async function () {
-    this.timeout(240_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([{ name: "solo", roles: "manager,chat,ai,gateway" }]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "alone");
@@ -78,8 +79,9 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
     await check(load);
   });
 
-  it("takes a node in, lets another go, and never stops", async function () {
-    this.timeout(240_000);
+  // Growing and shrinking under load is above.
+  depth(undefined, it)?.("takes a node in, lets another go, and never stops", async function () {
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, ...["one", "two", "three"].map(worker)]);
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
@@ -107,7 +109,7 @@ describe("a cluster of real processes that grows and shrinks under load", () => 
 
 describe("the role ai in a cluster of real processes", () => {
   it("says where models run, and moves while agents are asked", async function () {
-    this.timeout(90_000);
+    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([
       { name: "north", roles: "manager,chat,gateway" },
       { name: "south", roles: "ai,gateway", labels: { zone: "b" }, flags: ["--weight", "0.5"] },

@@ -122,10 +122,10 @@ export class Load {
   /** What the writers wait for, for the message of a test that waits for them. */
   describe(): string {
     const unanswered = [...this.#begun].flatMap(([key, { open }]) => {
-      const { url, refusals } = this.writer(key.split(" ")[1] as string);
+      const { url, refusals, connection } = this.writer(key.split(" ")[1] as string);
       return open.size === 0
         ? []
-        : [`${key} ${[...open].join(" ")} at ${url} (${JSON.stringify(refusals.at(-1)?.error)})`];
+        : [`${key} ${[...open].join(" ")} at ${url} (${JSON.stringify(refusals.at(-1)?.error)}; ${connection})`];
     });
     return this.#failure?.message ?? `unanswered: ${unanswered.join(", ")}`;
   }

@@ -3,7 +3,8 @@ import type { ClusterSlotRow } from "../../protocols/index.ts";
 import type { Load } from "./cluster-load.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 
-const waitMs = 60_000;
+/** Many times what it takes on a machine that has nothing else to do. */
+const waitMs = 150_000;
 const retryMs = 50;
 
 export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));

@@ -25,9 +25,10 @@ const clusters: readonly {
   {
     title: "five nodes, with a manager of its own",
     specs: [manager, ...["one", "two", "three", "four"].map(worker)],
-    // What happens to a single owner happens above, too.
     kinds: [
-      ...depth<readonly Kind[]>([], ["killed", "paused", "ended"]),
+      "killed",
+      "paused",
+      "ended",
       "twoKilled",
       "roomMoved",
       "managerKilled",
@@ -39,10 +40,11 @@ const clusters: readonly {
 ];
 
 describe("a cluster of real processes under load", () => {
-  for (const { title, specs, kinds } of clusters) {
+  // Five nodes in the long run alone: the simulation has as many, and more that happens to them.
+  for (const { title, specs, kinds } of depth(clusters.slice(0, 1), clusters)) {
     it(`loses, repeats and reorders nothing whatever happens to its nodes: ${title}`, async function () {
       const rounds = Number(roundsAsked ?? kinds.length);
-      this.timeout(120_000 + rounds * 40_000);
+      this.timeout(300_000 + rounds * 40_000);
       await using cluster = await ClusterProcesses.start(specs);
       using load = await Load.begin(cluster);
       const dice = new Dice(seed);

@@ -14,10 +14,8 @@ import { expect } from "chai";
 import { readHome, writeHome } from "../../node/data-folder/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
 import { depth } from "../depth.ts";
-import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { createDataFolder, NodeProcess, withoutAi } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
-
-const model = ["--model", "echo"];
 
 /** Why a node does not start: the code it ends with, and what it says. */
 const refusalOf = (node: NodeProcess): Promise<string> => node.start().then(() => "it is ready", String);
@@ -57,7 +55,7 @@ describe("a real node whose data folder has lost a file", function () {
   /** Thirty messages that lie in a table, and thirty in the log. */
   before(async () => {
     whole = await createDataFolder();
-    await using node = new NodeProcess(whole.path, model);
+    await using node = new NodeProcess(whole.path, withoutAi);
     await node.start();
     token = await node.signUp("ada");
     await node.http("POST", "/api/v1/rooms", { room: "den" }, token);
@@ -76,7 +74,7 @@ describe("a real node whose data folder has lost a file", function () {
 
   const expectRefused = async (...words: readonly RegExp[]): Promise<void> => {
     const before = filesOf(folder.path);
-    await using node = new NodeProcess(folder.path, model);
+    await using node = new NodeProcess(folder.path, withoutAi);
     const said = await refusalOf(node);
     expect(said).to.match(/ended with 1.*DATA_DAMAGED.*plexus doctor/s);
     for (const word of words) expect(said).to.match(word);
@@ -86,7 +84,7 @@ describe("a real node whose data folder has lost a file", function () {
     expect(filesOf(folder.path)).to.deep.equal(before);
   };
 
-  it("keeps every table when CURRENT is lost", async () => {
+  depth(undefined, it)?.("keeps every table when CURRENT is lost", async () => {
     remove(folder.path, /^CURRENT$/);
     await expectRefused(/CURRENT/);
   });
@@ -98,7 +96,7 @@ describe("a real node whose data folder has lost a file", function () {
 
   it("becomes no other node when the journal is gone", async () => {
     rmSync(join(folder.path, "journal"), { recursive: true });
-    await using node = new NodeProcess(folder.path, model);
+    await using node = new NodeProcess(folder.path, withoutAi);
     expect(await refusalOf(node)).to.match(/ended with 1.*DATA_DAMAGED.*the journal is gone/s);
     expect(readdirSync(join(folder.path, "journal")).filter((name) => /ldb|CURRENT/.test(name))).to.deep.equal([]);
   });
@@ -106,15 +104,15 @@ describe("a real node whose data folder has lost a file", function () {
   it("does not start with 30 of 60 messages when the log is lost, until it is told to", async () => {
     remove(folder.path, /\.log$/);
     await expectRefused(/\.log/, /--trust-data/);
-    await using node = new NodeProcess(folder.path, [...model, "--trust-data"]);
+    await using node = new NodeProcess(folder.path, [...withoutAi, "--trust-data"]);
     await node.start();
     expect(await messagesOf(node, token)).to.deep.equal(Array.from({ length: 30 }, (_, index) => `m${index + 1}`));
     await node.end("SIGTERM");
-    await using again = new NodeProcess(folder.path, model);
+    await using again = new NodeProcess(folder.path, withoutAi);
     await again.start();
   });
 
-  it("does not start when the log is shorter than it was", async () => {
+  depth(undefined, it)?.("does not start when the log is shorter than it was", async () => {
     const log = readdirSync(join(folder.path, "journal")).find((name) => name.endsWith(".log")) ?? "";
     const path = join(folder.path, "journal", log);
     truncateSync(path, Math.floor(statSync(path).size / 2));
@@ -123,7 +121,7 @@ describe("a real node whose data folder has lost a file", function () {
 
   it("starts when it has no mark: a folder from before there was one", async () => {
     rmSync(join(folder.path, "journal.mark"));
-    await using node = new NodeProcess(folder.path, model);
+    await using node = new NodeProcess(folder.path, withoutAi);
     await node.start();
     expect(await messagesOf(node, token)).to.have.length(60);
     await node.end("SIGTERM");
@@ -134,7 +132,7 @@ describe("a real node whose data folder has lost a file", function () {
     const key = join(folder.path, "node.key");
     chmodSync(key, 0o644);
     const before = statSync(join(folder.path, "journal/LOG")).mtimeMs;
-    await using node = new NodeProcess(folder.path, model);
+    await using node = new NodeProcess(folder.path, withoutAi);
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*chmod 600 .*node\.key/s);
     chmodSync(key, 0o600);
     writeFileSync(key, "garbage");
@@ -142,10 +140,10 @@ describe("a real node whose data folder has lost a file", function () {
     expect(statSync(join(folder.path, "journal/LOG")).mtimeMs).to.equal(before);
   });
 
-  it("closes a journal that others can read, and says so of the folder", async () => {
+  depth(undefined, it)?.("closes a journal that others can read, and says so of the folder", async () => {
     chmodSync(folder.path, 0o755);
     chmodSync(join(folder.path, "journal"), 0o755);
-    await using node = new NodeProcess(folder.path, model);
+    await using node = new NodeProcess(folder.path, withoutAi);
     await node.start();
     expect(statSync(join(folder.path, "journal")).mode & 0o777).to.equal(0o700);
     const doctor = await runPlexus("doctor", "--data", folder.path, "--port", "0");
@@ -170,12 +168,12 @@ describe("a real node whose data folder has lost a file", function () {
       return JSON.parse(stdout) as Awaited<ReturnType<typeof salvage>>;
     }
 
-    it("has all of it, and is who it was, where only CURRENT was lost", async () => {
+    depth(undefined, it)?.("has all of it, and is who it was, where only CURRENT was lost", async () => {
       remove(folder.path, /^CURRENT$/);
       const { identity, lost } = await salvage();
       expect(identity).to.equal("kept");
       expect(lost).to.deep.equal([{ file: join(folder.path, "journal/CURRENT"), missing: true }]);
-      await using node = new NodeProcess(target, model);
+      await using node = new NodeProcess(target, withoutAi);
       await node.start();
       expect(node.adminCode).to.equal(undefined);
       expect(await messagesOf(node, token)).to.deep.equal(sixty);
@@ -187,7 +185,7 @@ describe("a real node whose data folder has lost a file", function () {
     it("has what tables alone still say", async () => {
       remove(folder.path, /^(?!.*\.ldb$)/);
       await salvage();
-      await using node = new NodeProcess(target, model);
+      await using node = new NodeProcess(target, withoutAi);
       await node.start();
       expect(await messagesOf(node, token)).to.deep.equal(sixty.slice(0, 30));
     });
@@ -204,7 +202,7 @@ describe("a real node whose data folder has lost a file", function () {
         const { lost } = await salvage();
         expect(lost.map(({ file }) => file)).to.include(path);
         expect(JSON.stringify(lost)).not.to.include("does not open");
-        await using node = new NodeProcess(target, model);
+        await using node = new NodeProcess(target, withoutAi);
         await node.start();
         expect((await node.http("GET", "/readyz")).status, `part ${part}`).to.equal(200);
         const doctor = await node.end("SIGTERM").then(() => runPlexus("doctor", "--data", target, "--port", "0"));
@@ -221,7 +219,7 @@ describe("a real node whose data folder has lost a file", function () {
       await store.close();
       expect((await salvage()).identity).to.equal("new");
       expect(existsSync(join(target, "node.key"))).to.equal(false);
-      await using node = new NodeProcess(target, model);
+      await using node = new NodeProcess(target, withoutAi);
       await node.start();
       expect(await messagesOf(node, token)).to.deep.equal(sixty);
       expect(await plexus(node, "nodes")).not.to.include("other");
@@ -235,7 +233,7 @@ describe("a real node whose data folder has lost a file", function () {
       };
       await refused(folder.path, folder.path, /must be empty or absent/);
       await refused(target, target, /NOT_FOUND.*/);
-      await using node = new NodeProcess(folder.path, model);
+      await using node = new NodeProcess(folder.path, withoutAi);
       await node.start();
       await refused(folder.path, target, /DATA_FOLDER_IN_USE/);
     });

@@ -1,11 +1,10 @@
 /** etcd for tests. Clusters run on free loopback ports in temporary folders, and end with the test process at the latest. */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, connect, type AddressInfo, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { Etcd3 } from "etcd3";
 import { findProgram, type Found } from "../debian.ts";
 
 /** Where etcd is, or why there is none that runs. */
@@ -31,6 +30,12 @@ export interface EtcdCluster {
   compact(): Promise<void>;
   /** Deletes every key that begins so. */
   erase(prefix: string): Promise<void>;
+  /** Where the members are reached by TLS, if they have a certificate. */
+  readonly secure: readonly string[];
+  /** Asks the first member by etcd's own way for those who have no gRPC: bytes are base64, long numbers are text. */
+  ask(path: string, body: object): Promise<unknown>;
+  /** Kills all members and starts them with their data. */
+  restart(): Promise<void>;
   /** Kills all members, whose data is lost until `restore`, and starts them with none. */
   lose(): Promise<void>;
   /** Kills all members and starts them with the data that they had before `lose`. */
@@ -38,12 +43,25 @@ export interface EtcdCluster {
   stop(): Promise<void>;
 }
 
-/** Starts that many members and waits until all serve. */
-export async function startEtcd(path: string, count: number): Promise<EtcdCluster> {
+/** Starts that many members and waits until all serve; by TLS as well with a certificate (PEM). */
+export async function startEtcd(
+  path: string,
+  count: number,
+  certificate?: { readonly key: string; readonly cert: string },
+): Promise<EtcdCluster> {
   const folder = mkdtempSync(join(tmpdir(), "plexus-etcd-"));
-  const ports = await freePorts(count * 2);
+  const ports = await freePorts(count * 3);
   const url = (index: number): string => `http://127.0.0.1:${ports[index]}`;
   const cluster = Array.from({ length: count }, (_, index) => `m${index}=${url(count + index)}`).join();
+  const secure =
+    certificate === undefined
+      ? []
+      : Array.from({ length: count }, (_, index) => `https://127.0.0.1:${ports[2 * count + index]}`);
+  const [keyFile, certFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  if (certificate !== undefined) {
+    writeFileSync(keyFile, certificate.key);
+    writeFileSync(certFile, certificate.cert);
+  }
   const processes: ChildProcess[] = [];
   const killAll = (): void => {
     for (const child of processes) child.kill("SIGKILL");
@@ -65,7 +83,8 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
       [
         ["--name", `m${index}`],
         ["--data-dir", join(folder, `m${index}`)],
-        ["--listen-client-urls", url(index)],
+        ["--listen-client-urls", [url(index), ...secure.slice(index, index + 1)].join()],
+        certificate === undefined ? [] : ["--cert-file", certFile, "--key-file", keyFile],
         ["--advertise-client-urls", url(index)],
         ["--listen-peer-urls", url(count + index)],
         ["--initial-advertise-peer-urls", url(count + index)],
@@ -93,34 +112,42 @@ export async function startEtcd(path: string, count: number): Promise<EtcdCluste
     endpoint: url(index),
     signal: (signal: NodeJS.Signals) => void child.kill(signal),
   }));
-  const at = async <T>(index: number, work: (client: Etcd3) => Promise<T>): Promise<T> => {
-    const client = new Etcd3({ hosts: url(index) });
-    try {
-      return await work(client);
-    } finally {
-      client.close();
-    }
+  const at = async <T>(index: number, path: string, body: object): Promise<T> => {
+    const answer = await fetch(`${url(index)}/v3/${path}`, { method: "POST", body: JSON.stringify(body) });
+    if (!answer.ok) throw new Error(`etcd answered ${path} with ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as T;
   };
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
   return {
     members,
     endpoints: members.map(({ endpoint }) => endpoint),
+    secure,
+    ask: (path, body) => at(0, path, body),
     async leader() {
       for (const [index, member] of members.entries()) {
         if (!isAlive(processes[index] as ChildProcess)) continue;
-        const { header, leader } = await at(index, (client) => client.maintenance.status());
+        type Status = { readonly header: { readonly member_id: string }; readonly leader: string };
+        const { header, leader } = await at<Status>(index, "maintenance/status", {});
         if (header.member_id === leader) return member;
       }
       throw new Error("no member leads");
     },
-    compact: () =>
-      at(processes.findIndex(isAlive), async (client) => {
-        const { header } = await client.kv.range({ key: Buffer.from("x") });
-        await client.kv.compact({ revision: header.revision, physical: true });
-      }),
-    erase: (prefix) =>
-      at(processes.findIndex(isAlive), async (client) => {
-        await client.delete().prefix(prefix);
-      }),
+    async compact() {
+      const alive = processes.findIndex(isAlive);
+      type Answer = { readonly header: { readonly revision: string } };
+      const { header } = await at<Answer>(alive, "kv/range", { key: base64("x") });
+      await at(alive, "kv/compaction", { revision: header.revision, physical: true });
+    },
+    async erase(prefix) {
+      // The key after all that begin so: prefixes are ASCII.
+      const end = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+      const body = { key: base64(prefix), range_end: base64(end) };
+      await at(processes.findIndex(isAlive), "kv/deleterange", body);
+    },
+    async restart() {
+      await end();
+      await startAll();
+    },
     async lose() {
       await end();
       mkdirSync(lost);
@@ -176,6 +203,8 @@ export interface Cable {
   readonly endpoint: string;
   cut(): void;
   mend(): void;
+  /** What is connected stays so, and nothing passes through it any more; new connections are as before. */
+  silence(): void;
   /** From now on it leads to another endpoint. */
   lead(endpoint: string): void;
   close(): Promise<void>;
@@ -209,6 +238,9 @@ export async function layCable(endpoint: string): Promise<Cable> {
   };
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    silence() {
+      for (const socket of sockets) socket.unpipe().pause();
+    },
     cut,
     mend: () => void (isCut = false),
     lead(next) {

@@ -8,14 +8,18 @@ import {
   migrateDirectory,
   serveDirectory,
   type DirectoryHome,
+  type EtcdHome,
   type EtcdDirectory,
+  type EtcdSecurity,
   type SwitchingDirectory,
 } from "../../node/directory/index.ts";
 import { createClock } from "../../node/platform/index.ts";
 import type { Directory } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
 import { Links } from "../world/index.ts";
+import { makeCertificate } from "../certificates.ts";
 import { quietLog as log } from "../quiet.ts";
+import { tlsPair } from "../tls-pair.ts";
 import { MemoryStore } from "../conformance/directory-store.ts";
 import { codeOf, directoryConformance, Watching } from "../conformance/directory.ts";
 import { until } from "./cluster-waits.ts";
@@ -111,12 +115,32 @@ if ("missing" in etcd) {
       expect([...watching.rows.values()]).to.deep.equal([row]);
     });
 
+    it("leaves a connection that has gone silent: of a link that dies without a word one deadline is lost", async () => {
+      const cable = await cableTo(cluster.endpoints[0] as string);
+      const directory = connectTo([cable.endpoint], nextPrefix());
+      const watching = new Watching();
+      directory.watch("", watching);
+      await watching.until(() => watching.current);
+      // Told by the stream: it is connected.
+      await directory.compareAndSet("first", 1, 0);
+      await watching.until(() => watching.rows.has("first"));
+      cable.silence();
+      const asked = [directory.read("policy"), directory.compareAndSet("policy", 1, 0)];
+      for (const one of asked) expect(await codeOf(one)).to.equal("DIRECTORY_UNAVAILABLE");
+      expect((await directory.compareAndSet("policy", 2, 0)).applied).to.equal(true);
+      await watching.until(() => watching.current && watching.rows.get("policy")?.value === 2);
+      expect(watching.told.map(({ type }) => type)).to.include("stale");
+    });
+
     it("lets a change fail that was prepared before the rows were moved here, and moves a cluster while it runs", async () => {
       const links = new Links(clock);
       const store = new MemoryStore();
       const embedded = createEmbeddedDirectory({ store });
       const prefix = nextPrefix();
-      const connect = ({ endpoints, prefix: at }: DirectoryHome): EtcdDirectory => connectTo(endpoints, at);
+      const connect = (home: DirectoryHome): EtcdDirectory => {
+        const { endpoints, prefix: at } = home as EtcdHome;
+        return connectTo(endpoints, at);
+      };
       serveDirectory(links.exchange("keeper"), embedded);
       const keeper = createSwitchingDirectory(embedded);
       embedded.onMoved((home) => keeper.switchTo(connect(home)));
@@ -225,6 +249,60 @@ if ("missing" in etcd) {
       for (const row of await reader.list("slot/")) expect(row.revision).to.be.greaterThan(1_001);
       // As high as the last revision before the move, and of a row that is gone: not the same as never having been.
       expect((await reader.compareAndSet("slot/chat/0", "late", 1_001)).applied).to.equal(false);
+    });
+  });
+
+  describe("the directory in etcd: by TLS, with a name and a password", () => {
+    let cluster: EtcdCluster;
+    before(async function () {
+      this.timeout(60_000);
+      cluster = await startEtcd(etcd.path, 1, tlsPair);
+    });
+    after(() => cluster.stop());
+    afterEach(closeAll);
+
+    const auth = { username: "root", password: "correct horse" };
+    const credentials = { rootCertificate: Buffer.from(tlsPair.cert) };
+    const signedIn = (security: EtcdSecurity, prefix: string): EtcdDirectory => {
+      const [endpoint = ""] = cluster.secure;
+      const directory = createEtcdDirectory({ endpoints: [endpoint], prefix, clock, log, limits, founding: true, security }); // prettier-ignore
+      opened.push(directory);
+      return directory;
+    };
+
+    it("refuses whom it does not know, knows no server that proves nothing, and signs in again when etcd has forgotten it", async function () {
+      this.timeout(60_000);
+      const prefix = nextPrefix();
+      await cluster.ask("auth/user/add", { name: auth.username, password: auth.password });
+      await cluster.ask("auth/role/add", { name: "root" });
+      await cluster.ask("auth/user/grant", { user: auth.username, role: "root" });
+      await cluster.ask("auth/enable", {});
+      const refused = async (security: EtcdSecurity): Promise<string> =>
+        signedIn(security, prefix)
+          .compareAndSet("policy", 1, 0)
+          .then(
+            () => "done",
+            (error: unknown) => JSON.stringify(failureOf(error)),
+          );
+      expect(await refused({ credentials })).to.match(/DIRECTORY_UNAVAILABLE.*user name is empty/);
+      const wrong = await refused({ credentials, auth: { ...auth, password: "wrong horse" } });
+      expect(wrong).to.match(/DIRECTORY_UNAVAILABLE.*authentication failed/);
+      expect(wrong).not.to.include("horse");
+      expect(await refused({ auth })).to.match(/DIRECTORY_UNAVAILABLE.*certificate/);
+      const stranger = makeCertificate("another.example", Date.now());
+      expect(await refused({ auth, credentials: { rootCertificate: Buffer.from(stranger.pem) } })).to.include("certificate"); // prettier-ignore
+
+      const directory = signedIn({ credentials, auth }, prefix);
+      const watching = new Watching();
+      directory.watch("", watching);
+      await Promise.all(["a", "b", "c"].map((key) => directory.compareAndSet(key, 0, 0)));
+      await watching.until(() => watching.rows.size === 3);
+      // Tokens are in the memory of the member that gave them.
+      await cluster.restart();
+      await until("it serves again", async () => expect(await codeOf(directory.read("a"))).to.equal("nothing"));
+      const changes = ["d", "e", "f"].map((key) => directory.compareAndSet(key, 0, 0));
+      expect((await Promise.all(changes)).map(({ applied }) => applied)).to.deep.equal([true, true, true]);
+      await watching.until(() => watching.current && watching.rows.size === 6);
     });
   });
 

@@ -2,10 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { depth } from "../depth.ts";
-import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { createDataFolder, NodeProcess, withoutAi } from "./node-process.ts";
 import { invitedBy, plexus } from "./plexus-command.ts";
 
-const model = ["--model", "echo"];
 const killer = join(import.meta.dirname, "kill-at-step.ts");
 
 /** Goes before a command that is to be killed at this step. */
@@ -55,28 +54,28 @@ describe("a first start that is killed", function () {
 
   it("can be repeated, whatever it was doing", async () => {
     const { steps } = await killAtEach(
-      depth(2, 1),
-      () => Promise.resolve(model),
+      depth(4, 1),
+      () => Promise.resolve(withoutAi),
       async (data) => {
-        await using node = new NodeProcess(data, model);
+        await using node = new NodeProcess(data, withoutAi);
         await node.start();
         expect(node.adminCode).to.be.a("string");
         await node.signUp("ada");
         expect(existsSync(join(data, "creating"))).to.equal(false);
       },
     );
-    expect(steps).to.be.above(depth(3, 6));
+    expect(steps).to.be.above(depth(1, 6));
   });
 
   it("can be repeated when it joins a cluster: the node is admitted once", async () => {
     await using first = await createDataFolder();
-    await using host = new NodeProcess(first.path, model);
+    await using host = new NodeProcess(first.path, withoutAi);
     await host.start();
     let joined = 0;
     // The steps that the folder takes are those of any start.
     const { steps, whole } = await killAtEach(
-      depth(3, 1),
-      async () => [...model, ...(await invitedBy(host)).slice(1)],
+      depth(5, 1),
+      async () => ["--model", "echo", ...(await invitedBy(host, "--role", "chat,gateway")).slice(1)],
       async (data, flags) => {
         await using node = new NodeProcess(data, flags);
         await node.start();
@@ -88,6 +87,6 @@ describe("a first start that is killed", function () {
     // Each of them, those that were not killed, and the host.
     const { nodes } = JSON.parse(await plexus(host, "nodes", "--json")) as { nodes: readonly unknown[] };
     expect(nodes).to.have.length(steps + whole + 1);
-    expect(steps).to.be.above(depth(2, 8));
+    expect(steps).to.be.above(depth(1, 8));
   });
 });

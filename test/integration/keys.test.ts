@@ -14,6 +14,7 @@ import {
 import { readDiskKey } from "../../node/keys/disk-key.ts";
 import type { KeysStatus } from "../../protocols/index.ts";
 import { depth } from "../depth.ts";
+import { plexusMain } from "../phases.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { findSoftHsm, Tokens } from "./softhsm.ts";
 
@@ -32,10 +33,19 @@ class Watched {
 async function typed(
   node: NodeProcess,
   words: readonly string[],
-  at: { readonly input?: string; readonly env?: Readonly<Record<string, string>>; readonly watched?: Watched } = {},
+  at: {
+    readonly input?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly watched?: Watched;
+    /** Absent: `backup`. */
+    readonly command?: string;
+  } = {},
 ) {
   const env = { ...process.env, ...at.env };
-  const child = spawn(process.execPath, ["cli/main.ts", "backup", ...words, "--data", node.data], { cwd: root, env });
+  const child = spawn(process.execPath, [plexusMain, at.command ?? "backup", ...words, "--data", node.data], {
+    cwd: root,
+    env,
+  });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -49,7 +59,7 @@ async function typed(
 }
 const done = async (...given: Parameters<typeof typed>): Promise<string> => {
   const { code, stdout, stderr } = await typed(...given);
-  expect(code, `plexus backup ${given[1].join(" ")}: ${stdout}${stderr}`).to.equal(0);
+  expect(code, `plexus ${given[2]?.command ?? "backup"} ${given[1].join(" ")}: ${stdout}${stderr}`).to.equal(0);
   return stdout;
 };
 
@@ -164,6 +174,22 @@ describe("the keys of a real node", function () {
     await ask("PUT", "/api/v1/admin/keys/kit", { root: {} });
     await ask("POST", "/api/v1/admin/keys/erase", { tenant: "" });
     await ask("GET", "/api/v1/admin/cluster/audit");
+    // A secret with a name: set from standard input, used, replaced, and shown without itself.
+    const named = "Zx9-of-a-mail-server";
+    const set = (words: readonly string[], input = "") => done(node, words, { watched, input, command: "secrets" });
+    await set(["set", "smtp", "--for", "smtp.example.org"], named);
+    await set(["rotate", "smtp"], `${named}-2`);
+    const server = { host: "smtp.example.org", port: 587, security: "starttls", user: "plexus", from: "plexus@example.org" }; // prettier-ignore
+    await ask("PUT", "/api/v1/admin/mail", { ...server, password: "secret:smtp" });
+    // One that is the key of a server with models: the node holds it while it runs.
+    await set(["set", "models", "--for", "127.0.0.1:9"], named);
+    await ask("PUT", "/api/v1/admin/endpoints/box", { adapter: "openai", url: "http://127.0.0.1:9/v1", key: { secret: "models" } }); // prettier-ignore
+    await ask("POST", "/api/v1/admin/endpoints/test", { name: "box", speed: false });
+    await ask("GET", "/api/v1/admin/endpoints");
+    await ask("GET", "/api/v1/admin/mail");
+    await ask("GET", "/api/v1/admin/secrets");
+    await ask("GET", "/api/v1/admin/audit/entries");
+    expect(await set(["list"])).to.match(/smtp.*mail/s);
     await watched.look(node.pid);
     const disk = (await readDiskKey(join(node.data, "disk.key")))!;
     const texts: Record<string, Buffer> = {
@@ -186,6 +212,7 @@ describe("the keys of a real node", function () {
       disk: formsOf(disk.bytes),
       control: [Buffer.from(control)],
       password: [Buffer.from("password of ada")],
+      "a secret with a name": formsOf(Buffer.from(named)),
     };
     for (const [place, bytes] of Object.entries(texts))
       for (const [name, forms] of Object.entries(secrets))

@@ -5,7 +5,7 @@ import { ChatClient } from "./chat-client.ts";
 import { check } from "./cluster-checks.ts";
 import type { Acknowledged } from "./cluster-load.ts";
 import { sleep } from "./cluster-waits.ts";
-import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { createDataFolder, NodeProcess, withoutAi } from "./node-process.ts";
 
 const rounds = Number(process.env["PLEXUS_KILL_ROUNDS"] ?? depth(5, 50));
 const rooms = ["lobby", "kitchen"];
@@ -18,7 +18,7 @@ describe("a node that is killed under load", () => {
   it("keeps every acknowledged post once and in order, for every reader, and knows repeated operations", async function () {
     this.timeout(60_000 + rounds * 15_000);
     await using folder = await createDataFolder();
-    await using node = new NodeProcess(folder.path);
+    await using node = new NodeProcess(folder.path, withoutAi);
     await node.start();
     const url = () => node.url;
     const names = ["ada", "bob", "cleo", "dan", "eve", "finn"];

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { plexusMain } from "../phases.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const startTimeoutMs = 60_000;
@@ -14,11 +15,19 @@ export async function createDataFolder(): Promise<{ path: string; [Symbol.asyncD
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true, maxRetries: 5 }) };
 }
 
+/** Flags of a node that holds people and rooms, alone. Without the role ai it has no inference host, which costs a quarter of its start: for
+ *  tests that start many, and ask no model. */
+export const withoutAi: readonly string[] = ["--model", "echo", "--role", "manager,chat,gateway"];
+
 export class NodeProcess {
   readonly data: string;
   url = "";
   /** By which its ready line calls it. */
   name = "";
+  /** Where its control endpoint is, with the flag `--control`. */
+  control = "";
+  /** Where gRPC is, with the flag `--grpc`. */
+  grpc = "";
   adminCode: string | undefined;
   readonly #flags: readonly string[];
   readonly #launcher: readonly string[];
@@ -52,7 +61,7 @@ export class NodeProcess {
     // The one beside its own is any program's to take, once that is no more 0.
     const mesh = this.#flags.includes("--mesh-port") ? [] : ["--mesh-port", "0"];
     const own = ["--data", this.data, "--port", String(this.#port), ...mesh, ...this.#flags];
-    const args = ["cli/main.ts", "up", "--json", ...own];
+    const args = [plexusMain, "up", "--json", ...own];
     const [program, ...words] = [...this.#launcher, process.execPath, ...args];
     const child = spawn(program as string, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
@@ -70,8 +79,16 @@ export class NodeProcess {
         reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
       });
     });
-    const line = JSON.parse(await ready) as { url: string; name: string; adminCode?: string };
+    const line = JSON.parse(await ready) as {
+      url: string;
+      controlUrl?: string;
+      grpc?: string;
+      name: string;
+      adminCode?: string;
+    };
     this.url = line.url;
+    this.grpc = line.grpc ?? "";
+    this.control = line.controlUrl ?? "";
     this.name = line.name;
     this.adminCode = line.adminCode;
     this.#port = Number(new URL(line.url).port);

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { expect } from "chai";
 import { readHome, writeHome } from "../../node/data-folder/home.ts";
 import { openLevelStore } from "../../node/platform/index.ts";
+import { plexusMain } from "../phases.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -89,7 +90,7 @@ describe("a real node that cannot start as it is told to", () => {
 
   /** Starts a node, and ends it once it waits. */
   const waitsFor = async (data: string, etcd: string): Promise<void> => {
-    const args = ["cli/main.ts", "up", "--data", data, "--port", "0", ...model, "--etcd", etcd];
+    const args = [plexusMain, "up", "--data", data, "--port", "0", ...model, "--etcd", etcd];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
     const ended = new Promise((resolve) => child.once("exit", resolve));
     try {

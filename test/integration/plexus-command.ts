@@ -1,6 +1,7 @@
 /** The command line, in a process of its own, as somebody types it at a machine. */
 import { execFile } from "node:child_process";
 import { join } from "node:path";
+import { plexusMain } from "../phases.ts";
 import type { NodeProcess } from "./node-process.ts";
 
 const root = join(import.meta.dirname, "..", "..");
@@ -18,7 +19,7 @@ export interface CommandEnd {
 export function runPlexus(...words: readonly string[]): Promise<CommandEnd> {
   const options = { cwd: root, encoding: "utf8", timeout: limitMs } as const;
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ["cli/main.ts", ...words], options, (error, stdout, stderr) => {
+    execFile(process.execPath, [plexusMain, ...words], options, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
       if (typeof code === "number") resolve({ code, stdout, stderr });
       else reject(new Error(`plexus ${words.join(" ")} did not end by itself: ${stdout}${stderr}`, { cause: error }));

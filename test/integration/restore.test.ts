@@ -25,8 +25,15 @@ describe("a cluster that is gone", function () {
     const old = as(node);
     const ada = await node.signUp("ada");
     const bob = await node.signUp("bob");
-    const post = (of: NodeProcess, text: string, token: string, operationId?: string) =>
-      of.http("POST", "/api/v1/rooms/harbour/messages", { text, ...(operationId && { operationId }) }, token);
+    const post = async (of: NodeProcess, text: string, token: string, operation?: string): Promise<void> => {
+      const headers = {
+        "content-type": "application/json",
+        authorization: `Bearer ${token}`,
+        ...(operation && { "idempotency-key": operation }),
+      };
+      const sent = await fetch(`${of.url}/api/v1/rooms/harbour/messages`, { method: "POST", headers, body: JSON.stringify({ text }) }); // prettier-ignore
+      expect(sent.status, await sent.text()).to.be.below(300);
+    };
     await old("POST", "/api/v1/rooms", { room: "harbour" }, ada);
     await old("POST", "/api/v1/rooms/harbour/join", {}, bob);
     for (let n = 0; n < 12; n += 1) await post(node, `before ${n}`, n % 2 === 0 ? ada : bob, `op-${n}`);
@@ -42,6 +49,7 @@ describe("a cluster that is gone", function () {
         ({ seq, author, text }) => [seq, author, text],
       );
     const written = await history(node, ada);
+    expect(written.filter(([, , text]) => text !== undefined)).to.have.lengthOf(13);
     const prices = (await old("GET", "/api/v1/admin/prices", undefined, ada)).body;
     expect(JSON.stringify(prices)).to.contain("echo");
     // A copy leaves the machine; what a disaster would leave is rehearsed, with the node's keys and with the shares.

@@ -52,6 +52,18 @@ const pinned = (
   define: { EPOCHS: epochs, WRITES: writes, CHANGES: changes, DAMAGES: damages, ...more.define },
 });
 
+/** Bounds of `voters`: two elections, and three voters of four nodes at the start. */
+const voting = (
+  name: string,
+  [elections, grants, changes, recoveries]: readonly [number, number, number, number],
+  more: Partial<Configuration> = {},
+): Configuration => ({
+  name,
+  model: "voters",
+  ...more,
+  define: { ELECTIONS: elections, GRANTS: grants, CHANGES: changes, RECOVERIES: recoveries, ...more.define },
+});
+
 const large = { large: true, search: "compact" } as const;
 const damage = { define: { DAMAGE: true } } as const;
 
@@ -67,6 +79,9 @@ export const baselines: readonly Configuration[] = [
   replication("damage over three epochs", [3, 3, 1, 1, 1, 0], damage),
   pinned("a pin while owners come and go", [2, 1, 1, 0]),
   pinned("a pin, a change, damage", [2, 1, 1, 1]),
+  voting("a voter is replaced", [2, 0, 2, 0]),
+  voting("a majority is taken for lost", [2, 1, 0, 1]),
+  voting("a voter joins or goes, and a majority is taken for lost", [2, 0, 1, 1]),
   replication("two writes, a crash", [7, 2, 2, 1, 1, 1], large),
   replication("two writes, a learner, a crash", [3, 2, 2, 1, 1, 1], large),
   replication("two writes over three epochs", [7, 3, 2, 1, 0, 1], large),
@@ -80,6 +95,8 @@ export const baselines: readonly Configuration[] = [
   pinned("a pin, two changes, damage", [2, 1, 2, 1], large),
   pinned("a pin over three epochs", [3, 1, 1, 1], large),
   pinned("a pin, two writes, two changes", [2, 2, 2, 1], large),
+  voting("a voter is replaced, three elections", [3, 0, 2, 0], large),
+  voting("a voter is replaced, and a majority is taken for lost", [2, 0, 2, 1], large),
 ];
 
 const mutated = (
@@ -103,6 +120,13 @@ const pinMutated = (rule: string, violations: readonly number[]): Configuration 
     violations,
     define: Object.fromEntries(rule.split(" ").map((name) => [name, true as const])),
   });
+
+const votingMutated = (
+  rule: string,
+  sizes: readonly [number, number, number, number],
+  violations: readonly number[],
+): Configuration =>
+  voting(rule.toLowerCase().replaceAll("_", "-"), sizes, { search: "shortest", violations, define: { [rule]: true } });
 
 /** The same protocol with one mistake: spin must find the harm. */
 export const mutations: readonly Configuration[] = [
@@ -137,4 +161,11 @@ export const mutations: readonly Configuration[] = [
   pinMutated("STEP_UP_WITH_OLD_TABLE", [1]),
   pinMutated("RESUME_WHILE_UNKNOWN", [1]),
   pinMutated("GUARD_WHEN_SENT", [3]),
+  votingMutated("CHANGE_BEFORE_COMMIT", [2, 0, 2, 0], [1]),
+  votingMutated("REPLACE_AT_ONCE", [2, 0, 1, 0], [1]),
+  votingMutated("REMOVED_FORGETS_ITS_PROMISE", [2, 0, 2, 0], [3]),
+  votingMutated("OLD_GENERATIONS_HEARD", [2, 0, 0, 1], [3]),
+  votingMutated("RETURNING_KEEPS_ITS_LOG", [2, 0, 0, 1], [3]),
+  votingMutated("EPOCHS_CONTINUE", [2, 0, 0, 1], [4]),
+  votingMutated("TWO_SURVIVORS", [2, 0, 0, 2], [3]),
 ];

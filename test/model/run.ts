@@ -1,5 +1,5 @@
 /** `node test/model/run.ts` checks every configuration of the suite and prints a table; `--large` those that take
- *  minutes, `--all` both; `--trail NAME` prints the steps that lead to a mutation's harm. `--record` notes in checked.json
+ *  minutes, `--all` both; `--model NAME` those of one model; `--trail NAME` prints the steps that lead to a mutation's harm. `--record` notes in checked.json
  *  what ended as it should, so that `npm test` need not check it again until the model changes. Exit code 1 when one does
  *  not end as it should. */
 import { availableParallelism } from "node:os";
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     large: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
     record: { type: "boolean", default: false },
+    model: { type: "string" },
     trail: { type: "string" },
     seconds: { type: "string", default: "600" },
     memory: { type: "string", default: "8000" },
@@ -45,7 +46,7 @@ async function main(): Promise<number> {
     console.log(`cannot check: ${tools.missing}`);
     return 2;
   }
-  const everything = [...baselines, ...mutations];
+  const everything = [...baselines, ...mutations].filter(({ model }) => model === (values.model ?? model));
   const chosen =
     values.trail === undefined
       ? everything.filter(({ large = false }) => values.all || large === values.large)

@@ -9,7 +9,7 @@ import { findProgram, onPath } from "../debian.ts";
 /** What a check is made of. `violations`: one of these must be found; without it, none may be. */
 export interface Configuration {
   readonly name: string;
-  readonly model: "replication" | "pin";
+  readonly model: "replication" | "pin" | "voters";
   /** Bounds, and rules that are replaced. */
   readonly define: Readonly<Record<string, number | true>>;
   readonly violations?: readonly number[];

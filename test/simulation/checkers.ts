@@ -58,6 +58,9 @@ export const checkerNames = [
   "backup-whole", // a run that was refused has left a snapshot, or one that was done none
   "backup-named", // a loss is not named, or something is called lost that is not
   "backup-erased", // what was erased is brought back
+  "recall-once", // a recall has brought a message twice, unmarked or another, or has changed what lives
+  "recall-whole", // a recall that is done lacks something, or has counted it twice
+  "recall-agreed", // a recall of others' things was begun that nobody else agreed to
   "key-once", // two units, or two nodes of a manifest, have one key
   "backup-left", // after the faults, holders keep for the backup what no snapshot needs
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there

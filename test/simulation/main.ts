@@ -2,16 +2,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { fork, type ChildProcess } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { runBackupsSeed } from "./backups/run.ts";
-import { runBlobSeed } from "./blobs/run.ts";
-import { runClusterSeed } from "./cluster/run.ts";
-import { printDurability } from "./durability.ts";
-import { runModelsSeed } from "./models.ts";
-import { runQuotasSeed } from "./quotas.ts";
-import { runRaftSeed } from "./raft/run.ts";
-import { runSeed } from "./run.ts";
-import { runShardsSeed } from "./shards.ts";
-import { runWantedSeed } from "./wanted.ts";
 import type { Verdict } from "./verdict.ts";
 
 function count(text: string): number {
@@ -40,6 +30,7 @@ interface Options {
   readonly wanted: boolean;
   readonly quotas: boolean;
   readonly raft: boolean;
+  readonly explore?: string | true;
   readonly shards: boolean;
   readonly backups: boolean;
   readonly seeds: number;
@@ -63,6 +54,7 @@ const command = new Command("npm run simulate --")
   .option("--wanted", "a seed is the life of models that a cluster wants", false)
   .option("--quotas", "a seed is the life of nodes that count calls and hold budgets", false)
   .option("--raft", "a seed is the life of a replicated directory's voters", false)
+  .option("--explore [scope]", "with --raft: no seeds, but every state within bounds; a scope's name, or all")
   .option("--shards", "a seed is the life of stripes and their holders", false)
   .option("--backups", "a seed is the life of a cluster's backups", false)
   .option("--seeds <count>", "how many", count, 1_000)
@@ -76,22 +68,30 @@ const command = new Command("npm run simulate --")
 const values = command.opts<Options>();
 const [replayed] = command.processedArgs as [seed: number | undefined];
 
-/** Lives of parts, by the flag that asks for them. */
+/** Runs one life. */
+type Life = (seed: number, options: { readonly trace?: boolean }) => Promise<Verdict>;
+
+/** Lives of parts, by the flag that asks for them. Only what is asked for is loaded: for a short search that is most of what it takes. */
 const partLives = {
-  backups: runBackupsSeed,
-  blobs: runBlobSeed,
-  models: runModelsSeed,
-  quotas: runQuotasSeed,
-  raft: runRaftSeed,
-  shards: runShardsSeed,
-  wanted: runWantedSeed,
+  backups: async (): Promise<Life> => (await import("./backups/run.ts")).runBackupsSeed,
+  blobs: async (): Promise<Life> => (await import("./blobs/run.ts")).runBlobSeed,
+  models: async (): Promise<Life> => (await import("./models.ts")).runModelsSeed,
+  quotas: async (): Promise<Life> => (await import("./quotas.ts")).runQuotasSeed,
+  raft: async (): Promise<Life> => (await import("./raft/run.ts")).runRaftSeed,
+  shards: async (): Promise<Life> => (await import("./shards.ts")).runShardsSeed,
+  wanted: async (): Promise<Life> => (await import("./wanted.ts")).runWantedSeed,
 } as const;
 const part = (Object.keys(partLives) as (keyof typeof partLives)[]).find((name) => values[name]);
 
-const run = (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
-  part !== undefined
-    ? partLives[part](seed, options)
-    : (values.cluster ? runClusterSeed : runSeed)(seed, { ...options, ...(values.plan && { plan: values.plan }) });
+const loadLife = async (): Promise<Life> => {
+  if (part !== undefined) return partLives[part]();
+  const whole = values.cluster ? (await import("./cluster/run.ts")).runClusterSeed : (await import("./run.ts")).runSeed;
+  return (seed, options) => whole(seed, { ...options, ...(values.plan && { plan: values.plan }) });
+};
+let life: Promise<Life> | undefined;
+
+const run = async (seed: number, options: { readonly trace?: boolean } = {}): Promise<Verdict> =>
+  (await (life ??= loadLife()))(seed, options);
 
 /** What the seeds are lives of. */
 const lifeFlags = (["cluster", "backups", "blobs", "models", "quotas", "raft", "shards", "wanted"] as const)
@@ -116,10 +116,26 @@ async function outcomeOf(seed: number): Promise<Outcome> {
   return { seed, lives, replies, faults, histories, undecided, simulatedMs, ...(failure && { failure }) };
 }
 
-/** A process that shares the seeds: tells of each. */
+/** Of this process, so far. */
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+/** A process that shares the seeds: tells of each, and in the end what it took. */
 async function runShare(): Promise<number> {
   const { from, seeds, every = 1 } = values;
-  for (let seed = from; seed < from + seeds; seed += every) process.send?.(await outcomeOf(seed));
+  let told: Outcome[] = [];
+  for (let seed = from; seed < from + seeds; seed += every) {
+    const outcome = await outcomeOf(seed);
+    told.push(outcome);
+    // Short lives are told of together: else the telling would take a good part of the time.
+    if (told.length < 64 && outcome.failure === undefined && outcome.simulatedMs === 0) continue;
+    process.send?.(told);
+    told = [];
+  }
+  process.send?.(told);
+  process.send?.(processorSeconds());
   return 0;
 }
 
@@ -132,6 +148,8 @@ async function runSeeds(): Promise<number> {
   let seedsRun = 0;
   const failures: (Outcome & { failure: NonNullable<Outcome["failure"]> })[] = [];
   const shares: ChildProcess[] = [];
+  // What was ended is not counted.
+  let processor = 0;
   let over = false;
   const endAll = (): void => {
     over = true;
@@ -165,7 +183,10 @@ async function runSeeds(): Promise<number> {
       if (values.plan) mine.push("--plan", JSON.stringify(values.plan));
       const child = fork(import.meta.filename, mine);
       shares.push(child);
-      child.on("message", (outcome) => add(outcome as Outcome));
+      child.on("message", (told: readonly Outcome[] | number) => {
+        if (typeof told === "number") processor += told;
+        else told.forEach(add);
+      });
       child.once("exit", (code, signal) => {
         if (code === 0 || signal !== null) resolve();
         else reject(new Error(`a simulation process ended with ${code}`));
@@ -179,7 +200,7 @@ async function runSeeds(): Promise<number> {
 
   const timer = setTimeout(endInTime, 1_000 * values.seconds + 1);
   process.once("SIGINT", endAll).once("SIGTERM", endAll);
-  if (jobs === 1) await runHere();
+  if (jobs === 1) await runHere().then(() => (processor = processorSeconds()));
   else await Promise.all(Array.from({ length: jobs }, (_, index) => share(index))).finally(endAll);
   clearTimeout(timer);
 
@@ -188,7 +209,7 @@ async function runSeeds(): Promise<number> {
   if (values.json) console.log(JSON.stringify({ seeds: seedsRun, ...total, seconds, failures: found }));
   else
     console.log(
-      `${seedsRun} seeds in ${seconds.toFixed(1)} s (${(seedsRun / seconds).toFixed(1)}/s): ${total.lives} lives, ` +
+      `${seedsRun} seeds in ${seconds.toFixed(1)} s (${(seedsRun / seconds).toFixed(1)}/s, ${(seedsRun / processor).toFixed(1)} a second of one processor): ${total.lives} lives, ` +
         `${total.faults} faults, ${total.replies} replies, ${(total.simulatedMs / 3_600_000).toFixed(1)} simulated hours, ` +
         (values.cluster ? `${total.histories} histories judged and ${total.undecided} too long for it, ` : "") +
         `${failures.length} failures`,
@@ -210,6 +231,10 @@ async function replay(seed: number): Promise<number> {
   return verdict.violations.length > 0 ? 1 : 0;
 }
 
-if (values.durability) printDurability();
-else if (replayed !== undefined) process.exitCode = await replay(replayed);
+if (values.durability) (await import("./durability.ts")).printDurability();
+else if (values.raft && values.explore !== undefined) {
+  // Loaded here: it opens the machine up, which nobody else needs.
+  const { explore } = await import("./raft/scopes.ts");
+  process.exitCode = explore(values.explore === true ? "small" : values.explore, values) ? 0 : 1;
+} else if (replayed !== undefined) process.exitCode = await replay(replayed);
 else process.exitCode = await (values.every === undefined ? runSeeds() : runShare());

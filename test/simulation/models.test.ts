@@ -3,7 +3,8 @@ import { depth } from "../depth.ts";
 import { runModelsSeed } from "./models.ts";
 
 describe("the simulation of a node's models", () => {
-  it("replays a seed exactly", async () => {
+  it("replays a seed exactly", async function () {
+    this.timeout(60_000);
     for (const seed of [1, 2, 3]) {
       const first = await runModelsSeed(seed, { trace: true });
       expect(first.trace.length).to.be.greaterThan(10);

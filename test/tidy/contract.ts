@@ -25,11 +25,13 @@ const tables: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     credentials: protocols.credentials,
     signUp: protocols.signUp,
     createApiKey: protocols.createApiKey,
+    createSignUpInvitation: protocols.createSignUpInvitation,
     releaseActor: protocols.releaseActor,
     createInvitation: protocols.createInvitation,
     setNodeRoles: protocols.setNodeRoles,
     setDraining: protocols.setDraining,
     moveTo: protocols.moveTo,
+    setVoters: protocols.setVoters,
     migrateDirectory: protocols.migrateDirectory,
   },
   socket: { frame: protocols.clientFrame },
@@ -49,7 +51,9 @@ const rows: Readonly<Record<string, readonly [declaration: string, path: string]
 };
 
 /** What a row is and what follows from rows, and how schemas are checked: nothing that is on the wire. */
-const notOnWire = new Set(["check", "command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`));
+const notOnWire = new Set(
+  ["authority", "check", "command", "kinds", "permissions"].map((name) => `protocols/${name}.ts`),
+);
 
 /** The list for the sources as they are. */
 export function contractLines(): readonly string[] {
@@ -174,7 +178,7 @@ function endOfType(code: string, from: number): number {
 const membersOf = (body: string): readonly string[] => splitAt(body, ";");
 
 /** Splits at a mark outside of all brackets; white space shrinks to single spaces. */
-function splitAt(text: string, mark: string): readonly string[] {
+export function splitAt(text: string, mark: string): readonly string[] {
   const parts = [""];
   let depth = 0;
   for (const letter of text) {

@@ -34,13 +34,25 @@ const clusterFacts = [
   "records",
   "slot-table",
   "policy",
+  "generation",
+  "identity",
   "model-routes",
+  "roles",
+  "control-tokens",
+  "mail",
+  "branding",
+  "identity-providers",
   "endpoints",
+  "token-keys",
   "budgets",
   "groups",
   "trust",
   "reach",
   "wanted",
+  "sign-up-invitations",
+  "audit-rules",
+  "settings",
+  "secrets",
 ].map((name) => `node/cluster/${name}.ts`);
 
 /** What all parts of a node stand on. */
@@ -50,7 +62,7 @@ const belowParts = ["protocols", "protocols/mesh", "config", ...sharedFiles];
 const nodePart = (folder: string): Layer => ({
   folder,
   values: [...belowParts, "node/exchange", "node/cluster"],
-  types: ["node/kernel/api.ts", "node/placement/api.ts", "node/storage"],
+  types: ["node/kernel/api.ts", "node/placement/api.ts", "node/storage", "node/identity"],
   nodeModules: true,
   world: false,
 });
@@ -116,9 +128,16 @@ export const layers: readonly Layer[] = [
   nodePart("node/routing"),
   nodePart("node/placement"),
   nodePart("node/models"),
+  nodePart("node/tasks"),
   nodePart("node/usage"),
   { ...nodePart("node/backup"), values: [...nodePart("").values, "runtimes/backup"] },
   nodePart("node/quality"),
+  nodePart("node/threats"),
+  nodePart("node/identity"),
+  nodePart("node/audit"),
+  nodePart("node/watch"),
+  nodePart("node/observe"),
+  nodePart("node/mail"),
   { ...nodePart("node/platform"), world: true },
   // The one place that knows all parts.
   {
@@ -129,22 +148,41 @@ export const layers: readonly Layer[] = [
   },
   {
     folder: "cli",
-    values: ["protocols", "config", "runtimes", "node", "client"],
+    values: ["protocols", "config", "runtimes", "node", "client", "cli/release"],
     // Single files, like the page: the index brings every schema, and most of what a command costs is what it loads.
     insides: ["protocols"],
     nodeModules: true,
     world: true,
   },
+  // The commands in the page: bundled by web/commands.ts, with something in the place of every module of Node.
+  {
+    folder: "cli/page",
+    values: ["protocols", "cli"],
+    insides: ["protocols", "cli"],
+    nodeModules: false,
+    world: true,
+  },
+  // What an installation checks a release with.
+  { folder: "cli/release", values: [], nodeModules: true, world: false },
+  // What makes one.
+  { folder: "release", values: ["cli/release"], nodeModules: true, world: true },
   // Single files, here and on the page: the index brings schemas and the codec, which would make the page larger for nothing.
   { folder: "client", values: ["protocols"], insides: ["protocols"], nodeModules: false, world: false },
   { folder: "client/standard.ts", values: ["protocols", "client"], insides: ["protocols", "client"], nodeModules: false, world: true }, // prettier-ignore
   // What people start from: it sees what they see, the package.
   { folder: "client/examples", values: [], nodeModules: true, world: true },
-  { folder: "web/src", values: ["protocols", "client"], insides: ["protocols"], nodeModules: false, world: true },
+  {
+    folder: "web/src",
+    values: ["protocols", "client"],
+    types: ["cli/page/terminal.ts"],
+    insides: ["protocols"],
+    nodeModules: false,
+    world: true,
+  },
   { folder: "web", values: [], nodeModules: true, world: true },
   {
     folder: "test",
-    values: ["protocols", "client", "config", "actors", "runtimes", "node", "cli", "web", "test"],
+    values: ["protocols", "client", "config", "actors", "runtimes", "node", "cli", "web", "release", "test"],
     nodeModules: true,
     world: true,
   },
@@ -155,6 +193,8 @@ export const entrances: readonly string[] = [
   ...sharedFiles,
   ...clusterFacts,
   "config/units.ts",
+  // What the page and the commands in it have between them.
+  "cli/page/terminal.ts",
   // A thread that reads files needs nothing of the inference host, nor does the command that suggests models.
   "runtimes/store/index.ts",
   "actors/index.ts",
@@ -163,8 +203,12 @@ export const entrances: readonly string[] = [
   "protocols/check.ts",
   "node/data-folder/home.ts",
   "node/composition/salvage.ts",
+  "node/composition/directory-recovery.ts",
   "node/composition/restore.ts",
   "node/composition/backup-copies.ts",
   "node/kernel/api.ts",
   "node/placement/api.ts",
+  // Loaded only where something is traced.
+  "node/observe/tracer.ts",
+  "node/platform/otlp.ts",
 ];

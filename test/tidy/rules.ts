@@ -80,6 +80,34 @@ export function worldViolations(sources: readonly Source[]): readonly string[] {
   });
 }
 
+/** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`, `trace`, `actor`, `by`), so that
+ *  whoever looks for an id finds all lines that have it. */
+const otherNames = new Set(["request", "reqId", "traceId", "traceparent", "span", "caller", "author", "user", "person", "who", "principal"]); // prettier-ignore
+
+/** Lines of the log that name an id otherwise, or have a whole traceparent where the id of the trace is meant. */
+export function logViolations(sources: readonly Source[]): readonly string[] {
+  return sources.flatMap(({ path, text }) =>
+    logCalls(text).flatMap(({ event, facts }) => {
+      const names = [...facts.matchAll(/(?<=[{,]\s*)(?<!\.\.\.)(\w+)(?=\s*[:,}])/g)].map(([name]) => name);
+      const wrong = names.filter((name) => otherNames.has(name)).map((name) => `${path}: ${event} calls an id ${name}`);
+      const isTrace = /(?<=[{,]\s*)trace\b(?!: (?:traceIdOf\(|undefined))/.test(facts);
+      return isTrace ? [...wrong, `${path}: ${event} has a trace that is not traceIdOf(…)`] : wrong;
+    }),
+  );
+}
+
+/** What is written to the log, and with which facts, where they are written in place. */
+export function logCalls(text: string): readonly { readonly event: string; readonly facts: string }[] {
+  return [...text.matchAll(/\blog\??\.(?:debug|info|warn|error)\(\s*"([\w.]+)",\s*\{/g)].map((match) => {
+    const from = match.index + match[0].length - 1;
+    let depth = 0;
+    let to = from;
+    do depth += text[to] === "{" ? 1 : text[to] === "}" ? -1 : 0;
+    while (depth > 0 && (to += 1) < text.length);
+    return { event: match[1] ?? "", facts: text.slice(from, to + 1).replaceAll(/\$\{[^}]*\}/g, "") };
+  });
+}
+
 /** Actors decide without waiting. */
 export function awaitViolations(sources: readonly Source[]): readonly string[] {
   return sources
@@ -119,16 +147,16 @@ export function strayTests(paths: readonly string[], run: ReadonlySet<string>): 
     .map((path) => `${path} is in no phase of test/phases.ts`);
 }
 
-/** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests and the page. */
+/** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests, the page and the making of releases. */
 export function packageViolations(
   sources: readonly Source[],
   declared: { readonly dependencies: readonly string[]; readonly devDependencies: readonly string[] },
 ): readonly string[] {
   return sources.flatMap(({ path, text }) => {
-    const development = path.startsWith("test/") || path.startsWith("web/");
+    const development = /^(test|web|release)\//.test(path);
     const known = new Set([...declared.dependencies, ...(development ? declared.devDependencies : [])]);
     return importsOf(text)
-      .filter(({ specifier }) => !specifier.startsWith(".") && !specifier.startsWith("node:"))
+      .filter(({ specifier }) => !/^(?:\.|node:|virtual:)/.test(specifier))
       .map(({ specifier }) =>
         specifier
           .split("/")

@@ -1,3 +1,4 @@
+import "./model/locale.ts";
 import "./view/mantine.css";
 import "./view/style.css";
 import { MantineProvider } from "@mantine/core";

@@ -162,6 +162,9 @@ export class Core<Data, State> {
       (one) => voters.includes(one) !== members.voters.includes(one),
     );
     if (this.#role !== "leader" || this.#heir !== undefined || differ.length > 1 || members.voters.length === 0) return undefined; // prettier-ignore
+    // Who is named twice would be counted twice.
+    const named = [...members.voters, ...members.learners];
+    if (new Set(named).size < named.length) return undefined;
     if (!this.settled || !this.#leadsSurely) return undefined;
     const mark = this.#add({ type: "members", members });
     this.#meet();
@@ -347,6 +350,8 @@ export class Core<Data, State> {
   }
 
   #drawPatience(): number {
+    // There is nobody whom it would disturb.
+    if (this.members.voters.length === 1 && this.members.voters[0] === this.#self) return 1;
     this.#chance = (Math.imul(this.#chance, 1_664_525) + 1_013_904_223) >>> 0;
     // The high bits: the low ones of two nodes may go in step for ever.
     return this.#options.electionTicks + Math.floor((this.#chance / 2 ** 32) * this.#options.electionTicks);
@@ -482,6 +487,8 @@ export class Core<Data, State> {
   /** What is to be done since the last time. */
   take(): Ready<Data, State> {
     if (this.#role === "leader") {
+      // Members that changed may have left those who answered already: nobody else will.
+      this.#answerReads();
       this.#askRound();
       for (const [node, follower] of this.#followers) this.#sendTo(node, follower);
     }
@@ -501,7 +508,10 @@ export class Core<Data, State> {
     this.#written = last.index;
     this.#promised = false;
     this.#restore = undefined;
-    [this.#send, this.#sendStored, this.#reads, this.#dropped] = [[], [], [], []];
+    this.#send = [];
+    this.#sendStored = [];
+    this.#reads = [];
+    this.#dropped = [];
     return ready;
   }
 

@@ -1,6 +1,6 @@
 /** What a voter has on its disk.
  *
- *      replicated/head       { version, generation, applied, revision, base, members }   written with the rows
+ *      replicated/head       { version, generation, applied, revision, base, members, home? }   written with the rows
  *      replicated/promise    { term, vote }
  *      replicated/entry/N    { term, body }
  *      replicated/row/KEY    { value, revision }      all entries up to `applied` are in them
@@ -9,10 +9,10 @@
 import { failure, PlexusError } from "../../../protocols/index.ts";
 import { seal, unseal } from "../../data-folder/seal.ts";
 import type { DirectoryRow, Store, StoreOp } from "../../ports.ts";
-import type { Change } from "../deciding.ts";
+import type { EtcdHome } from "../row.ts";
 import type { Restored } from "./core.ts";
 import type { Entry, EntryBody, Mark, Members, Promise as Vow, Write } from "./messages.ts";
-import type { RowsImage } from "./rows.ts";
+import type { Asked, RowsImage } from "./rows.ts";
 
 const version = 1;
 const headKey = "replicated/head";
@@ -30,16 +30,52 @@ export interface Head {
   readonly revision: number;
   readonly base: Mark;
   readonly members: Members;
+  /** Where the rows were moved. */
+  readonly home?: EtcdHome;
 }
 
 const put = (key: string, value: unknown): StoreOp => ({ type: "put", key, value: seal(key, value) });
 const headOp = (head: Head): StoreOp => put(headKey, { version, ...head });
 
-/** What is put into an empty store for a node that is to be a voter: alone, or as one that learns from others. */
-export const foundingOps = (generation: number, members: Members, image: RowsImage): readonly StoreOp[] => [
-  headOp({ generation, applied: 0, revision: image.revision, base: { index: 0, term: 0 }, members }),
-  ...image.rows.map((row) => rowOp(row.key, row)),
-];
+/** What a voter begins with. Without an image: with nothing, before any entry, so that it is given everything by the others. */
+export interface Founding {
+  readonly generation: number;
+  readonly begun?: { readonly members: Members; readonly image: RowsImage };
+  /** Written with it, or not at all. */
+  readonly beside?: readonly StoreOp[];
+}
+
+/** A state that others may lack is behind a first entry: who has none is given all of it. */
+const firstMark: Mark = { index: 1, term: 1 };
+
+/** Makes a store that of a voter, whatever it had of an earlier generation. One batch, synced: once or not at all. */
+export async function foundVoter(store: Store, { generation, begun, beside = [] }: Founding): Promise<void> {
+  const old: StoreOp[] = [];
+  for await (const [key] of scan(store, "replicated/")) old.push({ type: "del", key });
+  const { members, image } = begun ?? { members: { voters: [], learners: [] }, image: { revision: 0, rows: [] } };
+  const base = begun === undefined ? { index: 0, term: 0 } : firstMark;
+  const head = headOp({ generation, applied: base.index, revision: image.revision, base, members });
+  const promise = promiseOp({ term: base.term, vote: undefined });
+  await store.batch([...old, head, promise, ...image.rows.map((row) => rowOp(row.key, row)), ...beside], { sync: true }); // prettier-ignore
+}
+
+/** The generation whose voter a store is; undefined: of none. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN. */
+export async function generationOf(store: Store): Promise<number | undefined> {
+  return (await readHead(store))?.generation;
+}
+
+async function readHead(store: Store): Promise<Head | undefined> {
+  const sealed = await store.get(headKey);
+  if (sealed === undefined) return undefined;
+  const { version: found, ...head } = unseal(headKey, sealed, store.location) as Head & { version: number };
+  if (found !== version) throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { key: headKey, found, version }));
+  return head;
+}
+
+/** Says nothing new. After a write that failed, what reads well may not be on the disk: a synced write takes it along, and then it counts. */
+export const keepingOps = ({ promise }: Restored<Asked>): readonly StoreOp[] => [promiseOp(promise)];
+
+const promiseOp = ({ term, vote }: Vow): StoreOp => put(promiseKey, { term, vote: vote ?? null });
 
 function rowOp(key: string, row: DirectoryRow | undefined): StoreOp {
   const stored = `${rowPrefix}${key}`;
@@ -49,17 +85,15 @@ function rowOp(key: string, row: DirectoryRow | undefined): StoreOp {
 /** What a store has. Undefined: it never was a voter's. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN. */
 export async function loadVoter(
   store: Store,
-): Promise<{ readonly head: Head; readonly restored: Restored<Change>; readonly image: RowsImage } | undefined> {
-  const sealed = await store.get(headKey);
-  if (sealed === undefined) return undefined;
-  const { version: found, ...head } = unseal(headKey, sealed, store.location) as Head & { version: number };
-  if (found !== version) throw new PlexusError(failure("DATA_FORMAT_UNKNOWN", { key: headKey, found, version }));
+): Promise<{ readonly head: Head; readonly restored: Restored<Asked>; readonly image: RowsImage } | undefined> {
+  const head = await readHead(store);
+  if (head === undefined) return undefined;
   const vow = await store.get(promiseKey);
   const promise =
     vow === undefined ? { term: 0, vote: undefined } : promiseOf(unseal(promiseKey, vow, store.location) as StoredVow);
-  const entries: Entry<Change>[] = [];
+  const entries: Entry<Asked>[] = [];
   for await (const [key, bytes] of scan(store, entryPrefix)) {
-    const { term, body } = unseal(key, bytes, store.location) as { term: number; body: EntryBody<Change> };
+    const { term, body } = unseal(key, bytes, store.location) as { term: number; body: EntryBody<Asked> };
     const index = Number(key.slice(entryPrefix.length));
     if (index !== head.base.index + entries.length + 1)
       throw new PlexusError(failure("DATA_DAMAGED", { key, file: store.location, reason: "an entry before it is absent" })); // prettier-ignore
@@ -74,7 +108,7 @@ export async function loadVoter(
   return {
     head,
     restored: { promise, base, entries, applied: head.applied },
-    image: { revision: head.revision, rows },
+    image: { revision: head.revision, rows, ...(head.home && { home: head.home }) },
   };
 }
 
@@ -111,9 +145,9 @@ export class VoterDisk {
   }
 
   /** What a write changes; in the order of calls. */
-  writeOps({ promise, snapshot, entries }: Omit<Write<Change, RowsImage>, "last">): readonly StoreOp[] {
+  writeOps({ promise, snapshot, entries }: Omit<Write<Asked, RowsImage>, "last">): readonly StoreOp[] {
     const ops: StoreOp[] = [];
-    if (promise !== undefined) ops.push(put(promiseKey, { term: promise.term, vote: promise.vote ?? null }));
+    if (promise !== undefined) ops.push(promiseOp(promise));
     if (snapshot !== undefined) {
       ops.push(...this.#deleteEntries(this.#first, this.#last));
       this.#first = snapshot.index + 1;
@@ -130,14 +164,15 @@ export class VoterDisk {
 
   /** Rows with all entries up to `applied`; entries up to the base are needed no more. `all`: keys of rows that are there now. */
   rowsOps(
-    { applied, revision, base, members }: Omit<Head, "generation">,
+    head: Omit<Head, "generation">,
     rows: readonly (readonly [string, DirectoryRow | undefined])[],
     gone: readonly string[] = [],
   ): readonly StoreOp[] {
+    const { base } = head;
     const ops = [
       ...gone.map((key): StoreOp => ({ type: "del", key })),
       ...rows.map(([key, row]) => rowOp(key, row)),
-      headOp({ generation: this.#generation, applied, revision, base, members }),
+      headOp({ generation: this.#generation, ...head }),
       ...this.#deleteEntries(this.#first, base.index),
     ];
     this.#first = Math.max(this.#first, base.index + 1);

@@ -1,8 +1,9 @@
 /** The lines between voters, over the mesh. What is too large for one message goes in parts, beside the others: a part that is lost loses the whole. */
-import { decode, encode } from "../../../protocols/index.ts";
+import { encode, failure } from "../../../protocols/index.ts";
 import type { Exchange } from "../../exchange/index.ts";
 import type { NodeId } from "../../ports.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
+import { voterMessageIn } from "./shape.ts";
 import type { VoterLines, VoterMessage } from "./voter.ts";
 
 /** The first parts of a message, as far as they have come. */
@@ -12,13 +13,32 @@ interface Partial {
   bytes: number;
 }
 
-/** Made once for an exchange. */
-export function createVoterLines(exchange: Exchange, limits: DirectoryLimits = directoryLimits): VoterLines {
-  let receive: (from: NodeId, message: VoterMessage) => void = () => undefined;
-  const partial = new Map<NodeId, Partial>();
+/** All lines of a node: made once for an exchange. */
+export interface VoterWire {
+  /** The lines among the voters of a generation. Those of one generation do not hear those of another. */
+  lines(generation: number): VoterLines;
+  /** Takes the messages of no generation any more. */
+  close(): void;
+}
 
-  exchange.on("directory.vote", ({ bytes }, from) => receive(from, decode(bytes) as VoterMessage));
-  exchange.on("directory.part", ({ bytes, start, size }, from) => {
+/** `unheard` is told of messages that no voter of this node listens to. */
+export function createVoterWire(
+  exchange: Exchange,
+  unheard: (from: NodeId, generation: number) => void = () => undefined,
+  limits: DirectoryLimits = directoryLimits,
+): VoterWire {
+  let listening: { readonly generation: number; receive(from: NodeId, message: VoterMessage): void } | undefined;
+  const partial = new Map<NodeId, Partial>();
+  const receive = (from: NodeId, generation: number, bytes: Uint8Array): void => {
+    if (listening?.generation !== generation) return unheard(from, generation);
+    // Who sent it is who the mesh says, whatever is in it.
+    const message = voterMessageIn(bytes);
+    if (message !== undefined) listening.receive(from, message);
+    else exchange.disconnect(from, failure("BAD_FRAME", { reason: "not a voter's message" }));
+  };
+
+  exchange.on("directory.vote", ({ generation, bytes }, from) => receive(from, generation, bytes));
+  exchange.on("directory.part", ({ generation, bytes, start, size }, from) => {
     if (start === 0) partial.set(from, { pieces: [], size, bytes: 0 });
     const known = partial.get(from);
     // Of another message, or behind a part that was lost.
@@ -30,21 +50,23 @@ export function createVoterLines(exchange: Exchange, limits: DirectoryLimits = d
     known.bytes += bytes.length;
     if (known.bytes < size) return;
     partial.delete(from);
-    receive(from, decode(Buffer.concat(known.pieces)) as VoterMessage);
+    receive(from, generation, Buffer.concat(known.pieces));
   });
   exchange.onPeer({ disconnected: (peer) => void partial.delete(peer) });
 
+  const send = (to: NodeId, generation: number, message: VoterMessage): void => {
+    const bytes = encode(message);
+    if (bytes.length <= limits.pageBytesMax) return void exchange.send(to, "directory.vote", { generation, bytes });
+    for (let start = 0; start < bytes.length; start += limits.pageBytesMax) {
+      const part = bytes.subarray(start, start + limits.pageBytesMax);
+      if (!exchange.send(to, "directory.part", { generation, bytes: part, start, size: bytes.length })) return;
+    }
+  };
   return {
-    send(to, message) {
-      const bytes = encode(message);
-      if (bytes.length <= limits.pageBytesMax) return void exchange.send(to, "directory.vote", { bytes });
-      for (let start = 0; start < bytes.length; start += limits.pageBytesMax) {
-        const part = bytes.subarray(start, start + limits.pageBytesMax);
-        if (!exchange.send(to, "directory.part", { bytes: part, start, size: bytes.length })) return;
-      }
-    },
-    listen(listener) {
-      receive = listener;
-    },
+    lines: (generation) => ({
+      send: (to, message) => send(to, generation, message),
+      listen: (listener) => void (listening = { generation, receive: listener }),
+    }),
+    close: () => void (listening = undefined),
   };
 }

@@ -1,25 +1,46 @@
 /** The rows of a replicated directory as the entries of its log make them. The same entries give the same rows at every voter. */
 import type { DirectoryRow } from "../../ports.ts";
 import { decideChange, type Change, type Decided } from "../deciding.ts";
+import type { EtcdHome } from "../row.ts";
 
 /** All rows at one entry of the log. */
 export interface RowsImage {
   readonly revision: number;
   readonly rows: readonly DirectoryRow[];
+  /** Where they were moved: nothing changes here any more. */
+  readonly home?: EtcdHome;
 }
+
+/** The move to another place, as an entry. It comes about if no row has changed since `revision`, at which the rows were copied. */
+export interface Departure {
+  readonly home: EtcdHome;
+  readonly revision: number;
+}
+
+/** What an entry asks for. */
+export type Asked = Change | Departure;
+
+/** `moved`: it is elsewhere, and nothing was done. */
+export type Applied =
+  | Decided
+  | { readonly type: "moved"; readonly home: EtcdHome }
+  | { readonly type: "departed"; readonly home: EtcdHome }
+  | { readonly type: "outdated" };
 
 export class ReplicatedRows {
   readonly #rowsMax: number;
   #rows: Map<string, DirectoryRow>;
   #revision: number;
+  #home: EtcdHome | undefined;
   /** Keys that the disk's copy lacks. */
   #changed = new Set<string>();
   /** Keys that it has from a copy that was replaced. */
   #replaced = false;
 
-  constructor({ revision, rows }: RowsImage, rowsMax: number) {
+  constructor({ revision, rows, home }: RowsImage, rowsMax: number) {
     this.#rowsMax = rowsMax;
     this.#revision = revision;
+    this.#home = home;
     this.#rows = new Map(rows.map((row) => [row.key, row]));
   }
 
@@ -31,8 +52,13 @@ export class ReplicatedRows {
     return this.#revision;
   }
 
+  /** Where they were moved. */
+  get home(): EtcdHome | undefined {
+    return this.#home;
+  }
+
   get image(): RowsImage {
-    return { revision: this.#revision, rows: [...this.#rows.values()] };
+    return { revision: this.#revision, rows: [...this.#rows.values()], ...(this.#home && { home: this.#home }) };
   }
 
   /** How many rows the disk's copy lacks. */
@@ -40,7 +66,15 @@ export class ReplicatedRows {
     return this.#changed.size;
   }
 
-  apply(change: Change): Decided {
+  apply(asked: Asked): Applied {
+    if (this.#home !== undefined) return { type: "moved", home: this.#home };
+    if (!("home" in asked)) return this.#change(asked);
+    if (asked.revision !== this.#revision) return { type: "outdated" };
+    this.#home = asked.home;
+    return { type: "departed", home: asked.home };
+  }
+
+  #change(change: Change): Decided {
     const { size: count } = this.#rows;
     const get = (key: string): DirectoryRow | undefined => this.#rows.get(key);
     const decided = decideChange({ get, count, revision: this.#revision, rowsMax: this.#rowsMax }, change);
@@ -53,8 +87,9 @@ export class ReplicatedRows {
   }
 
   /** Replaces everything. */
-  restore({ revision, rows }: RowsImage): void {
+  restore({ revision, rows, home }: RowsImage): void {
     this.#revision = revision;
+    this.#home = home;
     this.#rows = new Map(rows.map((row) => [row.key, row]));
     this.#changed = new Set();
     this.#replaced = true;

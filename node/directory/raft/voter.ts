@@ -6,18 +6,18 @@
  *      read ─► a majority says that this node leads ─► everything until then is applied ─► answer
  *
  *  A disk that fails ends the voter's life: what it holds is unknown, so the voter forgets everything and reads the disk anew. */
-import { failureOf } from "../../../protocols/index.ts";
+import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log, NodeId, Store, StoreOp } from "../../ports.ts";
 import type { Change } from "../deciding.ts";
 import { directoryLimits, type DirectoryLimits } from "../limits.ts";
-import { checkKey, encodeValue, full, unavailable } from "../row.ts";
+import { checkKey, encodeValue, full, moved, unavailable, type EtcdHome } from "../row.ts";
 import { select, Watches } from "../watches.ts";
 import { Core } from "./core.ts";
-import { foundingOps, loadVoter, VoterDisk } from "./disk.ts";
+import { foundVoter, keepingOps, loadVoter, VoterDisk, type Founding } from "./disk.ts";
 import type { Addressed, Entry, Mark, Members, RaftMessage, Ready } from "./messages.ts";
-import { ReplicatedRows, type RowsImage } from "./rows.ts";
+import { ReplicatedRows, type Asked, type RowsImage } from "./rows.ts";
 
-export type VoterMessage = RaftMessage<Change, RowsImage>;
+export type VoterMessage = RaftMessage<Asked, RowsImage>;
 
 /** The lines to the other voters. Messages may be lost, late or doubled. */
 export interface VoterLines {
@@ -35,6 +35,8 @@ export interface VoterPorts {
   /** For the lengths of waits. */
   readonly seed: number;
   readonly limits?: DirectoryLimits;
+  /** Told of every change of a row in the order in which they were decided; after a start, of some again. Without a value: removed. */
+  readonly decided?: (key: string, revision: number, value: unknown) => void;
 }
 
 /** What a voter knows of the others. */
@@ -53,21 +55,20 @@ export interface Voter {
   /** Its operations end with DIRECTORY_UNAVAILABLE wherever this node does not lead. */
   readonly directory: Directory;
   state(): VoterState | undefined;
-  /** Calls back when another node leads, or none. */
+  /** Calls back when another node leads, or none, and when others count. */
   onLeader(listener: (leader: NodeId | undefined) => void): void;
   /** Changes who counts, by one voter; resolves when it is settled. Error: DIRECTORY_UNAVAILABLE. */
   changeMembers(members: Members): Promise<void>;
   /** Lets another voter lead, if this node does and the other has everything. */
   handOver(to: NodeId): void;
+  /** Gives the rows away for good, if this node leads. Changes wait while `copy` runs; if it fails, things go on as before. From the entry on that says
+   *  so every operation ends with DIRECTORY_MOVED. Errors: those of `copy`; ALREADY_DONE, it is being moved; DIRECTORY_MOVED; DIRECTORY_UNAVAILABLE:
+   *  another leads, and it is moved or not. */
+  depart(home: EtcdHome, copy: (rows: readonly DirectoryRow[], revision: number) => Promise<void>): Promise<void>;
+  /** Calls back when it is known here that the rows were moved; at once if that was long ago. */
+  onMoved(listener: (home: EtcdHome) => void): void;
   /** Ends it, when what is being written is on the disk. */
   stop(): Promise<void>;
-}
-
-/** What a node is to begin with where its store never was a voter's. */
-export interface Founding {
-  readonly generation: number;
-  readonly members: Members;
-  readonly image: RowsImage;
 }
 
 type Answer = Awaited<ReturnType<Directory["compareAndSet"]>>;
@@ -78,7 +79,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** Opens it. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN; those of the store. */
+/** Opens it, and founds it where the store is not a voter's of this generation. Errors: DATA_DAMAGED, DATA_FORMAT_UNKNOWN; those of the store. */
 export async function openVoter(ports: VoterPorts, founding: Founding): Promise<Voter> {
   const voter = new RunningVoter(ports, founding);
   await voter.open();
@@ -92,9 +93,11 @@ class RunningVoter implements Voter {
   readonly #founding: Founding;
   readonly #watches = new Watches();
   readonly #listeners = new Set<(leader: NodeId | undefined) => void>();
+  readonly #movedListeners = new Set<(home: EtcdHome) => void>();
   #life: Life | undefined;
   #stopped = false;
   #leader: NodeId | undefined;
+  #members: Members | undefined;
   #cancelTick: () => void = () => undefined;
 
   constructor(ports: VoterPorts, founding: Founding) {
@@ -105,18 +108,18 @@ class RunningVoter implements Voter {
     ports.lines.listen((from, message) => this.#life?.receive(from, message));
   }
 
-  async open(): Promise<void> {
+  /** `again`: after a write that failed. */
+  async open({ again = false } = {}): Promise<void> {
     const { store, node, seed, log } = this.#ports;
     let loaded = await loadVoter(store);
-    if (loaded === undefined) {
-      const { generation, members, image } = this.#founding;
-      await store.batch(foundingOps(generation, members, image), { sync: true });
+    if (loaded === undefined || loaded.head.generation < this.#founding.generation) {
+      await foundVoter(store, this.#founding);
       loaded = await loadVoter(store);
-    }
+    } else if (again) await store.batch(keepingOps(loaded.restored), { sync: true });
     if (loaded === undefined || this.#stopped) throw unavailable("the store does not keep what is written");
     const { head, restored, image } = loaded;
     const rows = new ReplicatedRows(image, this.#limits.rowsMax);
-    const core = new Core<Change, RowsImage>(
+    const core = new Core<Asked, RowsImage>(
       {
         node,
         electionTicks: this.#limits.electionTicks,
@@ -131,8 +134,15 @@ class RunningVoter implements Voter {
     const disk = new VoterDisk(store, head, restored.entries.length);
     this.#life = new Life({ core, rows, disk, store, limits: this.#limits }, {
       send: (to, message) => this.#ports.lines.send(to, message),
-      tell: (key, revision, row) => this.#watches.tell(key, revision, row),
+      tell: (key, revision, row) => {
+        this.#ports.decided?.(key, revision, row?.value);
+        this.#watches.tell(key, revision, row);
+      },
       turned: (life) => this.#turned(life),
+      departed: (home) => {
+        this.#watches.stale();
+        for (const listener of this.#movedListeners) listener(home);
+      },
       failed: (error) => {
         log.error("directory.voter.failed", { error });
         this.#reopen();
@@ -165,6 +175,16 @@ class RunningVoter implements Voter {
     this.#life?.schedule();
   }
 
+  async depart(home: EtcdHome, copy: Parameters<Voter["depart"]>[1]): Promise<void> {
+    await this.#leading().depart(home, copy);
+  }
+
+  onMoved(listener: (home: EtcdHome) => void): void {
+    this.#movedListeners.add(listener);
+    const home = this.#life?.rows.home;
+    if (home !== undefined) listener(home);
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTick();
@@ -176,6 +196,8 @@ class RunningVoter implements Voter {
 
   #leading(): Life {
     const life = this.#life;
+    // Final, whoever leads.
+    if (life?.rows.home !== undefined) throw moved(life.rows.home);
     if (life?.core.role !== "leader") throw unavailable("this node does not lead", undefined, { asked: false });
     return life;
   }
@@ -190,11 +212,12 @@ class RunningVoter implements Voter {
   /** After each turn of the core. */
   #turned(life: Life): void {
     if (life !== this.#life) return;
-    if (life.leads) this.#watches.beginAll(life.rows.all);
+    if (life.serves) this.#watches.beginAll(life.rows.all);
     else this.#watches.stale();
-    const { leader } = life.core;
-    if (leader === this.#leader) return;
+    const { leader, members } = life.core;
+    if (leader === this.#leader && members === this.#members) return;
     this.#leader = leader;
+    this.#members = members;
     for (const listener of this.#listeners) listener(leader);
   }
 
@@ -205,7 +228,7 @@ class RunningVoter implements Voter {
     this.#watches.stale();
     if (this.#stopped) return;
     this.#cancelTick = this.#ports.clock.after(this.#limits.reloadMs, () => {
-      this.open().catch((error: unknown) => {
+      this.open({ again: true }).catch((error: unknown) => {
         const { code } = failureOf(error);
         this.#ports.log.error("directory.voter.unreadable", { error });
         // Damage does not heal by reading again.
@@ -220,12 +243,12 @@ class RunningVoter implements Voter {
         checkKey(key);
         const life = this.#leading();
         await life.read();
-        return life.rows.all.get(key);
+        return life.here.get(key);
       },
       list: async (prefix) => {
         const life = this.#leading();
         await life.read();
-        return select(life.rows.all, prefix);
+        return select(life.here, prefix);
       },
       compareAndSet: async (key, value, revision, guard) => {
         const bytes = encodeValue(key, value);
@@ -234,7 +257,7 @@ class RunningVoter implements Voter {
       watch: (prefix, watcher) => {
         const watch = this.#watches.add(prefix, watcher);
         queueMicrotask(() => {
-          if (this.#life?.leads) this.#watches.begin(watch, this.#life.rows.all);
+          if (this.#life?.serves === true) this.#watches.begin(watch, this.#life.rows.all);
         });
         return () => void this.#watches.delete(watch);
       },
@@ -242,24 +265,30 @@ class RunningVoter implements Voter {
   }
 }
 
+/** A row that is not there is not deleted. */
+const nothing: Change = { key: "nothing", bytes: undefined, revision: 0, guard: undefined };
+
 /** What a life tells its voter. */
 interface LifeEvents {
   send(to: NodeId, message: VoterMessage): void;
   tell(key: string, revision: number, row: DirectoryRow | undefined): void;
   turned(life: Life): void;
+  departed(home: EtcdHome): void;
   failed(error: unknown): void;
 }
 
 /** Something for the disk, in order: what is to be written, and what is done then. */
 interface Job {
   ops(): Promise<readonly StoreOp[]> | readonly StoreOp[];
+  /** It reads the store first: what is before it has to be there. */
+  readonly reads?: true;
   readonly sync: boolean;
   done(): void;
 }
 
 /** A voter between two readings of its disk. */
 class Life {
-  readonly core: Core<Change, RowsImage>;
+  readonly core: Core<Asked, RowsImage>;
   readonly rows: ReplicatedRows;
   readonly #disk: VoterDisk;
   readonly #store: Store;
@@ -277,10 +306,13 @@ class Life {
   #writing: Promise<void> | undefined;
   #scheduled = false;
   #over = false;
+  /** While the rows are being copied to another place. */
+  #departing: Promise<void> | undefined;
+  #held = 0;
 
   constructor(
     parts: {
-      readonly core: Core<Change, RowsImage>;
+      readonly core: Core<Asked, RowsImage>;
       readonly rows: ReplicatedRows;
       readonly disk: VoterDisk;
       readonly store: Store;
@@ -302,6 +334,17 @@ class Life {
     return !this.#over && this.core.role === "leader" && this.core.log.termAt(this.#applied) === this.core.term;
   }
 
+  /** Whether its rows are the directory's. */
+  get serves(): boolean {
+    return this.leads && this.rows.home === undefined;
+  }
+
+  /** Error: DIRECTORY_MOVED. */
+  get here(): ReadonlyMap<string, DirectoryRow> {
+    if (this.rows.home !== undefined) throw moved(this.rows.home);
+    return this.rows.all;
+  }
+
   tick(): void {
     this.core.tick();
     this.schedule();
@@ -313,10 +356,35 @@ class Life {
     this.schedule();
   }
 
-  change(change: Change): Promise<Answer> {
-    if (this.#changes.size >= this.#limits.changesWaitingMax)
+  async change(change: Change): Promise<Answer> {
+    if (this.#changes.size + this.#held >= this.#limits.changesWaitingMax)
       throw unavailable("too many changes wait", undefined, { asked: false });
+    if (this.#departing !== undefined) {
+      this.#held += 1;
+      await this.#departing.finally(() => (this.#held -= 1));
+      if (this.rows.home !== undefined) throw moved(this.rows.home);
+      if (this.#over) throw unavailable("the node stops", undefined, { asked: false });
+    }
     return this.#propose(() => this.core.propose(change)) as Promise<Answer>;
+  }
+
+  async depart(home: EtcdHome, copy: Parameters<Voter["depart"]>[1]): Promise<void> {
+    if (this.#departing !== undefined) throw new PlexusError(failure("ALREADY_DONE", { reason: "it is being moved" }));
+    let done = (): void => undefined;
+    this.#departing = new Promise((resolve) => (done = resolve));
+    try {
+      // A change of nothing: when it has come about, so have all that were asked for before it.
+      await this.#propose(() => this.core.propose(nothing));
+      const rows = select(this.here, "");
+      const { revision } = this.rows;
+      await copy(rows, revision);
+      const answer = await this.#propose(() => this.core.propose({ home, revision }));
+      // Whoever led in between has changed rows that were not copied.
+      if (answer?.applied === false) throw unavailable("the rows changed while they were copied");
+    } finally {
+      this.#departing = undefined;
+      done();
+    }
   }
 
   async changeMembers(members: Members): Promise<void> {
@@ -332,8 +400,10 @@ class Life {
     });
   }
 
-  read(): Promise<void> {
-    return new Promise((resolve, reject) => {
+  async read(): Promise<void> {
+    if (this.#questions.size >= this.#limits.changesWaitingMax)
+      throw unavailable("too many reads wait", undefined, { asked: false });
+    await new Promise<void>((resolve, reject) => {
       this.#lastQuestion += 1;
       this.#questions.set(this.#lastQuestion, { resolve, reject });
       this.core.read(this.#lastQuestion);
@@ -361,6 +431,7 @@ class Life {
     for (const { to, message } of ready.send) this.#events.send(to, message);
     if (ready.restore !== undefined) {
       this.rows.restore(ready.restore.state);
+      if (this.rows.home !== undefined) this.#events.departed(this.rows.home);
       this.#applied = this.#written = ready.restore.index;
     }
     if (ready.write !== undefined || ready.sendStored.length > 0) this.#write(ready);
@@ -370,15 +441,16 @@ class Life {
     this.#events.turned(this);
   }
 
-  #write({ write, sendStored, restore }: Ready<Change, RowsImage>): void {
-    const send = ({ to, message }: Addressed<Change, RowsImage>): void => this.#events.send(to, message);
+  #write({ write, sendStored, restore }: Ready<Asked, RowsImage>): void {
+    const send = ({ to, message }: Addressed<Asked, RowsImage>): void => this.#events.send(to, message);
     const ops = write === undefined ? [] : this.#disk.writeOps(write);
     // All rows are new: those that the disk has are deleted in the same batch.
     const { rows } = restore === undefined ? { rows: [] } : this.rows.takeUnwritten();
-    const { revision } = this.rows;
-    const head = restore && { applied: restore.index, revision, base: { index: restore.index, term: restore.term }, members: restore.members }; // prettier-ignore
+    const { revision, home } = this.rows;
+    const head = restore && { applied: restore.index, revision, base: { index: restore.index, term: restore.term }, members: restore.members, ...(home && { home }) }; // prettier-ignore
     this.#do({
       sync: true,
+      ...(head && { reads: true }),
       ops: async () => {
         if (head === undefined) return ops;
         const kept = new Set(rows.map(([key]) => key));
@@ -393,7 +465,7 @@ class Life {
     });
   }
 
-  #apply({ index, term, body }: Entry<Change>): void {
+  #apply({ index, term, body }: Entry<Asked>): void {
     this.#applied = index;
     const waiting = this.#changes.get(index);
     this.#changes.delete(index);
@@ -403,14 +475,20 @@ class Life {
     if (body.type !== "data") return asked?.resolve(undefined);
     const decided = this.rows.apply(body.data);
     if (decided.type === "full") return asked?.reject(full(this.#limits));
+    if (decided.type === "moved") return asked?.reject(moved(decided.home));
+    if (decided.type === "outdated") return asked?.resolve({ applied: false, row: undefined });
+    if (decided.type === "departed") {
+      asked?.resolve({ applied: true, row: undefined });
+      return this.#events.departed(decided.home);
+    }
     const { row } = decided;
     const applied = decided.type === "changed" || decided.applied;
     // The answer is a promise: who waits for it runs after the watchers.
     asked?.resolve({ applied, row });
-    if (decided.type === "changed") this.#events.tell(body.data.key, decided.revision, row);
+    if (decided.type === "changed" && "key" in body.data) this.#events.tell(body.data.key, decided.revision, row);
   }
 
-  #answer({ reads, dropped }: Ready<Change, RowsImage>): void {
+  #answer({ reads, dropped }: Ready<Asked, RowsImage>): void {
     this.#answerable.push(...reads);
     const isReady = ({ index }: { readonly index: number }): boolean => index <= this.#applied;
     for (const { id } of this.#answerable.filter(isReady)) {
@@ -434,7 +512,8 @@ class Life {
     this.core.compact(this.#applied - this.#limits.entriesKept);
     const { base, members } = { base: this.core.log.base, members: this.core.log.membersAt(this.core.log.base.index) };
     const { rows } = this.rows.takeUnwritten();
-    const ops = this.#disk.rowsOps({ applied: this.#applied, revision: this.rows.revision, base, members }, rows);
+    const { revision, home } = this.rows;
+    const ops = this.#disk.rowsOps({ applied: this.#applied, revision, base, members, ...(home && { home }) }, rows);
     // Lost with its log, or not at all: a later synced write takes it along.
     this.#do({ sync: false, ops: () => ops, done: () => undefined });
   }
@@ -447,8 +526,8 @@ class Life {
   async #writeAll(): Promise<void> {
     try {
       while (this.#jobs.length > 0 && !this.#over) {
-        const jobs = this.#jobs;
-        this.#jobs = [];
+        const next = this.#jobs.findIndex(({ reads }, at) => reads === true && at > 0);
+        const jobs = this.#jobs.splice(0, next === -1 ? Infinity : next);
         const ops: StoreOp[] = [];
         for (const job of jobs) ops.push(...(await job.ops()));
         if (ops.length > 0) await this.#store.batch(ops, { sync: jobs.some(({ sync }) => sync) });

@@ -121,7 +121,7 @@ export function addAudio(surface: Surface): void {
       `/v1/audio/${path}`,
       {
         bodyLimit: at.limits.mediaBytesMax + at.limits.bodyBytesMax,
-        config: { access: "user", bytesMax: at.limits.mediaBytesMax },
+        config: { access: "user", permission: "model.use", bytesMax: at.limits.mediaBytesMax },
         schema: {
           summary: task === "transcribe" ? "Writes down what is said" : "Writes down in English what is said",
           tags: ["openai"],

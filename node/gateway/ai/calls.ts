@@ -18,6 +18,7 @@ import {
   type Failure,
   type GenerationPart,
   type Said,
+  type TraceContext,
 } from "../../../protocols/index.ts";
 import { engineOf, type Running } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
@@ -36,6 +37,8 @@ export interface Asking {
   readonly told?: (from: AnswerFrom) => void;
   /** Is told which budgets are near their end, before that as well. */
   readonly near?: (budgets: CallNotices["budgets"]) => void;
+  /** The step of a trace that asks. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A request of an engine without what every call is given. */
@@ -68,7 +71,8 @@ export async function whileAsked<T>(
     const told = (from: AnswerFrom): void => tellFrom(reply, from);
     const near = (budgets: CallNotices["budgets"]): void => tellBudgets(reply, budgets);
     const caller = callerOf(request);
-    return await work(cache === undefined ? { caller, interest, told, near } : { caller, interest, told, near, cache });
+    const asking = { caller, interest, told, near, trace: request.span?.context };
+    return await work(cache === undefined ? asking : { ...asking, cache });
   } finally {
     socket.off("close", leave);
   }
@@ -206,7 +210,7 @@ export function createCalls(at: GatewayContext): Calls {
 
   /** Runs a call that has a place, and leaves it. */
   function call<Name extends EngineName>(
-    { caller, interest, cache, told, near }: Asking,
+    { caller, interest, cache, told, near, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
     timeoutMs: number,
     leave: () => void,
@@ -222,6 +226,7 @@ export function createCalls(at: GatewayContext): Calls {
         // Whoever asks takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,
+        ...(trace !== undefined && { trace }),
         ...(cache !== undefined && asked.cache === undefined && { cache }),
       } as unknown as EngineRequest<Name>;
       const hear = (said: Said<Name>): void => {

@@ -273,7 +273,7 @@ export function addChat(surface: Surface): void {
 
   app.get(
     "/v1/models",
-    { config: { access: "user" }, schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags: ["openai"] } },
+    { config: { access: "user", permission: "model.use" }, schema: { summary: "Models, and the caller's agents as agent:OWNER.NAME", tags: ["openai"] } },
     async (request) => {
       const all = await models.list(callerOf(request));
       if (!isAnthropic(request)) return { object: "list", data: all.map(row) };
@@ -285,7 +285,7 @@ export function addChat(surface: Surface): void {
   // A wildcard, because names of models may hold slashes.
   app.get<{ Params: { "*": string } }>(
     "/v1/models/*",
-    { config: { access: "user" }, schema: { summary: "One model", tags: ["openai"] } },
+    { config: { access: "user", permission: "model.use" }, schema: { summary: "One model", tags: ["openai"] } },
     async (request) => {
       const found = await models.find(callerOf(request), request.params["*"]);
       return isAnthropic(request) ? anthropicRow(found) : row(found);

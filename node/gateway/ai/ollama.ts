@@ -236,10 +236,10 @@ export function addOllama(surface: Surface): void {
   app.get("/api/version", { schema: { summary: "The version of Ollama's interface that is followed", tags } }, async () => ({
     version: interfaceVersion,
   })); // prettier-ignore
-  app.get("/api/tags", { config: { access: "user" }, schema: { summary: "Models and agents", tags } }, async (request) => ({
+  app.get("/api/tags", { config: { access: "user", permission: "model.use" }, schema: { summary: "Models and agents", tags } }, async (request) => ({
     models: (await models.list(callerOf(request))).map(rowOf),
   })); // prettier-ignore
-  app.get("/api/ps", { config: { access: "user" }, schema: { summary: "Models in memory", tags } }, async (request) => ({
+  app.get("/api/ps", { config: { access: "user", permission: "model.use" }, schema: { summary: "Models in memory", tags } }, async (request) => ({
     models: (await models.list(callerOf(request)))
       .filter(({ info }) => info?.state === "ready")
       .map((one) => ({
@@ -266,7 +266,7 @@ export function addOllama(surface: Surface): void {
     };
   });
 
-  const pulls = { summary: "Pulls a model to this node", tag: "ollama", body: named, audit: "pullModel" };
+  const pulls = { summary: "Pulls a model to this node", tag: "ollama", body: named, audit: "pullModel" } as const;
   addPost(surface, "/api/pull", pulls, async (posted) => {
     const { body, asking, reply } = posted;
     const name = nameIn(body);
@@ -290,11 +290,12 @@ export function addOllama(surface: Surface): void {
 
   /** Begins to pull, for an admin. It goes on when the client is gone. */
   function begin({ asking, request }: Posted<unknown>, name: string): Promise<PullView> {
-    if (!asking.caller.admin) throw new PlexusError(failure("FORBIDDEN", { reason: "only admins may pull models" }));
+    const reason = at.rights.refusal(asking.caller, "cluster.administer", request.address);
+    if (reason !== undefined) throw new PlexusError(reason);
     const store = at.models?.store;
     if (store === undefined) throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull" }));
     const source = sourceOf(name);
-    const begun = audited(at.log, request, { source }, Promise.resolve(store.pull({ source }, asking.caller.user)));
+    const begun = audited(at, request, { source }, Promise.resolve(store.pull({ source }, asking.caller.user)));
     at.changed?.("pullModel", { source }, asking.caller.user);
     return begun;
   }

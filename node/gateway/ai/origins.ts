@@ -11,11 +11,14 @@ const methods = "GET, POST, DELETE, OPTIONS";
 const preflightSeconds = 7_200;
 
 /** Adds the headers, and answers preflights, which carry no key. */
-export function addOrigins(app: FastifyInstance, allowed: readonly string[]): void {
-  if (allowed.length === 0) return;
-  const named = new Set(allowed.map((origin) => origin.toLowerCase()));
+export function addOrigins(app: FastifyInstance, allowed: () => readonly string[]): void {
+  let known: readonly string[] = [];
+  let named: ReadonlySet<string> = new Set();
   app.addHook("onRequest", async (request, reply) => {
-    if (wireOf(request) === undefined) return;
+    // It may change while the node runs.
+    const now = allowed();
+    if (now !== known) named = new Set((known = now).map((origin) => origin.toLowerCase()));
+    if (named.size === 0 || wireOf(request) === undefined) return;
     reply.header("vary", "origin");
     const { origin } = request.headers;
     if (origin === undefined || !(named.has(origin.toLowerCase()) || named.has("*"))) return;

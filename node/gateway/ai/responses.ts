@@ -363,7 +363,10 @@ export function addResponses(surface: Surface): void {
 
   const params = Type.Object({ id: Type.String({ maxLength: 128 }) });
   type Params = { Params: Static<typeof params> };
-  const about = (summary: string) => ({ config: { access: "user" as const }, schema: { summary, tags, params } });
+  const about = (summary: string) => ({
+    config: { access: "user" as const, permission: "model.use" as const },
+    schema: { summary, tags, params },
+  });
 
   app.get<Params & { Querystring: Record<string, string> }>("/v1/responses/:id", about("A response that is kept"), async (request) => {
     if (request.query["stream"] === "true") refuse("/stream", "a response is not streamed again; leave it out");

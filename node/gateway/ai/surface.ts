@@ -1,7 +1,13 @@
 /** What every surface stands on: a route whose client is watched, whose media are counted, and whose model is looked up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static, TSchema } from "typebox";
-import { failure, PlexusError, type EngineAnswer, type EnginePart } from "../../../protocols/index.ts";
+import {
+  failure,
+  PlexusError,
+  type AuditAction,
+  type EngineAnswer,
+  type EnginePart,
+} from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import type { Wanted } from "./conversation.ts";
@@ -28,7 +34,7 @@ export interface Posted<Body> {
 export function addPost<S extends TSchema>(
   { app, at }: Surface,
   path: string,
-  about: { readonly summary: string; readonly tag: string; readonly body: S; readonly audit?: string },
+  about: { readonly summary: string; readonly tag: string; readonly body: S; readonly audit?: AuditAction },
   serve: (posted: Posted<Static<S>>) => Promise<unknown>,
 ): void {
   const bytesMax = at.limits.aiRequestBytesMax;
@@ -38,6 +44,7 @@ export function addPost<S extends TSchema>(
       bodyLimit: bytesMax,
       config: {
         access: "user",
+        permission: "model.use",
         bytesMax,
         jsonDepthMax: at.limits.aiJsonDepthMax,
         ...(about.audit !== undefined && { audit: about.audit }),

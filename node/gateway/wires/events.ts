@@ -14,8 +14,8 @@ import {
 } from "../../../protocols/index.ts";
 import type { Caller } from "../accounts.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
+import { permissionToFollow } from "../commands.ts";
 import type { GatewayContext } from "../options.ts";
-import type { RateLimit } from "../rates.ts";
 import { demand } from "../refusals.ts";
 import { Encoded, type Subscriber, type Wire, type WireStream } from "../subscriber.ts";
 import type { Subscribers } from "../subscribers.ts";
@@ -149,7 +149,7 @@ interface Stream {
 export function addEvents(
   app: FastifyInstance,
   at: GatewayContext,
-  { subscribers, commands }: { readonly subscribers: Subscribers; readonly commands: RateLimit },
+  { subscribers }: { readonly subscribers: Subscribers },
 ): void {
   /** Follows, and resolves when the stream has begun, or cannot. A position that has expired is no error to a client that cannot
    *  forget it: the state comes anew. */
@@ -176,7 +176,12 @@ export function addEvents(
     if (presented.by === "cookie") demand(checkSameOrigin(request.raw));
     const { caller, seat, leave } = demand(await subscribers.enter(presented.token, request.address));
     const topic = topicOf(caller);
-    const retryAfterMs = commands.take(caller.user);
+    const reason = at.rights.refusal(caller, permissionToFollow(topic), request.address);
+    if (reason !== undefined) {
+      leave();
+      throw new PlexusError(reason);
+    }
+    const retryAfterMs = at.commands.take(caller);
     if (retryAfterMs > 0 || reply.raw.destroyed) {
       leave();
       throw new PlexusError(failure("RATE_LIMITED", { retryAfterMs }));
@@ -193,10 +198,10 @@ export function addEvents(
     };
     const id = request.headers["last-event-id"];
     const answer = await follow({ subscriber, begin }, topic, typeof id === "string" ? Number(id) : undefined);
-    const reason = wire.refusal ?? (answer.ok ? undefined : answer.error);
-    if (reason === undefined) return reply;
+    const ended = wire.refusal ?? (answer.ok ? undefined : answer.error);
+    if (ended === undefined) return reply;
     subscribers.gone(subscriber);
-    throw new PlexusError(reason);
+    throw new PlexusError(ended);
   }
 
   const add = (

@@ -3,17 +3,25 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type RawData, type WebSocket } from "ws";
 import { checkOf } from "../../../protocols/check.ts";
-import { clientFrame, failure, refused, wireLimits, type Failure, type Hello } from "../../../protocols/index.ts";
+import {
+  clientFrame,
+  failure,
+  ok,
+  refused,
+  wireLimits,
+  type ClientFrame,
+  type Failure,
+  type Result,
+} from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
 import type { Entrance } from "../entrance.ts";
 import { parseJson } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
-import type { RateLimit } from "../rates.ts";
 import { invalid, rawAnswer } from "../refusals.ts";
-import { answer, createRequests } from "../requests.ts";
+import { createRequests } from "../requests.ts";
 import type { Subscriber, Wire } from "../subscriber.ts";
-import type { Entry, Subscribers } from "../subscribers.ts";
+import { greeting, type Entry, type Subscribers } from "../subscribers.ts";
 import { frameOf } from "./frames.ts";
 
 /** The WebSocket side of the gateway. */
@@ -35,6 +43,12 @@ function idOf(data: Buffer, limits: GatewayLimits): number | undefined {
   if (data.length > limits.refusedFrameBytesMax) return undefined;
   const parsed = parseJson(data.toString(), limits.jsonDepthMax);
   return parsed.ok && frames.Check(parsed.value) ? parsed.value.id : undefined;
+}
+
+function readFrame(data: Buffer, depthMax: number): Result<ClientFrame> {
+  const parsed = parseJson(data.toString(), depthMax);
+  if (!parsed.ok) return parsed;
+  return frames.Check(parsed.value) ? ok(parsed.value) : refused(invalid(frames.Errors(parsed.value)));
 }
 
 /** Why a connection is ended, as the code of the closing frame (RFC 6455, section 7.4). */
@@ -60,8 +74,6 @@ class SocketWire implements Wire {
   #onStill: (() => void) | undefined;
   isPaused = false;
   sentBinary = false;
-  /** Commands refused for their rate, since the last one that was taken. */
-  refusals = 0;
 
   constructor(socket: WebSocket, stream: Duplex, at: Pick<GatewayContext, "limits" | "clock">) {
     this.socket = socket;
@@ -128,9 +140,9 @@ class SocketWire implements Wire {
 export function addSockets(
   server: Server,
   at: GatewayContext,
-  parts: { readonly subscribers: Subscribers; readonly commands: RateLimit; readonly entrance: Entrance },
+  parts: { readonly subscribers: Subscribers; readonly entrance: Entrance },
 ): Sockets {
-  const { subscribers, commands, entrance } = parts;
+  const { subscribers, entrance } = parts;
   const { limits, clock, log } = at;
   const upgrader = new WebSocketServer({
     noServer: true,
@@ -143,32 +155,18 @@ export function addSockets(
   /** Upgrades that are not decided yet or were refused. */
   const unsettled = new Set<Duplex>();
 
-  /** Refuses a frame beyond its user's rate. To read all of it would cost what the rate is there to save. */
-  function refuseFrame(wire: SocketWire, subscriber: Subscriber, data: Buffer, retryAfterMs: number): void {
-    wire.refusals += 1;
-    const refusal = failure("RATE_LIMITED", { retryAfterMs });
-    const id = wire.refusals > limits.refusalsMax ? undefined : idOf(data, limits);
-    if (id === undefined) return subscriber.bye(refusal);
-    answer(subscriber, id, refused(refusal));
-  }
-
   function onMessage(this: WebSocket, data: RawData, isBinary: boolean): void {
     const wire = wires.get(this);
     const subscriber = wire?.subscriber;
     if (wire === undefined || subscriber === undefined || !subscriber.open) return;
     wire.heard();
-    const malformed = (details: Failure["details"]) => subscriber.bye(failure("BAD_FRAME", details));
     wire.sentBinary = isBinary;
-    if (isBinary) return malformed({ path: "", problem: "binary; frames are JSON text" });
-    if (clock.nowMs() >= subscriber.caller.expiresAtMs) return subscriber.bye(failure("UNAUTHENTICATED"));
-    const retryAfterMs = commands.take(subscriber.user);
-    // `ws` has checked that the text is UTF-8, and gives text as a buffer.
-    if (retryAfterMs > 0) return refuseFrame(wire, subscriber, data as Buffer, retryAfterMs);
-    wire.refusals = 0;
-    const parsed = parseJson((data as Buffer).toString(), limits.jsonDepthMax);
-    if (!parsed.ok) return malformed(parsed.error.details);
-    if (!frames.Check(parsed.value)) return malformed(invalid(frames.Errors(parsed.value)).details);
-    requests.take(subscriber, parsed.value);
+    if (isBinary) return subscriber.bye(failure("BAD_FRAME", { path: "", problem: "binary; frames are JSON text" }));
+    requests.hear(subscriber, {
+      // `ws` has checked that the text is UTF-8, and gives text as a buffer.
+      read: () => readFrame(data as Buffer, limits.jsonDepthMax),
+      id: () => idOf(data as Buffer, limits),
+    });
   }
 
   function onPong(this: WebSocket): void {
@@ -191,20 +189,10 @@ export function addSockets(
       isHere = true;
       const wire = new SocketWire(socket, stream, at);
       wires.set(socket, wire);
-      const degraded = at.degraded();
-      const hello: Hello = {
-        version: at.version,
-        node: at.node,
-        user: caller.user,
-        admin: caller.admin,
-        heartbeatMs: limits.heartbeatMs,
-        nodes: at.nodes(),
-        ...(degraded && { degraded }),
-      };
       socket.on("message", onMessage).on("pong", onPong).on("close", onClose).on("error", onError);
       seat(wire, (subscriber) => {
         wire.subscriber = subscriber;
-        subscriber.send({ hello });
+        subscriber.send({ hello: greeting(at, caller) });
       });
     });
     // The handshake itself was refused (a wrong version, no key): there is no connection.

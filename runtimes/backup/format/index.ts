@@ -20,7 +20,15 @@ export {
   type Cursor,
   type Snapshot,
 } from "./catalog.ts";
-export { demandSuccession, hashOfHead, readHead, writeHead, type BackupHead, type HeadKeys } from "./head.ts";
+export {
+  demandSuccession,
+  hashOfHead,
+  headFormat,
+  readHead,
+  writeHead,
+  type BackupHead,
+  type HeadKeys,
+} from "./head.ts";
 export { openNode, sealNode, type NodeLink, type NodeSort } from "./node.ts";
 export {
   partFormat,

@@ -31,15 +31,19 @@ const tailBytes = 32;
 /** Bytes of a pack beside those of its fragments. */
 export const packOverhead = (fragments: number): number => headBytes + fragments * lengthBytes + tailBytes;
 
-/** Puts fragments into a pack, in this order. */
-export function writePack(fragments: readonly Uint8Array[]): {
+/** Puts fragments into a pack, in this order. It lies in `memory` where that is large enough: to get new memory of the system takes a hundred times
+ *  longer than to write a pack into it. */
+export function writePack(
+  fragments: readonly Uint8Array[],
+  memory?: Buffer,
+): {
   readonly bytes: Uint8Array;
   readonly places: readonly Place[];
 } {
   const size = fragments.reduce((sum, { length }) => sum + length, packOverhead(fragments.length));
   if (size > packFormat.bytesMax || fragments.length > packFormat.fragmentsMax)
     throw new RangeError("a pack is written within its limits");
-  const bytes = Buffer.allocUnsafe(size);
+  const bytes = memory !== undefined && memory.length >= size ? memory.subarray(0, size) : Buffer.allocUnsafe(size);
   writeHead(bytes, fragments.length);
   const places: Place[] = [];
   let offset = headBytes;

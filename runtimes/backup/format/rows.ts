@@ -90,17 +90,29 @@ const numberName = (value: number): string => (Object.is(value, -0) ? "-0" : Str
 
 const numbers: Readonly<Record<string, number>> = { NaN: Number.NaN, Infinity, "-Infinity": -Infinity, "-0": -0 };
 
-/** What `plain` was made of. Error: BACKUP_DAMAGED. */
+/** What `plain` was made of, in its place: most of it is as JSON has it. Error: BACKUP_DAMAGED. */
 function whole(value: unknown, depth: number): unknown {
   if (typeof value !== "object" || value === null) return value;
   demand(depth > 0, "unit", "it is nested too deep");
-  if (Array.isArray(value)) return value.map((item) => whole(item, depth - 1));
-  const from = value as Readonly<Record<string, unknown>>;
-  const made: Record<string, unknown> = {};
-  for (const key of Object.keys(from)) {
-    if (key.startsWith("$") && !key.startsWith("$$")) return special(from, key);
-    define(made, key.startsWith("$$") ? key.slice(1) : key, whole(from[key], depth - 1));
+  if (Array.isArray(value)) {
+    const items = value as unknown[];
+    for (let at = 0; at < items.length; at += 1) items[at] = whole(items[at], depth - 1);
+    return items;
   }
+  const from = value as Record<string, unknown>;
+  let isRenamed = false;
+  for (const key of Object.keys(from)) {
+    if (key.startsWith("$")) {
+      if (!key.startsWith("$$")) return special(from, key);
+      isRenamed = true;
+    }
+    const item = from[key];
+    // `__proto__` is the object's own here, and stays so.
+    if (typeof item === "object" && item !== null) from[key] = whole(item, depth - 1);
+  }
+  if (!isRenamed) return from;
+  const made: Record<string, unknown> = {};
+  for (const key of Object.keys(from)) define(made, key.startsWith("$$") ? key.slice(1) : key, from[key]);
   return made;
 }
 

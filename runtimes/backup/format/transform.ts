@@ -14,9 +14,13 @@ const cipher = "aes-256-ctr";
 /** The key is used once, so the counter may begin anywhere. */
 const firstCounter = new Uint8Array(16);
 
-/** Makes a body all or nothing. `key` is 32 random bytes, used for nothing else. */
-export function transform(body: Uint8Array, key: Uint8Array): Uint8Array {
-  const made = Buffer.allocUnsafe(body.length + transformBytes);
+/** Makes a body all or nothing, in the memory that `allocate` gives. `key` is 32 random bytes, used for nothing else. */
+export function transform(
+  body: Uint8Array,
+  key: Uint8Array,
+  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafe(bytes),
+): Uint8Array {
+  const made = allocate(body.length + transformBytes);
   made.set(createCipheriv(cipher, key, firstCounter).update(body));
   made.set(masked(key, made.subarray(0, body.length)), body.length);
   return made;

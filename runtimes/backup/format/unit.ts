@@ -67,11 +67,27 @@ export const unitFormat = {
 } as const;
 
 const frameHeadBytes = 9;
+/** More than units of the journal have; larger memory is not kept. */
+const scratchBytesMax = 1024 * 1024;
 const codecs = { stored: 0, zstd: 1 } as const;
-const zstdLevel = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
+const zstdLevel = { [constants.ZSTD_c_compressionLevel]: 3 };
+/** What Zstandard makes of anything at most, and a little more: with room for all of it, it needs no memory of its own, and nothing is joined. */
+const zstdRoom = (bytes: number): number => bytes + (bytes >> 8) + 1_024;
 const info = "plexus backup fragments 1";
 /** Each key encrypts once. */
 const nonce = new Uint8Array(12);
+
+/** Memory of a unit on its way, used again for the next: buffers are given back only when garbage is collected, which a thread with little of it
+ *  on its heap does seldom. */
+const scratch = { frame: reusable(), transformed: reusable() };
+
+function reusable(): (bytes: number) => Buffer {
+  let memory = Buffer.alloc(0);
+  return (bytes) => {
+    if (memory.length < bytes || memory.length > scratchBytesMax) memory = Buffer.allocUnsafeSlow(bytes);
+    return memory.subarray(0, bytes);
+  };
+}
 
 export const hashOfUnit = (plaintext: Uint8Array): string => hash("sha256", plaintext, "hex");
 
@@ -86,7 +102,8 @@ export function sealUnit(
   if (how.random.length !== randomBytes || plaintext.length > bytesMax || !isCount(how.fragments))
     throw new RangeError("a unit is sealed within its limits");
   const key = how.random.slice(0, keyBytes);
-  const pieces = split(transform(framed(plaintext), how.random.subarray(keyBytes)), how.fragments);
+  const body = transform(framed(plaintext, scratch.frame), how.random.subarray(keyBytes), scratch.transformed);
+  const pieces = split(body, how.fragments);
   const keys = fragmentKeys(key, pieces.length);
   const associated = contextOf(context, pieces.length);
   const made = Buffer.allocUnsafe(pieces.reduce((sum, { length }) => sum + length + tagBytes, 0));
@@ -153,13 +170,16 @@ function opened(fragment: Uint8Array, key: Uint8Array, context: Uint8Array, at: 
   return piece;
 }
 
-/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. */
-export function framed(plaintext: Uint8Array): Uint8Array {
-  const packed = zstdCompressSync(plaintext, zstdLevel);
+/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. It lies in the memory that `allocate` gives. */
+export function framed(
+  plaintext: Uint8Array,
+  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafe(bytes),
+): Uint8Array {
+  const packed = zstdCompressSync(plaintext, { params: zstdLevel, chunkSize: zstdRoom(plaintext.length) });
   const isSmaller = packed.length < plaintext.length;
   const data = isSmaller ? packed : plaintext;
   const bytes = paddedSize(frameHeadBytes + data.length + transformBytes, unitFormat.frameBytesMin) - transformBytes;
-  const frame = Buffer.allocUnsafe(bytes);
+  const frame = allocate(bytes);
   frame.writeUInt8(isSmaller ? codecs.zstd : codecs.stored, 0);
   frame.writeUInt32LE(data.length, 1);
   frame.writeUInt32LE(plaintext.length, 5);
@@ -185,7 +205,8 @@ export function unframed(bytes: Uint8Array, bytesMax: number = unitFormat.bytesM
 
 function unpacked(data: Uint8Array, bytes: number): Uint8Array {
   try {
-    return zstdDecompressSync(data, { maxOutputLength: Math.max(1, bytes) });
+    const most = Math.max(1, bytes);
+    return zstdDecompressSync(data, { maxOutputLength: most, chunkSize: Math.max(constants.Z_MIN_CHUNK, most) });
   } catch {
     throw damaged("unit", "data that cannot be decompressed");
   }

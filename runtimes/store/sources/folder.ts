@@ -14,7 +14,7 @@ export const folder: Source = {
   async resolve(text) {
     const path = text.startsWith("file://") ? fileURLToPath(text) : text;
     const about = await stat(path).catch((error: NodeJS.ErrnoException) => {
-      throw new PlexusError(failure("NOT_FOUND", { path, reason: error.code ?? error.message }), error);
+      throw new PlexusError(failure("NOT_FOUND", { path, reason: reasonOf(error, path) }), error);
     });
     const one = (file: string, size: number, under: string): OfferedFile => ({ path: under, size, from: { via: "file", path: file } }); // prettier-ignore
     const name = nameFrom(basename(path));
@@ -36,4 +36,10 @@ export const folder: Source = {
     }
     return { name, accepted: "operator", files: files.sort((first, other) => (first.path < other.path ? -1 : 1)) };
   },
+};
+
+const reasonOf = ({ code, message }: NodeJS.ErrnoException, path: string): string => {
+  if (code === "ENOENT" || code === "ENOTDIR") return `the machine of this node has no ${path}`;
+  if (code === "EACCES") return `the node may not read ${path}`;
+  return code ?? message;
 };

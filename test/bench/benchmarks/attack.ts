@@ -1,4 +1,5 @@
 /** Whether people notice when strangers, and people with accounts, want to take a node from them. */
+import { request } from "node:http";
 import { WebSocket } from "ws";
 import type { Attacked, Tally } from "../../attackers.ts";
 import { lastingPort } from "../../ports.ts";
@@ -19,7 +20,7 @@ const answerTimeoutMs = 30_000;
 const descriptorsMax = 1_024;
 
 /** Somebody who is signed in and posts, one message after the other. */
-class Person {
+export class Person {
   readonly #socket: WebSocket;
   readonly #answers = new Map<number, (frame: { readonly ok?: unknown }) => void>();
   #id = 0;
@@ -105,5 +106,77 @@ export const underAttack: Timing = {
     { row: "under-attack", unit: "of the quiet p99", samples: "ratio", noise: "none", aim: { share: 0.5, atMost: 4 } },
     { row: "under-attack/posts", unit: "ms", samples: "attacked", noise: "quiet" },
     { row: "under-attack/disk", unit: "ms", samples: "quiet", noise: idleDisk },
+  ],
+}; // prettier-ignore
+
+/** People who sign in at once. */
+const stormPeople = 1_000;
+/** Accounts that they have; each of them signs in on several devices. */
+const stormAccounts = 50;
+const stormPauseMs = 500;
+
+/** One sign-in from an address of this machine, again until the node takes it. Resolves with how often it was sent back. */
+async function signInUntilIn(port: number, person: number): Promise<number> {
+  const body = JSON.stringify({ name: `bench${1 + (person % stormAccounts)}`, password: "correct horse battery" });
+  const localAddress = `127.0.${20 + Math.floor(person / 200)}.${1 + (person % 200)}`;
+  for (let refused = 0; ; refused += 1) {
+    const { status, waitMs } = await new Promise<{ status: number; waitMs: number }>((resolve, reject) => {
+      const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+      const options = {
+        host: "127.0.0.1",
+        port,
+        path: "/api/v1/sign-in",
+        method: "POST",
+        localAddress,
+        headers,
+        agent: false,
+      };
+      const sent = request(options, (response) => {
+        response.resume();
+        const waitMs = Number(response.headers["retry-after"] ?? 0) * 1_000;
+        response.on("end", () => resolve({ status: response.statusCode ?? 0, waitMs }));
+      });
+      sent.on("error", reject);
+      sent.end(body);
+    });
+    if (status === 200) return refused;
+    if (status !== 503 && status !== 429) throw new Error(`a sign-in ended with ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, waitMs + stormPauseMs * (0.5 + Math.random())));
+  }
+}
+
+export const signInStorm: Timing = {
+  name: "sign-in-storm",
+  about: "posts of somebody who is signed in, while 1,000 people sign in at once, and again until they are in",
+  rounds: 3,
+  async start() {
+    const folder = await createNodeFolder({ models: false });
+    const server = await folder.start({ flags: [] });
+    const [mine = ""] = await signUpPeople(server, 1 + stormAccounts, "lobby");
+    await openRoom(server, mine, room);
+    const person = await Person.connect(server.port, mine);
+    return {
+      async round(): Promise<Samples> {
+        const quiet = await person.post(room, postsPerRound);
+        const storm = Promise.all(Array.from({ length: stormPeople }, (_, one) => signInUntilIn(server.port, one)));
+        let isOver = false;
+        const refused = storm.finally(() => (isOver = true));
+        const stormed: number[] = [];
+        while (!isOver) stormed.push(...(await person.post(room, 20)));
+        const tries = (await refused).reduce((sum, one) => sum + one, stormPeople);
+        if (process.env["BENCH_LOG"] !== undefined) console.error({ posts: stormed.length, tries });
+        const p99 = (times: readonly number[]): number => quantile(times.toSorted((one, other) => one - other), 0.99);
+        return { quiet, stormed, ratio: [p99(stormed) / p99(quiet)] };
+      },
+      async stop() {
+        person.close();
+        await server.stop();
+        await folder.remove();
+      },
+    };
+  },
+  rows: [
+    { row: "sign-in-storm", unit: "of the quiet p99", samples: "ratio", noise: "none", aim: { share: 0.5, atMost: 2 } },
+    { row: "sign-in-storm/posts", unit: "ms", samples: "stormed", noise: "quiet" },
   ],
 }; // prettier-ignore

@@ -1,7 +1,8 @@
 /** What OpenAI's interface costs, beside a bare server that says the same bytes. */
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { once } from "node:events";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
+import { answersPerSecond } from "../http-lanes.ts";
 
 const tokens = 128;
 const lanes = 16;
@@ -15,50 +16,10 @@ function requestOf(key: string, stream: boolean): string {
   return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
-const good = Buffer.from("HTTP/1.1 200");
-
-/** Asks again and again on one connection, until `onAnswer` says that it is enough. */
-function lane(port: number, request: string, onAnswer: () => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: "127.0.0.1", port, noDelay: true });
-    let text = "";
-    let left = -1;
-    socket.on("error", reject);
-    socket.on("data", (data: Buffer) => {
-      // Whole answers say how long they are; streams end with an empty chunk.
-      if (left < 0) {
-        if (text === "" && !data.subarray(0, 12).equals(good)) return reject(new Error(data.toString()));
-        text = (text + data.toString("latin1")).slice(-2_048);
-        const end = text.indexOf("\r\n\r\n");
-        const length = /content-length: (\d+)/i.exec(text)?.[1];
-        if (end >= 0 && length !== undefined) left = Number(length) - (text.length - end - 4);
-        else if (text.endsWith("\r\n0\r\n\r\n")) left = 0;
-        else return;
-      } else left -= data.length;
-      if (left > 0) return;
-      text = "";
-      left = -1;
-      if (onAnswer()) socket.write(request);
-      else {
-        socket.destroy();
-        resolve();
-      }
-    });
-    socket.once("connect", () => socket.write(request));
-  });
-}
-
 async function load(url: string, key: string, stream: boolean): Promise<Figures> {
   const port = Number(new URL(url).port);
   const request = requestOf(key, stream);
-  const startMs = performance.now();
-  let answers = 0;
-  const onAnswer = (): boolean => {
-    answers += 1;
-    return performance.now() < startMs + durationMs;
-  };
-  await Promise.all(Array.from({ length: lanes }, () => lane(port, request, onAnswer)));
-  const perSecond = (answers / (performance.now() - startMs)) * 1_000;
+  const perSecond = await answersPerSecond(port, lanes, durationMs, () => request);
   return stream ? { tokensPerSecond: perSecond * tokens } : { requestsPerSecond: perSecond };
 }
 

@@ -24,7 +24,16 @@ async function members(load: Load): Promise<Target> {
 /** One etcd of three members for all who put: idle members would cost whoever is measured. */
 let shared: { readonly etcd: ReturnType<typeof startEtcd>; clients: number } | undefined;
 
-async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Target> {
+/** Who speaks to etcd: Node's own HTTP/2, the `etcd3` package, our directory, and what that speaks by alone. */
+const clients = {
+  native: "etcd.ts",
+  etcd3: "etcd3.mjs",
+  directory: "etcd-directory.ts",
+  wire: "etcd-wire.ts",
+} as const;
+type EtcdClient = keyof typeof clients;
+
+export async function etcdClient(client: EtcdClient, load: Load, call = "durable"): Promise<Target> {
   const found = findEtcd();
   if ("missing" in found) throw new Error(found.missing);
   const used = (shared ??= { etcd: startEtcd(found.path, 3), clients: 0 });
@@ -37,7 +46,10 @@ async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Targe
   };
   try {
     const { endpoint } = await (await used.etcd).leader();
-    const target = await servedTarget("etcd.ts", "durable", load, [client, endpoint, `${client}-${load.outstanding}`]);
+    const target = await servedTarget(clients[client], call, load, [
+      endpoint,
+      `${call}-${client}-${load.lanes}-${load.outstanding}`,
+    ]);
     const stop = async (): Promise<void> => {
       try {
         await target.stop();
@@ -54,7 +66,7 @@ async function etcdClient(client: "native" | "etcd3", load: Load): Promise<Targe
 
 /** The more that etcd has outstanding, the more it commits at once, until its client is what is slow. So it may have as few
  *  as serve it best. */
-const etcds = (client: "native" | "etcd3", load: Load, outstanding: readonly number[]): Benchmark["targets"] =>
+const etcds = (client: EtcdClient, load: Load, outstanding: readonly number[]): Benchmark["targets"] =>
   Object.fromEntries(
     outstanding.map((count) => [
       `${client} ${load.lanes}×${count}`,

@@ -9,8 +9,10 @@ import { dirname, join } from "node:path";
 import {
   backupLimits,
   createFolderHeads,
+  createPacing,
   createFolderStripes,
   openRepository,
+  pacedSource,
   recall,
   runBackup,
   verify,
@@ -32,12 +34,16 @@ import { quietLog, quietMeter } from "../../quiet.ts";
 const [workspace = "", operation = "", ...args] = process.argv.slice(2);
 const scheme: Scheme = { type: "rs", k: 4, m: 2 };
 const clock = createClock();
+/** Where people chat meanwhile. */
+const chatSlot = "chat/99" as SlotId;
+const pacing = createPacing({ clock });
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
 
 async function openOwn(): Promise<{ readonly store: Store; readonly journal: Journal }> {
   const store = await openLevelStore(join(workspace, "journal"));
   const identity = { cluster: "bench", node: "bench" };
-  return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) };
+  const heard = (slot: SlotId, tookMs: number): void => void (slot === chatSlot && pacing.heard(tookMs));
+  return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity, heard }) };
 }
 
 /** What people have attached. */
@@ -178,10 +184,10 @@ async function openPorts(): Promise<BackupPorts> {
   return {
     cluster: "bench",
     owner: "backup/bench" as ActorId,
-    stripes: createFolderStripes(stores, coder, scheme),
+    stripes: createFolderStripes(stores, coder, scheme, pacing.piece),
     heads: createFolderHeads(all),
     keys: await openKeys(),
-    sealer: createSealer({ threads: 1, idleMs: 1_000 }),
+    sealer: createSealer({ threads: 1, idleMs: 1_000, piece: pacing.piece }),
     clock,
     random: createRandom(),
     log: quietLog,
@@ -208,7 +214,10 @@ async function sourceOf(journal: Journal): Promise<SlotSource> {
   // A node has its slots open.
   for (const slot of await journal.slots()) await journal.openSlot(slot);
   const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);
-  return journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read });
+  return pacedSource(
+    journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read }),
+    pacing.piece,
+  );
 }
 
 async function backup(ports: BackupPorts): Promise<void> {
@@ -221,12 +230,12 @@ async function backup(ports: BackupPorts): Promise<void> {
   await store.close();
 }
 
-/** Where people chat meanwhile. */
-const chatSlot = "chat/99" as SlotId;
 const messagesPerSecond = 200;
-const chatSeconds = 8;
+const chatSeconds = 10;
+/** People are there before a backup begins. */
+const secondsBefore = 3;
 
-/** Messages at a fixed rate into the journal of the same node, each synced, alone or while a backup is made. */
+/** Messages at a fixed rate into the journal of the same node, each synced, alone or while a backup is made. What is counted begins with the backup. */
 async function chat(ports: BackupPorts, isBeside: boolean): Promise<void> {
   const { store, journal } = await openOwn();
   const source = await sourceOf(journal);
@@ -246,21 +255,34 @@ async function chat(ports: BackupPorts, isBeside: boolean): Promise<void> {
       });
     });
   const controller = new AbortController();
-  const options = { ...idle, signal: controller.signal };
-  const making = isBeside ? runBackup(ports, openRepository(ports), source, options).catch(() => undefined) : undefined;
+  let backedUpBytes = 0;
+  const options = {
+    ...idle,
+    signal: controller.signal,
+    progress: ({ bytes }: { readonly bytes: number }) => void (backedUpBytes = bytes),
+  };
   const startMs = performance.now();
   const sent: Promise<void>[] = [];
-  while (performance.now() - startMs < chatSeconds * 1_000) {
-    const due = Math.floor(((performance.now() - startMs) / 1_000) * messagesPerSecond);
-    while (sent.length < due) sent.push(send(sent.length));
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+  const chatUntil = async (seconds: number): Promise<void> => {
+    while (performance.now() - startMs < seconds * 1_000) {
+      const due = Math.floor(((performance.now() - startMs) / 1_000) * messagesPerSecond);
+      while (sent.length < due) sent.push(send(sent.length));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  };
+  await chatUntil(secondsBefore);
+  await Promise.all(sent);
+  tooks.length = 0;
+  const making = isBeside ? runBackup(ports, openRepository(ports), source, options).catch(() => undefined) : undefined;
+  await chatUntil(secondsBefore + chatSeconds);
   controller.abort();
+  pacing.stop();
   await Promise.all([...sent, making]);
   await store.close();
-  const inOrder = tooks.slice(messagesPerSecond).sort((one, other) => one - other);
+  const inOrder = tooks.sort((one, other) => one - other);
   const at = (share: number): number => inOrder[Math.floor(inOrder.length * share)] ?? 0;
-  process.stdout.write(`${JSON.stringify({ p50Ms: at(0.5), p99Ms: at(0.99) })}\n`);
+  const megabytesPerSecond = backedUpBytes / 1e6 / chatSeconds;
+  process.stdout.write(`${JSON.stringify({ p50Ms: at(0.5), p99Ms: at(0.99), megabytesPerSecond })}\n`);
 }
 
 async function restore(ports: BackupPorts, folder: string, thread?: string): Promise<void> {

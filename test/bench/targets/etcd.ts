@@ -1,16 +1,13 @@
-/** The peer etcd: a process that puts. `native`: gRPC frames on one HTTP/2 session of Node's own, the leanest client there is
- *  here; else the `etcd3` package. All puts go to the leader, which spares the others a hop. Arguments: which of the two, the
- *  leader's address, and what its keys begin with. */
-import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from "node:http2";
+/** The peer etcd: a process that puts, by gRPC frames on one HTTP/2 session of Node's own: the leanest client there is here. All puts go to
+ *  the leader, which spares the others a hop. Arguments: the leader's address, and what its keys begin with. */
+import { connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { setTimeout } from "node:timers/promises";
-import { Etcd3 } from "etcd3";
-import { drive, payload, type Load } from "./drive.ts";
+import { drive, payload, type Driven, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";
 
-const [kind = "", endpoint = "", prefix = ""] = process.argv.slice(2);
-const client = new Etcd3({ hosts: endpoint });
-const session: ClientHttp2Session | undefined = kind === "native" ? connect(endpoint) : undefined;
-session?.unref();
+const [endpoint = "", prefix = ""] = process.argv.slice(2);
+const session = connect(endpoint);
+session.unref();
 
 const comeAgainMs = 5;
 const refusedMax = 200;
@@ -29,14 +26,13 @@ const frames: Buffer[] = [];
 const { HTTP2_HEADER_METHOD, HTTP2_HEADER_PATH, HTTP2_HEADER_CONTENT_TYPE, HTTP2_HEADER_TE } = constants;
 const headers = {
   [HTTP2_HEADER_METHOD]: "POST",
-  [HTTP2_HEADER_PATH]: "/etcdserverpb.KV/Put",
   [HTTP2_HEADER_CONTENT_TYPE]: "application/grpc",
   [HTTP2_HEADER_TE]: "trailers",
 };
 
-function putNative(http: ClientHttp2Session, lane: number): Promise<void> {
+function send(path: string, frame: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
-    const stream = http.request(headers, { endStream: false });
+    const stream = session.request({ ...headers, [HTTP2_HEADER_PATH]: path }, { endStream: false });
     let end: IncomingHttpHeaders = {};
     // An error comes without a body: what would follow it is in the first headers.
     stream.on("response", (first) => (end = first));
@@ -48,12 +44,39 @@ function putNative(http: ClientHttp2Session, lane: number): Promise<void> {
       else reject(new Error(`etcd answered ${String(status)} ${String(end["grpc-message"])}`));
     });
     stream.resume();
-    stream.end((frames[lane] ??= frameOf(lane)));
+    stream.end(frame);
   });
 }
 
-const putOnce = (lane: number): Promise<unknown> =>
-  session === undefined ? client.put(keyOf(lane)).value(payload).exec() : putNative(session, lane);
+const putOnce = (lane: number): Promise<void> => send("/etcdserverpb.KV/Put", (frames[lane] ??= frameOf(lane)));
+
+/** `TxnRequest` with one `Compare` of the key's version and one `PutRequest`. */
+function swapFrameOf(lane: number, version: number): Buffer {
+  const field = (tag: number, body: Buffer): Buffer => Buffer.concat([Buffer.from([tag]), varint(body.length), body]);
+  const text = (tag: number, said: string): Buffer => field(tag, Buffer.from(said));
+  // Equal is the default result, version the default target; a version of 0 has to be said.
+  const compare = Buffer.concat([text(0x1a, keyOf(lane)), Buffer.from([0x20]), varint(version)]);
+  const put = Buffer.concat([text(0x0a, keyOf(lane)), text(0x12, payload)]);
+  const body = Buffer.concat([field(0x0a, compare), field(0x12, field(0x12, put))]);
+  const header = Buffer.alloc(5);
+  header.writeUInt32BE(body.length, 1);
+  return Buffer.concat([header, body]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...bytes, rest]);
+    bytes.push((rest % 128) + 128);
+  }
+}
+
+/** Which of them came about shows in the end: every one that did raised the version by one. */
+async function swap(lane: number): Promise<void> {
+  const version = puts.get(lane) ?? 0;
+  puts.set(lane, version + 1);
+  await send("/etcdserverpb.KV/Txn", swapFrameOf(lane, version));
+}
 
 /** With more than 5,000 proposals to apply etcd refuses at once, and its clients come again. */
 async function put(lane: number): Promise<void> {
@@ -69,19 +92,23 @@ async function put(lane: number): Promise<void> {
   }
 }
 
+async function counted(load: Load, issue: (lane: number) => Promise<void>): Promise<Driven> {
+  const driven = await drive(load, issue);
+  for (const [lane, count] of puts) {
+    const body = JSON.stringify({ key: Buffer.from(keyOf(lane)).toString("base64") });
+    const answer = await fetch(`${endpoint}/v3/kv/range`, { method: "POST", body });
+    const { kvs } = (await answer.json()) as { readonly kvs?: readonly { readonly version: string }[] };
+    if (Number(kvs?.[0]?.version) !== count)
+      throw new Error(`${keyOf(lane)} was put ${count} times, etcd says ${kvs?.[0]?.version}`);
+  }
+  return driven;
+}
+
 serve({
-  async durable(load: Load) {
-    const driven = await drive(load, put);
-    for (const [lane, count] of puts) {
-      const { kvs } = await client.get(keyOf(lane)).exec();
-      if (Number(kvs[0]?.version) !== count)
-        throw new Error(`${keyOf(lane)} was put ${count} times, etcd says ${kvs[0]?.version}`);
-    }
-    return driven;
-  },
+  durable: (load: Load) => counted(load, put),
+  swap: (load: Load) => counted(load, swap),
   stop() {
-    session?.close();
-    client.close();
+    session.close();
     return Promise.resolve();
   },
 });

@@ -15,7 +15,7 @@ import type { ActorId, Role } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { ownRecord } from "../../members.ts";
 import { Caller, counter } from "./counter.ts";
-import { drive, driveAll, type Load } from "./drive.ts";
+import { drive, driveAll, payload, type Load } from "./drive.ts";
 import { calmLog as log, noEngines } from "./ports.ts";
 import { serve } from "./serve.ts";
 
@@ -193,6 +193,24 @@ function longestGap(ackedMs: readonly number[], fromMs: number, toMs: number): n
 
 const busyWriters: Writer[] = [];
 
+/** Rows that this process changes, by their lane: the revision of each, and how often it was changed. */
+const swapped = new Map<number, { revision: number; count: number }>();
+const swapRow = (lane: number): string => `bench/${node}/k${lane}`;
+
+async function swap(lane: number): Promise<void> {
+  const row = swapped.get(lane) ?? { revision: 0, count: 0 };
+  swapped.set(lane, row);
+  const value = { count: row.count + 1, payload };
+  const { applied, row: now } = await me().peer.directory.compareAndSet(swapRow(lane), value, row.revision);
+  if (!applied || now === undefined) throw new Error(`${swapRow(lane)} was changed by somebody else`);
+  row.revision = now.revision;
+  row.count += 1;
+}
+
+const watchedRow = "bench/watched";
+let watchersTold = 0;
+let toldAll: (() => void) | undefined;
+
 let texts = 0;
 let heard = 0;
 let wanted = Infinity;
@@ -329,6 +347,69 @@ serve({
     };
   },
   verify: () => me().caller.verify(),
+  /** Waits until so many nodes keep the directory together; answers with the one that leads. */
+  async voting({ voters }: { readonly voters: number }) {
+    const lead = () => me().peer.lead();
+    await until(
+      () => lead().voters.length === voters && lead().leader !== undefined && me().peer.membership.isUp(lead().leader ?? ""),
+      () => `${voters} voters: ${JSON.stringify(lead())}`,
+    );
+    return lead().leader;
+  },
+  /** Compare-and-set of rows of the directory, each lane its own. */
+  async swap(load: Load) {
+    const driven = await drive(load, swap);
+    for (const [lane, { count }] of swapped) {
+      const value = (await me().peer.directory.read(swapRow(lane)))?.value as { readonly count: number };
+      if (value.count !== count) throw new Error(`${swapRow(lane)} was changed ${count} times, the directory says ${value.count}`);
+    }
+    return driven;
+  },
+  /** Ends the process of the leader: how long until the directory takes a change. */
+  async accepted({ pid }: { readonly pid: number }) {
+    const attempt = async (number: number): Promise<boolean> =>
+      me().peer.directory.read(swapRow(0)).then(async (row) => {
+        const { applied } = await me().peer.directory.compareAndSet(swapRow(0), { number }, row?.revision ?? 0);
+        return applied;
+      }).catch(() => false);
+    await until(() => attempt(0), () => "the directory takes a change");
+    process.kill(pid, "SIGKILL");
+    const killedMs = performance.now();
+    for (let number = 1; !(await attempt(number)); number += 1) await sleep(lookEveryMs / 4);
+    swapped.delete(0);
+    return { pauseMs: performance.now() - killedMs };
+  },
+  /** Watchers of one row of the directory, from now on. */
+  async watchRow({ count }: { readonly count: number }) {
+    let current = 0;
+    for (let index = 0; index < count; index += 1)
+      me().peer.directory.watch(watchedRow, {
+        reset: () => (current += 1),
+        changed() {
+          watchersTold += 1;
+          if (watchersTold >= wanted) toldAll?.();
+        },
+        removed: () => undefined,
+        stale: () => undefined,
+      });
+    await until(() => current >= count, () => `${count} watchers are current: ${current}`);
+  },
+  async changeRow() {
+    const row = await me().peer.directory.read(watchedRow);
+    const sentMs = performance.timeOrigin + performance.now();
+    await me().peer.directory.compareAndSet(watchedRow, { sentMs }, row?.revision ?? 0);
+    return sentMs;
+  },
+  /** When so many changes in all were told to watchers here. */
+  async toldOf({ count }: { readonly count: number }) {
+    wanted = count;
+    if (watchersTold < wanted) await new Promise<void>((resolve) => (toldAll = resolve));
+    return performance.timeOrigin + performance.now();
+  },
+  async moveTo({ actor, to }: { readonly actor: string; readonly to: string }) {
+    const moved = await me().peer.control.moveActor(actor as ActorId, to, settleTimeoutMs);
+    if (!moved.ok) throw new Error(`${actor} did not move to ${to}: ${JSON.stringify(moved.error)}`);
+  },
   /** Resolves when the owner, which is another node, sends its events from now on. */
   async follow({ actor, count }: { readonly actor: string; readonly count: number }) {
     await Promise.all(

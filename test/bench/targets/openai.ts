@@ -82,7 +82,7 @@ async function gateway(model?: Model): Promise<{ readonly url: string; readonly 
     status: () => Promise.reject(new Error("nobody asks")),
     readiness: () => ok({}),
     metricsText: () => Promise.resolve({ contentType: "text/plain", body: "" }),
-    limits: { commandRate: plenty, callsPerPersonMax: 1_000 },
+    limits: { commandRate: plenty, keyRate: plenty, callsPerPersonMax: 1_000 },
   });
   const body = JSON.stringify({ name: "ada", password: "correct horse" });
   const answer = await fetch(`${opened.url}/api/v1/sign-up`, { method: "POST", headers: { "content-type": "application/json" }, body });

@@ -104,8 +104,11 @@ export class Journals {
     if (dice.chance(0.1)) return { space: "record", delete: keyOf(dice.below(30)) };
     if (dice.chance(0.03)) return { space: "record", deleteFrom: keyOf(dice.below(30)), deleteTo: keyOf(30) };
     const atMs = Date.UTC(2026, 10, 1) + Math.floor(nowMs / 9_000) * day + dice.below(1_000);
-    const value = { atMs, author: dice.pick(people), text: this.#token().repeat(1 + dice.below(8)) };
-    return { space: "record", put: keyOf(dice.below(30)), value };
+    const author = dice.pick(people);
+    const text = this.#token().repeat(1 + dice.below(8));
+    const place = dice.below(30);
+    // A message says its position.
+    return { space: "record", put: keyOf(place), value: { atMs, author, seq: place + 1, text } };
   }
 
   #token(): string {
@@ -157,6 +160,12 @@ export class Journals {
       }
     }
     return all;
+  }
+
+  /** The records that an actor had at a position of its slot. */
+  recordsAt(cursors: ReadonlyMap<string, Cursor>, actor: ActorId): readonly (readonly [string, unknown])[] {
+    const slot = slots.find((one) => residents[one]?.includes(actor)) as SlotId;
+    return [...(this.#had(slot, cursors.get(slot)?.seq ?? 0).get(actor)?.records ?? [])];
   }
 
   /** What is wrong with what was brought back of the slots at these positions; `contents` are units, by actor and type, in order.

@@ -64,11 +64,12 @@ class BackupsLife implements Simulated {
     await this.#scene.pass(600);
     await this.#scene.wait(this.#found(), 30_000);
     this.#scene.run(this.#writers());
-    const weights = { backup: 4, wish: dice.pick([2, 6]), actor: 1, prune: 2, recall: 3, verify: 1, rotate: 1, erase: dice.pick([0, 1]), slot: 2, move: dice.pick([1, 4]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, cut: dice.pick([0, 2]), apart: dice.pick([0, 1]) }; // prettier-ignore
+    const weights = { backup: 4, wish: dice.pick([2, 6]), actor: 1, prune: 2, recall: 3, place: dice.pick([1, 4]), post: 2, verify: 1, rotate: 1, erase: dice.pick([0, 1]), slot: 2, move: dice.pick([1, 4]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, cut: dice.pick([0, 2]), apart: dice.pick([0, 1]) }; // prettier-ignore
     const healChance = dice.pick([0.4, 0.1]);
     for (let step = 0; step < faultSteps; step += 1) {
       const what = dice.weighted(weights);
-      if (!["backup", "wish", "prune", "recall", "verify", "rotate", "erase"].includes(what)) this.faults += 1;
+      if (!["backup", "wish", "prune", "recall", "place", "post", "verify", "rotate", "erase"].includes(what))
+        this.faults += 1;
       this.#do(what);
       if (dice.chance(healChance)) stage.network.heal();
       await this.#scene.pass(dice.between(0, 900));
@@ -89,6 +90,8 @@ class BackupsLife implements Simulated {
     if (seat !== undefined && what === "actor") this.#scene.moveActor(seat.node);
     if (seat !== undefined && what === "prune") this.#scene.run(this.#tasks.prune(seat));
     if (seat !== undefined && what === "recall") this.#scene.run(this.#tasks.recall(seat));
+    if (seat !== undefined && what === "place" && !this.#tasks.erasing) this.#scene.run(this.#tasks.place(seat));
+    if (what === "post") this.#scene.rooms.post();
     if (seat !== undefined && what === "verify") this.#scene.run(this.#tasks.verify(seat));
     if (seat !== undefined && what === "rotate") this.#scene.run(this.#tasks.rotate(seat));
     if (what === "erase") this.#scene.run(this.#tasks.erase());
@@ -147,6 +150,10 @@ class BackupsLife implements Simulated {
       if (!(await this.#tasks.wish(last))) this.#scene.violate("liveness", "nobody hears of a task");
       await tasksEnd();
       if (this.#scene.watch.seen.size === size) this.#scene.violate("liveness", "a task makes no snapshot");
+      const recalls = this.#scene.rooms.done;
+      await this.#tasks.place(last);
+      await tasksEnd();
+      if (this.#scene.rooms.done === recalls) this.#scene.violate("liveness", "a recall brings nothing back");
     };
     if (!(await this.#scene.wait(taskIsDone(), 120_000))) this.#scene.violate("liveness", "tasks do not end");
     const isDone = async (): Promise<void> => {

@@ -8,6 +8,7 @@ import type { Pulse, World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { ExternalDirectory } from "../cluster/external-directory.ts";
 import { Journals } from "./journals.ts";
+import { Rooms } from "./rooms.ts";
 import type { Seat } from "./seat.ts";
 import { BackupWatch } from "./watch.ts";
 
@@ -20,6 +21,8 @@ export class Scene {
   readonly journals: Journals;
   readonly directory: ExternalDirectory;
   readonly watch: BackupWatch;
+  /** Where recalls bring messages back. */
+  readonly rooms: Rooms;
   /** The lives of processes that run. */
   seats: readonly Seat[] = [];
   /** The node that owns the actor of the backups. */
@@ -44,6 +47,7 @@ export class Scene {
     this.directory = new ExternalDirectory(world, { delayMs: 3, lossChance: dice.pick([0, 0, 0.02]) });
     this.journals = new Journals(world);
     this.watch = new BackupWatch(world, this.stage, this.journals, root);
+    this.rooms = new Rooms(this);
   }
 
   violate(checker: CheckerName, detail: string): void {

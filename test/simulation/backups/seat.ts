@@ -80,6 +80,7 @@ export class Seat {
       random: scene.world.dice,
       log: quietLog,
       source: scene.journals.sourceOf(this.node),
+      target: scene.rooms.targetOf(this),
       drill: () => Promise.reject(new Error("nobody rehearses here")),
       use: async (work) => work(await this.ports(scene.seats, scene.watch)),
       ask: (message, timeoutMs) => this.ask(scene, message, timeoutMs),
@@ -88,10 +89,10 @@ export class Seat {
   }
 
   /** Asks the actor of the backups. */
-  ask(scene: Scene, message: Message, timeoutMs: number): Promise<Result<unknown>> {
+  ask(scene: Scene, message: Message, timeoutMs: number, from: "node" | "gateway" = "node"): Promise<Result<unknown>> {
     return new Promise((resolve) => {
       void scene.stage.holders
-        .ask(backupActor, message, timeoutMs)
+        .ask(backupActor, message, timeoutMs, from)
         .then((result) => this.pulse.alive && resolve(result));
     });
   }

@@ -92,14 +92,26 @@ export class Tasks {
     return true;
   }
 
+  /** Somebody has messages brought back, and may think better of it. */
+  async place(seat: Seat): Promise<void> {
+    const { world, rooms, isCalm } = this.#scene;
+    const id = await rooms.wish(seat);
+    if (id === undefined) return;
+    world.note(() => `task ${id} is to bring messages back`);
+    if (!isCalm && world.dice.chance(0.15))
+      world.after(world.dice.between(0, 3_000), () => void seat.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+  }
+
   /** Each task has ended, and what it says of a snapshot is true. */
   async ended(seat: Seat): Promise<boolean> {
     if (this.#open.length > 0) return false;
     const asked = await seat.ask(this.#scene, { type: "tasks", limit: 50 }, 1_000);
     if (!asked.ok) return false;
-    for (const { id, state, result, error } of (asked.value as ClusterBackupTasks).tasks) {
+    for (const task of (asked.value as ClusterBackupTasks).tasks) {
+      const { id, state, result, error } = task;
       const number = (result as { snapshot?: { number: number } } | undefined)?.snapshot?.number ?? 0;
       this.#scene.world.note(() => `task ${id}: ${state} ${number} ${JSON.stringify(error)}`);
+      this.#scene.rooms.demandWhole(task);
       if (state === "done" && !this.#scene.watch.seen.has(number)) this.#scene.violate("backup-whole", `task ${id} says that there is snapshot ${number}`); // prettier-ignore
       const code = error?.code;
       if (code !== undefined && !["CANCELLED", "BACKUP_CHANGED"].includes(code) && !passing.has(code)) this.#scene.violate("no-stray-error", `task ${id}: ${JSON.stringify(error)}`); // prettier-ignore

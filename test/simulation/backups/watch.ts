@@ -21,7 +21,15 @@ import type { CheckerName } from "../checkers.ts";
 import { tenantOfActor, type Journals } from "./journals.ts";
 
 /** Days become seconds. */
-export const limits = { ...smallLimits, unfinishedMs: 20_000, lossesNamed: 100_000 };
+export const limits = {
+  ...smallLimits,
+  unfinishedMs: 20_000,
+  lossesNamed: 100_000,
+  placeStretch: 6,
+  placeBatch: 3,
+  placePerSecond: 20,
+  placeKeptMs: 150,
+};
 export const cluster = "harbour";
 export const backupOwner = "backup/cluster" as ActorId;
 

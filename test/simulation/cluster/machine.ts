@@ -4,6 +4,7 @@ import type { AnyBehavior } from "../../../actors/behavior.ts";
 import type { Request } from "../../../node/kernel/index.ts";
 import { createPeer, type Peer } from "../../../node/composition/peer.ts";
 import type { OwnRecord } from "../../../node/membership/index.ts";
+import type { DirectoryPlace } from "../../../node/data-folder/home.ts";
 import { partsOf } from "../../../node/composition/disk.ts";
 import { createSealing, openSealedStore, SealedStore } from "../../../node/keys/index.ts";
 import type { Clock, Log, MemberRecord, NodeId } from "../../../node/ports.ts";
@@ -38,12 +39,14 @@ export interface ClusterParts {
   readonly behaviors: readonly AnyBehavior[];
   readonly replied: (machine: Machine) => void;
   readonly crashed: (machine: Machine) => void;
+  /** A voter knows of a change that is decided. */
+  readonly decided: (machine: Machine, key: string, revision: number, value: unknown) => void;
   readonly nextLife: () => number;
 }
 
 const stopDeadlineMs = 3_000;
 
-/** Nodes that may be the controller. */
+/** Nodes that may be the controller, where not every node keeps the directory together with the others. */
 const managers = 2;
 
 /** One machine of the cluster: its disk and its clock, which stay, and the lives of the process on it. */
@@ -61,6 +64,8 @@ export class Machine {
   readonly #parts: ClusterParts;
   readonly #lost = new Set<() => void>();
   #members: readonly MemberRecord[] = [];
+  /** Where its folder says that the directory is. */
+  #place: DirectoryPlace;
 
   /** What it says of itself. */
   readonly record: OwnRecord;
@@ -68,6 +73,7 @@ export class Machine {
   constructor(node: NodeId, index: number, parts: ClusterParts) {
     this.node = node;
     this.#parts = parts;
+    this.#place = { kind: "embedded", host: parts.host };
     this.disk = new Disk(parts.world, parts.plan.disk, `${node} disk`);
     if (parts.plan.sealed) this.disk.lens = lens;
     const { zones, storage, nodes } = parts.plan;
@@ -79,7 +85,7 @@ export class Machine {
       addresses: [],
       roles: [
         ...(["gateway", "chat", "ai"] as const),
-        ...(index < managers ? (["manager"] as const) : []),
+        ...(index < managers || parts.plan.directory === "replicated" ? (["manager"] as const) : []),
         ...(isStorage ? (["storage"] as const) : []),
       ],
       labels: zones > 0 ? { zone: `z${index % zones}` } : {},
@@ -91,9 +97,10 @@ export class Machine {
     };
   }
 
-  /** The members as they were when it was let in, itself included. */
-  admitted(members: readonly MemberRecord[]): void {
+  /** The members as they were when it was let in, itself included, and where the directory was. */
+  admitted(members: readonly MemberRecord[], place: DirectoryPlace | undefined): void {
     this.#members = members;
+    this.#place = place ?? this.#place;
   }
 
   /** The first node founds the cluster; nobody else can start before somebody has let it in. */
@@ -144,7 +151,7 @@ export class Machine {
       store,
       journal,
       transport,
-      directory: external ? external.open(pulse) : { kind: "embedded", host },
+      directory: external ? external.open(pulse) : this.#place,
       behaviors: this.#parts.behaviors,
       engines: everyEngine({ generate: simulatedRuntime(world, plan.runtime, pulse) }),
       clock,
@@ -155,6 +162,14 @@ export class Machine {
       seed: this.#members,
       limits: plan.limits,
       load: refusedLook(),
+      decided: (...change) => this.#parts.decided(this, ...change),
+      placed: (place) => {
+        world.note(() => `${this.node}: the directory is ${JSON.stringify(place)}`);
+        // Written a moment later; who crashes before starts where it was.
+        world.after(1, () => {
+          if (pulse.alive) this.#place = place;
+        });
+      },
       ended: (why) => {
         world.note(() => `${this.node} is no member any more: ${why}`);
         this.gone = true;
@@ -167,7 +182,7 @@ export class Machine {
       this.#members = peer.membership.members().members;
       network.enforce(this.node);
     });
-    const started = await peer.start(this.record, { found: this.node === host });
+    const started = await peer.start(this.record, { found: this.#place.kind === "embedded" && this.node === host });
     if (!started.ok && started.error.code !== "STOPPING") {
       if (started.error.code === "NOT_A_PEER") this.gone = true;
       throw new PlexusError(started.error);

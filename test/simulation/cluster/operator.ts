@@ -138,9 +138,14 @@ export class Operator {
           external.setDown(true);
           return this.#later(lastsMs, () => external.setDown(false));
         }
-        const [host] = this.#parts.machines();
-        host?.kill(dice.chance(0.5));
-        return this.#later(lastsMs, () => host?.start());
+        const [first] = this.#parts.machines();
+        const { voters, leader } = this.voters();
+        const leading = this.#parts
+          .machines()
+          .filter(({ node, gone }) => !gone && (dice.chance(0.8) ? node === leader : voters.includes(node)));
+        const hosts = plan.directory === "replicated" ? leading : first ? [first] : [];
+        for (const host of hosts) host.kill(dice.chance(0.5));
+        return this.#later(lastsMs, () => hosts.forEach((host) => host.start()));
       }
       case "clock":
         machine.wall.offsetMs += dice.between(-20_000, 20_000);
@@ -284,7 +289,7 @@ export class Operator {
   /** The way the handbook says: drained first, evicted when it holds nothing more. Another machine takes its place. */
   async #evict(machine: Machine): Promise<void> {
     const { node } = machine;
-    if (node === "n0" || machine.gone || this.#spares === 0 || this.#leaving.has(node)) return;
+    if (this.#isNeeded(node) || machine.gone || this.#spares === 0 || this.#leaving.has(node)) return;
     if (!this.#parts.watch.members.has(node)) return;
     this.#leaving.add(node);
     this.#spares -= 1;
@@ -331,13 +336,33 @@ export class Operator {
    *  something, nor an owner, who may be about to become the last. */
   #wipe(machine: Machine): void {
     const { watch } = this.#parts;
-    if (machine.node === "n0" || machine.gone || this.#spares === 0) return;
+    if (this.#isNeeded(machine.node) || machine.gone || this.#spares === 0) return;
     if (!this.#spared(machine.node)) return;
     machine.kill(true);
     machine.gone = true;
     watch.excused.add(machine.node);
     this.#spares -= 1;
     this.#parts.add();
+  }
+
+  /** Who votes, as the leader of the newest term knows. */
+  voters(): { readonly voters: readonly NodeId[]; readonly leader: NodeId | undefined } {
+    const known = this.#parts
+      .machines()
+      .flatMap(({ node, peer, alive }) => (alive && peer ? { node, lead: peer.lead() } : []))
+      .filter(({ node, lead }) => lead.leader === node)
+      .toSorted((one, other) => other.lead.term - one.lead.term);
+    return { voters: known[0]?.lead.voters ?? [], leader: known[0]?.node };
+  }
+
+  /** The directory would not survive it. */
+  #isNeeded(node: NodeId): boolean {
+    if (this.#parts.plan.directory !== "replicated") return node === "n0";
+    const { voters, leader } = this.voters();
+    if (leader === undefined) return true;
+    const machines = this.#parts.machines();
+    const left = voters.filter((one) => one !== node && machines.some((other) => other.node === one && !other.gone));
+    return left.length * 2 <= voters.length;
   }
 
   /** Of everything that a node has, the owner is another one, and whole. */

@@ -43,8 +43,8 @@ export interface ClusterPlan {
   readonly storage: number;
   readonly replicas: number;
   readonly minInSync: number;
-  /** `embedded`: on the disk of the first node. `external`: as in etcd. */
-  readonly directory: "embedded" | "external";
+  /** `embedded`: on the disk of the first node. `external`: as in etcd. `replicated`: every node is a manager, and some vote. */
+  readonly directory: "embedded" | "external" | "replicated";
   readonly directoryLossChance: number;
   readonly faults: Readonly<Partial<Record<Fault, number>>>;
   /** Mean time between two faults. */
@@ -206,6 +206,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
         groupWidenMs: 500,
         groupNarrowMs: 2_000,
       },
+      directory: { voterCheckMs: 100, voterAwayMs: 1_500, entriesPerImage: 50, entriesKept: 20 },
     },
     clients: 1 + dice.below(3),
     registerClients: (parted ? 3 : 1) + dice.below(3),

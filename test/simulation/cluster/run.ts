@@ -11,6 +11,7 @@ import { PlexusError, slotOf, type ActorId, type SlotId } from "../../../protoco
 import { behaviors as chatBehaviors, shardHolder } from "../../../actors/index.ts";
 import type { MemberRecord, NodeId, SlotRecord, StoreOp } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/cluster/records.ts";
+import { votersFor } from "../../../node/directory/index.ts";
 import { probeBehaviors } from "../behaviors.ts";
 import { BoundsWatch } from "../bounds.ts";
 import { Caller } from "../caller.ts";
@@ -81,6 +82,9 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #heard = new Set<string>();
   #faulty = false;
   #strands = 0;
+  /** Changes that voters decided, by revision, and the last revision. */
+  readonly #changes = new Map<number, string>();
+  #revision = 0;
   #stage = "found";
 
   constructor(world: World, fixed: Partial<ClusterPlan> = {}) {
@@ -89,7 +93,14 @@ class ClusterSimulation implements Gates, Simulated {
     // Not drawn: the other seeds are the lives that they were. Which bit of an encrypted value has flipped nobody can flip back once it is written anew.
     const sealed = fixed.sealed ?? world.seed % 5 === 2;
     const { rot: _left, ...faults } = drawn.faults;
-    this.#plan = { ...drawn, sealed, ...(sealed && { faults }), ...fixed };
+    const replicated = world.seed % 4 === 1;
+    this.#plan = {
+      ...drawn,
+      sealed,
+      ...(sealed && { faults }),
+      ...(replicated && { directory: "replicated" }),
+      ...fixed,
+    };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     const plan = this.#plan;
     this.#watch = new ClusterWatch(world, plan.minInSync);
@@ -126,6 +137,7 @@ class ClusterSimulation implements Gates, Simulated {
       ],
       replied: () => (this.replies += 1),
       crashed: (machine) => this.#watch.crashed(machine.node),
+      decided: ({ node }, ...change) => this.#decided(node, ...change),
       nextLife: () => (this.lives += 1),
     };
     const add = (): Machine => {
@@ -235,7 +247,8 @@ class ClusterSimulation implements Gates, Simulated {
       );
       const there = asked === undefined ? false : await Promise.race([written, endOf(asked, this.#world)]);
       if (host !== undefined && there === true) {
-        machine.admitted([...host.membership.members().members.filter((other) => other.node !== node), member]);
+        const others = host.membership.members().members.filter((other) => other.node !== node);
+        machine.admitted([...others, member], host.place());
         return machine.start();
       }
       await this.#world.sleep(20);
@@ -251,10 +264,25 @@ class ClusterSimulation implements Gates, Simulated {
       records: this.#watch.records,
       machines: () => this.gates(),
       // An embedded directory stays with most: else nobody would get the slot.
-      spared: this.#external === undefined ? "n0" : undefined,
+      spared: this.#plan.directory === "embedded" ? "n0" : undefined,
       faulty: () => this.#faulty,
       number: this.#strands,
     });
+  }
+
+  /** Of every change that voters decide, the first to know it tells, and the others must tell the same. */
+  #decided(node: NodeId, key: string, revision: number, value: unknown): void {
+    const change = `${key} ${JSON.stringify(value)}`;
+    const known = this.#changes.get(revision);
+    if (known === undefined) {
+      if (revision <= this.#revision)
+        this.#world.violate("applied-same", `${node} decided ${change} at ${revision}, after ${this.#revision}`);
+      this.#revision = revision;
+      this.#changes.set(revision, change);
+      this.#watch.voted = true;
+      this.#watch.rowChanged(key, value);
+    } else if (known !== change)
+      this.#world.violate("applied-same", `at ${revision}, ${node} decided ${change}, another ${known}`);
   }
 
   /** The admin: looks at the nodes now and then. */
@@ -355,6 +383,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const talker of talkers) await until("every promise is kept", () => talker.promisesKept());
     await until("every slot is whole", () => this.#unsettled() === undefined);
     await until("every holder is apart", () => this.#crowded() === undefined);
+    await until("as many vote as should", () => this.#votes());
     await until("all nodes know the members", () => this.#wall.difference() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
@@ -382,7 +411,10 @@ class ClusterSimulation implements Gates, Simulated {
   ): Promise<void> {
     const world = this.#world;
     const { dice } = world;
-    const host = this.#external === undefined ? this.#machines.get("n0") : undefined;
+    const isReplicated = this.#plan.directory === "replicated";
+    // With voters nothing is away for long when one of them is, whichever.
+    const { leader = "" } = this.#operator.voters();
+    const host = this.#external === undefined ? this.#machines.get(isReplicated ? leader : "n0") : undefined;
     // What is on its way when the directory goes may have to wait for it, so nothing is.
     let known = "";
     await until("nothing moves", async () => {
@@ -393,12 +425,12 @@ class ClusterSimulation implements Gates, Simulated {
       return false;
     });
     const lives = ({ owner, inSync }: SlotRecord): boolean =>
-      owner !== host?.node && !inSync.includes(host?.node ?? "");
+      isReplicated ? inSync.length > 1 : owner !== host?.node && !inSync.includes(host?.node ?? "");
     const served = this.#plan.actors.ledgers.filter((ledger) => {
       const record = this.#watch.records.get(ledger) ?? this.#watch.records.get(slotOf("chat", ledger));
       return record !== undefined && lives(record);
     });
-    world.note(() => `the directory is away; ${served.join(" ")} go on`);
+    world.note(() => `the directory is away (${host?.node}); ${served.join(" ")} go on`);
     if (host) host.kill(false);
     else this.#external?.setDown(true);
     const others = [...this.#machines.values()].filter((machine) => machine !== host && !machine.gone);
@@ -414,6 +446,15 @@ class ClusterSimulation implements Gates, Simulated {
     else this.#external?.setDown(false);
     await until("the directory is back", () => host === undefined || host.ready);
     await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
+  }
+
+  /** Whether the voters of a replicated directory are up, and as many as the managers there are can make. */
+  #votes(): boolean {
+    if (this.#plan.directory !== "replicated") return true;
+    const managers = [...this.#watch.members.values()].filter(({ state }) => state === "active").length;
+    const { voters, leader } = this.#operator.voters();
+    const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
+    return leader !== undefined && voters.every(isUp) && voters.length === votersFor(3, managers);
   }
 
   async #appendsTo(ledger: ActorId): Promise<void> {

@@ -300,7 +300,11 @@ export class ClusterWatch implements Durability, NetworkWatcher {
 
   // --- the directory -------------------------------------------------------------------------------------------------
 
+  /** Rows of the first node's disk count until voters decide. */
+  voted = false;
+
   #rowsDurable(ops: readonly StoreOp[]): void {
+    if (this.voted) return;
     for (const op of ops) {
       if (!op.key.startsWith(rowPrefix)) continue;
       const row = op.type === "put" ? (decode(op.value.subarray(4)) as { value: unknown }) : undefined;

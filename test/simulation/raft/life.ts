@@ -2,13 +2,16 @@
  *  with their node, and members that change. What is checked is in `checks.ts`.
  *
  *      steps, drawn ─► all is mended ─► a majority must come to an end with everything */
+import type { Change } from "../../../node/directory/deciding.ts";
 import { Core } from "../../../node/directory/raft/core.ts";
 import type { Addressed, Entry, Mark, Members, Promise as Vow, RaftMessage, Ready, Write } from "../../../node/directory/raft/messages.ts"; // prettier-ignore
+import { ReplicatedRows, type Asked, type RowsImage } from "../../../node/directory/raft/rows.ts";
 import type { Dice } from "../../world/dice.ts";
 import type { CheckerName } from "../checkers.ts";
 import { Checks, type State } from "./checks.ts";
+import { encode } from "../../../protocols/index.ts";
 
-type Message = RaftMessage<string, State>;
+type Message = RaftMessage<Asked, State>;
 
 /** What a step of a life may be. */
 const weights = {
@@ -31,32 +34,42 @@ type Step = keyof typeof weights;
 const troubles = ["lose", "double", "crash", "cut", "members", "handOver", "compact", "read"] as const;
 
 function drawnSteps(dice: Dice): readonly Step[] {
-  const often = new Map<string, number>(troubles.map((trouble) => [trouble, dice.pick([0, 0, 1, 1, 1, 6])]));
-  return Object.entries(weights).flatMap(([step, weight]) =>
-    Array<Step>(weight * (often.get(step) ?? 1)).fill(step as Step),
-  );
+  const steps: Step[] = [];
+  for (const step of Object.keys(weights) as Step[]) {
+    const often = (troubles as readonly Step[]).includes(step) ? dice.pick([0, 0, 1, 1, 1, 6]) : 1;
+    for (let count = weights[step] * often; count > 0; count -= 1) steps.push(step);
+  }
+  return steps;
 }
 
 const electionTicks = 4;
 const flightMax = 64;
+const keys = ["k0", "k1", "k2"];
+const rowsMax = 3;
+const values = keys.map((key) => encode(key));
+const nothing: State = { index: 0, hash: 0, image: { revision: 0, rows: [] } };
+const home = { endpoints: ["http://e"], prefix: "p/", generation: 2 };
+/** In a life whose rows are moved elsewhere: steps from one copy of them to the next, and the move is asked for in between. */
+const copySteps = 16;
 /** Rounds in which all is delivered, after all is mended. */
 const calmRounds = 120;
 
 interface Seat {
   readonly id: string;
-  core: Core<string, State> | undefined;
-  /** What was applied, in memory. */
-  state: State;
+  core: Core<Asked, State> | undefined;
+  /** What was applied, in memory: the rows, and a hash of all that came to them. */
+  state: Omit<State, "image">;
+  rows: ReplicatedRows;
   readonly disk: {
     promise: Vow;
     base: Mark & { members: Members };
-    entries: Entry<string>[];
+    entries: Entry<Asked>[];
     state: State;
   };
   /** Writes that are not synced, in order, and what may leave after each. */
   unsynced: {
-    readonly write: Write<string, State> | undefined;
-    readonly promises: readonly Addressed<string, State>[];
+    readonly write: Write<Asked, State> | undefined;
+    readonly promises: readonly Addressed<Asked, State>[];
   }[];
 }
 
@@ -67,8 +80,12 @@ export class RaftLife {
   readonly #trace: ((line: string) => void) | undefined;
   #flight: { readonly from: string; readonly to: string; readonly message: Message }[] = [];
   #cut: string | undefined;
-  #next = 0;
+  #questions = 0;
+  /** Questions that are neither answered nor dropped, and who was asked. */
+  readonly #open = new Map<number, string>();
   readonly #entriesMax: number;
+  /** The rows that were copied last, to be moved. */
+  #copied: RowsImage | undefined;
   faults = 0;
 
   constructor(dice: Dice, violate: (checker: CheckerName, detail: string) => void, trace?: (line: string) => void) {
@@ -82,12 +99,13 @@ export class RaftLife {
     this.#seats = ids.map((id) => ({
       id,
       core: undefined,
-      state: { index: 0, hash: 0 },
+      state: nothing,
+      rows: new ReplicatedRows(nothing.image, rowsMax),
       disk: {
         promise: { term: 0, vote: undefined },
         base: { index: 0, term: 0, members: { voters: voters.includes(id) ? voters : [], learners: [] } },
         entries: [],
-        state: { index: 0, hash: 0 },
+        state: nothing,
       },
       unsynced: [],
     }));
@@ -98,10 +116,27 @@ export class RaftLife {
     return this.#checks.committed;
   }
 
-  run(count: number): void {
+  /** `departs`: from half of the steps on the rows are copied, and asked to be moved. */
+  run(count: number, { departs = false } = {}): void {
     const steps = drawnSteps(this.#dice);
-    for (let at = 0; at < count; at += 1) this.#do(steps[this.#dice.below(steps.length)] as Step);
+    for (let at = 0; at < count; at += 1) {
+      this.#do(steps[this.#dice.below(steps.length)] as Step);
+      if (departs && at * 2 >= count) this.#move(at % copySteps);
+    }
     this.#mend();
+  }
+
+  /** What whoever leads, or believes to, does to give the rows away. */
+  #move(at: number): void {
+    const leader = this.#seats.find(({ core }) => core?.role === "leader");
+    if (leader === undefined) return;
+    if (at === 0) {
+      this.#copied = leader.rows.image;
+      this.#checks.copied(this.#copied);
+    }
+    if (at !== copySteps / 2 || this.#copied === undefined) return;
+    leader.core?.propose({ home, revision: this.#copied.revision });
+    this.#carry(leader);
   }
 
   #do(step: Step): void {
@@ -123,16 +158,13 @@ export class RaftLife {
       case "sync":
         return this.#sync(seat);
       case "propose": {
-        this.#next += 1;
         const leader = this.#leading();
-        leader?.core?.propose(`d${this.#next}`);
+        leader?.core?.propose(this.#change(leader));
         return leader && this.#carry(leader);
       }
       case "read":
         if (core === undefined) return;
-        this.#next += 1;
-        this.#checks.asked(this.#next);
-        core.read(this.#next);
+        this.#ask(seat.id, core);
         return this.#carry(seat);
       case "crash":
         return this.#crash(seat);
@@ -151,6 +183,26 @@ export class RaftLife {
       case "compact":
         return this.#compact(seat, dice.below(4));
     }
+  }
+
+  /** One that fits the rows as a leader knows them, or one that fits older ones. */
+  #change({ rows }: Seat): Change {
+    const dice = this.#dice;
+    const [at, other] = [dice.below(keys.length), dice.below(keys.length)];
+    const known = (key: number): number => (dice.chance(0.1) ? 0 : (rows.all.get(keys[key] as string)?.revision ?? 0));
+    return {
+      key: keys[at] as string,
+      bytes: dice.chance(0.2) ? undefined : values[other],
+      revision: known(at),
+      guard: dice.chance(0.5) ? { key: keys[other] as string, revision: known(other) } : undefined,
+    };
+  }
+
+  #ask(id: string, core: Core<Asked, State>): void {
+    this.#questions += 1;
+    this.#checks.asked(this.#questions);
+    this.#open.set(this.#questions, id);
+    core.read(this.#questions);
   }
 
   /** One of those who believe that they lead. */
@@ -201,7 +253,7 @@ export class RaftLife {
     return this.#seats.find((seat) => seat.id === id) as Seat;
   }
 
-  #post(from: Seat, { to, message }: Addressed<string, State>): void {
+  #post(from: Seat, { to, message }: Addressed<Asked, State>): void {
     if (this.#flight.length >= flightMax) this.#flight.shift();
     this.#flight.push({ from: from.id, to, message });
   }
@@ -219,17 +271,26 @@ export class RaftLife {
     for (const { message } of ready.sendStored) this.#checks.said(seat.id, core.members.voters, message);
     this.#apply(seat, ready);
     this.#checks.leads(seat.id, core);
-    for (const { id, index } of ready.reads) this.#checks.read(id, index);
+    for (const { id, index } of ready.reads) {
+      this.#checks.read(id, index);
+      this.#open.delete(id);
+    }
+    for (const id of ready.dropped) this.#open.delete(id);
     // A write that nothing stands before.
     if (ready.write === undefined && seat.unsynced.length === 1) this.#sync(seat);
   }
 
-  #apply(seat: Seat, { restore, apply }: Ready<string, State>): void {
+  #apply(seat: Seat, { restore, apply }: Ready<Asked, State>): void {
     if (restore !== undefined) {
       seat.state = restore.state;
+      seat.rows.restore(restore.state.image);
       this.#checks.restored(seat.id, restore);
     }
-    for (const entry of apply) seat.state = this.#checks.applied(seat.id, seat.state, entry, seat.core?.term ?? 0);
+    for (const entry of apply) {
+      const decided = entry.body.type === "data" ? seat.rows.apply(entry.body.data) : undefined;
+      seat.state = this.#checks.applied(seat.id, seat.state, entry, { decided, byTerm: seat.core?.term ?? 0 });
+      this.#checks.moving(seat.id, entry, decided, seat.rows.image);
+    }
   }
 
   /** The oldest write is on the disk. */
@@ -242,7 +303,7 @@ export class RaftLife {
     this.#carry(seat);
   }
 
-  #write({ disk }: Seat, write: Write<string, State> | undefined): void {
+  #write({ disk }: Seat, write: Write<Asked, State> | undefined): void {
     if (write?.promise !== undefined) disk.promise = write.promise;
     if (write?.snapshot !== undefined) {
       const { index, term, members, state } = write.snapshot;
@@ -265,13 +326,15 @@ export class RaftLife {
       this.#write(seat, write);
     seat.unsynced = [];
     seat.core = undefined;
+    for (const [question, id] of this.#open) if (id === seat.id) this.#open.delete(question);
   }
 
   #start(seat: Seat): void {
     const { promise, base, entries, state } = seat.disk;
     this.#trace?.(`${seat.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
     seat.state = state;
-    const snapshot = (): State => seat.state;
+    const rows = (seat.rows = new ReplicatedRows(state.image, rowsMax));
+    const snapshot = (): State => ({ ...seat.state, image: rows.image });
     const options = {
       node: seat.id,
       electionTicks,
@@ -281,7 +344,7 @@ export class RaftLife {
       seed: this.#dice.below(2 ** 32),
       snapshot,
     };
-    seat.core = new Core<string, State>(options, { promise, base, entries, applied: state.index });
+    seat.core = new Core<Asked, State>(options, { promise, base, entries, applied: state.index });
     this.#carry(seat);
   }
 
@@ -290,7 +353,7 @@ export class RaftLife {
     const { core, disk, state } = seat;
     // Only when nothing else is being written: then the disk is as the core believes.
     if (core === undefined || seat.unsynced.length > 0) return;
-    disk.state = state;
+    disk.state = { ...state, image: seat.rows.image };
     core.compact(state.index - kept);
     const { base } = core.log;
     disk.base = { ...base, members: core.log.membersAt(base.index) };
@@ -302,6 +365,7 @@ export class RaftLife {
     this.#cut = undefined;
     for (const seat of this.#seats) if (seat.core === undefined) this.#start(seat);
     let asked: Mark | undefined;
+    let question: number | undefined;
     for (let round = 0; round < calmRounds; round += 1) {
       for (const seat of this.#seats) {
         seat.core?.tick();
@@ -318,12 +382,23 @@ export class RaftLife {
       const leader = this.#seats.find(({ core }) => core?.role === "leader");
       const counted = leader?.core;
       if (counted === undefined) continue;
-      if (asked === undefined || counted.log.termAt(asked.index) !== asked.term) asked = counted.propose("last");
+      if (asked === undefined || counted.log.termAt(asked.index) !== asked.term)
+        asked = counted.propose(this.#change(leader as Seat));
+      if (question === undefined) {
+        this.#ask((leader as Seat).id, counted);
+        question = this.#questions;
+      }
       this.#carry(leader as Seat);
       const all = [...counted.members.voters, ...counted.members.learners].map((id) => this.#seatOf(id));
-      if (asked !== undefined && all.every(({ state }) => state.index >= (asked as Mark).index)) return this.#end(all);
+      if (
+        asked !== undefined &&
+        this.#open.size === 0 &&
+        all.every(({ state }) => state.index >= (asked as Mark).index)
+      )
+        return this.#end(all);
     }
-    this.#checks.violate("liveness", "nothing was agreed on after all was mended");
+    const [unanswered] = this.#open.values();
+    this.#checks.violate("liveness", unanswered === undefined ? "nothing was agreed on after all was mended" : `${unanswered} leaves a read open`); // prettier-ignore
   }
 
   #end(members: readonly Seat[]): void {

@@ -112,7 +112,11 @@ describe("recalls of private things", () => {
 describe("legal holds", () => {
   const hold = (stage: Stage, id: string, on: object): BackupHold =>
     told(stage, "hold", { id, on, reason: "case 12", by: "ada" });
-  const mayErase = (stage: Stage, tenant: string): string | undefined => refusal(stage, "mayErase", { tenant });
+  const mayErase = (stage: Stage, tenant: string): string | undefined => {
+    const said = refusal(stage, "mayErase", { tenant });
+    told(stage, "erased", { tenant });
+    return said;
+  };
 
   it("are set once, listed and lifted", () => {
     const stage = stageWith("ada");
@@ -146,6 +150,30 @@ describe("legal holds", () => {
     expect(mayErase(stage, "agent/kim.other")).to.equal("accepted");
     hold(stage, "h4", { snapshot: 1 });
     expect(mayErase(stage, "user/eve"), "a snapshot keeps all keys").to.equal("UNDER_HOLD");
+  });
+
+  it("are not set while keys that they would keep are being destroyed, for as long as that may take", () => {
+    const stage = stageWith("ada");
+    const late = (on: object) => refusal(stage, "hold", { id: "h9", on, reason: "late", by: "ada" });
+    told(stage, "mayErase", { tenant: "room/lobby" });
+    told(stage, "mayErase", { tenant: "room/lobby" });
+    for (const on of [{ snapshot: 1 }, { thread: "room/lobby" }, { person: "user/bob" }])
+      expect(late(on), JSON.stringify(on)).to.equal("BACKUP_CHANGED");
+    hold(stage, "h1", { thread: "room/other" });
+    told(stage, "erased", { tenant: "room/lobby" });
+    hold(stage, "h2", { thread: "room/lobby" });
+    // Whoever was about to do it is heard of no more.
+    told(stage, "mayErase", { tenant: "user/eve" });
+    expect(late({ person: "user/eve" })).to.equal("BACKUP_CHANGED");
+    stage.pass(limits.backupErasureMs);
+    hold(stage, "h3", { person: "user/eve" });
+    told(stage, "erased", { tenant: "user/eve" });
+
+    for (let n = 0; n < limits.backupErasuresMax; n += 1) told(stage, "mayErase", { tenant: `user/n${n}` });
+    expect(refusal(stage, "mayErase", { tenant: "user/more" })).to.equal("LIMIT_REACHED");
+    stage.pass(limits.backupErasureMs);
+    told(stage, "mayErase", { tenant: "user/more" });
+    expect(stage.refold(cluster)).to.deep.equal(stage.stateOf(cluster));
   });
 
   it("are not set while a prune that has begun knows nothing of them", () => {

@@ -14,6 +14,8 @@ const wishes = {
   verify: { sort: "verify", depth: "manifest" },
   drill: { sort: "drill" },
   recall: { sort: "recall", query: {} },
+  place: { sort: "place", query: {}, recall: "recall0001" },
+  withdraw: { sort: "withdraw", query: {}, recall: "recall0001" },
   prune: { sort: "prune", keep: { last: 1 } },
 } as Readonly<Record<BackupSort, BackupWish>>;
 
@@ -46,6 +48,23 @@ describe("the tasks of backups", () => {
     expect(said(stage, second, { type: "finish", result })).to.equal("accepted");
     expect(said(stage, second, { type: "finish", result })).to.equal("TASK_TAKEN");
     expect(look(stage, id)).to.deep.include({ state: "done", result, turn: 2, runner: "n2" });
+  });
+
+  it("say how fast recalls read, by the newest ones most, and by large ones alone", () => {
+    const stage = new Stage();
+    const read = (bytes: number, ms: number) => stage.ok("node", cluster, { type: "measured", bytes, ms });
+    const rate = (): number | undefined => {
+      start(stage, "recall");
+      return take(stage, `n${stage.nowMs}`)?.readPerSecond;
+    };
+    const mib = 1024 * 1024;
+    read(mib - 1, 1);
+    expect(rate()).to.equal(undefined);
+    read(10 * mib, 1_000);
+    stage.crash(cluster);
+    expect(rate()).to.equal(10 * mib);
+    read(10 * mib, 4_000);
+    expect(rate()).to.equal(Math.round((15 * mib) / 4.5));
   });
 
   it("are given to a runner again that has forgotten them", () => {
@@ -168,6 +187,18 @@ describe("the schedules of backups", () => {
     stage.pass(5 * hourMs);
     expect(list(stage)).to.have.length(1);
     expect(schedules(stage)[0]?.nextAtMs).to.be.above(stage.nowMs);
+  });
+
+  it("makes no schedule that somebody else has made or changed since it was looked at", () => {
+    const stage = new Stage();
+    const put = (cron: string, seen?: object | null) => stage.code("gateway", cluster, { type: "putSchedule", name: "late", cron, wish: wishes.run, by: "ada", ...(seen !== undefined && { seen }) }); // prettier-ignore
+    const was = (cron: string) => ({ wish: wishes.run, cron });
+    expect(put("0 1 * * *", was("0 9 * * *")), "there is none").to.equal("CHANGED_MEANWHILE");
+    expect(put("0 1 * * *", null)).to.equal("accepted");
+    expect(put("0 2 * * *", null)).to.equal("CHANGED_MEANWHILE");
+    expect(put("0 2 * * *", was("0 1 * * *"))).to.equal("accepted");
+    expect(put("0 3 * * *", was("0 1 * * *"))).to.equal("CHANGED_MEANWHILE");
+    expect(put("0 3 * * *")).to.equal("accepted");
   });
 
   it("are changed and removed, and refused when their time never comes or is none", () => {

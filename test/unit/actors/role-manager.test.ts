@@ -1,6 +1,7 @@
 import { expect } from "chai";
-import type { AuditPage, ClusterView, UserView } from "../../../protocols/index.ts";
+import type { AuditPage, ClusterView, PeoplePage, UserView } from "../../../protocols/index.ts";
 import { roleManager } from "../../../actors/index.ts";
+import type { ClusterChange, ClusterState } from "../../../actors/role-manager/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { Stage, stageWith } from "./stage.ts";
 
@@ -56,7 +57,11 @@ describe("the role-manager", () => {
     stage.ok("node", cluster, started("n1", { adminCodeHash: "h2" }));
     stage.ok("node", cluster, started("n2"));
     expect(stage.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
-    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
+    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({
+      user: "ada",
+      roles: ["owner"],
+      admin: true,
+    });
     expect(isAdmin(stage, "ada")).to.equal(true);
     expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
     expect(stage.code("gateway", cluster, claim("bob", "h2"))).to.equal("ALREADY_DONE");
@@ -80,7 +85,8 @@ describe("the role-manager", () => {
     stage.reach("user/ghost");
     const both = [stage.begin("gateway", cluster, ghost), stage.begin("gateway", cluster, ghost)];
     stage.settle();
-    for (const answer of both) expect(answer()).to.deep.equal({ ok: true, value: { admin: true } });
+    for (const answer of both)
+      expect(answer()).to.deep.equal({ ok: true, value: { user: "ghost", roles: ["admin"], admin: true } });
     expect(view(stage).admins).to.deep.equal(["ada", "ghost"]);
   });
 
@@ -91,9 +97,81 @@ describe("the role-manager", () => {
     stage.ok("gateway", cluster, set("ada", true));
     expect(stage.code("gateway", cluster, set("ada", false))).to.equal("FORBIDDEN");
     stage.ok("gateway", cluster, set("bob", true));
+    expect(stage.code("gateway", cluster, set("ada", false)), "the last owner").to.equal("FORBIDDEN");
+    stage.ok("gateway", cluster, { type: "setRoles", user: "bob", roles: ["owner"] });
     stage.ok("gateway", cluster, set("ada", false));
     expect([isAdmin(stage, "ada"), isAdmin(stage, "bob")]).to.deep.equal([false, true]);
     expect(view(stage).admins).to.deep.equal(["bob"]);
+  });
+
+  it("gives roles, says who has them, and tells the user", () => {
+    const stage = stageWith("ada", "bob", "eve");
+    const rolesOf = (user: string) => stage.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).roles;
+    const people = (more: object = {}) => stage.ok<PeoplePage>("gateway", cluster, { type: "people", ...more });
+    const set = (user: string, roles: readonly string[], before?: readonly string[]) => ({
+      type: "setRoles",
+      user,
+      roles,
+      ...(before && { before }),
+    });
+    expect(rolesOf("bob")).to.deep.equal(["member"]);
+    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    expect(rolesOf("ada"), "the first admin owns the cluster").to.deep.equal(["owner"]);
+    stage.ok("gateway", cluster, set("bob", ["moderator", "support"], ["member"]));
+    stage.ok("gateway", cluster, set("eve", ["guest"]));
+    expect([rolesOf("bob"), rolesOf("eve"), isAdmin(stage, "bob")]).to.deep.equal([
+      ["moderator", "support"],
+      ["guest"],
+      false,
+    ]);
+    expect(people().people.map(({ user, roles }) => [user, ...roles])).to.deep.equal([
+      ["ada", "owner"],
+      ["bob", "moderator", "support"],
+      ["eve", "guest"],
+    ]);
+    expect(people({ after: "ada", limit: 1 }))
+      .to.deep.include({ more: true })
+      .and.property("people")
+      .with.length(1);
+    expect(people({ user: "nobody" }).people).to.deep.equal([{ user: "nobody", roles: ["member"], admin: false }]);
+    expect(stage.code("gateway", cluster, set("bob", ["admin"], ["member"])), "changed meanwhile").to.equal(
+      "CHANGED_MEANWHILE",
+    );
+    expect(stage.code("gateway", cluster, set("ghost", ["guest"]))).to.equal("NOT_FOUND");
+    stage.crash(cluster);
+    // An older gateway makes admins without a word of roles; they keep what they had.
+    stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
+    expect(rolesOf("bob")).to.deep.equal(["moderator", "support", "admin"]);
+    stage.ok("gateway", cluster, set("bob", []));
+    expect([rolesOf("bob"), people().people.length]).to.deep.equal([["member"], 2]);
+    expect(stage.code("gateway", cluster, set("ada", ["admin"]))).to.equal("FORBIDDEN");
+    expect(stage.code("user/ada", cluster, set("bob", ["admin"]))).to.equal("FORBIDDEN");
+  });
+
+  it("of a cluster of before makes the first admin the owner when a node starts", () => {
+    const event = (user: string, admin = true) => ({ type: "adminSet", user, admin, mail: [] }) as const;
+    const evolve = (state: ClusterState, change: ClusterChange): ClusterState => roleManager.evolve(state, change);
+    const before = [event("ada"), event("bob"), event("eve")].reduce(evolve, roleManager.initial("cluster"));
+    expect(before.admins).to.deep.equal(["ada", "bob", "eve"]);
+    const turn = { self: cluster, key: "cluster", from: "node", nowMs: 1 } as never;
+    const effects = roleManager.decide(before, started("n1") as never, turn);
+    const changes = effects.flatMap((effect) => (effect.type === "persist" ? [effect.event] : []));
+    expect(changes).to.deep.include({
+      type: "adminSet",
+      user: "ada",
+      admin: true,
+      roles: ["owner"],
+      mail: [{ to: "user/ada", message: { type: "setAdmin", admin: true, roles: ["owner"] } }],
+    });
+    const after = changes.reduce(evolve, before);
+    const again = roleManager.decide(after, started("n2") as never, turn);
+    expect(again.filter((effect) => effect.type === "persist")).to.have.length(1);
+    // An older version ends it without a word of roles: then the next one owns the cluster.
+    const without = evolve(after, event("ada", false));
+    expect(without.admins).to.deep.equal(["bob", "eve"]);
+    expect(JSON.stringify(roleManager.decide(without, started("n3") as never, turn))).to.include(
+      `"user":"bob","admin":true,"roles":["owner"]`,
+    );
   });
 
   it("tells a user who cannot be reached later, and in order", () => {

@@ -2,10 +2,12 @@ import { expect } from "chai";
 import {
   allCommands,
   clientCommands,
+  commandTables,
   maySend,
   permissions,
+  type Command,
+  type CommandFrom,
   type Holder,
-  type Permission,
   type PermissionRow,
 } from "../../../protocols/index.ts";
 import type { Message, Sender } from "../../../actors/behavior.ts";
@@ -20,6 +22,9 @@ const keys = {
   ledger: "ada",
   "shard-holder": "g1.0",
   backup: "cluster",
+  watch: "cluster",
+  claim: "mail.0",
+  activity: "cluster",
 } as const;
 
 describe("the rows of commands", () => {
@@ -60,56 +65,74 @@ describe("the rows of commands", () => {
   });
 });
 
-type RoomPermission = Extract<Permission, `room.${string}`>;
+type RoomCommand = CommandFrom<typeof commandTables.room, "client">["type"];
 
-/** For each permission in a room a command that needs it; message 1 and poll 2 are carol's. */
-const needing: Readonly<Record<RoomPermission, Message>> = {
-  "room.create": { type: "create" },
-  "room.join": { type: "join" },
-  "room.see": { type: "describe" },
-  "room.read": { type: "history" },
-  "room.leave": { type: "leave" },
-  "room.post": { type: "post", text: "hi" },
-  "room.edit": { type: "edit", seq: 1, text: "other" },
-  "room.delete": { type: "delete", seq: 1 },
-  "room.close": { type: "closePoll", seq: 2 },
-  "room.pin": { type: "pin", seq: 1, on: true },
-  "room.invite": { type: "invite", member: "user/fay" },
-  "room.remove": { type: "bans" },
-  "room.rename": { type: "setTitle", title: "other" },
-  "room.rank": { type: "setRole", member: "user/bert", role: "moderator" },
+/** Each command to a room, so that only a right can be missing; message 1 and poll 2 are carol's. */
+const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
+  create: {},
+  join: {},
+  leave: {},
+  invite: { member: "user/fay" },
+  remove: { member: "user/gil" },
+  unban: { member: "user/noah" },
+  bans: {},
+  setRole: { member: "user/bert", role: "moderator" },
+  setTitle: { title: "other" },
+  setTopic: { topic: "other" },
+  post: { text: "hi" },
+  edit: { seq: 1, text: "other" },
+  delete: { seq: 1 },
+  react: { seq: 1, emoji: "👍", on: true },
+  pin: { seq: 1, on: true },
+  poll: { question: "Which?", options: ["this", "that"] },
+  vote: { seq: 2, choices: [0] },
+  closePoll: { seq: 2 },
+  pollResults: { seq: 2 },
+  markRead: { seq: 1 },
+  typing: {},
+  describe: {},
+  summary: {},
+  history: {},
 };
 
-/** Somebody of each sort, and as which holder of the table they count. */
+/** Somebody of each sort, and as which holder of the table they count. Elle has a rank in another room; noah was banned from this one. */
 const people: Readonly<Record<string, readonly Holder[]>> = {
   olga: ["person", "member", "moderator", "owner"],
   mona: ["person", "member", "moderator"],
   carol: ["person", "member", "author"],
   bert: ["person", "member"],
   dan: ["person"],
+  elle: ["person"],
+  noah: ["person"],
 };
 
 function privateRoom(): Stage {
-  const stage = stageWith(...Object.keys(people), "fay");
+  const stage = stageWith(...Object.keys(people), "fay", "gil");
   stage.ok("user/olga", "room/den", { type: "create", visibility: "private" });
-  for (const name of ["mona", "carol", "bert"])
+  for (const name of ["mona", "carol", "bert", "gil"])
     stage.ok("user/olga", "room/den", { type: "invite", member: `user/${name}` });
   stage.ok("user/olga", "room/den", { type: "setRole", member: "user/mona", role: "moderator" });
+  stage.ok("user/olga", "room/den", { type: "remove", member: "user/noah", ban: true });
+  stage.ok("user/elle", "room/attic", { type: "create", visibility: "private" });
+  stage.ok("user/olga", "room/cellar", { type: "create" });
+  stage.ok("user/elle", "room/cellar", { type: "join" });
+  stage.ok("user/olga", "room/cellar", { type: "setRole", member: "user/elle", role: "moderator" });
   stage.ok("user/carol", "room/den", { type: "post", text: "hi" });
   stage.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
   return stage;
 }
 
 describe("the permissions in a room", () => {
-  for (const [permission, message] of Object.entries(needing) as [RoomPermission, Message][])
-    it(`are as the table has them: ${permission}`, () => {
+  for (const [type, fields] of Object.entries(asked) as [RoomCommand, Message][])
+    it(`are as the table has them, whoever asks: ${type}`, () => {
+      const { permission = "cluster.own" }: Command = commandTables.room[type];
       const { has }: PermissionRow = permissions[permission];
       for (const [name, holders] of Object.entries(people)) {
         const stage = privateRoom();
-        if (message.type === "join") stage.ok("user/dan", "room/open", { type: "create" });
-        const place = message.type === "create" ? "room/new" : message.type === "join" ? "room/open" : "room/den";
-        const code = stage.code(`user/${name}`, place, message);
-        const may = !["FORBIDDEN", "NOT_A_MEMBER"].includes(code);
+        if (type === "join") stage.ok("user/fay", "room/open", { type: "create" });
+        const place = type === "create" ? "room/new" : type === "join" ? "room/open" : "room/den";
+        const code = stage.code(`user/${name}`, place, { ...fields, type });
+        const may = !["FORBIDDEN", "NOT_A_MEMBER", "BANNED"].includes(code);
         expect(may, `${name}: ${code}`).to.equal(has.some((holder) => holders.includes(holder)));
       }
     });

@@ -5,6 +5,7 @@ import {
   type RoomSummary,
   type Session,
   type UserView,
+  type UserSessions,
 } from "../../../protocols/index.ts";
 import { user } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
@@ -35,6 +36,7 @@ describe("a user's account", () => {
       user: "ada",
       displayName: "Ada L",
       admin: false,
+      roles: ["member"],
       theme: "system",
       agents: [],
       rooms: [],
@@ -100,6 +102,7 @@ describe("a user's account", () => {
       passwordHash: "new argon",
       admin: false,
       known: false,
+      factors: { password: true, passkeys: 0, totp: false, recovery: 0, identities: [] },
     });
   });
 
@@ -128,18 +131,29 @@ describe("a user's sessions", () => {
       label: "laptop",
       createdAtMs: stage.nowMs,
       expiresAtMs: stage.nowMs + 100,
+      proofs: [{ type: "password", atMs: stage.nowMs }],
     });
     stage.ok("gateway", ada, open("k1", { kind: "key" }));
     const who = (tokenHash: string): Authenticated => stage.ok("gateway", ada, { type: "authenticate", tokenHash });
     expect(who("hash-s1")).to.deep.equal({
       user: "ada",
       admin: false,
+      roles: ["member"],
       session: "s1",
       kind: "session",
       expiresAtMs: stage.nowMs + 100,
       provedAgoMs: 0,
+      usedAgoMs: 0,
     });
-    expect(who("hash-k1")).to.deep.equal({ user: "ada", admin: false, session: "k1", kind: "key" });
+    expect(who("hash-k1")).to.deep.equal({
+      user: "ada",
+      admin: false,
+      roles: ["member"],
+      session: "k1",
+      kind: "key",
+      useDue: true,
+      usedAgoMs: 0,
+    });
     expect(stage.code("gateway", ada, { type: "authenticate", tokenHash: "hash-x" })).to.equal("UNAUTHENTICATED");
     stage.nowMs += 100;
     expect(stage.code("gateway", ada, { type: "authenticate", tokenHash: "hash-s1" })).to.equal("UNAUTHENTICATED");
@@ -147,6 +161,38 @@ describe("a user's sessions", () => {
     stage.ok(ada, ada, { type: "revokeSession", id: "k1" });
     expect(stage.code("gateway", ada, { type: "authenticate", tokenHash: "hash-k1" })).to.equal("UNAUTHENTICATED");
     expect(stage.code(ada, ada, { type: "revokeSession", id: "k1" })).to.equal("NOT_FOUND");
+  });
+
+  it("of programs are narrowed to scopes, and their use is written down once an hour", () => {
+    const stage = stageWith("ada");
+    stage.ok("gateway", ada, open("k1", { kind: "key", scopes: ["chat"], expiresAtMs: stage.nowMs + 9_000_000 }));
+    const who = () => stage.ok<Authenticated>("gateway", ada, { type: "authenticate", tokenHash: "hash-k1" });
+    const held = () => stage.ok<UserSessions>(ada, ada, { type: "sessions" }).sessions[0];
+    stage.nowMs += actorLimits.keyUseNotedMs;
+    expect(who()).to.deep.include({ scopes: ["chat"], useDue: true });
+    expect(stage.code(ada, ada, { type: "keyUsed", id: "k1" })).to.equal("FORBIDDEN");
+    stage.ok("gateway", ada, { type: "keyUsed", id: "k1" });
+    const usedAtMs = stage.nowMs;
+    expect(who().useDue).to.equal(undefined);
+    stage.nowMs += actorLimits.keyUseNotedMs - 1;
+    stage.ok("gateway", ada, { type: "keyUsed", id: "k1" });
+    expect(held()).to.deep.include({ usedAtMs, scopes: ["chat"] });
+    stage.nowMs += 1;
+    expect(who().useDue).to.equal(true);
+    stage.crash(ada);
+    expect(held()).to.deep.include({ usedAtMs });
+  });
+
+  it("end by an admin's word, one or all", () => {
+    const stage = stageWith("ada");
+    for (const id of ["s1", "s2", "s3"]) stage.ok("gateway", ada, open(id));
+    const end = (more: object = {}) => ({ type: "endSession", ...more });
+    expect(stage.code("user/bob", ada, end())).to.equal("FORBIDDEN");
+    expect(stage.code("gateway", ada, end({ id: "s9" }))).to.equal("NOT_FOUND");
+    stage.ok("gateway", ada, end({ id: "s2" }));
+    expect(sessionsOf(stage)).to.deep.equal(["s1", "s3"]);
+    stage.ok("gateway", ada, end());
+    expect(sessionsOf(stage)).to.deep.equal([]);
   });
 
   it("say how long ago they proved their password, which a key never does", () => {
@@ -165,6 +211,43 @@ describe("a user's sessions", () => {
     expect(stage.code("gateway", ada, { type: "confirmSession", id: "s3" })).to.equal("NOT_FOUND");
     expect(stage.code(ada, ada, { type: "confirmSession", id: "s1" })).to.equal("FORBIDDEN");
     expect(JSON.stringify(stage.ok(ada, ada, { type: "sessions" }))).to.not.contain("provedAtMs");
+  });
+
+  it("are opened and confirmed only by proofs that are enough for the account, whatever a gateway says", () => {
+    const stage = new Stage();
+    const identity = { provider: "company", issuer: "https://id.example", subject: "7" };
+    stage.ok("gateway", ada, { type: "create", identity });
+    expect(stage.code("gateway", ada, open("s1")), "the account has no password").to.equal("SIGN_IN_UNFINISHED");
+    const proofs = (subject: string) => ({ proofs: [{ type: "identity", ...identity, subject, atMs: 1 }] });
+    expect(stage.code("gateway", ada, open("s1", proofs("8"))), "of somebody else").to.equal("SIGN_IN_UNFINISHED");
+    expect(stage.ok<Session>("gateway", ada, open("s1", proofs("7"))).proofs).to.have.length(1);
+    expect(stage.code("gateway", ada, { type: "confirmSession", id: "s1" })).to.equal("SIGN_IN_UNFINISHED");
+    stage.ok("gateway", ada, { type: "confirmSession", id: "s1", ...proofs("7") });
+
+    const { issuer, subject } = identity;
+    const unlink = { type: "unlinkIdentity", issuer, subject };
+    expect(stage.code("gateway", ada, unlink), "nothing else would let her in").to.equal("FORBIDDEN");
+    stage.ok("gateway", ada, { type: "setPassword", passwordHash: "argon", keepSession: "s1" });
+    stage.ok("gateway", ada, unlink);
+    expect(stage.code("gateway", ada, unlink)).to.equal("NOT_FOUND");
+    expect(stage.code("gateway", ada, open("s2", proofs("7")))).to.equal("SIGN_IN_UNFINISHED");
+    stage.ok("gateway", ada, open("s2"));
+  });
+
+  it("note their use once an hour, with the address", () => {
+    const stage = stageWith("ada");
+    stage.ok("gateway", ada, open("s1", { address: "10.0.0.1" }));
+    const [before] = stage.ok<{ sessions: Session[] }>(ada, ada, { type: "sessions" }).sessions;
+    expect(before).to.deep.include({ address: "10.0.0.1" }).and.to.not.have.property("usedAtMs");
+    const used = { type: "sessionUsed", id: "s1", address: "10.0.0.2" };
+    stage.ok("gateway", ada, used);
+    stage.nowMs += wireLimits.sessionUsedMs;
+    const usedAtMs = stage.nowMs;
+    stage.ok("gateway", ada, used);
+    stage.nowMs += wireLimits.sessionUsedMs - 1;
+    stage.ok("gateway", ada, { ...used, address: "10.0.0.3" });
+    const [after] = stage.ok<{ sessions: Session[] }>(ada, ada, { type: "sessions" }).sessions;
+    expect(after).to.deep.include({ usedAtMs, usedFrom: "10.0.0.2" });
   });
 
   it("opened again with the same token are the same; an id is not used twice", () => {

@@ -1,184 +1,8 @@
 import { expect } from "chai";
-import { createClusterBackups, createDirectoryHeads, openRepository, recall, type BackupPorts, type ClusterBackups, type RunnerLimits } from "../../../node/backup/index.ts"; // prettier-ignore
-import type { Directory, DirectoryRow, NodeId } from "../../../node/ports.ts";
-import { backupActor, failure, failureOf, PlexusError, refused, slotOf, type ActorId, type BackupResults, type BackupWish, type BackupWork, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
-import { decodeRows } from "../../../runtimes/backup/index.ts";
+import { createDirectoryHeads } from "../../../node/backup/index.ts";
+import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { quietLog } from "../../quiet.ts";
-import { simulatedClock, World } from "../../world/index.ts";
-import { Stage as ActorStage } from "../actors/stage.ts";
-import { Stage } from "../shards/stage.ts";
-import { Actors, plainKeys, plainSealer, smallLimits } from "./world.ts";
-
-const quick: Partial<RunnerLimits> = {
-  pollMs: 100,
-  tellMs: 100,
-  askTimeoutMs: 500,
-  partAnswerMs: 100,
-  partTimeoutMs: 400,
-  partForgottenMs: 2_000,
-  partSlots: 2,
-  slotPauseMs: 100,
-  slotWaitMs: 5_000,
-  partBytesPerSecond: 20_000,
-};
-const ownSlot = slotOf("manager", backupActor);
-
-/** A directory's rows, as every node reads and changes them. */
-function memoryDirectory(): Pick<Directory, "read" | "compareAndSet"> {
-  const rows = new Map<string, DirectoryRow>();
-  let revisions = 0;
-  return {
-    read: async (key) => rows.get(key),
-    async compareAndSet(key, value, revision) {
-      const row = rows.get(key);
-      if ((row?.revision ?? 0) !== revision) return { applied: false, row };
-      const next = { key, value, revision: (revisions += 1) };
-      rows.set(key, next);
-      return { applied: true, row: next };
-    },
-  };
-}
-
-/** Nodes with real shards on simulated disks and paths, the real actor of backups, and slots whose actors are maps of records. */
-class Cluster {
-  readonly world: World;
-  readonly shards: Stage;
-  readonly actor = new ActorStage();
-  readonly slots = new Map<SlotId, Actors>();
-  /** Who owns which slot; what each node thinks of who owns the actor's may be set apart. */
-  readonly owners = new Map<SlotId, NodeId>();
-  readonly believes = new Map<NodeId, NodeId>();
-  readonly directory = memoryDirectory();
-  readonly keys = plainKeys();
-  readonly backups = new Map<NodeId, ClusterBackups>();
-  readonly ports = new Map<NodeId, BackupPorts>();
-  /** Told of each word of a runner that was taken. */
-  heard: (node: NodeId, type: string, answer: unknown) => void = () => undefined;
-
-  constructor(seed: number, nodes = 4) {
-    this.world = new World(seed);
-    this.shards = new Stage(this.world, { nodes });
-    for (let index = 0; index < 2 * nodes; index += 1) {
-      const actors = new Actors();
-      const slot = `chat/${index}` as SlotId;
-      for (let count = 0; count < 6; count += 1) {
-        const records = { [`message/${count}`]: { text: `${index} ${count} ${"x".repeat(120)}` } };
-        actors.change(`room/r${index}` as ActorId, records);
-      }
-      this.slots.set(slot, actors);
-      this.owners.set(slot, `n${(index % nodes) + 1}`);
-    }
-    this.owners.set(ownSlot, "n1");
-  }
-
-  async start(): Promise<void> {
-    await this.shards.startAll();
-    for (const { node } of this.shards.machines) this.#serve(node);
-  }
-
-  #serve(node: NodeId): void {
-    const { world } = this;
-    const { pulse, shards, exchange, membership } = this.shards.machine(node);
-    if (shards === undefined || exchange === undefined || membership === undefined) throw new Error("it runs");
-    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
-    const random = world.dice;
-    const { stripes } = shards;
-    const heads = createDirectoryHeads(this.directory);
-    const ports: BackupPorts = { cluster: "harbour", owner: backupActor, stripes, heads, keys: this.keys, sealer: plainSealer, clock, random, log: quietLog, limits: smallLimits }; // prettier-ignore
-    this.ports.set(node, ports);
-    const recordOf = (slot: SlotId) => {
-      const owner = slot === ownSlot ? (this.believes.get(node) ?? this.owners.get(slot)) : this.owners.get(slot);
-      return owner === undefined ? undefined : { record: { slot, epoch: 1, owner, inSync: [owner], learners: [] }, revision: 1 }; // prettier-ignore
-    };
-    this.backups.set(
-      node,
-      createClusterBackups({
-        node,
-        exchange,
-        table: { get: recordOf, rows: () => [...this.slots.keys()].flatMap((slot) => recordOf(slot) ?? []).values() },
-        membership,
-        clock,
-        random,
-        log: quietLog,
-        limits: quick,
-        use: (work) => work(ports),
-        drill: () => Promise.reject(new PlexusError(failure("NOT_FOUND"))),
-        source: {
-          open: async (slot) => {
-            const owner = this.owners.get(slot);
-            if (owner !== node) throw new PlexusError(failure("MOVED", { slot, owner }));
-            return (this.slots.get(slot) as Actors).open();
-          },
-        },
-        // What a process asked does not come back to it after its end.
-        ask: (message) =>
-          new Promise((resolve) => {
-            world.after(3, () => {
-              if (!pulse.alive) return;
-              if (!this.shards.isUp(this.owners.get(ownSlot) as NodeId)) return resolve(refused(failure("SLOT_UNAVAILABLE"))); // prettier-ignore
-              this.actor.nowMs = Math.max(this.actor.nowMs, world.nowMs);
-              const answer = this.actor.do("node", backupActor, message);
-              if (answer.ok) this.heard(node, message.type, answer.value);
-              world.after(3, () => pulse.alive && resolve(answer));
-            });
-          }),
-      }),
-    );
-  }
-
-  /** Ends a node; its slots are another's after a while, as after a failover. */
-  crash(node: NodeId, heir: NodeId): void {
-    this.shards.crash(node, { power: false });
-    this.world.after(800, () => {
-      for (const [slot, owner] of this.owners) if (owner === node) this.owners.set(slot, heir);
-      this.actor.crash(backupActor);
-    });
-  }
-
-  begin(wish: BackupWish = { sort: "run" }): string {
-    return this.actor.ok<ClusterBackupTask>("gateway", backupActor, { type: "start", wish, by: "ada" }).id;
-  }
-
-  look(id: string): ClusterBackupTask {
-    return this.actor.ok<ClusterBackupTask>("gateway", backupActor, { type: "task", task: id });
-  }
-
-  async ended(id: string): Promise<ClusterBackupTask> {
-    const isOver = (): boolean => !["waiting", "running"].includes(this.look(id).state);
-    expect(await this.world.run(isOver, this.world.nowMs + 120_000), "the task ends").to.equal("done");
-    return this.look(id);
-  }
-
-  /** What the newest snapshot brings back, at a node. */
-  async texts(node: NodeId): Promise<readonly string[]> {
-    const ports = this.ports.get(node) as BackupPorts;
-    const found: string[] = [];
-    const sink = {
-      write: async (_: unknown, content: Uint8Array) =>
-        void found.push(...decodeRows(content).map(([, value]) => (value as { text: string }).text)),
-    };
-    const lost = (_: unknown, error: unknown): void => {
-      throw error;
-    };
-    const signal = new AbortController().signal;
-    const progress = (): void => undefined;
-    await this.world.settle(recall(ports, openRepository(ports), {}, sink, { signal, progress, lost }));
-    return found.sort();
-  }
-
-  get written(): readonly string[] {
-    return [...this.slots.values()]
-      .flatMap((actors) =>
-        [...actors.rows().values()].flatMap((rows) => rows.map(([, value]) => (value as { text: string }).text)),
-      ) // prettier-ignore
-      .sort();
-  }
-
-  snapshots(node: NodeId) {
-    return this.world.settle((this.backups.get(node) as ClusterBackups).list());
-  }
-}
+import { Cluster, memoryDirectory, ownSlot } from "./cluster-stage.ts";
 
 const resultOf = (task: ClusterBackupTask): BackupResults["run"] => {
   expect(task.error, JSON.stringify(task.error)).to.equal(undefined);
@@ -199,6 +23,36 @@ describe("backups of a cluster", function () {
     expect(second.snapshot.number).to.equal(2);
     expect(second.changedUnits).to.be.within(1, first.changedUnits / 4);
     expect(await cluster.texts("n4")).to.deep.equal(cluster.written);
+  });
+
+  it("step back at a node whose people write, say so, and end with all that there is", async () => {
+    const took = async (isBusy: boolean) => {
+      const cluster = new Cluster(1);
+      await cluster.start();
+      const { world } = cluster;
+      const write = (): void => {
+        cluster.pacings.get("n2")?.heard(1);
+        world.after(50, write);
+      };
+      if (isBusy) write();
+      const said = new Set<number>();
+      const id = cluster.begin();
+      cluster.heard = (_, type) => {
+        const { workPercent } = cluster.look(id).progress;
+        if (type === "advance" && workPercent !== undefined) said.add(workPercent);
+      };
+      const startMs = world.nowMs;
+      expect(resultOf(await cluster.ended(id)).missed).to.deep.equal([]);
+      const tookMs = world.nowMs - startMs;
+      expect(await cluster.texts("n3")).to.deep.equal(cluster.written);
+      return { tookMs, said: [...said] };
+    };
+    const alone = await took(false);
+    const beside = await took(true);
+    expect(alone.said).to.deep.equal([]);
+    expect(beside.said).to.have.length.above(0);
+    expect(Math.max(...beside.said)).to.be.below(100);
+    expect(beside.tookMs).to.be.above(1.5 * alone.tookMs);
   });
 
   it("end at another node when the runner's dies, whenever that is, and keep what was done", async () => {
@@ -247,6 +101,31 @@ describe("backups of a cluster", function () {
       expect((await cluster.snapshots("n2")).map(({ number }) => number)).to.deep.equal([result.snapshot.number]);
       expect(await cluster.texts("n2")).to.deep.equal(cluster.written);
     }
+  });
+
+  it("have a slot that moves while it is read as it was at one moment, not what two owners read of it", async () => {
+    const cluster = new Cluster(4);
+    await cluster.start();
+    const [moved, long] = ["chat/0", "chat/4"] as SlotId[];
+    const own = (texts: readonly string[]): readonly string[] => texts.filter((text) => text.startsWith("0 "));
+    const before = own(cluster.written);
+    // Both are in one part, which takes longer than the next owner would to read the first again.
+    for (let count = 0; count < 60; count += 1)
+      cluster.slots.get(long as SlotId)?.change("room/r4" as ActorId, { [`message/y${count}`]: { text: `4 ${"y".repeat(150)}` } }); // prettier-ignore
+    let readers = 0;
+    cluster.opened = (_, slot) => {
+      if (slot === moved) readers += 1;
+      if (slot !== long || cluster.owners.get(moved as SlotId) === "n2") return;
+      expect(readers, "it was read before it moves").to.equal(1);
+      const late = { "message/0": { text: "0 changed" }, "message/6": { text: `0 6 ${"z".repeat(400)}` } }; // prettier-ignore
+      cluster.slots.get(moved as SlotId)?.change("room/r0" as ActorId, late);
+      cluster.owners.set(moved as SlotId, "n2");
+    };
+    expect(resultOf(await cluster.ended(cluster.begin())).missed).to.deep.equal([]);
+    expect(cluster.owners.get(moved as SlotId)).to.equal("n2");
+    expect([before, own(cluster.written)]).to.deep.include(own(await cluster.texts("n3")));
+    expect(resultOf(await cluster.ended(cluster.begin())).missed).to.deep.equal([]);
+    expect(await cluster.texts("n3")).to.deep.equal(cluster.written);
   });
 
   it("name the slots of a node that stays away, and have them the next time", async () => {

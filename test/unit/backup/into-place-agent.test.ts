@@ -2,8 +2,10 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { settingsOf } from "../../../actors/index.ts";
 import { openRepository, recallIntoPlace, runBackup, withdrawRecall, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
-import { failure, failureOf, ok, PlexusError, type ActorId, type AgentEvent, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
+import { failure, failureOf, ok, PlexusError, refused, type ActorId, type AgentEvent, type AgentPictures, type AgentState, type ConversationTurn } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
+import { actorLimits } from "../../../actors/limits.ts";
+import { hashOf } from "../../../node/blobs/index.ts";
 import { depth } from "../../depth.ts";
 import { stageWith, type Stage } from "../actors/stage.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
@@ -18,6 +20,9 @@ const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({ recall: "recall0
 class World {
   readonly stage: Stage = stageWith("ada");
   readonly backups = backupsOf({ ...smallLimits, placeStretch: 5, placeBatch: 3 });
+  /** Bytes of pictures; and the names of those that a recall has stored for the agent. */
+  readonly files = new Map<string, Uint8Array>();
+  readonly stored = new Set<string>();
   asksLeft = Infinity;
 
   constructor() {
@@ -30,6 +35,20 @@ class World {
     this.stage.answer(`to ${text}`);
   }
 
+  /** With a picture, which is no other. */
+  show(text: string): string {
+    const bytes = Buffer.from(`the bytes of ${text}`.padEnd(700, "."));
+    const hash = hashOf(bytes);
+    this.files.set(hash, bytes);
+    const facts = { hash, size: bytes.length, format: "png", width: 3, height: 5 };
+    this.stage.ok("gateway", helper, { type: "attach", ...facts });
+    this.stage.ok(owner, helper, { type: "say", text, pictures: [{ hash, text: "a cat" }] });
+    this.stage.answer(`to ${text}`);
+    return hash;
+  }
+
+  kept = (): readonly string[] => this.stage.ok<AgentPictures>("node", helper, { type: "pictures" }).hashes;
+
   turns(): readonly ConversationTurn[] {
     return this.stage.records(helper, "turn/").map(({ value }) => value as ConversationTurn);
   }
@@ -38,6 +57,8 @@ class World {
     const source = new Actors();
     const rows = this.stage.records(helper, "turn/").map(({ key, value }) => [key, value] as const);
     source.change(helper, Object.fromEntries(rows));
+    for (const [hash, bytes] of this.files) source.files.set(hash, bytes);
+    source.refer(helper, ...this.kept());
     await runBackup(this.backups.ports, this.backups.repository, source, idle);
     return this.turns();
   }
@@ -46,6 +67,14 @@ class World {
     ask: async (to, message, operation) => {
       this.asksLeft -= 1;
       const answer = this.stage.do("node", to, message, operation);
+      if (this.asksLeft < 0) throw new PlexusError(failure("STOPPING"));
+      return answer;
+    },
+    file: async (to, hash, bytes, message) => {
+      this.asksLeft -= 1;
+      if (hashOf(bytes) !== hash) return refused(failure("BACKUP_DAMAGED"));
+      this.stored.add(hash);
+      const answer = this.stage.do("node", to, message);
       if (this.asksLeft < 0) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
@@ -98,7 +127,7 @@ describe("a recall into a conversation with an agent", () => {
           }
           world.asksLeft = Infinity;
           const report = await world.place(wish);
-          expect([report.failed, report.lost, report.threads]).to.deep.equal([[], [], 1]);
+          expect([report.failed.total, report.lost.total, report.threads]).to.deep.equal([0, 0, 1]);
           const back = world.turns().slice(lived.length);
           expect(back.map(said)).to.deep.equal(then.map(said));
           expect(back.map(({ restored }) => [restored?.seq, restored?.atMs])).to.deep.equal(then.map(({ turn, atMs }) => [turn, atMs])); // prettier-ignore
@@ -144,7 +173,9 @@ describe("a recall into a conversation with an agent", () => {
     world.stage.ok(owner, owner, { type: "deleteAgent", agent: "ada.helper" });
     expect(settingsOf(world.stage.stateOf(helper))).to.equal(undefined);
     const refused = await world.place(wishOf());
-    expect(refused.failed.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[helper, "NOT_FOUND"]]);
+    expect(refused.failed.named.map(({ thread, error }) => [thread, error.code])).to.deep.equal([
+      [helper, "NOT_FOUND"],
+    ]);
     expect(await world.place(wishOf({ remake: true, dryRun: true }))).to.include({ remade: 1, restored: 8 });
     expect(await world.place(wishOf({ remake: true }))).to.include({ remade: 1, restored: 8 });
     expect(world.turns()).to.have.length(8);
@@ -155,5 +186,57 @@ describe("a recall into a conversation with an agent", () => {
     );
     for (const from of [owner, "gateway", "room/lobby"] as const)
       expect(world.stage.code(from, helper, { type: "entries", from: 1, limit: 1 })).to.equal("FORBIDDEN");
+  });
+
+  it("brings its pictures, the newest first, as many as the agent has room for, and takes them back", async () => {
+    const { agentPicturesMax: max } = actorLimits;
+    const world = new World();
+    const shown = Array.from({ length: 5 }, (_, n) => world.show(`before ${n}`));
+    await world.backUp();
+    world.stage.ok(owner, helper, { type: "clear" });
+    expect(world.kept()).to.deep.equal([]);
+    const wish = wishOf();
+    expect(await world.place({ ...wish, dryRun: true })).to.include({ restored: 10, files: 0 });
+    // It ends behind the turns, before all of their pictures are there; whoever goes on brings the others.
+    world.asksLeft = 9;
+    await world.place(wish).catch((error: unknown) => expect(failureOf(error).code).to.equal("STOPPING"));
+    expect(world.kept().length).to.be.within(1, 4);
+    world.asksLeft = Infinity;
+    expect((await world.place(wish)).failed.total).to.equal(0);
+    expect(world.kept().toSorted()).to.deep.equal(shown.toSorted());
+    for (const hash of shown) expect(world.stage.ok(owner, helper, { type: "picture", hash })).to.include({ hash, size: 700 }).and.not.have.property("recall"); // prettier-ignore
+    expect((await world.place(wish)).files).to.equal(0);
+    expect(world.stage.refold(helper)).to.deep.equal(world.stage.stateOf(helper));
+    // One is shown anew: it is no longer the recall's.
+    const [first = ""] = shown;
+    world.stage.ok(owner, helper, { type: "say", text: "again", pictures: [{ hash: first }] });
+    world.stage.answer("yes");
+    expect(world.turns().at(-2)?.pictures).to.deep.equal([{ hash: first, size: 700, format: "png", width: 3, height: 5, text: "" }]); // prettier-ignore
+    await world.withdraw(wish);
+    expect(world.kept()).to.deep.equal([first]);
+    const late = { type: "attach", hash: shown[1], size: 700, format: "png", width: 3, height: 5, recall: wish.recall };
+    expect(world.stage.code("node", helper, late)).to.equal("BAD_REQUEST");
+
+    // What is shown now stays; what comes back has the places that are left.
+    const lived = Array.from({ length: max - 3 }, (_, n) => world.show(`after ${n}`));
+    const next = await world.place(wishOf({ recall: "recall0002" }));
+    expect([next.restored, next.files, next.failed.total]).to.deep.equal([10, 2, 0]);
+    expect(world.kept().toSorted()).to.deep.equal([first, ...lived, ...shown.slice(-2)].toSorted());
+    expect(world.stage.code("node", helper, { ...late, recall: "recall0002" })).to.equal("LIMIT_REACHED");
+    world.show("the newest");
+    expect(world.kept()).to.include.members(lived).and.not.include(shown[3]);
+  });
+
+  it("names a picture that cannot be read, and brings the others", async () => {
+    const world = new World();
+    const one = world.show("one");
+    const other = world.show("other");
+    world.files.set(one, Buffer.from("other bytes"));
+    await world.backUp();
+    world.stage.ok(owner, helper, { type: "clear" });
+    const report = await world.place(wishOf());
+    expect([report.restored, report.files, report.failed.total]).to.deep.equal([4, 1, 0]);
+    expect(report.lost.named.map(({ type, error }) => [type, error.code])).to.deep.equal([[".blob", "BACKUP_DAMAGED"]]);
+    expect(world.kept()).to.deep.equal([other]);
   });
 });

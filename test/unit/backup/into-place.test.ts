@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withdrawRecall, type PlaceReport, type PlaceTarget, type PlaceWish } from "../../../node/backup/index.ts"; // prettier-ignore
-import { failure, failureOf, PlexusError, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
+import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
 import type { Stage } from "../actors/stage.ts";
@@ -69,6 +69,7 @@ class World {
       if (dies) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
+    file: async () => refused(failure("NOT_FOUND")),
     remake: async () => this.stage.do("node", lobby, { type: "remake", title: "Lobby", topic: "", visibility: "public", createdAtMs: 1, members: { "user/ada": "owner", "user/bob": "member" } }), // prettier-ignore
   };
 
@@ -156,7 +157,7 @@ describe("a recall into place", () => {
           }
           world.asksLeft = Infinity;
           const report = await world.place(wish);
-          expect([report.failed, report.lost]).to.deep.equal([[], []]);
+          expect([report.failed.total, report.lost.total]).to.deep.equal([0, 0]);
 
           const expected = then.filter((was) => {
             if (was.deletedAtMs !== undefined) return false;
@@ -211,13 +212,13 @@ describe("a recall into place", () => {
     const stage = stageWith(...people);
     Object.assign(gone, { stage, backups: world.backups });
     const refused = await gone.place(wishOf());
-    expect(refused.failed.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
-    expect(String(refused.failed[0]?.error.details?.["reason"])).to.match(/made anew/);
+    expect(refused.failed.named.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
+    expect(String(refused.failed.named[0]?.error.details?.["reason"])).to.match(/made anew/);
     const dry = await gone.place(wishOf({ remake: true, dryRun: true }));
     expect([dry.restored, dry.remade]).to.deep.equal([8, 1]);
     expect(stage.code("node", lobby, { type: "withdraw", recall: "x" })).to.equal("NOT_FOUND");
     const made = await gone.place(wishOf({ remake: true }));
-    expect([made.restored, made.remade, made.failed]).to.deep.equal([8, 1, []]);
+    expect([made.restored, made.remade, made.failed.total]).to.deep.equal([8, 1, 0]);
     // An answer finds the copy of its root, not what stands at the root's old position now.
     const byWas = new Map(gone.restored().map((one) => [one.restored?.seq, one]));
     expect(byWas.get(4)?.replyTo).to.equal(byWas.get(2)?.seq);
@@ -240,7 +241,7 @@ describe("a recall into place", () => {
     };
     const { ports, repository } = world.backups;
     const report = await recallIntoPlace(ports, repository, wishOf({ existing: "again" }), flaky, world.options);
-    expect([report.restored, report.failed]).to.deep.equal([40, []]);
+    expect([report.restored, report.failed.total]).to.deep.equal([40, 0]);
     expect(world.restored()).to.have.length(40);
     expect(world.waitedMs).to.be.at.least((40 * 1_000) / limits.placePerSecond);
     expect(report.takesMs).to.equal((40 * 1_000) / limits.placePerSecond);
@@ -266,6 +267,8 @@ describe("a recall into place", () => {
       return world.restored().filter(({ restored }) => restored?.recall === recall).map(({ text }) => text); // prettier-ignore
     };
     expect(await texts("recall0003", { person: "user/bob" })).to.deep.equal(["m 1", "m 3", "m 5"]);
+    expect(await texts("recall0005", { text: "M 4" })).to.deep.equal(["m 4"]);
+    expect(await texts("recall0006", { text: "nothing" })).to.deep.equal([]);
     expect(await texts("recall0004", { thread: lobby, fromMs: from, toMs: from + 120_000 })).to.deep.equal(["m 2", "m 3"]); // prettier-ignore
   });
 });

@@ -85,7 +85,10 @@ describe("plexus backup", () => {
     const text = describePlace(place, false);
     expect(text).to.match(/^✔ 2 messages of snapshot 3 .* in 2 conversations came back as new entries\.\n/);
     expect(text).to.match(/5: live as they were/).and.match(/3: were deleted since \(--deleted/).and.match(/Made anew: 1 conversation/); // prettier-ignore
+    const given = describePlace({ ...place, files: 2 }, false, { deleted: true, existing: "again" });
+    expect(given).to.match(/were deleted since\n/).and.match(/live as they were\n/).and.match(/pictures and sounds 2 came back/); // prettier-ignore
     const error = failure("NOT_FOUND", { reason: "the room is gone" });
+    expect(describePlace({ ...place, failed: { total: 1, named: [{ thread: "room/a", error }] } }, false)).to.match(/^! 2 messages/); // prettier-ignore
     const failed = { total: 3, named: [{ thread: "room/a\u001b[2J", error }] };
     const dry = describePlace({ ...place, dryRun: true, failed }, false);
     expect(dry).to.match(/^Nothing was changed\. It would bring back 2 messages .* in about 1 s\./);
@@ -106,6 +109,8 @@ describe("plexus backup", () => {
   it("says how far a task is once it knows", () => {
     expect(describeProgress({ sort: "run", progress: {} })).to.equal("");
     expect(describeProgress({ sort: "run", progress: { slots: 4, slotsDone: 1, bytes: 2_048 } })).to.match(/^1 of 4 slots, 2\.0 KiB new$/); // prettier-ignore
+    const stepping = { slots: 4, slotsDone: 1, bytes: 2_048, workPercent: 12 };
+    expect(describeProgress({ sort: "run", progress: stepping })).to.match(/2\.0 KiB new, steps back for people: works 12 % of the time$/); // prettier-ignore
     expect(describeProgress({ sort: "verify", progress: { stripes: 4, stripesDone: 3 } })).to.equal("3 of 4 stripes");
   });
 

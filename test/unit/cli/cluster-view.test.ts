@@ -1,8 +1,16 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { describeKept, describeStuck, rolesWithoutTaker } from "../../../cli/cluster-leaving.ts";
-import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, joinCommand, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
-import { failure, type ClusterSlotRow } from "../../../protocols/index.ts";
+import {
+  describeDrain,
+  describeKept,
+  describeStuck,
+  isDrained,
+  partInDirectory,
+  rolesWithoutTaker,
+} from "../../../protocols/cluster-leaving.ts";
+import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
+import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
 import { summary } from "./stage.ts";
 import { describeModels } from "../../../cli/models.ts";
@@ -246,7 +254,7 @@ describe("a drain", () => {
   it("keeps what writes need while too few others are there", () => {
     const full = nodeRow("node-b", { slotsReplicated: 3 });
     const kept = (own: typeof full, minInSync: number, ...others: Parameters<typeof summaryOf>[0]) =>
-      describeKept({ ...summaryOf([own, ...others]), minInSync }, "id-of-node-b", false);
+      describeKept({ ...summaryOf([own, ...others]), minInSync }, "id-of-node-b");
     const [a, c] = [nodeRow("node-a"), nodeRow("node-c")];
     expect(kept(full, 2, a, c)).to.equal(undefined);
     for (const gone of [
@@ -295,9 +303,72 @@ describe("a drain", () => {
     const all = summaryOf([nodeRow("node-a", { roles: ["gateway", "chat", "ai", "storage", "manager"] })]);
     const stuck = rolesWithoutTaker(all, [slotRow("manager/1", "node-a")], "id-of-node-a");
     expect(stuck).to.deep.equal(["chat", "ai", "manager"]);
-    const text = describeStuck(stuck, "node-a", false);
+    const text = describeStuck(stuck, "node-a");
     expect(text).to.include("the role chat or ai or manager").and.include("nothing new is possible");
     expect(text).to.include("no account, room or agent").and.include("plexus nodes undrain node-a");
-    expect(describeStuck(["manager"], "node-a", false)).to.include("what node-a has of it stays there.");
+    expect(describeStuck(["manager"], "node-a")).to.include("what node-a has of it stays there.");
+  });
+});
+
+describe("a directory that voters keep", () => {
+  const names = ["a", "b", "c"];
+  const roles = ["chat", "manager"] as const;
+  const of = (down: readonly string[], more: Partial<ClusterSummary> = {}): ClusterSummary =>
+    summaryOf(
+      names.map((name) => nodeRow(name, { up: !down.includes(name), roles: [...roles], directory: true })),
+      {
+        directory: {
+          kind: "replicated",
+          generation: 1,
+          voters: names.map((name) => `id-of-${name}`),
+          ...(down.length < 2 && { leader: "id-of-b" }),
+        },
+        ...more,
+      },
+    );
+
+  it("says of each node what it is in it, and whether the next death is survived", () => {
+    const all = describeNodes(of([]), false);
+    expect(all)
+      .to.match(/│ a +│ up, voter +│/)
+      .and.match(/│ b +│ up, leads +│/);
+    expect(all).to.include("3 voters: a, b (leads), c. Up: 3 of 3; the next death is survived");
+    const two = describeNodes(of(["c"]), false);
+    expect(two).to.include("Up: 2 of 3; the next death of a voter would stop it");
+    expect(two).to.include("plexus nodes evict NAME");
+    const alone = { kind: "replicated", generation: 2, voters: ["id-of-a"], leader: "id-of-a" } as const;
+    expect(describeNodes(of([], { directory: alone }), false)).to.include("1 voter: a (leads). While it is down");
+  });
+
+  it("names who must be up, and what helps who lost them, and advises no eviction that cannot be", () => {
+    const text = describeNodes(of(["b", "c"], { directoryAway: { forMs: 4_000, because: "x" } }), false);
+    expect(text).to.include("Up: 1 of 3; 2 of them must be up. It does not answer");
+    expect(text).to.include("2 of the nodes a, b, c must be up, which keep the directory together: start b, c.");
+    expect(text).to.include("plexus directory recover").and.not.include("evict").and.not.include("Why:");
+  });
+
+  it("says what the wish for voters comes to", () => {
+    const said = (wanted: number, summary: ClusterSummary): string =>
+      describeVotersWanted({ directory: summary.directory, wanted }, summary);
+    expect(said(3, of([])))
+      .to.include("Generation: 1")
+      .and.include("Wanted: 3; 3 nodes with the role manager.");
+    expect(said(5, of(["c"]))).to.include("3 nodes with the role manager, 2 up. An even number is never chosen");
+    const embedded = { kind: "embedded", node: "id-of-a" } as const;
+    const two = summaryOf([nodeRow("a", { roles: ["manager"] }), nodeRow("b", { roles: ["manager"] })], { directory: embedded }); // prettier-ignore
+    expect(said(3, two)).to.include("two would both be needed").and.not.include("Generation");
+    expect(said(1, two)).to.include("one node keeps it");
+  });
+
+  it("ends a drain when the node votes no more, except where no other manager can follow it", () => {
+    const part = (summary: ClusterSummary, node: string) => partInDirectory(summary, node);
+    expect(part(of([]), "id-of-b")).to.deep.equal({ directory: false, votes: true });
+    const left = { kind: "replicated", generation: 1, voters: ["id-of-a"], leader: "id-of-a" } as const;
+    expect(part(of([], { directory: left }), "id-of-b")).to.deep.equal({ directory: false, votes: false });
+    expect(part(of(["b", "c"], { directory: left }), "id-of-a")).to.deep.equal({ directory: true, votes: false });
+    const progress = { name: "b", up: true, slotsOwned: 0, slotsReplicated: 0, directory: false, votes: true };
+    expect(isDrained(progress)).to.equal(false);
+    expect(describeDrain(progress)).to.include("its vote on the directory");
+    expect(isDrained({ ...progress, votes: false })).to.equal(true);
   });
 });

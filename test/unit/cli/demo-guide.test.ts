@@ -10,9 +10,9 @@ describe("the demonstration", () => {
   const ports = Array.from({ length: demoPorts }, (_, index) => 4_000 + index);
   const plan = planDemo("/tmp/plexus-demo-x", ports);
 
-  it("starts one manager, and two nodes that can hold rooms so that either may die", () => {
+  it("starts three managers so that any may die, and two nodes that can hold rooms so that either may", () => {
     const holding = plan.nodes.filter((node) => node.roles.includes("chat"));
-    expect(plan.nodes.filter((node) => node.roles.includes("manager")).map(({ name }) => name)).to.deep.equal([plan.nodes[0].name]);
+    expect(plan.nodes.every((node) => node.roles.includes("manager"))).to.equal(true);
     expect(holding).to.have.length(2);
     expect(plan.nodes.filter((node) => node.roles.includes("ai")), "agents answer whichever dies").to.deep.equal(holding);
     expect(plan.nodes.every((node) => node.roles.includes("gateway"))).to.equal(true);
@@ -54,6 +54,7 @@ describe("the demonstration", () => {
     expect(text).to.include("bin/plexus actors move room/lobby --to node-c --data /tmp/plexus-demo-x/node-a");
     expect(text).to.include(restartCommand(plan.nodes[1] ?? plan.nodes[0], "bin/plexus"));
     expect(text).to.include("bin/plexus actors show room/lobby").and.include("removes their data");
+    expect(text).to.include("kill node-a, the first node. Everything goes on").and.include("kill -9 100");
     const there = guide(plan, { running, home: "node-c", ...facts });
     expect(there)
       .to.include(

@@ -64,10 +64,10 @@ describe("plexus models, as a person reads it", () => {
     expect(card).to.include(`digest      ${digest}`);
   });
 
-  it("says what helps where there is nothing that converts", () => {
-    const thrown = (work: () => unknown) => {
+  it("says what helps where there is nothing that converts", async () => {
+    const thrown = async (work: () => Promise<unknown>) => {
       try {
-        work();
+        await work();
       } catch (error) {
         return failureOf(error);
       }
@@ -75,14 +75,14 @@ describe("plexus models, as a person reads it", () => {
     };
     const i2s = join(folder, "i2s.gguf");
     writeFileSync(i2s, gguf({ tensors: [{ name: "w", dimensions: [128, 1], type: 36 }] }));
-    expect(thrown(() => convertModel(i2s, collected())).details?.["hint"]).to.match(/TQ2_0/);
+    expect((await thrown(() => convertModel(i2s, collected()))).details?.["hint"]).to.match(/TQ2_0/);
     const fine = join(folder, "fine.gguf");
     writeFileSync(fine, gguf({ facts: { "general.architecture": "llama" } }));
     const output = collected();
-    expect(convertModel(fine, output)).to.equal(0);
+    expect(await convertModel(fine, output)).to.equal(0);
     expect(output.out.join()).to.include("can be used as it is");
-    expect(thrown(() => convertModel(join(folder, "none.gguf"), output))).to.include({ code: "NOT_FOUND" });
-    expect(thrown(() => convertModel(folder, output))).to.include({ code: "BAD_REQUEST" });
+    expect(await thrown(() => convertModel(join(folder, "none.gguf"), output))).to.include({ code: "NOT_FOUND" });
+    expect(await thrown(() => convertModel(folder, output))).to.include({ code: "BAD_REQUEST" });
   });
 
   it("makes a smaller file beside the other, and says how to use it", async () => {

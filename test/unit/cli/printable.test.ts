@@ -146,6 +146,12 @@ describe("what a node tells reaches no terminal that obeys it", function () {
     rmSync(folder, { recursive: true });
   });
 
+  /** Nothing of the machine's but where commands are, and what is compiled. */
+  const environment = (): NodeJS.ProcessEnv => {
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    return { PATH, HOME: folder, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) };
+  };
+
   const asked: readonly (readonly string[])[] = [
     ["status"],
     ["nodes"],
@@ -184,7 +190,7 @@ describe("what a node tells reaches no terminal that obeys it", function () {
     for (const words of asked) {
       const child = spawn(process.execPath, ["cli/main.ts", ...words, "--data", folder], {
         stdio: ["ignore", "pipe", "pipe"],
-        env: { PATH: process.env["PATH"], HOME: folder },
+        env: environment(),
       });
       const [out, err] = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
       expect(`${out.toString()}${err.toString()}`, words.join(" ")).to.not.equal("").and.not.match(controls);
@@ -200,7 +206,7 @@ describe("what a node tells reaches no terminal that obeys it", function () {
     for (const words of [...asked, ["top"]]) {
       const line = [process.execPath, "cli/main.ts", ...words, "--data", folder].map((word) => `'${word}'`).join(" ");
       const child = spawn("script", ["-qec", line, "/dev/null"], {
-        env: { PATH: process.env["PATH"], HOME: folder, TERM: "xterm-256color", COLUMNS: "100", LINES: "40" },
+        env: { ...environment(), TERM: "xterm-256color", COLUMNS: "100", LINES: "40" },
       });
       let said = "";
       child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -110,6 +110,7 @@ describe("the command line", () => {
       ["slots", "--role", "cook"],
       ["directory", "migrate"],
       ["directory", "migrate", "--etcd", "e1:2379"],
+      ["directory", "migrate", "--managers", "--etcd", "http://e1:2379"],
       ["top", "--interval", "1ms"],
       ["audit", "--limit", "0"],
       ["up", "--replicas", "9"],

@@ -21,6 +21,7 @@ describe("the test runner", function () {
   async function run(args: readonly string[]): Promise<{ code: number | null; out: string }> {
     const environment = { ...process.env, PLEXUS_TEST_COUNTS: join(folder, "counts.json") };
     delete (environment as NodeJS.ProcessEnv)["NODE_V8_COVERAGE"];
+    delete (environment as NodeJS.ProcessEnv)["PLEXUS_TEST_PROFILE"];
     const child = spawn(process.execPath, [...args], {
       cwd: root,
       env: environment,

@@ -36,11 +36,11 @@ const shown = (...holders: readonly HolderRow[]): string =>
 
 describe("plexus shards", () => {
   it("says where holders are, and how they stand", () => {
-    const text = shown(row(0), row(1, { owner: "b", node: "node-b", sums: sums({ at: { node: "b", missing: 7, sinceMs: 1 } }) })); // prettier-ignore
+    const text = shown(row(0), row(1, { owner: "b", node: "node-b", sums: sums({ lost: { shards: 7, bytes: 7 }, at: { node: "b", missing: 7, sinceMs: 1 } }) })); // prettier-ignore
     expect(text).to.match(/Group g1: 2 holders on 2 nodes, takes new stripes/);
     expect(text)
       .to.match(/g1\.0 .*node-a.*2\.0 KiB.* ok/)
-      .and.match(/g1\.1 .*node-b.*7 missing here/);
+      .and.match(/g1\.1 .*node-b.* 7 lost *│/);
   });
 
   it("says of each node how much it has, may have, and whether it is trusted", () => {

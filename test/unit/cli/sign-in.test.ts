@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
-import { failure, failureOf } from "../../../protocols/index.ts";
+import { failure, failureOf, type Failure } from "../../../protocols/index.ts";
 
 /** A screen with nobody at it. */
 const piped: Screen = {
@@ -64,6 +64,21 @@ describe("signing in from a terminal", () => {
     expect(asked).to.deep.equal(["POST /api/v1/sign-in"]);
   });
 
+  it("says that the page is the way in for who has an account at another server alone, to everybody who is refused", async () => {
+    const providers = [{ name: "company", label: "Company\u001b[2J", kind: "oidc" }];
+    const setup = [200, { adminNeeded: false, signUp: "open", providers }] as const;
+    const { url } = await node({ "/api/v1/sign-in": wrong, "/api/v1/setup": setup });
+    const refusal = (await signIn(options([url]), piped).catch(failureOf)) as Failure;
+    expect(refusal).to.deep.include({ code: "SIGN_IN_FAILED" });
+    const { details } = refusal;
+    expect(details?.["reason"]).to.include("Company").and.not.include("\u001b");
+    expect(details?.["hint"]).to.include(url);
+    const needs = { attempt: "A".repeat(43), needs: ["identity"], setUp: false, expiresAtMs: 1 };
+    const other = await node({ "/api/v1/sign-in": [202, needs] });
+    const unfinished = (await signIn(options([other.url]), piped).catch(failureOf)) as Failure;
+    expect(unfinished.details?.["reason"]).to.include("another server").and.include(other.url);
+  });
+
   it("goes to the next node when one cannot say, and not when the password is wrong", async () => {
     const busy = await node({ "/api/v1/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
     const good = await node({ "/api/v1/sign-in": [200, session] });
@@ -84,5 +99,33 @@ describe("signing in from a terminal", () => {
     });
     await signIn(options([fresh.url], { adminCode: "ABCD" }), piped);
     expect(fresh.asked).to.deep.equal(["POST /api/v1/sign-in", "GET /api/v1/setup", "POST /api/v1/sign-up"]);
+  });
+
+  it("goes on with a code where the account has a second factor, and says so where nobody can give one", async () => {
+    const needs = { attempt: "A".repeat(43), needs: ["totp", "recovery"], setUp: false, expiresAtMs: 1 };
+    let codes = 0;
+    const answers: Record<string, readonly [number, object]> = { "/api/v1/sign-in": [202, needs] };
+    const { url, asked } = await node(
+      new Proxy(answers, {
+        get(known, path: string) {
+          if (path !== "/api/v1/sign-in/code") return known[path];
+          codes += 1;
+          return codes === 1 ? [401, { error: failure("CODE_WRONG") }] : [200, session];
+        },
+      }),
+    );
+    const typed = ["000000", "123456"];
+    const person = { ...piped, interactive: true, question: () => Promise.resolve(typed.shift()) } as Screen;
+    expect(await signIn(options([url]), person)).to.deep.include({ user: "ada", token: "plx_x" });
+    expect(asked.filter((one) => one === "POST /api/v1/sign-in/code")).to.have.length(2);
+
+    const other = await node({ "/api/v1/sign-in": [202, needs] });
+    const refusal = await signIn(options([other.url]), piped).catch(failureOf);
+    expect(refusal).to.have.property("code", "SIGN_IN_UNFINISHED");
+    const passkey = await node({ "/api/v1/sign-in": [202, { ...needs, needs: ["passkey"] }] });
+    expect(await signIn(options([passkey.url]), person).catch(failureOf)).to.have.property(
+      "code",
+      "SIGN_IN_UNFINISHED",
+    );
   });
 });

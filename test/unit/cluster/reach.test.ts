@@ -3,6 +3,7 @@ import {
   degradedAfterMs,
   lacks,
   lookEveryMs,
+  neededOf,
   next,
   reasonOf,
   restoredAfterMs,
@@ -45,6 +46,12 @@ describe("whether a node reaches what it needs", () => {
     expect(serviceOf({ owner: "a", inSync: ["a", "b", "c"] }, at), "the copy can be left out").to.equal("served");
     expect(serviceOf({ owner: "a", inSync: ["a", "b", "c"] }, { ...at, directoryAnswers: false })).to.equal("blocked");
     expect(serviceOf({ owner: "a", inSync: ["a", "c"] }, at), "too few are left").to.equal("blocked");
+  });
+
+  it("counts the slots that people need, and managers' only where there are no others", () => {
+    const managers = ["manager/1", "manager/2", "manager/3"].map((slot) => ({ slot }) as { slot: `manager/${number}` });
+    expect(neededOf([...managers, { slot: "chat/1" }])).to.deep.equal([{ slot: "chat/1" }]);
+    expect(neededOf(managers)).to.deep.equal(managers);
   });
 
   it("lacks what it needs when it is cut off from the directory and the others, of two, three or five", () => {

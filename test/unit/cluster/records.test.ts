@@ -37,7 +37,9 @@ const member: Required<MemberRecord> = {
       state: "ready",
     },
   ],
+  drain: { by: "ada", sinceMs: 5 },
   leaving: true,
+  vouches: true,
 };
 const invitation: Required<InvitationRecord> = {
   id: "0123456789ab",
@@ -91,7 +93,7 @@ const price: Required<Price> = { name: "gpt", input: 1, cached: 0.1, output: 4, 
 
 const rows: readonly (readonly [key: string, value: object, optional: readonly string[]])[] = [
   ["slot/room/lobby", slot, ["abandoned", "want", "held", "home", "splitFrom"]],
-  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "leaving"]],
+  ["member/a", member, ["rolesConfigured", "labelsConfigured", "offers", "drain", "leaving", "vouches"]],
   ["invitation/0123456789ab", invitation, ["used"]],
   ["policy", policy, []],
   ["route/smart", route, ["shadow", "balance", "prefer", "kinds", "ensemble", "cache"]],

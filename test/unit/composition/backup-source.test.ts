@@ -1,6 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { journalSource, stateOf } from "../../../node/composition/backup-source.ts";
+import { stateOf } from "../../../node/composition/backed-up-actor.ts";
+import { journalSource } from "../../../node/composition/backup-source.ts";
 import { openRepository, recall, runBackup } from "../../../node/backup/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { createPacing } from "../../../node/backup/index.ts";
 import { pathPart } from "../../../node/composition/backup-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
@@ -60,13 +61,16 @@ describe("backups into a folder", () => {
         },
       },
       kernel: { ask: async () => refused(failure("NOT_FOUND")) },
+      measured: () => undefined,
       blobs: {
+        put: async () => refused(failure("NOT_FOUND")),
         read: async (_, hash) => (files.has(hash) ? ok(files.get(hash) as Uint8Array) : refused(failure("NOT_FOUND"))),
       },
       holds: async () => holds,
       slots: () => [{ slot, owner: name }, ...others],
       nameOf: (one) => one.toUpperCase(),
       drillFailed: (facts) => void told.push(facts),
+      pacing: createPacing({ clock: createClock() }),
       clock: createClock(),
       random: createRandom(),
       log: quietLog,

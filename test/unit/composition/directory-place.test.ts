@@ -19,6 +19,7 @@ describe("the directory at its keeper", () => {
         store: new RowStore(),
         exchange: links.exchange(node),
         clock: world.clock(),
+        random: world.dice,
         log: quietLog,
         placed: () => undefined,
       });
@@ -46,5 +47,35 @@ describe("the directory at its keeper", () => {
     } finally {
       await stopTime();
     }
+  });
+
+  it("stays with one node where three managers are up and one voter is wanted, until that is wanted no more", async () => {
+    const world = new World(2);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const stopTime = world.flow();
+    const keeper = openDirectory({ kind: "embedded", host: "a" }, {
+      node: "a",
+      cluster: "c1",
+      founding: true,
+      store: new RowStore(),
+      exchange: links.exchange("a"),
+      clock,
+      random: world.dice,
+      log: quietLog,
+      placed: () => undefined,
+    }); // prettier-ignore
+    await keeper.opened();
+    const wish = await keeper.directory.compareAndSet("voters", { wanted: 1 }, 0);
+    const members = ["a", "b", "c"].map((node) => memberRecord(node, { roles: ["manager"] }));
+    keeper.keepVoters({ members: () => members, isUp: () => true });
+    await world.sleep(30_000);
+    const [before] = [keeper.info().kind];
+    await keeper.directory.compareAndSet("voters", { wanted: 3 }, wish.row?.revision ?? 0);
+    await world.sleep(5_000);
+    const after = keeper.info().kind;
+    await keeper.close();
+    await stopTime();
+    expect([before, after]).to.deep.equal(["embedded", "replicated"]);
   });
 });

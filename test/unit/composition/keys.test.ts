@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Config } from "../../../config/index.ts";
 import { escrowFile } from "../../../node/data-folder/index.ts";
-import { openKeys, openKnownKeys } from "../../../node/composition/keys.ts";
+import { createUses, openKeys, openKnownKeys } from "../../../node/composition/keys.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import {
   anchorOf,
@@ -17,7 +17,7 @@ import {
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
 import type { Directory } from "../../../node/ports.ts";
-import { failure, refused, type Result, type Role } from "../../../protocols/index.ts";
+import { failure, refused, type AuditEvent, type Result, type Role } from "../../../protocols/index.ts";
 import { quietLog } from "../../quiet.ts";
 import { RowStore } from "../storage/stage.ts";
 
@@ -33,6 +33,7 @@ class Cluster {
   readonly down = new Set<string>();
   /** What went to the audit and the admins. */
   readonly told: object[] = [];
+  readonly written: AuditEvent[] = [];
   constructor(directory: Directory, folder: string) {
     this.#directory = directory;
     this.#folder = folder;
@@ -68,7 +69,12 @@ class Cluster {
     const machine = { log: quietLog, clock: { monotonicMs: () => 1 } };
     const config = { data: this.#folder, diskKey: join(this.#folder, `${node}.key`) };
     const at = { machine, identity, peer } as never;
-    return openKeys(config as Config, at, openKnownKeys(at));
+    const audit = { write: (event: AuditEvent) => Promise.resolve(void this.written.push(event)) };
+    return openKeys(
+      { ...config, name: node } as Config,
+      Object.assign(at as object, { audit }) as never,
+      openKnownKeys(at),
+    );
   }
 }
 
@@ -95,6 +101,33 @@ describe("the keys of backups between nodes", () => {
     const sheet = { verifyKey: text(root.signer.verifyKey), needed: 2, digests: ["a", "b"], madeAtMs: 1, anchor };
     expect((await keys.confirmKit({ ...to, ...sheet })).ok).to.equal(true);
   };
+  it("leave an entry in the audit of who opened them, gave them and took them; and of whom they were not given to", async () => {
+    const one = cluster.node("n1", ["manager"]);
+    await makeKit(one);
+    const two = cluster.node("n2", ["chat"]);
+    expect((await two.backupKeys()).ok).to.equal(true);
+    for (let again = 0; again < 3; again += 1) await two.backupKeys();
+    cluster.node("n3", ["storage"]);
+    await cluster.ask("n1", "n3");
+    const said = cluster.written.map(({ action, by, target, outcome, facts }) => [action, by, target, outcome, facts]);
+    expect(said).to.deep.equal([
+      ["giveKeys", "node/n1", "node/n2", "done", { epochs: "1" }],
+      ["takeKeys", "node/n2", "node/n1", "done", { keys: 1 }],
+      ["openKeys", "node/n2", undefined, "done", { epoch: 1, uses: 1 }],
+      ["giveKeys", "node/n1", "node/n3", "FORBIDDEN", {}],
+    ]);
+  });
+
+  it("are counted, where they are opened often, and the number is told with the next entry", () => {
+    let nowMs = 0;
+    const used = createUses({ monotonicMs: () => nowMs }, 100);
+    expect([used("epoch 1"), used("epoch 1"), used("epoch 2"), used("epoch 1")]).to.deep.equal([1, undefined, 1, undefined]); // prettier-ignore
+    nowMs = 100;
+    expect([used("epoch 1"), used("epoch 1")]).to.deep.equal([3, undefined]);
+    for (let epoch = 3; epoch < 40; epoch += 1) used(`epoch ${epoch}`);
+    expect(used("epoch 1"), "not kept for ever").to.equal(1);
+  });
+
   it("are not sealed to a root that is not the one which other nodes know, and the admins hear of it", async () => {
     const one = cluster.node("n1", ["manager"]);
     await makeKit(one);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
+import { createPacing } from "../../../node/backup/index.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { endRestore, restore, type Restored } from "../../../node/composition/restore.ts";
 import { markFile, journalFolder } from "../../../node/data-folder/index.ts";
@@ -13,7 +14,7 @@ import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } 
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import type { DumpedAnswers } from "../../../node/kernel/answers.ts";
-import { openJournal, readFormat, type Journal } from "../../../node/storage/index.ts";
+import { openJournal, readFormat, type Journal, type SideOp } from "../../../node/storage/index.ts";
 import {
   failure,
   failureOf,
@@ -27,6 +28,10 @@ import {
   type ActorId,
   type SlotId,
 } from "../../../protocols/index.ts";
+import { behaviors } from "../../../actors/index.ts";
+import { user } from "../../../actors/user/index.ts";
+import { everyEngine } from "../../../runtimes/index.ts";
+import { startAlone } from "../../alone.ts";
 import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../quiet.ts";
 import { isPack, valueIn } from "../backup/world.ts";
@@ -93,11 +98,16 @@ describe("a restore", () => {
           cut: async (slot) => (await journal.openSlot(slot)).cut(),
         },
         kernel: { ask: async () => refused(failure("NOT_FOUND")) },
-        blobs: { read: async (_, hash) => (files.has(hash) ? ok(files.get(hash)!) : refused(failure("NOT_FOUND"))) },
+        measured: () => undefined,
+        blobs: {
+          put: async () => refused(failure("NOT_FOUND")),
+          read: async (_, hash) => (files.has(hash) ? ok(files.get(hash)!) : refused(failure("NOT_FOUND"))),
+        },
         holds: async () => ok([]),
         slots: () => [...owners].map(([slot, owner]): OwnedSlot => ({ slot, owner })),
         nameOf: (one) => one,
         drillFailed: (facts) => void told.push(facts),
+        pacing: createPacing({ clock: createClock() }),
         clock: createClock(),
         random: createRandom(),
         log: quietLog,
@@ -106,11 +116,15 @@ describe("a restore", () => {
       return {
         journal,
         folder,
-        async write(actor: ActorId, key: string, more: { epoch?: number; slot?: SlotId; events?: unknown[] } = {}) {
+        async write(
+          actor: ActorId,
+          key: string,
+          more: { epoch?: number; slot?: SlotId; events?: unknown[]; side?: readonly SideOp[] } = {},
+        ) {
           const slot = more.slot ?? slotOf("chat", actor);
           owners.set(slot, name);
           const log = await openAs(journal, slot, more.epoch ?? 1);
-          const side = [
+          const side = more.side ?? [
             { space: "record" as const, put: key, value: { atMs: 1_795_000_000_000, text: `${actor} ${key}` } },
             { space: "reminder" as const, put: "again", value: { dueMs: 5 } },
           ];
@@ -209,6 +223,59 @@ describe("a restore", () => {
       }),
       { numRuns: depth(6, 200) },
     );
+  }).timeout(60_000);
+
+  it("brings back when accounts end: a deletion that was asked for, and a guest's time", async () => {
+    const { node } = await cluster();
+    const at = await node("ann");
+    const nowMs = Date.now();
+    const turn = { key: "", from: "gateway" as const, nowMs, notes: user.notes!.initial() };
+    /** What is written of an actor that is told so. */
+    const write = async (key: string, ...messages: readonly object[]): Promise<void> => {
+      let state = user.initial(key);
+      const events: unknown[] = [];
+      const side: SideOp[] = [];
+      for (const message of messages)
+        for (const effect of user.decide(state, message as never, { ...turn, self: `user/${key}`, key })) {
+          if (effect.type === "remind") side.push({ space: "reminder", put: effect.id, value: effect.dueMs });
+          if (effect.type !== "persist") continue;
+          events.push(effect.event);
+          state = user.evolve(state, effect.event);
+        }
+      await at.write(`user/${key}`, key, { events, side });
+    };
+    const create = { type: "create", passwordHash: "x" };
+    const dayMs = 24 * 3_600_000;
+    await write("ada", create, { type: "beginDeletion", atMs: nowMs + 14 * dayMs, byAdmin: true });
+    await write("gil", { ...create, guest: { endsAtMs: nowMs + 3 * dayMs } });
+    await write("bob", create);
+    await at.back();
+    const done = await run(wishFor(at.folder));
+    expect(done.actors).to.equal(3);
+    const there = (days: number) =>
+      opened(async ({ store }) => {
+        const clock = createClock();
+        const ports = { random: createRandom(), log: quietLog, meter: quietMeter, engines: everyEngine({}), behaviors };
+        const { peer } = await startAlone({ ...ports, store, node: done.node, clock: { ...clock, nowMs: () => clock.nowMs() + days * dayMs } }); // prettier-ignore
+        const wanted = days < 3 ? 3 : days < 14 ? 2 : 1;
+        const found: string[] = [];
+        const look = async (): Promise<number> => {
+          found.length = 0;
+          for (const key of ["ada", "bob", "gil"]) {
+            const answer = await peer.kernel.ask({ to: `user/${key}`, from: "gateway", message: { type: "credentials" }, timeoutMs: 30_000 }); // prettier-ignore
+            if (answer.ok) found.push(key);
+            else expect(answer.error.code).to.equal("NOT_FOUND");
+          }
+          return found.length;
+        };
+        // Slots open one after the other, and each rings what is due in it.
+        while ((await look()) > wanted) await new Promise((resolve) => setImmediate(resolve));
+        await peer.stop(5_000);
+        return found.join(" ");
+      });
+    expect(await there(2)).to.equal("ada bob gil");
+    expect(await there(3)).to.equal("ada bob");
+    expect(await there(14)).to.equal("bob");
   }).timeout(60_000);
 
   it("owns every slot in an epoch that no owner had, as a new node of the same cluster, with its keys and settings", async () => {

@@ -239,7 +239,7 @@ describe("configuration", () => {
     [{ environment: { PLEXUS_PORT: "many" } }, "port", /^environment$/, /many/],
     [{ environment: { PLEXUS_DRAIN_TIMEOUT: "soon" } }, "limits.drainTimeoutMs", /^environment$/, /duration/],
     [{ environment: { PLEXUS_ROLES: "chat,cook" } }, "roles.1", /^environment$/, /one of .*gateway/],
-    [{ flags: { signUp: "maybe" } as never }, "signUp", /^flags$/, /one of open, closed/],
+    [{ flags: { signUp: "maybe" } as never }, "signUp", /^flags$/, /one of open, domain, invitation, closed/],
     [{ file: { path: "/c.yaml", content: { prot: 1 } } }, "prot", /c\.yaml/, /no such field/],
     [{ file: { path: "/c.yaml", content: { log: { lvl: 1 } } } }, "log.lvl", /c\.yaml/, /no such field/],
     [{ file: { path: "/c.yaml", content: { roles: [] } } }, "roles", /c\.yaml/, /./],

@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { expect } from "chai";
-import type { IWatchResponse } from "etcd3";
 import { createEtcdFeed } from "../../../node/directory/etcd-feed.ts";
 import type { EtcdServers } from "../../../node/directory/etcd-servers.ts";
+import type { WatchResponse } from "../../../node/directory/etcd-wire.ts";
 import { directoryLimits, type DirectoryLimits } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { DirectoryRow } from "../../../node/ports.ts";
@@ -55,7 +55,7 @@ class Script {
     };
   }
 
-  say(index: number, response: Partial<IWatchResponse> & { events?: unknown }): void {
+  say(index: number, response: Partial<WatchResponse> & { events?: unknown }): void {
     const header = { revision: "0", cluster_id: this.cluster, ...response.header };
     this.streams[index]?.emit("data", { events: [], ...response, header });
   }

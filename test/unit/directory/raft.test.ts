@@ -226,6 +226,27 @@ describe("consensus of voters", () => {
     expect(table.of("a").changeMembers({ voters: ["a", "b", "c"], learners: [] })).to.equal(undefined);
   });
 
+  it("answers a read that waits when those who were asked count no more", () => {
+    const table = new Table(["a", "b"]);
+    table.elect("a");
+    table.elapse(4);
+    table.cut.add("b");
+    table.of("a").read(7);
+    table.settle();
+    expect(table.reads).to.deep.equal([]);
+    table.of("a").changeMembers({ voters: ["a"], learners: [] });
+    table.settle();
+    table.of("a").read(8);
+    table.settle();
+    expect(table.reads).to.deep.equal(["7 at 1", "8 at 2"]);
+  });
+
+  it("takes no members of whom one is named twice", () => {
+    const table = led();
+    expect(table.of("a").changeMembers({ voters: ["a", "b", "b"], learners: [] })).to.equal(undefined);
+    expect(table.of("a").changeMembers({ voters: ["a", "b", "c"], learners: ["c"] })).to.equal(undefined);
+  });
+
   it("hands the lead over to a voter that has everything", () => {
     const table = led();
     table.of("a").handOver("b");
@@ -252,5 +273,51 @@ describe("consensus of voters", () => {
     table.tick("a", 4);
     expect(table.lines.slice(-8)).to.include.members(["a>b entries 2@1", "b>a has 2"]);
     expect([table.of("a").role, table.of("a").commit]).to.deep.equal(["leader", 1]);
+  });
+});
+
+describe("one voter, told by messages", () => {
+  /** Voter a with what its disk has: entries of these terms. */
+  function begun(terms: readonly number[], promise: { term: number; vote: string | undefined }) {
+    const members = { voters: ["a", "b", "c"], learners: [] };
+    const entries = terms.map((term, at) => ({ index: at + 1, term, body: { type: "begin" } as const }));
+    const options = { node: "a", electionTicks: 10, heartbeatTicks: 2, entriesPerMessageMax: 8, messagesOnWayMax: 2, seed: 1, snapshot: () => [] }; // prettier-ignore
+    const core = new Core<string, readonly string[]>(options, { promise, base: { index: 0, term: 0, members }, entries, applied: 0 }); // prettier-ignore
+    return (message: Message) => {
+      core.receive("b", message);
+      const { write, sendStored } = core.take();
+      return { promise: write?.promise, said: sendStored.map((one) => one.message) };
+    };
+  }
+  const vote = (term: number, last: { index: number; term: number }, pre = false): Message => ({ type: "vote", term, pre, forced: false, last }); // prettier-ignore
+
+  it("writes its vote before it says it, and gives none to a shorter log", () => {
+    expect(begun([1, 1], { term: 1, vote: undefined })(vote(2, { index: 2, term: 1 }))).to.deep.equal({
+      promise: { term: 2, vote: "b" },
+      said: [{ type: "voted", term: 2, pre: false, granted: true }],
+    });
+    expect(begun([1, 1], { term: 1, vote: undefined })(vote(2, { index: 1, term: 1 })).said).to.deep.equal([
+      { type: "voted", term: 2, pre: false, granted: false },
+    ]);
+  });
+
+  it("has one vote a term, also after a restart, and promises nothing to who only asks whether it would", () => {
+    expect(begun([1], { term: 2, vote: "c" })(vote(2, { index: 9, term: 1 })).said).to.deep.equal([
+      { type: "voted", term: 2, pre: false, granted: false },
+    ]);
+    expect(begun([1], { term: 2, vote: "c" })(vote(3, { index: 9, term: 1 }, true))).to.deep.equal({
+      promise: undefined,
+      said: [{ type: "voted", term: 3, pre: true, granted: true }],
+    });
+  });
+
+  it("says where its log may begin to be the leader's, and a leader of an old term what the term is", () => {
+    const append = (term: number, index: number, of: number): Message => ({ type: "append", term, previous: { index, term: of }, entries: [], commit: 0, round: 4 }); // prettier-ignore
+    expect(begun([1, 1, 3, 3], { term: 3, vote: undefined })(append(4, 4, 2)).said).to.deep.equal([
+      { type: "refused", term: 4, previous: 4, hint: { index: 2, term: 1 }, round: 4 },
+    ]);
+    expect(begun([1], { term: 3, vote: undefined })(append(2, 1, 1)).said).to.deep.equal([
+      { type: "refused", term: 3, previous: 0, hint: { index: 0, term: 0 }, round: 0 },
+    ]);
   });
 });

@@ -1,68 +1,11 @@
 import { expect } from "chai";
-import { createRemoteDirectory, directoryLimits, serveDirectory } from "../../../node/directory/index.ts";
-import { createVoterLines } from "../../../node/directory/raft/lines.ts";
-import { openVoter, type Voter } from "../../../node/directory/raft/voter.ts";
-import type { Directory } from "../../../node/ports.ts";
-import { MemoryStore } from "../../conformance/directory-store.ts";
+import type { Voter } from "../../../node/directory/raft/voter.ts";
+import type { DirectoryRow } from "../../../node/ports.ts";
+import type { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { depth } from "../../depth.ts";
-import { quietLog } from "../../quiet.ts";
-import { Links, World } from "../../world/index.ts";
-
-const names = ["one", "two", "three"];
-// Small, so that rows are written, logs cut and whole images given while a test runs.
-const limits = { ...directoryLimits, entriesPerImage: 8, entriesKept: 4, retryMinMs: 20, retryMaxMs: 100 };
-
-/** Three voters and a client of theirs, on simulated time. */
-class Voters {
-  readonly world: World;
-  readonly links: Links;
-  readonly stores = new Map(names.map((name) => [name, new MemoryStore()]));
-  readonly voters = new Map<string, Voter>();
-  readonly client: Directory;
-  /** Set while a node is up; those that died have objects that nobody reaches. */
-  readonly #lives = new Map<string, number>();
-
-  constructor(seed: number) {
-    this.world = new World(seed);
-    this.links = new Links(this.world.clock());
-    this.client = createRemoteDirectory(this.links.exchange("client"), () => this.leading()[0], {
-      clock: this.world.clock(),
-      limits,
-    });
-  }
-
-  async open(name: string): Promise<void> {
-    const life = (this.#lives.get(name) ?? 0) + 1;
-    this.#lives.set(name, life);
-    const exchange = this.links.exchange(name);
-    const store = this.stores.get(name) as MemoryStore;
-    const lines = createVoterLines(exchange, limits);
-    const seed = this.world.dice.below(2 ** 32);
-    const founding = { generation: 1, members: { voters: names, learners: [] }, image: { revision: 0, rows: [] } };
-    const ports = { node: name, store, lines, clock: this.world.clock(), log: quietLog, seed, limits };
-    const voter = await openVoter(ports, founding);
-    serveDirectory(exchange, voter.directory, limits);
-    this.voters.set(name, voter);
-    for (const other of [...this.voters.keys(), "client"]) if (other !== name) this.links.link(name, other);
-  }
-
-  /** Its disk keeps what was written. */
-  async kill(name: string): Promise<void> {
-    for (const other of [...names, "client"]) this.links.cut(name, other);
-    const voter = this.voters.get(name);
-    this.voters.delete(name);
-    await voter?.stop();
-  }
-
-  leading(): readonly string[] {
-    return [...this.voters].flatMap(([name, voter]) => (voter.state()?.role === "leader" ? [name] : []));
-  }
-
-  async stop(): Promise<void> {
-    for (const voter of this.voters.values()) await voter.stop();
-  }
-}
+import { failureOf } from "../../../protocols/index.ts";
+import { names, Voters } from "./voters-stage.ts";
 
 describe("the voters of a replicated directory", () => {
   it("keep every change that was acknowledged, and none twice, whoever dies, is cut off or has a disk that fails", async function () {
@@ -135,5 +78,144 @@ describe("the voters of a replicated directory", () => {
     expect(await codeOf(directory.compareAndSet("a", 1, 0))).to.equal("DIRECTORY_UNAVAILABLE");
     await voters.stop();
     await stopTime();
+  });
+
+  it("give their rows to another place once, with all that was acknowledged, whoever dies, is cut off or has a disk that fails meanwhile", async function () {
+    this.timeout(depth(60_000, 600_000));
+    let outdone = 0;
+    for (let seed = 1; seed <= depth(30, 600); seed += 1) {
+      const voters = new Voters(seed);
+      const { world, links, client } = voters;
+      const { dice } = world;
+      const stopTime = world.flow();
+      for (const name of names) await voters.open(name);
+      let [acknowledged, unknown] = [0, 0];
+      const increment = async (): Promise<void> => {
+        const row = await client.read("n").catch(() => null);
+        if (row === null) return;
+        const next = ((row?.value as number | undefined) ?? 0) + 1;
+        const said = await client.compareAndSet("n", next, row?.revision ?? 0).then(
+          ({ applied }) => (applied ? "applied" : "not"),
+          (error: unknown) => failureOf(error).code,
+        );
+        if (said === "applied") acknowledged += 1;
+        if (said === "DIRECTORY_UNAVAILABLE") unknown += 1;
+      };
+      /** What each place was given, by its name. */
+      const copies = new Map<string, readonly DirectoryRow[]>();
+      const depart = async (fails: boolean): Promise<void> => {
+        const from = voters.voters.get(voters.leading()[0] ?? "");
+        const prefix = `place ${copies.size}`;
+        await from
+          ?.depart({ endpoints: ["http://e"], prefix, generation: 2 }, async (rows) => {
+            copies.set(prefix, rows);
+            await world.sleep(dice.pick([0, 50, 1_500]));
+            if (fails) throw new Error("the other place is full");
+          })
+          .catch(() => undefined);
+      };
+      const linkAll = (): void => {
+        for (const one of voters.voters.keys()) for (const other of [...voters.voters.keys(), "client"]) if (one !== other) links.link(one, other); // prettier-ignore
+      };
+      for (let round = 0; round < 30; round += 1) {
+        const name = dice.pick(names);
+        const work = [increment(), increment()];
+        const what = dice.number();
+        if (what < 0.1) await voters.kill(name);
+        else if (what < 0.2) links.cut(name, dice.pick([...names, "client"].filter((other) => other !== name)));
+        else if (what < 0.3) (voters.stores.get(name) as MemoryStore).nextFails = dice.pick(["written", "lost"]);
+        else if (what < 0.5) linkAll();
+        if (round > 8 && dice.chance(0.3)) void depart(dice.chance(0.3));
+        await Promise.all(work);
+        await world.sleep(dice.between(0, dice.pick([20, 300, 1_500])));
+        for (const one of names) if (!voters.voters.has(one) && dice.chance(0.4)) await voters.open(one);
+      }
+      // Everybody is back, and is told.
+      while (new Set(voters.homes).size === 0 || (await codeOf(client.read("n"))) !== "DIRECTORY_MOVED") {
+        for (const one of names) if (!voters.voters.has(one)) await voters.open(one);
+        linkAll();
+        await world.sleep(500);
+        await depart(false);
+      }
+      const places = new Set(voters.homes.map((home) => ("prefix" in home ? home.prefix : "voters")));
+      expect([...places], `seed ${seed}`).to.have.length(1);
+      const moved = copies.get([...places][0] as string);
+      const value = (moved?.find(({ key }) => key === "n")?.value as number | undefined) ?? 0;
+      expect(value, `seed ${seed}`).to.be.within(acknowledged, acknowledged + unknown);
+      outdone += copies.size - 1;
+      for (const [name, voter] of voters.voters) {
+        const said = await codeOf(voter.directory.compareAndSet("n", "late", 0));
+        expect(said, `${name} in seed ${seed}`).to.be.oneOf(["DIRECTORY_MOVED", "DIRECTORY_UNAVAILABLE"]);
+      }
+      await voters.stop();
+      await stopTime();
+    }
+    expect(outdone, "moves that did not come about").to.be.greaterThan(10);
+  });
+
+  it("say where the rows are after a restart, and to who lacked the move", async () => {
+    const voters = new Voters(7);
+    const { world, client } = voters;
+    const stopTime = world.flow();
+    for (const name of names) await voters.open(name);
+    while (voters.leading().length === 0) await world.sleep(50);
+    const [leader = ""] = voters.leading();
+    const [away = "", other = ""] = names.filter((name) => name !== leader);
+    const before = await client.compareAndSet("n", 1, 0);
+    await voters.kill(away);
+    const home = { endpoints: ["http://e"], prefix: "p/", generation: 2 };
+    const given: unknown[] = [];
+    const watching = new Watching();
+    const stopWatching = client.watch("", watching);
+    await watching.until(() => watching.current);
+    const leading = voters.voters.get(leader) as Voter;
+    await leading.depart(home, async (rows, revision) => {
+      given.push({ rows, revision });
+      // A second one is refused, and a change waits for the outcome.
+      expect(await codeOf(leading.depart(home, async () => undefined))).to.equal("ALREADY_DONE");
+    });
+    expect(given).to.deep.equal([{ rows: [before.row], revision: 1 }]);
+    await watching.until(() => !watching.current);
+    expect(await codeOf(client.compareAndSet("n", 2, 1))).to.equal("DIRECTORY_MOVED");
+    expect(await codeOf(leading.directory.read("n"))).to.equal("DIRECTORY_MOVED");
+    await voters.kill(leader);
+    await voters.kill(other);
+    voters.homes.length = 0;
+    for (const name of names) await voters.open(name);
+    await world.sleep(5_000);
+    expect(voters.homes).to.deep.equal([home, home, home]);
+    for (const { directory } of voters.voters.values())
+      expect(await codeOf(directory.list(""))).to.equal("DIRECTORY_MOVED");
+    stopWatching();
+    await voters.stop();
+    await stopTime();
+  });
+
+  it("keep rows that another leader has changed since they were copied", async () => {
+    const voters = new Voters(3);
+    const { world, client } = voters;
+    const stopTime = world.flow();
+    for (const name of names) await voters.open(name);
+    const leads = async (name?: string): Promise<string> => {
+      for (;;) {
+        const [leader] = voters.leading();
+        if (leader !== undefined && (name === undefined || leader === name)) return leader;
+        if (leader !== undefined && name !== undefined) voters.voters.get(leader)?.handOver(name);
+        await world.sleep(50);
+      }
+    };
+    const first = await leads();
+    await client.compareAndSet("n", 1, 0);
+    const departing = (voters.voters.get(first) as Voter).depart({ endpoints: ["http://e"], prefix: "p/", generation: 2 }, async () => {
+      await leads(names.find((name) => name !== first));
+      expect((await client.compareAndSet("n", 2, 1)).applied).to.equal(true);
+      await leads(first);
+    }); // prettier-ignore
+    const said = await codeOf(departing);
+    const after = await codeOf(client.compareAndSet("n", 3, 2));
+    await voters.stop();
+    await stopTime();
+    expect([said, after]).to.deep.equal(["DIRECTORY_UNAVAILABLE", "nothing"]);
+    expect(voters.homes).to.deep.equal([]);
   });
 });

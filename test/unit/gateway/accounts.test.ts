@@ -382,7 +382,7 @@ describe("gateway: accounts", () => {
       const me = await guessed.request("GET", "/api/v1/me", { token, headers: from("203.0.113.9") });
       expect(me.body.signInsFailed).to.include({ count: 10 });
       expect(guessed.troubles.join())
-        .to.contain('signIn.guessed {"user":"ada","count":10}')
+        .to.contain('signIn.guessed {"actor":"user/ada","count":10}')
         .and.not.to.contain("nobody");
     });
   });

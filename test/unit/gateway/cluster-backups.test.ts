@@ -39,7 +39,56 @@ describe("gateway: backups of the cluster", () => {
     expect((await post("run", ada, { to: "/mnt/backup" })).status).to.equal(403);
     expect((await post("run", controlToken, { to: "/mnt/backup" })).body).to.have.nested.property("error.code", "KEY_MISSING"); // prettier-ignore
     expect(asked).to.deep.equal([{ to: "/mnt/backup" }]);
+    for (const [what, body] of [
+      ["copy", { to: "/mnt" }],
+      ["drill", { scratch: "/mnt" }],
+    ] as const) {
+      const { error } = (await post(what, ada, body)).body as { error: { code: string; details: { hint: string } } };
+      expect([what, error.code, error.details.hint.includes("--data")]).to.deep.equal([what, "FORBIDDEN", true]);
+    }
+    expect((await post("drill", ada, { snapshot: 3 })).body).to.have.nested.property("error.details.path", "/scratch");
+    const { body: drill } = (await post("drill", ada, {})) as { body: ClusterBackupTask };
+    expect(drill).to.deep.include({ sort: "drill", by: "ada", state: "waiting" });
     expect((await stand.request("GET", `${base}/tasks/99`, { token: ada })).status).to.equal(404);
+  });
+
+  it("bring an admin's own things back into place by a task, and others' private ones only after a second admin agreed", async () => {
+    const eve = (await stand.signUp("eve")).token;
+    await stand.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    await stand.request("POST", "/api/v1/rooms", { token: ada, body: { room: "harbour", visibility: "public" } });
+    await stand.request("POST", "/api/v1/rooms", { token: bob, body: { room: "secret", visibility: "private" } });
+    const rules = { recall: "recall0001", existing: "edited", deleted: true };
+    const open = { query: { thread: "room/harbour" }, ...rules };
+    const shut = { query: { thread: "room/secret" }, ...rules, recall: "recall0002" };
+    expect((await post("place", bob, open)).status).to.equal(403);
+    const { body: task } = (await post("place", ada, open)) as { body: ClusterBackupTask };
+    expect(task).to.deep.include({ sort: "place", by: "ada", wish: { sort: "place", ...open } });
+    expect(told.at(-1)?.slice(0, 3)).to.deep.equal(["placeBackup", { recall: "recall0001", existing: "edited", deleted: "true", thread: "room/harbour" }, "ada"]); // prettier-ignore
+    expect((await post("place", ada, { ...open, from: "/mnt/backup" })).status, "a folder").to.equal(403);
+    expect((await post("place", ada, shut)).body).to.have.nested.property("error.code", "APPROVAL_NEEDED");
+    expect((await post("place", ada, { query: {}, ...rules })).body).to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
+    expect((await post("place", ada, { ...shut, dryRun: true })).body, "says how much").to.deep.include({ sort: "place" }); // prettier-ignore
+    const guess = { ...shut, query: { ...shut.query, text: "harbour" }, dryRun: true };
+    expect((await post("place", ada, guess)).body, "would say what").to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
+
+    const wish = { sort: "place", ...shut };
+    const { body: asked } = (await post("requests", ada, { wish, reason: "She lost it" })) as { body: { id: string } };
+    expect((await post(`requests/${asked.id}/begin`, ada, {})).body).to.have.nested.property("error.code", "APPROVAL_NEEDED"); // prettier-ignore
+    expect((await post(`requests/${asked.id}/approve`, ada, {})).status).to.equal(403);
+    expect((await post(`requests/${asked.id}/approve`, eve, {})).status).to.equal(200);
+    const { body: begun } = (await post(`requests/${asked.id}/begin`, ada, {})) as { body: ClusterBackupTask<"place"> };
+    expect(begun).to.deep.include({ sort: "place", by: "ada", approvedBy: "eve" });
+    expect(begun.wish).to.deep.include({ recall: "recall0002", existing: "edited", deleted: true });
+    expect(begun.wish.query).to.have.property("atMs");
+    const { query, recall } = shut;
+    expect((await post("withdraw", ada, { query, recall })).body, "it shows nothing").to.deep.include({ sort: "withdraw", by: "ada" }); // prettier-ignore
+    expect((await post("place", controlToken, shut)).body).to.deep.include({ by: "operator", sort: "place" });
+    expect(told.at(-1)?.[3], "admins hear of what the operator brings back").to.deep.equal({
+      people: [],
+      admins: true,
+    });
+    for (const one of [{ sort: "place", ...open }, { sort: "withdraw", query, recall }])
+      expect((await stand.request("PUT", `${base}/schedules/nightly`, { token: ada, body: { cron: "0 3 * * *", wish: one } })).status).to.equal(400); // prettier-ignore
   });
 
   it("have schedules, and what they begin needs the right to begin it", async () => {

@@ -137,6 +137,9 @@ export async function startClusterStand(
         if (stand.summaries.length > 1) stand.summaries.shift();
         return ok(first);
       }),
+    drainEnded: (node) => called("drainEnded", [node], async () => ok({ node })),
+    preview: (wish) =>
+      called("preview", [wish], async () => ok({ nodes: [], slots: 0, copies: 0, atOnce: 64, moves: [], faults: [], moving: 0, commands: [] })), // prettier-ignore
     groups: () => called("groups", [], () => ({ places: 0, groups: [], nodes: [] })),
     slots: () => called("slots", [], async () => ok(stand.slots)),
     invite: (terms) =>
@@ -148,12 +151,17 @@ export async function startClusterStand(
       return called("evict", [node, force], async () => ok({ node, lastCopies: 0 }));
     },
     setDraining: (node, draining) => called("setDraining", [node, draining], async () => ok({ node })),
-    setRoles: (node, roles) => called("setRoles", [node, roles], async () => ok({ node })),
+    setRoles: (node, roles, _by, seen) =>
+      called("setRoles", [node, roles, ...(seen === undefined ? [] : [seen])], async () => ok({ node })),
     moveActor: (actor, to, timeoutMs) =>
       called("moveActor", [actor, to, timeoutMs], async () => ok({ slot: actor, owner: `id-of-${to}`, epoch: 3 })),
     moveSlot: (slot, to, timeoutMs) =>
       called("moveSlot", [slot, to, timeoutMs], async () => ok({ slot, owner: `id-of-${to}`, epoch: 3 })),
     release: (slot) => called("release", [slot], async () => ok({ slot })),
+    voters: () =>
+      called("voters", [], async () => ok({ directory: { kind: "embedded" as const, node: "node-a" }, wanted: 3 })),
+    trustNode: (node) => called("trustNode", [node], async () => ok({ node, trust: "trusted" as const })),
+    setVoters: (wanted) => called("setVoters", [wanted], async () => ok({ wanted })),
     migrateDirectory: (endpoints) => called("migrateDirectory", [endpoints], async () => ok({ rows: 42 })),
   };
   const gateway = await createGateway({

@@ -42,6 +42,8 @@ describe("the routes of the cluster", () => {
       ["POST", "/slots/chat/17/move"],
       ["DELETE", "/slots/chat/17/held"],
       ["DELETE", "/actors/room/den/held"],
+      ["GET", "/directory/voters"],
+      ["PUT", "/directory/voters"],
       ["POST", "/directory/migrate"],
       ["GET", "/audit"],
     ] as const) {
@@ -56,7 +58,7 @@ describe("the routes of the cluster", () => {
     stand.summaries = [summaryOf([nodeRow("node-a")])];
     stand.slots = [slotRow("chat/17", "node-a")];
     expect((await request("GET", "/summary")).body).to.deep.equal(stand.summaries[0]);
-    expect((await request("GET", "/slots")).body).to.deep.equal({ slots: stand.slots });
+    expect((await request("GET", "/slots")).body).to.deep.equal({ slots: stand.slots, total: stand.slots.length });
     expect(stand.log).to.have.length(0);
   });
 
@@ -73,11 +75,15 @@ describe("the routes of the cluster", () => {
       ["DELETE", "/nodes/node-b?force=true", undefined, ["evict", "node-b", true]],
       ["PUT", "/nodes/node-b/draining", { draining: true }, ["setDraining", "node-b", true]],
       ["PUT", "/nodes/node-b/roles", { roles: ["chat"] }, ["setRoles", "node-b", ["chat"]]],
+      ["PUT", "/nodes/node-b/roles", { roles: ["chat"], seen: ["ai"] }, ["setRoles", "node-b", ["chat"], ["ai"]]],
+      ["POST", "/nodes/node-b/trust", undefined, ["trustNode", "node-b"]],
       ["POST", "/actors/room/den/move", { to: "node-b" }, ["moveActor", "room/den", "node-b", 60_000]],
       ["POST", "/slots/chat/17/move", { to: "node-b", timeoutMs: 5_000 }, ["moveSlot", "chat/17", "node-b", 5_000]],
       ["DELETE", "/slots/chat/17/held", undefined, ["release", "chat/17"]],
       ["DELETE", "/actors/room/den/held", undefined, ["release", "room/den"]],
+      ["PUT", "/directory/voters", { wanted: 5 }, ["setVoters", 5]],
       ["POST", "/directory/migrate", { endpoints: ["http://a:2379"] }, ["migrateDirectory", ["http://a:2379"]]],
+      ["POST", "/directory/migrate", {}, ["migrateDirectory", undefined]],
     ];
     for (const [method, path, body, call] of asked) {
       const { status } = await request(method, path, body);
@@ -94,7 +100,8 @@ describe("the routes of the cluster", () => {
     await request("PUT", "/../users/ada", { admin: true });
     await request("POST", "/../actors/room/den/release", {});
     const line = { by: "operator", address: "127.0.0.1", outcome: "done" };
-    expect(stand.log).to.deep.equal([
+    for (const [, facts] of stand.log) expect(Object.keys(facts)).to.include("requestId");
+    expect(stand.log.map(([event, { requestId: _requestId, ...facts }]) => [event, facts])).to.deep.equal([
       ["audit.cluster", { action: "setAdmin", user: "ada", admin: true, ...line }],
       ["audit.cluster", { action: "releaseActor", actor: "room/den", redeliver: true, ...line }],
     ]);
@@ -240,7 +247,7 @@ describe("the routes of the cluster", () => {
       expect(body.error?.code).to.equal("FORBIDDEN");
     }
     expect((await request("GET", "/summary", undefined, eve)).status).to.equal(403);
-    const tried = { by: "eve", address: "127.0.0.1", outcome: "FORBIDDEN" };
+    const tried = { by: "user/eve", address: "127.0.0.1", outcome: "FORBIDDEN" };
     expect(stand.log).to.deep.equal([
       ["audit.cluster", { action: "evict", ...tried }],
       ["audit.cluster", { action: "drain", ...tried }],
@@ -275,6 +282,8 @@ describe("the routes of the cluster", () => {
       ["DELETE", "/slots/chat/256/held", undefined],
       ["DELETE", "/actors/Room/den/held", undefined],
       ["POST", "/directory/migrate", { endpoints: ["http://me:secret@a:2379"] }],
+      ["PUT", "/directory/voters", { wanted: 2 }],
+      ["PUT", "/directory/voters", {}],
       ["POST", "/directory/migrate", { endpoints: [] }],
     ] as const) {
       const { status, body: answer } = await request(method, path, body);
@@ -288,7 +297,7 @@ describe("the routes of the cluster", () => {
     const response = await fetch(`${stand.gateway.url}/openapi.json`);
     const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/v1/admin/cluster/"));
-    expect(described).to.have.length(12);
+    expect(described).to.have.length(15);
     for (const [path, methods] of described)
       for (const operation of Object.values(methods)) expect(operation, path).to.have.property("summary");
   });

@@ -140,7 +140,7 @@ describe("gateway: passwords", () => {
   };
 
   it("are stored as argon2id and known again", async () => {
-    const passwords = createPasswords(limits, random);
+    const passwords = createPasswords(limits, random, new World(1).clock());
     const hashed = await passwords.hash("correct horse", ada);
     if (!hashed.ok) throw new Error("not hashed");
     expect(hashed.value).to.match(/^\$argon2id\$v=19\$m=64,t=1,p=1\$/);
@@ -150,14 +150,32 @@ describe("gateway: passwords", () => {
   });
 
   it("are worked on a few at a time, and refused when too many wait", async () => {
-    const passwords = createPasswords(limits, random);
+    const passwords = createPasswords(limits, random, new World(1).clock());
     const answers = await Promise.all(Array.from({ length: 5 }, () => passwords.hash("x", ada)));
     expect(answers.map((answer) => answer.ok)).to.deep.equal([true, true, true, false, false]);
     expect((await passwords.hash("x", ada)).ok).to.equal(true);
   });
 
+  it("that find no place are told each a time of its own to come again, no later than a minute", async () => {
+    const passwords = createPasswords(limits, random, new World(1).clock());
+    expect(passwords.full(ada)).to.equal(undefined);
+    const under = Promise.all(Array.from({ length: 3 }, () => passwords.hash("x", ada)));
+    const waits = Array.from({ length: 3_000 }, () => Number(passwords.full(ada)?.details?.["retryAfterMs"]));
+    expect(waits[0]).to.equal(150);
+    expect(waits[1]).to.equal(200);
+    expect(waits[2_999]).to.equal(60_000);
+    expect(passwords.full({ ...ada, address: "203.0.113.2" })?.code).to.equal(undefined);
+    expect(passwords.full({ ...ada, share: "known" })).to.equal(undefined);
+    await under;
+    expect(passwords.full(ada)).to.equal(undefined);
+  });
+
   it("of sign-ins are checked though new accounts come in floods, and those of one address make room for others", async () => {
-    const passwords = createPasswords({ ...limits, passwordsAtOnce: 1, passwordsWaitingMax: 4 }, random);
+    const passwords = createPasswords(
+      { ...limits, passwordsAtOnce: 1, passwordsWaitingMax: 4 },
+      random,
+      new World(1).clock(),
+    );
     const ended: string[] = [];
     const ask = async (name: string, waiter: Waiter) => {
       const { ok: done } = await passwords.verify(undefined, "x", waiter);
@@ -183,7 +201,7 @@ describe("gateway: guesses", () => {
   const set = () => {
     const world = new World(1);
     const clock = world.clock();
-    const guesses = createGuesses(rate, bounds, clock, random);
+    const guesses = createGuesses(createRateLimit(rate, bounds.rateRows, clock, random), bounds.guessesWaitingMax);
     const waits: number[] = [];
     const begin = () => void guesses.begin("ada").then((waitMs) => waits.push(waitMs));
     const settle = () => new Promise((resolve) => setImmediate(resolve));

@@ -40,11 +40,16 @@ function stage() {
   const world = new World(1);
   const clock = world.clock();
   const at = { hub: { ...hub, follow }, clock, log: quietLog, limits: gatewayLimits };
-  const people = createPeople(at, feeds, {
-    describe: (user) => ask.describe(user),
-    sessions: (user) => ask.sessions(user),
-    summary: (user, room) => ask.summary(user, room),
-  });
+  const people = createPeople(
+    at,
+    feeds,
+    {
+      describe: (user) => ask.describe(user),
+      sessions: (user) => ask.sessions(user),
+      summary: (user, room) => ask.summary(user, room),
+    },
+    () => undefined,
+  );
   return { hub, people, ask, watched, gap: () => gaps.at(-1)?.(), world };
 }
 
@@ -84,12 +89,38 @@ describe("gateway: people", () => {
     expect([stays.ended, goes.ended, world.pending]).to.deep.equal([[], ["UNAUTHENTICATED"], 0]);
   });
 
-  it("are asked about once they are there when the gap came during their arrival", async () => {
-    const { people, gap } = stage();
-    const late = connectionOf("stolen");
-    const person = people.arrive("ada");
+  it("are served for a minute at most while nobody can say whether their sessions have ended", async () => {
+    const { people, ask, gap, world } = stage();
+    const one = connectionOf("s");
+    people.arrived(people.arrive("ada"), one.connection);
+    ask.sessions = async () => refused(failure("SLOT_UNAVAILABLE"));
     gap();
     await pass();
+    let servedMs = 0;
+    while (one.ended.length === 0) {
+      world.elapse(500);
+      servedMs += 500;
+      await pass();
+      expect(servedMs).to.be.at.most(gatewayLimits.sessionUnconfirmedMs + gatewayLimits.sweepMs);
+    }
+    expect(servedMs).to.be.at.least(gatewayLimits.sessionUnconfirmedMs);
+    expect(one.ended[0]).to.equal("SLOT_UNAVAILABLE");
+  });
+
+  it("are asked about once they are there when the gap came during their arrival", async () => {
+    const { people, gap, ask } = stage();
+    const late = connectionOf("stolen");
+    const person = people.arrive("ada");
+    let asked = 0;
+    const { sessions } = ask;
+    ask.sessions = (user) => {
+      asked += 1;
+      return sessions(user);
+    };
+    gap();
+    await pass();
+    // It would be asked in the name of somebody who is not proven.
+    expect(asked).to.equal(0);
     people.arrived(person, late.connection);
     await pass();
     expect(late.ended).to.deep.equal(["UNAUTHENTICATED"]);

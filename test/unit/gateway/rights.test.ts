@@ -1,37 +1,9 @@
 import { expect } from "chai";
-import { refusalOfRight } from "../../../node/gateway/rights.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import { permissions, type DiskStatus, type Permission } from "../../../protocols/index.ts";
+import type { DiskStatus } from "../../../protocols/index.ts";
 import { controlToken, password, startStand, type Stand } from "./stand.ts";
 
 const freshMs = 600_000;
-const fresh: readonly Permission[] = ["backup.recall", "backup.approve", "backup.prune", "backup.hold", "keys.manage"];
-const closedToKeys: readonly Permission[] = [...fresh, "backup.run", "shards.manage"];
-
-describe("gateway: rights of admins", () => {
-  const refusal = (name: Permission, caller: Parameters<typeof refusalOfRight>[1]) =>
-    refusalOfRight(name, caller, freshMs)?.code;
-
-  it("follow the rows: admins, no API key where the row says so, a fresh sign-in where it says so", () => {
-    const session = { admin: true, kind: "session", provedAgoMs: freshMs } as const;
-    for (const name of [...closedToKeys, "cluster.administer"] as const) {
-      expect(refusal(name, session), name).to.equal(undefined);
-      expect(refusal(name, { ...session, admin: false }), name).to.equal("FORBIDDEN");
-      const stale = fresh.includes(name) ? "SIGN_IN_AGAIN" : undefined;
-      expect(refusal(name, { ...session, provedAgoMs: freshMs + 1 }), name).to.equal(stale);
-      expect(refusal(name, { admin: true, kind: "session" }), name).to.equal(stale);
-      const key = closedToKeys.includes(name) ? "FORBIDDEN" : undefined;
-      expect(refusal(name, { admin: true, kind: "key" }), name).to.equal(key);
-    }
-  });
-
-  it("never come from a row that is for others", () => {
-    const session = { admin: true, kind: "session", provedAgoMs: 0 } as const;
-    const held = (Object.keys(permissions) as Permission[]).filter((name) => refusal(name, session) === undefined);
-    expect(held.toSorted()).to.deep.equal([...closedToKeys, "cluster.administer"].toSorted());
-  });
-});
-
 describe("gateway: a fresh sign-in", () => {
   let stand: Stand;
   let shiftMs = 0;

@@ -1,14 +1,18 @@
+import { openBranding } from "../../../node/cluster/branding.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket, type ClientOptions } from "ws";
+import { activity } from "../../../actors/activity/index.ts";
 import { agent } from "../../../actors/agent/index.ts";
 import { backup } from "../../../actors/backup/index.ts";
 import { catalog } from "../../../actors/catalog/index.ts";
+import { claim } from "../../../actors/claim/index.ts";
 import { ledger } from "../../../actors/ledger/index.ts";
 import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
+import { watch } from "../../../actors/watch/index.ts";
 import {
   adminCodeHash,
   createGateway,
@@ -16,9 +20,13 @@ import {
   type GatewayLimits,
   type GatewayOptions,
 } from "../../../node/gateway/index.ts";
+import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
+import type { Peer } from "../../../node/composition/peer.ts";
+import { createProviders } from "../../../node/identity/index.ts";
+import { createSecrets } from "../../../node/keys/index.ts";
 import type { Kernel } from "../../../node/kernel/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import type { Clock, Hub, Log } from "../../../node/ports.ts";
+import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/ports.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../alone.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
@@ -37,6 +45,8 @@ const cheap: Partial<GatewayLimits> = {
   signInFailureRate: { count: 100_000, windowMs: 1_000 },
   badTokenRate: { count: 100_000, windowMs: 1_000 },
   commandRate: { count: 1_000_000, windowMs: 1_000 },
+  keyRate: { count: 1_000_000, windowMs: 1_000 },
+  roomRate: { count: 1_000_000, windowMs: 1_000 },
   rateRows: 1_024,
 };
 
@@ -45,6 +55,8 @@ const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 /** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, the real clock. */
 export interface Stand {
   readonly gateway: Gateway;
+  /** What it was made of: another gateway of it stands for one on another node. */
+  readonly settings: GatewayOptions;
   readonly kernel: Kernel;
   readonly hub: Hub;
   readonly runtime: EchoRuntime;
@@ -75,6 +87,20 @@ export interface StandOptions extends Partial<Omit<GatewayOptions, "limits">> {
   readonly tokenDelayMs?: number;
   /** Calls go the way that they go in a node: routes, budgets. What they took is told so often. */
   readonly settleIntervalMs?: number;
+  /** The mail of this node. Absent: it has none. */
+  readonly openMail?: (at: MailStand) => GatewayOptions["mail"];
+  /** Parts that need the peer. */
+  readonly open?: (peer: Peer, at: MailStand) => Partial<GatewayOptions>;
+}
+
+/** What mail stands on. */
+export interface MailStand {
+  readonly directory: Directory;
+  readonly secrets: ReturnType<typeof createSecrets>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly meter: Meter;
 }
 
 const running = new Set<Stand>();
@@ -98,7 +124,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   };
   const store = await openLevelStore(folder);
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
-  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup];
+  const behaviors = [room, user, agent, roleManager, catalog, ledger, backup, claim, watch, activity];
   const { peer } = await startAlone({
     node: "test",
     store,
@@ -117,17 +143,21 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     kernel.ask({ to: "role-manager/cluster", from: "node", message: { ...fields, type }, timeoutMs: 5_000 });
   const started = { node: "test", roles: ["manager"], models: ["echo"], labels: {}, adminCodeHash: codeHash };
   await cluster("nodeStarted", started);
+  const secretsKey = random.bytes(32);
   const close = async () => {
     await peer.stop(2_000);
     await runtime.stop(1_000);
     await store.close();
     await rm(folder, { recursive: true, force: true });
   };
-  const starting = createGateway({
+  const secrets = createSecrets({ read: () => Promise.resolve(secretsKey) });
+  const mail = options.openMail?.({ directory: peer.directory, secrets, clock, random, log, meter });
+  const settings: GatewayOptions = {
     kernel,
     actors: peer.actors,
     engines: options.settleIntervalMs === undefined ? runtime.engines : peer.engines,
     budgets: { ...peer.budgets, ...peer.usage },
+    ...(peer.activity && { activity: peer.activity }),
     serving: () => peer.calls.explain(),
     hub,
     clock,
@@ -160,9 +190,22 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
     readiness: () => ({ ok: true, value: {} }),
     metricsText: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
     controlToken,
+    controlTokens: peer.controlTokens,
+    secrets,
+    identities: {
+      rows: peer.identityProviders,
+      providers: createProviders({ fetch, nowMs: () => clock.nowMs(), random: (bytes) => random.bytes(bytes) }),
+    },
+    invitations: signUpInvitations(peer.directory),
+    ...(mail && { mail }),
+    branding: openBranding(peer.directory),
     ...options,
     limits: { ...cheap, ...options.limits },
-  });
+  };
+  const more = options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter }) ?? {};
+  // What it says anew each time it is asked stays so.
+  Object.defineProperties(settings, Object.getOwnPropertyDescriptors(more));
+  const starting = createGateway(settings);
   const gateway = await starting.catch(async (error: unknown) => {
     await close();
     throw error;
@@ -172,6 +215,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
 
   const stand: Stand = {
     gateway,
+    settings,
     kernel,
     hub,
     runtime,
@@ -188,7 +232,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
         ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
       const text = await response.text();
-      const isJson = response.headers.get("content-type")?.includes("application/json") ?? false;
+      const isJson = /application\/json\b/.test(response.headers.get("content-type") ?? "");
       return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
     },
     async signUp(name) {

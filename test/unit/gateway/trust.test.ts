@@ -9,6 +9,8 @@ const caller = (user: string, expiresAtMs = Number.POSITIVE_INFINITY): Caller =>
   user,
   actor: `user/${user}`,
   admin: false,
+  roles: ["member"],
+  askedAtMs: 0,
   session: "s",
   kind: "key",
   expiresAtMs,

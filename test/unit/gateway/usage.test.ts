@@ -1,7 +1,7 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import OpenAI from "openai";
-import type { BudgetView, UsageView } from "../../../protocols/index.ts";
+import type { ActivityView, BudgetView, UsageView } from "../../../protocols/index.ts";
 import { startStand, type Reply, type Stand } from "./stand.ts";
 
 describe("gateway: usage and budgets", () => {
@@ -121,5 +121,44 @@ describe("gateway: usage and budgets", () => {
     expect((await set("/budgets/X%20y", fine)).status).to.equal(400);
     expect((await set("/prices/x", { input: -1, output: 1 })).status).to.equal(400);
     expect((await stand.request("DELETE", "/api/v1/admin/budgets/x", { token: admin })).status).to.equal(404);
+  });
+});
+
+describe("gateway: what people did, by day", () => {
+  let stand: Stand;
+  before(async () => {
+    stand = await startStand({ settleIntervalMs: 20 });
+  });
+  after(() => stand.stop());
+
+  it("counts messages, active people and tokens of everybody and of teams, whatever wire they come by", async () => {
+    const ada = (await stand.signUp("ada")).token;
+    const bob = (await stand.signUp("bob")).token;
+    const ask = (method: string, path: string, token: string, body?: object): Promise<Reply> =>
+      stand.request(method, `/api/v1${path}`, { token, ...(body && { body }) });
+    const team = { of: "team", names: ["bob"], measure: "calls", limit: 100, per: "day", ending: "warn" };
+    expect((await ask("PUT", "/admin/budgets/sales", ada, team)).status).to.equal(200);
+    await ask("POST", "/rooms", ada, { room: "lobby", visibility: "public" });
+    expect((await ask("POST", "/rooms/lobby/messages", ada, { text: "hello" })).status).to.equal(200);
+    const socket = await stand.connect(bob);
+    await socket.ask("room.join", "lobby");
+    expect((await socket.ask("room.post", "lobby", { text: "hi" })).ok).not.to.equal(undefined);
+    await stand.request("POST", "/v1/chat/completions", {
+      token: bob,
+      body: { model: "echo", messages: [{ role: "user", content: "say hello" }], max_tokens: 20 },
+    });
+    let view: ActivityView;
+    do {
+      view = (await ask("GET", "/admin/usage/days?days=7", ada)).body as ActivityView;
+    } while ((view.days[0]?.messages ?? 0) < 2 || (view.days[0]?.calls ?? 0) < 1);
+    const [day] = view.days;
+    expect(view.days).to.have.length(1);
+    expect(day).to.include({ people: 2, messages: 2, calls: 1 });
+    expect(day?.tokens).to.be.above(0);
+    expect(day?.teams).to.deep.equal([
+      { team: "sales", people: 1, messages: 1, calls: 1, tokens: day?.tokens, cost: 0 },
+    ]);
+    expect(view.months[0]).to.include({ people: 2, messages: 2 });
+    expect((await ask("GET", "/admin/usage/days", bob)).status).to.equal(403);
   });
 });

@@ -237,7 +237,7 @@ export async function createStage(
     await kernel.start();
   };
   stage.ask = (to, type, more = {}) => {
-    const { operationId, timeoutMs = 5_000, from = "user/ada", ...fields } = more;
+    const { operationId, timeoutMs = 25_000, from = "user/ada", ...fields } = more;
     const message = { type, ...fields };
     const request = { to: to as ActorId, from: from as ActorId, message, timeoutMs };
     return stage.kernel.ask(operationId === undefined ? request : { ...request, operationId });
@@ -258,7 +258,7 @@ export const valueOf = (result: Result<unknown>): unknown => (result.ok ? result
 
 /** Resolves when `probe` gives true; asks again as time passes, for at most 5 s. */
 export async function eventually(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 5_000;
+  const endMs = performance.now() + 25_000;
   while (!(await probe())) {
     if (performance.now() > endMs) throw new Error(`did not happen: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -292,6 +292,25 @@ describe("membership", () => {
     expect(cluster.life("a").membership.members().members[1]?.incarnation).to.be.at.least(2);
   });
 
+  it("says where it is reached also when the directory was away as it came to know, and no later join takes that back", async () => {
+    const cluster = new Cluster(15);
+    await cluster.begin(["a", "b"]);
+    const seed = cluster.life("a").membership.members().members;
+    cluster.external.setDown(true);
+    cluster.kill("b");
+    await cluster.pass(500);
+    const life = cluster.start("b", { seed });
+    void life.membership.join(ownRecord("b", { url: "" }));
+    let told: Result<MemberRecord> | undefined;
+    void life.membership.update({ url: "http://b" }).then((answer) => (told = answer));
+    await cluster.pass(5_000);
+    expect(told, "it is tried again").to.equal(undefined);
+    cluster.external.setDown(false);
+    await cluster.until(() => told !== undefined && life.membership.joined, 20_000);
+    await cluster.pass(1_000);
+    expect(cluster.life("a").membership.members().members[1]?.url).to.equal("http://b");
+  });
+
   it("hears what the others are busy with", async () => {
     const cluster = new Cluster(7);
     await cluster.begin(["a"]);

@@ -396,7 +396,7 @@ describe("a mesh with a member that breaks the rules", () => {
       gone.incarnation = 2;
       await gone.join("silent");
       const ends: string[] = [];
-      const expelled = (...said: readonly string[]): void => void ends.push(...said);
+      const expelled = (by: string, why: string): void => void ends.push(by, why);
       await loopback.start("silent", { key, incarnation: 1, limits: patient, expelled });
       const seen = (): readonly string[] => b.events.filter((event) => event.endsWith("silent"));
       await b.until(() => seen().length === 3, "it is let in");

@@ -127,7 +127,7 @@ describe("nodes of one mesh", () => {
   it("end their connection at once when one is evicted, tell it so, and do not meet again", async () => {
     const expelled: string[] = [];
     const a = await loopback.start("a", { limits: quick });
-    const b = await loopback.start("b", { limits: quick, expelled: (...said) => void expelled.push(...said) });
+    const b = await loopback.start("b", { limits: quick, expelled: (by, why) => void expelled.push(by, why) });
     await meet(a, b);
     const mine = loopback.roster.members.find(({ node }) => node === "a");
     loopback.roster.remove("b");

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { trustKey } from "../../../node/cluster/records.ts";
 import { unavailable } from "../../../node/directory/row.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import {
@@ -19,6 +20,7 @@ import {
   type BusyActor,
   type Result,
   type SlotId,
+  type TrustState,
 } from "../../../protocols/index.ts";
 import { chat, fresh, Placed, type Loads, type Seat } from "./stage.ts";
 
@@ -223,11 +225,75 @@ describe("the cluster's control", () => {
     await cluster.put(...Array.from({ length: 9 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
     await cluster.settle(control.setDraining("c", true, "operator"));
     await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ inSync }) => !inSync.includes("c") && inSync.length === 2), 20_000); // prettier-ignore
+    const late = await cluster.settle(control.setRoles("b", ["gateway"], "ada", ["ai"]));
+    expect(late, "somebody was faster").to.have.nested.property("error.code", "CHANGED_MEANWHILE");
     await cluster.settle(control.setRoles("b", ["ai"]));
     await cluster.until(() => Array.from({ length: 9 }, (_, index) => cluster.record(chat(index))).every(({ owner }) => owner === "a"), 20_000); // prettier-ignore
     const last = await cluster.settle(control.setRoles("a", ["ai"]));
     expect(last).to.have.nested.property("error.code", "NO_CANDIDATE");
     expect(cluster.notes).to.deep.equal(["drain c node-c by operator", "roles b node-b ai"]);
+  });
+
+  it("waits until a voter that goes votes no more, and lets none go that alone keeps the directory", async () => {
+    const cluster = new Placed(14);
+    const { control, directory } = await cluster.open(["a", "b", "c"]);
+    const votedBy = (...voters: readonly string[]) => ({ kind: "replicated", generation: 1, voters, leader: "a" }) as const; // prettier-ignore
+    cluster.directoryInfo = votedBy("a", "b", "c");
+    const evicted = control.evict("c", false);
+    await cluster.pass(5_000);
+    const row = await cluster.settle(directory.read(memberKey("c")));
+    expect(row?.value, "it drains, and is a member still").to.include({ state: "draining" });
+    cluster.directoryInfo = votedBy("a", "b");
+    expect(await cluster.settle(evicted)).to.deep.include({ ok: true });
+    const refusal = await cluster.settle(control.evict("b", true));
+    expect(refusal).to.have.nested.property("error.details.reason").that.includes("votes on the directory");
+    expect((await cluster.settle(directory.read(memberKey("b"))))?.value).to.include({ state: "active" });
+    cluster.directoryInfo = votedBy("b");
+    expect(await cluster.settle(control.evict("b", false))).to.have.deep.nested.property("error.details", {
+      reason: "it alone keeps the directory; drain it first",
+      advice: { code: "drain", node: "node-b" },
+    });
+  });
+
+  it("vouches for a node that keeps shards, and for none that audits found wanting", async () => {
+    const cluster = new Placed(18);
+    const { control, directory } = await cluster.open(["a", "b"]);
+    const trust = async (state?: TrustState): Promise<unknown> => {
+      const { revision = 0 } = (await cluster.settle(directory.read(trustKey("b")))) ?? {};
+      const row = state && { name: "b", state, sinceMs: 1 };
+      await cluster.settle(directory.compareAndSet(trustKey("b"), row, revision));
+      const said = await cluster.settle(control.trustNode("node-b", "ada"));
+      const now = (await cluster.settle(directory.read(trustKey("b"))))?.value as { state?: string } | undefined;
+      return [said.ok ? said.value.trust : said.error.code, now?.state];
+    };
+    expect(await trust(undefined)).to.deep.equal(["BAD_REQUEST", undefined]);
+    await cluster.settle(control.setRoles("b", ["chat", "storage"]));
+    for (const state of [undefined, "new", "probation", "trusted"] as const)
+      expect(await trust(state), state ?? "nothing").to.deep.equal(["trusted", "trusted"]);
+    expect(await trust("suspect")).to.deep.equal(["FORBIDDEN", "suspect"]);
+    expect(cluster.notes.filter((note) => note.startsWith("trust"))).to.have.length(4).and.include("trust b node-b by ada"); // prettier-ignore
+  });
+
+  it("takes a wish for voters, tells it, and names the voters that are awaited", async () => {
+    const cluster = new Placed(18);
+    const { control } = await cluster.open(["a", "b", "c"]);
+    const code = async (promise: Promise<Result<unknown>>): Promise<string> => {
+      const result = await cluster.settle(promise);
+      return result.ok ? "ok" : result.error.code;
+    };
+    expect(await code(control.setVoters(5, "ada")), "etcd has its own").to.equal("FORBIDDEN");
+    cluster.directoryInfo = { kind: "replicated", generation: 1, voters: ["a", "b", "c"] };
+    expect(await cluster.settle(control.voters())).to.have.nested.property("value.wanted", 3);
+    expect(await code(control.setVoters(5, "ada"))).to.equal("ok");
+    expect(await code(control.setVoters(1, "ada"))).to.equal("ok");
+    expect(await cluster.settle(control.voters())).to.have.nested.property("value.wanted", 1);
+    expect(cluster.notes).to.deep.equal(["voters 5 by ada", "voters 1 by ada"]);
+    cluster.kill("b");
+    cluster.kill("c");
+    cluster.external.setDown(true);
+    await cluster.pass(500);
+    const refusal = await cluster.settle(control.setVoters(3));
+    expect(refusal).to.have.nested.property("error.details.because").that.equals("2 of 3 voters must be up, and node-b, node-c are not"); // prettier-ignore
   });
 
   it("writes down for the audit what was done, by whom, and nothing of what was refused", async () => {

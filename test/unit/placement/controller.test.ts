@@ -162,6 +162,11 @@ describe("the controller", () => {
     expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 3, minInSync: 2 })));
     const summary = await cluster.settle(seat.control.summary());
     expect(summary.ok && summary.value).to.deep.include({ replicas: 3, minInSync: 2 });
+    // While it runs its configuration says something else; of the others' nobody asks.
+    cluster.seats.get("a")?.policy.configure({ replicas: 2, minInSync: 2 });
+    cluster.seats.get("b")?.policy.configure({ replicas: 3, minInSync: 1 });
+    await cluster.until(() => policies().every(({ minInSync }) => minInSync === 1), 5_000);
+    expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 3, minInSync: 1 })));
   });
 
   it("does not let a policy that is none be the policy", async () => {

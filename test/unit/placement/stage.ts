@@ -15,6 +15,7 @@ import { watchTrust, type Trust } from "../../../node/cluster/trust.ts";
 import { changeSlot, slotPrefix, type Policy } from "../../../node/cluster/records.ts";
 import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
 import {
+  type DirectoryInfo,
   failure,
   holderAt,
   ok,
@@ -83,6 +84,9 @@ export class Placed extends Cluster {
     };
   }
 
+  /** Where the directory is said to be. */
+  directoryInfo: DirectoryInfo = { kind: "etcd", endpoints: ["http://x"] };
+
   async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Seat> {
     await this.begin(nodes.map((node) => ownRecord(node, more)));
     for (const node of nodes) this.sit(node);
@@ -109,7 +113,7 @@ export class Placed extends Cluster {
       cluster: "c1",
       roleOfKind: (kind) => ({ room: "chat", agent: "ai", "role-manager": "manager" })[kind] as Role | undefined,
       heard: (other) => membership.heard(other),
-      directoryInfo: () => ({ kind: "etcd", endpoints: ["http://x"] }),
+      directoryInfo: () => this.directoryInfo,
       directoryAway: () => ({ because: "it is away" }),
       joined: () => membership.joined,
       version: () => "0.2.0",

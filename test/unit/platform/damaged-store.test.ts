@@ -6,6 +6,7 @@ import { expect } from "chai";
 import { journalCheck } from "../../../cli/doctor-journal.ts";
 import { doctor } from "../../../cli/doctor.ts";
 import { parseConfig } from "../../../config/index.ts";
+import { foundVoter } from "../../../node/directory/raft/disk.ts";
 import { createClock, findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
 import { writeHome, type Home } from "../../../node/data-folder/home.ts";
 import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";
@@ -321,6 +322,18 @@ describe("the doctor of a damaged journal", () => {
     expect((await journalCheck(data)).says)
       .to.include('"part":"home"')
       .and.include("checksum mismatch");
+  });
+
+  it("says what is damaged of the directory of a voter", async () => {
+    const store = await openLevelStore(folder);
+    const image = { revision: 3, rows: [{ key: "policy", value: { replicas: 3, minInSync: 1 }, revision: 3 }] };
+    await foundVoter(store, { generation: 1, begun: { members: { voters: ["n1"], learners: [] }, image } });
+    await store.close();
+    expect(await journalCheck(data)).to.include({ state: "good" });
+    await change({ type: "put", key: "replicated/row/policy", value: Buffer.from("anything") });
+    const { says, hint } = await journalCheck(data);
+    expect(says).to.include('"part":"directory"').and.include("replicated/row/policy");
+    expect(hint).to.include("an empty folder");
   });
 
   it("says that the directory is missing where it is kept", async () => {

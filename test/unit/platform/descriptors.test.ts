@@ -2,7 +2,12 @@ import { expect } from "chai";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMemoryReading, readDescriptorLimit, shareDescriptors } from "../../../node/platform/index.ts";
+import {
+  createMemoryReading,
+  mayDumpCore,
+  readDescriptorLimit,
+  shareDescriptors,
+} from "../../../node/platform/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 
 describe("platform: descriptors", () => {
@@ -34,6 +39,15 @@ describe("platform: descriptors", () => {
     const folder = await mkdtemp(join(tmpdir(), "plexus-limits-"));
     try {
       const file = join(folder, "limits");
+      for (const [limit, may] of [
+        ["0", false],
+        ["1", true],
+        ["unlimited", true],
+      ] as const) {
+        await writeFile(file, `Max core file size        ${limit}                    unlimited            bytes\n`);
+        expect(mayDumpCore(file)).to.equal(may);
+      }
+      expect(mayDumpCore(join(folder, "none"))).to.equal(false);
       await writeFile(file, "Max open files            unlimited            unlimited            files\n");
       expect(readDescriptorLimit(file)).to.equal(1_048_576);
       await writeFile(file, "Max processes 7 7 processes\nMax open files            1024                 4096 files\n");

@@ -30,6 +30,7 @@ import {
   wireLimits,
 } from "../../../protocols/index.ts";
 import { brokenBy } from "../../broken.ts";
+import { threadMsOf } from "../../processor-time.ts";
 
 describe("ids", () => {
   const key = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,95}$/);
@@ -274,9 +275,8 @@ describe("the codec", () => {
 
   it("is not made to build a giant by a header that promises one", () => {
     for (const header of [0xdd, 0xdf, 0xdb, 0xc6]) {
-      const startedMs = performance.now();
-      expect(() => decode(new Uint8Array([header, 0xff, 0xff, 0xff, 0xff]))).to.throw();
-      expect(performance.now() - startedMs).to.be.below(1_000);
+      const giant = new Uint8Array([header, 0xff, 0xff, 0xff, 0xff]);
+      expect(threadMsOf(() => expect(() => decode(giant)).to.throw())).to.be.below(2_000);
     }
   });
 });

@@ -7,6 +7,7 @@ import type { Running } from "../../../runtimes/engine.ts";
 import { createEchoRuntime, runtimeLimits } from "../../../runtimes/index.ts";
 import { ended as endSaid, endOf, type Spoken } from "../../said.ts";
 import { World } from "../../world/index.ts";
+import { threadMsOf } from "../../processor-time.ts";
 
 const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
   id: "test",
@@ -221,10 +222,11 @@ describe("admission", () => {
       ask({ person: people[index % 100]!, timeoutMs: 60_000 }),
     );
     world.elapse(0);
-    const startedMs = performance.now();
-    for (const { generation } of all.toReversed()) generation.cancel();
-    world.elapse(0);
-    expect(performance.now() - startedMs, "milliseconds").to.be.lessThan(2_000);
+    const took = threadMsOf(() => {
+      for (const { generation } of all.toReversed()) generation.cancel();
+      world.elapse(0);
+    });
+    expect(took, "milliseconds").to.be.lessThan(4_000);
     expect(begun).to.have.length(1);
     admission.end(begun[0]!, ok({ end: "stopped", promptTokens: 0, completionTokens: 0 } as const));
     for (const { parts } of all) expect(parts).to.have.length(1);

@@ -42,7 +42,9 @@ function run(
   for (const step of all) {
     if (step.type === "join") {
       const item = { share: step.share, lane: step.lane, number: (number += 1) };
+      const hasPlace = queue.hasPlace(item.share, item.lane, limits);
       const joined = queue.join(item.share, item.lane, item, limits);
+      expect(hasPlace).to.equal(joined.type !== "full");
       if (joined.type === "full") check.refused?.(item, waiting, joined.limit);
       else {
         const displaced = joined.type === "displaced" ? joined.item : undefined;

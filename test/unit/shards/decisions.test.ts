@@ -116,6 +116,8 @@ describe("an audit", () => {
 
   it("calls nobody dishonest for being away, and counts what was answered well and badly", () => {
     expect(opinionAfter(noOpinion, "offline", 0)).to.deep.include({ honesty: 1, passed: 0, failed: 0 });
+    const lacking = opinionAfter(noOpinion, "lacking", 0);
+    expect(lacking).to.deep.include({ honesty: 1, passed: 0, failed: 0, reliability: 0.95 });
     expect(opinionAfter(noOpinion, "missing", 0)).to.deep.include({ honesty: 0.95, failed: 1 });
     expect(opinionAfter(noOpinion, "ok", 12)).to.deep.include({ passed: 1, usualMs: 12 });
   });

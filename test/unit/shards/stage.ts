@@ -2,7 +2,7 @@
  *  directory says everybody knows at once. How journals survive is the simulation of clusters. */
 import { shardHolder } from "../../../actors/shard-holder/index.ts";
 import type { HolderChange } from "../../../actors/shard-holder/state.ts";
-import type { AnyBehavior, Effect, Message, ReplyTo, Signal } from "../../../actors/behavior.ts";
+import type { AnyBehavior, Effect, Message, ReplyTo, Sender, Signal } from "../../../actors/behavior.ts";
 import { hashOf, openBlobStore, openOwnedBlobs } from "../../../node/blobs/index.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { createExchange, type Exchange } from "../../../node/exchange/index.ts";
@@ -101,7 +101,7 @@ export class Holders {
     return this.#journal(actor).state;
   }
 
-  ask(holder: ActorId, message: Message, timeoutMs: number): Promise<Result<unknown>> {
+  ask(holder: ActorId, message: Message, timeoutMs: number, from: Sender = "node"): Promise<Result<unknown>> {
     const { dice } = this.#world;
     const { delayMs, lostAnswers, away } = this.weather;
     this.#correlation += 1;
@@ -116,7 +116,7 @@ export class Holders {
       this.#world.after(timeoutMs, () => resolve(refused(failure("ASK_TIMEOUT", { timeoutMs }))));
       this.#world.after(delay(), () => {
         if (!this.isServed(holder) || dice.chance(away)) answer(refused(failure("SLOT_UNAVAILABLE", { slot: holder })));
-        else this.#turn(holder, message, { node: "test", correlation });
+        else this.#turn(holder, message, { node: "test", correlation }, from);
       });
     });
   }
@@ -127,11 +127,11 @@ export class Holders {
     return [...records].flatMap(([key, value]) => (/^stripe\/[^/]+$/.test(key) ? [value as HeldShard] : []));
   }
 
-  #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo): void {
+  #turn(holder: ActorId, message: Message | Signal, replyTo?: ReplyTo, from: Sender = "node"): void {
     const journal = this.#journal(holder);
     const key = holder.slice(holder.indexOf("/") + 1);
     const nowMs = Math.floor(this.#world.nowMs);
-    const turn = { self: holder, key, nowMs, from: "node" as const, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
+    const turn = { self: holder, key, nowMs, from, notes: journal.notes as never, ...(replyTo && { replyTo }) }; // prettier-ignore
     for (const effect of this.#behaviorOf(holder).decide(journal.state as never, message as never, turn as never))
       this.#carryOut(holder, journal, effect as Effect<HolderChange>, replyTo);
   }

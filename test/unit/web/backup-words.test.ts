@@ -106,6 +106,8 @@ describe("how backups stand, in words", () => {
     expect(taskText(task({ sort: "prune", result: { ...prune, removed: [] } }))).to.equal("No snapshot goes.");
     const running = task({ state: "running", progress: { slots: 4, slotsDone: 1, bytes: 1024 } });
     expect(taskText(running)).to.equal("Under way · 25 % · 1.0 KiB");
+    const stepping = task({ state: "running", progress: { slots: 4, slotsDone: 1, workPercent: 12 } });
+    expect(taskText(stepping)).to.equal("Under way · 25 % · steps back for people: works 12 % of the time");
     expect([partDone(running), partDone(task({ progress: {} }))]).to.deep.equal([0.25, undefined]);
     expect(taskText(task({ state: "cancelled" }))).to.equal("Cancelled.");
     expect(wishText({ sort: "recall", query: { person: "user/bob", type: "message", snapshot: 3 } })).to.equal(

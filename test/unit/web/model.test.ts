@@ -357,6 +357,14 @@ describe("the room list", () => {
     expect(read(5)).to.equal(list);
   });
 
+  it("asks for the list anew when messages came that were no news: restored ones are unread for nobody", () => {
+    const list = [summary("lobby")];
+    // 6 to 8 came out of a backup.
+    expect(listAfterNews(list, { room: "lobby", seq: 9, author: bob, mentioned: false }, clock)).to.equal(undefined);
+    const own = listAfterNews(list, { room: "lobby", seq: 9, author: ada, mentioned: false }, clock);
+    expect(own?.[0]).to.include({ messageSeq: 9, unread: 0 });
+  });
+
   it("asks for the list anew when the room is not in it", () => {
     expect(listAfterNews([], { room: "new", seq: 1, author: bob, mentioned: false }, clock)).to.equal(undefined);
   });

@@ -1,5 +1,6 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
 import { nameOf } from "./text.ts";
+import { locale } from "./locale.ts";
 
 /** Something written here that the node has not confirmed. */
 export interface Unconfirmed {
@@ -21,6 +22,11 @@ export function explain(reason: Failure, asked: "change" | "look" = "change"): s
   // The table's help is written for somebody without a code; here one was typed.
   if (reason.code === "ADMIN_CODE_WRONG")
     return "This is not the admin code that the node printed at its latest start.";
+  if (reason.code === "PASSKEY_REFUSED" && reason.details?.["problem"] !== undefined)
+    return "The browser gave no passkey. Try again, or use another way.";
+  if (reason.code === "MAIL_DOMAIN_REFUSED")
+    return `New accounts need a mail address of one of these domains: ${String(reason.details?.["domains"])}.`;
+  if (reason.code === "MAIL_OFF") return "This cluster sends no mail now. Ask an admin.";
   if (reason.code === "BANNED") return explainBan(reason.details ?? {});
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
   const { path, problem, reason: why, field } = reason.details ?? {};
@@ -56,4 +62,4 @@ export function explainBan({ by, untilMs, reason }: Readonly<Record<string, unkn
 }
 
 const whenOf = (atMs: number): string =>
-  new Date(atMs).toLocaleString(undefined, { dateStyle: "long", timeStyle: "short" });
+  new Date(atMs).toLocaleString(locale, { dateStyle: "long", timeStyle: "short" });

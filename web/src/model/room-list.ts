@@ -9,13 +9,15 @@ export interface RoomNews {
   readonly mentioned: boolean;
 }
 
-/** The list after a piece of news; undefined when the room is not in it, so that the list must be loaded anew. */
+/** The list after a piece of news; undefined when the list must be loaded anew: the room is not in it, or messages came that were no news (out of a
+ *  backup, or more than the connection took), of which the node knows what is unread. */
 export function listAfterNews(
   list: readonly RoomSummary[],
   news: RoomNews,
   { me, nowMs }: { readonly me: string; readonly nowMs: number },
 ): readonly RoomSummary[] | undefined {
-  if (!list.some((room) => room.room === news.room)) return undefined;
+  const known = list.find(({ room }) => room === news.room);
+  if (known === undefined || (news.author !== me && news.seq > known.messageSeq + 1)) return undefined;
   return list.map((room) => {
     if (room.room !== news.room || news.seq <= room.messageSeq) return room;
     const readSeq = news.author === me ? news.seq : room.readSeq;

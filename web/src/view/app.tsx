@@ -1,12 +1,20 @@
 import { Button, Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import type { UserView } from "../../../protocols/index.ts";
 import { explain } from "../live/index.ts";
 import { nameOf } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Elsewhere } from "./elsewhere.tsx";
 import { SignIn, type Setup } from "./sign-in.tsx";
+
+const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
+
+/** Whose mail address a link confirms: `#mail=NAME.SECRET`, whoever is signed in where it is opened. */
+function confirmationIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+  const [, user, secret] = /^#mail=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
+  return user === undefined || secret === undefined ? undefined : { user, secret };
+}
 
 const loadChat = () => import("./signed-in.tsx");
 // Asked for at once: the screen for signing in does not wait for the chat, and the chat is there when somebody has signed in.
@@ -17,7 +25,30 @@ loadChat().catch(() => {
 /** Decides which of the three faces the page shows: no node, nobody signed in, or the chat itself. */
 export function App() {
   const [ended, setEnded] = useState(false);
+  const [confirming, setConfirming] = useState(() => confirmationIn(location.hash));
+  const [link, setLink] = useState(location.hash);
+  // A link from a mail may be opened where the page is open already: then only the part behind `#` changes.
+  useEffect(() => {
+    const follow = () => {
+      setConfirming(confirmationIn(location.hash));
+      setLink(location.hash);
+    };
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
   const start = useQuery({ queryKey: ["start"], queryFn: askWhoIsHere, retry: false, staleTime: Infinity });
+  if (confirming !== undefined)
+    return (
+      <Suspense>
+        <MailEntrance
+          wish={{ type: "confirm", ...confirming }}
+          onLeave={() => {
+            history.replaceState(null, "", location.pathname);
+            setConfirming(undefined);
+          }}
+        />
+      </Suspense>
+    );
   if (start.data === undefined)
     return (
       <main className="empty" style={{ height: "100dvh" }}>
@@ -38,7 +69,7 @@ export function App() {
       </main>
     );
   if ("setup" in start.data)
-    return <SignIn setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
+    return <SignIn key={link} setup={start.data.setup} ended={ended} onSignedIn={() => void start.refetch()} />;
   const leave = (byItself: boolean) => {
     setEnded(byItself);
     void start.refetch();

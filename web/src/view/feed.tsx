@@ -61,7 +61,7 @@ export function Feed<Row extends FeedRow>(props: {
   const started = useRef(false);
   const loading = useRef(false);
   const offsetBefore = useRef(0);
-  const sizeBefore = useRef(0);
+  const sizeBefore = useRef("");
   // The row that has the focus stays in the document wherever one scrolls; `wanted` comes into it and gets the focus.
   const [held, setHeld] = useState<string>();
   const [wanted, setWanted] = useState<{ readonly key: string }>();
@@ -82,6 +82,8 @@ export function Feed<Row extends FeedRow>(props: {
   const last = rows.at(-1)?.key;
   const prepended = before.current.length > 0 && rows.length > before.current.length && before.current.last === last;
 
+  // What virtua says of the height of the view may be a frame old, when what is below it has changed its own.
+  const viewPx = (): number => scroller.current?.clientHeight ?? 0;
   const toEnd = () => {
     stuck.current = true;
     if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: "end" });
@@ -101,7 +103,7 @@ export function Feed<Row extends FeedRow>(props: {
     const { current } = list;
     // Before the first layout nothing has a height, and nothing can be said about the end.
     if (current === null || current.viewportSize === 0) return;
-    const end = current.scrollSize - current.viewportSize - current.scrollOffset <= endSlackPx;
+    const end = current.scrollSize - viewPx() - current.scrollOffset <= endSlackPx;
     // On the way to the end, as after each message that comes in, one is as good as there.
     setAtEnd(end || stuck.current);
     if (end) props.onEndSeen?.();
@@ -201,14 +203,16 @@ export function Feed<Row extends FeedRow>(props: {
           onScroll={(offset) => {
             const { current } = list;
             if (current === null) return;
-            const left = current.scrollSize - current.viewportSize - offset;
+            const left = current.scrollSize - viewPx() - offset;
+            const size = `${current.scrollSize} ${viewPx()}`;
             if (left <= 4) stuck.current = true;
-            // Away from the end and upwards, and no row has changed its height: a person did that. Rows that turn out
-            // lower than expected move the view up as well, and growth below makes `left` larger.
-            else if (left > endSlackPx && offset < offsetBefore.current && current.scrollSize === sizeBefore.current)
+            // Away from the end and upwards, and neither a row nor the view has changed its height: a person did that. Rows
+            // that turn out lower than expected move the view up as well, so does a view that grows, and growth below makes
+            // `left` larger.
+            else if (left > endSlackPx && offset < offsetBefore.current && size === sizeBefore.current)
               stuck.current = false;
             offsetBefore.current = offset;
-            sizeBefore.current = current.scrollSize;
+            sizeBefore.current = size;
             measure();
           }}
           onResize={() => {

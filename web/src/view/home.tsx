@@ -2,6 +2,7 @@ import { Button, Loader } from "@mantine/core";
 import { Link, Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { RoomSummary } from "../../../protocols/index.ts";
+import { brandName, useBrand } from "./brand.ts";
 import { MenuButton, useDialogs } from "./dialogs.tsx";
 import { Mark } from "./icons.tsx";
 import { readLastPlace } from "./last-place.ts";
@@ -21,6 +22,7 @@ export function Home() {
 
 function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
   const { open } = useDialogs();
+  const brand = useBrand();
   const titleOf = useRoomTitle();
   // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened here:
   // both stand in the list, and nobody is taken to them.
@@ -36,7 +38,7 @@ function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
       </header>
       <div className="empty">
         <Mark size={56} />
-        <h2>Welcome to Plexus</h2>
+        <h2>Welcome to {brandName(brand)}</h2>
         <p>Rooms are where people talk. An agent of your own answers whenever you like.</p>
         <div className="row" style={{ flexWrap: "wrap", justifyContent: "center" }}>
           <Button onClick={() => open("findRoom")}>Join or create a room</Button>

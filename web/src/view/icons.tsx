@@ -1,3 +1,5 @@
+import { logoUrl, useBrand } from "./brand.ts";
+
 /** The page's icons: 24 × 24 outlines drawn for it, so that no icon package is needed. */
 const shapes = {
   hash: "M5 9h14M5 15h14M10 4 8 20M16 4l-2 16",
@@ -60,8 +62,13 @@ export function Icon({ name, size = 18 }: { readonly name: IconName; readonly si
   );
 }
 
-/** The mark of Plexus: actors and the lines between them. */
+/** The logo of the cluster, or the mark of Plexus: actors and the lines between them. */
 export function Mark({ size = 28 }: { readonly size?: number }) {
+  const { logo } = useBrand();
+  if (logo !== undefined)
+    return (
+      <img src={logoUrl(logo)} width={size} height={size} alt="" className="mark" style={{ objectFit: "contain" }} />
+    );
   return (
     <svg width={size} height={size} viewBox="0 0 32 32" aria-hidden="true" className="mark">
       <rect width="32" height="32" rx="8" fill="#4f46e5" />

@@ -12,6 +12,18 @@ export interface RoomSearch {
   readonly at?: number;
 }
 
+/** What a screen of the administration shows; part of the address, so that back and links lead to it. Each screen knows its own names. */
+export type AdminSearch = Readonly<Record<string, string>>;
+
+const texts = (search: Record<string, unknown>): AdminSearch =>
+  Object.fromEntries(
+    Object.entries(search).flatMap(([name, value]) =>
+      (typeof value === "string" && value !== "") || typeof value === "number" ? [[name, String(value)]] : [],
+    ),
+  );
+
+const administration = lazyRouteComponent(() => import("./admin/index.tsx"), "Administration");
+
 const root = createRootRoute({ component: Shell, notFoundComponent: NothingHere });
 
 const positionIn = (value: unknown): number | undefined => {
@@ -46,20 +58,14 @@ const routes = root.addChildren([
     path: "/settings/$section",
     component: lazyRouteComponent(() => import("./settings/settings-page.tsx"), "SettingsPage"),
   }),
+  // Everything of the administration is loaded when somebody goes there, its addresses included (admin/index.tsx).
+  createRoute({ getParentRoute: () => root, path: "/admin", component: administration, validateSearch: texts }),
+  createRoute({ getParentRoute: () => root, path: "/admin/$page", component: administration, validateSearch: texts }),
   createRoute({
     getParentRoute: () => root,
-    path: "/admin/models",
-    component: lazyRouteComponent(() => import("./admin/models-page.tsx"), "ModelsPage"),
-  }),
-  createRoute({
-    getParentRoute: () => root,
-    path: "/admin/shards",
-    component: lazyRouteComponent(() => import("./admin/shards-page.tsx"), "ShardsPage"),
-  }),
-  createRoute({
-    getParentRoute: () => root,
-    path: "/admin/backup",
-    component: lazyRouteComponent(() => import("./admin/backup-page.tsx"), "BackupPage"),
+    path: "/admin/$page/$item",
+    component: administration,
+    validateSearch: texts,
   }),
 ]);
 

@@ -4,6 +4,7 @@ import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-r
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../protocols/errors.ts";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
+import { brandName, useBrand } from "./brand.ts";
 import { Asking, type Asked } from "./asking.tsx";
 import { DialogsContext, MenuButton, type Dialogs, type Opened } from "./dialogs.tsx";
 import { Elsewhere } from "./elsewhere.tsx";
@@ -99,8 +100,24 @@ export function NothingHere() {
   );
 }
 
+/** Whether a part of the page could not be loaded. It stays so for this document: browsers and React remember that it failed. */
+export const isLostPart = (error: unknown): boolean =>
+  error instanceof Error &&
+  /dynamically imported module|Importing a module script failed|Unable to preload CSS/i.test(error.message);
+
 /** In place of a screen that failed: the rest of the page goes on. */
 export function BrokenScreen({ error, reset }: ErrorComponentProps) {
+  if (isLostPart(error))
+    return (
+      <main className="empty" role="alert">
+        <h2>The page has to be loaded anew</h2>
+        <p>
+          A part of it could not be loaded: the node does not answer, or was upgraded while this tab was open. Nothing
+          that was sent is lost.
+        </p>
+        <Button onClick={() => location.reload()}>Load it anew</Button>
+      </main>
+    );
   return (
     <main className="empty" role="alert">
       <h2>Something went wrong on this screen</h2>
@@ -243,9 +260,10 @@ function useCreating(open: Opened | undefined): CreatingModule | undefined {
 }
 
 function useUnreadTitle(): void {
+  const name = brandName(useBrand());
   const rooms = useRooms().data?.rooms ?? [];
   const unread = rooms.reduce((sum, room) => sum + room.unread, 0);
   useEffect(() => {
-    document.title = unread > 0 ? `(${unread}) Plexus` : "Plexus";
-  }, [unread]);
+    document.title = unread > 0 ? `(${unread}) ${name}` : name;
+  }, [unread, name]);
 }

@@ -3,11 +3,13 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import type { RoomSummary } from "../../../protocols/index.ts";
 import { useSession } from "../live/index.ts";
 import { agentLabel, groupRooms, otherPerson } from "../model/index.ts";
+import { brandName, useBrand } from "./brand.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon, Mark, type IconName } from "./icons.tsx";
 import { Actions } from "./layers.tsx";
 import { useAgents, useNames, useProfile, useRooms, useRoomTitle } from "./lists.ts";
 import { useDialogs } from "./dialogs.tsx";
+import { useIsAdmin } from "./rights.ts";
 import { useSignOut } from "./sign-out.ts";
 
 /** Rooms, people and agents of the user, with what is unread. */
@@ -22,7 +24,7 @@ export function Sidebar() {
       <div className="sidebar-head">
         <Mark size={26} />
         <Link to="/" className="grow ellipsis" style={{ color: "inherit", textDecoration: "none" }}>
-          Plexus
+          {brandName(useBrand())}
         </Link>
       </div>
       <button type="button" className="switcher-button" onClick={() => open("switcher")}>
@@ -135,6 +137,7 @@ function OwnMenu() {
   const profile = useProfile();
   const nameFor = useNames();
   const { open } = useDialogs();
+  const isAdmin = useIsAdmin();
   const navigate = useNavigate();
   const signOut = useSignOut();
   const go = (section: string) => () => void navigate({ to: "/settings/$section", params: { section } });
@@ -167,6 +170,7 @@ function OwnMenu() {
         {entry("user", "Profile and theme", go("profile"))}
         {entry("settings", "Devices and password", go("devices"))}
         {entry("key", "API keys", go("keys"))}
+        {isAdmin && entry("people", "Administration", () => void navigate({ to: "/admin" }))}
         {entry("keyboard", "Keyboard shortcuts", () => open("help"))}
         <Menu.Divider />
         {entry("leave", "Sign out", () => void signOut())}

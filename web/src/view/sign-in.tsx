@@ -1,8 +1,11 @@
 import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { lazy, Suspense, useState, type SubmitEvent } from "react";
+import type { RegistrationRule, SignInChoice, SignedIn, SignInNeeds } from "../../../protocols/index.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
+import { registrationState } from "../../../protocols/registration.ts";
 import { explain } from "../live/index.ts";
-import { request } from "../wire/index.ts";
+import { hasPasskeys, provePasskey, request } from "../wire/index.ts";
+import { brandName, useBrand } from "./brand.ts";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
@@ -10,7 +13,12 @@ import { Note } from "./note.tsx";
 /** What `GET /api/v1/setup` says before anybody is signed in. */
 export interface Setup {
   readonly adminNeeded: boolean;
-  readonly signUp: "open" | "closed";
+  readonly signUp: RegistrationRule;
+  /** Forgotten passwords are set anew by mail. An older node does not say. */
+  readonly mail?: boolean;
+  /** Other servers by which people sign in. An older node does not say. */
+  readonly providers?: readonly SignInChoice[];
+  readonly publicUrl?: string;
   readonly version: string;
   readonly demonstrationModel: boolean;
   readonly node: string;
@@ -18,6 +26,24 @@ export interface Setup {
 
 /** The server's rule, but for capitals: those are lowered before they are sent. */
 const nameRule = "Lower-case letters, digits, _ and -";
+
+// Most people never see them.
+const SecondStep = lazy(() => import("./second-step.tsx"));
+const NewPassword = lazy(() => import("./new-password.tsx"));
+const OtherServers = lazy(() => import("./other-servers.tsx"));
+const MailEntrance = lazy(() => import("./mail-entrance.tsx"));
+
+/** Who is to set a new password, as the link of an admin says: `#reset=NAME.SECRET`. It is in the part of the address that browsers send to nobody. */
+function resetIn(hash: string): { readonly user: string; readonly secret: string } | undefined {
+  const [, user, secret] = /^#reset=([a-z0-9][a-z0-9_-]{0,31})\.([A-Za-z0-9_-]{43})$/.exec(hash) ?? [];
+  return user === undefined || secret === undefined ? undefined : { user, secret };
+}
+
+/** The invitation of an admin, as a link has it: `#invitation=CODE`. */
+const invitationIn = (hash: string): string | undefined => /^#invitation=([A-Za-z0-9_-]{43})$/.exec(hash)?.[1];
+
+/** What a link by mail proves to whoever makes an account: `#account=PROOF`. */
+const proofIn = (hash: string): string | undefined => /^#account=([A-Za-z0-9_-]{1,1024})$/.exec(hash)?.[1];
 
 /** Sign in, or create an account; the first account of a node becomes its admin and needs the code the node printed. */
 export function SignIn({
@@ -29,9 +55,31 @@ export function SignIn({
   readonly ended: boolean;
   readonly onSignedIn: () => void;
 }) {
-  const [creating, setCreating] = useState(setup.adminNeeded);
+  const [invitation] = useState(() => invitationIn(location.hash));
+  const [proof] = useState(() => proofIn(location.hash));
+  const [creating, setCreating] = useState(
+    setup.adminNeeded || ((invitation ?? proof) !== undefined && setup.signUp !== "closed"),
+  );
+  const brand = useBrand();
+  const [asking, setAsking] = useState<"forgot" | "account">();
   const [trouble, setTrouble] = useState<string>();
   const [busy, setBusy] = useState(false);
+  const [needs, setNeeds] = useState<SignInNeeds>();
+  const [reset, setReset] = useState(() => resetIn(location.hash));
+  const rules = { rule: setup.signUp, domains: [] };
+  const state = registrationState(rules, { invited: invitation !== undefined });
+  // With a link by mail the node says whether it is good; without one, a mail address is asked for where that is of use.
+  const mayBegin = state.type === "may" || proof !== undefined;
+  const byMail = !mayBegin && state.type === "needs" && state.of.includes("mail") && setup.mail === true;
+  const go = (answer: SignedIn | SignInNeeds) => ("needs" in answer ? setNeeds(answer) : onSignedIn());
+  const byPasskey = async () => {
+    setBusy(true);
+    setTrouble(undefined);
+    const result = await provePasskey<SignedIn | SignInNeeds>("/api/v1/sign-in/passkey");
+    setBusy(false);
+    if (result.ok) go(result.value);
+    else setTrouble(explain(result.error));
+  };
   const submit = async (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const field = (name: string) => formText(event.target as HTMLFormElement, name);
@@ -43,21 +91,53 @@ export function SignIn({
       password: field("password"),
       ...(creating && displayName !== "" ? { displayName } : {}),
       ...(creating && adminCode !== "" ? { adminCode } : {}),
+      ...(creating && invitation !== undefined ? { invitation } : {}),
+      ...(creating && proof !== undefined ? { mail: proof } : {}),
     };
     setBusy(true);
     setTrouble(undefined);
-    const result = await request("POST", creating ? "/api/v1/sign-up" : "/api/v1/sign-in", body);
+    const result = await request<SignedIn | SignInNeeds>(
+      "POST",
+      creating ? "/api/v1/sign-up" : "/api/v1/sign-in",
+      body,
+    );
     setBusy(false);
-    if (result.ok) onSignedIn();
+    if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
+    if (result.ok) go(result.value);
     else setTrouble(explain(result.error));
   };
+  if (reset !== undefined)
+    return (
+      <Suspense>
+        <NewPassword
+          {...reset}
+          onDone={() => {
+            history.replaceState(null, "", location.pathname);
+            setReset(undefined);
+            setCreating(false);
+          }}
+        />
+      </Suspense>
+    );
+  if (asking !== undefined)
+    return (
+      <Suspense>
+        <MailEntrance wish={{ type: asking }} onLeave={() => setAsking(undefined)} />
+      </Suspense>
+    );
+  if (needs !== undefined)
+    return (
+      <Suspense>
+        <SecondStep needs={needs} onProven={go} onLeave={() => setNeeds(undefined)} />
+      </Suspense>
+    );
   return (
     <main className="entrance">
       <form onSubmit={(event) => void submit(event)} aria-labelledby="entrance-title">
         <div className="row">
           <Mark size={36} />
           <div>
-            <h1 id="entrance-title">{creating ? "Create an account" : "Sign in to Plexus"}</h1>
+            <h1 id="entrance-title">{creating ? "Create an account" : `Sign in to ${brandName(brand)}`}</h1>
             <div className="dim ellipsis">
               {location.host} · version {setup.version}
             </div>
@@ -117,8 +197,37 @@ export function SignIn({
         <Button type="submit" loading={busy} fullWidth>
           {creating ? "Create account" : "Sign in"}
         </Button>
+        {!creating && hasPasskeys() && (
+          <Button type="button" variant="default" fullWidth disabled={busy} onClick={() => void byPasskey()}>
+            Sign in with a passkey
+          </Button>
+        )}
+        {(setup.providers ?? []).length > 0 && !setup.adminNeeded && (
+          <Suspense>
+            <OtherServers
+              providers={setup.providers ?? []}
+              publicUrl={setup.publicUrl}
+              invitation={invitation}
+              onNeeds={setNeeds}
+              onTrouble={setTrouble}
+            />
+          </Suspense>
+        )}
         {/* A node without an account has nobody who could sign in. */}
-        {setup.signUp === "open" && !setup.adminNeeded && (
+        {!creating && setup.mail === true && (
+          <Anchor component="button" type="button" onClick={() => setAsking("forgot")}>
+            Forgot your password?
+          </Anchor>
+        )}
+        {byMail && !setup.adminNeeded && (
+          <div className="dim">
+            New here?{" "}
+            <Anchor component="button" type="button" onClick={() => setAsking("account")}>
+              Create an account
+            </Anchor>
+          </div>
+        )}
+        {mayBegin && !setup.adminNeeded && (
           <div className="dim">
             {creating ? "Already have an account?" : "New here?"}{" "}
             <Anchor component="button" type="button" onClick={() => setCreating(!creating)}>

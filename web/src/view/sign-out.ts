@@ -6,8 +6,10 @@ import { request } from "../wire/index.ts";
 export function useSignOut(): () => Promise<void> {
   const queries = useQueryClient();
   return async () => {
-    const result = await request("POST", "/api/v1/sign-out");
+    const result = await request<{ readonly url?: string }>("POST", "/api/v1/sign-out");
     if (!result.ok && result.error.code !== "UNAUTHENTICATED") return notices.fail(result.error);
+    // Out at the server by which the person came in, too, and back to here.
+    if (result.ok && result.value.url !== undefined) return location.assign(result.value.url);
     await queries.refetchQueries({ queryKey: ["start"] });
   };
 }

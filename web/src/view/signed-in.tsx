@@ -16,6 +16,10 @@ export function SignedIn({ name, onLeft }: { readonly name: string; readonly onL
       queries.removeQueries({ predicate: (query) => query.queryKey[0] !== "start" });
     };
   }, [name, queries]);
+  useEffect(() => {
+    if (session !== undefined && location.search.includes("signIn="))
+      void import("./proof-elsewhere.tsx").then(({ backWithProof }) => backWithProof());
+  }, [session]);
   if (session === undefined) return null;
   return (
     <SessionContext value={session}>

@@ -11,6 +11,8 @@ import { rememberNodes } from "./other-nodes.ts";
 export { newOperationId, type Client, type Link } from "../../../client/index.ts";
 export { refreshNodes, rememberedNodes } from "./other-nodes.ts";
 export { watchModels } from "./models.ts";
+export { hasPasskeys, makePasskey, provePasskey } from "./passkeys.ts";
+export { exchange } from "./raw.ts";
 export { fetched, request } from "./rest.ts";
 
 /** A client of the node that served the page, as whoever is signed in. */

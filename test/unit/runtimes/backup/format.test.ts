@@ -15,9 +15,11 @@ import {
   openNode,
   openUnit,
   readCatalog,
+  readChanges,
   readCursors,
   readHead,
   readPack,
+  readPartList,
   readTreeNode,
   sealNode,
   sealUnit,
@@ -30,7 +32,7 @@ import { paddedSize } from "../../../../runtimes/backup/format/sizes.ts";
 import { transform, untransform } from "../../../../runtimes/backup/format/transform.ts";
 import { failureOf } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";
-import { bytesOf, context, frozenFile, frozenFileSample, headKeys, makeFileSample, makeSamples, nodeKey, of, rows, type Frozen, type FrozenFile } from "./samples.ts"; // prettier-ignore
+import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, headKeys, makeFileSample, makePartSample, makeSamples, nodeKey, of, rows, type Frozen, type FrozenFile, type FrozenPart } from "./samples.ts"; // prettier-ignore
 
 const runs = { numRuns: depth(60, 2_000) };
 
@@ -137,6 +139,24 @@ describe("the formats of a backup", () => {
         return content;
       });
       expect(Buffer.concat(opened).equals(makeFileSample().bytes)).to.equal(true);
+    });
+
+    it("has what nodes tell each other of a run as it was written first, of that sort alone", () => {
+      const sample = JSON.parse(readFileSync(frozenPartSample, "utf8")) as FrozenPart;
+      const { list, changes } = makePartSample();
+      const { cluster } = of;
+      const [part, changed] = [bytes(sample.part), bytes(sample.changes)];
+      expect(readPartList(openNode(part, { cluster, sort: "part" }, nodeKey))).to.deep.equal(list);
+      expect(readChanges(openNode(changed, { cluster, sort: "changes" }, nodeKey), cluster)).to.deep.equal(changes);
+      for (const sort of ["changes", "tree", "catalog", "cursors"] as const)
+        expect(outcome(() => openNode(part, { cluster, sort }, nodeKey))).to.equal("refused");
+      fc.assert(
+        fc.property(anywhere, change, (at, by) => {
+          expect(outcome(() => openNode(withByte(part, at, by), { cluster, sort: "part" }, nodeKey))).to.equal("refused"); // prettier-ignore
+          expect(outcome(() => openNode(withByte(changed, at, by), { cluster, sort: "changes" }, nodeKey))).to.equal("refused"); // prettier-ignore
+        }),
+        runs,
+      );
     });
 
     it("writes what no library has a say in as version 1 did", () => {

@@ -1,7 +1,7 @@
 /** Objects of a backup made of known keys, and the file of those that are frozen.
  *
- *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a file's; what is there is never
- *  written again. */
+ *  `node test/unit/runtimes/backup/samples.ts N` writes those of a new version of the format, with `file` for N a file's, with `part` what nodes tell each
+ *  other; what is there is never written again. */
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +11,15 @@ import {
   sealNode,
   sealUnit,
   writeCatalog,
+  writeChanges,
   writeHead,
   writePack,
+  writePartList,
   writeTreeNode,
   type BackupHead,
   type HeadKeys,
+  type PartChanges,
+  type PartList,
   type Snapshot,
   type StripeName,
   type UnitContext,
@@ -157,11 +161,46 @@ export interface FrozenFile {
   readonly node: string;
 }
 
+/** What a node made of its slots: the list, and one node of changes with a unit that is new and two that are gone. */
+export function makePartSample() {
+  const { leaf } = makeSamples();
+  const { cluster } = of;
+  const { person, type, bucket } = context;
+  const gone = ["room/gone", "room/lobby"].map((thread, part) => ({ cluster, person, thread, type, bucket, part: part + 1 })); // prettier-ignore
+  const changes: PartChanges = { units: leaf.units, gone };
+  const list: PartList = {
+    cursors: new Map([
+      ["chat/0", { epoch: 3, seq: 12 }],
+      ["own/room/lobby", { epoch: 1, seq: 7 }],
+    ]),
+    changes: [{ stripe, key: nodeKey }],
+  };
+  return {
+    changes,
+    list,
+    changesNode: sealNode(writeChanges(changes), { cluster, sort: "changes" }, nodeKey),
+    partNode: sealNode(writePartList(list), { cluster, sort: "part" }, nodeKey),
+  };
+}
+
+/** The bytes of a part's sample. */
+export interface FrozenPart {
+  readonly part: string;
+  readonly changes: string;
+}
+
+export const frozenPartSample = join(import.meta.dirname, "part-1.json");
+
 export const frozenFile = (version: number): string => join(import.meta.dirname, `format-${version}.json`);
 
 export const frozenFileSample = join(import.meta.dirname, "file-1.json");
 
-if (process.argv[1] === import.meta.filename && process.argv[2] === "file") {
+if (process.argv[1] === import.meta.filename && process.argv[2] === "part") {
+  if (existsSync(frozenPartSample)) throw new Error("frozen");
+  const { partNode, changesNode } = makePartSample();
+  const [part, changes] = [partNode, changesNode].map((bytes) => Buffer.from(bytes).toString("base64"));
+  writeFileSync(frozenPartSample, `${JSON.stringify({ part, changes }, undefined, 2)}\n`);
+} else if (process.argv[1] === import.meta.filename && process.argv[2] === "file") {
   if (existsSync(frozenFileSample)) throw new Error("frozen");
   const { pack, node } = makeFileSample();
   const [packText, nodeText] = [pack.bytes, node].map((bytes) => Buffer.from(bytes).toString("base64"));

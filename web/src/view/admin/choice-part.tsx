@@ -1,9 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
+import { useMemo, useState } from "react";
 import type { ServingRow } from "../../../../protocols/index.ts";
 import { request } from "../../wire/index.ts";
 import { Part } from "../settings/part.tsx";
+import { Pager, SearchField, usePaged } from "./pages.tsx";
 
 const lookMs = 5_000;
+const pageRows = 25;
 
 /** Which node a call to each model goes to from the node that served the page, and why. */
 export function ChoicePart() {
@@ -16,20 +19,27 @@ export function ChoicePart() {
       return answer.value.serving;
     },
   });
-  if (data === undefined || data.length === 0) return null;
+  const [text, setText] = useState("");
   // Where a call goes is the same for all that a model does on a node.
-  const rows = [...Map.groupBy(data, ({ model, node }) => JSON.stringify([model, node])).values()];
+  const rows = useMemo(() => [...Map.groupBy(data ?? [], ({ model, node }) => JSON.stringify([model, node])).values()], [data]); // prettier-ignore
+  const found = rows.filter(([row]) => row?.model.includes(text) === true || row?.node.includes(text) === true);
+  const { shown, trail, next } = usePaged(found, pageRows, text);
+  if (rows.length === 0) return null;
   return (
     <Part
       title="Where calls go"
       about="The first choice of each model is asked first; when it cannot, the next. `plexus routes` sets names that stand for several models."
     >
+      {rows.length > pageRows && (
+        <SearchField label="Search calls" placeholder="Model or node" text={text} onText={setText} />
+      )}
       <ul className="lines">
-        {rows.map((same) => {
+        {shown.map((same) => {
           const [row] = same;
           return row === undefined ? null : <Choice key={`${row.model} ${row.node}`} row={row} same={same} />;
         })}
       </ul>
+      <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
     </Part>
   );
 }

@@ -14,6 +14,7 @@ import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { Part } from "../settings/part.tsx";
+import { Pager, usePaged } from "./pages.tsx";
 
 const base = "/api/v1/admin/endpoints";
 const queryKey = ["endpoints"];
@@ -21,11 +22,15 @@ const queryKey = ["endpoints"];
 const testTimeoutMs = 120_000;
 /** How they stand changes by itself, and no event says so. */
 const lookAgainMs = 3_000;
+/** Servers in the document at a time: a search may find many. */
+const pageRows = 25;
 
 /** Servers with models: which there are, a test of each, more of them, and what was found. */
 export function Endpoints() {
   const queries = useQueryClient();
   const view = useQuery({ queryKey, queryFn: () => fetched<EndpointsView>(base), refetchInterval: lookAgainMs }).data;
+  const servers = usePaged(view?.endpoints ?? [], pageRows);
+  const found = usePaged(view?.candidates ?? [], pageRows);
   if (view === undefined) return null;
   const changed = () => void queries.invalidateQueries({ queryKey });
   return (
@@ -35,10 +40,11 @@ export function Endpoints() {
         about="Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, OpenAI’s kind and others."
       >
         <ul className="lines">
-          {view.endpoints.map((endpoint) => (
+          {servers.shown.map((endpoint) => (
             <Row key={endpoint.name} endpoint={endpoint} changed={changed} />
           ))}
         </ul>
+        <Pager trail={servers.trail} next={servers.next} waits={false} back="Previous servers" on="More servers" />
         {view.endpoints.length === 0 && <p className="dim">No server is used yet.</p>}
         <NewEndpoint changed={changed} />
       </Part>
@@ -48,10 +54,11 @@ export function Endpoints() {
       >
         <Search search={view.search} changed={changed} />
         <ul className="lines">
-          {view.candidates.map((candidate) => (
+          {found.shown.map((candidate) => (
             <Candidate key={candidate.url} candidate={candidate} changed={changed} />
           ))}
         </ul>
+        <Pager trail={found.trail} next={found.next} waits={false} back="Previous" on="Next" />
       </Part>
     </>
   );

@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import type { InferenceView, ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
@@ -8,11 +9,15 @@ import { useDialogs } from "../dialogs.tsx";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
+import { Pager, SearchField, usePaged } from "./pages.tsx";
 
 const base = "/api/v1/admin/inference";
 const queryKey = ["inference"];
 /** What is in memory changes by itself. */
 const lookMs = 2_000;
+/** Nodes in the document at a time, and models of each. */
+const pageNodes = 10;
+const pageModels = 10;
 
 /** The models in memory of every node: what they take and why, and what an admin can order. */
 export function MemoryPart() {
@@ -30,15 +35,30 @@ export function MemoryPart() {
   return (
     <Part title="In memory" about="Models come when they are called, and leave when their room is needed.">
       {loaded.error !== null && <Note tone="bad">{loaded.error.message}</Note>}
-      {loaded.data?.map((one) => (
-        <NodeRows key={one.node} one={one} alone={loaded.data.length === 1} />
-      ))}
+      {loaded.data !== undefined && <MemoryList nodes={loaded.data} />}
     </Part>
   );
 }
 
+/** Some nodes at a time, with the models of which there are most in the document. */
+function MemoryList({ nodes }: { readonly nodes: readonly NodeInference[] }) {
+  const [text, setText] = useState("");
+  const found = nodes.filter(({ node, models }) => node.includes(text) || models.some(({ model }) => model.includes(text)));
+  const { shown, trail, next } = usePaged(found, pageNodes, text);
+  return (
+    <>
+      {nodes.length > pageNodes && <SearchField label="Search in memory" placeholder="Node or model" text={text} onText={setText} />}
+      {shown.map((one) => (
+        <NodeRows key={one.node} one={one} alone={nodes.length === 1} />
+      ))}
+      <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
+    </>
+  );
+} // prettier-ignore
+
 function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone: boolean }) {
   const { node, error, memory, threads, models } = one;
+  const { shown, trail, next } = usePaged(models, pageModels);
   return (
     <section aria-label={`Memory of ${node}`}>
       {!alone && <h3>{node}</h3>}
@@ -51,10 +71,11 @@ function NodeRows({ one, alone }: { readonly one: NodeInference; readonly alone:
         </p>
       )}
       <ul className="lines">
-        {models.map((model) => (
+        {shown.map((model) => (
           <InMemory key={model.model} node={node} one={model} />
         ))}
       </ul>
+      <Pager trail={trail} next={next} waits={false} back="Previous models" on="More models" />
       {error === undefined && models.length === 0 && <p className="dim">It serves no models.</p>}
     </section>
   );

@@ -4,20 +4,19 @@ import { useEffect, useState, type SubmitEvent } from "react";
 import type { Failure, ModelsView, PullView, StoredModel, VerifiedModel } from "../../../../protocols/index.ts";
 import { notices, queryKeys } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
+import { locale } from "../../model/locale.ts";
 import { request, watchModels } from "../../wire/index.ts";
-import { MenuButton, useDialogs } from "../dialogs.tsx";
-import { useProfile } from "../lists.ts";
-import { Note } from "../note.tsx";
+import { useDialogs } from "../dialogs.tsx";
+import { useRights } from "../rights.ts";
 import { Part } from "../settings/part.tsx";
 import { dateOf } from "../time.ts";
 import { bytes } from "./bytes.ts";
+import { AdminPage } from "./frame.tsx";
 import { ChoicePart } from "./choice-part.tsx";
 import { MemoryPart } from "./memory-part.tsx";
 import { SuggestedModels } from "./suggestions.tsx";
 import { Endpoints } from "./endpoints.tsx";
 import { Quality } from "./quality.tsx";
-import "../settings/settings.css";
-import "./admin.css";
 
 const base = "/api/v1/admin/models";
 /** A large model takes a while to read. */
@@ -25,24 +24,20 @@ const verifyTimeoutMs = 3_600_000;
 
 /** The models of the node that served the page, for admins. */
 export function ModelsPage() {
-  const profile = useProfile();
-  const view = useStore(profile?.admin === true);
+  const { may } = useRights();
+  const view = useStore(may("cluster.see"));
   return (
-    <main className="screen-main">
-      <header className="header">
-        <MenuButton />
-        <h1 className="grow">Models{view === undefined ? "" : ` on ${view.node}`}</h1>
-      </header>
-      <div className="settings">
-        <div className="settings-body admin-body">
-          {profile?.admin === false && <Note tone="warn">Only admins see and change the models of a node.</Note>}
-          {view !== undefined && <Store view={view} />}
-          {view !== undefined && <Endpoints />}
-          {profile?.admin === true && <ChoicePart />}
-          {profile?.admin === true && <Quality />}
-        </div>
-      </div>
-    </main>
+    <AdminPage
+      title={`Models${view === undefined ? "" : ` on ${view.node}`}`}
+      needs="cluster.see"
+      refusal="Only admins see and change the models of a node."
+    >
+      <MemoryPart />
+      {view !== undefined && <Store view={view} />}
+      {view !== undefined && <Endpoints />}
+      <ChoicePart />
+      <Quality />
+    </AdminPage>
   );
 }
 
@@ -65,7 +60,6 @@ function Store({ view }: { readonly view: ModelsView }) {
   const shown = pulls.filter((pull) => !isOver(pull.state) || failed.includes(pull));
   return (
     <>
-      <MemoryPart />
       <NewPull node={view.node} pulls={pulls} />
       {shown.length > 0 && (
         <Part title="Pulls">
@@ -347,4 +341,4 @@ function Card({ model }: { readonly model: StoredModel }) {
   );
 }
 
-const count = new Intl.NumberFormat(undefined, { notation: "compact", maximumSignificantDigits: 3 });
+const count = new Intl.NumberFormat(locale, { notation: "compact", maximumSignificantDigits: 3 });

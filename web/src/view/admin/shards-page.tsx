@@ -13,55 +13,46 @@ import {
   type TrustState,
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { explain } from "../../model/index.ts";
 import { request } from "../../wire/index.ts";
-import { MenuButton } from "../dialogs.tsx";
-import { useProfile } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { bytes } from "./bytes.ts";
-import "../settings/settings.css";
-import "./admin.css";
+import { AdminPage } from "./frame.tsx";
+import { live, look } from "./look.ts";
+import { Pager, SearchField, usePaged } from "./pages.tsx";
+import { counted, standingOfShards } from "./shard-words.ts";
+import "./backup/backup.css";
 
-const base = "/api/v1/admin/shards";
 /** Holders move, lose and mend by themselves. */
-const lookMs = 2_000;
+const lookMs = 5_000;
 /** A node with much to make good takes a while. */
 const healTimeoutMs = 150_000;
+/** Groups, and nodes, in the document at a time. */
+const pageGroups = 5;
+const pageNodes = 25;
 /** Of an inventory so many lines are shown at a time. */
 const lines = 50;
 
-async function look<Value>(path: string): Promise<Value> {
-  const result = await request<Value>("GET", path);
-  if (result.ok) return result.value;
-  throw new Error(explain(result.error, "look"));
-}
-
 /** Where the cluster's shards are, for admins: groups, their holders, and what each has. */
 export function ShardsPage() {
-  const profile = useProfile();
+  return (
+    <AdminPage title="Shards" needs="cluster.see" refusal="Only admins see where shards are.">
+      <Shards />
+    </AdminPage>
+  );
+}
+
+function Shards() {
   const { data, error } = useQuery({
     queryKey: ["shards"],
-    queryFn: () => look<ShardsView>(base),
-    enabled: profile?.admin === true,
-    refetchInterval: lookMs,
-    staleTime: 0,
-    retry: false,
+    queryFn: () => look<ShardsView>("/admin/shards"),
+    ...live(lookMs),
   });
   return (
-    <main className="screen-main">
-      <header className="header">
-        <MenuButton />
-        <h1 className="grow">Shards</h1>
-      </header>
-      <div className="settings">
-        <div className="settings-body admin-body">
-          {profile?.admin === false && <Note tone="warn">Only admins see where shards are.</Note>}
-          {error !== null && <Note tone="bad">{error.message}</Note>}
-          {data !== undefined && <Groups view={data} />}
-        </div>
-      </div>
-    </main>
+    <>
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      {data !== undefined && <Groups view={data} />}
+    </>
   );
 }
 
@@ -76,12 +67,62 @@ function Groups({ view: { places, groups, nodes } }: { readonly view: ShardsView
     );
   return (
     <>
+      <State groups={groups} nodes={nodes} />
       <Nodes nodes={nodes} />
-      {groups.map((group) => (
-        <Group key={group.name} group={group} />
-      ))}
+      <GroupList groups={groups} />
       <Healing />
     </>
+  );
+}
+
+/** The groups, a page at a time: a large cluster has hundreds. */
+function GroupList({ groups }: { readonly groups: readonly HolderGroupRow[] }) {
+  const { shown, trail, next } = usePaged(groups, pageGroups);
+  return (
+    <>
+      {shown.map((group) => (
+        <Group key={group.name} group={group} />
+      ))}
+      <Pager trail={trail} next={next} waits={false} back="Previous groups" on="More groups" />
+    </>
+  );
+}
+
+/** How all of it stands, in one glance. */
+function State(view: Pick<ShardsView, "groups" | "nodes">) {
+  const { tone, title, faults, nodesUp, nodes, usedBytes, roomBytes, shards, lost } = standingOfShards(view);
+  return (
+    <Part title="State">
+      <Note tone={tone} title={title}>
+        {faults.length > 0 && (
+          <ul className="faults">
+            {faults.map((one) => (
+              <li key={one}>{one}</li>
+            ))}
+          </ul>
+        )}
+      </Note>
+      <dl className="glance">
+        <div>
+          <dt>Nodes that keep shards</dt>
+          <dd>{nodesUp === nodes ? nodes : `${nodesUp} of ${nodes} up`}</dd>
+        </div>
+        <div>
+          <dt>Kept</dt>
+          <dd>
+            {counted(shards, "shard")}, {bytes(usedBytes)}
+          </dd>
+        </div>
+        <div>
+          <dt>To make good</dt>
+          <dd>{lost === 0 ? "nothing" : counted(lost, "shard")}</dd>
+        </div>
+        <div>
+          <dt>Room for more</dt>
+          <dd>{bytes(roomBytes)}</dd>
+        </div>
+      </dl>
+    </Part>
   );
 }
 
@@ -95,13 +136,17 @@ const trusts: Readonly<Record<TrustState, string>> = {
 
 /** The nodes that keep shards: how much they have, and whether they may have more. */
 function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
+  const [text, setText] = useState("");
+  const found = nodes.filter(({ name, zone = "" }) => name.includes(text) || zone.includes(text));
+  const { shown, trail, next } = usePaged(found, pageNodes, text);
   return (
     <Part
       title="Nodes"
       about="Every node is asked by the others for what it should have. What they find decides what it gets."
     >
+      {nodes.length > pageNodes && <SearchField label="Search nodes" text={text} onText={setText} />}
       <ul className="lines" aria-label="Nodes that keep shards">
-        {nodes.map(({ node, name, zone, up, trust, usedBytes, roomBytes, quotaBytes }) => (
+        {shown.map(({ node, name, zone, up, trust, usedBytes, roomBytes, quotaBytes }) => (
           <li key={node}>
             <span className="grow">
               <span className="ellipsis line-title">{name}</span>
@@ -111,14 +156,15 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
                   ...(usedBytes === undefined ? [] : [bytes(usedBytes)]),
                   ...(roomBytes === undefined ? [] : [`room for ${bytes(roomBytes)}`]),
                   ...(quotaBytes === undefined ? [] : [`at most ${bytes(quotaBytes)}`]),
-                  ...(up ? [] : ["down"]),
                 ].map((fact) => `${fact} · `)}
               </span>
+              {!up && <span className="pull-error">It is down. </span>}
               <span className={trust === "suspect" ? "pull-error break" : "dim break"}>{trusts[trust]}</span>
             </span>
           </li>
         ))}
       </ul>
+      <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
     </Part>
   );
 }
@@ -128,9 +174,15 @@ function Healing() {
   const queries = useQueryClient();
   const [working, setWorking] = useState(false);
   const [healed, setHealed] = useState<readonly NodeHealed[]>();
+  const { shown, trail, next } = usePaged(healed ?? [], pageNodes);
   const heal = async () => {
     setWorking(true);
-    const result = await request<{ readonly nodes: readonly NodeHealed[] }>("POST", `${base}/heal`, {}, healTimeoutMs);
+    const result = await request<{ readonly nodes: readonly NodeHealed[] }>(
+      "POST",
+      "/api/v1/admin/shards/heal",
+      {},
+      healTimeoutMs,
+    );
     setWorking(false);
     await queries.invalidateQueries({ queryKey: ["shards"] });
     if (result.ok) setHealed(result.value.nodes);
@@ -146,7 +198,7 @@ function Healing() {
       </Button>
       {healed !== undefined && (
         <ul className="lines" role="status">
-          {healed.map(({ node, mended = 0, lost = 0, error }) => (
+          {shown.map(({ node, mended = 0, lost = 0, error }) => (
             <li key={node}>
               <span className="grow">
                 <span className="line-title">{node}</span>{" "}
@@ -162,6 +214,7 @@ function Healing() {
           ))}
         </ul>
       )}
+      <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
     </Part>
   );
 }
@@ -169,9 +222,14 @@ function Healing() {
 function Group({ group }: { readonly group: HolderGroupRow }) {
   const { name, open, holders } = group;
   const nodes = new Set(holders.flatMap(({ owner }) => owner ?? [])).size;
+  const isEmpty = holders.every(({ sums }) => sums?.held.shards === 0 && sums.trash.shards === 0);
   const about =
     `${counted(holders.length, "holder")} on ${counted(nodes, "node")}. ` +
-    (open ? "It takes new stripes." : "It takes no new stripes; what it has it keeps.");
+    (open
+      ? "It takes new stripes."
+      : isEmpty
+        ? "It takes no new stripes, has none, and goes by itself after some days."
+        : "It takes no new stripes; what it has it keeps.");
   return (
     <Part title={`Group ${name}`} about={about}>
       <ul className="lines">
@@ -231,10 +289,9 @@ function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
   if (status === "down") return ["Its node is down. Another takes over when it stays away."];
   if (status === "blocked") return ["Too few nodes have its inventory for it to serve."];
   if (error !== undefined) return [`It does not answer (${error}).`];
-  const { lost, missing, elsewhere, besides } = troublesOf(row, group);
+  const { lost, elsewhere, besides } = troublesOf(row, group);
   return [
-    ...(lost > 0 ? [`${counted(lost, "shard")} lost or damaged: made again of the others of their stripes.`] : []),
-    ...(missing > 0 ? [`${counted(missing, "shard")} not here yet.`] : []),
+    ...(lost > 0 ? [`${counted(lost, "shard")} missing or damaged: made again of the others of their stripes.`] : []),
     ...(elsewhere ? ["Its bytes are still on another node."] : []),
     ...(home === undefined ? [] : [`It waits for ${home} to come back.`]),
     ...(besides.length > 0
@@ -251,10 +308,8 @@ function Inventory({ holder }: { readonly holder: string }) {
   const query = new URLSearchParams({ limit: String(lines), ...(after !== undefined && { after }) });
   const { data, error } = useQuery({
     queryKey: ["shards", holder, after],
-    queryFn: () => look<ShardPage>(`${base}/${path}/${index}/inventory?${query.toString()}`),
-    refetchInterval: lookMs,
-    staleTime: 0,
-    retry: false,
+    queryFn: () => look<ShardPage>(`/admin/shards/${path}/${index}/inventory?${query.toString()}`),
+    ...live(lookMs),
   });
   if (error !== null) return <Note tone="bad">{error.message}</Note>;
   if (data === undefined) return null;
@@ -296,4 +351,3 @@ const factsOf = ({ hash, sizeBytes, lost, trashedAtMs }: ShardLine): string =>
   ].join(" · ");
 
 const nameOf = (holder: string): string => holder.replace(/^.*\//, "");
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;

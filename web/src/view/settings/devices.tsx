@@ -5,15 +5,18 @@ import type { Session, SignInsFailed } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { explain, notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
+import { useDialogs } from "../dialogs.tsx";
 import { formText } from "../form-text.ts";
 import { useProfile } from "../lists.ts";
 import { Note } from "../note.tsx";
 import { dateOf, momentOf } from "../time.ts";
 import { Part } from "./part.tsx";
+import { deviceName, storyOf } from "./session-words.ts";
 
 /** Where the user is signed in, and the password. */
 export function Devices() {
   const queries = useQueryClient();
+  const { ask } = useDialogs();
   const failed = useProfile()?.signInsFailed;
   const loaded = useQuery({
     queryKey: ["sessions"],
@@ -22,6 +25,20 @@ export function Devices() {
   const end = async (id: string) => {
     const result = await request("DELETE", `/api/v1/me/sessions/${id}`);
     if (!result.ok) return notices.fail(result.error);
+    await queries.invalidateQueries({ queryKey: ["sessions"] });
+  };
+  const others = loaded.data?.sessions.filter(({ id }) => id !== loaded.data.current) ?? [];
+  const endOthers = async () => {
+    const body = <p>They are signed out at once. This device stays signed in, and API keys go on.</p>;
+    const title = others.length === 1 ? "End the other session?" : `End the ${others.length} other sessions?`;
+    if (!(await ask({ title, body, action: "End the others", grave: true }))) return;
+    for (const { id } of others) {
+      const result = await request("DELETE", `/api/v1/me/sessions/${id}`);
+      if (!result.ok && result.error.code !== "NOT_FOUND") {
+        notices.fail(result.error);
+        break;
+      }
+    }
     await queries.invalidateQueries({ queryKey: ["sessions"] });
   };
   return (
@@ -36,7 +53,7 @@ export function Devices() {
             <li key={session.id}>
               <span className="grow">
                 <span className="ellipsis line-title">{deviceName(session.label)}</span>
-                <span className="dim">Signed in on {dateOf(session.createdAtMs)}</span>
+                <span className="dim">{storyOf(session)}</span>
               </span>
               {session.id === loaded.data.current ? (
                 <span className="dim">This device</span>
@@ -53,6 +70,12 @@ export function Devices() {
             </li>
           ))}
         </ul>
+        {loaded.error !== null && <Note tone="bad">{loaded.error.message}</Note>}
+        {others.length > 0 && (
+          <Button variant="default" onClick={() => void endOthers()}>
+            End all others
+          </Button>
+        )}
       </Part>
       <Part title="Password" about="Changing the password ends all your other sessions.">
         <Password />
@@ -72,16 +95,6 @@ function Failed({ failed: { count, firstAtMs, lastAtMs } }: { readonly failed: S
       </Note>
     </Part>
   );
-}
-
-/** The browser and the system inside a user agent, as people call them. */
-function deviceName(label: string): string {
-  const browser = /Firefox|Edg|OPR|Chrome|Safari/.exec(label)?.[0];
-  const system = /Android|iPhone|iPad|Windows|Mac OS X|Linux/.exec(label)?.[0];
-  if (browser === undefined) return label === "" ? "Unknown device" : label.slice(0, 60);
-  const names: Readonly<Record<string, string>> = { Edg: "Edge", OPR: "Opera", "Mac OS X": "macOS" };
-  const read = (name: string) => names[name] ?? name;
-  return system === undefined ? read(browser) : `${read(browser)} on ${read(system)}`;
 }
 
 function Password() {

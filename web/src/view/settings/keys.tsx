@@ -1,34 +1,36 @@
-import { Button, SegmentedControl, TextInput } from "@mantine/core";
+import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
-import { useCopy } from "../clipboard.ts";
+import { Copyable } from "../copyable.tsx";
 import { useDialogs } from "../dialogs.tsx";
 import { useModels } from "../lists.ts";
 import { Note } from "../note.tsx";
-import { dateOf } from "../time.ts";
+import { NewKey } from "./new-key.tsx";
 import { Part } from "./part.tsx";
+import { keyStory } from "./session-words.ts";
 
 /** Keys for programs that speak OpenAI's interface to this node. */
 export function Keys() {
   const queries = useQueryClient();
   const { ask } = useDialogs();
-  const [label, setLabel] = useState("");
   const [made, setMade] = useState<string>();
   const loaded = useQuery({
     queryKey: ["keys"],
     queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
   });
   const reload = () => queries.invalidateQueries({ queryKey: ["keys"] });
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const result = await request<{ key: string }>("POST", "/api/v1/me/keys", { label: label.trim() });
-    if (!result.ok) return notices.fail(result.error);
+  const create = async (wish: object): Promise<boolean> => {
+    const result = await request<{ key: string }>("POST", "/api/v1/me/keys", wish);
+    if (!result.ok) {
+      notices.fail(result.error);
+      return false;
+    }
     setMade(result.value.key);
-    setLabel("");
     await reload();
+    return true;
   };
   const revoke = async ({ id, label: name }: Session) => {
     const question = {
@@ -48,20 +50,7 @@ export function Keys() {
         title="API keys"
         about="An API key lets a program use the models here through an OpenAI-compatible interface. Anyone who has the key acts as you."
       >
-        <form className="row field-row" onSubmit={(event) => void create(event)}>
-          <TextInput
-            className="grow"
-            label="What is the key for?"
-            placeholder="Notebook on my laptop"
-            value={label}
-            maxLength={200}
-            onChange={(event) => setLabel(event.currentTarget.value)}
-            required
-          />
-          <Button type="submit" disabled={label.trim() === ""}>
-            Create key
-          </Button>
-        </form>
+        <NewKey onMake={create} />
         {made !== undefined && (
           <Note tone="good" title="Your new key. Copy it now: it is not shown again">
             <Copyable text={made} label="Copy the key" />
@@ -72,7 +61,7 @@ export function Keys() {
             <li key={key.id}>
               <span className="grow">
                 <span className="ellipsis line-title">{key.label}</span>
-                <span className="dim">Created {dateOf(key.createdAtMs)}</span>
+                <span className="dim break">{keyStory(key)}</span>
               </span>
               <Button
                 variant="default"
@@ -134,17 +123,5 @@ print(answer.choices[0].message.content)`,
       />
       <Copyable text={examples[way] ?? ""} label="Copy the example" />
     </>
-  );
-}
-
-function Copyable({ text, label }: { readonly text: string; readonly label: string }) {
-  const { copied, copy } = useCopy();
-  return (
-    <div className="copyable">
-      <pre tabIndex={0}>{text}</pre>
-      <Button variant="default" size="xs" onClick={() => copy(text)} aria-label={label}>
-        {copied ? "Copied" : "Copy"}
-      </Button>
-    </div>
   );
 }

@@ -1,8 +1,10 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { useLayoutEffect, useRef } from "react";
 import { MenuButton } from "../dialogs.tsx";
-import { useProfile } from "../lists.ts";
+import { useIsAdmin } from "../rights.ts";
+import { AccountSettings } from "./account.tsx";
 import { Devices } from "./devices.tsx";
+import { Factors } from "./factors.tsx";
 import { Keys } from "./keys.tsx";
 import { Profile } from "./profile.tsx";
 import { Usage } from "./usage.tsx";
@@ -13,6 +15,8 @@ const route = getRouteApi("/settings/$section");
 const sections = [
   { section: "profile", title: "Profile and theme" },
   { section: "devices", title: "Devices and password" },
+  { section: "factors", title: "Passkeys and codes" },
+  { section: "account", title: "Mail and account" },
   { section: "keys", title: "API keys" },
   { section: "usage", title: "Usage and budgets" },
 ] as const;
@@ -20,7 +24,7 @@ const sections = [
 /** The user's own settings. */
 export function SettingsPage() {
   const { section } = route.useParams();
-  const isAdmin = useProfile()?.admin === true;
+  const isAdmin = useIsAdmin();
   const nav = useRef<HTMLElement>(null);
   // On a phone the sections are a strip that is wider than the screen.
   useLayoutEffect(() => {
@@ -46,17 +50,9 @@ export function SettingsPage() {
             </Link>
           ))}
           {isAdmin && (
-            <>
-              <Link to="/admin/models" className="place">
-                Models of this node
-              </Link>
-              <Link to="/admin/shards" className="place">
-                Shards of the cluster
-              </Link>
-              <Link to="/admin/backup" className="place">
-                Backups
-              </Link>
-            </>
+            <Link to="/admin" className="place">
+              Administration
+            </Link>
           )}
         </nav>
         <div className="settings-body">
@@ -71,6 +67,10 @@ function Section({ section }: { readonly section: string }) {
   switch (section) {
     case "devices":
       return <Devices />;
+    case "factors":
+      return <Factors />;
+    case "account":
+      return <AccountSettings />;
     case "keys":
       return <Keys />;
     case "usage":

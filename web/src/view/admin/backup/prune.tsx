@@ -1,34 +1,20 @@
-import { Button, TextInput } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
-import type { BackupWish } from "../../../../../protocols/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct, useTasks } from "./asks.tsx";
+import { keepOf, Keeps, keptIn, type Keep } from "./keeps.tsx";
 import { counted, pruneText, taskText, type PruneResult } from "./words.ts";
-
-type Keep = Extract<BackupWish, { sort: "prune" }>["keep"];
-
-const periods = ["last", "hourly", "daily", "weekly", "monthly", "yearly"] as const;
-const labels: Readonly<Record<(typeof periods)[number], string>> = {
-  last: "Newest",
-  hourly: "Hourly",
-  daily: "Daily",
-  weekly: "Weekly",
-  monthly: "Monthly",
-  yearly: "Yearly",
-};
 
 /** Removes old snapshots: first it says which would go. */
 export function Prune() {
   const act = useAct();
   const { ask } = useDialogs();
   const { data } = useTasks();
-  const [kept, setKept] = useState<Readonly<Record<string, string>>>({ daily: "7", weekly: "8", monthly: "12" });
+  const [kept, setKept] = useState(keptIn(undefined));
   const [looked, setLooked] = useState<{ readonly id: string; readonly keep: Keep }>();
-  const keep: Keep = Object.fromEntries(
-    Object.entries(kept).flatMap(([period, text]) => (/^\d{1,4}$/.test(text.trim()) ? [[period, Number(text)]] : [])),
-  );
+  const keep = keepOf(kept);
   const task = data?.tasks.find(({ id }) => id === looked?.id);
   const plan = task?.state === "done" ? (task.result as PruneResult) : undefined;
   const preview = async (event: SubmitEvent) => {
@@ -54,20 +40,13 @@ export function Prune() {
       about="Removes snapshots that no line keeps: so many of the newest, and the newest one of so many hours, days, weeks, months and years. The newest and what is held always stay."
     >
       <form className="row field-row keeps" aria-label="What to keep" onSubmit={(event) => void preview(event)}>
-        {periods.map((period) => (
-          <TextInput
-            key={period}
-            label={labels[period]}
-            inputMode="numeric"
-            pattern="[0-9]*"
-            maxLength={4}
-            value={kept[period] ?? ""}
-            onChange={(event) => {
-              setKept({ ...kept, [period]: event.currentTarget.value });
-              setLooked(undefined);
-            }}
-          />
-        ))}
+        <Keeps
+          kept={kept}
+          change={(next) => {
+            setKept(next);
+            setLooked(undefined);
+          }}
+        />
         <Button type="submit" variant="default" disabled={Object.keys(keep).length === 0}>
           What would go?
         </Button>

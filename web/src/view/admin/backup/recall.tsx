@@ -2,15 +2,14 @@ import { Button, TextInput } from "@mantine/core";
 import { useId, useState, type SubmitEvent } from "react";
 import type { BackupWish } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import { notices } from "../../../live/index.ts";
 import { useCatalog, usePeople, useRooms } from "../../lists.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
-import { bytes } from "../bytes.ts";
-import { changes, fetchDownload, useAct, useSnapshots, useTasks } from "./asks.tsx";
+import { changes, useAct, useSnapshots, useTasks } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
-import { queryText, recallMs, spanText, taskText, type RecallResult } from "./words.ts";
+import { Plan } from "./recall-plan.tsx";
+import { taskText, type RecallResult } from "./words.ts";
 
 export type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
@@ -19,6 +18,7 @@ const ofs = { room: "A room", person: "A person", agent: "An agent", all: "Every
 const types = {
   "": "Everything",
   message: "Messages",
+  turn: "Conversations with agents",
   ".blob": "Pictures, sounds and other files",
   ".state": "The state: title, members, settings",
 } as const;
@@ -30,22 +30,25 @@ interface Fields {
   /** Of a room: what this person wrote in it. */
   readonly author: string;
   readonly type: string;
+  /** What the text of records has in it. */
+  readonly text: string;
   readonly from: string;
   readonly to: string;
   /** A snapshot's number, or "" for the newest. */
   readonly snapshot: string;
 }
 
-const nothing: Fields = { of: "room", name: "", author: "", type: "", from: "", to: "", snapshot: "" };
+const nothing: Fields = { of: "room", name: "", author: "", type: "", text: "", from: "", to: "", snapshot: "" };
 
 const named = (kind: string, name: string): string => (name.includes("/") ? name : `${kind}/${name}`);
 
-function queryOf({ of, name, author, type, from, to, snapshot }: Fields): Query {
+function queryOf({ of, name, author, type, text, from, to, snapshot }: Fields): Query {
   const person = of === "person" ? name : of === "room" ? author : "";
   return {
     ...(person !== "" && { person: named("user", person.trim()) }),
     ...((of === "room" || of === "agent") && { thread: named(of, name.trim()) }),
     ...(type !== "" && { type }),
+    ...(text.trim() !== "" && { text: text.trim() }),
     ...(from !== "" && { fromMs: new Date(from).getTime() }),
     ...(to !== "" && { toMs: new Date(to).getTime() }),
     ...(snapshot !== "" && { snapshot: Number(snapshot) }),
@@ -91,6 +94,13 @@ export function Recall() {
             data={Object.entries(types).map(([value, label]) => ({ value, label }))}
             value={fields.type}
             onChange={(chosen) => change({ type: chosen })}
+          />
+          <TextInput
+            label="With these words"
+            placeholder="any"
+            value={fields.text}
+            maxLength={wireLimits.backupSearchCharsMax}
+            onChange={(event) => change({ text: event.currentTarget.value })}
           />
           <Snapshot value={fields.snapshot} onChange={(snapshot) => change({ snapshot })} />
         </div>
@@ -224,63 +234,5 @@ function Snapshot({ value, onChange }: Picked) {
       value={value}
       onChange={(chosen) => onChange(chosen)}
     />
-  );
-}
-
-function Plan({ plan, query }: { readonly plan: RecallResult; readonly query: Query }) {
-  const act = useAct();
-  const [asking, setAsking] = useState(false);
-  const [reason, setReason] = useState("");
-  const { units, rows, threads, stripeBytes, snapshot } = plan;
-  if (units === 0) return <Note tone="plain">Nothing of it is in snapshot {snapshot.number}.</Note>;
-  // The snapshot that was looked at, whatever comes meanwhile.
-  const fixed: Query = { ...query, snapshot: snapshot.number };
-  const download = () =>
-    act(
-      () => fetchDownload({ query: fixed }),
-      ({ code }) => {
-        if (code === "APPROVAL_NEEDED") setAsking(true);
-        return code === "APPROVAL_NEEDED";
-      },
-    );
-  const ask = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const asked = await act(() => changes.ask({ sort: "recall", query: fixed, as: "download" }, reason.trim()));
-    if (asked === undefined) return;
-    setAsking(false);
-    setReason("");
-    notices.show("The other admins are asked. It stands under Approvals.");
-  };
-  return (
-    <Note
-      tone="plain"
-      title={`${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ${threads === 1 ? "actor" : "actors"}, up to ${bytes(plan.bytes)}`}
-    >
-      <p className="flush">
-        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). {bytes(stripeBytes)} are read for
-        it: about {spanText(recallMs(stripeBytes))}.
-      </p>
-      {asking ? (
-        <form className="row field-row" aria-label="Ask for approval" onSubmit={(event) => void ask(event)}>
-          <TextInput
-            className="grow"
-            label="This shows what others wrote in private, so a second admin has to agree. Why is it needed?"
-            value={reason}
-            maxLength={wireLimits.backupReasonCharsMax}
-            onChange={(event) => setReason(event.currentTarget.value)}
-            data-autofocus
-            required
-          />
-          <Button type="submit" disabled={reason.trim() === ""}>
-            Ask for approval
-          </Button>
-        </form>
-      ) : (
-        <div className="row wrap">
-          <Button onClick={() => void download()}>Download</Button>
-          <span className="dim">an archive with a folder for each actor, as JSON lines and files</span>
-        </div>
-      )}
-    </Note>
   );
 }

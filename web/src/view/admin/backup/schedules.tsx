@@ -1,6 +1,6 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
-import type { BackupSchedule, BackupWish } from "../../../../../protocols/index.ts";
+import type { BackupSchedule, BackupWish, Failure } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
@@ -8,6 +8,7 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { changes, useAct, useSchedules } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
+import { keepOf, Keeps, keptIn } from "./keeps.tsx";
 import { cronText, nextTimes, wishText } from "./words.ts";
 
 const common = {
@@ -23,10 +24,15 @@ const wishes: Readonly<Record<string, { readonly label: string; readonly wish: B
   run: { label: "Backs up", wish: { sort: "run" } },
   shards: { label: "Checks every shard", wish: { sort: "verify", depth: "shards" } },
   data: { label: "Checks by decrypting everything", wish: { sort: "verify", depth: "data" } },
+  drill: { label: "Rehearses a restore", wish: { sort: "drill" } },
+  prune: { label: "Removes old snapshots", wish: { sort: "prune", keep: keepOf(keptIn(undefined)), apply: true } },
 };
 
-const keyOf = (wish: BackupWish): string =>
-  wish.sort === "verify" && wish.depth !== "manifest" ? wish.depth : wish.sort;
+/** What is none of them the page cannot change. */
+function keyOf(wish: BackupWish): string {
+  if (wish.sort === "verify") return wish.depth;
+  return wish.sort === "prune" && wish.apply !== true ? "look" : wish.sort;
+}
 
 /** When backups are made and checked by themselves. */
 export function Schedules() {
@@ -90,16 +96,29 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
   const nowMs = useNow(30_000, true);
   const [name, setName] = useState(schedule?.name ?? "nightly");
   const [does, setDoes] = useState(schedule === undefined ? "run" : keyOf(schedule.wish));
+  const [kept, setKept] = useState(keptIn(schedule?.wish));
   const [cron, setCron] = useState(schedule?.cron ?? "0 3 * * *");
   const [timeZone, setTimeZone] = useState(schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
+  const [fault, setFault] = useState<string>();
+  const before = schedule?.wish;
+  // What the command set, and this form does not show.
+  const within = before?.sort === "prune" && before.keep.withinMs !== undefined ? { withinMs: before.keep.withinMs } : {}; // prettier-ignore
+  const keepsNothing = does === "prune" && Object.keys({ ...within, ...keepOf(kept) }).length === 0;
   const next = nextTimes(cron, timeZone, nowMs);
+  const changedBy = ({ code }: Failure): boolean => {
+    if (code !== "CHANGED_MEANWHILE") return false;
+    setFault("Somebody else has made or changed a schedule of this name meanwhile. Nothing was saved; look at it above, then change it again."); // prettier-ignore
+    return true;
+  };
   const save = async (event: SubmitEvent) => {
     event.preventDefault();
-    const wish = wishes[does]?.wish;
-    if (wish === undefined) return;
-    const saved = await act(() =>
-      changes.putSchedule(name.trim(), { cron: cron.trim(), timeZone: timeZone.trim(), wish }),
-    );
+    setFault(undefined);
+    const chosen = wishes[does]?.wish;
+    if (chosen === undefined) return;
+    const wish: BackupWish = chosen.sort === "prune" ? { ...chosen, keep: { ...within, ...keepOf(kept) } } : chosen;
+    // The form was filled from what was there: whoever has changed it meanwhile is not overwritten.
+    const seen = schedule && { cron: schedule.cron, ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }), wish: schedule.wish }; // prettier-ignore
+    const saved = await act(() => changes.putSchedule(name.trim(), { cron: cron.trim(), timeZone: timeZone.trim(), wish, seen: seen ?? null }), changedBy); // prettier-ignore
     if (saved !== undefined) done();
   };
   return (
@@ -134,6 +153,11 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
           onChange={(chosen) => chosen !== "" && setCron(chosen)}
         />
       </div>
+      {does === "prune" && (
+        <div className="row field-row keeps">
+          <Keeps kept={kept} change={setKept} />
+        </div>
+      )}
       <div className="row field-row">
         <TextInput
           label="As cron"
@@ -152,7 +176,7 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
           onChange={(event) => setTimeZone(event.currentTarget.value)}
           required
         />
-        <Button type="submit" disabled={"fault" in next || name.trim() === ""}>
+        <Button type="submit" disabled={"fault" in next || name.trim() === "" || keepsNothing}>
           {schedule === undefined ? "Add" : "Save"}
         </Button>
         {schedule !== undefined && (
@@ -161,6 +185,7 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
           </Button>
         )}
       </div>
+      {fault !== undefined && <Note tone="bad">{fault}</Note>}
       {"times" in next && (
         <p className="dim" role="status">
           {cronText(cron) ?? "At the times that this names"}. Next: {next.times.map(momentOf).join(" · ")}

@@ -1,11 +1,12 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
-import type { ClusterBackupTask } from "../../../../../protocols/index.ts";
-import { useNow } from "../../../live/index.ts";
+import type { BackupWish, ClusterBackupTask } from "../../../../../protocols/index.ts";
+import { notices, useNow } from "../../../live/index.ts";
+import { useDialogs } from "../../dialogs.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime } from "../../time.ts";
 import { changes, useAct, useTasks } from "./asks.tsx";
-import { ago, partDone, spanText, taskText, wishText } from "./words.ts";
+import { ago, partDone, spanText, taskText, wishText, type PlaceResult } from "./words.ts";
 
 /** So many are shown before somebody asks for more. */
 const shownMax = 4;
@@ -30,6 +31,48 @@ export function Tasks() {
         </Button>
       )}
     </Part>
+  );
+}
+
+type Place = Extract<BackupWish, { sort: "place" }>;
+
+/** What can follow a recall into place: it goes on under its id, or is taken back. */
+function After({ wish, task }: { readonly wish: Place; readonly task: ClusterBackupTask }) {
+  const act = useAct();
+  const { ask } = useDialogs();
+  const { query, recall } = wish;
+  const result = task.state === "done" ? (task.result as PlaceResult) : undefined;
+  const isWhole = result !== undefined && result.failed.total === 0;
+  const goOn = () =>
+    act(
+      () => changes.start(wish),
+      ({ code }) => {
+        if (code === "APPROVAL_NEEDED") notices.show("It shows others’ private things: it goes on under Approvals, or is asked for anew."); // prettier-ignore
+        return code === "APPROVAL_NEEDED";
+      },
+    );
+  const takeBack = async () => {
+    const question = {
+      title: "Take this recall back?",
+      body: <p>All messages that it brought are deleted, as if their authors did it. What was there before stays.</p>,
+      action: "Take back",
+      grave: true,
+    };
+    if (await ask(question)) await act(() => changes.start({ sort: "withdraw", query, recall }));
+  };
+  return (
+    <div className="row">
+      {!isWhole && (
+        <Button variant="default" size="xs" aria-label={`Go on with task ${task.id}`} onClick={() => void goOn()}>
+          Go on
+        </Button>
+      )}
+      {(result === undefined || result.restored + result.found.done > 0) && (
+        <Button variant="default" size="xs" aria-label={`Take back task ${task.id}`} onClick={() => void takeBack()}>
+          Take back
+        </Button>
+      )}
+    </div>
   );
 }
 
@@ -68,6 +111,7 @@ function Row({ task }: { readonly task: ClusterBackupTask }) {
           </Button>
         )}
       </div>
+      {wish.sort === "place" && !isOpen && wish.dryRun !== true && <After wish={wish} task={task} />}
       {state === "running" && <progress aria-label={`Task ${id}`} {...(part !== undefined && { value: part })} />}
     </li>
   );

@@ -204,7 +204,10 @@ const sorts: Readonly<Record<string, string>> = {
   run: "Backup",
   verify: "Check",
   recall: "Recall",
+  place: "Recall into place",
+  withdraw: "Taking back a recall",
   prune: "Prune",
+  drill: "Drill",
 };
 
 /** What a task is called. */
@@ -212,7 +215,8 @@ export function wishText(wish: BackupWish): string {
   const name = sorts[wish.sort] ?? wish.sort;
   if (wish.sort === "verify")
     return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}, ${depths[wish.depth]}`;
-  if (wish.sort === "recall") return `${name} of ${queryText(wish.query)}`;
+  if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a look at what would come" : ""}`; // prettier-ignore
+  if (wish.sort === "recall" || wish.sort === "withdraw") return `${name} of ${queryText(wish.query)}`;
   if (wish.sort === "prune") return `${name}${wish.apply === true ? "" : ", a look at what would go"}`;
   return name;
 }
@@ -226,12 +230,12 @@ export const depths = {
 type Query = Extract<BackupWish, { sort: "recall" }>["query"];
 
 /** What a recall is of. */
-export function queryText({ person, thread, type, snapshot }: Query): string {
+export function queryText({ person, thread, type, text, snapshot }: Query): string {
   const of = [
     ...(thread === undefined ? [] : [thread]),
     ...(person === undefined ? [] : [`what ${person.replace("user/", "")} has and wrote`]),
   ];
-  return `${of.join(", ") || "everything"}${type === undefined ? "" : `, ${type}`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
+  return `${of.join(", ") || "everything"}${type === undefined ? "" : `, ${type}`}${text === undefined ? "" : `, with “${text}”`}${snapshot === undefined ? "" : `, snapshot ${snapshot}`}`;
 }
 
 /** Part that is done, from 0 to 1; undefined: nobody knows. */
@@ -241,6 +245,7 @@ export function partDone({ progress }: Pick<ClusterBackupTask, "progress">): num
     ["stripesDone", "stripes"],
     ["units", "unitsOf"],
     ["partsDone", "parts"],
+    ["messages", "messagesOf"],
   ] as const) {
     const [now, of] = [progress[done], progress[all]];
     if (now !== undefined && of !== undefined && of > 0) return Math.min(1, now / of);
@@ -254,7 +259,9 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
   if (state === "running") {
     const part = partDone({ progress });
     const done = progress["bytes"] === undefined ? [] : [bytes(progress["bytes"])];
-    return ["Under way", ...(part === undefined ? [] : [`${Math.floor(part * 100)} %`]), ...done].join(" · ");
+    const { workPercent = 100 } = progress;
+    const steps = workPercent < 100 ? [`steps back for people: works ${workPercent} % of the time`] : [];
+    return ["Under way", ...(part === undefined ? [] : [`${Math.floor(part * 100)} %`]), ...done, ...steps].join(" · ");
   }
   if (state === "cancelled") return "Cancelled.";
   if (state === "failed") return faultText({ error });
@@ -276,8 +283,16 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
       const not = lost.total === 0 ? "" : ` ${counted(lost.total, "unit")} cannot be brought back.`;
       return `${counted(rows, "record")} of ${counted(threads, "actor")}, up to ${bytes(amount)}.${not}`;
     }
+    case "place":
+      return placeText(result as PlaceResult);
+    case "withdraw": {
+      const { removed, threads } = result as WithdrawResult;
+      return `${counted(removed, "message")} removed from ${counted(threads, "conversation")}.`;
+    }
     case "prune":
       return pruneText(result as PruneResult);
+    case "drill":
+      return drillText(result as DrillResult);
     default:
       return "Done.";
   }
@@ -286,7 +301,10 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
 type Results = NonNullable<ClusterBackupTask["result"]>;
 export type RunResult = Extract<Results, { changedUnits: number }>;
 export type CheckResult = Extract<Results, { weak: number }>;
-export type RecallResult = Extract<Results, { threads: number }>;
+export type RecallResult = Extract<Results, { stripeBytes: number }>;
+export type PlaceResult = Extract<Results, { remade: number }>;
+type WithdrawResult = Exclude<Extract<Results, { removed: number }>, PlaceResult>;
+type DrillResult = Extract<Results, { whole: boolean }>;
 export type PruneResult = Extract<Results, { removed: readonly number[] }>;
 
 export function pruneText({ removed, bytes: amount, applied }: PruneResult): string {
@@ -295,8 +313,48 @@ export function pruneText({ removed, bytes: amount, applied }: PruneResult): str
   return applied ? `${which} removed, ${bytes(amount)} freed.` : `${which} would go, ${bytes(amount)} would be free.`;
 }
 
-/** About how long reading so much takes: a start, and a rate that slow disks have. */
-export const recallMs = (stripeBytes: number): number => 1_000 + stripeBytes / 20_000;
+const drillText = ({ snapshot, whole, tookMs, lost, wrong }: DrillResult): string =>
+  whole
+    ? `Snapshot ${snapshot.number} comes back whole, in ${spanText(tookMs)}.`
+    : `Snapshot ${snapshot.number} does not come back whole: ${counted(lost.total, "unit")} lost, ${wrong.total.toLocaleString("en")} otherwise than it was.`; // prettier-ignore
+
+/** What came back into place, or would. */
+export function placeText({
+  restored,
+  bytes: amount,
+  threads,
+  found,
+  files = 0,
+  failed,
+  lost,
+  dryRun,
+}: PlaceResult): string {
+  const sum = `${counted(restored, "message")} of ${counted(threads, "conversation")}, ${bytes(amount)}`;
+  const before = found.done === 0 ? "" : ` ${found.done.toLocaleString("en")} had come before.`;
+  const not = [
+    ...(failed.total === 0 ? [] : [` ${counted(failed.total, "conversation")} took nothing more: ${failed.named.slice(0, 3).map(({ thread, error }) => `${thread} (${reasonOf(error)})`).join(", ")}.`]), // prettier-ignore
+    ...(lost.total === 0 ? [] : [` ${counted(lost.total, "unit")} cannot be read.`]),
+  ].join("");
+  const shown = files === 0 ? "" : ` ${counted(files, "file")} came with them.`;
+  return `${sum} ${dryRun ? "would come back" : "came back as new messages"}.${shown}${before}${not}`;
+}
+
+const reasonOf = ({ details, message }: Failure): string =>
+  typeof details?.["reason"] === "string" ? details["reason"] : message;
+
+/** How the entries of a backup stand to what lives, and what becomes of them. */
+export function foundText({ found, remade }: PlaceResult): readonly string[] {
+  const says: readonly (readonly [number, string])[] = [
+    [found.fresh, "are there in no form"],
+    [found.same, "live as they were"],
+    [found.edited, "were edited since"],
+    [found.deleted, "were deleted since"],
+    [found.back, "came back before, and live"],
+    [found.done, "this recall has brought already"],
+    [remade, remade === 1 ? "conversation is made anew" : "conversations are made anew"],
+  ];
+  return says.filter(([count]) => count > 0).map(([count, what]) => `${count.toLocaleString("en")} ${what}`);
+}
 
 /** What is held. */
 export const heldText = (on: HeldThing): string =>

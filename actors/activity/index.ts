@@ -1,0 +1,93 @@
+/** What people did, `activity/cluster`: messages, active people, what was taken of models, what is kept; by day, of everybody and of teams.
+ *
+ *      nodes ─ tell ─► today's and this month's sums, who is counted in them ─► a record a day
+ *      gateway ─ days ─► records, months
+ *
+ *  A node's message is counted once: it has a number, and is repeated until it is answered. Names are kept as long as they are needed to count each
+ *  once: for the month. docs/decisions/0102-usage-costs-and-reports.md has the invariants.
+ *
+ *  Read `state.ts`. */
+import {
+  activityCommands,
+  type ActivityDay,
+  type ActivityTold,
+  type ActivityView,
+  type CommandOf,
+} from "../../protocols/index.ts";
+import { acceptsOf, refuseSource } from "../accepts.ts";
+import {
+  persist,
+  refuse,
+  reply,
+  type ActorRecord,
+  type Behavior,
+  type Effect,
+  type ReplyTo,
+  type Signal,
+  type Turn,
+} from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import {
+  at,
+  daysRange,
+  evolve,
+  initial,
+  record,
+  toldChange,
+  type ActivityChange,
+  type ActivityState,
+} from "./state.ts";
+
+type Incoming = CommandOf<typeof activityCommands>;
+type Effects = readonly Effect<ActivityChange, never>[];
+
+/** What a read of records is for. */
+interface DaysTag {
+  readonly to: ReplyTo | undefined;
+  readonly months: ActivityView["months"];
+}
+
+/** The behavior of the actor of what people did. */
+export const activity: Behavior<ActivityState, Incoming, ActivityChange> = {
+  kind: "activity",
+  role: "manager",
+  accepts: acceptsOf(activityCommands),
+  initial: () => initial,
+  decide,
+  evolve,
+  record,
+  // The nodes of before tell no more.
+  restored: (state) => ({ ...state, reporters: {}, stored: {} }),
+};
+
+function decide(state: ActivityState, message: Incoming | Signal, turn: Turn): Effects {
+  const refusal = refuseSource(activityCommands, message, turn.from);
+  if (refusal !== undefined) return refusal;
+  switch (message.type) {
+    case "tell": {
+      const known = Object.hasOwn(state.reporters, message.reporter) ? state.reporters[message.reporter] : undefined;
+      // The answer was lost, or it overtook itself.
+      if (known !== undefined && message.seq <= known.seq) return [reply({ seq: known.seq } satisfies ActivityTold)];
+      return [persist(toldChange(state, message, turn.nowMs)), reply({ seq: message.seq } satisfies ActivityTold)];
+    }
+    case "days": {
+      const tag: DaysTag = { to: turn.replyTo, months: at(state, turn.nowMs).months };
+      return [{ type: "read", range: daysRange(message.days, turn.nowMs, message.before), tag }];
+    }
+    case "records":
+      return onRecords(message.tag as DaysTag, message.records);
+    case "reminded":
+      return [{ type: "forget", id: message.id }];
+    case "answered":
+    case "part":
+      return [];
+    default:
+      return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
+  }
+}
+
+function onRecords({ to, months }: DaysTag, records: readonly ActorRecord[]): Effects {
+  const days = records.slice(0, limits.activityDaysPage).map(({ value }) => value as ActivityDay);
+  const next = records.length > days.length ? days.at(-1)?.day : undefined;
+  return [reply({ days, months, ...(next !== undefined && { next }) } satisfies ActivityView, to)];
+}

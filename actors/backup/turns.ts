@@ -1,0 +1,110 @@
+/** Tasks as their runner sees them: taken in turns, so that of two runners the later one's words count. */
+import { backupSorts, wireLimits, type backupCommands, type ClusterBackupTask, type CommandOf, type TakenTask } from "../../protocols/index.ts"; // prettier-ignore
+import { note, persist, refuse, reply } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { BackupTurn, Effects } from "./effects.ts";
+import { pieceRange, type BackupChange, type BackupState, type OpenTask } from "./state.ts";
+import { read, viewOf } from "./tasks.ts";
+
+type Incoming = CommandOf<typeof backupCommands>;
+type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
+
+const does = ({ wish }: OpenTask) => backupSorts[wish.sort].does;
+
+/** Whether two tasks may run at the same time. */
+function mayMeet(one: OpenTask, other: OpenTask): boolean {
+  const both = [does(one), does(other)];
+  return !both.includes("removes") && both.includes("reads");
+}
+
+/** The task that this runner should have now: first those that another one had, or that it has forgotten; then the first that is in nobody's way,
+ *  also not in that of one which waits before it. */
+function choose({ open }: BackupState, { runner, holds }: Of<"take">): OpenTask | undefined {
+  const running = open.filter(({ startedAtMs }) => startedAtMs !== undefined);
+  const left = running.find((one) => one.runner !== runner || !holds.includes(one.id));
+  if (left !== undefined || running.length >= wireLimits.backupTasksTakenMax) return left;
+  return open.find(
+    (one, at) =>
+      one.startedAtMs === undefined &&
+      open.every(
+        (other, place) => other === one || (place > at && other.startedAtMs === undefined) || mayMeet(one, other),
+      ),
+  );
+}
+
+export function take(state: BackupState, message: Of<"take">, turn: BackupTurn): Effects {
+  const chosen = choose(state, message);
+  if (chosen === undefined) return [reply({ task: null })];
+  const { id, wish, by, checkpoint, pieces: kept } = chosen;
+  const number = chosen.turn + 1;
+  const startedAtMs = chosen.startedAtMs ?? turn.nowMs;
+  const taken: TakenTask = {
+    id,
+    wish,
+    by,
+    turn: number,
+    startedAtMs,
+    pieces: kept,
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(state.read !== undefined && { readPerSecond: Math.round((1_000 * state.read.bytes) / state.read.ms) }),
+  };
+  return [
+    persist({ type: "taken", task: id, runner: message.runner, turn: number, atMs: turn.nowMs }),
+    reply({ task: taken }),
+  ];
+}
+
+/** The task, if this is its turn. */
+const inTurn = (
+  state: BackupState,
+  { task: id, turn }: { readonly task: string; readonly turn: number },
+): OpenTask | undefined => state.open.find((open) => open.id === id && open.turn === turn);
+
+const taken = ({ task: id }: { readonly task: string }): Effects => [refuse("TASK_TAKEN", { task: id })];
+
+export function advance(state: BackupState, message: Of<"advance">): Effects {
+  const open = inTurn(state, message);
+  if (open === undefined) return taken(message);
+  const { task: id, progress, checkpoint, pieces: more } = message;
+  if (open.pieces + (more?.length ?? 0) > limits.backupPiecesMax)
+    return [refuse("LIMIT_REACHED", { limit: "backupPiecesMax", max: limits.backupPiecesMax })];
+  const change: BackupChange = {
+    type: "advanced",
+    task: id,
+    ...(checkpoint !== undefined && { checkpoint }),
+    ...(more !== undefined && { pieces: more }),
+  };
+  return [
+    ...(checkpoint === undefined && more === undefined ? [] : [persist(change)]),
+    ...(progress === undefined ? [] : [note({ task: id, progress })]),
+    reply({ cancel: open.cancelledBy !== undefined }),
+  ];
+}
+
+export function pieces(state: BackupState, message: Of<"pieces">, turn: BackupTurn): Effects {
+  if (inTurn(state, message) === undefined) return taken(message);
+  const { task: id, after } = message;
+  return read(pieceRange(id, after, limits.backupPiecesPage + 1), { type: "pieces", id, to: turn.replyTo });
+}
+
+/** Of little it says how long a question takes, not how fast bytes come. */
+export const measured = ({ bytes, ms }: Of<"measured">): Effects =>
+  bytes < limits.backupMeasuredBytesMin || ms === 0
+    ? [reply({})]
+    : [persist({ type: "measured", bytes, ms }), reply({})];
+
+export function finish(state: BackupState, message: Of<"finish">, turn: BackupTurn): Effects {
+  const open = inTurn(state, message);
+  if (open === undefined) return taken(message);
+  const { progress, result, error } = message;
+  const view = viewOf(open, turn);
+  const ended: ClusterBackupTask = {
+    ...view,
+    state: error === undefined ? "done" : error.code === "CANCELLED" ? "cancelled" : "failed",
+    progress: progress ?? view.progress,
+    endedAtMs: turn.nowMs,
+    ...(error !== undefined && { error }),
+    ...(result !== undefined && { result: result as NonNullable<ClusterBackupTask["result"]> }),
+  };
+  return [persist({ type: "ended", task: ended }), reply({})];
+}

@@ -1,0 +1,109 @@
+/** How an account ends: a deletion that waits for its time and can be called off, the end of a guest's time, and what is left then.
+ *
+ *      account ──beginDeletion──► deletion waits ──its time──► erased: a name that nobody gets again
+ *         ▲                            │
+ *         └── the person signs in ─────┘ an admin calls it off
+ *
+ *  What the person wrote stays where it was read, under a name that leads to nobody. All else goes: what the person proved themselves with,
+ *  sessions, keys, agents with their conversations, the mail address, the picture, the places in rooms. */
+import { unreachable, type AccountExport, type CommandOf, type userCommands } from "../../protocols/index.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import { dispatch, fits, type Mail } from "../outbox.ts";
+import { claimMail } from "./contact.ts";
+import { factorsView } from "./factors.ts";
+import type { UserNotes } from "./notes.ts";
+import {
+  callOff,
+  deletionReminder,
+  guestReminder,
+  happen,
+  identityMail,
+  validSessions,
+  type Effects,
+} from "./sessions.ts";
+import { agentActor, viewOf, type Account, type UserState } from "./state.ts";
+
+type Command = CommandOf<typeof userCommands>;
+const names = ["beginDeletion", "endDeletion", "exportAccount"] as const;
+type EndingCommand = Extract<Command, { type: (typeof names)[number] }>;
+
+/** Whether it is one of these commands. */
+export const isOfEnding = (message: Command): message is EndingCommand =>
+  (names as readonly string[]).includes(message.type);
+
+/** Errors: FORBIDDEN, OVERLOADED. */
+export function decideEnding(
+  state: UserState,
+  account: Account,
+  message: EndingCommand,
+  turn: Turn<UserNotes>,
+): Effects {
+  switch (message.type) {
+    case "beginDeletion": {
+      // A cluster must not lose its owners by it, and who undoes a deletion gets back what was there.
+      if (state.admin) return [refuse("FORBIDDEN", { reason: "an owner or admin gives up that role first, then deletes the account" })]; // prettier-ignore
+      const { atMs, byAdmin } = message;
+      if (atMs <= turn.nowMs) {
+        const erased = erase(state, account, turn);
+        return erased === undefined ? [refuse("OVERLOADED")] : [...erased, reply({ atMs: turn.nowMs })];
+      }
+      return [
+        persist({ type: "factorSet", set: { deletion: { atMs, byAdmin } } }),
+        ...happen(state, turn, account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id }))), // prettier-ignore
+        { type: "remind", id: deletionReminder, dueMs: atMs },
+        reply({ atMs }),
+      ];
+    }
+    case "endDeletion":
+      return account.deletion === undefined ? [reply({})] : [...callOff(), reply({})];
+    case "exportAccount":
+      return [reply(exportOf(state, account, turn))];
+    default:
+      return unreachable(message);
+  }
+}
+
+/** Its time has come, or what reminded is over. */
+export function endReminded(state: UserState, id: string, turn: Turn<UserNotes>): Effects {
+  const { account } = state;
+  const dueMs = id === deletionReminder ? account?.deletion?.atMs : account?.endsAtMs;
+  if (account === null || dueMs === undefined) return [{ type: "forget", id }];
+  if (turn.nowMs < dueMs) return [{ type: "remind", id, dueMs }];
+  // Somebody made the person an admin meanwhile: what is deleted has to be decided anew.
+  if (state.admin) return [persist({ type: "factorSet", set: { deletion: null, endsAtMs: null } }), { type: "forget", id }]; // prettier-ignore
+  // A full outbox: the reminder comes again.
+  return erase(state, account, turn) ?? [];
+}
+
+/** Everything that others keep of the person is taken back, and the account is gone. Undefined: there is no room to owe that now. */
+function erase(state: UserState, account: Account, turn: Turn<UserNotes>): Effects | undefined {
+  const mail: readonly Mail[] = [
+    ...account.rooms.map((room): Mail => ({ to: `room/${room}`, message: { type: "depart" } })),
+    ...account.agents.map(({ agent }): Mail => ({ to: agentActor(agent), message: { type: "delete" } })),
+    { to: "catalog/users", message: { type: "remove", key: turn.key } },
+    { to: "role-manager/cluster", message: { type: "personGone" } },
+    ...[account.contact].flatMap((held) => (held === undefined ? [] : [claimMail("release", held)])),
+    ...(account.identities ?? []).flatMap((held) => identityMail("release", held)),
+  ];
+  if (!fits(state.outbox, mail.length)) return undefined;
+  const revoked = account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id }));
+  return [
+    ...happen(state, turn, revoked),
+    persist({ type: "erased", atMs: turn.nowMs, mail }),
+    ...dispatch(state.outbox, mail, turn.self),
+    { type: "forget", id: deletionReminder },
+    { type: "forget", id: guestReminder },
+  ];
+}
+
+/** What the account has, without what it is proven by. */
+function exportOf(state: UserState, account: Account, turn: Turn<UserNotes>): AccountExport {
+  const { contact, endsAtMs } = account;
+  return {
+    ...viewOf(state, account, turn.key),
+    ...(contact && { mail: contact.address }),
+    ...(endsAtMs !== undefined && { endsAtMs }),
+    sessions: validSessions(account, turn.nowMs),
+    factors: factorsView(account),
+  };
+}

@@ -1,0 +1,170 @@
+/** What an account can be proven by beside its password: one-time codes, recovery codes, passkeys; resets of the password; suspension.
+ *  The gateway has checked codes and signatures; what only one turn can say is said here: that a code was not used before. */
+import {
+  firstFactors,
+  hasSecond,
+  noDemands,
+  unreachable,
+  wireLimits,
+  type CommandOf,
+  type FactorsView,
+  type userCommands,
+} from "../../protocols/index.ts";
+import { persist, refuse, reply, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { UserNotes } from "./notes.ts";
+import { happen, type Effects } from "./sessions.ts";
+import { factorsOf, type Account, type FactorChange, type UserState } from "./state.ts";
+
+type Command = CommandOf<typeof userCommands>;
+type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
+
+const names = [
+  "beginTotp",
+  "confirmTotp",
+  "useTotp",
+  "removeTotp",
+  "setRecovery",
+  "useRecovery",
+  "addPasskey",
+  "usePasskey",
+  "removePasskey",
+  "makeReset",
+  "resetPassword",
+  "setSuspended",
+] as const;
+type FactorCommand = Of<(typeof names)[number]>;
+
+/** Whether it is one of these commands. */
+export const isOfFactors = (message: Command): message is FactorCommand =>
+  (names as readonly string[]).includes(message.type);
+
+type FactorSet = Extract<FactorChange, { type: "factorSet" }>["set"];
+const set = (what: FactorSet): Effects => [persist({ type: "factorSet", set: what })];
+
+/** Errors: those of the commands' rows. */
+export function decideFactors(
+  state: UserState,
+  account: Account,
+  message: FactorCommand,
+  turn: Turn<UserNotes>,
+): Effects {
+  switch (message.type) {
+    case "beginTotp":
+      if (account.totp !== undefined) return [refuse("ALREADY_DONE")];
+      return [...set({ totpBegun: message.sealed }), reply({})];
+    case "confirmTotp": {
+      if (account.totp !== undefined) return [refuse("ALREADY_DONE")];
+      if (account.totpBegun === undefined) return [refuse("NOT_FOUND")];
+      const totp = { sealed: account.totpBegun, sinceMs: turn.nowMs, step: message.step };
+      return [...set({ totp, totpBegun: null }), reply({})];
+    }
+    case "useTotp": {
+      const { totp } = account;
+      if (totp === undefined || message.step <= totp.step) return [refuse("CODE_WRONG")];
+      return [...set({ totp: { ...totp, step: message.step } }), reply({})];
+    }
+    case "removeTotp": {
+      if (account.totp === undefined) return [reply({})];
+      const { totp: _removed, ...left } = account;
+      return [...set({ totp: null, ...recoveryOf(left) }), reply({})];
+    }
+    case "setRecovery":
+      if (!hasSecond(factorsOf(account)))
+        return [
+          refuse("FORBIDDEN", { reason: "recovery codes are for when a second factor is lost: set one up first" }),
+        ];
+      return [...set({ recovery: message.hashes }), reply({})];
+    case "useRecovery": {
+      const { recovery = [] } = account;
+      if (!recovery.includes(message.hash)) return [refuse("CODE_WRONG")];
+      return [...set({ recovery: recovery.filter((hash) => hash !== message.hash) }), reply({})];
+    }
+    case "addPasskey": {
+      const { type: _type, ...passkey } = message;
+      const { passkeys = [] } = account;
+      if (passkeys.some(({ id }) => id === passkey.id)) return [refuse("NAME_TAKEN")];
+      if (passkeys.length >= wireLimits.passkeysPerUserMax)
+        return [refuse("LIMIT_REACHED", { limit: "passkeysPerUserMax" })];
+      return [persist({ type: "passkeySet", passkey: { ...passkey, addedAtMs: turn.nowMs } }), reply({})];
+    }
+    case "usePasskey": {
+      const { id, counter } = message;
+      const held = account.passkeys?.find((one) => one.id === id);
+      if (held === undefined) return [refuse("NOT_FOUND")];
+      // Both 0: it does not count. Else each answer counts higher than the one before, or there is a copy.
+      if ((counter > 0 || held.counter > 0) && counter <= held.counter) return [refuse("PASSKEY_REFUSED")];
+      return [persist({ type: "passkeySet", passkey: { ...held, counter, usedAtMs: turn.nowMs } }), reply({})];
+    }
+    case "removePasskey": {
+      const { passkeys = [] } = account;
+      const left = { ...account, passkeys: passkeys.filter(({ id }) => id !== message.id) };
+      if (left.passkeys.length === passkeys.length) return [refuse("NOT_FOUND")];
+      if (firstFactors(factorsOf(left), noDemands).length === 0)
+        return [refuse("FORBIDDEN", { reason: "nothing else would let you in: set a password first" })];
+      return [persist({ type: "passkeyRemoved", id: message.id }), ...set(recoveryOf(left)), reply({})];
+    }
+    case "makeReset": {
+      const { secretHash, untilMs, byMail } = message;
+      if (byMail !== true) return [...set({ reset: { secretHash, untilMs } }), reply({})];
+      const held = (account.mailResets ?? []).filter((link) => link.untilMs > turn.nowMs);
+      return [...set({ mailResets: [...held, { secretHash, untilMs }].slice(-limits.mailResetsMax) }), reply({})];
+    }
+    case "resetPassword": {
+      const { reset, mailResets = [] } = account;
+      const links = reset === undefined ? mailResets : [reset, ...mailResets];
+      const holds = links.some(({ secretHash, untilMs }) => secretHash === message.secretHash && untilMs > turn.nowMs);
+      if (!holds) return [refuse("LINK_INVALID")];
+      return [
+        persist({ type: "passwordSet", passwordHash: message.passwordHash }),
+        ...set({ reset: null, mailResets: null }),
+        ...endAll(state, account, turn),
+        reply({}),
+      ];
+    }
+    case "setSuspended":
+      if ((account.suspended ?? false) === message.suspended) return [reply({})];
+      return [...set({ suspended: message.suspended || null }), ...endAll(state, account, turn), reply({})];
+    default:
+      return unreachable(message);
+  }
+}
+
+/** Recovery codes stand for a second factor: without one they go. */
+const recoveryOf = (left: Account): FactorSet => (hasSecond(factorsOf(left)) ? {} : { recovery: null });
+
+const endAll = (state: UserState, account: Account, turn: Turn<UserNotes>): Effects =>
+  happen(
+    state,
+    turn,
+    account.sessions.map(({ id }) => ({ type: "sessionRevoked" as const, id })),
+  );
+
+/** Error: NOT_FOUND. */
+export function renamePasskey(account: Account, { id, name }: Of<"renamePasskey">): Effects {
+  const held = account.passkeys?.find((one) => one.id === id);
+  if (held === undefined) return [refuse("NOT_FOUND")];
+  return [persist({ type: "passkeySet", passkey: { ...held, name } }), reply({})];
+}
+
+/** What the person sees of it: no secret, no key. */
+export function factorsView(account: Account): FactorsView {
+  const { password, recovery } = factorsOf(account);
+  const { totp, passkeys = [], identities = [], contact, contactBegun } = account;
+  return {
+    password,
+    ...(contact && { mail: { address: contact.address, confirmedAtMs: contact.confirmedAtMs } }),
+    ...(contactBegun && { mailBegun: { address: contactBegun.address, untilMs: contactBegun.untilMs } }),
+    ...(totp && { totp: { sinceMs: totp.sinceMs } }),
+    recovery,
+    passkeys: passkeys.map(({ id, name, host, synced, addedAtMs, usedAtMs }) => ({
+      id,
+      name,
+      host,
+      synced,
+      addedAtMs,
+      ...(usedAtMs !== undefined && { usedAtMs }),
+    })),
+    identities,
+  };
+}

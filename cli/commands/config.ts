@@ -1,0 +1,101 @@
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Command } from "commander";
+import type { Define } from "./index.ts";
+
+interface Options extends AdminOptions {
+  readonly node?: string;
+  readonly dryRun?: true;
+  readonly all?: true;
+}
+type Self = { optsWithGlobals(): Options };
+
+/** `plexus config`. */
+export const define: Define = (command, { output, onExit }) => {
+  const work = () => import("../config.ts");
+  const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
+  const wishOf = (self: Self) => {
+    const { node, dryRun = false } = self.optsWithGlobals();
+    return { node, dryRun };
+  };
+  const forNode = (inner: Command) => inner.option("--node <name>", "for this node alone; all nodes without it");
+  const dry = (inner: Command) =>
+    forNode(inner).option("--dry-run", "say what it would do at each node, and change nothing");
+  const list = async (self: Self) => {
+    const { node, all = false } = self.optsWithGlobals();
+    onExit(await (await work()).listConfig(await flagsOf(self), { node, all }, output));
+  };
+
+  withAdminFlags(command)
+    .addHelpText(
+      "after",
+      examples(
+        "plexus config",
+        "plexus config show signUp",
+        "plexus config set signUp invitation --dry-run",
+        "plexus config set log.level debug --node node-b",
+        "plexus config rollback 3",
+      ),
+    )
+    .action(async (_options: unknown, self: Self) => list(self));
+
+  withAdminFlags(
+    command
+      .command("list")
+      .description("Show the configuration of a node, and where each value comes from.")
+      .option("--node <name>", "of this node; of the one that is asked without it")
+      .option("--all", "also keys that have their default")
+      .addHelpText("after", examples("plexus config list --all", "plexus config list --node node-b")),
+  ).action(async (_options: unknown, self: Self) => list(self));
+
+  withAdminFlags(
+    command
+      .command("show <key>")
+      .description("Show what a key is, who has set it, and its value at each node.")
+      .addHelpText("after", examples("plexus config show signUp")),
+  ).action(async (key: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).showConfig(await flagsOf(self), key, output)),
+  );
+
+  withAdminFlags(
+    dry(command.command("set <key> <value>").description("Set a key for all nodes, or for one. Flags and environment of a node count more.")) // prettier-ignore
+      .addHelpText(
+        "after",
+        examples(
+          "plexus config set signUp closed",
+          "plexus config set signUpDomains example.org,example.com",
+          "plexus config set log.level debug --node node-b --dry-run",
+        ),
+      ),
+  ).action(async (key: string, value: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).setConfig(await flagsOf(self), { ...wishOf(self), key, value }, output)),
+  );
+
+  withAdminFlags(
+    dry(command.command("unset <key>").description("Have the cluster say nothing of a key any more.")).addHelpText(
+      "after",
+      examples("plexus config unset signUp"),
+    ),
+  ).action(async (key: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).unsetConfig(await flagsOf(self), { ...wishOf(self), key }, output)),
+  );
+
+  withAdminFlags(
+    forNode(command.command("history").description("Show what was changed, when and by whom.")).addHelpText(
+      "after",
+      examples("plexus config history", "plexus config history --node node-b"),
+    ),
+  ).action(async (_options: unknown, self: Self) =>
+    onExit(await (await work()).configHistory(await flagsOf(self), self.optsWithGlobals().node, output)),
+  );
+
+  withAdminFlags(
+    dry(
+      command
+        .command("rollback")
+        .description("Set everything back to what it was after a change; 0 is before the first one.")
+        .argument("<revision>", "the number of the change, of `plexus config history`", wholeNumber("A revision")),
+    ).addHelpText("after", examples("plexus config rollback 3 --dry-run")),
+  ).action(async (to: number, _options: unknown, self: Self) =>
+    onExit(await (await work()).rollBackConfig(await flagsOf(self), { ...wishOf(self), to }, output)),
+  );
+};

@@ -1,0 +1,81 @@
+import { adminFlags, collect, duration, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface CreateOptions extends AdminOptions {
+  readonly scope?: readonly string[];
+  readonly role?: string;
+  readonly subject?: string;
+  readonly expires?: number;
+}
+
+/** `plexus control`. */
+export const define: Define = (command, { output, onExit }) => {
+  const control = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText(
+      "after",
+      examples(
+        "plexus control",
+        "plexus control token create ops --scope admin --expires 90d > ops.token",
+        "plexus --endpoint https://10.0.0.5:7072 --ca ca.pem --token-file ops.token nodes",
+      ),
+    )
+    .action(async (options: AdminOptions) => {
+      const { showSelf } = await import("../control-tokens.ts");
+      onExit(await showSelf(await adminFlags(options), output));
+    });
+  const token = control
+    .command("token")
+    .description("Make, list and revoke control tokens.")
+    .addHelpText("after", examples("plexus control token create ops --scope admin --expires 90d > ops.token"));
+
+  withAdminFlags(
+    token
+      .command("create")
+      .description("Make a token, or let a client certificate stand for one. The secret is printed once.")
+      .argument("<name>", "what the audit calls whoever uses it: lower-case letters, digits and -")
+      .option(
+        "--scope <scope>",
+        "what it is for, repeatable: a permission (cluster.see), or a set: read, models, admin",
+        collect<string>,
+      )
+      .option("--role <role>", "what a role grants, under its conditions, instead of scopes")
+      .option(
+        "--subject <subject>",
+        "subject of a client certificate that stands for it, instead of a secret: CN=ops,O=Example",
+      )
+      .option(
+        "--expires <duration>",
+        "when it ends by itself, like 90d (default: when it is revoked)",
+        duration("The time", { minMs: 60_000, maxMs: 5 * 366 * 86_400_000 }),
+      ),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus control token create ops --scope admin --expires 90d > ops.token",
+        "plexus control token create prometheus --scope cluster.see",
+        "plexus control token create deploy --role admin --subject CN=deploy",
+      ),
+    )
+    .action(async (name: string, { scope, role, subject, expires, ...options }: CreateOptions) => {
+      const { createToken } = await import("../control-tokens.ts");
+      const wish = { name, scopes: scope, role, subject, expiresInMs: expires };
+      onExit(await createToken(await adminFlags(options), wish, output));
+    });
+
+  withAdminFlags(token.command("list").description("Show the tokens that hold, and when each was used last."))
+    .addHelpText("after", examples("plexus control token list", "plexus control token list --json"))
+    .action(async (options: AdminOptions) => {
+      const { listTokens } = await import("../control-tokens.ts");
+      onExit(await listTokens(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    token.command("revoke").description("Revoke a token, everywhere at once.").argument("<name>", "its name"),
+  )
+    .addHelpText("after", examples("plexus control token revoke ops"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { revokeToken } = await import("../control-tokens.ts");
+      onExit(await revokeToken(await adminFlags(options), name, output));
+    });
+};

@@ -1,0 +1,30 @@
+import { Option } from "commander";
+import { logLevels } from "../../protocols/log-words.ts";
+import { adminFlags, examples, moment, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { LogWish } from "../logs.ts";
+import type { Define } from "./index.ts";
+
+/** Commander leaves a flag out that was not given. */
+type LogOptions = AdminOptions & Omit<LogWish, "follow"> & Partial<Pick<LogWish, "follow">>;
+
+/** `plexus logs`. */
+export const define: Define = (command, { output, onExit }) => {
+  withAdminFlags(
+    command
+      .option("--node <name>", "the log of that node alone")
+      .addOption(new Option("--level <level>", "that level and worse").choices(logLevels))
+      .option("--name <text>", "events whose name begins so, like mesh.")
+      .option("--about <id>", "lines that name this: the id of a request, of a trace, or an actor")
+      .option("--since <time>", "not before this time", moment("The time"))
+      .option("--limit <number>", "how many at most", wholeNumber("The limit", 1, 1_000), 100)
+      .option("--follow", "go on with what comes, until Ctrl-C"),
+  )
+    .addHelpText(
+      "after",
+      examples("plexus logs", "plexus logs --level warn --follow", "plexus logs --node nyx --name membership."),
+    )
+    .action(async (options: LogOptions) => {
+      const { showLogs } = await import("../logs.ts");
+      onExit(await showLogs(await adminFlags(options), { ...options, follow: options.follow === true }, output));
+    });
+};

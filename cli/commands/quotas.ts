@@ -1,0 +1,63 @@
+import { Argument, Option } from "commander";
+import { quotaMeasures, type QuotaMeasure } from "../../protocols/index.ts";
+import { adminFlags, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface SetOptions extends AdminOptions {
+  readonly messages?: string;
+  readonly bytes?: string;
+  readonly tokens?: string;
+  readonly per: string;
+}
+
+const period = (): Option => new Option("--per <period>", "of UTC").choices(["day", "month"]).default("day");
+
+/** `plexus quotas`. */
+export const define: Define = (command, { output, onExit }) => {
+  const quotas = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText("after", examples("plexus quotas", "plexus quotas set guest --messages 100 --per day"))
+    .action(async (options: AdminOptions) => {
+      const { listQuotas } = await import("../quotas.ts");
+      onExit(await listQuotas(await adminFlags(options), output));
+    });
+
+  withAdminFlags(quotas.command("list").description("Show the quotas."))
+    .addHelpText("after", examples("plexus quotas list", "plexus quotas list --json"))
+    .action(async (options: AdminOptions) => {
+      const { listQuotas } = await import("../quotas.ts");
+      onExit(await listQuotas(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    quotas
+      .command("set")
+      .description("Set how much each person of a role may use. Who has several roles has the widest; a role without a quota has no limit.")
+      .argument("<role>", "a role of the cluster: guest, member, one of your own")
+      .option("--messages <count>", "messages that a person posts in rooms: 100, 5k")
+      .option("--bytes <count>", "bytes of pictures and sounds that a person uploads: 50M, 1G")
+      .option("--tokens <count>", "tokens of models, read and written, agents included: 500k, 1M")
+      .addOption(period()),
+  )
+    .addHelpText(
+      "after",
+      examples("plexus quotas set guest --messages 100 --per day", "plexus quotas set member --bytes 1G --per month", "plexus quotas set member --tokens 1M"),
+    )
+    .action(async (role: string, options: SetOptions) => {
+      const { setQuota } = await import("../quotas.ts");
+      onExit(await setQuota(await adminFlags(options), role, options, output));
+    });
+
+  withAdminFlags(
+    quotas
+      .command("remove")
+      .description("End a quota. What it was is printed as the command that brings it back.")
+      .argument("<role>", "as it was set")
+      .addArgument(new Argument("<measure>", "what it counts").choices(quotaMeasures))
+      .addOption(period()),
+  )
+    .addHelpText("after", examples("plexus quotas remove guest messages --per day"))
+    .action(async (role: string, measure: QuotaMeasure, options: AdminOptions & { readonly per: string }) => {
+      const { removeQuota } = await import("../quotas.ts");
+      onExit(await removeQuota(await adminFlags(options), { role, measure, per: options.per }, output));
+    });
+}; // prettier-ignore

@@ -1,0 +1,72 @@
+import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface SetOptions extends AdminOptions {
+  readonly note?: string;
+  readonly proved?: string;
+  readonly from?: readonly string[];
+  readonly hours?: string;
+  readonly days?: string;
+  readonly label?: readonly string[];
+}
+
+/** `plexus roles`. */
+export const define: Define = (command, { output, onExit }) => {
+  const roles = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText("after", examples("plexus roles", "plexus roles show moderator", "plexus roles set support people.see people.manage"))
+    .action(async (options: AdminOptions) => {
+      const { listRoles } = await import("../roles.ts");
+      onExit(await listRoles(await adminFlags(options), output));
+    }); // prettier-ignore
+
+  withAdminFlags(roles.command("list").description("Show the roles of the cluster."))
+    .addHelpText("after", examples("plexus roles list", "plexus roles list --json"))
+    .action(async (options: AdminOptions) => {
+      const { listRoles } = await import("../roles.ts");
+      onExit(await listRoles(await adminFlags(options), output));
+    });
+
+  withAdminFlags(roles.command("show").description("Show what a role grants, and when.").argument("<role>", "its name"))
+    .addHelpText("after", examples("plexus roles show moderator"))
+    .action(async (role: string, options: AdminOptions) => {
+      const { showRole } = await import("../roles.ts");
+      onExit(await showRole(await adminFlags(options), role, output));
+    });
+
+  withAdminFlags(
+    roles
+      .command("set")
+      .description("Say what a role grants, in place of what it granted. Without permissions it grants nothing.")
+      .argument("<role>", "a new name, or moderator, member, guest, service")
+      .argument("[permissions...]", "like room.create; docs/commands.md lists them")
+      .option("--note <text>", "what the role is for")
+      .option("--proved <minutes>", "only with a sign-in that was proved no longer ago")
+      .option("--from <range>", "only from this address or range; may be repeated", collect<string>)
+      .option("--hours <from-to>", "only at these hours of UTC: 08:00-18:00")
+      .option("--days <days>", "only on these days: 1 is Monday, 1,2,3,4,5; needs --hours")
+      .option("--label <label=value>", "only at nodes with this label; may be repeated", collect<string>),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus roles set support people.see people.manage --note 'Looks after accounts'",
+        "plexus roles set office-admin cluster.see cluster.administer --from 10.0.0.0/8 --hours 08:00-18:00 --days 1,2,3,4,5",
+      ),
+    )
+    .action(async (role: string, permissions: readonly string[], options: SetOptions) => {
+      const { setRole } = await import("../roles.ts");
+      onExit(await setRole(await adminFlags(options), { role, permissions, ...options }, output));
+    });
+
+  withAdminFlags(
+    roles
+      .command("remove")
+      .description("Remove a role, or what was said in place of a built-in one.")
+      .argument("<role>", "its name"),
+  )
+    .addHelpText("after", examples("plexus roles remove support"))
+    .action(async (role: string, options: AdminOptions) => {
+      const { removeRole } = await import("../roles.ts");
+      onExit(await removeRole(await adminFlags(options), role, output));
+    });
+};

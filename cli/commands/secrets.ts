@@ -1,0 +1,83 @@
+import { adminFlags, collect, examples, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface Options extends AdminOptions {
+  readonly for?: readonly string[];
+  readonly note?: string;
+  readonly file?: string;
+}
+type Self = { optsWithGlobals(): Options };
+
+/** `plexus secrets`. */
+export const define: Define = (command, { output, onExit }) => {
+  const work = () => import("../secrets.ts");
+  const flagsOf = (self: Self) => adminFlags(self.optsWithGlobals());
+  const fileOf = (self: Self): string => self.optsWithGlobals().file ?? "-";
+  const file =
+    "the file with the value; standard input without it. Never an argument: a command line is seen by everybody on the machine";
+  const list = async (self: Self) => onExit(await (await work()).listSecrets(await flagsOf(self), output));
+
+  withAdminFlags(command)
+    .addHelpText(
+      "after",
+      examples(
+        "plexus secrets",
+        "plexus secrets set openai --for api.openai.com --file key.txt",
+        "plexus endpoints add gpt openai+https://api.openai.com/v1 --key-secret openai",
+        "plexus secrets rotate openai < new-key.txt",
+      ),
+    )
+    .action(async (_options: unknown, self: Self) => list(self));
+
+  withAdminFlags(
+    command
+      .command("list")
+      .description("Show the secrets, where they may be sent, what uses them, and who changed them.")
+      .addHelpText("after", examples("plexus secrets list --json")),
+  ).action(async (_options: unknown, self: Self) => list(self));
+
+  withAdminFlags(
+    command
+      .command("set <name>")
+      .description("Set a secret, in place of the one of that name.")
+      .requiredOption("--for <host>", "a host, or host:port, that it may be sent to, repeatable", (text: string, before: readonly string[] | undefined) => collect(text, before)) // prettier-ignore
+      .option("--note <text>", "what it is for, shown to admins")
+      .option("--file <file>", file)
+      .addHelpText("after", examples("plexus secrets set smtp --for smtp.example.org --file smtp.txt", "pass show openai | plexus secrets set openai --for api.openai.com")), // prettier-ignore
+  ).action(async (name: string, _options: unknown, self: Self) => {
+    const { for: places = [], note } = self.optsWithGlobals();
+    onExit(
+      await (await work()).setSecret(await flagsOf(self), { name, for: places, note, file: fileOf(self) }, output),
+    );
+  });
+
+  withAdminFlags(
+    command
+      .command("rotate <name>")
+      .description("Replace the value of a secret; whatever uses it takes the new one.")
+      .option("--file <file>", file)
+      .addHelpText("after", examples("plexus secrets rotate openai --file new-key.txt")),
+  ).action(async (name: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).rotateSecret(await flagsOf(self), name, fileOf(self), output)),
+  );
+
+  withAdminFlags(
+    command
+      .command("adopt <name> <from>")
+      .description(
+        "Give a name to the secret that a setting keeps by itself: mail, identity-provider/NAME, audit-sink/NAME.",
+      )
+      .addHelpText("after", examples("plexus secrets adopt smtp mail")),
+  ).action(async (name: string, from: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).adoptSecret(await flagsOf(self), name, from, output)),
+  );
+
+  withAdminFlags(
+    command
+      .command("remove <name>")
+      .description("Remove a secret that nothing uses.")
+      .addHelpText("after", examples("plexus secrets remove openai")),
+  ).action(async (name: string, _options: unknown, self: Self) =>
+    onExit(await (await work()).removeSecret(await flagsOf(self), name, output)),
+  );
+};

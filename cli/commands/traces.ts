@@ -1,0 +1,47 @@
+import { duration, examples, adminCommands, wholeNumber, type AdminOptions } from "../options.ts";
+import { Option } from "commander";
+import type { Define } from "./index.ts";
+
+interface ListOptions extends AdminOptions {
+  readonly node?: string;
+  readonly name?: string;
+  readonly min?: number;
+  readonly failed?: boolean;
+  readonly limit: number;
+}
+
+/** `plexus traces`. */
+export const define: Define = (command, { output, onExit }) => {
+  const add = adminCommands(command, onExit);
+  add<ListOptions>({
+    name: "list",
+    says: "Show the newest requests that were traced, at all nodes, the newest first.",
+    examples: ["plexus traces list", "plexus traces list --failed", "plexus traces list --min 200ms --name room.post"],
+    more: (one) =>
+      one
+        .option("--node <name>", "those that came in at that node")
+        .option("--name <text>", "requests whose name begins so")
+        .addOption(
+          new Option("--min <duration>", "that took so long or longer").argParser(
+            duration("The time", { minMs: 1, maxMs: 3_600_000 }),
+          ),
+        )
+        .option("--failed", "those alone that ended with an error")
+        .option("--limit <number>", "how many at most", wholeNumber("The limit", 1, 200), 50),
+    run: async (flags, options) => {
+      const { listTraces } = await import("../traces.ts");
+      return listTraces(flags, options, output);
+    },
+  });
+  add({
+    name: "show",
+    says: "Show the way of one request through the nodes: each step, where it was, and how long it took.",
+    argument: ["<trace>", "its id, as the list has it"],
+    examples: ["plexus traces show 4bf92f3577b34da6a3ce929d0e0e4736"],
+    run: async (flags, _options, trace) => {
+      const { showTrace } = await import("../traces.ts");
+      return showTrace(flags, trace, output);
+    },
+  });
+  command.addHelpText("after", examples("plexus traces list", "plexus traces show 4bf92f3577b34da6a3ce929d0e0e4736"));
+};

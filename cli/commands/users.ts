@@ -1,0 +1,153 @@
+import { adminFlags, examples, wholeNumber, withAdminFlags, type AdminOptions } from "../options.ts";
+import type { Define } from "./index.ts";
+
+interface InviteOptions extends AdminOptions {
+  readonly uses: number;
+  readonly hours: number;
+  readonly note?: string;
+  readonly guest?: boolean;
+  readonly room?: string;
+  readonly days: number;
+}
+
+interface DeleteOptions extends AdminOptions {
+  readonly atOnce?: boolean;
+  readonly yes?: boolean;
+}
+
+interface ExportOptions extends AdminOptions {
+  readonly file?: string;
+}
+
+/** `plexus users`. */
+export const define: Define = (command, { output, onExit }) => {
+  const users = withAdminFlags(command.enablePositionalOptions())
+    .addHelpText("after", examples("plexus users", "plexus users roles ada admin", "plexus users sessions ada"))
+    .action(async (options: AdminOptions) => {
+      const { listUsers } = await import("../roles.ts");
+      onExit(await listUsers(await adminFlags(options), output));
+    });
+
+  withAdminFlags(users.command("list").description("Show everybody who has other roles than a member's."))
+    .addHelpText("after", examples("plexus users list --json"))
+    .action(async (options: AdminOptions) => {
+      const { listUsers } = await import("../roles.ts");
+      onExit(await listUsers(await adminFlags(options), output));
+    });
+
+  withAdminFlags(
+    users
+      .command("roles")
+      .description("Say which roles a person has, in place of those before. `member` alone takes all others.")
+      .argument("<name>", "the person")
+      .argument("<roles...>", "owner, admin, moderator, member, guest, service, or one of your own")
+      .option("--seen <roles>", "only if the person has these now, separated by commas: whoever was faster is not overwritten"),
+  )
+    .addHelpText("after", examples("plexus users roles ada admin", "plexus users roles bob member support --seen member"))
+    .action(async (name: string, roles: readonly string[], options: AdminOptions & { readonly seen?: string }) => {
+      const { setUserRoles } = await import("../roles.ts");
+      const seen = options.seen?.split(",").map((role) => role.trim());
+      onExit(await setUserRoles(await adminFlags(options), { user: name, roles, ...(seen && { seen }) }, output));
+    }); // prettier-ignore
+
+  withAdminFlags(
+    users
+      .command("sessions")
+      .description("Show the devices and API keys of a person.")
+      .argument("<name>", "the person"),
+  )
+    .addHelpText("after", examples("plexus users sessions ada"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { listSessions } = await import("../roles.ts");
+      onExit(await listSessions(await adminFlags(options), name, output));
+    });
+
+  withAdminFlags(
+    users
+      .command("revoke")
+      .description("End a session or API key of a person, or all of them; connections end with it.")
+      .argument("<name>", "the person")
+      .argument("[session]", "its id; without one, all"),
+  )
+    .addHelpText("after", examples("plexus users revoke ada", "plexus users revoke ada 3f2a"))
+    .action(async (name: string, session: string | undefined, options: AdminOptions) => {
+      const { revokeSessions } = await import("../roles.ts");
+      onExit(await revokeSessions(await adminFlags(options), name, session, output));
+    });
+
+  withAdminFlags(
+    users.command("reset").description("Make a link by which a person sets a new password, once.").argument("<name>"),
+  )
+    .addHelpText("after", examples("plexus users reset ada", "plexus users reset ada --url https://chat.example.org"))
+    .action(async (name: string, options: AdminOptions) => {
+      const { resetPassword } = await import("../users.ts");
+      onExit(await resetPassword(await adminFlags(options), name, output));
+    });
+
+  withAdminFlags(
+    users
+      .command("invite")
+      .description("Make a link by which people make accounts where sign-up asks for an invitation.")
+      .option("--uses <count>", "how many accounts it is good for", wholeNumber("The number of accounts", 1, 10_000), 1)
+      .option("--hours <count>", "how long it holds", wholeNumber("The number of hours", 1, 8_760), 72)
+      .option("--note <text>", "what it is for, as the list shows it")
+      .option(
+        "--guest",
+        "for guests: they talk in the rooms that they are brought into, and their accounts end by themselves",
+      )
+      .option("--room <room>", "the room that guests are brought into")
+      .option("--days <count>", "how long a guest's account lasts", wholeNumber("The number of days", 1, 366), 30),
+  )
+    .addHelpText(
+      "after",
+      examples(
+        "plexus users invite",
+        "plexus users invite --uses 20 --hours 48 --note 'new team'",
+        "plexus users invite --guest --room project --days 14",
+      ),
+    )
+    .action(async ({ uses, hours, note, guest, room, days, ...options }: InviteOptions) => {
+      const { inviteUsers } = await import("../users.ts");
+      const asGuest = guest === true || room !== undefined ? { room, lifeMs: days * 86_400_000 } : undefined;
+      const wish = { uses, expiresInMs: hours * 3_600_000, note, guest: asGuest };
+      onExit(await inviteUsers(await adminFlags(options), wish, output));
+    });
+
+  withAdminFlags(
+    users
+      .command("delete")
+      .description("Delete a person's account, after two weeks in which `restore` undoes it, or at once.")
+      .argument("<name>")
+      .option("--at-once", "without a time in which it can be undone")
+      .option("--yes", "do not ask"),
+  )
+    .addHelpText("after", examples("plexus users delete ada", "plexus users delete ada --at-once --yes"))
+    .action(async (user: string, { atOnce = false, yes = false, ...options }: DeleteOptions) => {
+      const { deleteUser } = await import("../users.ts");
+      onExit(await deleteUser(await adminFlags(options), { user, atOnce, yes }, output));
+    });
+
+  withAdminFlags(
+    users
+      .command("export")
+      .description("Write what a person's account has into a file, as JSON lines; not what the person wrote to others.")
+      .argument("<name>")
+      .option("--file <file>", "the new file; without it: standard output"),
+  )
+    .addHelpText("after", examples("plexus users export ada --file ada.jsonl"))
+    .action(async (user: string, { file, ...options }: ExportOptions) => {
+      const { exportUser } = await import("../users.ts");
+      onExit(await exportUser(await adminFlags(options), { user, file }, output));
+    });
+
+  for (const [verb, suspended, says] of [
+    ["suspend", true, "End a person's sessions and API keys, and let them in no more."],
+    ["restore", false, "Let a suspended person in again, and call a deletion off."],
+  ] as const)
+    withAdminFlags(users.command(verb).description(says).argument("<name>"))
+      .addHelpText("after", examples(`plexus users ${verb} ada`))
+      .action(async (user: string, options: AdminOptions) => {
+        const { setSuspended } = await import("../users.ts");
+        onExit(await setSuspended(await adminFlags(options), { user, suspended }, output));
+      });
+};

@@ -1,0 +1,57 @@
+/** `plexus alerts detectors` and `plexus alerts set`: what is always watched for, and from when on it is too much. */
+import { failure, PlexusError, type DetectorSettings, type DetectorView } from "../protocols/index.ts";
+import { askNode, type AdminFlags } from "./admin.ts";
+import { exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+const path = "/api/v1/admin/detectors";
+
+/** `plexus alerts detectors`. With --json one line a detector. */
+export async function listDetectors(flags: AdminFlags, output: Output): Promise<number> {
+  const { detectors } = await askNode<{ readonly detectors: readonly DetectorView[] }>(flags, "GET", path);
+  if (flags.json) for (const detector of detectors) output.print(jsonLine(detector));
+  else {
+    const rows = detectors.map((one) => [one.name, one.off ? "off" : one.severity, thresholdsText(one), one.finds]);
+    output.print(renderTable([{ head: "detector" }, { head: "" }, { head: "thresholds", wraps: true }, { head: "finds", wraps: true }], rows, output)); // prettier-ignore
+    output.print("`plexus alerts set DETECTOR NAME=NUMBER` sets a threshold.");
+  }
+  return exitCodes.ok;
+}
+
+/** Thresholds as they hold, and the built-in ones where these are others. */
+const thresholdsText = ({ now, settings }: DetectorView): string =>
+  Object.entries(now)
+    .map(([name, value]) => `${withoutControls(name)} ${value}${settings[name] === value ? "" : ` (built in: ${settings[name]})`}`)
+    .join(", "); // prettier-ignore
+
+/** `plexus alerts set`. */
+export async function setDetector(
+  flags: AdminFlags,
+  wish: { readonly name: string; readonly thresholds: readonly string[]; readonly defaults: boolean; readonly off?: boolean },
+  output: Output,
+): Promise<number> {
+  const { detectors } = await askNode<{ readonly detectors: readonly DetectorView[] }>(flags, "GET", path);
+  const known = detectors.find(({ name }) => name === wish.name);
+  if (known === undefined) {
+    const names = detectors.map(({ name }) => name).join(", ");
+    throw new PlexusError(failure("NOT_FOUND", { reason: `there is no detector ${wish.name}; there are ${names}` }));
+  }
+  const settings = { ...(wish.defaults ? {} : changedOf(known)), ...Object.fromEntries(wish.thresholds.map(thresholdOf)) };
+  const body: DetectorSettings = { settings, off: wish.off ?? known.off };
+  const set = await askNode<DetectorView>(flags, "PUT", `${path}/${encodeURIComponent(wish.name)}`, body);
+  if (flags.json) output.print(jsonLine(set));
+  else output.print(`The detector ${set.name} is ${set.off ? "off" : "on"}: ${thresholdsText(set)}.`);
+  return exitCodes.ok;
+} // prettier-ignore
+
+/** Thresholds that are not the built-in ones. */
+const changedOf = ({ now, settings }: DetectorView): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(now).filter(([name, value]) => settings[name] !== value));
+
+function thresholdOf(text: string): readonly [name: string, value: number] {
+  const [, name = "", value = ""] = /^([A-Za-z]+)=([0-9]+(?:[.][0-9]+)?)$/.exec(text) ?? [];
+  if (name === "")
+    throw new PlexusError(failure("BAD_REQUEST", { problem: `${text} is no threshold: write name=number, like count=20` }));
+  return [name, Number(value)];
+} // prettier-ignore

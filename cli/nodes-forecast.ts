@@ -1,0 +1,21 @@
+import type { Forecasts } from "../protocols/index.ts";
+import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../protocols/forecast-words.ts";
+import { askNode, type AdminFlags } from "./admin.ts";
+import { exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+/** `plexus nodes forecast`. */
+export async function listForecasts(flags: AdminFlags, output: Output): Promise<number> {
+  const said = await askNode<Forecasts>(flags, "GET", "/api/v1/admin/forecasts");
+  if (flags.json) output.print(jsonLine(said));
+  else if (said.forecasts.length === 0)
+    output.print("Nothing was measured yet. A node is measured each hour, first when it has been up for some seconds."); // prettier-ignore
+  else {
+    const rows = said.forecasts.map((one) => [withoutControls(one.node), scarceNouns[one.of], describeFree(one), describeForecast(one)]); // prettier-ignore
+    const heads = [{ head: "Node" }, { head: "" }, { head: "Free", align: "right" as const }, { head: "", wraps: true as const }]; // prettier-ignore
+    const ends = [...new Set(said.forecasts.filter(({ says }) => says === "ends").map(({ of }) => of))];
+    output.print([renderTable(heads, rows, output), ...ends.map((of) => scarceAdvice[of])].join("\n"));
+  }
+  return exitCodes.ok;
+}

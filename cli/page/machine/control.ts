@@ -1,0 +1,10 @@
+/** `cli/control.ts` in a page: the node at hand is the one that served it, and one is there as whoever is signed in. */
+import type { Target } from "../../node-client.ts";
+import { running } from "./run.ts";
+
+/** What stands for the address of the node of the page. */
+export const hereUrl = "page:";
+
+export const readControlFile = (): Promise<object> => Promise.resolve({});
+export const findRunning = readControlFile;
+export const localTarget = (): Target => ({ url: hereUrl, confirm: () => running().terminal.confirm() });

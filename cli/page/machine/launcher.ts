@@ -1,0 +1,2 @@
+/** `cli/launcher.ts` in a page. */
+export const plexusCommand = (): string => "plexus";

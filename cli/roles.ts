@@ -1,0 +1,181 @@
+/** `plexus roles` and `plexus users`. */
+import { failure, PlexusError } from "../protocols/errors.ts";
+import type { ClusterRole, GrantWhen, PeoplePage, PersonRoles, RolesView, UserSessions } from "../protocols/index.ts";
+import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { callNode } from "./node-client.ts";
+import { exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable, type Column } from "./table.ts";
+
+const rolesPath = "/api/v1/admin/roles";
+const usersPath = "/api/v1/admin/users";
+const below = (path: string, name: string): string => `${path}/${encodeURIComponent(name)}`;
+
+/** What `plexus roles set` was told. */
+export interface RoleFlags {
+  readonly role: string;
+  readonly permissions: readonly string[];
+  readonly note?: string;
+  readonly proved?: string;
+  readonly from?: readonly string[];
+  readonly hours?: string;
+  readonly days?: string;
+  readonly label?: readonly string[];
+}
+
+const columns = (...heads: readonly string[]): readonly Column[] => heads.map((head) => ({ head }));
+
+async function readRoles(flags: AdminFlags): Promise<RolesView["roles"]> {
+  return demand(await callNode<RolesView>(await findNode(flags), "GET", rolesPath)).roles;
+}
+
+/** `plexus roles`. With --json one line a role. */
+export async function listRoles(flags: AdminFlags, output: Output): Promise<number> {
+  const roles = await readRoles(flags);
+  if (flags.json) for (const role of roles) output.print(jsonLine(role));
+  else {
+    const rows = roles.map(({ name, grants, note, builtIn, fixed }) => [
+      withoutControls(name),
+      fixed ? "fixed" : builtIn ? "built in" : "own",
+      String(grants.length),
+      withoutControls(note ?? ""),
+    ]);
+    output.print(renderTable(columns("role", "", "permissions", "what it is for"), rows, output));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus roles show`. */
+export async function showRole(flags: AdminFlags, name: string, output: Output): Promise<number> {
+  const role = (await readRoles(flags)).find((one) => one.name === name);
+  if (role === undefined) throw new PlexusError(failure("NOT_FOUND", { role: name }));
+  if (flags.json) output.print(jsonLine(role));
+  else {
+    const rows = role.grants.map(({ permission, when }) => [withoutControls(permission), whenText(when)]);
+    output.print(renderTable(columns("permission", "when"), rows, output));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus roles set`. */
+export async function setRole(flags: AdminFlags, told: RoleFlags, output: Output): Promise<number> {
+  const when = readWhen(told);
+  const grants = told.permissions.map((permission) => ({ permission, ...(when && { when }) }));
+  const body = { grants, ...(told.note !== undefined && { note: told.note }) };
+  const set = demand(await callNode<ClusterRole>(await findNode(flags), "PUT", below(rolesPath, told.role), body));
+  if (flags.json) output.print(jsonLine(set));
+  else output.print(`${withoutControls(set.name)} has ${set.grants.length} permissions${when ? `, ${whenText(when)}` : ""}.`); // prettier-ignore
+  return exitCodes.ok;
+}
+
+/** `plexus roles remove`. */
+export async function removeRole(flags: AdminFlags, name: string, output: Output): Promise<number> {
+  const removed = demand(await callNode<ClusterRole>(await findNode(flags), "DELETE", below(rolesPath, name)));
+  if (flags.json) output.print(jsonLine(removed));
+  else output.print(`The role ${withoutControls(removed.name)} is removed. Whoever has it keeps the name, which grants nothing of it.`); // prettier-ignore
+  return exitCodes.ok;
+}
+
+/** `plexus users`. With --json one line a person. */
+export async function listUsers(flags: AdminFlags, output: Output): Promise<number> {
+  const target = await findNode(flags);
+  const people: PersonRoles[] = [];
+  for (let more = true; more;) {
+    const after = people.at(-1)?.user;
+    const query = after === undefined ? "" : `?after=${encodeURIComponent(after)}`;
+    const page = demand(await callNode<PeoplePage>(target, "GET", `${usersPath}${query}`));
+    people.push(...page.people);
+    more = page.more && page.people.length > 0;
+  }
+  if (flags.json) for (const person of people) output.print(jsonLine(person));
+  else {
+    const rows = people.map(({ user, roles }) => [withoutControls(user), withoutControls(roles.join(", "))]);
+    output.print(rows.length === 0 ? "Everybody is a member." : renderTable(columns("person", "roles"), rows, output));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus users roles`. */
+export async function setUserRoles(
+  flags: AdminFlags,
+  change: { readonly user: string; readonly roles: readonly string[]; readonly seen?: readonly string[] },
+  output: Output,
+): Promise<number> {
+  const { user, ...body } = change;
+  const path = `${below(usersPath, user)}/roles`;
+  const set = demand(await callNode<PersonRoles>(await findNode(flags), "PUT", path, body));
+  if (flags.json) output.print(jsonLine(set));
+  else output.print(`${withoutControls(set.user)} has the roles: ${withoutControls(set.roles.join(", "))}.`);
+  return exitCodes.ok;
+}
+
+/** `plexus users sessions`. With --json one line a session. */
+export async function listSessions(flags: AdminFlags, user: string, output: Output): Promise<number> {
+  const path = `${below(usersPath, user)}/sessions`;
+  const { sessions } = demand(await callNode<UserSessions>(await findNode(flags), "GET", path));
+  if (flags.json) for (const session of sessions) output.print(jsonLine(session));
+  else {
+    const day = (ms: number | undefined): string => (ms === undefined ? "" : new Date(ms).toISOString().slice(0, 16));
+    const rows = sessions.map(({ id, kind, label, createdAtMs, expiresAtMs, usedAtMs, scopes }) => [
+      id,
+      kind,
+      withoutControls(label),
+      day(createdAtMs),
+      day(expiresAtMs),
+      day(usedAtMs),
+      withoutControls(scopes?.join(", ") ?? ""),
+    ]);
+    const heads = columns("id", "kind", "label", "since", "until", "used", "only for");
+    output.print(rows.length === 0 ? "None." : renderTable(heads, rows, output));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus users revoke`. */
+export async function revokeSessions(
+  flags: AdminFlags,
+  user: string,
+  session: string | undefined,
+  output: Output,
+): Promise<number> {
+  const all = `${below(usersPath, user)}/sessions`;
+  demand(await callNode(await findNode(flags), "DELETE", session === undefined ? all : below(all, session)));
+  const what = session === undefined ? "All sessions and API keys" : `The session ${withoutControls(session)}`;
+  output.print(`${what} of ${withoutControls(user)} ended, with their connections.`);
+  return exitCodes.ok;
+}
+
+function whenText(when: GrantWhen | undefined): string {
+  if (when === undefined) return "always";
+  const { provedWithinMinutes, addresses, hours, labels } = when;
+  return withoutControls(
+    [
+      provedWithinMinutes === undefined ? [] : `proved within ${provedWithinMinutes} min`,
+      addresses === undefined ? [] : `from ${addresses.join(", ")}`,
+      hours === undefined ? [] : `${hours.from}-${hours.to} UTC${hours.days ? ` on days ${hours.days.join(",")}` : ""}`,
+      labels === undefined ? [] : `at nodes with ${Object.entries(labels).map(([label, value]) => `${label}=${value}`).join(", ")}`,
+    ].flat().join("; "),
+  ); // prettier-ignore
+}
+
+/** What the flags say of when. Error: BAD_REQUEST. */
+function readWhen({ proved, from = [], hours, days, label = [] }: RoleFlags): GrantWhen | undefined {
+  const wrong = (field: string, reason: string): PlexusError => new PlexusError(failure("BAD_REQUEST", { field, reason })); // prettier-ignore
+  const span = hours === undefined ? undefined : /^(\d\d:\d\d)-(\d\d:\d\d)$/.exec(hours);
+  if (span === null) throw wrong("--hours", "hours are like 08:00-18:00");
+  if (days !== undefined && span === undefined) throw wrong("--days", "days need --hours; all day is 00:00-23:59");
+  const labels = label.map((text) => {
+    const at = text.indexOf("=");
+    if (at < 1) throw wrong("--label", "a label is like zone=berlin");
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  const when: GrantWhen = {
+    ...(proved !== undefined && { provedWithinMinutes: Number(proved) }),
+    ...(from.length > 0 && { addresses: [...from] }),
+    ...(span && {
+      hours: { from: span[1] as string, to: span[2] as string, ...(days && { days: days.split(",").map(Number) }) },
+    }),
+    ...(labels.length > 0 && { labels: Object.fromEntries(labels) }),
+  };
+  return Object.keys(when).length === 0 ? undefined : when;
+}

@@ -1,0 +1,43 @@
+/** `plexus threats`. */
+import type { ThreatList, ThreatListsView } from "../protocols/index.ts";
+import { askNode, type AdminFlags } from "./admin.ts";
+import { exitCodes, type Output } from "./output.ts";
+import { jsonLine, withoutControls } from "./printable.ts";
+import { renderTable } from "./table.ts";
+
+const threatsPath = "/api/v1/admin/threats";
+
+/** `plexus threats`: the lists that every node reads. */
+export async function listThreats(flags: AdminFlags, output: Output): Promise<number> {
+  const view = await askNode<ThreatListsView>(flags, "GET", threatsPath);
+  if (flags.json) output.print(jsonLine(view));
+  else if (view.states.length === 0)
+    output.print("There are no lists. plexus threats set NAME URL has every node read one.");
+  else {
+    const names = new Map(view.lists.map(({ name, source }) => [source, name]));
+    const rows = view.states.map(({ source, entries, readAtMs, from, failed }) => [
+      names.get(source) ?? "(this node's own)",
+      withoutControls(source),
+      String(entries),
+      readAtMs === 0 ? "never" : new Date(readAtMs).toISOString(),
+      withoutControls([from === undefined ? "" : `taken from ${from}`, failed ?? ""].filter(Boolean).join("; ")),
+    ]);
+    const heads = ["Name", "Source", "Entries", "Read"].map((head) => ({ head }));
+    output.print(renderTable([...heads, { head: "", wraps: true }], rows, output));
+  }
+  return exitCodes.ok;
+}
+
+/** `plexus threats set`. */
+export async function setThreats(flags: AdminFlags, name: string, source: string, output: Output): Promise<number> {
+  const list = await askNode<ThreatList>(flags, "PUT", `${threatsPath}/${encodeURIComponent(name)}`, { source });
+  output.print(flags.json ? jsonLine(list) : `Every node reads ${withoutControls(list.source)} from now on.`);
+  return exitCodes.ok;
+}
+
+/** `plexus threats remove`. */
+export async function removeThreats(flags: AdminFlags, name: string, output: Output): Promise<number> {
+  const list = await askNode<ThreatList>(flags, "DELETE", `${threatsPath}/${encodeURIComponent(name)}`);
+  output.print(flags.json ? jsonLine(list) : `The list ${name} counts no more.`);
+  return exitCodes.ok;
+}

@@ -1,0 +1,103 @@
+/** Keeps the newest heads of the cluster's backups, and the keys that they need, beside the shards of this node: so the disks of storage nodes and the
+ *  recovery kit suffice when everything else is gone.
+ *
+ *      rows of head and keys change ─► settle ─► head, verified ─► keys.json ─► heads/N        an error: again, later
+ *
+ *  Pulled, not pushed: who was away or restarted needs nothing else. Decision 0063. */
+import { failureOf } from "../../protocols/index.ts";
+import { hashOfHead, headFormat, type BackupHead } from "../../runtimes/backup/index.ts";
+import type { Clock, Directory, Files, Log } from "../ports.ts";
+import { headNumbers, keepNewestHeads, readHeadFile, writeHeadFile, writeKeysFile } from "./beside.ts";
+import { headRow } from "./heads.ts";
+import { holderHeadLimits, type HolderHeadLimits } from "./limits.ts";
+import type { Heads } from "./ports.ts";
+
+export interface HolderHeadsPorts {
+  /** The folder of the shards. */
+  readonly files: Files;
+  readonly heads: Pick<Heads, "read">;
+  readonly directory: Pick<Directory, "watch">;
+  /** What the rows of the cluster's keys begin with. */
+  readonly keyRows: string;
+  /** Whether this node keeps shards. */
+  holds(): boolean;
+  /** What a head says that this cluster has signed. Error: BACKUP_DAMAGED. */
+  verified(head: Uint8Array): Promise<BackupHead>;
+  /** What a backup carries of the keys, as they are now. Errors: KEY_MISSING, KEY_REFUSED, the exchange's. */
+  carried(): Promise<Uint8Array>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits?: Partial<HolderHeadLimits>;
+}
+
+export interface HolderHeads {
+  /** The newest head on the disk; undefined: there is none. */
+  newest(): Promise<{ readonly number: number; readonly hash: string } | undefined>;
+  /** Looks whether there is something new. */
+  wake(): void;
+  stop(): void;
+}
+
+/** Begins at once, and goes on until it is stopped. */
+export function keepHolderHeads(ports: HolderHeadsPorts): HolderHeads {
+  const { files, clock, log } = ports;
+  const limits: HolderHeadLimits = { ...holderHeadLimits, ...ports.limits };
+  let state: "idle" | "waiting" | "working" | "stopped" = "idle";
+  let isStale = false;
+  let pauseMs = limits.retryMsMin;
+  let cancel = (): void => undefined;
+
+  const look = async (): Promise<void> => {
+    if (!ports.holds()) return;
+    const bytes = await ports.heads.read();
+    if (bytes === undefined) return;
+    const { number } = await ports.verified(bytes);
+    // Before the head that needs them.
+    await writeKeysFile(files, await ports.carried());
+    const there = await readHeadFile(files, number, headFormat.bytesMax);
+    if (there === undefined || hashOfHead(there) !== hashOfHead(bytes)) await writeHeadFile(files, { number, bytes });
+    await keepNewestHeads(files, limits.headsKept);
+  };
+  const waitFor = (ms: number): void => {
+    state = "waiting";
+    cancel = clock.after(ms, () => void work());
+  };
+  const work = async (): Promise<void> => {
+    state = "working";
+    isStale = false;
+    let afterMs: number | undefined;
+    try {
+      await look();
+      pauseMs = limits.retryMsMin;
+      if (isStale) afterMs = limits.settleMs;
+    } catch (error) {
+      log.warn("backup.head.unkept", { error: failureOf(error).code });
+      afterMs = pauseMs;
+      pauseMs = Math.min(2 * pauseMs, limits.retryMsMax);
+    }
+    // Stopped while it was at work.
+    if ((state as string) === "stopped") return;
+    state = "idle";
+    if (afterMs !== undefined) waitFor(afterMs);
+  };
+  const wake = (): void => {
+    isStale = true;
+    if (state === "idle") waitFor(limits.settleMs);
+  };
+  const watcher = { reset: wake, changed: wake, removed: wake, stale: () => undefined };
+  const ends = [headRow, ports.keyRows].map((prefix) => ports.directory.watch(prefix, watcher));
+  wake();
+  return {
+    async newest() {
+      const number = (await headNumbers(files)).at(-1);
+      const bytes = number === undefined ? undefined : await readHeadFile(files, number, headFormat.bytesMax);
+      return number === undefined || bytes === undefined ? undefined : { number, hash: hashOfHead(bytes) };
+    },
+    wake,
+    stop() {
+      state = "stopped";
+      cancel();
+      for (const end of ends) end();
+    },
+  };
+}

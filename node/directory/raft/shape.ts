@@ -1,0 +1,61 @@
+/** What may come from another voter. Who sends anything else is no voter, whatever it says. */
+import { Type } from "typebox";
+import { checkOf } from "../../../protocols/check.ts";
+import { decode } from "../../../protocols/index.ts";
+import type { VoterMessage } from "./voter.ts";
+
+const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) => Type.Object(fields, { additionalProperties: false }); // prettier-ignore
+const count = Type.Integer({ minimum: 0 });
+const term = count;
+const node = Type.String({ minLength: 1, maxLength: 256 });
+const key = Type.String({ maxLength: 256 });
+const bytes = Type.Unsafe<Uint8Array>(Type.Refine(Type.Unknown(), (value) => value instanceof Uint8Array));
+const mark = { index: count, term };
+const members = closed({ voters: Type.Array(node), learners: Type.Array(node) });
+const change = closed({
+  key,
+  bytes: Type.Optional(Type.Union([bytes, Type.Undefined()])),
+  revision: count,
+  guard: Type.Optional(Type.Union([closed({ key, revision: count }), Type.Undefined()])),
+});
+const home = closed({ endpoints: Type.Array(Type.String({ maxLength: 300 }), { minItems: 1, maxItems: 9 }), prefix: Type.String({ maxLength: 256 }), generation: Type.Optional(count) }); // prettier-ignore
+const departure = closed({ home, revision: count });
+const body = Type.Union([
+  closed({ type: Type.Literal("data"), data: change }),
+  closed({ type: Type.Literal("data"), data: departure }),
+  closed({ type: Type.Literal("members"), members }),
+  closed({ type: Type.Literal("begin") }),
+]);
+const entry = closed({ ...mark, body });
+const row = closed({ key, value: Type.Unknown(), revision: count });
+const state = closed({ revision: count, rows: Type.Array(row), home: Type.Optional(home) });
+
+const check = checkOf(
+  Type.Union([
+    closed({ type: Type.Literal("vote"), term, pre: Type.Boolean(), forced: Type.Boolean(), last: closed(mark) }),
+    closed({ type: Type.Literal("voted"), term, pre: Type.Boolean(), granted: Type.Boolean() }),
+    closed({ type: Type.Literal("append"), term, previous: closed(mark), entries: Type.Array(entry), commit: count, round: count }),
+    closed({ type: Type.Literal("appended"), term, match: count, round: count }),
+    closed({ type: Type.Literal("refused"), term, previous: count, hint: closed(mark), round: count }),
+    closed({ type: Type.Literal("install"), term, snapshot: closed({ ...mark, members, state }), round: count }),
+    closed({ type: Type.Literal("lead"), term }),
+  ]),
+); // prettier-ignore
+
+/** Undefined: it is none. */
+export function voterMessageIn(encoded: Uint8Array): VoterMessage | undefined {
+  let said: unknown;
+  try {
+    said = decode(encoded);
+  } catch {
+    return undefined;
+  }
+  if (!check.Check(said)) return undefined;
+  const message = said as VoterMessage;
+  // A log has no gaps, and no entry is of a term that its leader has not seen.
+  if (message.type !== "append") return message;
+  const { previous, entries } = message;
+  return entries.every((one, at) => one.index === previous.index + 1 + at && one.term <= message.term)
+    ? message
+    : undefined;
+}

@@ -1,0 +1,141 @@
+/** Who shall vote on a replicated directory: a plan, of what the leader knows. Nothing is changed here, and of several changes that are due only the next is named. */
+import type { NodeId } from "../ports.ts";
+import type { Members } from "./raft/messages.ts";
+
+/** A member that may be a voter: it has the role `manager`, and neither drains nor was evicted. */
+export interface VoterCandidate {
+  readonly node: NodeId;
+  readonly up: boolean;
+  /** For how long it has been away; 0 while it is up. */
+  readonly awayMs: number;
+  readonly zone: string | undefined;
+  /** The machine it runs on, as far as that is known. */
+  readonly host: string | undefined;
+}
+
+export interface VotersInput {
+  /** The leader. */
+  readonly self: NodeId;
+  readonly members: Members;
+  /** How many the operators want: 1, 3, 5 or 7. */
+  readonly wanted: number;
+  readonly candidates: readonly VoterCandidate[];
+  /** Whether a node answers the leader. */
+  readonly hears: (node: NodeId) => boolean;
+  /** Whether a learner has what a voter needs. */
+  readonly caughtUp: (node: NodeId) => boolean;
+  readonly voterAwayMs: number;
+}
+
+/** The next change; `handOver`: another voter must lead before the leader can go. */
+export type VotersStep =
+  | { readonly type: "learn" | "vote" | "leave"; readonly node: NodeId; readonly members: Members }
+  | { readonly type: "handOver"; readonly to: NodeId };
+
+/** How many voters there should be among so many managers: two cannot stand in for each other, so fewer than three have one. */
+export const votersFor = (wanted: number, managers: number): number => {
+  const most = Math.min(wanted, managers, 7);
+  return most < 3 ? 1 : most - ((most + 1) % 2);
+};
+
+/** The change that is next; undefined: all is as it should be, or must wait. */
+export function planVoters(input: VotersInput): VotersStep | undefined {
+  const { self, members, caughtUp } = input;
+  const { voters, learners } = members;
+  const isUp = upOf(input);
+  const chosen = chooseVoters(input);
+
+  const stray = learners.find((node) => !chosen.includes(node) || !isUp(node));
+  if (stray !== undefined)
+    return { type: "leave", node: stray, members: { voters, learners: without(learners, stray) } };
+  const [joiner] = chosen.filter((node) => !voters.includes(node));
+  const leavers = voters.filter((node) => !chosen.includes(node));
+  if (joiner !== undefined) {
+    if (!learners.includes(joiner))
+      return { type: "learn", node: joiner, members: { voters, learners: [...learners, joiner] } };
+    if (!caughtUp(joiner) || !input.hears(joiner)) return undefined;
+    // The newcomer's voice is not needed while the one that is away goes, and is when it has gone.
+    const away = leavers.find((node) => !isUp(node) && node !== self);
+    const first = away === undefined || voters.length <= 2 ? undefined : leave(input, away);
+    return (
+      first ?? {
+        type: "vote",
+        node: joiner,
+        members: { voters: [...voters, joiner], learners: without(learners, joiner) },
+      }
+    );
+  }
+  const leaver = leavers.find((node) => !isUp(node)) ?? leavers.find((node) => node !== self) ?? leavers[0];
+  if (leaver === undefined || voters.length === 1) return undefined;
+  if (leaver !== self) return leave(input, leaver);
+  const heir = voters.find((node) => chosen.includes(node) && caughtUp(node) && input.hears(node));
+  return heir === undefined ? undefined : { type: "handOver", to: heir };
+}
+
+/** A voter is there while it answers: one that drains or was evicted is no candidate any more. */
+function upOf({ self, members, candidates, hears }: VotersInput): (node: NodeId) => boolean {
+  const up = new Set(candidates.flatMap((one) => (one.up ? [one.node] : [])));
+  return (node) => node === self || up.has(node) || (members.voters.includes(node) && hears(node));
+}
+
+/** A voter goes when the others can go on without it. */
+function leave({ self, members, hears }: VotersInput, node: NodeId): VotersStep | undefined {
+  const voters = without(members.voters, node);
+  const here = voters.filter((one) => one === self || hears(one)).length;
+  return here * 2 > voters.length ? { type: "leave", node, members: { ...members, voters } } : undefined;
+}
+
+/** Those who should vote in the end: an odd number of whom most are up, or nobody. Voters stay unless there is a reason. */
+function chooseVoters(input: VotersInput): readonly NodeId[] {
+  const { self, members, candidates, wanted, voterAwayMs } = input;
+  const isUp = upOf(input);
+  const votes = ({ node }: VoterCandidate): boolean => members.voters.includes(node);
+  const spares = candidates.filter((one) => one.up && !votes(one));
+  const stay = candidates.filter((one) => votes(one) && isUp(one.node));
+  const away = candidates.filter((one) => votes(one) && !isUp(one.node));
+  const isLate = ({ awayMs }: VoterCandidate): boolean => awayMs >= voterAwayMs;
+  // A manager that is away and does not vote cannot begin to: counted, it would leave an even number.
+  const up = stay.length + spares.length;
+  const count = votersFor(wanted, Math.min(up + away.length, 2 * up - 1));
+  const isLearner = ({ node }: VoterCandidate): boolean => members.learners.includes(node);
+  const chosen: VoterCandidate[] = [];
+  const fill = (from: readonly VoterCandidate[], most: number): void => {
+    const left = [...from];
+    while (chosen.length < most && left.length > 0) {
+      const score = (one: VoterCandidate): number =>
+        Number(one.node === self) * 8 + Number(isNew(chosen, one, "zone")) * 4 + Number(isNew(chosen, one, "host")) * 2 +
+        Number(isLearner(one)); // prettier-ignore
+      const best = left.reduce((one, other) => (score(other) > score(one) ? other : one));
+      chosen.push(best);
+      left.splice(left.indexOf(best), 1);
+    }
+  };
+  const awayMax = (count - 1) / 2;
+  fill(stay, count);
+  const there = chosen.length;
+  fill(away.filter((one) => !isLate(one)), Math.min(count, there + awayMax)); // prettier-ignore
+  const kept = chosen.length - there;
+  // Who is away for long votes on only where nobody else can.
+  fill(spares, count);
+  fill(away.filter(isLate), Math.min(count, chosen.length + awayMax - kept));
+  spread(chosen, spares, self);
+  return chosen.map(({ node }) => node);
+}
+
+/** Exchanges one voter for a manager in a zone that has none, where its own zone has another. */
+function spread(chosen: VoterCandidate[], spares: readonly VoterCandidate[], self: NodeId): void {
+  for (const [index, out] of chosen.entries()) {
+    if (out.node === self) continue;
+    const rest = chosen.filter((one) => one !== out);
+    const better = spares.find((one) => !chosen.includes(one) && isNew(rest, one, "zone") && !isNew(rest, out, "zone"));
+    if (better === undefined) continue;
+    chosen[index] = better;
+    return;
+  }
+}
+
+/** Whether none of the others is in its zone, or on its machine. What is not known counts as one place. */
+const isNew = (others: readonly VoterCandidate[], one: VoterCandidate, what: "zone" | "host"): boolean =>
+  one[what] !== undefined && others.every((other) => other[what] !== one[what]);
+
+const without = (nodes: readonly NodeId[], node: NodeId): readonly NodeId[] => nodes.filter((one) => one !== node);

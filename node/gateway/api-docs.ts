@@ -1,0 +1,209 @@
+/** The description of the interface, made of the routes themselves, and a page on which it is tried.
+ *
+ *      /openapi.json, /api/v1/openapi.json    OpenAPI 3.1; at the control endpoint the routes that are there
+ *      /api-docs                              Swagger UI, for admins; at the control endpoint for all who reach it
+ *
+ *  Swagger UI is loaded when somebody asks for it: most nodes never show it. It is served under the page's own policy (protection.ts), asks no other host, and
+ *  sends the browser's session at the gateway; at the control endpoint one enters a token. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { apiPrefix, errorTable, permissionOf, type ErrorCode } from "../../protocols/index.ts";
+import type { GatewayContext } from "./options.ts";
+
+type Described = Readonly<Record<string, unknown>> & {
+  readonly components: Readonly<Record<string, object | undefined>>;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly [field: string]: unknown }>>>>;
+};
+
+/** What may be refused at the door of a route, whatever it does. */
+function doorErrors(route: { readonly permission?: string; readonly checks: boolean }): readonly ErrorCode[] {
+  const { permission, checks } = route;
+  const fresh = permission !== undefined && (permissionOf(permission as never) as { fresh?: true }).fresh === true;
+  return [
+    ...(checks ? (["BAD_REQUEST"] as const) : []),
+    ...(permission === undefined ? [] : (["UNAUTHENTICATED", "FORBIDDEN"] as const)),
+    ...(fresh ? (["SIGN_IN_AGAIN"] as const) : []),
+    "HOST_NOT_ALLOWED",
+    "RATE_LIMITED",
+    "STOPPING",
+  ];
+}
+
+/** Adds to what a route says of itself what its table says: the permission, and the errors of its door, by status. */
+export function describeRoute(
+  schema: Readonly<Record<string, unknown>>,
+  route: { readonly permission: string | undefined; readonly audit: string | undefined },
+): Record<string, unknown> {
+  const { permission, audit } = route;
+  const checks = ["body", "params", "querystring"].some((part) => schema[part] !== undefined);
+  const byStatus = Map.groupBy(
+    doorErrors({ ...(permission !== undefined && { permission }), checks }),
+    (code) => errorTable[code].http,
+  );
+  const errors = Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      String(status),
+      {
+        description: codes.map((code) => `${code}: ${errorTable[code].help}`).join("\n\n"),
+        content: { "application/json": { schema: { $ref: "#/components/schemas/Refused" } } },
+      },
+    ]),
+  );
+  const said = schema["description"];
+  const needs = permission === undefined ? undefined : `Needs the permission \`${permission}\`.`;
+  return {
+    ...schema,
+    ...((said !== undefined || needs !== undefined) && { description: [said, needs].filter(Boolean).join("\n\n") }),
+    ...(permission !== undefined && { "x-permission": permission }),
+    ...(audit !== undefined && { "x-audit": audit }),
+    "x-errors": [...byStatus.values()].flat(),
+    response: {
+      200: { description: "Done", type: "object", additionalProperties: true },
+      ...errors,
+      ...(schema["response"] as object | undefined),
+    },
+  };
+}
+
+/** The body of every answer that is an error. */
+const refusedSchema = {
+  type: "object",
+  required: ["error"],
+  properties: {
+    error: {
+      type: "object",
+      required: ["code", "message", "outcome"],
+      properties: {
+        code: { type: "string", description: "A row of docs/errors.md" },
+        message: { type: "string" },
+        outcome: { enum: ["failed", "not_started", "unknown"] },
+        details: { type: "object", additionalProperties: true },
+      },
+    },
+  },
+} as const;
+
+/** What routes answer, as test/tidy/answers.ts has read it from the types of their handlers. A star stands for a part of a path. */
+interface Answers {
+  readonly routes: Readonly<Record<string, object | null>>;
+  readonly schemas: Readonly<Record<string, object>>;
+}
+const answersPath = join(import.meta.dirname, "../../protocols/answers.json");
+
+/** Finds what a route answers; undefined: nothing says so. */
+function answerFinder({ routes }: Answers): (method: string, path: string) => object | null | undefined {
+  const patterns = Object.entries(routes)
+    .filter(([name]) => name.includes("*"))
+    .map(([name, answer]) => [new RegExp(`^${name.replaceAll("*", "[^/:]+")}$`), answer] as const);
+  return (method, path) => {
+    const written = path.replaceAll(/\{(\w+)\}/g, ":$1");
+    const name = `${method.toUpperCase()} ${written.startsWith(`${apiPrefix}/`) ? written.slice(apiPrefix.length) : written}`;
+    return name in routes ? routes[name] : patterns.find(([pattern]) => pattern.test(name))?.[1];
+  };
+}
+
+/** Gives the answers of a route their schemas. */
+function withAnswers(paths: Described["paths"], answers: Answers): Described["paths"] {
+  const find = answerFinder(answers);
+  const json = (schema: object) => ({ description: "Done", content: { "application/json": { schema } } });
+  const answerOf = (method: string, path: string, said: Json): object => {
+    const schema = said.content?.["application/json"]?.schema;
+    const named = schema?.title;
+    if (named !== undefined && named in answers.schemas) return json({ $ref: `#/components/schemas/${named}` });
+    const found = find(method, path);
+    if (found === null) return { description: "A file, a stream, or a redirection" };
+    return found === undefined ? said : json(found);
+  };
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, methods]) => [
+      path,
+      Object.fromEntries(
+        Object.entries(methods).map(([method, route]) => {
+          const responses = route["responses"] as Readonly<Record<string, Json>>;
+          return [
+            method,
+            { ...route, responses: { ...responses, 200: answerOf(method, path, responses["200"] ?? {}) } },
+          ];
+        }),
+      ),
+    ]),
+  );
+}
+interface Json {
+  readonly content?: { readonly "application/json"?: { readonly schema?: { readonly title?: string } } };
+}
+
+/** Adds the description and the page. */
+export function addApiDocs(app: FastifyInstance, at: Pick<GatewayContext, "control">): void {
+  const texts = new Map<string, Buffer>();
+  let answers: Promise<Answers> | undefined;
+  /** One for all: anybody may ask for it, and who does not read it holds nothing of his own. */
+  async function describe(where: "gateway" | "control"): Promise<Buffer> {
+    const known = texts.get(where);
+    if (known !== undefined) return known;
+    const whole = app.swagger() as unknown as Described;
+    const told = await (answers ??= readFile(answersPath, "utf8").then((text) => JSON.parse(text) as Answers));
+    const open = new Set(["/healthz", "/readyz", "/metrics"]);
+    const isHere = (path: string): boolean => path.startsWith(`${apiPrefix}/admin/`) || open.has(path);
+    const paths = Object.fromEntries(
+      Object.entries(whole.paths).filter(([path]) => where === "gateway" || isHere(path)),
+    );
+    const text = Buffer.from(
+      JSON.stringify({
+        ...whole,
+        paths: withAnswers(paths, told),
+        components: {
+          ...whole.components,
+          schemas: { ...told.schemas, ...whole.components["schemas"], Refused: refusedSchema },
+        },
+      }),
+    );
+    texts.set(where, text);
+    return text;
+  }
+  const describeTo = async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+    const text = await describe(at.control?.has(raw) === true ? "control" : "gateway");
+    return reply.type("application/json; charset=utf-8").send(text);
+  };
+  for (const path of ["/openapi.json", `${apiPrefix}/openapi.json`])
+    app.get(path, { config: { control: "open" }, schema: { hide: true } }, describeTo);
+
+  let pages: Promise<FastifyInstance> | undefined;
+  for (const path of ["/api-docs", "/api-docs/*"])
+    app.get(
+      path,
+      { config: { access: "admin", permission: "cluster.see", control: "open" }, schema: { hide: true } },
+      async (request, reply): Promise<FastifyReply> => {
+        const [asked] = request.url.split("?", 1);
+        if (asked === "/api-docs") return reply.redirect("/api-docs/");
+        // The page reads this, whatever it is told: the description of the listener that is asked.
+        if (asked === "/api-docs/json") return describeTo(request, reply);
+        const pagesNow = await (pages ??= openPages());
+        const { "if-none-match": known } = request.headers;
+        const page = await pagesNow.inject({ method: "GET", url: request.url, headers: { ...(known && { "if-none-match": known }) } }); // prettier-ignore
+        for (const name of ["content-type", "cache-control", "etag", "last-modified", "location"])
+          if (page.headers[name] !== undefined) reply.header(name, page.headers[name]);
+        return reply.code(page.statusCode).send(page.rawPayload);
+      },
+    );
+}
+
+/** Swagger UI on an instance of its own, which listens nowhere. It reads the description that this node serves. */
+async function openPages(): Promise<FastifyInstance> {
+  const [{ fastify }, { default: swagger }, { default: ui }] = await Promise.all([
+    import("fastify"),
+    import("@fastify/swagger"),
+    import("@fastify/swagger-ui"),
+  ]);
+  const pages = fastify();
+  const nothing = { openapi: "3.1.0", info: { title: "Plexus", version: "1" }, paths: {} } as const;
+  await pages.register(swagger, { mode: "static", specification: { document: nothing } });
+  await pages.register(ui, {
+    routePrefix: "/api-docs",
+    // A validator would be a request to a stranger.
+    uiConfig: { validatorUrl: null, tryItOutEnabled: true, deepLinking: true, persistAuthorization: false },
+  });
+  await pages.ready();
+  return pages;
+}

@@ -1,0 +1,176 @@
+/** The audit for admins: searched page by page, and exported whole. */
+import { Readable } from "node:stream";
+import type { FastifyInstance } from "fastify";
+import { Type, type Static } from "typebox";
+import {
+  auditDone,
+  auditQuery,
+  failure,
+  PlexusError,
+  schema,
+  type AuditFilter,
+  type AuditFound,
+  type AuditLogs,
+  type AuditQuery,
+  type AuditRetentionView,
+  type AuditSink,
+  type AuditSinksView,
+  type PeoplePage,
+  type Result,
+} from "../../protocols/index.ts";
+import { auditBy } from "./audited.ts";
+import type { GatewayContext } from "./options.ts";
+import { demand } from "./refusals.ts";
+
+/** The audit of all nodes, as admins read it. */
+export interface AuditControl {
+  search(query: AuditQuery): Promise<AuditFound>;
+  export(
+    filter: AuditFilter,
+    how: { readonly format: "jsonl" | "syslog" | "cef"; readonly version: string },
+  ): AsyncGenerator<string>;
+  /** How each log stands that is at this node. */
+  stand(): Promise<AuditLogs>;
+  /** Signs how far the log of this node has come. */
+  seal(): Promise<void>;
+  /** A report of a period. */
+  report(
+    period: {
+      readonly fromMs: number;
+      readonly untilMs: number;
+      readonly people: readonly { readonly user: string; readonly roles: readonly string[] }[];
+      readonly peopleCut: boolean;
+    },
+    format: "json" | "text" | "html",
+  ): Promise<string>;
+  retention(): Promise<AuditRetentionView>;
+  pushed(): Promise<Pick<AuditSinksView, "states" | "unanswered">>;
+  testSink(sink: AuditSink): Promise<Result<{ readonly tookMs: number }>>;
+}
+
+const { before: _before, limit: _limit, ...filters } = auditQuery.properties;
+const exportQuery = schema.object({
+  ...filters,
+  format: Type.Optional(Type.Union([Type.Literal("jsonl"), Type.Literal("syslog"), Type.Literal("cef")])),
+});
+
+const reportQuery = schema.object({
+  fromMs: schema.timeMs,
+  untilMs: Type.Optional(schema.timeMs),
+  format: Type.Optional(Type.Union([Type.Literal("json"), Type.Literal("text"), Type.Literal("html")])),
+});
+const reportTypes = { json: "application/json", text: "text/plain; charset=utf-8", html: "text/html; charset=utf-8" };
+/** Pages of people with roles that a report asks for. */
+const peoplePagesMax = 100;
+
+/** Adds the routes under /api/v1/admin/audit. */
+export function addAuditRoutes(app: FastifyInstance, at: GatewayContext, control: AuditControl): void {
+  const tags = ["admin"];
+  app.get<{ Querystring: AuditQuery }>(
+    "/admin/audit",
+    {
+      config: { access: "admin", permission: "audit.read" },
+      schema: {
+        summary: "Entries of the audit of all nodes, the newest first",
+        description:
+          "A text that ends in `*` stands for all that begin so. `next`, given as `before`, goes on; a page that found less than it was asked for need not be the last.",
+        tags,
+        querystring: auditQuery,
+      },
+    },
+    ({ query }) => control.search(query),
+  );
+
+  /** Everybody with other roles than a member's. */
+  const everybody = async (): Promise<{ people: PeoplePage["people"][number][]; peopleCut: boolean }> => {
+    const people: PeoplePage["people"][number][] = [];
+    for (let page = 0; page < peoplePagesMax; page += 1) {
+      const after = people.at(-1)?.user;
+      const message = { type: "people", limit: 200, ...(after !== undefined && { after }) };
+      const { people: more } = demand(await at.kernel.ask({ to: "role-manager/cluster", from: "gateway", message, timeoutMs: at.limits.askTimeoutMs })) as PeoplePage; // prettier-ignore
+      people.push(...more);
+      if (more.length < 200) return { people, peopleCut: false };
+    }
+    return { people, peopleCut: true };
+  };
+
+  app.get<{ Querystring: Static<typeof reportQuery> }>(
+    "/admin/audit/report",
+    {
+      config: { access: "admin", permission: "audit.export", audit: "reportAudit" },
+      schema: {
+        summary: "A report of a period: who had power, what changed, was refused, exported, erased",
+        description:
+          "Over the logs that are at this node; a node with the role manager has all. With the newest signed head of each log, which an export has as well.",
+        tags,
+        querystring: reportQuery,
+      },
+    },
+    async (request, reply) => {
+      const { fromMs, format = "json" } = request.query;
+      const nowMs = Math.floor(at.clock.nowMs());
+      const untilMs = Math.min(request.query.untilMs ?? nowMs, nowMs);
+      if (fromMs >= untilMs)
+        throw new PlexusError(failure("BAD_REQUEST", { path: "/fromMs", problem: "the period ends before it begins" }));
+      const facts = { fromMs, untilMs, format };
+      await at.audit?.write({ action: "reportAudit", ...auditBy(request), outcome: auditDone, facts });
+      await control.seal();
+      const text = await control.report({ fromMs, untilMs, ...(await everybody()) }, format);
+      // It has what people chose themselves: no browser is to take it for more than text, or let it ask for anything.
+      return reply
+        .header("content-type", reportTypes[format])
+        .header("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox")
+        .header("cache-control", "no-store")
+        .send(text);
+    },
+  );
+
+  app.get(
+    "/admin/audit/logs",
+    {
+      config: { access: "admin", permission: "audit.read" },
+      schema: {
+        summary: "How each log of the audit stands at this node: entries, signed heads, and what other nodes have seen",
+        description:
+          "`verified` is whether the head's signature and tree are right. A file is proven by `plexus audit verify`.",
+        tags,
+      },
+    },
+    () => control.stand(),
+  );
+
+  app.get<{ Querystring: Static<typeof exportQuery> }>(
+    "/admin/audit/export",
+    {
+      config: { access: "admin", permission: "audit.export", audit: "exportAudit" },
+      schema: {
+        summary: "The audit as a file",
+        description:
+          "`jsonl`: every log that is at this node, whole, with its hashes and signatures, as `plexus audit verify` reads it. `syslog` (RFC 5424) and `cef`: one line an entry, of those that the query names.",
+        tags,
+        querystring: exportQuery,
+      },
+    },
+    async (request, reply) => {
+      const { format = "jsonl", ...filter } = request.query;
+      const facts = { format, ...filter };
+      await at.audit?.write({ action: "exportAudit", ...auditBy(request), outcome: auditDone, facts });
+      await control.seal();
+      const lines = control.export(filter, { format, version: at.version });
+      const text = async function* (): AsyncGenerator<string> {
+        let chunk = "";
+        for await (const line of lines) {
+          chunk += `${line}\n`;
+          if (chunk.length < 65_536) continue;
+          yield chunk;
+          chunk = "";
+        }
+        yield chunk;
+      };
+      return reply
+        .header("content-type", format === "jsonl" ? "application/jsonl" : "text/plain; charset=utf-8")
+        .header("cache-control", "no-store")
+        .send(Readable.from(text()));
+    },
+  );
+}

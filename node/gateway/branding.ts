@@ -1,0 +1,113 @@
+/** How the cluster looks to people: seen by everybody, also at the sign-in page, and set by admins. A logo is a raster whose bytes are looked at; SVG is a
+ *  document that can do things, and is refused. */
+import { createHash } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import {
+  failure,
+  PlexusError,
+  schema,
+  setBranding,
+  type BrandingView,
+  type SetBranding,
+} from "../../protocols/index.ts";
+import type { Branding } from "../cluster/branding.ts";
+import type { BrandingRow } from "../cluster/records.ts";
+import { audited, audits, changeOf } from "./audited.ts";
+import { freshCaller } from "./http.ts";
+import type { GatewayContext } from "./options.ts";
+import { readPicture } from "./picture-bodies.ts";
+
+const logoBytesMax = 32 * 1024;
+const logoSideMax = 512;
+
+/** A logo as the row has it. Errors: BAD_REQUEST, TOO_LARGE. */
+function logoOf(text: string): NonNullable<BrandingRow["logo"]> {
+  const bytes = Buffer.from(text, "base64");
+  if (bytes.length > logoBytesMax) throw new PlexusError(failure("TOO_LARGE", { bytes: bytes.length, logoBytesMax }));
+  const { format } = readPicture(bytes, { logoSideMax });
+  return { hash: createHash("sha256").update(bytes).digest("hex"), type: `image/${format}`, data: bytes.toString("base64") }; // prettier-ignore
+}
+
+/** The row after a change. */
+export function rowAfter(row: BrandingRow, { name, colour, logo }: SetBranding): BrandingRow {
+  const next = {
+    name: name === undefined ? row.name : (name ?? undefined),
+    colour: colour === undefined ? row.colour : (colour ?? undefined),
+    logo: logo === undefined ? row.logo : logo === null ? undefined : logoOf(logo),
+  };
+  return Object.fromEntries(Object.entries(next).filter(([, value]) => value !== undefined)) as BrandingRow;
+}
+
+const viewOf = ({ name, colour, logo }: BrandingRow): BrandingView => ({
+  ...(name !== undefined && { name }),
+  ...(colour !== undefined && { colour }),
+  ...(logo !== undefined && { logo: logo.hash }),
+});
+
+/** Adds the routes. */
+export function addBranding(app: FastifyInstance, at: GatewayContext, branding: Branding): void {
+  const open = { tags: ["account"], security: [] };
+  app.get(
+    "/branding",
+    { schema: { ...open, summary: "Name, colour and logo of the cluster, as the sign-in page shows them" } },
+    async (request, reply): Promise<BrandingView | undefined> => {
+      const view = viewOf(branding.current());
+      const etag = `"${createHash("sha256").update(JSON.stringify(view)).digest("hex").slice(0, 32)}"`;
+      reply.headers({ etag, "cache-control": "no-cache" });
+      if (request.headers["if-none-match"] !== etag) return view;
+      reply.code(304);
+      return undefined;
+    },
+  );
+
+  app.get<{ Params: { hash: string } }>(
+    "/branding/logo/:hash",
+    {
+      schema: {
+        ...open,
+        summary: "The logo of the cluster, by its hash",
+        params: schema.object({ hash: schema.blobHash }),
+        produces: ["image/png", "image/jpeg", "image/webp"],
+      },
+    },
+    async (request, reply) => {
+      const { logo } = branding.current();
+      if (logo?.hash !== request.params.hash)
+        throw new PlexusError(failure("NOT_FOUND", { blob: request.params.hash }));
+      const etag = `"${logo.hash}"`;
+      reply.headers({
+        etag,
+        "cache-control": "public, max-age=31536000, immutable",
+        "content-type": logo.type,
+        "content-security-policy": "default-src 'none'; sandbox",
+      });
+      if (request.headers["if-none-match"] === etag) return reply.code(304).send();
+      return reply.send(Buffer.from(logo.data, "base64"));
+    },
+  );
+
+  app.put<{ Body: SetBranding }>(
+    "/admin/branding",
+    {
+      config: audits("setBranding", "config.manage"),
+      schema: {
+        summary: "Sets name, colour and logo of the cluster",
+        description:
+          "What is absent stays, `null` is what Plexus has by itself. The logo is a PNG, JPEG or WebP of at most 32 KiB and 512 pixels a side; SVG is refused.",
+        tags: ["admin"],
+        body: setBranding,
+      },
+    },
+    async (request): Promise<BrandingView> => {
+      if (request.caller !== null) freshCaller(at, request);
+      const { after } = await audited(
+        at,
+        request,
+        {},
+        branding.change((row) => rowAfter(row, request.body)),
+        ({ before, after }) => changeOf(viewOf(before), viewOf(after)),
+      );
+      return viewOf(after);
+    },
+  );
+}

@@ -1,0 +1,129 @@
+/** What the cluster writes to people. Text and HTML say the same; what is put into HTML is escaped, and nothing in it is loaded from anywhere. */
+
+import { withoutControls } from "../../protocols/index.ts";
+import type { MailWish } from "../ports.ts";
+
+/** One message. */
+export interface Letter {
+  /** What it is, for the log and the metrics: never whom it is to. */
+  readonly what: MailWish["what"];
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+const escapes: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (sign) => escapes[sign] as string);
+
+/** One paragraph, or a link that stands alone. */
+type Part = string | { readonly link: string; readonly says: string };
+
+/** A link into the page: what is behind `#` is sent to no server by browsers. */
+const linkTo = (publicUrl: string, rest: string): string => `${publicUrl}/#${rest}`;
+const hours = (ms: number): string => (ms >= 7_200_000 ? `${Math.round(ms / 3_600_000)} hours` : "an hour");
+
+/** Where the page is, and what the node is called. */
+export interface LetterPlace {
+  readonly publicUrl: string;
+  readonly node: string;
+  /** What the cluster is called. */
+  readonly brand?: string | undefined;
+}
+
+type Wish<What extends MailWish["what"]> = Extract<MailWish, { readonly what: What }>;
+type Parts = readonly [subject: string, ...parts: readonly Part[]];
+
+const texts: {
+  readonly [What in MailWish["what"]]: (wish: Wish<What>, at: LetterPlace & { readonly host: string }) => Parts;
+} = {
+  reset: ({ user, secret, lifeMs }, { publicUrl, host }) => [
+    `A new password at ${host}`,
+    `Somebody has asked for a new password for the account ${user} at ${host}. With this link you set one, once, within ${hours(lifeMs)}:`,
+    { link: linkTo(publicUrl, `reset=${user}.${secret}`), says: "Set a new password" },
+    "It ends all sessions and API keys of the account. A second factor is still asked for.",
+    "If that was not you, do nothing: your password stays as it is.",
+  ],
+  confirm: ({ user, secret, lifeMs }, { publicUrl, host }) => [
+    `Your mail address at ${host}`,
+    `The account ${user} at ${host} is to have this mail address. If it is yours, confirm it within ${hours(lifeMs)}:`,
+    { link: linkTo(publicUrl, `mail=${user}.${secret}`), says: "Confirm this address" },
+    "If you have no such account, do nothing.",
+  ],
+  signUp: ({ proof, lifeMs }, { publicUrl, host }) => [
+    `Your account at ${host}`,
+    `Somebody, probably you, wants to make an account at ${host} with this mail address. With this link you choose a name and a password, within ${hours(lifeMs)}:`,
+    { link: linkTo(publicUrl, `account=${proof}`), says: "Make an account" },
+    "If that was not you, do nothing: nothing was made.",
+  ],
+  known: ({ user }, { publicUrl, host }) => [
+    `Your account at ${host}`,
+    `Somebody, probably you, wants to make an account at ${host} with this mail address. You have one already: ${user}. If you have forgotten its password, set a new one there:`,
+    { link: publicUrl, says: "Sign in" },
+  ],
+  changed: ({ user }, { host }) => [
+    `The mail address of ${user} at ${host}`,
+    `The account ${user} at ${host} does not use this mail address any more. What concerns the account does not come here from now on.`,
+    "If that was not you, ask an admin: somebody else may be signed in as you.",
+  ],
+  passwordSet: ({ user }, { host }) => [
+    `Your password at ${host} was set anew`,
+    `The password of the account ${user} at ${host} was set anew by a link. All sessions and API keys have ended.`,
+    "If that was not you, ask an admin at once.",
+  ],
+  deletion: ({ user, atMs, byAdmin }, { host }) => [
+    `Your account at ${host} will be deleted`,
+    `The account ${user} at ${host} will be deleted on ${new Date(atMs).toUTCString()}. All sessions and API keys have ended.`,
+    byAdmin
+      ? "An admin has decided so. Ask an admin if it should stay."
+      : "If you sign in before that, the account stays.",
+  ],
+  alert: ({ alert, seen, playbook }, { publicUrl, host, node }) => {
+    const { severity, about, title, source, count, lastAtMs, facts = {}, id } = alert;
+    // Names in it may be anybody's: a stranger chooses which account to guess at.
+    const line = (text: string): string => withoutControls(text);
+    const where = host === "" ? node : host;
+    return [
+      `${severity[0]?.toUpperCase()}${severity.slice(1)} at ${where}: ${line(title)} (${line(about)})`,
+      `Alert ${id}, ${line(about)}: ${line(title)}. Found by ${source}, ${count === 1 ? "once" : `${count} times`}, at last on ${new Date(lastAtMs).toUTCString()}.`,
+      ...Object.entries(facts).map(([name, fact]) => `${line(name)}: ${line(String(fact))}`),
+      ...(seen.length > 0 ? ["What was seen:"] : []),
+      ...seen.map((one) => line([new Date(one.atMs).toISOString(), one.action, one.outcome, `by ${one.by}`, ...(one.target === undefined ? [] : [`on ${one.target}`]), ...(one.address === undefined ? [] : [`from ${one.address}`])].join(" "))),
+      ...(publicUrl === "" ? [] : [{ link: `${publicUrl}/admin/alerts`, says: "Look at it" }]),
+      `The playbook ${playbook} sent this. “plexus alerts acknowledge ${id}” takes note of the alert.`,
+    ];
+  }, // prettier-ignore
+  test: (_wish, { node, brand }) => [
+    `A test from ${withoutControls(brand ?? "Plexus")}`,
+    `The node ${node} can send mail to you. Nothing needs to be done.`,
+  ],
+};
+
+/** The letter of a wish. */
+export function letterOf(wish: MailWish, at: LetterPlace): Letter {
+  const address = at.publicUrl === "" ? "" : new URL(at.publicUrl).host;
+  const named = withoutControls(at.brand ?? "");
+  const host = named === "" ? address : address === "" ? named : `${named} (${address})`;
+  const make = texts[wish.what] as (of: MailWish, place: LetterPlace & { readonly host: string }) => Parts;
+  const [subject, ...parts] = make(wish, { ...at, host });
+  const text = parts.map((part) => (typeof part === "string" ? part : part.link)).join("\n\n");
+  const html = parts.map(htmlOf).join("\n");
+  return {
+    what: wish.what,
+    to: wish.to,
+    subject,
+    text: `${text}\n`,
+    html: `<!doctype html>\n<html lang="en"><body>\n${html}\n</body></html>\n`,
+  };
+}
+
+const htmlOf = (part: Part): string =>
+  typeof part === "string"
+    ? `<p>${escaped(part)}</p>`
+    : `<p><a href="${escaped(part.link)}">${escaped(part.says)}</a></p>\n<p>${escaped(part.link)}</p>`;

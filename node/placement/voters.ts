@@ -1,0 +1,67 @@
+/** How many nodes should keep the directory together, and what is said while too few of them are up. */
+import {
+  failure,
+  ok,
+  quorumOf,
+  refused,
+  type ClusterSummary,
+  type Failure,
+  type Result,
+} from "../../protocols/index.ts";
+import { votersKey, wantedVotersIn } from "../cluster/records.ts";
+import type { Clock, Directory, NodeId } from "../ports.ts";
+import type { Attempt } from "./attempt.ts";
+import type { PlacementLimits } from "./limits.ts";
+
+export const readWanted = async (directory: Directory): Promise<number> =>
+  wantedVotersIn(await directory.read(votersKey));
+
+/** Writes the wish; whoever leads sees to it. Error: OVERLOADED, others write it all the time. */
+export async function setWanted(
+  { directory }: Attempt,
+  wanted: number,
+  { rowAttemptsMax }: PlacementLimits,
+): Promise<Result<{ readonly wanted: number }>> {
+  for (let tries = 0; tries < rowAttemptsMax; tries += 1) {
+    const row = await directory.read(votersKey);
+    const { applied } = await directory.compareAndSet(votersKey, { wanted }, row?.revision ?? 0);
+    if (applied) return ok({ wanted });
+  }
+  return refused(failure("OVERLOADED", { row: votersKey }));
+}
+
+/** Adds to a failure for want of the directory which of its voters are awaited. */
+export function withAwaited(
+  error: Failure,
+  directory: ClusterSummary["directory"],
+  at: { readonly isUp: (node: NodeId) => boolean; readonly nameOf: (node: NodeId) => string },
+): Failure {
+  if (error.code !== "DIRECTORY_AWAY" && error.code !== "DIRECTORY_UNAVAILABLE") return error;
+  const because = awaitedVoters(directory, at);
+  return because === undefined ? error : { ...error, details: { ...error.details, because } };
+}
+
+/** Which voters must come back, in words; undefined where enough are up, and where there are none. */
+export function awaitedVoters(
+  directory: ClusterSummary["directory"],
+  at: { readonly isUp: (node: NodeId) => boolean; readonly nameOf: (node: NodeId) => string },
+): string | undefined {
+  if (directory.kind !== "replicated") return undefined;
+  const { needed, up, down } = quorumOf(directory, at.isUp);
+  if (up >= needed) return undefined;
+  return `${needed} of ${directory.voters.length} voters must be up, and ${down.map(at.nameOf).join(", ")} ${down.length === 1 ? "is" : "are"} not`;
+}
+
+/** Waits until a member that drains votes no more, for a time. False: it still does. */
+export async function leavesVote(
+  node: NodeId,
+  at: { readonly votes: (node: NodeId) => boolean; readonly clock: Clock; readonly limits: PlacementLimits },
+): Promise<boolean> {
+  const { votes, clock, limits } = at;
+  const untilMs = clock.monotonicMs() + limits.voteLeavesMs;
+  while (votes(node)) {
+    if (clock.monotonicMs() >= untilMs) return false;
+    await new Promise<void>((resolve) => void clock.after(limits.voteLookMs, resolve));
+  }
+  return true;
+}

@@ -1,0 +1,91 @@
+/** What the nodes are busy with: pulls of models, backups in folders of their machines, searches for servers, and long acts like moving the directory. An admin asks any node and hears of all.
+ *
+ *      own sources ─► list ◄─ task.list of every other member
+ *
+ *  It keeps nothing: each task stays with whoever does it. What the whole cluster does (backups, drains) is known to every node without
+ *  asking others, and is put beside this by the gateway (docs/decisions/0093-tasks.md). */
+import {
+  failure,
+  ok,
+  refused,
+  type AdminTask,
+  type NodeSilent,
+  type Result,
+  type TaskPlace,
+} from "../../protocols/index.ts";
+import type { Exchange } from "../exchange/index.ts";
+import type { Membership, NodeId } from "../ports.ts";
+import { taskLimits } from "./limits.ts";
+
+export { taskLimits } from "./limits.ts";
+export { createActs, type Acts } from "./acts.ts";
+
+/** What a node may be busy with. */
+export interface TaskSource {
+  list(at: TaskPlace): readonly AdminTask[];
+  /** Ends one of its own, by what comes after the node in its id; undefined: it has no such task. Error: FORBIDDEN. */
+  readonly cancel?: (own: string) => Result<unknown> | undefined;
+}
+
+/** Tasks of all nodes. */
+export interface NodeTasks {
+  /** `silent`: nodes that did not answer. */
+  list(): Promise<{ readonly tasks: readonly AdminTask[]; readonly silent: readonly NodeSilent[] }>;
+  /** Errors: NOT_FOUND, FORBIDDEN; of the way to the node: UNREACHABLE, PEER_LOST. */
+  cancel(id: string): Promise<Result<unknown>>;
+}
+
+/** Lists this node's tasks for the others, and all for its admins. */
+export function createNodeTasks(ports: {
+  readonly place: TaskPlace;
+  readonly sources: readonly TaskSource[];
+  readonly exchange: Exchange;
+  readonly membership: Pick<Membership, "members" | "isUp">;
+}): NodeTasks {
+  const { place, sources, exchange, membership } = ports;
+  const own = (): readonly AdminTask[] =>
+    sources.flatMap((source) => source.list(place)).slice(0, taskLimits.ofNodeMax);
+  const cancelOwn = (rest: string): Result<unknown> => {
+    for (const { cancel } of sources) {
+      const cancelled = cancel?.(rest);
+      if (cancelled !== undefined) return cancelled;
+    }
+    return refused(failure("NOT_FOUND", { reason: "there is no such task, or its node was started since" }));
+  };
+  exchange.on("task.list", () => ok({ tasks: [...own()] }));
+  exchange.on("task.cancel", ({ id }) => {
+    const cancelled = cancelOwn(id);
+    return cancelled.ok ? ok(null) : cancelled;
+  });
+
+  return {
+    async list() {
+      const others = membership.members().members.filter(({ node }) => node !== place.node && membership.isUp(node));
+      const tasks: AdminTask[] = [...own()];
+      const silent: NodeSilent[] = [];
+      for (let at = 0; at < others.length; at += taskLimits.askedAtOnceMax)
+        await Promise.all(
+          others.slice(at, at + taskLimits.askedAtOnceMax).map(async ({ node, name }) => {
+            const answer = await exchange.call(node, "task.list", {}, taskLimits.callTimeoutMs);
+            // A node speaks of its own tasks alone, under the name that the directory gives it.
+            if (answer.ok)
+              tasks.push(...answer.value.tasks.filter(({ id }) => ownerOf(id) === node).map((task) => ({ ...task, node: name }))); // prettier-ignore
+            else silent.push({ node: name, error: answer.error });
+          }),
+        );
+      return { tasks, silent: silent.toSorted((one, other) => (one.node < other.node ? -1 : 1)) };
+    },
+    async cancel(id) {
+      const node = ownerOf(id);
+      const rest = restOf(id);
+      if (node === place.node) return cancelOwn(rest);
+      const isMember = membership.members().members.some((one) => one.node === node);
+      if (!isMember) return refused(failure("NOT_FOUND", { task: id }));
+      return exchange.call(node as NodeId, "task.cancel", { id: rest }, taskLimits.callTimeoutMs);
+    },
+  };
+}
+
+/** Ids of tasks of nodes have three parts: kind, node, and what the node calls it. */
+const ownerOf = (id: string): string => id.split(".", 3)[1] ?? "";
+const restOf = (id: string): string => id.split(".").slice(2).join(".");

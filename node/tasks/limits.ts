@@ -1,0 +1,15 @@
+/** Tasks of nodes. */
+export const taskLimits = {
+  /** Tasks that a node names to others. */
+  ofNodeMax: 64,
+  /** Nodes that are asked at the same time. */
+  askedAtOnceMax: 16,
+  /** A node that has not said what it does after this long does not answer. */
+  callTimeoutMs: 3_000,
+  /** Long acts (moves of the directory, repairs of shards and the like) that a node follows and remembers. More are done and not listed. */
+  actsMax: 32,
+  /** Whoever began a long act is told of its end by a notice when it took so long: they may have given up waiting. */
+  actToldAfterMs: 10_000,
+  /** Ended tasks of the cluster's backups that a list shows. */
+  endedMax: 100,
+} as const;

@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import type { Clock, Log, Meter } from "../ports.ts";
+import { createAddressSet, parseRange, type AddressSet } from "./address-set.ts";
+import { readIndicators, type Indicators } from "./indicators.ts";
+import { threatLimits } from "./limits.ts";
+import { packed, type SharedLists } from "./sharing.ts";
+import type { ThreatListState } from "../../protocols/index.ts";
+
+/** Reads the text behind a path or URL; rejects with the reason why it cannot. */
+export type ThreatSource = (
+  source: string,
+  bounds: { readonly bytesMax: number; readonly timeoutMs: number },
+) => Promise<string>;
+
+/** What the lists say, now. */
+export interface Threats {
+  isBlocked(address: string): boolean;
+  /** Whether a host, or one above it, is listed. */
+  hasDomain(name: string): boolean;
+  /** Whether a file is listed, by a digest in lower-case hex. */
+  hasFile(digest: string): boolean;
+  /** Calls back when other addresses are listed. */
+  onChange(listener: () => void): void;
+  /** What is in force of each list, and what failed last. */
+  states(): readonly ThreatListState[];
+  /** Resolves when each list was read once, or could not be. */
+  readonly first: Promise<void>;
+  /** Reads all lists again, now. */
+  reload(): Promise<void>;
+  stop(): void;
+}
+
+/** What is in force of a list. */
+interface Known {
+  readonly digest: string;
+  readonly says: Indicators;
+  readonly entries: number;
+  readonly readAtMs: number;
+  readonly untilMs: number;
+  /** The node that it is from; absent: from where it lies. */
+  readonly from?: string;
+  /** What other nodes are given, compressed. */
+  readonly gives?: Uint8Array;
+}
+
+/** The addresses of the machine itself. */
+const loopback = ["127.0.0.0/8", "::1/128"].flatMap((text) => parseRange(text) ?? []);
+
+/** Reads the lists and goes on reading them. */
+export function watchThreats(at: {
+  readonly sources: readonly string[];
+  /** Lists that every node of the cluster reads. Absent: there are none. */
+  readonly shared?: SharedLists;
+  readonly read: ThreatSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly limits?: Partial<typeof threatLimits>;
+}): Threats {
+  const { read, shared, clock, log, meter } = at;
+  const sources = (): readonly string[] => [...new Set([...at.sources, ...(shared?.lists() ?? [])])];
+  const limits = { ...threatLimits, ...at.limits };
+  const known = new Map<string, Known>();
+  const failures = new Map<string, string>();
+  const listeners = new Set<() => void>();
+  let addresses: AddressSet = createAddressSet([]);
+  let domains: ReadonlySet<string> = new Set();
+  let files: ReadonlySet<string> = new Set();
+  let stopped = false;
+  let cancel: (() => void) | undefined;
+
+  function take(): void {
+    const all = [...known.values()].map(({ says }) => says);
+    const allowed = [...all.flatMap((one) => one.allowed), ...loopback];
+    // A list that blocks a part of loopback alone would have the longer prefix.
+    const blocked = all
+      .flatMap((one) => one.blocked)
+      .filter(({ family, first }) => !(family === 4 ? first >> 24n === 127n : first === 1n));
+    addresses = createAddressSet(blocked, allowed);
+    domains = new Set(all.flatMap((one) => one.domains));
+    files = new Set(all.flatMap((one) => one.files));
+    meter.gauge("threat_entries", blocked.length, { sort: "addresses" });
+    meter.gauge("threat_entries", domains.size, { sort: "domains" });
+    meter.gauge("threat_entries", files.size, { sort: "files" });
+    for (const listener of listeners) listener();
+  }
+
+  /** Its text: from where it lies, or else from nodes that have read it there. */
+  async function textOf(source: string): Promise<{ readonly text: string; readonly from?: string }> {
+    try {
+      return { text: await read(source, { bytesMax: limits.feedBytesMax, timeoutMs: limits.feedTimeoutMs }) };
+    } catch (thrown) {
+      const other = shared?.lists().includes(source) === true ? await shared.fromOthers(source) : undefined;
+      if (other === undefined) throw thrown;
+      return other;
+    }
+  }
+
+  /** Whether it says something else than before. */
+  async function load(source: string): Promise<boolean> {
+    try {
+      const { text, from } = await textOf(source);
+      const digest = createHash("sha256").update(text).digest("hex");
+      const nowMs = clock.nowMs();
+      const before = known.get(source);
+      failures.delete(source);
+      // What is said for a time is read again when a while has passed, though the list is the same.
+      if (before?.digest === digest && before.from === from && nowMs < before.untilMs) return false;
+      const says = readIndicators(text, nowMs);
+      const entries = says.blocked.length + says.allowed.length + says.domains.length + says.files.length;
+      if (entries > limits.feedEntriesMax) throw new Error(`${entries} entries, more than ${limits.feedEntriesMax}`);
+      const gives = from === undefined && shared?.lists().includes(source) === true ? packed(text) : undefined;
+      const untilMs = nowMs + 10 * limits.feedReloadMs;
+      known.set(source, { digest, says, entries, readAtMs: nowMs, untilMs, ...(from && { from }), ...(gives && { gives }) }); // prettier-ignore
+      log.info("threats.loaded", { source, entries, skipped: says.skipped, digest, ...(from && { from }) });
+      return true;
+    } catch (thrown) {
+      const reason = (thrown as Error).message;
+      failures.set(source, reason);
+      meter.count("threat_feed_failures");
+      log.warn("threats.unread", { source, reason, inForce: known.has(source) });
+      return false;
+    }
+  }
+
+  let reloading: Promise<void> = Promise.resolve();
+  const reloadNow = async (): Promise<void> => {
+    const now = sources();
+    const gone = [...known.keys()].filter((source) => !now.includes(source));
+    for (const source of gone) known.delete(source);
+    for (const source of failures.keys()) if (!now.includes(source)) failures.delete(source);
+    const changed = await Promise.all(now.map(load));
+    if (!stopped && (gone.length > 0 || changed.includes(true))) take();
+  };
+  /** One after the other: an older reading must not come after a newer one. */
+  function reload(): Promise<void> {
+    const next = reloading.then(reloadNow);
+    reloading = next.catch(() => undefined);
+    return next;
+  }
+
+  const turn = async (): Promise<void> => {
+    await reload();
+    if (!stopped) cancel = clock.after(limits.feedReloadMs, () => void turn());
+  };
+  const first = sources().length > 0 || shared !== undefined ? turn() : Promise.resolve();
+  shared?.onChange(() => void (stopped ? undefined : reload()));
+  shared?.serve({
+    has(source) {
+      const { digest, gives } = known.get(source) ?? {};
+      return digest === undefined || gives === undefined ? undefined : { digest, packed: gives };
+    },
+    read: (digest) => [...known.values()].find((one) => one.digest === digest)?.gives,
+  });
+
+  return {
+    isBlocked: (address) => addresses.has(address),
+    hasDomain(name) {
+      let rest = name.toLowerCase().replace(/\.$/, "");
+      for (let dot = 0; dot >= 0 && rest !== ""; rest = rest.slice(dot + 1)) {
+        if (domains.has(rest)) return true;
+        dot = rest.indexOf(".");
+      }
+      return false;
+    },
+    hasFile: (digest) => files.has(digest),
+    onChange: (listener) => void listeners.add(listener),
+    states: () =>
+      sources().map((source) => {
+        const { entries = 0, says, digest = "", readAtMs = 0, from } = known.get(source) ?? {};
+        const failed = failures.get(source);
+        return { source, entries, skipped: says?.skipped ?? 0, digest, readAtMs: Math.floor(readAtMs), ...(from && { from }), ...(failed && { failed }) }; // prettier-ignore
+      }),
+    first,
+    reload,
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}

@@ -1,0 +1,114 @@
+import { parseRange, type Range } from "./address-set.ts";
+
+/** What a list says. */
+export interface Indicators {
+  readonly blocked: readonly Range[];
+  readonly allowed: readonly Range[];
+  /** Names of hosts, in lower case. */
+  readonly domains: readonly string[];
+  /** Digests of files, in lower-case hex: MD5, SHA-1, SHA-256 or SHA-512, told apart by their length. */
+  readonly files: readonly string[];
+  /** Entries that say something which is not understood here, and so counts for nothing. */
+  readonly skipped: number;
+}
+
+interface Draft {
+  readonly blocked: Range[];
+  readonly allowed: Range[];
+  readonly domains: string[];
+  readonly files: string[];
+  skipped: number;
+}
+
+const domainPattern = /^(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/;
+const digestPattern = /^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128})$/;
+
+/** One entry, of whatever sort it is. False: of none. */
+function take(draft: Draft, text: string): boolean {
+  const range = parseRange(text);
+  const lower = text.toLowerCase();
+  if (range !== undefined) draft.blocked.push(range);
+  else if (digestPattern.test(lower)) draft.files.push(lower);
+  else if (domainPattern.test(lower.replace(/\.$/, ""))) draft.domains.push(lower.replace(/\.$/, ""));
+  else return false;
+  return true;
+}
+
+/** A plain list: one entry a line, the rest of the line and what follows `#` or `;` says something about it. `!` in front of an address allows
+ *  it. A line of a hosts file (`0.0.0.0 bad.example`) names the host. */
+function readPlain(text: string, draft: Draft): void {
+  for (const line of text.split("\n")) {
+    const [first = "", second] = line.replace(/[#;].*$/, "").trim().split(/[\s,]+/); // prettier-ignore
+    if (first === "") continue;
+    if (first.startsWith("!")) {
+      const range = parseRange(first.slice(1));
+      if (range === undefined) draft.skipped += 1;
+      else draft.allowed.push(range);
+    } else if (second !== undefined && /^(?:0\.0\.0\.0|127\.0\.0\.1|::1?)$/.test(first)) {
+      if (domainPattern.test(second.toLowerCase())) draft.domains.push(second.toLowerCase());
+    } else if (!take(draft, first)) draft.skipped += 1;
+  }
+}
+
+/** One comparison of a pattern: `ipv4-addr:value = '203.0.113.9'`. */
+const comparison =
+  /^\s*(ipv4-addr:value|ipv6-addr:value|domain-name:value|file:hashes\.(?:'[A-Za-z0-9-]+'|[A-Za-z0-9]+))\s*(=|ISSUBSET)\s*'([^'\\]{1,512})'\s*/;
+
+/** The values of a pattern of STIX 2.1 that any one of which is enough; undefined for a pattern that says more: AND, FOLLOWEDBY, NOT, times,
+ *  other things. To read “A and B” as “A or B” would block whom nobody accused. */
+export function valuesOfPattern(pattern: string): readonly string[] | undefined {
+  const values: string[] = [];
+  let rest = pattern;
+  const eat = (expected: RegExp): boolean => {
+    const [found] = expected.exec(rest) ?? [];
+    if (found === undefined) return false;
+    rest = rest.slice(found.length);
+    return true;
+  };
+  do {
+    if (!eat(/^\s*\[/)) return undefined;
+    do {
+      const found = comparison.exec(rest);
+      const [all = "", object = "", operator, value = ""] = found ?? [];
+      if (found === null || (operator === "ISSUBSET" && !object.startsWith("ip"))) return undefined;
+      rest = rest.slice(all.length);
+      values.push(value);
+    } while (eat(/^OR\b/));
+    if (!eat(/^\]\s*/)) return undefined;
+  } while (eat(/^OR\b/));
+  return rest === "" ? values : undefined;
+}
+
+interface StixObject {
+  readonly type?: unknown;
+  readonly pattern?: unknown;
+  readonly pattern_type?: unknown;
+  readonly revoked?: unknown;
+  readonly valid_from?: unknown;
+  readonly valid_until?: unknown;
+}
+
+/** A bundle of STIX 2.1, or what a TAXII server answers: the indicators in it that hold now. */
+function readStix(objects: readonly StixObject[], nowMs: number, draft: Draft): void {
+  for (const one of objects) {
+    if (one?.type !== "indicator" || one.revoked === true) continue;
+    const from = typeof one.valid_from === "string" ? Date.parse(one.valid_from) : Number.NEGATIVE_INFINITY;
+    const until = typeof one.valid_until === "string" ? Date.parse(one.valid_until) : Number.POSITIVE_INFINITY;
+    if (nowMs < from || nowMs >= until) continue;
+    const isStix = one.pattern_type === "stix" && typeof one.pattern === "string";
+    const values = isStix ? valuesOfPattern(one.pattern as string) : undefined;
+    if (values === undefined) draft.skipped += 1;
+    else for (const value of values) if (!take(draft, value)) draft.skipped += 1;
+  }
+}
+
+/** Reads a list: plain, or STIX 2.1 where it is a JSON object. Throws on JSON that is neither. */
+export function readIndicators(text: string, nowMs: number): Indicators {
+  const draft: Draft = { blocked: [], allowed: [], domains: [], files: [], skipped: 0 };
+  if (/^\s*\{/.test(text)) {
+    const { objects } = JSON.parse(text) as { readonly objects?: unknown };
+    if (!Array.isArray(objects)) throw new Error("JSON without the objects of a STIX bundle");
+    readStix(objects as readonly StixObject[], nowMs, draft);
+  } else readPlain(text, draft);
+  return draft;
+}

@@ -1,0 +1,19 @@
+/** Threat feeds. */
+export const threatLimits = {
+  /** A larger list is not read; what was read of it before stays in force. */
+  feedBytesMax: 64 * 1024 * 1024,
+  /** Entries of one list; one with more is not taken, and what was read of it before stays in force. */
+  feedEntriesMax: 1_000_000,
+  /** A list at a URL that has not come by then is tried again at the next turn. */
+  feedTimeoutMs: 30_000,
+  /** How often each list is read again. */
+  feedReloadMs: 60_000,
+  /** A list of the cluster whose text takes more, compressed, is not given to other nodes: those that cannot read it do without. */
+  sharedBytesMax: 8 * 1024 * 1024,
+  /** Bytes of one piece that is given to another node. */
+  pieceBytes: 256 * 1024,
+  /** A node that does not answer for so long is passed over. */
+  callTimeoutMs: 10_000,
+  /** Members that are asked what they have read of a list. */
+  askedMax: 16,
+} as const;

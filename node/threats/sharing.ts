@@ -1,0 +1,95 @@
+/** Lists of the cluster between nodes: a node that cannot read one where it lies takes the text that most of the others have read there, by its
+ *  digest. It believes the members, as nodes do; what it takes is what was asked for, or nothing. */
+import { createHash } from "node:crypto";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { failure, ok, refused } from "../../protocols/index.ts";
+import type { Exchange } from "../exchange/index.ts";
+import type { Membership } from "../ports.ts";
+import { threatLimits } from "./limits.ts";
+
+/** Lists that all nodes read. */
+export interface SharedLists {
+  lists(): readonly string[];
+  onChange(listener: () => void): void;
+  /** The text that most members have read, and which node gave it; undefined: none has it, or could give it. */
+  fromOthers(source: string): Promise<{ readonly text: string; readonly from: string } | undefined>;
+  /** Lets others have what this node has read. Called once. */
+  serve(own: {
+    has(source: string): { readonly digest: string; readonly packed: Uint8Array } | undefined;
+    read(digest: string): Uint8Array | undefined;
+  }): void;
+}
+
+/** A text as it is given to others; undefined: it is too large for that. */
+export function packed(text: string): Uint8Array | undefined {
+  const bytes = gzipSync(text, { level: 6 });
+  return bytes.length <= threatLimits.sharedBytesMax ? bytes : undefined;
+}
+
+/** The digest that most have read; of those that equally many have, the first by its text, so that all who ask choose the same. Pure. */
+export function mostHad(offers: readonly { readonly digest: string }[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { digest } of offers) counts.set(digest, (counts.get(digest) ?? 0) + 1);
+  return [...counts].toSorted(([one, few], [other, many]) => many - few || (one < other ? -1 : 1))[0]?.[0];
+}
+
+/** Over the mesh. */
+export function shareLists(at: {
+  readonly exchange: Exchange;
+  readonly membership: Membership;
+  lists(): readonly string[];
+  onChange(listener: () => void): void;
+}): SharedLists {
+  const { exchange, membership } = at;
+  const { callTimeoutMs, pieceBytes, sharedBytesMax, feedBytesMax, askedMax } = threatLimits;
+
+  async function read(node: string, digest: string, packedBytes: number): Promise<string | undefined> {
+    const parts: Uint8Array[] = [];
+    for (let offset = 0; offset < packedBytes;) {
+      const answer = await exchange.call(node, "threats.read", { digest, offset }, callTimeoutMs);
+      if (!answer.ok || answer.value.bytes.length === 0) return undefined;
+      parts.push(answer.value.bytes);
+      offset += answer.value.bytes.length;
+    }
+    try {
+      const bytes = gunzipSync(Buffer.concat(parts), { maxOutputLength: feedBytesMax });
+      return createHash("sha256").update(bytes).digest("hex") === digest ? bytes.toString("utf8") : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  return {
+    lists: () => at.lists(),
+    onChange: (listener) => at.onChange(listener),
+    async fromOthers(source) {
+      const others = membership.members().members.filter(({ node }) => node !== membership.self && membership.isUp(node)); // prettier-ignore
+      const asked = others.slice(0, askedMax).map(async ({ node, name }) => {
+        const answer = await exchange.call(node, "threats.has", { source }, callTimeoutMs);
+        return answer.ok && answer.value.packedBytes <= sharedBytesMax ? [{ node, name, ...answer.value }] : [];
+      });
+      const offers = (await Promise.all(asked)).flat();
+      const digest = mostHad(offers);
+      for (const offer of offers) {
+        if (offer.digest !== digest) continue;
+        const text = await read(offer.node, offer.digest, offer.packedBytes);
+        if (text !== undefined) return { text, from: offer.name };
+      }
+      return undefined;
+    },
+    serve(own) {
+      exchange.on("threats.has", ({ source }) => {
+        const has = own.has(source);
+        return has === undefined
+          ? refused(failure("NOT_FOUND", { source }))
+          : ok({ digest: has.digest, packedBytes: has.packed.length });
+      });
+      exchange.on("threats.read", ({ digest, offset }) => {
+        const bytes = own.read(digest);
+        return bytes === undefined || offset >= bytes.length
+          ? refused(failure("NOT_FOUND", { digest }))
+          : ok({ bytes: bytes.slice(offset, offset + pieceBytes) });
+      });
+    },
+  };
+}

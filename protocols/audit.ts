@@ -1,0 +1,264 @@
+/** What the audit says: one row an action, the event that a part of a node writes, and the entry that it becomes.
+ *
+ *  The audit is the record of every act that matters for security: who did what, on what, from where, and how it ended. How entries are
+ *  chained, sealed and kept is the node's (`node/audit`). */
+
+/** How much an action matters by itself, in the words of syslog (RFC 5424). */
+export type AuditSeverity = "info" | "notice" | "warning" | "alert";
+
+/** What an action is about. A report of a period has one section for each. */
+export type AuditArea = "signIn" | "power" | "cluster" | "models" | "backups" | "keys" | "data" | "audit" | "settings";
+
+/** One action. */
+export interface AuditActionRow {
+  readonly area: AuditArea;
+  readonly severity: AuditSeverity;
+  readonly for: string;
+  /** It changes something that stays, so an entry of it that is done says `before` and `after` of what differs. */
+  readonly changes?: true;
+}
+
+const row = (area: AuditArea, severity: AuditSeverity, what: string): AuditActionRow => ({ area, severity, for: what });
+const change = (area: AuditArea, severity: AuditSeverity, what: string): AuditActionRow => ({ ...row(area, severity, what), changes: true }); // prettier-ignore
+
+/** Every action. A name is never used for anything else later: entries are kept for years. */
+export const auditActions = {
+  // Sign-in.
+  signUp: row("signIn", "info", "An account is made"),
+  signIn: row("signIn", "info", "Somebody signs in, or tries to"),
+  signInStep: row("signIn", "info", "A factor of a sign-in is proven, or is not"),
+  signOut: row("signIn", "info", "A session is ended by the person"),
+  proveAgain: row("signIn", "info", "A session proves a factor once more"),
+  changePassword: row("signIn", "notice", "A password is changed"),
+  resetPassword: row("signIn", "warning", "A link that sets a new password is made or used"),
+  setMailAddress: row("signIn", "notice", "A mail address of an account is to be set, or is removed"),
+  confirmMailAddress: row(
+    "signIn",
+    "warning",
+    "A mail address of an account is confirmed, and so may set its password",
+  ),
+  addFactor: row("signIn", "notice", "A second factor or a passkey is added"),
+  removeFactor: row("signIn", "warning", "A second factor or a passkey is removed"),
+  linkIdentity: row("signIn", "notice", "An account is linked to an identity of another server"),
+  unlinkIdentity: row("signIn", "notice", "Such a link is removed"),
+  lockOut: row("signIn", "warning", "Attempts to sign in are refused for a while"),
+  setIdentityProvider: change("settings", "warning", "A server of identities is set"),
+  removeIdentityProvider: change("settings", "warning", "A server of identities is removed"),
+  setSignIn: row("settings", "warning", "The rules of sign-in and registration are changed"),
+  setConfiguration: change("settings", "warning", "The configuration of the cluster, or of a node, is changed"),
+  rollBackConfiguration: change("settings", "warning", "The configuration is set back to what it was"),
+  setSecret: change("keys", "warning", "A secret is set"),
+  rotateSecret: change("keys", "warning", "A secret is replaced by another value"),
+  removeSecret: change("keys", "warning", "A secret is removed"),
+  setBranding: change("settings", "notice", "How the cluster looks to people is set"),
+  setMail: change("settings", "warning", "How the cluster sends mail is set"),
+  removeMail: change("settings", "warning", "The cluster sends no mail any more"),
+  testMail: row("settings", "info", "A mail is sent to try it"),
+  inviteAccount: change("power", "notice", "Somebody is invited to make an account"),
+  endAccountInvitation: change("power", "notice", "An invitation to make an account is ended"),
+
+  // Power.
+  createServiceAccount: change("power", "notice", "An account of a program is made"),
+  createKey: row("power", "notice", "An API key is made"),
+  createControlToken: row("power", "warning", "A control token is made"),
+  revokeControlToken: row("power", "warning", "A control token is revoked"),
+  revokeSession: row("power", "notice", "A session or an API key is ended"),
+  revokeSessions: row("power", "warning", "All sessions of a person are ended"),
+  suspendUser: change("power", "warning", "An account is suspended"),
+  restoreUser: change("power", "warning", "A suspended account may be used again"),
+  deleteUser: change("power", "warning", "An account is deleted"),
+  exportUser: row("data", "notice", "What an account has is exported"),
+  setAdmin: change("power", "warning", "A person becomes or ceases to be an admin"),
+  setRoles: change("power", "warning", "A person gets or loses roles of the cluster"),
+  endSession: row("power", "warning", "Sessions or API keys of somebody are ended by an admin"),
+  setRole: change("power", "warning", "A role is made or changed"),
+  removeRole: change("power", "warning", "A role is removed"),
+  refused: row("power", "notice", "Somebody is refused what they lack the permission for"),
+  setLimits: row("settings", "notice", "Limits or quotas are changed"),
+  setBlocklist: row("settings", "notice", "A list of addresses is changed"),
+
+  // The cluster.
+  startNode: row("cluster", "info", "A node's process has started"),
+  stopNode: row("cluster", "info", "A node's process stops in order"),
+  invite: row("cluster", "warning", "An invitation for a node is made"),
+  join: row("cluster", "warning", "A node has joined"),
+  evict: change("cluster", "warning", "A node is taken out for good"),
+  isolate: row("cluster", "alert", "A node is drained because it is not trusted"),
+  drain: change("cluster", "notice", "A node is drained, or filled again"),
+  undrain: change("cluster", "notice", "A node is filled again"),
+  roles: change("cluster", "warning", "A node gets other roles"),
+  moveActor: change("cluster", "notice", "An actor is moved by hand"),
+  moveSlot: change("cluster", "notice", "A slot is moved by hand"),
+  release: change("cluster", "notice", "A slot that was moved by hand is let go"),
+  releaseActor: row("cluster", "notice", "An actor is released from quarantine"),
+  voters: change("cluster", "warning", "How many nodes keep the directory"),
+  takeProfile: row("cluster", "notice", "It is looked at what a node does, or keeps in memory"),
+  migrateDirectory: change("cluster", "warning", "The directory moves"),
+  putStripe: row("cluster", "notice", "A stripe is put by hand"),
+  releaseStripe: row("cluster", "notice", "A stripe is released by hand"),
+  healShards: row("cluster", "notice", "Lost shards are made good at once"),
+  trust: change("cluster", "warning", "The probation of a node that keeps shards is ended"),
+  distrustNode: row("cluster", "warning", "A node that keeps shards is not trusted any more"),
+  "shards.audit.failed": row("cluster", "warning", "A node could not show that it has a shard"),
+  move: row("cluster", "notice", "A slot is moved by hand"),
+  migrate: row("cluster", "warning", "The directory moves"),
+  setBudget: change("settings", "notice", "A budget is set"),
+  removeBudget: change("settings", "notice", "A budget is removed"),
+  setQuota: change("settings", "notice", "A quota of a role is set"),
+  removeQuota: change("settings", "notice", "A quota of a role is removed"),
+  setPrice: change("settings", "info", "The price of a model is set"),
+  removePrice: change("settings", "info", "The price of a model is removed"),
+  budgetWarned: row("settings", "info", "A budget is nearly used up"),
+  budgetUsedUp: row("settings", "notice", "A budget is used up"),
+
+  // Models and plugins.
+  pullModel: row("models", "notice", "A model is fetched"),
+  cancelPull: row("models", "info", "Fetching a model is ended"),
+  removeModel: row("models", "notice", "A model is removed"),
+  setWantedModels: change("models", "notice", "Which models the cluster keeps"),
+  loadModel: row("models", "info", "A model is brought into memory"),
+  unloadModel: row("models", "info", "A model is taken out of memory"),
+  pinModel: row("models", "info", "A model stays in memory"),
+  unpinModel: row("models", "info", "A model may leave memory"),
+  setModelRoute: change("models", "notice", "A route of models is set"),
+  removeModelRoute: change("models", "notice", "A route of models is removed"),
+  setEndpoint: change("models", "warning", "A server with models is set"),
+  removeEndpoint: change("models", "notice", "A server with models is removed"),
+  testEndpoint: row("models", "info", "A server with models is tried"),
+  searchEndpoints: row("models", "info", "Servers with models are searched for"),
+  cancelEndpointSearch: row("models", "info", "Such a search is ended"),
+  addPlugin: row("models", "warning", "A plugin is added or replaced"),
+  removePlugin: row("models", "warning", "A plugin is removed"),
+
+  // Backups.
+  runBackup: row("backups", "notice", "A backup is run"),
+  scheduleBackup: change("backups", "notice", "A schedule of backups is set"),
+  unscheduleBackup: change("backups", "warning", "A schedule of backups is removed"),
+  verifyBackup: row("backups", "info", "A backup is checked"),
+  copyBackup: row("data", "notice", "A backup is copied"),
+  drillBackup: row("backups", "info", "A restore is rehearsed"),
+  drillFailed: row("backups", "alert", "A rehearsed restore failed"),
+  cancelTask: row("cluster", "notice", "A task is ended"),
+  taskEnded: row("cluster", "info", "A task is over; whoever asked for it is told"),
+  cancelBackup: row("backups", "notice", "A task of backups is ended"),
+  recallBackup: row("data", "warning", "What is in a backup is brought back"),
+  placeBackup: row("data", "warning", "What is in a backup is put back into place"),
+  withdrawBackup: row("data", "warning", "What a recall brought is taken away again"),
+  downloadBackup: row("data", "warning", "What is in a backup is downloaded"),
+  pruneBackup: row("backups", "warning", "Snapshots are removed"),
+  setHold: change("backups", "warning", "A legal hold is set"),
+  liftHold: change("backups", "alert", "A legal hold is lifted"),
+  askRecall: row("data", "warning", "A recall of private things is asked for"),
+  approveRecall: row("data", "warning", "Such a recall is approved"),
+  declineRecall: row("data", "notice", "Such a recall is declined"),
+  beginRecall: row("data", "alert", "Such a recall begins"),
+  recallPrivate: row("data", "alert", "Private things are recalled"),
+
+  // Keys.
+  beginKit: row("keys", "notice", "A recovery kit is begun: the epochs of keys are told to whoever makes it"),
+  makeKit: change("keys", "alert", "A recovery kit is made"),
+  trustRoot: change("keys", "alert", "A root of keys is vouched for"),
+  refuseRoot: row("keys", "alert", "A root of keys is refused"),
+  rotateKeys: change("keys", "warning", "Keys are rotated"),
+  eraseKeys: change("keys", "alert", "Keys of a person or room are destroyed"),
+  openKeys: row("keys", "info", "A node opens keys of epochs, to make or read backups"),
+  giveKeys: row("keys", "notice", "A node gives another one keys of epochs, sealed to it"),
+  takeKeys: row("keys", "notice", "A node has taken keys of epochs that another one gave it"),
+  restoreKeys: change("keys", "alert", "Keys are restored from a kit"),
+  setDisk: change("keys", "warning", "Encryption of a disk is switched"),
+
+  // The audit itself, and what watches it.
+  exportAudit: row("data", "warning", "The audit is exported"),
+  pruneAudit: row("audit", "notice", "Old entries of the audit are removed by the rules of retention"),
+  auditForked: row("audit", "alert", "A node's audit is not the one that another node has a copy of"),
+  auditMissing: row("audit", "warning", "So many entries were not written, because too many came at once"),
+  reportAudit: row("data", "notice", "A report of a period is made"),
+  setAuditSink: change("settings", "warning", "A system that the audit is sent to is set"),
+  removeAuditSink: change("settings", "warning", "A system that the audit is sent to is removed"),
+  testSink: row("audit", "info", "A message is sent to such a system to try it"),
+  setAuditRetention: change("settings", "warning", "How long the audit is kept is changed"),
+  sinkBehind: row("audit", "warning", "A system that the audit is sent to has confirmed nothing for long"),
+  auditUnsent: row(
+    "audit",
+    "alert",
+    "Entries were removed by the rules of retention before such a system had confirmed them",
+  ),
+  setThreatList: change("settings", "warning", "A list of threats that every node reads is set"),
+  removeThreatList: change("settings", "warning", "A list of threats that every node reads is removed"),
+  alert: row("audit", "warning", "A detector or a rule has found something"),
+  acknowledgeAlert: row("audit", "notice", "An admin has taken note of an alert"),
+  setRule: change("audit", "warning", "A rule over events is set"),
+  removeRule: change("audit", "warning", "A rule over events is removed"),
+  setPlaybook: change("audit", "warning", "A playbook is set"),
+  removePlaybook: change("audit", "warning", "A playbook is removed"),
+  runPlaybook: row("audit", "alert", "A playbook is run, or rehearsed"),
+} as const satisfies Readonly<Record<string, AuditActionRow>>;
+
+export type AuditAction = keyof typeof auditActions;
+
+/** An action's row; undefined: it is of a later version. */
+export const auditActionOf = (name: string): AuditActionRow | undefined =>
+  Object.hasOwn(auditActions, name) ? auditActions[name as AuditAction] : undefined;
+
+/** Whether entries of an action say what was before and what is after. */
+export const changesSomething = (name: string): boolean => auditActionOf(name)?.changes === true;
+
+/** What facts may be. What is nested is said in names with a dot: `before.admin`. */
+export type AuditFacts = Readonly<Record<string, string | number | boolean>>;
+
+/** What a part of a node tells the audit. Never secrets, never what people write to one another. */
+export interface AuditEvent {
+  readonly action: AuditAction;
+  /** Who did it: `user/ada` who has proven it, `operator` (who has the control token), `node/NAME`, or `stranger`: then `target` is whom they
+   *  claim to be. */
+  readonly by: string;
+  /** The session or API key by which it was done. */
+  readonly session?: string;
+  /** Where from. */
+  readonly address?: string;
+  /** What it was done to: `user/bob`, `role/auditor`, `node/b`. */
+  readonly target?: string;
+  /** `done`, or the code of the refusal. */
+  readonly outcome: string;
+  /** What else is worth knowing. A change of power or settings says `before` and `after`. */
+  readonly facts?: AuditFacts;
+}
+
+/** Where parts of a node tell what happened. */
+export interface AuditWriter {
+  /** Resolves when the entry is on this node's disk. Acts of power wait for it; refusals do not. Rejects when the disk refuses. */
+  write(event: AuditEvent): Promise<void>;
+}
+
+/** An entry, as it is kept: what was told, and what the node adds. */
+export interface AuditRecord extends AuditEvent {
+  /** The log that it is in: a node's id and the log's own number, `3f…-1a2b`. */
+  readonly log: string;
+  /** Counts up from 1 in its log. */
+  readonly seq: number;
+  /** Never before the entry before it, also when the clock is set back. */
+  readonly atMs: number;
+  /** What the node is called. */
+  readonly node: string;
+  /** Hash of the entry before; 64 zeros for the first. */
+  readonly prev: string;
+}
+
+/** The outcome of an act that was not refused. */
+export const auditDone = "done";
+
+/** Longest texts of an entry; what is longer is cut. */
+export const auditTexts = { name: 128, fact: 512, factsMax: 24 } as const;
+
+/** A change, as facts: `before.NAME` and `after.NAME` of what differs. */
+export function changeFacts(before: AuditFacts | undefined, after: AuditFacts | undefined): AuditFacts {
+  const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
+  const facts: Record<string, string | number | boolean> = {};
+  for (const name of names) {
+    const [was, is] = [before?.[name], after?.[name]];
+    if (was === is) continue;
+    if (was !== undefined) facts[`before.${name}`] = was;
+    if (is !== undefined) facts[`after.${name}`] = is;
+  }
+  return facts;
+}

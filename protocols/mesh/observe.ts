@@ -1,0 +1,39 @@
+/** What a node remembers of itself, asked for by another one for its admins (node/observe). */
+import { Type } from "typebox";
+import { wireLimits } from "../limits.ts";
+import { historyRange, logFilter, logLine, type HistoryValues, type LogLine } from "../observe.ts";
+import { spanSchema, traceFilter, type TraceSpan } from "../traces.ts";
+import { call, closed, count } from "./parts.ts";
+
+const line = Type.Unsafe<LogLine>(logLine);
+const figures = Type.Array(Type.Union([Type.Number(), Type.Null()]), { maxItems: 1_024 });
+const values = Type.Unsafe<HistoryValues>(Type.Record(Type.String({ maxLength: 100 }), figures));
+
+const spans = closed({ spans: Type.Array(Type.Unsafe<TraceSpan>(spanSchema), { maxItems: 1_000 }) });
+
+export const observeMessages = {
+  /** Lines of the node's log, the oldest first: behind `after`, or without it the newest. */
+  "observe.logs": call(
+    "control",
+    {
+      ...logFilter,
+      after: Type.Optional(count),
+      limit: Type.Integer({ minimum: 1, maximum: wireLimits.logLinesMax }),
+    },
+    closed({ lines: Type.Array(line, { maxItems: wireLimits.logLinesMax }), last: count, more: Type.Boolean() }),
+  ),
+  /** Where requests that are traced came into the cluster at this node, the newest first. */
+  "observe.traces": call("control", { ...traceFilter, limit: Type.Integer({ minimum: 1, maximum: 200 }) }, spans),
+  /** The steps of one trace at this node. */
+  "observe.trace": call("control", { trace: Type.String({ pattern: "^[0-9a-f]{32}$" }) }, spans),
+  /** Figures of the node over a time. */
+  "observe.history": call(
+    "control",
+    {
+      range: historyRange,
+      series: Type.Optional(Type.Array(Type.String({ maxLength: 100 }), { maxItems: 64 })),
+      endMs: Type.Optional(count),
+    },
+    closed({ endMs: count, values }),
+  ),
+} as const;

@@ -1,0 +1,30 @@
+import type { ProfileFrame, ProfileTree } from "./profiles.ts";
+
+/** One function, with everything that it took wherever it was called. */
+export interface HotFunction extends ProfileFrame {
+  readonly self: number;
+  /** With what it called. */
+  readonly total: number;
+}
+
+/** The functions that took the most by themselves. Pure. */
+export function hottest({ frames, rows }: ProfileTree, count: number): readonly HotFunction[] {
+  const totals = rows.map(([, , self]) => self);
+  for (let at = rows.length - 1; at >= 0; at -= 1) {
+    const parent = rows[at]?.[1] ?? -1;
+    if (parent >= 0) totals[parent] = (totals[parent] ?? 0) + (totals[at] ?? 0);
+  }
+  const self = frames.map(() => 0);
+  const total = frames.map(() => 0);
+  for (const [at, [frame, parent, own]] of rows.entries()) {
+    self[frame] = (self[frame] ?? 0) + own;
+    // What calls itself is counted once.
+    let above = parent;
+    while (above >= 0 && rows[above]?.[0] !== frame) above = rows[above]?.[1] ?? -1;
+    if (above < 0) total[frame] = (total[frame] ?? 0) + (totals[at] ?? 0);
+  }
+  return frames
+    .map((frame, at) => ({ ...frame, self: self[at] ?? 0, total: total[at] ?? 0 }))
+    .toSorted((one, other) => other.self - one.self || (one.at < other.at ? -1 : 1))
+    .slice(0, count);
+}

@@ -1,0 +1,107 @@
+/** Makes the image of a container with a node in it: `npm run release:container -- --tag plexus:0.1.0`.
+ *
+ *      mmdebstrap ─► root.tar ─┐
+ *      pack.ts ─► npm install ─┼─► buildah, Containerfile ─► an image of this machine, and with --out a file that `docker load` takes
+ *                              │
+ *                  passwd ─────┘
+ *
+ *  It is made of Debian's packages and npm's alone: no base image is fetched, so it works where no registry of images can be reached. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { pack } from "../pack.ts";
+
+/** What bin/plexus, Node and native code need. */
+const debianPackages = [
+  "base-files",
+  "coreutils",
+  "dash",
+  "libatomic1",
+  "libc6",
+  "libgcc-s1",
+  "libgomp1",
+  "libstdc++6",
+];
+/** The account in the image. */
+const account = { name: "plexus", id: 10_001 };
+/** Whoever has no daemon and no rights to change mounts builds like this. */
+export const isolation: readonly string[] = ["--storage-driver", "vfs"];
+
+/** What of Debian's tools is not here. */
+export const missingTools = (): readonly string[] =>
+  ["mmdebstrap", "buildah"].filter((name) => spawnSync(name, ["--version"]).status !== 0);
+
+/** Builds the image and gives its name. */
+export async function buildImage({
+  tag,
+  suite,
+  say,
+}: {
+  readonly tag: string;
+  readonly suite: string;
+  readonly say: (line: string) => void;
+}): Promise<string> {
+  const work = await mkdtemp(join(tmpdir(), "plexus-container-"));
+  const run = (program: string, words: readonly string[]): void =>
+    void execFileSync(program, words, { cwd: work, stdio: ["ignore", "ignore", "inherit"] });
+  try {
+    say("packing the archive");
+    const archive = await pack(work, true);
+    say("installing it");
+    run("npm", ["install", "--global", "--prefix", join(work, "app"), archive, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]); // prettier-ignore
+    say(`fetching Debian's packages (${suite})`);
+    // Unpacked and not configured: no script of theirs runs here.
+    run("mmdebstrap", ["--quiet", "--variant=extract", `--include=${debianPackages.join(",")}`, "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr", suite, "root.tar", "/etc/apt/sources.list.d/debian.sources"]); // prettier-ignore
+    await writeFile(join(work, "passwd"), `root:x:0:0::/:/bin/sh\n${account.name}:x:${account.id}:${account.id}::/data:/bin/sh\n`); // prettier-ignore
+    await writeFile(join(work, "group"), `root:x:0:\n${account.name}:x:${account.id}:\n`);
+    await mkdir(join(work, "data"));
+    await cp(join(import.meta.dirname, "Containerfile"), join(work, "Containerfile"));
+    say("building the image");
+    run("buildah", [
+      ...isolation,
+      "build",
+      "--isolation",
+      "chroot",
+      "--quiet",
+      "--tag",
+      tag,
+      "--file",
+      "Containerfile",
+      ".",
+    ]);
+    return tag;
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function main(words: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      tag: { type: "string", default: "plexus" },
+      suite: { type: "string", default: "bookworm" },
+      out: { type: "string" },
+    },
+  });
+  const missing = missingTools();
+  if (missing.length > 0) {
+    console.error(`error: ${missing.join(" and ")} are not installed: apt-get install ${missing.join(" ")}`);
+    return 3;
+  }
+  const tag = await buildImage({ ...values, say: (line) => console.log(line) });
+  if (values.out !== undefined) {
+    const file = resolve(values.out);
+    await mkdir(resolve(file, ".."), { recursive: true });
+    execFileSync("buildah", [...isolation, "push", "--quiet", tag, `docker-archive:${file}:${tag}`], {
+      stdio: "inherit",
+    });
+    console.log(`${file}: \`docker load\` and \`podman load\` take it`);
+  }
+  console.log(`image ${tag}: \`buildah images\` lists it`);
+  return 0;
+}
+
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

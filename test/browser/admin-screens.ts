@@ -1,0 +1,23 @@
+/** Every screen, something that is on it when it is there, and what it asks the node for. */
+export const screens: readonly { readonly page: string; readonly sees: string; readonly asks: readonly string[] }[] = [
+  { page: "overview", sees: "Figures", asks: ["cluster/summary", "status", "actors", "alerts", "audit"] },
+  { page: "nodes", sees: "Nodes", asks: ["cluster/summary", "cluster/directory/voters"] },
+  { page: "slots", sees: "Slots", asks: ["cluster/slots"] },
+  { page: "actors", sees: "All actors", asks: ["actors"] },
+  { page: "rooms", sees: "Rooms", asks: ["rooms"] },
+  { page: "models", sees: "Models", asks: ["models"] },
+  { page: "shards", sees: "State", asks: ["shards"] },
+  { page: "backup", sees: "Backups", asks: ["backups"] },
+  { page: "tasks", sees: "Tasks", asks: ["tasks"] },
+  { page: "people", sees: "Accounts", asks: ["users"] },
+  { page: "roles", sees: "Permissions by role", asks: ["roles"] },
+  { page: "audit", sees: "Entries", asks: ["audit"] },
+  { page: "alerts", sees: "Alerts", asks: ["alerts"] },
+  { page: "metrics", sees: "Figures", asks: ["metrics/history"] },
+  { page: "logs", sees: "Lines", asks: ["logs"] },
+  { page: "traces", sees: "Requests", asks: ["traces"] },
+  { page: "usage", sees: "Activity", asks: ["usage/days", "usage", "prices", "budgets"] },
+  { page: "configuration", sees: "Keys", asks: ["configuration", "secrets"] },
+  { page: "branding", sees: "Looks", asks: [] },
+  { page: "terminal", sees: "Terminal", asks: [] },
+];

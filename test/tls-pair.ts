@@ -1,0 +1,19 @@
+/** A key and a certificate for `localhost`, for tests on this machine: nobody else trusts them. Made once by openssl, for 100 years. */
+export const tlsPair = {
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgndPYTJ6O6TiQCSXV
+rib7ykt5Tzq5QP9/na0X6dxO+COhRANCAAQVxqTj4YGh1QJ7dOWlo5VJVL9xamb7
+qyXbMtK2cL1oeGIWkcp8av+l+c0XJiAvd216HbokBXO2k+k+G6RqeRqr
+-----END PRIVATE KEY-----`,
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUSmgpAXM8n+FQhdKY8Oqt5RLmUW8wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNDIxMjI1MloYDzIxMjYxMDMx
+MjEyMjUyWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQVxqTj4YGh1QJ7dOWlo5VJVL9xamb7qyXbMtK2cL1oeGIWkcp8av+l
++c0XJiAvd216HbokBXO2k+k+G6RqeRqro28wbTAdBgNVHQ4EFgQUWtz2lJO6HPF1
+rClp9TZmom3HpCQwHwYDVR0jBBgwFoAUWtz2lJO6HPF1rClp9TZmom3HpCQwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIhAIVItYEHGFOYCLKlTLQEi3nmrVur5gIcQSwF3Y/u8Ka3AiAN
+BbDPXf/EfJFsDbbeyaxB0ekab/5jEkHOLGUHt6Bv8Q==
+-----END CERTIFICATE-----`,
+} as const;

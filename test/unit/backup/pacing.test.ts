@@ -1,0 +1,231 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { createPacing, type Pacing } from "../../../node/backup/index.ts";
+import { paceLimits } from "../../../node/backup/limits.ts";
+import { Pacer } from "../../../node/backup/pacer.ts";
+
+/** Numbers from 0 to 1 that are the same each time. */
+function numbers(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state >>>= 0;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state / 2 ** 32;
+  };
+}
+
+const percentile = (all: readonly number[], share: number): number =>
+  all.toSorted((one, other) => one - other)[Math.floor(all.length * share)] ?? NaN;
+
+/** A node on which people change something `perSecond` times while a backup always has a piece to do. A change beside a piece takes longer by up to
+ *  `disturbedMs`, one in so many (`disturbed`, 0 to 1). */
+function node(
+  seed: number,
+  at: {
+    readonly perSecond: number;
+    readonly disturbed: number;
+    readonly disturbedMs: number;
+    readonly pieceMs: number;
+  },
+) {
+  const number = numbers(seed);
+  const pacer = new Pacer(paceLimits);
+  // Most are fast, some wait for the disk.
+  const usual = (): number => 0.5 + number() * 0.5 + (number() < 0.05 ? number() * 8 : 0);
+  let nowMs = 0;
+  for (; nowMs < 5_000; nowMs += 1_000 / at.perSecond) pacer.heard(usual(), nowMs, false);
+  let [workUntilMs, restUntilMs, workedMs] = [0, nowMs, 0];
+  const [alone, beside]: [number[], number[]] = [[], []];
+  const shares: number[] = [];
+  const endMs = nowMs + 60_000;
+  for (; nowMs < endMs; nowMs += 1_000 / at.perSecond) {
+    while (restUntilMs <= nowMs) {
+      workUntilMs = restUntilMs + at.pieceMs;
+      workedMs += at.pieceMs;
+      restUntilMs = workUntilMs + pacer.restMs(at.pieceMs, restUntilMs);
+    }
+    const isBeside = nowMs <= workUntilMs;
+    const own = usual();
+    const took = own + (isBeside && number() < at.disturbed ? number() * at.disturbedMs : 0);
+    alone.push(own);
+    beside.push(took);
+    pacer.heard(took, nowMs, isBeside);
+    shares.push(pacer.share(nowMs));
+  }
+  return { alone, beside, shares, worked: workedMs / 60_000 };
+}
+
+describe("the pacer of backups", () => {
+  it("lets a backup work all of the time while nobody is there, and a tenth of it when people come", () => {
+    const pacer = new Pacer(paceLimits);
+    expect(pacer.share(0)).to.equal(1);
+    expect(pacer.restMs(100, 0)).to.equal(0);
+    // A node changes something now and then without anybody.
+    for (let nowMs = 0; nowMs < 60_000; nowMs += paceLimits.presentMs / 2 + 1) {
+      pacer.heard(1, nowMs, true);
+      expect(pacer.isAlone(nowMs)).to.equal(true);
+    }
+    for (let n = 0; n < paceLimits.changesPresent; n += 1) pacer.heard(50, 100_000 + n, true);
+    expect(pacer.share(100_003)).to.equal(paceLimits.shareFirst);
+    expect(pacer.restMs(10, 100_003)).to.be.closeTo(90, 1e-9);
+    expect(pacer.share(100_003 + paceLimits.presentMs + 1)).to.equal(1);
+  });
+
+  it("goes to full speed beside people whom it does not disturb", () => {
+    const { shares, worked } = node(1, { perSecond: 200, disturbed: 0, disturbedMs: 0, pieceMs: 10 });
+    // Of the slowest hundredth some are beyond 1.2 times its fastest by chance.
+    expect(percentile(shares, 0.5)).to.be.above(0.5);
+    expect(worked).to.be.above(0.5);
+  });
+
+  it("leaves the slowest hundredth of people's changes within 1.2 times what it is, whatever a piece of its work does to them", () => {
+    const rate = fc.constantFrom(50, 200, 1_000);
+    const disturbance = fc.record({
+      perSecond: rate,
+      disturbed: fc.double({ min: 0.01, max: 0.6, noNaN: true }),
+      disturbedMs: fc.integer({ min: 1, max: 200 }),
+      pieceMs: fc.integer({ min: 2, max: 40 }),
+    });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e9 }), disturbance, (seed, at) => {
+        const { alone, beside, shares, worked } = node(seed, at);
+        const usualMs = percentile(alone, 0.99);
+        const late = beside.filter((took, n) => took > 1.2 * usualMs && (alone[n] as number) <= 1.2 * usualMs).length;
+        // Twice the increase, and what is late beside the least that it works.
+        const most = 2 * paceLimits.shareMore + 2 * paceLimits.shareMin * at.disturbed;
+        expect(late / beside.length, "late because of the backup").to.be.below(1.5 * most);
+        expect(percentile(beside, 0.99) / usualMs, "99th percentile").to.be.below(1.2);
+        expect(Math.min(...shares)).to.be.at.least(paceLimits.shareMin);
+        expect(worked, "it always gets on").to.be.above(paceLimits.shareMin / 2);
+      }),
+      { numRuns: 12, seed: 7 },
+    );
+  });
+});
+
+describe("the pacing of backups", () => {
+  let nowMs = 0;
+  let timers: { atMs: number; call: () => void }[] = [];
+  const clock = {
+    nowMs: () => nowMs,
+    monotonicMs: () => nowMs,
+    after(delayMs: number, call: () => void) {
+      const timer = { atMs: nowMs + delayMs, call };
+      timers.push(timer);
+      return () => void (timers = timers.filter((one) => one !== timer));
+    },
+    soon: (call: () => void) => queueMicrotask(call),
+  };
+  /** Lets so much time pass. */
+  async function pass(ms: number): Promise<void> {
+    const endMs = nowMs + ms;
+    for (;;) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const [next] = timers.toSorted((one, other) => one.atMs - other.atMs);
+      if (next === undefined || next.atMs > endMs) break;
+      timers = timers.filter((one) => one !== next);
+      nowMs = next.atMs;
+      next.call();
+    }
+    nowMs = endMs;
+  }
+  /** Begins pieces of work that take so long; says which have begun and ended. */
+  function pieces(pacing: Pacing, count: number, tookMs: number) {
+    const said: string[] = [];
+    const all = Array.from({ length: count }, (_, n) =>
+      pacing.piece(async () => {
+        said.push(`${n} begins at ${nowMs}`);
+        await new Promise<void>((resolve) => void clock.after(tookMs, resolve));
+        said.push(`${n} ends at ${nowMs}`);
+        return n;
+      }),
+    );
+    return { said, all: Promise.all(all) };
+  }
+  const people = (pacing: Pacing): void => {
+    for (let n = 0; n < paceLimits.changesPresent; n += 1) pacing.heard(1);
+  };
+  beforeEach(() => {
+    nowMs = 1_000;
+    timers = [];
+  });
+
+  it("does everything at once while nobody is there", async () => {
+    const pacing = createPacing({ clock });
+    const { said, all } = pieces(pacing, 3, 10);
+    await pass(10);
+    expect(await all).to.deep.equal([0, 1, 2]);
+    expect(said.slice(0, 3)).to.deep.equal(["0 begins at 1000", "1 begins at 1000", "2 begins at 1000"]);
+    expect(pacing.percent()).to.equal(100);
+  });
+
+  it("does one piece at a time when people are there, and rests nine times as long behind each", async () => {
+    const pacing = createPacing({ clock });
+    people(pacing);
+    expect(pacing.percent()).to.equal(10);
+    const { said, all } = pieces(pacing, 3, 10);
+    await pass(1_000);
+    await all;
+    expect(said).to.deep.equal([
+      "0 begins at 1000",
+      "0 ends at 1010",
+      "1 begins at 1100",
+      "1 ends at 1110",
+      "2 begins at 1200",
+      "2 ends at 1210",
+    ]);
+  });
+
+  it("goes on at once when people leave, or the node stops", async () => {
+    const pacing = createPacing({ clock });
+    people(pacing);
+    const first = pieces(pacing, 1, 2_000);
+    await pass(2_000);
+    await first.all;
+    const { said, all } = pieces(pacing, 2, 10);
+    await pass(20);
+    expect(said).to.deep.equal([]);
+    await pass(10_000);
+    await all;
+    expect(said[0]).to.equal("0 begins at 8000");
+    people(pacing);
+    const second = pieces(pacing, 1, 1_000);
+    await pass(1_000);
+    await second.all;
+    const last = pieces(pacing, 2, 10);
+    await pass(0);
+    expect(last.said).to.have.length(0);
+    pacing.stop();
+    await pass(10);
+    expect(await last.all).to.deep.equal([0, 1]);
+  });
+
+  it("passes on what a piece throws, and lets the next one through", async () => {
+    const pacing = createPacing({ clock });
+    people(pacing);
+    const failing = pacing.piece(() => Promise.reject(new Error("no"))).catch((error: Error) => error.message);
+    const { said, all } = pieces(pacing, 1, 1);
+    await pass(100);
+    await all;
+    expect(await failing).to.equal("no");
+    expect(said).to.have.length(2);
+  });
+
+  it("takes a change that waited while a piece ran for one beside it, and halves what it works when that was late", async () => {
+    const pacing = createPacing({ clock });
+    for (let n = 0; n < 200; n += 1) pacing.heard(1);
+    const { all } = pieces(pacing, 1, 10);
+    await pass(10);
+    await all;
+    nowMs += 5;
+    pacing.heard(8);
+    expect(pacing.percent()).to.equal(5);
+    // Longer ago than the disk goes on: it is one of the usual ones.
+    nowMs += 100;
+    pacing.heard(8);
+    expect(pacing.percent()).to.equal(5);
+  });
+});

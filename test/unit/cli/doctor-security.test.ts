@@ -1,0 +1,107 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { securityChecks, securityDoctor, type SecurityFacts } from "../../../cli/doctor-security.ts";
+import { readSettings } from "../../../cli/settings.ts";
+import { collected } from "./stage.ts";
+
+const nowMs = Date.UTC(2026, 10, 24);
+const config: SecurityFacts["config"] = {
+  host: "127.0.0.1",
+  signUp: "closed",
+  tls: {},
+  trustedProxies: [],
+  adminAddresses: [],
+  blockLists: [],
+  allowedOrigins: [],
+  diskKey: "/keys/disk.key",
+};
+const good: SecurityFacts = {
+  config,
+  nowMs,
+  isRoot: false,
+  exposed: [],
+  keys: { cluster: "c", root: { madeAtMs: nowMs }, epochs: [{ epoch: 1 }], here: [1], receiver: "" } as unknown as NonNullable<SecurityFacts["keys"]>, // prettier-ignore
+  disk: { state: "sealed", keyFile: "/keys/disk.key" },
+  hasDiskKey: true,
+  release: { type: "compared", fingerprint: "ab".repeat(32), same: 9, changed: [], missing: [], added: [] },
+};
+
+/** What the checklist finds that is not good: `Name state`. */
+const findings = (change: Partial<SecurityFacts>): readonly string[] =>
+  securityChecks({ ...good, ...change }).flatMap(({ name, state }) => (state === "good" ? [] : [`${name} ${state}`]));
+const configured = (change: Partial<SecurityFacts["config"]>) => findings({ config: { ...config, ...change } });
+
+describe("the doctor's checklist of security", () => {
+  it("finds nothing where nothing is wrong, and says what to do about everything else", () => {
+    expect(findings({})).to.deep.equal([]);
+    const { diskKey: _, ...beside } = config;
+    const worst = securityChecks({ ...good, isRoot: true, exposed: [{ path: "/d", mode: 0o40777 }], keys: undefined, disk: undefined, hasDiskKey: false, release: { type: "unsigned", reason: "x" }, config: { ...beside, host: "0.0.0.0", signUp: "open", trustedProxies: ["0.0.0.0/1"], blockLists: ["http://x.example/"], metricsListen: "0.0.0.0:9464", allowedOrigins: ["*"]} }); // prettier-ignore
+    for (const check of worst)
+      if (check.state === "bad" || check.state === "warning") expect(check.hint, check.name).to.be.a("string");
+    expect(worst.filter(({ state }) => state === "good")).to.deep.equal([]);
+  });
+
+  it("finds an installation that is not what was signed", () => {
+    const compared = good.release as Extract<SecurityFacts["release"], { type: "compared" }>;
+    expect(findings({ release: { type: "unsigned", reason: "git" } })).to.deep.equal(["Installation warning"]);
+    expect(findings({ release: { type: "forged", reason: "other key" } })).to.deep.equal(["Installation bad"]);
+    for (const what of ["changed", "missing", "added"] as const)
+      expect(findings({ release: { ...compared, [what]: ["cli/main.ts"] } }), what).to.deep.equal(["Installation bad"]);
+  });
+
+  it("finds what is open on an address that others reach", () => {
+    expect(configured({ signUp: "open" })).to.deep.equal([]);
+    expect(configured({ host: "0.0.0.0", signUp: "open" })).to.deep.equal(["Sign-up warning", "Transport bad", "Admins warning"]); // prettier-ignore
+    expect(configured({ host: "10.0.0.5", trustedProxies: ["10.0.0.1"], adminAddresses: ["10.0.0.0/24"] })).to.deep.equal(["Transport warning"]); // prettier-ignore
+    expect(configured({ trustedProxies: ["10.0.0.0/8"] })).to.deep.equal(["Proxies bad"]);
+    expect(configured({ trustedProxies: ["fd00::/8"] })).to.deep.equal(["Proxies bad"]);
+    expect(configured({ trustedProxies: ["127.0.0.1", "10.0.0.0/24"] })).to.deep.equal([]);
+    expect(configured({ metricsListen: "[::]:9464" })).to.deep.equal(["Metrics warning"]);
+    expect(configured({ metricsListen: "127.0.0.1:9464" })).to.deep.equal([]);
+    expect(configured({ allowedOrigins: ["*"] })).to.deep.equal(["Origins warning"]);
+    expect(configured({ blockLists: ["http://a.example/x", "https://a.example/x", "/etc/x"] })).to.deep.equal(["Block list warning"]); // prettier-ignore
+  });
+
+  it("finds keys that are missing, old, or beside what they open", () => {
+    expect(findings({ keys: undefined })).to.deep.equal(["Recovery kit skipped"]);
+    const { root: _, ...without } = good.keys!;
+    expect(findings({ keys: without })).to.deep.equal(["Recovery kit bad"]);
+    const old = { ...good.keys!, root: { ...good.keys!.root!, madeAtMs: nowMs - 400 * 86_400_000 } };
+    expect(findings({ keys: old })).to.deep.equal(["Keys' age warning"]);
+    const rotated = { ...old, epochs: [...old.epochs, ...old.epochs] };
+    expect(findings({ keys: rotated })).to.deep.equal(["Keys' age skipped"]);
+    expect(findings({ disk: { state: "plain", keyFile: "/x" } })).to.deep.equal(["Disk warning"]);
+    const { diskKey: __, ...beside } = config;
+    expect(findings({ config: beside })).to.deep.equal(["Disk warning"]);
+    expect(findings({ disk: undefined, hasDiskKey: false, config: beside })).to.deep.equal(["Disk warning"]);
+  });
+
+  it("looks at the folder as it is, and ends with 1 when something is bad", async () => {
+    const data = await mkdtemp(join(tmpdir(), "plexus-security-"));
+    try {
+      const settings = await readSettings({ data }, undefined, {});
+      const permissions = async (): Promise<{
+        readonly code: number;
+        readonly says: string;
+        readonly state: string;
+      }> => {
+        const output = collected();
+        const code = await securityDoctor(settings, { json: true }, output);
+        const { checks } = JSON.parse(output.out[0]!) as { checks: { name: string; state: string; says: string }[] };
+        return { code, ...checks.find(({ name }) => name === "Permissions")! };
+      };
+      await mkdir(join(data, "keys"));
+      await writeFile(join(data, "node.key"), "secret");
+      await chmod(join(data, "node.key"), 0o606);
+      expect((await permissions()).state).to.equal("good");
+      await chmod(data, 0o755);
+      const open = await permissions();
+      expect(open).to.include({ code: 1, state: "bad" });
+      expect(open.says).to.include("change").and.include("node.key");
+    } finally {
+      await rm(data, { recursive: true, force: true });
+    }
+  });
+});

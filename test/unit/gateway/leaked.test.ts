@@ -1,0 +1,28 @@
+import { createHash } from "node:crypto";
+import { expect } from "chai";
+import { readLeakList } from "../../../node/gateway/leaked.ts";
+import { startStand } from "./stand.ts";
+
+const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
+
+describe("the list of leaked passwords", () => {
+  it("is read as passwords or as hashes with counts, and knows its own alone", () => {
+    const list = readLeakList(`password1\r\n${sha1("letmein").toUpperCase()}:4711\n\n${sha1("dragon")}\n`);
+    expect(list.size).to.equal(3);
+    for (const one of ["password1", "letmein", "dragon"]) expect(list.has(one), one).to.equal(true);
+    for (const one of ["password2", "", sha1("dragon"), "zzzz"]) expect(list.has(one), one).to.equal(false);
+    expect(readLeakList("").has("anything")).to.equal(false);
+  });
+
+  it("keeps such passwords from new accounts and changes", async () => {
+    const stand = await startStand({ leaked: (password) => password === "password1" });
+    const { token } = await stand.signUp("ada");
+    const body = { name: "bob", password: "password1" };
+    expect((await stand.request("POST", "/api/v1/sign-up", { body })).body.error.code).to.equal("PASSWORD_LEAKED");
+    const change = { current: "correct horse", password: "password1" };
+    const changed = await stand.request("PUT", "/api/v1/me/password", { token, body: change });
+    expect(changed.body.error.code).to.equal("PASSWORD_LEAKED");
+    expect((await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status).to.equal(200); // prettier-ignore
+    await stand.stop();
+  });
+});

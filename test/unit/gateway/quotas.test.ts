@@ -1,0 +1,107 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { quotaName, quotasFor, type Quota } from "../../../protocols/index.ts";
+import { startStand, type Reply, type Stand } from "./stand.ts";
+
+const quota = (role: string, measure: Quota["measure"], per: Quota["per"], limit: number): Quota => ({
+  name: quotaName({ role, measure, per }),
+  role,
+  measure,
+  per,
+  limit,
+});
+
+describe("quotas of roles", () => {
+  const role = fc.constantFrom("guest", "member", "helper");
+  const rows = fc.uniqueArray(
+    fc.tuple(role, fc.constantFrom("messages" as const, "bytes" as const), fc.constantFrom("day" as const, "month" as const), fc.nat(9)).map((row) => quota(...row)),
+    { selector: ({ name }) => name },
+  ); // prettier-ignore
+
+  it("never give somebody with one role more a narrower quota, and count for who has a quota in each role", () => {
+    fc.assert(
+      fc.property(rows, fc.uniqueArray(role, { minLength: 1 }), (quotas, roles) => {
+        for (const per of ["day", "month"] as const) {
+          const own = quotasFor(quotas, roles, "messages").find((one) => one.per === per);
+          const each = roles.map((one) => quotasFor(quotas, [one], "messages").find((found) => found.per === per));
+          const widest = each.includes(undefined) ? undefined : Math.max(...each.map((one) => one?.limit ?? 0));
+          expect(own?.limit).to.equal(widest);
+        }
+      }),
+      { seed: 82 },
+    );
+  });
+
+  it("are none for somebody without roles", () => {
+    expect(quotasFor([quota("guest", "messages", "day", 1)], [], "messages")).to.deep.equal([]);
+  });
+});
+
+describe("gateway: quotas", () => {
+  let stand: Stand;
+  let admin: string;
+  let bob: string;
+  before(async () => {
+    stand = await startStand({ settleIntervalMs: 20 });
+    admin = (await stand.signUp("ada")).token;
+    bob = (await stand.signUp("bob")).token;
+    for (const token of [admin, bob]) {
+      await stand.request("POST", "/api/v1/rooms", { token, body: { room: "hall" } });
+      await stand.request("POST", "/api/v1/rooms/hall/join", { token, body: {} });
+    }
+  });
+  after(() => stand.stop());
+
+  const set = (path: string, limit: number, token = admin): Promise<Reply> =>
+    stand.request("PUT", `/api/v1/admin/quotas/${path}`, { token, body: { limit } });
+  const remove = (path: string): Promise<Reply> =>
+    stand.request("DELETE", `/api/v1/admin/quotas/${path}`, { token: admin });
+  const post = (token: string, text = "hello"): Promise<Reply> =>
+    stand.request("POST", "/api/v1/rooms/hall/messages", { token, body: { text } });
+
+  it("are rows that admins set, list and remove, and nobody else", async () => {
+    expect((await set("member/messages/day", 5, bob)).status).to.equal(403);
+    expect((await set("member/coffee/day", 5)).body.error.code).to.equal("BAD_REQUEST");
+    expect((await set("guest/bytes/month", 5)).body).to.include({ name: "guest.bytes.month", limit: 5 });
+    const listed = await stand.request("GET", "/api/v1/admin/quotas", { token: admin });
+    expect(listed.body.quotas).to.deep.equal([quota("guest", "bytes", "month", 5)]);
+    expect((await remove("guest/bytes/month")).body).to.include({ limit: 5 });
+    expect((await remove("guest/bytes/month")).body.error.code).to.equal("NOT_FOUND");
+  });
+
+  it("let so many messages pass by any wire, say what is used and when it is free again, and count nothing that was refused", async () => {
+    await set("member/messages/day", 4);
+    expect((await post(bob, "")).status).to.equal(400);
+    expect((await post(bob)).status).to.equal(200);
+    const client = await stand.connect(bob);
+    const said = (id: number) => client.ask("room.post", "hall", { text: `hello ${id}` });
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(said));
+    expect(answers.filter((one) => one.error === undefined)).to.have.length(3);
+    const refused = await post(bob);
+    expect(refused.status).to.equal(429);
+    const { code, details } = refused.body.error as { code: string; details: Record<string, unknown> };
+    expect(code).to.equal("QUOTA_EXCEEDED");
+    expect(details).to.include({ quota: "member.messages.day", measure: "messages", limit: 4, per: "day" });
+    // What this node has not told yet is not in it.
+    expect(details["spent"]).to.be.within(3, 4);
+    expect(details["resetsAt"]).to.match(/T00:00:00.000Z$/);
+    // An owner has a role without a quota.
+    for (let one = 0; one < 6; one += 1) expect((await post(admin)).status).to.equal(200);
+    await remove("member/messages/day");
+    expect((await post(bob)).status).to.equal(200);
+  });
+
+  it("count tokens of models, beside budgets", async () => {
+    const say = (token: string): Promise<Reply> =>
+      stand.request("POST", "/v1/chat/completions", {
+        token,
+        body: { model: "echo", messages: [{ role: "user", content: "say hello" }], max_tokens: 20 },
+      });
+    await set("member/tokens/month", 1);
+    expect((await say(bob)).status).to.equal(200);
+    const refused = await say(bob);
+    expect(refused.status).to.equal(429);
+    expect(JSON.stringify(refused.body)).to.contain("a quota of your role");
+    expect((await say(admin)).status).to.equal(200);
+  });
+});

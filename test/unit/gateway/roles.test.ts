@@ -1,0 +1,129 @@
+import { expect } from "chai";
+import type { ClusterRoles } from "../../../node/cluster/roles.ts";
+import { roleTable, type ClusterRole } from "../../../protocols/index.ts";
+import { controlToken, startStand, type Stand } from "./stand.ts";
+
+describe("gateway: roles", () => {
+  let stand: Stand;
+  let rows: readonly ClusterRole[];
+  const tokens: Record<string, string> = {};
+  const admin = (by: string, method: string, path: string, body?: unknown) =>
+    stand.request(method, `/api/v1/admin${path}`, { token: tokens[by] as string, ...(body !== undefined && { body }) });
+  const give = (by: string, user: string, ...roles: string[]) => admin(by, "PUT", `/users/${user}/roles`, { roles });
+  const code = (reply: { body: { error?: { code: string } } }) => reply.body.error?.code ?? "ok";
+
+  before(async () => {
+    rows = [];
+    const clusterRoles: ClusterRoles = {
+      current: () => rows,
+      table: () => roleTable(rows),
+      change: async (change) => {
+        const next = change(rows);
+        if (next.ok) rows = next.value;
+        return next;
+      },
+      stop: () => undefined,
+    };
+    stand = await startStand({ clusterRoles, labels: () => ({ zone: "a" }) });
+    for (const name of ["ada", "bob", "eve", "mod"]) tokens[name] = (await stand.signUp(name)).token;
+    tokens["operator"] = controlToken;
+  });
+  after(() => stand.stop());
+
+  it("are given by who has them, and never more than that", async () => {
+    expect(code(await give("ada", "bob", "admin"))).to.equal("ok");
+    expect(code(await give("ada", "mod", "moderator"))).to.equal("ok");
+    expect(code(await give("bob", "eve", "owner")), "an admin makes no owner").to.equal("FORBIDDEN");
+    expect(code(await give("bob", "bob", "owner")), "least of all of themselves").to.equal("FORBIDDEN");
+    expect(code(await give("bob", "ada", "member")), "nor unmakes one").to.equal("FORBIDDEN");
+    expect(code(await admin("bob", "PUT", "/users/ada", { admin: false }))).to.equal("FORBIDDEN");
+    expect(code(await give("mod", "eve", "moderator")), "a moderator gives no roles").to.equal("FORBIDDEN");
+    expect(code(await give("ada", "ada", "member")), "the last owner stays").to.equal("FORBIDDEN");
+    expect(code(await give("ada", "eve", "nosuch"))).to.equal("NOT_FOUND");
+    const { body } = await admin("mod", "GET", "/users");
+    expect(body.people).to.deep.equal([
+      { user: "ada", roles: ["owner"] },
+      { user: "bob", roles: ["admin"] },
+      { user: "mod", roles: ["moderator"] },
+    ]);
+  });
+
+  it("of a person or a role that somebody else has changed meanwhile are not overwritten", async () => {
+    const set = (seen: readonly string[], ...roles: string[]) =>
+      admin("ada", "PUT", "/users/eve/roles", { roles, seen });
+    expect(code(await set(["member"], "member", "moderator"))).to.equal("ok");
+    const late = await set(["member"], "member", "guest");
+    expect(late.status).to.equal(409);
+    expect(late.body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { user: "eve", now: ["member", "moderator"] } }); // prettier-ignore
+    expect(code(await set(["moderator", "member"], "member"))).to.equal("ok");
+
+    const grants = [{ permission: "cluster.see" }];
+    const setRole = (more: object) => admin("ada", "PUT", "/roles/viewer", { grants, ...more });
+    expect(code(await setRole({ seen: { grants } })), "there is none").to.equal("CHANGED_MEANWHILE");
+    expect(code(await setRole({ seen: null }))).to.equal("ok");
+    expect(rows).to.deep.equal([{ name: "viewer", grants }]);
+    expect((await setRole({ seen: null })).body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { role: "viewer", now: grants } }); // prettier-ignore
+    expect(code(await setRole({ seen: { grants }, note: "Looks" }))).to.equal("ok");
+    expect(code(await admin("ada", "DELETE", "/roles/viewer"))).to.equal("ok");
+  });
+
+  it("of people who are named are one question", async () => {
+    const among = async (names: string) => (await admin("ada", "GET", `/users?among=${names}`)).body;
+    expect(await among("bob,eve,nobody")).to.deep.equal({ people: [{ user: "bob", roles: ["admin"] }], more: false });
+    expect((await among(Array.from({ length: 101 }, (_, at) => `p${at}`).join(","))).error.code).to.equal(
+      "BAD_REQUEST",
+    );
+  });
+
+  it("of the cluster's own grant what their row says, at once", async () => {
+    const grants = [{ permission: "cluster.see", when: { labels: { zone: "a" } } }];
+    expect(code(await admin("bob", "PUT", "/roles/watcher", { grants }))).to.equal("ok");
+    expect(code(await give("bob", "eve", "member", "watcher"))).to.equal("ok");
+    expect(code(await admin("eve", "GET", "/status"))).to.equal("ok");
+    expect(code(await admin("eve", "PUT", "/users/eve/roles", { roles: ["admin"] }))).to.equal("FORBIDDEN");
+    const elsewhere = [{ permission: "cluster.see", when: { labels: { zone: "b" } } }];
+    await admin("operator", "PUT", "/roles/watcher", { grants: elsewhere });
+    expect(code(await admin("eve", "GET", "/status"))).to.equal("FORBIDDEN");
+    await admin("bob", "PUT", "/roles/watcher", { grants: [{ permission: "cluster.see", when: { addresses: ["127.0.0.0/8", "::1"] } }] }); // prettier-ignore
+    expect(code(await admin("eve", "GET", "/status"))).to.equal("ok");
+    await admin("bob", "PUT", "/roles/watcher", { grants: [{ permission: "cluster.see", when: { addresses: ["10.0.0.0/8"] } }] }); // prettier-ignore
+    expect(code(await admin("eve", "GET", "/status"))).to.equal("FORBIDDEN");
+    expect(code(await admin("bob", "DELETE", "/roles/watcher"))).to.equal("ok");
+    expect(code(await admin("bob", "DELETE", "/roles/watcher"))).to.equal("NOT_FOUND");
+  });
+
+  it("cannot be set beyond what the asker has, nor to what cannot be", async () => {
+    const set = (by: string, role: string, grants: unknown) => admin(by, "PUT", `/roles/${role}`, { grants });
+    expect(code(await set("bob", "heir", [{ permission: "cluster.own" }]))).to.equal("FORBIDDEN");
+    expect(code(await set("ada", "admin", []))).to.equal("FORBIDDEN");
+    expect(code(await set("ada", "owner", []))).to.equal("FORBIDDEN");
+    expect(code(await set("ada", "x", [{ permission: "room.dance" }]))).to.equal("BAD_REQUEST");
+    expect(code(await set("ada", "x", [{ permission: "room.post", when: {} }]))).to.equal("BAD_REQUEST");
+    expect(code(await set("ada", "x", [{ permission: "room.post", when: { addresses: ["10.0.0.0/33"] } }]))).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(code(await set("mod", "x", []))).to.equal("FORBIDDEN");
+  });
+
+  it("are felt by open connections: what is not allowed any more is refused, and what is followed ends", async () => {
+    await stand.request("POST", "/api/v1/rooms", { token: tokens["eve"] as string, body: { room: "den", visibility: "public" } }); // prettier-ignore
+    const client = await stand.connect(tokens["eve"] as string);
+    expect((await client.ask("subscribe", "room/den")).error).to.equal(undefined);
+    expect((await client.ask("room.post", "den", { text: "hi" })).error).to.equal(undefined);
+    await admin("ada", "PUT", "/roles/mute", { grants: [{ permission: "account.use" }] });
+    await give("ada", "eve", "mute");
+    await client.next((frame) => frame.lost !== undefined && frame.topic === "room/den");
+    expect((await client.ask("room.post", "den", { text: "hi" })).error?.code).to.equal("FORBIDDEN");
+    expect((await client.ask("subscribe", "room/den")).error?.code).to.equal("FORBIDDEN");
+    expect((await client.ask("user.describe")).ok).to.deep.include({ roles: ["mute"] });
+    await give("ada", "eve", "member");
+  });
+
+  it("let people be signed out, but nobody who may do more", async () => {
+    const client = await stand.connect(tokens["eve"] as string);
+    expect(code(await admin("mod", "DELETE", "/users/bob/sessions")), "bob is an admin").to.equal("FORBIDDEN");
+    const { body } = await admin("mod", "GET", "/users/eve/sessions");
+    expect(body.sessions).to.have.length(1);
+    expect(code(await admin("mod", "DELETE", `/users/eve/sessions/${body.sessions[0].id}`))).to.equal("ok");
+    await client.closed;
+    expect(code(await stand.request("GET", "/api/v1/me", { token: tokens["eve"] as string }))).to.equal("UNAUTHENTICATED"); // prettier-ignore
+  });
+});

@@ -1,0 +1,61 @@
+import { expect } from "chai";
+import type { HolderGroupRow, HolderRow, ShardsView, StorageNodeRow } from "../../../protocols/index.ts";
+import { standingOfShards } from "../../../web/src/view/admin/shard-words.ts";
+
+const node = (name: string, more: Partial<StorageNodeRow> = {}): StorageNodeRow => ({ node: name, name, up: true, trust: "trusted", usedBytes: 100, roomBytes: 1_000, ...more }); // prettier-ignore
+const nothing = { shards: 0, bytes: 0 };
+const holder = (index: number, owner: string, more: Partial<HolderRow> = {}, sums: object = {}): HolderRow => ({
+  holder: `shard-holder/g1.${index}`,
+  owner,
+  node: owner,
+  status: "ok",
+  sums: { held: { shards: 5, bytes: 50 }, lost: nothing, trash: nothing, at: { node: owner, missing: 0 }, ...sums } as NonNullable<HolderRow["sums"]>, // prettier-ignore
+  ...more,
+});
+const group = (...holders: readonly HolderRow[]): HolderGroupRow => ({ name: "g1", width: holders.length, open: true, holders }); // prettier-ignore
+const three = [node("ann"), node("bob"), node("cat")];
+const well: Pick<ShardsView, "groups" | "nodes"> = {
+  nodes: three,
+  groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "cat"))],
+};
+
+describe("how shards stand, on their page", () => {
+  it("is well when every node is up and every shard is there", () => {
+    expect(standingOfShards(well)).to.deep.include({ tone: "good", faults: [], nodesUp: 3, nodes: 3, usedBytes: 300, roomBytes: 3_000, shards: 15, lost: 0 }); // prettier-ignore
+  });
+
+  it("names nodes that are down, and does not count what they have", () => {
+    const { usedBytes: _used, roomBytes: _room, ...cat } = node("cat", { up: false });
+    const holders = [holder(0, "ann"), holder(1, "bob"), holder(2, "ann", { home: "cat" })];
+    const standing = standingOfShards({ nodes: [node("ann"), node("bob"), cat], groups: [group(...holders)] });
+    expect(standing).to.include({ tone: "warn", nodesUp: 2, usedBytes: 200 });
+    expect(standing.faults).to.deep.equal(["cat is down. What it has is waited for, then made anew elsewhere."]);
+  });
+
+  it("says what is lost, who is not trusted, and whom nobody can ask", () => {
+    const holders = [
+      holder(0, "ann", {}, { lost: { shards: 2, bytes: 2 }, at: { node: "ann", missing: 2 } }),
+      holder(1, "bob"),
+      holder(2, "cat", { error: "ASK_TIMEOUT" }),
+    ];
+    const nodes = [...three, node("dan", { trust: "suspect" }), node("eve", { trust: "suspect" })];
+    const standing = standingOfShards({ nodes, groups: [group(...holders)] });
+    expect(standing).to.include({ tone: "warn", title: "Shards are being repaired", lost: 2 });
+    expect(standing.faults.map((one) => one.split(/[.:]/)[0])).to.deep.equal([
+      "2 shards missing or damaged",
+      "dan and eve are not trusted",
+      "1 holder cannot be asked what it has",
+    ]);
+  });
+
+  it("says when too few nodes would keep anything, and asks for a node where two shards share one", () => {
+    const alone = standingOfShards({ nodes: [node("ann"), node("bob", { trust: "suspect" })], groups: well.groups });
+    expect(alone.tone).to.equal("warn");
+    expect(alone.faults[0]).to.match(/^1 node would take new bytes\./);
+    expect(standingOfShards({ nodes: [node("ann", { up: false })], groups: [] }).tone).to.equal("bad");
+    const shared = standingOfShards({ nodes: three.slice(0, 2), groups: [group(holder(0, "ann"), holder(1, "bob"), holder(2, "ann"))] }); // prettier-ignore
+    expect(shared.faults).to.deep.equal([
+      "Some nodes have two shards of a stripe: one more node with the role storage makes this safer.",
+    ]);
+  });
+});

@@ -1,0 +1,150 @@
+import { Button } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { counted } from "../../../../../protocols/amounts.ts";
+import { kinds, roles } from "../../../../../protocols/ids.ts";
+import type { ActorDetail, DeadLetter } from "../../../../../protocols/index.ts";
+import { notices } from "../../../live/index.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { bytes } from "../bytes.ts";
+import { useSummary } from "../nodes/asks.ts";
+import { Table, type Column } from "../table.tsx";
+import { changes, useAct, useActor } from "./asks.ts";
+import { useChoiceOfNode } from "./move.tsx";
+
+/** One actor: where it is and how, its dead letters, and what can be done. */
+export function ActorPart({ actor }: { readonly actor: string }) {
+  const { data, error } = useActor(actor);
+  return (
+    <>
+      <Link to="/admin/$page" params={{ page: "actors" }} search={{}} className="link">
+        All actors
+      </Link>
+      {data === undefined && error === null && <p className="dim">Loading …</p>}
+      {error !== null && <Note tone="bad">{isNamed(actor) ? error.message : "An actor is called KIND/NAME, as room/general."}</Note>}
+      {data !== undefined && <Detail detail={data} />}
+    </>
+  );
+} // prettier-ignore
+
+const isNamed = (actor: string): boolean => (kinds as readonly string[]).includes(actor.split("/")[0] ?? "");
+
+const letterColumns: readonly Column<DeadLetter>[] = [
+  { head: "Message", cell: ({ type }) => type },
+  { head: "From", cell: ({ from }) => from },
+  { head: "When", wide: true, cell: ({ atMs }) => momentOf(atMs) },
+  { head: "Why", cell: ({ reason }) => <span className="break">{reason}</span> },
+];
+
+function Detail({ detail }: { readonly detail: ActorDetail }) {
+  const { actor, status, node, slot, epoch, entries, stateBytes, mailbox, restarts, lastError, lastActiveAtMs } = detail;
+  const { may } = useRights();
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["State", { active: "in memory", idle: "at rest, read from the disk when somebody writes to it", quarantined: "in quarantine: takes no messages" }[status]],
+    ["Node", node],
+    ["Slot", `${slot}, epoch ${epoch}`],
+    ["Journal", `${counted(entries, "entry", "entries")} since its snapshot, ${bytes(stateBytes)} of state`],
+    ["Mailbox", `${counted(mailbox, "message")} waiting, ${counted(restarts, "restart")}`],
+    ["Last active", lastActiveAtMs === undefined ? undefined : momentOf(lastActiveAtMs)],
+    ["Last fault", lastError],
+  ];
+  return (
+    <>
+      <Part title={actor}>
+        {status === "quarantined" && (
+          <Note tone="bad" title="It takes no messages">
+            It failed again and again, so it was stopped before it could do harm. What others send to it meanwhile is kept
+            below. Read the last fault, mend its cause, then release it.
+          </Note>
+        )}
+        <dl className="card">
+          {facts.map(
+            ([name, value]) =>
+              value !== undefined && (
+                <div key={name}>
+                  <dt>{name}</dt>
+                  <dd>{value}</dd>
+                </div>
+              ),
+          )}
+        </dl>
+        {may("cluster.administer") && <Acts detail={detail} />}
+      </Part>
+      <Part title="Dead letters" about="Messages that it could not take. The newest are kept.">
+        <Table label="Dead letters" columns={letterColumns} rows={detail.deadLetters} keyOf={({ id }) => String(id)} nothing="There are none." />
+      </Part>
+      {detail.reminders.length > 0 && (
+        <Part title="Reminders" about="What it wants to be woken for.">
+          <ul className="lines">
+            {detail.reminders.map(({ id, dueMs }) => (
+              <li key={id}>
+                <span className="grow ellipsis">{id}</span>
+                <span className="dim">{momentOf(dueMs)}</span>
+              </li>
+            ))}
+          </ul>
+        </Part>
+      )}
+    </>
+  );
+} // prettier-ignore
+
+function Acts({ detail: { actor, status, node, slot, deadLetters } }: { readonly detail: ActorDetail }) {
+  const act = useAct();
+  const { ask } = useDialogs();
+  const { data: summary } = useSummary();
+  const choose = useChoiceOfNode(summary);
+  const ill = status === "quarantined";
+  const letters = deadLetters.length;
+  const release = async (redeliver: boolean) => {
+    const question = redeliver
+      ? {
+          title: `${ill ? "Release" : "Deliver again to"} ${actor}?`,
+          body: <p>{ill && "It takes messages again. "}{letters === 0 ? "It has no dead letters." : `Its ${counted(letters, "dead letter")} ${letters === 1 ? "is" : "are"} delivered again, the oldest first.`}</p>,
+          action: ill ? "Release" : "Deliver again",
+        }
+      : {
+          title: `${ill ? "Release" : "Tidy up"} ${actor}, and throw its dead letters away?`,
+          body: <p>{ill && "It takes messages again. "}{counted(letters, "dead letter")} {letters === 1 ? "is" : "are"} thrown away: that cannot be undone.</p>,
+          action: "Throw away",
+          grave: true,
+        };
+    if (!(await ask(question))) return;
+    const released = await act(() => changes.release(actor, redeliver));
+    if (released !== undefined) notices.show(`${actor} takes messages; ${counted(released.redelivered, "dead letter was", "dead letters were")} delivered again.`);
+  };
+  const move = async () => {
+    const [kind = ""] = slot.split("/");
+    const role = (roles as readonly string[]).includes(kind) ? kind : undefined;
+    const to = await choose({ name: actor, owner: node, role, inSync: [] });
+    if (to === undefined) return;
+    const moved = await act(() => changes.moveActor(actor, to));
+    if (moved !== undefined) notices.show(`${actor} is on ${summary?.nodes.find((one) => one.node === moved.owner)?.name ?? moved.owner} now.`);
+  };
+  const letGo = async () => {
+    if ((await act(() => changes.letGoOfActor(actor))) !== undefined) notices.show(`${actor} goes where the plan has it.`);
+  };
+  return (
+    <div className="row wrap">
+      {(ill || letters > 0) && (
+        <Button onClick={() => void release(true)}>{ill ? (letters > 0 ? "Release, and deliver again" : "Release") : "Deliver again"}</Button>
+      )}
+      {letters > 0 && (
+        <Button variant="default" onClick={() => void release(false)}>
+          {ill ? "Release, and throw away" : "Throw the letters away"}
+        </Button>
+      )}
+      <Button variant="default" onClick={() => void move()}>
+        Move
+      </Button>
+      {slot === actor && (
+        <Button variant="default" onClick={() => void letGo()}>
+          Let go
+        </Button>
+      )}
+    </div>
+  );
+} // prettier-ignore

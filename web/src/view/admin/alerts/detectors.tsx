@@ -1,0 +1,100 @@
+import { Button, NumberInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type { DetectorView } from "../../../../../protocols/index.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { live, look } from "../look.ts";
+
+/** Other admins set thresholds. */
+const lookMs = 15_000;
+const all = ["detectors"];
+const pathOf = (name: string): string => `/api/v1/admin/detectors/${encodeURIComponent(name)}`;
+
+/** What is always watched for, from thresholds on that are set here. */
+export function Detectors() {
+  const { may } = useRights();
+  const act = useActOn(all);
+  const { data, error } = useQuery({
+    ...live(lookMs),
+    queryKey: all,
+    queryFn: () => look<{ readonly detectors: readonly DetectorView[] }>("/admin/detectors"),
+  });
+  const set = (name: string, body: object) => act(() => request<DetectorView>("PUT", pathOf(name), body));
+  return (
+    <Part title="Detectors" about="What is always watched for, from these thresholds on.">
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      <ul className="lines" aria-label="Detectors">
+        {data?.detectors.map((one) => (
+          <li key={one.name}>
+            <span className="grow">
+              <span className="line-title">
+                {one.name} {one.off && <span className="chip">off</span>}
+              </span>
+              <span className="break">{one.finds}.</span>{" "}
+              <span className="dim break">
+                {[one.severity, ...Object.keys(one.now).map((name) => thresholdText(one, name))].join(" · ")}
+              </span>
+              {may("alerts.manage") && (
+                <Thresholds key={JSON.stringify(one.now)} detector={one} onSet={(body) => set(one.name, body)} />
+              )}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+/** A threshold, and the built-in one where that is another. */
+function thresholdText({ now, settings }: DetectorView, name: string): string {
+  return now[name] === settings[name] ? `${name} ${now[name]}` : `${name} ${now[name]} (built in: ${settings[name]})`;
+}
+
+function Thresholds(props: { readonly detector: DetectorView; readonly onSet: (body: object) => Promise<unknown> }) {
+  const { detector, onSet } = props;
+  const { name, now, settings, off, bounds } = detector;
+  const [wanted, setWanted] = useState<Readonly<Record<string, number | string>>>(now);
+  const changed = Object.fromEntries(Object.entries(now).filter(([one, value]) => settings[one] !== value));
+  const keep = (event: SubmitEvent) => {
+    event.preventDefault();
+    const given = Object.entries(wanted).filter(([one, value]) => value !== "" && Number(value) !== settings[one]);
+    void onSet({ settings: Object.fromEntries(given.map(([one, value]) => [one, Number(value)])), off });
+  };
+  return (
+    <details className="more">
+      <summary>Set thresholds of {name}</summary>
+      <form className="backup-form" onSubmit={keep} aria-label={`Thresholds of ${name}`}>
+        {Object.keys(now).map((one) => {
+          const { min = 1, max = 1_000_000, whole = false } = bounds[one] ?? {};
+          return (
+            <NumberInput
+              key={one}
+              label={one}
+              description={`Built in: ${settings[one]}. From ${min} to ${max}.`}
+              value={wanted[one] ?? ""}
+              min={min}
+              max={max}
+              allowDecimal={!whole}
+              allowNegative={false}
+              clampBehavior="blur"
+              onChange={(value) => setWanted({ ...wanted, [one]: value })}
+            />
+          );
+        })}
+        <div className="row wrap">
+          <Button variant="default" onClick={() => void onSet({ settings: changed, off: !off })}>
+            {off ? "Switch on" : "Switch off"}
+          </Button>
+          <Button variant="default" onClick={() => void onSet({ off })}>
+            Built-in thresholds
+          </Button>
+          <Button type="submit">Keep them</Button>
+        </div>
+      </form>
+    </details>
+  );
+}

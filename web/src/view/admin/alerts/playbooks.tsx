@@ -1,0 +1,192 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { playbookActs, PlaybookRun } from "../../../../../protocols/index.ts";
+import { describePlace, describeRun, describeWhen, type ShownPlaybook } from "../../../../../protocols/watch-words.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { Copyable } from "../../copyable.tsx";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { live, look } from "../look.ts";
+import { Pager, useTrail } from "../pages.tsx";
+import { JsonForm } from "./json-form.tsx";
+
+/** Playbooks run by themselves, and other admins change them. */
+const lookMs = 15_000;
+const pageRuns = 10;
+const base = "/api/v1/admin/playbooks";
+const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
+const all = ["playbooks"];
+const example = {
+  when: { sources: ["rule/guessed"], severity: "warning" },
+  acts: [{ do: "revokeSessions" }],
+};
+
+type Acts = typeof playbookActs;
+
+/** What is done by itself when there is an alert: rehearsed, until somebody with a fresh proof has it act. */
+export function Playbooks() {
+  const { may } = useRights();
+  const act = useActOn(all);
+  const { ask } = useDialogs();
+  const [secret, setSecret] = useState<string>();
+  const { data, error } = useQuery({
+    ...live(lookMs),
+    queryKey: [...all, "list"],
+    queryFn: () => look<{ readonly playbooks: readonly ShownPlaybook[]; readonly acts: Acts }>("/admin/playbooks"),
+  });
+  const keep = async (name: string, body: object) => {
+    const set = await act(() => request<ShownPlaybook>("PUT", pathOf(name), body));
+    if (set !== undefined) setSecret(set.secret);
+  };
+  const rehearse = (name: string) => act(() => request("POST", `${pathOf(name)}/mode`, { mode: "dryRun" }));
+  const switchOn = async ({ name, acts, when }: ShownPlaybook, table: Acts) => {
+    const body = (
+      <>
+        <p>At each alert that it is for ({describeWhen(when)}), by itself and without asking:</p>
+        <ul className="faults">
+          {acts.map((one, index) => (
+            <li key={index}>{wordsOf(one, table)}</li>
+          ))}
+        </ul>
+      </>
+    );
+    if (await ask({ title: `Have the playbook ${name} act?`, body, action: "Switch on", grave: true }))
+      await act(() => request("POST", `${pathOf(name)}/mode`, { mode: "on", acts }));
+  };
+  const remove = async (name: string) => {
+    const body = <p>It does nothing any more, and the secret of its pages is forgotten. This cannot be undone.</p>;
+    if (await ask({ title: `Remove the playbook ${name}?`, body, action: "Remove", grave: true }))
+      await act(() => request("DELETE", pathOf(name)));
+  };
+  return (
+    <>
+      <Part
+        title="Playbooks"
+        about="What is done by itself when there is an alert. Each rehearses until it is switched on."
+      >
+        {error !== null && <Note tone="bad">{error.message}</Note>}
+        <ul className="alerts" aria-label="Playbooks">
+          {data?.playbooks.map((playbook) => {
+            const { name, mode, when, acts, note, setBy, switchedBy } = playbook;
+            return (
+              <li key={name} className={mode === "on" ? "critical" : "off"}>
+                <div className="row wrap">
+                  <span className="grow line-title break">{name}</span>
+                  <span className={mode === "on" ? "chip bad" : "chip"}>{mode === "on" ? "acts" : "rehearses"}</span>
+                </div>
+                <p className="dim flush break">
+                  For {describeWhen(when)} · set by {setBy}
+                  {switchedBy !== undefined && ` · switched by ${switchedBy}`}
+                  {note !== undefined && ` · ${note}`}
+                </p>
+                <ul className="faults">
+                  {acts.map((one, index) => (
+                    <li key={index}>{wordsOf(one, data.acts)}</li>
+                  ))}
+                </ul>
+                <div className="row wrap">
+                  {may("playbooks.manage") && (
+                    <Button
+                      variant="default"
+                      size="xs"
+                      aria-label={`${mode === "on" ? "Only rehearse" : "Switch on"}: ${name}`}
+                      onClick={() => void (mode === "on" ? rehearse(name) : switchOn(playbook, data.acts))}
+                    >
+                      {mode === "on" ? "Only rehearse" : "Switch on"}
+                    </Button>
+                  )}
+                  {may("alerts.manage") && (
+                    <Button
+                      variant="default"
+                      size="xs"
+                      aria-label={`Remove the playbook ${name}`}
+                      onClick={() => void remove(name)}
+                    >
+                      Remove
+                    </Button>
+                  )}
+                </div>
+              </li>
+            );
+          })}
+        </ul>
+        {data?.playbooks.length === 0 && <p className="dim flush">There are none.</p>}
+        {secret !== undefined && (
+          <Note tone="good" title="Copy the secret now: it is not shown again" onClose={() => setSecret(undefined)}>
+            <p>Pages of this playbook are signed with it.</p>
+            <Copyable text={secret} label="Copy the secret" />
+          </Note>
+        )}
+        {may("alerts.manage") && data !== undefined && (
+          <JsonForm
+            what="playbook"
+            about={`Acts: ${Object.keys(data.acts).join(", ")}; a page has a url, or the host of one that it has already, and a mail a role or an address (to). One that is changed rehearses again.`}
+            example={example}
+            onKeep={keep}
+          />
+        )}
+      </Part>
+      <Runs />
+    </>
+  );
+}
+
+/** One act, and how often it may be done. An act of a later version says its name. */
+function wordsOf(act: ShownPlaybook["acts"][number], table: Partial<Acts>): string {
+  const row = table[act.do as keyof Acts];
+  if (row === undefined) return act.do;
+  const where = describePlace(act);
+  const often = row.perHourMax === 1 ? "once" : `${row.perHourMax} times`;
+  return `${row.does}${where === undefined ? "" : `: ${where}`} (at most ${often} an hour in the whole cluster)`;
+}
+
+function Runs() {
+  const trail = useTrail();
+  const { data, error, isPlaceholderData } = useQuery({
+    ...live(lookMs),
+    queryKey: [...all, "runs", trail.from],
+    queryFn: () =>
+      look<{ readonly runs: readonly PlaybookRun[]; readonly more: boolean }>(
+        `/admin/playbooks/runs?limit=${pageRuns}${trail.from === undefined ? "" : `&before=${trail.from}`}`,
+      ),
+    placeholderData: (kept) => kept,
+  });
+  return (
+    <Part title="What playbooks did" about="Rehearsals, too: what would have been done.">
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      <ul className="lines" aria-busy={data === undefined || isPlaceholderData}>
+        {data?.runs.map(({ id, atMs, playbook, alert, about, steps, seen = [] }) => (
+          <li key={id}>
+            <span className="grow">
+              <span className="line-title break">
+                {playbook}: {describeRun(steps)}
+              </span>
+              <span className="dim break">
+                {momentOf(atMs)} · {about} · alert {alert}
+              </span>
+              {seen.map((one, index) => (
+                <span key={index} className="dim break">
+                  seen: {momentOf(one.atMs)} · {one.action} {one.outcome} · by {one.by}
+                  {one.address !== undefined && ` from ${one.address}`}
+                </span>
+              ))}
+            </span>
+          </li>
+        ))}
+      </ul>
+      {data?.runs.length === 0 && <p className="dim flush">No playbook has run yet.</p>}
+      <Pager
+        trail={trail}
+        next={data?.more === true ? data.runs.at(-1)?.id : undefined}
+        waits={isPlaceholderData}
+        back="Newer"
+        on="Older"
+      />
+    </Part>
+  );
+}

@@ -1,0 +1,153 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { counted } from "../../../../../protocols/amounts.ts";
+import type { Failure, RuleTried, WatchRule } from "../../../../../protocols/index.ts";
+import { describeJoin, describeSteps } from "../../../../../protocols/watch-words.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { live, look } from "../look.ts";
+import { JsonForm } from "./json-form.tsx";
+
+/** Other admins change rules. */
+const lookMs = 15_000;
+/** A trial reads a month of the audit. */
+const tryMs = 60_000;
+/** Of what a trial found so much is shown. */
+const shownMax = 20;
+const base = "/api/v1/admin/rules";
+const all = ["rules"];
+const example = {
+  severity: "critical",
+  withinMinutes: 30,
+  by: "user",
+  ordered: true,
+  steps: [
+    { action: "signIn", outcome: "refused", count: 5 },
+    { action: "signIn", outcome: "done" },
+  ],
+};
+
+/** What admins watch for beside the detectors, tried on the past before it is switched on. */
+export function Rules() {
+  const { may } = useRights();
+  const act = useActOn(all);
+  const { ask } = useDialogs();
+  /** The rule that was another one when it was to be switched. */
+  const [changed, setChanged] = useState<string>();
+  const [tried, setTried] = useState<RuleTried & { readonly name: string }>();
+  const { data, error } = useQuery({
+    ...live(lookMs),
+    queryKey: all,
+    queryFn: () => look<{ readonly rules: readonly WatchRule[] }>("/admin/rules"),
+  });
+  const canManage = may("alerts.manage");
+  const tryOut = async (name: string, rule: object) => {
+    const result = await act(() => request<RuleTried>("POST", `${base}/try`, { rule }, tryMs));
+    if (result !== undefined) setTried({ ...result, name });
+  };
+  const set = (name: string, body: object) =>
+    act(() => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body), changedBy(name));
+  const changedBy =
+    (name: string) =>
+    (refusal: Failure): boolean => {
+      setChanged(refusal.code === "CHANGED_MEANWHILE" ? name : undefined);
+      return refusal.code === "CHANGED_MEANWHILE";
+    };
+  const remove = async (name: string) => {
+    const body = <p>Nothing is found by it any more. Alerts that it gave stay. This cannot be undone.</p>;
+    if (await ask({ title: `Remove the rule ${name}?`, body, action: "Remove", grave: true }))
+      await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
+  };
+  return (
+    <Part title="Rules over events" about="Entries of the audit that come together. Each that is on gives alerts.">
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      {changed !== undefined && (
+        <Note tone="bad" onClose={() => setChanged(undefined)}>
+          Somebody else has changed the rule {changed} meanwhile. Nothing was switched; it is shown here as it is now.
+        </Note>
+      )}
+      <ul className="alerts" aria-label="Rules">
+        {data?.rules.map(({ name, ...rule }) => (
+          <li key={name} className={rule.on === true ? rule.severity : "off"}>
+            <div className="row wrap">
+              <span className="grow line-title break">{name}</span>
+              <span className="chip">{rule.on === true ? "on" : "off"}</span>
+              <span className={rule.severity === "notice" ? "chip" : "chip bad"}>{rule.severity}</span>
+            </div>
+            <p className="flush break">
+              {describeSteps(rule)} <span className="dim">· {describeJoin(rule)}</span>
+            </p>
+            {rule.note !== undefined && <p className="dim flush break">{rule.note}</p>}
+            {canManage && (
+              <div className="row wrap">
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`Try on the past: ${name}`}
+                  onClick={() => void tryOut(name, rule)}
+                >
+                  Try on the past
+                </Button>
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`${rule.on === true ? "Switch off" : "Switch on"}: ${name}`}
+                  onClick={() => void set(name, { ...rule, on: rule.on !== true, seen: rule })}
+                >
+                  {rule.on === true ? "Switch off" : "Switch on"}
+                </Button>
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`Remove the rule ${name}`}
+                  onClick={() => void remove(name)}
+                >
+                  Remove
+                </Button>
+              </div>
+            )}
+          </li>
+        ))}
+      </ul>
+      {data?.rules.length === 0 && <p className="dim flush">There are none.</p>}
+      {tried !== undefined && <Tried {...tried} onClose={() => setTried(undefined)} />}
+      {canManage && (
+        <JsonForm
+          what="rule"
+          about="It is kept switched off: try it on the past first, then switch it on."
+          example={example}
+          also={{ title: "Try on the past", act: (body) => tryOut("this rule", body) }}
+          onKeep={async (name, body) => void (await set(name, { ...body, on: false }))}
+        />
+      )}
+    </Part>
+  );
+}
+
+function Tried(props: RuleTried & { readonly name: string; readonly onClose: () => void }) {
+  const { name, findings, found, looked, sinceMs, cut, untilMs, onClose } = props;
+  return (
+    <Note tone="plain" title={`What ${name} would have found: ${found}`} onClose={onClose}>
+      <p role="status">
+        {counted(looked, "entry", "entries")} were looked at, from {momentOf(sinceMs)} on
+        {cut && `, to ${momentOf(untilMs)}: there are more than one trial looks at`}.
+      </p>
+      {findings.length > 0 && (
+        <ul className="faults">
+          {findings.slice(-shownMax).map(({ atMs, about }, index) => (
+            <li key={index}>
+              {momentOf(atMs)} · {about}
+            </li>
+          ))}
+        </ul>
+      )}
+      {found > shownMax && <p>These are the newest {Math.min(shownMax, findings.length)}.</p>}
+    </Note>
+  );
+}

@@ -1,0 +1,275 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { getRouteApi, useNavigate } from "@tanstack/react-router";
+import { useState, type SubmitEvent } from "react";
+import type { AuditFound, AuditLogs, AuditLogView } from "../../../../../protocols/index.ts";
+import { formText } from "../../form-text.ts";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { Choice } from "../backup/choice.tsx";
+import { AdminPage } from "../frame.tsx";
+import { live, look } from "../look.ts";
+import { Pager, useTrail } from "../pages.tsx";
+import { Entry } from "./entry.tsx";
+import { auditFields, auditSearchIn, type AuditSearch } from "./search.ts";
+import { actionsByArea, areaTitles, keyOf } from "./words.ts";
+import "../backup/backup.css";
+import "../people/people.css";
+import "./audit.css";
+
+const route = getRouteApi("/admin/$page");
+const pageEntries = 50;
+/** The newest page is looked at again so often. */
+const lookMs = 5_000;
+/** A search looks at so many entries at a time: so many times for a page that has none yet. */
+const triesMax = 5;
+
+/** The audit: what was done, by whom, and how it ended. */
+export function AuditPage() {
+  const { may } = useRights();
+  const search = auditSearchIn(route.useSearch());
+  return (
+    <AdminPage title="Audit" needs="audit.read" refusal="Only those who may read the audit see it.">
+      <Filter key={JSON.stringify(search)} search={search} />
+      <Entries search={search} />
+      <Standing />
+      {may("audit.export") && <Export search={search} />}
+    </AdminPage>
+  );
+}
+
+function Filter({ search }: { readonly search: AuditSearch }) {
+  const navigate = useNavigate();
+  const [more, setMore] = useState(["address", "node", "since", "until"].some((name) => name in search));
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const wanted = Object.fromEntries(
+      auditFields.flatMap((name) => {
+        const value = formText(form, name).trim();
+        return value === "" ? [] : [[name, value]];
+      }),
+    ) as AuditSearch;
+    void navigate({ to: "/admin/$page", params: { page: "audit" }, search: wanted });
+  };
+  const field = (name: keyof AuditSearch, label: string, placeholder: string) => (
+    <TextInput
+      name={name}
+      label={label}
+      placeholder={placeholder}
+      defaultValue={search[name] ?? ""}
+      autoComplete="off"
+      autoCapitalize="none"
+      maxLength={128}
+    />
+  );
+  return (
+    <Part title="Search" about="A name that ends in * stands for all that begin so.">
+      <form className="audit-form" onSubmit={submit}>
+        {field("by", "Who", "user/ada, operator")}
+        <label className="select">
+          <span>What</span>
+          <select name="action" defaultValue={search.action ?? ""}>
+            <option value="">Everything</option>
+            {actionsByArea.map(({ area, actions }) => (
+              <optgroup key={area} label={areaTitles[area]}>
+                <option value={area}>All of: {areaTitles[area]}</option>
+                {actions.map(({ name, title }) => (
+                  <option key={name} value={name}>
+                    {title}
+                  </option>
+                ))}
+              </optgroup>
+            ))}
+          </select>
+        </label>
+        {field("target", "To whom or what", "user/bob, node/b")}
+        <label className="select">
+          <span>Outcome</span>
+          <select name="outcome" defaultValue={search.outcome ?? ""}>
+            <option value="">Any</option>
+            <option value="done">Done</option>
+            <option value="refused">Refused</option>
+          </select>
+        </label>
+        {field("text", "With this text", "anywhere in the entry")}
+        {more && (
+          <>
+            {field("address", "From where", "192.0.2.7")}
+            {field("node", "Written by the node", "a")}
+            <TextInput type="datetime-local" name="since" label="Since" defaultValue={search.since ?? ""} />
+            <TextInput type="datetime-local" name="until" label="Until" defaultValue={search.until ?? ""} />
+          </>
+        )}
+        <div className="row">
+          <Button type="submit">Search</Button>
+          {Object.keys(search).length > 0 && (
+            <Button
+              variant="default"
+              onClick={() => void navigate({ to: "/admin/$page", params: { page: "audit" }, search: {} })}
+            >
+              Show all
+            </Button>
+          )}
+          {!more && (
+            <button type="button" className="link" onClick={() => setMore(true)}>
+              More to search by
+            </button>
+          )}
+        </div>
+      </form>
+    </Part>
+  );
+}
+
+/** The query of the node's route. */
+function queryOf({ since, until, ...same }: AuditSearch, more: Readonly<Record<string, string>> = {}): string {
+  const atMs = (name: string, text: string | undefined): readonly (readonly [string, string])[] => {
+    const ms = text === undefined ? Number.NaN : new Date(text).getTime();
+    return Number.isNaN(ms) ? [] : [[name, String(ms)]];
+  };
+  const fields = Object.entries(same).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return new URLSearchParams([...fields, ...atMs("sinceMs", since), ...atMs("untilMs", until), ...Object.entries(more)].map(([name, value]) => [name, value])).toString(); // prettier-ignore
+}
+
+async function find(search: AuditSearch, before: string | undefined): Promise<AuditFound> {
+  let found: AuditFound = { entries: [], ...(before !== undefined && { next: before }) };
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const more = { limit: String(pageEntries), ...(found.next !== undefined && { before: found.next }) };
+    found = await look<AuditFound>(`/admin/audit?${queryOf(search, more)}`);
+    if (found.entries.length > 0 || found.next === undefined) break;
+  }
+  return found;
+}
+
+function Entries({ search }: { readonly search: AuditSearch }) {
+  const key = JSON.stringify(search);
+  const trail = useTrail(key);
+  const before = trail.from;
+  const { data, error, isPlaceholderData } = useQuery({
+    queryKey: ["audit", key, before],
+    queryFn: () => find(search, before),
+    placeholderData: (kept) => kept,
+    refetchInterval: before === undefined ? lookMs : false,
+    staleTime: 0,
+    retry: false,
+  });
+  return (
+    <Part title="Entries">
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      {data?.unanswered !== undefined && (
+        <Note tone="warn">
+          The newest entries of {data.unanswered.join(", ")} may be missing: no answer from there.
+        </Note>
+      )}
+      <ul className="entries" aria-busy={data === undefined || isPlaceholderData}>
+        {data?.entries.map((entry) => (
+          <Entry key={keyOf(entry)} entry={entry} />
+        ))}
+      </ul>
+      {data === undefined && error === null && <p className="dim flush">Loading …</p>}
+      {data?.entries.length === 0 && (
+        <p className="dim flush">
+          {data.next === undefined ? "Nothing was found." : "Nothing yet; there are older entries to look at."}
+        </p>
+      )}
+      <Pager trail={trail} next={data?.next} waits={isPlaceholderData} back="Newer" on="Older" />
+    </Part>
+  );
+}
+
+const isWell = ({ head, fault }: AuditLogView): boolean => fault === undefined && head?.verified !== false;
+
+/** How far the logs are signed, and who has seen them. */
+function Standing() {
+  const { data, error } = useQuery({
+    queryKey: ["audit-logs"],
+    queryFn: () => look<AuditLogs>("/admin/audit/logs"),
+    ...live(3 * lookMs),
+  });
+  if (data === undefined) return error === null ? null : <Note tone="bad">{error.message}</Note>;
+  const bad = data.logs.filter((one) => !isWell(one));
+  const isAlone = data.logs.every(({ witnesses }) => witnesses.length === 0);
+  return (
+    <Part title="Proof">
+      <Note
+        tone={bad.length > 0 ? "bad" : "good"}
+        title={
+          bad.length > 0
+            ? "A log is not what it should be"
+            : `Every log at ${data.at} is whole, and its signature is right`
+        }
+      >
+        {bad.length > 0
+          ? "Export the audit and run `plexus audit verify FILE`: it names the first entry that is wrong."
+          : isAlone
+            ? "No other node has seen them: that all of a log was set back, only an earlier export finds."
+            : "Other nodes have signed how far they have seen them."}
+      </Note>
+      <ul className="lines">
+        {data.logs.map((log) => (
+          <LogLine key={log.log} log={log} />
+        ))}
+      </ul>
+    </Part>
+  );
+}
+
+function LogLine({ log: { log, node, from, to, head, witnesses, fault } }: { readonly log: AuditLogView }) {
+  const facts = [
+    to < from ? "no entries here" : `entries ${from} to ${to}`,
+    head === undefined ? "not signed yet" : `signed up to ${head.seq}, ${momentOf(head.atMs)}`,
+    ...witnesses.map((one) => `seen by ${one.node} up to ${one.seq}`),
+  ];
+  return (
+    <li>
+      <span className="grow">
+        <span className="ellipsis line-title">
+          {node} <span className="dim">{log}</span>
+        </span>
+        <span className="dim break">{facts.join(" · ")}</span>
+        {head?.verified === false && <span className="pull-error block">The signature of its head is wrong.</span>}
+        {fault !== undefined && (
+          <span className="pull-error block">
+            Entry {fault.seq}: {fault.reason}
+          </span>
+        )}
+      </span>
+    </li>
+  );
+}
+
+const formats = [
+  { value: "jsonl", label: "JSON lines, with proofs" },
+  { value: "syslog", label: "syslog (RFC 5424)" },
+  { value: "cef", label: "CEF" },
+];
+
+function Export({ search }: { readonly search: AuditSearch }) {
+  const [format, setFormat] = useState("jsonl");
+  const query = format === "jsonl" ? new URLSearchParams({ format }).toString() : queryOf(search, { format });
+  return (
+    <Part
+      title="Export"
+      about={
+        format === "jsonl"
+          ? "Every log that is here, whole, whatever is searched for. `plexus audit verify FILE` proves it without this cluster."
+          : "One line an entry, of those that are searched for."
+      }
+    >
+      <div className="row field-row">
+        <Choice label="Format" data={formats} value={format} onChange={setFormat} />
+        <Button
+          component="a"
+          href={`/api/v1/admin/audit/export?${query}`}
+          download={`audit.${format === "jsonl" ? "jsonl" : "txt"}`}
+        >
+          Download
+        </Button>
+      </div>
+      <p className="dim flush">That you exported it is an entry of the audit, too.</p>
+    </Part>
+  );
+}

@@ -1,0 +1,201 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { BackupWish } from "../../../../../protocols/index.ts";
+import { wireLimits } from "../../../../../protocols/limits.ts";
+import { notices } from "../../../live/index.ts";
+import { Note } from "../../note.tsx";
+import { momentOf } from "../../time.ts";
+import { bytes } from "../bytes.ts";
+import { changes, fetchDownload, useAct, useTasks } from "./asks.tsx";
+import { Choice } from "./choice.tsx";
+import type { Query } from "./recall.tsx";
+import { counted, foundText, placeText, queryText, spanText, taskText, type PlaceResult, type RecallResult } from "./words.ts"; // prettier-ignore
+
+/** What a query comes to: it is fetched as an archive, or brought back into place. */
+export function Plan({ plan, query }: { readonly plan: RecallResult; readonly query: Query }) {
+  const act = useAct();
+  const [way, setWay] = useState<"choose" | "ask" | "place">("choose");
+  const { units, rows, threads, stripeBytes, snapshot, takesMs = 0, measured = false } = plan;
+  if (units === 0) return <Note tone="plain">Nothing of it is in snapshot {snapshot.number}.</Note>;
+  // The snapshot that was looked at, whatever comes meanwhile.
+  const fixed: Query = { ...query, snapshot: snapshot.number };
+  const download = () =>
+    act(
+      () => fetchDownload({ query: fixed }),
+      ({ code }) => {
+        if (code === "APPROVAL_NEEDED") setWay("ask");
+        return code === "APPROVAL_NEEDED";
+      },
+    );
+  return (
+    <Note
+      tone="plain"
+      title={`${rows.toLocaleString("en")} records of ${threads.toLocaleString("en")} ${threads === 1 ? "actor" : "actors"}, up to ${bytes(plan.bytes)}`}
+    >
+      <p className="flush">
+        {queryText(query)}, of snapshot {snapshot.number} ({momentOf(snapshot.atMs)}). {bytes(stripeBytes)} are read for
+        it: about {spanText(takesMs)}
+        {measured ? ", as recalls before took" : "; no recall has measured it yet"}.
+      </p>
+      {way === "ask" && (
+        <Approval wish={{ sort: "recall", query: fixed, as: "download" }} done={() => setWay("choose")} />
+      )}
+      {way === "place" && <IntoPlace query={fixed} />}
+      {way === "choose" && (
+        <div className="row wrap">
+          <Button onClick={() => void download()}>Download</Button>
+          <span className="dim">an archive with a folder for each actor, as JSON lines and files</span>
+          {isPlaceable(query) && (
+            <>
+              <Button variant="default" onClick={() => setWay("place")}>
+                Bring back into place
+              </Button>
+              <span className="dim">messages into their rooms, as new ones that say what they were</span>
+            </>
+          )}
+        </div>
+      )}
+    </Note>
+  );
+}
+
+const isPlaceable = ({ type }: Query): boolean => type === undefined || type === "message" || type === "turn";
+
+/** Asks the other admins to agree to a recall of what others wrote in private. */
+function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: () => void }) {
+  const act = useAct();
+  const [reason, setReason] = useState("");
+  const ask = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if ((await act(() => changes.ask(wish, reason.trim()))) === undefined) return;
+    notices.show("The other admins are asked. It stands under Approvals.");
+    done();
+  };
+  return (
+    <form className="row field-row" aria-label="Ask for approval" onSubmit={(event) => void ask(event)}>
+      <TextInput
+        className="grow"
+        label="This shows what others wrote in private, so a second admin has to agree. Why is it needed?"
+        value={reason}
+        maxLength={wireLimits.backupReasonCharsMax}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        data-autofocus
+        required
+      />
+      <Button type="submit" disabled={reason.trim() === ""}>
+        Ask for approval
+      </Button>
+    </form>
+  );
+}
+
+type Place = Extract<BackupWish, { sort: "place" }>;
+
+const living = {
+  skip: "Nothing of what lives comes",
+  edited: "What was edited since comes as it was, beside it",
+  again: "All of it comes once more",
+} as const;
+
+const newRecall = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+/** Chooses the rules, looks at what would come by them, and brings it back. */
+function IntoPlace({ query }: { readonly query: Query }) {
+  const act = useAct();
+  const { data } = useTasks();
+  const [rules, setRules] = useState<Pick<Place, "existing" | "deleted" | "remake">>({ existing: "skip" });
+  const [looked, setLooked] = useState<{ readonly id: string; readonly wish: Place }>();
+  const [asking, setAsking] = useState(false);
+  const change = (more: Partial<typeof rules>) => {
+    setRules({ ...rules, ...more });
+    setLooked(undefined);
+    setAsking(false);
+  };
+  const task = data?.tasks.find(({ id }) => id === looked?.id);
+  const look = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const wish: Place = { sort: "place", query, recall: newRecall(), ...rules };
+    setAsking(false);
+    const begun = await act(
+      () => changes.start({ ...wish, dryRun: true }),
+      ({ code }) => {
+        // How much has some words in it says what others wrote.
+        if (code === "APPROVAL_NEEDED") setAsking(true);
+        return code === "APPROVAL_NEEDED";
+      },
+    );
+    setLooked({ id: begun?.id ?? "", wish });
+  };
+  const bring = async () => {
+    if (looked === undefined) return;
+    const begun = await act(
+      () => changes.start(looked.wish),
+      ({ code }) => {
+        if (code === "APPROVAL_NEEDED") setAsking(true);
+        return code === "APPROVAL_NEEDED";
+      },
+    );
+    if (begun === undefined) return;
+    setLooked(undefined);
+    notices.show(`Task ${begun.id} brings it back. It stands under Tasks.`);
+  };
+  const would = task?.state === "done" ? (task.result as PlaceResult) : undefined;
+  return (
+    <form className="backup-form" aria-label="How it comes back" onSubmit={(event) => void look(event)}>
+      <div className="row field-row">
+        <Choice
+          className="grow"
+          label="What is there"
+          data={Object.entries(living).map(([value, label]) => ({ value, label }))}
+          value={rules.existing ?? "skip"}
+          onChange={(chosen) => change({ existing: chosen as keyof typeof living })}
+        />
+        <Choice
+          label="What was deleted since"
+          data={[
+            { value: "", label: "stays deleted" },
+            { value: "deleted", label: "comes back, too" },
+          ]}
+          value={rules.deleted === true ? "deleted" : ""}
+          onChange={(chosen) => change({ deleted: chosen !== "" })}
+        />
+        <Choice
+          label="A room or agent that is gone"
+          data={[
+            { value: "", label: "stays gone" },
+            { value: "remake", label: "is made anew" },
+          ]}
+          value={rules.remake === true ? "remake" : ""}
+          onChange={(chosen) => change({ remake: chosen !== "" })}
+        />
+        <Button type="submit" variant="default">
+          What would come?
+        </Button>
+      </div>
+      {task !== undefined && would === undefined && (
+        <p className="dim" role="status">
+          {taskText(task)}
+        </p>
+      )}
+      {would !== undefined && (
+        <div role="status">
+          <p className="flush">
+            {placeText(would)} It takes about {spanText(would.takesMs)}. Nothing that lives is changed.
+          </p>
+          <ul className="faults">
+            {foundText(would).map((line) => (
+              <li key={line}>{line}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      {would !== undefined && would.restored > 0 && !asking && (
+        <div className="row">
+          <Button onClick={() => void bring()}>Bring back {counted(would.restored, "message")}</Button>
+        </div>
+      )}
+      {asking && looked !== undefined && <Approval wish={looked.wish} done={() => setLooked(undefined)} />}
+    </form>
+  );
+}

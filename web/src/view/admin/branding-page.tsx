@@ -1,0 +1,120 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type ChangeEvent, type SubmitEvent } from "react";
+import type { BrandingView, SetBranding } from "../../../../protocols/index.ts";
+import { coloursOf } from "../../../../protocols/contrast.ts";
+import { notices } from "../../live/index.ts";
+import { request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
+import { brandName, logoUrl, showBrand, useBrand } from "../brand.ts";
+import { Note } from "../note.tsx";
+import { useRights } from "../rights.ts";
+import { Part } from "../settings/part.tsx";
+import { AdminPage } from "./frame.tsx";
+import "./branding.css";
+
+const nothing: readonly string[] = ["branding"];
+const logoBytesMax = 32 * 1024;
+
+/** How the cluster looks to people: looked at before it is saved. */
+export function BrandingPage() {
+  return (
+    <AdminPage title="Branding" needs="config.read" refusal="Only those who may see the configuration see this.">
+      <Branding />
+    </AdminPage>
+  );
+}
+
+/** A file as base64. */
+const base64Of = async (file: File): Promise<string> =>
+  btoa(Array.from(new Uint8Array(await file.arrayBuffer()), (byte) => String.fromCharCode(byte)).join(""));
+
+function Branding() {
+  const brand = useBrand();
+  const { may } = useRights();
+  const act = useActOn(nothing);
+  const [name, setName] = useState<string>();
+  const [colour, setColour] = useState<string>();
+  const [logo, setLogo] = useState<{ readonly data: string; readonly shown: string }>();
+  const [fault, setFault] = useState<string>();
+  const shownName = name ?? brand.name ?? "";
+  const shownColour = colour ?? brand.colour ?? "#4f46e5";
+  const used = coloursOf(shownColour);
+  const shownLogo = logo?.shown ?? (brand.logo === undefined ? "/icon.svg" : logoUrl(brand.logo));
+  const choose = async (event: ChangeEvent<HTMLInputElement>) => {
+    const file = event.currentTarget.files?.[0];
+    if (file === undefined) return;
+    setFault(undefined);
+    if (!["image/png", "image/jpeg", "image/webp"].includes(file.type)) return setFault("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture."); // prettier-ignore
+    if (file.size > logoBytesMax) return setFault("A logo has at most 32 KiB.");
+    const data = await base64Of(file);
+    setLogo({ data, shown: `data:${file.type};base64,${data}` });
+  };
+  const send = async (wish: SetBranding, said: string) => {
+    setFault(undefined);
+    const view = await act(
+      () => request<BrandingView>("PUT", "/api/v1/admin/branding", wish),
+      ({ code, details, message }) => {
+        if (code !== "BAD_REQUEST" && code !== "TOO_LARGE") return false;
+        setFault(code === "TOO_LARGE" ? "The logo is too large: 32 KiB and 512 pixels a side at most." : typeof details?.["problem"] === "string" ? `It is refused: ${details["problem"]}.` : message); // prettier-ignore
+        return true;
+      },
+    );
+    if (view === undefined) return;
+    showBrand(view);
+    setName(undefined);
+    setColour(undefined);
+    setLogo(undefined);
+    notices.show(said);
+  };
+  const save = (event: SubmitEvent) => {
+    event.preventDefault();
+    const wish: SetBranding = {
+      ...(name !== undefined && { name: name.trim() === "" ? null : name.trim() }),
+      ...(colour !== undefined && { colour }),
+      ...(logo !== undefined && { logo: logo.data }),
+    };
+    void send(wish, "Everybody sees it from now on; open pages when somebody comes back to them.");
+  };
+  const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
+  return (
+    <>
+      <Part title="Looks" about="What people see at the sign-in page, in the chat, in the title and in mails.">
+        <form className="branding-form" onSubmit={save} aria-label="Looks of the cluster">
+          <TextInput label="Name" placeholder="Plexus" maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
+          <label className="select">
+            <span>Colour</span>
+            <input type="color" value={shownColour} onChange={(event) => setColour(event.currentTarget.value)} />
+          </label>
+          <label className="select">
+            <span>Logo: PNG, JPEG or WebP, at most 32 KiB and 512 pixels a side</span>
+            <input type="file" accept="image/png,image/jpeg,image/webp" onChange={(event) => void choose(event)} />
+          </label>
+          {fault !== undefined && <Note tone="bad">{fault}</Note>}
+          {(used.light !== shownColour || used.filled !== shownColour) && (
+            <p className="dim flush">This colour is hard to read as text: {used.light} is used in the light, {used.dark} in the dark.</p>
+          )}
+          {may("config.manage") && (
+            <div className="row wrap">
+              <Button type="submit" disabled={!isChanged}>Save</Button>
+              <Button variant="default" onClick={() => void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")}>Back to the looks of Plexus</Button>
+            </div>
+          )}
+        </form>
+      </Part>
+      <Part title="Preview">
+        <div className="row wrap" aria-label="Preview" role="group">
+          {(["light", "dark"] as const).map((look) => (
+            <div key={look} className={`branding-preview ${look}`}>
+              <div className="row">
+                <img src={shownLogo} alt="" width={36} height={36} />
+                <strong>{shownName.trim() === "" ? brandName({}) : shownName}</strong>
+              </div>
+              <span style={{ color: used[look] }}>A link</span>
+              <span className="branding-button" style={{ background: used.filled }}>A button</span>
+            </div>
+          ))}
+        </div>
+      </Part>
+    </>
+  );
+} // prettier-ignore

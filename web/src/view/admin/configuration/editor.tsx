@@ -1,0 +1,143 @@
+import { Button, Select, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import type { Failure, SettingKind, SettingsPlan, SettingsView } from "../../../../../protocols/index.ts";
+import { notices } from "../../../live/index.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { Note } from "../../note.tsx";
+import { readSettings } from "./asks.ts";
+import { Effects } from "./effects.tsx";
+import { choicesOf, configurationKey, fieldText, valueFrom, type Shape } from "./words.ts";
+
+const base = "/api/v1/admin/configuration";
+const everyNode = "All nodes";
+
+/** Changes one key, for all nodes or for one. What a value has to be, the node says. */
+export function SettingEditor(props: {
+  readonly kind: SettingKind;
+  readonly view: SettingsView;
+  readonly onDone: () => void;
+}) {
+  const { kind, onDone } = props;
+  // That of the node that was chosen, once somebody has chosen one.
+  const [view, setView] = useState(props.view);
+  const { key } = kind;
+  const act = useActOn(configurationKey);
+  const [scope, setScope] = useState(everyNode);
+  const node = scope === everyNode ? undefined : scope;
+  const known = view.scopes.find((one) => one.node === node);
+  // What was on show when the form was opened: whoever changes it meanwhile is not overwritten.
+  const [seen, setSeen] = useState(known?.revision ?? 0);
+  const set = known?.values[key];
+  const first = view.nodes.find((one) => one.node === (node ?? view.nodes[0]?.node));
+  const [text, setText] = useState(() =>
+    fieldText(set?.value ?? first?.settings.find((one) => one.key === key)?.value),
+  );
+  const [fault, setFault] = useState<string>();
+  const [plan, setPlan] = useState<SettingsPlan>();
+  const shape = kind.schema as Shape;
+  const choices = choicesOf(shape);
+
+  const refusal = ({ code, details, message }: Failure): boolean => {
+    if (code === "CONFIG_CHANGED") {
+      const by = typeof details?.["by"] === "string" ? details["by"] : "Somebody else";
+      setFault(`${by} has changed the configuration meanwhile. Look at it, then save again.`);
+      setSeen(Number(details?.["revision"] ?? 0));
+      return true;
+    }
+    if (code !== "BAD_REQUEST" && code !== "ALREADY_DONE") return false;
+    setFault(typeof details?.["problem"] === "string" ? `It ${details["problem"]}.` : message);
+    return true;
+  };
+  const change = () => ({ ...(node !== undefined && { node }), set: { [key]: valueFrom(shape, text) } });
+  const preview = async () => {
+    setFault(undefined);
+    setPlan(await act(() => request<SettingsPlan>("POST", `${base}/plan`, change()), refusal));
+  };
+  const send = async (body: object) => {
+    setFault(undefined);
+    const done = await act(() => request<SettingsPlan>("PUT", base, { ...body, revision: seen }), refusal);
+    if (done === undefined) return;
+    const waits = done.nodes.some(({ effects }) => effects.some(({ takes }) => takes === "restart"));
+    notices.show(`${key} was changed${waits ? "; it counts when the nodes are started again" : ""}.`);
+    onDone();
+  };
+  const save = (event: SubmitEvent) => {
+    event.preventDefault();
+    void send(change());
+  };
+  const choose = async (next: string) => {
+    const of = next === everyNode ? undefined : next;
+    setFault(undefined);
+    try {
+      const chosen = of === undefined ? view : await readSettings(of);
+      setView(chosen);
+      setScope(next);
+      setSeen(chosen.scopes.find((one) => one.node === of)?.revision ?? 0);
+      setPlan(undefined);
+    } catch (error) {
+      setFault((error as Error).message);
+    }
+  };
+  const edit = (value: string) => {
+    setText(value);
+    setPlan(undefined);
+  };
+  return (
+    <form className="setting-form" aria-label={`Change ${key}`} onSubmit={save}>
+      <div className="row wrap field-row">
+        <Select
+          label="For"
+          data={[everyNode, ...(view.names ?? view.nodes.map((one) => one.node))]}
+          value={scope}
+          allowDeselect={false}
+          searchable
+          limit={100}
+          onChange={(value) => void choose(value ?? everyNode)}
+        />
+        {choices === undefined ? (
+          <TextInput
+            className="grow"
+            label="Value"
+            {...(shape.type === "array" && { description: "Several are separated by commas" })}
+            autoComplete="off"
+            spellCheck={false}
+            value={text}
+            onChange={(event) => edit(event.currentTarget.value)}
+          />
+        ) : (
+          <Select
+            className="grow"
+            label="Value"
+            data={[...choices]}
+            value={choices.includes(text) ? text : null}
+            allowDeselect={false}
+            onChange={(value) => edit(value ?? "")}
+          />
+        )}
+      </div>
+      {fault !== undefined && <Note tone="bad">{fault}</Note>}
+      {plan !== undefined && <Effects plan={plan} />}
+      <div className="row wrap">
+        <Button type="submit" size="xs">
+          Save
+        </Button>
+        <Button variant="default" size="xs" onClick={() => void preview()}>
+          What would it do?
+        </Button>
+        {set !== undefined && (
+          <Button
+            variant="default"
+            size="xs"
+            onClick={() => void send({ ...(node !== undefined && { node }), unset: [key] })}
+          >
+            Say nothing of it
+          </Button>
+        )}
+        <Button variant="default" size="xs" onClick={onDone}>
+          Cancel
+        </Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,90 @@
+import { Button, Select } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { SettingsHistory, SettingsPlan } from "../../../../../protocols/index.ts";
+import { notices } from "../../../live/index.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { live, look } from "../look.ts";
+import { Effects } from "./effects.tsx";
+import { configurationKey, lookMs, valueText } from "./words.ts";
+
+const base = "/api/v1/admin/configuration";
+const everyNode = "All nodes";
+
+/** What was changed, and the way back. */
+export function History({ nodes }: { readonly nodes: readonly string[] }) {
+  const { may } = useRights();
+  const { ask } = useDialogs();
+  const act = useActOn(configurationKey);
+  const [scope, setScope] = useState(everyNode);
+  const node = scope === everyNode ? undefined : scope;
+  const query = node === undefined ? "" : `?node=${encodeURIComponent(node)}`;
+  const { data, error } = useQuery({
+    ...live(lookMs),
+    queryKey: [...configurationKey, "history", scope],
+    queryFn: () => look<SettingsHistory>(`/admin/configuration/history${query}`),
+  });
+  const goBack = async (to: number) => {
+    const of = node === undefined ? {} : { node };
+    const plan = await act(() => request<SettingsPlan>("POST", `${base}/plan`, { ...of, to }));
+    if (plan === undefined || data === undefined) return;
+    const title = to === 0 ? "Set everything back to before the first change?" : `Set everything back to change ${to}?`;
+    if (!(await ask({ title, body: <Effects plan={plan} />, action: "Go back" }))) return;
+    const done = await act(() => request<SettingsPlan>("POST", `${base}/rollback`, { ...of, to, revision: data.revision })); // prettier-ignore
+    if (done !== undefined) notices.show("The configuration is as it was then.");
+  };
+  return (
+    <Part title="What was changed" about="The newest changes; the audit has all of them.">
+      {nodes.length > 1 && (
+        <Select
+          label="For"
+          data={[everyNode, ...nodes]}
+          value={scope}
+          allowDeselect={false}
+          searchable
+          limit={100}
+          onChange={(value) => setScope(value ?? everyNode)}
+        />
+      )}
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      <ul className="alerts" aria-label="Changes of the configuration">
+        {data?.changes.map(({ revision, atMs, by, backTo, changes }) => (
+          <li key={revision}>
+            <div className="row wrap">
+              <span className="grow line-title">Change {revision}</span>
+              <span className="dim break">
+                {by}, {momentOf(atMs)}
+              </span>
+            </div>
+            {backTo !== undefined && <p className="dim flush">Back to change {backTo}</p>}
+            {changes.map(({ key, before, after }) => (
+              <p key={key} className="flush break">
+                {key}: {before === undefined ? "not set" : valueText(before)} →{" "}
+                {after === undefined ? "not set" : valueText(after)}
+              </p>
+            ))}
+            {may("config.manage") && (
+              <div className="row">
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`Go back to before change ${revision}`}
+                  onClick={() => void goBack(revision - 1)}
+                >
+                  Go back to before this
+                </Button>
+              </div>
+            )}
+          </li>
+        ))}
+      </ul>
+      {data?.changes.length === 0 && <p className="dim flush">Nothing was changed.</p>}
+    </Part>
+  );
+}

@@ -1,0 +1,23 @@
+/** What the pages of the administration look at again and again. */
+import type { Failure } from "../../../../protocols/index.ts";
+import { explain } from "../../model/index.ts";
+import { request } from "../../wire/index.ts";
+
+/** A refusal, as queries throw it. */
+export class Refused extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(explain(failure, "look"));
+    this.failure = failure;
+  }
+}
+
+/** Asks for something to look at. */
+export async function look<Value>(path: string, method: "GET" | "POST" = "GET"): Promise<Value> {
+  const result = await request<Value>(method, `/api/v1${path}`, method === "POST" ? {} : undefined);
+  if (result.ok) return result.value;
+  throw new Refused(result.error);
+}
+
+/** How a query looks anew every `lookMs`: what is shown changes by itself, and other admins act. */
+export const live = (lookMs: number) => ({ refetchInterval: lookMs, staleTime: 0, retry: false }) as const;

@@ -1,0 +1,38 @@
+import { useQuery } from "@tanstack/react-query";
+import { describeForecast, describeFree, scarceAdvice, scarceNouns } from "../../../../../protocols/forecast-words.ts";
+import type { Forecast, Forecasts as Said } from "../../../../../protocols/index.ts";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { live, look } from "../look.ts";
+import { Pager, usePaged } from "../pages.tsx";
+import { Table, type Column } from "../table.tsx";
+
+const lookMs = 60_000;
+const pageRows = 15;
+
+const columns: readonly Column<Forecast>[] = [
+  { head: "Node", cell: ({ node }) => node },
+  { head: "What", cell: ({ of }) => scarceNouns[of] },
+  { head: "Free", align: "end", cell: describeFree },
+  { head: "How it goes", cell: describeForecast },
+];
+
+/** When disk, memory and places of models run out. */
+export function Forecasts() {
+  const { data, error } = useQuery({ ...live(lookMs), queryKey: ["nodes", "forecasts"], queryFn: () => look<Said>("/admin/forecasts") });
+  const all = data?.forecasts ?? [];
+  const { shown, trail, next } = usePaged(all, pageRows, "");
+  const ends = [...new Set(all.filter(({ says }) => says === "ends").map(({ of }) => of))];
+  return (
+    <Part title="What runs out" about="Measured each hour. A trend is followed no further ahead than it was seen; an alert comes when something ends within a week.">
+      {error !== null && <Note tone="warn">{error.message}</Note>}
+      {ends.map((of) => (
+        <Note key={of} tone="warn" title={`${scarceNouns[of]} will run out`}>
+          {scarceAdvice[of]}
+        </Note>
+      ))}
+      <Table label="What runs out" columns={columns} rows={shown} keyOf={({ node, of }) => `${node} ${of}`} nothing={data === undefined ? "Loading …" : "Nothing was measured yet."} />
+      <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
+    </Part>
+  );
+} // prettier-ignore

@@ -1,0 +1,94 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import { describeInvited, invitationFault, joinCommand } from "../../../../../protocols/cluster-words.ts";
+import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
+import type { InvitationIssued } from "../../../../../protocols/index.ts";
+import { Copyable } from "../../copyable.tsx";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { changes, useAct } from "./asks.ts";
+
+/** What each role is for. */
+const uses: Readonly<Record<Role, string>> = {
+  gateway: "gateway: people and programs connect to it",
+  chat: "chat: rooms and people live on it",
+  ai: "ai: it serves models",
+  storage: "storage: it keeps shards of backups",
+  manager: "manager: it decides with the others about the cluster",
+};
+
+/** Makes an invitation, and shows the command that a new node is started with. */
+export function Invite() {
+  const act = useAct();
+  const [chosen, setChosen] = useState<readonly Role[]>(allRoles);
+  const [zone, setZone] = useState("");
+  const [host, setHost] = useState("");
+  const [made, setMade] = useState<InvitationIssued & { readonly command: string; readonly atMs: number }>();
+  const labels = Object.fromEntries(
+    Object.entries({ zone, host }).flatMap(([name, value]) => (value.trim() === "" ? [] : [[name, value.trim()]])),
+  );
+  const choose = (role: Role, on: boolean) =>
+    setChosen(allRoles.filter((one) => (one === role ? on : chosen.includes(one))));
+  const invite = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const issued = await act(() => changes.invite({ roles: chosen, labels }));
+    if (issued !== undefined)
+      setMade({ ...issued, command: joinCommand(issued, labels, "bin/plexus"), atMs: Date.now() });
+  };
+  const fault = made && invitationFault(made);
+  return (
+    <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager survive the death of any one.">
+      <form className="backup-form" aria-label="Invite a node" onSubmit={(event) => void invite(event)}>
+        <fieldset className="node-roles">
+          <legend>Roles</legend>
+          {allRoles.map((role) => (
+            <label key={role} className="row">
+              <input
+                type="checkbox"
+                checked={chosen.includes(role)}
+                onChange={(event) => choose(role, event.currentTarget.checked)}
+              />
+              {uses[role]}
+            </label>
+          ))}
+        </fieldset>
+        <div className="row field-row">
+          <TextInput
+            className="grow"
+            label="Zone"
+            description="Copies and voters are spread over zones"
+            value={zone}
+            maxLength={64}
+            autoCapitalize="none"
+            onChange={(event) => setZone(event.currentTarget.value)}
+          />
+          <TextInput
+            className="grow"
+            label="Host"
+            description="And over the machines that nodes run on"
+            value={host}
+            maxLength={64}
+            autoCapitalize="none"
+            onChange={(event) => setHost(event.currentTarget.value)}
+          />
+        </div>
+        <div>
+          <Button type="submit" disabled={chosen.length === 0}>
+            Make an invitation
+          </Button>
+        </div>
+      </form>
+      {made !== undefined && (
+        <div className="invited" role="status">
+          <Copyable text={made.command} label="Copy the command" />
+          {describeInvited(made, made.atMs).map((line) => (
+            <p key={line} className="dim break">
+              {line}
+            </p>
+          ))}
+          {fault !== undefined && <Note tone="warn">{fault}</Note>}
+        </div>
+      )}
+    </Part>
+  ); // prettier-ignore
+}

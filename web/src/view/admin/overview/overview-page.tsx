@@ -1,0 +1,203 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import { rate } from "../../../../../protocols/amounts.ts";
+import { auditDone } from "../../../../../protocols/audit.ts";
+import type { ActorPage, AlertPage, AuditFound, NodeStatus } from "../../../../../protocols/index.ts";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { actionText } from "../audit/words.ts";
+import { bytes } from "../bytes.ts";
+import { AdminPage } from "../frame.tsx";
+import { live, look } from "../look.ts";
+import { useSummary } from "../nodes/asks.ts";
+import { findings, freeShare, type Finding, type Seen } from "./findings.ts";
+
+/** It is left open on a screen on the wall: what changes seldom is asked for seldom. */
+const lookMs = 5_000;
+const actsShown = 8;
+const alertsShown = 5;
+const findingsShown = 8;
+
+/** How the cluster is, at a glance. */
+export function OverviewPage() {
+  return (
+    <AdminPage wide title="Overview" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+      <Overview />
+    </AdminPage>
+  );
+}
+
+function Overview() {
+  const { may } = useRights();
+  const summary = useSummary();
+  const status = useQuery({ ...live(lookMs), queryKey: ["nodes", "status"], queryFn: () => look<NodeStatus>("/admin/status") });
+  const quarantined = useQuery({
+    ...live(lookMs),
+    queryKey: ["nodes", "quarantined"],
+    queryFn: () => look<ActorPage>("/admin/actors?status=quarantined&limit=50"),
+  });
+  const alerts = useQuery({
+    ...live(lookMs),
+    queryKey: ["alerts", "open", "overview"],
+    queryFn: () => look<AlertPage>(`/admin/alerts?state=open&limit=${alertsShown}`),
+    enabled: may("alerts.read"),
+  });
+  if (summary.data === undefined)
+    return summary.error === null ? <p className="dim">Loading …</p> : <Note tone="bad">{summary.error.message}</Note>;
+  const seen: Seen = { summary: summary.data, status: status.data, alerts: alerts.data, quarantined: quarantined.data };
+  return (
+    <>
+      {summary.error !== null && <Note tone="bad">{summary.error.message} What is shown here is from before.</Note>}
+      <Health found={findings(seen)} />
+      <Figures seen={seen} />
+      {may("audit.read") && <Acts />}
+    </>
+  );
+} // prettier-ignore
+
+function Health({ found }: { readonly found: readonly Finding[] }) {
+  const isBad = found.some(({ tone }) => tone === "bad");
+  const title = isBad
+    ? "Something does not work"
+    : found.length > 0
+      ? "The cluster works, but look here"
+      : "The cluster is well";
+  return (
+    <Part title="State">
+      <Note tone={isBad ? "bad" : found.length > 0 ? "warn" : "good"} title={title}>
+        {found.length === 0 ? (
+          "Every node is up, every slot has its copies, and no alert is open."
+        ) : (
+          <ul className="faults">
+            {found.slice(0, findingsShown).map(({ text, page, search = {} }) => (
+              <li key={text} className="finding">
+                {text}{" "}
+                <Link to="/admin/$page" params={{ page }} search={search} className="link">
+                  {placeOf[page] ?? "Look"}
+                </Link>
+              </li>
+            ))}
+          </ul>
+        )}
+        {found.length > findingsShown && `And ${found.length - findingsShown} more.`}
+      </Note>
+    </Part>
+  );
+}
+
+const placeOf: Readonly<Record<string, string>> = {
+  nodes: "To the nodes",
+  slots: "To the slots",
+  actors: "To the actors",
+  alerts: "To the alerts",
+};
+
+function Figure(props: {
+  readonly name: string;
+  readonly page: string;
+  readonly search?: Readonly<Record<string, string>>;
+  readonly tone?: "bad" | "warn" | undefined;
+  readonly more?: string;
+  readonly children: ReactNode;
+}) {
+  const { name, page, search = {}, tone, more, children } = props;
+  return (
+    <Link to="/admin/$page" params={{ page }} search={search} className={`figure ${tone ?? ""}`}>
+      <span className="figure-name">{name}</span>
+      <span className="figure-value">{children}</span>
+      {more !== undefined && <span className="figure-more dim">{more}</span>}
+    </Link>
+  );
+}
+
+function Figures({ seen: { summary, status, alerts, quarantined } }: { readonly seen: Seen }) {
+  const { nodes, slots, directory } = summary;
+  const up = nodes.filter((node) => node.up);
+  const voters = directory.kind === "replicated" ? directory.voters : undefined;
+  const votersUp = voters?.filter((voter) => up.some(({ node }) => node === voter)).length;
+  const lacking = slots.short + slots.blocked + slots.down;
+  const sum = (of: (node: (typeof nodes)[number]) => number | undefined) => up.reduce((total, node) => total + (of(node) ?? 0), 0);
+  const disks = up.filter((node) => freeShare(node) !== undefined).sort((one, other) => (freeShare(one) ?? 1) - (freeShare(other) ?? 1));
+  const [fullest] = disks;
+  const share = fullest && freeShare(fullest);
+  const models = [...new Set(up.flatMap((node) => node.models))];
+  const ill = quarantined?.rows.length ?? 0;
+  return (
+    <Part title="Figures">
+      <div className="figures">
+        <Figure name="Nodes up" page="nodes" tone={up.length < nodes.length ? "bad" : undefined}>
+          {up.length} <small>of {nodes.length}</small>
+        </Figure>
+        {voters !== undefined && (
+          <Figure name="Voters up" page="nodes" tone={votersUp === voters.length ? undefined : "warn"} more="keep the directory">
+            {votersUp} <small>of {voters.length}</small>
+          </Figure>
+        )}
+        <Figure name="Slots in order" page="slots" tone={slots.down + slots.blocked > 0 ? "bad" : lacking > 0 ? "warn" : undefined} more={lacking > 0 ? `${lacking} without enough copies` : slots.moving > 0 ? `${slots.moving} moving` : "all have their copies"}>
+          {slots.ok} <small>of {slots.total}</small>
+        </Figure>
+        {fullest !== undefined && share !== undefined && (
+          <Figure name="Least free disk" page="nodes" tone={share < 0.03 ? "bad" : share < 0.1 ? "warn" : undefined} more={`${bytes(fullest.diskFreeBytes ?? 0)} on ${fullest.name}`}>
+            {Math.round(share * 100)} <small>%</small>
+          </Figure>
+        )}
+        <Figure name="Models served" page="models" more={models.slice(0, 2).join(", ") || "agents do not answer"} tone={models.length === 0 ? "warn" : undefined}>
+          {models.length}
+        </Figure>
+        {alerts !== undefined && (
+          <Figure name="Open alerts" page="alerts" tone={alerts.open > 0 ? "warn" : undefined}>
+            {alerts.open}
+          </Figure>
+        )}
+        <Figure name="Actors in memory" page="actors" more={`${rate(sum((node) => node.turnsPerSecond))} messages a second`}>
+          {whole(sum((node) => node.actors))}
+        </Figure>
+        <Figure name="In quarantine" page="actors" search={{ status: "quarantined" }} tone={ill > 0 ? "bad" : undefined}>
+          {ill}
+          {quarantined?.more === true && "+"}
+        </Figure>
+        <Figure name="Connections" page="nodes">
+          {whole(sum((node) => node.connections))}
+        </Figure>
+        <Figure name="Memory" page="nodes" more={status === undefined ? "" : `Plexus ${status.version}`}>
+          {bytes(sum((node) => node.memoryBytes))}
+        </Figure>
+      </div>
+    </Part>
+  );
+} // prettier-ignore
+
+const whole = (number: number): string => number.toLocaleString("en-US");
+
+/** What was done last. */
+function Acts() {
+  const { data } = useQuery({
+    ...live(lookMs),
+    queryKey: ["audit", "overview"],
+    queryFn: () => look<AuditFound>(`/admin/audit?limit=${actsShown}`),
+  });
+  return (
+    <Part title="Newest acts">
+      <ul className="acts">
+        {data?.entries.map(({ log, seq, atMs, by, action, target, outcome }) => (
+          <li key={`${log}.${seq}`}>
+            <span className="dim">{momentOf(atMs)}</span>
+            <span>
+              <strong>{by}</strong> {actionText(action)}
+              {target !== undefined && <span className="dim"> · {target}</span>}
+            </span>
+            <span className={outcome === auditDone ? "dim" : "state-bad"}>
+              {outcome === auditDone ? "done" : "refused"}
+            </span>
+          </li>
+        ))}
+      </ul>
+      <Link to="/admin/$page" params={{ page: "audit" }} search={{}} className="link">
+        All of the audit
+      </Link>
+    </Part>
+  );
+}

@@ -1,0 +1,271 @@
+import { Button, SegmentedControl, TextInput } from "@mantine/core";
+import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
+import { useEffect, useState, type SubmitEvent } from "react";
+import type { SignUpInvitation } from "../../../../../protocols/index.ts";
+import { wireLimits } from "../../../../../protocols/limits.ts";
+import { request } from "../../../wire/index.ts";
+import { Avatar } from "../../avatar.tsx";
+import { Copyable } from "../../copyable.tsx";
+import { useDialogs } from "../../dialogs.tsx";
+import { Icon } from "../../icons.tsx";
+import { Note } from "../../note.tsx";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { Choice } from "../backup/choice.tsx";
+import { AdminPage } from "../frame.tsx";
+import { Pager, useTrail } from "../pages.tsx";
+import { useAct, useInvitations, usePeopleList, type Listed, type Show } from "./asks.ts";
+import "../backup/backup.css";
+import "./people.css";
+
+const route = getRouteApi("/admin/$page");
+
+/** Whom the list shows; part of the address, so that back from a person leads to the same list. */
+interface PeopleSearch {
+  readonly text?: string;
+  readonly show?: string;
+}
+
+/** Everybody with an account, invitations to make one, and accounts of programs. */
+export function PeoplePage() {
+  const { may } = useRights();
+  return (
+    <AdminPage title="People" needs="people.see" refusal="Only those who look after people see this.">
+      <List />
+      <Invitations />
+      {may("people.manage") && <NewProgram />}
+    </AdminPage>
+  );
+}
+
+const nothing: Readonly<Record<Show, string>> = {
+  all: "Nobody is called so.",
+  roles: "Nobody has other roles than a member's.",
+  programs: "No program has an account.",
+};
+
+function List() {
+  const shown: PeopleSearch = route.useSearch();
+  const { text: wanted = "" } = shown;
+  const show: Show = shown.show === "roles" || shown.show === "programs" ? shown.show : "all";
+  const navigate = useNavigate();
+  const router = useRouter();
+  const [text, setText] = useState(wanted);
+  const trail = useTrail(`${show} ${wanted}`);
+  useEffect(() => {
+    if (text === wanted) return undefined;
+    const search: PeopleSearch = { ...(text !== "" && { text }), ...(show !== "all" && { show }) };
+    // Not with every letter: each is a question to the node. And not any more once somebody is on the way to another page.
+    const timer = setTimeout(() => {
+      if (router.latestLocation.pathname === "/admin/people")
+        void navigate({ to: "/admin/$page", params: { page: "people" }, search, replace: true });
+    }, 250);
+    return () => clearTimeout(timer);
+  }, [text, wanted, show, navigate, router]);
+  const { data, error, isPlaceholderData } = usePeopleList(show, wanted, trail.from);
+  return (
+    <Part title="Accounts">
+      <div className="row field-row">
+        <TextInput
+          className="grow"
+          label="Search"
+          placeholder="Name"
+          value={text}
+          disabled={show !== "all"}
+          maxLength={100}
+          leftSection={<Icon name="search" size={16} />}
+          onChange={(event) => setText(event.currentTarget.value)}
+        />
+        <SegmentedControl
+          aria-label="Whom to show"
+          value={show}
+          onChange={(value) => {
+            setText("");
+            const search: PeopleSearch = value === "all" ? {} : { show: value as "roles" | "programs" };
+            void navigate({ to: "/admin/$page", params: { page: "people" }, search, replace: true });
+          }}
+          data={[
+            { value: "all", label: "Everybody" },
+            { value: "roles", label: "With roles" },
+            { value: "programs", label: "Programs" },
+          ]}
+        />
+      </div>
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      <ul className="lines people" aria-busy={data === undefined || isPlaceholderData}>
+        {data?.people.map((one) => (
+          <PersonLine key={one.user} person={one} />
+        ))}
+        {data?.people.length === 0 && (
+          <li className="dim">{data.next === undefined ? nothing[show] : "None here; look at the next page."}</li>
+        )}
+        {data === undefined && error === null && <li className="dim">Loading …</li>}
+      </ul>
+      <Pager trail={trail} next={data?.next} waits={isPlaceholderData} back="Previous" on="Next" />
+    </Part>
+  );
+}
+
+function PersonLine({ person: { user, title, roles } }: { readonly person: Listed }) {
+  return (
+    <li>
+      <Link to="/admin/$page/$item" params={{ page: "people", item: user }} className="person-link">
+        <Avatar principal={`user/${user}`} label={title ?? user} size={32} />
+        <span className="grow">
+          <span className="ellipsis line-title" dir="auto">
+            {title ?? user}
+          </span>
+          <span className="dim ellipsis block">{user}</span>
+        </span>
+        <span className="chips">
+          {roles.map((role) => (
+            <span key={role} className="chip">
+              {role}
+            </span>
+          ))}
+        </span>
+      </Link>
+    </li>
+  );
+}
+
+const dayMs = 24 * 3_600_000;
+const lives = [
+  { value: String(dayMs), label: "1 day" },
+  { value: String(7 * dayMs), label: "7 days" },
+  { value: String(30 * dayMs), label: "30 days" },
+  { value: String(365 * dayMs), label: "1 year" },
+];
+
+function Invitations() {
+  const { may } = useRights();
+  const { data, error } = useInvitations();
+  const act = useAct();
+  const { ask } = useDialogs();
+  const [uses, setUses] = useState("1");
+  const [lifeMs, setLifeMs] = useState(String(7 * dayMs));
+  const [note, setNote] = useState("");
+  const [made, setMade] = useState<string>();
+  const make = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const body = { uses: Number(uses), expiresInMs: Number(lifeMs), ...(note.trim() !== "" && { note: note.trim() }) };
+    const invitation = await act(() =>
+      request<{ readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
+    );
+    if (invitation === undefined) return;
+    setMade(location.origin + invitation.path);
+    setNote("");
+  };
+  const end = async ({ id, note: of, uses: left }: SignUpInvitation) => {
+    const body = <p>Nobody can make an account with it any more. {left} could still. Accounts that were made stay.</p>;
+    if (!(await ask({ title: `End the invitation${of === "" ? "" : ` “${of}”`}?`, body, action: "End", grave: true })))
+      return;
+    await act(() => request("DELETE", `/api/v1/admin/sign-up-invitations/${id}`));
+  };
+  if (error !== null && data === undefined) return null;
+  return (
+    <Part
+      title="Invitations"
+      about="A link with which somebody makes an account where sign-up asks for an invitation. While sign-up is closed, it lets nobody in."
+    >
+      {may("people.manage") && (
+        <form className="row field-row" onSubmit={(event) => void make(event)}>
+          <TextInput
+            className="grow"
+            label="For whom"
+            placeholder="New colleagues"
+            value={note}
+            maxLength={wireLimits.labelCharsMax}
+            onChange={(event) => setNote(event.currentTarget.value)}
+          />
+          <TextInput
+            className="short"
+            label="Accounts"
+            inputMode="numeric"
+            pattern="[1-9][0-9]{0,3}"
+            value={uses}
+            onChange={(event) => setUses(event.currentTarget.value)}
+            required
+          />
+          <Choice label="Good for" data={lives} value={lifeMs} onChange={setLifeMs} />
+          <Button type="submit">Make a link</Button>
+        </form>
+      )}
+      {made !== undefined && (
+        <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setMade(undefined)}>
+          <Copyable text={made} label="Copy the invitation" />
+        </Note>
+      )}
+      <ul className="lines">
+        {data?.invitations.map((invitation) => (
+          <li key={invitation.id}>
+            <span className="grow">
+              <span className="ellipsis line-title">{invitation.note === "" ? "Without a note" : invitation.note}</span>
+              <span className="dim break">
+                {invitation.uses === 1 ? "1 account" : `${invitation.uses} accounts`} left · until{" "}
+                {momentOf(invitation.expiresAtMs)} · by {invitation.by}
+              </span>
+            </span>
+            {may("people.manage") && (
+              <Button
+                variant="default"
+                size="xs"
+                aria-label={`End the invitation ${invitation.note}`}
+                onClick={() => void end(invitation)}
+              >
+                End
+              </Button>
+            )}
+          </li>
+        ))}
+      </ul>
+      {data?.invitations.length === 0 && <p className="dim">There are none.</p>}
+    </Part>
+  );
+}
+
+function NewProgram() {
+  const act = useAct();
+  const navigate = useNavigate();
+  const [name, setName] = useState("");
+  const [title, setTitle] = useState("");
+  const make = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const body = { name: name.trim(), ...(title.trim() !== "" && { displayName: title.trim() }) };
+    const made = await act(() => request<{ readonly user: string }>("POST", "/api/v1/admin/service-accounts", body));
+    if (made !== undefined) await navigate({ to: "/admin/$page/$item", params: { page: "people", item: made.user } });
+  };
+  return (
+    <Part
+      title="An account for a program"
+      about="It has the role service and no password. Nobody signs in as it; programs use its API keys, which you make on its page."
+    >
+      <form className="row field-row" onSubmit={(event) => void make(event)}>
+        <TextInput
+          className="grow"
+          label="Name"
+          placeholder="night-job"
+          pattern="[a-z0-9][a-z0-9_\-]{0,31}"
+          title="Small letters, digits, - and _"
+          autoCapitalize="none"
+          autoComplete="off"
+          spellCheck={false}
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          required
+        />
+        <TextInput
+          className="grow"
+          label="Shown as"
+          placeholder="Night job"
+          autoComplete="off"
+          maxLength={wireLimits.titleCharsMax}
+          value={title}
+          onChange={(event) => setTitle(event.currentTarget.value)}
+        />
+        <Button type="submit">Make the account</Button>
+      </form>
+    </Part>
+  );
+}

@@ -1,0 +1,86 @@
+import { Button, NativeSelect } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useState, type SubmitEvent } from "react";
+import { byName } from "../../../../../protocols/cluster-words.ts";
+import type { AdminTask, AdminTasks, ProfileKind } from "../../../../../protocols/index.ts";
+import { isTaskOver } from "../../../../../protocols/task-words.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { AdminPage } from "../frame.tsx";
+import { live, look } from "../look.ts";
+import { useSummary } from "../nodes/asks.ts";
+import { Silent } from "../silent.tsx";
+import { Table, type Column } from "../table.tsx";
+
+const key = ["tasks", "profiles"];
+
+/** Profiles of nodes: one is begun here, and those that are there are listed. */
+export function ProfilesPage() {
+  return (
+    <AdminPage wide title="Profiles" needs="cluster.administer" refusal="Only those who administer the cluster take profiles.">
+      <Profiles />
+    </AdminPage>
+  );
+} // prettier-ignore
+
+function Profiles() {
+  const { data: summary } = useSummary();
+  const { data, error } = useQuery({ ...live(2_000), queryKey: key, queryFn: () => look<AdminTasks>("/admin/tasks?kind=profile") }); // prettier-ignore
+  const act = useActOn(key);
+  const nodes = summary === undefined ? [] : byName(summary).filter(({ up }) => up);
+  const [node, setNode] = useState("");
+  const [of, setOf] = useState<ProfileKind>("cpu");
+  const [seconds, setSeconds] = useState("10");
+  const begin = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const wish = { of, seconds: Number(seconds), ...(node !== "" && { node }) };
+    await act(() => request("POST", "/api/v1/admin/profiles", wish));
+  };
+  const cancel = (id: string) => void act(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(id)}`));
+  const columns: readonly Column<AdminTask>[] = [
+    {
+      head: "Profile",
+      cell: ({ id, what, state }) =>
+        state === "done" || state === "cancelled" ? (
+          <Link to="/admin/$page/$item" params={{ page: "profiles", item: id }} className="link">
+            {what}
+          </Link>
+        ) : (
+          what
+        ),
+    },
+    { head: "State", cell: ({ state, error: why }) => (why === undefined ? state : `${state}: ${why.message}`) },
+    { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
+    { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
+    {
+      head: "",
+      cell: (task) =>
+        !isTaskOver(task) && (
+          <Button variant="default" size="xs" aria-label={`End ${task.what}`} onClick={() => cancel(task.id)}>
+            End it now
+          </Button>
+        ),
+    },
+  ];
+  return (
+    <>
+      <Part title="Look at a node" about="Its main thread is looked at while it goes on, a little slower. The result has names of functions and files, and nothing of people.">
+        <form className="row wrap field-row" aria-label="Look at a node" onSubmit={(event) => void begin(event)}>
+          <NativeSelect label="Node" value={node} data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]} onChange={(event) => setNode(event.currentTarget.value)} />
+          <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "What the processor does" }, { value: "heap", label: "What is made and kept in memory" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
+          <NativeSelect label="For" value={seconds} data={["1", "5", "10", "30", "60"].map((value) => ({ value, label: `${value} s` }))} onChange={(event) => setSeconds(event.currentTarget.value)} />
+          <Button type="submit">Begin</Button>
+        </form>
+      </Part>
+      <Part title="Profiles" about="Each node keeps its newest four, until it is started again.">
+        {error !== null && <Note tone="warn">{error.message}</Note>}
+        <Silent silent={data?.silent} />
+        <Table label="Profiles" columns={columns} rows={data?.tasks ?? []} keyOf={({ id }) => id} nothing="There are none." />
+      </Part>
+    </>
+  );
+} // prettier-ignore

@@ -1,0 +1,172 @@
+import { Button, TextInput } from "@mantine/core";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useState, type SubmitEvent } from "react";
+import { beyond, type RoleTable } from "../../../../../protocols/authority.ts";
+import type { ClusterRole, Failure, Grant, GrantWhen, Permission } from "../../../../../protocols/index.ts";
+import { wireLimits } from "../../../../../protocols/limits.ts";
+import { notices } from "../../../live/index.ts";
+import { request } from "../../../wire/index.ts";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { useAct } from "../people/asks.ts";
+import { permissionGroups, permissionText, whenText } from "../people/words.ts";
+import { WhenFields } from "./when-fields.tsx";
+
+/** Makes a role, or says anew what one grants. */
+export function RoleEditor(props: {
+  /** Undefined: a new one. */
+  readonly role: ClusterRole | undefined;
+  readonly taken: ReadonlySet<string>;
+  /** Roles of whoever changes it. */
+  readonly own: readonly string[];
+  readonly table: RoleTable;
+}) {
+  const { role, taken, own, table } = props;
+  const act = useAct();
+  const navigate = useNavigate();
+  const [name, setName] = useState(role?.name ?? "");
+  const [note, setNote] = useState(role?.note ?? "");
+  const [grants, setGrants] = useState<readonly Grant[]>(role?.grants ?? []);
+  /** What it granted when it was opened. */
+  const [seen, setSeen] = useState<{ readonly grants: readonly Grant[] } | null>(role === undefined ? null : { grants: role.grants }); // prettier-ignore
+  const [open, setOpen] = useState<Grant>();
+  const [fault, setFault] = useState<string>();
+  const locked = beyond(own, role?.grants ?? [], table);
+  /** Under which conditions whoever changes it has a permission: without any is `[undefined]`, not at all is none. */
+  const ownWhens = (permission: string): readonly (GrantWhen | undefined)[] =>
+    own.flatMap((one) => table.get(one)?.get(permission) ?? []);
+  const reasonOf = (permission: Permission): string | undefined => {
+    if (locked !== undefined) return "This role grants more than you have.";
+    return ownWhens(permission).length === 0 ? "You do not have this, so you cannot give it." : undefined;
+  };
+  const toggle = (permission: Permission, on: boolean) => {
+    const others = grants.filter((one) => one.permission !== permission);
+    const whens = ownWhens(permission);
+    // Nobody gives more than they have: what one has under conditions is given under the same.
+    const when = whens.includes(undefined) ? undefined : whens[0];
+    setGrants(on ? [...others, { permission, ...(when && { when }) }] : others);
+  };
+  const take = (of: Grant, when: GrantWhen | undefined, all: boolean) => {
+    const changed = (one: Grant): Grant => ({ permission: one.permission, ...(when && { when }) });
+    setGrants(grants.map((one) => (all || one === of ? changed(one) : one)));
+    setOpen(undefined);
+  };
+  const save = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const lacking = beyond(own, grants, table);
+    if (role === undefined && taken.has(name)) return setFault("There is a role of this name.");
+    if (lacking !== undefined)
+      return setFault(`You do not have this, or under narrower conditions: ${permissionText(lacking)}.`);
+    setFault(undefined);
+    const body = { grants, ...(note.trim() !== "" && { note: note.trim() }), seen };
+    const changedBy = ({ code, details }: Failure): boolean => {
+      if (code !== "CHANGED_MEANWHILE") return false;
+      const now = details?.["now"];
+      // What there is now is what the next save is compared with.
+      setSeen(Array.isArray(now) ? { grants: now as Grant[] } : null);
+      setGrants(Array.isArray(now) ? (now as Grant[]) : []);
+      setFault("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
+      return true;
+    };
+    if ((await act(() => request("PUT", `/api/v1/admin/roles/${name}`, body), changedBy)) === undefined) return;
+    notices.show(`The role ${name} was ${role === undefined ? "made" : "changed"}.`);
+    await navigate({ to: "/admin/$page", params: { page: "roles" } });
+  };
+  return (
+    <form className="role-form" onSubmit={(event) => void save(event)}>
+      <Link to="/admin/$page" params={{ page: "roles" }} className="link">
+        All roles
+      </Link>
+      <Part title={role === undefined ? "A new role" : `The role ${role.name}`}>
+        {locked !== undefined && (
+          <Note tone="warn">
+            It grants what you do not have ({permissionText(locked)}), so you can only look at it.
+          </Note>
+        )}
+        <div className="row field-row">
+          {role === undefined && (
+            <TextInput
+              label="Name"
+              placeholder="auditor"
+              pattern="[a-z][a-z0-9\-]{0,31}"
+              title="Small letters, digits and -"
+              autoCapitalize="none"
+              autoComplete="off"
+              spellCheck={false}
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+              required
+            />
+          )}
+          <TextInput
+            className="grow"
+            label="What it is for"
+            placeholder="Reads the audit from the office"
+            maxLength={wireLimits.titleCharsMax}
+            value={note}
+            disabled={locked !== undefined}
+            onChange={(event) => setNote(event.currentTarget.value)}
+          />
+        </div>
+      </Part>
+      {permissionGroups.map(({ title, names }) => (
+        <Part key={title} title={title}>
+          <fieldset className="options" aria-label={title}>
+            {names.map((permission) => {
+              const reason = reasonOf(permission);
+              const held = grants.filter((one) => one.permission === permission);
+              return (
+                <div key={permission} className="grant">
+                  <label className="check">
+                    <input
+                      type="checkbox"
+                      checked={held.length > 0}
+                      disabled={reason !== undefined}
+                      onChange={({ currentTarget: { checked } }) => toggle(permission, checked)}
+                    />
+                    <span>
+                      {permissionText(permission)} {reason !== undefined && <span className="dim">· {reason}</span>}
+                    </span>
+                  </label>
+                  {held.map((one, index) => (
+                    <div key={index} className="grant-when">
+                      <span className="dim">{whenText(one.when) ?? "always"}</span>
+                      {reason === undefined && (
+                        <button
+                          type="button"
+                          className="link"
+                          aria-expanded={open === one}
+                          aria-label={`Conditions: ${permissionText(permission)}`}
+                          onClick={() => setOpen(open === one ? undefined : one)}
+                        >
+                          Conditions
+                        </button>
+                      )}
+                      {open === one && (
+                        <WhenFields
+                          of={permissionText(permission)}
+                          when={one.when}
+                          onTake={(when, all) => take(one, when, all)}
+                        />
+                      )}
+                    </div>
+                  ))}
+                </div>
+              );
+            })}
+          </fieldset>
+        </Part>
+      ))}
+      {fault !== undefined && <Note tone="bad">{fault}</Note>}
+      <div className="row save-row">
+        <Button type="submit" disabled={locked !== undefined}>
+          {role === undefined ? "Make the role" : "Save"}
+        </Button>
+        <span className="dim">
+          {grants.length} {grants.length === 1 ? "permission" : "permissions"}. It holds at once for everybody who has
+          it.
+        </span>
+      </div>
+    </form>
+  );
+}

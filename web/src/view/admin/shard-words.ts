@@ -1,0 +1,68 @@
+/** How the cluster's shards stand, in words. Pure. */
+import { troublesOf, type ShardsView } from "../../../../protocols/index.ts";
+
+export const counted = (count: number, what: string): string =>
+  `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
+
+/** How all of it stands, and the figures that are looked at first. */
+export interface ShardStanding {
+  readonly tone: "good" | "warn" | "bad";
+  readonly title: string;
+  readonly faults: readonly string[];
+  readonly nodesUp: number;
+  readonly nodes: number;
+  /** What shards take on the disks of nodes that are up. */
+  readonly usedBytes: number;
+  /** What those nodes have left. */
+  readonly roomBytes: number;
+  readonly shards: number;
+  /** Shards whose bytes are not where they should be, or are damaged. */
+  readonly lost: number;
+}
+
+/** Nodes that are up and trusted take new bytes: so many are needed, unless a scheme of one copy is set. */
+const takersMin = 2;
+
+const sum = <Row>(rows: readonly Row[], of: (row: Row) => number | undefined): number =>
+  rows.reduce((total, row) => total + (of(row) ?? 0), 0);
+
+export function standingOfShards({ groups, nodes }: Pick<ShardsView, "groups" | "nodes">): ShardStanding {
+  const up = nodes.filter((node) => node.up);
+  const takers = up.filter(({ trust }) => trust !== "suspect");
+  const suspects = nodes.filter(({ trust }) => trust === "suspect").map(({ name }) => name);
+  const away = nodes.filter((node) => !node.up).map(({ name }) => name);
+  const rows = groups.flatMap((group) => group.holders.map((row) => ({ row, ...troublesOf(row, group) })));
+  const lost = sum(rows, (one) => one.lost);
+  const silent = rows.filter(({ row }) => row.error !== undefined || row.status === "down" || row.status === "blocked");
+  const shared = groups.filter(({ open, holders }) => open && holders.some((row) => troublesOf(row, { holders }).besides.length > 0)); // prettier-ignore
+  const faults = [
+    ...(takers.length < takersMin
+      ? [`${counted(takers.length, "node")} would take new bytes. Unless the configuration says otherwise (shardSchemes), at least ${takersMin} are needed: \`plexus invite --role storage\` invites one.`]
+      : []),
+    ...(away.length > 0 ? [`${named(away)} down. What ${away.length === 1 ? "it has" : "they have"} is waited for, then made anew elsewhere.`] : []),
+    ...(lost > 0 ? [`${counted(lost, "shard")} missing or damaged. Each is made anew from the others of its stripe.`] : []),
+    ...(suspects.length > 0 ? [`${named(suspects)} not trusted: audits found that shards were not there, or not given.`] : []),
+    ...(silent.length > 0 ? [`${counted(silent.length, "holder")} cannot be asked what ${silent.length === 1 ? "it has" : "they have"}.`] : []),
+    ...(takers.length >= takersMin && shared.length > 0 && away.length === 0
+      ? ["Some nodes have two shards of a stripe: one more node with the role storage makes this safer."]
+      : []),
+  ]; // prettier-ignore
+  const tone = takers.length === 0 ? "bad" : faults.length > 0 ? "warn" : "good";
+  const titles = { good: "All shards are where they should be", warn: "Shards can be read, but look here", bad: "No new shards are kept" }; // prettier-ignore
+  return {
+    tone,
+    title: lost > 0 && tone === "warn" ? "Shards are being repaired" : titles[tone],
+    faults,
+    nodesUp: up.length,
+    nodes: nodes.length,
+    usedBytes: sum(up, ({ usedBytes }) => usedBytes),
+    roomBytes: sum(up, ({ roomBytes }) => roomBytes),
+    shards: sum(rows, ({ row }) => row.sums?.held.shards),
+    lost,
+  };
+}
+
+function named(names: readonly string[]): string {
+  const last = names.at(-1) ?? "";
+  return names.length === 1 ? `${last} is` : `${names.slice(0, -1).join(", ")} and ${last} are`;
+}

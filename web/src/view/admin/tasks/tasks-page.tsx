@@ -1,0 +1,145 @@
+import { Button, SegmentedControl } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import type { AdminTask, AdminTasks } from "../../../../../protocols/index.ts";
+import { isTaskOver, progressWords } from "../../../../../protocols/task-words.ts";
+import { notices } from "../../../live/index.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { useDialogs } from "../../dialogs.tsx";
+import { Note } from "../../note.tsx";
+import { Part } from "../../settings/part.tsx";
+import { momentOf } from "../../time.ts";
+import { AdminPage } from "../frame.tsx";
+import { live, look } from "../look.ts";
+import { Pager, usePaged } from "../pages.tsx";
+import { Silent } from "../silent.tsx";
+import { Table, type Column } from "../table.tsx";
+
+const lookMs = 2_000;
+const pageTasks = 25;
+const key = ["tasks", "all"];
+
+/** Everything that takes long, at all nodes: how far it is, and what came of it. */
+export function TasksPage() {
+  return (
+    <AdminPage wide title="Tasks" needs="cluster.see" refusal="Only those who may see how the cluster is see this.">
+      <Tasks />
+    </AdminPage>
+  );
+}
+
+const stateTone: Readonly<Record<AdminTask["state"], string>> = {
+  waiting: "dim",
+  running: "",
+  done: "state-good",
+  failed: "state-bad",
+  cancelled: "dim",
+};
+
+function State({ task }: { readonly task: AdminTask }) {
+  const { state, share, error, advice } = task;
+  const reason = error?.details?.["reason"] ?? error?.message;
+  return (
+    <>
+      <span className={stateTone[state]}>{state}</span>
+      {share !== undefined && !isTaskOver(task) && <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />}
+      {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
+      {state === "failed" && typeof reason === "string" && <span className="state-bad block">{reason}</span>}
+      {advice !== undefined && <span className="state-warn block">{advice}</span>}
+    </>
+  );
+} // prettier-ignore
+
+function Ends({ task }: { readonly task: AdminTask }) {
+  const act = useActOn(key);
+  const { ask } = useDialogs();
+  const send = async (does: () => ReturnType<typeof request>, said: string): Promise<void> => {
+    if ((await act(does)) !== undefined) notices.show(said);
+  };
+  const cancel = async (): Promise<void> => {
+    const isDrain = task.kind === "drain";
+    const question = {
+      title: isDrain ? "Call off this drain?" : "Cancel this task?",
+      body: <p>{isDrain ? `${task.node ?? "The node"} takes its share of slots again.` : `“${task.what}” ends as soon as it can. What was done of it stays.`}</p>,
+      action: isDrain ? "Call off" : "Cancel task",
+      grave: !isDrain,
+    };
+    if (await ask(question)) await send(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(task.id)}`), "It ends as soon as it can.");
+  };
+  const { again } = task;
+  return (
+    <div className="row">
+      {task.canCancel && (
+        <Button variant="default" size="xs" aria-label={`Cancel ${task.id}`} onClick={() => void cancel()}>
+          {task.kind === "drain" ? "Call off" : "Cancel"}
+        </Button>
+      )}
+      {again !== undefined && (
+        <Button
+          variant="default"
+          size="xs"
+          aria-label={`Begin ${task.id} again`}
+          onClick={() => void send(() => request(again.method, again.path, again.body), "It was begun again.")}
+        >
+          Again
+        </Button>
+      )}
+    </div>
+  );
+} // prettier-ignore
+
+const columns: readonly Column<AdminTask>[] = [
+  {
+    head: "Task",
+    cell: ({ id, what, node, kind }) => (
+      <>
+        <span dir="auto">{what}</span>
+        <span className="dim block">
+          {id}
+          {node !== undefined && kind !== "drain" && ` · ${node}`}
+        </span>
+      </>
+    ),
+  },
+  { head: "State", cell: (task) => <State task={task} /> },
+  { head: "Asked by", wide: true, cell: ({ by = "" }) => by },
+  { head: "Begun", wide: true, cell: ({ begunAtMs }) => begunAtMs !== undefined && momentOf(begunAtMs) },
+  { head: "Ended", wide: true, cell: ({ endedAtMs }) => endedAtMs !== undefined && momentOf(endedAtMs) },
+  { head: "To do", cell: (task) => <Ends task={task} /> },
+];
+
+function Tasks() {
+  const [which, setWhich] = useState("all");
+  const { data, error } = useQuery({ ...live(lookMs), queryKey: key, queryFn: () => look<AdminTasks>("/admin/tasks") });
+  const tasks = (data?.tasks ?? []).filter((task) => which === "all" || isTaskOver(task) === (which === "over"));
+  const { shown, trail, next } = usePaged(tasks, pageTasks, which);
+  return (
+    <Part
+      title="Tasks"
+      about="Backups and recalls, pulls of models, drains and moves, searches, repairs: whoever began one gets a notice when it is over."
+    >
+      <SegmentedControl
+        aria-label="Which tasks"
+        value={which}
+        onChange={setWhich}
+        data={[
+          { value: "all", label: "All" },
+          { value: "open", label: "Under way" },
+          { value: "over", label: "Over" },
+        ]}
+      />
+      {error !== null && <Note tone="bad">{error.message}</Note>}
+      <Silent silent={data?.silent} />
+      <Table
+        label="List of tasks"
+        columns={columns}
+        rows={shown}
+        keyOf={({ id }) => id}
+        nothing={data === undefined ? "Loading …" : "Nothing that takes long is here."}
+        busy={data === undefined}
+      />
+      <Pager trail={trail} next={next} waits={false} back="Newer" on="Older" />
+    </Part>
+  );
+}

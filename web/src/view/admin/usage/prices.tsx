@@ -1,0 +1,61 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type { Price } from "../../../../../protocols/index.ts";
+import { notices } from "../../../live/index.ts";
+import { request } from "../../../wire/index.ts";
+import { useActOn } from "../../act.ts";
+import { formText } from "../../form-text.ts";
+import { useRights } from "../../rights.ts";
+import { Part } from "../../settings/part.tsx";
+import { look } from "../look.ts";
+import { Table, type Column } from "../table.tsx";
+
+const all = ["usage"];
+const priceMax = 1_000_000;
+
+/** What models cost: the rates by which usage has a cost. */
+export function Prices() {
+  const { may } = useRights();
+  const act = useActOn(all);
+  const [fault, setFault] = useState<string>();
+  const { data } = useQuery({ queryKey: ["usage", "prices"], queryFn: () => look<{ readonly prices: readonly Price[] }>("/admin/prices"), retry: false });
+  const mayChange = may("cluster.administer");
+  const path = (model: string): string => `/api/v1/admin/prices/${encodeURIComponent(model)}`;
+  const remove = async ({ name }: Price) => {
+    if ((await act(() => request("DELETE", path(name)))) !== undefined) notices.show(`${name} costs nothing any more.`);
+  };
+  const set = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const [input, output] = [Number(formText(form, "input")), Number(formText(form, "output"))];
+    if (![input, output].every((price) => price >= 0 && price <= priceMax)) return setFault("Prices are numbers, like 2.5.");
+    setFault(undefined);
+    const model = formText(form, "model").trim();
+    if ((await act(() => request("PUT", path(model), { input, output }))) === undefined) return;
+    notices.show(`${model} has its price.`);
+    form.reset();
+  };
+  const columns: readonly Column<Price>[] = [
+    { head: "Model", cell: ({ name }) => name },
+    { head: "Tokens read", align: "end", cell: ({ input }) => input },
+    { head: "Tokens written", align: "end", cell: ({ output }) => output },
+    { head: "A call", align: "end", wide: true, cell: ({ call }) => call ?? "" },
+    ...(mayChange
+      ? [{ head: "Change", align: "end" as const, cell: (price: Price) => <Button variant="default" size="xs" aria-label={`Remove the price of ${price.name}`} onClick={() => void remove(price)}>Remove</Button> }]
+      : []),
+  ];
+  return (
+    <Part title="Prices" about="Units of your currency for a million tokens. A name that ends with * stands for all that begin so. They count from now on.">
+      <Table label="Prices of models" columns={columns} rows={data?.prices ?? []} keyOf={({ name }) => name} nothing="Nothing has a price." />
+      {mayChange && (
+        <form className="row field-row" onSubmit={(event) => void set(event)}>
+          <TextInput className="grow" name="model" label="Model" placeholder="openai/*" required maxLength={200} autoCapitalize="none" autoComplete="off" />
+          <TextInput name="input" label="Tokens read" placeholder="2.5" required inputMode="decimal" error={fault} />
+          <TextInput name="output" label="Tokens written" placeholder="10" required inputMode="decimal" />
+          <Button type="submit" variant="default">Set the price</Button>
+        </form>
+      )}
+    </Part>
+  );
+} // prettier-ignore

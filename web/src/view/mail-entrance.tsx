@@ -1,0 +1,121 @@
+import { Anchor, Button, TextInput } from "@mantine/core";
+import { useEffect, useState, type SubmitEvent } from "react";
+import { explain } from "../live/index.ts";
+import { request } from "../wire/index.ts";
+import { formText } from "./form-text.ts";
+import { Mark } from "./icons.tsx";
+import { Note } from "./note.tsx";
+
+/** What a signed-out person wants of mail. */
+export type MailWish =
+  | { readonly type: "forgot" }
+  | { readonly type: "account" }
+  | { readonly type: "confirm"; readonly user: string; readonly secret: string };
+
+const words = {
+  forgot: {
+    title: "Forgot your password?",
+    label: "Name or mail address",
+    about: "If the account has a mail address, a link for a new password is sent there.",
+    path: "/api/v1/sign-in/forgot",
+    done: "If there is such an account with a mail address, a link is on its way there. It holds for an hour.",
+  },
+  account: {
+    title: "Create an account",
+    label: "Mail address",
+    about:
+      "New accounts need an address of this company or group. A link is sent there, with which you choose a name and a password.",
+    path: "/api/v1/sign-up/mail",
+    done: "A link is on its way to this address. It holds for a day.",
+  },
+} as const;
+
+/** Asks for a link by mail, or confirms an address by one. */
+export default function MailEntrance({ wish, onLeave }: { readonly wish: MailWish; readonly onLeave: () => void }) {
+  return (
+    <main className="entrance">
+      {wish.type === "confirm" ? <Confirm {...wish} onLeave={onLeave} /> : <Ask what={wish.type} onLeave={onLeave} />}
+    </main>
+  );
+}
+
+function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly onLeave: () => void }) {
+  const { title, label, about, path, done } = words[what];
+  const [trouble, setTrouble] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const [sent, setSent] = useState(false);
+  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const typed = formText(event.target as HTMLFormElement, "who").trim();
+    setBusy(true);
+    const result = await request("POST", path, what === "forgot" ? { account: typed } : { mail: typed });
+    setBusy(false);
+    setTrouble(result.ok ? undefined : explain(result.error));
+    setSent(result.ok);
+  };
+  return (
+    <form onSubmit={(event) => void submit(event)} aria-labelledby="entrance-title">
+      <div className="row">
+        <Mark size={36} />
+        <h1 id="entrance-title">{title}</h1>
+      </div>
+      {sent ? (
+        <Note tone="good">{done}</Note>
+      ) : (
+        <TextInput
+          name="who"
+          type={what === "account" ? "email" : "text"}
+          label={label}
+          description={about}
+          autoComplete={what === "account" ? "email" : "username"}
+          autoCapitalize="none"
+          spellCheck={false}
+          maxLength={254}
+          required
+          autoFocus
+        />
+      )}
+      {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
+      {!sent && (
+        <Button type="submit" loading={busy} fullWidth>
+          Send the link
+        </Button>
+      )}
+      <Anchor component="button" type="button" onClick={onLeave}>
+        Back to sign-in
+      </Anchor>
+    </form>
+  );
+}
+
+function Confirm({
+  user,
+  secret,
+  onLeave,
+}: {
+  readonly user: string;
+  readonly secret: string;
+  readonly onLeave: () => void;
+}) {
+  const [told, setTold] = useState<{ readonly mail?: string; readonly trouble?: string }>();
+  useEffect(() => {
+    void request<{ readonly mail: string }>("POST", "/api/v1/mail/confirm", { user, secret }).then((result) =>
+      setTold(result.ok ? { mail: result.value.mail } : { trouble: explain(result.error) }),
+    );
+  }, [user, secret]);
+  return (
+    <form onSubmit={(event) => event.preventDefault()} aria-labelledby="entrance-title">
+      <div className="row">
+        <Mark size={36} />
+        <h1 id="entrance-title">The mail address of {user}</h1>
+      </div>
+      {told?.mail !== undefined && (
+        <Note tone="good">{told.mail} is confirmed. A forgotten password is set anew from there.</Note>
+      )}
+      {told?.trouble !== undefined && <Note tone="bad">{told.trouble}</Note>}
+      <Button type="button" fullWidth loading={told === undefined} onClick={onLeave}>
+        Go on
+      </Button>
+    </form>
+  );
+}

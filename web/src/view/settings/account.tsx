@@ -1,0 +1,153 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import { failure, type Failure } from "../../../../protocols/errors.ts";
+import type { FactorsView, Result } from "../../../../protocols/index.ts";
+import { explain } from "../../live/index.ts";
+import { fetched, request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
+import { useDialogs } from "../dialogs.tsx";
+import { formText } from "../form-text.ts";
+import { Note } from "../note.tsx";
+import { dateOf } from "../time.ts";
+import { Part } from "./part.tsx";
+
+/** What all here hangs on. */
+const all = ["factors"];
+
+/** The mail address, what the account has as a file, and its end. */
+export function AccountSettings() {
+  return (
+    <>
+      <Part
+        title="Mail address"
+        about="A forgotten password is set anew by a link that is sent there. Others do not see it."
+      >
+        <MailAddress />
+      </Part>
+      <Part
+        title="Your data"
+        about="A file with what your account has: profile, devices, agents with their conversations, and what you wrote in rooms that you are in."
+      >
+        <Download />
+      </Part>
+      <Part
+        title="Delete the account"
+        about="All your devices are signed out. Agents, keys, picture and mail address go; what you wrote in rooms stays, as of a deleted account. Nobody gets your name again."
+      >
+        <Delete />
+      </Part>
+    </>
+  );
+}
+
+function MailAddress() {
+  const act = useActOn(all);
+  const [trouble, setTrouble] = useState<string>();
+  const [busy, setBusy] = useState(false);
+  const { data } = useQuery({ queryKey: all, queryFn: () => fetched<FactorsView>("/api/v1/me/factors") });
+  const send = async (work: () => Promise<Result<unknown>>): Promise<boolean> => {
+    setBusy(true);
+    setTrouble(undefined);
+    const done = await act(work, (refusal) => {
+      setTrouble(explain(refusal));
+      return true;
+    });
+    setBusy(false);
+    return done !== undefined;
+  };
+  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const form = event.target as HTMLFormElement;
+    const mail = formText(form, "mail").trim();
+    if (await send(() => request("PUT", "/api/v1/me/mail", { mail }))) form.reset();
+  };
+  const remove = () => send(() => request("DELETE", "/api/v1/me/mail"));
+  const { mail, mailBegun } = data ?? {};
+  return (
+    <>
+      <p>{mail === undefined ? "Your account has none." : `${mail.address}, since ${dateOf(mail.confirmedAtMs)}`}</p>
+      {mailBegun !== undefined && (
+        <Note tone="plain">A link was sent to {mailBegun.address}. Open it to confirm the address.</Note>
+      )}
+      <form className="stack narrow" onSubmit={(event) => void submit(event)}>
+        <TextInput
+          name="mail"
+          type="email"
+          label={mail === undefined ? "Mail address" : "Another mail address"}
+          autoComplete="email"
+          maxLength={254}
+          required
+        />
+        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
+        <Button type="submit" loading={busy}>
+          Send a link to confirm
+        </Button>
+        {mail !== undefined && (
+          <Button type="button" variant="default" disabled={busy} onClick={() => void remove()}>
+            Remove the address
+          </Button>
+        )}
+      </form>
+    </>
+  );
+}
+
+/** Fetched, and not opened as a link: a refusal is to be seen here. */
+async function fetchExport(): Promise<Result<Blob>> {
+  try {
+    const answer = await fetch("/api/v1/me/export");
+    if (answer.ok) return { ok: true, value: await answer.blob() };
+    return { ok: false, error: ((await answer.json()) as { readonly error: Failure }).error };
+  } catch {
+    return { ok: false, error: failure("UNREACHABLE") };
+  }
+}
+
+function Download() {
+  const act = useActOn(all);
+  const [busy, setBusy] = useState(false);
+  const begin = async () => {
+    setBusy(true);
+    const file = await act(fetchExport);
+    setBusy(false);
+    if (file === undefined) return;
+    const url = URL.createObjectURL(file);
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = "plexus-account.jsonl";
+    link.click();
+    // The browser has begun with it by then.
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  };
+  return (
+    <Button variant="default" loading={busy} onClick={() => void begin()}>
+      Download my data
+    </Button>
+  );
+}
+
+function Delete() {
+  const act = useActOn(all);
+  const { ask } = useDialogs();
+  const [busy, setBusy] = useState(false);
+  const begin = async (atOnce: boolean) => {
+    const about = atOnce
+      ? "It is gone at once, and nobody can bring it back."
+      : "It is gone in two weeks. If you sign in before that, it stays.";
+    if (!(await ask({ title: "Delete your account?", body: <p>{about}</p>, action: "Delete", grave: true }))) return;
+    setBusy(true);
+    await act(() => request("POST", "/api/v1/me/deletion", { atOnce }));
+    setBusy(false);
+  };
+  return (
+    <div className="stack narrow">
+      <Button variant="default" loading={busy} onClick={() => void begin(false)}>
+        Delete my account
+      </Button>
+      <Button variant="default" loading={busy} onClick={() => void begin(true)}>
+        Delete it at once
+      </Button>
+    </div>
+  );
+}

@@ -1,0 +1,222 @@
+import { Button, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState, type SubmitEvent } from "react";
+import type { FactorsView } from "../../../../protocols/index.ts";
+import { wireLimits } from "../../../../protocols/limits.ts";
+import { explain, notices } from "../../live/index.ts";
+import { fetched, hasPasskeys, makePasskey, request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
+import { useCopy } from "../clipboard.ts";
+import { useDialogs } from "../dialogs.tsx";
+import { formText } from "../form-text.ts";
+import { Note } from "../note.tsx";
+import { dateOf } from "../time.ts";
+import { Identities } from "./identities.tsx";
+import { Part } from "./part.tsx";
+
+const all = ["factors"];
+const useSend = () => useActOn(all);
+
+/** Passkeys, one-time codes and recovery codes. */
+export function Factors() {
+  const loaded = useQuery({ queryKey: ["factors"], queryFn: () => fetched<FactorsView>("/api/v1/me/factors") });
+  const [sheet, setSheet] = useState<readonly string[]>();
+  const factors = loaded.data;
+  if (factors === undefined)
+    return <Part title="Passkeys">{loaded.error !== null && <Note tone="bad">{loaded.error.message}</Note>}</Part>;
+  return (
+    <>
+      {sheet !== undefined && <Sheet codes={sheet} onClose={() => setSheet(undefined)} />}
+      <Passkeys factors={factors} />
+      <Identities factors={factors} />
+      <Codes factors={factors} onSheet={setSheet} />
+      {(factors.totp !== undefined || factors.passkeys.length > 0) && (
+        <Recovery left={factors.recovery} onSheet={setSheet} />
+      )}
+    </>
+  );
+}
+
+function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) {
+  const send = useSend();
+  const { ask } = useDialogs();
+  const [name, setName] = useState("");
+  const add = async (event: SubmitEvent) => {
+    event.preventDefault();
+    const added = await send(() => makePasskey(name.trim()));
+    if (added === undefined) return;
+    setName("");
+    notices.show("The passkey was added.");
+  };
+  const remove = async (id: string, called: string) => {
+    const body = <p>It lets nobody in any more. You can remove it from your device, too.</p>;
+    if (await ask({ title: `Remove the passkey “${called}”?`, body, action: "Remove", grave: true }))
+      await send(() => request("DELETE", `/api/v1/me/passkeys/${id}`));
+  };
+  return (
+    <Part
+      title="Passkeys"
+      about="A passkey is your fingerprint, face or PIN on this device, or a security key. It lets you in without a password, and nobody can be tricked into giving it away."
+    >
+      {passkeys.length > 0 && (
+        <ul className="lines">
+          {passkeys.map((passkey) => (
+            <li key={passkey.id}>
+              <span className="grow">
+                <span className="ellipsis line-title">{passkey.name}</span>
+                <span className="dim">
+                  Added on {dateOf(passkey.addedAtMs)} for {passkey.host}
+                  {passkey.usedAtMs !== undefined && ` · used on ${dateOf(passkey.usedAtMs)}`}
+                  {passkey.synced && " · on several devices"}
+                </span>
+              </span>
+              <Button
+                variant="default"
+                size="xs"
+                aria-label={`Remove the passkey ${passkey.name}`}
+                onClick={() => void remove(passkey.id, passkey.name)}
+              >
+                Remove
+              </Button>
+            </li>
+          ))}
+        </ul>
+      )}
+      {hasPasskeys() ? (
+        <form className="row field-row" onSubmit={(event) => void add(event)}>
+          <TextInput
+            className="grow"
+            label="What is it called?"
+            placeholder="My laptop"
+            value={name}
+            maxLength={wireLimits.passkeyNameCharsMax}
+            onChange={(event) => setName(event.currentTarget.value)}
+            required
+          />
+          <Button type="submit">Add a passkey</Button>
+        </form>
+      ) : (
+        <Note tone="plain">
+          Browsers give passkeys only to pages with a name that are reached over HTTPS, or on this machine as localhost.
+        </Note>
+      )}
+    </Part>
+  );
+}
+
+function Codes({
+  factors,
+  onSheet,
+}: {
+  readonly factors: FactorsView;
+  readonly onSheet: (codes: readonly string[]) => void;
+}) {
+  const send = useSend();
+  const { ask } = useDialogs();
+  const [begun, setBegun] = useState<{ readonly secret: string; readonly qr: string }>();
+  const [trouble, setTrouble] = useState<string>();
+  const begin = async () =>
+    setBegun(await send(() => request<{ secret: string; qr: string }>("POST", "/api/v1/me/totp", {})));
+  const confirm = async (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const code = formText(event.target as HTMLFormElement, "code");
+    const result = await request<{ recovery: readonly string[] }>("POST", "/api/v1/me/totp/confirm", { code });
+    setTrouble(result.ok ? undefined : explain(result.error));
+    if (!result.ok) return;
+    setBegun(undefined);
+    onSheet(result.value.recovery);
+    await send(() => request("GET", "/api/v1/me/factors"));
+  };
+  const remove = async () => {
+    const body = <p>Your password alone lets you in then, unless you have a passkey.</p>;
+    if (await ask({ title: "Remove one-time codes?", body, action: "Remove", grave: true }))
+      await send(() => request("DELETE", "/api/v1/me/totp"));
+  };
+  return (
+    <Part
+      title="One-time codes"
+      about="An authenticator shows a code that changes every 30 seconds. You give it after your password."
+    >
+      {factors.totp !== undefined ? (
+        <div className="row">
+          <span className="grow">Set up on {dateOf(factors.totp.sinceMs)}</span>
+          <Button variant="default" size="xs" onClick={() => void remove()}>
+            Remove one-time codes
+          </Button>
+        </div>
+      ) : begun === undefined ? (
+        <Button onClick={() => void begin()}>Set up one-time codes</Button>
+      ) : (
+        <form className="stack narrow" onSubmit={(event) => void confirm(event)}>
+          <p>Scan this with your authenticator, then type the code that it shows.</p>
+          <img className="qr" alt="The seed as a QR code" src={`data:image/svg+xml,${encodeURIComponent(begun.qr)}`} />
+          <p className="dim">
+            It cannot scan? Type this: <code className="seed">{begun.secret.match(/.{1,4}/g)?.join(" ")}</code>
+          </p>
+          <TextInput
+            name="code"
+            label="Code"
+            autoComplete="one-time-code"
+            inputMode="numeric"
+            maxLength={8}
+            required
+            autoFocus
+          />
+          {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
+          <Button type="submit">Turn on</Button>
+        </form>
+      )}
+    </Part>
+  );
+}
+
+function Recovery({ left, onSheet }: { readonly left: number; readonly onSheet: (codes: readonly string[]) => void }) {
+  const send = useSend();
+  const renew = async () => {
+    const made = await send(() => request<{ recovery: readonly string[] }>("POST", "/api/v1/me/recovery", {}));
+    if (made !== undefined) onSheet(made.recovery);
+  };
+  return (
+    <Part title="Recovery codes" about="Each lets you in once when you have lost your authenticator or passkey.">
+      {left === 0 && (
+        <Note tone="warn">You have none. Without them, a lost authenticator or passkey can keep you out.</Note>
+      )}
+      <div className="row">
+        <span className="grow">{left === 1 ? "1 code is left" : `${left} codes are left`}</span>
+        <Button variant="default" size="xs" onClick={() => void renew()}>
+          Make new ones
+        </Button>
+      </div>
+    </Part>
+  );
+}
+
+function Sheet({ codes, onClose }: { readonly codes: readonly string[]; readonly onClose: () => void }) {
+  const { copied, copy } = useCopy();
+  return (
+    <Note tone="good" title="Your recovery codes" onClose={onClose}>
+      <p>Keep them where your authenticator is not. They are shown only now; the ones before count no more.</p>
+      <div className="sheet">
+        <p className="printed">Recovery codes of Plexus at {location.host}</p>
+        <pre className="codes">{codes.join("\n")}</pre>
+      </div>
+      <div className="row">
+        <Button variant="default" size="xs" onClick={() => copy(codes.join("\n"))}>
+          {copied ? "Copied" : "Copy"}
+        </Button>
+        <Button
+          component="a"
+          variant="default"
+          size="xs"
+          download="plexus-recovery-codes.txt"
+          href={`data:text/plain;charset=utf-8,${encodeURIComponent(`Recovery codes of Plexus at ${location.host}\n\n${codes.join("\n")}\n`)}`}
+        >
+          Save as a file
+        </Button>
+        <Button variant="default" size="xs" onClick={() => print()}>
+          Print
+        </Button>
+      </div>
+    </Note>
+  );
+}

@@ -1,0 +1,94 @@
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
+import type { FactorsView, SignInChoice } from "../../../../protocols/index.ts";
+import { notices } from "../../live/index.ts";
+import { fetched, request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
+import { cameBack, leaveOff } from "../came-back.ts";
+import { useDialogs } from "../dialogs.tsx";
+import { dateOf } from "../time.ts";
+import { Part } from "./part.tsx";
+
+const all = ["factors"];
+const path = "/settings/factors";
+
+/** Identities of other servers that let the person in. */
+export function Identities({ factors: { identities } }: { readonly factors: FactorsView }) {
+  const send = useActOn(all);
+  const { ask } = useDialogs();
+  const loaded = useQuery({
+    queryKey: ["sign-in-with"],
+    queryFn: () => fetched<{ readonly providers: readonly SignInChoice[] }>("/api/v1/sign-in/with"),
+  });
+  const providers = loaded.data?.providers ?? [];
+  const labelOf = (name: string): string => providers.find((one) => one.name === name)?.label ?? name;
+
+  // Back from another server: what was proven there is linked when the person says that it is theirs.
+  useEffect(() => {
+    if (cameBack()?.how !== "link") return;
+    leaveOff();
+    void (async () => {
+      const proven = await request<{ readonly label?: string; readonly issuer: string }>("GET", "/api/v1/me/identities/proven"); // prettier-ignore
+      if (!proven.ok) return notices.fail(proven.error);
+      const { label, issuer } = proven.value;
+      const body = (
+        <p>
+          <b>{label ?? "This identity"}</b> at {issuer} lets you in from now on. Is it yours?
+        </p>
+      );
+      if (!(await ask({ title: "Link this identity to your account?", body, action: "Link" }))) return;
+      if ((await send(() => request("POST", "/api/v1/me/identities/proven", {}))) !== undefined)
+        notices.show("The identity was linked.");
+    })();
+  }, [ask, send]);
+
+  const link = async (name: string) => {
+    const begun = await send(() => request<{ url: string }>("POST", `/api/v1/me/identities/with/${name}`, { return: path })); // prettier-ignore
+    if (begun !== undefined) location.assign(begun.url);
+  };
+  const remove = async (id: string, called: string) => {
+    const body = <p>It lets nobody in any more. The account there stays as it is.</p>;
+    if (await ask({ title: `Remove the link to ${called}?`, body, action: "Remove", grave: true }))
+      await send(() => request("DELETE", `/api/v1/me/identities/${id}`));
+  };
+  if (providers.length === 0 && identities.length === 0) return null;
+  return (
+    <Part
+      title="Other servers"
+      about="An account elsewhere that lets you in here. What you have as a second factor is still asked for."
+    >
+      {identities.length > 0 && (
+        <ul className="lines">
+          {identities.map(({ provider, issuer, label, claim, linkedAtMs }) => (
+            <li key={`${issuer} ${claim}`}>
+              <span className="grow">
+                <span className="ellipsis line-title">
+                  {labelOf(provider)}: {label ?? issuer}
+                </span>
+                <span className="dim">Linked on {dateOf(linkedAtMs)}</span>
+              </span>
+              {claim !== undefined && (
+                <Button
+                  variant="default"
+                  size="xs"
+                  aria-label={`Remove ${labelOf(provider)}`}
+                  onClick={() => void remove(claim, labelOf(provider))}
+                >
+                  Remove
+                </Button>
+              )}
+            </li>
+          ))}
+        </ul>
+      )}
+      <div className="row">
+        {providers.map(({ name, label }) => (
+          <Button key={name} variant="default" onClick={() => void link(name)}>
+            Link {label}
+          </Button>
+        ))}
+      </div>
+    </Part>
+  );
+}

@@ -1,0 +1,83 @@
+import { Button, TextInput } from "@mantine/core";
+import { useState, type SubmitEvent } from "react";
+import { wireLimits } from "../../../../protocols/limits.ts";
+
+const dayMs = 24 * 3_600_000;
+const lives = [
+  { days: 30, label: "In 30 days" },
+  { days: 90, label: "In 90 days" },
+  { days: 365, label: "In a year" },
+  { days: 0, label: "Not by itself" },
+] as const;
+
+/** Sets of what a key may be narrowed to, as `protocols/authority.ts` has them. */
+const scopes = [
+  { scope: "read", label: "Reading rooms" },
+  { scope: "chat", label: "Reading and writing in rooms" },
+  { scope: "models", label: "Models and agents" },
+  { scope: "admin", label: "Administration" },
+] as const;
+
+/** What a key is to be: its name, what it is for, and when it ends. `onMake` says whether it was made. */
+export function NewKey({ onMake }: { readonly onMake: (wish: object) => Promise<boolean> }) {
+  const [label, setLabel] = useState("");
+  const [days, setDays] = useState(90);
+  const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const [busy, setBusy] = useState(false);
+  const make = async (event: SubmitEvent) => {
+    event.preventDefault();
+    setBusy(true);
+    const made = await onMake({
+      label: label.trim(),
+      ...(chosen.size > 0 && { scopes: [...chosen] }),
+      ...(days > 0 && { expiresAtMs: Date.now() + days * dayMs }),
+    });
+    setBusy(false);
+    if (!made) return;
+    setLabel("");
+    setChosen(new Set());
+  };
+  return (
+    <form className="stack key-form" onSubmit={(event) => void make(event)}>
+      <div className="row field-row">
+        <TextInput
+          className="grow"
+          label="What is the key for?"
+          placeholder="Notebook on my laptop"
+          value={label}
+          maxLength={wireLimits.labelCharsMax}
+          onChange={(event) => setLabel(event.currentTarget.value)}
+          required
+        />
+        <label className="select">
+          <span>It ends</span>
+          <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
+            {lives.map((life) => (
+              <option key={life.days} value={life.days}>
+                {life.label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Button type="submit" disabled={label.trim() === ""} loading={busy}>
+          Create key
+        </Button>
+      </div>
+      <fieldset className="scopes">
+        <legend>It may only do this (nothing chosen: all that keys may)</legend>
+        {scopes.map(({ scope, label: name }) => (
+          <label key={scope} className="check">
+            <input
+              type="checkbox"
+              checked={chosen.has(scope)}
+              onChange={({ currentTarget: { checked } }) =>
+                setChosen(new Set([...[...chosen].filter((one) => one !== scope), ...(checked ? [scope] : [])]))
+              }
+            />
+            {name}
+          </label>
+        ))}
+      </fieldset>
+    </form>
+  );
+}
