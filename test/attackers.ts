@@ -6,6 +6,7 @@ import { request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
+import { patience } from "./waits.ts";
 
 /** Whom to attack, and the accounts that some attacks need: any but those of the people who are to notice nothing. */
 export interface Attacked {
@@ -33,7 +34,7 @@ interface Attack {
 
 /** Sockets that one attack holds at a time. */
 const heldMax = 600;
-const stepTimeoutMs = 10_000;
+const stepTimeoutMs = patience * 10_000;
 
 const address = (step: number, first: number): string => `127.0.${first}.${1 + (step % 200)}`;
 

@@ -2,6 +2,7 @@
 import { spawnSync, type SpawnSyncReturns } from "node:child_process";
 import { existsSync, globSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { patience } from "./waits.ts";
 
 const cache = join(import.meta.dirname, "..", "node_modules", ".cache", "plexus-debian");
 
@@ -36,7 +37,7 @@ function fetchPackage(name: string, root: string): string | undefined {
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, "fetch-"));
   const run = (command: string, args: readonly string[]): SpawnSyncReturns<string> =>
-    spawnSync(command, args, { encoding: "utf8", timeout: 60_000, cwd: work });
+    spawnSync(command, args, { encoding: "utf8", timeout: patience * 60_000, cwd: work });
   try {
     let fetched = run("apt-get", ["download", name]);
     if (fetched.status !== 0) {

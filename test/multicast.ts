@@ -1,9 +1,10 @@
 /** Whether nodes can look for each other by multicast on this machine. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { patience } from "./waits.ts";
 
 /** What is sent to a group comes back within so long, or never. */
-const backMs = 1_000;
+const backMs = patience * 1_000;
 
 /** Whether what is sent to a group on this machine comes back to it; in some containers it does not. */
 export async function multicastWorks(): Promise<boolean> {

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { relative } from "node:path";
 import Mocha from "mocha";
 import { treeSeconds } from "./processor-time.ts";
+import { patience } from "./waits.ts";
 
 /** What the runner reads. `ended` is false while tests run: a phase that dies keeps it so. */
 export interface Counts {
@@ -44,7 +45,7 @@ const isProfiled = process.env["PLEXUS_TEST_PROFILE"] !== undefined;
 const lookedAtMs = 2;
 
 /** After the last test the process should end by itself. One that does not has left something open. */
-const lingerMs = 15_000;
+const lingerMs = patience * 15_000;
 
 export default class PhaseReporter {
   constructor(runner: Mocha.Runner) {

@@ -146,7 +146,7 @@ describe("the packages", () => {
     none(auditProblems(advisoryFindings(all.packages, advisories), exceptions, new Date().toISOString().slice(0, 10)));
   });
 
-  it("are listed as CycloneDX takes it", async () => none(await sbomProblems(sbomOf(all, rules)))).timeout(20_000);
+  it("are listed as CycloneDX takes it", async () => none(await sbomProblems(sbomOf(all, rules))));
 
   it("come from a registry by a digest, and run nothing when they are installed", () => {
     const installed = all.packages.filter(({ path }) => existsSync(join(root, path)));
@@ -226,7 +226,7 @@ describe("the documents", () => {
     } catch (thrown) {
       expect.fail((thrown as { stdout: string }).stdout);
     }
-  }).timeout(30_000);
+  });
 });
 
 describe("the wire contract", () => {
@@ -309,7 +309,7 @@ describe("the interface of gRPC", () => {
   it("is as the rows of commands and the routes of admins have it", async () => {
     for (const { path, now, kept } of await protoFiles())
       expect(now === kept, `${path} is not current: node test/tidy/proto.ts --write`).to.equal(true);
-  }).timeout(60_000);
+  });
 
   it("has of the answers of routes what their handlers' types say", () => {
     const isCurrent = answersText(readAnswers()) === keptAnswers();
@@ -317,7 +317,7 @@ describe("the interface of gRPC", () => {
       isCurrent,
       "protocols/answers.json is not current: node test/tidy/answers.ts --write, then proto.ts",
     ).to.equal(true);
-  }).timeout(120_000);
+  });
 
   it("keeps the number of every field, and reserves those of fields that went away or got another type", () => {
     const message = (...fields: readonly string[]): Message => ({
@@ -347,7 +347,7 @@ describe("the interface of gRPC", () => {
 describe("the last release", () => {
   it("is understood: nothing that its programs and nodes use has changed, but what accepted.txt names", async () => {
     none(differences(accepted(), await incompatibilities(), { expected: "accepted.txt", actual: "the code" }));
-  }).timeout(20_000);
+  });
 });
 
 describe("the tidy rules find what is planted:", () => {

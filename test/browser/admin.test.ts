@@ -19,7 +19,6 @@ async function asIfLater(page: Page, path: string): Promise<void> {
 }
 
 describe("the administration", function () {
-  this.timeout(300_000);
   let stage: Stage;
   let ada: Person;
   let page: Page;

@@ -9,7 +9,6 @@ import { openAiDouble } from "../providers/openai.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 describe("pictures and sounds in the conversation with an agent", function () {
-  this.timeout(180_000);
   let folder: string;
   let double: Double;
   let stage: Stage;

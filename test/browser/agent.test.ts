@@ -16,7 +16,6 @@ async function say(page: Page, text: string): Promise<void> {
 const long = (words: number): string => "so on and ".repeat(Math.ceil(words / 3)).trim();
 
 describe("the conversation with an agent", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   before(async () => {

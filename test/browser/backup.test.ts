@@ -21,7 +21,6 @@ async function asIfLater(page: Page): Promise<void> {
 }
 
 describe("the backups of a cluster", function () {
-  this.timeout(180_000);
   let outside: string;
   let stage: Stage;
   let ada: Person;
@@ -58,11 +57,11 @@ describe("the backups of a cluster", function () {
     await part(page, "State").getByRole("button", { name: "Back up now" }).click();
     await part(page, "Tasks")
       .getByText(/^Snapshot 1: /)
-      .waitFor({ timeout: 90_000 });
+      .waitFor();
     await part(page, "Snapshots").getByRole("button", { name: "Check snapshot 1" }).click();
     await part(page, "Tasks")
       .getByText(/: all is well\.$/)
-      .waitFor({ timeout: 60_000 });
+      .waitFor();
 
     const schedules = part(page, "Schedules");
     await schedules.getByText(/^Every day at 03:00\. Next: /).waitFor();
@@ -96,7 +95,7 @@ describe("the backups of a cluster", function () {
     const recall = part(page, "Recall");
     await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
     await recall.getByRole("button", { name: "How much is it?" }).click();
-    await recall.getByText(/records? of 1 actor, up to/).waitFor({ timeout: 30_000 });
+    await recall.getByText(/records? of 1 actor, up to/).waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
       recall.getByRole("button", { name: "Download" }).click(),
@@ -117,23 +116,21 @@ describe("the backups of a cluster", function () {
     await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
     await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
     await recall.getByRole("button", { name: "How much is it?" }).click();
-    await recall.getByRole("button", { name: "Bring back into place" }).click({ timeout: 30_000 });
+    await recall.getByRole("button", { name: "Bring back into place" }).click();
     const rules = recall.getByRole("form", { name: "How it comes back" });
     await rules.getByRole("button", { name: "What would come?" }).click();
-    await rules.getByText("1 were deleted since").waitFor({ timeout: 30_000 });
+    await rules.getByText("1 were deleted since").waitFor();
     expect(await rules.getByRole("button", { name: /^Bring back/ }).count(), "it stays deleted").to.equal(0);
     await rules.getByRole("combobox", { name: "What was deleted since" }).selectOption("comes back, too");
     await rules.getByRole("button", { name: "What would come?" }).click();
-    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor({ timeout: 30_000 }); // prettier-ignore
+    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor(); // prettier-ignore
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
       expect(await faults(page), colorScheme).to.deep.equal([]);
     }
     await rules.getByRole("button", { name: "Bring back 1 message" }).click();
     const tasks = part(page, "Tasks");
-    await tasks
-      .getByText("1 message of 1 conversation, 19 bytes came back as new messages.")
-      .waitFor({ timeout: 30_000 });
+    await tasks.getByText("1 message of 1 conversation, 19 bytes came back as new messages.").waitFor();
     type Messages = { readonly messages: readonly { readonly text: string; readonly restored?: object }[] };
     const texts = async () =>
       ((await ada.api("GET", "/api/v1/rooms/lobby/messages")) as Messages).messages
@@ -142,7 +139,7 @@ describe("the backups of a cluster", function () {
     expect(await texts()).to.deep.equal(["Meet at the harbour"]);
     await tasks.getByRole("button", { name: /^Take back task/ }).click();
     await page.getByRole("button", { name: "Take back", exact: true }).last().click();
-    await tasks.getByText("1 message removed from 1 conversation.").waitFor({ timeout: 30_000 });
+    await tasks.getByText("1 message removed from 1 conversation.").waitFor();
     expect(await texts()).to.deep.equal([""]);
     expect(stage.complaints).to.deep.equal([]);
   });
@@ -153,7 +150,7 @@ describe("the backups of a cluster", function () {
     await recall.getByRole("textbox", { name: "With these words" }).fill("");
     await recall.getByRole("combobox", { name: "Which" }).fill("secret");
     await recall.getByRole("button", { name: "How much is it?" }).click();
-    await recall.getByRole("button", { name: "Download" }).click({ timeout: 30_000 });
+    await recall.getByRole("button", { name: "Download" }).click();
     await recall.getByRole("textbox", { name: /a second admin has to agree/ }).fill("She lost it");
     await recall.getByRole("button", { name: "Ask for approval" }).click();
     await part(page, "Approvals")
@@ -198,21 +195,21 @@ describe("the backups of a cluster", function () {
     await part(page, "State").getByRole("button", { name: "Back up now" }).click();
     await part(page, "Tasks")
       .getByText(/^Snapshot 2: /)
-      .waitFor({ timeout: 90_000 });
+      .waitFor();
     const prune = part(page, "Prune");
     for (const period of ["Daily", "Weekly", "Monthly"]) await prune.getByRole("textbox", { name: period }).fill("");
     await prune.getByRole("textbox", { name: "Newest" }).fill("1");
     await prune.getByRole("button", { name: "What would go?" }).click();
-    await prune.getByText("1 stays: held").waitFor({ timeout: 30_000 });
+    await prune.getByText("1 stays: held").waitFor();
     await holds.getByRole("button", { name: "Lift the hold on room/lobby" }).click();
     await page.getByRole("button", { name: "Lift", exact: true }).last().click();
     await holds.getByText(/^Case 12/).waitFor({ state: "hidden" });
     await prune.getByRole("button", { name: "What would go?" }).click();
-    await prune.getByRole("button", { name: "Remove 1 snapshot" }).click({ timeout: 30_000 });
+    await prune.getByRole("button", { name: "Remove 1 snapshot" }).click();
     await page.getByRole("button", { name: "Remove", exact: true }).last().click();
     await part(page, "Tasks")
       .getByText(/^1 snapshot \(1\) removed/)
-      .waitFor({ timeout: 60_000 });
+      .waitFor();
     expect(stage.complaints).to.deep.equal([]);
   });
 

@@ -7,11 +7,11 @@ import { createDataFolder, NodeProcess } from "../integration/node-process.ts";
 import { screens } from "./admin-screens.ts";
 import { axeFaults } from "./axe.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
+import { untilTrue } from "../waits.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 
 describe("the dashboard of a cluster of three nodes", function () {
-  this.timeout(600_000);
   // Each goes on with the nodes of the one before.
   this.bail(true);
   let stage: Stage;
@@ -138,7 +138,7 @@ describe("the dashboard of a cluster of three nodes", function () {
         .first()
         .waitFor();
       for (const path of asks)
-        await until(() => asked.some((one) => one.includes(` /api/v1/admin/${path}`)), `${name} asks for ${path}`);
+        await untilTrue(`${name} asks for ${path}`, () => asked.some((one) => one.includes(` /api/v1/admin/${path}`)));
       expect(
         asked.filter((one) => !one.includes(" /api/v1/")),
         name,
@@ -185,7 +185,7 @@ describe("the dashboard of a cluster of three nodes", function () {
       .getByText(new RegExp(`^${other} owns \\d+ slots?`))
       .waitFor();
     await yes("Move");
-    await page.getByText(`${slot} is on ${other} now.`).waitFor({ timeout: 60_000 });
+    await page.getByText(`${slot} is on ${other} now.`).waitFor();
     await page.getByRole("button", { name: `Let go of ${slot}`, exact: true }).click();
     await page.getByText(`${slot} goes where the plan has it.`).waitFor();
     expect(stage.complaints).to.deep.equal([]);
@@ -355,7 +355,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await row.getByRole("button", { name: "Drain third" }).click();
     await third.end("SIGKILL");
     await yes("Drain");
-    await row.getByText("down, draining").waitFor({ timeout: 120_000 });
+    await row.getByText("down, draining").waitFor();
     await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
     await row.getByRole("button", { name: "Undo the drain of third" }).waitFor();
     // What is set for it counts when it is back.
@@ -374,13 +374,13 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByRole("group", { name: "List of tasks" }).getByText(/third/).first().waitFor();
 
     await third.start();
-    await page.getByRole("group", { name: "List of tasks" }).getByRole("row").filter({ hasText: "third" }).filter({ hasText: "done" }).first().waitFor({ timeout: 120_000 }); // prettier-ignore
+    await page.getByRole("group", { name: "List of tasks" }).getByRole("row").filter({ hasText: "third" }).filter({ hasText: "done" }).first().waitFor(); // prettier-ignore
     await go(page, "configuration");
     await region(page, "Keys").getByRole("combobox", { name: "Node" }).click();
     await page.getByRole("option", { name: "third" }).click();
     await page.getByRole("list", { name: "Keys of the configuration" }).getByText("set for this node").waitFor();
     await go(page, "nodes");
-    await row.getByText(/^third holds nothing any more\. It can be stopped/).waitFor({ timeout: 120_000 });
+    await row.getByText(/^third holds nothing any more\. It can be stopped/).waitFor();
     await row
       .getByText(/storage/)
       .first()
@@ -394,7 +394,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await go(page, "nodes");
     const row = rows().filter({ hasText: "third" });
     await nodes.find(({ name }) => name === "third")?.end("SIGKILL");
-    await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor({ timeout: 120_000 }); // prettier-ignore
+    await region(page, "State").getByText(/^Down: third\. Start it again/).waitFor(); // prettier-ignore
     await row.getByRole("button", { name: "Evict third" }).click();
     await page.getByText("If it may still come back with what it has, start it again instead.").waitFor();
     await yes("Evict");
@@ -436,11 +436,3 @@ describe("the dashboard of a cluster of three nodes", function () {
       expect(used, change).to.include(change);
   });
 });
-
-/** Waits until something holds. */
-async function until(holds: () => boolean, what: string): Promise<void> {
-  for (let looks = 0; !holds(); looks += 1) {
-    if (looks > 600) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}

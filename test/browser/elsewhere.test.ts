@@ -4,9 +4,9 @@ import { slotOf } from "../../protocols/index.ts";
 import { ClusterProcesses, manager, worker } from "../integration/cluster-processes.ts";
 import { healthy } from "../integration/cluster-waits.ts";
 import { openBrowser, openStage } from "./stage.ts";
+import { pageWaitMs } from "../waits.ts";
 
 describe("the page of a node that does not come back", function () {
-  this.timeout(180_000);
   let browser: Browser;
   before(async () => {
     browser = await openBrowser();
@@ -26,7 +26,7 @@ describe("the page of a node that does not come back", function () {
       nodes = (body as { nodes: readonly unknown[] }).nodes.length;
     }
     const context = await browser.newContext({ locale: "en-GB" });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(pageWaitMs);
     await context.addCookies([{ name: "plexus_session", value: token, url: two.url }]);
     const page = await context.newPage();
     await page.goto(`${two.url}/room/den?panel=members`);
@@ -59,7 +59,7 @@ describe("the page of a node that does not come back", function () {
     await cluster.first.end("SIGKILL");
     const context = await browser.newContext({ locale: "en-GB" });
     // The manager itself is waited for much longer.
-    context.setDefaultTimeout(9_000);
+    context.setDefaultTimeout(pageWaitMs);
     const page = await context.newPage();
     await page.goto(`${two.url}/room/den`);
     await page.locator("input[name=name]").fill("ada");
@@ -91,12 +91,12 @@ describe("the page of a node that does not come back", function () {
     await far.press("Enter");
     const banner = page.locator(".link-banner");
     // The node cannot tell whether the other two are down or it is itself cut off from them, so the page leads there.
-    await banner.getByText("This node cannot reach manager, three").waitFor({ timeout: 20_000 });
+    await banner.getByText("This node cannot reach manager, three").waitFor();
     for (const name of ["manager", "three"]) await banner.getByRole("link", { name }).waitFor();
     await page.locator("article.pending").filter({ hasText: "to the dead" }).waitFor();
     await cluster.first.start();
     const taken = page.locator("article[data-seq]").filter({ hasText: "to the dead" });
-    await taken.waitFor({ timeout: 40_000 });
+    await taken.waitFor();
     expect(await taken.count(), "once").to.equal(1);
     await banner.waitFor({ state: "detached" });
     await context.close();
@@ -104,8 +104,6 @@ describe("the page of a node that does not come back", function () {
 });
 
 describe("the page of a node that is cut off from the others", function () {
-  this.timeout(180_000);
-
   it("says so with the way to another node, keeps what is written, and stops saying it when it is over", async () => {
     const stage = await openStage();
     try {

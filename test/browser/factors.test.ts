@@ -12,7 +12,6 @@ function seedOf(typed: string): Buffer {
 }
 
 describe("second factors in the page", function () {
-  this.timeout(180_000);
   let stage: Stage;
   before(async () => {
     stage = await openStage();

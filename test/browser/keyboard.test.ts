@@ -21,7 +21,6 @@ const focusOn = (place: Locator): Promise<void> =>
     });
 
 describe("the keyboard in a room", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   let page: Page;

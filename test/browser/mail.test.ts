@@ -9,7 +9,6 @@ import { openStage, type Stage } from "./stage.ts";
 const signUpFile = "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\n";
 
 describe("mail on the page", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let server: MailServerStand;
   let folder: string;

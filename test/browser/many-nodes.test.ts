@@ -4,6 +4,7 @@ import type { CDPSession, Page } from "playwright-core";
 import type { Stand } from "../unit/gateway/stand.ts";
 import { openBrowser } from "./stage.ts";
 import { startTwoHundred, wideTrace } from "./two-hundred.ts";
+import { pageWaitMs } from "../waits.ts";
 
 /** What a screen may take of the processor, in scripts, on the machine that `workMs` is of. */
 const scriptMsMax = 200;
@@ -56,7 +57,6 @@ const screens: readonly Screen[] = [
 ]; // prettier-ignore
 
 describe("the dashboard of a cluster of 200 nodes", function () {
-  this.timeout(300_000);
   let stand: Stand;
   let page: Page;
   let cdp: CDPSession;
@@ -66,7 +66,7 @@ describe("the dashboard of a cluster of 200 nodes", function () {
     stand = await startTwoHundred(join(import.meta.dirname, "..", "..", "web", "dist"));
     const { token } = await stand.signUp("ada");
     const context = await (await openBrowser()).newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
-    context.setDefaultTimeout(60_000);
+    context.setDefaultTimeout(pageWaitMs);
     await context.addCookies([{ name: "plexus_session", value: token, url: stand.url }]);
     page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));

@@ -12,7 +12,6 @@ const model = (licence?: string): Buffer =>
   });
 
 describe("the models of a node", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let server: ModelServer;
   let ada: Person;

@@ -3,7 +3,6 @@ import { clientId, clientSecret, startOidcServer, type OidcServer } from "../ide
 import { openStage, type Stage } from "./stage.ts";
 
 describe("sign-in by another server in the page", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let server: OidcServer;
   before(async () => {

@@ -11,7 +11,6 @@ async function barriers(page: Page, rules?: string[]): Promise<readonly string[]
 }
 
 describe("the page", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   before(async () => {

@@ -41,7 +41,6 @@ async function change(page: Page, member: string, entry: string): Promise<void> 
 }
 
 describe("people in rooms", function () {
-  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo());

@@ -27,7 +27,6 @@ const leftEdge = (picture: Locator): Promise<readonly number[]> =>
 const isRed = ([red = 0, green = 255, blue = 255]: readonly number[]): boolean => red > 200 && green < 60 && blue < 60;
 
 describe("pictures of people", function () {
-  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo());

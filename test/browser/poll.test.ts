@@ -12,7 +12,6 @@ const option = (page: Page, name: string): Locator => poll(page).getByRole("radi
 const barriers = (page: Page, part: string): Promise<readonly string[]> => axeFaults(page, { within: part });
 
 describe("a poll in two browsers", function () {
-  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo("lobby"));

@@ -7,7 +7,6 @@ import { axeFaults } from "./axe.ts";
 import { openStageForTwo, type Person, type Stage } from "./stage.ts";
 
 describe("a message that comes back from a backup, in two browsers", function () {
-  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person, outside: string;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo("lobby"));

@@ -26,7 +26,6 @@ async function act(page: Page, text: string, name: string): Promise<void> {
 }
 
 describe("a room in two browsers", function () {
-  this.timeout(180_000);
   let stage: Stage, ada: Person, bob: Person;
   before(async () => {
     ({ stage, ada, bob } = await openStageForTwo("lobby", "garden"));

@@ -2,7 +2,6 @@ import { expect } from "chai";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 describe("the shards of a cluster", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   let bob: Person;

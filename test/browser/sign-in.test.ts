@@ -2,7 +2,6 @@ import { expect } from "chai";
 import { openStage, type Stage } from "./stage.ts";
 
 describe("the sign-in screen", function () {
-  this.timeout(180_000);
   let stage: Stage;
   before(async () => {
     stage = await openStage();

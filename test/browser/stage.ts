@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
 import { NodeProcess } from "../integration/node-process.ts";
+import { pageWaitMs } from "../waits.ts";
 
 const systemChromium = "/usr/bin/chromium";
 
@@ -115,7 +116,7 @@ export async function openStage(flags?: readonly string[]): Promise<Stage> {
   async function newPage(options: BrowserContextOptions): Promise<{ page: Page; context: BrowserContext }> {
     const context = await browser.newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 }, ...options });
     contexts.push(context);
-    context.setDefaultTimeout(45_000);
+    context.setDefaultTimeout(pageWaitMs);
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));
     return { page, context };

@@ -4,7 +4,6 @@ import { axeFaults } from "./axe.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
 
 describe("the terminal and the looks of the administration", function () {
-  this.timeout(240_000);
   let stage: Stage;
   let ada: Person;
   let page: Page;
@@ -16,7 +15,7 @@ describe("the terminal and the looks of the administration", function () {
   after(() => stage.close());
 
   const screen = (at: Page) => at.locator(".terminal-screen .xterm-rows");
-  const says = (text: string | RegExp, at = page) => screen(at).filter({ hasText: text }).waitFor({ timeout: 60_000 });
+  const says = (text: string | RegExp, at = page) => screen(at).filter({ hasText: text }).waitFor();
   async function shot(at: Page, name: string): Promise<void> {
     const folder = process.env["PLEXUS_TEST_SHOTS"];
     if (folder !== undefined) await at.screenshot({ path: `${folder}/${name}.png` });
@@ -121,6 +120,6 @@ describe("the terminal and the looks of the administration", function () {
     await page.keyboard.type("logs --follow\n");
     await page.locator("button:enabled", { hasText: "Stop" }).waitFor();
     await page.evaluate("fetch('/api/v1/sign-out', { method: 'POST' })");
-    await page.getByRole("heading", { name: /^Sign in/ }).waitFor({ timeout: 60_000 });
+    await page.getByRole("heading", { name: /^Sign in/ }).waitFor();
   });
 });

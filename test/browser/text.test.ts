@@ -28,7 +28,6 @@ const sent = [
 ];
 
 describe("text in messages", function () {
-  this.timeout(180_000);
   let stage: Stage;
   let ada: Person;
   before(async () => {

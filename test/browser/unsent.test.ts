@@ -3,7 +3,6 @@ import { failure } from "../../protocols/index.ts";
 import { openStage, type Stage } from "./stage.ts";
 
 describe("a message that the node does not take", function () {
-  this.timeout(180_000);
   let stage: Stage;
   before(async () => {
     stage = await openStage();

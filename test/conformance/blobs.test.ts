@@ -193,7 +193,7 @@ describe("blobs and a power loss", () => {
     // Both happen: the test is about something.
     expect(kept).to.be.above(40);
     expect(lost).to.be.above(40);
-  }).timeout(60_000);
+  });
 
   it("leave nothing behind when the disk fails to sync them, and are taken when it does again", async () => {
     const world = new World(6);

@@ -298,7 +298,6 @@ export function directoryConformance(name: string, make: () => DirectoryCase): v
     });
 
     it("does, under concurrent clients, what one client after the other could have done", async function () {
-      this.timeout(60_000);
       await open(3);
       let round = 0;
       await fc.assert(

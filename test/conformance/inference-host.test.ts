@@ -9,6 +9,7 @@ import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type Mod
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
+import { untilTrue } from "../waits.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
 const words = Array.from({ length: 1_000 }, (_word, index) => `word${index}`).join(" ");
@@ -17,7 +18,6 @@ const echo: ModelSpec = { name: "echo", adapter: "echo", path: "" };
 const slowEcho: ModelSpec = { ...echo, name: "slow", sequences: 2, tokenDelayMs: 1 };
 
 describe("the inference host", function () {
-  this.timeout(30_000);
   let folder: string;
   let log: KeptLog;
   const hosts: InferenceHost[] = [];
@@ -202,8 +202,7 @@ describe("the inference host", function () {
     const pid = Number(line);
     node.kill("SIGKILL");
     await once(node, "exit");
-    const givenUpMs = performance.now() + 10_000;
-    while (isAlive(pid) && performance.now() < givenUpMs) await new Promise((resolve) => setImmediate(resolve));
+    await untilTrue("the host has ended", () => !isAlive(pid));
     expect(isAlive(pid), "the host outlived the node").to.equal(false);
     expect(printed).to.equal("");
   });

@@ -60,7 +60,6 @@ const { schema: anySchema } = fc.letrec<{ schema: Readonly<Record<string, unknow
 }));
 
 describe("llama.cpp", function () {
-  this.timeout(30_000);
   let folder: string;
   const hosts: InferenceHost[] = [];
   before(() => {

@@ -24,7 +24,6 @@ const words = Array.from({ length: 400 }, (_word, index) => `word${index}`).join
 const mebibyte = 1024 * 1024;
 
 describe("models on processes that fail", function () {
-  this.timeout(60_000);
   let folder: string;
   let log: KeptLog;
   const hosts: InferenceHost[] = [];
@@ -180,7 +179,6 @@ describe("models on processes that fail", function () {
   });
 
   it("ends every call once, whatever is killed or stopped and whenever, with more models than room", async function () {
-    this.timeout(depth(60_000, 600_000));
     const specs = [chain("left"), chain("right"), echo("light", { tokenDelayMs: 1 })];
     const host = await started(specs, {
       machine: { ...readMachine(), memoryMaxBytes: bytesOf(specs[0]!) + bytesOf(specs[2]!) + mebibyte },

@@ -97,7 +97,6 @@ export function describeModels(
   lacks: readonly Capability[] = [],
 ): void {
   describe(`the models of ${name}`, function () {
-    this.timeout(30_000);
     let local: LocalModels;
     before(async () => {
       ({ local } = await start());

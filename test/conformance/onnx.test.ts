@@ -45,7 +45,6 @@ function tones(...parts: readonly (readonly [hertz: number, seconds: number])[])
 }
 
 describe("ONNX", function () {
-  this.timeout(240_000);
   let folder: string;
   let host: InferenceHost;
   before(async function () {

@@ -10,7 +10,6 @@ import { keptLog, realClock } from "./real-time.ts";
 import { listen } from "./runtime.ts";
 
 describe("a model that was quantised here", function () {
-  this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), "plexus-quantised-"));
   after(() => rmSync(folder, { recursive: true }));
 

@@ -108,7 +108,6 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
     };
 
     before(async function () {
-      this.timeout(20_000);
       subject = await start();
     });
     after(() => subject.runtime.stop(0));

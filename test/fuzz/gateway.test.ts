@@ -82,7 +82,7 @@ describe("fuzz: the gateway", () => {
     );
     expect(client.socket.readyState).to.equal(1);
     client.socket.close();
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("answers any frame, and either goes on or says bye and closes", async () => {
     const text = fc.oneof(
@@ -105,7 +105,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(150),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("closes on broken WebSocket bytes with the code of the protocol", async () => {
     await fc.assert(
@@ -120,7 +120,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(80),
     );
-  }).timeout(30_000);
+  });
 
   it("forgives no forged cursor and never ends the connection for one", async () => {
     const client = await connectClient(stand.url, token);
@@ -143,7 +143,7 @@ describe("fuzz: the gateway", () => {
       runs(100),
     );
     client.socket.close();
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("answers any body on any route with its answer or a row of the error table", async () => {
     const routes = fc.constantFrom(
@@ -161,7 +161,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(300),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("answers any path and query with its answer or a row of the error table", async () => {
     const part = fc.oneof(
@@ -179,7 +179,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(200),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("answers any chat request in OpenAI's shape", async () => {
     const fields = fc.record(
@@ -200,7 +200,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(200),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("answers what is nearly a request of OpenAI's, Ollama's or Anthropic's clients in their shapes", async () => {
     const fn = { name: "get_weather", description: "", parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"] } };
@@ -253,7 +253,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(600),
     );
-  }).timeout(60_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("refuses every token that it did not make", async () => {
     const forged = fc.oneof(
@@ -272,7 +272,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(60),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   /** Writes raw bytes, then gives what came back until the node closed, or after the writer hung up. */
   function raw(pieces: readonly (string | Uint8Array)[], hangUp = false): Promise<string> {
@@ -300,7 +300,7 @@ describe("fuzz: the gateway", () => {
       }),
       runs(150),
     );
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("refuses half-open, odd and unauthenticated upgrades with a typed error, and hang-ups with nothing", async () => {
     const head = (...lines: string[]) => `GET /ws HTTP/1.1\r\nHost: localhost\r\n${lines.map((line) => `${line}\r\n`).join("")}\r\n`;
@@ -328,7 +328,7 @@ describe("fuzz: the gateway", () => {
     settled.socket.terminate();
     await settled.closed;
     expect(stand.gateway.connections()).to.be.at.most(before + 1);
-  }).timeout(30_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("lets no header of a client become a header or a line of its own", async () => {
     const evil = encodeURIComponent("x\r\nSet-Cookie: plexus_session=evil");

@@ -58,5 +58,5 @@ describe("fuzz: SAML", () => {
       }),
       runs(150),
     );
-  }).timeout(60_000); // prettier-ignore
+  }); // prettier-ignore
 });

@@ -14,7 +14,6 @@ const run = promisify(execFile);
 if (depth(false, true))
   describe("the archive for npm, installed into an empty folder", () => {
     it("starts, serves the page and the bundled model, and is within its sizes", async function () {
-      this.timeout(1_200_000);
       const work = await mkdtemp(join(tmpdir(), "plexus-archive-"));
       try {
         const packed = await run(process.execPath, [join(root, "release/pack.ts"), "--out", work, "--sizes"], { maxBuffer: 1 << 26 }); // prettier-ignore

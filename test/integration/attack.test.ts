@@ -18,7 +18,6 @@ const residentMebibytes = async (node: NodeProcess): Promise<number> => {
 };
 
 describe("a node under all attacks at once", function () {
-  this.timeout(240_000);
 
   it("lives, keeps its memory, and takes every post of somebody who is signed in", async () => {
     await using folder = await createDataFolder();

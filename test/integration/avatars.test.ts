@@ -29,5 +29,5 @@ describe("a picture of a person in a cluster of real processes", () => {
         expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).to.equal(true);
       });
     for (const [index, node] of cluster.nodes.entries()) if (cluster.names[index] !== owner) await shows(node);
-  }).timeout(120_000);
+  });
 });

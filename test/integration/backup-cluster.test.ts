@@ -106,5 +106,5 @@ describe("backups of real nodes onto each other", () => {
         /Removed|No snapshot/,
       );
     },
-  ).timeout(600_000);
+  );
 });

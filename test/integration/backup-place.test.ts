@@ -5,8 +5,6 @@ import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { plexus, runPlexus } from "./plexus-command.ts";
 
 describe("a recall into place at a real node", function () {
-  this.timeout(180_000);
-
   it("brings deleted and edited messages back as new entries, once, also when the node is killed on the way, and takes them back", async () => {
     await using data = await createDataFolder();
     await using outside = await createDataFolder();

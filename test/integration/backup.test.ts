@@ -14,8 +14,6 @@ async function textsIn(folder: string, room: string): Promise<readonly unknown[]
 }
 
 describe("backups of a real node", function () {
-  this.timeout(180_000);
-
   it("are taken while it runs, only what is new, and give a room back as it was at each of them", async () => {
     await using data = await createDataFolder();
     await using outside = await createDataFolder();

@@ -2,6 +2,7 @@
  *  resumes what it follows from its last position. It keeps what it saw, for the checker. */
 import { WebSocket } from "ws";
 import type { Failure, NodeFrame } from "../../protocols/index.ts";
+import { patience } from "../waits.ts";
 
 type Answer = { readonly ok: unknown } | { readonly error: Failure };
 
@@ -159,7 +160,7 @@ export class ChatClient {
     this.#next = undefined;
     const socket = new WebSocket(`${this.#at.replace("http", "ws")}/ws`, {
       headers: { authorization: `Bearer ${this.#token}` },
-      handshakeTimeout: 5_000,
+      handshakeTimeout: patience * 5_000,
     });
     this.#socket = socket;
     socket.on("open", () => {

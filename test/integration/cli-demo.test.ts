@@ -34,7 +34,6 @@ interface Running {
 
 /** The demonstration as a person meets it: three real nodes, some of which are killed. */
 describe("plexus demo", function () {
-  this.timeout(240_000);
   let folder: string;
   let environment: NodeJS.ProcessEnv;
   let children: ChildProcess[];

@@ -27,7 +27,6 @@ const root = join(import.meta.dirname, "../..");
 
 /** The real command in real processes: what an operator and a script see. */
 describe("the plexus command", function () {
-  this.timeout(60_000);
   let folder: string;
   const children = new Set<ChildProcess>();
 

@@ -48,7 +48,6 @@ class Program {
 describe("the client library as a package", () => {
   let folder: string;
   before(async function () {
-    this.timeout(120_000);
     folder = await mkdtemp(join(tmpdir(), "plexus-package-"));
     await writeFile(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
     const npm = async (words: readonly string[], cwd: string) => (await run("npm", [...words, "--loglevel=error"], { cwd })).stdout;
@@ -93,7 +92,7 @@ client.follow("room/lobby", {
     );
     const { stdout } = await run(join(root, "node_modules/.bin/tsc"), ["-p", folder]).catch((thrown: { stdout: string }) => thrown);
     expect(stdout).to.equal("");
-  }).timeout(60_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("carries a bot over a kill of its node and of itself: each message is answered once", async () => {
     await using data = await createDataFolder();
@@ -149,5 +148,5 @@ client.follow("room/lobby", {
     } finally {
       await bot.end("SIGKILL");
     }
-  }).timeout(120_000);
+  });
 });

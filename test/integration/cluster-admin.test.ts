@@ -8,7 +8,6 @@ const people = ["ada", "bob", "cy", "dee", "eve", "flo", "gus", "hal"] as const;
 
 describe("what an admin sees of a cluster of real processes", () => {
   it("is the whole of it at any node, and says when it is not", async function () {
-    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([
       { name: "manager", roles: "manager,chat,gateway" },
       { name: "one", roles: "chat,gateway" },
@@ -78,7 +77,6 @@ describe("what an admin sees of a cluster of real processes", () => {
 
 describe("a cluster of real processes whose only manager is dead", () => {
   it("says soon that it cannot make what is new, goes on with the rest, and makes it when the manager is back", async function () {
-    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two")]);
     const one = cluster.named("one");
     const token = await cluster.first.signUp("ada");
@@ -141,7 +139,6 @@ describe("a cluster of real processes whose only manager is dead", () => {
 
 describe("a cluster of real processes that asks for two copies in sync", () => {
   it("begins with a node that waits for a second one, and drains no copy that writes need", async function () {
-    this.timeout(400_000);
     const flags = ["--min-in-sync", "2"];
     await using cluster = await ClusterProcesses.start([{ name: "manager", roles: "manager,chat,gateway", flags }]);
     const early = { name: "ada", password: "password of ada", adminCode: cluster.first.adminCode };

@@ -57,7 +57,6 @@ class Person {
 const missing = missingForProxies();
 
 describe("people at a node of a cluster that is cut off from the others", function () {
-  this.timeout(400_000);
   if (missing !== undefined) it.skip(`is not tested: ${missing}`, () => undefined);
   else it("go on elsewhere at once, and come back when it is over", cutOff);
 });

@@ -80,7 +80,6 @@ async function failovers(cluster: ClusterProcesses): Promise<number> {
 
 describe("a cluster of real processes with bad disks under load", () => {
   it("loses nothing when a node comes back with a folder from before, and makes that node whole again", async function () {
-    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start(specs());
     using load = await Load.begin(cluster);
     await progress(load, 100, "the start");
@@ -121,7 +120,6 @@ describe("a cluster of real processes with bad disks under load", () => {
   if ("missing" in disks) it.skip(`is not tested with a full disk: ${disks.missing}`, () => undefined);
   else
     it(`loses nothing when a node's disk is full, and takes it back when there is room${disks.how}`, async function () {
-      this.timeout(400_000);
       await using cluster = await ClusterProcesses.start(specs(disks.launcher));
       using load = await Load.begin(cluster);
       await progress(load, 100, "the start");

@@ -42,13 +42,11 @@ if ("missing" in etcd) {
   describe("a cluster of real processes with its directory in etcd", () => {
     let servers: EtcdCluster;
     before(async function () {
-      this.timeout(30_000);
       servers = await startEtcd(etcd.path, 1);
     });
     after(() => servers.stop());
 
     it("moves to three members under load, and then survives the first of them and the node that kept the directory", async function () {
-      this.timeout(400_000);
       const three = await startEtcd(etcd.path, 3);
       try {
         await using cluster = await ClusterProcesses.start([manager("first"), manager("one"), worker("two")]);
@@ -94,7 +92,6 @@ if ("missing" in etcd) {
     depth(undefined, it)?.(
       "goes on when etcd has lost its data or is another one: no node ends, and all is whole when the right one is back",
       async function () {
-        this.timeout(400_000);
         const founder = { ...manager("first"), flags: ["--etcd", ...servers.endpoints] };
         await using cluster = await ClusterProcesses.start([founder, manager("one"), worker("two")]);
         using load = await Load.begin(cluster);
@@ -165,7 +162,6 @@ if ("missing" in etcd) {
     );
 
     it("begins there, goes on when etcd's leader of three members dies, and then survives the node that began it", async function () {
-      this.timeout(400_000);
       const three = await startEtcd(etcd.path, 3);
       try {
         const founder = { ...manager("first"), flags: ["--etcd", ...three.endpoints] };
@@ -199,7 +195,6 @@ if ("missing" in etcd) {
 
     if (depth(false, true))
       it("moves from voters to etcd and back to the managers under load; managers that die then are survived", async function () {
-        this.timeout(400_000);
         await using cluster = await ClusterProcesses.start([manager("first"), manager("one"), manager("two")]);
         using load = await Load.begin(cluster);
         await progress(load, 50, "the start");

@@ -20,7 +20,6 @@ const loggedTwo = (log: string) => ({
 
 describe("a real node that is evicted while it runs", () => {
   it("ends by itself, does not start again on its folder, and believes only who keeps the directory", async function () {
-    this.timeout(400_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
     await using cluster = await ClusterProcesses.start([manager, loggedTwo(log)]);
@@ -59,7 +58,6 @@ describe("a real node that is evicted while it runs", () => {
   });
 
   it("ends when another process starts on a copy of its folder, and does not say that it was evicted", async function () {
-    this.timeout(400_000);
     await using folder = await createDataFolder();
     const log = join(folder.path, "log");
     await using cluster = await ClusterProcesses.start([manager, loggedTwo(log)]);

@@ -11,6 +11,7 @@ import { unpackPackage } from "../debian.ts";
 import { ChatClient } from "./chat-client.ts";
 import { ClusterProcesses } from "./cluster-processes.ts";
 import { healthy } from "./cluster-waits.ts";
+import { expireAfter, patience } from "../waits.ts";
 
 const python = "/usr/bin/python3";
 const packages = ["python3-grpcio", "python3-grpc-tools", "python3-protobuf", "libprotobuf32", "libre2-9", "libc-ares2", "libabsl20220623"]; // prettier-ignore
@@ -48,7 +49,6 @@ interface Said {
 
 describe("a Python program by gRPC", () => {
   it("made from the .proto follows a room across the death of its node, without gap or duplicate", async function () {
-    this.timeout(400_000);
     const found = pythonWithGrpc();
     if ("missing" in found) {
       console.log(`      skipped: ${found.missing}`);
@@ -68,7 +68,7 @@ describe("a Python program by gRPC", () => {
         `--grpc_python_out=${folder}`,
         "plexus.proto",
       ];
-      await promisify(execFile)(python, made, { env, timeout: 60_000 });
+      await promisify(execFile)(python, made, { env, timeout: patience * 60_000 });
 
       const flags = ["--grpc", "0"];
       await using cluster = await ClusterProcesses.start([
@@ -107,13 +107,13 @@ describe("a Python program by gRPC", () => {
         const over = new Promise<number | null>((resolve) => child.once("exit", resolve));
         void over.then(() => wake());
         const until = async (what: string, isDone: () => boolean): Promise<void> => {
-          const timer = setTimeout(() => child.kill("SIGKILL"), 120_000);
+          const stop = expireAfter(120_000, () => child.kill("SIGKILL"));
           while (!isDone()) {
             if (child.exitCode !== null || child.signalCode !== null)
               throw new Error(`Python ended before ${what}: ${trouble} ${JSON.stringify(said.slice(-5))}`);
             await new Promise<void>((resolve) => (wake = resolve));
           }
-          clearTimeout(timer);
+          stop();
         };
         try {
           await until("it follows the room", () => said.some(({ subscribed }) => subscribed === true));

@@ -6,6 +6,7 @@ import { depth } from "../depth.ts";
 import { ChatClient, type Sent } from "./chat-client.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 import type { NodeProcess } from "./node-process.ts";
+import { within } from "../waits.ts";
 
 /** What a writer was told about one post. */
 export interface Acknowledged {
@@ -136,8 +137,7 @@ export class Load {
     this.#visits.push(client);
     const post = this.#post(client, visitor, room);
     this.#writes.push(post.then(() => undefined).catch((error: unknown) => void (this.#failure = error as Error)));
-    const posted = await Promise.race([post, setTimeout(limitMs, false, { ref: false })]);
-    if (posted !== true) throw new Error(`${room} does not answer at ${node.url} within ${limitMs} ms`);
+    await within(post, `an answer of ${room} at ${node.url}`, limitMs);
     client.close();
   }
 

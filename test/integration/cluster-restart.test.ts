@@ -16,7 +16,6 @@ describe("a cluster of real processes whose nodes take any port", () => {
   };
 
   it("finds itself again after all of it was killed, and a node whose port was taken meanwhile", async function () {
-    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager, worker("one"), worker("two")], anywhere);
     const token = await cluster.first.signUp("ada");
     expect((await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token)).status).to.equal(

@@ -17,7 +17,6 @@ const cutOffMsMax = 95_000;
 const missing = missingForProxies();
 
 describe("a session that is revoked, in a cluster of which one node is stopped and one is cut off", function () {
-  this.timeout(depth(300_000, 900_000));
   if (missing !== undefined) return void it.skip(`is not tested: ${missing}`, () => undefined);
   // In the long run alone: it takes minutes.
   depth(undefined, it)?.(

@@ -79,7 +79,7 @@ describe("five real nodes that keep bulk", () => {
       });
       for (const name of names) await get(cluster.named(name));
     },
-  ).timeout(600_000);
+  );
 
   inDepth?.("are backed up under load to what rooms really had, while nodes are killed and links are cut", async () => {
     await using links = await laying.lay();
@@ -127,7 +127,7 @@ describe("five real nodes that keep bulk", () => {
         history.slice(0, recalled.length).map(({ seq, text }) => [seq, text]),
       );
     }
-  }).timeout(600_000);
+  });
 });
 
 /** How many posts were acknowledged in a room. */

@@ -45,7 +45,6 @@ function voting(
 
 describe("a cluster of real processes whose managers keep the directory together", () => {
   it("survives the death of the first node, of whoever leads and owns a room, and of all at once; others join meanwhile", async function () {
-    this.timeout(400_000);
     await using cluster = await ClusterProcesses.start([manager("first"), manager("one"), manager("two")]);
     using load = await Load.begin(cluster);
     const all = [...cluster.nodes];
@@ -85,7 +84,6 @@ describe("a cluster of real processes whose managers keep the directory together
 
   if (depth(false, true))
     it("grows from one to five and shrinks to one under load, while nodes are cut off; loses, doubles and reorders nothing", async function () {
-      this.timeout(600_000);
       for (const laying of layings.slice(0, 1)) {
         await using links = await laying.lay();
         await using cluster = await ClusterProcesses.start([manager("first")], links);

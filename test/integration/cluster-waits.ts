@@ -1,26 +1,16 @@
 /** Waiting for a cluster of processes, with a deadline that says what was waited for. */
 import type { ClusterSlotRow } from "../../protocols/index.ts";
 import type { Load } from "./cluster-load.ts";
+import { until as untilIn } from "../waits.ts";
 import type { ClusterProcesses } from "./cluster-processes.ts";
 
-/** Many times what it takes on a machine that has nothing else to do. */
-const waitMs = 150_000;
-const retryMs = 50;
+export { sleep } from "../waits.ts";
 
-export const sleep = (delayMs: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, delayMs));
+/** A cluster heals within several rounds of its own patience, which do not get shorter on a fast machine. */
+const clusterLimitMs = 150_000;
 
-/** Tries until `attempt` does not throw; after the deadline throws what was waited for and what the last try said. */
-export async function until<T>(phase: string, attempt: () => T | Promise<T>, limitMs = waitMs): Promise<T> {
-  const endMs = performance.now() + limitMs;
-  for (;;) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (performance.now() > endMs) throw new Error(`timed out: ${phase}: ${String(error)}`, { cause: error });
-    }
-    await sleep(retryMs);
-  }
-}
+export const until = <T>(what: string, attempt: () => T | Promise<T>, limitMs = clusterLimitMs): Promise<T> =>
+  untilIn(what, attempt, limitMs);
 
 /** Waits until every node is up, and every slot where it should be with all its copies. */
 export function healthy(cluster: ClusterProcesses, phase: string): Promise<readonly ClusterSlotRow[]> {

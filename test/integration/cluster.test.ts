@@ -44,7 +44,6 @@ describe("a cluster of real processes under load", () => {
   for (const { title, specs, kinds } of depth(clusters.slice(0, 1), clusters)) {
     it(`loses, repeats and reorders nothing whatever happens to its nodes: ${title}`, async function () {
       const rounds = Number(roundsAsked ?? kinds.length);
-      this.timeout(300_000 + rounds * 40_000);
       await using cluster = await ClusterProcesses.start(specs);
       using load = await Load.begin(cluster);
       const dice = new Dice(seed);

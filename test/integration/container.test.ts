@@ -13,7 +13,6 @@ if (depth(false, true))
     const buildah = (...words: readonly string[]): string =>
       execFileSync("buildah", [...isolation, ...words], { encoding: "utf8" }).trim();
     before(async function () {
-      this.timeout(1_200_000);
       if (missingTools().length > 0) return this.skip();
       await buildImage({ tag, suite: "bookworm", say: () => undefined });
       container = buildah("from", "--isolation", "chroot", tag);
@@ -24,7 +23,6 @@ if (depth(false, true))
     });
 
     it("starts without rights, answers with the page and the bundled model, and ends clean", async function () {
-      this.timeout(180_000);
       const words = ["/opt/plexus/bin/plexus", "up", "--json", "--data", "/data", "--port", "0"];
       const node = spawn("buildah", [...isolation, "run", "--isolation", "chroot", container, "--", ...words], { stdio: ["ignore", "pipe", "ignore"] }); // prettier-ignore
       const ended = new Promise<number | null>((resolve) => node.once("exit", resolve));

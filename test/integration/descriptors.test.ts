@@ -43,8 +43,6 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 describe("a node with few descriptors", function () {
-  this.timeout(120_000);
-
   /** How long a node lets somebody say nothing, half a header and half a body; begun before the other tests, which take as long. */
   let livesMs: Promise<readonly number[]>;
   let patient: NodeProcess;

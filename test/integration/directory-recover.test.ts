@@ -16,7 +16,6 @@ const roles = "manager,chat,gateway";
 const inDepth = depth(undefined, describe);
 inDepth?.("a directory whose majority is lost for good", () => {
   it("is recovered at one voter with what was acknowledged, refuses who comes back, and takes them as new", async function () {
-    this.timeout(180_000);
     await using logs = await createDataFolder();
     const log = join(logs.path, "two");
     await using cluster = await ClusterProcesses.start([

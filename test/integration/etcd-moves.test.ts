@@ -32,7 +32,6 @@ if ("missing" in etcd) {
     let cluster: EtcdCluster;
     let opened: { close(): void | Promise<void> }[] = [];
     before(async function () {
-      this.timeout(30_000);
       cluster = await startEtcd(etcd.path, 1);
     });
     after(() => cluster.stop());
@@ -117,7 +116,6 @@ if ("missing" in etcd) {
     });
 
     it("goes from one to three voters, to etcd, to managers and to etcd again while it is used, and loses no change; a node that was away follows", async function () {
-      this.timeout(120_000);
       const links = new Links(clock);
       const names = ["a", "b", "c", "d"];
       const stores = new Map(names.map((name) => [name, new MemoryStore()]));

@@ -87,7 +87,6 @@ if ("missing" in etcd) {
   describe("the directory in etcd: one server", () => {
     let cluster: EtcdCluster;
     before(async function () {
-      this.timeout(30_000);
       cluster = await startEtcd(etcd.path, 1);
     });
     after(() => cluster.stop());
@@ -255,7 +254,6 @@ if ("missing" in etcd) {
   describe("the directory in etcd: by TLS, with a name and a password", () => {
     let cluster: EtcdCluster;
     before(async function () {
-      this.timeout(60_000);
       cluster = await startEtcd(etcd.path, 1, tlsPair);
     });
     after(() => cluster.stop());
@@ -271,7 +269,6 @@ if ("missing" in etcd) {
     };
 
     it("refuses whom it does not know, knows no server that proves nothing, and signs in again when etcd has forgotten it", async function () {
-      this.timeout(60_000);
       const prefix = nextPrefix();
       await cluster.ask("auth/user/add", { name: auth.username, password: auth.password });
       await cluster.ask("auth/role/add", { name: "root" });
@@ -310,7 +307,6 @@ if ("missing" in etcd) {
     let cluster: EtcdCluster;
     let other: EtcdCluster;
     before(async function () {
-      this.timeout(30_000);
       [cluster, other] = await Promise.all([startEtcd(etcd.path, 1), startEtcd(etcd.path, 1)]);
     });
     after(() => Promise.all([cluster.stop(), other.stop()]));
@@ -403,7 +399,6 @@ if ("missing" in etcd) {
   describe("the directory in etcd: three servers", () => {
     let cluster: EtcdCluster;
     before(async function () {
-      this.timeout(60_000);
       cluster = await startEtcd(etcd.path, 3);
     });
     after(() => cluster.stop());
@@ -417,7 +412,6 @@ if ("missing" in etcd) {
     let watching: Watching;
 
     beforeEach(async function () {
-      this.timeout(60_000);
       cluster = await startEtcd(etcd.path, 3);
       const prefix = nextPrefix();
       // Each client prefers another member.
@@ -427,7 +421,6 @@ if ("missing" in etcd) {
       await watching.until(() => watching.current);
     });
     afterEach(async function () {
-      this.timeout(30_000);
       await closeAll();
       await cluster.stop();
     });
@@ -473,7 +466,6 @@ if ("missing" in etcd) {
     };
 
     it("goes on when a member is killed", async function () {
-      this.timeout(60_000);
       await mark(async () => {
         const leader = await cluster.leader();
         const follower = cluster.members.find((member) => member !== leader);
@@ -482,12 +474,10 @@ if ("missing" in etcd) {
     });
 
     it("goes on when the leader is killed", async function () {
-      this.timeout(60_000);
       await mark(async () => (await cluster.leader()).signal("SIGKILL"));
     });
 
     it("goes on when the member that a watcher listens to is stopped, and when it runs again", async function () {
-      this.timeout(60_000);
       const stalled = cluster.members[1];
       await mark(async () => {
         stalled?.signal("SIGSTOP");
@@ -500,7 +490,6 @@ if ("missing" in etcd) {
     });
 
     it("has the watcher doubt its view when most members are gone", async function () {
-      this.timeout(60_000);
       cluster.members[0]?.signal("SIGKILL");
       cluster.members[2]?.signal("SIGKILL");
       await watching.until(() => !watching.current);

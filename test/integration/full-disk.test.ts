@@ -10,6 +10,7 @@ import { plexusMain } from "../phases.ts";
 import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 import { missingForSmallDisks, onSmallDisk, SmallDisk } from "./small-disk.ts";
+import { patience } from "../waits.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const refusalsWanted = 3;
@@ -75,8 +76,6 @@ async function expectKept(acknowledged: readonly number[], data: string): Promis
 }
 
 describe("a disk that is full for a while", function () {
-  this.timeout(180_000);
-
   it("is not called damage by a node that starts, nor by the doctor, and then all is there", async () => {
     await using folder = await createDataFolder();
     await using before = new NodeProcess(folder.path);
@@ -93,7 +92,7 @@ describe("a disk that is full for a while", function () {
 
     const [program = "", ...words] = full;
     const args = [...words, process.execPath, plexusMain, "doctor", "--data", folder.path, "--port", "0", "--json"];
-    const { status, stdout } = spawnSync(program, args, { cwd: root, encoding: "utf8", timeout: 60_000 });
+    const { status, stdout } = spawnSync(program, args, { cwd: root, encoding: "utf8", timeout: patience * 60_000 });
     expect(status).to.equal(1);
     const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; says: string }[] };
     const check = (name: string) => checks.find((one) => one.name === name);
@@ -169,7 +168,7 @@ describe("a disk that is full for a while", function () {
       await until("it takes a post", async () => expect((await post("den", "m21")).status).to.equal(200));
       expect((await post("other", "m1")).status).to.equal(200);
       expect((await read("/api/v1/rooms/den/messages?limit=100")).match(/(?<=")m\d+(?=")/g)).to.have.length(21);
-    }).timeout(180_000);
+    });
 
   it("takes back nothing that was acknowledged either when files may not grow", async () => {
     await using folder = await createDataFolder();

@@ -50,8 +50,6 @@ async function killAtEach(
 }
 
 describe("a first start that is killed", function () {
-  this.timeout(400_000);
-
   it("can be repeated, whatever it was doing", async () => {
     const { steps } = await killAtEach(
       depth(4, 1),

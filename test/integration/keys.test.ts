@@ -112,8 +112,6 @@ async function filesUnder(folder: string): Promise<readonly string[]> {
 }
 
 describe("the keys of a real node", function () {
-  this.timeout(240_000);
-
   it("are in no log, metric, answer, argument, environment or file but their own, whatever is done with them", async () => {
     await using data = await createDataFolder();
     await using outside = await createDataFolder();

@@ -7,12 +7,13 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Links } from "./links.ts";
+import { patience } from "../waits.ts";
 
 const prefix = "plexus-";
 const blocks = Array.from({ length: 100 }, (_, index) => `10.${100 + ((process.pid + index) % 100)}`);
 
 function ip(...words: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync("ip", words, { encoding: "utf8", timeout: 10_000 });
+  const { status, stdout, stderr, error } = spawnSync("ip", words, { encoding: "utf8", timeout: patience * 10_000 });
   if (status !== 0) throw new Error(`ip ${words.join(" ")}: ${error?.message ?? stderr.trim()}`);
   return stdout;
 }

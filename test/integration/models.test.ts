@@ -14,7 +14,6 @@ import { until } from "./cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
 
 describe("a node that pulls models", function () {
-  this.timeout(120_000);
   let server: ModelServer;
   const made = join(tmpdir(), `plexus-chain-${process.pid}.gguf`);
 

@@ -33,7 +33,6 @@ describe("real nodes that join one cluster", () => {
   let log: string;
   let second: NodeProcess;
   before(async function () {
-    this.timeout(60_000);
     stage = new AsyncDisposableStack();
     log = join(stage.use(await createDataFolder()).path, "log");
     const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
@@ -86,7 +85,7 @@ describe("real nodes that join one cluster", () => {
         .to.match(/ join +│ manager-2 +│ .*name manager-2/)
         .and.not.match(/late|forger|thief/);
     });
-  }).timeout(120_000);
+  });
 
   it("say as which one the cluster knows them, so that nobody takes one for the other that has its name", async () => {
     expect(second.name).to.equal("manager-2");
@@ -129,10 +128,9 @@ describe("real nodes that join one cluster", () => {
     await using told = await bossAgain("--peer", address);
     await told.start();
     await meet(told, other);
-  }).timeout(120_000);
+  });
 
   it("find each other with --mdns when all have moved while they were down", async function () {
-    this.timeout(120_000);
     if (!(await multicastWorks())) this.skip();
     await move();
     await using first = await bossAgain("--mdns");

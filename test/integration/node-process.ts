@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { plexusMain } from "../phases.ts";
+import { expireAfter, usualLimitMs } from "../waits.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-const startTimeoutMs = 60_000;
 
 /** Makes a data folder; `await using` removes it. */
 export async function createDataFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
@@ -69,13 +69,13 @@ export class NodeProcess {
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
     const ready = new Promise<string>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`the node was not ready in time: ${said}`)), startTimeoutMs);
+      const stop = expireAfter(usualLimitMs, () => reject(new Error(`the node did not become ready: ${said}`)));
       createInterface(child.stdout).once("line", (line) => {
-        clearTimeout(timer);
+        stop();
         resolve(line);
       });
       child.once("exit", (code) => {
-        clearTimeout(timer);
+        stop();
         reject(new Error(`the node ended with ${code} before it was ready: ${said}`));
       });
     });

@@ -22,7 +22,7 @@ describe("a real node that cannot start as it is told to", () => {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path, [...model, "--mesh-host", "10.255.255.254"]);
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*"mesh.host".*--mesh-host/s);
-  }).timeout(30_000);
+  });
 
   it("says which port another process has, and with which flag another one is chosen", async () => {
     await using folder = await createDataFolder();
@@ -44,7 +44,7 @@ describe("a real node that cannot start as it is told to", () => {
     } finally {
       other.close();
     }
-  }).timeout(60_000);
+  });
 
   it("ends when it is to use etcd, and its cluster keeps the directory itself", async () => {
     await using folder = await createDataFolder();
@@ -53,7 +53,7 @@ describe("a real node that cannot start as it is told to", () => {
     await before.end("SIGKILL");
     await using node = new NodeProcess(folder.path, [...model, "--etcd", noEtcd]);
     expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*plexus directory migrate/s);
-  }).timeout(30_000);
+  });
 
   it("ends when its folder does not say any more whose it is, becomes no other node, and says what to do", async () => {
     await using folder = await createDataFolder();
@@ -65,7 +65,7 @@ describe("a real node that cannot start as it is told to", () => {
     await store.close();
     await using node = new NodeProcess(folder.path, model);
     expect(await refusalOf(node)).to.match(/ended with 1.*DATA_DAMAGED.*plexus doctor.*Damaged journal/s);
-  }).timeout(30_000);
+  });
 
   it("does not count on a folder from before, however often it is started, until it is told to", async () => {
     await using folder = await createDataFolder();
@@ -86,7 +86,7 @@ describe("a real node that cannot start as it is told to", () => {
     expect(await trusting.end("SIGTERM")).to.equal(0);
     await node.start();
     expect(await node.end("SIGTERM")).to.equal(0);
-  }).timeout(60_000);
+  });
 
   /** Starts a node, and ends it once it waits. */
   const waitsFor = async (data: string, etcd: string): Promise<void> => {
@@ -110,5 +110,5 @@ describe("a real node that cannot start as it is told to", () => {
     await using folder = await createDataFolder();
     await waitsFor(folder.path, noEtcd);
     await waitsFor(folder.path, otherEtcd);
-  }).timeout(30_000);
+  });
 });

@@ -7,6 +7,7 @@ import { openLevelStore } from "../../node/platform/index.ts";
 import type { AgentHistory, ConversationTurn } from "../../protocols/index.ts";
 import { ChatClient } from "./chat-client.ts";
 import { createDataFolder, NodeProcess } from "./node-process.ts";
+import { untilTrue } from "../waits.ts";
 
 const run = promisify(execFile);
 const launcher = join(import.meta.dirname, "..", "..", "bin", "plexus");
@@ -32,14 +33,6 @@ const answers = (client: ChatClient, agent: string): ConversationTurn[] =>
     .filter((each) => each.event.type === "answered")
     .map((each) => each.event["turn"] as ConversationTurn);
 
-async function until(what: string, probe: () => boolean): Promise<void> {
-  const endMs = performance.now() + 20_000;
-  while (!probe()) {
-    if (performance.now() > endMs) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** A client whose agent is in the middle of a long answer. */
 async function hearAnswer(node: NodeProcess): Promise<ChatClient> {
   const client = new ChatClient(() => node.url, await node.signUp("ada"));
@@ -47,13 +40,11 @@ async function hearAnswer(node: NodeProcess): Promise<ChatClient> {
   client.follow("agent/ada.helper");
   const text = Array.from({ length: 400 }, (_, index) => `word${index}`).join(" ");
   await client.command("agent.say", "ada.helper", { text }, "s1");
-  await until("the answer streams", () => client.signals.length > 2);
+  await untilTrue("the answer streams", () => client.signals.length > 2);
   return client;
 }
 
 describe("a node process", function () {
-  this.timeout(60_000);
-
   it("refuses a data folder that is in use, by name, and leaves the first node alone", async () => {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path);
@@ -93,7 +84,7 @@ describe("a node process", function () {
     expect(answers(client, "ada.helper")).to.deep.equal([]);
     await node.end("SIGKILL");
     await node.start();
-    await until("the answer is complete", () => answers(client, "ada.helper").length > 0);
+    await untilTrue("the answer is complete", () => answers(client, "ada.helper").length > 0);
     const [answer] = answers(client, "ada.helper");
     expect(answer).to.deep.include({ turn: 2, role: "assistant", end: "complete" });
     expect(answer?.text).to.include("word399");
@@ -112,7 +103,7 @@ describe("a node process", function () {
     const client = await hearAnswer(node);
     expect(await node.end("SIGTERM")).to.equal(0);
     await node.start();
-    await until("the answer is complete", () => answers(client, "ada.helper").length > 0);
+    await untilTrue("the answer is complete", () => answers(client, "ada.helper").length > 0);
     expect(answers(client, "ada.helper").map((turn) => turn.end)).to.deep.equal(["complete"]);
     client.close();
   });
@@ -129,7 +120,7 @@ describe("a node process", function () {
       .filter((pid) => pid > 0);
     expect(hosts).to.have.length(1);
     process.kill(hosts[0] as number, "SIGKILL");
-    await until("the answer is complete", () => answers(client, "ada.helper").length > 0);
+    await untilTrue("the answer is complete", () => answers(client, "ada.helper").length > 0);
     expect(answers(client, "ada.helper").map((turn) => turn.end)).to.deep.equal(["complete"]);
     expect((await node.http("GET", "/healthz")).status).to.equal(200);
     client.close();

@@ -3,10 +3,11 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { plexusMain } from "../phases.ts";
 import type { NodeProcess } from "./node-process.ts";
+import { patience } from "../waits.ts";
 
 const root = join(import.meta.dirname, "..", "..");
-/** Longer than any of them takes on a busy machine: one that hangs ends here. */
-const limitMs = 120_000;
+/** A command that hangs ends here. */
+const limitMs = patience * 120_000;
 
 /** The end of a command: its exit code, and all that it said. */
 export interface CommandEnd {

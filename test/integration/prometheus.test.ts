@@ -4,16 +4,15 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as pause } from "node:timers/promises";
 import { expect } from "chai";
 import { findProgram } from "../debian.ts";
 import { depth } from "../depth.ts";
 import { createDataFolder, NodeProcess, withoutAi } from "./node-process.ts";
+import { untilTrue } from "../waits.ts";
 
 const folder = join(import.meta.dirname, "../../docs/prometheus");
 
 describe("the rules for Prometheus, by Debian's promtool", function () {
-  this.timeout(300_000);
   let promtool = "";
 
   before(function () {
@@ -38,7 +37,6 @@ describe("the rules for Prometheus, by Debian's promtool", function () {
 });
 
 describe("Debian's Prometheus", function () {
-  this.timeout(600_000);
   const dashboard = JSON.parse(readFileSync(join(folder, "../grafana/plexus.json"), "utf8")) as {
     readonly panels: readonly { readonly title: string; readonly targets: readonly { readonly expr: string }[] }[];
   };
@@ -93,13 +91,7 @@ describe("Debian's Prometheus", function () {
         // It starts by reading its own log.
         return answer?.ok !== true ? undefined : ((await answer.json()) as { data?: unknown }).data;
       };
-      const until = async (what: string, holds: () => Promise<boolean>): Promise<void> => {
-        const endMs = Date.now() + 120_000;
-        while (!(await holds())) {
-          if (Date.now() > endMs) throw new Error(`in vain: ${what}; targets: ${JSON.stringify(await ask("targets"))}`);
-          await pause(250);
-        }
-      };
+      const until = (what: string, holds: () => Promise<boolean>): Promise<void> => untilTrue(what, holds, 180_000);
       const value = async (query: string): Promise<number | undefined> => {
         const data = await ask(`query?query=${encodeURIComponent(query)}`);
         return data?.result?.[0] === undefined ? undefined : Number(data.result[0].value[1]);

@@ -17,8 +17,6 @@ interface History {
 // Of the same parts in one process: test/unit/composition/restore-holders.test.ts.
 const inDepth = depth(undefined, describe);
 inDepth?.("a cluster of which some disks are left", function () {
-  this.timeout(600_000);
-
   it("comes back from the folders of shards of three of five nodes and the kit: every message and picture by its bytes", async () => {
     await using top = await createDataFolder();
     const at = (name: string): string => join(top.path, name);

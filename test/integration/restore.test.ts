@@ -13,8 +13,6 @@ interface History {
 }
 
 describe("a cluster that is gone", function () {
-  this.timeout(300_000);
-
   it("comes back from a folder of backups and three shares: people sign in and read what they wrote", async () => {
     await using top = await createDataFolder();
     const at = (name: string): string => join(top.path, name);

@@ -58,7 +58,7 @@ describe("shards on real nodes", () => {
     expect((await readFile(`${file}.again`)).equals(bytes)).to.equal(true);
     expect(await plexus(cluster.first, "shards", "heal")).to.match(/Made good/);
     await plexus(cluster.named("c"), "shards", "drop", `${file}.ref`, "--yes");
-  }).timeout(300_000);
+  });
 });
 
 async function shardFiles(data: string): Promise<readonly string[]> {

@@ -71,8 +71,6 @@ async function watch(node: NodeProcess, path: string, token: string, isOver: () 
 const pagesAhead = 50;
 
 describe("a node with readers that do not read", function () {
-  this.timeout(180_000);
-
   let folder: Awaited<ReturnType<typeof createDataFolder>>;
   let node: NodeProcess;
   let token: string;

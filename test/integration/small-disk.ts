@@ -5,6 +5,7 @@ import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { patience } from "../waits.ts";
 
 /** The folder is the one that the command names by `--data`: whoever launches it need not know it yet. */
 const script = `
@@ -25,7 +26,10 @@ export function missingForSmallDisks(): string | undefined {
   if (process.platform !== "linux") return "it takes Linux";
   const [program = "", ...words] = onSmallDisk(65_536);
   const probe = ["sh", "-c", '! head -c 131072 /dev/zero >"$1/ballast"', "sh", tmpdir(), "--data", tmpdir()];
-  const { status, stderr, error } = spawnSync(program, [...words, ...probe], { encoding: "utf8", timeout: 10_000 });
+  const { status, stderr, error } = spawnSync(program, [...words, ...probe], {
+    encoding: "utf8",
+    timeout: patience * 10_000,
+  });
   if (status === 0) return undefined;
   return error?.message ?? (stderr.trim() || `unshare ended with ${status}`);
 }

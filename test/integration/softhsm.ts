@@ -4,10 +4,11 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { unpackPackage } from "../debian.ts";
+import { patience } from "../waits.ts";
 
 const built = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "plexus-pkcs11");
 /** Longer than a compiler takes on a busy machine. */
-const buildTimeoutMs = 240_000;
+const buildTimeoutMs = patience * 240_000;
 
 /** What is needed of the machine. */
 export interface SoftHsm {

@@ -102,7 +102,6 @@ const found = depth<() => Rsyslog | { readonly missing: string }>(
 )();
 
 describe("audit: sent to a real rsyslog", function () {
-  this.timeout(300_000);
   if ("missing" in found) {
     it.skip(`is not tested: ${found.missing}`, () => undefined);
     return;

@@ -9,7 +9,6 @@ import { createDataFolder, NodeProcess } from "./node-process.ts";
 const script = "<script>window.hacked=1</script><img src=x onerror=alert(1)>";
 
 describe("attacks by way of browsers and proxies", function () {
-  this.timeout(120_000);
   let folder: Awaited<ReturnType<typeof createDataFolder>>;
   let node: NodeProcess;
   let ada: string;

@@ -16,7 +16,6 @@ const due = small.filter((one) => depth(0, 1) === 1 || always.includes(one.name)
 const bounds = { limitMs: 90_000, memoryMiB: 2_000 };
 
 describe("The model of replication, migration and pins", function () {
-  this.timeout(180_000);
   let checks: ReadonlyMap<Configuration, Promise<Checked>> = new Map();
   before(async function () {
     const tools = findTools();

@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findProgram, onPath } from "../debian.ts";
+import { patience } from "../waits.ts";
 
 /** What a check is made of. `violations`: one of these must be found; without it, none may be. */
 export interface Configuration {
@@ -116,12 +117,16 @@ export async function check(
   );
   const model = join(folder, `${configuration.model}.pml`);
   try {
-    const generated = await execute([tools.spin, "-a", ...defines, model], work, 60_000);
+    const generated = await execute([tools.spin, "-a", ...defines, model], work, patience * 60_000);
     if (generated.code !== 0)
       throw new Error(`spin refuses ${configuration.name}: ${generated.output.slice(0, 2_000)}`);
     const flags = searchFlags[configuration.search ?? "exact"];
     const safety = [...safetyFlags, `-DMEMLIM=${bounds.memoryMiB}`];
-    const compiled = await execute([tools.compiler, ...flags, ...safety, "-o", "pan", "pan.c"], work, 120_000);
+    const compiled = await execute(
+      [tools.compiler, ...flags, ...safety, "-o", "pan", "pan.c"],
+      work,
+      patience * 120_000,
+    );
     if (compiled.code !== 0)
       throw new Error(`${configuration.name} does not compile: ${compiled.output.slice(0, 2_000)}`);
     const searchedMs = performance.now();
@@ -131,7 +136,9 @@ export async function check(
     const outcome = readOutcome(searched);
     const trail =
       withTrail && outcome.status === "violated"
-        ? readTrail((await execute([tools.spin, "-t", "-k", trailOf(work), ...defines, model], work, 60_000)).output)
+        ? readTrail(
+            (await execute([tools.spin, "-t", "-k", trailOf(work), ...defines, model], work, patience * 60_000)).output,
+          )
         : [];
     return {
       outcome,

@@ -4,7 +4,6 @@ import { runModelsSeed } from "./models.ts";
 
 describe("the simulation of a node's models", () => {
   it("replays a seed exactly", async function () {
-    this.timeout(60_000);
     for (const seed of [1, 2, 3]) {
       const first = await runModelsSeed(seed, { trace: true });
       expect(first.trace.length).to.be.greaterThan(10);
@@ -13,7 +12,6 @@ describe("the simulation of a node's models", () => {
   });
 
   it("ends every call once, within the budget, and lets nobody starve, with hosts that crash and stall and an admin", async function () {
-    this.timeout(depth(60_000, 600_000));
     const seeds = depth(60, 3_000);
     let faults = 0;
     for (let seed = 1; seed <= seeds; seed += 1) {

@@ -110,7 +110,6 @@ describe("the simulator, given a node with a deliberate fault", () => {
   for (const [index, mutation] of mutations.entries()) {
     it(`catches one that ${mutation.name}`, async function () {
       // Many times what one takes on two cores.
-      this.timeout(depth(300_000, 3_600_000));
       const { failures, seeds } = await search.of(index);
       const [first] = failures;
       expect(first, `nothing was noticed in ${seeds} seeds`).to.not.equal(undefined);

@@ -10,7 +10,6 @@ describe("the simulation of nodes that count calls and hold budgets", () => {
   });
 
   it("keeps budgets, counts each call once, and loses none that it said it has, with nodes that die and ledgers that are away", async function () {
-    this.timeout(depth(60_000, 600_000));
     const seeds = depth(20, 2_000);
     for (let seed = 1; seed <= seeds; seed += 1) {
       const { violations } = await runQuotasSeed(seed);

@@ -18,5 +18,5 @@ describe("stripes and their holders, simulated", () => {
     }
     expect(kept).to.be.above(5 * seeds);
     expect(faults).to.be.above(10 * seeds);
-  }).timeout(depth(180_000, 1_800_000));
+  });
 });

@@ -10,7 +10,6 @@ describe("the simulation of models that a cluster wants", () => {
   });
 
   it("keeps what is wanted on as many nodes as there may be, and in their memory, whatever dies; and pulls nothing in vain", async function () {
-    this.timeout(depth(60_000, 600_000));
     const seeds = depth(40, 3_000);
     let pulls = 0;
     for (let seed = 1; seed <= seeds; seed += 1) {

@@ -18,5 +18,5 @@ describe("the backups of a cluster, simulated", () => {
     }
     expect(taken).to.be.above(2 * seeds);
     expect(faults).to.be.above(10 * seeds);
-  }).timeout(depth(180_000, 3_600_000));
+  });
 });

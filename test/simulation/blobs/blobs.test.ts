@@ -18,5 +18,5 @@ describe("blobs of actors, simulated", () => {
     }
     expect(sum.acknowledged).to.be.above(5 * seeds);
     expect(sum.mended).to.be.above(seeds / 5);
-  }).timeout(depth(120_000, 1_200_000));
+  });
 });

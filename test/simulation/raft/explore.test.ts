@@ -37,7 +37,6 @@ const faults: readonly (readonly [mutation: string, scope: string, what: RegExp]
 describe("every state of a few voters", () => {
   for (const scope of scopes.filter(({ large = false }) => !large || depth(false, true)))
     it(`keeps what consensus promises: ${scope.name}`, function () {
-      this.timeout(depth(60_000, 3_600_000));
       const { broken, cutOff, states } = new Search(scope).run(limitMs);
       expect(broken).to.equal(undefined);
       // A large one that takes longer has shown nothing until then; a small one is visited whole.
@@ -47,7 +46,6 @@ describe("every state of a few voters", () => {
 
   for (const [mutation, scope, what] of faults.slice(depth(3, 0), depth(5, faults.length)))
     it(`shows one that ${mutation}`, async function () {
-      this.timeout(depth(60_000, 600_000));
       const [found] = await explored(mutation, scope);
       expect(found?.broken?.what).to.match(what);
       expect(found?.broken?.path.length).to.be.greaterThan(0);

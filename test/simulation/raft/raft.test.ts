@@ -10,7 +10,6 @@ describe("the simulation of a replicated directory's voters", () => {
   });
 
   it("has one leader a term, keeps what is committed, answers reads as of now, and gets on when a majority is there", async function () {
-    this.timeout(depth(60_000, 3_600_000));
     const seeds = depth(3_000, 1_000_000);
     for (let seed = 1; seed <= seeds; seed += 1) {
       const { violations } = await runRaftSeed(seed);

@@ -71,7 +71,7 @@ describe("pictures in an agent's conversation", () => {
     expect(life?.pictures).to.have.length(limits.agentPicturesMax);
     expect(kept(stage)).to.not.include(hash(3));
     expect(stage.code(ada, helper, { type: "picture", hash: hash(3) })).to.equal("NOT_FOUND");
-  }).timeout(20_000);
+  });
 
   it("are refused in plain words by a model that sees none, and only where they are asked about", () => {
     const stage = withHelper();

@@ -186,8 +186,6 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 describe("whatever people vote, the counts of a poll", function () {
-  this.timeout(30_000);
-
   it("are those of everybody's last accepted vote", () => {
     fc.assert(
       fc.property(fc.boolean(), fc.array(step, { maxLength: 40, size: "max" }), (multiple, steps) => {

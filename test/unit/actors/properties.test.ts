@@ -194,8 +194,6 @@ function messagesFolded(events: readonly RoomEvent[]): ReadonlyMap<number, RoomM
 }
 
 describe("whatever people do, and wherever actors crash,", function () {
-  this.timeout(60_000);
-
   it("the journal folds to the same state, and the state survives the codec", () => {
     check((stage) => {
       for (const actor of stage.actors) {

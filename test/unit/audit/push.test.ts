@@ -10,6 +10,7 @@ import { RowStore } from "../storage/stage.ts";
 import { tlsPair } from "../../tls-pair.ts";
 import { startCollector, startSyslog } from "./receivers.ts";
 import { event, idOf, openAudit } from "./stage.ts";
+import { untilTrue } from "../../waits.ts";
 
 const sinkOf = (url: string, more: Partial<AuditSink> = {}): AuditSink => ({
   name: "siem",
@@ -76,21 +77,11 @@ class Sender {
   }
 }
 
-/** Waits until something is so. */
-async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-  for (let round = 0; round < 3_000; round += 1) {
-    if (await isSo()) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`not so in time: ${what}`);
-}
-
 const seqsOf = (messages: readonly string[]): readonly number[] =>
   [...new Set(messages.map((message) => Number(/seq="?(\d+)/.exec(message)?.[1] ?? (JSON.parse(message) as AuditRecord).seq)))].toSorted((one, other) => one - other); // prettier-ignore
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at + 1);
 
 describe("audit: sent to systems of others", function () {
-  this.timeout(60_000);
   let sender: Sender;
   const receivers: { stop(): Promise<void> }[] = [];
   const using = async <R extends { stop(): Promise<void> }>(starting: Promise<R>): Promise<R> => {
@@ -113,7 +104,7 @@ describe("audit: sent to systems of others", function () {
     const url = `syslog+tcp://127.0.0.1:${receiver.port}`;
     const formats = ["syslog", "cef", "jsonl"] as const;
     sender.use(...formats.map((format, at) => sinkOf(url, { name: format, id: `00000000000000b${at}`, format })));
-    await until("all came", () => receiver.messages.length === 9);
+    await untilTrue("all came", () => receiver.messages.length === 9);
     for (const message of receiver.messages)
       expect(message).to.match(/^<10[6-9]>1 \d{4}-\S+Z a plexus - setRole \[plexus@32473 log="[0-9a-f-]+" seq="\d"/);
     const cef = receiver.messages.filter((message) => message.includes("CEF:0|Plexus|Plexus|1.2.3|setRole|"));
@@ -128,12 +119,12 @@ describe("audit: sent to systems of others", function () {
     receiver.cutAfter(1, 300, 900, 1_500, 2_000, 40, 1_800, 5);
     sender.use(sinkOf(`syslog+tcp://127.0.0.1:${receiver.port}`, { format: "syslog" }));
     await sender.write(60);
-    await until("all came", () => seqsOf(receiver.messages).length === 60);
+    await untilTrue("all came", () => seqsOf(receiver.messages).length === 60);
     expect(seqsOf(receiver.messages)).to.deep.equal(upTo(60));
-    await until("all is confirmed", async () => (await sender.audit?.pushed())?.states[0]?.logs[0]?.sent === 60);
+    await untilTrue("all is confirmed", async () => (await sender.audit?.pushed())?.states[0]?.logs[0]?.sent === 60);
     const before = receiver.messages.length;
     await sender.write(20, 60);
-    await until("the rest came", () => seqsOf(receiver.messages).length === 80);
+    await untilTrue("the rest came", () => seqsOf(receiver.messages).length === 80);
     expect(receiver.messages.length - before, "nothing was cut since").to.equal(20);
   });
 
@@ -142,11 +133,11 @@ describe("audit: sent to systems of others", function () {
     sender.sinks = [sinkOf(`syslog+tcp://127.0.0.1:${receiver.port}`, { format: "syslog" })];
     await sender.start();
     await sender.write(10);
-    await until("all is confirmed", async () => (await sender.audit?.pushed())?.states[0]?.logs[0]?.sent === 10);
+    await untilTrue("all is confirmed", async () => (await sender.audit?.pushed())?.states[0]?.logs[0]?.sent === 10);
     await sender.audit?.stop();
     await sender.start();
     await sender.write(5, 10);
-    await until("the rest came", () => seqsOf(receiver.messages).length === 15);
+    await untilTrue("the rest came", () => seqsOf(receiver.messages).length === 15);
     expect(receiver.messages).to.have.length(15);
   });
 
@@ -157,11 +148,11 @@ describe("audit: sent to systems of others", function () {
     await sender.start();
     sender.use(sinkOf(url, { format: "syslog" }));
     await sender.write(4);
-    await until("it is refused", async () => (await sender.audit?.pushed())?.states[0]?.reason !== undefined);
+    await untilTrue("it is refused", async () => (await sender.audit?.pushed())?.states[0]?.reason !== undefined);
     expect(receiver.messages).to.deep.equal([]);
     sender.use(sinkOf(url, { format: "syslog", ca: cert }));
     receiver.cutAfter(100);
-    await until("all came", () => seqsOf(receiver.messages).length === 4);
+    await untilTrue("all came", () => seqsOf(receiver.messages).length === 4);
   });
 
   it("sends over HTTP until a 2xx, signed or with a token, and says why it does not go on without telling what the receiver said", async () => {
@@ -171,18 +162,18 @@ describe("audit: sent to systems of others", function () {
     const url = `http://127.0.0.1:${collector.port}/in`;
     sender.use(sinkOf(url, { sealed: "sealed", auth: "hmac" }), sinkOf(url, { name: "other", id: "00000000000000a2", sealed: "other cluster's" })); // prettier-ignore
     await sender.write(3);
-    await until("all came", () => seqsOf(collector.messages).length === 3);
+    await untilTrue("all came", () => seqsOf(collector.messages).length === 3);
     const [head = {}] = collector.heads.slice(-1);
     const time = String(head["x-plexus-timestamp"]);
     const body = collector.bodies.at(-1) ?? "";
     const wanted = createHmac("sha256", "the secret of the sink").update(`${time}.${body}`).digest("hex");
     expect(head["x-plexus-signature"]).to.equal(`sha256=${wanted}`);
     const other = async () => (await sender.audit?.pushed())?.states.find(({ sink }) => sink === "other");
-    await until("it says why", async () => (await other())?.reason !== undefined);
+    await untilTrue("it says why", async () => (await other())?.reason !== undefined);
     expect((await other())?.reason).to.match(/secret cannot be opened/);
     sender.use(sinkOf(url, { sealed: "sealed" }));
     await sender.write(1, 3);
-    await until("it came with the token", () => collector.heads.at(-1)?.authorization === "Bearer the secret of the sink"); // prettier-ignore
+    await untilTrue("it came with the token", () => collector.heads.at(-1)?.authorization === "Bearer the secret of the sink"); // prettier-ignore
   });
 
   it("tells admins when a sink is behind for long, and reports how far", async () => {
@@ -192,7 +183,7 @@ describe("audit: sent to systems of others", function () {
     await sender.start({ pushBehindMs: 1 });
     sender.use(sinkOf(`syslog+tcp://127.0.0.1:${port}`));
     await sender.write(2);
-    await until("it is told", () => sender.told.includes("sinkBehind siem"));
+    await untilTrue("it is told", () => sender.told.includes("sinkBehind siem"));
     const { entries } = (await sender.audit?.search({ action: "sinkBehind" })) ?? { entries: [] };
     expect(entries).to.have.length(1);
     const state = (await sender.audit?.pushed())?.states[0];
@@ -207,7 +198,7 @@ describe("audit: sent to systems of others", function () {
     const url = ({ port }: { readonly port: number }) => `http://127.0.0.1:${port}/in`;
     Object.defineProperty(sender, "sinks", { get: () => [sinkOf(url(before.messages.length === 0 ? before : after))] });
     await sender.write(1, 5);
-    await until("all came", () => seqsOf([...before.messages, ...after.messages]).length === 6);
+    await untilTrue("all came", () => seqsOf([...before.messages, ...after.messages]).length === 6);
     expect(seqsOf(before.messages)).to.deep.equal([1]);
   });
 
@@ -218,7 +209,7 @@ describe("audit: sent to systems of others", function () {
     await sender.write(5);
     const before = sinkOf(url(first));
     sender.use(before);
-    await until("the first has all", () => seqsOf(first.messages).length === 5);
+    await untilTrue("the first has all", () => seqsOf(first.messages).length === 5);
     await new Promise((resolve) => setTimeout(resolve, 2));
     const nowMs = Math.ceil(createClock().nowMs());
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -229,7 +220,7 @@ describe("audit: sent to systems of others", function () {
     // All at once, as rows of their own: the cursors belong to the ids.
     sender.use(to(all, undefined, "00000000000000c1"), to(now, "now", "00000000000000c2"), to(moved, "kept", "00000000000000c3")); // prettier-ignore
     await sender.write(2, 5);
-    await until("all came", () => [all, now, moved].every(({ messages }) => seqsOf(messages).includes(7)));
+    await untilTrue("all came", () => [all, now, moved].every(({ messages }) => seqsOf(messages).includes(7)));
     expect(seqsOf(all.messages)).to.deep.equal(upTo(7));
     expect(seqsOf(now.messages)).to.deep.equal([6, 7]);
     expect(seqsOf(moved.messages)).to.deep.equal([6, 7]);
@@ -260,7 +251,7 @@ describe("audit: sent to systems of others", function () {
     await sender.write(31, 95);
     const url = `http://127.0.0.1:${collector.port}/`;
     sender.use(sinkOf(url), sinkOf(url, { name: "late", id: "00000000000000a3", sinceMs, format: "syslog" }));
-    await until("all came", () => collector.messages.length === 126 + 31);
+    await untilTrue("all came", () => collector.messages.length === 126 + 31);
     expect(Math.max(...collector.bodies.map((body) => body.trimEnd().split("\n").length))).to.equal(10);
     expect(seqsOf(collector.messages.filter((message) => message.startsWith("<")))).to.deep.equal(upTo(126).slice(95));
   });

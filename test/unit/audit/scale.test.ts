@@ -17,7 +17,6 @@ const entries = depth(3_000, 1_000_000);
 const together = 1_000;
 
 describe(`audit: ${entries} entries`, function () {
-  this.timeout(3_600_000);
   let folder: string;
   let store: Store;
   let audit: Audit;

@@ -10,8 +10,6 @@ const resultOf = (task: ClusterBackupTask): BackupResults["run"] => {
 };
 
 describe("backups of a cluster", function () {
-  this.timeout(120_000);
-
   it("have what all nodes have, and of the next run only what is new", async () => {
     const cluster = new Cluster(1);
     await cluster.start();

@@ -29,7 +29,6 @@ const back = (cluster: Cluster): readonly number[] =>
 const all = Array.from({ length: messages }, (_, index) => index + 1);
 
 describe("a recall into place as a task of the cluster", function () {
-  this.timeout(60_000);
   it("goes on at another node from its mark, counts everything once, and is taken back", async () => {
     for (let moment = 1; moment <= 12; moment += depth(5, 1)) {
       const cluster = await backedUp(moment);
@@ -120,7 +119,6 @@ describe("a recall into place as a task of the cluster", function () {
 });
 
 describe("a prune whose runner dies", function () {
-  this.timeout(60_000);
   it("says what it has removed, whoever ends it, and removes nothing more", async () => {
     for (const moment of ["before", "behind"] as const) {
       const cluster = await backedUp(moment.length);

@@ -24,7 +24,6 @@ const everyPlace = (command: Command, path: readonly string[] = []): readonly (r
 };
 
 describe("completion in a shell", function () {
-  this.timeout(60_000);
   let folder: string;
   let program: Command;
   before(async () => {

@@ -32,7 +32,6 @@ function registry(folder: string, version: string, withBuilds: boolean): Promise
 }
 
 describe("plexus gpu", function () {
-  this.timeout(60_000);
   let folder: string;
   let place: PackagePlace;
   let printed: string[];

@@ -22,7 +22,6 @@ const metadataWith = (certificates: readonly string[]): string => {
 };
 
 describe("plexus identity", function () {
-  this.timeout(60_000);
   let folder: string;
   let stand: Stand;
   let oidc: OidcServer;

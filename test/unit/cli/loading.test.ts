@@ -34,7 +34,6 @@ interface Loaded {
 
 // What a command costs is nearly all loading: on a busy machine, seconds. So it is what is loaded that is looked at, and no clock.
 describe("a command of plexus loads", function () {
-  this.timeout(60_000);
   let stand: ClusterStand;
   let folder: string;
   let lone: string;

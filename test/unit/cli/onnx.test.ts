@@ -39,5 +39,5 @@ describe("plexus onnx", () => {
     expect(await codeOf(installOnnx(output, place))).to.equal("SOURCE_FAILED");
     expect(await codeOf(installOnnx(output, { ...place, platform: "linux-arm" }))).to.equal("BAD_REQUEST");
     expect(readdirSync(place.modules).filter((name) => name !== ".cache")).to.deep.equal([]);
-  }).timeout(30_000);
+  });
 });

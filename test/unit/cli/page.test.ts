@@ -60,7 +60,6 @@ describe("the door of the commands in a page", () => {
 });
 
 describe("plexus in a page", function () {
-  this.timeout(120_000);
   let commands: PageCommands;
   let out = "";
   let sent: Sent[] = [];

@@ -126,7 +126,6 @@ function answerTo(path: string): unknown {
 } // prettier-ignore
 
 describe("what a node tells reaches no terminal that obeys it", function () {
-  this.timeout(60_000);
   let folder: string;
   let node: Server;
   before(async () => {

@@ -85,7 +85,6 @@ function leavesOf(command: Command, path: string): readonly Leaf[] {
 }
 
 describe("commands for another machine", function () {
-  this.timeout(120_000);
   const authority = makeCertificate("localhost", Date.now());
   let stand: Stand;
   let plain: Gateway;

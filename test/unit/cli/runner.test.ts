@@ -11,7 +11,6 @@ const root = join(import.meta.dirname, "../../..");
 
 /** What CI believes must itself be believed: the runner's counts and its last line. */
 describe("the test runner", function () {
-  this.timeout(30_000);
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "plexus-runner-"));

@@ -168,5 +168,5 @@ describe("a client in a cluster that loses connections, nodes and answers", () =
       }),
       { numRuns: 150 },
     );
-  }).timeout(60_000);
+  });
 });

@@ -152,7 +152,6 @@ describe("a directory that is recovered", () => {
   });
 
   it("has what its voter had, is followed by members that run, and hears no voter and takes no change of before", async function () {
-    this.timeout(20_000);
     const world = new World(7);
     const links = new Links(world.clock());
     const stores = new Map<string, MemoryStore>();

@@ -18,6 +18,7 @@ import { json, startDouble, type Double } from "../../providers/double.ts";
 import { ollamaDouble } from "../../providers/ollama.ts";
 import { openAiDouble } from "../../providers/openai.ts";
 import { controlToken, startStand, type Stand } from "../gateway/stand.ts";
+import { untilTrue } from "../../waits.ts";
 
 /** A node's endpoints, in a cluster of which the test says what this node is. */
 interface Stage {
@@ -65,13 +66,7 @@ async function open(flags: ConfigInput = {}): Promise<Stage> {
       row = { ...row, roles, labels };
       listeners.forEach((listener) => listener());
     },
-    async until(is) {
-      const endMs = performance.now() + 8_000;
-      while (!is()) {
-        if (performance.now() > endMs) throw new Error(`it never was so: ${JSON.stringify(control.view())}`);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    },
+    until: (is) => untilTrue("the control has found it", is),
   };
 }
 
@@ -88,8 +83,6 @@ const stateOf = ({ control }: Stage, name = "box"): string | undefined =>
   control.view().endpoints.find((one) => one.name === name)?.state;
 
 describe("the endpoints of a node", function () {
-  this.timeout(20_000);
-
   it("offer their models while they are there, and the node has the role and the labels", async () => {
     const double = await serve(ollamaDouble());
     const stage = await open();

@@ -49,7 +49,6 @@ async function makeKit(keys: ClusterKeys): Promise<void> {
 }
 
 describe("a restore from the disks of storage nodes", function () {
-  this.timeout(60_000);
   let top: string;
   let sealer: Sealer;
   before(() => (sealer = createSealer({ threads: 1, idleMs: 5_000 })));

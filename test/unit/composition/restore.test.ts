@@ -223,7 +223,7 @@ describe("a restore", () => {
       }),
       { numRuns: depth(6, 200) },
     );
-  }).timeout(60_000);
+  });
 
   it("brings back when accounts end: a deletion that was asked for, and a guest's time", async () => {
     const { node } = await cluster();
@@ -276,7 +276,7 @@ describe("a restore", () => {
     expect(await there(2)).to.equal("ada bob gil");
     expect(await there(3)).to.equal("ada bob");
     expect(await there(14)).to.equal("bob");
-  }).timeout(60_000);
+  });
 
   it("owns every slot in an epoch that no owner had, as a new node of the same cluster, with its keys and settings", async () => {
     const { node, keys, directory } = await cluster();

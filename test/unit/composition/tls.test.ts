@@ -9,7 +9,6 @@ import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../certificates.ts";
 
 describe("a node's certificates", function () {
-  this.timeout(60_000);
   const nowMs = Date.now();
   const first = makeCertificate("localhost", nowMs);
   const second = makeCertificate("localhost", nowMs, { lifeMs: 40.5 * 86_400_000 });

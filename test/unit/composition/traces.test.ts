@@ -129,7 +129,7 @@ describe("traces over several nodes", () => {
     const kept = Object.values(all).map(({ spans }) => JSON.stringify(spans.of(view.trace)));
     for (const text of [...logged, ...counted, ...kept]) expect(text).to.not.include(marker);
     await stop();
-  }).timeout(60_000);
+  });
 
   it("show the way of a question to an agent: its turns, the call, and the model at the node that has it", async () => {
     const { all, logged, counted, traced, stop } = await cluster();
@@ -144,5 +144,5 @@ describe("traces over several nodes", () => {
     const kept = Object.values(all).map(({ spans }) => JSON.stringify(spans.of(view.trace)));
     for (const text of [...logged, ...counted, ...kept]) expect(text).to.not.include(marker);
     await stop();
-  }).timeout(60_000);
+  });
 });

@@ -136,8 +136,6 @@ class Cluster {
 }
 
 describe("the watch, when the node that watches dies", function () {
-  this.timeout(120_000);
-
   for (const seed of [1, 2, 3])
     it(`is taken over: no alert is lost and none is there twice, of entries and of counts (seed ${seed})`, async () => {
       const cluster = new Cluster(seed);

@@ -9,7 +9,6 @@ import { names, Voters } from "./voters-stage.ts";
 
 describe("the voters of a replicated directory", () => {
   it("keep every change that was acknowledged, and none twice, whoever dies, is cut off or has a disk that fails", async function () {
-    this.timeout(depth(60_000, 600_000));
     for (let seed = 1; seed <= depth(12, 400); seed += 1) {
       const voters = new Voters(seed);
       const { world, links, client } = voters;
@@ -81,7 +80,6 @@ describe("the voters of a replicated directory", () => {
   });
 
   it("give their rows to another place once, with all that was acknowledged, whoever dies, is cut off or has a disk that fails meanwhile", async function () {
-    this.timeout(depth(60_000, 600_000));
     let outdone = 0;
     for (let seed = 1; seed <= depth(30, 600); seed += 1) {
       const voters = new Voters(seed);

@@ -151,7 +151,6 @@ const parts = {
 } as unknown as StandOptions;
 
 describe("gateway: what admins change is in the audit", function () {
-  this.timeout(120_000);
   const written: AuditEvent[] = [];
   let stand: Stand;
   interface Described {

@@ -28,7 +28,6 @@ function tlsOf(first: TlsFiles): TlsPort & { set(files: TlsFiles): void } {
 }
 
 describe("gateway: the control endpoint", function () {
-  this.timeout(60_000);
   let stand: Stand;
   let url: string;
   let ada: string;
@@ -182,7 +181,6 @@ describe("gateway: the control endpoint", function () {
 });
 
 describe("gateway: the control endpoint over TLS", function () {
-  this.timeout(60_000);
   const nowMs = Date.now();
   const ca = makeCertificate("operators", nowMs);
   const own = makeCertificate("localhost", nowMs);
@@ -272,12 +270,11 @@ describe("gateway: an authority of clients that is named while the control endpo
     tls.set(files);
     expect(await shows()).to.equal("UNAUTHENTICATED");
     await stand.stop();
-  }).timeout(60_000);
+  });
 });
 
 describe("gateway: the control endpoint at a socket of the file system", () => {
   it("is for its owner alone, counts as this machine, and takes the place of one that was left", async function () {
-    this.timeout(30_000);
     const folder = await mkdtemp(join(tmpdir(), "plexus-control-"));
     const path = join(folder, "control.sock");
     try {

@@ -203,7 +203,7 @@ describe("gateway: server-sent events", () => {
     const rest = await again.until(({ said }) => said.at(-1)?.id === head);
     const ids = [...read, ...rest].flatMap(({ id }) => id ?? []);
     expect(ids).to.deep.equal(ids.map((_, index) => (read[0]?.id ?? 0) + index));
-  }).timeout(120_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("let a client go that reads nothing when its access ends", async () => {
     const limits = { sendBufferSoftBytes: 8 * 1024 * 1024, sendBufferBytesMax: 16 * 1024 * 1024, slowReaderGraceMs: 20_000 };
@@ -222,5 +222,5 @@ describe("gateway: server-sent events", () => {
     while (stand.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
     events.response.resume();
     await gone;
-  }).timeout(120_000); // prettier-ignore
+  }); // prettier-ignore
 });

@@ -225,7 +225,7 @@ describe("gateway: feeds", () => {
       ),
       { numRuns: 300, seed: 11 },
     );
-  }).timeout(20_000); // prettier-ignore
+  }); // prettier-ignore
 
   it("ask the actor again when more happened during a catch-up than could be held", async () => {
     const world = new World(10);

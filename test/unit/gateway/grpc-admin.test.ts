@@ -9,6 +9,7 @@ import { makeCertificate } from "../../certificates.ts";
 import { tlsPair } from "../../tls-pair.ts";
 import { grpcClient, type GrpcClient } from "./grpc-client.ts";
 import { controlToken, startStand, type Stand } from "./stand.ts";
+import { untilTrue } from "../../waits.ts";
 
 const refusal = (call: Promise<unknown>): Promise<ServiceError | undefined> =>
   call.then(
@@ -16,10 +17,6 @@ const refusal = (call: Promise<unknown>): Promise<ServiceError | undefined> =>
     (error: unknown) => error as ServiceError,
   );
 const codeIn = (error: ServiceError | undefined): unknown => error?.metadata.get("plexus-code")[0];
-/** Waits for what a server does behind its answer. */
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
-}
 const grpcListen = { host: "127.0.0.1", port: 0 } as const;
 
 /** Gives a control token, or a name to a certificate. */
@@ -140,7 +137,7 @@ describe("gateway: what admins do, by gRPC", () => {
     } finally {
       await gateway.stop(1_000);
     }
-  }).timeout(60_000);
+  });
 });
 
 describe("gateway: a step of a trace for each call of gRPC", () => {
@@ -166,7 +163,7 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       await one.call("UserService", "Describe", {});
       await refusal(one.call("RoomService", "Describe", { to: "nowhere" }));
       await refusal(one.call("AdminService", "GetTasksById", { id: "backup.7" }));
-      await until(() => seen.length === 3);
+      await untilTrue("the server has done it", () => seen.length === 3);
       expect(seen).to.deep.equal([
         "/plexus.v1.UserService/Describe alone ok",
         "/plexus.v1.RoomService/Describe alone NOT_FOUND",
@@ -177,7 +174,7 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       one.close();
       await stand.stop();
     }
-  }).timeout(60_000);
+  });
 });
 
 describe("gateway: the description of the interface", () => {
@@ -205,5 +202,5 @@ describe("gateway: the description of the interface", () => {
     } finally {
       await stand.stop();
     }
-  }).timeout(60_000);
+  });
 });

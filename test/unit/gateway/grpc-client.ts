@@ -9,6 +9,7 @@ import {
 import { loadPackageDefinition } from "@grpc/grpc-js";
 import { loadSync, type ServiceDefinition } from "@grpc/proto-loader";
 import { protoPath } from "../../../node/gateway/wires/grpc-codec.ts";
+import { expireAfter, usualLimitMs } from "../../waits.ts";
 
 const definition = loadSync(protoPath, { longs: Number, defaults: false, oneofs: true });
 // What a program of somebody else would do with the file; nothing of the node's own code.
@@ -44,7 +45,6 @@ export interface GrpcStream {
 }
 
 /** Longer than a slow, busy machine takes. */
-const frameTimeoutMs = 20_000;
 
 /** Makes a client with its own connection. */
 export function grpcClient(
@@ -116,16 +116,12 @@ export function grpcClient(
         next(fits, what = fits.toString()) {
           return new Promise((resolve, reject) => {
             const give = (end: () => void) => {
-              clearTimeout(timer);
+              stop();
               waiting.delete(look);
               end();
             };
-            const timer = setTimeout(
-              () =>
-                give(() =>
-                  reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`)),
-                ),
-              frameTimeoutMs,
+            const stop = expireAfter(usualLimitMs, () =>
+              give(() => reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`))),
             );
             const look = () => {
               const at = frames.findIndex(fits);

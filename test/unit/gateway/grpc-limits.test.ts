@@ -248,7 +248,7 @@ describe("gateway: gRPC and its limits", () => {
     } finally {
       await mutual.stop(1_000);
     }
-  }).timeout(60_000);
+  });
 
   it("takes bodies of every form that JSON has", async () => {
     await start();

@@ -8,7 +8,6 @@ import { codeAt, seedOf } from "./codes.ts";
 import { controlToken, startStand, type Reply, type Stand } from "./stand.ts";
 
 describe("gateway: sign-in by another server where the page has a public address", function () {
-  this.timeout(60_000);
   let stand: Stand;
   let server: OidcServer;
   let publicUrl: string;
@@ -60,7 +59,6 @@ describe("gateway: sign-in by another server where the page has a public address
 });
 
 describe("gateway: sign-in by a real server of OpenID Connect", function () {
-  this.timeout(60_000);
   let stand: Stand;
   let server: OidcServer;
   let owner: string;

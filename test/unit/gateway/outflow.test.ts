@@ -202,5 +202,5 @@ describe("gateway: what waits to be read", () => {
       }),
       { numRuns: 30, seed: 7 },
     );
-  }).timeout(30_000);
+  });
 });

@@ -38,7 +38,6 @@ describe("gateway: the table of permissions", () => {
   let rows: readonly { readonly what: string; readonly needs: string; readonly outcome: Record<string, string> }[];
 
   before(async function () {
-    this.timeout(120_000);
     let shiftMs = 0;
     const clock = createClock();
     stand = await startStand({

@@ -111,7 +111,6 @@ describe("gateway: limits of the cluster", () => {
   });
 
   it("keep their bound, whoever asks which gateway, however slow and lossy the way", async function () {
-    this.timeout(60_000);
     const steps = fc.array(
       fc.record({
         gateway: fc.nat(4),

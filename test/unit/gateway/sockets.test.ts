@@ -403,7 +403,7 @@ describe("gateway: WebSocket", () => {
       const positions = slow.frames.filter((frame) => frame.topic === "room/flood" && frame.at !== undefined);
       expect(positions.map((frame) => frame.at)).to.deep.equal(positions.map((_, index) => head + 1 + index));
       await small.stop();
-    }).timeout(30_000);
+    });
 
     /** Posts more than the sockets of any system hold, and asks for all of it over and over without reading. */
     const greed = async (small: Stand, requests: number) => {
@@ -432,7 +432,7 @@ describe("gateway: WebSocket", () => {
       for (let id = 1; id <= 40; id += 1)
         expect((await greedy.next((frame) => frame.re === id)).ok?.messages).to.have.length(200);
       await small.stop();
-    }).timeout(30_000);
+    });
 
     it("closes it with a reason when it has read nothing for a while", async () => {
       const cut = Promise.withResolvers<void>();
@@ -448,7 +448,7 @@ describe("gateway: WebSocket", () => {
       expect((await greedy.closed).code).to.equal(1013);
       expect(greedy.frames.at(-1)?.bye?.code).to.equal("RATE_LIMITED");
       await small.stop();
-    }).timeout(30_000);
+    });
   });
 
   it("lets go of refused upgrades that the other side keeps open, also when it stops", async () => {

@@ -30,6 +30,7 @@ import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/po
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../alone.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
+import { expireAfter, usualLimitMs } from "../../waits.ts";
 
 export const adminCode = "ABCD-EFGH-JKLM";
 export const password = "correct horse";
@@ -259,9 +260,6 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames of every shape
 export type Frame = any;
 
-/** A frame that has not come by then will not: longer than a slow, busy machine takes for the largest answers. */
-const frameTimeoutMs = 20_000;
-
 /** A test's WebSocket: remembers frames until somebody waits for them. */
 export interface Client {
   readonly socket: WebSocket;
@@ -305,11 +303,11 @@ export function connectClient(url: string, token: string, options: ClientOptions
     next(fits, what = fits.toString()) {
       return new Promise((resolve, reject) => {
         const give = (end: () => void) => {
-          clearTimeout(timer);
+          stop();
           waiting.delete(look);
           end();
         };
-        const timer = setTimeout(() => give(() => reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`))), frameTimeoutMs);
+        const stop = expireAfter(usualLimitMs, () => give(() => reject(new Error(`no frame came for ${what}; had ${JSON.stringify(frames).slice(0, 2_000)}`))));
         const look = () => {
           const at = frames.findIndex(fits);
           if (at >= 0) give(() => resolve(frames.splice(at, 1)[0]));

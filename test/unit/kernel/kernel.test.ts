@@ -357,7 +357,7 @@ describe("kernel", () => {
       expect(all.rows).to.have.length(2 * stored + 1);
       expect(all.rows.map(({ actor }) => actor)).to.deep.equal(all.rows.map(({ actor }) => actor).toSorted());
       expect((await stage.kernel.listActors({ limit: 1, after: nameOf("other", stored - 1) })).rows).to.have.nested.property("[0].actor", nameOf("pad", 0)); // prettier-ignore
-    }).timeout(30_000);
+    });
 
     it("snapshots, trims the log, and rebuilds from what is left", async () => {
       const limits = {

@@ -22,6 +22,7 @@ import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import type { Spoken } from "../../said.ts";
+import { untilTrue } from "../../waits.ts";
 
 interface PadState {
   readonly lines: readonly string[];
@@ -256,11 +257,6 @@ export async function createStage(
 /** What an ask came to: its value, or the code of its refusal. */
 export const valueOf = (result: Result<unknown>): unknown => (result.ok ? result.value : result.error.code);
 
-/** Resolves when `probe` gives true; asks again as time passes, for at most 5 s. */
-export async function eventually(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
-  const endMs = performance.now() + 25_000;
-  while (!(await probe())) {
-    if (performance.now() > endMs) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+/** Resolves when `probe` gives true; asks again as time passes. */
+export const eventually = (what: string, probe: () => boolean | Promise<boolean>): Promise<void> =>
+  untilTrue(what, probe);

@@ -196,7 +196,7 @@ describe("the key of the cluster's secrets", () => {
         },
       ),
       { numRuns: 25 },
-    )).timeout(60_000);
+    ));
 
   it("is one, though several need the first at the same moment", async () => {
     const nodes = ["a", "b", "c"].map((name) => cluster.node(name));

@@ -30,7 +30,8 @@ import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
 import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/cluster/records.ts";
 import { memberRecord } from "../../members.ts";
-import { clock, Happenings, Loopback, meet, newKey, random, within, type MeshNode } from "./loopback.ts";
+import { clock, Happenings, Loopback, meet, newKey, random, type MeshNode } from "./loopback.ts";
+import { within } from "../../waits.ts";
 
 /** A directory in memory: rows, revisions, compare-and-set. */
 class Rows implements Directory {
@@ -469,7 +470,7 @@ describe("joining the mesh", () => {
         const joined = await attempt(invited, await newKey(), facts(name));
         expect([codeOf(joined), reasonOf(joined)]).to.deep.equal(["ok", "ok"]);
       }
-    }).timeout(20_000);
+    });
 
     it("takes no longer than a moment beside hundreds of silent connections, and a member that was gone comes back", async () => {
       const key = await newKey();
@@ -484,7 +485,7 @@ describe("joining the mesh", () => {
       await meet(member, back);
       const joined = await attempt(token, await newKey(), facts("newcomer"));
       expect([codeOf(joined), reasonOf(joined)]).to.deep.equal(["ok", "ok"]);
-    }).timeout(20_000);
+    });
   });
 
   it("says so when nobody is at the address", async () => {

@@ -13,16 +13,10 @@ import {
 import type { Channel, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
 import { memberRecord } from "../../members.ts";
 import { keptLog, type KeptLog } from "../../conformance/real-time.ts";
+import { within } from "../../waits.ts";
 
 export const clock = createClock();
 export const random = createRandom();
-
-/** Rejects, naming what was waited for, when a promise takes too long. */
-export function within<T>(promise: Promise<T>, phase: string, limitMs = 5_000): Promise<T> {
-  const late = Promise.withResolvers<T>();
-  const cancel = clock.after(limitMs, () => late.reject(new Error(`timed out waiting: ${phase}`)));
-  return Promise.race([promise, late.promise]).finally(cancel);
-}
 
 /** Things that happen, and tests that wait for them. */
 export class Happenings {

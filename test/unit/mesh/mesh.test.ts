@@ -3,7 +3,8 @@ import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
 import { failure, failureOf } from "../../../protocols/index.ts";
 import { multicastWorks } from "../../multicast.ts";
-import { Loopback, meet, memberOf, newKey, withLimits, within, type MeshNode } from "./loopback.ts";
+import { Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
+import { within } from "../../waits.ts";
 
 /** Quick retries, so that a test need not wait for what it provokes. */
 const quick = withLimits({ backoffMinMs: 10, backoffMaxMs: 40, dialGraceMs: 20, sweepMs: 20 });

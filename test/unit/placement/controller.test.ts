@@ -284,7 +284,6 @@ describe("the controller", () => {
 
 describe("placement in bad weather", () => {
   it("gives every slot an owner and its copies again, whatever happened, and never an owner without the data", async function () {
-    this.timeout(60_000);
     for (let seed = 100; seed < 106; seed += 1) {
       const cluster = new Placed(seed);
       const nodes = ["a", "b", "c", "d", "e"];

@@ -212,7 +212,6 @@ describe("the spread of shard-holders", () => {
     });
 
   it("never leaves two on one node while another has two fewer, nor a zone that one move would even out, and then keeps still", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyHolders, (state) => {
         converge(state);
@@ -241,7 +240,6 @@ describe("the spread of shard-holders", () => {
   });
 
   it("moves each holder a few times at the most on the way", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyHolders, (state) => {
         const homes = new Map<string, readonly NodeId[]>();

@@ -72,7 +72,6 @@ const mayOwn = (state: Cluster, node: NodeId, record: SlotRecord): boolean => {
 
 describe("the plan", () => {
   it("comes to an end, whatever it begins with, and then keeps still", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyCluster, (state) => {
         converge(state);
@@ -84,7 +83,6 @@ describe("the plan", () => {
   });
 
   it("never gives a slot to a node without its role, nor a copy to one that drains unless writes need it", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyCluster, (state) => {
         converge(state, ({ changes }) => {
@@ -107,7 +105,6 @@ describe("the plan", () => {
   });
 
   it("never asks for fewer copies in sync than there can be", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyCluster, (state) => {
         const leastOf = (record: SlotRecord): number => {
@@ -138,7 +135,6 @@ describe("the plan", () => {
   });
 
   it("ends with as many copies in sync as writes need, as long as there are nodes for them, draining or not", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyCluster, (state) => {
         converge(state);
@@ -152,7 +148,6 @@ describe("the plan", () => {
   });
 
   it("never makes writes wait for a copy that it takes away", function () {
-    this.timeout(30_000);
     fc.assert(
       fc.property(anyCluster, (state) => {
         const { minInSync } = state.policy;

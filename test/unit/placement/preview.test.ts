@@ -67,7 +67,6 @@ describe("a preview of the plan", () => {
   });
 
   it("ends where the planner, by its small steps, changes nothing any more", function () {
-    this.timeout(60_000);
     const anyMember = fc.record({
       weight: fc.constantFrom(0.5, 1, 3),
       zone: fc.constantFrom("a", "b", "c"),
@@ -154,7 +153,6 @@ describe("a preview of the plan", () => {
   });
 
   it("takes little for 200 nodes, and shows a bounded number of moves", function () {
-    this.timeout(60_000);
     const members = names(200).map((node) => member(node, { roles: ["chat", "ai"] }));
     const at = (index: number): readonly NodeId[] => [0, 1, 2].map((more) => `n${(index + more) % 200}`);
     const slots = (["chat", "ai"] as const).flatMap((role) =>

@@ -43,7 +43,6 @@ describe("the reader of a Level store's files", () => {
     });
 
   it("gives what LevelDB gives, from logs and tables, whichever versions lie where, and changes no byte", async function () {
-    this.timeout(60_000);
     const lives = fc.array(fc.array(fc.array(op, { maxLength: 20 }), { maxLength: 5 }), { minLength: 1, maxLength: 5 });
     await fc.assert(
       fc.asyncProperty(lives, fc.array(range, { maxLength: 5 }), async (batches, ranges) => {
@@ -74,7 +73,6 @@ describe("the reader of a Level store's files", () => {
   });
 
   it("reads many tables in as many levels as there are", async function () {
-    this.timeout(60_000);
     let seed = 1;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     // It does not compress.

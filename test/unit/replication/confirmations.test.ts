@@ -182,5 +182,5 @@ describe("questions about epochs", () => {
       }),
       { numRuns: 60 },
     );
-  }).timeout(20_000);
+  });
 });

@@ -190,6 +190,6 @@ describe("replication in a storm", () => {
         expect(again.position, name).to.deep.include({ seq: log.durableSeq });
         await cluster.settle(again.verify());
       }
-    }).timeout(30_000);
+    });
   }
 });

@@ -188,7 +188,7 @@ describe("identity over the mesh", () => {
         },
       ),
       { numRuns: 60 },
-    )).timeout(30_000);
+    ));
 
   it("lets a gateway that was taken over act for nobody else", async () => {
     const cluster = new Cluster();

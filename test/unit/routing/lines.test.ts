@@ -346,7 +346,7 @@ describe("routing: lines", () => {
         if (timeoutMs > 1_000)
           expect(codeOf(results[0]), `seed ${seed} ${operation}`).to.be.oneOf([operation, ...full]);
     }
-  }).timeout(60_000);
+  });
 
   const slot = slotOf("chat", "room/a");
 

@@ -358,5 +358,5 @@ describe("routing: events", () => {
       await pass(5_000);
       for (const { has } of followers) expect(has, `seed ${seed}`).to.equal(written);
     }
-  }).timeout(60_000);
+  });
 });

@@ -10,7 +10,6 @@ describe("graphics cards", () => {
   });
 
   it("are found in a process of their own, or why there is none", async function () {
-    this.timeout(30_000);
     const { interfaces, because } = await probeGpus(true);
     if (interfaces.length === 0) expect(because).to.be.a("string").that.is.not.equal("");
     for (const { kind, memoryBytes, freeBytes } of interfaces) {

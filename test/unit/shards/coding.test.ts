@@ -146,7 +146,7 @@ describe("Reed–Solomon", () => {
     const answer = await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
     await worker.terminate();
     expect(answer).to.equal(true);
-  }).timeout(20_000);
+  });
 });
 
 describe("stripes", () => {
@@ -303,7 +303,7 @@ describe("a shard's format", () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
-  }).timeout(20_000);
+  });
 
   // Made once and never again: what was written by one release is read by each later one.
   it("is the one of version 1, byte for byte", () => {

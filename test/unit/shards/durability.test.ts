@@ -61,5 +61,5 @@ describe("durability", () => {
     const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
     const [table = ""] = /\| scheme +\| bytes[^]*?(?=\n\n)/.exec(page) ?? [];
     expect(table.trim()).to.equal((await format(durabilityTable(), { parser: "markdown" })).trim());
-  }).timeout(10_000);
+  });
 });

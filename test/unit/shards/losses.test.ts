@@ -65,7 +65,7 @@ describe("losses of shards", () => {
       }),
       runs,
     );
-  }).timeout(depth(20_000, 300_000));
+  });
 
   it("by rot, cuts and old or other shards in their places are read around up to m, beyond it refused; no wrong byte is given", async () => {
     const scene = fc.record({
@@ -102,7 +102,7 @@ describe("losses of shards", () => {
       }),
       runs,
     );
-  }).timeout(depth(20_000, 300_000));
+  });
 
   it("by nodes that come and go lose nothing while no more are away than may be lost, and all is whole when they stay", async () => {
     const scene = fc.record({
@@ -139,5 +139,5 @@ describe("losses of shards", () => {
       }),
       { numRuns: depth(3, 60) },
     );
-  }).timeout(depth(40_000, 600_000));
+  });
 });

@@ -61,7 +61,7 @@ describe("a copy of a log", () => {
       }),
       { numRuns: 200 },
     );
-  }).timeout(60_000);
+  });
 
   it("is trimmed as the owner's when the snapshots that a trim needs were there before it", async () => {
     await fc.assert(
@@ -73,7 +73,7 @@ describe("a copy of a log", () => {
       }),
       { numRuns: 150 },
     );
-  }).timeout(60_000);
+  });
 
   it("opens again as it was, and its actors come to the same state as at the owner", async () => {
     await fc.assert(
@@ -94,7 +94,7 @@ describe("a copy of a log", () => {
       }),
       { numRuns: 100 },
     );
-  }).timeout(60_000);
+  });
 
   it("changes nothing of log and side values for what comes twice, too early, or of another epoch", async () => {
     const anyNoise = fc.array(fc.tuple(fc.nat(), fc.nat(), fc.constantFrom(0, 1, 2)), { maxLength: 20 });
@@ -130,7 +130,7 @@ describe("a copy of a log", () => {
       }),
       { numRuns: 150 },
     );
-  }).timeout(60_000);
+  });
 
   it("loses no entry to a snapshot that comes late, whatever is trimmed afterwards", async () => {
     await fc.assert(
@@ -160,7 +160,7 @@ describe("a copy of a log", () => {
       }),
       { numRuns: 150 },
     );
-  }).timeout(60_000);
+  });
 
   it("keeps the entries of an actor whose snapshot did not arrive, until it does", async () => {
     const store = new RowStore();
@@ -748,7 +748,7 @@ describe("what an owner sends from disk", () => {
       }),
       { numRuns: 60 },
     );
-  }).timeout(60_000);
+  });
 
   it("is nothing of a log that is being trimmed, and damage when a chunk is gone that nobody has trimmed", async () => {
     const store = new RowStore();

@@ -71,7 +71,6 @@ describe("detectors over counts", () => {
   });
 
   it("find more with the node's own past than by a threshold alone, at equal false alarms", function () {
-    this.timeout(60_000);
     const all = [1, 2].flatMap((seed) => compareCounts(seed, { trials: 20, days: 20 }));
     const mean = (way: string): number => {
       const found = all.filter((one) => one.way.startsWith(way)).flatMap((one) => Object.values(one.found));

@@ -73,7 +73,6 @@ describe("a forecast of what runs out", () => {
   });
 
   it("finds what ends before it does, and gives few false alarms", function () {
-    this.timeout(60_000);
     const random = numbersOf(7);
     let [found, falseAlarms, days] = [0, 0, 0];
     for (let node = 0; node < 20; node += 1) {

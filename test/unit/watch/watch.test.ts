@@ -49,7 +49,6 @@ const times = <T>(count: number, make: (at: number) => T): T[] => Array.from({ l
 
 describe("detectors", () => {
   it("stay within their false alarms on months of normal traffic", function () {
-    this.timeout(120_000);
     const days = 60;
     const seeds = [11, 12];
     const perDay = new Map<string, number>();
@@ -124,7 +123,6 @@ describe("detectors", () => {
   });
 
   it("keep robust z-scores because they find more than simple thresholds, at equal false alarms", function () {
-    this.timeout(120_000);
     // One seed alone may suit a threshold by chance: both budgets of two.
     const all = [1, 2].flatMap((seed) => compare(seed, 10));
     const mean = (way: string): number => {

@@ -14,7 +14,6 @@ const parameters = { type: "object" as const, properties: { far: { type: "boolea
 const png = Buffer.from("iVBORw0KGgo=", "base64");
 
 describe("the provider's own client understands the double of", function () {
-  this.timeout(20_000);
   let double: Double;
   const start = (script: Script) => async (): Promise<void> => void (double = await startDouble(script));
 

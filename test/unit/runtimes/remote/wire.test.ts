@@ -32,7 +32,6 @@ function failureIn(ended: Ended): Failure {
 }
 
 describe("a model on another server", function () {
-  this.timeout(20_000);
   const secret = "sk-secret-0123456789";
   let double: Double;
   let model: LoadedModel;

@@ -90,7 +90,6 @@ describe("weights that become smaller", () => {
 });
 
 describe("a model that is quantised", function () {
-  this.timeout(20_000);
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "plexus-quantise-"));

@@ -30,7 +30,6 @@ const model = (title = "m", more: Readonly<Record<string, string>> = {}): Buffer
   });
 
 describe("the model store", function () {
-  this.timeout(20_000);
   let folder: string;
   const servers: ModelServer[] = [];
   const stores: ModelStore[] = [];
