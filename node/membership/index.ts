@@ -124,6 +124,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   let lost = false;
   /** The highest incarnation that this process has tried to write. */
   let attempted = 0;
+  /** The row that `join` wrote last, whether or not the directory has answered: its answer can be lost after it took the row. */
+  let sent: MemberRecord | undefined;
   let beats = 0;
   /** Where this process listens, as far as it has said so. */
   let addresses: readonly string[] = [];
@@ -234,6 +236,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     options.ended?.(why);
   };
 
+  const isSent = (row: MemberRecord): boolean => sent !== undefined && JSON.stringify(row) === JSON.stringify(sent);
   const take = (next: ReadonlyMap<NodeId, MemberRecord>, revision: number): void => {
     const known = members;
     members = next;
@@ -245,7 +248,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       log.error("membership.duplicate", { incarnation: attempted, other: own.incarnation });
       attempted = Infinity;
       end("duplicate");
-    } else if (own !== undefined) incarnation = Math.max(incarnation, own.incarnation);
+    } else if (own !== undefined) {
+      incarnation = Math.max(incarnation, own.incarnation);
+      joined ||= isSent(own);
+    }
     const others = new Set(next.keys());
     others.delete(node);
     detector.follow(others);
@@ -336,6 +342,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       if (record.incarnation !== last) {
         await options.starting?.(record.incarnation, last);
         attempted = Math.max(attempted, record.incarnation);
+        sent = record;
       }
       const changed = await directory.compareAndSet(key, record, row?.revision ?? 0);
       if (changed.applied) return ok(record);
@@ -378,9 +385,10 @@ export function createMembership(options: MembershipOptions): MembershipPart {
       let pauseMs = limits.joinRetryMs;
       while (!stopped) {
         try {
-          const written = await change((row) =>
-            row === undefined && !found ? undefined : startedAgain({ ...record, ...said }, row),
-          );
+          const written = await change((row) => {
+            if (row === undefined && !found) return undefined;
+            return row !== undefined && isSent(row) ? row : startedAgain({ ...record, ...said }, row);
+          });
           if (written.ok) {
             incarnation = written.value.incarnation;
             joined = true;

@@ -35,11 +35,15 @@ export class Cluster {
     this.external = new ExternalDirectory(this.world, { delayMs: 1, lossChance: 0 });
   }
 
-  /** Starts a process on a node. */
-  start(node: NodeId, more: Partial<MembershipOptions> = {}): Life {
+  /** Starts a process on a node, which sees the directory as `through` gives it. */
+  start(
+    node: NodeId,
+    more: Partial<MembershipOptions> = {},
+    through: (directory: Directory) => Directory = (directory) => directory,
+  ): Life {
     const pulse: Pulse = { life: this.lives.size, alive: true };
     const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
-    const directory = this.external.open(pulse);
+    const directory = through(this.external.open(pulse));
     const transport = this.network.attach(node, pulse);
     const exchange = createExchange({ transport, clock, log: quietLog, meter: quietMeter });
     const ports = { node, directory, exchange, clock, log: quietLog, meter: quietMeter };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
-import type { Result } from "../../../protocols/index.ts";
+import { failure, PlexusError, type Result } from "../../../protocols/index.ts";
 import { memberRecord, ownRecord } from "../../members.ts";
 import { Cluster, type Life } from "./cluster.ts";
 
@@ -290,6 +290,26 @@ describe("membership", () => {
     await cluster.until(() => joined, 20_000);
     await cluster.pass(1_000);
     expect(cluster.life("a").membership.members().members[1]?.incarnation).to.be.at.least(2);
+  });
+
+  it("has joined when its row is in the list, also when the directory's answer to it was lost, and counts one start", async () => {
+    const cluster = new Cluster(16);
+    await cluster.begin(["a", "b"]);
+    cluster.kill("b");
+    await cluster.pass(500);
+    const started = cluster.start("b", {}, (directory) => ({
+      ...directory,
+      async compareAndSet(...row) {
+        await directory.compareAndSet(...row);
+        throw new PlexusError(failure("DIRECTORY_UNAVAILABLE"));
+      },
+    }));
+    let answered = false;
+    void started.membership.join(ownRecord("b")).then(() => (answered = true));
+    await cluster.until(() => started.membership.joined, 1_000);
+    expect(answered).to.equal(false);
+    await cluster.pass(10_000);
+    expect(cluster.life("a").membership.members().members[1]?.incarnation).to.equal(2);
   });
 
   it("says where it is reached also when the directory was away as it came to know, and no later join takes that back", async () => {
