@@ -17,7 +17,7 @@ import { fileURLToPath } from "node:url";
 import { failure, ok, PlexusError, refused, type ErrorCode, type Result } from "../../protocols/errors.ts";
 import type { ActorDetail, InvitationIssued, SignedIn } from "../../protocols/index.ts";
 import { demand } from "../admin.ts";
-import { readSummary } from "../cluster.ts";
+import { readSlots, readSummary } from "../cluster.ts";
 import { localTarget, readControlFile } from "../control.ts";
 import { plexusCommand } from "../launcher.ts";
 import { cliLimits } from "../limits.ts";
@@ -131,6 +131,7 @@ async function start(
     const { url, adminCode } = running.findLast((child) => child.adminCode !== undefined) ?? first;
     await furnish(plan, { url, password, adminCode, deadlineMs });
   }
+  await allCopied(admin, plan, deadlineMs);
   // Kept from last time, it may be anywhere.
   const ask = () => callNode<ActorDetail>(admin, "GET", `/api/v1/admin/actors/room/${plan.room}`);
   const room = await persistently(ask, deadlineMs);
@@ -152,6 +153,23 @@ async function allUp(admin: Target, plan: DemoPlan, deadlineMs: number): Promise
     if (absent.length === 0) return ok(undefined);
     return refused(
       failure("UNREACHABLE", { reason: `${absent.join(", ")} did not join in time`, folder: plan.folder }),
+    );
+  };
+  demand(await persistently(missing, deadlineMs));
+}
+
+/** Before anybody is told that a node may be killed, everything that is there has its copies on the others. */
+async function allCopied(admin: Target, plan: DemoPlan, deadlineMs: number): Promise<void> {
+  const missing = async (): Promise<Result<undefined>> => {
+    const slots = await readSlots(admin);
+    if (!slots.ok) return slots;
+    const short = slots.value.filter(({ status }) => status !== "ok").map(({ slot }) => slot);
+    if (short.length === 0) return ok(undefined);
+    return refused(
+      failure("UNREACHABLE", {
+        reason: `${short.join(", ")} were not copied to another node in time`,
+        folder: plan.folder,
+      }),
     );
   };
   demand(await persistently(missing, deadlineMs));

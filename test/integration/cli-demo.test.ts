@@ -140,6 +140,12 @@ describe("plexus demo", function () {
       });
     };
     await answered("Who are you?");
+    // What the question has made, such as the agent's memory of it, is copied as well.
+    const kept = /--data (\S+)/.exec(restart ?? "")?.[1] ?? "";
+    await until("all is copied", async () => {
+      const { stdout } = await promisify(execFile)(process.execPath, [main, "slots", "--data", kept, "--json"], { env: environment }); // prettier-ignore
+      for (const line of stdout.trim().split("\n")) expect(JSON.parse(line)).to.include({ status: "ok" });
+    });
 
     await type(kill ?? "");
     await answered("Are you still here?");
@@ -153,7 +159,6 @@ describe("plexus demo", function () {
     expect(await type(drain ?? "")).to.match(new RegExp(`^${away} holds nothing any more\\.`, "m"));
     expect(await type(undo ?? "")).to.equal(`${away} takes its share again.\n`);
     // A node that is up: the last that was killed, which was not drained a moment ago.
-    const kept = /--data (\S+)/.exec(restart ?? "")?.[1] ?? "";
     const there = (command = ""): string => command.replace(/--data \S+/, `--data ${kept}`);
     await until("all vote again", async () => {
       expect(await type(there(look)))
