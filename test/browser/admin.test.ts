@@ -42,7 +42,7 @@ describe("the administration", function () {
       await shoot(at, `${name}-${colorScheme}`);
       expect(await axeFaults(at, { within: "main" }), `${name} ${colorScheme}`).to.deep.equal([]);
     }
-    const wider = await at.evaluate("document.querySelector('.settings-body').scrollWidth - document.querySelector('.settings-body').clientWidth"); // prettier-ignore
+    const wider = await at.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
     expect(wider, `${name} is wider than the screen`).to.equal(0);
   }
 

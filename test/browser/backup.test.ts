@@ -222,7 +222,7 @@ describe("the backups of a cluster", function () {
     await part(phone.page, "Keys")
       .getByText(/open it, of/)
       .waitFor();
-    const overflow = await phone.page.evaluate("document.querySelector('.settings-body').scrollWidth - document.querySelector('.settings-body').clientWidth"); // prettier-ignore
+    const overflow = await phone.page.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
     expect(overflow).to.equal(0);
     expect(await faults(phone.page)).to.deep.equal([]);
     expect(stage.complaints).to.deep.equal([]);

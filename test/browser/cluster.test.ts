@@ -65,7 +65,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
     if (folderOfShots !== undefined) await at.screenshot({ path: `${folderOfShots}/${name}.png` });
     expect(await axeFaults(at, { within: "main" }), name).to.deep.equal([]);
-    const wider = await at.evaluate("document.querySelector('.settings-body').scrollWidth - document.querySelector('.settings-body').clientWidth"); // prettier-ignore
+    const wider = await at.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
     expect(wider, `${name} is wider than the screen`).to.equal(0);
   }
 

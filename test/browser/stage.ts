@@ -38,7 +38,7 @@ afterEach(async function () {
   for (const context of (await opened)?.contexts() ?? [])
     for (const page of context.pages()) {
       const shown = await page.innerText("body", { timeout: 2_000 }).catch((error: unknown) => String(error));
-      console.error(`      the page at ${page.url()} shows: ${shown.replaceAll(/\s+/g, " ").slice(0, 1_000)}`);
+      console.log(`      the page at ${page.url()} shows: ${shown.replaceAll(/\s+/g, " ").slice(0, 1_000)}`);
     }
 });
 

@@ -1,7 +1,8 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { expect } from "chai";
 import fc from "fast-check";
 import { cpuTree, createProfiles, heapTree, observeLimits, type HeapNode, type Profiler } from "../../../node/observe/index.ts"; // prettier-ignore
-import { profileCpu, profileHeap } from "../../../node/platform/index.ts";
 import type { Exchange } from "../../../node/exchange/index.ts";
 import { hottest, ok, v8ProfileOf, type AdminTask, type ProfileTree } from "../../../protocols/index.ts";
 import { World } from "../../world/index.ts";
@@ -78,23 +79,12 @@ describe("profiles", () => {
     expect(heap.head.children[0]?.children[0]?.selfSize).to.equal(3_000);
   }); // prettier-ignore
 
-  it("are taken of this very process", async function () {
-    const spin = (ms: number): number => {
-      let turns = 0;
-      for (const endMs = performance.now() + ms; performance.now() < endMs;) turns += 1;
-      return turns;
-    };
-    let end = (): void => undefined;
-    const over = new Promise<void>((resolve) => (end = resolve));
-    const taking = profileCpu(1_000, over);
-    await new Promise((resolve) => setImmediate(resolve));
-    spin(300);
-    end();
-    const tree = cpuTree(await taking, `${import.meta.dirname}/../../..`);
-    expect(hottest(tree, 10).map(({ name }) => name)).to.include("spin");
-    const kept: number[][] = [];
-    const heap = profileHeap(1_024, new Promise((resolve) => setImmediate(resolve)).then(() => kept.push(Array.from({ length: 200_000 }, (_, one) => one)))); // prettier-ignore
-    expect(heapTree(await heap, "/nowhere").total).to.be.above(0);
+  it("are taken of the thread that asks", async () => {
+    const thread = new Worker(new URL("profiled-thread.ts", import.meta.url));
+    const [found] = (await once(thread, "message")) as [{ busiest: readonly string[]; heapBytes: number }];
+    expect(found.busiest).to.include("spin");
+    expect(found.heapBytes).to.be.above(0);
+    await once(thread, "exit");
   });
 
   describe("of a node", () => {

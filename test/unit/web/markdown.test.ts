@@ -171,7 +171,14 @@ describe("Markdown in messages", () => {
         }
         expect(reading.blocks).to.deep.equal(readMarkdown(text).blocks);
       }),
-      { numRuns: 1_000 },
+      {
+        numRuns: 1_000,
+        examples: [
+          [["-\n\n    <\n\n    ", [3, 3, 3]]],
+          [["    <\n\n03)\n", [3, 8]]],
+          [["+\n\n    <\n\n    <", [7, 2]]],
+        ],
+      },
     );
   });
 

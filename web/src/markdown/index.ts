@@ -128,15 +128,24 @@ function readFrom(text: string, start: number, before: readonly Block[], growing
   const nodes = fromMarkdown(source, { extensions, mdastExtensions }).children;
   const blocks = [...before, ...nodes.map((node) => toBlock(node, source))];
   // The last line may become something else as it grows, and then belong to the block above it: `##` to `##<`. And only a
-  // blank line parts two blocks for good.
+  // blank line parts two blocks for good, unless one of them is indented code: the parser reads that, and what follows it, differently at the start of a text.
   const lastLine = lineStart(source, written.length);
   const starts = nodes.map((node) => lineStart(source, node.position?.start.offset ?? 0));
   const open = Math.max(
     0,
-    starts.findLastIndex((at) => at < lastLine && /\n[ \t]*\n$/.test(source.slice(0, at))),
+    starts.findLastIndex(
+      (at, index) =>
+        at < lastLine &&
+        /\n[ \t]*\n$/.test(source.slice(0, at)) &&
+        ![nodes[index - 1], nodes[index]].some((node) => isIndentedCode(node, source)),
+    ),
   );
   return { text, blocks, settled: before.length + open, openAt: start + (starts[open] ?? 0) };
 }
+
+const fence = /^(?:`{3,}|~{3,})([^\n\r]*)/;
+const isIndentedCode = (node: Nodes | undefined, source: string): boolean =>
+  node?.type === "code" && !fence.test(sliceOf(node, source));
 
 const lineStart = (text: string, offset: number): number => (offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1);
 
@@ -209,8 +218,10 @@ function convert(node: Nodes, source: string): Block | undefined {
       return { kind: "list", ordered: node.ordered === true, direction, items };
     }
     case "code": {
-      const fence = /^(?:`{3,}|~{3,})([^\n\r]*)/.exec(sliceOf(node, source));
-      return { kind: "code", info: fence?.[1]?.trim() ?? "", text: node.value };
+      const fenced = fence.exec(sliceOf(node, source));
+      // Blank lines at the end of indented code are none of it. The parser leaves them there if nothing stands above the code.
+      const text = fenced === null ? node.value.replace(/(?:\n[ \t]*)+$/, "") : node.value;
+      return { kind: "code", info: fenced?.[1]?.trim() ?? "", text };
     }
     case "table": {
       const [head = [], ...rows] = node.children.map((row) =>
