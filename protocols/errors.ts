@@ -13,7 +13,7 @@ interface Row {
 }
 
 /** The one table of errors. They cross the wire: a code is never renamed or reused, a retired row stays.
- *  `docs/errors.md` holds the same rows; `test/tidy.test.ts` compares them both ways. */
+ *  `docs/errors.md` holds the same rows; `test/tidy/tidy.test.ts` compares them both ways. */
 export const errorTable = {
   BAD_REQUEST: {
     outcome: "failed",

@@ -24,9 +24,9 @@ import {
   testsOf,
   type Lane,
   type Phase,
-} from "./phases.ts";
-import { endedSeconds } from "./processor-time.ts";
-import { slowestOf, type Cost, type Counts, type Timing } from "./reporter.ts";
+} from "./runner/phases.ts";
+import { endedSeconds } from "./runner/processor-time.ts";
+import { slowestOf, type Cost, type Counts, type Timing } from "./runner/reporter.ts";
 
 /** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
  *  etcd a part of it is not tested. */
@@ -175,15 +175,15 @@ const oneThread = { ...process.env, GOMAXPROCS: "1" };
 /** What fails here fails in the tests as well, which then say why. */
 async function compile(): Promise<number> {
   const environment = { ...process.env, NODE_COMPILE_CACHE: compiledFolder, PLEXUS_TEST_SERVER: serverFolder };
-  const command = [process.execPath, "test/compile.ts"];
+  const command = [process.execPath, "test/runner/compile.ts"];
   return (await execute({ command, limitMs: compileLimitMs, environment })).cpuSeconds;
 }
 
 async function runTests(phase: Phase, limitMs: number, withCoverage: boolean): Promise<Ending> {
   const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
   const countsFile = join(folder, "counts.json");
-  const required = withCoverage ? ["--require", "./test/own-coverage.ts"] : [];
-  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/reporter.ts", ...required, ...testsOf(phase)];
+  const required = withCoverage ? ["--require", "./test/runner/own-coverage.ts"] : [];
+  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/runner/reporter.ts", ...required, ...testsOf(phase)];
   const command = [process.execPath, ...words];
   const environment = {
     ...process.env,

@@ -8,7 +8,7 @@ import { diskKeyOf, SealedFiles } from "../../node/keys/index.ts";
 import { openFiles } from "../../node/platform/index.ts";
 import type { Files } from "../../node/ports.ts";
 import { failureOf } from "../../protocols/index.ts";
-import { quietMeter } from "../quiet.ts";
+import { quietMeter } from "../fixtures/quiet.ts";
 import { FileDisk, settled as allSettled, World, type Pulse } from "../world/index.ts";
 import { blobConformance, gathered, pieces, someBytes, type BlobFixture } from "./blobs.ts";
 

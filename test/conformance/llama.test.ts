@@ -9,7 +9,7 @@ import type { ChatMessage, GenerationAnswer, GenerationPart, Tool } from "../../
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { Batches, placeMark } from "../../runtimes/llama/batches.ts";
 import { fits, understand } from "../../runtimes/schema.ts";
-import { hundredMillion, writeRandomModel } from "../random-model.ts";
+import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
 import { answerOf, listen, type Ask, type Heard } from "./runtime.ts";

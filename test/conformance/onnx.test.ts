@@ -26,9 +26,9 @@ import {
   writeModel,
   writingModel,
   type ModelFiles,
-} from "../onnx-graphs.ts";
-import { needOnnx } from "../onnx-packages.ts";
-import { png } from "../pictures.ts";
+} from "../fixtures/onnx-graphs.ts";
+import { needOnnx } from "../fixtures/onnx-packages.ts";
+import { png } from "../fixtures/pictures.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
 import { describeRuntime } from "./runtime.ts";

@@ -11,12 +11,12 @@ import {
   listModels,
 } from "../../runtimes/index.ts";
 import { specsOf } from "../../runtimes/remote/catalogue.ts";
-import { anthropicDouble } from "../providers/anthropic.ts";
-import { json, startDouble, type Double, type Script } from "../providers/double.ts";
-import { geminiDouble } from "../providers/gemini.ts";
-import { kserveDouble } from "../providers/kserve.ts";
-import { ollamaDouble } from "../providers/ollama.ts";
-import { openAiDouble, openAiModels } from "../providers/openai.ts";
+import { anthropicDouble } from "../fixtures/providers/anthropic.ts";
+import { json, startDouble, type Double, type Script } from "../fixtures/providers/double.ts";
+import { geminiDouble } from "../fixtures/providers/gemini.ts";
+import { kserveDouble } from "../fixtures/providers/kserve.ts";
+import { ollamaDouble } from "../fixtures/providers/ollama.ts";
+import { openAiDouble, openAiModels } from "../fixtures/providers/openai.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
 import { codeOf, describeRuntime, endOf, listen } from "./runtime.ts";

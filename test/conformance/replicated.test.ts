@@ -2,7 +2,7 @@ import { createRemoteDirectory, serveDirectory } from "../../node/directory/inde
 import { createVoterWire } from "../../node/directory/raft/lines.ts";
 import { openVoter, type Voter } from "../../node/directory/raft/voter.ts";
 import { createClock } from "../../node/platform/index.ts";
-import { quietLog } from "../quiet.ts";
+import { quietLog } from "../fixtures/quiet.ts";
 import { Links } from "../world/index.ts";
 import { MemoryStore } from "./directory-store.ts";
 import { directoryConformance } from "./directory.ts";

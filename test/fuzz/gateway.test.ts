@@ -3,7 +3,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { clientCommands, errorTable, wireLimits } from "../../protocols/index.ts";
-import { connectClient, startStand, type Client, type Frame, type Stand } from "../unit/gateway/stand.ts";
+import { connectClient, startStand, type Client, type Frame, type Stand } from "../unit/gateway/fixture.ts";
 
 /** Fixed, so that a failure here is a failure everywhere; fast-check prints the smallest bytes that fail. */
 const seed = 20_260;

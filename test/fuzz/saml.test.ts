@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { saml } from "../../node/identity/saml.ts";
 import { tagsOf } from "../../node/identity/xml.ts";
 import { createRandom } from "../../node/platform/index.ts";
-import { makeCertificate } from "../certificates.ts";
+import { makeCertificate } from "../fixtures/certificates.ts";
 import { entryPoint, issuer, requestOf, samlServer } from "../unit/identity/saml-server.ts";
 
 /** Fixed, so that a failure here is a failure everywhere. */

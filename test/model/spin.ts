@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findProgram, onPath } from "../debian.ts";
+import { findProgram, onPath } from "../fixtures/debian.ts";
 import { patience } from "../waits.ts";
 
 /** What a check is made of. `violations`: one of these must be found; without it, none may be. */

@@ -24,7 +24,7 @@ import type { RuntimeClock } from "../../runtimes/environment.ts";
 import { runtimeLimits } from "../../runtimes/limits.ts";
 import type { Engine, Engines } from "../../runtimes/engine.ts";
 import { Residency, type Carrier } from "../../runtimes/residency.ts";
-import { quietLog, quietMeter } from "../quiet.ts";
+import { quietLog, quietMeter } from "../fixtures/quiet.ts";
 import { simulatedClock, type World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 

@@ -8,8 +8,8 @@ import { everybody, failure, ledgerOf, ok, type Budget, type Result } from "../.
 import { actorLimits } from "../../actors/limits.ts";
 import { spentOf } from "../../actors/ledger/state.ts";
 import { usageLimits } from "../../node/usage/limits.ts";
-import { failed, text } from "../said.ts";
-import { createNode, epochMs, Ledgers, took, type Script } from "../unit/usage/stage.ts";
+import { failed, text } from "../fixtures/said.ts";
+import { createNode, epochMs, Ledgers, took, type Script } from "../unit/usage/fixture.ts";
 import type { World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 

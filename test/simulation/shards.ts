@@ -9,7 +9,7 @@ import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../..
 import type { NodeId } from "../../node/ports.ts";
 import { enoughOf } from "../../node/shards/coding/index.ts";
 import type { HolderChange } from "../../actors/shard-holder/state.ts";
-import { pathOf, quickLimits, Stage } from "../unit/shards/stage.ts";
+import { pathOf, quickLimits, Stage } from "../unit/shards/fixture.ts";
 import type { World } from "../world/index.ts";
 import type { CheckerName } from "./checkers.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";

@@ -11,8 +11,8 @@ import type { MemberRecord, Membership } from "../../node/ports.ts";
 import { failure, ok, type PullModel, type PullView, type Result, type StoredModel, type WantedModel } from "../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../runtimes/store/port.ts";
 import { Residency } from "../../runtimes/residency.ts";
-import { memberRecord } from "../members.ts";
-import { quietLog, quietMeter } from "../quiet.ts";
+import { memberRecord } from "../fixtures/members.ts";
+import { quietLog, quietMeter } from "../fixtures/quiet.ts";
 import type { World } from "../world/index.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
 

@@ -103,7 +103,7 @@ export async function readOpenApi(): Promise<OpenApi> {
   // Outside of the tests nobody ends what they leave behind.
   (globalThis as { after?: unknown }).after ??= () => undefined;
   const [{ startStand }, { everyPart }] = await Promise.all([
-    import("../unit/gateway/stand.ts"),
+    import("../unit/gateway/fixture.ts"),
     import("../unit/gateway/permission-table.ts"),
   ]);
   const stand = await startStand(everyPart);

@@ -144,7 +144,7 @@ export function nameViolations(paths: readonly string[]): readonly string[] {
 export function strayTests(paths: readonly string[], run: ReadonlySet<string>): readonly string[] {
   return paths
     .filter((path) => /\.test\.tsx?$/.test(path) && !run.has(path))
-    .map((path) => `${path} is in no phase of test/phases.ts`);
+    .map((path) => `${path} is in no phase of test/runner/phases.ts`);
 }
 
 /** Packages used but not declared: `dependencies` for what runs, `devDependencies` too for tests, the page and the making of releases. */

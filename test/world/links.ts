@@ -4,7 +4,7 @@ import { createExchange, type Exchange } from "../../node/exchange/index.ts";
 import type { Clock, NodeId, Transport, TransportListener } from "../../node/ports.ts";
 import { decode, encode } from "../../protocols/index.ts";
 import type { Channel } from "../../protocols/mesh/index.ts";
-import { quietLog, quietMeter } from "../quiet.ts";
+import { quietLog, quietMeter } from "../fixtures/quiet.ts";
 
 export const messageBytesMax = 1024 * 1024;
 

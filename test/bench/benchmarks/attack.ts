@@ -1,8 +1,8 @@
 /** Whether people notice when strangers, and people with accounts, want to take a node from them. */
 import { request } from "node:http";
 import { WebSocket } from "ws";
-import type { Attacked, Tally } from "../../attackers.ts";
-import { lastingPort } from "../../ports.ts";
+import type { Attacked, Tally } from "../../fixtures/attackers.ts";
+import { lastingPort } from "../../fixtures/ports.ts";
 import { startServed } from "../benchmark.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
 import { quantile } from "../statistics.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Benchmark, Figures, RowPlan, Target } from "../benchmark.ts";
 import { familyOf } from "../proc.ts";
-import { findProgram } from "../../debian.ts";
+import { findProgram } from "../../fixtures/debian.ts";
 import { workspace } from "../processes.ts";
 
 /** Of records; half as much of it cannot be compressed. */

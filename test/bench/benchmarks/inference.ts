@@ -3,10 +3,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hundredMillion, writeRandomModel, type RandomModel } from "../../random-model.ts";
+import { hundredMillion, writeRandomModel, type RandomModel } from "../../fixtures/random-model.ts";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
-import { needOnnx } from "../../onnx-packages.ts";
-import { smallEncoder, writeEncoder } from "../../random-encoder.ts";
+import { needOnnx } from "../../fixtures/onnx-packages.ts";
+import { smallEncoder, writeEncoder } from "../../fixtures/random-encoder.ts";
 import { familyOf, processorUs } from "../proc.ts";
 import { workspace } from "../processes.ts";
 import { idleTimer, type Samples, type Timing } from "../timing.ts";

@@ -1,5 +1,5 @@
 /** Durable commands on three nodes, next to etcd and to one node alone. */
-import { findEtcd, startEtcd } from "../../integration/etcd-server.ts";
+import { findEtcd, startEtcd } from "../../fixtures/processes/etcd-server.ts";
 import { BenchCluster } from "../cluster.ts";
 import { perSecond, servedTarget, type Target, type Benchmark, type Figures } from "../benchmark.ts";
 import type { Load } from "../targets/drive.ts";

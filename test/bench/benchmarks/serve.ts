@@ -8,7 +8,7 @@ import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { threadCount, readMachine } from "../../../runtimes/machine.ts";
-import { hundredMillion, writeRandomModel } from "../../random-model.ts";
+import { hundredMillion, writeRandomModel } from "../../fixtures/random-model.ts";
 import { startServed, type Benchmark, type Figures, type RowPlan, type Target } from "../benchmark.ts";
 import { compilerOf, llamaServer } from "../llama-server.ts";
 import { familyOf, libraryOf, processorUs } from "../proc.ts";

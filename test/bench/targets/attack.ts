@@ -1,5 +1,5 @@
-/** The attackers of `test/attackers.ts`, in a process of their own. */
-import { attack, type Attacked } from "../../attackers.ts";
+/** The attackers of `test/fixtures/attackers.ts`, in a process of their own. */
+import { attack, type Attacked } from "../../fixtures/attackers.ts";
 import { serve } from "./serve.ts";
 
 let under: ReturnType<typeof attack> | undefined;

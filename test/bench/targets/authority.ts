@@ -13,7 +13,7 @@ import { createRates } from "../../../node/gateway/shared-rates.ts";
 import { isSignedBy, openNodeKey, signWith } from "../../../node/mesh/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, roleTable, type AuditWriter } from "../../../protocols/index.ts";
-import { startAlone } from "../../alone.ts";
+import { startAlone } from "../../fixtures/alone.ts";
 import { workspace } from "../processes.ts";
 import { median } from "../statistics.ts";
 import { log, noEngines } from "./ports.ts";

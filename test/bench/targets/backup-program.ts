@@ -29,7 +29,7 @@ import { openJournal, type Journal, type SideOp } from "../../../node/storage/in
 import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
 import { createSealer } from "../../../runtimes/backup/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 
 const [workspace = "", operation = "", ...args] = process.argv.slice(2);
 const scheme: Scheme = { type: "rs", k: 4, m: 2 };

@@ -8,7 +8,7 @@ import { hashOf, openBlobStore } from "../../../node/blobs/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import { codedBytes, codeStripe, headerBytes, remakeShard } from "../../../node/shards/coding/index.ts";
 import type { Scheme } from "../../../protocols/index.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 import { serve } from "./serve.ts";
 
 const megabyte = 1e6;

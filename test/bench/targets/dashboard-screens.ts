@@ -1,4 +1,4 @@
-/** What screens of the dashboard ask for, and how often: the first twenty are open where a bench has open dashboards. `test/browser/cluster.test.ts` compares
+/** What screens of the dashboard ask for, and how often: the first twenty are open where a bench has open dashboards. `test/machines/browser/cluster.test.ts` compares
  *  this with what a browser asks for. */
 export interface DashboardScreen {
   readonly page: string;

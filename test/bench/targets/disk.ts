@@ -8,7 +8,7 @@ import { diskKeyOf, SealedFiles, SealedStore } from "../../../node/keys/index.ts
 import { createClock, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, SlotId } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { serve } from "./serve.ts";
 
 const slots = 64;

@@ -1,7 +1,7 @@
 /** Our directory in etcd: a process that changes rows by compare-and-set. Arguments: the leader's address, and what its keys begin with. */
 import { createEtcdDirectory } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import { quietLog as log } from "../../quiet.ts";
+import { quietLog as log } from "../../fixtures/quiet.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { serve } from "./serve.ts";
 

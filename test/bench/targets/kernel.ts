@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AnyBehavior } from "../../../actors/behavior.ts";
 import { createClock, createMetrics, createRandom, openLevelStore } from "../../../node/platform/index.ts";
-import { startAlone } from "../../alone.ts";
+import { startAlone } from "../../fixtures/alone.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, payload, type Load } from "./drive.ts";
 import { log, noEngines } from "./ports.ts";

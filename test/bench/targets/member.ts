@@ -13,7 +13,7 @@ import { memberKey } from "../../../node/cluster/records.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
-import { ownRecord } from "../../members.ts";
+import { ownRecord } from "../../fixtures/members.ts";
 import { Caller, counter } from "./counter.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";
 import { calmLog as log, noEngines } from "./ports.ts";

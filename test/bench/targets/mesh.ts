@@ -8,7 +8,7 @@ import { openNodeKey, startMesh } from "../../../node/mesh/index.ts";
 import { createClock, createMetrics, createRandom } from "../../../node/platform/index.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { failure, ok, refused, type ActorId, type Result } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { drive, driveAll, payload, type Load } from "./drive.ts";
 import { log } from "./ports.ts";
 import { serve } from "./serve.ts";

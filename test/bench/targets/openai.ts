@@ -10,7 +10,7 @@ import { createGateway } from "../../../node/gateway/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, type GenerationRequest, type Said, type SignedIn } from "../../../protocols/index.ts";
 import { enginesOf, everyEngine, startInferenceHost, type Engine } from "../../../runtimes/index.ts";
-import { startAlone } from "../../alone.ts";
+import { startAlone } from "../../fixtures/alone.ts";
 import { workspace } from "../processes.ts";
 import { log } from "./ports.ts";
 import { serve } from "./serve.ts";

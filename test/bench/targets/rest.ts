@@ -8,7 +8,7 @@ import { user } from "../../../actors/user/index.ts";
 import { createGateway } from "../../../node/gateway/index.ts";
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import { ok, type SignedIn } from "../../../protocols/index.ts";
-import { startAlone } from "../../alone.ts";
+import { startAlone } from "../../fixtures/alone.ts";
 import { workspace } from "../processes.ts";
 import { log, noEngines } from "./ports.ts";
 import { serve } from "./serve.ts";

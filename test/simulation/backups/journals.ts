@@ -6,8 +6,8 @@ import type { NodeId } from "../../../node/ports.ts";
 import { openJournal, type SideOp, type SlotLog } from "../../../node/storage/index.ts";
 import { failure, PlexusError, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows, type Cursor } from "../../../runtimes/backup/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { append, identity, openAs, RowStore, snapshot, trim } from "../../unit/storage/stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { append, identity, openAs, RowStore, snapshot, trim } from "../../unit/storage/fixture.ts";
 import type { World } from "../../world/index.ts";
 
 export const slots: readonly SlotId[] = ["chat/1", "chat/2", "chat/3", "chat/4"];

@@ -1,10 +1,10 @@
 /** What goes wrong around backups: processes end, disks rot, fill up and are lost, holders and slots move. What is promised survives all of it. */
 import type { NodeId } from "../../../node/ports.ts";
 import { shardsOf, type ActorId, type StripeRef } from "../../../protocols/index.ts";
-import { pathOf } from "../../unit/shards/stage.ts";
+import { pathOf } from "../../unit/shards/fixture.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";
-import { Seat } from "./seat.ts";
+import { Seat } from "./member.ts";
 import { headRow } from "../../../node/backup/index.ts";
 
 export class Operator {

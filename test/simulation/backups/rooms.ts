@@ -3,9 +3,9 @@
 import type { Message } from "../../../actors/behavior.ts";
 import type { PlaceTarget } from "../../../node/backup/index.ts";
 import { failure, refused, type ActorId, type BackupResults, type BackupWish, type ClusterBackupTask, type RoomMessage } from "../../../protocols/index.ts"; // prettier-ignore
-import { stageWith } from "../../unit/actors/stage.ts";
+import { stageWith } from "../../unit/actors/fixture.ts";
 import type { Scene } from "./scene.ts";
-import type { Seat } from "./seat.ts";
+import type { Seat } from "./member.ts";
 
 const rooms = ["room/a", "room/b", "room/c", "room/d", "room/e"] as const satisfies readonly ActorId[];
 type Place = Extract<BackupWish, { sort: "place" }>;

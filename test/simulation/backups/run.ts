@@ -8,13 +8,13 @@
 import type { VerifyReport } from "../../../node/backup/index.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
 import { holderOf, shardsOf } from "../../../protocols/index.ts";
-import { pathOf } from "../../unit/shards/stage.ts";
+import { pathOf } from "../../unit/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import { judge, type Simulated, type Verdict } from "../verdict.ts";
 import { slots } from "./journals.ts";
 import { Operator } from "./operator.ts";
 import { over, Scene } from "./scene.ts";
-import type { Seat } from "./seat.ts";
+import type { Seat } from "./member.ts";
 import { withSecretsOf } from "./secrets.ts";
 import { Tasks } from "./tasks.ts";
 import { limits } from "./watch.ts";

@@ -3,13 +3,13 @@ import { backup } from "../../../actors/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
 import { backupActor } from "../../../protocols/index.ts";
-import { Stage } from "../../unit/shards/stage.ts";
+import { Stage } from "../../unit/shards/fixture.ts";
 import type { Pulse, World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { ExternalDirectory } from "../cluster/external-directory.ts";
 import { Journals } from "./journals.ts";
 import { Rooms } from "./rooms.ts";
-import type { Seat } from "./seat.ts";
+import type { Seat } from "./member.ts";
 import { BackupWatch } from "./watch.ts";
 
 /** Thrown where a violation ends a run. */

@@ -5,7 +5,7 @@ import { backupActor, failure, PlexusError, type ActorId, type ClusterBackupTask
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";
 import type { Scene } from "./scene.ts";
-import { codeOf, type Seat } from "./seat.ts";
+import { codeOf, type Seat } from "./member.ts";
 import type { Living } from "./watch.ts";
 
 /** What ends a task while there are faults, and says nothing of the backup. */

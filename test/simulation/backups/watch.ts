@@ -15,7 +15,7 @@ import { enoughOf } from "../../../node/shards/coding/index.ts";
 import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore
 import { plainSealer, smallLimits } from "../../unit/backup/world.ts";
-import { pathOf, type Stage } from "../../unit/shards/stage.ts";
+import { pathOf, type Stage } from "../../unit/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { tenantOfActor, type Journals } from "./journals.ts";

@@ -26,7 +26,7 @@ import { Machine, type ClusterParts } from "./machine.ts";
 import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
-import { Seat, type Gates } from "./seat.ts";
+import { Seat, type Gates } from "./member.ts";
 import { crowded, ShardOwner } from "./storage.ts";
 import { strand } from "./strand.ts";
 import { Wall } from "./wall.ts";

@@ -8,7 +8,7 @@ import { Caller } from "../caller.ts";
 import type { Network, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { RegisterWatch } from "./register.ts";
-import { Seat } from "./seat.ts";
+import { Seat } from "./member.ts";
 
 export interface StrandParts {
   readonly world: World;

@@ -8,8 +8,8 @@ import {
   type ErrorCode,
   type RoomMessage,
 } from "../../../protocols/index.ts";
-import { ended, failed, text } from "../../said.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { ended, failed, text } from "../../fixtures/said.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import type { AgentState } from "../../../actors/agent/state.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import { failure, type ConversationTurn } from "../../../protocols/index.ts";
-import { failed } from "../../said.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { failed } from "../../fixtures/said.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";

@@ -13,8 +13,8 @@ import {
   type AgentView,
   type ConversationTurn,
 } from "../../../protocols/index.ts";
-import { ended, failed, text, type Spoken } from "../../said.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";

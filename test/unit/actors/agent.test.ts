@@ -11,8 +11,8 @@ import {
 import { agent } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
-import { stageWith, type Stage } from "./stage.ts";
-import { ended, text } from "../../said.ts";
+import { stageWith, type Stage } from "./fixture.ts";
+import { ended, text } from "../../fixtures/said.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { BackupHold, BackupWish, ClusterBackupTask, RecallRequest } from "../../../protocols/index.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const cluster = "backup/cluster";
 /** A recall that brings something back, by whatever way. */

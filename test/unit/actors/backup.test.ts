@@ -5,7 +5,7 @@ import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { backupSorts, type BackupPieces, type BackupSchedule, type BackupScheduleList, type BackupSort, type BackupWish, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type TakenTask } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 const cluster = "backup/cluster";
 const hourMs = 3_600_000;

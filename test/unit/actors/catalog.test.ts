@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { assert, catalogCommands, encodedBytesMax, wireLimits, type CatalogPage } from "../../../protocols/index.ts";
 import { catalog } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 const rooms = "catalog/rooms";
 const put = (key: string, title = key) => ({ type: "put", key, title, detail: "", atMs: 1 });

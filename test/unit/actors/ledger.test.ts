@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { LeaseAsked, Settled, UsageRow, UsageView } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 const own = "ledger/ada";
 const row = (more: Partial<UsageRow> = {}): UsageRow => ({

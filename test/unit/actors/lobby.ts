@@ -1,5 +1,5 @@
 import type { RoomEvent, RoomMessage, RoomView } from "../../../protocols/index.ts";
-import { type Stage, stageWith } from "./stage.ts";
+import { type Stage, stageWith } from "./fixture.ts";
 
 /** The room of these tests. */
 export const lobby = "room/lobby";

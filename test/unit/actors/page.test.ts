@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { encode, wireLimits, type ConversationTurn, type RoomMessage } from "../../../protocols/index.ts";
 import { firstPage, lastPage } from "../../../actors/page.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const { pageEntriesMax, pageBytesMax, messageCharsMax } = wireLimits;
 

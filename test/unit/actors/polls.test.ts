@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { wireLimits, type Poll, type PollResults, type RoomMessage, type RoomState } from "../../../protocols/index.ts";
 import type { Room } from "../../../actors/room/state.ts";
 import { voteOf, toChoices } from "../../../actors/room/votes.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const lobby = "room/lobby";
 const people = ["ada", "bob", "cleo", "dan"] as const;

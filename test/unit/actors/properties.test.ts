@@ -16,8 +16,8 @@ import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";
 import { judgeMentions } from "../../simulation/mentions.ts";
-import { stageWith, type Stage } from "./stage.ts";
-import { ended, failed, text } from "../../said.ts";
+import { stageWith, type Stage } from "./fixture.ts";
+import { ended, failed, text } from "../../fixtures/said.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
 const rooms = ["room/one", "room/two", "room/dm.ada.bob"] as const;

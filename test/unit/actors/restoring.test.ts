@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { wireLimits, type RoomEvent, type RoomMessage, type RoomRestored, type RoomState as RoomSnapshot, type RoomView, type UserView } from "../../../protocols/index.ts"; // prettier-ignore
 import { remaking } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import type { Stage } from "./stage.ts";
-import { stageWith } from "./stage.ts";
+import type { Stage } from "./fixture.ts";
+import { stageWith } from "./fixture.ts";
 
 const lobby = "room/lobby";
 const was = (seq: number, more: Partial<RoomMessage> = {}) => ({ seq, author: "user/bob", text: `old ${seq}`, atMs: seq * 1_000, ...more }); // prettier-ignore

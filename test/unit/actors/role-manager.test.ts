@@ -3,7 +3,7 @@ import type { AuditPage, ClusterView, PeoplePage, UserView } from "../../../prot
 import { roleManager } from "../../../actors/index.ts";
 import type { ClusterChange, ClusterState } from "../../../actors/role-manager/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage, stageWith } from "./stage.ts";
+import { Stage, stageWith } from "./fixture.ts";
 
 const cluster = "role-manager/cluster";
 const started = (node: string, more: object = {}) => ({

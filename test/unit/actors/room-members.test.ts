@@ -3,7 +3,7 @@ import { errorTable, wireLimits, type RoomBan, type RoomView } from "../../../pr
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { Room, RoomState } from "../../../actors/room/state.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 import { lobby, inLobby, view, joined } from "./lobby.ts";
 
 describe("a room's members", () => {

@@ -4,9 +4,9 @@ import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room } from "../../../actors/room/state.ts";
-import type { Stage } from "./stage.ts";
-import { ended, text } from "../../said.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import type { Stage } from "./fixture.ts";
+import { ended, text } from "../../fixtures/said.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";
 
 describe("a room's mentions", () => {

@@ -3,7 +3,7 @@ import { wireLimits, type RoomMessage } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { Room } from "../../../actors/room/state.ts";
-import type { Stage } from "./stage.ts";
+import type { Stage } from "./fixture.ts";
 import { lobby, type Page, inLobby, post, view, texts } from "./lobby.ts";
 
 describe("a room's messages", () => {

@@ -9,7 +9,7 @@ import {
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { Room, RoomState } from "../../../actors/room/state.ts";
-import type { Stage } from "./stage.ts";
+import type { Stage } from "./fixture.ts";
 import { lobby, inLobby, post, view, joined } from "./lobby.ts";
 
 describe("a room's read markers", () => {

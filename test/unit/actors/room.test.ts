@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { wireLimits, type RoomView } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { stageWith } from "./stage.ts";
+import { stageWith } from "./fixture.ts";
 import { lobby, inLobby } from "./lobby.ts";
 
 describe("a room's creation", () => {

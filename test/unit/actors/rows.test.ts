@@ -11,7 +11,7 @@ import {
   type PermissionRow,
 } from "../../../protocols/index.ts";
 import type { Message, Sender } from "../../../actors/behavior.ts";
-import { stageWith, type Stage } from "./stage.ts";
+import { stageWith, type Stage } from "./fixture.ts";
 
 const keys = {
   room: "lobby",

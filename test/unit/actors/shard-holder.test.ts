@@ -12,7 +12,7 @@ import type {
   StripeRef,
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 const own: ActorId = "shard-holder/g1.2";
 const sizeBytes = 1_000;

@@ -10,7 +10,7 @@ import {
 import { user } from "../../../actors/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { UserState } from "../../../actors/user/state.ts";
-import { Stage, stageWith } from "./stage.ts";
+import { Stage, stageWith } from "./fixture.ts";
 
 const ada = "user/ada";
 

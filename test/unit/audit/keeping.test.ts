@@ -3,8 +3,8 @@ import { keepersOf, type Audit } from "../../../node/audit/index.ts";
 import type { Exchange } from "../../../node/exchange/index.ts";
 import type { MemberRecord, Membership } from "../../../node/ports.ts";
 import { failure, ok, refused, type AuditRecord, type AuditSink, type Result } from "../../../protocols/index.ts";
-import { RowStore } from "../storage/stage.ts";
-import { event, idOf, openAudit, TestClock } from "./stage.ts";
+import { RowStore } from "../storage/fixture.ts";
+import { event, idOf, openAudit, TestClock } from "./fixture.ts";
 
 const member = (name: string, roles: MemberRecord["roles"] = ["manager"]): MemberRecord => ({
   node: idOf(name),

@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { createHash } from "node:crypto";
 import { chainStart, extended, hashOfLine, lineOf, peaksOf, rootOf } from "../../../node/audit/chain.ts";
 import { changeFacts } from "../../../protocols/index.ts";
-import { RowStore } from "../storage/stage.ts";
-import { event, openAudit, TestClock } from "./stage.ts";
+import { RowStore } from "../storage/fixture.ts";
+import { event, openAudit, TestClock } from "./fixture.ts";
 
 /** RFC 6962, 2.1, word for word. */
 function merkleRoot(leaves: readonly string[]): string {

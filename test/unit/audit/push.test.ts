@@ -6,10 +6,10 @@ import type { Exchange } from "../../../node/exchange/index.ts";
 import type { Membership } from "../../../node/ports.ts";
 import { createClock, deliver } from "../../../node/platform/index.ts";
 import { beginOf, type AuditRecord, type AuditSink, type SetAuditSink } from "../../../protocols/index.ts";
-import { RowStore } from "../storage/stage.ts";
-import { tlsPair } from "../../tls-pair.ts";
+import { RowStore } from "../storage/fixture.ts";
+import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { startCollector, startSyslog } from "./receivers.ts";
-import { event, idOf, openAudit } from "./stage.ts";
+import { event, idOf, openAudit } from "./fixture.ts";
 import { untilTrue } from "../../waits.ts";
 
 const sinkOf = (url: string, more: Partial<AuditSink> = {}): AuditSink => ({

@@ -10,7 +10,7 @@ import { verifyExport, type Anchors, type Audit, type AuditProof } from "../../.
 import { createClock, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { depth } from "../../depth.ts";
-import { event, openAudit, signerOf } from "./stage.ts";
+import { event, openAudit, signerOf } from "./fixture.ts";
 
 const entries = depth(3_000, 1_000_000);
 /** Entries that are written together: as many as wait at once on a busy node. */

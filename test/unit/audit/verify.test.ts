@@ -2,8 +2,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { cefLine, syslogLine } from "../../../node/audit/export.ts";
 import { verifyExport, type AuditFinding, type AuditSigner } from "../../../node/audit/index.ts";
-import { RowStore } from "../storage/stage.ts";
-import { event, openAudit, signerOf, TestClock } from "./stage.ts";
+import { RowStore } from "../storage/fixture.ts";
+import { event, openAudit, signerOf, TestClock } from "./fixture.ts";
 
 const isSigned: AuditSigner["isSigned"] = (peer, bytes, signature) => signerOf("a").isSigned(peer, bytes, signature);
 

@@ -4,10 +4,10 @@ import { createClusterBackups, createDirectoryHeads, createPacing, openRepositor
 import type { Directory, DirectoryRow, NodeId } from "../../../node/ports.ts";
 import { backupActor, failure, PlexusError, refused, slotOf, type ActorId, type BackupWish, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { decodeRows } from "../../../runtimes/backup/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
-import { Stage as ActorStage } from "../actors/stage.ts";
-import { Stage } from "../shards/stage.ts";
+import { Stage as ActorStage } from "../actors/fixture.ts";
+import { Stage } from "../shards/fixture.ts";
 import { Actors, plainKeys, plainSealer, smallLimits } from "./world.ts";
 
 const quick: Partial<RunnerLimits> = {

@@ -6,7 +6,7 @@ import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/
 import { failureOf, shardsOf, type ActorId, type Scheme, type StripeRef } from "../../../protocols/index.ts";
 import { decodeRows, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 import { FileDisk, World } from "../../world/index.ts";
 import { Actors, backupsOf } from "./world.ts";
 

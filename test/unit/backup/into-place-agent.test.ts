@@ -7,7 +7,7 @@ import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import { depth } from "../../depth.ts";
-import { stageWith, type Stage } from "../actors/stage.ts";
+import { stageWith, type Stage } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
 
 const helper = "agent/ada.helper" as ActorId;

@@ -4,8 +4,8 @@ import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withd
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
-import type { Stage } from "../actors/stage.ts";
-import { stageWith } from "../actors/stage.ts";
+import type { Stage } from "../actors/fixture.ts";
+import { stageWith } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
 
 const lobby = "room/lobby" as ActorId;

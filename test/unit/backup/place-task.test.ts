@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { openRepository, prune, recall, runBackup, type BackupPorts } from "../../../node/backup/index.ts";
 import { failure, PlexusError, type ActorId, type BackupResults, type BackupWish, type RoomMessage, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { stageWith } from "../actors/stage.ts";
+import { stageWith } from "../actors/fixture.ts";
 import { Cluster, ownSlot } from "./cluster-stage.ts";
 import { Actors, backupsOf } from "./world.ts";
 

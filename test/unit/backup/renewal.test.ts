@@ -6,8 +6,8 @@ import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } 
 import type { Directory } from "../../../node/ports.ts";
 import { failure, failureOf, PlexusError, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows, tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 import { Actors, backupsOf, smallLimits, valueIn } from "./world.ts";
 
 const lobby = "room/lobby" as ActorId;

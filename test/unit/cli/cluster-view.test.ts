@@ -12,7 +12,7 @@ import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMemb
 import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
 import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
-import { summary } from "./stage.ts";
+import { summary } from "./fixture.ts";
 import { describeModels } from "../../../cli/models.ts";
 
 const names = namesOf(summary);

@@ -10,7 +10,7 @@ import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { failure, failureOf, ok, refused, type ClusterSlotRow } from "../../../protocols/index.ts";
 import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "../gateway/cluster-stand.ts"; // prettier-ignore
-import { collected, summary } from "./stage.ts";
+import { collected, summary } from "./fixture.ts";
 
 describe("commands to a cluster", () => {
   let stand: ClusterStand;

@@ -7,7 +7,7 @@ import type { Command } from "commander";
 import { completionScript, shells, type Shell } from "../../../cli/completion.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { roles } from "../../../protocols/index.ts";
-import { collected } from "./stage.ts";
+import { collected } from "./fixture.ts";
 
 const context = () => ({ output: collected(), onExit: () => {} });
 const isInstalled = (shell: Shell): boolean => spawnSync(shell, ["-c", "true"]).status === 0;

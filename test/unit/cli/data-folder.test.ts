@@ -6,7 +6,7 @@ import { expect } from "chai";
 import { explainFolder } from "../../../cli/data-folder.ts";
 import { doctor } from "../../../cli/doctor.ts";
 import { parseConfig } from "../../../config/index.ts";
-import { collected } from "./stage.ts";
+import { collected } from "./fixture.ts";
 
 describe("a data folder that cannot be used", () => {
   let folder: string;

@@ -4,7 +4,7 @@ import { argumentsOf, demoPorts, environmentFor, planDemo } from "../../../cli/d
 import { upConfig } from "../../../cli/commands/up.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { parseConfig } from "../../../config/index.ts";
-import { collected } from "./stage.ts";
+import { collected } from "./fixture.ts";
 
 describe("the demonstration", () => {
   const ports = Array.from({ length: demoPorts }, (_, index) => 4_000 + index);

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { blobCheck } from "../../../cli/doctor-blobs.ts";
 import { openBlobStore } from "../../../node/blobs/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 
 describe("the doctor's look at blobs", () => {
   it("reads all of them, names those that are damaged, and touches nothing", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { securityChecks, securityDoctor, type SecurityFacts } from "../../../cli/doctor-security.ts";
 import { readSettings } from "../../../cli/settings.ts";
-import { collected } from "./stage.ts";
+import { collected } from "./fixture.ts";
 
 const nowMs = Date.UTC(2026, 10, 24);
 const config: SecurityFacts["config"] = {

@@ -9,10 +9,10 @@ import { writeControlFile } from "../../../cli/control.ts";
 import { isTrusted, listProviders, removeProvider, setProvider, showProvider, testProvider, type IdentityFlags } from "../../../cli/identity.ts"; // prettier-ignore
 import { marksOf, readSamlMetadata } from "../../../node/identity/index.ts";
 import { failureOf, type ProviderKind } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
-import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../identity/oidc-server.ts";
-import { controlToken, startStand, type Stand } from "../gateway/stand.ts";
-import { collected } from "./stage.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
+import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
+import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
+import { collected } from "./fixture.ts";
 
 const metadataWith = (certificates: readonly string[]): string => {
   const keys = certificates

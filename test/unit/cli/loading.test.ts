@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { writeControlFile } from "../../../cli/control.ts";
 import { controlToken, startClusterStand, type ClusterStand } from "../gateway/cluster-stand.ts";
-import { status, summary } from "./stage.ts";
+import { status, summary } from "./fixture.ts";
 
 const root = join(import.meta.dirname, "../../..");
 

@@ -9,8 +9,8 @@ import { describeSuggestions } from "../../../cli/model-suggest.ts";
 import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
 import { speedOf, suggestModels, writeRandomModel } from "../../../runtimes/store/index.ts";
 import { inspectFile } from "../../../runtimes/store/inspect.ts";
-import { gguf } from "../../model-files.ts";
-import { collected } from "./stage.ts";
+import { gguf } from "../../fixtures/model-files.ts";
+import { collected } from "./fixture.ts";
 
 const digest = "a".repeat(64);
 const model: StoredModel = {

@@ -19,7 +19,7 @@ import { createProgram } from "../../../cli/program.ts";
 import { topFrame } from "../../../cli/top.ts";
 import { failure, failureOf, ok, type RoomEvent } from "../../../protocols/index.ts";
 import { slotRow } from "../gateway/cluster-stand.ts";
-import { collected, model, status, summary } from "./stage.ts";
+import { collected, model, status, summary } from "./fixture.ts";
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2060-\u206f\u200b\ud800-\udfff\ufeff]/u;

@@ -10,7 +10,7 @@ import { createProgram } from "../../../cli/program.ts";
 import { readSettings } from "../../../cli/settings.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { roles } from "../../../protocols/index.ts";
-import { collected } from "./stage.ts";
+import { collected } from "./fixture.ts";
 
 /** The words that lead to each command. */
 const everyCommand = (command: Command): readonly (readonly string[])[] => [

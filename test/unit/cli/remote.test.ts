@@ -7,10 +7,10 @@ import type { Command, Option } from "commander";
 import { createProgram } from "../../../cli/program.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask } from "../gateway/control-client.ts";
 import { everyPart } from "../gateway/permission-table.ts";
-import { controlToken, startStand, type Stand } from "../gateway/stand.ts";
+import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
 
 /** What acts on this machine, its files and its processes, and goes to no other node. */
 const local = [

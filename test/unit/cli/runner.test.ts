@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import type { Counts } from "../../reporter.ts";
+import type { Counts } from "../../runner/reporter.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
@@ -33,7 +33,7 @@ describe("the test runner", function () {
   async function mocha(body: string): Promise<{ code: number | null; out: string; counts: Counts }> {
     const file = join(folder, "planted.cjs");
     writeFileSync(file, body);
-    const args = ["node_modules/mocha/bin/mocha.js", "--no-config", "--reporter", "./test/reporter.ts", file];
+    const args = ["node_modules/mocha/bin/mocha.js", "--no-config", "--reporter", "./test/runner/reporter.ts", file];
     const ended = await run(args);
     return { ...ended, counts: JSON.parse(readFileSync(join(folder, "counts.json"), "utf8")) as Counts };
   }

@@ -6,7 +6,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import type { Output } from "../../../cli/output.ts";
 import { installService, showService, uninstallService, unitText, unitWord, type ServicePlace } from "../../../cli/service.ts"; // prettier-ignore
-import { onPath } from "../../debian.ts";
+import { onPath } from "../../fixtures/debian.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
 /** A quoted word as systemd's manual says it is read. */

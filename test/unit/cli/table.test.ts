@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { auditTable } from "../../../cli/audit.ts";
 import { describeNodes } from "../../../cli/cluster-view.ts";
 import { fitColumns, renderTable, type Column } from "../../../cli/table.ts";
-import { collected, summary } from "./stage.ts";
+import { collected, summary } from "./fixture.ts";
 
 const sizeOf = (widths: readonly { readonly width: number }[]): number =>
   widths.reduce((sum, { width }) => sum + width + 1, 1);

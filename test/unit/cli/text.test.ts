@@ -33,7 +33,7 @@ import {
   type RoomMessage,
 } from "../../../protocols/index.ts";
 import { withoutControls } from "../../../cli/printable.ts";
-import { collected, model, status } from "./stage.ts";
+import { collected, model, status } from "./fixture.ts";
 
 const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 };
 

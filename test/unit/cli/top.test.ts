@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { bar, topFrame, type TopData } from "../../../cli/top.ts";
 import { failure } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
-import { summary } from "./stage.ts";
+import { summary } from "./fixture.ts";
 
 describe("a frame of plexus top", () => {
   const data: TopData = {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { patternCharsMax, readPattern } from "../../../node/cluster/pattern.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 
 const finds = (pattern: string, text: string): boolean => {
   const read = readPattern(pattern);

@@ -3,10 +3,10 @@ import { expect } from "chai";
 import { behaviors } from "../../../actors/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
-import { startAlone } from "../../alone.ts";
-import { quietLog as log, quietMeter as meter } from "../../quiet.ts";
+import { startAlone } from "../../fixtures/alone.ts";
+import { quietLog as log, quietMeter as meter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const dayMs = 24 * 3_600_000;
 

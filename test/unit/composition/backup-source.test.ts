@@ -8,9 +8,9 @@ import { openJournal, type SideOp } from "../../../node/storage/index.ts";
 import { decode, failure, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { backupsOf } from "../backup/world.ts";
-import { append, draft, identity, openAs, RowStore, slot, snapshot, trim } from "../storage/stage.ts";
+import { append, draft, identity, openAs, RowStore, slot, snapshot, trim } from "../storage/fixture.ts";
 
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
 

@@ -20,9 +20,9 @@ import {
   type Result,
   type SlotId,
 } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, plainKeys, valueIn } from "../backup/world.ts";
-import { append, draft, identity, openAs, RowStore, slot } from "../storage/stage.ts";
+import { append, draft, identity, openAs, RowStore, slot } from "../storage/fixture.ts";
 
 const put = (key: string, value: unknown) => ({ space: "record" as const, put: key, value });
 

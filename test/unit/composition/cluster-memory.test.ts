@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { followFirstAdmin, registerNode } from "../../../node/composition/cluster-memory.ts";
 import type { Config } from "../../../config/index.ts";
 import { failure, failureOf, ok, refused, type Result } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 
 /** A role-manager that may be away, on a clock that the test owns. */
 function pretendCluster(start: { readonly adminNeeded: boolean; readonly known?: boolean }) {

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import { openDirectory } from "../../../node/composition/directory-place.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog } from "../../quiet.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 describe("the directory at its keeper", () => {
   it("takes changes of keys' rows from members that have keys, and from no other", async () => {

@@ -11,8 +11,8 @@ import type { DirectoryRow, MemberRecord, SlotRecord } from "../../../node/ports
 import { formatRow } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog } from "../../quiet.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 
 const voters = ["a", "b", "c"];

@@ -14,8 +14,8 @@ import {
   type DiskKey,
 } from "../../../node/keys/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));

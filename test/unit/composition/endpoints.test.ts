@@ -13,11 +13,11 @@ import type { Membership } from "../../../node/ports.ts";
 import type { Endpoint, Role } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { keptLog } from "../../conformance/real-time.ts";
-import { memberRecord } from "../../members.ts";
-import { json, startDouble, type Double } from "../../providers/double.ts";
-import { ollamaDouble } from "../../providers/ollama.ts";
-import { openAiDouble } from "../../providers/openai.ts";
-import { controlToken, startStand, type Stand } from "../gateway/stand.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { json, startDouble, type Double } from "../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
+import { openAiDouble } from "../../fixtures/providers/openai.ts";
+import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
 import { untilTrue } from "../../waits.ts";
 
 /** A node's endpoints, in a cluster of which the test says what this node is. */

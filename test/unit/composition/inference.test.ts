@@ -14,9 +14,9 @@ import {
   type Result,
   type Said,
 } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog } from "../../quiet.ts";
-import { ended, endOf, text, type Spoken } from "../../said.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { ended, endOf, text, type Spoken } from "../../fixtures/said.ts";
 import { settled, simulatedClock, World } from "../../world/index.ts";
 
 const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => ({

@@ -18,8 +18,8 @@ import {
 } from "../../../node/keys/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failure, refused, type AuditEvent, type Result, type Role } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 type Handler = (body: { receiver: Uint8Array }, from: string) => Promise<Result<unknown>>;
 

@@ -6,7 +6,7 @@ import { keepHome, readHome, type Home } from "../../../node/data-folder/home.ts
 import type { Mesh } from "../../../node/mesh/index.ts";
 import type { Clock, Log, Store, TransportListener } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 
 const home: Home = { cluster: "c1", directory: { kind: "embedded", host: "a" }, members: [], starts: 1 };
 

@@ -4,7 +4,7 @@ import { runBackup } from "../../../node/backup/index.ts";
 import { restoredSide } from "../../../node/storage/index.ts";
 import type { ActorId } from "../../../protocols/index.ts";
 import { Actors, backupsOf } from "../backup/world.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const slot = "chat/1" as const;
 const actor: ActorId = "room/a";

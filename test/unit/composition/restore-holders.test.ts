@@ -32,9 +32,9 @@ import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { createSealer, readHead, writeHead, type Sealer } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { valueIn } from "../backup/world.ts";
-import { append, draft, must, openAs, RowStore } from "../storage/stage.ts";
+import { append, draft, must, openAs, RowStore } from "../storage/fixture.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));

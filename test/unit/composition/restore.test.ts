@@ -31,11 +31,11 @@ import {
 import { behaviors } from "../../../actors/index.ts";
 import { user } from "../../../actors/user/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
-import { startAlone } from "../../alone.ts";
+import { startAlone } from "../../fixtures/alone.ts";
 import { depth } from "../../depth.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, valueIn } from "../backup/world.ts";
-import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/stage.ts";
+import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/fixture.ts";
 
 type Wish = Parameters<typeof restore>[0];
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");

@@ -16,7 +16,7 @@ import {
 import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { formatRow } from "../../../node/storage/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 

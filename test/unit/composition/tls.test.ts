@@ -6,7 +6,7 @@ import { tlsChecks } from "../../../cli/doctor.ts";
 import { openTls } from "../../../node/composition/tls.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
 
 describe("a node's certificates", function () {
   const nowMs = Date.now();

@@ -8,8 +8,8 @@ import type { Log, ObserveControl, Tracer } from "../../../node/ports.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import type { ActorId, Role, TraceView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
-import { memberRecord, ownRecord } from "../../members.ts";
-import { quietMeter } from "../../quiet.ts";
+import { memberRecord, ownRecord } from "../../fixtures/members.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 import { Disk, Links, simulatedClock, World } from "../../world/index.ts";
 
 interface Traced {

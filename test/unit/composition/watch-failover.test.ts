@@ -15,10 +15,10 @@ import {
   type Role,
 } from "../../../protocols/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
-import { memberRecord, ownRecord } from "../../members.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { memberRecord, ownRecord } from "../../fixtures/members.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Network, simulatedClock, World, type Pulse } from "../../world/index.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const names = ["n0", "n1", "n2", "n3"] as const;
 /** The directory is at one that never has the watch, so that whoever has it can die. */

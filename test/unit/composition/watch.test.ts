@@ -4,10 +4,10 @@ import { watch } from "../../../actors/watch/index.ts";
 import { openWatch } from "../../../node/composition/watch.ts";
 import { ok, type AuditEvent, type AuditRecord } from "../../../protocols/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
-import { startAlone } from "../../alone.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { startAlone } from "../../fixtures/alone.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const log = "aaaaaaaaaaaaaaaa-00000001";
 

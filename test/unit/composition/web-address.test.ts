@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { placesOf, webAddressFor } from "../../../node/composition/web-address.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 
 const member = (changes: Partial<MemberRecord>): MemberRecord =>
   memberRecord("b", {

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { openDataFolder, readKey } from "../../../node/data-folder/index.ts";
 import { openNodeKey } from "../../../node/mesh/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 
 describe("a data folder", () => {
   let above: string;

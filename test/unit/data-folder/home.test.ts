@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { withMembers, withReached, type Home } from "../../../node/data-folder/home.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 
 const home = (members: readonly string[], evicted?: readonly string[]): Home => ({
   cluster: "c1",

@@ -6,7 +6,7 @@ import type { WatchResponse } from "../../../node/directory/etcd-wire.ts";
 import { directoryLimits, type DirectoryLimits } from "../../../node/directory/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { DirectoryRow } from "../../../node/ports.ts";
-import { quietLog as log } from "../../quiet.ts";
+import { quietLog as log } from "../../fixtures/quiet.ts";
 import { Watching } from "../../conformance/directory.ts";
 
 const row = (key: string, revision: number): DirectoryRow => ({ key, revision, value: revision });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { createReplicatedPart, type ReplicatedPart } from "../../../node/directory/replicated.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 

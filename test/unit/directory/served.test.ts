@@ -14,7 +14,7 @@ import { isRow } from "../../../node/cluster/records.ts";
 import { Links, messageBytesMax, World } from "../../world/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 
 const limits = { ...directoryLimits, callTimeoutMs: 40, retryMinMs: 2, retryMaxMs: 8, checkMs: 30 };
 

@@ -7,7 +7,7 @@ import type { Entry } from "../../../node/directory/raft/messages.ts";
 import { openVoter, type Voter, type VoterMessage } from "../../../node/directory/raft/voter.ts";
 import type { Change } from "../../../node/directory/deciding.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, messageBytesMax, World } from "../../world/index.ts";
 
 const begin: Entry<Change> = { index: 1, term: 1, body: { type: "begin" } };

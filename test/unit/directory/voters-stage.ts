@@ -9,7 +9,7 @@ import { createVoterWire } from "../../../node/directory/raft/lines.ts";
 import { openVoter, type Voter } from "../../../node/directory/raft/voter.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 
 export const names = ["one", "two", "three"];

@@ -5,8 +5,8 @@ import { meshLimits } from "../../../node/mesh/index.ts";
 import type { NodeId, Transport } from "../../../node/ports.ts";
 import { assert, decode, encode, failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { meshMessages, messageName, type Channel, type MeshCall } from "../../../protocols/mesh/index.ts";
-import { brokenBy } from "../../broken.ts";
-import { quietLog } from "../../quiet.ts";
+import { brokenBy } from "../../fixtures/broken.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 
 /** Two nodes and what is between them: messages arrive when `deliver` is called. */

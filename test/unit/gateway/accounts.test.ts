@@ -4,7 +4,7 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import { startStand, adminCode, controlToken, password, type Reply, type Stand } from "./stand.ts";
+import { startStand, adminCode, controlToken, password, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: accounts", () => {
   let stand: Stand;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createAddresses } from "../../../node/gateway/addresses.ts";
-import { connectClient, startStand, type Stand } from "./stand.ts";
+import { connectClient, startStand, type Stand } from "./fixture.ts";
 
 const from = (remoteAddress: string | undefined, forwardedFor?: string) =>
   ({

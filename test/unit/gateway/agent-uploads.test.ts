@@ -2,10 +2,10 @@ import { expect } from "chai";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports.ts";
 import { failure, ok, refused, wireLimits, type EnginePart } from "../../../protocols/index.ts";
-import { chunk, png } from "../../pictures.ts";
+import { chunk, png } from "../../fixtures/pictures.ts";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
 import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: pictures and sounds for agents", () => {
   const held = new Map<string, Uint8Array>();

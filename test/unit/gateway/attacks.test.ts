@@ -7,7 +7,7 @@ import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeAt, setUpCodes } from "./codes.ts";
-import { connectClient, password, startStand, type Reply, type Stand } from "./stand.ts";
+import { connectClient, password, startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: attacks on sessions and sign-ins", () => {
   let stand: Stand;

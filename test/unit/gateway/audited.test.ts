@@ -10,7 +10,7 @@ import {
   type AuditFacts,
 } from "../../../protocols/index.ts";
 import { everyPart } from "./permission-table.ts";
-import { controlToken, startStand, type Stand, type StandOptions } from "./stand.ts";
+import { controlToken, startStand, type Stand, type StandOptions } from "./fixture.ts";
 
 /** Routes that change nothing though they are no GET, or of which somebody else writes the entry. Each says why. */
 const without: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
-import { png } from "../../pictures.ts";
-import { startStand, type Reply, type Stand } from "./stand.ts";
+import { png } from "../../fixtures/pictures.ts";
+import { startStand, type Reply, type Stand } from "./fixture.ts";
 
 /** Blobs in memory, which can be told to refuse. */
 function memoryBlobs(): ActorBlobs & {

@@ -3,7 +3,7 @@ import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/pr
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { KeysControl } from "../../../node/gateway/keys.ts";
 import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 const recall = (query: object): BackupWish => ({ sort: "recall", query, as: "download" });
 

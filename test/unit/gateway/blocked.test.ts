@@ -2,8 +2,8 @@ import { request } from "node:http";
 import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import { watchThreats } from "../../../node/threats/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { connectClient, controlToken, startStand } from "./stand.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { connectClient, controlToken, startStand } from "./fixture.ts";
 
 /** A request from an address of this machine; its status, or how the connection ended. */
 const from = (localAddress: string, url: string, headers: Record<string, string> = {}): Promise<string> =>

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { contrast, contrastMin, coloursOf } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 /** The smallest PNG there is: one pixel. */
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { failure, refused, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 const base = "/api/v1/admin/backups";
 

@@ -1,6 +1,6 @@
 /** One-time codes as an authenticator's app makes them. */
 import { codeOf, stepAt } from "../../../node/gateway/totp.ts";
-import { password, type Stand } from "./stand.ts";
+import { password, type Stand } from "./fixture.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 

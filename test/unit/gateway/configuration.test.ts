@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { createSettings, noClusterValues, type Settings } from "../../../config/index.ts";
 import { openSettings, rememberedSettings } from "../../../node/composition/settings.ts";
 import type { AuditEvent, SettingsPlan, SettingsView } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: configuration", () => {
   let data: string;

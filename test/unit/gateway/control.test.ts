@@ -5,10 +5,10 @@ import { expect } from "chai";
 import type { TlsFiles, TlsPort } from "../../../node/gateway/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask, codeOf, type Answer } from "./control-client.ts";
 import { everyPart } from "./permission-table.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 /** Certificates that a test changes. */
 function tlsOf(first: TlsFiles): TlsPort & { set(files: TlsFiles): void } {

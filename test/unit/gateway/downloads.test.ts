@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { noticeText, ok, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 type Query = RecallBackup["query"];
 

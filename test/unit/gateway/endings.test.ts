@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { controlToken, password, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
 import { createClock } from "../../../node/platform/index.ts";
 
 const dayMs = 24 * 3_600_000;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { ok, type Result } from "../../../protocols/index.ts";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 /** Twelve places, six for an address. */
 const descriptors = 12;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
-import { startStand, type Stand, type StandOptions } from "./stand.ts";
+import { startStand, type Stand, type StandOptions } from "./fixture.ts";
 
 interface Said {
   readonly id?: number;

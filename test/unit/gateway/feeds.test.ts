@@ -16,7 +16,7 @@ import {
   type Resumed,
   type Subscribed,
 } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 
 const topic = "room/lobby";
 

@@ -5,10 +5,10 @@ import { adminMethods } from "../../../node/gateway/wires/grpc-codec.ts";
 import { createGateway, type TlsFiles } from "../../../node/gateway/index.ts";
 import type { Tracer } from "../../../node/ports.ts";
 import type { SpanFacts } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
-import { tlsPair } from "../../tls-pair.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
+import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { grpcClient, type GrpcClient } from "./grpc-client.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 import { untilTrue } from "../../waits.ts";
 
 const refusal = (call: Promise<unknown>): Promise<ServiceError | undefined> =>

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { protoPath as healthPath } from "grpc-health-check";
 import { createGateway, type GatewayOptions, type TlsFiles } from "../../../node/gateway/index.ts";
 import { encodeNodeFrame, framesIn, readClientFrame, readRouteCall } from "../../../node/gateway/wires/grpc-codec.ts";
-import { makeCertificate } from "../../certificates.ts";
-import { tlsPair } from "../../tls-pair.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
+import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { boxed, grpcClient, plain, type GrpcClient } from "./grpc-client.ts";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into errors of every shape
 const refusal = (call: Promise<unknown>): Promise<any> =>

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
 import { codeOf } from "../../../node/gateway/wires/grpc-codec.ts";
 import { boxed, grpcClient, plain, type GrpcClient } from "./grpc-client.ts";
-import { password, startStand, type Stand } from "./stand.ts";
+import { password, startStand, type Stand } from "./fixture.ts";
 
 /** What a rejected call says. */
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into errors of every shape

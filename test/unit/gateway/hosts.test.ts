@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { request, type IncomingMessage } from "node:http";
 import { hostname } from "node:os";
 import { createHostCheck } from "../../../node/gateway/hosts.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 

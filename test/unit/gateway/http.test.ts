@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
 import { allCommands, errorTable, type Result } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: HTTP", () => {
   let stand: Stand;

@@ -5,9 +5,9 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from "jose";
 import type { SetIdentityProvider } from "../../../protocols/index.ts";
-import { Browser } from "../../identity/browser.ts";
-import { startGithub, type GithubDouble } from "../../identity/github-double.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { Browser } from "../../fixtures/identity/browser.ts";
+import { startGithub, type GithubDouble } from "../../fixtures/identity/github-double.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 const clientId = "plexus";
 const secret = "a client secret that is long enough for HS256";

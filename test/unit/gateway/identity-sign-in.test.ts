@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { pathOfPage } from "../../../node/gateway/identity-attempts.ts";
 import type { AuditEvent, SetIdentityProvider } from "../../../protocols/index.ts";
-import { Browser } from "../../identity/browser.ts";
-import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../identity/oidc-server.ts";
-import { lastingPort } from "../../ports.ts";
+import { Browser } from "../../fixtures/identity/browser.ts";
+import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
+import { lastingPort } from "../../fixtures/ports.ts";
 import { codeAt, seedOf } from "./codes.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: sign-in by another server where the page has a public address", function () {
   let stand: Stand;

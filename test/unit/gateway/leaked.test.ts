@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { readLeakList } from "../../../node/gateway/leaked.ts";
-import { startStand } from "./stand.ts";
+import { startStand } from "./fixture.ts";
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 

@@ -3,8 +3,8 @@ import { mailSettings } from "../../../node/cluster/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { FactorsView, MailView } from "../../../protocols/index.ts";
-import { linkIn, startMailServer, type MailServerStand } from "../../mail-server.ts";
-import { controlToken, password, startStand, type Reply, type Stand } from "./stand.ts";
+import { linkIn, startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
+import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 

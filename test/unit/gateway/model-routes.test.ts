@@ -4,8 +4,8 @@ import { routedEngines } from "../../../node/routing/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
-import { quietMeter } from "../../quiet.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: names that stand for several models", () => {
   const all = new Map<string, ModelRoute>();

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { GatewayOptions } from "../../../node/gateway/index.ts";
 import { ok } from "../../../protocols/index.ts";
-import { adminCode, password, startStand, type Stand } from "./stand.ts";
+import { adminCode, password, startStand, type Stand } from "./fixture.ts";
 
 type Models = NonNullable<GatewayOptions["models"]>;
 const none = (): readonly [] => [];

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { WebSocket } from "ws";
 import type { Hello, NodePlace } from "../../../protocols/index.ts";
 import { listNodes } from "../../../node/gateway/nodes.ts";
-import { startStand } from "./stand.ts";
+import { startStand } from "./fixture.ts";
 
 const place = (name: string): NodePlace => ({ name, url: `http://${name}.test` });
 

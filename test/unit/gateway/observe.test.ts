@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { ObserveControl } from "../../../node/ports.ts";
 import { failure, ok, refused, type HistoryQuery, type LogQuery } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: what nodes remember of themselves", () => {
   let stand: Stand;

@@ -6,7 +6,7 @@
 import { expect } from "chai";
 import { clientCommands, type Passkey } from "../../../protocols/index.ts";
 import { everyPart } from "./permission-table.ts";
-import { password, startStand, type Stand } from "./stand.ts";
+import { password, startStand, type Stand } from "./fixture.ts";
 
 /** In everything that Ada wrote and others may not read. */
 const mark = "adas-secret";

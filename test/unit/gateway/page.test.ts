@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { expect } from "chai";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 const html = `<!doctype html><title>Plexus</title>${" ".repeat(4_000)}`;
 const script = `export const text = "${"plexus ".repeat(2_000)}";`;

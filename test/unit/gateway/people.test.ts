@@ -5,7 +5,7 @@ import { createHub } from "./hub.ts";
 import { createPeople, type People, type Questions } from "../../../node/gateway/people.ts";
 import type { Subscriber } from "../../../node/gateway/subscriber.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
 
 /** A connection of a session, and why it was ended. */

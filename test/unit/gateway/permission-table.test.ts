@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import { permissions } from "../../../protocols/index.ts";
 import { callers, everyPart, readTable, signInAll, tablePath } from "./permission-table.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 /** What anybody may ask for: to come in, the description, whether the node is well. Everything else needs a name. */
 const open = [

@@ -8,7 +8,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { clientCommands } from "../../../protocols/index.ts";
 import { setUpCodes } from "./codes.ts";
 import { grpcClient } from "./grpc-client.ts";
-import type { Client, Stand, StandOptions } from "./stand.ts";
+import type { Client, Stand, StandOptions } from "./fixture.ts";
 
 export const tablePath = join(import.meta.dirname, "permissions.txt");
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { pictureIn } from "../../../node/gateway/picture.ts";
-import { chunk, png } from "../../pictures.ts";
+import { chunk, png } from "../../fixtures/pictures.ts";
 
 function jpeg(width: number, height: number): Buffer {
   const frame = Buffer.from("ffc0001108000000000301220002110103110100", "hex");

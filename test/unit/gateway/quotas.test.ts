@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { quotaName, quotasFor, type Quota } from "../../../protocols/index.ts";
-import { startStand, type Reply, type Stand } from "./stand.ts";
+import { startStand, type Reply, type Stand } from "./fixture.ts";
 
 const quota = (role: string, measure: Quota["measure"], per: Quota["per"], limit: number): Quota => ({
   name: quotaName({ role, measure, per }),

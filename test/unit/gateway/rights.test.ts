@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import type { DiskStatus } from "../../../protocols/index.ts";
-import { controlToken, password, startStand, type Stand } from "./stand.ts";
+import { controlToken, password, startStand, type Stand } from "./fixture.ts";
 
 const freshMs = 600_000;
 describe("gateway: a fresh sign-in", () => {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { ClusterRoles } from "../../../node/cluster/roles.ts";
 import { roleTable, type ClusterRole } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: roles", () => {
   let stand: Stand;

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { AdminRoomPage } from "../../../protocols/index.ts";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: rooms as admins see them", () => {
   let stand: Stand;

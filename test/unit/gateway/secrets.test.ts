@@ -5,7 +5,7 @@ import { secretsControl } from "../../../node/composition/secrets.ts";
 import { createOutbound } from "../../../node/mail/index.ts";
 import type { KnownServer } from "../../../node/cluster/mail.ts";
 import { ok, type AuditEvent, type SecretsView } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 const value = "Tr0ub4dor-of-the-test";

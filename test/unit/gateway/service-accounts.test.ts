@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 describe("gateway: accounts of programs", () => {
   let stand: Stand;

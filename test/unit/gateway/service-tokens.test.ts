@@ -9,7 +9,7 @@ import { createIds } from "../../../node/gateway/tokens.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { startStand, type Stand } from "./stand.ts";
+import { startStand, type Stand } from "./fixture.ts";
 
 const base64 = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");

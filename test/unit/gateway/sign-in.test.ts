@@ -3,7 +3,7 @@ import { base32, codeOf, stepAt, stepOf } from "../../../node/gateway/totp.ts";
 import type { FactorsView, SignInNeeds } from "../../../protocols/index.ts";
 import { Authenticator } from "./authenticator.ts";
 import { codeAt, seedOf } from "./codes.ts";
-import { controlToken, password, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("one-time codes", () => {
   it("are those of RFC 6238, appendix B", () => {

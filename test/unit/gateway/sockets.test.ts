@@ -8,7 +8,7 @@ import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
 import { startClusterStand } from "./cluster-stand.ts";
-import { connectClient, startStand, type Client, type Frame, type Stand } from "./stand.ts";
+import { connectClient, startStand, type Client, type Frame, type Stand } from "./fixture.ts";
 
 const isEvent = (topic: string, type: string) => (frame: Frame) => frame.topic === topic && frame.event?.type === type;
 

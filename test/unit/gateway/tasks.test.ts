@@ -15,7 +15,7 @@ import { watchDrains } from "../../../node/composition/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/composition/tasks.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
-import { controlToken, startStand, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Stand } from "./fixture.ts";
 
 const pull = (state: PullView["state"], more: Partial<PullView> = {}): PullView => ({
   id: "a1",

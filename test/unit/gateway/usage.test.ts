@@ -2,7 +2,7 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import OpenAI from "openai";
 import type { ActivityView, BudgetView, UsageView } from "../../../protocols/index.ts";
-import { startStand, type Reply, type Stand } from "./stand.ts";
+import { startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: usage and budgets", () => {
   let stand: Stand;

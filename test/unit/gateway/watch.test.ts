@@ -8,7 +8,7 @@ import {
   type ClusterRole,
   type RuleTried,
 } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./stand.ts";
+import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
 
 describe("gateway: detectors, rules and playbooks", () => {
   const written: AuditEvent[] = [];

@@ -1,7 +1,7 @@
 /** A SAML identity provider that signs for real, by `samlify`; and the same with everything wrong that a test asks for. */
 import { createRequire } from "node:module";
 import { inflateRawSync } from "node:zlib";
-import type { Certificate } from "../../certificates.ts";
+import type { Certificate } from "../../fixtures/certificates.ts";
 
 /** As much of it as is used. Its own types bring those of a browser's page with them, which would count for the whole program. */
 interface Samlify {

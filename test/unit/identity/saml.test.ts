@@ -5,7 +5,7 @@ import { saml } from "../../../node/identity/saml.ts";
 import type { IdentityPorts, IdentityProvider } from "../../../node/identity/provider.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import type { ServerOf } from "../../../protocols/index.ts";
-import { makeCertificate } from "../../certificates.ts";
+import { makeCertificate } from "../../fixtures/certificates.ts";
 import { entryPoint, issuer, logoutUrl, readByServer, requestOf, samlServer, type Response } from "./saml-server.ts";
 
 const clientId = "https://chat.example.org/saml";

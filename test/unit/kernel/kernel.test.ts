@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { assert, failure, ownSlot, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
-import { brokenBy } from "../../broken.ts";
+import { brokenBy } from "../../fixtures/broken.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
-import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
-import { ended, failed, text } from "../../said.ts";
+import { createStage, eventually, valueOf, type Stage } from "./fixture.ts";
+import { ended, failed, text } from "../../fixtures/said.ts";
 
 describe("kernel", () => {
   let stage: Stage;

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Ask, Tell } from "../../../node/kernel/api.ts";
 import { failure, ownSlot, PlexusError, slotOf, type ActorId } from "../../../protocols/index.ts";
 import { movedTo } from "./slots.ts";
-import { createStage, eventually, valueOf, type Stage } from "./stage.ts";
+import { createStage, eventually, valueOf, type Stage } from "./fixture.ts";
 
 /** As another node would send it. */
 function askTo(to: ActorId, correlation: number, type: string): Ask {

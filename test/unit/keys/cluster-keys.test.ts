@@ -15,8 +15,8 @@ import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failure, failureOf, PlexusError, type Result } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const cluster = "c1";
 const valueOf = <T>(result: Result<T>): T => {

@@ -24,8 +24,8 @@ import { everything, verifyJournal } from "../../../node/storage/index.ts";
 import { createClock, openFiles } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
 import { depth } from "../../depth.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/fixture.ts";
 
 /** Rows in memory whose disk says no from some batch on, having written it or not. */
 class Memory extends RowStore {

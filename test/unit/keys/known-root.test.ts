@@ -17,8 +17,8 @@ import {
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failureOf, type KeysStatus, type Result } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 type Root = NonNullable<KeysStatus["root"]>;
 const cluster = "c1";

@@ -11,8 +11,8 @@ import {
 } from "../../../node/keys/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { RowStore } from "../storage/stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const row = "keys/secrets";
 const shareOf = (node: string) => `keys/secrets-for/${node}`;

@@ -12,8 +12,8 @@ import {
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import { isMailAddress, ok, refused, failure, type MailServer, type Result } from "../../../protocols/index.ts";
-import { startMailServer, type MailServerStand } from "../../mail-server.ts";
-import { quietLog as quiet } from "../../quiet.ts";
+import { startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
+import { quietLog as quiet } from "../../fixtures/quiet.ts";
 
 const publicUrl = "https://chat.example.org";
 const letter = letterOf(

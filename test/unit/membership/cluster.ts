@@ -8,8 +8,8 @@ import {
 } from "../../../node/membership/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/cluster/records.ts";
-import { ownRecord } from "../../members.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { ownRecord } from "../../fixtures/members.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { ExternalDirectory } from "../../simulation/cluster/external-directory.ts";
 import { goOn, Network, type Pulse, simulatedClock, World } from "../../world/index.ts";
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
 import { failure, PlexusError, type Result } from "../../../protocols/index.ts";
-import { memberRecord, ownRecord } from "../../members.ts";
+import { memberRecord, ownRecord } from "../../fixtures/members.ts";
 import { Cluster, type Life } from "./cluster.ts";
 
 const ups = ({ membership }: Life): readonly string[] =>

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { createGate, type Gate } from "../../../node/mesh/gate.ts";
 import type { MeshLimits } from "../../../node/mesh/index.ts";
 import { addressKey, Places } from "../../../node/mesh/places.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 import { clock, withLimits } from "./loopback.ts";
 
 /** Somebody who comes: a connection before and after it has said who it is; it notes why it was cut. */

@@ -29,7 +29,7 @@ import { invitationLimits, meshLimits } from "../../../node/mesh/limits.ts";
 import { createSwarm } from "../../../node/mesh/swarm.ts";
 import type { Directory, DirectoryRow, DirectoryWatcher, MemberRecord } from "../../../node/ports.ts";
 import { memberKey, memberPrefix, spendInvitations, type InvitationRecord } from "../../../node/cluster/records.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { clock, Happenings, Loopback, meet, newKey, random, type MeshNode } from "./loopback.ts";
 import { within } from "../../waits.ts";
 

@@ -11,7 +11,7 @@ import {
   type NodeKey,
 } from "../../../node/mesh/index.ts";
 import type { Channel, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { keptLog, type KeptLog } from "../../conformance/real-time.ts";
 import { within } from "../../waits.ts";
 

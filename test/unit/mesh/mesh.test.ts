@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { expect } from "chai";
 import { failure, failureOf } from "../../../protocols/index.ts";
-import { multicastWorks } from "../../multicast.ts";
+import { multicastWorks } from "../../fixtures/multicast.ts";
 import { Loopback, meet, memberOf, newKey, withLimits, type MeshNode } from "./loopback.ts";
 import { within } from "../../waits.ts";
 

@@ -3,8 +3,8 @@ import { createInferenceControl } from "../../../node/models/index.ts";
 import type { InferenceControl, Membership } from "../../../node/ports.ts";
 import { ok, type Result } from "../../../protocols/index.ts";
 import type { LocalModels } from "../../../runtimes/engine.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog } from "../../quiet.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { Links, World } from "../../world/index.ts";
 
 type Resident = ReturnType<LocalModels["residents"]>[number];

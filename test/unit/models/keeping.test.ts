@@ -5,8 +5,8 @@ import type { WantedModels } from "../../../node/cluster/wanted.ts";
 import { contentTree } from "../../../node/blobs/index.ts";
 import { failure, ok, refused, type PullModel, type PullView, type StoredModel, type WantedModel } from "../../../protocols/index.ts"; // prettier-ignore
 import type { ModelStore } from "../../../runtimes/store/port.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 const want: WantedModel = { name: "m", source: "hf:a/b", nodes: 1 };

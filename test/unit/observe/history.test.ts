@@ -1,8 +1,8 @@
 import { expect } from "chai";
 import { keepHistory, observeLimits, seriesRows } from "../../../node/observe/index.ts";
 import type { HistoryQuery, HistoryView, Result } from "../../../protocols/index.ts";
-import { quietMeter } from "../../quiet.ts";
-import { observedNodes } from "./stage.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
+import { observedNodes } from "./fixture.ts";
 
 const { fineStepMs, finePoints, coarseStepMs, coarsePoints } = observeLimits;
 const viewOf = (answer: Result<HistoryView>): HistoryView => {

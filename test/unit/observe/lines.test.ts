@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { keepLines, type Lines } from "../../../node/observe/index.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import type { LogLevel, LogPage, LogQuery, Result } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
-import { observedNodes } from "./stage.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { observedNodes } from "./fixture.ts";
 
 const still = { nowMs: () => 1_000 } as Clock;
 const eventsOf = ({ lines }: ReturnType<Lines["read"]>): readonly string[] => lines.map(({ event }) => event);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { observeLimits } from "../../../node/observe/index.ts";
-import { observedNodes } from "./stage.ts";
+import { observedNodes } from "./fixture.ts";
 
 const { traceSpansMax } = observeLimits;
 

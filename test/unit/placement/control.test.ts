@@ -22,7 +22,7 @@ import {
   type SlotId,
   type TrustState,
 } from "../../../protocols/index.ts";
-import { chat, fresh, Placed, type Loads, type Seat } from "./stage.ts";
+import { chat, fresh, Placed, type Loads, type Seat } from "./fixture.ts";
 
 describe("the cluster's control", () => {
   it("moves a slot and an actor from any node, and they stay where they were put", async () => {

@@ -3,8 +3,8 @@ import { createController } from "../../../node/placement/index.ts";
 import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { memberKey, policyKey, slotKey } from "../../../node/cluster/records.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
-import { ownRecord } from "../../members.ts";
-import { chat, fresh, Placed, portsOf, type Seat } from "./stage.ts";
+import { ownRecord } from "../../fixtures/members.ts";
+import { chat, fresh, Placed, portsOf, type Seat } from "./fixture.ts";
 
 const hot: ActorId = "room/hot";
 

@@ -7,9 +7,9 @@ import { placementLimits, type Candidate } from "../../../node/placement/index.t
 import { groupOf } from "../../../node/placement/spread.ts";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { holderOf, ownSlot, wireLimits, type HolderGroup, type Role } from "../../../protocols/index.ts";
-import { ownRecord } from "../../members.ts";
+import { ownRecord } from "../../fixtures/members.ts";
 import { cluster, converge, fresh, member, names, think, type Cluster } from "./planned.ts";
-import { Placed } from "./stage.ts";
+import { Placed } from "./fixture.ts";
 
 const group = (name: string, width: number, open = true): HolderGroup => ({ name, width, open });
 const written = (groups: readonly HolderGroup[], nodes: number): readonly HolderGroup[] => {

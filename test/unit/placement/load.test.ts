@@ -8,8 +8,8 @@ import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { failure, ok, PlexusError, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { LoadReport } from "../../../protocols/mesh/index.ts";
 import { Network, simulatedClock, World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { fresh } from "./stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { fresh } from "./fixture.ts";
 
 type Row = ReturnType<Kernel["load"]>[number];
 

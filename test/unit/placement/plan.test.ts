@@ -7,7 +7,7 @@ import { findStranded } from "../../../node/placement/plan.ts";
 import { isRow, memberKey, slotKey } from "../../../node/cluster/records.ts";
 import { roleOf } from "../../../node/cluster/slot-table.ts";
 import type { Role, SlotId } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { carryOut, cluster, converge, copied, fresh, manySlots, member, names, owned, slot, think, type Cluster } from "./planned.ts"; // prettier-ignore
 
 const anyCluster = fc

@@ -4,7 +4,7 @@ import type { NodeId, SlotRecord } from "../../../node/ports.ts";
 import { placementLimits, type Candidate } from "../../../node/placement/index.ts";
 import { preview, settled, type PreviewInput, type PreviewMember } from "../../../node/placement/preview.ts";
 import { failure, ok, refused, type ClusterPlan, type Result, type SupposedChange } from "../../../protocols/index.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 import {
   cluster,
   converge,

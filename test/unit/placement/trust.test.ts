@@ -3,7 +3,7 @@ import type { TrustRow } from "../../../node/cluster/records.ts";
 import { placementLimits } from "../../../node/placement/limits.ts";
 import { nextTrust, passedOf, type Opinion } from "../../../node/placement/trust.ts";
 import type { TrustState } from "../../../protocols/index.ts";
-import { Placed } from "./stage.ts";
+import { Placed } from "./fixture.ts";
 
 const day = 24 * 3_600_000;
 const row = (name: string, state: TrustState, sinceMs = 0): TrustRow => ({ name, state, sinceMs });

@@ -13,9 +13,9 @@ import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import { failureOf, type SlotId } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { collected } from "../cli/stage.ts";
-import { append, draft, identity, must, openAs } from "../storage/stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { collected } from "../cli/fixture.ts";
+import { append, draft, identity, must, openAs } from "../storage/fixture.ts";
 
 const rows = 1_000;
 const keyOf = (row: number): string => `k/${String(row).padStart(4, "0")}`;

@@ -3,7 +3,7 @@ import { Compile } from "typebox/compile";
 import { createExchange } from "../../../node/exchange/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import { Links, World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { decode, encode, wireLimits, type GenerationRequest, type Sampling } from "../../../protocols/index.ts";
 import { meshMessages } from "../../../protocols/mesh/index.ts";
 

@@ -29,8 +29,8 @@ import {
   unreachable,
   wireLimits,
 } from "../../../protocols/index.ts";
-import { brokenBy } from "../../broken.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { brokenBy } from "../../fixtures/broken.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 
 describe("ids", () => {
   const key = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,95}$/);

@@ -14,7 +14,7 @@ import {
   textFault,
   type TextKind,
 } from "../../../protocols/index.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 
 const kinds: readonly TextKind[] = ["line", "lines", "prompt"];
 

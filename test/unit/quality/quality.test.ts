@@ -3,9 +3,9 @@ import { createQuality, readSeries, type QualityFile, type QualityPorts } from "
 import { qualityLimits } from "../../../node/quality/limits.ts";
 import { failure, type GenerationRequest } from "../../../protocols/index.ts";
 import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { memberRecord } from "../../members.ts";
-import { quietLog } from "../../quiet.ts";
-import { ended, failed, text, type Spoken } from "../../said.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 type Answer = (node: string) => unknown;

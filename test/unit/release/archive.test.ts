@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { fingerprintOf, openEnvelope, releasePaths, sealEnvelope, verifyArchive, verifyFolder } from "../../../cli/release/index.ts"; // prettier-ignore
 import { verifyRelease } from "../../../cli/verify-release.ts";
 import { makeArchive, packagesOf } from "../../../release/index.ts";
-import { collected } from "../cli/stage.ts";
+import { collected } from "../cli/fixture.ts";
 
 const lock = {
   lockfileVersion: 3,

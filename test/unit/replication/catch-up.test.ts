@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
 import { journalLimits } from "../../../node/storage/index.ts";
-import { Cluster, entry, slot } from "./stage.ts";
+import { Cluster, entry, slot } from "./fixture.ts";
 
 const all = ["a", "b", "c"];
 

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { NodeId, SlotRecord } from "../../../node/ports.ts";
-import { Cluster, entry, slot } from "./stage.ts";
+import { Cluster, entry, slot } from "./fixture.ts";
 
 const all = ["a", "b", "c"];
 

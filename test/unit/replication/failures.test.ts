@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { memberKey } from "../../../node/cluster/records.ts";
-import { Cluster, codeOf, slot } from "./stage.ts";
+import { Cluster, codeOf, slot } from "./fixture.ts";
 
 const replicas = ["a", "b", "c"];
 

@@ -5,7 +5,7 @@ import { replicationLimits } from "../../../node/replication/limits.ts";
 import type { SlotLog } from "../../../node/storage/index.ts";
 import { failure, ok, PlexusError, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import { settled, simulatedClock, World } from "../../world/index.ts";
-import { append, draft, journalOn, openAs, RowStore, slot } from "../storage/stage.ts";
+import { append, draft, journalOn, openAs, RowStore, slot } from "../storage/fixture.ts";
 
 describe("a follower, as its owner sees it", () => {
   let world: World;

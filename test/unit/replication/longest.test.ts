@@ -6,7 +6,7 @@ import { fetchLongest, longest, type Fetched } from "../../../node/replication/l
 import type { Piece, Position, SlotLog } from "../../../node/storage/index.ts";
 import { failure, ok, refused, type Failure, type Result } from "../../../protocols/index.ts";
 import type { Standing } from "../../../protocols/mesh/index.ts";
-import { append, apply, codeOf, draft, journalOn, openAs, RowStore, shippedBy, slot } from "../storage/stage.ts";
+import { append, apply, codeOf, draft, journalOn, openAs, RowStore, shippedBy, slot } from "../storage/fixture.ts";
 
 const anyAt = fc.record({ epoch: fc.nat(3), seq: fc.nat(5), checksum: fc.nat(9) });
 const standingAt = (at: Position): Standing => ({ fence: 3, continues: 3, incarnation: 0, incomplete: false, at });

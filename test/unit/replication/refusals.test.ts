@@ -7,8 +7,8 @@ import { encodeChunk, encodeEntry, genesisChecksum } from "../../../node/storage
 import { decode, encode, failure, refused, type SlotId } from "../../../protocols/index.ts";
 import type { MeshAnswer, MeshBody, MeshCall, Standing } from "../../../protocols/mesh/index.ts";
 import { simulatedClock } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { Cluster, entry, slot } from "./stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { Cluster, entry, slot } from "./fixture.ts";
 
 const neighbour: SlotId = "chat/8";
 

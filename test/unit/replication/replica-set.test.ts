@@ -2,12 +2,12 @@ import { expect } from "chai";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import type { Directory, MemberRecord, SlotRecord } from "../../../node/ports.ts";
 import { changeSlot, memberKey, readSlot, type SlotRow } from "../../../node/cluster/records.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { replicationLimits } from "../../../node/replication/limits.ts";
 import { ReplicaSet } from "../../../node/replication/replica-set.ts";
 import type { SlotId } from "../../../protocols/index.ts";
 import { settled, simulatedClock, World } from "../../world/index.ts";
-import { RowStore } from "../storage/stage.ts";
+import { RowStore } from "../storage/fixture.ts";
 
 const slot: SlotId = "chat/7";
 const first: SlotRecord = { slot, epoch: 1, owner: "a", inSync: ["a", "b"], learners: ["c"] };

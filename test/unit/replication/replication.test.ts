@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { replicationLimits } from "../../../node/replication/index.ts";
 import { failure, failureOf, PlexusError, type SlotId } from "../../../protocols/index.ts";
 import type { ServedLog } from "../../../node/kernel/api.ts";
-import { Cluster, codeOf, slot } from "./stage.ts";
+import { Cluster, codeOf, slot } from "./fixture.ts";
 
 describe("replication", () => {
   let cluster: Cluster;

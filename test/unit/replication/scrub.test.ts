@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
 import { isOutvoted } from "../../../node/replication/scrub.ts";
-import { Cluster, slot } from "./stage.ts";
+import { Cluster, slot } from "./fixture.ts";
 
 /** Rows that no checksum misses: each that is there is whole. The directory is on a node that holds none. */
 describe("copies that differ although every row in them is whole", () => {

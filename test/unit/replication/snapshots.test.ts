@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { NodeId } from "../../../node/ports.ts";
 import { readSlot } from "../../../node/cluster/records.ts";
 import type { SlotId } from "../../../protocols/index.ts";
-import { Cluster } from "./stage.ts";
+import { Cluster } from "./fixture.ts";
 
 const all = ["a", "b", "c"];
 const large = "x".repeat(10_000);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { ServedLog } from "../../../node/kernel/api.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { ActorId } from "../../../protocols/index.ts";
-import { Cluster, slot } from "./stage.ts";
+import { Cluster, slot } from "./fixture.ts";
 
 const holders = ["a", "b", "c"] as const;
 const actors: readonly ActorId[] = ["pad/x", "pad/y"];

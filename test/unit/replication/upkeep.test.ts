@@ -8,9 +8,9 @@ import { startUpkeep } from "../../../node/replication/upkeep.ts";
 import { watchSlots } from "../../../node/cluster/slot-table.ts";
 import { openJournal, type Journal } from "../../../node/storage/index.ts";
 import type { SlotId } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Disk, type Pulse, simulatedClock, World } from "../../world/index.ts";
-import { append, draft, openAs, snapshot } from "../storage/stage.ts";
+import { append, draft, openAs, snapshot } from "../storage/fixture.ts";
 
 const rate = 1_000;
 const intervalMs = 200;

@@ -6,10 +6,10 @@ import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
 import { ok, wireLimits, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
-import { memberRecord } from "../../members.ts";
-import { ended, endOf, text, type Spoken } from "../../said.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { ended, endOf, text, type Spoken } from "../../fixtures/said.ts";
 import { World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Net } from "./net.ts";
 
 const nodes = ["n1", "n2", "n3"];

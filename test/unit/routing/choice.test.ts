@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { chooseServer, explainServers, modelsServed, type Standing } from "../../../node/routing/choice.ts";
 import type { MemberRecord } from "../../../node/ports.ts";
 import { balances, preferences, type Balance, type Offer, type Preference } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 
 const offer = (model: string, more: Partial<Offer> = {}): Offer => ({
   engine: "generate",

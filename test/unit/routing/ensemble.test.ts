@@ -8,7 +8,7 @@ import {
   type GenerationEnd,
   type ModelRoute,
 } from "../../../protocols/index.ts";
-import { endOf, ended, failed, text, type Spoken } from "../../said.ts";
+import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
 import { fromOf, stage, target, textOf, type StageOptions } from "./route-stage.ts";
 
 const jury = (ensemble: EnsembleRow, later: ModelRoute["steps"] = []): ModelRoute => ({

@@ -18,7 +18,7 @@ import {
   type SlotId,
 } from "../../../protocols/index.ts";
 import type { Assertion } from "../../../protocols/mesh/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
 import { everyEngine } from "../../../runtimes/index.ts";
 import { Net } from "./net.ts";

@@ -13,9 +13,9 @@ import type {
 import type { SlotRow } from "../../../node/cluster/records.ts";
 import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import { encode, type SlotId } from "../../../protocols/index.ts";
-import { memberRecord } from "../../members.ts";
+import { memberRecord } from "../../fixtures/members.ts";
 import { simulatedClock, type World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 
 interface Link {
   up: boolean;

@@ -6,7 +6,7 @@ import { createRouting, type RoutingLimits, type RoutingPart } from "../../../no
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import type { Engines } from "../../../runtimes/engine.ts";
 import { World } from "../../world/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { Net } from "./net.ts";
 
 const nodes = ["n1", "n2", "n3"];

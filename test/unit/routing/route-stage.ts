@@ -15,8 +15,8 @@ import {
   type ModelRoute,
 } from "../../../protocols/index.ts";
 import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { quietMeter } from "../../quiet.ts";
-import { ended, type Spoken } from "../../said.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
+import { ended, type Spoken } from "../../fixtures/said.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 /** What may differ. */

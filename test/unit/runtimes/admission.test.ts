@@ -5,9 +5,9 @@ import { Admission } from "../../../runtimes/admission.ts";
 import type { RuntimeEvent } from "../../../runtimes/environment.ts";
 import type { Running } from "../../../runtimes/engine.ts";
 import { createEchoRuntime, runtimeLimits } from "../../../runtimes/index.ts";
-import { ended as endSaid, endOf, type Spoken } from "../../said.ts";
+import { ended as endSaid, endOf, type Spoken } from "../../fixtures/said.ts";
 import { World } from "../../world/index.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 
 const request = (fields: Partial<GenerationRequest> = {}): GenerationRequest => ({
   id: "test",

@@ -9,7 +9,7 @@ import { remoteAdapters } from "../../../protocols/index.ts";
 import { adapterOf, inspectModel, modelSpec } from "../../../runtimes/adapters.ts";
 import { keptOfCard, planLoad } from "../../../runtimes/llama/plan.ts";
 import { writeChainModel } from "../../conformance/chain-model.ts";
-import { gguf, type GgufFile } from "../../model-files.ts";
+import { gguf, type GgufFile } from "../../fixtures/model-files.ts";
 
 const contextTokens = 512;
 let bytes: Buffer;

@@ -3,8 +3,8 @@ import { ok, type GenerationRequest } from "../../../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "../../../runtimes/adapter.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
 import { Residency, type ResidencyOptions } from "../../../runtimes/residency.ts";
-import { quietLog } from "../../quiet.ts";
-import type { Spoken } from "../../said.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
+import type { Spoken } from "../../fixtures/said.ts";
 import { World } from "../../world/index.ts";
 
 const spec = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({

@@ -5,9 +5,9 @@ import type { SlotTable } from "../../../node/cluster/slot-table.ts";
 import type { Membership, OwnedBlobs } from "../../../node/ports.ts";
 import { createIntake } from "../../../node/shards/intake.ts";
 import { failure, holderOf, refused, type Result } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
 

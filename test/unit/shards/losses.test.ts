@@ -5,7 +5,7 @@ import type { NodeId, Stripes } from "../../../node/ports.ts";
 import { holderOf, shardsOf, type Result, type StripeRef } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
 import { World } from "../../world/index.ts";
-import { pathOf, Stage } from "./stage.ts";
+import { pathOf, Stage } from "./fixture.ts";
 
 const someBytes = (length: number, salt: number): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { holderOf, type ActorId, type HolderSums, type StripeRef } from "../../../protocols/index.ts";
 import type { ShardLimits, Shards } from "../../../node/shards/index.ts";
 import { World } from "../../world/index.ts";
-import { Stage } from "./stage.ts";
+import { Stage } from "./fixture.ts";
 
 describe("mending of shards", () => {
   /** Six nodes with as many stripes as said; each node has a shard of each. */

@@ -3,7 +3,7 @@ import { holderOf, type StripeRef } from "../../../protocols/index.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { Stripes } from "../../../node/ports.ts";
 import { World } from "../../world/index.ts";
-import { pathOf, Stage } from "./stage.ts";
+import { pathOf, Stage } from "./fixture.ts";
 
 const someBytes = (length: number, salt = 1): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);

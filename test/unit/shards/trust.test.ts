@@ -2,9 +2,9 @@ import { expect } from "chai";
 import { challengesFor } from "../../../node/shards/audit.ts";
 import { openShardMemory, type ShardLimits, type Shards } from "../../../node/shards/index.ts";
 import { holderOf, ok, refused, failure, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
-import { quietLog } from "../../quiet.ts";
+import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
-import { Stage, type Cheat } from "./stage.ts";
+import { Stage, type Cheat } from "./fixture.ts";
 
 const someBytes = (length: number, salt = 1): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);

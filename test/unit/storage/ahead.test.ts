@@ -7,7 +7,7 @@ import { openLevelStore } from "../../../node/platform/index.ts";
 import type { StoreView } from "../../../node/ports.ts";
 import { AheadReader } from "../../../node/storage/ahead.ts";
 import { depth } from "../../depth.ts";
-import { RowStore } from "./stage.ts";
+import { RowStore } from "./fixture.ts";
 
 const row = fc.tuple(fc.string({ unit: fc.constantFrom("a", "b", "-", "/"), minLength: 1, maxLength: 4 }), fc.nat(9));
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { EntryDraft, Journal, Piece, SlotLog } from "../../../node/storage/index.ts";
 import type { ActorId, Failure, SlotId } from "../../../protocols/index.ts";
-import { apply, draft, journalOn, openAs, RowStore, shippedBy, slot } from "./stage.ts";
+import { apply, draft, journalOn, openAs, RowStore, shippedBy, slot } from "./fixture.ts";
 
 type Side = EntryDraft["side"][number];
 

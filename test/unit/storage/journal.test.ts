@@ -10,8 +10,8 @@ import { seal, unseal } from "../../../node/data-folder/seal.ts";
 import { headKey, openJournal, verifyJournal, type Head, type Journal } from "../../../node/storage/index.ts";
 import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } from "../../../node/storage/layout.ts";
 import { encode, failure, failureOf } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./fixture.ts";
 
 const clock = createClock();
 

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { digestOf, leavesOf, rowsOf, slotRanges, type Leaf } from "../../../node/storage/index.ts";
-import { RowStore, slot } from "./stage.ts";
+import { RowStore, slot } from "./fixture.ts";
 
 const ranges = slotRanges(slot, "all");
 

@@ -18,7 +18,7 @@ import {
   slot,
   snapshot,
   trim,
-} from "./stage.ts";
+} from "./fixture.ts";
 
 const anySizes = fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 8 });
 const shared = /^(snap|side)\//;

@@ -3,7 +3,7 @@ import type { StoreOp, StoreRange } from "../../../node/ports.ts";
 import type { SlotLog } from "../../../node/storage/index.ts";
 import { genesisChecksum } from "../../../node/storage/layout.ts";
 import { live, stateOf, type Owner, type Step } from "./copies.ts";
-import { codeOf, journalOn, RowStore, slot } from "./stage.ts";
+import { codeOf, journalOn, RowStore, slot } from "./fixture.ts";
 
 /** Tells what was there when it was asked, but one answer when it is let go only. */
 class SlowStore extends RowStore {

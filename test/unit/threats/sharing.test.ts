@@ -5,8 +5,8 @@ import type { Membership } from "../../../node/ports.ts";
 import { mostHad } from "../../../node/threats/sharing.ts";
 import { shareLists, watchThreats, type Threats } from "../../../node/threats/index.ts";
 import { failure, refused, type Result } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { TestClock } from "../audit/stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { TestClock } from "../audit/fixture.ts";
 
 const url = "https://lists.example/drop";
 const names = ["a", "b", "c", "d"];

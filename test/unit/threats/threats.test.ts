@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { BlockList } from "node:net";
 import { createAddressSet, parseRange, readIndicators, watchThreats, type Range } from "../../../node/threats/index.ts";
 import { valuesOfPattern } from "../../../node/threats/indicators.ts";
-import { quietMeter } from "../../quiet.ts";
+import { quietMeter } from "../../fixtures/quiet.ts";
 
 const ranges = (...texts: readonly string[]): readonly Range[] => texts.map((text) => parseRange(text)!);
 const nowMs = Date.UTC(2026, 10, 24);

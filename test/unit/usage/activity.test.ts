@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { createActivity } from "../../../node/usage/index.ts";
 import { failure, ok, refused, type ActivityOf, type Budget, type Result } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
 
 interface Told {

@@ -3,9 +3,9 @@ import { budgetsOf, namedBudgets, payerOf, rateOf } from "../../../node/usage/co
 import { usageLimits } from "../../../node/usage/limits.ts";
 import { answered, estimated, free } from "../../../node/usage/taken.ts";
 import { failure, noticeText, type Budget, type GenerationRequest, type Price } from "../../../protocols/index.ts";
-import { endOf, failed } from "../../said.ts";
+import { endOf, failed } from "../../fixtures/said.ts";
 import { World } from "../../world/index.ts";
-import { codeOf, createNode, epochMs, Ledgers, pass, took } from "./stage.ts";
+import { codeOf, createNode, epochMs, Ledgers, pass, took } from "./fixture.ts";
 
 const budget = (more: Partial<Budget> = {}): Budget => ({
   name: "daily",

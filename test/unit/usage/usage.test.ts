@@ -1,9 +1,9 @@
 import { expect } from "chai";
 import { usageLimits } from "../../../node/usage/limits.ts";
 import { failure } from "../../../protocols/index.ts";
-import { failed, text } from "../../said.ts";
+import { failed, text } from "../../fixtures/said.ts";
 import { World } from "../../world/index.ts";
-import { createNode, Ledgers, pass, took } from "./stage.ts";
+import { createNode, Ledgers, pass, took } from "./fixture.ts";
 
 const { settleIntervalMs } = usageLimits;
 

@@ -20,7 +20,7 @@ import {
   type PlaybookOrder,
   type SeenEntry,
 } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { startMs } from "./traffic.ts";
 
 const alert: Alert = { id: "7", source: "detector/refused-person", severity: "warning", about: "user/ada", title: "10 sign-ins were refused within 15 minutes", evidence: ["1.aaaaaaaaaaaaaaaa-00000001.4"], count: 2, firstAtMs: startMs, lastAtMs: startMs }; // prettier-ignore

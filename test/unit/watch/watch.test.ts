@@ -25,8 +25,8 @@ import {
   type PlaybookOrder,
   type WatchRule,
 } from "../../../protocols/index.ts";
-import { quietLog, quietMeter } from "../../quiet.ts";
-import { TestClock } from "../audit/stage.ts";
+import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
+import { TestClock } from "../audit/fixture.ts";
 import { compare } from "./compare.ts";
 import { normalNodes, samplesOf } from "./counts.ts";
 import { madeTable, readTable } from "./table.ts";

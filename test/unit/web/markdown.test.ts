@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import { array, assert as property, constantFrom, property as forAll, string, tuple, oneof, nat } from "fast-check";
 import { directionOf, readMarkdown, visibleText, type Block, type Inline } from "../../../web/src/markdown/index.ts";
-import { threadMsOf } from "../../processor-time.ts";
+import { threadMsOf } from "../../runner/processor-time.ts";
 
 const seen = (text: string): string => visibleText(readMarkdown(text).blocks);
 const kinds = (text: string): readonly string[] => readMarkdown(text).blocks.map((block) => block.kind);

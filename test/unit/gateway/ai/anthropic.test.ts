@@ -3,7 +3,7 @@ import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { startStand, type Stand } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Anthropic's client, unchanged", () => {

@@ -3,8 +3,8 @@ import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { embedMany, generateText, jsonSchema, stepCountIs, streamText, tool, Output } from "ai";
 import { expect } from "chai";
 import OpenAI from "openai";
-import { png } from "../../../pictures.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { png } from "../../../fixtures/pictures.ts";
+import { startStand, type Stand } from "../fixture.ts";
 
 describe("gateway: the AI SDK, unchanged", () => {
   let stand: Stand;

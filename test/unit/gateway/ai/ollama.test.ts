@@ -4,7 +4,7 @@ import { failure, ok, type EngineName, type EngineRequest, type PullView } from 
 import type { ModelStore } from "../../../../runtimes/store/port.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startStand, type Stand, type StandOptions } from "../stand.ts";
+import { startStand, type Stand, type StandOptions } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Ollama's client, unchanged", () => {

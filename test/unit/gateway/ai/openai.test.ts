@@ -6,9 +6,9 @@ import OpenAI from "openai";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { startStand, type Stand } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
-import { ended as endSaid, endOf, text as textSaid } from "../../../said.ts";
+import { ended as endSaid, endOf, text as textSaid } from "../../../fixtures/said.ts";
 
 describe("gateway: OpenAI's client, unchanged", () => {
   let stand: Stand;

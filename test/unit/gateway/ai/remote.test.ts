@@ -4,8 +4,8 @@ import { createClock } from "../../../../node/platform/index.ts";
 import { floatsOf } from "../../../../protocols/index.ts";
 import { createEchoRuntime, echoAnswer } from "../../../../runtimes/index.ts";
 import { listModels } from "../../../../runtimes/remote/catalogue.ts";
-import { ask, loadRemote, textOf } from "../../runtimes/remote/stage.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { ask, loadRemote, textOf } from "../../runtimes/remote/fixture.ts";
+import { startStand, type Stand } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 const keyName = "PLEXUS_TEST_OTHER_KEY";

@@ -13,10 +13,10 @@ import {
   type KeptResponses,
 } from "../../../../node/gateway/ai/responses-kept.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/index.ts";
-import { failed as failedSaid, text as textSaid } from "../../../said.ts";
+import { failed as failedSaid, text as textSaid } from "../../../fixtures/said.ts";
 import { failure, failureOf, refused, wireLimits, type Result } from "../../../../protocols/index.ts";
 import { gatewayLimits } from "../../../../node/gateway/limits.ts";
-import { startStand, type Stand } from "../stand.ts";
+import { startStand, type Stand } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 const nullable = (type: TSchema) => Type.Union([type, Type.Null()]);

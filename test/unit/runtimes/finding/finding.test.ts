@@ -13,9 +13,9 @@ import { findingLimits } from "../../../../runtimes/finding/limits.ts";
 import { findByMdns, servicesIn, type MdnsRecord } from "../../../../runtimes/finding/mdns.ts";
 import { baseOf, factsOf, mayBeNamed, nameFor, originOf } from "../../../../runtimes/finding/service.ts";
 import { keptLog } from "../../../conformance/real-time.ts";
-import { multicastWorks } from "../../../multicast.ts";
-import { json, startDouble, type Double, type Script } from "../../../providers/double.ts";
-import { ollamaDouble } from "../../../providers/ollama.ts";
+import { multicastWorks } from "../../../fixtures/multicast.ts";
+import { json, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
 
 const closing: (() => unknown)[] = [];
 afterEach(async () => void (await Promise.all(closing.splice(0).map((close) => close()))));

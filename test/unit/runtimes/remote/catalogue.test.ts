@@ -4,10 +4,10 @@ import type { ModelSpec } from "../../../../runtimes/adapter.ts";
 import { after, nextLookMs, specsOf, watchCatalogue, type Standing } from "../../../../runtimes/remote/catalogue.ts";
 import { remoteLimits } from "../../../../runtimes/remote/limits.ts";
 import { keptLog } from "../../../conformance/real-time.ts";
-import { anthropicDouble } from "../../../providers/anthropic.ts";
-import { json, startDouble, type Script } from "../../../providers/double.ts";
-import { ollamaDouble } from "../../../providers/ollama.ts";
-import { openAiDouble, openAiModels } from "../../../providers/openai.ts";
+import { anthropicDouble } from "../../../fixtures/providers/anthropic.ts";
+import { json, startDouble, type Script } from "../../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
+import { openAiDouble, openAiModels } from "../../../fixtures/providers/openai.ts";
 
 const entryOf = (adapter: string, url: string): ModelSpec => ({
   name: "there",

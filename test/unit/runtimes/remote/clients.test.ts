@@ -3,10 +3,10 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
-import { anthropicDouble } from "../../../providers/anthropic.ts";
-import { startDouble, type Double, type Script } from "../../../providers/double.ts";
-import { ollamaDouble } from "../../../providers/ollama.ts";
-import { openAiDouble } from "../../../providers/openai.ts";
+import { anthropicDouble } from "../../../fixtures/providers/anthropic.ts";
+import { startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
+import { openAiDouble } from "../../../fixtures/providers/openai.ts";
 
 const said = "You said: Hi\nThese were 1 words, repeated without a model.";
 const question = [{ role: "user" as const, content: "Hi" }];

@@ -9,10 +9,10 @@ import { describedBy, propsOf, scoresOf, transcriptOf, vectorsOf } from "../../.
 import { chatMapping, isStrict, readChat } from "../../../../runtimes/openai/chat.ts";
 import { abilitiesByName, abilitiesOf } from "../../../../runtimes/remote/abilities.ts";
 import { TextInProgress, type Delta, type TextMapping } from "../../../../runtimes/remote/text.ts";
-import { startDouble, json, type Double } from "../../../providers/double.ts";
-import { ollamaDouble } from "../../../providers/ollama.ts";
-import { openAiDouble } from "../../../providers/openai.ts";
-import { ask, loadRemote, textOf } from "./stage.ts";
+import { startDouble, json, type Double } from "../../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
+import { openAiDouble } from "../../../fixtures/providers/openai.ts";
+import { ask, loadRemote, textOf } from "./fixture.ts";
 
 const image = { type: "image", mediaType: "image/png", bytes: Uint8Array.of(1, 2, 3) } as const;
 const conversation: readonly ChatMessage[] = [

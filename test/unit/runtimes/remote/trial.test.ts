@@ -3,9 +3,9 @@ import { expect } from "chai";
 import { failure, type RemoteAdapter } from "../../../../protocols/index.ts";
 import { detect, recognise, type Answers } from "../../../../runtimes/remote/detect.ts";
 import { explain, tryEndpoint } from "../../../../runtimes/remote/trial.ts";
-import { json, startDouble, type Double, type Script } from "../../../providers/double.ts";
-import { ollamaDouble } from "../../../providers/ollama.ts";
-import { openAiDouble } from "../../../providers/openai.ts";
+import { json, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../../fixtures/providers/ollama.ts";
+import { openAiDouble } from "../../../fixtures/providers/openai.ts";
 
 const running: Double[] = [];
 async function serve(script: Script): Promise<Double> {

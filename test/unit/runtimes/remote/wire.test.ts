@@ -11,8 +11,8 @@ import { Call } from "../../../../runtimes/remote/call.ts";
 import { demandPrivacy, readKey } from "../../../../runtimes/remote/endpoint.ts";
 import { judge, retryAfterMsOf } from "../../../../runtimes/remote/refusals.ts";
 import { remoteLimits } from "../../../../runtimes/remote/limits.ts";
-import { json, sse, startDouble, type Double, type Script } from "../../../providers/double.ts";
-import { ask, loadRemote, textOf } from "./stage.ts";
+import { json, sse, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
+import { ask, loadRemote, textOf } from "./fixture.ts";
 
 const delta = (content: string): object => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
 const finish = (reason: string): object => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });

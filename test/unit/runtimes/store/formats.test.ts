@@ -21,8 +21,8 @@ import {
   seeingModel,
   voiceModel,
   type ModelFiles,
-} from "../../../onnx-graphs.ts";
-import { gguf, onnx, onnxTensor, proto, type GgufTensorFile, type Proto } from "../../../model-files.ts";
+} from "../../../fixtures/onnx-graphs.ts";
+import { gguf, onnx, onnxTensor, proto, type GgufTensorFile, type Proto } from "../../../fixtures/model-files.ts";
 
 const inMemory = (bytes: Buffer): FileBytes => ({
   size: bytes.length,

@@ -7,7 +7,7 @@ import { failureOf } from "../../../../protocols/index.ts";
 import { inspectGgufFile, type GgufVerdict } from "../../../../runtimes/gguf.ts";
 import { floatsOf, halfOf, planQuantised, quantiseBlocks, targetTypes } from "../../../../runtimes/store/quantise.ts";
 import { quantise, type QuantiseWish } from "../../../../runtimes/store/quantising.ts";
-import { gguf } from "../../../model-files.ts";
+import { gguf } from "../../../fixtures/model-files.ts";
 
 /** Halves as the engine of JavaScript has them: another source than ours. */
 const Half = (globalThis as unknown as { Float16Array: new (values: readonly number[] | ArrayBuffer) => ArrayLike<number> & { buffer: ArrayBuffer } }).Float16Array; // prettier-ignore

@@ -1,0 +1,103 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
+import { png } from "../../fixtures/pictures.ts";
+import { startDouble, type Double } from "../../fixtures/providers/double.ts";
+import { openAiDouble } from "../../fixtures/providers/openai.ts";
+import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+
+describe("pictures and sounds in the conversation with an agent", function () {
+  let folder: string;
+  let double: Double;
+  let stage: Stage;
+  let ada: Person;
+  before(async () => {
+    double = await startDouble(openAiDouble());
+    folder = await mkdtemp(join(tmpdir(), "plexus-pictures-"));
+    const config = join(folder, "plexus.yaml");
+    const model = (name: string, can: string) =>
+      `  - { name: ${name}, adapter: openai, url: "${double.url}/v1", model: echo, capabilities: [${can}] }\n`;
+    await writeFile(
+      config,
+      `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}${model("writes-down", "transcribe")}`,
+    );
+    stage = await openStage(["--config", config]);
+    ada = await stage.person("ada");
+    await ada.api("POST", "/api/v1/agents", { name: "helper", model: "seeing" });
+    await ada.page.goto(`${stage.node.url}/agent/ada.helper`);
+  });
+  after(async () => {
+    await stage.close();
+    await double.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it("are chosen, described and sent by keyboard, shown to the model, and stay when the page is loaded anew", async () => {
+    const { page } = ada;
+    const bytes = png(640, 400, { colourOf: (x) => [x % 256, 120, 200] });
+    const attach = page.getByRole("button", { name: "Attach a picture" });
+    const chosen = page.waitForEvent("filechooser");
+    // In one step: the page gives the focus to the text when it has come.
+    await attach.press("Enter");
+    await (await chosen).setFiles({ name: "colours.png", mimeType: "image/png", buffer: bytes });
+    const list = page.getByRole("list", { name: "Pictures of this message" });
+    await list.getByRole("textbox", { name: "What is in picture 1" }).fill("a row of colours");
+    await list.getByRole("img", { name: "a row of colours" }).waitFor();
+    await page.getByRole("textbox", { name: "Message helper" }).fill("which colours are these?");
+    await page.keyboard.press("Enter");
+    await list.waitFor({ state: "detached" });
+    await page.locator("article.answer[data-turn]").getByText("which colours are these?").waitFor();
+    const shown = page.locator("article.said").getByRole("img", { name: "a row of colours" });
+    await shown.waitFor();
+    const request = double.asked.findLast(({ text }) => text.includes("which colours"))?.text ?? "";
+    expect(request).to.match(/data:image\/(?:webp|jpeg);base64,/u);
+    expect(request).to.include("[Picture: a row of colours]");
+    await page.reload();
+    await shown.waitFor();
+    const width = await shown.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
+    expect(width).to.equal(640);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are sounds that a model has written down, heard and read beside what the owner makes of it", async () => {
+    const { page } = ada;
+    const bytes = Buffer.concat([wavHead(22_050, 22_050), pcmOf(new Float32Array(22_050).fill(0.1))]);
+    const attach = page.getByRole("button", { name: "Attach a sound" });
+    const chosen = page.waitForEvent("filechooser");
+    await attach.press("Enter");
+    await (await chosen).setFiles({ name: "voice.wav", mimeType: "audio/wav", buffer: bytes });
+    const list = page.getByRole("list", { name: "Sounds of this message" });
+    const words = list.getByRole("textbox", { name: "What is said in sound 1" });
+    await words.waitFor();
+    expect(await words.inputValue()).to.equal("Hello there.");
+    await words.fill("Hello bear.");
+    // The sound says it by itself.
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+    await list.waitFor({ state: "detached" });
+    await page.locator("article.answer[data-turn]").last().getByText("[Sound: Hello bear.]").waitFor();
+    await page.locator("article.said").last().getByText("Hello bear.").waitFor();
+    expect(double.asked.findLast(({ text }) => text.includes("Hello bear"))?.text).to.not.include("input_audio");
+    await page.reload();
+    const seconds = await page.locator("article.said audio").last().evaluate(async (audio) => {
+      const sound = audio as unknown as { duration: number; load(): void; addEventListener(name: string, heard: () => void): void };
+      if (!(sound.duration > 0)) await new Promise<void>((heard) => (sound.addEventListener("loadedmetadata", heard), sound.load()));
+      return sound.duration;
+    });
+    expect(seconds).to.be.closeTo(1, 0.05);
+    expect(stage.complaints).to.deep.equal([]);
+  }); // prettier-ignore
+
+  it("are refused in words where the model sees none", async () => {
+    const { page } = ada;
+    await ada.api("PATCH", "/api/v1/agents/ada.helper", { model: "blind" });
+    await page.reload();
+    await page.locator("article.said").first().waitFor();
+    await page.getByRole("button", { name: "Attach a picture" }).click();
+    await page.getByText("The agent's model cannot see pictures.").first().waitFor();
+    await page.getByRole("textbox", { name: "Message helper" }).fill("and without?");
+    await page.keyboard.press("Enter");
+    await page.locator("article.answer[data-turn]").last().getByText("and without?").waitFor();
+  });
+});

@@ -1,0 +1,230 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Page } from "playwright-core";
+import { plexus } from "../../fixtures/processes/plexus-command.ts";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+
+/** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
+async function asIfLater(page: Page): Promise<void> {
+  const error = { code: "SIGN_IN_AGAIN", outcome: "not_started", message: "again" };
+  await page.route("**/api/v1/admin/backups/holds", (route) =>
+    route.request().method() === "POST" ? route.fulfill({ status: 403, json: { error } }) : route.fallback(),
+  );
+  await page.route("**/api/v1/me/session/confirm", async (route) => {
+    const response = await route.fetch();
+    if (response.ok()) await page.unroute("**/api/v1/admin/backups/holds");
+    await route.fulfill({ response });
+  });
+}
+
+describe("the backups of a cluster", function () {
+  let outside: string;
+  let stage: Stage;
+  let ada: Person;
+  let eve: Person;
+  before(async () => {
+    outside = await mkdtemp(join(tmpdir(), "plexus-backup-page-"));
+    // One node keeps its own backups, which nothing but this test would want.
+    process.env["PLEXUS_SHARD_SCHEMES"] = "default=2/1";
+    stage = await openStage().finally(() => delete process.env["PLEXUS_SHARD_SCHEMES"]);
+    ada = await stage.person("ada");
+    eve = await stage.person("eve");
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Meet at the harbour" });
+    await eve.api("POST", "/api/v1/rooms", { room: "secret", title: "Secret", visibility: "private" });
+    await eve.api("POST", "/api/v1/rooms/secret/messages", { text: "Nobody else reads this" });
+    await ada.api("PUT", "/api/v1/admin/users/eve", { admin: true });
+  });
+  after(async () => {
+    await stage.close();
+    await rm(outside, { recursive: true, force: true });
+  });
+
+  const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+  const faults = (page: Page) => axeFaults(page, { within: "main" });
+
+  it("say what is missing first, are made at a button, checked, scheduled, and shown", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Backups", exact: true }).click();
+    await part(page, "State").getByText("The cluster has no recovery kit").waitFor();
+    await plexus(stage.node, "backup", "kit", "make", "--to", join(outside, "kit"));
+    await part(page, "State").getByText("There is no backup yet. Run the first one below.").waitFor();
+    await part(page, "State").getByRole("button", { name: "Back up now" }).click();
+    await part(page, "Tasks")
+      .getByText(/^Snapshot 1: /)
+      .waitFor();
+    await part(page, "Snapshots").getByRole("button", { name: "Check snapshot 1" }).click();
+    await part(page, "Tasks")
+      .getByText(/: all is well\.$/)
+      .waitFor();
+
+    const schedules = part(page, "Schedules");
+    await schedules.getByText(/^Every day at 03:00\. Next: /).waitFor();
+    await schedules.getByRole("textbox", { name: "As cron" }).fill("0 3 * *");
+    await schedules.getByText("These are not five fields of cron").waitFor();
+    await schedules.getByRole("combobox", { name: "When" }).selectOption("Every hour");
+    await schedules.getByRole("button", { name: "Add" }).focus();
+    await page.keyboard.press("Enter");
+    await schedules.getByText(/^Every hour \(/).waitFor();
+    await schedules.getByRole("textbox", { name: "Name" }).fill("tidy");
+    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Removes old snapshots");
+    await schedules.getByRole("textbox", { name: "Newest" }).fill("3");
+    await schedules.getByRole("button", { name: "Add" }).click();
+    await schedules.getByText("tidy Removes old snapshots").waitFor();
+    await schedules.getByRole("textbox", { name: "Name" }).fill("rehearsal");
+    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Rehearses a restore");
+    await schedules.getByRole("button", { name: "Add" }).click();
+    await schedules.getByText("rehearsal Rehearses a restore").waitFor();
+    const kept = (await ada.api("GET", "/api/v1/admin/backups/schedules")) as { schedules: { name: string; wish: object }[] }; // prettier-ignore
+    expect(kept.schedules.find(({ name }) => name === "tidy")?.wish).to.deep.equal({ sort: "prune", apply: true, keep: { last: 3, daily: 7, weekly: 8, monthly: 12 } }); // prettier-ignore
+    await part(page, "State").getByText("Backups are well").waitFor();
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await faults(page), colorScheme).to.deep.equal([]);
+    }
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("give back a room to who may read it, as an archive", async () => {
+    const { page } = ada;
+    const recall = part(page, "Recall");
+    await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
+    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByText(/records? of 1 actor, up to/).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      recall.getByRole("button", { name: "Download" }).click(),
+    ]);
+    expect(download.suggestedFilename()).to.match(/^recall-\d{4}-\d\d-\d\d\.tar$/);
+    const archive = await readFile((await download.path())!, "latin1");
+    expect(archive)
+      .to.include("room/lobby/message/")
+      .and.to.include("Meet at the harbour")
+      .and.to.include("recall.json");
+    expect(archive).to.not.include("Nobody else reads this");
+  });
+
+  it("bring what was deleted back into its room, after a look at what would come, and take it back again", async () => {
+    const { page } = ada;
+    await ada.api("DELETE", "/api/v1/rooms/lobby/messages/1");
+    const recall = part(page, "Recall");
+    await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
+    await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
+    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Bring back into place" }).click();
+    const rules = recall.getByRole("form", { name: "How it comes back" });
+    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByText("1 were deleted since").waitFor();
+    expect(await rules.getByRole("button", { name: /^Bring back/ }).count(), "it stays deleted").to.equal(0);
+    await rules.getByRole("combobox", { name: "What was deleted since" }).selectOption("comes back, too");
+    await rules.getByRole("button", { name: "What would come?" }).click();
+    await rules.getByText(/^1 message of 1 conversation, 19 bytes would come back\. It takes about/).waitFor(); // prettier-ignore
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await faults(page), colorScheme).to.deep.equal([]);
+    }
+    await rules.getByRole("button", { name: "Bring back 1 message" }).click();
+    const tasks = part(page, "Tasks");
+    await tasks.getByText("1 message of 1 conversation, 19 bytes came back as new messages.").waitFor();
+    type Messages = { readonly messages: readonly { readonly text: string; readonly restored?: object }[] };
+    const texts = async () =>
+      ((await ada.api("GET", "/api/v1/rooms/lobby/messages")) as Messages).messages
+        .filter(({ restored }) => restored !== undefined)
+        .map(({ text }) => text);
+    expect(await texts()).to.deep.equal(["Meet at the harbour"]);
+    await tasks.getByRole("button", { name: /^Take back task/ }).click();
+    await page.getByRole("button", { name: "Take back", exact: true }).last().click();
+    await tasks.getByText("1 message removed from 1 conversation.").waitFor();
+    expect(await texts()).to.deep.equal([""]);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("give others' private things back only when another admin agrees", async () => {
+    const { page } = ada;
+    const recall = part(page, "Recall");
+    await recall.getByRole("textbox", { name: "With these words" }).fill("");
+    await recall.getByRole("combobox", { name: "Which" }).fill("secret");
+    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Download" }).click();
+    await recall.getByRole("textbox", { name: /a second admin has to agree/ }).fill("She lost it");
+    await recall.getByRole("button", { name: "Ask for approval" }).click();
+    await part(page, "Approvals")
+      .getByText(/^eve may approve it until/)
+      .waitFor();
+
+    await eve.page
+      .getByText(/ada asks you to approve a recall of room\/secret.*She lost it/)
+      .first()
+      .waitFor();
+    await eve.page.goto(`${stage.node.url}/admin/backup`);
+    await part(eve.page, "Approvals")
+      .getByRole("button", { name: /^Approve/ })
+      .click();
+    await part(eve.page, "Approvals")
+      .getByText(/^Approved by eve/)
+      .waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      part(page, "Approvals")
+        .getByRole("button", { name: /^Begin/ })
+        .click(),
+    ]);
+    expect(await readFile((await download.path())!, "latin1")).to.include("Nobody else reads this");
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are held against a prune, once the password is given again", async () => {
+    const { page } = ada;
+    await asIfLater(page);
+    const holds = part(page, "Legal holds");
+    await holds.getByRole("textbox", { name: "Its name" }).fill("lobby");
+    await holds.getByRole("textbox", { name: "Why" }).fill("Case 12");
+    await holds.getByRole("button", { name: "Hold" }).click();
+    await page.getByRole("textbox", { name: "Password" }).fill("wrong horse");
+    await page.keyboard.press("Enter");
+    await page.getByText("This is not your password.").waitFor();
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    await page.keyboard.press("Enter");
+    await holds.getByText(/^Case 12 · since/).waitFor();
+
+    await part(page, "State").getByRole("button", { name: "Back up now" }).click();
+    await part(page, "Tasks")
+      .getByText(/^Snapshot 2: /)
+      .waitFor();
+    const prune = part(page, "Prune");
+    for (const period of ["Daily", "Weekly", "Monthly"]) await prune.getByRole("textbox", { name: period }).fill("");
+    await prune.getByRole("textbox", { name: "Newest" }).fill("1");
+    await prune.getByRole("button", { name: "What would go?" }).click();
+    await prune.getByText("1 stays: held").waitFor();
+    await holds.getByRole("button", { name: "Lift the hold on room/lobby" }).click();
+    await page.getByRole("button", { name: "Lift", exact: true }).last().click();
+    await holds.getByText(/^Case 12/).waitFor({ state: "hidden" });
+    await prune.getByRole("button", { name: "What would go?" }).click();
+    await prune.getByRole("button", { name: "Remove 1 snapshot" }).click();
+    await page.getByRole("button", { name: "Remove", exact: true }).last().click();
+    await part(page, "Tasks")
+      .getByText(/^1 snapshot \(1\) removed/)
+      .waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are the admins' to see, also on a phone", async () => {
+    const bob = await stage.person("bob", { viewport: { width: 390, height: 844 } });
+    await bob.page.goto(`${stage.node.url}/admin/backup`);
+    await bob.page.getByText("Only admins see and make backups.").waitFor();
+    const phone = await stage.person("ada", { viewport: { width: 390, height: 844 } });
+    await phone.page.goto(`${stage.node.url}/admin/backup`);
+    await part(phone.page, "Keys")
+      .getByText(/open it, of/)
+      .waitFor();
+    const overflow = await phone.page.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
+    expect(overflow).to.equal(0);
+    expect(await faults(phone.page)).to.deep.equal([]);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,82 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import { readControlFile } from "../../../cli/control.ts";
+import { linkIn, startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
+import { openStage, type Stage } from "../../fixtures/page/index.ts";
+
+const signUpFile = "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\n";
+
+describe("mail on the page", function () {
+  let stage: Stage;
+  let server: MailServerStand;
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "plexus-mail-"));
+    await writeFile(join(folder, "plexus.yaml"), signUpFile);
+    server = await startMailServer();
+    stage = await openStage(["--model", "echo", "--config", join(folder, "plexus.yaml")]);
+    // The first account is the admin's, and needs no address.
+    await stage.account("root");
+    const control = await readControlFile(stage.node.data);
+    const body = { host: "127.0.0.1", port: server.port, security: "starttls", from: "plexus@example.org" };
+    const set = await fetch(`${stage.node.url}/api/v1/admin/mail`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${control?.controlToken ?? ""}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    expect(set.status).to.equal(200);
+  });
+  after(async () => {
+    await stage.close();
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("makes an account by an address of the domain, and sets its forgotten password anew", async () => {
+    const page = await stage.visitor();
+    await page.getByRole("button", { name: "Create an account" }).click();
+    await page.locator("input[name=who]").fill("ada@example.com");
+    await page.getByRole("button", { name: "Send the link" }).click();
+    await page.getByRole("alert").filter({ hasText: "example.org" }).waitFor();
+    await page.locator("input[name=who]").fill("ada@example.org");
+    await page.getByRole("button", { name: "Send the link" }).click();
+    await page.getByText("A link is on its way").waitFor();
+    const link = linkIn(await server.next());
+    expect(link).to.match(/^account=/);
+
+    const joining = await stage.visitor();
+    await joining.goto(`${stage.node.url}/#${link}`);
+    await joining.getByRole("heading", { name: "Create an account" }).waitFor();
+    await joining.locator("input[name=name]").fill("ada");
+    await joining.locator("input[name=password]").fill("correct horse");
+    await joining.getByRole("button", { name: "Create account" }).click();
+    await joining.getByRole("button", { name: "Your account" }).waitFor();
+    expect(new URL(joining.url()).hash).to.equal("");
+    await joining.goto(`${stage.node.url}/settings/account`);
+    await joining.getByText("ada@example.org, since").waitFor();
+    const [download] = await Promise.all([
+      joining.waitForEvent("download"),
+      joining.getByRole("button", { name: "Download my data" }).click(),
+    ]);
+    expect(download.suggestedFilename()).to.equal("plexus-account.jsonl");
+
+    const forgetful = await stage.visitor();
+    await forgetful.getByRole("button", { name: "Forgot your password?" }).click();
+    await forgetful.locator("input[name=who]").fill("ada");
+    await forgetful.getByRole("button", { name: "Send the link" }).click();
+    await forgetful.getByText("If there is such an account").waitFor();
+    const reset = linkIn(await server.next());
+    await forgetful.goto(`${stage.node.url}/#${reset}`);
+    await forgetful.locator("input[name=password]").fill("another horse");
+    await forgetful.getByRole("button", { name: "Set the password" }).click();
+    await forgetful.getByText("Your password was set").waitFor();
+    await forgetful.getByRole("button", { name: "Sign in" }).click();
+    await forgetful.locator("input[name=name]").fill("ada");
+    await forgetful.locator("input[name=password]").fill("another horse");
+    await forgetful.getByRole("button", { name: "Sign in", exact: true }).click();
+    await forgetful.getByRole("button", { name: "Your account" }).waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,124 @@
+import { expect } from "chai";
+import { serveFiles, type ModelServer } from "../../fixtures/model-servers.ts";
+import { gguf } from "../../fixtures/model-files.ts";
+import { startDouble } from "../../fixtures/providers/double.ts";
+import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
+import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+
+const model = (licence?: string): Buffer =>
+  gguf({
+    facts: { "general.architecture": "llama", "general.name": "A small model", "llama.context_length": 512, ...(licence !== undefined && { "general.license": licence }) }, // prettier-ignore
+    tensors: [{ name: "w", dimensions: [256, 64], type: 8 }],
+  });
+
+describe("the models of a node", function () {
+  let stage: Stage;
+  let server: ModelServer;
+  let ada: Person;
+  let bob: Person;
+  before(async () => {
+    server = await serveFiles({ "free.gguf": model("apache-2.0"), "page.gguf": Buffer.from("<html>") });
+    stage = await openStage();
+    ada = await stage.person("ada");
+    bob = await stage.person("bob");
+  });
+  after(async () => {
+    await stage.close();
+    await server.close();
+  });
+
+  it("are pulled once their licence is accepted, looked at, and removed after a question", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Models", exact: true }).click();
+    await page.getByLabel("Source").fill(`${server.url}/free.gguf`);
+    await page.keyboard.press("Enter");
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByText("apache-2.0").waitFor();
+    await question.getByRole("button", { name: "Accept and pull" }).click();
+    await page.getByRole("button", { name: "Card of free" }).click();
+    expect(await page.getByRole("region", { name: "Pulls" }).count()).to.equal(0);
+    await page.getByText("accepted by ada").waitFor();
+    await page.getByRole("button", { name: "Check free" }).click();
+    await page.getByText("free: its files are what was pulled.").first().waitFor();
+    await page.getByRole("button", { name: "Remove free" }).click();
+    await question.getByRole("button", { name: "Remove" }).click();
+    await page.getByText("There are none yet.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are loaded, pinned and unloaded by name, and the page says why each is where it is", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/admin/models`);
+    const memory = page.getByRole("region", { name: "In memory" });
+    const row = memory.getByRole("listitem").first();
+    await row.getByText("it stays until its room is needed").waitFor();
+    await row.getByRole("button", { name: /^Unload / }).focus();
+    await page.keyboard.press("Enter");
+    await row.getByText("a call brings it into memory").waitFor();
+    await row.getByRole("button", { name: /^Pin / }).click();
+    await row.getByText("it is pinned").waitFor();
+    expect(await row.getByRole("button", { name: /^Unload / }).isDisabled()).to.equal(true);
+    await row.getByRole("button", { name: /^Unpin / }).click();
+    await row.getByText("it stays until its room is needed").waitFor();
+    await memory.getByText(/for models: /).waitFor();
+    const choice = page.getByRole("region", { name: "Where calls go" });
+    await choice.getByText(/choice 1 · ready · .*generate/).waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are suggested for the machine once somebody asks, and pulled from there", async () => {
+    const { page } = ada;
+    const source = `${server.url}/free.gguf`;
+    const model = { name: "free", title: "A small model", purpose: "chat", parameters: 1, quantisation: "Q8_0", fileBytes: 1_048_576, memoryBytes: 2_097_152, licence: "apache-2.0", fits: true, tokensPerSecond: 12, source, command: "" }; // prettier-ignore
+    const suggestions = { node: "node", measured: true, models: [model, { ...model, name: "huge", title: "A huge model", fits: false }] }; // prettier-ignore
+    // The node would measure itself for seconds.
+    await page.route("**/suggestions*", (route) => route.fulfill({ json: suggestions }));
+    await page.getByRole("button", { name: "Suggest models" }).click();
+    await page.getByText("1.0 MiB to fetch · 2.0 MiB of memory · about 12 tokens a second").waitFor();
+    expect(await page.getByText("A huge model").count()).to.equal(0);
+    await page.getByRole("button", { name: "Pull A small model" }).click();
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByRole("button", { name: "Accept and pull" }).click();
+    await page.getByRole("button", { name: "Remove free" }).click();
+    await question.getByRole("button", { name: "Remove" }).click();
+    await page.unroute("**/suggestions*");
+  });
+
+  it("are not what every file is, and the page says why", async () => {
+    const { page } = ada;
+    await page.getByLabel("Source").fill(`${server.url}/page.gguf`);
+    await page.keyboard.press("Enter");
+    await page.getByRole("region", { name: "Pulls" }).getByText("this is not a GGUF file").waitFor();
+    await page.getByRole("region", { name: "Refused files" }).getByText("page.gguf", { exact: true }).waitFor();
+  });
+
+  it("are also those of other servers: added, tested, found and removed", async () => {
+    const double = await startDouble(ollamaDouble());
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/admin/models`);
+    const servers = page.getByRole("region", { name: "Servers with models" });
+    await page.getByLabel("Range").fill("8.8.8.8");
+    await page.keyboard.press("Enter");
+    await page.getByText("must be of a private network").first().waitFor();
+    await servers.getByLabel("Name of the server").fill("box");
+    await servers.getByLabel("Address").fill(double.url);
+    await page.keyboard.press("Enter");
+    await servers.getByText("3 models").waitFor();
+    await servers.getByRole("button", { name: "Test box" }).click();
+    await servers.getByText("tokens a second").waitFor();
+    await servers.getByRole("button", { name: "Remove box" }).click();
+    const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
+    await question.getByRole("button", { name: "Remove" }).click();
+    await servers.getByText("No server is used yet.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+    await double.close();
+  });
+
+  it("are for admins", async () => {
+    await bob.page.goto(`${stage.node.url}/admin/models`);
+    await bob.page.getByText("Only admins see and change the models of a node.").waitFor();
+    expect(await bob.page.getByLabel("Source").count()).to.equal(0);
+  });
+});

@@ -1,0 +1,39 @@
+import { expect } from "chai";
+import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+
+describe("the shards of a cluster", function () {
+  let stage: Stage;
+  let ada: Person;
+  let bob: Person;
+  before(async () => {
+    stage = await openStage();
+    ada = await stage.person("ada");
+    bob = await stage.person("bob");
+  });
+  after(() => stage.close());
+
+  it("are shown by group and holder, with where each is and what it has", async () => {
+    const { page } = ada;
+    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.getByRole("link", { name: "Administration" }).click();
+    await page.getByRole("link", { name: "Shards", exact: true }).click();
+    const group = page.getByRole("region", { name: "Group g1" });
+    await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
+    await group.getByText("It is well.").waitFor();
+    const state = page.getByRole("region", { name: "State", exact: true });
+    await state.getByText("1 node would take new bytes.").waitFor();
+    await state.getByText("0 shards, 0 bytes").waitFor();
+    await group.getByRole("button", { name: "Shards of g1.0" }).focus();
+    await page.keyboard.press("Enter");
+    await group.getByText("It holds no shards yet.").waitFor();
+    await page.getByRole("button", { name: "Repair now, without waiting" }).click();
+    await page.getByText("0 shards made good").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("are the admins' to see", async () => {
+    await bob.page.goto(`${stage.node.url}/admin/shards`);
+    await bob.page.getByText("Only admins see where shards are.").waitFor();
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

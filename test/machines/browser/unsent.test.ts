@@ -1,0 +1,76 @@
+import { expect } from "chai";
+import { failure } from "../../../protocols/index.ts";
+import { openStage, type Stage } from "../../fixtures/page/index.ts";
+
+describe("a message that the node does not take", function () {
+  let stage: Stage;
+  before(async () => {
+    stage = await openStage();
+  });
+  after(async () => {
+    stage.node.signal("SIGCONT");
+    await stage.close();
+  });
+
+  it("is shown as not sent, under a banner, and not left behind unasked; it goes out when the node wakes", async () => {
+    const ada = await stage.person("ada");
+    const { page } = ada;
+    await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
+    await page.goto(`${stage.node.url}/room/den`);
+    const field = page.getByRole("textbox", { name: "Message #Den" });
+    await field.fill("before");
+    await field.press("Enter");
+    await page.locator("article[data-seq]").filter({ hasText: "before" }).waitFor();
+    let asked = 0;
+    page.on("dialog", (dialog) => {
+      if (dialog.type() === "beforeunload") asked += 1;
+      void dialog.dismiss();
+    });
+
+    stage.node.signal("SIGSTOP");
+    await field.fill("while it hangs");
+    await field.press("Enter");
+    const waiting = page.locator("article.pending").filter({ hasText: "while it hangs" });
+    await waiting.getByText("Not sent yet").waitFor();
+    await page.locator(".link-banner").getByText("No answer yet").waitFor();
+    // Dismissed, it does not reload.
+    await page.reload({ timeout: 2_000 }).catch(() => undefined);
+    expect(asked).to.equal(1);
+    await waiting.waitFor();
+
+    stage.node.signal("SIGCONT");
+    await page.locator("article[data-seq]").filter({ hasText: "while it hangs" }).waitFor();
+    await page.locator(".link-banner").waitFor({ state: "detached" });
+    await page.getByText("Not sent yet").waitFor({ state: "detached" });
+    await page.reload();
+    await page.locator("article[data-seq]").filter({ hasText: "while it hangs" }).waitFor();
+    expect(asked).to.equal(1);
+    expect(stage.complaints).to.deep.equal([]);
+  });
+
+  it("is not called unsent where nobody knows, and trying again sends it once", async () => {
+    const bob = await stage.person("bob");
+    const { page } = bob;
+    await bob.api("POST", "/api/v1/rooms", { room: "pub", title: "Pub" });
+    let isLost = true;
+    await page.routeWebSocket(/./, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => {
+        const frame = JSON.parse(String(message)) as { id: number; do: string };
+        if (frame.do !== "room.post" || !isLost) return server.send(message);
+        socket.send(JSON.stringify({ re: frame.id, error: failure("APPEND_FAILED") }));
+      });
+    });
+    await page.goto(`${stage.node.url}/room/pub`);
+    const field = page.getByRole("textbox", { name: "Message #Pub" });
+    await field.fill("was it?");
+    await field.press("Enter");
+    const doubtful = page.getByRole("article", { name: "May not have been sent" });
+    await doubtful.getByText("May not have been sent.").waitFor();
+    isLost = false;
+    await doubtful.getByRole("button", { name: "Try again" }).click();
+    await page.locator("article[data-seq]").filter({ hasText: "was it?" }).waitFor();
+    await doubtful.waitFor({ state: "detached" });
+    expect(stage.complaints).to.deep.equal([]);
+  });
+});

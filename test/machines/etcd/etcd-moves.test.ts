@@ -1,0 +1,221 @@
+import { expect } from "chai";
+import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory-place.ts";
+import { etcdPrefix, type DirectoryPlace } from "../../../node/data-folder/home.ts";
+import {
+  createEtcdDirectory,
+  directoryLimits,
+  foundVoter,
+  type EtcdDirectory,
+  type VotersHome,
+} from "../../../node/directory/index.ts";
+import { createClock } from "../../../node/platform/index.ts";
+import type { Directory } from "../../../node/ports.ts";
+import { MemoryStore } from "../../conformance/directory-store.ts";
+import { codeOf, Watching } from "../../conformance/directory.ts";
+import { memberRecord } from "../../fixtures/members.ts";
+import { quietLog as log } from "../../fixtures/quiet.ts";
+import { Dice, Links } from "../../world/index.ts";
+import { until } from "../../fixtures/processes/cluster-waits.ts";
+import { findEtcd, startEtcd, type EtcdCluster } from "../../fixtures/processes/etcd-server.ts";
+
+const clock = createClock();
+// Shorter waits than in life: what has to be noticed is noticed within the test.
+const limits = { ...directoryLimits, checkMs: 300, callTimeoutMs: 2_000, retryMinMs: 20, leaveMs: 500 };
+const etcd = findEtcd();
+
+if ("missing" in etcd) {
+  describe("a directory that moves between voters and etcd", () => {
+    it.skip(`is not tested: ${etcd.missing}`, () => undefined);
+  });
+} else {
+  describe("a directory that moves between voters and etcd", () => {
+    let cluster: EtcdCluster;
+    let opened: { close(): void | Promise<void> }[] = [];
+    before(async function () {
+      cluster = await startEtcd(etcd.path, 1);
+    });
+    after(() => cluster.stop());
+    afterEach(async () => {
+      const closing = opened;
+      opened = [];
+      for (const one of closing) await one.close();
+    });
+    let lastPrefix = 0;
+    const connectTo = (prefix: string, onMoved?: (home: VotersHome) => void): EtcdDirectory => {
+      const { endpoints } = cluster;
+      const directory = createEtcdDirectory({ endpoints, prefix, clock, log, limits, founding: true, ...(onMoved && { onMoved }) }); // prettier-ignore
+      opened.push(directory);
+      return directory;
+    };
+
+    it("gives all rows to one that copies them, changes none meanwhile, and says from then on where they are", async () => {
+      const prefix = `/moves-${(lastPrefix += 1)}/`;
+      const homes: VotersHome[] = [];
+      const [near, far] = [connectTo(prefix), connectTo(prefix, (home) => homes.push(home))];
+      const keys = Array.from({ length: 600 }, (_, index) => `slot/chat/${index}`);
+      await near.fill("keeper", keys.map((key) => ({ key, value: key, revision: 1 })), 1_000); // prettier-ignore
+      const watching = new Watching();
+      far.watch("", watching);
+      await watching.until(() => watching.current);
+      const rows = await far.list("");
+
+      // A copy that fails changes nothing, and its generation is never given again.
+      const given: number[] = [];
+      const failing = near.handOver(["a"], async (generation) => {
+        given.push(generation);
+        expect(await codeOf(far.compareAndSet("policy", "early", 0))).to.equal("DIRECTORY_UNAVAILABLE");
+        expect(await codeOf(far.read("policy"))).to.equal("DIRECTORY_UNAVAILABLE");
+        expect(await codeOf(far.handOver(["b"], async () => undefined))).to.equal("DIRECTORY_UNAVAILABLE");
+        throw new Error("the disk is full");
+      });
+      expect(await codeOf(failing)).to.equal("INTERNAL");
+      expect(await far.list("")).to.deep.equal(rows);
+      const row = await far.read("slot/chat/7");
+      const now = await far.compareAndSet("slot/chat/7", "later", row?.revision ?? 0);
+      expect(now.applied).to.equal(true);
+      await watching.until(() => watching.current && watching.rows.get("slot/chat/7")?.value === "later");
+
+      let copied: readonly unknown[] = [];
+      let highest = 0;
+      const { home } = await near.handOver(["a"], async (generation, all, revision) => {
+        given.push(generation);
+        copied = all;
+        highest = revision;
+      });
+      expect([home, given]).to.deep.equal([{ generation: 2, voters: ["a"] }, [1, 2]]);
+      const byKey = (one: { readonly key: string }, other: { readonly key: string }): number => (one.key < other.key ? -1 : 1); // prettier-ignore
+      const changed = [...rows.filter(({ key }) => key !== "slot/chat/7"), now.row as (typeof rows)[0]];
+      expect(copied).to.deep.equal(changed.toSorted(byKey));
+      expect(highest).to.be.greaterThan(now.row?.revision ?? Infinity);
+      for (const directory of [near, far]) {
+        expect(await codeOf(directory.read("slot/chat/7"))).to.equal("DIRECTORY_MOVED");
+        expect(await codeOf(directory.compareAndSet("slot/chat/7", "late", now.row?.revision ?? 0))).to.equal("DIRECTORY_MOVED");
+        expect(await codeOf(directory.list(""))).to.equal("DIRECTORY_MOVED");
+      } // prettier-ignore
+      await watching.until(() => !watching.current);
+      expect(homes).to.deep.include(home);
+      // Whoever comes later is told, and begins nothing there.
+      expect(await codeOf(connectTo(prefix).opened())).to.equal("DIRECTORY_MOVED");
+      expect(await codeOf(connectTo(prefix).fill("other", [], 9))).to.equal("DIRECTORY_MOVED");
+    });
+
+    it("stays in etcd when whoever copies it falls silent, and what that one still sends has no effect", async () => {
+      const prefix = `/moves-${(lastPrefix += 1)}/`;
+      const [near, far] = [connectTo(prefix), connectTo(prefix)];
+      const { row } = await near.compareAndSet("policy", 1, 0);
+      const handing = near.handOver(["a"], async () => {
+        await until("the others undo it", async () => {
+          if ((await far.read("policy"))?.revision !== row?.revision) throw new Error("no row");
+        });
+        expect((await far.compareAndSet("policy", 2, row?.revision ?? 0)).applied).to.equal(true);
+      });
+      expect(await codeOf(handing)).to.equal("DIRECTORY_UNAVAILABLE");
+      expect((await near.read("policy"))?.value).to.equal(2);
+      const { home } = await far.handOver(["b"], async () => undefined);
+      expect(home).to.deep.equal({ generation: 2, voters: ["b"] });
+    });
+
+    it("goes from one to three voters, to etcd, to managers and to etcd again while it is used, and loses no change; a node that was away follows", async function () {
+      const links = new Links(clock);
+      const names = ["a", "b", "c", "d"];
+      const stores = new Map(names.map((name) => [name, new MemoryStore()]));
+      const places = new Map<string, DirectoryPlace>();
+      const placed = new Map<string, PlacedDirectory>();
+      const isUp = (name: string): boolean => placed.has(name);
+      const members = names.map((name) => memberRecord(name, { roles: name === "d" ? ["chat"] : ["manager", "chat"] }));
+      const open = async (name: string): Promise<PlacedDirectory> => {
+        const directory = openDirectory(places.get(name) ?? { kind: "replicated", generation: 1, voters: ["a"] }, {
+          node: name,
+          cluster: `c${lastPrefix}`,
+          founding: false,
+          store: stores.get(name) as MemoryStore,
+          exchange: links.exchange(name),
+          clock,
+          random: new Dice(name.charCodeAt(0)),
+          log,
+          placed: (place) => void places.set(name, place),
+          limits: { ...limits, voterCheckMs: 50 },
+        });
+        await directory.opened();
+        directory.keepVoters({ members: () => members, isUp });
+        placed.set(name, directory);
+        for (const other of placed.keys()) if (other !== name) links.link(name, other);
+        return directory;
+      };
+      const close = async (name: string): Promise<void> => {
+        for (const other of names) links.cut(name, other);
+        const directory = placed.get(name);
+        placed.delete(name);
+        await directory?.close();
+      };
+      lastPrefix += 1;
+      const begun = { members: { voters: ["a"], learners: [] }, image: { revision: 0, rows: [] } };
+      await foundVoter(stores.get("a") as MemoryStore, { generation: 1, begun });
+      const all = await Promise.all(names.map(open));
+      opened.push({ close: async () => void (await Promise.all(names.map(close))) });
+      const [a, b, c, d] = all as [PlacedDirectory, PlacedDirectory, PlacedDirectory, PlacedDirectory];
+      const at = (phase: string, kind: string, generation: number, voters?: number): Promise<void> =>
+        until(phase, async () => {
+          for (const [name, directory] of placed) {
+            const info = directory.info();
+            expect(info, name).to.include({ kind, generation });
+            if (info.kind === "replicated") expect(info.voters, name).to.have.length(voters ?? 3);
+          }
+        });
+
+      // Each counts in a row of its own, all the time, and reads again when it does not know.
+      let moving = true;
+      opened.push({ close: () => void (moving = false) });
+      const revisions: number[] = [];
+      const count = async ({ directory }: { readonly directory: Directory }, key: string): Promise<number> => {
+        let counted = 0;
+        while (moving || counted < 5) {
+          await new Promise((resolve) => void clock.after(5, () => resolve(undefined)));
+          const row = await directory.read(key).catch(() => null);
+          if (row === null) continue;
+          const value = (row?.value as number | undefined) ?? 0;
+          // What was acknowledged is there.
+          expect(value, key).to.be.at.least(counted);
+          counted = value;
+          const next = await directory.compareAndSet(key, counted + 1, row?.revision ?? 0).catch(() => undefined);
+          if (next?.applied !== true) continue;
+          counted += 1;
+          if (key === "count/d") revisions.push(next.row?.revision ?? 0);
+        }
+        return counted;
+      };
+      await at("three voters", "replicated", 1);
+      await a.directory.compareAndSet("policy", "kept", 0);
+      const counts = [count(a, "count/a"), count(d, "count/d")];
+      const done = (moved: Awaited<ReturnType<PlacedDirectory["migrate"]>>): void => {
+        expect(moved).to.have.property("ok", true);
+        expect(moved).to.have.nested.property("value.rows").that.is.at.least(1);
+      };
+      expect(await d.migrate()).to.have.nested.property("error.code", "ALREADY_DONE");
+      done(await d.migrate(cluster.endpoints));
+      await at("in etcd", "etcd", 2);
+      expect(await b.migrate(cluster.endpoints)).to.have.nested.property("error.code", "ALREADY_DONE");
+      // A node that is no manager asks one.
+      done(await d.migrate());
+      await at("with managers", "replicated", 3);
+      await close("c");
+      done(await b.migrate(cluster.endpoints));
+      await at("in etcd again", "etcd", 4);
+      done(await b.migrate());
+      await at("with managers again", "replicated", 5, 1);
+      // It knows of generation 3 only, whose voters are none any more.
+      expect(places.get("c")).to.deep.include({ kind: "replicated", generation: 3 });
+      await open("c");
+      await at("whoever was away follows", "replicated", 5);
+      moving = false;
+      const counted = await Promise.all(counts);
+      for (const [index, key] of ["count/a", "count/d"].entries())
+        expect((await b.directory.read(key))?.value, key).to.equal(counted[index]);
+      expect(revisions, "of one row").to.deep.equal(revisions.toSorted((one, other) => one - other));
+      expect(new Set(revisions).size).to.equal(revisions.length);
+      const left = connectTo(etcdPrefix(`c${lastPrefix}`, 4));
+      expect(await codeOf(left.read("count/a"))).to.equal("DIRECTORY_MOVED");
+      void c;
+    });
+  });
+}

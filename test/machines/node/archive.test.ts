@@ -1,0 +1,52 @@
+import { execFile, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { expect } from "chai";
+import { depth } from "../../depth.ts";
+import { root } from "../../runner/phases.ts";
+
+const run = promisify(execFile);
+
+// It asks a registry, and takes minutes.
+if (depth(false, true))
+  describe("the archive for npm, installed into an empty folder", () => {
+    it("starts, serves the page and the bundled model, and is within its sizes", async function () {
+      const work = await mkdtemp(join(tmpdir(), "plexus-archive-"));
+      try {
+        const packed = await run(process.execPath, [join(root, "release/pack.ts"), "--out", work, "--sizes"], { maxBuffer: 1 << 26 }); // prettier-ignore
+        const [archive = "", ...sizes] = packed.stdout.trim().split("\n");
+        const besideNodeMB = Number(/besides Node +([\d.]+)/.exec(sizes.join("\n"))?.[1]);
+        expect(besideNodeMB).to.be.within(20, 220);
+        const prefix = join(work, "prefix");
+        await run("npm", ["install", "--global", "--prefix", prefix, archive, "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: work, maxBuffer: 1 << 26 }); // prettier-ignore
+        const node = spawn(join(prefix, "bin/plexus"), ["up", "--json", "--data", join(work, "data"), "--port", "0"], { stdio: ["ignore", "pipe", "ignore"] }); // prettier-ignore
+        try {
+          const line = await new Promise<string>((resolve, reject) => {
+            createInterface(node.stdout).once("line", resolve);
+            node.once("exit", (code) => reject(new Error(`the node ended with ${code}`)));
+          });
+          const { url, adminCode } = JSON.parse(line) as { readonly url: string; readonly adminCode: string };
+          const page = await (await fetch(url)).text();
+          expect(page).to.include('id="page"');
+          const post = async (path: string, body: object, token?: string): Promise<Record<string, unknown>> => {
+            const headers = { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) };
+            const answer = await fetch(url + path, { method: "POST", headers, body: JSON.stringify(body) });
+            expect(answer.status, path).to.be.within(200, 201);
+            return (await answer.json()) as Record<string, unknown>;
+          };
+          const { token } = await post("/api/v1/sign-up", { name: "ada", password: "correct horse", adminCode });
+          const said = await post("/v1/chat/completions", { model: "plexus-tiny", messages: [{ role: "user", content: "Hello" }] }, String(token)); // prettier-ignore
+          expect(JSON.stringify(said)).to.include('"content":"');
+        } finally {
+          const ended = new Promise((resolve) => node.once("exit", resolve));
+          node.kill("SIGTERM");
+          expect(await ended).to.equal(0);
+        }
+      } finally {
+        await rm(work, { recursive: true, force: true });
+      }
+    });
+  });

@@ -1,0 +1,67 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { ShardsView, StripeHealth, StripePut, StripeRead } from "../../../protocols/index.ts";
+import { ClusterProcesses, manager } from "../../fixtures/processes/cluster-processes.ts";
+import { until } from "../../fixtures/processes/cluster-waits.ts";
+import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { plexus } from "../../fixtures/processes/plexus-command.ts";
+
+const storage = (name: string) => ({ name, roles: "chat,storage,gateway" });
+const base = "/api/v1/admin/shards";
+
+describe("shards on real nodes", () => {
+  it("are put, read at another node, found damaged, made good, and outlive a killed node", async () => {
+    await using cluster = await ClusterProcesses.start([manager, storage("a"), storage("b"), storage("c")]);
+    const post = (path: string, body: unknown, node: NodeProcess = cluster.first): Promise<unknown> =>
+      cluster.admin("POST", `${base}${path}`, body, node);
+    await until("a group of holders on three nodes", async () => {
+      const { groups } = (await cluster.admin("GET", base)) as ShardsView;
+      const owners = groups.filter(({ open }) => open).flatMap(({ holders }) => holders.map(({ owner }) => owner));
+      expect(new Set(owners), JSON.stringify(groups)).to.have.lengthOf(3);
+      expect(owners).not.to.include(undefined);
+    });
+    const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7 + (at >> 9)) & 0xff));
+    const text = bytes.toString("base64");
+    const { stripe } = (await post("/stripes", { bytes: text }, cluster.named("a"))) as StripePut;
+    expect(stripe.scheme).to.deep.equal({ type: "copies", copies: 3 });
+    const read = (await post("/stripes/read", { stripe }, cluster.named("b"))) as StripeRead;
+    expect(read.bytes === text).to.equal(true);
+    const health = async (deep: boolean): Promise<readonly string[]> =>
+      ((await post("/stripes/inspect", { stripe, deep })) as StripeHealth).shards.map(({ state }) => state);
+    const isWhole = async (): Promise<void> => {
+      expect(await health(true)).to.deep.equal(["well", "well", "well"]);
+    };
+    await until("all shards are there", isWhole);
+
+    // A bit flips on one disk.
+    const [shard] = await shardFiles(cluster.named("c").data);
+    const rotten = await readFile(shard ?? "");
+    rotten[1_000] = (rotten[1_000] as number) ^ 4;
+    await writeFile(shard ?? "", rotten);
+    expect(await health(true)).to.include("damaged");
+    await until("the damaged shard is made good", isWhole);
+
+    await cluster.named("a").end("SIGKILL");
+    const after = (await post("/stripes/read", { stripe }, cluster.named("b"))) as StripeRead;
+    expect(after.bytes === text).to.equal(true);
+    await cluster.named("a").start();
+    await until("the killed node's shard is there again", isWhole);
+    await post("/stripes/release", { stripe });
+
+    // The same as somebody types it.
+    const file = join(cluster.named("b").data, "photo.raw");
+    await writeFile(file, bytes);
+    expect(await plexus(cluster.named("b"), "shards", "put", file)).to.match(/in 1 stripe/);
+    expect(await plexus(cluster.named("c"), "shards", "verify", `${file}.ref`)).to.match(/3 copies: whole/);
+    await plexus(cluster.named("a"), "shards", "get", `${file}.ref`, "--to", `${file}.again`);
+    expect((await readFile(`${file}.again`)).equals(bytes)).to.equal(true);
+    expect(await plexus(cluster.first, "shards", "heal")).to.match(/Made good/);
+    await plexus(cluster.named("c"), "shards", "drop", `${file}.ref`, "--yes");
+  });
+});
+
+async function shardFiles(data: string): Promise<readonly string[]> {
+  const files = await readdir(join(data, "shards"), { recursive: true });
+  return files.filter((name) => /^[0-9a-f]{2}\/[0-9a-f]{64}$/.test(name)).map((name) => join(data, "shards", name));
+}

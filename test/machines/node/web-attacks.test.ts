@@ -1,0 +1,208 @@
+/** What browsers, pages of other sites, and proxies in front are used for against a node, tried on a real one: forged requests, foreign
+ *  WebSockets, redirects, scripts in every text field, and requests that two programs read differently. It ends each as a row of the
+ *  error table says, and serves meanwhile. */
+import { connect } from "node:net";
+import { expect } from "chai";
+import { WebSocket } from "ws";
+import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+
+const script = "<script>window.hacked=1</script><img src=x onerror=alert(1)>";
+
+describe("attacks by way of browsers and proxies", function () {
+  let folder: Awaited<ReturnType<typeof createDataFolder>>;
+  let node: NodeProcess;
+  let ada: string;
+
+  before(async () => {
+    folder = await createDataFolder();
+    node = new NodeProcess(folder.path, ["--model", "echo", "--context-tokens", "4000"]);
+    await node.start();
+    ada = await node.signUp("ada");
+    const made = await node.http("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby", visibility: "public" }, ada);
+    expect(made.status).to.equal(200);
+  });
+  after(async () => {
+    await node?.[Symbol.asyncDispose]();
+    await folder?.[Symbol.asyncDispose]();
+  });
+  // After every kind of attack somebody who is signed in is served.
+  afterEach(async () => {
+    expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: "still here" }, ada)).status).to.equal(200);
+  });
+
+  /** Bytes on a connection of their own; all that comes back until the node ends it, or it has said nothing more for a while. */
+  const raw = (bytes: string, quietMs = 400): Promise<{ readonly text: string; readonly ended: boolean }> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(node.url).port), "127.0.0.1");
+      let text = "";
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (ended: boolean): void => {
+        clearTimeout(timer);
+        socket.destroy();
+        resolve({ text, ended });
+      };
+      socket.on("connect", () => socket.write(bytes));
+      socket.on("data", (part) => {
+        text += part.toString("latin1");
+        clearTimeout(timer);
+        timer = setTimeout(() => settle(false), quietMs);
+      });
+      socket.on("close", () => settle(true));
+      socket.on("error", (error: NodeJS.ErrnoException) =>
+        error.code === "ECONNRESET" ? settle(true) : reject(error),
+      );
+    });
+  const statuses = (text: string): readonly string[] => [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status = ""]) => status); // prettier-ignore
+
+  it("take no request that two programs could read differently: it is refused, and its connection ends with it", async () => {
+    const inner = `POST /api/v1/rooms HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${ada}\r\nContent-Type: application/json\r\nContent-Length: 19\r\n\r\n{"room":"smuggled"}`;
+    const victim = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const head = (...lines: readonly string[]) =>
+      `POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${lines.join("\r\n")}\r\n\r\n`;
+    const vectors: readonly (readonly [string, string])[] = [
+      ["both lengths", head(`Content-Length: ${inner.length + 5}`, "Transfer-Encoding: chunked") + `0\r\n\r\n${inner}`],
+      ["both lengths, the other way", head("Transfer-Encoding: chunked", "Content-Length: 4") + `5c\r\n${inner}\r\n0\r\n\r\n`],
+      ["two lengths", head("Content-Length: 0", `Content-Length: ${inner.length}`) + inner],
+      ["a list of lengths", head(`Content-Length: 0, ${inner.length}`) + inner],
+      ["a length with a sign", head("Content-Length: +0") + inner],
+      ["a length in hex", head("Content-Length: 0x0") + inner],
+      ["a space before the colon", head(`Content-Length : ${inner.length}`) + inner],
+      ["an encoding with a control character", head("Transfer-Encoding: \u000bchunked") + `0\r\n\r\n${inner}`],
+      ["an unknown encoding", head("Transfer-Encoding: xchunked") + `0\r\n\r\n${inner}`],
+      ["an encoding twice", head("Transfer-Encoding: chunked", "Transfer-Encoding: identity") + `0\r\n\r\n${inner}`],
+      ["a folded header", head("X-A: b", ` Content-Length: ${inner.length}`) + inner],
+      ["a header without a colon", head("Content-Length: 0", "nonsense") + inner],
+      ["a chunk with a sign", head("Transfer-Encoding: chunked") + `-1\r\n\r\n${inner}`],
+      ["a chunk that is too long for a number", head("Transfer-Encoding: chunked") + `10000000000000000\r\n${inner}`],
+      ["lines that end with LF alone", head("Transfer-Encoding: chunked").replaceAll("\r\n", "\n") + `0\n\n${inner}`],
+      ["a NUL in a header", head("X-A: a\u0000b", "Content-Length: 0") + inner],
+    ]; // prettier-ignore
+    for (const [name, bytes] of vectors) {
+      const { text, ended } = await raw(bytes + victim);
+      expect(statuses(text), name).to.deep.equal(["400"]);
+      expect(text, name).to.include('"code":"BAD_REQUEST"');
+      expect(ended, `${name}: the connection ends`).to.equal(true);
+    }
+    const room = await node.http("GET", "/api/v1/rooms/smuggled/summary", undefined, ada);
+    expect(room.status, "nothing was smuggled in").to.equal(404);
+    // Of two hosts a proxy may have gone by the other. Here both agree where the request ends, so the next one is served.
+    const twoHosts = await raw(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n\r\n${victim}`);
+    expect(statuses(twoHosts.text)).to.deep.equal(["400", "200"]);
+    // What is right is answered as often as it was asked, on one connection.
+    const { text } = await raw(head("Transfer-Encoding: chunked") + "2;a=b\r\n{}\r\n0\r\n\r\n" + victim + victim);
+    expect(statuses(text)).to.deep.equal(["400", "200", "200"]);
+  });
+
+  it("change nothing from a page of another site, whichever way its browser sends a person's cookie", async () => {
+    const cookie = `plexus_session=${ada}`;
+    const post = async (headers: Record<string, string>, body = '{"room":"forged"}') => {
+      const type = { "content-type": "application/json", ...headers };
+      const answer = await fetch(`${node.url}/api/v1/rooms`, { method: "POST", headers: { cookie, ...type }, body });
+      return [answer.status, ((await answer.json()) as { error?: { code: string } }).error?.code];
+    };
+    for (const site of ["cross-site", "same-site"])
+      expect(await post({ "sec-fetch-site": site }), site).to.deep.equal([403, "FORBIDDEN"]);
+    for (const origin of [
+      "https://evil.example",
+      "null",
+      `${node.url}.evil.example`,
+      node.url.replace("http://", "http://evil@"),
+    ])
+      // prettier-ignore
+      expect(await post({ origin }), origin).to.deep.equal([403, "FORBIDDEN"]);
+    // What a form can send without being asked for leave.
+    for (const type of ["text/plain", "application/x-www-form-urlencoded"])
+      expect((await post({ "content-type": type, "sec-fetch-site": "cross-site" }))[0], type).to.be.oneOf([403, 415]);
+    expect((await post({ "sec-fetch-site": "same-origin", "content-type": "text/plain" }))[0]).to.be.oneOf([400, 415]);
+    // A link or a picture asks with GET: nothing is changed by one, and no leave is given to read the answer.
+    const got = await fetch(`${node.url}/api/v1/me`, { headers: { cookie, origin: "https://evil.example" } });
+    expect(got.headers.get("access-control-allow-origin")).to.equal(null);
+    const preflight = await fetch(`${node.url}/api/v1/rooms`, { method: "OPTIONS", headers: { origin: "https://evil.example", "access-control-request-method": "POST" } }); // prettier-ignore
+    expect(preflight.headers.get("access-control-allow-origin")).to.equal(null);
+    expect((await node.http("GET", "/api/v1/rooms/forged/summary", undefined, ada)).status).to.equal(404);
+  });
+
+  it("open no WebSocket for a page of another site", async () => {
+    const open = (headers: Record<string, string>): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(`${node.url.replace("http", "ws")}/ws`, { headers: { cookie: `plexus_session=${ada}`, ...headers } }); // prettier-ignore
+        socket.on("open", () => {
+          socket.terminate();
+          resolve("open");
+        });
+        socket.on("unexpected-response", (_, response) => {
+          response.destroy();
+          resolve(String(response.statusCode));
+        });
+        socket.on("error", () => resolve("failed"));
+      });
+    for (const headers of [
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { origin: node.url, "sec-fetch-site": "cross-site" },
+    ])
+      // prettier-ignore
+      expect(await open(headers as Record<string, string>), JSON.stringify(headers)).to.equal("403");
+    expect(await open({ origin: node.url })).to.equal("open");
+  });
+
+  it("lead nobody to another site", async () => {
+    const away = ["//evil.example", "//evil.example/%2e%2e", "/\\evil.example", "/%5cevil.example", "/%2f%2fevil.example/", "/assets", "/assets//evil.example/..", "/api/v1/sign-in?next=https://evil.example", "/?redirect=//evil.example", "/sign-in?returnTo=https://evil.example", "/https://evil.example", "/.//evil.example"]; // prettier-ignore
+    for (const path of away) {
+      const { text } = await raw(
+        `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n`,
+      );
+      const [headers = ""] = text.split("\r\n\r\n");
+      const location = /^location: (.*)$/im.exec(headers)?.[1]?.trim();
+      if (location !== undefined) expect(location, path).to.match(/^\/(?![/\\])/);
+      expect(headers, path).to.not.match(/^refresh:/im);
+    }
+  });
+
+  it("run no script: what comes back is no page, or the page as it was built, and its policy takes no script of others", async () => {
+    const encoded = encodeURIComponent(script);
+    const paths = [`/${encoded}`, `/api/v1/rooms/${encoded}/summary`, `/api/v1/catalog/users?text=${encoded}`, `/v1/models/${encoded}`, `/assets/${encoded}`, `/api/tags/${encoded}`, `/openapi.json?x=${encoded}`]; // prettier-ignore
+    for (const path of paths)
+      for (const accept of ["text/html", "*/*"]) {
+        const answer = await fetch(`${node.url}${path}`, { headers: { accept, authorization: `Bearer ${ada}` } });
+        const text = await answer.text();
+        const type = answer.headers.get("content-type") ?? "";
+        if (type.includes("html")) expect(text, path).to.not.include("hacked");
+        expect(answer.headers.get("x-content-type-options"), path).to.equal("nosniff");
+        const policy = answer.headers.get("content-security-policy") ?? "";
+        const sources = /script-src ([^;]*)/.exec(policy)?.[1] ?? "";
+        expect(sources.trim(), path).to.equal("'self'");
+        expect(policy, path).to.include("object-src 'none'").and.include("base-uri 'none'").and.include("frame-ancestors 'none'"); // prettier-ignore
+      }
+  });
+
+  it("keep script in every text field as text: refused, or told back as JSON that no browser takes for a page", async () => {
+    const calls: readonly (readonly [string, string, object])[] = [
+      ["PATCH", "/api/v1/me", { displayName: script }],
+      ["POST", "/api/v1/rooms", { room: "stored", title: script, topic: script, visibility: "public" }],
+      ["POST", "/api/v1/rooms/lobby/messages", { text: `${script} [x](javascript:alert(1)) ![x](x"onerror="alert(1))` }],
+      ["POST", "/api/v1/agents", { name: "helper", persona: script, title: script }],
+      ["POST", "/api/v1/me/keys", { label: script }],
+      ["POST", "/api/v1/rooms/lobby/polls", { question: script, options: [script, "b"] }],
+    ]; // prettier-ignore
+    for (const [method, path, body] of calls) {
+      const { status } = await node.http(method, path, body, ada);
+      expect(status, `${method} ${path}`).to.be.oneOf([200, 201, 400, 404, 405]);
+    }
+    expect((await node.http("POST", "/api/v1/rooms/lobby/messages", { text: script }, ada)).status).to.equal(200);
+    const reads = ["/api/v1/me", "/api/v1/rooms/lobby/messages?limit=50", "/api/v1/catalog/rooms", "/api/v1/agents", "/api/v1/me/sessions"]; // prettier-ignore
+    let seen = 0;
+    for (const path of reads) {
+      const answer = await fetch(`${node.url}${path}`, { headers: { accept: "text/html", authorization: `Bearer ${ada}` } }); // prettier-ignore
+      const text = await answer.text();
+      if (text.includes("hacked")) seen += 1;
+      expect(answer.headers.get("content-type"), path).to.match(/^application\/json/);
+      expect(answer.headers.get("x-content-type-options"), path).to.equal("nosniff");
+    }
+    expect(seen, "answers that have the script in them").to.be.above(0);
+    // A model that answers with it: the echo model says what it is asked.
+    const told = await node.http("POST", "/v1/chat/completions", { model: "echo", messages: [{ role: "user", content: script }] }, ada); // prettier-ignore
+    expect(told.status).to.equal(200);
+    expect(JSON.stringify(told.body)).to.include("hacked");
+  });
+});

@@ -1,0 +1,97 @@
+/** Mocha's output for the runner: failures only, in full. Counts, and the test that runs now, go to the file named by
+ *  PLEXUS_TEST_COUNTS, written synchronously, so that the runner can say where a phase hung. */
+import { writeFileSync } from "node:fs";
+import { relative } from "node:path";
+import Mocha from "mocha";
+import { treeSeconds } from "./processor-time.ts";
+import { patience } from "../waits.ts";
+
+/** What the runner reads. `ended` is false while tests run: a phase that dies keeps it so. */
+export interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly ended: boolean;
+  readonly current: string;
+  readonly slowest: readonly Timing[];
+  /** With `--profile`: what each test and hook took, in their order. */
+  readonly costs?: readonly Cost[];
+  /** What the process still held when it should have ended: types of open resources. */
+  readonly leftOpen?: readonly string[];
+}
+
+/** How long a test took, or a hook of several. */
+export interface Timing {
+  readonly title: string;
+  readonly ms: number;
+}
+
+/** What a test or a hook took, with all processes that it started or that ran beside it. */
+export interface Cost extends Timing {
+  /** The test's file, within the repository. */
+  readonly file: string;
+  readonly cpuSeconds: number;
+}
+
+/** The slowest of them, the slowest first. */
+export const slowestOf = (timings: readonly Timing[], count: number): readonly Timing[] =>
+  timings.toSorted((a, b) => b.ms - a.ms).slice(0, count);
+
+/** As many as the runner can need of one phase. */
+const slowestMax = 10;
+
+const isProfiled = process.env["PLEXUS_TEST_PROFILE"] !== undefined;
+
+const lookedAtMs = 2;
+
+/** After the last test the process should end by itself. One that does not has left something open. */
+const lingerMs = patience * 15_000;
+
+export default class PhaseReporter {
+  constructor(runner: Mocha.Runner) {
+    const path = process.env["PLEXUS_TEST_COUNTS"];
+    let failed = 0;
+    let passed = 0;
+    let skipped = 0;
+    let slowest: readonly Timing[] = [];
+    const costs: Cost[] | undefined = isProfiled ? [] : undefined;
+    let spentSeconds = 0;
+    const cost = (file: string, title: string, ms: number): void => {
+      // Looking costs more than a short hook, of which there are many: what that took counts as the next one's.
+      if (costs === undefined || ms < lookedAtMs) return;
+      const seconds = treeSeconds();
+      costs.push({ file, title, ms, cpuSeconds: Math.max(0, seconds - spentSeconds) });
+      spentSeconds = seconds;
+    };
+    const time = (run: Mocha.Runnable): void => {
+      cost(relative(process.cwd(), run.file ?? run.parent?.file ?? ""), run.fullTitle(), run.duration ?? 0);
+      if (run.duration === undefined) return;
+      slowest = slowestOf([...slowest, { title: run.fullTitle(), ms: run.duration }], slowestMax);
+    };
+    const save = (ended: boolean, current: string, more: Pick<Counts, "leftOpen"> = {}): void => {
+      const counts: Counts = { passed, failed, skipped, ended, current, slowest, ...more, ...(costs && { costs }) };
+      if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
+    };
+    runner.once("start", () => cost("", "load what is tested", performance.now()));
+    runner.on("test", (test) => save(false, test.fullTitle()));
+    runner.on("hook", (hook) => save(false, hook.fullTitle()));
+    runner.on("pass", () => (passed += 1));
+    runner.on("test end", time).on("hook end", time);
+    runner.on("pending", () => (skipped += 1));
+    runner.on("fail", (test, error) => {
+      // `Base.list` looks for the error there.
+      test.err = error as Error;
+      failed += 1;
+      // At once: a phase that does not come to its end has said it all the same.
+      Mocha.reporters.Base.list([test as Mocha.Test]);
+    });
+    runner.once("end", () => {
+      save(true, "");
+      const timer = setTimeout(() => {
+        save(true, "", { leftOpen: process.getActiveResourcesInfo() });
+        process.exit();
+      }, lingerMs);
+      timer.unref();
+    });
+  }
+}

@@ -1,0 +1,262 @@
+/** A kernel on a store in memory, with kinds made for the tests. */
+import { everyEngine } from "../../../runtimes/index.ts";
+import {
+  note,
+  persist,
+  publish,
+  refuse,
+  reply,
+  type AnyBehavior,
+  type Behavior,
+  type Effect,
+  type Message,
+} from "../../../actors/behavior.ts";
+import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
+import { createClock, createRandom } from "../../../node/platform/index.ts";
+import type { Store, StoreOp } from "../../../node/ports.ts";
+import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
+import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
+import { createSoloRouting, type SoloRouting } from "./routing.ts";
+import { createSoloSlots, type SoloSlots } from "./slots.ts";
+import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
+import type { Engine } from "../../../runtimes/engine.ts";
+import type { Spoken } from "../../fixtures/said.ts";
+import { untilTrue } from "../../waits.ts";
+
+interface PadState {
+  readonly lines: readonly string[];
+  readonly open: boolean;
+}
+type PadEvent = { readonly type: "added"; readonly line: string } | { readonly type: "marked"; readonly open: boolean };
+
+/** Adds lines; fails, asks, reminds and generates when told to. `recovered` is published when it comes into memory. */
+const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number }> = {
+  kind: "pad",
+  role: "chat",
+  accepts: (message) => message.type !== "garbage",
+  initial: () => ({ lines: [], open: false }),
+  decide(state, message, turn): Effect<PadEvent, { by: number }>[] {
+    const text = "text" in message ? String(message["text"]) : "";
+    switch (message.type) {
+      case "add":
+        return [
+          persist<PadEvent>({ type: "added", line: text }),
+          publish({ line: text }, state.lines.length + 1),
+          reply(state.lines.length + 1),
+        ];
+      case "addLater":
+        return [{ type: "read", range: { from: "line/", to: "line0", limit: 5 }, tag: { text, to: turn.replyTo } }];
+      case "records": {
+        const tag = message.tag as { text?: string; to?: Parameters<typeof reply>[1] };
+        if (tag.text === undefined) return [reply(message.records, tag.to)];
+        return [persist<PadEvent>({ type: "added", line: tag.text }), reply(state.lines.length + 1, tag.to)];
+      }
+      case "hint":
+        return [publish({ hint: text })];
+      case "never":
+        return [];
+      case "lines":
+        return [reply(state.lines)];
+      case "records?":
+        return [{ type: "read", range: { from: "line/", to: "line0", limit: 100 }, tag: { to: turn.replyTo } }];
+      case "whisper":
+        return [note({ by: 1 }), reply(turn.notes.count + 1)];
+      case "refuse":
+        return [refuse("FORBIDDEN", { text })];
+      case "boom":
+        throw new Error(`boom ${text}`);
+      case "break":
+        assert(false, "a pad keeps its promises");
+      case "huge":
+        return [persist<PadEvent>({ type: "added", line: "x".repeat(2_000_000) }), reply(0)];
+      case "mark":
+        return [persist<PadEvent>({ type: "marked", open: text === "open" }), reply(null)];
+      case "askOther":
+        return [
+          {
+            type: "ask",
+            to: text as ActorId,
+            message: (message as { inner?: Message }).inner ?? { type: "lines" },
+            tag: turn.replyTo,
+            timeoutMs: 500,
+          },
+        ];
+      case "answered":
+        if (message.tag === "g") return [persist<PadEvent>({ type: "added", line: JSON.stringify(message.result) })];
+        return message.tag === "drop" ? [] : [reply(message.result, message.tag as Parameters<typeof reply>[1])];
+      case "tellOther":
+        return [
+          {
+            type: "tell",
+            to: text as ActorId,
+            message: (message as { inner?: Message }).inner ?? { type: "add", text: "told" },
+            operationId: "t1",
+          },
+          reply(null),
+        ];
+      case "remind":
+        return [{ type: "remind", id: "bell", dueMs: turn.nowMs + Number(text) }, reply(null)];
+      case "reminded":
+        return [
+          persist<PadEvent>({ type: "added", line: `rang ${String(message.id)}` }),
+          { type: "forget", id: String(message.id) },
+        ];
+      case "generate":
+        return [
+          {
+            type: "call",
+            engine: "generate",
+            request: { model: "", messages: [], sampling: {} },
+            tag: "g",
+            timeoutMs: 1000,
+          },
+          reply(null),
+        ];
+      case "cancel":
+        return [{ type: "cancel", tag: "g" }, reply(null)];
+      case "part":
+        return [persist<PadEvent>({ type: "added", line: JSON.stringify(message.part) })];
+      case "leave":
+        return [reply(null), { type: "stop" }];
+      default:
+        return [reply(message.type)];
+    }
+  },
+  evolve(state, event) {
+    if (event.type === "marked") return { ...state, open: event.open };
+    if (event.line === "cannot be folded") throw new Error("cannot be folded");
+    return { ...state, lines: [...state.lines, event.line] };
+  },
+  record: (event) => (event.type === "added" ? [{ put: `line/${event.line.slice(0, 20)}`, value: event }] : []),
+  recover: () => [publish("recovered")],
+  pending: (state) => state.open,
+  notes: { initial: () => ({ count: 0 }), evolve: (notes, change) => ({ count: notes.count + change.by }) },
+};
+
+export interface Stage {
+  kernel: Kernel;
+  journal: Journal;
+  slots: SoloSlots;
+  routing: SoloRouting;
+  store: Store;
+  readonly published: { topic: string; event: unknown; at: number | undefined }[];
+  /** Lines of the log at the level info. */
+  readonly logged: [event: string, facts?: Readonly<Record<string, unknown>>][];
+  /** The same at the level warn. */
+  readonly warned: [event: string, facts?: Readonly<Record<string, unknown>>][];
+  /** Generations asked for; the test plays the model. */
+  readonly generations: { request: GenerationRequest; say: (said: Spoken) => void; cancelled: boolean }[];
+  /** Makes the next batches of the store fail. */
+  failBatches: number;
+  /** The disk has no room for more. */
+  isFull: boolean;
+  ask(
+    to: string,
+    type: string,
+    more?: Record<string, unknown> & { operationId?: string; timeoutMs?: number; from?: string },
+  ): Promise<Result<unknown>>;
+  /** Stops the node as a crash would, or cleanly, and starts it on the same store. */
+  restart(how?: "cleanly"): Promise<void>;
+  end(): Promise<void>;
+}
+
+/** Rows in memory; batches fail, and the disk is full, when the stage says so. */
+class FailingStore extends RowStore {
+  readonly #stage: Stage;
+
+  constructor(stage: Stage) {
+    super();
+    this.#stage = stage;
+  }
+
+  isFull(): boolean {
+    return this.#stage.isFull;
+  }
+
+  override batch(ops: readonly StoreOp[]): Promise<void> {
+    if (this.#stage.failBatches === 0) return super.batch(ops);
+    this.#stage.failBatches -= 1;
+    return Promise.reject(new Error("disk full"));
+  }
+}
+
+export async function createStage(
+  limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
+): Promise<Stage> {
+  const lists = { published: [], logged: [], warned: [], generations: [] };
+  const stage = { ...lists, failBatches: 0, isFull: false } as unknown as Stage;
+  stage.store = new FailingStore(stage);
+  const log = {
+    ...quietLog,
+    info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
+    warn: (...line: Stage["warned"][number]) => void stage.warned.push(line),
+  };
+  const generate: Engine<"generate"> = {
+    models: () => [],
+    watch: () => () => undefined,
+    call(request, say) {
+      const generation = { request, say, cancelled: false };
+      stage.generations.push(generation);
+      return { cancel: () => void (generation.cancelled = true) };
+    },
+  };
+  const start = async (): Promise<void> => {
+    const { store } = stage;
+    const clock = createClock();
+    const identity = { cluster: "c1", node: "n1" };
+    const journal = await openJournal({
+      store,
+      clock,
+      log,
+      meter,
+      identity,
+      ...(limits.journal && { limits: limits.journal }),
+    });
+    const slots = createSoloSlots(journal);
+    const random = createRandom();
+    const asks = new OpenAsks(random);
+    const routing = createSoloRouting("n1", clock, asks, () => stage.kernel);
+    const publisher = {
+      publish: (topic: string, event: unknown, at: number | undefined) =>
+        void stage.published.push({ topic, event, at }),
+    };
+    const behaviors = limits.behaviors ?? [pad as AnyBehavior];
+    const pressure = {
+      get queuedBytes() {
+        return journal.queuedBytes;
+      },
+      pendingBytesMax: journal.limits.pendingBytesMax,
+      full: () => journal.full,
+      settled: () => journal.settled(),
+    };
+    const slotsWithWork = () => journal.slotsWithWork();
+    const world = { engines: everyEngine({ generate }), publisher, clock, random, log, meter };
+    const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
+    const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
+    Object.assign(stage, { kernel, journal, slots, routing });
+    await kernel.start();
+  };
+  stage.ask = (to, type, more = {}) => {
+    const { operationId, timeoutMs = 25_000, from = "user/ada", ...fields } = more;
+    const message = { type, ...fields };
+    const request = { to: to as ActorId, from: from as ActorId, message, timeoutMs };
+    return stage.kernel.ask(operationId === undefined ? request : { ...request, operationId });
+  };
+  stage.restart = async (how) => {
+    await stage.kernel.stop(how === "cleanly" ? 5_000 : 0);
+    await start();
+  };
+  stage.end = async () => {
+    await stage.kernel.stop(2_000);
+  };
+  await start();
+  return stage;
+}
+
+/** What an ask came to: its value, or the code of its refusal. */
+export const valueOf = (result: Result<unknown>): unknown => (result.ok ? result.value : result.error.code);
+
+/** Resolves when `probe` gives true; asks again as time passes. */
+export const eventually = (what: string, probe: () => boolean | Promise<boolean>): Promise<void> =>
+  untilTrue(what, probe);
