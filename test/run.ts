@@ -1,269 +1,142 @@
-/** Runs the whole suite: `npm test`, or some phases of it: `npm test -- unit fuzz`. With `--long` everything is done at full
- *  depth (`npm run test:long`): more seeds, more rounds, the same tests. With `--profile` it says in the end what each file took.
+/** Runs the suite:
  *
- *  Each phase is a process of its own, and is ended when none of its tests ends for a long time. So a hang names its phase and its
- *  test, and a crash costs one phase. Three lanes run side by side. Two of them begin with phases that start nodes and mostly wait for them. Phases that
- *  only compute are taken by the lane that is free, and have a lower priority: what they take is what the others leave over,
- *  and nothing that has a clock in it is late because of them. Failures are printed in full, everything else is one line per
- *  phase with its seconds and the processor seconds in them, then come the slowest tests. The
- *  last line is always `N passed, N failed, N skipped`. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { availableParallelism, setPriority, tmpdir } from "node:os";
-import { join } from "node:path";
-import {
-  bin,
-  compiledFolder,
-  computingNice,
-  lanes,
-  niceOf,
-  phases,
-  root,
-  serverFolder,
-  silenceMsMax,
-  testsOf,
-  type Lane,
-  type Phase,
-} from "./runner/phases.ts";
-import { endedSeconds } from "./runner/processor-time.ts";
-import { slowestOf, type Cost, type Counts, type Timing } from "./runner/reporter.ts";
+ *      npm test                      what decides, and a few real processes
+ *      npm run test:all              everything at normal depth
+ *      npm run test:long             everything at full depth: more seeds, rounds and examples
+ *      npm test -- unit fuzz         some phases; those of the other two commands as well
+ *      … -- --profile                says in the end what each file took
+ *      … -- --measure                writes down what each phase took, for later runs to go by
+ *
+ *  Each phase is a process of its own under a guard (`runner/guard.ts`), so a hang, an endless loop or a crash costs one phase and names its
+ *  test. What computes runs on all processors; then what starts real processes runs, one phase after the other, with nothing beside it.
+ *  Failures are printed in full, everything else is one line per phase. The last line is always `N passed, N failed, N skipped`. */
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { checkCoverage, coverageFolder } from "./runner/coverage.ts";
+import { endAll, execute } from "./runner/execute.ts";
+import { guardLimits, usualFactor, type GuardLimits } from "./runner/guard.ts";
+import { runCommands, runTests, type Ending } from "./runner/phase-run.ts";
+import { compiledFolder, phases, readUsual, serverFolder, usualFile, type Phase } from "./runner/phases.ts";
+import { slowestOf, type Cost, type FailedTest, type Timing } from "./runner/reporter.ts";
 
-/** Where an untested branch is a bug that replicates, and what the page makes of what it is told. Not `node/directory`: without
- *  etcd a part of it is not tested. */
-const coveredFolders = [
-  "actors",
-  "node/kernel",
-  "node/membership",
-  "node/mesh",
-  "node/placement",
-  "node/replication",
-  "node/routing",
-  "node/storage",
-  "web/src/model",
-  "web/src/markdown",
-];
-const coveredSources = "{actors,cli,config,node,protocols,runtimes,web/src/model,web/src/markdown}/**/*.ts";
-/** Many times what it takes to read what V8 wrote. */
-const reportLimitMs = 900_000;
-/** In percent, of each folder. */
-const coverageMin = { statements: 95, branches: 90 } as const;
-const coverageFolder = join(root, "coverage");
-
-interface Ending {
-  readonly passed: number;
-  readonly failed: number;
-  readonly skipped: number;
-  readonly slowest?: readonly Timing[];
-  readonly costs?: readonly Cost[];
-  /** What went wrong beyond single tests. */
-  readonly problem?: string;
-  readonly cpuSeconds: number;
-}
-
-interface Finished {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly timedOut: boolean;
-  readonly output: string;
-  readonly errorOutput: string;
-  /** Of it and all that it waited for; what a killed process leaves behind does not count. */
-  readonly cpuSeconds: number;
-}
-
-/** The last part of a child's output is what explains its end. */
-const outputCharsMax = 200_000;
-
-const running = new Set<ChildProcess>();
-
-/** How often it is looked whether a phase goes on. */
-const lookMs = 1_000;
-
-const options: ReadonlySet<string> = new Set(["--long", "--profile"]);
-
-/** Many times what it takes. */
-const compileLimitMs = 600_000;
+const options = ["--all", "--long", "--profile", "--measure"] as const;
+type Option = (typeof options)[number];
+const isOption = (word: string): word is Option => (options as readonly string[]).includes(word);
 
 /** How many of the slowest tests are printed in the end. */
 const slowestMax = 10;
-
 /** How many tests `--profile` prints, of those that took most. */
 const dearestMax = 60;
+/** Processor seconds that any phase may use, however few it usually takes. */
+const secondsAtLeast = 120;
+/** Tests of real processes that failed and passed when they were repeated: more of them fail the run. */
+const unsteadyMax = 2;
+/** More than these would wait for memory and disk. */
+const lanesMax = 4;
 
-let countedSeconds = 0;
+/** What has been said so far. */
+class Report {
+  readonly total = { passed: 0, failed: 0, skipped: 0, cpuSeconds: 0 };
+  readonly timings: Timing[] = [];
+  readonly costs: Cost[] = [];
+  readonly seconds: Record<string, number> = {};
 
-/** Ends a command with its whole group: tests start nodes, and those start inference hosts. */
-function end(child: ChildProcess): void {
-  if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
-}
-
-interface Execution {
-  readonly command: readonly string[];
-  /** How long the command may take; or, where it has a file of progress, how long that file may stay as it is. */
-  readonly limitMs: number;
-  readonly progressFile?: string;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly nice?: number;
-}
-
-/** When a file was last written, on the clock of `Date.now`; undefined: it is not there yet. */
-const writtenAtMs = (path: string | undefined): number | undefined =>
-  path === undefined ? undefined : statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-
-function execute({ command, limitMs, progressFile, environment, nice = 0 }: Execution): Promise<Finished> {
-  const [program = "", ...args] = command;
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      cwd: root,
-      env: environment,
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    running.add(child);
-    // At once: what it starts gets the same.
-    if (nice !== 0 && child.pid !== undefined) setPriority(child.pid, nice);
-    let output = "";
-    let errorOutput = "";
-    let timedOut = false;
-    let cpuSeconds = 0;
-    child.on("exit", () => {
-      // One child is waited for at a time: what has come since the last one is of this one.
-      const seconds = endedSeconds();
-      cpuSeconds = seconds - countedSeconds;
-      countedSeconds = seconds;
-    });
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output = (output + text).slice(-outputCharsMax)));
-    child.stderr
-      .setEncoding("utf8")
-      .on("data", (text: string) => (errorOutput = (errorOutput + text).slice(-outputCharsMax)));
-    const startedAtMs = Date.now();
-    const timer = setInterval(() => {
-      if (Date.now() - (writtenAtMs(progressFile) ?? startedAtMs) <= limitMs) return;
-      timedOut = true;
-      end(child);
-    }, lookMs);
-    child.on("error", (error) => (errorOutput += String(error)));
-    child.on("close", (code, signal) => {
-      clearInterval(timer);
-      running.delete(child);
-      resolve({ code, signal, timedOut, output, errorOutput, cpuSeconds });
-    });
-  });
-}
-
-async function runCommands(phase: Phase, limitMs: number): Promise<Ending> {
-  let passed = 0;
-  let cpuSeconds = 0;
-  const failed: string[] = [];
-  for (const command of phase.commands ?? []) {
-    const name = command.map((part) => part.split("/").at(-1)).join(" ");
-    const finished = await execute({ command, limitMs, environment: oneThread, nice: niceOf(phase) });
-    cpuSeconds += finished.cpuSeconds;
-    if (finished.code === 0 && !finished.timedOut) {
-      passed += 1;
-      continue;
-    }
-    failed.push(finished.timedOut ? `${name} timed out after ${limitMs / 1000} s` : name);
-    console.log(`\n$ ${name}\n${finished.output}${finished.errorOutput}`);
+  add(name: string, ending: Ending, startedMs: number): void {
+    const { total } = this;
+    this.timings.push(...(ending.slowest ?? []));
+    this.costs.push(...(ending.costs ?? []).map((cost) => (cost.file === "" ? { ...cost, file: name } : cost)));
+    for (const what of ["passed", "failed", "skipped", "cpuSeconds"] as const) total[what] += ending[what];
+    this.seconds[name] = Math.ceil(ending.cpuSeconds);
+    const counts = `${ending.passed} passed, ${ending.failed} failed, ${ending.skipped} skipped`;
+    const problem = ending.problem === undefined ? "" : `: ${ending.problem}`;
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    console.log(
+      `${name.padEnd(12)} ${counts}${problem} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors)`,
+    );
   }
-  const problem = failed.length > 0 && { problem: failed.join(", ") };
-  return { passed, failed: failed.length, skipped: 0, cpuSeconds, ...problem };
+
+  end(): number {
+    const { passed, failed, skipped, cpuSeconds } = this.total;
+    if (passed === 0 && failed === 0) console.log("no test ran");
+    console.log(`${(performance.now() / 60_000).toFixed(1)} minutes, ${Math.round(cpuSeconds)} s of processors`);
+    console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+    return failed > 0 || passed === 0 ? 1 : 0;
+  }
 }
 
-/** For programs in Go: more threads take more processor seconds for the same, which the other lanes have. */
-const oneThread = { ...process.env, GOMAXPROCS: "1" };
+/** What a phase may use. At full depth that is not known. */
+function limitsOf(name: string, isLong: boolean): GuardLimits {
+  const usual = readUsual()[name];
+  const secondsMax = isLong || usual === undefined ? undefined : Math.max(secondsAtLeast, usualFactor * usual);
+  return {
+    ...guardLimits,
+    silentLooks: isLong ? usualFactor * guardLimits.silentLooks : guardLimits.silentLooks,
+    secondsMax,
+  };
+}
 
 /** What fails here fails in the tests as well, which then say why. */
 async function compile(): Promise<number> {
   const environment = { ...process.env, NODE_COMPILE_CACHE: compiledFolder, PLEXUS_TEST_SERVER: serverFolder };
   const command = [process.execPath, "test/runner/compile.ts"];
-  return (await execute({ command, limitMs: compileLimitMs, environment })).cpuSeconds;
+  return (await execute({ command, environment, limits: { ...guardLimits, secondsMax: undefined } })).cpuSeconds;
 }
 
-async function runTests(phase: Phase, limitMs: number, withCoverage: boolean): Promise<Ending> {
-  const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
-  const countsFile = join(folder, "counts.json");
-  const required = withCoverage ? ["--require", "./test/runner/own-coverage.ts"] : [];
-  const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/runner/reporter.ts", ...required, ...testsOf(phase)];
-  const command = [process.execPath, ...words];
-  const environment = {
-    ...process.env,
-    PLEXUS_TEST_COUNTS: countsFile,
-    // One that could not be made: they start the sources, and say what is wrong with those.
-    ...(existsSync(join(serverFolder, "package.json")) &&
-      phase.lane !== undefined && { PLEXUS_TEST_SERVER: serverFolder }),
-    // Compiled code that is kept is less exact where coverage is collected.
-    ...(withCoverage
-      ? { NODE_V8_COVERAGE: join(coverageFolder, "tmp") }
-      : { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? compiledFolder }),
+/** Runs what only computes, on as many processors as there are; and the coverage as soon as it is known. */
+async function compute(
+  chosen: readonly Phase[],
+  isLong: boolean,
+  withCoverage: boolean,
+  report: Report,
+): Promise<void> {
+  const queue = [...chosen];
+  let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage).length : 0;
+  const lane = async (): Promise<void> => {
+    for (let phase = queue.shift(); phase !== undefined; phase = queue.shift()) {
+      const startedMs = performance.now();
+      const limits = limitsOf(phase.name, isLong);
+      const covered = withCoverage && phase.coverage === true;
+      const ending =
+        phase.commands === undefined ? runTests(phase, limits, { withCoverage: covered }) : runCommands(phase, limits);
+      report.add(phase.name, await ending, startedMs);
+      if (!covered || (uncovered -= 1) > 0) continue;
+      const reportedMs = performance.now();
+      report.add("coverage", { ...(await checkCoverage()), skipped: 0 }, reportedMs);
+    }
   };
-  try {
-    const finished = await execute({ command, limitMs, progressFile: countsFile, environment, nice: niceOf(phase) });
-    if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
-    const counts = readCounts(countsFile);
-    const problem = describeProblem(finished, counts, limitMs);
-    if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
-    const { passed = 0, failed = 0, skipped = 0, slowest = [], costs = [] } = counts ?? {};
-    const { cpuSeconds } = finished;
-    // Whatever ended the phase early counts as one failure more than the tests that failed by themselves.
-    return problem === undefined
-      ? { passed, failed, skipped, slowest, costs, cpuSeconds }
-      : { passed, failed: failed + 1, skipped, slowest, costs, cpuSeconds, problem };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  await Promise.all(Array.from({ length: Math.min(lanesMax, availableParallelism()) }, lane));
+}
+
+/** Runs what starts real processes, one phase after the other. The tests that failed by themselves. */
+async function runReal(chosen: readonly Phase[], isLong: boolean, report: Report): Promise<readonly FailedTest[]> {
+  if (chosen.length === 0) return [];
+  report.total.cpuSeconds += await compile();
+  const failures: FailedTest[] = [];
+  for (const phase of chosen) {
+    const startedMs = performance.now();
+    const ending = await runTests(phase, limitsOf(phase.name, isLong));
+    report.add(phase.name, ending, startedMs);
+    failures.push(...(ending.failures ?? []));
   }
+  return failures;
 }
 
-function readCounts(path: string): Counts | undefined {
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Counts) : undefined;
-}
-
-function describeProblem(finished: Finished, counts: Counts | undefined, limitMs: number): string | undefined {
-  const where =
-    counts === undefined ? "before the first test" : counts.ended ? "after the last test" : `in: ${counts.current}`;
-  if (finished.timedOut) return `hung: no test ended for ${limitMs / 1000} s ${where}`;
-  if (counts?.leftOpen !== undefined) return `left open after the last test: ${counts.leftOpen.join(", ")}`;
-  if (counts?.ended !== true) return `crashed (${finished.signal ?? `exit code ${finished.code}`}) ${where}`;
-  if (finished.code !== 0 && counts.failed === 0)
-    return `ended with ${finished.signal ?? `exit code ${finished.code}`}`;
-  return undefined;
-}
-
-async function checkCoverage(): Promise<Ending> {
-  const reporters = ["--reporter", "text-summary", "--reporter", "json-summary", "--reports-dir", coverageFolder];
-  const sources = ["--temp-directory", join(coverageFolder, "tmp"), "--merge-async", "--include", coveredSources];
-  const command = [bin("c8"), "report", ...sources, ...reporters];
-  const finished = await execute({ command, limitMs: reportLimitMs, environment: process.env, nice: computingNice });
-  const { cpuSeconds } = finished;
-  if (finished.code !== 0) {
-    console.log(finished.output + finished.errorOutput);
-    return { passed: 0, failed: 1, skipped: 0, cpuSeconds, problem: "c8 could not report" };
+/** Repeats tests of real processes that failed, each alone. One that passes now is unsteady: a fault of the test or of the product that is to
+ *  be mended like any other. */
+async function repeat(failures: readonly FailedTest[], isLong: boolean, report: Report): Promise<void> {
+  const unsteady: string[] = [];
+  for (const { file, title, isHook } of failures) {
+    console.log(`again, alone: ${title}`);
+    const only = isHook ? { files: [file] } : { files: [file], title };
+    const ending = await runTests({ isReal: true }, limitsOf("node", isLong), only);
+    report.total.cpuSeconds += ending.cpuSeconds;
+    if (ending.failed === 0) unsteady.push(title);
   }
-  console.log(finished.output.trim());
-  type Row = Readonly<Record<keyof typeof coverageMin, { readonly covered: number; readonly total: number }>>;
-  const summary = JSON.parse(readFileSync(join(coverageFolder, "coverage-summary.json"), "utf8")) as Record<
-    string,
-    Row
-  >;
-  let failed = 0;
-  for (const folder of coveredFolders) {
-    const rows = Object.entries(summary).filter(([path]) => path.startsWith(join(root, folder) + "/"));
-    const shares = (["statements", "branches"] as const).map((what) => {
-      const covered = rows.reduce((sum, [, row]) => sum + row[what].covered, 0);
-      const total = rows.reduce((sum, [, row]) => sum + row[what].total, 0);
-      return { what, percent: total === 0 ? 0 : (100 * covered) / total, min: coverageMin[what] };
-    });
-    const below = shares.filter(({ percent, min }) => percent < min);
-    if (below.length > 0) failed += 1;
-    const text = shares.map(({ what, percent }) => `${percent.toFixed(1).padStart(5)} % of ${what}`).join(", ");
-    const verdict = below.map(({ what, min }) => `below ${min} % of ${what}`).join(", ") || "enough";
-    console.log(`${folder.padEnd(16)} ${text}: ${verdict}`);
-  }
-  return { passed: coveredFolders.length - failed, failed, skipped: 0, cpuSeconds };
-}
-
-function describe(ending: Ending): string {
-  const counts = `${ending.passed} passed, ${ending.failed} failed, ${ending.skipped} skipped`;
-  return ending.problem === undefined ? counts : `${counts}: ${ending.problem}`;
+  for (const title of unsteady) console.log(`unsteady     ${title}`);
+  if (unsteady.length === 0) return;
+  console.log(`${unsteady.length} unsteady`);
+  if (unsteady.length > unsteadyMax) return;
+  report.total.failed -= unsteady.length;
 }
 
 /** What files took, and the dearest tests: processor seconds, seconds. */
@@ -283,73 +156,57 @@ function printCosts(costs: readonly Cost[]): void {
     console.log(row(one.cpuSeconds, one.ms, one.title));
 }
 
+/** Keeps what the phases took that ran. */
+function writeUsual(seconds: Readonly<Record<string, number>>): void {
+  const kept = JSON.parse(readFileSync(usualFile, "utf8")) as Record<string, number>;
+  const rows = Object.entries({ ...kept, ...seconds }).filter(([name]) => phases.some((phase) => phase.name === name));
+  writeFileSync(usualFile, `${JSON.stringify(Object.fromEntries(rows), undefined, 2)}\n`);
+}
+
 async function main(words: readonly string[]): Promise<number> {
-  const asked = words.filter((word) => !options.has(word));
-  const isLong = words.includes("--long");
-  const isProfiled = words.includes("--profile");
-  if (isProfiled) process.env["PLEXUS_TEST_PROFILE"] = "1";
-  // Tests read it (`depth.ts`), and what they start.
-  if (isLong) process.env["PLEXUS_TEST_LONG"] = "1";
+  const asked = words.filter((word) => !isOption(word));
+  const has = (option: Option): boolean => words.includes(option);
+  // Tests read these (`depth.ts`, `reporter.ts`), and what they start.
+  if (has("--profile")) process.env["PLEXUS_TEST_PROFILE"] = "1";
+  if (has("--long")) process.env["PLEXUS_TEST_LONG"] = "1";
+  const isLong = has("--long");
+  const isAll = isLong || has("--all");
+  if (isAll) process.env["PLEXUS_TEST_ALL"] = "1";
   const unknown = asked.filter((name) => !phases.some((phase) => phase.name === name));
   if (unknown.length > 0) {
     console.log(`no such phase: ${unknown.join(", ")}. There are: ${phases.map((phase) => phase.name).join(", ")}`);
     console.log("0 passed, 0 failed, 0 skipped");
     return 2;
   }
-  const chosen = phases.filter(({ name }) => asked.length === 0 || asked.includes(name));
-  const limitMs = isLong ? silenceMsMax.long : silenceMsMax.usual;
+  const chosen = phases.filter(({ name, isFurther }) =>
+    asked.length === 0 ? isAll || !isFurther : asked.includes(name),
+  );
   const withCoverage = asked.length === 0;
   if (withCoverage) rmSync(coverageFolder, { recursive: true, force: true });
-  const total = { passed: 0, failed: 0, skipped: 0, cpuSeconds: 0 };
-  const timings: Timing[] = [];
-  const costs: Cost[] = [];
-  const add = (name: string, ending: Ending, startedMs: number): void => {
-    timings.push(...(ending.slowest ?? []));
-    costs.push(...(ending.costs ?? []).map((cost) => (cost.file === "" ? { ...cost, file: name } : cost)));
-    total.passed += ending.passed;
-    total.failed += ending.failed;
-    total.skipped += ending.skipped;
-    total.cpuSeconds += ending.cpuSeconds;
-    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    const since = isProfiled ? `, from ${(startedMs / 1000).toFixed(0)} s on` : "";
-    console.log(
-      `${name.padEnd(12)} ${describe(ending)} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors${since})`,
-    );
-  };
-  // Lanes that are through with their own phases take from those that can run anywhere.
-  const queue = chosen.filter(({ lane }) => lane === undefined);
-  let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage === true).length : 0;
-  // Nodes are up in half of the time when their code is compiled. What computes begins meanwhile.
-  const isCompiled = chosen.every(({ lane }) => lane === undefined);
-  const compiled = isCompiled ? Promise.resolve() : compile().then((seconds) => void (total.cpuSeconds += seconds));
-  const runLane = async (lane: Lane): Promise<void> => {
-    if (lane !== "computing") await compiled;
-    const own = chosen.filter((one) => one.lane === lane);
-    for (let phase = own.shift() ?? queue.shift(); phase !== undefined; phase = own.shift() ?? queue.shift()) {
-      const startedMs = performance.now();
-      if (phase.commands !== undefined) add(phase.name, await runCommands(phase, limitMs), startedMs);
-      else add(phase.name, await runTests(phase, limitMs, withCoverage && phase.coverage === true), startedMs);
-      if (phase.coverage !== true || (uncovered -= 1) !== 0) continue;
-      const reportedMs = performance.now();
-      add("coverage", await checkCoverage(), reportedMs);
-    }
-  };
-  if (availableParallelism() > 1) await Promise.all(lanes.map(runLane));
-  else for (const lane of lanes) await runLane(lane);
-  const slowest = slowestOf(timings, slowestMax);
+  const report = new Report();
+  await compute(
+    chosen.filter(({ isReal }) => !isReal),
+    isLong,
+    withCoverage,
+    report,
+  );
+  const failures = await runReal(
+    chosen.filter(({ isReal }) => isReal),
+    isLong,
+    report,
+  );
+  if (isAll) await repeat(failures, isLong, report);
+  const slowest = slowestOf(report.timings, slowestMax);
   if (slowest.length > 0) console.log("the slowest:");
   for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);
-  if (isProfiled) printCosts(costs);
-  if (total.passed === 0 && total.failed === 0) console.log("no test ran");
-  const minutes = (performance.now() / 60_000).toFixed(1);
-  console.log(`${minutes} minutes, ${(total.cpuSeconds / 60).toFixed(1)} of processors`);
-  console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-  return total.failed > 0 || total.passed === 0 ? 1 : 0;
+  if (has("--profile")) printCosts(report.costs);
+  if (has("--measure")) writeUsual(report.seconds);
+  return report.end();
 }
 
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
-    for (const child of running) end(child);
+    endAll();
     process.exit(1);
   });
 process.exitCode = await main(process.argv.slice(2));

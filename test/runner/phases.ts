@@ -1,21 +1,19 @@
-/** What the suite consists of: phases, each with the tests that it runs, in lanes that run side by side. */
-import { globSync } from "node:fs";
+/** What the suite consists of: phases, each with the tests that it runs, and which of the three commands runs it. */
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-
-/** Phases of one lane run one after the other. */
-export const lanes = ["computing", "nodes", "clusters"] as const;
-export type Lane = (typeof lanes)[number];
 
 export interface Phase {
   readonly name: string;
-  /** Where it runs, because it starts nodes or browsers; without one it only computes, and runs anywhere. */
-  readonly lane?: Lane;
+  /** It starts nodes, browsers or other servers: it runs alone, after everything that only computes. */
+  readonly isReal?: true;
+  /** `npm test` does not run it: `npm run test:all` and `npm run test:long` do. */
+  readonly isFurther?: true;
   /** Commands, each counted as one test; or else the files that match a pattern, but for those that match another. */
   readonly commands?: readonly (readonly string[])[];
   readonly tests?: string;
   readonly except?: string;
   /** Whether its processes count towards coverage. */
-  readonly coverage?: boolean;
+  readonly coverage?: true;
 }
 
 /** The repository. */
@@ -40,81 +38,51 @@ export const plexusMain = made === undefined ? join(root, "cli/main.ts") : join(
 
 const within = (folder: string): string => `test/${folder}/**/*.test.ts`;
 const mutations = "test/simulation/mutations.test.ts";
-const clusters = "test/integration/cluster*.test.ts";
-const etcd = "test/integration/{etcd,etcd-moves,cluster-etcd}.test.ts";
 
-/** The longest that a phase may go without the end of a test or hook, or that one of its commands may take. Longer than any test's own
- *  limit, which ends a test that waits in vain: this one ends a phase that blocks, or is not over after its last test. What a whole
- *  phase takes has no limit: on a slow machine every test takes longer, and that is no hang. */
-export const silenceMsMax = { usual: 900_000, long: 4_500_000 } as const;
+/** Several threads would each check in part what the others check: nearly twice the processor seconds. What is remembered of an earlier run goes by
+ *  the content of the files: a fresh clone checks everything. */
+const types = (remembered: string, ...project: readonly string[]): readonly string[] => [
+  bin("tsc"), "--noEmit", "--singleThreaded", ...project, "--incremental", "--tsBuildInfoFile", cached(remembered),
+]; // prettier-ignore
 
+/** Those that take longest first: with them no processor is left alone in the end. */
 export const phases: readonly Phase[] = [
+  { name: "unit", tests: within("unit"), coverage: true },
+  { name: "conformance", tests: within("conformance"), coverage: true },
   {
     name: "check",
     commands: [
-      // What they remember of an earlier run goes by the content of the files: a fresh clone checks everything.
-      [
-        bin("prettier"),
-        "--check",
-        ".",
-        "--log-level",
-        "warn",
-        "--cache",
-        "--cache-strategy",
-        "content",
-        "--cache-location",
-        cached("prettier.json"),
-      ],
+      [bin("prettier"), "--check", ".", "--log-level", "warn", "--cache", "--cache-strategy", "content", "--cache-location", cached("prettier.json")], // prettier-ignore
       [bin("oxlint"), "--type-aware", "--quiet"],
-      // Several threads would each check in part what the others check: nearly twice the processor seconds, which other phases have.
-      [bin("tsc"), "--noEmit", "--singleThreaded", "--incremental", "--tsBuildInfoFile", cached("types.json")],
-      [
-        bin("tsc"),
-        "--noEmit",
-        "--singleThreaded",
-        "-p",
-        "web",
-        "--incremental",
-        "--tsBuildInfoFile",
-        cached("types-web.json"),
-      ],
+      types("types.json"),
+      types("types-web.json", "-p", "web"),
     ],
   },
-  { name: "tidy", tests: "test/tidy/tidy.test.ts" },
-  // One that waits a lot first, beside lanes that leave processors over; and of the long ones that one last which uses all
-  // processors by itself: with it no lane ends long before the others.
-  { name: "conformance", tests: within("conformance"), coverage: true },
-  {
-    name: "simulation",
-    tests: within("simulation"),
-    except: mutations,
-  },
-  { name: "unit", tests: within("unit"), coverage: true },
-  // Of other sources than these.
-  { name: "mutations", tests: mutations },
+  { name: "simulation", tests: within("simulation"), except: mutations },
   { name: "model", tests: within("model") },
   { name: "fuzz", tests: within("fuzz") },
-  {
-    name: "integration",
-    lane: "nodes",
-    tests: within("integration"),
-    except: "test/integration/{cluster*,etcd*}.test.ts",
-  },
-  // Beside single nodes, so that both lanes take as long.
-  { name: "etcd", lane: "nodes", tests: etcd },
-  { name: "cluster", lane: "clusters", tests: clusters, except: etcd },
-  { name: "browser", lane: "clusters", tests: within("browser") },
+  { name: "tidy", tests: within("tidy") },
+  // It uses all processors by itself.
+  { name: "mutations", tests: mutations },
+  { name: "smoke", isReal: true, tests: within("smoke") },
+  { name: "node", isReal: true, isFurther: true, tests: within("machines/node") },
+  { name: "cluster", isReal: true, isFurther: true, tests: within("machines/cluster") },
+  { name: "etcd", isReal: true, isFurther: true, tests: within("machines/etcd") },
+  { name: "browser", isReal: true, isFurther: true, tests: within("machines/browser") },
 ];
 
-/** What only computes steps back behind what has a clock in it. */
-export const computingNice = 5;
-export const niceOf = ({ lane }: Phase): number => (lane === undefined ? computingNice : 0);
-
 /** The files of a phase, by their paths within the repository. */
-export function testsOf({ tests, except }: Phase): readonly string[] {
+export function testsOf({ tests, except }: Pick<Phase, "tests" | "except">): readonly string[] {
   if (tests === undefined) return [];
   const left = new Set(except === undefined ? [] : globSync(except, { cwd: root }));
   return globSync(tests, { cwd: root })
     .filter((path) => !left.has(path))
     .toSorted();
 }
+
+/** Processor seconds that phases usually take, as `npm run test:all -- --measure` has written them: in `npm test`, and in the others. */
+export const usualFile = join(import.meta.dirname, "usual-seconds.json");
+
+export type UsualSeconds = Readonly<Record<string, number>>;
+
+export const readUsual = (): UsualSeconds => JSON.parse(readFileSync(usualFile, "utf8")) as UsualSeconds;

@@ -18,6 +18,15 @@ export interface Counts {
   readonly costs?: readonly Cost[];
   /** What the process still held when it should have ended: types of open resources. */
   readonly leftOpen?: readonly string[];
+  readonly failures: readonly FailedTest[];
+}
+
+/** A test that failed, or a hook of several. */
+export interface FailedTest {
+  /** Within the repository. */
+  readonly file: string;
+  readonly title: string;
+  readonly isHook: boolean;
 }
 
 /** How long a test took, or a hook of several. */
@@ -47,6 +56,8 @@ const lookedAtMs = 2;
 /** After the last test the process should end by itself. One that does not has left something open. */
 const lingerMs = patience * 15_000;
 
+const fileOf = (run: Mocha.Runnable): string => relative(process.cwd(), run.file ?? run.parent?.file ?? "");
+
 export default class PhaseReporter {
   constructor(runner: Mocha.Runner) {
     const path = process.env["PLEXUS_TEST_COUNTS"];
@@ -54,6 +65,7 @@ export default class PhaseReporter {
     let passed = 0;
     let skipped = 0;
     let slowest: readonly Timing[] = [];
+    const failures: FailedTest[] = [];
     const costs: Cost[] | undefined = isProfiled ? [] : undefined;
     let spentSeconds = 0;
     const cost = (file: string, title: string, ms: number): void => {
@@ -64,12 +76,22 @@ export default class PhaseReporter {
       spentSeconds = seconds;
     };
     const time = (run: Mocha.Runnable): void => {
-      cost(relative(process.cwd(), run.file ?? run.parent?.file ?? ""), run.fullTitle(), run.duration ?? 0);
+      cost(fileOf(run), run.fullTitle(), run.duration ?? 0);
       if (run.duration === undefined) return;
       slowest = slowestOf([...slowest, { title: run.fullTitle(), ms: run.duration }], slowestMax);
     };
     const save = (ended: boolean, current: string, more: Pick<Counts, "leftOpen"> = {}): void => {
-      const counts: Counts = { passed, failed, skipped, ended, current, slowest, ...more, ...(costs && { costs }) };
+      const counts: Counts = {
+        passed,
+        failed,
+        skipped,
+        ended,
+        current,
+        slowest,
+        failures,
+        ...more,
+        ...(costs && { costs }),
+      };
       if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
     };
     runner.once("start", () => cost("", "load what is tested", performance.now()));
@@ -82,6 +104,7 @@ export default class PhaseReporter {
       // `Base.list` looks for the error there.
       test.err = error as Error;
       failed += 1;
+      failures.push({ file: fileOf(test), title: test.fullTitle(), isHook: (test.type as string) === "hook" });
       // At once: a phase that does not come to its end has said it all the same.
       Mocha.reporters.Base.list([test as Mocha.Test]);
     });

@@ -1,17 +1,5 @@
-import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text as readAll } from "node:stream/consumers";
@@ -21,75 +9,16 @@ import { Client } from "../../../client/index.ts";
 import type { SavedSession } from "../../../cli/session.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { Failure } from "../../../protocols/index.ts";
+import { openCommands, type Ready } from "../../fixtures/processes/commands.ts";
 import { plexusMain as main } from "../../runner/phases.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
+type Commands = ReturnType<typeof openCommands>;
+
 /** The real command in real processes: what an operator and a script see. */
 describe("the plexus command", function () {
-  let folder: string;
-  const children = new Set<ChildProcess>();
-
-  const environment = (): NodeJS.ProcessEnv => ({
-    PATH: process.env["PATH"],
-    HOME: folder,
-    XDG_CONFIG_HOME: join(folder, "config"),
-    XDG_DATA_HOME: join(folder, "share"),
-    PLEXUS_PASSWORD: "correct horse",
-    ...(process.env["NODE_COMPILE_CACHE"] !== undefined && { NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] }),
-  });
-
-  function start(program: string, args: readonly string[]): ChildProcess {
-    const child = spawn(program, args, { env: environment(), stdio: ["pipe", "pipe", "pipe"], cwd: folder });
-    children.add(child);
-    child.on("exit", () => children.delete(child));
-    // A program that ends at once reads nothing of what it is sent.
-    child.stdin?.on("error", () => undefined);
-    return child;
-  }
-
-  interface Ended {
-    readonly code: number | null;
-    readonly out: string;
-    readonly err: string;
-  }
-
-  async function run(args: readonly string[], input = "", program = process.execPath): Promise<Ended> {
-    const child = start(program, program === process.execPath ? [main, ...args] : args);
-    child.stdin?.end(input);
-    const [out, err, [code]] = await Promise.all([
-      child.stdout === null ? "" : readAll(child.stdout),
-      child.stderr === null ? "" : readAll(child.stderr),
-      once(child, "exit") as Promise<[number | null]>,
-    ]);
-    return { code, out, err };
-  }
-
-  interface Ready {
-    readonly event: string;
-    readonly url: string;
-    readonly adminCode?: string;
-    readonly node: string;
-    readonly pid: number;
-  }
-
-  /** A node that echoes, with its first line of output. */
-  async function up(more: readonly string[] = []): Promise<{ child: ChildProcess; ready: Ready; lines: string[] }> {
-    const args = ["up", "--data", join(folder, "data"), "--port", "0", "--model", "echo", "--json", ...more];
-    const child = start(process.execPath, [main, ...args]);
-    child.stderr?.resume();
-    const lines: string[] = [];
-    const reader = createInterface({ input: child.stdout as NodeJS.ReadableStream });
-    reader.on("line", (line) => lines.push(line));
-    await once(reader, "line");
-    return { child, ready: JSON.parse(lines[0] ?? "") as Ready, lines };
-  }
-
-  async function stop(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
-    const exit = once(child, "exit") as Promise<[number | null]>;
-    child.kill(signal);
-    return (await exit)[0];
-  }
+  let commands: Commands;
 
   /** Ends what a failed test has left. */
   const killIfThere = (pid: number): void => {
@@ -100,13 +29,16 @@ describe("the plexus command", function () {
     }
   };
 
+  let folder: string;
+  let start: Commands["start"];
+  let run: Commands["run"];
+  let up: Commands["up"];
+  let stop: Commands["stop"];
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-cli-"));
+    commands = openCommands();
+    ({ folder, start, run, up, stop } = commands);
   });
-  afterEach(() => {
-    for (const child of children) child.kill("SIGKILL");
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => commands.close());
 
   it("prints one line when ready, keeps a control file only its owner can read, and drains on SIGTERM", async () => {
     const { child, ready, lines } = await up();
@@ -147,48 +79,6 @@ describe("the plexus command", function () {
     const wrong = await run(["up", "--data", join(folder, "data"), "--port", "0", "--trusted-proxy", "nginx"]);
     expect(wrong.code).to.equal(3);
     expect(wrong.err).to.match(/CONFIG_INVALID[\s\S]*trustedProxies\.0[\s\S]*like 127\.0\.0\.1[\s\S]*not "nginx"/);
-  });
-
-  it("lets people sign up, talk in a room and with an agent through pipes", async () => {
-    const { child, ready } = await up();
-    const code = ready.adminCode ?? "";
-    const first = await run(
-      ["chat", "--url", ready.url, "--user", "ada", "--sign-up", "--admin-code", code],
-      "/create den The Den\nhello\n/reply 1 to myself\n/who\n",
-    );
-    expect(first.err).to.equal("");
-    expect(first.code).to.equal(0);
-    expect(first.out)
-      .to.match(/#1 ada: hello\n[\s\S]*ada owner/)
-      .and.match(/#2 ada \(to #1\): to myself/);
-    expect(statSync(join(folder, "config/plexus/session.json")).mode & 0o777).to.equal(0o600);
-
-    // Signed in from the kept session now; the sequence of what was said is in every reader's stream.
-    // What was said before is none of a pipe's business until it asks.
-    const place = ["chat", "--data", join(folder, "data"), "--room", "den"];
-    const said = await run([...place, "--json"], "third\n/history 2\n");
-    const seen = said.out
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Record<string, { message?: { seq: number }; seq?: number }>);
-    const numbers = seen.map((entry) => entry["message"]?.seq ?? entry["event"]?.message?.seq);
-    expect(numbers).to.deep.equal([3, 2, 3]);
-    expect((await run(place, "fourth\n")).out).to.match(/^\d\d:\d\d #4 ada: fourth\n$/);
-    const nowhere = await run(["chat", "--data", join(folder, "none"), "--room", "den"], "x\n");
-    expect(nowhere.code).to.equal(3);
-    expect(nowhere.err).to.include("no node runs on this data folder");
-
-    const agent = await run(["chat", "--url", ready.url], "/agent helper Be kind.\nGood morning\n");
-    expect(agent.code).to.equal(0);
-    expect(agent.out).to.match(/ada\.helper: \S+/);
-
-    const wrong = await run(["chat", "--url", ready.url, "--room", "nowhere"]);
-    expect(wrong.code).to.equal(1);
-    expect(wrong.err).to.match(/^error NOT_FOUND/);
-    expect((await run(["actors", "show", "room/den", "--url", ready.url, "--json"])).code).to.equal(0);
-    expect((await run(["chat", "--url", ready.url], "/signout\n")).code).to.equal(0);
-    expect(readFileSync(join(folder, "config/plexus/session.json"), "utf8")).to.equal("{}\n");
-    expect(await stop(child, "SIGINT")).to.equal(0);
   });
 
   it("reconnects a chat client by itself, which then has every message once and in order", async () => {

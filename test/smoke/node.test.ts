@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect } from "chai";
 import OpenAI from "openai";
-import { openLevelStore } from "../../../node/platform/index.ts";
-import type { AgentHistory, ConversationTurn } from "../../../protocols/index.ts";
-import { ChatClient } from "../../fixtures/processes/chat-client.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { untilTrue } from "../../waits.ts";
+import { openLevelStore } from "../../node/platform/index.ts";
+import type { AgentHistory, ConversationTurn } from "../../protocols/index.ts";
+import { ChatClient } from "../fixtures/processes/chat-client.ts";
+import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+import { untilTrue } from "../waits.ts";
 
 const run = promisify(execFile);
-const launcher = join(import.meta.dirname, "../../../bin/plexus");
+const launcher = join(import.meta.dirname, "../../bin/plexus");
 
 interface Ended {
   readonly code: number;

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Page } from "playwright-core";
-import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { axeFaults } from "../fixtures/page/axe.ts";
+import { openStage, type Person, type Stage } from "../fixtures/page/index.ts";
 
 /** What axe finds that would keep somebody out. */
 async function barriers(page: Page, rules?: string[]): Promise<readonly string[]> {

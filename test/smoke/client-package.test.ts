@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { expect } from "chai";
-import type { RoomHistory, RoomMessage } from "../../../protocols/index.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import type { RoomHistory, RoomMessage } from "../../protocols/index.ts";
+import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 const run = promisify(execFile);
 const name = "plexus-client";
 

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import type { Counts } from "../../runner/reporter.ts";
+import type { Counts } from "../runner/reporter.ts";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 
 /** What CI believes must itself be believed: the runner's counts and its last line. */
 describe("the test runner", function () {

@@ -2,17 +2,17 @@ import { spawn, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { expect } from "chai";
-import { createClock, openLevelStore } from "../../../node/platform/index.ts";
-import { openJournal } from "../../../node/storage/index.ts";
-import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { openAs } from "../../unit/storage/fixture.ts";
-import { plexusMain } from "../../runner/phases.ts";
-import { until } from "../../fixtures/processes/cluster-waits.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { missingForSmallDisks, onSmallDisk, SmallDisk } from "../../fixtures/processes/small-disk.ts";
-import { patience } from "../../waits.ts";
+import { createClock, openLevelStore } from "../../node/platform/index.ts";
+import { openJournal } from "../../node/storage/index.ts";
+import { quietLog, quietMeter } from "../fixtures/quiet.ts";
+import { openAs } from "../unit/storage/fixture.ts";
+import { plexusMain } from "../runner/phases.ts";
+import { until } from "../fixtures/processes/cluster-waits.ts";
+import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+import { missingForSmallDisks, onSmallDisk, SmallDisk } from "../fixtures/processes/small-disk.ts";
+import { patience } from "../waits.ts";
 
-const root = join(import.meta.dirname, "../../..");
+const root = join(import.meta.dirname, "../..");
 const refusalsWanted = 3;
 /** What is acknowledged before each refusal, at the least, and after the last. */
 const entriesBetween = 200;
@@ -29,7 +29,7 @@ interface Writing {
 
 /** Lets a process write until its disk has refused often enough, and some more, and kills it. Returns what was acknowledged. */
 async function writeUntilKilled({ data, launcher, code, heard }: Writing): Promise<readonly number[]> {
-  const writer = join(import.meta.dirname, "../../fixtures/processes/full-disk-writer.ts");
+  const writer = join(import.meta.dirname, "../fixtures/processes/full-disk-writer.ts");
   const [program, ...words] = [...launcher, process.execPath, writer, "--data", data];
   const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { openStage, type Stage } from "../../fixtures/page/index.ts";
+import { openStage, type Stage } from "../fixtures/page/index.ts";
 
 describe("the sign-in screen", function () {
   let stage: Stage;

@@ -1,11 +1,11 @@
 import { expect } from "chai";
-import type { Posted } from "../../../protocols/index.ts";
-import { depth } from "../../depth.ts";
-import { ChatClient } from "../../fixtures/processes/chat-client.ts";
-import { check } from "../../fixtures/processes/cluster-checks.ts";
-import type { Acknowledged } from "../../fixtures/processes/cluster-load.ts";
-import { untilTrue } from "../../waits.ts";
-import { createDataFolder, NodeProcess, withoutAi } from "../../fixtures/processes/node-process.ts";
+import type { Posted } from "../../protocols/index.ts";
+import { depth } from "../depth.ts";
+import { ChatClient } from "../fixtures/processes/chat-client.ts";
+import { check } from "../fixtures/processes/cluster-checks.ts";
+import type { Acknowledged } from "../fixtures/processes/cluster-load.ts";
+import { untilTrue } from "../waits.ts";
+import { createDataFolder, NodeProcess, withoutAi } from "../fixtures/processes/node-process.ts";
 
 const rounds = Number(process.env["PLEXUS_KILL_ROUNDS"] ?? depth(5, 50));
 const rooms = ["lobby", "kitchen"];

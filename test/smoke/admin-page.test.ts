@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openStage, type Person, type Stage } from "../fixtures/page/index.ts";
 
 describe("the shards of a cluster", function () {
   let stage: Stage;

@@ -1,9 +1,9 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "chai";
-import type { BackupList, BackupResults, BackupTask } from "../../../protocols/index.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
-import { plexus, runPlexus } from "../../fixtures/processes/plexus-command.ts";
+import type { BackupList, BackupResults, BackupTask } from "../../protocols/index.ts";
+import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
+import { plexus, runPlexus } from "../fixtures/processes/plexus-command.ts";
 
 const base = "/api/v1/admin/backups";
 
