@@ -12,8 +12,8 @@ const posts = 60;
 
 /** The texts of a room as its server-sent events tell them, from the beginning. */
 async function heard(url: string, token: string, texts: string[], signal: AbortSignal): Promise<void> {
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await fetch(`${url}/api/v1/rooms/den/events?cursor=0`, { headers, signal });
+  const headers = { authorization: `Bearer ${token}`, "last-event-id": "0" };
+  const answer = await fetch(`${url}/api/v1/rooms/den/events`, { headers, signal });
   expect(answer.headers.get("content-type")).to.match(/^text\/event-stream/);
   const lines = createInterface(Readable.fromWeb(answer.body as never));
   for await (const line of lines) {
