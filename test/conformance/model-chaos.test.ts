@@ -4,7 +4,6 @@ import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { depth } from "../depth.ts";
 import {
   echoAnswer,
@@ -19,6 +18,7 @@ import {
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
+import { sleep } from "../waits.ts";
 
 const words = Array.from({ length: 400 }, (_word, index) => `word${index}`).join(" ");
 const mebibyte = 1024 * 1024;
@@ -195,7 +195,7 @@ describe("models on processes that fail", function () {
               keepAliveMs: round % 2 === 0 ? 0 : -1,
             }),
           );
-      await setTimeout(round * 37);
+      await sleep(round * 37);
       all.at(-(1 + round))?.generation.cancel();
       const { native, light } = host.pids;
       const victim = round % 2 === 0 ? native : light;

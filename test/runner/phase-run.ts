@@ -47,9 +47,14 @@ export async function runCommands(phase: Phase, limits: GuardLimits): Promise<En
 export async function runTests(
   phase: Pick<Phase, "tests" | "except" | "isReal">,
   limits: GuardLimits,
-  options: { readonly withCoverage?: boolean; readonly files?: readonly string[]; readonly title?: string } = {},
+  options: {
+    readonly withCoverage?: boolean;
+    readonly files?: readonly string[];
+    readonly title?: string;
+    readonly say?: (text: string) => void;
+  } = {},
 ): Promise<Ending> {
-  const { withCoverage = false, files = testsOf(phase), title } = options;
+  const { withCoverage = false, files = testsOf(phase), title, say = console.log } = options;
   const folder = mkdtempSync(join(tmpdir(), "plexus-test-"));
   const countsFile = join(folder, "counts.json");
   const more = [
@@ -70,8 +75,11 @@ export async function runTests(
   try {
     const command = [process.execPath, ...words];
     const finished = await execute({ command, limits, progressFile: countsFile, environment });
-    if (finished.output.trim() !== "") console.log(`\n${finished.output.trimEnd()}\n`);
-    return endingOf(finished, readCounts(countsFile));
+    if (finished.output.trim() !== "") say(`\n${finished.output.trimEnd()}\n`);
+    const counts = readCounts(countsFile);
+    const ending = endingOf(finished, counts);
+    if (ending.problem !== undefined && counts?.ended !== true) say(finished.errorOutput.trimEnd());
+    return ending;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -79,7 +87,6 @@ export async function runTests(
 
 function endingOf(finished: Finished, counts: Counts | undefined): Ending {
   const problem = problemOf(finished, counts);
-  if (problem !== undefined && counts?.ended !== true) console.log(finished.errorOutput.trimEnd());
   const { passed = 0, failed = 0, skipped = 0, slowest = [], costs = [], failures = [] } = counts ?? {};
   const { cpuSeconds } = finished;
   const ending = { passed, failed, skipped, slowest, costs, failures, cpuSeconds };
@@ -96,7 +103,8 @@ function problemOf(finished: Finished, counts: Counts | undefined): string | und
     counts === undefined ? "before the first test" : counts.ended ? "after the last test" : `in: ${counts.current}`;
   if (finished.stopped !== undefined) return `${finished.stopped}, ${where}`;
   // A test that fails may leave open what it would have closed.
-  if (counts?.leftOpen !== undefined && counts.failed === 0) return `left open after the last test: ${counts.leftOpen.join(", ")}`;
+  if (counts?.leftOpen !== undefined && counts.failed === 0)
+    return `left open after the last test: ${counts.leftOpen.join(", ")}`;
   if (counts?.ended !== true) return `crashed (${finished.signal ?? `exit code ${finished.code}`}) ${where}`;
   if (counts.passed + counts.failed + counts.skipped === 0) return "no test ran";
   if (finished.code !== 0 && counts.failed === 0)

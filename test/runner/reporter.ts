@@ -54,7 +54,7 @@ const isProfiled = process.env["PLEXUS_TEST_PROFILE"] !== undefined;
 const lookedAtMs = 2;
 
 /** After the last test the process should end by itself. One that does not has left something open. */
-const lingerMs = patience * 15_000;
+const lingerMs = Number(process.env["PLEXUS_TEST_LINGER_MS"] ?? patience * 15_000);
 
 const fileOf = (run: Mocha.Runnable): string => relative(process.cwd(), run.file ?? run.parent?.file ?? "");
 

@@ -12,7 +12,7 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
   note: string;
 }[];
 
-const seeds = depth(100, 6_000);
+const seeds = depth(200, 6_000);
 
 interface Tally {
   readonly seeds: number;

@@ -4,6 +4,7 @@ import { expect } from "chai";
 import type { BackupList, BackupResults, BackupTask } from "../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "../fixtures/processes/node-process.ts";
 import { plexus, runPlexus } from "../fixtures/processes/plexus-command.ts";
+import { sleep } from "../waits.ts";
 
 const base = "/api/v1/admin/backups";
 
@@ -53,7 +54,7 @@ describe("backups of a real node", function () {
     const task = async <Sort extends keyof BackupResults>(sort: Sort, body: object): Promise<BackupTask<Sort>> => {
       let at = (await node.http("POST", `${base}/${sort}`, body, token)).body as BackupTask<Sort>;
       while (at.state === "running") {
-        await new Promise((done) => setTimeout(done, 20));
+        await sleep(20);
         at = (await node.http("GET", `${base}/tasks/${at.id}`, undefined, token)).body as BackupTask<Sort>;
       }
       return at;

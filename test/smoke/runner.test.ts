@@ -1,65 +1,89 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
-import type { Counts } from "../runner/reporter.ts";
+import { runTests, type Ending } from "../runner/phase-run.ts";
+import { root } from "../runner/phases.ts";
 
-const root = join(import.meta.dirname, "../..");
-
-/** What CI believes must itself be believed: the runner's counts and its last line. */
-describe("the test runner", function () {
+/** What CI believes must itself be believed: the runner's counts, what it says of tests that never end, and its last line. */
+describe("the test runner", () => {
   let folder: string;
-  beforeEach(() => {
+  before(() => {
     folder = mkdtempSync(join(tmpdir(), "plexus-runner-"));
+    process.env["PLEXUS_TEST_LINGER_MS"] = "200";
   });
-  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+    delete process.env["PLEXUS_TEST_LINGER_MS"];
+  });
 
-  async function run(args: readonly string[]): Promise<{ code: number | null; out: string }> {
-    const environment = { ...process.env, PLEXUS_TEST_COUNTS: join(folder, "counts.json") };
-    delete (environment as NodeJS.ProcessEnv)["NODE_V8_COVERAGE"];
-    delete (environment as NodeJS.ProcessEnv)["PLEXUS_TEST_PROFILE"];
-    const child = spawn(process.execPath, [...args], {
-      cwd: root,
-      env: environment,
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    const [out, [code]] = await Promise.all([readAll(child.stdout), once(child, "exit") as Promise<[number | null]>]);
-    return { code, out };
-  }
-
-  async function mocha(body: string): Promise<{ code: number | null; out: string; counts: Counts }> {
+  /** Runs a planted file as a phase; how that ended, and all that was printed. */
+  async function run(body: string): Promise<Ending & { readonly out: string }> {
     const file = join(folder, "planted.cjs");
     writeFileSync(file, body);
-    const args = ["node_modules/mocha/bin/mocha.js", "--no-config", "--reporter", "./test/runner/reporter.ts", file];
-    const ended = await run(args);
-    return { ...ended, counts: JSON.parse(readFileSync(join(folder, "counts.json"), "utf8")) as Counts };
+    const limits = { secondsMax: 5, idleLooks: 15, idleSeconds: 0.2, silentLooks: 600 };
+    let out = "";
+    const ending = await runTests({}, limits, { files: [file], say: (text) => (out += text) });
+    return { ...ending, out };
   }
 
   it("prints failures only and counts everything", async () => {
-    const { code, out, counts } = await mocha(`
+    const { passed, failed, skipped, slowest, failures, problem, out } = await run(`
       it("holds", () => {});
       it.skip("needs a GPU", () => {});
       it("breaks", () => { throw new Error("on purpose"); });
     `);
-    const { slowest, ...rest } = counts;
-    expect(rest).to.deep.equal({ passed: 1, failed: 1, skipped: 1, ended: true, current: "" });
-    expect(slowest.map(({ title }) => title)).to.have.members(["holds", "breaks"]);
+    expect({ passed, failed, skipped, problem }).to.deep.equal({
+      passed: 1,
+      failed: 1,
+      skipped: 1,
+      problem: undefined,
+    });
+    expect(slowest?.map(({ title }) => title)).to.have.members(["holds", "breaks"]);
+    expect(failures?.map(({ title, isHook }) => [title, isHook])).to.deep.equal([["breaks", false]]);
     expect(out).to.include("on purpose").and.not.include("holds");
-    expect(code).to.equal(1);
   });
 
-  it("knows in which test a process died", async () => {
-    const { counts } = await mocha(
+  it("names the test in which a process died", async () => {
+    const { failed, problem } = await run(
       `it("holds", () => {}); it("takes all down", () => process.kill(process.pid, "SIGKILL"));`,
     );
-    expect(counts).to.include({ ended: false, current: "takes all down", passed: 1 });
+    expect([failed, problem]).to.deep.equal([1, "crashed (SIGKILL) in: takes all down"]);
+  });
+
+  it("ends a phase that waits for nothing, and names its test", async () => {
+    const { failed, problem } = await run(
+      `it("holds", () => {}); it("waits", () => new Promise((resolve) => setTimeout(resolve, 1e9)));`,
+    );
+    expect([failed, problem]).to.deep.equal([1, "hung: no test ended, and nothing was done, in: waits"]);
+  });
+
+  it("ends a phase that runs in a circle, and names its test", async () => {
+    const { failed, problem } = await run(`it("holds", () => {}); it("circles", () => { for (;;); });`);
+    expect(failed).to.equal(1);
+    expect(problem).to.match(/^used more than 5 s of processors.*, in: circles$/);
+  });
+
+  it("fails a phase that leaves something open", async () => {
+    const { failed, problem } = await run(
+      `it("leaves a server behind", (done) => { require("node:net").createServer().listen(0, "127.0.0.1", done); });`,
+    );
+    expect(failed).to.equal(1);
+    expect(problem).to.match(/^left open after the last test: .*TCPServerWrap/i);
+  });
+
+  it("fails a phase without tests", async () => {
+    const { passed, failed, problem } = await run("");
+    expect([passed, failed]).to.deep.equal([0, 1]);
+    expect(problem).to.be.a("string");
   });
 
   it("ends with counts also when it was asked for a phase that does not exist", async () => {
-    const { code, out } = await run(["test/run.ts", "quick"]);
+    const child = spawn(process.execPath, ["test/run.ts", "quick"], { cwd: root, stdio: ["ignore", "pipe", "ignore"] });
+    const [out, [code]] = await Promise.all([readAll(child.stdout), once(child, "exit") as Promise<[number | null]>]);
     expect(code).to.equal(2);
     expect(out.trim().split("\n").at(-1)).to.equal("0 passed, 0 failed, 0 skipped");
   });

@@ -80,6 +80,39 @@ export function worldViolations(sources: readonly Source[]): readonly string[] {
   });
 }
 
+/** Where tests may look at the clock or set one: what waits for all of them, what simulates or measures time, what retries as a client does, and what
+ *  is not run by `npm test`. */
+const clockFolders = ["test/world/", "test/runner/", "test/bench/", "test/machines/"];
+const clockFiles: ReadonlySet<string> = new Set([
+  "test/run.ts",
+  "test/waits.ts",
+  "test/conformance/real-time.ts",
+  "test/conformance/inference-host.test.ts",
+  "test/fixtures/processes/chat-client.ts",
+  "test/fixtures/providers/double.ts",
+  "test/fixtures/multicast.ts",
+  "test/model/spin.ts",
+  "test/simulation/main.ts",
+  "test/simulation/raft/explore.ts",
+  "test/unit/audit/scale.test.ts",
+  "test/unit/gateway/accounts.test.ts",
+  "test/unit/observe/profiled-thread.ts",
+]);
+
+/** Tests that a slow machine could fail: they have a limit by the clock, or wait otherwise than by `test/waits.ts`. */
+export function clockViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("test/") && !clockFiles.has(path))
+    .filter(({ path }) => !clockFolders.some((folder) => path.startsWith(folder)))
+    .flatMap(({ path, text }) =>
+      [
+        ...blank(text, { strings: false }).matchAll(
+          /\bperformance\.now\b|\bsetTimeout\(|\.timeout\(|timers\/promises/g,
+        ),
+      ].map((match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`),
+    );
+}
+
 /** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`, `trace`, `actor`, `by`), so that
  *  whoever looks for an id finds all lines that have it. */
 const otherNames = new Set(["request", "reqId", "traceId", "traceparent", "span", "caller", "author", "user", "person", "who", "principal"]); // prettier-ignore

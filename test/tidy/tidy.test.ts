@@ -30,6 +30,7 @@ import {
   strayTests,
   tableRows,
   unfinishedViolations,
+  clockViolations,
   worldViolations,
 } from "./rules.ts";
 import { blank, importsOf, type Source } from "./source.ts";
@@ -71,6 +72,8 @@ describe("the repository", () => {
 
   it("reads clock, chance, environment and network only where the style guide allows", () =>
     none(worldViolations(code)));
+
+  it("waits in no test by the clock", () => none(clockViolations(code)));
 
   it("never waits inside an actor", () => none(awaitViolations(code)));
 
@@ -396,6 +399,9 @@ describe("the tidy rules find what is planted:", () => {
     const innocent = '// Date.now()\nconst a = "setTimeout"; this.fetch(u); new Date(ms); `process.env`;';
     expect(worldViolations(source("node/kernel/x.ts", innocent))).to.have.length(0);
     expect(worldViolations(source("node/kernel/x.ts", "`${Date.now()}`"))).to.have.length(1);
+    const slow = 'it("x", f).timeout(5); setTimeout(f, 5); performance.now(); // setTimeout';
+    expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(3);
+    expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
   });
 
   it("waiting in an actor", () => {

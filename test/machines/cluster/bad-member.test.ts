@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import type { MeshBody, MeshName } from "../../../protocols/mesh/index.ts";
-import { encode, slotOf, type ActorId, type ClusterSlotRow, type Result, type SlotId } from "../../../protocols/index.ts";
+import {
+  encode,
+  slotOf,
+  type ActorId,
+  type ClusterSlotRow,
+  type Result,
+  type SlotId,
+} from "../../../protocols/index.ts";
 import { ChatClient } from "../../fixtures/processes/chat-client.ts";
 import { BadMember } from "../../fixtures/processes/cluster-bad-member.ts";
 import { check } from "../../fixtures/processes/cluster-checks.ts";

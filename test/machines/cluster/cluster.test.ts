@@ -2,7 +2,13 @@ import { depth } from "../../depth.ts";
 import { Dice } from "../../world/index.ts";
 import { check } from "../../fixtures/processes/cluster-checks.ts";
 import { Load } from "../../fixtures/processes/cluster-load.ts";
-import { ClusterProcesses, manager, worker, workerWithAi, type NodeSpec } from "../../fixtures/processes/cluster-processes.ts";
+import {
+  ClusterProcesses,
+  manager,
+  worker,
+  workerWithAi,
+  type NodeSpec,
+} from "../../fixtures/processes/cluster-processes.ts";
 import { Trouble } from "../../fixtures/processes/cluster-trouble.ts";
 import { everybodyWrites, healthy, progress } from "../../fixtures/processes/cluster-waits.ts";
 

@@ -93,7 +93,15 @@ describe("a Python program by gRPC", () => {
         const { token: control } = made.body as { readonly token: string };
         const child = spawn(
           python,
-          [join(import.meta.dirname, "../../fixtures/processes/grpc-client.py"), "den", "bob", "password of bob", control, two.grpc, one.grpc],
+          [
+            join(import.meta.dirname, "../../fixtures/processes/grpc-client.py"),
+            "den",
+            "bob",
+            "password of bob",
+            control,
+            two.grpc,
+            one.grpc,
+          ],
           { env, stdio: ["ignore", "pipe", "pipe"] },
         );
         let trouble = "";

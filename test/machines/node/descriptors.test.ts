@@ -3,9 +3,9 @@ import { expect } from "chai";
 import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { sleep } from "../../waits.ts";
 
 const descriptorsMax = 1_024;
 const few = ["bash", "-c", `ulimit -n ${descriptorsMax} && exec "$@"`, "bash"];
@@ -39,7 +39,7 @@ const opened = async (node: NodeProcess): Promise<number> => (await readdir(`/pr
 
 /** Until `holds`, or the test's own limit. */
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) await wait(50);
+  while (!(await holds())) await sleep(50);
 }
 
 describe("a node with few descriptors", function () {
@@ -78,7 +78,7 @@ describe("a node with few descriptors", function () {
         const answer = await node.http("GET", "/api/v1/me", undefined, token);
         expect(answer.status).to.equal(200);
         expect(await opened(node)).to.be.lessThan(descriptorsMax - 200);
-        await wait(100);
+        await sleep(100);
       }
       const posted = await node.http("POST", "/api/v1/rooms", { room: "crowded", title: "Crowded", visibility: "public" }, token);
       expect(posted.status, JSON.stringify(posted.body)).to.equal(200);
@@ -121,7 +121,7 @@ describe("a node with few descriptors", function () {
     const statuses: number[] = [];
     for (let round = 0; round < 30; round += 1) {
       statuses.push(await create(`during-${round}`).catch(() => 0));
-      await wait(100);
+      await sleep(100);
     }
     expect(node.isUp, `it ended; answers were ${statuses.join(" ")}`).to.equal(true);
     node.signal("SIGUSR2");
@@ -143,7 +143,7 @@ describe("a node with few descriptors", function () {
       expect((await node.http("GET", "/api/v1/admin/status", undefined, control)).status).to.equal(200);
       // The page's files are read anew each time: one that cannot be read is an answer, too.
       await fetch(`${node.url}/`).then((answer) => answer.text());
-      await wait(100);
+      await sleep(100);
     }
     expect(node.isUp).to.equal(true);
     node.signal("SIGUSR2");

@@ -12,6 +12,7 @@ import { gguf } from "../../fixtures/model-files.ts";
 import { ClusterProcesses, manager, type NodeSpec } from "../../fixtures/processes/cluster-processes.ts";
 import { until } from "../../fixtures/processes/cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { sleep } from "../../waits.ts";
 
 describe("a node that pulls models", function () {
   let server: ModelServer;
@@ -37,7 +38,7 @@ describe("a node that pulls models", function () {
     for (;;) {
       const pull = (await admin(node, "GET", `/pulls/${id}`)).body as PullView;
       if (["done", "failed", "cancelled"].includes(pull.state)) return pull;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 
@@ -51,7 +52,7 @@ describe("a node that pulls models", function () {
       expect(JSON.stringify(answer.body)).to.match(
         /MODEL_NOT_FOUND|MODEL_UNAVAILABLE|does not exist|not available|model_not_found|UNREACHABLE/i,
       );
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
 

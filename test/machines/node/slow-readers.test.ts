@@ -2,10 +2,10 @@
 import { expect } from "chai";
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { wireLimits } from "../../../protocols/index.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { sleep } from "../../waits.ts";
 
 const MiB = 1024 * 1024;
 const attackers = ["eve", "mallory", "trudy"];
@@ -62,7 +62,7 @@ async function watch(node: NodeProcess, path: string, token: string, isOver: () 
     expect(answer.status, JSON.stringify(answer.body).slice(0, 300)).to.equal(200);
     slowestMs = Math.max(slowestMs, performance.now() - startMs);
     highest = Math.max(highest, await memoryOf(node));
-    await wait(20);
+    await sleep(20);
   }
   return { highest, slowestMs };
 }

@@ -14,6 +14,7 @@ import { depth } from "../../depth.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { event, idOf, openAudit } from "../../unit/audit/fixture.ts";
 import { RowStore } from "../../unit/storage/fixture.ts";
+import { sleep } from "../../waits.ts";
 
 interface Rsyslog {
   readonly path: string;
@@ -67,7 +68,7 @@ class Receiver {
     const { path, modules, libraries } = this.#program;
     const words = ["-n", "-f", join(this.folder, "conf"), "-i", join(this.folder, "pid"), "-M", modules];
     this.#child = spawn(path, words, { env: { LD_LIBRARY_PATH: libraries }, stdio: "ignore" });
-    while (!(await this.#answers())) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (!(await this.#answers())) await sleep(20);
   }
 
   #answers(): Promise<boolean> {
@@ -165,12 +166,11 @@ describe("audit: sent to a real rsyslog", function () {
         );
         await Promise.all(written);
         // In the middle of what it takes, or at its end: both happen in so many rounds.
-        while (seqsIn(receiver.taken()).size < round * each + (round % 3) * 100)
-          await new Promise((resolve) => setTimeout(resolve, 5));
+        while (seqsIn(receiver.taken()).size < round * each + (round % 3) * 100) await sleep(5);
         await receiver.end(signal);
         await receiver.start();
       }
-      while (seqsIn(receiver.taken()).size < rounds * each) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (seqsIn(receiver.taken()).size < rounds * each) await sleep(20);
       const messages = receiver.taken();
       const seqs = [...seqsIn(messages)].toSorted((one, other) => one - other);
       expect(seqs).to.deep.equal(Array.from({ length: rounds * each }, (_, at) => at + 1));

@@ -11,7 +11,7 @@ const regressions = JSON.parse(readFileSync(join(import.meta.dirname, "regressio
   note: string;
 }[];
 
-const seeds = depth(16, 3_000);
+const seeds = depth(30, 3_000);
 
 interface Tally {
   readonly seeds: number;

@@ -10,7 +10,16 @@
  *  What is checked is in `Search.#check`, and at one node in `seat.ts`. */
 import type { Members } from "../../../node/directory/raft/messages.ts";
 import { textOf } from "./opened.ts";
-import { newSeat, stepped, steppedAtOnce, textOfEntry, type Outcome, type Seat, type Sent, type Step } from "./member.ts";
+import {
+  newSeat,
+  stepped,
+  steppedAtOnce,
+  textOfEntry,
+  type Outcome,
+  type Seat,
+  type Sent,
+  type Step,
+} from "./member.ts";
 
 /** How often each step is taken at most; none is `0`. */
 export interface Bounds {

@@ -10,7 +10,7 @@ import { RowStore } from "../storage/fixture.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { startCollector, startSyslog } from "./receivers.ts";
 import { event, idOf, openAudit } from "./fixture.ts";
-import { untilTrue } from "../../waits.ts";
+import { sleep, untilTrue } from "../../waits.ts";
 
 const sinkOf = (url: string, more: Partial<AuditSink> = {}): AuditSink => ({
   name: "siem",
@@ -210,9 +210,9 @@ describe("audit: sent to systems of others", function () {
     const before = sinkOf(url(first));
     sender.use(before);
     await untilTrue("the first has all", () => seqsOf(first.messages).length === 5);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
     const nowMs = Math.ceil(createClock().nowMs());
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
     const to = (receiver: { readonly port: number }, begin: SetAuditSink["begin"], fresh: string) => {
       const wish = { url: url(receiver), ...(begin && { begin }) };
       return { ...before, name: fresh, url: wish.url, ...beginOf(before, wish, { nowMs, fresh }) };
@@ -245,9 +245,9 @@ describe("audit: sent to systems of others", function () {
     const collector = await using(startCollector());
     await sender.start({ pushEntries: 10 });
     await sender.write(95);
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
     const sinceMs = Math.ceil(createClock().nowMs());
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await sleep(2);
     await sender.write(31, 95);
     const url = `http://127.0.0.1:${collector.port}/`;
     sender.use(sinkOf(url), sinkOf(url, { name: "late", id: "00000000000000a3", sinceMs, format: "syslog" }));

@@ -1,6 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { Command, Option } from "commander";
@@ -11,6 +10,7 @@ import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask } from "../gateway/control-client.ts";
 import { everyPart } from "../gateway/permission-table.ts";
 import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
+import { sleep } from "../../waits.ts";
 
 /** What acts on this machine, its files and its processes, and goes to no other node. */
 const local = [
@@ -171,7 +171,7 @@ describe("commands for another machine", function () {
     const outcomes: Record<string, number> = {};
     for (const leaf of leaves.filter(({ path }) => !local.includes(path) && !endless.has(path))) {
       // Some wait for the end of a task, which never comes here: these were let in.
-      const outcome = await Promise.race([run(...unprotected, ...typedFor(leaf)), sleep(waitMs, "waits")]);
+      const outcome = await Promise.race([run(...unprotected, ...typedFor(leaf)), sleep(waitMs).then(() => "waits")]);
       if (ofOperator.includes(leaf.path)) {
         expect(outcome, leaf.path).to.match(/^FORBIDDEN .*are for its operator/);
         continue;

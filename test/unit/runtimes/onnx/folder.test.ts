@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { adapterOf, estimateModel, inspectModel, modelSpec } from "../../../../runtimes/adapters.ts";
 import { chooseGraphs, lookAt, purposeOf, type Part, type Settings } from "../../../../runtimes/onnx/folder.ts";
 import { missingPackages } from "../../../../runtimes/onnx/library.ts";
-import { embeddingModel, hearingModel, voiceModel, writeModel, type ModelFiles } from "../../../fixtures/onnx-graphs.ts";
+import {
+  embeddingModel,
+  hearingModel,
+  voiceModel,
+  writeModel,
+  type ModelFiles,
+} from "../../../fixtures/onnx-graphs.ts";
 
 const settings = { contextTokens: 4_096, gpu: "off" as const };
 

@@ -12,7 +12,13 @@ import { storeLimits } from "../../../../runtimes/store/limits.ts";
 import type { ModelPeers, ModelStore } from "../../../../runtimes/store/port.ts";
 import { openModelStore, type FileChecks, type StoreOptions } from "../../../../runtimes/store/store.ts";
 import { gguf } from "../../../fixtures/model-files.ts";
-import { serveFiles, serveRegistry, serveRepository, sha256Of, type ModelServer } from "../../../fixtures/model-servers.ts";
+import {
+  serveFiles,
+  serveRegistry,
+  serveRepository,
+  sha256Of,
+  type ModelServer,
+} from "../../../fixtures/model-servers.ts";
 import { keptLog, realClock } from "../../../conformance/real-time.ts";
 
 /** In this thread: tests have small files. */
