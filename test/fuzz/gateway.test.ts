@@ -3,31 +3,31 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { isOllamaPath } from "../../node/gateway/ai/errors.ts";
 import { clientCommands, errorTable, wireLimits } from "../../protocols/index.ts";
-import { connectClient, startStand, type Client, type Frame, type Stand } from "../unit/gateway/fixture.ts";
+import { connectClient, startFixture, type Client, type Frame, type Fixture } from "../unit/gateway/fixture.ts";
 
 /** Fixed, so that a failure here is a failure everywhere; fast-check prints the smallest bytes that fail. */
 const seed = 20_260;
 const runs = (numRuns: number) => ({ numRuns, seed });
 
 describe("fuzz: the gateway", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let token: string;
   before(async () => {
-    stand = await startStand({ limits: { requestTimeoutMs: 2_000 } });
-    token = (await stand.signUp("ada")).token;
-    await stand.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
-    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper" } });
+    fixture = await startFixture({ limits: { requestTimeoutMs: 2_000 } });
+    token = (await fixture.signUp("ada")).token;
+    await fixture.request("POST", "/api/v1/rooms", { token, body: { room: "lobby" } });
+    await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper" } });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   // After every kind of abuse: whoever behaves is served, and what was said is still there.
   afterEach(async () => {
-    const said = await stand.request("POST", "/api/v1/rooms/lobby/messages", { token, body: { text: "still here" } });
+    const said = await fixture.request("POST", "/api/v1/rooms/lobby/messages", { token, body: { text: "still here" } });
     expect(said.status, JSON.stringify(said.body)).to.equal(200);
-    const client = await connectClient(stand.url, token);
+    const client = await connectClient(fixture.url, token);
     expect((await client.ask("room.history", "lobby", { limit: 1 })).ok.messages[0].text).to.equal("still here");
     client.socket.close();
-    expect(stand.troubles.filter((line) => line.startsWith("request.failed"))).to.deep.equal([]);
+    expect(fixture.troubles.filter((line) => line.startsWith("request.failed"))).to.deep.equal([]);
   });
 
   function expectTyped(status: number, body: unknown, what: string): void {
@@ -67,7 +67,7 @@ describe("fuzz: the gateway", () => {
   const commands = clientCommands.map(({ kind, name }) => [kind, name] as const);
 
   it("answers any command with any parameters by its answer or a row of the error table", async () => {
-    const client = await connectClient(stand.url, token);
+    const client = await connectClient(fixture.url, token);
     const keys = fc.constantFrom("lobby", "nowhere", "ada", "ada.helper", "No Key", "../x", "dm.ada.bob", "x".repeat(120));
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...commands), keys, odd, async ([kind, command], key, value) => {
@@ -93,7 +93,7 @@ describe("fuzz: the gateway", () => {
     ).filter((frame) => Buffer.byteLength(frame) <= wireLimits.frameBytesMax);
     await fc.assert(
       fc.asyncProperty(text, async (frame) => {
-        const client = await connectClient(stand.url, token);
+        const client = await connectClient(fixture.url, token);
         client.socket.send(frame);
         client.socket.send('{"id":4242,"do":"ping"}');
         const answer = await client.next((candidate) => candidate.re === 4242 || candidate.bye !== undefined || candidate.error !== undefined);
@@ -110,7 +110,7 @@ describe("fuzz: the gateway", () => {
   it("closes on broken WebSocket bytes with the code of the protocol", async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ minLength: 2, maxLength: 300 }), async (bytes) => {
-        const client = await connectClient(stand.url, token);
+        const client = await connectClient(fixture.url, token);
         // Beneath the client's own framing: what arrives is no proper frame, or only by accident.
         const stream = (client.socket as unknown as { _socket: NodeJS.WritableStream })._socket;
         stream.write(bytes);
@@ -123,7 +123,7 @@ describe("fuzz: the gateway", () => {
   });
 
   it("forgives no forged cursor and never ends the connection for one", async () => {
-    const client = await connectClient(stand.url, token);
+    const client = await connectClient(fixture.url, token);
     const topics = fc.constantFrom("room/lobby", "user/ada", "agent/ada.helper", "room/nowhere", "user/bob", "room/", "x", "catalog/rooms");
     const cursors = fc.oneof(fc.nat(), fc.constantFrom(0, 1, 2 ** 53 - 1, 10_001));
     await fc.assert(
@@ -156,7 +156,7 @@ describe("fuzz: the gateway", () => {
     const body = fc.oneof(odd.map((value) => JSON.stringify(value) ?? "?"), fc.string({ unit: "binary", maxLength: 100 }));
     await fc.assert(
       fc.asyncProperty(routes, body, async ([method, path], text) => {
-        const reply = await stand.request(method as string, path as string, { token, body: text });
+        const reply = await fixture.request(method as string, path as string, { token, body: text });
         expectTyped(reply.status, reply.body, `${method} ${path} ${text.slice(0, 200)}`);
       }),
       runs(300),
@@ -173,7 +173,7 @@ describe("fuzz: the gateway", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom("GET", "POST", "DELETE", "PUT"), paths, async (method, path) => {
-        const reply = await stand.request(method, path, { token });
+        const reply = await fixture.request(method, path, { token });
         if (path.startsWith("/v1/")) expect(reply.status === 200 || typeof reply.body.error.message === "string").to.equal(true);
         else expectTyped(reply.status, reply.body, `${method} ${path}`);
       }),
@@ -193,7 +193,7 @@ describe("fuzz: the gateway", () => {
     );
     await fc.assert(
       fc.asyncProperty(fields, async (body) => {
-        const reply = await stand.request("POST", "/v1/chat/completions", { token, body });
+        const reply = await fixture.request("POST", "/v1/chat/completions", { token, body });
         if (reply.status === 200) return;
         expect(reply.status, JSON.stringify(body)).to.be.within(400, 429);
         expect(reply.body.error).to.have.all.keys("message", "type", "param", "code");
@@ -243,7 +243,7 @@ describe("fuzz: the gateway", () => {
       fc.asyncProperty(fc.constantFrom(...Object.keys(bodies)), fc.array(bend, { maxLength: 2 }), fc.boolean(), async (path, bends, stream) => {
         const whole = { ...(bodies[path] as object), ...(stream && { stream }) };
         const body = bends.reduce<unknown>((value, [at, other]) => bent(value, at, other), whole);
-        const reply = await stand.request("POST", path, { token, body: body ?? {} });
+        const reply = await fixture.request("POST", path, { token, body: body ?? {} });
         if (reply.status === 200) return;
         const shape = JSON.stringify([path, reply.body]);
         expect(reply.status, `${shape} ${JSON.stringify(body)}`).to.be.within(400, 429);
@@ -265,9 +265,9 @@ describe("fuzz: the gateway", () => {
     await fc.assert(
       fc.asyncProperty(forged, async (text) => {
         // The last character of base64 holds bits that mean nothing; the hash is over the text, so it matters all the same.
-        const reply = await stand.request("GET", "/api/v1/me", { token: text });
+        const reply = await fixture.request("GET", "/api/v1/me", { token: text });
         expect(reply.status, text).to.equal(401);
-        const refusal = await connectClient(stand.url, text).then((client: Client) => client.socket.close(), (error: { status?: number }) => error.status);
+        const refusal = await connectClient(fixture.url, text).then((client: Client) => client.socket.close(), (error: { status?: number }) => error.status);
         expect(refusal, text).to.equal(401);
       }),
       runs(60),
@@ -276,7 +276,7 @@ describe("fuzz: the gateway", () => {
 
   /** Writes raw bytes, then gives what came back until the node closed, or after the writer hung up. */
   function raw(pieces: readonly (string | Uint8Array)[], hangUp = false): Promise<string> {
-    const { hostname, port } = new URL(stand.url);
+    const { hostname, port } = new URL(fixture.url);
     return new Promise((resolve) => {
       let text = "";
       const socket = connect(Number(port), hostname, () => {
@@ -319,15 +319,15 @@ describe("fuzz: the gateway", () => {
       const text = await raw([bytes]);
       expect(text, bytes).to.contain(`HTTP/1.1 ${status}`).and.to.contain(`"code":"${code}"`);
     }
-    const before = stand.gateway.connections();
+    const before = fixture.gateway.connections();
     const whole = head(...signed, key, "Sec-WebSocket-Version: 13");
     for (let at = 20; at < whole.length; at += 17) await raw([whole.slice(0, at)], true);
     for (let count = 0; count < 20; count += 1) await raw([whole], true);
-    const settled = await connectClient(stand.url, token);
+    const settled = await connectClient(fixture.url, token);
     await settled.ask("ping");
     settled.socket.terminate();
     await settled.closed;
-    expect(stand.gateway.connections()).to.be.at.most(before + 1);
+    expect(fixture.gateway.connections()).to.be.at.most(before + 1);
   }); // prettier-ignore
 
   it("lets no header of a client become a header or a line of its own", async () => {
@@ -338,7 +338,7 @@ describe("fuzz: the gateway", () => {
       `/api/v1/catalog/users?text=${evil}`,
       `/v1/models/${evil}`,
     ]) {
-      const reply = await stand.request("GET", path, { token });
+      const reply = await fixture.request("GET", path, { token });
       expect(reply.headers.get("set-cookie"), path).to.equal(null);
     }
     const text = await raw([`GET / HTTP/1.1\r\nHost: a"; script-src *\r\nX-Forwarded-Host: b\r\n\r\n`]);

@@ -96,7 +96,7 @@ const searchFlags = {
 // NOREDUCE: every step is one d_step that reads shared state, so partial order reduction has nothing to gain.
 const safetyFlags = ["-w", "-DSAFETY", "-DNOREDUCE"] as const;
 
-/** Stands for all that the outcome of a check depends on: the model, the bounds, the rules and the search. */
+/** Fixtures for all that the outcome of a check depends on: the model, the bounds, the rules and the search. */
 export function fingerprint({ model, define, search }: Configuration): string {
   const source = readFileSync(join(folder, `${model}.pml`), "utf8");
   const inputs = JSON.stringify([source, define, searchFlags[search ?? "exact"], safetyFlags]);

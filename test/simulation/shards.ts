@@ -9,7 +9,7 @@ import { failure, holderOf, shardsOf, type ActorId, type StripeRef } from "../..
 import type { NodeId } from "../../node/ports.ts";
 import { enoughOf } from "../../node/shards/coding/index.ts";
 import type { HolderChange } from "../../actors/shard-holder/state.ts";
-import { pathOf, quickLimits, Stage } from "../unit/shards/fixture.ts";
+import { pathOf, quickLimits, Fixture } from "../unit/shards/fixture.ts";
 import type { World } from "../world/index.ts";
 import type { CheckerName } from "./checkers.ts";
 import { judge, type Simulated, type Verdict } from "./verdict.ts";
@@ -40,7 +40,7 @@ const over = new Error("an invariant is broken");
 
 class ShardsLife implements Simulated {
   readonly #world: World;
-  readonly #stage: Stage;
+  readonly #fixture: Fixture;
   readonly #kept = new Map<string, Kept>();
   /** Shards that were on some disk for good, and to which nothing has happened since. */
   readonly #sound = new Set<string>();
@@ -58,11 +58,11 @@ class ShardsLife implements Simulated {
     const { dice } = world;
     const nodes = 5 + dice.below(3);
     const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
-    this.#stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.25) ? 0.005 : 0 });
-    this.#stage.network.weather.breakChance = dice.chance(0.3) ? 0.002 : 0;
-    this.#stage.holders.weather.lostAnswers = dice.chance(0.4) ? 0.03 : 0;
-    this.#stage.holders.weather.away = dice.chance(0.4) ? 0.05 : 0;
-    this.#stage.holders.changing = (holder, change) => this.#checkInventory(holder, change);
+    this.#fixture = new Fixture(world, { nodes, zones, syncErrorChance: dice.chance(0.25) ? 0.005 : 0 });
+    this.#fixture.network.weather.breakChance = dice.chance(0.3) ? 0.002 : 0;
+    this.#fixture.holders.weather.lostAnswers = dice.chance(0.4) ? 0.03 : 0;
+    this.#fixture.holders.weather.away = dice.chance(0.4) ? 0.05 : 0;
+    this.#fixture.holders.changing = (holder, change) => this.#checkInventory(holder, change);
   }
 
   async run(): Promise<void> {
@@ -99,8 +99,8 @@ class ShardsLife implements Simulated {
 
   async #live(): Promise<void> {
     const { dice } = this.#world;
-    const stage = this.#stage;
-    for (const { node } of stage.machines) this.#start(node);
+    const fixture = this.#fixture;
+    for (const { node } of fixture.machines) this.#start(node);
     await this.#pass(600);
     // In some seeds holders move all the time, in some nodes die a lot.
     const weights = { put: 6, read: 5, keep: 1, release: 1, move: dice.pick([1, 5]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, cut: dice.pick([0, 2]), lie: 1 }; // prettier-ignore
@@ -113,34 +113,34 @@ class ShardsLife implements Simulated {
       if (what === "keep") this.#run(this.#keep());
       if (what === "release") this.#run(this.#release());
       if (what === "move") this.#move();
-      if (what === "crash") this.#crash(dice.pick(stage.machines).node, false);
-      if (what === "wipe") this.#crash(dice.pick(stage.machines).node, true);
+      if (what === "crash") this.#crash(dice.pick(fixture.machines).node, false);
+      if (what === "wipe") this.#crash(dice.pick(fixture.machines).node, true);
       if (what === "rot") this.#rot();
       if (what === "full") this.#full();
       if (what === "lie") this.#lie();
-      if (what === "cut") stage.network.cut(dice.pick(stage.machines).node, dice.pick(stage.machines).node);
-      if (dice.chance(healChance)) stage.network.heal();
+      if (what === "cut") fixture.network.cut(dice.pick(fixture.machines).node, dice.pick(fixture.machines).node);
+      if (dice.chance(healChance)) fixture.network.heal();
       await this.#pass(dice.between(0, 900));
       this.#check();
     }
 
-    stage.network.heal();
-    stage.network.weather.breakChance = 0;
-    stage.holders.weather.lostAnswers = 0;
-    stage.holders.weather.away = 0;
-    for (const { files } of stage.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+    fixture.network.heal();
+    fixture.network.weather.breakChance = 0;
+    fixture.holders.weather.lostAnswers = 0;
+    fixture.holders.weather.away = 0;
+    for (const { files } of fixture.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
     for (let passed = 0; passed < calmMs; passed += 3_000) {
       await this.#pass(3_000);
       this.#check();
     }
     await this.#audit();
-    for (const { shards } of stage.machines) shards?.stop();
+    for (const { shards } of fixture.machines) shards?.stop();
   }
 
   // --- people ------------------------------------------------------------------------------------------------------------
 
   #someNode(): NodeId | undefined {
-    const up = this.#stage.machines.filter(({ shards }) => shards !== undefined);
+    const up = this.#fixture.machines.filter(({ shards }) => shards !== undefined);
     return up.length === 0 ? undefined : this.#world.dice.pick(up).node;
   }
 
@@ -153,7 +153,7 @@ class ShardsLife implements Simulated {
   async #put(): Promise<void> {
     const { dice } = this.#world;
     const node = this.#someNode();
-    const stripes = this.#stage.machine(node ?? "n1").shards?.stripes;
+    const stripes = this.#fixture.machine(node ?? "n1").shards?.stripes;
     if (stripes === undefined) return;
     const length = dice.pick([1, 900, 20_000, 60_000]);
     const salt = dice.below(40);
@@ -168,7 +168,7 @@ class ShardsLife implements Simulated {
       () => `${ref.id.slice(0, 8)} of ${owner} is kept by ${ref.group}, ${ref.shards.map(({ index }) => index).join()}`,
     );
     // What was lost while it was put may be more than is promised.
-    const left = ref.shards.filter(({ hash }) => this.#stage.isKept(hash)).length;
+    const left = ref.shards.filter(({ hash }) => this.#fixture.isKept(hash)).length;
     const isHit = ref.shards.some(({ hash }) => (this.#hitMs.get(hash) ?? -1) >= startedMs);
     if (left < shardsOf(ref.scheme).enough && (isHit || this.#wipedMs >= startedMs)) return;
     const nobody = { ref, bytes, owners: new Set<ActorId>(), released: new Set<ActorId>() };
@@ -176,7 +176,7 @@ class ShardsLife implements Simulated {
     known.owners.add(owner);
     known.freeMs = undefined;
     this.#kept.set(keyOf(ref), known);
-    const there = ref.shards.filter(({ hash }) => this.#stage.isKept(hash));
+    const there = ref.shards.filter(({ hash }) => this.#fixture.isKept(hash));
     for (const { hash } of there) this.#sound.add(hash);
     const enough = enoughOf(ref.scheme);
     const wasHit = ref.shards.some(({ hash }) => (this.#hitMs.get(hash) ?? -1) >= startedMs);
@@ -185,7 +185,7 @@ class ShardsLife implements Simulated {
         "shard-acknowledged",
         `${ref.id} is acknowledged with ${there.length} of ${enough} shards on disks`,
       );
-    const named = ref.shards.filter(({ index }) => this.#stage.holders.inventory(holderOf(ref.group, index)).some(({ stripe }) => stripe.id === ref.id)); // prettier-ignore
+    const named = ref.shards.filter(({ index }) => this.#fixture.holders.inventory(holderOf(ref.group, index)).some(({ stripe }) => stripe.id === ref.id)); // prettier-ignore
     if (named.length < enough)
       this.#violate("shard-acknowledged", `${ref.id} is acknowledged and in ${named.length} of ${enough} inventories`);
   }
@@ -193,7 +193,7 @@ class ShardsLife implements Simulated {
   async #read(): Promise<void> {
     const kept = [...this.#kept.values()].filter(({ owners }) => owners.size > 0);
     const node = this.#someNode();
-    const stripes = this.#stage.machine(node ?? "n1").shards?.stripes;
+    const stripes = this.#fixture.machine(node ?? "n1").shards?.stripes;
     if (kept.length === 0 || stripes === undefined) return;
     const { ref, bytes, owners } = this.#world.dice.pick(kept);
     const read = await stripes.read(ref);
@@ -205,7 +205,7 @@ class ShardsLife implements Simulated {
 
   async #keep(): Promise<void> {
     const kept = [...this.#kept.values()].filter(({ owners }) => owners.size > 0);
-    const stripes = this.#stage.machine(this.#someNode() ?? "n1").shards?.stripes;
+    const stripes = this.#fixture.machine(this.#someNode() ?? "n1").shards?.stripes;
     if (kept.length === 0 || stripes === undefined) return;
     const one = this.#world.dice.pick(kept);
     const owner = this.#newOwner();
@@ -217,7 +217,7 @@ class ShardsLife implements Simulated {
 
   async #release(): Promise<void> {
     const kept = [...this.#kept.values()].filter(({ owners }) => owners.size > 0);
-    const stripes = this.#stage.machine(this.#someNode() ?? "n1").shards?.stripes;
+    const stripes = this.#fixture.machine(this.#someNode() ?? "n1").shards?.stripes;
     if (kept.length === 0 || stripes === undefined) return;
     const one = this.#world.dice.pick(kept);
     const { ref, owners } = one;
@@ -228,7 +228,7 @@ class ShardsLife implements Simulated {
     this.#world.note(() => `${ref.id.slice(0, 8)} is released by ${owner}`);
     for (;;) {
       const node = this.#someNode();
-      const done = await this.#stage.machine(node ?? "n1").shards?.stripes.release(ref, owner);
+      const done = await this.#fixture.machine(node ?? "n1").shards?.stripes.release(ref, owner);
       if (done?.ok === true) return void one.released.add(owner);
       await this.#world.sleep(500);
     }
@@ -240,7 +240,7 @@ class ShardsLife implements Simulated {
     this.lives += 1;
     this.#dead.delete(node);
     this.#world.note(() => `${node} starts`);
-    this.#run(this.#stage.start(node));
+    this.#run(this.#fixture.start(node));
   }
 
   /** Which stripes would have too few shards left without these files. */
@@ -249,7 +249,7 @@ class ShardsLife implements Simulated {
       if (this.#isOver(kept)) continue;
       const { ref } = kept;
       const left = ref.shards.filter(({ hash }) =>
-        this.#stage.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)),
+        this.#fixture.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)),
       ); // prettier-ignore
       if (left.length < shardsOf(ref.scheme).enough) return false;
     }
@@ -259,20 +259,20 @@ class ShardsLife implements Simulated {
   /** Something has happened to what is lost: until it is made good it may be nowhere. */
   #forget(lost: (node: NodeId, hash: string) => boolean): void {
     for (const hash of this.#sound)
-      if (!this.#stage.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)))
+      if (!this.#fixture.machines.some(({ node, files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash)) && !lost(node, hash)))
         this.#sound.delete(hash);
   } // prettier-ignore
 
   #crash(node: NodeId, wipes: boolean): void {
     const { dice } = this.#world;
-    const stage = this.#stage;
-    if (!stage.isUp(node) || this.#dead.size > 1) return;
+    const fixture = this.#fixture;
+    if (!fixture.isUp(node) || this.#dead.size > 1) return;
     const isLost = (other: NodeId): boolean => other === node;
     if (wipes && !this.#survives(isLost)) return;
     this.#world.note(() => `${node} dies${wipes ? ", its disks are lost" : ""}`);
     if (wipes) this.#forget(isLost);
-    stage.crash(node, { power: wipes || dice.chance(0.5), worst: dice.chance(0.5) });
-    if (wipes) stage.wipe(node);
+    fixture.crash(node, { power: wipes || dice.chance(0.5), worst: dice.chance(0.5) });
+    if (wipes) fixture.wipe(node);
     if (wipes) this.#wipedMs = this.#world.nowMs;
     const backMs = dice.pick([500, 3_000, 9_000, 25_000]) * dice.between(0.5, 1.5);
     this.#dead.set(node, { backMs });
@@ -280,8 +280,8 @@ class ShardsLife implements Simulated {
     // The directory gives its holders to others when it has been away for a while.
     const patienceMs = dice.between(500, 6_000);
     this.#world.after(patienceMs, () => {
-      if (stage.isUp(node)) return;
-      for (const holder of stage.holdersAt(node)) {
+      if (fixture.isUp(node)) return;
+      for (const holder of fixture.holdersAt(node)) {
         const to = this.#heir(node);
         if (to !== undefined) this.#give(holder, to);
       }
@@ -290,34 +290,34 @@ class ShardsLife implements Simulated {
 
   /** The node that is up and owns fewest holders. */
   #heir(without: NodeId): NodeId | undefined {
-    const up = this.#stage.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
-    return up.toSorted((one, other) => this.#stage.holdersAt(one.node).length - this.#stage.holdersAt(other.node).length)[0]?.node; // prettier-ignore
+    const up = this.#fixture.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
+    return up.toSorted((one, other) => this.#fixture.holdersAt(one.node).length - this.#fixture.holdersAt(other.node).length)[0]?.node; // prettier-ignore
   }
 
   #give(holder: ActorId, to: NodeId): void {
     this.#world.note(() => `${holder} goes to ${to}`);
-    const { epoch } = this.#stage.recordOf(holder);
-    this.#stage.change(holder, { owner: to, epoch: epoch + 1, inSync: [to], want: { owner: to, replicas: [to] } });
+    const { epoch } = this.#fixture.recordOf(holder);
+    this.#fixture.change(holder, { owner: to, epoch: epoch + 1, inSync: [to], want: { owner: to, replicas: [to] } });
   }
 
   /** A planned move: the bytes go ahead. */
   #move(): void {
     const { dice } = this.#world;
-    const stage = this.#stage;
-    const crowded = stage.machines.toSorted(
-      (one, other) => stage.holdersAt(other.node).length - stage.holdersAt(one.node).length,
+    const fixture = this.#fixture;
+    const crowded = fixture.machines.toSorted(
+      (one, other) => fixture.holdersAt(other.node).length - fixture.holdersAt(one.node).length,
     );
-    const holder = dice.pick(stage.holdersAt((dice.chance(0.7) ? crowded[0] : dice.pick(stage.machines))?.node ?? "n1").concat(stage.all().slice(0, 1))); // prettier-ignore
-    const from = stage.ownerOf(holder);
+    const holder = dice.pick(fixture.holdersAt((dice.chance(0.7) ? crowded[0] : dice.pick(fixture.machines))?.node ?? "n1").concat(fixture.all().slice(0, 1))); // prettier-ignore
+    const from = fixture.ownerOf(holder);
     const to = this.#heir(from);
-    if (to === undefined || !stage.isUp(from)) return;
-    stage.change(holder, { want: { owner: to, replicas: [to] } });
-    const { epoch } = stage.recordOf(holder);
+    if (to === undefined || !fixture.isUp(from)) return;
+    fixture.change(holder, { want: { owner: to, replicas: [to] } });
+    const { epoch } = fixture.recordOf(holder);
     const ask = (): void => {
-      const record = stage.recordOf(holder);
-      const shards = stage.machine(from).shards;
+      const record = fixture.recordOf(holder);
+      const shards = fixture.machine(from).shards;
       if (record.epoch !== epoch || record.want?.owner !== to || shards === undefined) return;
-      if (!stage.isUp(to) || !shards.mayHandOver(record.slot, to)) {
+      if (!fixture.isUp(to) || !shards.mayHandOver(record.slot, to)) {
         this.#world.after(150, ask);
         return;
       }
@@ -329,12 +329,12 @@ class ShardsLife implements Simulated {
 
   /** A holder goes where its bytes are: what its owner has for it, the next one has. */
   #checkMove(holder: ActorId, from: NodeId, to: NodeId): void {
-    const [old, next] = [this.#stage.machine(from), this.#stage.machine(to)];
+    const [old, next] = [this.#fixture.machine(from), this.#fixture.machine(to)];
     // A disk that was lost since they were compared: seconds pass between the two.
     if (this.#wipedMs > this.#world.nowMs - 1_000) return;
     // What came in the last moments follows.
     const settledMs = this.#world.nowMs - 2_000;
-    for (const { stripe, shard, heldSinceMs, lost, trashedAtMs } of this.#stage.holders.inventory(holder)) {
+    for (const { stripe, shard, heldSinceMs, lost, trashedAtMs } of this.#fixture.holders.inventory(holder)) {
       const hash = stripe.shards[shard]?.hash ?? "";
       if (heldSinceMs > settledMs || lost !== undefined || trashedAtMs !== undefined) continue;
       const had = old.owned?.isFor(hash, holder) === true && old.files.isDurable(pathOf(hash)) && old.files.isSound(pathOf(hash)); // prettier-ignore
@@ -352,7 +352,7 @@ class ShardsLife implements Simulated {
 
   #rot(): void {
     const { dice } = this.#world;
-    const { node, files } = dice.pick(this.#stage.machines);
+    const { node, files } = dice.pick(this.#fixture.machines);
     const paths = files.paths().filter((path) => !path.startsWith("temporary") && files.isDurable(path));
     if (paths.length === 0) return;
     const path = dice.pick(paths);
@@ -366,15 +366,15 @@ class ShardsLife implements Simulated {
   }
 
   #full(): void {
-    const { files } = this.#world.dice.pick(this.#stage.machines);
+    const { files } = this.#world.dice.pick(this.#fixture.machines);
     files.weather.full = true;
     this.#world.after(this.#world.dice.between(500, 6_000), () => (files.weather.full = false));
   }
 
   /** A node says for a while that it has taken what it has not. */
   #lie(): void {
-    const machine = this.#world.dice.pick(this.#stage.machines);
-    if (this.#stage.machines.some(({ lies }) => lies)) return;
+    const machine = this.#world.dice.pick(this.#fixture.machines);
+    if (this.#fixture.machines.some(({ lies }) => lies)) return;
     this.#world.note(() => `${machine.node} lies`);
     machine.lies = true;
     this.#world.after(this.#world.dice.between(500, 4_000), () => (machine.lies = false));
@@ -389,7 +389,7 @@ class ShardsLife implements Simulated {
       if (after === undefined || after.lost !== undefined || (before !== undefined && before.lost === undefined))
         continue;
       const hash = after.stripe.shards[after.shard]?.hash ?? "";
-      if (!this.#stage.machines.some(({ files }) => files.isDurable(pathOf(hash))))
+      if (!this.#fixture.machines.some(({ files }) => files.isDurable(pathOf(hash))))
         this.#violate("shard-named", `${holder} names ${hash} as held, which is on no disk`);
     }
   }
@@ -405,7 +405,7 @@ class ShardsLife implements Simulated {
     for (const kept of this.#kept.values()) {
       const { ref, owners } = kept;
       for (const { hash } of ref.shards) {
-        const isKept = this.#stage.isKept(hash);
+        const isKept = this.#fixture.isKept(hash);
         if (this.#isOver(kept)) this.#sound.delete(hash);
         else if (isKept) this.#sound.add(hash);
         else if (this.#sound.has(hash)) this.#violate("shard-kept", `${hash} of ${ref.id} was deleted, and ${[...owners].join()} refers to it`); // prettier-ignore
@@ -415,10 +415,10 @@ class ShardsLife implements Simulated {
   }
 
   async #audit(): Promise<void> {
-    const stage = this.#stage;
+    const fixture = this.#fixture;
     for (const { ref, released } of this.#kept.values())
       for (const { index } of ref.shards) {
-        const held = stage.holders.inventory(holderOf(ref.group, index)).find(({ stripe }) => stripe.id === ref.id);
+        const held = fixture.holders.inventory(holderOf(ref.group, index)).find(({ stripe }) => stripe.id === ref.id);
         const back = held?.references.find(({ owner }) => released.has(owner));
         if (back !== undefined) this.#violate("shard-released", `${back.owner} let go of ${ref.id}, and refers to it at ${index} in the end`); // prettier-ignore
       }
@@ -427,11 +427,11 @@ class ShardsLife implements Simulated {
       if (owners.size === 0) continue;
       for (const { hash, index } of ref.shards) {
         wanted.add(hash);
-        const owner = stage.machine(stage.ownerOf(holderOf(ref.group, index)));
+        const owner = fixture.machine(fixture.ownerOf(holderOf(ref.group, index)));
         if (!owner.files.isDurable(pathOf(hash)) || !owner.files.isSound(pathOf(hash)))
           this.#violate("shard-mended", `${hash} of ${ref.id} is not whole at ${owner.node} in the end`);
       }
-      for (const { node, shards } of stage.machines) {
+      for (const { node, shards } of fixture.machines) {
         let found = failure("ASK_TIMEOUT").code as string;
         await this.#wait(
           (async () => {

@@ -1,20 +1,20 @@
 import { expect } from "chai";
-import { openStage, type Person, type Stage } from "../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../fixtures/page/index.ts";
 
 describe("the shards of a cluster", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let bob: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
+    bob = await fixture.person("bob");
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("are shown by group and holder, with where each is and what it has", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Shards", exact: true }).click();
     const group = page.getByRole("region", { name: "Group g1" });
@@ -28,12 +28,12 @@ describe("the shards of a cluster", function () {
     await group.getByText("It holds no shards yet.").waitFor();
     await page.getByRole("button", { name: "Repair now, without waiting" }).click();
     await page.getByText("0 shards made good").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are the admins' to see", async () => {
-    await bob.page.goto(`${stage.node.url}/admin/shards`);
+    await bob.page.goto(`${fixture.node.url}/admin/shards`);
     await bob.page.getByText("Only admins see where shards are.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStageForTwo, type Person, type Stage } from "../fixtures/page/index.ts";
+import { openPagesForTwo, type Person, type Fixture } from "../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -12,11 +12,11 @@ async function say(page: Page, text: string): Promise<void> {
 
 // Everything else about rooms and agents: test/machines/browser.
 describe("the page, used by two people and an agent", () => {
-  let stage: Stage, ada: Person, bob: Person;
+  let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
-    ({ stage, ada, bob } = await openStageForTwo("lobby"));
+    ({ fixture, ada, bob } = await openPagesForTwo("lobby"));
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("shows what one says to the other, with Markdown, once", async () => {
     await say(ada.page, "Good **morning** Bob");
@@ -46,6 +46,6 @@ describe("the page, used by two people and an agent", () => {
     await answer.waitFor();
     await bob.page.locator('main article[aria-busy="true"]').waitFor({ state: "detached" });
     expect(await bob.page.locator("main article").filter({ hasText: "word499" }).count()).to.equal(2);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,29 +1,29 @@
 import { expect } from "chai";
-import { openStage, type Stage } from "../fixtures/page/index.ts";
+import { openPages, type Fixture } from "../fixtures/page/index.ts";
 
 describe("the sign-in screen", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   before(async () => {
-    stage = await openStage();
+    fixture = await openPages();
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("makes the first account with the printed code, and says so when the code is wrong", async () => {
-    const page = await stage.visitor();
+    const page = await fixture.visitor();
     await page.getByText("first account becomes its admin").waitFor();
     await page.locator("input[name=name]").fill("root");
     await page.locator("input[name=password]").fill("correct horse");
     await page.getByRole("textbox", { name: "Admin code" }).fill("WRONG-CODE");
     await page.getByRole("button", { name: "Create account" }).click();
     await page.getByRole("alert").filter({ hasText: "admin code" }).waitFor();
-    await page.getByRole("textbox", { name: "Admin code" }).fill(stage.node.adminCode ?? "");
+    await page.getByRole("textbox", { name: "Admin code" }).fill(fixture.node.adminCode ?? "");
     await page.getByRole("button", { name: "Create account" }).click();
     await page.getByText("Welcome to Plexus").waitFor();
     expect(await page.getByRole("button", { name: "Your account" }).textContent()).to.contain("admin");
   });
 
   it("signs out, refuses a wrong password in words, and signs in again", async () => {
-    const { page } = await stage.person("ada");
+    const { page } = await fixture.person("ada");
     await page.getByRole("button", { name: "Your account" }).click();
     await page.getByRole("menuitem", { name: "Sign out" }).click();
     await page.locator("input[name=name]").fill("ada");
@@ -36,7 +36,7 @@ describe("the sign-in screen", function () {
   });
 
   it("offers no account where nobody can make one", async () => {
-    const page = await stage.visitor();
+    const page = await fixture.visitor();
     await page.getByRole("button", { name: "Create an account" }).waitFor();
     await page.route("**/api/v1/setup", async (route) => {
       const response = await route.fetch();
@@ -49,12 +49,12 @@ describe("the sign-in screen", function () {
   });
 
   it("comes back when the session is ended from another device", async () => {
-    const bob = await stage.person("bob");
+    const bob = await fixture.person("bob");
     const { page } = bob;
     await page.getByRole("button", { name: "Your account" }).waitFor();
     const { current } = (await bob.api("GET", "/api/v1/me/sessions")) as { current: string };
     await bob.api("DELETE", `/api/v1/me/sessions/${current}`);
     await page.getByText("Your session ended").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../fixtures/page/index.ts";
 
 /** What axe finds that would keep somebody out. */
 async function barriers(page: Page, rules?: string[]): Promise<readonly string[]> {
@@ -11,12 +11,12 @@ async function barriers(page: Page, rules?: string[]): Promise<readonly string[]
 }
 
 describe("the page", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    const bob = await stage.person("bob");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
+    const bob = await fixture.person("bob");
     await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby", topic: "Everything and nothing" });
     await ada.api("POST", "/api/v1/agents", { name: "helper" });
     await bob.api("POST", "/api/v1/rooms/lobby/join", {});
@@ -27,10 +27,10 @@ describe("the page", function () {
     await ada.api("PUT", `/api/v1/rooms/lobby/messages/1/reactions/${encodeURIComponent("❤️")}`, {});
     await bob.context.close();
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("fits a phone: rooms behind a menu, nothing wider than the screen", async () => {
-    const { page, context } = await stage.person("ada", {
+    const { page, context } = await fixture.person("ada", {
       viewport: { width: 360, height: 720 },
       hasTouch: true,
       isMobile: true,
@@ -68,7 +68,7 @@ describe("the page", function () {
       ["keys", "API keys"],
       ["profile", "Profile and theme"],
     ] as const) {
-      await page.goto(`${stage.node.url}/settings/${section}`);
+      await page.goto(`${fixture.node.url}/settings/${section}`);
       const place = await page.getByRole("link", { name: title }).boundingBox();
       expect(place?.x, title).to.be.at.least(0);
       expect((place?.x ?? 0) + (place?.width ?? 0), title).to.be.at.most(360);
@@ -77,7 +77,7 @@ describe("the page", function () {
   });
 
   it("takes the theme that one chooses, on all devices and after a reload", async () => {
-    const other = await stage.person("ada", { colorScheme: "light" });
+    const other = await fixture.person("ada", { colorScheme: "light" });
     const { page } = ada;
     await page.getByRole("link", { name: "Settings" }).click();
     await page.getByRole("radiogroup", { name: "Theme" }).getByText("Dark").click();
@@ -137,12 +137,12 @@ describe("the page", function () {
         await page.evaluate(untilThere);
         for (const barrier of await barriers(page, rules)) found.push(`${where}: ${barrier}`);
       };
-      const visitor = await stage.visitor({ colorScheme });
+      const visitor = await fixture.visitor({ colorScheme });
       await visitor.getByRole("button", { name: "Sign in" }).waitFor();
       await check(visitor, "sign-in");
-      const { page, context } = await stage.person("ada", { colorScheme });
+      const { page, context } = await fixture.person("ada", { colorScheme });
       const open = async (path: string, shown: string) => {
-        await page.goto(stage.node.url + path);
+        await page.goto(fixture.node.url + path);
         await page.getByText(shown).first().waitFor();
         await check(page, path);
       };
@@ -161,7 +161,7 @@ describe("the page", function () {
       await page.getByRole("dialog").getByText("Lobby").waitFor();
       await check(page, "rooms");
       await page.keyboard.press("Escape");
-      await page.goto(`${stage.node.url}/room/lobby?panel=members`);
+      await page.goto(`${fixture.node.url}/room/lobby?panel=members`);
       await page.getByRole("button", { name: "Change Bob" }).click();
       await page.getByRole("menuitem", { name: "Remove from the room …" }).click();
       await page.getByRole("checkbox", { name: /Also ban/ }).check();
@@ -186,13 +186,15 @@ describe("the page", function () {
     });
 
   it("tells somebody whose password is being guessed, at once and where the password is changed", async () => {
-    const { page, context } = await stage.person("dora");
-    await page.goto(`${stage.node.url}/settings/devices`);
+    const { page, context } = await fixture.person("dora");
+    await page.goto(`${fixture.node.url}/settings/devices`);
     await page.getByText("This device").waitFor();
     for (let guess = 0; guess < 10; guess += 1) {
       const body = JSON.stringify({ name: "dora", password: `guess number ${guess}` });
       const headers = { "content-type": "application/json" };
-      expect((await fetch(`${stage.node.url}/api/v1/sign-in`, { method: "POST", headers, body })).status).to.equal(401);
+      expect((await fetch(`${fixture.node.url}/api/v1/sign-in`, { method: "POST", headers, body })).status).to.equal(
+        401,
+      );
     }
     await page.getByText("Attempts to sign in as you failed.").waitFor();
     await page.getByText("10 attempts to sign in as you failed").waitFor();
@@ -202,19 +204,19 @@ describe("the page", function () {
 
   it("makes an API key that works at once, and shows it only once", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/settings/keys`);
+    await page.goto(`${fixture.node.url}/settings/keys`);
     await page.getByRole("textbox", { name: "What is the key for?" }).fill("notebook");
     await page.getByRole("button", { name: "Create key" }).click();
     const key = await page.locator(".note.good pre").textContent();
-    const models = await fetch(`${stage.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    const models = await fetch(`${fixture.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
     expect(models.status).to.equal(200);
     await page.reload();
     await page.getByRole("button", { name: "Revoke the key notebook" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
     await page.getByText("You have no keys.").waitFor();
     expect(await page.locator(".made-key").count()).to.equal(0);
-    const refused = await fetch(`${stage.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+    const refused = await fetch(`${fixture.node.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
     expect(refused.status).to.equal(401);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -102,15 +102,15 @@ export function adminRoutes({ paths }: OpenApi): readonly AdminRoute[] {
 export async function readOpenApi(): Promise<OpenApi> {
   // Outside of the tests nobody ends what they leave behind.
   (globalThis as { after?: unknown }).after ??= () => undefined;
-  const [{ startStand }, { everyPart }] = await Promise.all([
+  const [{ startFixture }, { everyPart }] = await Promise.all([
     import("../unit/gateway/fixture.ts"),
     import("../unit/gateway/permission-table.ts"),
   ]);
-  const stand = await startStand(everyPart);
+  const fixture = await startFixture(everyPart);
   try {
-    return (await (await fetch(`${stand.url}/openapi.json`)).json()) as OpenApi;
+    return (await (await fetch(`${fixture.url}/openapi.json`)).json()) as OpenApi;
   } finally {
-    await stand.stop();
+    await fixture.stop();
   }
 }
 

@@ -22,8 +22,8 @@ async function fanOutRound(server: Server, load: Served): Promise<Figures> {
   };
 }
 
-/** Seats for so many connections, spread over the people. */
-function seatsFor(tokens: readonly string[], connections: number): { token: string; count: number }[] {
+/** Members for so many connections, spread over the people. */
+function membersFor(tokens: readonly string[], connections: number): { token: string; count: number }[] {
   const share = Math.ceil(connections / tokens.length);
   return tokens.map((token, index) => ({ token, count: Math.max(0, Math.min(share, connections - index * share)) }));
 }
@@ -44,7 +44,7 @@ async function fanOutOurs(): Promise<Target> {
   const load = await startServed("load.ts");
   const tokens = await signUpPeople(server, Math.ceil(readers / connectionsPerPerson), room);
   const plan = { port: server.port, path: "/ws", greetings: 1 };
-  await load.call("read", { ...plan, seats: seatsFor(tokens, readers), first: subscribe });
+  await load.call("read", { ...plan, seats: membersFor(tokens, readers), first: subscribe });
   await load.call("post", {
     plan: { ...plan, seats: tokens.map((token) => ({ token, count: 1 })) },
     text: JSON.stringify({ id: 1, do: "room.post", to: room, with: { text: "{text}" }, operationId: "post{n}" }),
@@ -110,7 +110,7 @@ async function idleOurs(): Promise<Target> {
       const folder = await createNodeFolder({ models: false });
       const server = await folder.start({ execArgv: watched });
       const tokens = await signUpPeople(server, Math.ceil((idlers + idlersBefore) / connectionsPerPerson) + 1, room);
-      const figures = await idleRound(server, (count) => seatsFor(tokens, count), subscribe);
+      const figures = await idleRound(server, (count) => membersFor(tokens, count), subscribe);
       await server.stop();
       await folder.remove();
       return figures;

@@ -6,7 +6,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { payload } from "./drive.ts";
 import { serve } from "./serve.ts";
 
-interface Seat {
+interface Member {
   readonly token?: string;
   readonly count: number;
 }
@@ -15,7 +15,7 @@ interface Seat {
 interface Plan {
   readonly port: number;
   readonly path: string;
-  readonly seats: readonly Seat[];
+  readonly seats: readonly Member[];
   /** Sent by every client once it is connected; its answer is waited for. */
   readonly first?: string;
   /** Text frames the server sends by itself before anything is asked. */
@@ -99,7 +99,7 @@ function received(): void {
   if (total >= wanted) reached();
 }
 
-function open(plan: Plan, seat: Seat): Promise<Client> {
+function open(plan: Plan, seat: Member): Promise<Client> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket({ host: "127.0.0.1", port: plan.port, noDelay: true });
     const client = new Client(socket, () => resolve(client));

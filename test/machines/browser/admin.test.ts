@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 
@@ -19,17 +19,17 @@ async function asIfLater(page: Page, path: string): Promise<void> {
 }
 
 describe("the administration", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let page: Page;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
     ({ page } = ada);
-    for (const name of ["bob", "mod", "cyd"]) await stage.account(name);
+    for (const name of ["bob", "mod", "cyd"]) await fixture.account(name);
     await ada.api("PUT", "/api/v1/admin/users/mod/roles", { roles: ["moderator"] });
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   const part = (at: Page, name: string) => at.getByRole("region", { name, exact: true });
   const dialog = (at: Page) => at.getByRole("dialog");
@@ -52,16 +52,16 @@ describe("the administration", function () {
     const pages = page.getByRole("navigation", { name: "Administration" });
     await pages.getByRole("link", { name: "Audit", exact: true }).waitFor();
     expect(await pages.getByRole("link").allTextContents()).to.include.members(["People", "Roles", "Audit", "Alerts", "Nodes", "Models", "Shards", "Backups"]); // prettier-ignore
-    const mod = await stage.person("mod");
-    await mod.page.goto(`${stage.node.url}/admin`);
+    const mod = await fixture.person("mod");
+    await mod.page.goto(`${fixture.node.url}/admin`);
     const few = mod.page.getByRole("navigation", { name: "Administration" });
     await few.getByRole("link", { name: "People", exact: true }).waitFor();
     expect(await few.getByRole("link").allTextContents()).to.deep.equal(["People", "Roles"]);
-    await mod.page.goto(`${stage.node.url}/admin/people/ada`);
+    await mod.page.goto(`${fixture.node.url}/admin/people/ada`);
     await mod.page.getByText("This person may do more than you").waitFor();
     expect(await mod.page.getByRole("button", { name: "Suspend the account" }).count()).to.equal(0);
-    const bob = await stage.person("bob");
-    await bob.page.goto(`${stage.node.url}/admin/people`);
+    const bob = await fixture.person("bob");
+    await bob.page.goto(`${fixture.node.url}/admin/people`);
     await bob.page.getByText("Only those who look after people see this.").waitFor();
     await bob.page.getByRole("button", { name: "Your account" }).click();
     await bob.page.getByRole("menuitem", { name: "API keys" }).waitFor();
@@ -71,7 +71,7 @@ describe("the administration", function () {
   });
 
   it("finds people, gives roles with a fresh proof, and ends their devices", async () => {
-    await page.goto(`${stage.node.url}/admin/people`);
+    await page.goto(`${fixture.node.url}/admin/people`);
     await part(page, "Accounts").getByRole("link", { name: /^Cyd/ }).waitFor();
     await looked(page, "people");
     await page.getByRole("textbox", { name: "Search" }).fill("bo");
@@ -99,7 +99,7 @@ describe("the administration", function () {
   });
 
   it("makes a link for a new password that is shown once, suspends and restores", async () => {
-    await page.goto(`${stage.node.url}/admin/people/cyd`);
+    await page.goto(`${fixture.node.url}/admin/people/cyd`);
     const access = part(page, "Access");
     await access.getByRole("button", { name: "Make a link for a new password" }).click();
     await dialog(page).getByRole("button", { name: "Make the link" }).click();
@@ -116,8 +116,8 @@ describe("the administration", function () {
   });
 
   it("makes invitations, and accounts of programs with keys, also on a phone", async () => {
-    const { page: small } = await stage.person("ada", phone);
-    await small.goto(`${stage.node.url}/admin/people`);
+    const { page: small } = await fixture.person("ada", phone);
+    await small.goto(`${fixture.node.url}/admin/people`);
     const invitations = part(small, "Invitations");
     await invitations.getByRole("textbox", { name: "For whom" }).fill("New colleagues");
     await invitations.getByRole("button", { name: "Make a link" }).click();
@@ -143,11 +143,11 @@ describe("the administration", function () {
     };
     expect(sessions[0]?.scopes).to.deep.equal(["read"]);
     await small.close();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("shows roles as a matrix, makes one with conditions, and says who loses what when it goes", async () => {
-    await page.goto(`${stage.node.url}/admin/roles`);
+    await page.goto(`${fixture.node.url}/admin/roles`);
     const matrix = page.getByRole("region", { name: "Permissions by role" });
     await matrix.getByRole("columnheader", { name: "moderator" }).waitFor();
     await looked(page, "roles");
@@ -180,22 +180,22 @@ describe("the administration", function () {
   });
 
   it("lets nobody give more than they have, and says why; the matrix fits a phone", async () => {
-    await stage.account("dan");
+    await fixture.account("dan");
     await ada.api("PUT", "/api/v1/admin/users/dan/roles", { roles: ["admin"] });
-    const { page: small } = await stage.person("dan", phone);
-    await small.goto(`${stage.node.url}/admin/people/bob`);
+    const { page: small } = await fixture.person("dan", phone);
+    await small.goto(`${fixture.node.url}/admin/people/bob`);
     const owner = part(small, "Roles").getByRole("checkbox", { name: /^owner.*cluster\.own, which you have not/ });
     expect(await owner.isDisabled()).to.equal(true);
     await looked(small, "person-phone");
-    await small.goto(`${stage.node.url}/admin/roles?edit=%2B`);
+    await small.goto(`${fixture.node.url}/admin/roles?edit=%2B`);
     const own = small.getByRole("checkbox", { name: /^Making and unmaking owners.*You do not have this/ });
     expect(await own.isDisabled()).to.equal(true);
     await looked(small, "role-editor-phone");
-    await small.goto(`${stage.node.url}/admin/roles`);
+    await small.goto(`${fixture.node.url}/admin/roles`);
     await small.getByRole("region", { name: "Permissions by role" }).scrollIntoViewIfNeeded();
     await looked(small, "roles-phone");
-    const { page: blocked } = await stage.person("mod");
-    await blocked.goto(`${stage.node.url}/admin/roles`);
+    const { page: blocked } = await fixture.person("mod");
+    await blocked.goto(`${fixture.node.url}/admin/roles`);
     await blocked.getByRole("region", { name: "Permissions by role" }).waitFor();
     expect(await blocked.getByRole("link", { name: "Make a role" }).count()).to.equal(0);
     await small.close();
@@ -203,7 +203,7 @@ describe("the administration", function () {
   });
 
   it("searches the audit, shows an entry whole with before and after, says how it is proven, and exports it", async () => {
-    await page.goto(`${stage.node.url}/admin/people/cyd`);
+    await page.goto(`${fixture.node.url}/admin/people/cyd`);
     await page.getByRole("link", { name: "What they did" }).click();
     await part(page, "Entries").getByText("Nothing was found.").or(part(page, "Entries").getByRole("button", { name: /user\/cyd/ })).first().waitFor(); // prettier-ignore
     await page.getByRole("button", { name: "Show all" }).click();
@@ -228,8 +228,8 @@ describe("the administration", function () {
       part(page, "Export").getByRole("link", { name: "Download" }).click(),
     ]);
     expect(download.suggestedFilename()).to.match(/^audit/);
-    const { page: small } = await stage.person("ada", phone);
-    await small.goto(`${stage.node.url}/admin/audit`);
+    const { page: small } = await fixture.person("ada", phone);
+    await small.goto(`${fixture.node.url}/admin/audit`);
     await part(small, "Entries").getByRole("button").first().click();
     await looked(small, "audit-phone");
     await small.close();
@@ -238,7 +238,7 @@ describe("the administration", function () {
   it("is gone through by keys alone: a person is found and given a role, and a role is made", async () => {
     const focusOn = (name: string | RegExp, role: "link" | "button" | "checkbox" | "textbox") =>
       tabTo(page, page.getByRole(role, { name }).first());
-    await page.goto(`${stage.node.url}/admin/people`);
+    await page.goto(`${fixture.node.url}/admin/people`);
     await part(page, "Accounts").getByRole("link", { name: /^Cyd/ }).waitFor();
     await focusOn("Search", "textbox");
     await page.keyboard.type("cyd");
@@ -268,12 +268,12 @@ describe("the administration", function () {
     await page.keyboard.press("Space");
     await page.keyboard.press("Enter");
     await page.getByText("The role reader was made.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("lists what takes long, says why it failed, and begins it again", async () => {
     await ada.api("POST", "/api/v1/admin/models/pulls", { source: "/nowhere/model.gguf", name: "lost" });
-    await page.goto(`${stage.node.url}/admin/tasks`);
+    await page.goto(`${fixture.node.url}/admin/tasks`);
     const rows = part(page, "Tasks").getByRole("row", { name: /Pull of lost/ });
     await rows.getByText("failed", { exact: true }).first().waitFor();
     await looked(page, "tasks");
@@ -289,14 +289,14 @@ describe("the administration", function () {
   });
 
   it("shows alerts with what to do, and takes note of one with a word", async () => {
-    await page.goto(`${stage.node.url}/admin/alerts`);
+    await page.goto(`${fixture.node.url}/admin/alerts`);
     const alerts = part(page, "Alerts");
     await alerts.getByText("Nothing is open.").waitFor();
     const found = alerts.getByText(/^\d+ sign-ins were refused within/);
     for (let guess = 0; guess < 10; guess += 1)
-      await fetch(`${stage.node.url}/api/v1/sign-in`, {
+      await fetch(`${fixture.node.url}/api/v1/sign-in`, {
         method: "POST",
-        headers: { origin: stage.node.url, "content-type": "application/json" },
+        headers: { origin: fixture.node.url, "content-type": "application/json" },
         body: JSON.stringify({ name: "bob", password: `wrong horse ${guess}` }),
       });
     await found.waitFor();
@@ -308,11 +308,11 @@ describe("the administration", function () {
     await alerts.getByText("Nothing is open.").waitFor();
     await alerts.getByText("Taken note of").click();
     await alerts.getByText(/ada took note on .*: Bob forgot it/).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("tries a rule on the past before it is switched on; a playbook rehearses until a fresh proof has it act", async () => {
-    await page.goto(`${stage.node.url}/admin/alerts`);
+    await page.goto(`${fixture.node.url}/admin/alerts`);
     await part(page, "Detectors").getByText("refused-person", { exact: true }).waitFor();
     const rules = part(page, "Rules over events");
     await rules.getByText("There are none.").waitFor();
@@ -350,12 +350,12 @@ describe("the administration", function () {
     await playbooks.getByText("acts", { exact: true }).waitFor();
     await playbooks.getByRole("button", { name: "Only rehearse: lock" }).click();
     await playbooks.getByText("rehearses", { exact: true }).waitFor();
-    const { page: small } = await stage.person("ada", phone);
-    await small.goto(`${stage.node.url}/admin/alerts`);
+    const { page: small } = await fixture.person("ada", phone);
+    await small.goto(`${fixture.node.url}/admin/alerts`);
     await part(small, "Playbooks").getByText("rehearses", { exact: true }).waitFor();
     await looked(small, "watch-phone");
     await small.close();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   /** Presses Tab until something has the focus; it is a fault when that never comes. */

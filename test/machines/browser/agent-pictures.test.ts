@@ -7,7 +7,7 @@ import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
 import { png } from "../../fixtures/pictures.ts";
 import { startDouble, type Double } from "../../fixtures/providers/double.ts";
 import { openAiDouble } from "../../fixtures/providers/openai.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 /** How long the browser may take from a key to its dialog; then the key has gone elsewhere. */
 const dialogMs = 10_000;
@@ -29,7 +29,7 @@ async function chooseFile(
 describe("pictures and sounds in the conversation with an agent", function () {
   let folder: string;
   let double: Double;
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   before(async () => {
     double = await startDouble(openAiDouble());
@@ -41,13 +41,13 @@ describe("pictures and sounds in the conversation with an agent", function () {
       config,
       `models:\n${model("seeing", "chat, vision")}${model("blind", "chat")}${model("writes-down", "transcribe")}`,
     );
-    stage = await openStage(["--config", config]);
-    ada = await stage.person("ada");
+    fixture = await openPages(["--config", config]);
+    ada = await fixture.person("ada");
     await ada.api("POST", "/api/v1/agents", { name: "helper", model: "seeing" });
-    await ada.page.goto(`${stage.node.url}/agent/ada.helper`);
+    await ada.page.goto(`${fixture.node.url}/agent/ada.helper`);
   });
   after(async () => {
-    await stage.close();
+    await fixture.close();
     await double.close();
     await rm(folder, { recursive: true });
   });
@@ -73,7 +73,7 @@ describe("pictures and sounds in the conversation with an agent", function () {
     await shown.waitFor();
     const width = await shown.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth);
     expect(width).to.equal(640);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are sounds that a model has written down, heard and read beside what the owner makes of it", async () => {
@@ -99,7 +99,7 @@ describe("pictures and sounds in the conversation with an agent", function () {
       return sound.duration;
     });
     expect(seconds).to.be.closeTo(1, 0.05);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   }); // prettier-ignore
 
   it("are refused in words where the model sees none", async () => {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import type { AgentView } from "../../../protocols/index.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message helper" });
 const answers = (page: Page): Locator => page.locator("article.answer[data-turn]");
@@ -16,13 +16,13 @@ async function say(page: Page, text: string): Promise<void> {
 const long = (words: number): string => "so on and ".repeat(Math.ceil(words / 3)).trim();
 
 describe("the conversation with an agent", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("makes an agent, and streams its answer as Markdown", async () => {
     const { page } = ada;
@@ -132,10 +132,10 @@ describe("the conversation with an agent", function () {
     const { page } = ada;
     await say(page, `survive ${long(2_100)}`);
     await draft(page).getByText("You said: survive").waitFor();
-    await stage.node.end("SIGKILL");
+    await fixture.node.end("SIGKILL");
     await page.locator("[data-link]").waitFor();
     await draft(page).getByText("The answer continues when the connection is back.").waitFor();
-    await stage.node.start();
+    await fixture.node.start();
     await answers(page).last().getByText("2101 words, repeated").waitFor();
     await page.locator("[data-link]").waitFor({ state: "detached" });
     await draft(page).waitFor({ state: "detached" });
@@ -157,6 +157,6 @@ describe("the conversation with an agent", function () {
     await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
     await page.getByText("You speak in riddles.").waitFor();
     expect(await answers(page).count()).to.equal(0);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { plexus } from "../../fixtures/processes/plexus-command.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 /** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
 async function asIfLater(page: Page): Promise<void> {
@@ -22,16 +22,16 @@ async function asIfLater(page: Page): Promise<void> {
 
 describe("the backups of a cluster", function () {
   let outside: string;
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let eve: Person;
   before(async () => {
     outside = await mkdtemp(join(tmpdir(), "plexus-backup-page-"));
     // One node keeps its own backups, which nothing but this test would want.
     process.env["PLEXUS_SHARD_SCHEMES"] = "default=2/1";
-    stage = await openStage().finally(() => delete process.env["PLEXUS_SHARD_SCHEMES"]);
-    ada = await stage.person("ada");
-    eve = await stage.person("eve");
+    fixture = await openPages().finally(() => delete process.env["PLEXUS_SHARD_SCHEMES"]);
+    ada = await fixture.person("ada");
+    eve = await fixture.person("eve");
     await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "Meet at the harbour" });
     await eve.api("POST", "/api/v1/rooms", { room: "secret", title: "Secret", visibility: "private" });
@@ -39,7 +39,7 @@ describe("the backups of a cluster", function () {
     await ada.api("PUT", "/api/v1/admin/users/eve", { admin: true });
   });
   after(async () => {
-    await stage.close();
+    await fixture.close();
     await rm(outside, { recursive: true, force: true });
   });
 
@@ -48,11 +48,11 @@ describe("the backups of a cluster", function () {
 
   it("say what is missing first, are made at a button, checked, scheduled, and shown", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Backups", exact: true }).click();
     await part(page, "State").getByText("The cluster has no recovery kit").waitFor();
-    await plexus(stage.node, "backup", "kit", "make", "--to", join(outside, "kit"));
+    await plexus(fixture.node, "backup", "kit", "make", "--to", join(outside, "kit"));
     await part(page, "State").getByText("There is no backup yet. Run the first one below.").waitFor();
     await part(page, "State").getByRole("button", { name: "Back up now" }).click();
     await part(page, "Tasks")
@@ -87,7 +87,7 @@ describe("the backups of a cluster", function () {
       await page.emulateMedia({ colorScheme });
       expect(await faults(page), colorScheme).to.deep.equal([]);
     }
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("give back a room to who may read it, as an archive", async () => {
@@ -141,7 +141,7 @@ describe("the backups of a cluster", function () {
     await page.getByRole("button", { name: "Take back", exact: true }).last().click();
     await tasks.getByText("1 message removed from 1 conversation.").waitFor();
     expect(await texts()).to.deep.equal([""]);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("give others' private things back only when another admin agrees", async () => {
@@ -161,7 +161,7 @@ describe("the backups of a cluster", function () {
       .getByText(/ada asks you to approve a recall of room\/secret.*She lost it/)
       .first()
       .waitFor();
-    await eve.page.goto(`${stage.node.url}/admin/backup`);
+    await eve.page.goto(`${fixture.node.url}/admin/backup`);
     await part(eve.page, "Approvals")
       .getByRole("button", { name: /^Approve/ })
       .click();
@@ -175,7 +175,7 @@ describe("the backups of a cluster", function () {
         .click(),
     ]);
     expect(await readFile((await download.path())!, "latin1")).to.include("Nobody else reads this");
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are held against a prune, once the password is given again", async () => {
@@ -210,21 +210,21 @@ describe("the backups of a cluster", function () {
     await part(page, "Tasks")
       .getByText(/^1 snapshot \(1\) removed/)
       .waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are the admins' to see, also on a phone", async () => {
-    const bob = await stage.person("bob", { viewport: { width: 390, height: 844 } });
-    await bob.page.goto(`${stage.node.url}/admin/backup`);
+    const bob = await fixture.person("bob", { viewport: { width: 390, height: 844 } });
+    await bob.page.goto(`${fixture.node.url}/admin/backup`);
     await bob.page.getByText("Only admins see and make backups.").waitFor();
-    const phone = await stage.person("ada", { viewport: { width: 390, height: 844 } });
-    await phone.page.goto(`${stage.node.url}/admin/backup`);
+    const phone = await fixture.person("ada", { viewport: { width: 390, height: 844 } });
+    await phone.page.goto(`${fixture.node.url}/admin/backup`);
     await part(phone.page, "Keys")
       .getByText(/open it, of/)
       .waitFor();
     const overflow = await phone.page.locator(".settings-body").evaluate((body) => body.scrollWidth - body.clientWidth);
     expect(overflow).to.equal(0);
     expect(await faults(phone.page)).to.deep.equal([]);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -6,7 +6,7 @@ import { depth } from "../../depth.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { screens } from "../../fixtures/page/admin-screens.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 import { untilTrue } from "../../waits.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
@@ -14,7 +14,7 @@ const phone = { viewport: { width: 390, height: 844 }, hasTouch: true };
 describe("the dashboard of a cluster of three nodes", function () {
   // Each goes on with the nodes of the one before.
   this.bail(true);
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let page: Page;
   const nodes: NodeProcess[] = [];
@@ -40,10 +40,10 @@ describe("the dashboard of a cluster of three nodes", function () {
     return node;
   }
   before(async () => {
-    stage = await openStage(["--model", "echo", "--context-tokens", "100000", "--control", "127.0.0.1:0"]);
-    ada = await stage.person("ada");
+    fixture = await openPages(["--model", "echo", "--context-tokens", "100000", "--control", "127.0.0.1:0"]);
+    ada = await fixture.person("ada");
     ({ page } = ada);
-    await stage.account("bob");
+    await fixture.account("bob");
     for (const room of ["general", "random", "gardening"])
       await ada.api("POST", "/api/v1/rooms", { room, title: `About ${room}` });
     await ada.api("POST", "/api/v1/rooms/general/messages", { text: "a word among ourselves" });
@@ -52,14 +52,14 @@ describe("the dashboard of a cluster of three nodes", function () {
   after(async () => {
     await Promise.all(nodes.map((node) => node.end("SIGKILL")));
     for (const folder of folders) await folder[Symbol.asyncDispose]();
-    await stage.close();
+    await fixture.close();
   });
 
   const region = (at: Page, name: string) => at.getByRole("region", { name, exact: true }).first();
   const table = (name: string) => page.getByRole("group", { name, exact: true });
   const yes = (name: string) => page.getByRole("dialog").getByRole("button", { name, exact: true }).click();
   const rows = () => page.getByRole("list", { name: "Nodes of the cluster" }).getByRole("listitem");
-  const go = (at: Page, where: string) => at.goto(`${stage.node.url}/admin/${where}`);
+  const go = (at: Page, where: string) => at.goto(`${fixture.node.url}/admin/${where}`);
   /** What axe finds, and whether something is wider than the screen. */
   async function looked(at: Page, name: string): Promise<void> {
     const folderOfShots = process.env["PLEXUS_TEST_SHOTS"];
@@ -101,7 +101,7 @@ describe("the dashboard of a cluster of three nodes", function () {
   it("invites a node by a command to copy, and shows what it does when it has come, while the page stays open", async () => {
     const { token } = (await ada.api("POST", "/api/v1/admin/cluster/invitations", { roles: ["manager", "chat"] })) as { token: string }; // prettier-ignore
     await joins("second", ["--role", "manager,chat", "--join", token]);
-    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Nodes", exact: true }).click();
     await region(page, "State").getByText("2 of 2 nodes up.").waitFor();
@@ -120,11 +120,11 @@ describe("the dashboard of a cluster of three nodes", function () {
     await row.getByText("zone cellar").waitFor();
     await row.getByText("up", { exact: true }).waitFor();
     await region(page, "State").getByText("3 of 3 nodes up.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("begins with how the cluster is, and has a screen for each thing, served by routes of the API alone", async () => {
-    await page.goto(`${stage.node.url}/admin`);
+    await page.goto(`${fixture.node.url}/admin`);
     await region(page, "State").waitFor();
     await region(page, "Figures")
       .getByRole("link", { name: /^Nodes up 3 of 3/ })
@@ -144,11 +144,11 @@ describe("the dashboard of a cluster of three nodes", function () {
         name,
       ).to.deep.equal([]);
     }
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("can be read by everybody, in both looks, also on a phone", async () => {
-    const small = await stage.person("ada", phone);
+    const small = await fixture.person("ada", phone);
     record(small.page);
     for (const { page: name, sees } of screens)
       for (const [at, width] of [[page, "wide"], [small.page, "phone"]] as const) {
@@ -162,11 +162,11 @@ describe("the dashboard of a cluster of three nodes", function () {
         }
       }
     await small.close();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   }); // prettier-ignore
 
   it("is the admins' alone", async () => {
-    const bob = await stage.person("bob", phone);
+    const bob = await fixture.person("bob", phone);
     await go(bob.page, "nodes");
     await bob.page.getByText("Only admins see the nodes of the cluster.").waitFor();
     await bob.close();
@@ -188,7 +188,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByText(`${slot} is on ${other} now.`).waitFor();
     await page.getByRole("button", { name: `Let go of ${slot}`, exact: true }).click();
     await page.getByText(`${slot} goes where the plan has it.`).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("finds an actor by the beginning of its name and shows where it is, by keys alone", async () => {
@@ -225,7 +225,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByRole("dialog").getByRole("checkbox", { name: "storage" }).check();
     await yes("Change");
     await page.getByText(/^second has the roles .*storage.* now\./).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("sets what a model costs, shows usage as charts and gives it as CSV", async () => {
@@ -261,7 +261,7 @@ describe("the dashboard of a cluster of three nodes", function () {
         .getByText(/^gateway\./)
         .count(),
     ).to.equal(0);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("shows the way of a request as a waterfall, each step below its cause", async () => {
@@ -282,7 +282,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await looked(page, "trace");
     await page.getByRole("link", { name: "All requests" }).click();
     await region(page, "Requests").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("looks at what another node does, and shows it as a picture and in words", async () => {
@@ -312,7 +312,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await directory.getByRole("combobox", { name: "How many nodes should keep it" }).selectOption("5");
     await yes("Change");
     await directory.getByText(/^Wanted: 5; 2 nodes with the role manager/).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("overwrites nothing that another admin has changed meanwhile, and shows what is there now", async () => {
@@ -333,7 +333,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await yes("Change");
     await page.getByText(/Somebody else has changed them meanwhile: they are manager, chat now/).waitFor();
     await ada.api("PUT", "/api/v1/admin/cluster/nodes/second/roles", { roles: ["manager", "chat", "storage"] });
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("says in a tab from before an upgrade that the page has to be loaded anew, and does it", async () => {
@@ -345,7 +345,7 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.unroute("**/assets/*.js");
     await page.getByRole("button", { name: "Load it anew" }).click();
     await region(page, "Tasks").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("shows a clear state of a node that dies while it is changed, and goes on with it when it is back", async () => {
@@ -387,7 +387,7 @@ describe("the dashboard of a cluster of three nodes", function () {
       .waitFor();
     await row.getByRole("button", { name: "Undo the drain of third" }).click();
     await row.getByRole("button", { name: "Drain third" }).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("evicts a node that is lost, and is well again", async () => {
@@ -401,11 +401,11 @@ describe("the dashboard of a cluster of three nodes", function () {
     await page.getByText("third was removed from the cluster.").waitFor();
     await row.waitFor({ state: "detached" });
     await region(page, "State").getByText("2 of 2 nodes up.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("has done all of this by requests of the control endpoint", async () => {
-    const described = await fetch(`${stage.node.control}/openapi.json`);
+    const described = await fetch(`${fixture.node.control}/openapi.json`);
     const { paths } = (await described.json()) as { paths: Readonly<Record<string, object>> };
     const routes = Object.entries(paths).flatMap(([path, methods]) => {
       const pattern = new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, "[^/]+")}$`);

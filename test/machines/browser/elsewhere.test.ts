@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { slotOf } from "../../../protocols/index.ts";
 import { ClusterProcesses, manager, worker } from "../../fixtures/processes/cluster-processes.ts";
 import { healthy } from "../../fixtures/processes/cluster-waits.ts";
-import { openBrowser, openStage } from "../../fixtures/page/index.ts";
+import { openBrowser, openPages } from "../../fixtures/page/index.ts";
 import { pageWaitMs } from "../../waits.ts";
 
 describe("the page of a node that does not come back", function () {
@@ -105,9 +105,9 @@ describe("the page of a node that does not come back", function () {
 
 describe("the page of a node that is cut off from the others", function () {
   it("says so with the way to another node, keeps what is written, and stops saying it when it is over", async () => {
-    const stage = await openStage();
+    const fixture = await openPages();
     try {
-      const ada = await stage.person("ada");
+      const ada = await fixture.person("ada");
       await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
       const { page } = ada;
       // The node's own frames, and in between them the two that a node says which is cut off and is back.
@@ -116,7 +116,7 @@ describe("the page of a node that is cut off from the others", function () {
         socket.connectToServer();
         say = (frame) => socket.send(JSON.stringify(frame));
       });
-      await page.goto(`${stage.node.url}/room/den`);
+      await page.goto(`${fixture.node.url}/room/den`);
       const field = page.getByRole("textbox", { name: "Message #Den" });
       await field.fill("half a thought");
       const reason = { code: "NODE_DEGRADED", outcome: "not_started", message: "" };
@@ -128,9 +128,9 @@ describe("the page of a node that is cut off from the others", function () {
       say({ degraded: null });
       await banner.waitFor({ state: "detached" });
       expect(await field.inputValue()).to.equal("half a thought");
-      expect(stage.complaints).to.deep.equal([]);
+      expect(fixture.complaints).to.deep.equal([]);
     } finally {
-      await stage.close();
+      await fixture.close();
     }
   });
 });

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { CDPSession, Page } from "playwright-core";
 import { codeOf, stepAt } from "../../../node/gateway/totp.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 /** The seed as people type it, back to bytes. */
 function seedOf(typed: string): Buffer {
@@ -12,12 +12,12 @@ function seedOf(typed: string): Buffer {
 }
 
 describe("second factors in the page", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   before(async () => {
-    stage = await openStage();
-    await stage.account("root");
+    fixture = await openPages();
+    await fixture.account("root");
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   const signOut = async (page: Page): Promise<void> => {
     await page.getByRole("button", { name: "Your account" }).click();
@@ -31,8 +31,8 @@ describe("second factors in the page", function () {
   };
 
   it("sets up one-time codes, and asks for one at the next sign-in; a recovery code does, too", async () => {
-    const { page } = await stage.person("ada", { colorScheme: "dark" });
-    await page.goto(`${stage.node.url}/settings/factors`);
+    const { page } = await fixture.person("ada", { colorScheme: "dark" });
+    await page.goto(`${fixture.node.url}/settings/factors`);
     await page.getByRole("button", { name: "Set up one-time codes" }).click();
     const seed = seedOf((await page.locator(".seed").textContent()) ?? "");
     expect(seed.length).to.equal(20);
@@ -68,16 +68,16 @@ describe("second factors in the page", function () {
     await page.getByRole("textbox", { name: "One-time code" }).fill((codes[0] ?? "").toLowerCase());
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "Your account" }).waitFor();
-    await page.goto(`${stage.node.url}/settings/factors`);
+    await page.goto(`${fixture.node.url}/settings/factors`);
     await page.getByText("9 codes are left").waitFor();
-    await page.goto(`${stage.node.url}/settings/devices`);
+    await page.goto(`${fixture.node.url}/settings/devices`);
     await page.getByText("by password and recovery code from 127.0.0.1").waitFor();
   });
 
   /** A page on a name: browsers give passkeys to no address. */
   async function named(person: Person): Promise<{ url: string; devtools: CDPSession }> {
-    const url = stage.node.url.replace("127.0.0.1", "localhost");
-    const [cookie] = await person.context.cookies(stage.node.url);
+    const url = fixture.node.url.replace("127.0.0.1", "localhost");
+    const [cookie] = await person.context.cookies(fixture.node.url);
     await person.context.addCookies([{ name: "plexus_session", value: cookie?.value ?? "", url }]);
     const devtools = await person.context.newCDPSession(person.page);
     await devtools.send("WebAuthn.enable");
@@ -95,7 +95,7 @@ describe("second factors in the page", function () {
   }
 
   it("adds a passkey, which lets in alone, with the keyboard only, on a phone", async () => {
-    const bob = await stage.person("bob", { viewport: { width: 390, height: 844 }, hasTouch: true });
+    const bob = await fixture.person("bob", { viewport: { width: 390, height: 844 }, hasTouch: true });
     const { url } = await named(bob);
     const { page } = bob;
     await page.goto(`${url}/settings/factors`);
@@ -121,7 +121,7 @@ describe("second factors in the page", function () {
   });
 
   it("asks for the passkey after the password, and takes no password alone", async () => {
-    const cyd = await stage.person("cyd");
+    const cyd = await fixture.person("cyd");
     const { url } = await named(cyd);
     const { page } = cyd;
     await page.goto(`${url}/settings/factors`);
@@ -136,11 +136,11 @@ describe("second factors in the page", function () {
   });
 
   it("takes an admin's link for a new password, once", async () => {
-    await stage.account("dan");
-    const root = await stage.person("root");
+    await fixture.account("dan");
+    const root = await fixture.person("root");
     const { path } = (await root.api("POST", "/api/v1/admin/users/dan/reset")) as { path: string };
-    const page = await stage.visitor();
-    await page.goto(stage.node.url + path);
+    const page = await fixture.visitor();
+    await page.goto(fixture.node.url + path);
     await page.reload();
     await page.getByRole("heading", { name: "A new password for dan" }).waitFor();
     expect(await axeFaults(page)).to.deep.equal([]);
@@ -153,7 +153,7 @@ describe("second factors in the page", function () {
     await page.locator("input[name=password]").fill("another horse");
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     await page.getByRole("button", { name: "Your account" }).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   /** A picture of the page, where somebody wants to look at it. */

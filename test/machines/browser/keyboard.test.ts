@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message #Lobby" });
@@ -21,22 +21,22 @@ const focusOn = (place: Locator): Promise<void> =>
     });
 
 describe("the keyboard in a room", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let page: Page;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
     ({ page } = ada);
     await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "Lobby" });
     for (let number = 1; number <= 120; number += 1)
       await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: `line ${number}.` });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "see [one](https://one.example) and **two**" });
     await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "the last word" });
-    await page.goto(`${stage.node.url}/room/lobby`);
+    await page.goto(`${fixture.node.url}/room/lobby`);
     await message(page, "the last word").waitFor();
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   beforeEach(async () => {
     await field(page).focus();
@@ -218,7 +218,7 @@ describe("the keyboard in a room", function () {
 
   it("goes through the conversation with an agent in the same way, and to what can be done with an answer", async () => {
     await ada.api("POST", "/api/v1/agents", { name: "helper" });
-    await page.goto(`${stage.node.url}/agent/ada.helper`);
+    await page.goto(`${fixture.node.url}/agent/ada.helper`);
     const said = page.getByRole("textbox", { name: "Message helper" });
     await said.fill("good morning");
     await said.press("Enter");
@@ -233,7 +233,7 @@ describe("the keyboard in a room", function () {
     await focusOn(page.locator("article.said"));
     await page.keyboard.press("Escape");
     await focusOn(said);
-    await page.goto(`${stage.node.url}/room/lobby`);
+    await page.goto(`${fixture.node.url}/room/lobby`);
     await message(page, "the last word").first().waitFor();
   });
 
@@ -246,6 +246,6 @@ describe("the keyboard in a room", function () {
       if ((await focused(page)) === "body" && before !== "go to … ctrl k") lost += 1;
     }
     expect(lost).to.be.at.most(2);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

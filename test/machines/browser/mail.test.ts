@@ -3,25 +3,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { readControlFile } from "../../../cli/control.ts";
-import { linkIn, startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
-import { openStage, type Stage } from "../../fixtures/page/index.ts";
+import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 
 const signUpFile = "signUp: domain\nsignUpDomains: [example.org]\npublicUrl: https://chat.example.org\n";
 
 describe("mail on the page", function () {
-  let stage: Stage;
-  let server: MailServerStand;
+  let fixture: Fixture;
+  let server: MailServerFixture;
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-mail-"));
     await writeFile(join(folder, "plexus.yaml"), signUpFile);
     server = await startMailServer();
-    stage = await openStage(["--model", "echo", "--config", join(folder, "plexus.yaml")]);
+    fixture = await openPages(["--model", "echo", "--config", join(folder, "plexus.yaml")]);
     // The first account is the admin's, and needs no address.
-    await stage.account("root");
-    const control = await readControlFile(stage.node.data);
+    await fixture.account("root");
+    const control = await readControlFile(fixture.node.data);
     const body = { host: "127.0.0.1", port: server.port, security: "starttls", from: "plexus@example.org" };
-    const set = await fetch(`${stage.node.url}/api/v1/admin/mail`, {
+    const set = await fetch(`${fixture.node.url}/api/v1/admin/mail`, {
       method: "PUT",
       headers: { authorization: `Bearer ${control?.controlToken ?? ""}`, "content-type": "application/json" },
       body: JSON.stringify(body),
@@ -29,13 +29,13 @@ describe("mail on the page", function () {
     expect(set.status).to.equal(200);
   });
   after(async () => {
-    await stage.close();
+    await fixture.close();
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   it("makes an account by an address of the domain, and sets its forgotten password anew", async () => {
-    const page = await stage.visitor();
+    const page = await fixture.visitor();
     await page.getByRole("button", { name: "Create an account" }).click();
     await page.locator("input[name=who]").fill("ada@example.com");
     await page.getByRole("button", { name: "Send the link" }).click();
@@ -46,15 +46,15 @@ describe("mail on the page", function () {
     const link = linkIn(await server.next());
     expect(link).to.match(/^account=/);
 
-    const joining = await stage.visitor();
-    await joining.goto(`${stage.node.url}/#${link}`);
+    const joining = await fixture.visitor();
+    await joining.goto(`${fixture.node.url}/#${link}`);
     await joining.getByRole("heading", { name: "Create an account" }).waitFor();
     await joining.locator("input[name=name]").fill("ada");
     await joining.locator("input[name=password]").fill("correct horse");
     await joining.getByRole("button", { name: "Create account" }).click();
     await joining.getByRole("button", { name: "Your account" }).waitFor();
     expect(new URL(joining.url()).hash).to.equal("");
-    await joining.goto(`${stage.node.url}/settings/account`);
+    await joining.goto(`${fixture.node.url}/settings/account`);
     await joining.getByText("ada@example.org, since").waitFor();
     const [download] = await Promise.all([
       joining.waitForEvent("download"),
@@ -62,13 +62,13 @@ describe("mail on the page", function () {
     ]);
     expect(download.suggestedFilename()).to.equal("plexus-account.jsonl");
 
-    const forgetful = await stage.visitor();
+    const forgetful = await fixture.visitor();
     await forgetful.getByRole("button", { name: "Forgot your password?" }).click();
     await forgetful.locator("input[name=who]").fill("ada");
     await forgetful.getByRole("button", { name: "Send the link" }).click();
     await forgetful.getByText("If there is such an account").waitFor();
     const reset = linkIn(await server.next());
-    await forgetful.goto(`${stage.node.url}/#${reset}`);
+    await forgetful.goto(`${fixture.node.url}/#${reset}`);
     await forgetful.locator("input[name=password]").fill("another horse");
     await forgetful.getByRole("button", { name: "Set the password" }).click();
     await forgetful.getByText("Your password was set").waitFor();
@@ -77,6 +77,6 @@ describe("mail on the page", function () {
     await forgetful.locator("input[name=password]").fill("another horse");
     await forgetful.getByRole("button", { name: "Sign in", exact: true }).click();
     await forgetful.getByRole("button", { name: "Your account" }).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

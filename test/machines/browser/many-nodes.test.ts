@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { expect } from "chai";
 import type { CDPSession, Page } from "playwright-core";
-import type { Stand } from "../../unit/gateway/fixture.ts";
+import type { Fixture } from "../../unit/gateway/fixture.ts";
 import { openBrowser } from "../../fixtures/page/index.ts";
 import { startTwoHundred, wideTrace } from "../../fixtures/page/two-hundred.ts";
 import { pageWaitMs } from "../../waits.ts";
@@ -57,17 +57,17 @@ const screens: readonly Screen[] = [
 ]; // prettier-ignore
 
 describe("the dashboard of a cluster of 200 nodes", function () {
-  let stand: Stand;
+  let fixture: Fixture;
   let page: Page;
   let cdp: CDPSession;
   const answers: { path: string; bytes: number }[] = [];
   const complaints: string[] = [];
   before(async () => {
-    stand = await startTwoHundred(join(import.meta.dirname, "../../../web/dist"));
-    const { token } = await stand.signUp("ada");
+    fixture = await startTwoHundred(join(import.meta.dirname, "../../../web/dist"));
+    const { token } = await fixture.signUp("ada");
     const context = await (await openBrowser()).newContext({ locale: "en-GB", viewport: { width: 1280, height: 800 } });
     context.setDefaultTimeout(pageWaitMs);
-    await context.addCookies([{ name: "plexus_session", value: token, url: stand.url }]);
+    await context.addCookies([{ name: "plexus_session", value: token, url: fixture.url }]);
     page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("response", (response) => {
@@ -81,7 +81,7 @@ describe("the dashboard of a cluster of 200 nodes", function () {
   });
   after(async () => {
     await page.context().close();
-    await stand.stop();
+    await fixture.stop();
   });
 
   async function scriptMs(): Promise<number> {
@@ -95,7 +95,7 @@ describe("the dashboard of a cluster of 200 nodes", function () {
   }
 
   it("opens and keeps each screen up to date with little scripting, however much there is of everything", async () => {
-    await page.goto(`${stand.url}/admin/terminal`);
+    await page.goto(`${fixture.url}/admin/terminal`);
     await region(page, "Terminal").waitFor();
     const told: string[] = [];
     const slow: string[] = [];
@@ -144,20 +144,20 @@ describe("the dashboard of a cluster of 200 nodes", function () {
   });
 
   it("finds one of them by its name", async () => {
-    await page.goto(`${stand.url}/admin/nodes`);
+    await page.goto(`${fixture.url}/admin/nodes`);
     const list = page.getByRole("list", { name: "Nodes of the cluster" }).getByRole("listitem");
     await list.first().waitFor();
     expect(await list.count()).to.equal(25);
     await page.getByRole("textbox", { name: "Search" }).fill("node-199");
     await list.filter({ hasText: "node-199" }).waitFor();
     expect(await list.count()).to.equal(1);
-    await page.goto(`${stand.url}/admin/slots`);
+    await page.goto(`${fixture.url}/admin/slots`);
     const rows = page.getByRole("group", { name: "Slots of the cluster" }).getByRole("row");
     await page.getByText("1280 slots", { exact: true }).waitFor();
     expect(await rows.count()).to.equal(51);
     await page.getByRole("button", { name: "Next" }).click();
     await rows.filter({ hasText: /^ai\/50/ }).waitFor();
-    await page.goto(`${stand.url}/admin/metrics?of=each`);
+    await page.goto(`${fixture.url}/admin/metrics?of=each`);
     await page.getByRole("textbox", { name: "Nodes like" }).fill("node-19");
     await page.getByRole("img", { name: /^Processor\. node-199/ }).waitFor();
     expect(complaints).to.deep.equal([]);

@@ -3,7 +3,7 @@ import { serveFiles, type ModelServer } from "../../fixtures/model-servers.ts";
 import { gguf } from "../../fixtures/model-files.ts";
 import { startDouble } from "../../fixtures/providers/double.ts";
 import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const model = (licence?: string): Buffer =>
   gguf({
@@ -12,24 +12,24 @@ const model = (licence?: string): Buffer =>
   });
 
 describe("the models of a node", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let server: ModelServer;
   let ada: Person;
   let bob: Person;
   before(async () => {
     server = await serveFiles({ "free.gguf": model("apache-2.0"), "page.gguf": Buffer.from("<html>") });
-    stage = await openStage();
-    ada = await stage.person("ada");
-    bob = await stage.person("bob");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
+    bob = await fixture.person("bob");
   });
   after(async () => {
-    await stage.close();
+    await fixture.close();
     await server.close();
   });
 
   it("are pulled once their licence is accepted, looked at, and removed after a question", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.goto(`${fixture.node.url}/settings/profile`);
     await page.getByRole("link", { name: "Administration" }).click();
     await page.getByRole("link", { name: "Models", exact: true }).click();
     await page.getByLabel("Source").fill(`${server.url}/free.gguf`);
@@ -45,12 +45,12 @@ describe("the models of a node", function () {
     await page.getByRole("button", { name: "Remove free" }).click();
     await question.getByRole("button", { name: "Remove" }).click();
     await page.getByText("There are none yet.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are loaded, pinned and unloaded by name, and the page says why each is where it is", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/admin/models`);
+    await page.goto(`${fixture.node.url}/admin/models`);
     const memory = page.getByRole("region", { name: "In memory" });
     const row = memory.getByRole("listitem").first();
     await row.getByText("it stays until its room is needed").waitFor();
@@ -65,7 +65,7 @@ describe("the models of a node", function () {
     await memory.getByText(/for models: /).waitFor();
     const choice = page.getByRole("region", { name: "Where calls go" });
     await choice.getByText(/choice 1 · ready · .*generate/).waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("are suggested for the machine once somebody asks, and pulled from there", async () => {
@@ -97,7 +97,7 @@ describe("the models of a node", function () {
   it("are also those of other servers: added, tested, found and removed", async () => {
     const double = await startDouble(ollamaDouble());
     const { page } = ada;
-    await page.goto(`${stage.node.url}/admin/models`);
+    await page.goto(`${fixture.node.url}/admin/models`);
     const servers = page.getByRole("region", { name: "Servers with models" });
     await page.getByLabel("Range").fill("8.8.8.8");
     await page.keyboard.press("Enter");
@@ -112,12 +112,12 @@ describe("the models of a node", function () {
     const question = page.getByRole("alertdialog").or(page.getByRole("dialog"));
     await question.getByRole("button", { name: "Remove" }).click();
     await servers.getByText("No server is used yet.").waitFor();
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
     await double.close();
   });
 
   it("are for admins", async () => {
-    await bob.page.goto(`${stage.node.url}/admin/models`);
+    await bob.page.goto(`${fixture.node.url}/admin/models`);
     await bob.page.getByText("Only admins see and change the models of a node.").waitFor();
     expect(await bob.page.getByLabel("Source").count()).to.equal(0);
   });

@@ -1,14 +1,14 @@
 import { expect } from "chai";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
-import { openStage, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 
 describe("sign-in by another server in the page", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let server: OidcServer;
   before(async () => {
-    stage = await openStage();
-    server = await startOidcServer({ pages: [stage.node.url], names: ["company"] });
-    const root = await stage.person("root");
+    fixture = await openPages();
+    server = await startOidcServer({ pages: [fixture.node.url], names: ["company"] });
+    const root = await fixture.person("root");
     await root.api("PUT", "/api/v1/admin/identity-providers/company", {
       server: { kind: "oidc", issuer: server.issuer, clientId },
       label: "Company",
@@ -17,7 +17,7 @@ describe("sign-in by another server in the page", function () {
     });
   });
   after(async () => {
-    await stage.close();
+    await fixture.close();
     await server.stop();
   });
 
@@ -27,7 +27,7 @@ describe("sign-in by another server in the page", function () {
   ] as const)
     it(`lets somebody in who has an account there, on ${what}, and says when they have said no`, async () => {
       server.person = undefined;
-      const page = await stage.visitor({ viewport });
+      const page = await fixture.visitor({ viewport });
       await page.getByRole("link", { name: "Sign in with Company" }).click();
       await page.getByRole("alert").filter({ hasText: "does not prove who you are" }).waitFor();
       expect(new URL(page.url()).search).to.equal("");
@@ -39,8 +39,8 @@ describe("sign-in by another server in the page", function () {
 
   it("links an identity to an account when its person says yes, and removes it again", async () => {
     server.person = { sub: "ada", email: "ada@example.org" };
-    const { page } = await stage.person("ada");
-    await page.goto(`${stage.node.url}/settings/factors`);
+    const { page } = await fixture.person("ada");
+    await page.goto(`${fixture.node.url}/settings/factors`);
     await page.getByRole("button", { name: "Link Company" }).click();
     const dialog = page.getByRole("dialog", { name: "Link this identity to your account?" });
     await dialog.getByText("ada@example.org").waitFor();
@@ -49,6 +49,6 @@ describe("sign-in by another server in the page", function () {
     await page.getByRole("button", { name: "Remove Company" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove", exact: true }).click();
     await page.getByText("Company: ada@example.org").waitFor({ state: "detached" });
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStageForTwo, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -41,12 +41,12 @@ async function change(page: Page, member: string, entry: string): Promise<void> 
 }
 
 describe("people in rooms", function () {
-  let stage: Stage, ada: Person, bob: Person;
+  let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
-    ({ stage, ada, bob } = await openStageForTwo());
-    await stage.account("bobby");
+    ({ fixture, ada, bob } = await openPagesForTwo());
+    await fixture.account("bobby");
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   const room = async (name: string, visibility = "public") => {
     await ada.api("POST", "/api/v1/rooms", { room: name, title: name, visibility });
@@ -261,6 +261,6 @@ describe("people in rooms", function () {
     await dialog(ada.page, "Give up your ownership?").getByRole("button", { name: "Give up" }).click();
     await ada.page.getByText("You are a member now.").waitFor();
     await ada.page.getByRole("button", { name: "Change Bob" }).waitFor({ state: "detached" });
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { png } from "../../fixtures/pictures.ts";
-import { openStageForTwo, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 /** Red, with a blue edge to the left and to the right, which a square of the middle does not have. */
 const wideFlag = (): Buffer => png(300, 100, { colourOf: (x) => (x < 90 || x >= 210 ? [0, 0, 255] : [255, 0, 0]) });
@@ -27,14 +27,14 @@ const leftEdge = (picture: Locator): Promise<readonly number[]> =>
 const isRed = ([red = 0, green = 255, blue = 255]: readonly number[]): boolean => red > 200 && green < 60 && blue < 60;
 
 describe("pictures of people", function () {
-  let stage: Stage, ada: Person, bob: Person;
+  let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
-    ({ stage, ada, bob } = await openStageForTwo());
+    ({ fixture, ada, bob } = await openPagesForTwo());
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   const settings = async (page: Page): Promise<Locator> => {
-    await page.goto(`${stage.node.url}/settings/profile`);
+    await page.goto(`${fixture.node.url}/settings/profile`);
     const part = page.getByRole("region", { name: "Picture" });
     await part.waitFor();
     return part;
@@ -61,7 +61,7 @@ describe("pictures of people", function () {
     expect(isRed(await leftEdge(own))).to.equal(true);
     await ada.page.locator(".sidebar .avatar img").first().waitFor();
 
-    await bob.page.goto(`${stage.node.url}/room/gallery`);
+    await bob.page.goto(`${fixture.node.url}/room/gallery`);
     const message = bob.page.locator("main article").filter({ hasText: "How do I look?" });
     const beside = message.locator(".avatar img");
     await beside.waitFor();
@@ -85,6 +85,6 @@ describe("pictures of people", function () {
     await part.getByRole("button", { name: "Remove" }).click();
     await part.getByRole("button", { name: "Choose a picture" }).waitFor();
     expect(await part.locator(".avatar").textContent()).to.match(/^A/);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStageForTwo, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const question = "Where do we eat on Friday?";
 const message = (page: Page): Locator => page.locator("main article").filter({ hasText: question });
@@ -12,11 +12,11 @@ const option = (page: Page, name: string): Locator => poll(page).getByRole("radi
 const barriers = (page: Page, part: string): Promise<readonly string[]> => axeFaults(page, { within: part });
 
 describe("a poll in two browsers", function () {
-  let stage: Stage, ada: Person, bob: Person;
+  let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
-    ({ stage, ada, bob } = await openStageForTwo("lobby"));
+    ({ fixture, ada, bob } = await openPagesForTwo("lobby"));
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("is asked in a dialog that knows how many options there may be, and appears for everybody", async () => {
     const { page } = ada;
@@ -91,6 +91,6 @@ describe("a poll in two browsers", function () {
       expect(await closed.getByRole("radio").count()).to.equal(0);
       expect(await closed.getByRole("button").count()).to.equal(0);
     }
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStageForTwo, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
 const field = (page: Page): Locator => page.getByRole("textbox", { name: /^Message / });
@@ -26,11 +26,11 @@ async function act(page: Page, text: string, name: string): Promise<void> {
 }
 
 describe("a room in two browsers", function () {
-  let stage: Stage, ada: Person, bob: Person;
+  let fixture: Fixture, ada: Person, bob: Person;
   before(async () => {
-    ({ stage, ada, bob } = await openStageForTwo("lobby", "garden"));
+    ({ fixture, ada, bob } = await openPagesForTwo("lobby", "garden"));
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   it("shows what one says to the other at once, with Markdown", async () => {
     await say(ada.page, "Good **morning** Bob");
@@ -200,12 +200,12 @@ describe("a room in two browsers", function () {
   it("sends what was written while the node was away, exactly once and in order", async () => {
     await enter(ada.page, "lobby");
     await enter(bob.page, "lobby");
-    await stage.node.end("SIGKILL");
+    await fixture.node.end("SIGKILL");
     await ada.page.locator("[data-link]").waitFor();
     await say(ada.page, "written in the dark");
     await say(ada.page, "and a second one");
     await ada.page.locator("main article.pending").nth(1).waitFor();
-    await stage.node.start();
+    await fixture.node.start();
     await message(bob.page, "and a second one").waitFor();
     await ada.page.locator("main article.pending").first().waitFor({ state: "detached" });
     await ada.page.locator("[data-link]").waitFor({ state: "detached" });
@@ -216,6 +216,6 @@ describe("a room in two browsers", function () {
       );
       expect(Number(seqs[1])).to.equal(Number(seqs[0]) + 1);
     }
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

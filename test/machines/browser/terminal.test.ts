@@ -1,18 +1,18 @@
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { axeFaults } from "../../fixtures/page/axe.ts";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 describe("the terminal and the looks of the administration", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   let page: Page;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
     ({ page } = ada);
   });
-  after(() => stage.close());
+  after(() => fixture.close());
 
   const screen = (at: Page) => at.locator(".terminal-screen .xterm-rows");
   const says = (text: string | RegExp, at = page) => screen(at).filter({ hasText: text }).waitFor();
@@ -21,7 +21,7 @@ describe("the terminal and the looks of the administration", function () {
     if (folder !== undefined) await at.screenshot({ path: `${folder}/${name}.png` });
   }
   async function open(at: Page, search = ""): Promise<void> {
-    await at.goto(`${stage.node.url}/admin/terminal${search}`);
+    await at.goto(`${fixture.node.url}/admin/terminal${search}`);
     await says(/The commands of plexus/, at);
   }
 
@@ -42,7 +42,7 @@ describe("the terminal and the looks of the administration", function () {
     await page.keyboard.type("nodes --data /etc\n");
     await says("this terminal speaks to the cluster of its page");
     await shot(page, "terminal-light");
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("ends what runs with Ctrl-C, and is left by Escape and Tab", async () => {
@@ -75,11 +75,11 @@ describe("the terminal and the looks of the administration", function () {
     await question.getByText("Run 2 lines?").waitFor();
     await question.getByRole("button", { name: "Run", exact: true }).click();
     await says(/under way|task/);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("can be read on a phone in the dark, and has no fault that axe finds", async () => {
-    const { page: small } = await stage.person("ada", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
+    const { page: small } = await fixture.person("ada", { viewport: { width: 390, height: 844 }, colorScheme: "dark" });
     await open(small, "?run=nodes");
     await shot(small, "terminal-phone");
     expect(await axeFaults(small, { within: "main" })).to.deep.equal([]);
@@ -87,14 +87,14 @@ describe("the terminal and the looks of the administration", function () {
   });
 
   it("shows the looks that an admin has saved to everybody, and the preview before", async () => {
-    await page.goto(`${stage.node.url}/admin/branding`);
+    await page.goto(`${fixture.node.url}/admin/branding`);
     await page.getByLabel("Name", { exact: true }).fill("Acme");
     await page.getByLabel("Colour").fill("#ffd400");
     await page.getByText(/hard to read as text/).waitFor();
     await page.getByRole("group", { name: "Preview" }).getByText("Acme").first().waitFor();
     expect(await page.title()).to.include("Plexus");
     await shot(page, "branding-light");
-    const visitor = await stage.visitor({ colorScheme: "dark" });
+    const visitor = await fixture.visitor({ colorScheme: "dark" });
     await page.getByRole("button", { name: "Save" }).click();
     const proof = page.getByRole("dialog").getByLabel("Password");
     const saved = page.getByText(/Everybody sees it/);
@@ -106,7 +106,7 @@ describe("the terminal and the looks of the administration", function () {
     await saved.waitFor();
     await page.getByRole("link", { name: "Acme", exact: true }).waitFor();
     expect(await page.title()).to.include("Acme");
-    await visitor.goto(stage.node.url);
+    await visitor.goto(fixture.node.url);
     await visitor.getByRole("heading", { name: "Sign in to Acme" }).waitFor();
     await shot(visitor, "branding-sign-in");
     for (const at of [page, visitor]) expect(await axeFaults(at, { within: "main" })).to.deep.equal([]);

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
-import { openStage, type Person, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 // What the page's own functions below see; the types of a browser are not those of a test.
 declare const document: { readonly activeElement: unknown };
@@ -28,23 +28,23 @@ const sent = [
 ];
 
 describe("text in messages", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   let ada: Person;
   before(async () => {
-    stage = await openStage();
-    ada = await stage.person("ada");
-    await stage.account("bob");
+    fixture = await openPages();
+    ada = await fixture.person("ada");
+    await fixture.account("bob");
     await ada.api("POST", "/api/v1/rooms", { room: "text", title: "Text" });
     await ada.api("POST", "/api/v1/agents", { name: "helper" });
   });
   after(async () => {
-    expect(stage.complaints).to.deep.equal([]);
-    await stage.close();
+    expect(fixture.complaints).to.deep.equal([]);
+    await fixture.close();
   });
 
   it("is an invitation where nothing was said yet", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/room/text`);
+    await page.goto(`${fixture.node.url}/room/text`);
     await page.getByText("So far you are the only one in it.").waitFor();
     await page.getByRole("button", { name: "Invite people" }).click();
     await page.getByRole("complementary", { name: "Members" }).waitFor();
@@ -65,28 +65,28 @@ describe("text in messages", function () {
     await ada.api("POST", "/api/v1/rooms/text/messages", { text: reply, replyTo: 2 });
     await rows(page).nth(sent.length).waitFor();
     expect(await seen(rows(page).nth(sent.length).locator(".quote"))).to.equal(`Ada ${sent[1]}`);
-    await page.goto(`${stage.node.url}/room/text?panel=thread&seq=2`);
+    await page.goto(`${fixture.node.url}/room/text?panel=thread&seq=2`);
     const thread = page.getByRole("complementary");
     await thread.getByText(reply).waitFor();
     await rendered(page);
     expect(await seen(thread.locator(".rich").first())).to.equal(sent[1]);
     await ada.api("PUT", "/api/v1/rooms/text/pins/3", {});
-    await page.goto(`${stage.node.url}/room/text?panel=pins`);
+    await page.goto(`${fixture.node.url}/room/text?panel=pins`);
     await rendered(page);
     await thread.getByText("<nav>").waitFor();
-    await page.goto(`${stage.node.url}/room/text`);
+    await page.goto(`${fixture.node.url}/room/text`);
   });
 
   it("is there in an agent's answer, while it comes and afterwards", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/agent/ada.helper`);
+    await page.goto(`${fixture.node.url}/agent/ada.helper`);
     const text = "Use Map<String, List<T>>, <nav> and &amp; in [a]: b. The **end**";
     await field(page).fill(text);
     await field(page).press("Enter");
     const answer = page.locator(".turn.answer:not(.draft) .rich");
     await answer.waitFor();
     expect(await seen(answer)).to.contain(text.replaceAll("**", ""));
-    await page.goto(`${stage.node.url}/room/text`);
+    await page.goto(`${fixture.node.url}/room/text`);
   });
 
   it("runs the way it is written: Arabic, Hebrew, lists, quotes, names, and code never", async () => {
@@ -101,7 +101,7 @@ describe("text in messages", function () {
       "hello שלום",
     ];
     for (const text of texts) await ada.api("POST", "/api/v1/rooms/rtl/messages", { text });
-    await page.goto(`${stage.node.url}/room/rtl`);
+    await page.goto(`${fixture.node.url}/room/rtl`);
     await rows(page)
       .nth(texts.length - 1)
       .waitFor();
@@ -131,7 +131,7 @@ describe("text in messages", function () {
 
   it("leaves no holes, no line for `edited`, and no button on code", async () => {
     const { page } = ada;
-    await page.goto(`${stage.node.url}/room/text`);
+    await page.goto(`${fixture.node.url}/room/text`);
     const said = async (text: string) => {
       const { seq } = (await ada.api("POST", "/api/v1/rooms/text/messages", { text })) as { seq: number };
       const row = page.locator(`[data-seq="${seq}"]`);

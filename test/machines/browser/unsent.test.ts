@@ -1,22 +1,22 @@
 import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
-import { openStage, type Stage } from "../../fixtures/page/index.ts";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
 
 describe("a message that the node does not take", function () {
-  let stage: Stage;
+  let fixture: Fixture;
   before(async () => {
-    stage = await openStage();
+    fixture = await openPages();
   });
   after(async () => {
-    stage.node.signal("SIGCONT");
-    await stage.close();
+    fixture.node.signal("SIGCONT");
+    await fixture.close();
   });
 
   it("is shown as not sent, under a banner, and not left behind unasked; it goes out when the node wakes", async () => {
-    const ada = await stage.person("ada");
+    const ada = await fixture.person("ada");
     const { page } = ada;
     await ada.api("POST", "/api/v1/rooms", { room: "den", title: "Den" });
-    await page.goto(`${stage.node.url}/room/den`);
+    await page.goto(`${fixture.node.url}/room/den`);
     const field = page.getByRole("textbox", { name: "Message #Den" });
     await field.fill("before");
     await field.press("Enter");
@@ -27,7 +27,7 @@ describe("a message that the node does not take", function () {
       void dialog.dismiss();
     });
 
-    stage.node.signal("SIGSTOP");
+    fixture.node.signal("SIGSTOP");
     await field.fill("while it hangs");
     await field.press("Enter");
     const waiting = page.locator("article.pending").filter({ hasText: "while it hangs" });
@@ -38,18 +38,18 @@ describe("a message that the node does not take", function () {
     expect(asked).to.equal(1);
     await waiting.waitFor();
 
-    stage.node.signal("SIGCONT");
+    fixture.node.signal("SIGCONT");
     await page.locator("article[data-seq]").filter({ hasText: "while it hangs" }).waitFor();
     await page.locator(".link-banner").waitFor({ state: "detached" });
     await page.getByText("Not sent yet").waitFor({ state: "detached" });
     await page.reload();
     await page.locator("article[data-seq]").filter({ hasText: "while it hangs" }).waitFor();
     expect(asked).to.equal(1);
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 
   it("is not called unsent where nobody knows, and trying again sends it once", async () => {
-    const bob = await stage.person("bob");
+    const bob = await fixture.person("bob");
     const { page } = bob;
     await bob.api("POST", "/api/v1/rooms", { room: "pub", title: "Pub" });
     let isLost = true;
@@ -61,7 +61,7 @@ describe("a message that the node does not take", function () {
         socket.send(JSON.stringify({ re: frame.id, error: failure("APPEND_FAILED") }));
       });
     });
-    await page.goto(`${stage.node.url}/room/pub`);
+    await page.goto(`${fixture.node.url}/room/pub`);
     const field = page.getByRole("textbox", { name: "Message #Pub" });
     await field.fill("was it?");
     await field.press("Enter");
@@ -71,6 +71,6 @@ describe("a message that the node does not take", function () {
     await doubtful.getByRole("button", { name: "Try again" }).click();
     await page.locator("article[data-seq]").filter({ hasText: "was it?" }).waitFor();
     await doubtful.waitFor({ state: "detached" });
-    expect(stage.complaints).to.deep.equal([]);
+    expect(fixture.complaints).to.deep.equal([]);
   });
 });

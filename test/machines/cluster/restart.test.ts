@@ -2,12 +2,12 @@ import { expect } from "chai";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import type { NodeStatus } from "../../../protocols/index.ts";
-import { ClusterProcesses, manager, worker, type Seating } from "../../fixtures/processes/cluster-processes.ts";
+import { ClusterProcesses, manager, worker, type Placing } from "../../fixtures/processes/cluster-processes.ts";
 import { healthy, until } from "../../fixtures/processes/cluster-waits.ts";
 import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
 
 /** Every node takes any port, as `--port 0` has it. */
-const anywhere: Seating = { seat: async () => ({ launcher: [], flags: ["--mesh-port", "0"] }) };
+const anywhere: Placing = { seat: async () => ({ launcher: [], flags: ["--mesh-port", "0"] }) };
 
 describe("a cluster of real processes whose nodes take any port", () => {
   const meshPort = async (cluster: ClusterProcesses, node: NodeProcess): Promise<number> => {

@@ -27,24 +27,24 @@ interface JoinRefused {
 }
 
 describe("real nodes that join one cluster", () => {
-  let stage: AsyncDisposableStack;
+  let fixture: AsyncDisposableStack;
   let cluster: ClusterProcesses;
   /** The first node's. */
   let log: string;
   let second: NodeProcess;
   before(async function () {
-    stage = new AsyncDisposableStack();
-    log = join(stage.use(await createDataFolder()).path, "log");
+    fixture = new AsyncDisposableStack();
+    log = join(fixture.use(await createDataFolder()).path, "log");
     const launcher = ["sh", "-c", 'log=$0; exec "$@" 2>>"$log"', log];
-    cluster = stage.use(await ClusterProcesses.start([{ ...manager, launcher }]));
+    cluster = fixture.use(await ClusterProcesses.start([{ ...manager, launcher }]));
   });
-  after(() => stage.disposeAsync());
+  after(() => fixture.disposeAsync());
 
   const statusOf = async (node: NodeProcess): Promise<NodeStatus> =>
     (await cluster.admin("GET", "/api/v1/admin/status", undefined, node)) as NodeStatus;
 
   it("are refused when a token has expired, is forged or is used, and join on the same folder with a new one", async () => {
-    const own = stage.use(await createDataFolder());
+    const own = fixture.use(await createDataFolder());
     await using other = await createDataFolder();
     const names = async (): Promise<readonly string[]> => (await cluster.members()).map(({ name }) => name);
     /** Why somebody is refused who runs the line of an invitation that does not hold. */
@@ -64,7 +64,7 @@ describe("real nodes that join one cluster", () => {
     expect(await refusalOf("late", own.path, brief)).to.equal("expired");
     expect(await refusalOf("forger", other.path, forged)).to.equal("forged");
     expect(await names()).to.deep.equal(["manager"]);
-    second = stage.use(new NodeProcess(own.path, [...model, "--name", "manager", ...line.slice(1)]));
+    second = fixture.use(new NodeProcess(own.path, [...model, "--name", "manager", ...line.slice(1)]));
     await second.start();
     expect(await refusalOf("thief", other.path, line)).to.equal("used");
     expect(await names()).to.have.members(["manager", "manager-2"]);

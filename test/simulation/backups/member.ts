@@ -26,7 +26,7 @@ const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64u
 /** Waits of seconds are tenths. */
 const quickRunner = { pollMs: 200, tellMs: 300, askTimeoutMs: 1_500, asksMax: 10, partSlots: 2, partsAtOnce: 3, partAnswerMs: 300, partTimeoutMs: 2_000, partForgottenMs: 6_000, slotPauseMs: 150, slotWaitMs: 4_000, partBytesPerSecond: 200_000 }; // prettier-ignore
 
-export class Seat {
+export class Member {
   readonly node: NodeId;
   readonly machine: Machine;
   readonly pulse: Pulse;
@@ -91,7 +91,7 @@ export class Seat {
   /** Asks the actor of the backups. */
   ask(scene: Scene, message: Message, timeoutMs: number, from: "node" | "gateway" = "node"): Promise<Result<unknown>> {
     return new Promise((resolve) => {
-      void scene.stage.holders
+      void scene.fixture.holders
         .ask(backupActor, message, timeoutMs, from)
         .then((result) => this.pulse.alive && resolve(result));
     });
@@ -120,7 +120,7 @@ export class Seat {
   }
 
   /** Asks the others for the keys of epochs that lack here; those that no node has are in the kit. */
-  async completeKeys(others: readonly Seat[], watch: BackupWatch): Promise<void> {
+  async completeKeys(others: readonly Member[], watch: BackupWatch): Promise<void> {
     const lacks = async (): Promise<boolean> => {
       const { epochs, here } = await this.keys.status();
       return epochs.some(({ epoch }) => !here.includes(epoch));
@@ -166,7 +166,7 @@ export class Seat {
   }
 
   /** What a backup needs of this node. Error: what lacks. */
-  async ports(others: readonly Seat[], watch: BackupWatch): Promise<BackupPorts> {
+  async ports(others: readonly Member[], watch: BackupWatch): Promise<BackupPorts> {
     await this.completeKeys(others, watch);
     const keys = await this.keys.backupKeys();
     if (!keys.ok) throw Object.assign(new Error(keys.error.code), { failure: keys.error });

@@ -4,7 +4,7 @@ import { shardsOf, type ActorId, type StripeRef } from "../../../protocols/index
 import { pathOf } from "../../unit/shards/fixture.ts";
 import { slots } from "./journals.ts";
 import type { Scene } from "./scene.ts";
-import { Seat } from "./member.ts";
+import { Member } from "./member.ts";
 import { headRow } from "../../../node/backup/index.ts";
 
 export class Operator {
@@ -37,9 +37,9 @@ export class Operator {
     this.#dead.delete(node);
     this.#scene.world.note(() => `${node} starts`);
     this.#scene.run(
-      this.#scene.stage.start(node).then(() => {
-        const machine = this.#scene.stage.machine(node);
-        const seat = new Seat(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
+      this.#scene.fixture.start(node).then(() => {
+        const machine = this.#scene.fixture.machine(node);
+        const seat = new Member(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
         seat.serve(this.#scene);
         this.#scene.seats = [...this.#scene.seats.filter((seat) => seat.node !== node), seat]; // prettier-ignore
       }),
@@ -49,8 +49,8 @@ export class Operator {
   /** Stripes that must stay readable: those of snapshots, and those of runs that have not committed yet. */
   #survives(lost: (node: NodeId, hash: string) => boolean): boolean {
     const stripes = new Map<string, StripeRef>(this.#scene.watch.needed());
-    for (const holder of this.#scene.stage.all())
-      for (const { stripe, trashedAtMs } of this.#scene.stage.holders.inventory(holder))
+    for (const holder of this.#scene.fixture.all())
+      for (const { stripe, trashedAtMs } of this.#scene.fixture.holders.inventory(holder))
         if (trashedAtMs === undefined) stripes.set(stripe.id, stripe);
     for (const { scheme, shards } of stripes.values()) {
       const left = shards.filter(({ hash }) => this.#hasSound(hash, lost));
@@ -61,7 +61,7 @@ export class Operator {
 
   #hasSound(hash: string, lost: (node: NodeId, hash: string) => boolean): boolean {
     const path = pathOf(hash);
-    return this.#scene.stage.machines.some(({ node, files }) => !lost(node, hash) && files.isDurable(path) && files.isSound(path)); // prettier-ignore
+    return this.#scene.fixture.machines.some(({ node, files }) => !lost(node, hash) && files.isDurable(path) && files.isSound(path)); // prettier-ignore
   }
 
   #forget(lost: (node: NodeId, hash: string) => boolean): void {
@@ -70,21 +70,21 @@ export class Operator {
 
   crash(node: NodeId, wipes: boolean): void {
     const { dice } = this.#scene.world;
-    const stage = this.#scene.stage;
-    if (!stage.isUp(node) || this.#dead.size > 1 || this.#scene.isCalm) return;
+    const fixture = this.#scene.fixture;
+    if (!fixture.isUp(node) || this.#dead.size > 1 || this.#scene.isCalm) return;
     const isLost = (other: NodeId): boolean => other === node;
     if (wipes && !this.#survives(isLost)) return;
     this.#scene.world.note(() => `${node} dies${wipes ? ", its disks are lost" : ""}`);
     if (wipes) this.#forget(isLost);
-    stage.crash(node, { power: wipes || dice.chance(0.5), worst: dice.chance(0.5) });
-    if (wipes) stage.wipe(node);
+    fixture.crash(node, { power: wipes || dice.chance(0.5), worst: dice.chance(0.5) });
+    if (wipes) fixture.wipe(node);
     this.#dead.add(node);
     this.#scene.world.after(dice.pick([500, 3_000, 9_000]) * dice.between(0.5, 1.5), () => this.start(node));
     // The directory gives what it owned to others when it has been away for a while.
     this.#scene.world.after(dice.between(500, 4_000), () => {
       const heir = this.#heir(node);
-      if (stage.isUp(node) || heir === undefined) return;
-      for (const holder of stage.holdersAt(node)) this.#give(holder, heir);
+      if (fixture.isUp(node) || heir === undefined) return;
+      for (const holder of fixture.holdersAt(node)) this.#give(holder, heir);
       for (const slot of slots)
         if (this.#scene.journals.ownerOf(slot) === node) this.#scene.run(this.#scene.journals.move(slot, heir));
     });
@@ -92,13 +92,13 @@ export class Operator {
 
   /** The node that is up and owns fewest holders. */
   #heir(without: NodeId): NodeId | undefined {
-    const up = this.#scene.stage.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
-    return up.toSorted((one, other) => this.#scene.stage.holdersAt(one.node).length - this.#scene.stage.holdersAt(other.node).length)[0]?.node; // prettier-ignore
+    const up = this.#scene.fixture.machines.filter(({ node, shards }) => node !== without && shards !== undefined);
+    return up.toSorted((one, other) => this.#scene.fixture.holdersAt(one.node).length - this.#scene.fixture.holdersAt(other.node).length)[0]?.node; // prettier-ignore
   }
 
   #give(holder: ActorId, to: NodeId): void {
-    const { epoch } = this.#scene.stage.recordOf(holder);
-    this.#scene.stage.change(holder, {
+    const { epoch } = this.#scene.fixture.recordOf(holder);
+    this.#scene.fixture.change(holder, {
       owner: to,
       epoch: epoch + 1,
       inSync: [to],
@@ -109,18 +109,18 @@ export class Operator {
   /** A planned move: the bytes go ahead. */
   move(): void {
     const { dice } = this.#scene.world;
-    const stage = this.#scene.stage;
-    const holder = dice.pick(stage.all());
-    const from = stage.ownerOf(holder);
+    const fixture = this.#scene.fixture;
+    const holder = dice.pick(fixture.all());
+    const from = fixture.ownerOf(holder);
     const to = this.#heir(from);
-    if (to === undefined || !stage.isUp(from)) return;
-    stage.change(holder, { want: { owner: to, replicas: [to] } });
-    const { epoch } = stage.recordOf(holder);
+    if (to === undefined || !fixture.isUp(from)) return;
+    fixture.change(holder, { want: { owner: to, replicas: [to] } });
+    const { epoch } = fixture.recordOf(holder);
     const ask = (): void => {
-      const record = stage.recordOf(holder);
-      const shards = stage.machine(from).shards;
+      const record = fixture.recordOf(holder);
+      const shards = fixture.machine(from).shards;
       if (record.epoch !== epoch || record.want?.owner !== to || shards === undefined) return;
-      if (!stage.isUp(to) || !shards.mayHandOver(record.slot, to)) return void this.#scene.world.after(150, ask);
+      if (!fixture.isUp(to) || !shards.mayHandOver(record.slot, to)) return void this.#scene.world.after(150, ask);
       this.#give(holder, to);
     };
     ask();
@@ -128,7 +128,7 @@ export class Operator {
 
   rot(): void {
     const { dice } = this.#scene.world;
-    const { node, files } = dice.pick(this.#scene.stage.machines);
+    const { node, files } = dice.pick(this.#scene.fixture.machines);
     const paths = files.paths().filter((path) => !path.startsWith("temporary") && files.isDurable(path));
     if (paths.length === 0) return;
     const path = dice.pick(paths);
@@ -139,7 +139,7 @@ export class Operator {
   }
 
   full(): void {
-    const { files } = this.#scene.world.dice.pick(this.#scene.stage.machines);
+    const { files } = this.#scene.world.dice.pick(this.#scene.fixture.machines);
     files.weather.full = true;
     this.#scene.world.after(this.#scene.world.dice.between(500, 6_000), () => (files.weather.full = false));
   }

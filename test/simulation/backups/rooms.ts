@@ -3,16 +3,16 @@
 import type { Message } from "../../../actors/behavior.ts";
 import type { PlaceTarget } from "../../../node/backup/index.ts";
 import { failure, refused, type ActorId, type BackupResults, type BackupWish, type ClusterBackupTask, type RoomMessage } from "../../../protocols/index.ts"; // prettier-ignore
-import { stageWith } from "../../unit/actors/fixture.ts";
+import { fixtureWith } from "../../unit/actors/fixture.ts";
 import type { Scene } from "./scene.ts";
-import type { Seat } from "./member.ts";
+import type { Member } from "./member.ts";
 
 const rooms = ["room/a", "room/b", "room/c", "room/d", "room/e"] as const satisfies readonly ActorId[];
 type Place = Extract<BackupWish, { sort: "place" }>;
 
 export class Rooms {
   readonly #scene: Scene;
-  readonly #living = stageWith("ada", "bob", "cyd");
+  readonly #living = fixtureWith("ada", "bob", "cyd");
   /** What people have posted since, by room. */
   readonly #posted = new Map<ActorId, Map<number, string>>();
   /** Recalls that may be begun: the operator's, and those that somebody else was told to agree to. */
@@ -32,7 +32,7 @@ export class Rooms {
   }
 
   /** The rooms as a node asks them; what a process asked does not come back to it after its end. */
-  targetOf({ pulse }: Pick<Seat, "pulse">): PlaceTarget {
+  targetOf({ pulse }: Pick<Member, "pulse">): PlaceTarget {
     const { world } = this.#scene;
     const { dice } = world;
     const unheard = (): boolean => !this.#scene.isCalm && dice.chance(0.03);
@@ -67,7 +67,7 @@ export class Rooms {
 
   /** Somebody has a room brought back, or goes on with what was broken off; others' things only when somebody else agrees, which it tries without, too.
    *  The task's number; undefined: there is none, or nobody has heard of it. */
-  async wish(seat: Seat): Promise<string | undefined> {
+  async wish(seat: Member): Promise<string | undefined> {
     const { dice } = this.#scene.world;
     const ask = (message: Message) => seat.ask(this.#scene, message, 1_000, "gateway");
     const begun = [...this.#agreed.values()];
@@ -150,5 +150,5 @@ export class Rooms {
   }
 }
 
-const idIn = (asked: Awaited<ReturnType<Seat["ask"]>>): string | undefined =>
+const idIn = (asked: Awaited<ReturnType<Member["ask"]>>): string | undefined =>
   asked.ok ? (asked.value as ClusterBackupTask).id : undefined;

@@ -14,7 +14,7 @@ import { judge, type Simulated, type Verdict } from "../verdict.ts";
 import { slots } from "./journals.ts";
 import { Operator } from "./operator.ts";
 import { over, Scene } from "./scene.ts";
-import type { Seat } from "./member.ts";
+import type { Member } from "./member.ts";
 import { withSecretsOf } from "./secrets.ts";
 import { Tasks } from "./tasks.ts";
 import { limits } from "./watch.ts";
@@ -58,9 +58,9 @@ class BackupsLife implements Simulated {
 
   async #live(): Promise<void> {
     const { dice } = this.#scene.world;
-    const stage = this.#scene.stage;
-    await this.#scene.wait(this.#scene.journals.open(stage.machines.map(({ node }) => node)), 5_000);
-    for (const { node } of stage.machines) this.#operator.start(node);
+    const fixture = this.#scene.fixture;
+    await this.#scene.wait(this.#scene.journals.open(fixture.machines.map(({ node }) => node)), 5_000);
+    for (const { node } of fixture.machines) this.#operator.start(node);
     await this.#scene.pass(600);
     await this.#scene.wait(this.#found(), 30_000);
     this.#scene.run(this.#writers());
@@ -71,20 +71,20 @@ class BackupsLife implements Simulated {
       if (!["backup", "wish", "prune", "recall", "place", "post", "verify", "rotate", "erase"].includes(what))
         this.faults += 1;
       this.#do(what);
-      if (dice.chance(healChance)) stage.network.heal();
+      if (dice.chance(healChance)) fixture.network.heal();
       await this.#scene.pass(dice.between(0, 900));
       this.#scene.check();
     }
     await this.#calmDown();
     await this.#audit();
     await this.#lose();
-    for (const { shards } of stage.machines) shards?.stop();
+    for (const { shards } of fixture.machines) shards?.stop();
   }
 
   #do(what: string): void {
     const { dice } = this.#scene.world;
-    const stage = this.#scene.stage;
-    const seat = this.#scene.someSeat();
+    const fixture = this.#scene.fixture;
+    const seat = this.#scene.someMember();
     if (seat !== undefined && what === "backup" && !this.#tasks.erasing) this.#scene.run(this.#tasks.backup(seat));
     if (seat !== undefined && what === "wish" && !this.#tasks.erasing) this.#scene.run(this.#tasks.wish(seat));
     if (seat !== undefined && what === "actor") this.#scene.moveActor(seat.node);
@@ -95,13 +95,13 @@ class BackupsLife implements Simulated {
     if (seat !== undefined && what === "verify") this.#scene.run(this.#tasks.verify(seat));
     if (seat !== undefined && what === "rotate") this.#scene.run(this.#tasks.rotate(seat));
     if (what === "erase") this.#scene.run(this.#tasks.erase());
-    if (what === "slot") this.#scene.run(this.#scene.journals.move(dice.pick(slots), dice.pick(stage.machines).node));
+    if (what === "slot") this.#scene.run(this.#scene.journals.move(dice.pick(slots), dice.pick(fixture.machines).node));
     if (what === "move") this.#operator.move();
-    if (what === "crash") this.#operator.crash(dice.pick(stage.machines).node, false);
-    if (what === "wipe") this.#operator.crash(dice.pick(stage.machines).node, true);
+    if (what === "crash") this.#operator.crash(dice.pick(fixture.machines).node, false);
+    if (what === "wipe") this.#operator.crash(dice.pick(fixture.machines).node, true);
     if (what === "rot") this.#operator.rot();
     if (what === "full") this.#operator.full();
-    if (what === "cut") stage.network.cut(dice.pick(stage.machines).node, dice.pick(stage.machines).node);
+    if (what === "cut") fixture.network.cut(dice.pick(fixture.machines).node, dice.pick(fixture.machines).node);
     if (what === "apart" && seat !== undefined) {
       this.#scene.directory.cutOff.add(seat.pulse);
       this.#scene.world.after(dice.between(100, 3_000), () => this.#scene.directory.cutOff.delete(seat.pulse));
@@ -117,7 +117,7 @@ class BackupsLife implements Simulated {
 
   async #found(): Promise<void> {
     for (;;) {
-      const done = await this.#scene.someSeat()?.found(root).catch(() => undefined); // prettier-ignore
+      const done = await this.#scene.someMember()?.found(root).catch(() => undefined); // prettier-ignore
       if (done?.ok === true) return;
       await this.#scene.world.sleep(300);
     }
@@ -126,21 +126,21 @@ class BackupsLife implements Simulated {
   // --- the end -------------------------------------------------------------------------------------------------------------
 
   async #calmDown(): Promise<void> {
-    const stage = this.#scene.stage;
+    const fixture = this.#scene.fixture;
     this.#scene.isCalm = true;
     this.#writing = false;
-    stage.network.heal();
-    stage.network.weather.breakChance = 0;
-    Object.assign(stage.holders.weather, { lostAnswers: 0, away: 0 });
+    fixture.network.heal();
+    fixture.network.weather.breakChance = 0;
+    Object.assign(fixture.holders.weather, { lostAnswers: 0, away: 0 });
     this.#scene.directory.lossChance = 0;
     this.#scene.directory.cutOff.clear();
-    for (const { files } of stage.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+    for (const { files } of fixture.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
     // Everybody is up again, and what was begun ends or expires.
     for (let passed = 0; passed < 16_000; passed += 2_000) {
       await this.#scene.pass(2_000);
       this.#scene.check();
     }
-    const last = this.#scene.someSeat() as Seat;
+    const last = this.#scene.someMember() as Member;
     const tasksEnd = async (): Promise<void> => {
       while (!(await this.#tasks.ended(last))) await this.#scene.world.sleep(500);
     };
@@ -169,7 +169,7 @@ class BackupsLife implements Simulated {
   }
 
   async #audit(): Promise<void> {
-    const seat = this.#scene.someSeat() as Seat;
+    const seat = this.#scene.someMember() as Member;
     for (const living of this.#scene.watch.living.values()) {
       let whole = false;
       const recalled = this.#tasks.recall(seat, living).then((done) => void (whole = done));
@@ -198,18 +198,18 @@ class BackupsLife implements Simulated {
       () => `${stripe.id} is lost at ${stripe.shards.map(({ index }) => holderOf(stripe.group, index)).join()}`,
     );
     for (const shard of stripe.shards)
-      for (const { files } of this.#scene.stage.machines) {
+      for (const { files } of this.#scene.fixture.machines) {
         const path = pathOf(shard.hash);
         if (spared.has(shard) || !files.paths().includes(path)) continue;
         if (dice.chance(0.5)) files.flipBit(path, dice.below(500));
         else files.truncate(path, 0);
       }
-    await this.#demandNamed(this.#scene.someSeat() as Seat, new Set([stripe.id]));
+    await this.#demandNamed(this.#scene.someMember() as Member, new Set([stripe.id]));
     if (this.#scene.world.violations.length > 0) throw over;
   }
 
   /** A check down to the data names what is lost, and exactly that. */
-  async #demandNamed(seat: Seat, lost: ReadonlySet<string>): Promise<void> {
+  async #demandNamed(seat: Member, lost: ReadonlySet<string>): Promise<void> {
     const unreadable = new Set<string>();
     const opens = this.#scene.watch.opener();
     for (const { snapshot, nodes } of this.#scene.watch.living.values()) {

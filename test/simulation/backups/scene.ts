@@ -3,13 +3,13 @@ import { backup } from "../../../actors/index.ts";
 import type { NodeId } from "../../../node/ports.ts";
 import type { RootKeys } from "../../../node/keys/index.ts";
 import { backupActor } from "../../../protocols/index.ts";
-import { Stage } from "../../unit/shards/fixture.ts";
+import { Fixture } from "../../unit/shards/fixture.ts";
 import type { Pulse, World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { ExternalDirectory } from "../cluster/external-directory.ts";
 import { Journals } from "./journals.ts";
 import { Rooms } from "./rooms.ts";
-import type { Seat } from "./member.ts";
+import type { Member } from "./member.ts";
 import { BackupWatch } from "./watch.ts";
 
 /** Thrown where a violation ends a run. */
@@ -17,14 +17,14 @@ export const over = new Error("an invariant is broken");
 
 export class Scene {
   readonly world: World;
-  readonly stage: Stage;
+  readonly fixture: Fixture;
   readonly journals: Journals;
   readonly directory: ExternalDirectory;
   readonly watch: BackupWatch;
   /** Where recalls bring messages back. */
   readonly rooms: Rooms;
   /** The lives of processes that run. */
-  seats: readonly Seat[] = [];
+  seats: readonly Member[] = [];
   /** The node that owns the actor of the backups. */
   actorOwner: NodeId = "n1";
   /** No faults any more. */
@@ -35,18 +35,23 @@ export class Scene {
     const { dice } = world;
     const nodes = 5 + dice.below(3);
     const zones = dice.chance(0.3) ? new Map(Array.from({ length: nodes }, (_, index) => [`n${index + 1}`, `z${index % 3}`])) : new Map<NodeId, string>(); // prettier-ignore
-    this.stage = new Stage(world, { nodes, zones, syncErrorChance: dice.chance(0.2) ? 0.003 : 0, others: [backup] });
-    const { holders } = this.stage;
+    this.fixture = new Fixture(world, {
+      nodes,
+      zones,
+      syncErrorChance: dice.chance(0.2) ? 0.003 : 0,
+      others: [backup],
+    });
+    const { holders } = this.fixture;
     const { isServed, lifeOf } = holders;
-    const pulse = (): Pulse => this.stage.machine(this.actorOwner).pulse;
+    const pulse = (): Pulse => this.fixture.machine(this.actorOwner).pulse;
     holders.isServed = (actor) => (actor === backupActor ? pulse().alive : isServed(actor));
     holders.lifeOf = (actor) => (actor === backupActor ? `${this.actorOwner} ${pulse().life}` : lifeOf(actor));
-    this.stage.network.weather.breakChance = dice.chance(0.3) ? 0.001 : 0;
-    this.stage.holders.weather.lostAnswers = dice.chance(0.3) ? 0.02 : 0;
-    this.stage.holders.weather.away = dice.chance(0.3) ? 0.03 : 0;
+    this.fixture.network.weather.breakChance = dice.chance(0.3) ? 0.001 : 0;
+    this.fixture.holders.weather.lostAnswers = dice.chance(0.3) ? 0.02 : 0;
+    this.fixture.holders.weather.away = dice.chance(0.3) ? 0.03 : 0;
     this.directory = new ExternalDirectory(world, { delayMs: 3, lossChance: dice.pick([0, 0, 0.02]) });
     this.journals = new Journals(world);
-    this.watch = new BackupWatch(world, this.stage, this.journals, root);
+    this.watch = new BackupWatch(world, this.fixture, this.journals, root);
     this.rooms = new Rooms(this);
   }
 
@@ -62,7 +67,7 @@ export class Scene {
       this.world.after(this.world.dice.between(0, 2_500), () => (seat.heardOwner = this.actorOwner));
   }
 
-  someSeat(): Seat | undefined {
+  someMember(): Member | undefined {
     const up = this.seats.filter(({ isUp }) => isUp);
     return up.length === 0 ? undefined : this.world.dice.pick(up);
   }

@@ -5,7 +5,7 @@ import { backupActor, failure, PlexusError, type ActorId, type ClusterBackupTask
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";
 import type { Scene } from "./scene.ts";
-import { codeOf, type Seat } from "./member.ts";
+import { codeOf, type Member } from "./member.ts";
 import type { Living } from "./watch.ts";
 
 /** What ends a task while there are faults, and says nothing of the backup. */
@@ -14,20 +14,20 @@ const passing = new Set(["HOLDERS_TOO_FEW", "SLOT_UNAVAILABLE", "ASK_TIMEOUT", "
 export class Tasks {
   readonly #scene: Scene;
   /** Ends a node's process, if it still runs. */
-  readonly #crash: (seat: Seat) => void;
+  readonly #crash: (seat: Member) => void;
   /** Processes that change backups now. */
-  readonly #changing = new Set<{ readonly seat: Seat }>();
+  readonly #changing = new Set<{ readonly seat: Member }>();
   /** A tenant's keys are being destroyed: no backup is begun. */
   erasing = false;
   /** Backups that were taken. */
   done = 0;
 
-  constructor(scene: Scene, crash: (seat: Seat) => void) {
+  constructor(scene: Scene, crash: (seat: Member) => void) {
     this.#scene = scene;
     this.#crash = crash;
   }
 
-  async backup(seat: Seat): Promise<void> {
+  async backup(seat: Member): Promise<void> {
     const { dice } = this.#scene.world;
     const task = { seat };
     this.#changing.add(task);
@@ -77,11 +77,11 @@ export class Tasks {
 
   /** Tasks of the whole cluster that have not ended. */
   get #open(): BackupState["open"] {
-    return (this.#scene.stage.holders.stateOf(backupActor) as BackupState).open;
+    return (this.#scene.fixture.holders.stateOf(backupActor) as BackupState).open;
   }
 
   /** Somebody asks for a backup of the whole cluster, and may think better of it. False: nobody has heard of it. */
-  async wish(seat: Seat): Promise<boolean> {
+  async wish(seat: Member): Promise<boolean> {
     const { world } = this.#scene;
     const asked = await seat.ask(this.#scene, { type: "start", wish: { sort: "run" }, by: "operator" }, 1_000);
     if (!asked.ok) return false;
@@ -93,7 +93,7 @@ export class Tasks {
   }
 
   /** Somebody has messages brought back, and may think better of it. */
-  async place(seat: Seat): Promise<void> {
+  async place(seat: Member): Promise<void> {
     const { world, rooms, isCalm } = this.#scene;
     const id = await rooms.wish(seat);
     if (id === undefined) return;
@@ -103,7 +103,7 @@ export class Tasks {
   }
 
   /** Each task has ended, and what it says of a snapshot is true. */
-  async ended(seat: Seat): Promise<boolean> {
+  async ended(seat: Member): Promise<boolean> {
     if (this.#open.length > 0) return false;
     const asked = await seat.ask(this.#scene, { type: "tasks", limit: 50 }, 1_000);
     if (!asked.ok) return false;
@@ -119,7 +119,7 @@ export class Tasks {
     return true;
   }
 
-  async prune(seat: Seat, wanted?: Retention): Promise<void> {
+  async prune(seat: Member, wanted?: Retention): Promise<void> {
     const { dice } = this.#scene.world;
     const task = { seat };
     this.#changing.add(task);
@@ -143,7 +143,7 @@ export class Tasks {
     }
   }
 
-  async recall(seat: Seat, wanted?: Living): Promise<boolean> {
+  async recall(seat: Member, wanted?: Living): Promise<boolean> {
     const living = [...this.#scene.watch.living.values()];
     const chosen = wanted ?? (living.length === 0 ? undefined : this.#scene.world.dice.pick(living));
     if (chosen === undefined) return true;
@@ -196,7 +196,7 @@ export class Tasks {
     }
   }
 
-  async verify(seat: Seat): Promise<void> {
+  async verify(seat: Member): Promise<void> {
     const before = [...this.#scene.watch.living.keys()];
     const found = await this.verified(seat, "manifest");
     if (found === undefined || !before.every((number) => this.#scene.watch.living.has(number))) return;
@@ -205,7 +205,7 @@ export class Tasks {
       this.#scene.violate("backup-named", `${wrong.stripe} is called ${wrong.error.code} at ${seat.node}`);
   }
 
-  async verified(seat: Seat, depth: "manifest" | "data") {
+  async verified(seat: Member, depth: "manifest" | "data") {
     try {
       const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
       const repository = openRepository(ports);
@@ -219,7 +219,7 @@ export class Tasks {
     }
   }
 
-  async rotate(seat: Seat): Promise<boolean> {
+  async rotate(seat: Member): Promise<boolean> {
     try {
       await seat.completeKeys(this.#scene.seats, this.#scene.watch);
       const done = await seat.keys.rotate({ compromised: this.#scene.world.dice.chance(0.2) });
@@ -240,7 +240,7 @@ export class Tasks {
     this.erasing = true;
     await this.#scene.journals.leave(tenant);
     for (;;) {
-      const seat = this.#scene.someSeat();
+      const seat = this.#scene.someMember();
       // A process that dies never answers.
       const done = seat && (await Promise.race([seat.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)])); // prettier-ignore
       if (typeof done === "object" && done.ok) break;

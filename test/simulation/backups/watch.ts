@@ -15,7 +15,7 @@ import { enoughOf } from "../../../node/shards/coding/index.ts";
 import { failureOf, holderOf, ok, PlexusError, refused, type ActorId, type StripeRef } from "../../../protocols/index.ts"; // prettier-ignore
 import { tenantOf, type Cursor, type NodeLink, type Snapshot, type TreeNode, type UnitEntry } from "../../../runtimes/backup/index.ts"; // prettier-ignore
 import { plainSealer, smallLimits } from "../../unit/backup/world.ts";
-import { pathOf, type Stage } from "../../unit/shards/fixture.ts";
+import { pathOf, type Fixture } from "../../unit/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import type { CheckerName } from "../checkers.ts";
 import { tenantOfActor, type Journals } from "./journals.ts";
@@ -50,7 +50,7 @@ interface HeadRow {
 
 export class BackupWatch {
   readonly #world: World;
-  readonly #stage: Stage;
+  readonly #fixture: Fixture;
   readonly #journals: Journals;
   readonly #root: RootKeys;
   readonly #rows = new Map<string, unknown>();
@@ -68,9 +68,9 @@ export class BackupWatch {
   /** Which snapshots those who prune now may remove. */
   readonly mayGo = new Set<(snapshot: Snapshot, all: readonly Snapshot[]) => boolean>();
 
-  constructor(world: World, stage: Stage, journals: Journals, root: RootKeys) {
+  constructor(world: World, fixture: Fixture, journals: Journals, root: RootKeys) {
     this.#world = world;
-    this.#stage = stage;
+    this.#fixture = fixture;
     this.#journals = journals;
     this.#root = root;
   }
@@ -129,7 +129,7 @@ export class BackupWatch {
     const never = async (): Promise<never> => {
       throw new Error("a checker only reads");
     };
-    const { world } = this.#stage;
+    const { world } = this.#fixture;
     return {
       cluster,
       owner: backupOwner,
@@ -158,7 +158,7 @@ export class BackupWatch {
   #bytesOf(ref: StripeRef) {
     const shards: Uint8Array[] = [];
     for (const { hash, sizeBytes } of ref.shards) {
-      const machine = this.#stage.machines.find(({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash))); // prettier-ignore
+      const machine = this.#fixture.machines.find(({ files }) => files.isDurable(pathOf(hash)) && files.isSound(pathOf(hash))); // prettier-ignore
       const bytes = machine?.files.contentOf(pathOf(hash));
       if (bytes !== undefined) shards.push(bytes.subarray(0, sizeBytes));
     }
@@ -238,7 +238,7 @@ export class BackupWatch {
   #demandKept(stripe: StripeRef, what: string): void {
     const soonMs = this.#world.nowMs + limits.unfinishedMs / 2;
     const keeping = stripe.shards.filter(({ index }) =>
-      this.#stage.holders
+      this.#fixture.holders
         .inventory(holderOf(stripe.group, index))
         .some((held) => held.stripe.id === stripe.id && held.references.some((one) => one.owner === backupOwner && (one.expiresAtMs ?? Infinity) > soonMs)),
     ); // prettier-ignore
@@ -259,7 +259,7 @@ export class BackupWatch {
     for (const { id, shards } of this.needed().values())
       for (const { hash } of shards) {
         needed.add(hash);
-        if (this.#stage.isKept(hash)) this.sound.add(hash);
+        if (this.#fixture.isKept(hash)) this.sound.add(hash);
         else if (this.sound.has(hash)) this.violate("backup-kept", `${hash} of ${id} was deleted, and a snapshot needs it`); // prettier-ignore
       }
     for (const hash of this.sound) if (!needed.has(hash)) this.sound.delete(hash);
@@ -268,8 +268,8 @@ export class BackupWatch {
   /** What holders keep for the backup though no snapshot needs it. */
   left(): readonly string[] {
     const needed = this.needed();
-    return this.#stage.all().flatMap((holder) =>
-      this.#stage.holders
+    return this.#fixture.all().flatMap((holder) =>
+      this.#fixture.holders
         .inventory(holder)
         .filter(({ stripe, references, trashedAtMs }) => trashedAtMs === undefined && references.some(({ owner }) => owner === backupOwner) && !needed.has(stripe.id))
         .map(({ stripe, references }) => `${holder} ${stripe.id} ${JSON.stringify(references)}`),

@@ -26,7 +26,7 @@ import { Machine, type ClusterParts } from "./machine.ts";
 import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
-import { Seat, type Gates } from "./member.ts";
+import { Member, type Gates } from "./member.ts";
 import { crowded, ShardOwner } from "./storage.ts";
 import { strand } from "./strand.ts";
 import { Wall } from "./wall.ts";
@@ -43,7 +43,7 @@ export const runClusterSeed = (seed: number, options: SeedOptions<ClusterPlan> =
 
 /** Where somebody follows. */
 interface Place {
-  readonly seat: Seat;
+  readonly seat: Member;
   at: Machine | undefined;
   life: number;
   leave: () => void;
@@ -85,7 +85,7 @@ class ClusterSimulation implements Gates, Simulated {
   /** Changes that voters decided, by revision, and the last revision. */
   readonly #changes = new Map<number, string>();
   #revision = 0;
-  #stage = "found";
+  #fixture = "found";
 
   constructor(world: World, fixed: Partial<ClusterPlan> = {}) {
     this.#world = world;
@@ -160,7 +160,7 @@ class ClusterSimulation implements Gates, Simulated {
       strand: (forMs) => void this.#strand(forMs),
     });
 
-    const around = () => ({ world, plan, entrance: new Seat(world, this), ledgers: this.#ledgers });
+    const around = () => ({ world, plan, entrance: new Member(world, this), ledgers: this.#ledgers });
     this.#clients = Array.from({ length: plan.clients }, (_, index) => new Client(`c${index}`, around()));
     this.#auditor = new Client("auditor", around());
     this.#registerClients = Array.from(
@@ -181,7 +181,7 @@ class ClusterSimulation implements Gates, Simulated {
     });
     this.#shardOwners = Array.from({ length: plan.storage > 0 ? 2 : 0 }, (_, index) => {
       const groups = () => [...this.#watch.groups.values()];
-      return new ShardOwner(`s${index}`, { world, entrance: new Seat(world, this), groups });
+      return new ShardOwner(`s${index}`, { world, entrance: new Member(world, this), groups });
     });
     const streams = plan.actors.ledgers.map((ledger, index) => {
       const place = this.#place();
@@ -206,7 +206,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const machine of others) void this.#letIn(machine);
     const started = await world.run(() => [...this.#machines.values()].every(({ ready }) => ready), foundMsMax);
     if (started !== "done") return this.#late(started);
-    this.#stage = "faults";
+    this.#fixture = "faults";
     this.#faulty = true;
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
     for (const worker of workers) void worker.run();
@@ -220,7 +220,7 @@ class ClusterSimulation implements Gates, Simulated {
     await world.run(() => world.nowMs > endMs, endMs + 1);
     if (world.violations.length > 0) return;
     world.note(() => "calm");
-    this.#stage = "calm";
+    this.#fixture = "calm";
     this.#faulty = false;
     this.#operator.calm();
     let done = false;
@@ -288,7 +288,7 @@ class ClusterSimulation implements Gates, Simulated {
   /** The admin: looks at the nodes now and then. */
   async #administer(): Promise<void> {
     const { dice } = this.#world;
-    while (this.#stage !== "done") {
+    while (this.#fixture !== "done") {
       await this.#world.sleep(dice.between(20, 300));
       for (const { node, peer, pulse } of this.gates()) {
         if (peer === undefined || !dice.chance(0.2)) continue;
@@ -322,7 +322,7 @@ class ClusterSimulation implements Gates, Simulated {
   /** Who follows at a node asks that node, as its gateway does: another may not know yet of the owner that it has heard of. */
   #place(): Place {
     const gates = (): readonly Machine[] => this.gates().filter((machine) => machine === place.at);
-    const seat = new Seat(this.#world, { gates, faulty: () => this.#faulty });
+    const seat = new Member(this.#world, { gates, faulty: () => this.#faulty });
     const place: Place = { seat, at: undefined, life: 0, leave: () => undefined };
     return place;
   }
@@ -367,9 +367,9 @@ class ClusterSimulation implements Gates, Simulated {
 
   async #settle(): Promise<void> {
     const world = this.#world;
-    const until = async (stage: string, done: () => boolean | Promise<boolean>): Promise<void> => {
-      this.#stage = stage;
-      world.note(() => `waits: ${stage}`);
+    const until = async (fixture: string, done: () => boolean | Promise<boolean>): Promise<void> => {
+      this.#fixture = fixture;
+      world.note(() => `waits: ${fixture}`);
       while (!(await done())) await world.sleep(50);
     };
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
@@ -391,7 +391,7 @@ class ClusterSimulation implements Gates, Simulated {
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
     for (const machine of this.#machines.values()) machine.start();
-    this.#stage = "the audit";
+    this.#fixture = "the audit";
     for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
     for (const person of this.#people) await person.audit();
     for (const owner of this.#shardOwners) await owner.audit();
@@ -401,13 +401,13 @@ class ClusterSimulation implements Gates, Simulated {
     await until("every slot is whole again", () => this.#unsettled() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     await until("all replicas hold the same", () => this.#watch.difference() === undefined);
-    this.#stage = "done";
+    this.#fixture = "done";
   }
 
   /** While nobody reaches the directory, every slot goes on whose owner and copies are up: also when connections break and
    *  processes stop for a while, which would change the slot's set if the directory could be asked. */
   async #withoutDirectory(
-    until: (stage: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
   ): Promise<void> {
     const world = this.#world;
     const { dice } = world;
@@ -488,7 +488,7 @@ class ClusterSimulation implements Gates, Simulated {
   }
 
   #late(how: string): void {
-    const facts = [`${how} in stage "${this.#stage}"`];
+    const facts = [`${how} in stage "${this.#fixture}"`];
     const unsettled = this.#unsettled();
     const difference = this.#watch.difference();
     if (unsettled !== undefined) facts.push(unsettled);
@@ -512,13 +512,13 @@ class ClusterSimulation implements Gates, Simulated {
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
       if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
     }
-    const checker: CheckerName = this.#stage.startsWith("every slot is whole")
+    const checker: CheckerName = this.#fixture.startsWith("every slot is whole")
       ? "fully-replicated"
-      : this.#stage.startsWith("every holder is apart")
+      : this.#fixture.startsWith("every holder is apart")
         ? "holders-apart"
-        : this.#stage.startsWith("all replicas")
+        : this.#fixture.startsWith("all replicas")
           ? "replicas-equal"
-          : this.#stage.startsWith("all nodes know")
+          : this.#fixture.startsWith("all nodes know")
             ? "members-only"
             : "liveness";
     this.#world.violate(checker, facts.join("; "));

@@ -8,9 +8,9 @@ import { Caller } from "../caller.ts";
 import type { Network, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { RegisterWatch } from "./register.ts";
-import { Seat } from "./member.ts";
+import { Member } from "./member.ts";
 
-export interface StrandParts {
+export interface ThreadParts {
   readonly world: World;
   readonly network: Network;
   readonly registers: RegisterWatch;
@@ -29,12 +29,12 @@ const readTimeoutMs = 300;
 const callsMax = 12;
 
 /** Cuts the owner of a fresh register off for a while, and reads and writes it meanwhile. */
-export async function strand(forMs: number, parts: StrandParts): Promise<void> {
+export async function strand(forMs: number, parts: ThreadParts): Promise<void> {
   const { world, network, registers, records, number } = parts;
   const { dice } = world;
   const actor: ActorId = `register/s${number}`;
   const away = new Set<Machine>();
-  const seat = new Seat(world, {
+  const seat = new Member(world, {
     gates: () => parts.machines().filter((machine) => !away.has(machine)),
     faulty: parts.faulty,
   });

@@ -11,12 +11,12 @@
 import type { Members } from "../../../node/directory/raft/messages.ts";
 import { textOf } from "./opened.ts";
 import {
-  newSeat,
+  newMember,
   stepped,
   steppedAtOnce,
   textOfEntry,
   type Outcome,
-  type Seat,
+  type Member,
   type Sent,
   type Step,
 } from "./member.ts";
@@ -115,7 +115,7 @@ const leftOut = new Set(["_options", "_elapsed", "_patience", "_chance"]);
 
 /** A node's state with its number, and what steps make of it. */
 interface Known {
-  readonly seat: Seat;
+  readonly seat: Member;
   readonly outcomes: Map<number, Kept>;
   readonly hashes: Map<string, Hash>;
   readonly shape: string;
@@ -168,7 +168,7 @@ export class Search {
   run(limitMs = Infinity): Explored {
     const startedMs = performance.now();
     const first: World = {
-      seats: this.#scope.nodes.map((id) => this.#know(newSeat(id, this.#scope.voters))),
+      seats: this.#scope.nodes.map((id) => this.#know(newMember(id, this.#scope.voters))),
       sent: [],
       left: bounded.map((bound) => this.#scope.bounds[bound] ?? 0),
       applied: [],
@@ -216,7 +216,7 @@ export class Search {
 
   // --- what is known of nodes, messages and steps ------------------------------------------------------------------------
 
-  #know(seat: Seat): Known {
+  #know(seat: Member): Known {
     const key = textOf(seat, String, leftOut);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
@@ -391,7 +391,7 @@ export class Search {
   }
 
   /** Entries of one place and term are the same, and so is what is before them. */
-  #differ({ core: { log: one } }: Seat, { core: { log: other } }: Seat): number | undefined {
+  #differ({ core: { log: one } }: Member, { core: { log: other } }: Member): number | undefined {
     const from = Math.max(one.base.index, other.base.index) + 1;
     let isSame = false;
     for (let index = Math.min(one.last.index, other.last.index); index >= from; index -= 1) {
@@ -435,7 +435,7 @@ export class Search {
     }
     const text = [left, applied.map((one) => `${one.byTerm}${renameAll(one.text, name)}`), leaders.map(([term, id]) => `${term}${name(id)}`), asked].join(";"); // prettier-ignore
     let [one, other] = hashOf(text);
-    const add = (hashes: Map<string, Hash>, value: Seat | Sent): void => {
+    const add = (hashes: Map<string, Hash>, value: Member | Sent): void => {
       let hash = hashes.get(names);
       if (hash === undefined) {
         const told = "core" in value ? value : { from: value.from, to: value.to, message: value.message };

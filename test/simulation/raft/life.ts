@@ -54,7 +54,7 @@ const copySteps = 16;
 /** Rounds in which all is delivered, after all is mended. */
 const calmRounds = 120;
 
-interface Seat {
+interface Member {
   readonly id: string;
   core: Core<Asked, State> | undefined;
   /** What was applied, in memory: the rows, and a hash of all that came to them. */
@@ -75,7 +75,7 @@ interface Seat {
 
 export class RaftLife {
   readonly #dice: Dice;
-  readonly #seats: Seat[];
+  readonly #seats: Member[];
   readonly #checks: Checks;
   readonly #trace: ((line: string) => void) | undefined;
   #flight: { readonly from: string; readonly to: string; readonly message: Message }[] = [];
@@ -141,7 +141,7 @@ export class RaftLife {
 
   #do(step: Step): void {
     const dice = this.#dice;
-    const seat = this.#seats[dice.below(this.#seats.length)] as Seat;
+    const seat = this.#seats[dice.below(this.#seats.length)] as Member;
     const { core } = seat;
     switch (step) {
       case "deliver":
@@ -176,7 +176,7 @@ export class RaftLife {
         this.faults += 1;
         return;
       case "handOver":
-        core?.handOver((this.#seats[dice.below(this.#seats.length)] as Seat).id);
+        core?.handOver((this.#seats[dice.below(this.#seats.length)] as Member).id);
         return this.#carry(seat);
       case "members":
         return this.#changeMembers();
@@ -186,7 +186,7 @@ export class RaftLife {
   }
 
   /** One that fits the rows as a leader knows them, or one that fits older ones. */
-  #change({ rows }: Seat): Change {
+  #change({ rows }: Member): Change {
     const dice = this.#dice;
     const [at, other] = [dice.below(keys.length), dice.below(keys.length)];
     const known = (key: number): number => (dice.chance(0.1) ? 0 : (rows.all.get(keys[key] as string)?.revision ?? 0));
@@ -206,7 +206,7 @@ export class RaftLife {
   }
 
   /** One of those who believe that they lead. */
-  #leading(): Seat | undefined {
+  #leading(): Member | undefined {
     const leaders = this.#seats.filter(({ core }) => core?.role === "leader");
     return leaders[this.#dice.below(leaders.length)];
   }
@@ -215,14 +215,14 @@ export class RaftLife {
     const leader = this.#leading();
     if (leader?.core === undefined) return;
     const { voters, learners } = leader.core.members;
-    const { id } = this.#seats[this.#dice.below(this.#seats.length)] as Seat;
+    const { id } = this.#seats[this.#dice.below(this.#seats.length)] as Member;
     const without = (list: readonly string[]): string[] => list.filter((one) => one !== id);
     const members = voters.includes(id)
       ? { voters: without(voters), learners }
       : learners.includes(id)
         ? { voters: [...voters, id], learners: without(learners) }
         : { voters, learners: [...learners, id] };
-    const { id: other } = this.#seats[this.#dice.below(this.#seats.length)] as Seat;
+    const { id: other } = this.#seats[this.#dice.below(this.#seats.length)] as Member;
     // Two at once are refused.
     if (this.#dice.chance(0.2)) members.voters = members.voters.includes(other) ? members.voters.filter((one) => one !== other) : [...members.voters, other]; // prettier-ignore
     leader.core.changeMembers(members);
@@ -238,10 +238,10 @@ export class RaftLife {
     }
     const { from, to, message } = sent;
     if (this.#cut !== undefined && (from === this.#cut || to === this.#cut)) return;
-    this.#receive(this.#seatOf(to), from, message);
+    this.#receive(this.#memberAt(to), from, message);
   }
 
-  #receive(seat: Seat, from: string, message: Message): void {
+  #receive(seat: Member, from: string, message: Message): void {
     if (seat.core === undefined) return;
     this.#trace?.(`${from} → ${seat.id} ${JSON.stringify(message)}`);
     this.#checks.heard(from, seat.id, message);
@@ -249,17 +249,17 @@ export class RaftLife {
     this.#carry(seat);
   }
 
-  #seatOf(id: string): Seat {
-    return this.#seats.find((seat) => seat.id === id) as Seat;
+  #memberAt(id: string): Member {
+    return this.#seats.find((seat) => seat.id === id) as Member;
   }
 
-  #post(from: Seat, { to, message }: Addressed<Asked, State>): void {
+  #post(from: Member, { to, message }: Addressed<Asked, State>): void {
     if (this.#flight.length >= flightMax) this.#flight.shift();
     this.#flight.push({ from: from.id, to, message });
   }
 
   /** Does what a core wants done. */
-  #carry(seat: Seat): void {
+  #carry(seat: Member): void {
     const { core } = seat;
     if (core === undefined) return;
     const ready = core.take();
@@ -280,7 +280,7 @@ export class RaftLife {
     if (ready.write === undefined && seat.unsynced.length === 1) this.#sync(seat);
   }
 
-  #apply(seat: Seat, { restore, apply }: Ready<Asked, State>): void {
+  #apply(seat: Member, { restore, apply }: Ready<Asked, State>): void {
     if (restore !== undefined) {
       seat.state = restore.state;
       seat.rows.restore(restore.state.image);
@@ -294,7 +294,7 @@ export class RaftLife {
   }
 
   /** The oldest write is on the disk. */
-  #sync(seat: Seat): void {
+  #sync(seat: Member): void {
     const done = seat.unsynced.shift();
     if (done === undefined) return;
     this.#write(seat, done.write);
@@ -303,7 +303,7 @@ export class RaftLife {
     this.#carry(seat);
   }
 
-  #write({ disk }: Seat, write: Write<Asked, State> | undefined): void {
+  #write({ disk }: Member, write: Write<Asked, State> | undefined): void {
     if (write?.promise !== undefined) disk.promise = write.promise;
     if (write?.snapshot !== undefined) {
       const { index, term, members, state } = write.snapshot;
@@ -317,7 +317,7 @@ export class RaftLife {
     disk.entries.push(...write.entries);
   }
 
-  #crash(seat: Seat): void {
+  #crash(seat: Member): void {
     if (seat.core === undefined) return;
     this.#trace?.(`${seat.id} dies`);
     this.faults += 1;
@@ -329,7 +329,7 @@ export class RaftLife {
     for (const [question, id] of this.#open) if (id === seat.id) this.#open.delete(question);
   }
 
-  #start(seat: Seat): void {
+  #start(seat: Member): void {
     const { promise, base, entries, state } = seat.disk;
     this.#trace?.(`${seat.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
     seat.state = state;
@@ -349,7 +349,7 @@ export class RaftLife {
   }
 
   /** The state is written; the log is cut so far. */
-  #compact(seat: Seat, kept: number): void {
+  #compact(seat: Member, kept: number): void {
     const { core, disk, state } = seat;
     // Only when nothing else is being written: then the disk is as the core believes.
     if (core === undefined || seat.unsynced.length > 0) return;
@@ -376,20 +376,20 @@ export class RaftLife {
         const flight = this.#flight;
         this.#flight = [];
         for (const { from, to, message } of flight) {
-          this.#receive(this.#seatOf(to), from, message);
+          this.#receive(this.#memberAt(to), from, message);
         }
       }
       const leader = this.#seats.find(({ core }) => core?.role === "leader");
       const counted = leader?.core;
       if (counted === undefined) continue;
       if (asked === undefined || counted.log.termAt(asked.index) !== asked.term)
-        asked = counted.propose(this.#change(leader as Seat));
+        asked = counted.propose(this.#change(leader as Member));
       if (question === undefined) {
-        this.#ask((leader as Seat).id, counted);
+        this.#ask((leader as Member).id, counted);
         question = this.#questions;
       }
-      this.#carry(leader as Seat);
-      const all = [...counted.members.voters, ...counted.members.learners].map((id) => this.#seatOf(id));
+      this.#carry(leader as Member);
+      const all = [...counted.members.voters, ...counted.members.learners].map((id) => this.#memberAt(id));
       if (
         asked !== undefined &&
         this.#open.size === 0 &&
@@ -401,7 +401,7 @@ export class RaftLife {
     this.#checks.violate("liveness", unanswered === undefined ? "nothing was agreed on after all was mended" : `${unanswered} leaves a read open`); // prettier-ignore
   }
 
-  #end(members: readonly Seat[]): void {
+  #end(members: readonly Member[]): void {
     for (const { id, core } of members) if (core !== undefined) this.#checks.same(id, core.log);
   }
 }

@@ -31,7 +31,7 @@ interface Unsynced {
 }
 
 /** Never changed: a step gives another. */
-export interface Seat {
+export interface Member {
   readonly id: string;
   readonly core: Machine<string, State>;
   readonly state: State;
@@ -59,7 +59,7 @@ export type Step =
 
 /** What a step comes to, at the node and for the others. */
 export interface Outcome {
-  readonly seat: Seat;
+  readonly seat: Member;
   readonly sent: readonly Sent[];
   readonly applied: readonly Entry<string>[];
   readonly restored: State | undefined;
@@ -71,7 +71,7 @@ export interface Outcome {
 const electionTicks = 2;
 const nothing = { applied: [], restored: undefined, reads: [], sent: [] };
 
-export function newSeat(id: string, voters: readonly string[]): Seat {
+export function newMember(id: string, voters: readonly string[]): Member {
   const members = { voters: voters.includes(id) ? voters : [], learners: [] };
   const state = { index: 0, text: "" };
   const disk = { promise: { term: 0, vote: undefined }, base: { index: 0, term: 0, members }, entries: [], state };
@@ -89,7 +89,7 @@ export const textOfEntry = ({ term, body }: Entry<string>): string =>
   body.type === "data" ? `${term}${body.data}` : body.type === "members" ? `${term}[${body.members.voters.toSorted().join("")}/${body.members.learners.toSorted().join("")}]` : `${term}`; // prettier-ignore
 
 /** What a node makes of a step. */
-export function stepped(before: Seat, step: Step): Outcome {
+export function stepped(before: Member, step: Step): Outcome {
   if (step.type === "crash") {
     const disk = before.unsynced.slice(0, step.written).reduce((one, { write }) => written(one, write), before.disk);
     return begun(before.id, disk);
@@ -148,7 +148,7 @@ export function stepped(before: Seat, step: Step): Outcome {
 }
 
 /** The same where every write is on the disk at once. */
-export function steppedAtOnce(before: Seat, step: Step): Outcome {
+export function steppedAtOnce(before: Member, step: Step): Outcome {
   let all = stepped(before, step);
   while (all.seat.unsynced.length > 0) {
     const then = stepped(all.seat, { type: "sync" });
@@ -165,7 +165,7 @@ export function steppedAtOnce(before: Seat, step: Step): Outcome {
 }
 
 /** Does what the machine wants done, until it wants nothing. */
-function carried(from: Seat, before: readonly Sent[] = []): Outcome {
+function carried(from: Member, before: readonly Sent[] = []): Outcome {
   const seat = { ...from };
   const { core, id } = seat;
   const sent = [...before];

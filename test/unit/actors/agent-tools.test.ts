@@ -14,20 +14,20 @@ import {
   type ConversationTurn,
 } from "../../../protocols/index.ts";
 import { ended, failed, text, type Spoken } from "../../fixtures/said.ts";
-import { stageWith, type Stage } from "./fixture.ts";
+import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const ada = "user/ada";
 const helper = "agent/ada.helper";
 
-function withHelper(more: object = {}): Stage {
-  const stage = stageWith("ada", "bob");
-  stage.ok(ada, ada, { type: "createAgent", name: "helper", ...more });
-  return stage;
+function withHelper(more: object = {}): Fixture {
+  const fixture = fixtureWith("ada", "bob");
+  fixture.ok(ada, ada, { type: "createAgent", name: "helper", ...more });
+  return fixture;
 }
 
-const say = (stage: Stage, words: string): void => void stage.ok(ada, helper, { type: "say", text: words });
-const answers = (stage: Stage): readonly ConversationTurn[] =>
-  stage
+const say = (fixture: Fixture, words: string): void => void fixture.ok(ada, helper, { type: "say", text: words });
+const answers = (fixture: Fixture): readonly ConversationTurn[] =>
+  fixture
     .ok<{ turns: ConversationTurn[] }>(ada, helper, { type: "history" })
     .turns.filter(({ role }) => role === "assistant");
 const calling = (name: string, given: object): Spoken => ({
@@ -35,11 +35,11 @@ const calling = (name: string, given: object): Spoken => ({
   part: { text: "", tokens: 1, calls: [{ id: "theirs", name, arguments: JSON.stringify(given) }] },
 });
 /** Plays a model that calls. */
-function call(stage: Stage, name: string, given: object, words = ""): void {
-  const { id } = stage.generation;
-  if (words !== "") stage.part(id, text(words));
-  stage.part(id, calling(name, given));
-  stage.part(id, ended("calls", 10, 5));
+function call(fixture: Fixture, name: string, given: object, words = ""): void {
+  const { id } = fixture.generation;
+  if (words !== "") fixture.part(id, text(words));
+  fixture.part(id, calling(name, given));
+  fixture.part(id, ended("calls", 10, 5));
 }
 const sum = { expression: "2 + 3" };
 const called = { name: "calculator", arguments: JSON.stringify(sum), result: "5" };
@@ -51,11 +51,11 @@ describe("an agent's tools", () => {
   });
 
   it("are declared, run within the turn, told to the model and kept with the answer", () => {
-    const stage = withHelper();
-    say(stage, "what is 2 + 3?");
-    expect(stage.generation.tools?.map(({ name }) => name)).to.deep.equal(["clock", "calculator"]);
-    call(stage, "calculator", sum, " Let me see. ");
-    expect(stage.generation.messages).to.deep.equal([
+    const fixture = withHelper();
+    say(fixture, "what is 2 + 3?");
+    expect(fixture.generation.tools?.map(({ name }) => name)).to.deep.equal(["clock", "calculator"]);
+    call(fixture, "calculator", sum, " Let me see. ");
+    expect(fixture.generation.messages).to.deep.equal([
       { role: "user", content: "what is 2 + 3?" },
       {
         role: "assistant",
@@ -65,11 +65,11 @@ describe("an agent's tools", () => {
       { role: "tool", content: "5", callId: "call00000" },
     ]);
     const rounds = [{ text: "Let me see.", calls: [called] }];
-    const { state } = stage.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
+    const { state } = fixture.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
     expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "", rounds });
-    stage.answer("It is 5.");
-    expect(answers(stage)[0]).to.deep.include({ text: "It is 5.", end: "complete", rounds });
-    const events = stage.stream(helper).map(({ event }) => [event.type, event["round"] !== undefined]);
+    fixture.answer("It is 5.");
+    expect(answers(fixture)[0]).to.deep.include({ text: "It is 5.", end: "complete", rounds });
+    const events = fixture.stream(helper).map(({ event }) => [event.type, event["round"] !== undefined]);
     expect(events).to.deep.equal([
       ["updated", false],
       ["said", false],
@@ -77,90 +77,90 @@ describe("an agent's tools", () => {
       ["generationStarted", true],
       ["answered", false],
     ]);
-    expect(stage.refold(helper)).to.deep.equal(stage.stateOf(helper));
+    expect(fixture.refold(helper)).to.deep.equal(fixture.stateOf(helper));
     // What comes later reads the answer, and not how it came about.
-    say(stage, "thanks");
-    expect(stage.generation.messages.map(({ role }) => role)).to.deep.equal(["user", "assistant", "user"]);
+    say(fixture, "thanks");
+    expect(fixture.generation.messages.map(({ role }) => role)).to.deep.equal(["user", "assistant", "user"]);
   });
 
   it("are called a bounded number of times: then the model must answer, and what it calls all the same is not run", () => {
-    const stage = withHelper();
-    say(stage, "again and again");
+    const fixture = withHelper();
+    say(fixture, "again and again");
     for (let round = 0; round < limits.toolRoundsMax; round += 1) {
-      expect(stage.generation.toolChoice).to.equal(undefined);
-      call(stage, "calculator", sum);
+      expect(fixture.generation.toolChoice).to.equal(undefined);
+      call(fixture, "calculator", sum);
     }
-    expect(stage.generation.toolChoice).to.equal("none");
-    const ids = stage.generation.messages.flatMap(({ calls = [] }) => calls.map(({ id }) => id));
+    expect(fixture.generation.toolChoice).to.equal("none");
+    const ids = fixture.generation.messages.flatMap(({ calls = [] }) => calls.map(({ id }) => id));
     expect(new Set(ids).size).to.equal(limits.toolRoundsMax);
-    call(stage, "calculator", sum, "Enough.");
-    expect(stage.running).to.deep.equal([]);
-    expect(answers(stage)).to.have.length(1);
-    expect(answers(stage)[0]).to.deep.include({ text: "Enough.", end: "complete" });
-    expect(answers(stage)[0]?.rounds).to.have.length(limits.toolRoundsMax);
+    call(fixture, "calculator", sum, "Enough.");
+    expect(fixture.running).to.deep.equal([]);
+    expect(answers(fixture)).to.have.length(1);
+    expect(answers(fixture)[0]).to.deep.include({ text: "Enough.", end: "complete" });
+    expect(answers(fixture)[0]?.rounds).to.have.length(limits.toolRoundsMax);
   });
 
   it("are only those that the owner allows", () => {
-    const stage = withHelper();
-    stage.ok(ada, helper, { type: "update", tools: ["clock"] });
-    say(stage, "sum");
-    expect(stage.generation.tools?.map(({ name }) => name)).to.deep.equal(["clock"]);
-    call(stage, "calculator", sum);
-    stage.answer("no");
-    const [refused] = answers(stage)[0]?.rounds?.[0]?.calls ?? [];
+    const fixture = withHelper();
+    fixture.ok(ada, helper, { type: "update", tools: ["clock"] });
+    say(fixture, "sum");
+    expect(fixture.generation.tools?.map(({ name }) => name)).to.deep.equal(["clock"]);
+    call(fixture, "calculator", sum);
+    fixture.answer("no");
+    const [refused] = answers(fixture)[0]?.rounds?.[0]?.calls ?? [];
     expect(refused).to.deep.include({ failed: true, result: "Error: there is no tool calculator" });
-    stage.ok(ada, helper, { type: "update", tools: [] });
-    say(stage, "sum");
-    expect(stage.generation).to.not.have.any.keys("tools", "toolChoice");
-    stage.answer("none");
-    stage.crash(helper);
-    expect(stage.ok<AgentView>(ada, helper, { type: "describe" }).tools).to.deep.equal([]);
+    fixture.ok(ada, helper, { type: "update", tools: [] });
+    say(fixture, "sum");
+    expect(fixture.generation).to.not.have.any.keys("tools", "toolChoice");
+    fixture.answer("none");
+    fixture.crash(helper);
+    expect(fixture.ok<AgentView>(ada, helper, { type: "describe" }).tools).to.deep.equal([]);
   });
 
   it("are left out for a model that cannot call any, without an attempt more", () => {
-    const stage = withHelper();
-    say(stage, "hello");
-    stage.fail("MODEL_UNSUPPORTED");
-    expect(stage.generation).to.not.have.any.keys("tools", "toolChoice");
+    const fixture = withHelper();
+    say(fixture, "hello");
+    fixture.fail("MODEL_UNSUPPORTED");
+    expect(fixture.generation).to.not.have.any.keys("tools", "toolChoice");
     // Such a model that calls all the same is not obeyed.
-    call(stage, "calculator", sum, "hi");
-    expect(answers(stage)[0]).to.deep.include({ text: "hi", end: "complete" });
-    expect(answers(stage)[0]).to.not.have.any.keys("rounds", "again");
-    const attempts = stage.stream(helper).filter(({ event }) => event.type === "generationStarted");
+    call(fixture, "calculator", sum, "hi");
+    expect(answers(fixture)[0]).to.deep.include({ text: "hi", end: "complete" });
+    expect(answers(fixture)[0]).to.not.have.any.keys("rounds", "again");
+    const attempts = fixture.stream(helper).filter(({ event }) => event.type === "generationStarted");
     expect(attempts).to.have.length(1);
   });
 
   it("are not run twice: after a crash the model goes on from what they answered", () => {
-    const stage = withHelper();
-    say(stage, "what is 2 + 3?");
-    call(stage, "calculator", sum);
-    const before = stage.generation;
-    stage.part(before.id, text("It"));
-    stage.nowMs += 1;
-    stage.crash(helper);
-    stage.settle();
-    expect(stage.generation.id).to.not.equal(before.id);
-    expect(stage.generation.messages).to.deep.equal(before.messages);
-    stage.part(stage.generation.id, failed(failure("RUNTIME_FAULT")));
-    stage.pass(60_000);
-    expect(stage.generation.messages).to.deep.equal(before.messages);
-    stage.answer("It is 5.");
-    expect(answers(stage)).to.have.length(1);
-    expect(answers(stage)[0]).to.deep.include({ text: "It is 5.", again: true });
-    expect(answers(stage)[0]?.rounds).to.deep.equal([{ text: "", calls: [called] }]);
+    const fixture = withHelper();
+    say(fixture, "what is 2 + 3?");
+    call(fixture, "calculator", sum);
+    const before = fixture.generation;
+    fixture.part(before.id, text("It"));
+    fixture.nowMs += 1;
+    fixture.crash(helper);
+    fixture.settle();
+    expect(fixture.generation.id).to.not.equal(before.id);
+    expect(fixture.generation.messages).to.deep.equal(before.messages);
+    fixture.part(fixture.generation.id, failed(failure("RUNTIME_FAULT")));
+    fixture.pass(60_000);
+    expect(fixture.generation.messages).to.deep.equal(before.messages);
+    fixture.answer("It is 5.");
+    expect(answers(fixture)).to.have.length(1);
+    expect(answers(fixture)[0]).to.deep.include({ text: "It is 5.", again: true });
+    expect(answers(fixture)[0]?.rounds).to.deep.equal([{ text: "", calls: [called] }]);
   });
 
   it("are not run for an answer that was stopped, and are not there in a room", () => {
-    const stage = withHelper();
-    say(stage, "what is 2 + 3?");
-    stage.ok(ada, helper, { type: "stop" });
-    call(stage, "calculator", sum, "par");
-    expect(answers(stage)[0]).to.deep.include({ text: "par", end: "stopped" });
-    expect(answers(stage)[0]).to.not.have.property("rounds");
-    stage.ok(ada, "room/den", { type: "create" });
-    stage.ok(ada, "room/den", { type: "invite", member: helper });
-    stage.ok(ada, "room/den", { type: "post", text: "@helper hi" });
-    expect(stage.generation).to.not.have.property("tools");
+    const fixture = withHelper();
+    say(fixture, "what is 2 + 3?");
+    fixture.ok(ada, helper, { type: "stop" });
+    call(fixture, "calculator", sum, "par");
+    expect(answers(fixture)[0]).to.deep.include({ text: "par", end: "stopped" });
+    expect(answers(fixture)[0]).to.not.have.property("rounds");
+    fixture.ok(ada, "room/den", { type: "create" });
+    fixture.ok(ada, "room/den", { type: "invite", member: helper });
+    fixture.ok(ada, "room/den", { type: "post", text: "@helper hi" });
+    expect(fixture.generation).to.not.have.property("tools");
   });
 
   it("take what a model writes with caution", () => {
@@ -299,7 +299,7 @@ describe("the calculator", () => {
 });
 
 describe("an agent's usage", () => {
-  const usage = (stage: Stage) => stage.ok<AgentUsage>(ada, helper, { type: "usage" }).rows;
+  const usage = (fixture: Fixture) => fixture.ok<AgentUsage>(ada, helper, { type: "usage" }).rows;
 
   it("counts an answer that was kept from before as read from memory, and as not written", () => {
     const kept = {
@@ -314,34 +314,34 @@ describe("an agent's usage", () => {
   });
 
   it("counts every run that was answered, by day and model, in conversations and rooms, and is kept", () => {
-    const stage = withHelper({ model: "big" });
-    expect(usage(stage)).to.deep.equal([]);
-    say(stage, "what is 2 + 3?");
-    stage.nowMs += 1_500;
-    call(stage, "calculator", sum);
-    stage.part(stage.generation.id, {
+    const fixture = withHelper({ model: "big" });
+    expect(usage(fixture)).to.deep.equal([]);
+    say(fixture, "what is 2 + 3?");
+    fixture.nowMs += 1_500;
+    call(fixture, "calculator", sum);
+    fixture.part(fixture.generation.id, {
       type: "answered",
       result: { ok: true, value: { end: "complete", promptTokens: 20, completionTokens: 3, cachedTokens: 12 } },
     });
     const day = "1970-01-01";
     const first = { day, model: "big", runs: 2, promptTokens: 30, cachedTokens: 12, completionTokens: 8, ms: 1_500 };
-    expect(usage(stage)).to.deep.equal([first]);
-    stage.ok(ada, "room/den", { type: "create" });
-    stage.ok(ada, "room/den", { type: "invite", member: helper });
-    stage.ok(ada, helper, { type: "update", model: "small" });
-    stage.ok(ada, "room/den", { type: "post", text: "@helper hi" });
-    stage.answer("hi");
+    expect(usage(fixture)).to.deep.equal([first]);
+    fixture.ok(ada, "room/den", { type: "create" });
+    fixture.ok(ada, "room/den", { type: "invite", member: helper });
+    fixture.ok(ada, helper, { type: "update", model: "small" });
+    fixture.ok(ada, "room/den", { type: "post", text: "@helper hi" });
+    fixture.answer("hi");
     const second = { day, model: "small", runs: 1, promptTokens: 5, cachedTokens: 0, completionTokens: 1, ms: 0 };
-    expect(usage(stage)).to.deep.equal([first, second]);
-    say(stage, "fails");
-    stage.fail("GENERATION_TIMEOUT");
-    stage.ok(ada, helper, { type: "clear" });
-    stage.crash(helper);
-    expect(usage(stage)).to.deep.equal([first, second]);
-    stage.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
-    stage.ok(ada, ada, { type: "createAgent", name: "helper" });
-    expect(usage(stage)).to.deep.equal([]);
-    expect(stage.code("user/bob", helper, { type: "usage" })).to.equal("FORBIDDEN");
+    expect(usage(fixture)).to.deep.equal([first, second]);
+    say(fixture, "fails");
+    fixture.fail("GENERATION_TIMEOUT");
+    fixture.ok(ada, helper, { type: "clear" });
+    fixture.crash(helper);
+    expect(usage(fixture)).to.deep.equal([first, second]);
+    fixture.ok(ada, ada, { type: "deleteAgent", agent: "ada.helper" });
+    fixture.ok(ada, ada, { type: "createAgent", name: "helper" });
+    expect(usage(fixture)).to.deep.equal([]);
+    expect(fixture.code("user/bob", helper, { type: "usage" })).to.equal("FORBIDDEN");
   });
 
   it("is bounded in days and rows, and a clock that jumps loses none of the last days", () => {

@@ -5,7 +5,7 @@ import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { Message } from "../../../actors/behavior.ts";
 import { backupSorts, type BackupPieces, type BackupSchedule, type BackupScheduleList, type BackupSort, type BackupWish, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type TakenTask } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { Stage } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 const cluster = "backup/cluster";
 const hourMs = 3_600_000;
@@ -19,92 +19,93 @@ const wishes = {
   prune: { sort: "prune", keep: { last: 1 } },
 } as Readonly<Record<BackupSort, BackupWish>>;
 
-const told = <Answer>(stage: Stage, message: Message): Answer => stage.ok<Answer>("gateway", cluster, message);
-const start = (stage: Stage, sort: BackupSort): ClusterBackupTask =>
-  told(stage, { type: "start", wish: wishes[sort], by: "ada" });
-const take = (stage: Stage, runner: string, ...holds: readonly string[]): TakenTask | null =>
-  stage.ok<BackupWork>("node", cluster, { type: "take", runner, holds }).task;
-const said = (stage: Stage, { id, turn }: TakenTask, message: Message): string =>
-  stage.code("node", cluster, { task: id, turn, ...message });
-const look = (stage: Stage, id: string): ClusterBackupTask => told(stage, { type: "task", task: id });
-const list = (stage: Stage): readonly ClusterBackupTask[] => told<ClusterBackupTasks>(stage, { type: "tasks" }).tasks;
+const told = <Answer>(fixture: Fixture, message: Message): Answer => fixture.ok<Answer>("gateway", cluster, message);
+const start = (fixture: Fixture, sort: BackupSort): ClusterBackupTask =>
+  told(fixture, { type: "start", wish: wishes[sort], by: "ada" });
+const take = (fixture: Fixture, runner: string, ...holds: readonly string[]): TakenTask | null =>
+  fixture.ok<BackupWork>("node", cluster, { type: "take", runner, holds }).task;
+const said = (fixture: Fixture, { id, turn }: TakenTask, message: Message): string =>
+  fixture.code("node", cluster, { task: id, turn, ...message });
+const look = (fixture: Fixture, id: string): ClusterBackupTask => told(fixture, { type: "task", task: id });
+const list = (fixture: Fixture): readonly ClusterBackupTask[] =>
+  told<ClusterBackupTasks>(fixture, { type: "tasks" }).tasks;
 const result = { ok: true };
 
 describe("the tasks of backups", () => {
   it("go on in the next turn from what was kept, and the words of the turn before come too late", () => {
-    const stage = new Stage();
-    const { id } = start(stage, "run");
-    const first = take(stage, "n1") as TakenTask;
+    const fixture = new Fixture();
+    const { id } = start(fixture, "run");
+    const first = take(fixture, "n1") as TakenTask;
     expect(first).to.deep.include({ id, turn: 1, pieces: 0 });
-    expect(said(stage, first, { type: "advance", checkpoint: "half", pieces: [{ key: "b", value: "2" }, { key: "a", value: "1" }] })).to.equal("accepted"); // prettier-ignore
-    expect(take(stage, "n1", id), "it is busy with it").to.equal(null);
-    stage.crash(cluster);
-    const second = take(stage, "n2") as TakenTask;
+    expect(said(fixture, first, { type: "advance", checkpoint: "half", pieces: [{ key: "b", value: "2" }, { key: "a", value: "1" }] })).to.equal("accepted"); // prettier-ignore
+    expect(take(fixture, "n1", id), "it is busy with it").to.equal(null);
+    fixture.crash(cluster);
+    const second = take(fixture, "n2") as TakenTask;
     expect(second).to.deep.include({ id, turn: 2, checkpoint: "half", pieces: 2 });
-    const { pieces } = stage.ok<BackupPieces>("node", cluster, { type: "pieces", task: id, turn: 2 });
+    const { pieces } = fixture.ok<BackupPieces>("node", cluster, { type: "pieces", task: id, turn: 2 });
     expect(pieces).to.deep.equal([{ key: "a", value: "1" }, { key: "b", value: "2" }]); // prettier-ignore
     for (const late of [{ type: "advance", checkpoint: "mine" }, { type: "pieces" }, { type: "finish", result }])
-      expect(said(stage, first, late), late.type).to.equal("TASK_TAKEN");
-    expect(said(stage, second, { type: "finish", result })).to.equal("accepted");
-    expect(said(stage, second, { type: "finish", result })).to.equal("TASK_TAKEN");
-    expect(look(stage, id)).to.deep.include({ state: "done", result, turn: 2, runner: "n2" });
+      expect(said(fixture, first, late), late.type).to.equal("TASK_TAKEN");
+    expect(said(fixture, second, { type: "finish", result })).to.equal("accepted");
+    expect(said(fixture, second, { type: "finish", result })).to.equal("TASK_TAKEN");
+    expect(look(fixture, id)).to.deep.include({ state: "done", result, turn: 2, runner: "n2" });
   });
 
   it("say how fast recalls read, by the newest ones most, and by large ones alone", () => {
-    const stage = new Stage();
-    const read = (bytes: number, ms: number) => stage.ok("node", cluster, { type: "measured", bytes, ms });
+    const fixture = new Fixture();
+    const read = (bytes: number, ms: number) => fixture.ok("node", cluster, { type: "measured", bytes, ms });
     const rate = (): number | undefined => {
-      start(stage, "recall");
-      return take(stage, `n${stage.nowMs}`)?.readPerSecond;
+      start(fixture, "recall");
+      return take(fixture, `n${fixture.nowMs}`)?.readPerSecond;
     };
     const mib = 1024 * 1024;
     read(mib - 1, 1);
     expect(rate()).to.equal(undefined);
     read(10 * mib, 1_000);
-    stage.crash(cluster);
+    fixture.crash(cluster);
     expect(rate()).to.equal(10 * mib);
     read(10 * mib, 4_000);
     expect(rate()).to.equal(Math.round((15 * mib) / 4.5));
   });
 
   it("are given to a runner again that has forgotten them", () => {
-    const stage = new Stage();
-    const { id } = start(stage, "run");
-    take(stage, "n1");
-    expect(take(stage, "n1")).to.deep.include({ id, turn: 2 });
+    const fixture = new Fixture();
+    const { id } = start(fixture, "run");
+    take(fixture, "n1");
+    expect(take(fixture, "n1")).to.deep.include({ id, turn: 2 });
   });
 
   it("end as they are asked to: at once while they wait, else when their runner hears of it", () => {
-    const stage = new Stage();
-    const [one, other] = [start(stage, "run"), start(stage, "run")];
-    const taken = take(stage, "n1") as TakenTask;
-    const cancel = (id: string) => told<ClusterBackupTask>(stage, { type: "cancel", task: id, by: "eve" });
+    const fixture = new Fixture();
+    const [one, other] = [start(fixture, "run"), start(fixture, "run")];
+    const taken = take(fixture, "n1") as TakenTask;
+    const cancel = (id: string) => told<ClusterBackupTask>(fixture, { type: "cancel", task: id, by: "eve" });
     expect(cancel(other.id)).to.deep.include({ state: "cancelled", cancelledBy: "eve" });
     expect(cancel(one.id)).to.deep.include({ state: "running", cancelledBy: "eve" });
-    const answer = stage.ok("node", cluster, { type: "advance", task: one.id, turn: taken.turn, progress: { slots: 3 } }); // prettier-ignore
+    const answer = fixture.ok("node", cluster, { type: "advance", task: one.id, turn: taken.turn, progress: { slots: 3 } }); // prettier-ignore
     expect(answer).to.deep.equal({ cancel: true });
-    expect(look(stage, one.id).progress).to.deep.equal({ slots: 3 });
-    said(stage, taken, { type: "finish", error: { code: "CANCELLED", outcome: "failed", message: "" } });
-    expect(look(stage, one.id).state).to.equal("cancelled");
+    expect(look(fixture, one.id).progress).to.deep.equal({ slots: 3 });
+    said(fixture, taken, { type: "finish", error: { code: "CANCELLED", outcome: "failed", message: "" } });
+    expect(look(fixture, one.id).state).to.equal("cancelled");
     expect(cancel(one.id).state, "what is over stays so").to.equal("cancelled");
-    expect(stage.code("gateway", cluster, { type: "cancel", task: "99", by: "eve" })).to.equal("NOT_FOUND");
+    expect(fixture.code("gateway", cluster, { type: "cancel", task: "99", by: "eve" })).to.equal("NOT_FOUND");
   });
 
   it("are so many at the most, and the oldest that ended are forgotten, with their pieces", () => {
-    const stage = new Stage();
-    for (let count = 0; count < limits.backupTasksOpenMax; count += 1) start(stage, "run");
-    expect(stage.code("gateway", cluster, { type: "start", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED");
+    const fixture = new Fixture();
+    for (let count = 0; count < limits.backupTasksOpenMax; count += 1) start(fixture, "run");
+    expect(fixture.code("gateway", cluster, { type: "start", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED");
     for (let count = 0; count < limits.backupTasksKept + 5; count += 1) {
-      const task = take(stage, "n1") as TakenTask;
-      said(stage, task, { type: "advance", pieces: [{ key: "a", value: "1" }] });
-      said(stage, task, { type: "finish", result });
-      start(stage, "run");
+      const task = take(fixture, "n1") as TakenTask;
+      said(fixture, task, { type: "advance", pieces: [{ key: "a", value: "1" }] });
+      said(fixture, task, { type: "finish", result });
+      start(fixture, "run");
     }
-    expect(stage.code("gateway", cluster, { type: "task", task: "5" })).to.equal("NOT_FOUND");
-    expect(look(stage, String(limits.backupTasksKept)).state).to.equal("done");
-    const page = told<ClusterBackupTasks>(stage, { type: "tasks", limit: 3 });
+    expect(fixture.code("gateway", cluster, { type: "task", task: "5" })).to.equal("NOT_FOUND");
+    expect(look(fixture, String(limits.backupTasksKept)).state).to.equal("done");
+    const page = told<ClusterBackupTasks>(fixture, { type: "tasks", limit: 3 });
     expect(page.more).to.equal(true);
-    const next = told<ClusterBackupTasks>(stage, { type: "tasks", limit: 3, before: page.tasks[2]?.id });
+    const next = told<ClusterBackupTasks>(fixture, { type: "tasks", limit: 3, before: page.tasks[2]?.id });
     const ids = [...page.tasks, ...next.tasks].map(({ id }) => Number(id));
     expect(ids).to.deep.equal(ids.map((_, at) => (ids[0] as number) - at));
   });
@@ -118,14 +119,14 @@ describe("the tasks of backups", () => {
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-        const stage = new Stage();
+        const fixture = new Fixture();
         const turns = new Map<string, TakenTask>();
         const added: string[] = [];
         const begin = (runner: string): boolean => {
-          const task = take(stage, runner, ...turns.keys());
+          const task = take(fixture, runner, ...turns.keys());
           if (task === null) return false;
           turns.set(task.id, task);
-          const effects = list(stage).filter(({ state }) => state === "running").map((one) => backupSorts[one.sort].does); // prettier-ignore
+          const effects = list(fixture).filter(({ state }) => state === "running").map((one) => backupSorts[one.sort].does); // prettier-ignore
           expect(effects.filter((does) => does !== "reads").length, effects.join()).to.be.at.most(1);
           if (effects.includes("removes")) expect(effects).to.have.length(1);
           return true;
@@ -134,15 +135,15 @@ describe("the tasks of backups", () => {
           const task = [...turns.values()][which % Math.max(1, turns.size)];
           if (task === undefined) return;
           turns.delete(task.id);
-          expect(said(stage, task, { type: "finish", result })).to.equal("accepted");
+          expect(said(fixture, task, { type: "finish", result })).to.equal("accepted");
         };
         for (const one of steps) {
-          if (one.do === "start" && added.length < limits.backupTasksOpenMax) added.push(start(stage, one.sort).id);
+          if (one.do === "start" && added.length < limits.backupTasksOpenMax) added.push(start(fixture, one.sort).id);
           else if (one.do === "take") begin(one.runner);
           else if (one.do === "finish") finish(one.which);
         }
         for (let rounds = 0; rounds < 60; rounds += 1) if (!begin("n1")) finish(0);
-        for (const id of added) expect(look(stage, id).state).to.equal("done");
+        for (const id of added) expect(look(fixture, id).state).to.equal("done");
       }),
       { numRuns: depth(40, 1_000) },
     );
@@ -150,9 +151,9 @@ describe("the tasks of backups", () => {
 });
 
 describe("the schedules of backups", () => {
-  const set = (stage: Stage, fields: object = {}): BackupSchedule =>
-    told(stage, { type: "putSchedule", name: "nightly", cron: "0 * * * *", wish: wishes.run, by: "ada", ...fields });
-  const schedules = (stage: Stage) => told<BackupScheduleList>(stage, { type: "schedules" }).schedules;
+  const set = (fixture: Fixture, fields: object = {}): BackupSchedule =>
+    told(fixture, { type: "putSchedule", name: "nightly", cron: "0 * * * *", wish: wishes.run, by: "ada", ...fields });
+  const schedules = (fixture: Fixture) => told<BackupScheduleList>(fixture, { type: "schedules" }).schedules;
 
   it("name times as a clock of their zone shows them, over changes of the clock too", () => {
     const at = (text: string): number => Date.parse(text);
@@ -164,34 +165,34 @@ describe("the schedules of backups", () => {
   });
 
   it("begin their task at their time, and once when nobody could for long", () => {
-    const stage = new Stage();
-    const { nextAtMs = 0 } = set(stage);
+    const fixture = new Fixture();
+    const { nextAtMs = 0 } = set(fixture);
     expect(nextAtMs).to.equal(hourMs);
-    stage.pass(nextAtMs - stage.nowMs - 1);
-    expect(list(stage)).to.deep.equal([]);
-    stage.pass(1);
-    expect(list(stage)).to.have.length(1);
-    expect(list(stage)[0]).to.deep.include({ schedule: "nightly", by: "ada", sort: "run" });
-    said(stage, take(stage, "n1") as TakenTask, { type: "finish", result });
+    fixture.pass(nextAtMs - fixture.nowMs - 1);
+    expect(list(fixture)).to.deep.equal([]);
+    fixture.pass(1);
+    expect(list(fixture)).to.have.length(1);
+    expect(list(fixture)[0]).to.deep.include({ schedule: "nightly", by: "ada", sort: "run" });
+    said(fixture, take(fixture, "n1") as TakenTask, { type: "finish", result });
     // The node was off for six hours.
-    stage.nowMs += 6 * hourMs;
-    stage.crash(cluster);
-    stage.pass(60_000);
-    expect(list(stage)).to.have.length(2);
-    expect(schedules(stage)[0]).to.deep.include({ nextAtMs: 8 * hourMs, last: "2" });
+    fixture.nowMs += 6 * hourMs;
+    fixture.crash(cluster);
+    fixture.pass(60_000);
+    expect(list(fixture)).to.have.length(2);
+    expect(schedules(fixture)[0]).to.deep.include({ nextAtMs: 8 * hourMs, last: "2" });
   });
 
   it("begin none while their last one has not ended", () => {
-    const stage = new Stage();
-    set(stage);
-    stage.pass(5 * hourMs);
-    expect(list(stage)).to.have.length(1);
-    expect(schedules(stage)[0]?.nextAtMs).to.be.above(stage.nowMs);
+    const fixture = new Fixture();
+    set(fixture);
+    fixture.pass(5 * hourMs);
+    expect(list(fixture)).to.have.length(1);
+    expect(schedules(fixture)[0]?.nextAtMs).to.be.above(fixture.nowMs);
   });
 
   it("makes no schedule that somebody else has made or changed since it was looked at", () => {
-    const stage = new Stage();
-    const put = (cron: string, seen?: object | null) => stage.code("gateway", cluster, { type: "putSchedule", name: "late", cron, wish: wishes.run, by: "ada", ...(seen !== undefined && { seen }) }); // prettier-ignore
+    const fixture = new Fixture();
+    const put = (cron: string, seen?: object | null) => fixture.code("gateway", cluster, { type: "putSchedule", name: "late", cron, wish: wishes.run, by: "ada", ...(seen !== undefined && { seen }) }); // prettier-ignore
     const was = (cron: string) => ({ wish: wishes.run, cron });
     expect(put("0 1 * * *", was("0 9 * * *")), "there is none").to.equal("CHANGED_MEANWHILE");
     expect(put("0 1 * * *", null)).to.equal("accepted");
@@ -202,17 +203,17 @@ describe("the schedules of backups", () => {
   });
 
   it("are changed and removed, and refused when their time never comes or is none", () => {
-    const stage = new Stage();
-    set(stage);
-    expect(set(stage, { cron: "0 0 * * *" }).nextAtMs).to.equal(24 * hourMs);
+    const fixture = new Fixture();
+    set(fixture);
+    expect(set(fixture, { cron: "0 0 * * *" }).nextAtMs).to.equal(24 * hourMs);
     for (const cron of ["0 0 30 2 *", "every day", "* * * * * *", "61 * * * *"])
-      expect(stage.code("gateway", cluster, { type: "putSchedule", name: "x", cron, wish: wishes.run, by: "ada" }), cron).to.equal("BAD_REQUEST"); // prettier-ignore
-    expect(stage.code("gateway", cluster, { type: "putSchedule", name: "x", cron: "@daily", timeZone: "Mars/Olympus", wish: wishes.run, by: "ada" })).to.equal("BAD_REQUEST"); // prettier-ignore
-    told(stage, { type: "removeSchedule", name: "nightly" });
-    stage.pass(48 * hourMs);
-    expect(list(stage)).to.deep.equal([]);
-    expect(stage.code("gateway", cluster, { type: "removeSchedule", name: "nightly" })).to.equal("NOT_FOUND");
-    for (let count = 0; count < limits.backupSchedulesMax; count += 1) set(stage, { name: `s${count}` });
-    expect(stage.code("gateway", cluster, { type: "putSchedule", name: "one-more", cron: "@daily", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED"); // prettier-ignore
+      expect(fixture.code("gateway", cluster, { type: "putSchedule", name: "x", cron, wish: wishes.run, by: "ada" }), cron).to.equal("BAD_REQUEST"); // prettier-ignore
+    expect(fixture.code("gateway", cluster, { type: "putSchedule", name: "x", cron: "@daily", timeZone: "Mars/Olympus", wish: wishes.run, by: "ada" })).to.equal("BAD_REQUEST"); // prettier-ignore
+    told(fixture, { type: "removeSchedule", name: "nightly" });
+    fixture.pass(48 * hourMs);
+    expect(list(fixture)).to.deep.equal([]);
+    expect(fixture.code("gateway", cluster, { type: "removeSchedule", name: "nightly" })).to.equal("NOT_FOUND");
+    for (let count = 0; count < limits.backupSchedulesMax; count += 1) set(fixture, { name: `s${count}` });
+    expect(fixture.code("gateway", cluster, { type: "putSchedule", name: "one-more", cron: "@daily", wish: wishes.run, by: "ada" })).to.equal("LIMIT_REACHED"); // prettier-ignore
   });
 });

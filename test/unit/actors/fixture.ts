@@ -88,7 +88,7 @@ function freeze<T>(value: T): T {
   return Object.freeze(value);
 }
 
-export class Stage {
+export class Fixture {
   nowMs = 1_000_000;
   readonly published: Published[] = [];
   readonly generations: { readonly actor: ActorId; readonly request: GenerationRequest; open: boolean }[] = [];
@@ -415,7 +415,7 @@ export class Stage {
         this.#signal(actor, { type: "records", tag: effect.tag, records: this.#read(actor, effect.range) });
         return;
       case "call": {
-        if (effect.engine !== "generate") throw new Error(`the stage has no engine ${effect.engine}`);
+        if (effect.engine !== "generate") throw new Error(`the fixture has no engine ${effect.engine}`);
         const { request, tag: id, timeoutMs } = effect;
         this.generations.push({ actor, request: { ...request, id, timeoutMs, key: actor }, open: true });
         return;
@@ -458,8 +458,8 @@ const resultOf = (effect: Extract<Effect, { type: "reply" | "refuse" }>): Result
   effect.type === "reply" ? ok(effect.value) : refused(failure(effect.code, effect.details) as Failure);
 
 /** A stage on which these people have signed up. */
-export function stageWith(...names: readonly string[]): Stage {
-  const stage = new Stage();
-  for (const name of names) stage.ok("gateway", `user/${name}`, { type: "create", passwordHash: `hash of ${name}` });
-  return stage;
+export function fixtureWith(...names: readonly string[]): Fixture {
+  const fixture = new Fixture();
+  for (const name of names) fixture.ok("gateway", `user/${name}`, { type: "create", passwordHash: `hash of ${name}` });
+  return fixture;
 }

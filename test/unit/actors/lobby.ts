@@ -1,5 +1,5 @@
 import type { RoomEvent, RoomMessage, RoomView } from "../../../protocols/index.ts";
-import { type Stage, stageWith } from "./fixture.ts";
+import { type Fixture, fixtureWith } from "./fixture.ts";
 
 /** The room of these tests. */
 export const lobby = "room/lobby";
@@ -11,20 +11,20 @@ export interface Page {
 }
 
 /** A public room of ada (owner), bob and cleo. */
-export function inLobby(): Stage {
-  const stage = stageWith("ada", "bob", "cleo", "dan");
-  stage.ok("user/ada", lobby, { type: "create", title: "Lobby" });
-  stage.ok("user/bob", lobby, { type: "join" });
-  stage.ok("user/cleo", lobby, { type: "join" });
-  return stage;
+export function inLobby(): Fixture {
+  const fixture = fixtureWith("ada", "bob", "cleo", "dan");
+  fixture.ok("user/ada", lobby, { type: "create", title: "Lobby" });
+  fixture.ok("user/bob", lobby, { type: "join" });
+  fixture.ok("user/cleo", lobby, { type: "join" });
+  return fixture;
 }
 
 /** Posts as somebody. */
-export const post = (stage: Stage, from: string, text: string, more: object = {}): { seq: number; at: number } =>
-  stage.ok(`user/${from}`, lobby, { type: "post", text, ...more });
+export const post = (fixture: Fixture, from: string, text: string, more: object = {}): { seq: number; at: number } =>
+  fixture.ok(`user/${from}`, lobby, { type: "post", text, ...more });
 
 /** The room as ada sees it. */
-export const view = (stage: Stage): RoomView => stage.ok("user/ada", lobby, { type: "describe" });
+export const view = (fixture: Fixture): RoomView => fixture.ok("user/ada", lobby, { type: "describe" });
 /** What the messages of a page say. */
 export const texts = ({ messages }: Page): readonly string[] => messages.map(({ text }) => text);
 

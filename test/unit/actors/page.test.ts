@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { encode, wireLimits, type ConversationTurn, type RoomMessage } from "../../../protocols/index.ts";
 import { firstPage, lastPage } from "../../../actors/page.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { stageWith, type Stage } from "./fixture.ts";
+import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const { pageEntriesMax, pageBytesMax, messageCharsMax } = wireLimits;
 
@@ -38,15 +38,15 @@ describe("long texts of many bytes", () => {
   const many = pageEntriesMax + 20;
 
   /** A room with more of the longest messages than a page may have, half of them in a thread. */
-  function crowded(): Stage {
-    const stage = stageWith("ada");
-    stage.ok("user/ada", lobby, { type: "create" });
+  function crowded(): Fixture {
+    const fixture = fixtureWith("ada");
+    fixture.ok("user/ada", lobby, { type: "create" });
     for (let index = 1; index <= many; index += 1) {
       const replyTo = index > 1 && index % 2 === 0 ? { replyTo: 1 } : {};
-      stage.ok("user/ada", lobby, { type: "post", text: ideograms(messageCharsMax), ...replyTo });
-      stage.nowMs += 60_000;
+      fixture.ok("user/ada", lobby, { type: "post", text: ideograms(messageCharsMax), ...replyTo });
+      fixture.nowMs += 60_000;
     }
-    return stage;
+    return fixture;
   }
   interface Messages {
     readonly messages: readonly RoomMessage[];
@@ -54,9 +54,9 @@ describe("long texts of many bytes", () => {
   }
 
   it("are paged through in a room, from memory and from records, both ways, none twice and none missing", () => {
-    const stage = crowded();
+    const fixture = crowded();
     const page = (from: object): Messages =>
-      fitting(stage.ok<Messages>("user/ada", lobby, { type: "history", limit: pageEntriesMax, ...from }));
+      fitting(fixture.ok<Messages>("user/ada", lobby, { type: "history", limit: pageEntriesMax, ...from }));
     const seqs = ({ messages }: Messages): number[] => messages.map(({ seq }) => seq);
     const forward: number[] = [];
     for (let more = true; more;) {
@@ -83,7 +83,7 @@ describe("long texts of many bytes", () => {
   });
 
   it("are all in the events that come after a cursor, and the newest of them in a room's state", () => {
-    const stage = crowded();
+    const fixture = crowded();
     interface Events {
       readonly head: number;
       readonly events: readonly { readonly at: number }[];
@@ -91,23 +91,23 @@ describe("long texts of many bytes", () => {
     }
     const heard: number[] = [];
     for (let after = 0, more = true; more; after = heard.at(-1) ?? 0) {
-      const page = fitting(stage.ok<Events>("user/ada", lobby, { type: "resume", after }));
+      const page = fitting(fixture.ok<Events>("user/ada", lobby, { type: "resume", after }));
       heard.push(...page.events.map(({ at }) => at));
       more = page.more;
     }
-    expect(heard).to.deep.equal(stage.stream(lobby).map(({ at }) => at));
-    const { state } = stage.ok<{ state: Messages }>("user/ada", lobby, { type: "resume" });
+    expect(heard).to.deep.equal(fixture.stream(lobby).map(({ at }) => at));
+    const { state } = fixture.ok<{ state: Messages }>("user/ada", lobby, { type: "resume" });
     expect(fitting(state).messages.at(-1)?.seq).to.equal(many);
   });
 
   it("are paged through in an agent's conversation", () => {
-    const stage = stageWith("ada");
+    const fixture = fixtureWith("ada");
     const [ada, helper] = ["user/ada", "agent/ada.helper"] as const;
-    stage.ok(ada, ada, { type: "createAgent", name: "helper" });
+    fixture.ok(ada, ada, { type: "createAgent", name: "helper" });
     const rounds = 30;
     for (let round = 0; round < rounds; round += 1) {
-      stage.ok(ada, helper, { type: "say", text: "more" });
-      stage.answer(ideograms(actorLimits.answerCharsMax - 10));
+      fixture.ok(ada, helper, { type: "say", text: "more" });
+      fixture.answer(ideograms(actorLimits.answerCharsMax - 10));
     }
     interface Turns {
       readonly turns: readonly ConversationTurn[];
@@ -117,7 +117,7 @@ describe("long texts of many bytes", () => {
     let pages = 0;
     for (let more = true; more; pages += 1) {
       const before = read.length === 0 ? {} : { before: read[0] };
-      const page = fitting(stage.ok<Turns>(ada, helper, { type: "history", limit: pageEntriesMax, ...before }));
+      const page = fitting(fixture.ok<Turns>(ada, helper, { type: "history", limit: pageEntriesMax, ...before }));
       read.unshift(...page.turns.map(({ turn }) => turn));
       more = page.more;
     }

@@ -16,7 +16,7 @@ import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";
 import { judgeMentions } from "../../simulation/mentions.ts";
-import { stageWith, type Stage } from "./fixture.ts";
+import { fixtureWith, type Fixture } from "./fixture.ts";
 import { ended, failed, text } from "../../fixtures/said.ts";
 
 const people = ["ada", "bob", "cleo"] as const;
@@ -121,67 +121,67 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ model: fc.constantFrom<Says>("text", "calls", "done", "fault", "refusal") }) },
 );
 
-function take(stage: Stage, one: Step): void {
-  if ("do" in one) stage.begin(one.from, one.to, one.do);
-  else if ("crash" in one) stage.crash(one.crash);
-  else if ("cutOff" in one) stage.cutOff(one.cutOff);
-  else if ("reach" in one) stage.reach(one.reach);
-  else if ("pass" in one) stage.pass(one.pass);
-  else if ("steps" in one) for (let left = one.steps; left > 0 && stage.step(); left -= 1);
-  else model(stage, one.model);
+function take(fixture: Fixture, one: Step): void {
+  if ("do" in one) fixture.begin(one.from, one.to, one.do);
+  else if ("crash" in one) fixture.crash(one.crash);
+  else if ("cutOff" in one) fixture.cutOff(one.cutOff);
+  else if ("reach" in one) fixture.reach(one.reach);
+  else if ("pass" in one) fixture.pass(one.pass);
+  else if ("steps" in one) for (let left = one.steps; left > 0 && fixture.step(); left -= 1);
+  else model(fixture, one.model);
 }
 
-function model(stage: Stage, part: Says): void {
-  const [first] = stage.running;
+function model(fixture: Fixture, part: Says): void {
+  const [first] = fixture.running;
   if (first === undefined) return;
   const { id } = first;
-  if (part === "text") stage.part(id, text("word "));
+  if (part === "text") fixture.part(id, text("word "));
   else if (part === "calls") {
     const call = { id: "same", name: "calculator", arguments: '{"expression":"2 + 3"}' };
-    stage.part(id, { type: "part", part: { text: "", tokens: 1, calls: [call] } });
-    stage.part(id, ended("calls"));
-  } else if (part === "done") stage.part(id, ended("complete"));
-  else stage.part(id, failed(failure(part === "fault" ? "RUNTIME_FAULT" : "MODEL_NOT_FOUND")));
+    fixture.part(id, { type: "part", part: { text: "", tokens: 1, calls: [call] } });
+    fixture.part(id, ended("calls"));
+  } else if (part === "done") fixture.part(id, ended("complete"));
+  else fixture.part(id, failed(failure(part === "fault" ? "RUNTIME_FAULT" : "MODEL_NOT_FOUND")));
 }
 
-function opening(): Stage {
-  const stage = stageWith(...people);
-  stage.ok("user/ada", "room/one", { type: "create" });
-  stage.ok("user/bob", "room/two", { type: "create", visibility: "private" });
-  stage.ok("user/ada", "room/dm.ada.bob", { type: "create", visibility: "direct", with: "user/bob" });
-  stage.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
-  stage.ok("user/bob", "user/bob", { type: "createAgent", name: "poet" });
-  stage.ok("user/ada", "room/one", { type: "invite", member: "agent/ada.helper" });
-  return stage;
+function opening(): Fixture {
+  const fixture = fixtureWith(...people);
+  fixture.ok("user/ada", "room/one", { type: "create" });
+  fixture.ok("user/bob", "room/two", { type: "create", visibility: "private" });
+  fixture.ok("user/ada", "room/dm.ada.bob", { type: "create", visibility: "direct", with: "user/bob" });
+  fixture.ok("user/ada", "user/ada", { type: "createAgent", name: "helper" });
+  fixture.ok("user/bob", "user/bob", { type: "createAgent", name: "poet" });
+  fixture.ok("user/ada", "room/one", { type: "invite", member: "agent/ada.helper" });
+  return fixture;
 }
 
 /** Everything reachable, every answer written, until nothing is owed any more. */
-function calm(stage: Stage): void {
-  for (const actor of everybody) stage.reach(actor);
+function calm(fixture: Fixture): void {
+  for (const actor of everybody) fixture.reach(actor);
   for (let round = 0; round < 60; round += 1) {
-    stage.pass(120_000);
-    while (stage.running.length > 0) model(stage, "done");
-    if (!stage.actors.some((actor) => stage.isPending(actor))) return;
+    fixture.pass(120_000);
+    while (fixture.running.length > 0) model(fixture, "done");
+    if (!fixture.actors.some((actor) => fixture.isPending(actor))) return;
   }
-  throw new Error(`still owed: ${stage.actors.filter((actor) => stage.isPending(actor)).join()}`);
+  throw new Error(`still owed: ${fixture.actors.filter((actor) => fixture.isPending(actor)).join()}`);
 }
 
 const anyRun = fc.array(step, { minLength: 1, maxLength: 120, size: "max" });
 
-function check(property: (stage: Stage) => void): void {
+function check(property: (fixture: Fixture) => void): void {
   fc.assert(
     fc.property(anyRun, (steps) => {
-      const stage = opening();
-      for (const one of steps) take(stage, one);
-      calm(stage);
-      property(stage);
+      const fixture = opening();
+      for (const one of steps) take(fixture, one);
+      calm(fixture);
+      property(fixture);
     }),
     { numRuns: 60 },
   );
 }
 
-const eventsOf = (stage: Stage, actor: (typeof rooms)[number]): readonly RoomEvent[] =>
-  stage.records(actor, "event/").map(({ value }) => value as RoomEvent);
+const eventsOf = (fixture: Fixture, actor: (typeof rooms)[number]): readonly RoomEvent[] =>
+  fixture.records(actor, "event/").map(({ value }) => value as RoomEvent);
 
 /** What a reader who followed every event holds. */
 function messagesFolded(events: readonly RoomEvent[]): ReadonlyMap<number, RoomMessage> {
@@ -195,19 +195,19 @@ function messagesFolded(events: readonly RoomEvent[]): ReadonlyMap<number, RoomM
 
 describe("whatever people do, and wherever actors crash,", function () {
   it("the journal folds to the same state, and the state survives the codec", () => {
-    check((stage) => {
-      for (const actor of stage.actors) {
-        expect(stage.refold(actor), actor).to.deep.equal(stage.stateOf(actor));
-        expect(decode(encode(stage.stateOf(actor))), actor).to.deep.equal(stage.stateOf(actor));
+    check((fixture) => {
+      for (const actor of fixture.actors) {
+        expect(fixture.refold(actor), actor).to.deep.equal(fixture.stateOf(actor));
+        expect(decode(encode(fixture.stateOf(actor))), actor).to.deep.equal(fixture.stateOf(actor));
       }
     });
   });
 
   it("streams have no gap, and what was published is what is kept", () => {
-    check((stage) => {
+    check((fixture) => {
       for (const actor of everybody) {
-        const state = stage.stateOf<{ head: number; eventFloor?: number }>(actor);
-        const kept = stage.records(actor, "event/");
+        const state = fixture.stateOf<{ head: number; eventFloor?: number }>(actor);
+        const kept = fixture.records(actor, "event/");
         const first = (state.eventFloor ?? 0) + 1;
         expect(
           kept.map(({ key }) => key),
@@ -215,7 +215,7 @@ describe("whatever people do, and wherever actors crash,", function () {
         ).to.deep.equal(Array.from({ length: state.head - first + 1 }, (_, index) => eventKey(first + index)));
         const byKey = new Map(kept.map(({ key, value }) => [key, value]));
         let last = 0;
-        for (const { at = 0, event } of stage.stream(actor)) {
+        for (const { at = 0, event } of fixture.stream(actor)) {
           expect(at, actor).to.be.above(last);
           last = at;
           if (at >= first) expect(event).to.deep.equal(byKey.get(eventKey(at)));
@@ -225,21 +225,21 @@ describe("whatever people do, and wherever actors crash,", function () {
   });
 
   it("message and thread records are what the events fold to", () => {
-    check((stage) => {
+    check((fixture) => {
       for (const actor of rooms) {
-        const messages = [...messagesFolded(eventsOf(stage, actor)).values()].toSorted((a, b) => a.seq - b.seq);
-        expect(stage.records(actor, "message/")).to.deep.equal(
+        const messages = [...messagesFolded(eventsOf(fixture, actor)).values()].toSorted((a, b) => a.seq - b.seq);
+        expect(fixture.records(actor, "message/")).to.deep.equal(
           messages.map((message) => ({ key: messageKey(message.seq), value: message })),
         );
         const threads = messages.flatMap((message) => [
           ...(message.replyTo === undefined ? [] : [{ key: threadKey(message.replyTo, message.seq), value: message }]),
           ...(message.replies === undefined ? [] : [{ key: threadKey(message.seq, message.seq), value: message }]),
         ]);
-        expect(stage.records(actor, "thread/")).to.deep.equal(threads.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
+        expect(fixture.records(actor, "thread/")).to.deep.equal(threads.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
         expect(messages.map((message) => message.seq)).to.deep.equal(messages.map((_, index) => index + 1));
         for (const { seq: root, replies } of messages)
           expect(replies?.count ?? 0).to.equal(messages.filter(({ replyTo }) => replyTo === root).length);
-        expect(stage.stateOf<Room>(actor).pins.toSorted((a, b) => a - b)).to.deep.equal(
+        expect(fixture.stateOf<Room>(actor).pins.toSorted((a, b) => a - b)).to.deep.equal(
           messages.filter(({ pinned }) => pinned).map((message) => message.seq),
         );
       }
@@ -247,9 +247,9 @@ describe("whatever people do, and wherever actors crash,", function () {
   });
 
   it("the counts of each poll are those of the votes that its readers saw", () => {
-    check((stage) => {
+    check((fixture) => {
       for (const actor of rooms) {
-        const events = eventsOf(stage, actor);
+        const events = eventsOf(fixture, actor);
         for (const { seq: at, poll } of messagesFolded(events).values()) {
           if (poll === undefined) continue;
           const votes = new Map<string, readonly number[]>();
@@ -259,7 +259,7 @@ describe("whatever people do, and wherever actors crash,", function () {
           expect(poll.voters, `${actor}#${at}`).to.equal(cast.length);
           for (const [choice, option] of poll.options.entries())
             expect(option.votes, `${actor}#${at}`).to.equal(cast.filter((one) => one.includes(choice)).length);
-          const isOpen = stage.stateOf<Room>(actor).polls?.some((open) => open.seq === at) === true;
+          const isOpen = fixture.stateOf<Room>(actor).polls?.some((open) => open.seq === at) === true;
           expect(isOpen, `${actor}#${at}`).to.equal(poll.closedAtMs === undefined);
         }
       }
@@ -267,13 +267,13 @@ describe("whatever people do, and wherever actors crash,", function () {
   });
 
   it("unread counts are what others wrote after the marker", () => {
-    check((stage) => {
+    check((fixture) => {
       for (const actor of rooms)
         for (const name of people) {
-          const member = entryOf(stage.stateOf<Room>(actor).members, `user/${name}`);
+          const member = entryOf(fixture.stateOf<Room>(actor).members, `user/${name}`);
           if (member === undefined) continue;
-          const summary = stage.ok<RoomSummary>(`user/${name}`, actor, { type: "summary" });
-          const messages = [...messagesFolded(eventsOf(stage, actor)).values()];
+          const summary = fixture.ok<RoomSummary>(`user/${name}`, actor, { type: "summary" });
+          const messages = [...messagesFolded(eventsOf(fixture, actor)).values()];
           const unread = messages.filter((one) => one.seq > member.readSeq && one.author !== `user/${name}`);
           expect(summary).to.deep.include({
             unread: unread.length,
@@ -284,18 +284,18 @@ describe("whatever people do, and wherever actors crash,", function () {
   });
 
   it("everything owed is delivered once: lists of rooms agree, each mention is answered or refused once", () => {
-    check((stage) => {
+    check((fixture) => {
       for (const name of people) {
-        const held = stage.stateOf<UserState>(`user/${name}`).account?.rooms ?? [];
-        const member = rooms.filter((actor) => entryOf(stage.stateOf<Room>(actor).members, `user/${name}`));
+        const held = fixture.stateOf<UserState>(`user/${name}`).account?.rooms ?? [];
+        const member = rooms.filter((actor) => entryOf(fixture.stateOf<Room>(actor).members, `user/${name}`));
         expect(held.toSorted()).to.deep.equal(member.map((actor) => actor.slice(5)).toSorted());
       }
       for (const agent of agents) {
-        const owed = (stage.journalOf(agent) as AgentChange[]).flatMap((change) =>
+        const owed = (fixture.journalOf(agent) as AgentChange[]).flatMap((change) =>
           change.type === "owed" && change.job.source.type === "room" ? [change.job.source] : [],
         );
         const mentions = rooms.flatMap((actor) =>
-          eventsOf(stage, actor).flatMap((event) =>
+          eventsOf(fixture, actor).flatMap((event) =>
             event.type === "posted" &&
             event.message.author.startsWith("user/") &&
             event.message.mentions?.includes(agent) === true
@@ -306,7 +306,7 @@ describe("whatever people do, and wherever actors crash,", function () {
         const taken = owed.map(({ room: name, seq: number }) => `${name} ${number}`);
         expect(new Set(taken).size).to.equal(taken.length);
         expect(mentions).to.include.members(taken);
-        const { jobs = [], recent = [] } = stage.stateOf<AgentState>(agent).life ?? {};
+        const { jobs = [], recent = [] } = fixture.stateOf<AgentState>(agent).life ?? {};
         expect(jobs).to.deep.equal([]);
         for (const { rounds = [] } of recent) {
           expect(rounds.length).to.be.at.most(actorLimits.toolRoundsMax);
@@ -315,14 +315,14 @@ describe("whatever people do, and wherever actors crash,", function () {
       }
       for (const actor of rooms) {
         // What was deleted, or edited away, needs no answer any more; what an edit brings in never did.
-        const now = messagesFolded(eventsOf(stage, actor));
-        const said = eventsOf(stage, actor).flatMap((event) => (event.type === "posted" ? [event.message] : []));
+        const now = messagesFolded(eventsOf(fixture, actor));
+        const said = eventsOf(fixture, actor).flatMap((event) => (event.type === "posted" ? [event.message] : []));
         const standing = said.map(({ mentions = [], ...message }) => ({
           ...message,
           mentions: mentions.filter((member) => now.get(message.seq)?.mentions?.includes(member)),
         }));
         expect(judgeMentions(standing), actor).to.deep.equal({ open: [], wrong: undefined });
-        const generations = [...messagesFolded(eventsOf(stage, actor)).values()].flatMap(
+        const generations = [...messagesFolded(eventsOf(fixture, actor)).values()].flatMap(
           ({ generation }) => generation ?? [],
         );
         expect(new Set(generations).size).to.equal(generations.length);

@@ -3,7 +3,7 @@ import type { AuditPage, ClusterView, PeoplePage, UserView } from "../../../prot
 import { roleManager } from "../../../actors/index.ts";
 import type { ClusterChange, ClusterState } from "../../../actors/role-manager/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage, stageWith } from "./fixture.ts";
+import { Fixture, fixtureWith } from "./fixture.ts";
 
 const cluster = "role-manager/cluster";
 const started = (node: string, more: object = {}) => ({
@@ -14,100 +14,100 @@ const started = (node: string, more: object = {}) => ({
   labels: { zone: "a" },
   ...more,
 });
-const view = (stage: Stage): ClusterView => stage.ok("user/ada", cluster, { type: "describe" });
+const view = (fixture: Fixture): ClusterView => fixture.ok("user/ada", cluster, { type: "describe" });
 const claim = (user: string, codeHash: string) => ({ type: "claimAdmin", user, codeHash });
-const isAdmin = (stage: Stage, name: string): boolean =>
-  stage.ok<{ admin: boolean }>(`user/${name}`, `user/${name}`, { type: "describe" }).admin;
+const isAdmin = (fixture: Fixture, name: string): boolean =>
+  fixture.ok<{ admin: boolean }>(`user/${name}`, `user/${name}`, { type: "describe" }).admin;
 
 describe("the role-manager", () => {
   it("knows the nodes, what they do and whether they run", () => {
-    const stage = new Stage();
+    const fixture = new Fixture();
     const record = {
       node: "n1",
       roles: ["chat", "ai"],
       models: ["tiny"],
       labels: { zone: "a" },
-      startedAtMs: stage.nowMs,
+      startedAtMs: fixture.nowMs,
     };
-    expect(stage.ok("node", cluster, started("n1"))).to.deep.equal({
+    expect(fixture.ok("node", cluster, started("n1"))).to.deep.equal({
       nodes: [{ ...record, running: true }],
       admins: [],
       adminNeeded: true,
     });
-    stage.ok("node", cluster, { type: "nodeStopped", node: "n1" });
-    stage.ok("node", cluster, { type: "nodeStopped", node: "n1" });
-    expect(view(stage).nodes).to.deep.equal([{ ...record, running: false }]);
-    stage.ok("node", cluster, started("n1"));
-    expect(view(stage).nodes).to.deep.equal([{ ...record, running: true }]);
+    fixture.ok("node", cluster, { type: "nodeStopped", node: "n1" });
+    fixture.ok("node", cluster, { type: "nodeStopped", node: "n1" });
+    expect(view(fixture).nodes).to.deep.equal([{ ...record, running: false }]);
+    fixture.ok("node", cluster, started("n1"));
+    expect(view(fixture).nodes).to.deep.equal([{ ...record, running: true }]);
   });
 
   it("listens to nodes and the gateway only", () => {
-    const stage = new Stage();
+    const fixture = new Fixture();
     for (const command of [started("n1"), { type: "nodeStopped", node: "n1" }])
-      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
+      expect(fixture.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
     for (const command of [claim("ada", "h"), { type: "setAdmin", user: "ada", admin: true }])
-      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
-    expect(stage.code("user/ada", cluster, { type: "dance" })).to.equal("BAD_REQUEST");
+      expect(fixture.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
+    expect(fixture.code("user/ada", cluster, { type: "dance" })).to.equal("BAD_REQUEST");
   });
 
   it("makes the first admin of whoever knows the newest code", () => {
-    const stage = stageWith("ada", "bob");
-    expect(stage.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
-    stage.ok("node", cluster, started("n1", { adminCodeHash: "h1" }));
-    stage.ok("node", cluster, started("n1", { adminCodeHash: "h2" }));
-    stage.ok("node", cluster, started("n2"));
-    expect(stage.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
-    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({
+    const fixture = fixtureWith("ada", "bob");
+    expect(fixture.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
+    fixture.ok("node", cluster, started("n1", { adminCodeHash: "h1" }));
+    fixture.ok("node", cluster, started("n1", { adminCodeHash: "h2" }));
+    fixture.ok("node", cluster, started("n2"));
+    expect(fixture.code("gateway", cluster, claim("ada", "h1"))).to.equal("ADMIN_CODE_WRONG");
+    expect(fixture.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({
       user: "ada",
       roles: ["owner"],
       admin: true,
     });
-    expect(isAdmin(stage, "ada")).to.equal(true);
-    expect(stage.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
-    expect(stage.code("gateway", cluster, claim("bob", "h2"))).to.equal("ALREADY_DONE");
-    stage.ok("node", cluster, started("n1", { adminCodeHash: "h3" }));
-    expect(stage.code("gateway", cluster, claim("bob", "h3"))).to.equal("ALREADY_DONE");
-    expect(view(stage)).to.deep.include({ admins: ["ada"], adminNeeded: false });
-    expect(JSON.stringify(view(stage))).to.not.include("h2");
+    expect(isAdmin(fixture, "ada")).to.equal(true);
+    expect(fixture.ok("gateway", cluster, claim("ada", "h2"))).to.deep.equal({ admin: true });
+    expect(fixture.code("gateway", cluster, claim("bob", "h2"))).to.equal("ALREADY_DONE");
+    fixture.ok("node", cluster, started("n1", { adminCodeHash: "h3" }));
+    expect(fixture.code("gateway", cluster, claim("bob", "h3"))).to.equal("ALREADY_DONE");
+    expect(view(fixture)).to.deep.include({ admins: ["ada"], adminNeeded: false });
+    expect(JSON.stringify(view(fixture))).to.not.include("h2");
   });
 
   it("names nobody who is not there: a stranger could sign up by that name", () => {
-    const stage = stageWith("ada");
-    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    const fixture = fixtureWith("ada");
+    fixture.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
     const ghost = { type: "setAdmin", user: "ghost", admin: true };
-    expect(stage.code("gateway", cluster, ghost)).to.equal("NOT_FOUND");
-    expect(stage.code("gateway", cluster, { type: "setAdmin", user: "ada", admin: false })).to.equal("FORBIDDEN");
-    stage.ok("gateway", "user/ghost", { type: "create", passwordHash: "x" });
-    expect(isAdmin(stage, "ghost")).to.equal(false);
-    expect(view(stage).admins).to.deep.equal(["ada"]);
-    stage.cutOff("user/ghost");
-    expect(stage.code("gateway", cluster, ghost)).to.equal("SLOT_UNAVAILABLE");
-    stage.reach("user/ghost");
-    const both = [stage.begin("gateway", cluster, ghost), stage.begin("gateway", cluster, ghost)];
-    stage.settle();
+    expect(fixture.code("gateway", cluster, ghost)).to.equal("NOT_FOUND");
+    expect(fixture.code("gateway", cluster, { type: "setAdmin", user: "ada", admin: false })).to.equal("FORBIDDEN");
+    fixture.ok("gateway", "user/ghost", { type: "create", passwordHash: "x" });
+    expect(isAdmin(fixture, "ghost")).to.equal(false);
+    expect(view(fixture).admins).to.deep.equal(["ada"]);
+    fixture.cutOff("user/ghost");
+    expect(fixture.code("gateway", cluster, ghost)).to.equal("SLOT_UNAVAILABLE");
+    fixture.reach("user/ghost");
+    const both = [fixture.begin("gateway", cluster, ghost), fixture.begin("gateway", cluster, ghost)];
+    fixture.settle();
     for (const answer of both)
       expect(answer()).to.deep.equal({ ok: true, value: { user: "ghost", roles: ["admin"], admin: true } });
-    expect(view(stage).admins).to.deep.equal(["ada", "ghost"]);
+    expect(view(fixture).admins).to.deep.equal(["ada", "ghost"]);
   });
 
   it("names and dismisses admins, but for the last one", () => {
-    const stage = stageWith("ada", "bob");
+    const fixture = fixtureWith("ada", "bob");
     const set = (user: string, admin: boolean) => ({ type: "setAdmin", user, admin });
-    stage.ok("gateway", cluster, set("ada", true));
-    stage.ok("gateway", cluster, set("ada", true));
-    expect(stage.code("gateway", cluster, set("ada", false))).to.equal("FORBIDDEN");
-    stage.ok("gateway", cluster, set("bob", true));
-    expect(stage.code("gateway", cluster, set("ada", false)), "the last owner").to.equal("FORBIDDEN");
-    stage.ok("gateway", cluster, { type: "setRoles", user: "bob", roles: ["owner"] });
-    stage.ok("gateway", cluster, set("ada", false));
-    expect([isAdmin(stage, "ada"), isAdmin(stage, "bob")]).to.deep.equal([false, true]);
-    expect(view(stage).admins).to.deep.equal(["bob"]);
+    fixture.ok("gateway", cluster, set("ada", true));
+    fixture.ok("gateway", cluster, set("ada", true));
+    expect(fixture.code("gateway", cluster, set("ada", false))).to.equal("FORBIDDEN");
+    fixture.ok("gateway", cluster, set("bob", true));
+    expect(fixture.code("gateway", cluster, set("ada", false)), "the last owner").to.equal("FORBIDDEN");
+    fixture.ok("gateway", cluster, { type: "setRoles", user: "bob", roles: ["owner"] });
+    fixture.ok("gateway", cluster, set("ada", false));
+    expect([isAdmin(fixture, "ada"), isAdmin(fixture, "bob")]).to.deep.equal([false, true]);
+    expect(view(fixture).admins).to.deep.equal(["bob"]);
   });
 
   it("gives roles, says who has them, and tells the user", () => {
-    const stage = stageWith("ada", "bob", "eve");
-    const rolesOf = (user: string) => stage.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).roles;
-    const people = (more: object = {}) => stage.ok<PeoplePage>("gateway", cluster, { type: "people", ...more });
+    const fixture = fixtureWith("ada", "bob", "eve");
+    const rolesOf = (user: string) => fixture.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).roles;
+    const people = (more: object = {}) => fixture.ok<PeoplePage>("gateway", cluster, { type: "people", ...more });
     const set = (user: string, roles: readonly string[], before?: readonly string[]) => ({
       type: "setRoles",
       user,
@@ -115,11 +115,11 @@ describe("the role-manager", () => {
       ...(before && { before }),
     });
     expect(rolesOf("bob")).to.deep.equal(["member"]);
-    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    fixture.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
     expect(rolesOf("ada"), "the first admin owns the cluster").to.deep.equal(["owner"]);
-    stage.ok("gateway", cluster, set("bob", ["moderator", "support"], ["member"]));
-    stage.ok("gateway", cluster, set("eve", ["guest"]));
-    expect([rolesOf("bob"), rolesOf("eve"), isAdmin(stage, "bob")]).to.deep.equal([
+    fixture.ok("gateway", cluster, set("bob", ["moderator", "support"], ["member"]));
+    fixture.ok("gateway", cluster, set("eve", ["guest"]));
+    expect([rolesOf("bob"), rolesOf("eve"), isAdmin(fixture, "bob")]).to.deep.equal([
       ["moderator", "support"],
       ["guest"],
       false,
@@ -134,18 +134,18 @@ describe("the role-manager", () => {
       .and.property("people")
       .with.length(1);
     expect(people({ user: "nobody" }).people).to.deep.equal([{ user: "nobody", roles: ["member"], admin: false }]);
-    expect(stage.code("gateway", cluster, set("bob", ["admin"], ["member"])), "changed meanwhile").to.equal(
+    expect(fixture.code("gateway", cluster, set("bob", ["admin"], ["member"])), "changed meanwhile").to.equal(
       "CHANGED_MEANWHILE",
     );
-    expect(stage.code("gateway", cluster, set("ghost", ["guest"]))).to.equal("NOT_FOUND");
-    stage.crash(cluster);
+    expect(fixture.code("gateway", cluster, set("ghost", ["guest"]))).to.equal("NOT_FOUND");
+    fixture.crash(cluster);
     // An older gateway makes admins without a word of roles; they keep what they had.
-    stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
+    fixture.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
     expect(rolesOf("bob")).to.deep.equal(["moderator", "support", "admin"]);
-    stage.ok("gateway", cluster, set("bob", []));
+    fixture.ok("gateway", cluster, set("bob", []));
     expect([rolesOf("bob"), people().people.length]).to.deep.equal([["member"], 2]);
-    expect(stage.code("gateway", cluster, set("ada", ["admin"]))).to.equal("FORBIDDEN");
-    expect(stage.code("user/ada", cluster, set("bob", ["admin"]))).to.equal("FORBIDDEN");
+    expect(fixture.code("gateway", cluster, set("ada", ["admin"]))).to.equal("FORBIDDEN");
+    expect(fixture.code("user/ada", cluster, set("bob", ["admin"]))).to.equal("FORBIDDEN");
   });
 
   it("of a cluster of before makes the first admin the owner when a node starts", () => {
@@ -175,20 +175,20 @@ describe("the role-manager", () => {
   });
 
   it("tells a user who cannot be reached later, and in order", () => {
-    const stage = stageWith("ada", "bob");
-    stage.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
-    const answer = stage.begin("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
-    while (answer() === undefined) stage.step();
-    stage.cutOff("user/bob");
-    stage.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: false });
-    stage.crash(cluster);
-    stage.pass(5_000);
-    expect(stage.isPending(cluster)).to.equal(true);
-    stage.reach("user/bob");
-    stage.pass(600_000);
-    expect(isAdmin(stage, "bob")).to.equal(false);
-    expect([stage.isPending(cluster), stage.reminders(cluster)]).to.deep.equal([false, []]);
-    const told = stage
+    const fixture = fixtureWith("ada", "bob");
+    fixture.ok("gateway", cluster, { type: "setAdmin", user: "ada", admin: true });
+    const answer = fixture.begin("gateway", cluster, { type: "setAdmin", user: "bob", admin: true });
+    while (answer() === undefined) fixture.step();
+    fixture.cutOff("user/bob");
+    fixture.ok("gateway", cluster, { type: "setAdmin", user: "bob", admin: false });
+    fixture.crash(cluster);
+    fixture.pass(5_000);
+    expect(fixture.isPending(cluster)).to.equal(true);
+    fixture.reach("user/bob");
+    fixture.pass(600_000);
+    expect(isAdmin(fixture, "bob")).to.equal(false);
+    expect([fixture.isPending(cluster), fixture.reminders(cluster)]).to.deep.equal([false, []]);
+    const told = fixture
       .stream("user/bob")
       .slice(1)
       .map(({ event }) => (event["view"] as { admin: boolean }).admin);
@@ -196,60 +196,61 @@ describe("the role-manager", () => {
   });
 
   it("remembers a bounded number of nodes, the running ones first", () => {
-    const stage = new Stage();
-    stage.ok("node", cluster, started("first"));
-    for (let index = 1; index < actorLimits.nodesMax; index += 1) stage.begin("node", cluster, started(`n${index}`));
-    stage.settle();
-    stage.ok("node", cluster, { type: "nodeStopped", node: "n7" });
-    stage.ok("node", cluster, started("late"));
-    const names = (): readonly string[] => view(stage).nodes.map(({ node }) => node);
+    const fixture = new Fixture();
+    fixture.ok("node", cluster, started("first"));
+    for (let index = 1; index < actorLimits.nodesMax; index += 1) fixture.begin("node", cluster, started(`n${index}`));
+    fixture.settle();
+    fixture.ok("node", cluster, { type: "nodeStopped", node: "n7" });
+    fixture.ok("node", cluster, started("late"));
+    const names = (): readonly string[] => view(fixture).nodes.map(({ node }) => node);
     expect(names()).to.have.length(actorLimits.nodesMax);
     expect(names()).to.include("first").and.include("late").and.not.include("n7");
-    stage.ok("node", cluster, started("later"));
+    fixture.ok("node", cluster, started("later"));
     expect(names()).to.not.include("first");
   });
 
   it("tells the people of an entry, and admins, each once; nobody else may tell them", () => {
-    const stage = stageWith("ada", "bob", "cat");
+    const fixture = fixtureWith("ada", "bob", "cat");
     const cluster = "role-manager/cluster";
-    stage.ok("node", cluster, { type: "nodeStarted", node: "n1", roles: ["manager"], models: [], labels: {}, adminCodeHash: "h" });
-    stage.ok("gateway", cluster, { type: "claimAdmin", user: "cat", codeHash: "h" });
+    fixture.ok("node", cluster, { type: "nodeStarted", node: "n1", roles: ["manager"], models: [], labels: {}, adminCodeHash: "h" });
+    fixture.ok("gateway", cluster, { type: "claimAdmin", user: "cat", codeHash: "h" });
     const facts = { budget: "daily", spent: "850" };
     const entry = (people: readonly string[], admins: boolean) => ({ type: "audit", action: "budgetWarned", by: "n1", facts, tell: { people, admins } });
-    stage.ok("node", cluster, entry(["ada", "nobody", "cat"], true));
-    stage.ok("node", cluster, entry(["ada"], false));
-    const noticesOf = (user: string) => stage.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).notices;
+    fixture.ok("node", cluster, entry(["ada", "nobody", "cat"], true));
+    fixture.ok("node", cluster, entry(["ada"], false));
+    const noticesOf = (user: string) => fixture.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).notices;
     expect(noticesOf("ada")).to.have.length(2);
     expect(noticesOf("ada")?.[0]).to.deep.include({ action: "budgetWarned", facts });
     expect([noticesOf("cat")?.length, noticesOf("bob")]).to.deep.equal([1, undefined]);
     for (const from of ["user/ada", "room/lobby", "gateway", "node"] as const)
-      expect(stage.code(from, "user/bob", { type: "notify", action: "x", facts: {}, atMs: 1 }), from).to.equal("FORBIDDEN");
-    for (let index = 0; index < actorLimits.noticesKept; index += 1) stage.ok("node", cluster, entry(["bob"], false));
-    stage.ok("node", cluster, { ...entry(["bob"], false), action: "budgetUsedUp" });
+      expect(fixture.code(from, "user/bob", { type: "notify", action: "x", facts: {}, atMs: 1 }), from).to.equal("FORBIDDEN");
+    for (let index = 0; index < actorLimits.noticesKept; index += 1) fixture.ok("node", cluster, entry(["bob"], false));
+    fixture.ok("node", cluster, { ...entry(["bob"], false), action: "budgetUsedUp" });
     const kept = noticesOf("bob");
     expect([kept?.length, kept?.at(-1)?.action]).to.deep.equal([actorLimits.noticesKept, "budgetUsedUp"]);
   }); // prettier-ignore
 
   it("remembers what was done to the cluster, the newest of it, through a crash", () => {
-    const stage = new Stage();
+    const fixture = new Fixture();
     const done = (index: number) => ({ type: "audit", action: "move", by: "ada", facts: { slot: `chat/${index}` } });
-    const page = (more: object = {}): AuditPage => stage.ok("gateway", cluster, { type: "auditPage", ...more });
+    const page = (more: object = {}): AuditPage => fixture.ok("gateway", cluster, { type: "auditPage", ...more });
     expect(page()).to.deep.equal({ entries: [], more: false });
-    expect(stage.ok("node", cluster, done(1))).to.deep.equal({ seq: 1 });
-    const first = { seq: 1, atMs: stage.nowMs, action: "move", by: "ada", facts: { slot: "chat/1" } };
+    expect(fixture.ok("node", cluster, done(1))).to.deep.equal({ seq: 1 });
+    const first = { seq: 1, atMs: fixture.nowMs, action: "move", by: "ada", facts: { slot: "chat/1" } };
     expect(page()).to.deep.equal({ entries: [first], more: false });
-    for (let index = 2; index <= 5; index += 1) stage.ok("gateway", cluster, done(index));
-    stage.crash(cluster);
+    for (let index = 2; index <= 5; index += 1) fixture.ok("gateway", cluster, done(index));
+    fixture.crash(cluster);
     const newest = page({ limit: 2 });
     expect([newest.entries.map(({ seq }) => seq), newest.more]).to.deep.equal([[5, 4], true]);
     const older = page({ limit: 3, before: 4 });
     expect([older.entries.map(({ seq }) => seq), older.more]).to.deep.equal([[3, 2, 1], false]);
-    for (let index = 6; index <= actorLimits.auditEntriesMax + 3; index += 1) stage.begin("node", cluster, done(index));
-    stage.settle();
-    expect(stage.records(cluster, "audit/")).to.have.length(actorLimits.auditEntriesMax);
+    for (let index = 6; index <= actorLimits.auditEntriesMax + 3; index += 1)
+      fixture.begin("node", cluster, done(index));
+    fixture.settle();
+    expect(fixture.records(cluster, "audit/")).to.have.length(actorLimits.auditEntriesMax);
     expect(page({ limit: 10, before: 8 }).entries.map(({ seq }) => seq)).to.deep.equal([7, 6, 5, 4]);
     for (const command of [done(1), { type: "auditPage" }])
-      expect(stage.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
+      expect(fixture.code("user/ada", cluster, command)).to.equal("FORBIDDEN");
   });
 
   it("ignores signals that mean nothing to it, and refuses when too much is undelivered", () => {

@@ -4,63 +4,63 @@ import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room } from "../../../actors/room/state.ts";
-import type { Stage } from "./fixture.ts";
+import type { Fixture } from "./fixture.ts";
 import { ended, text } from "../../fixtures/said.ts";
 import { threadMsOf } from "../../runner/processor-time.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";
 
 describe("a room's mentions", () => {
-  function withAgents(): Stage {
-    const stage = inLobby();
+  function withAgents(): Fixture {
+    const fixture = inLobby();
     for (const [owner, name] of [
       ["ada", "helper"],
       ["ada", "poet"],
       ["bob", "poet"],
     ] as const) {
-      stage.ok(`user/${owner}`, `user/${owner}`, { type: "createAgent", name });
-      stage.ok(`user/${owner}`, lobby, { type: "invite", member: `agent/${owner}.${name}` });
+      fixture.ok(`user/${owner}`, `user/${owner}`, { type: "createAgent", name });
+      fixture.ok(`user/${owner}`, lobby, { type: "invite", member: `agent/${owner}.${name}` });
     }
-    return stage;
+    return fixture;
   }
 
-  const mentionsOf = (stage: Stage, text: string): readonly string[] => {
-    const { seq } = post(stage, "cleo", text);
-    const [message] = stage.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages;
+  const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {
+    const { seq } = post(fixture, "cleo", text);
+    const [message] = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages;
     return message?.mentions ?? [];
   };
 
   it("find people and agents by name, in any case, at the end of a sentence, each once", () => {
-    const stage = withAgents();
-    expect(mentionsOf(stage, "@ada, @BOB. and @ada again; @nobody")).to.deep.equal(["user/ada", "user/bob"]);
-    expect(mentionsOf(stage, "(@ada.poet) @helper! @bob.poet...")).to.deep.equal([
+    const fixture = withAgents();
+    expect(mentionsOf(fixture, "@ada, @BOB. and @ada again; @nobody")).to.deep.equal(["user/ada", "user/bob"]);
+    expect(mentionsOf(fixture, "(@ada.poet) @helper! @bob.poet...")).to.deep.equal([
       "agent/ada.poet",
       "agent/ada.helper",
       "agent/bob.poet",
     ]);
-    expect(mentionsOf(stage, "@poet is whose?")).to.deep.equal([]);
-    expect(mentionsOf(stage, "mail ada@bob.example or _@bob")).to.deep.equal([]);
-    expect(mentionsOf(stage, "@bob-. @bob_x @helper.")).to.deep.equal(["user/bob", "agent/ada.helper"]);
+    expect(mentionsOf(fixture, "@poet is whose?")).to.deep.equal([]);
+    expect(mentionsOf(fixture, "mail ada@bob.example or _@bob")).to.deep.equal([]);
+    expect(mentionsOf(fixture, "@bob-. @bob_x @helper.")).to.deep.equal(["user/bob", "agent/ada.helper"]);
   });
 
   it("are not looked for in code", () => {
-    const stage = withAgents();
-    expect(mentionsOf(stage, "`@ada` and ``@bob ` @bob`` and @cleo")).to.deep.equal(["user/cleo"]);
-    expect(mentionsOf(stage, "```\n@ada\n``\n````\n@bob\n~~~ ts\n@ada")).to.deep.equal(["user/bob"]);
-    expect(mentionsOf(stage, "a lone ` before @ada")).to.deep.equal(["user/ada"]);
+    const fixture = withAgents();
+    expect(mentionsOf(fixture, "`@ada` and ``@bob ` @bob`` and @cleo")).to.deep.equal(["user/cleo"]);
+    expect(mentionsOf(fixture, "```\n@ada\n``\n````\n@bob\n~~~ ts\n@ada")).to.deep.equal(["user/bob"]);
+    expect(mentionsOf(fixture, "a lone ` before @ada")).to.deep.equal(["user/ada"]);
   });
 
   it("take time in proportion to the text, however it is built", () => {
-    const stage = inLobby();
+    const fixture = inLobby();
     const text = "`a``b```c@".repeat(1_000);
-    expect(threadMsOf(() => mentionsOf(stage, text))).to.be.below(2_000);
+    expect(threadMsOf(() => mentionsOf(fixture, text))).to.be.below(2_000);
   });
 
   it("summon an agent with the recent conversation, the mention last", () => {
-    const stage = withAgents();
-    for (let index = 1; index <= 30; index += 1) post(stage, "bob", `line ${index}`);
-    stage.ok("user/bob", lobby, { type: "delete", seq: 29 });
-    post(stage, "bob", "@helper what now?");
-    const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
+    const fixture = withAgents();
+    for (let index = 1; index <= 30; index += 1) post(fixture, "bob", `line ${index}`);
+    fixture.ok("user/bob", lobby, { type: "delete", seq: 29 });
+    post(fixture, "bob", "@helper what now?");
+    const { message } = fixture.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
     expect(message).to.deep.include({ type: "mentioned", room: "lobby", seq: 31 });
     const context = message?.["context"] as { author: string; text: string; seq: number }[];
     expect(context.at(-1)).to.deep.equal({ author: "bob", text: "@helper what now?", seq: 31 });
@@ -70,12 +70,12 @@ describe("a room's mentions", () => {
   it("tell it a conversation that begins at the same message for a while, bounded all the same", () => {
     const { mentionContextMessages: count, mentionContextChars, mentionContextStep: step } = actorLimits;
     const beginnings = (words: string): readonly number[] => {
-      const stage = withAgents();
+      const fixture = withAgents();
       return Array.from({ length: 5 * count }, () => {
-        post(stage, "bob", `@helper ${words}`);
-        const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
+        post(fixture, "bob", `@helper ${words}`);
+        const { message } = fixture.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
         // Whoever has too many that wait is refused, which the room shows.
-        stage.answer("yes");
+        fixture.answer("yes");
         const context = message?.["context"] as { text: string; seq: number }[];
         expect(context).to.have.length.at.most(2 * count);
         expect(context.reduce((sum, { text }) => sum + text.length, 0)).to.be.at.most(mentionContextChars);
@@ -90,36 +90,36 @@ describe("a room's mentions", () => {
   });
 
   it("summon with the thread they are in, and with bounded text", () => {
-    const stage = withAgents();
-    post(stage, "ada", "root");
-    post(stage, "bob", "elsewhere");
-    post(stage, "bob", "x".repeat(8_000), { replyTo: 1 });
-    post(stage, "bob", "@helper?", { replyTo: 1 });
+    const fixture = withAgents();
+    post(fixture, "ada", "root");
+    post(fixture, "bob", "elsewhere");
+    post(fixture, "bob", "x".repeat(8_000), { replyTo: 1 });
+    post(fixture, "bob", "@helper?", { replyTo: 1 });
     const context = (): { text: string }[] => {
-      const { message } = stage.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
+      const { message } = fixture.sent.filter(({ to }) => to === "agent/ada.helper").at(-1) ?? {};
       return message?.["context"] as { text: string }[];
     };
     expect(context().map(({ text }) => text.length)).to.deep.equal([4, 8_000, 8]);
-    post(stage, "bob", "y".repeat(8_000), { replyTo: 1 });
-    post(stage, "bob", "@helper!", { replyTo: 1 });
+    post(fixture, "bob", "y".repeat(8_000), { replyTo: 1 });
+    post(fixture, "bob", "@helper!", { replyTo: 1 });
     expect(context().map(({ text }) => text.length)).to.deep.equal([8, 8_000, 8]);
   });
 
-  const refusals = (stage: Stage): readonly RoomMessage[] =>
-    stage
+  const refusals = (fixture: Fixture): readonly RoomMessage[] =>
+    fixture
       .ok<Page>("user/cleo", lobby, { type: "history", limit: wireLimits.pageEntriesMax })
       .messages.filter(({ refused }) => refused !== undefined);
-  const waiting = (stage: Stage): readonly OutboxEntry[] => stage.stateOf<Room>(lobby).outbox.entries;
+  const waiting = (fixture: Fixture): readonly OutboxEntry[] => fixture.stateOf<Room>(lobby).outbox.entries;
 
   it("wait for an agent that cannot be reached, a bounded number of them, each with the post it is about", () => {
-    const stage = withAgents();
-    stage.cutOff("agent/ada.helper");
+    const fixture = withAgents();
+    fixture.cutOff("agent/ada.helper");
     const last = actorLimits.roomMentionsPerAgentMax + 1;
-    for (let index = 1; index <= last; index += 1) post(stage, "cleo", `@helper question ${index}`);
-    expect(waiting(stage)).to.have.length(actorLimits.roomMentionsPerAgentMax);
-    for (const [index, { message }] of waiting(stage).entries())
+    for (let index = 1; index <= last; index += 1) post(fixture, "cleo", `@helper question ${index}`);
+    expect(waiting(fixture)).to.have.length(actorLimits.roomMentionsPerAgentMax);
+    for (const [index, { message }] of waiting(fixture).entries())
       expect((message["context"] as { text: string }[]).at(-1)?.text).to.equal(`@helper question ${index + 1}`);
-    const [refused, ...others] = refusals(stage);
+    const [refused, ...others] = refusals(fixture);
     expect(others).to.deep.equal([]);
     expect(refused).to.deep.include({
       author: "agent/ada.helper",
@@ -128,83 +128,84 @@ describe("a room's mentions", () => {
       answers: last,
       refused: "QUEUE_FULL",
     });
-    stage.crash(lobby);
-    stage.reach("agent/ada.helper");
+    fixture.crash(lobby);
+    fixture.reach("agent/ada.helper");
     for (let left = 10; left > 0; left -= 1) {
-      stage.pass(60_000);
-      while (stage.running.length > 0) stage.answer("Here.");
+      fixture.pass(60_000);
+      while (fixture.running.length > 0) fixture.answer("Here.");
     }
-    const { messages } = stage.ok<Page>("user/cleo", lobby, { type: "history" });
+    const { messages } = fixture.ok<Page>("user/cleo", lobby, { type: "history" });
     expect(messages.flatMap(({ answers }) => answers ?? []).toSorted((a, b) => a - b)).to.deep.equal(
       Array.from({ length: last }, (_, index) => index + 1),
     );
   }); // prettier-ignore
 
   it("are refused in the agent's name when it is busy, with how many wait", () => {
-    const stage = withAgents();
-    const first = post(stage, "cleo", "@helper first").seq;
-    for (let index = 0; index < actorLimits.agentQueueMentionsMax; index += 1) post(stage, "cleo", `@helper ${index}`);
-    expect(refusals(stage)).to.deep.equal([]);
-    const { seq } = post(stage, "bob", "in the thread, @helper", { replyTo: first });
-    expect(refusals(stage).map(({ text, replyTo, answers }) => ({ text, replyTo, answers }))).to.deep.equal([
+    const fixture = withAgents();
+    const first = post(fixture, "cleo", "@helper first").seq;
+    for (let index = 0; index < actorLimits.agentQueueMentionsMax; index += 1)
+      post(fixture, "cleo", `@helper ${index}`);
+    expect(refusals(fixture)).to.deep.equal([]);
+    const { seq } = post(fixture, "bob", "in the thread, @helper", { replyTo: first });
+    expect(refusals(fixture).map(({ text, replyTo, answers }) => ({ text, replyTo, answers }))).to.deep.equal([
       { text: "Sorry, I am busy: 4 waiting already. Mention me again in a moment.", replyTo: first, answers: seq },
     ]);
-    const thread = stage.ok<Page>("user/cleo", lobby, { type: "history", thread: first });
+    const thread = fixture.ok<Page>("user/cleo", lobby, { type: "history", thread: first });
     expect(thread.messages[0]?.replies?.count).to.equal(2);
   });
 
   it("are refused when the agent is out of reach for too long, or was deleted, and answered when it comes back before", () => {
-    const stage = withAgents();
-    stage.cutOff("agent/ada.helper", "ACTOR_QUARANTINED");
-    const first = post(stage, "cleo", "@helper one").seq;
-    stage.pass(actorLimits.mentionWaitMs - 60_000);
-    const second = post(stage, "cleo", "@helper two").seq;
-    stage.pass(120_000);
-    expect(refusals(stage).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
+    const fixture = withAgents();
+    fixture.cutOff("agent/ada.helper", "ACTOR_QUARANTINED");
+    const first = post(fixture, "cleo", "@helper one").seq;
+    fixture.pass(actorLimits.mentionWaitMs - 60_000);
+    const second = post(fixture, "cleo", "@helper two").seq;
+    fixture.pass(120_000);
+    expect(refusals(fixture).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
       [first, "ACTOR_QUARANTINED"],
     ]);
-    stage.reach("agent/ada.helper");
-    stage.pass(600_000);
-    stage.answer("Back.");
-    expect(stage.ok<Page>("user/cleo", lobby, { type: "history" }).messages.at(-1)).to.deep.include({
+    fixture.reach("agent/ada.helper");
+    fixture.pass(600_000);
+    fixture.answer("Back.");
+    expect(fixture.ok<Page>("user/cleo", lobby, { type: "history" }).messages.at(-1)).to.deep.include({
       text: "Back.",
       answers: second,
     });
-    expect(refusals(stage)).to.have.length(1);
+    expect(refusals(fixture)).to.have.length(1);
   }); // prettier-ignore
 
   it("are refused by an agent that is deleted, or was removed, before it could answer", () => {
-    const stage = withAgents();
-    const [first, second] = ["@helper one", "@helper two"].map((text) => post(stage, "cleo", text).seq);
-    stage.ok("user/ada", "user/ada", { type: "deleteAgent", agent: "ada.helper" });
-    expect(refusals(stage).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
+    const fixture = withAgents();
+    const [first, second] = ["@helper one", "@helper two"].map((text) => post(fixture, "cleo", text).seq);
+    fixture.ok("user/ada", "user/ada", { type: "deleteAgent", agent: "ada.helper" });
+    expect(refusals(fixture).map(({ answers, refused }) => [answers, refused])).to.deep.equal([
       [first, "NOT_FOUND"],
       [second, "NOT_FOUND"],
     ]);
-    const third = post(stage, "cleo", "@bob.poet three").seq;
-    stage.ok("user/ada", lobby, { type: "remove", member: "agent/bob.poet" });
-    const { id = "" } = stage.running.at(-1) ?? {};
-    stage.part(id, ended("complete", 1, 0));
-    expect(refusals(stage).at(-1)).to.deep.include({ answers: third, refused: "NOT_A_MEMBER" });
+    const third = post(fixture, "cleo", "@bob.poet three").seq;
+    fixture.ok("user/ada", lobby, { type: "remove", member: "agent/bob.poet" });
+    const { id = "" } = fixture.running.at(-1) ?? {};
+    fixture.part(id, ended("complete", 1, 0));
+    expect(refusals(fixture).at(-1)).to.deep.include({ answers: third, refused: "NOT_A_MEMBER" });
     const answer = { type: "post", text: "again", replyTo: third, generation: "agent/bob.poet#1" };
-    expect(stage.code("agent/bob.poet", lobby, answer)).to.equal("NOT_A_MEMBER");
-    expect(stage.code("agent/bob.poet", lobby, { ...answer, replyTo: 1, generation: "x" })).to.equal("NOT_A_MEMBER");
-    expect(refusals(stage)).to.have.length(3);
+    expect(fixture.code("agent/bob.poet", lobby, answer)).to.equal("NOT_A_MEMBER");
+    expect(fixture.code("agent/bob.poet", lobby, { ...answer, replyTo: 1, generation: "x" })).to.equal("NOT_A_MEMBER");
+    expect(refusals(fixture)).to.have.length(3);
   });
 
   it("are bounded for all agents together, and refused outside the thread when that is long ago", () => {
-    const stage = withAgents();
-    stage.cutOff("agent/ada.helper");
-    const { seq } = post(stage, "cleo", "@helper hello?");
-    const entry = waiting(stage)[0] as OutboxEntry;
-    for (let index = 0; index <= actorLimits.roomRecentMessages; index += 1) post(stage, "bob", "chatter");
-    stage.pass(actorLimits.mentionWaitMs);
-    stage.pass(600_000);
-    expect(refusals(stage)).to.have.length(1);
-    expect(refusals(stage)[0]).to.deep.include({ answers: seq, refused: "SLOT_UNAVAILABLE" });
-    expect(refusals(stage)[0]).to.not.have.property("replyTo");
+    const fixture = withAgents();
+    fixture.cutOff("agent/ada.helper");
+    const { seq } = post(fixture, "cleo", "@helper hello?");
+    const entry = waiting(fixture)[0] as OutboxEntry;
+    for (let index = 0; index <= actorLimits.roomRecentMessages; index += 1) post(fixture, "bob", "chatter");
+    fixture.pass(actorLimits.mentionWaitMs);
+    fixture.pass(600_000);
+    expect(refusals(fixture)).to.have.length(1);
+    expect(refusals(fixture)[0]).to.deep.include({ answers: seq, refused: "SLOT_UNAVAILABLE" });
+    expect(refusals(fixture)[0]).to.not.have.property("replyTo");
     const others = Array.from({ length: actorLimits.roomMentionsMax }, (_, id) => ({ ...entry, id, to: "agent/x.y" as const }));
-    const full = { ...stage.stateOf<Room>(lobby), outbox: { next: others.length, entries: others } };
+    const full = { ...fixture.stateOf<Room>(lobby), outbox: { next: others.length, entries: others } };
     const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: undefined } as const;
     const effects = room.decide(full, { type: "post", text: "@helper" }, turn);
     expect(effects.filter(({ type }) => type === "persist")).to.have.length(2);
@@ -212,30 +213,30 @@ describe("a room's mentions", () => {
   }); // prettier-ignore
 
   it("are looked for among a bounded number of names", () => {
-    const stage = withAgents();
+    const fixture = withAgents();
     const names = "@nobody ".repeat(actorLimits.mentionNamesMax - 1);
-    expect(mentionsOf(stage, `${names} @ada @bob`)).to.deep.equal(["user/ada"]);
+    expect(mentionsOf(fixture, `${names} @ada @bob`)).to.deep.equal(["user/ada"]);
   });
 
   it("by agents, and in edits, summon nobody", () => {
-    const stage = withAgents();
-    const summoned = (): number => stage.sent.filter(({ message }) => message.type === "mentioned").length;
-    stage.ok("agent/ada.helper", lobby, { type: "post", text: "@bob.poet your turn" });
-    post(stage, "cleo", "hello");
-    stage.ok("user/cleo", lobby, { type: "edit", seq: 2, text: "hello @helper" });
+    const fixture = withAgents();
+    const summoned = (): number => fixture.sent.filter(({ message }) => message.type === "mentioned").length;
+    fixture.ok("agent/ada.helper", lobby, { type: "post", text: "@bob.poet your turn" });
+    post(fixture, "cleo", "hello");
+    fixture.ok("user/cleo", lobby, { type: "edit", seq: 2, text: "hello @helper" });
     expect(summoned()).to.equal(0);
   });
 
   it("of a deleted agent show it the door", () => {
-    const stage = withAgents();
-    stage.ok("user/ada", "user/ada", { type: "deleteAgent", agent: "ada.helper" });
-    post(stage, "cleo", "@helper are you there?");
-    expect(view(stage).members).to.not.have.property("agent/ada.helper");
+    const fixture = withAgents();
+    fixture.ok("user/ada", "user/ada", { type: "deleteAgent", agent: "ada.helper" });
+    post(fixture, "cleo", "@helper are you there?");
+    expect(view(fixture).members).to.not.have.property("agent/ada.helper");
   });
 
   it("go with the post or not at all when too much waits already", () => {
-    const stage = withAgents();
-    const state = stage.stateOf<Room>(lobby);
+    const fixture = withAgents();
+    const state = fixture.stateOf<Room>(lobby);
     const entries = Array.from({ length: actorLimits.outboxEntriesMax }, (_, id) => ({
       id,
       to: "user/x" as const,
@@ -250,11 +251,11 @@ describe("a room's mentions", () => {
   });
 
   it("take the agent's answer to the thread of the question, once, and its draft to everybody", () => {
-    const stage = withAgents();
-    post(stage, "bob", "@helper hi");
-    stage.part(stage.generation.id, text("Hel"));
+    const fixture = withAgents();
+    post(fixture, "bob", "@helper hi");
+    fixture.part(fixture.generation.id, text("Hel"));
     const generation = "agent/ada.helper#1";
-    expect(stage.signals(lobby).at(-1)).to.deep.equal({
+    expect(fixture.signals(lobby).at(-1)).to.deep.equal({
       type: "draft",
       agent: "agent/ada.helper",
       generation,
@@ -262,27 +263,27 @@ describe("a room's mentions", () => {
       offset: 0,
       text: "Hel",
     });
-    stage.answer("lo");
-    const { event } = stage.stream(lobby).at(-1) ?? {};
+    fixture.answer("lo");
+    const { event } = fixture.stream(lobby).at(-1) ?? {};
     expect(event).to.have.deep.nested.property("message.generation", generation);
     expect(event).to.have.nested.property("message.text", "Hello");
-    const again = stage.ok("agent/ada.helper", lobby, { type: "post", text: "Hello", replyTo: 1, generation });
+    const again = fixture.ok("agent/ada.helper", lobby, { type: "post", text: "Hello", replyTo: 1, generation });
     expect(again).to.deep.include({ seq: 2 });
-    expect(view(stage).messageSeq).to.equal(2);
-    expect(stage.code("user/bob", lobby, { type: "draft", generation, offset: 0, text: "" })).to.equal("FORBIDDEN");
+    expect(view(fixture).messageSeq).to.equal(2);
+    expect(fixture.code("user/bob", lobby, { type: "draft", generation, offset: 0, text: "" })).to.equal("FORBIDDEN");
   });
 
   it("bring in agents by their owner only, who may send them away; they go when the owner goes", () => {
-    const stage = withAgents();
-    expect(stage.code("user/ada", lobby, { type: "invite", member: "agent/cleo.x" })).to.equal("FORBIDDEN");
-    expect(stage.code("user/cleo", lobby, { type: "remove", member: "agent/bob.poet" })).to.equal("FORBIDDEN");
-    expect(stage.code("user/bob", lobby, { type: "remove", member: "agent/bob.poet" })).to.equal("accepted");
-    expect(stage.code("user/ada", lobby, { type: "setRole", member: "agent/ada.poet", role: "owner" })).to.equal(
+    const fixture = withAgents();
+    expect(fixture.code("user/ada", lobby, { type: "invite", member: "agent/cleo.x" })).to.equal("FORBIDDEN");
+    expect(fixture.code("user/cleo", lobby, { type: "remove", member: "agent/bob.poet" })).to.equal("FORBIDDEN");
+    expect(fixture.code("user/bob", lobby, { type: "remove", member: "agent/bob.poet" })).to.equal("accepted");
+    expect(fixture.code("user/ada", lobby, { type: "setRole", member: "agent/ada.poet", role: "owner" })).to.equal(
       "FORBIDDEN",
     );
-    expect(stage.code("agent/ada.helper", lobby, { type: "leave" })).to.equal("accepted");
-    stage.ok("user/ada", lobby, { type: "leave", successor: "user/bob" });
-    const { members } = stage.ok<RoomView>("user/bob", lobby, { type: "describe" });
+    expect(fixture.code("agent/ada.helper", lobby, { type: "leave" })).to.equal("accepted");
+    fixture.ok("user/ada", lobby, { type: "leave", successor: "user/bob" });
+    const { members } = fixture.ok<RoomView>("user/bob", lobby, { type: "describe" });
     expect(Object.keys(members).toSorted()).to.deep.equal(["user/bob", "user/cleo"]);
   });
 });

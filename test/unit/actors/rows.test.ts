@@ -11,7 +11,7 @@ import {
   type PermissionRow,
 } from "../../../protocols/index.ts";
 import type { Message, Sender } from "../../../actors/behavior.ts";
-import { stageWith, type Stage } from "./fixture.ts";
+import { fixtureWith, type Fixture } from "./fixture.ts";
 
 const keys = {
   room: "lobby",
@@ -53,10 +53,10 @@ describe("the rows of commands", () => {
     const senders: readonly Sender[] = ["gateway", "node", "user/ada", "agent/ada.helper", "room/other"];
     let refused = 0;
     for (const { kind, name, row } of allCommands) {
-      const stage = stageWith("ada");
-      stage.ok("user/ada", "room/lobby", { type: "create" });
+      const fixture = fixtureWith("ada");
+      fixture.ok("user/ada", "room/lobby", { type: "create" });
       for (const from of senders.filter((sender) => !maySend(row, sender))) {
-        const code = stage.code(from, `${kind}/${keys[kind]}`, { type: name });
+        const code = fixture.code(from, `${kind}/${keys[kind]}`, { type: name });
         expect(code, `${kind}.${name} from ${from}`).to.equal("FORBIDDEN");
         refused += 1;
       }
@@ -106,20 +106,20 @@ const people: Readonly<Record<string, readonly Holder[]>> = {
   noah: ["person"],
 };
 
-function privateRoom(): Stage {
-  const stage = stageWith(...Object.keys(people), "fay", "gil");
-  stage.ok("user/olga", "room/den", { type: "create", visibility: "private" });
+function privateRoom(): Fixture {
+  const fixture = fixtureWith(...Object.keys(people), "fay", "gil");
+  fixture.ok("user/olga", "room/den", { type: "create", visibility: "private" });
   for (const name of ["mona", "carol", "bert", "gil"])
-    stage.ok("user/olga", "room/den", { type: "invite", member: `user/${name}` });
-  stage.ok("user/olga", "room/den", { type: "setRole", member: "user/mona", role: "moderator" });
-  stage.ok("user/olga", "room/den", { type: "remove", member: "user/noah", ban: true });
-  stage.ok("user/elle", "room/attic", { type: "create", visibility: "private" });
-  stage.ok("user/olga", "room/cellar", { type: "create" });
-  stage.ok("user/elle", "room/cellar", { type: "join" });
-  stage.ok("user/olga", "room/cellar", { type: "setRole", member: "user/elle", role: "moderator" });
-  stage.ok("user/carol", "room/den", { type: "post", text: "hi" });
-  stage.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
-  return stage;
+    fixture.ok("user/olga", "room/den", { type: "invite", member: `user/${name}` });
+  fixture.ok("user/olga", "room/den", { type: "setRole", member: "user/mona", role: "moderator" });
+  fixture.ok("user/olga", "room/den", { type: "remove", member: "user/noah", ban: true });
+  fixture.ok("user/elle", "room/attic", { type: "create", visibility: "private" });
+  fixture.ok("user/olga", "room/cellar", { type: "create" });
+  fixture.ok("user/elle", "room/cellar", { type: "join" });
+  fixture.ok("user/olga", "room/cellar", { type: "setRole", member: "user/elle", role: "moderator" });
+  fixture.ok("user/carol", "room/den", { type: "post", text: "hi" });
+  fixture.ok("user/carol", "room/den", { type: "poll", question: "Which?", options: ["this", "that"] });
+  return fixture;
 }
 
 describe("the permissions in a room", () => {
@@ -128,10 +128,10 @@ describe("the permissions in a room", () => {
       const { permission = "cluster.own" }: Command = commandTables.room[type];
       const { has }: PermissionRow = permissions[permission];
       for (const [name, holders] of Object.entries(people)) {
-        const stage = privateRoom();
-        if (type === "join") stage.ok("user/fay", "room/open", { type: "create" });
+        const fixture = privateRoom();
+        if (type === "join") fixture.ok("user/fay", "room/open", { type: "create" });
         const place = type === "create" ? "room/new" : type === "join" ? "room/open" : "room/den";
-        const code = stage.code(`user/${name}`, place, { ...fields, type });
+        const code = fixture.code(`user/${name}`, place, { ...fields, type });
         const may = !["FORBIDDEN", "NOT_A_MEMBER", "BANNED"].includes(code);
         expect(may, `${name}: ${code}`).to.equal(has.some((holder) => holders.includes(holder)));
       }

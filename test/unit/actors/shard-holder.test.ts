@@ -12,7 +12,7 @@ import type {
   StripeRef,
 } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
-import { Stage } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 const own: ActorId = "shard-holder/g1.2";
 const sizeBytes = 1_000;
@@ -37,19 +37,19 @@ const release = (n: number, owner = "room/a", operation = 1) => ({
 const day = 24 * 3_600_000;
 const collect = { type: "collect", graceMs: day, trashMs: day, rememberMs: 4 * day };
 
-const at = (stage: Stage) => ({
-  ok: <T = object>(message: { type: string }): T => stage.ok<T>("node", own, message),
-  code: (message: { type: string }) => stage.code("node", own, message),
-  sums: () => stage.ok<HolderSums>("node", own, { type: "sums" }),
+const at = (fixture: Fixture) => ({
+  ok: <T = object>(message: { type: string }): T => fixture.ok<T>("node", own, message),
+  code: (message: { type: string }) => fixture.code("node", own, message),
+  sums: () => fixture.ok<HolderSums>("node", own, { type: "sums" }),
   shards: (...stripes: number[]) =>
-    stage.ok<{ shards: readonly HeldShard[] }>("node", own, { type: "describe", stripes: stripes.map(idOf) }).shards,
-  page: (more: object = {}) => stage.ok<ShardPage>("node", own, { type: "list", ...more }),
-  collect: () => stage.ok<Collected>("node", own, collect),
+    fixture.ok<{ shards: readonly HeldShard[] }>("node", own, { type: "describe", stripes: stripes.map(idOf) }).shards,
+  page: (more: object = {}) => fixture.ok<ShardPage>("node", own, { type: "list", ...more }),
+  collect: () => fixture.ok<Collected>("node", own, collect),
 });
 
 /** What the inventory must look like beside the shards themselves, said once more. */
-function expectConsistent(stage: Stage): readonly HeldShard[] {
-  const all = stage.records(own, "stripe/");
+function expectConsistent(fixture: Fixture): readonly HeldShard[] {
+  const all = fixture.records(own, "stripe/");
   const held = all.flatMap(({ key, value }) => (key.endsWith("/released") ? [] : [value as HeldShard]));
   const expected = held.flatMap(({ stripe: { id, shards }, shard, lost, freeFromMs, trashedAtMs }) => {
     const hash = shards[shard]?.hash ?? "";
@@ -61,12 +61,12 @@ function expectConsistent(stage: Stage): readonly HeldShard[] {
       ...(freeFromMs === undefined ? [] : [`free/${time(freeFromMs)}/${id}`]),
     ];
   });
-  const others = stage.records(own, "").filter(({ key }) => !/^(stripe|released)\//.test(key));
-  const due = stage.records(own, "released/").map(({ value }) => value);
+  const others = fixture.records(own, "").filter(({ key }) => !/^(stripe|released)\//.test(key));
+  const due = fixture.records(own, "released/").map(({ value }) => value);
   expect(due).to.have.deep.members(all.flatMap(({ key, value }) => (key.endsWith("/released") ? [value] : [])));
   expect(others.map(({ key }) => key)).to.have.members(expected);
   const sum = (some: readonly HeldShard[]) => ({ shards: some.length, bytes: some.length * sizeBytes });
-  expect(at(stage).sums()).to.deep.include({
+  expect(at(fixture).sums()).to.deep.include({
     held: sum(held.filter(({ trashedAtMs }) => trashedAtMs === undefined)),
     lost: sum(held.filter(({ lost, trashedAtMs }) => lost !== undefined && trashedAtMs === undefined)),
     trash: sum(held.filter(({ trashedAtMs }) => trashedAtMs !== undefined)),
@@ -76,8 +76,8 @@ function expectConsistent(stage: Stage): readonly HeldShard[] {
 
 describe("a shard-holder", () => {
   it("holds a shard once, gives a receipt each time, and remembers who refers to it", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     const receipt = holder.ok(hold(1));
     expect(receipt).to.deep.equal({
       holder: own,
@@ -87,9 +87,9 @@ describe("a shard-holder", () => {
       owner: "room/a",
       heldSinceMs: 1_000_000,
     });
-    stage.pass(5_000);
+    fixture.pass(5_000);
     expect(holder.ok(hold(1))).to.deep.equal(receipt);
-    expect(stage.journalOf(own)).to.have.length(1);
+    expect(fixture.journalOf(own)).to.have.length(1);
     holder.ok(hold(1, { owner: "room/b", expiresAtMs: 2_000_000 }));
     expect(holder.shards(1, 2)).to.deep.equal([
       {
@@ -103,13 +103,13 @@ describe("a shard-holder", () => {
       },
     ]);
     expect(holder.sums().held).to.deep.equal({ shards: 1, bytes: sizeBytes });
-    stage.crash(own);
+    fixture.crash(own);
     expect(holder.shards(1)).to.have.length(1);
-    expectConsistent(stage);
+    expectConsistent(fixture);
   });
 
   it("refuses the shard of another holder, of another group, and a second one of a stripe", () => {
-    const holder = at(new Stage());
+    const holder = at(new Fixture());
     expect(holder.code(hold(1, { shard: 0 }))).to.equal("BAD_REQUEST");
     expect(holder.code(hold(1, { stripe: stripe(1, { group: "g2" }) }))).to.equal("BAD_REQUEST");
     const twice = stripe(1).shards.map((shard) => ({ ...shard, index: 2 }));
@@ -121,8 +121,8 @@ describe("a shard-holder", () => {
   });
 
   it("refuses new stripes beyond its quota, in a closed group, and faster than its owner may; what it has it goes on with", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     holder.ok(hold(1));
     const refused = (more: object) => holder.code(hold(2, { terms: { ...terms, ...more } }));
     expect(refused({ open: false })).to.equal("FORBIDDEN");
@@ -134,62 +134,62 @@ describe("a shard-holder", () => {
     expect(holder.code(hold(1, { terms: { ...slow, open: false, shardsMax: 0 }, owner: "room/b" }))).to.equal(
       "accepted",
     );
-    stage.pass(60_000);
+    fixture.pass(60_000);
     expect(holder.code(hold(3, { terms: slow }))).to.equal("accepted");
     expect(holder.sums().held.shards).to.equal(3);
   });
 
   it("collects what nobody has referred to for the grace, after a time in the trash, and nothing before", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     for (const n of [1, 2, 3]) holder.ok(hold(n));
     holder.ok(hold(1, { owner: "room/b" }));
-    holder.ok(hold(4, { expiresAtMs: stage.nowMs + day }));
+    holder.ok(hold(4, { expiresAtMs: fixture.nowMs + day }));
     for (const n of [1, 2]) holder.ok(release(n));
     expect(holder.ok(release(2))).to.deep.equal({ references: 0 });
-    stage.pass(day - 1);
+    fixture.pass(day - 1);
     expect(holder.collect()).to.deep.equal({ trashed: 0, gone: [], more: false });
-    stage.pass(1);
+    fixture.pass(1);
     expect(holder.collect()).to.deep.equal({ trashed: 1, gone: [], more: false });
     expect(holder.page().shards.map(({ stripe: id }) => id)).to.have.members([1, 3, 4].map(idOf));
     expect(holder.page({ only: "trash" }).shards.map(({ stripe: id }) => id)).to.deep.equal([idOf(2)]);
-    stage.pass(day);
+    fixture.pass(day);
     const { trashed, gone } = holder.collect();
     expect([trashed, gone.map(({ stripe: id }) => id)]).to.deep.equal([1, [idOf(2)]]);
     expect(holder.shards(2)).to.deep.equal([]);
     expect(holder.page({ hash: stripe(2).shards[1]?.hash }).shards).to.deep.equal([]);
-    expectConsistent(stage);
+    expectConsistent(fixture);
   });
 
   it("takes what is in the trash out of it when somebody refers to it again", () => {
-    const stage = new Stage();
-    const holder = at(stage);
-    holder.ok(hold(1, { expiresAtMs: stage.nowMs }));
-    stage.pass(day);
+    const fixture = new Fixture();
+    const holder = at(fixture);
+    holder.ok(hold(1, { expiresAtMs: fixture.nowMs }));
+    fixture.pass(day);
     expect(holder.collect().trashed).to.equal(1);
     expect(holder.sums()).to.deep.include({ held: { shards: 0, bytes: 0 }, trash: { shards: 1, bytes: sizeBytes } });
     holder.ok(hold(1, { owner: "room/b" }));
-    stage.pass(2 * day);
+    fixture.pass(2 * day);
     expect(holder.collect()).to.deep.equal({ trashed: 0, gone: [], more: false });
     expect(holder.shards(1)[0]?.references).to.deep.equal([{ owner: "room/b", operation: 1 }]);
   });
 
   it("does not collect what is referred to again while the collection reads", () => {
-    const stage = new Stage();
-    const holder = at(stage);
-    holder.ok(hold(1, { expiresAtMs: stage.nowMs }));
-    stage.pass(day);
-    const collected = stage.begin("node", own, collect);
-    const again = stage.begin("node", own, hold(1, { owner: "room/b" }));
-    stage.settle();
+    const fixture = new Fixture();
+    const holder = at(fixture);
+    holder.ok(hold(1, { expiresAtMs: fixture.nowMs }));
+    fixture.pass(day);
+    const collected = fixture.begin("node", own, collect);
+    const again = fixture.begin("node", own, hold(1, { owner: "room/b" }));
+    fixture.settle();
     expect([collected()?.ok, again()?.ok]).to.deep.equal([true, true]);
     expect(holder.shards(1)[0]).to.not.have.property("trashedAtMs");
     expect(holder.sums().trash.shards).to.equal(0);
   });
 
   it("remembers which bytes are lost and where they are, until they are found or brought again", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     for (const n of [1, 2, 3]) holder.ok(hold(n));
     const lost = [1, 2, 9].map((n) => ({ stripe: idOf(n), why: n === 1 ? "damaged" : "missing" }));
     holder.ok({ type: "lost", shards: lost } as { type: string });
@@ -202,14 +202,14 @@ describe("a shard-holder", () => {
     expect(holder.sums()).to.deep.include({ lost: { shards: 0, bytes: 0 }, held: { shards: 3, bytes: 3 * sizeBytes } });
     holder.ok({ type: "report", node: "n1", missing: 2 } as { type: string });
     holder.ok({ type: "report", node: "n1", missing: 2 } as { type: string });
-    expect(stage.journalOf(own).filter((event) => (event as { type: string }).type === "reported")).to.have.length(1);
-    expect(holder.sums().at).to.deep.equal({ node: "n1", missing: 2, sinceMs: stage.nowMs });
-    expectConsistent(stage);
+    expect(fixture.journalOf(own).filter((event) => (event as { type: string }).type === "reported")).to.have.length(1);
+    expect(holder.sums().at).to.deep.equal({ node: "n1", missing: 2, sinceMs: fixture.nowMs });
+    expectConsistent(fixture);
   });
 
   it("gives its inventory in pages, in the order of hashes", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     for (let n = 1; n <= 7; n += 1) holder.ok(hold(n));
     const seen: string[] = [];
     for (let after: string | undefined; ;) {
@@ -222,8 +222,8 @@ describe("a shard-holder", () => {
   });
 
   it("takes nothing back that comes late: who let go of a stripe is remembered by the operation, for a time", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     holder.ok(hold(1, { operation: 5 }));
     // Of an earlier operation: it was under way when the later one began.
     expect(holder.ok<ShardReleased>(release(1, "room/a", 4))).to.deep.equal({ references: 1, newer: 5 });
@@ -233,45 +233,45 @@ describe("a shard-holder", () => {
     // It never came here, and must not come later.
     holder.ok(release(2, "room/a", 6));
     expect(holder.code(hold(2, { operation: 5 }))).to.equal("RELEASED");
-    expect(stage.ok<HeldShards>("node", own, { type: "describe", stripes: [idOf(2)] })).to.deep.equal({
+    expect(fixture.ok<HeldShards>("node", own, { type: "describe", stripes: [idOf(2)] })).to.deep.equal({
       shards: [],
       released: [{ stripe: idOf(2), owner: "room/a", operation: 6 }],
     });
-    stage.crash(own);
+    fixture.crash(own);
     expect(holder.code(hold(2, { operation: 6 }))).to.equal("RELEASED");
     expect(holder.code(hold(2, { operation: 7 }))).to.equal("accepted");
-    stage.pass(4 * day);
+    fixture.pass(4 * day);
     holder.collect();
-    expectConsistent(stage);
-    expect(stage.records(own, "released/")).to.deep.equal([]);
+    expectConsistent(fixture);
+    expect(fixture.records(own, "released/")).to.deep.equal([]);
     expect(holder.code(hold(1, { operation: 1 }))).to.equal("accepted");
   });
 
   it("remembers no more owners that let go than it may, and forgets the first", () => {
-    const holder = at(new Stage());
+    const holder = at(new Fixture());
     for (let n = 0; n <= actorLimits.shardReleasesMax; n += 1) holder.ok(release(1, `room/r${n}`));
     expect(holder.code(hold(1, { owner: "room/r0" }))).to.equal("accepted");
     expect(holder.code(hold(1, { owner: "room/r1" }))).to.equal("RELEASED");
   });
 
   it("takes other shards of the same bytes when nobody refers to those that it has, and names these while somebody does", () => {
-    const stage = new Stage();
-    const holder = at(stage);
+    const fixture = new Fixture();
+    const holder = at(fixture);
     holder.ok(hold(1));
     const turned = [1, 0, 2].map((n) => ({ ...(stripe(1).shards[n] as StripeRef["shards"][number]) }));
     const other = { stripe: stripe(1, { shards: turned }), shard: 0, owner: "room/b" };
-    const refused = stage.do("node", own, hold(1, other));
+    const refused = fixture.do("node", own, hold(1, other));
     if (refused.ok) throw new Error("it takes the place of what somebody refers to");
     expect(refused.error.code).to.equal("ALREADY_DONE");
     expect(refused.error.details).to.deep.include({ held: stripe(1) });
     holder.ok(release(1));
     holder.ok(hold(1, other));
     expect(holder.shards(1)[0]).to.deep.include({ stripe: other.stripe, shard: 0 });
-    expectConsistent(stage);
+    expectConsistent(fixture);
   });
 
   it("refuses one owner too many", () => {
-    const holder = at(new Stage());
+    const holder = at(new Fixture());
     for (let n = 0; n < actorLimits.shardOwnersMax; n += 1) holder.ok(hold(1, { owner: `room/r${n}` }));
     expect(holder.code(hold(1, { owner: "room/more" }))).to.equal("LIMIT_REACHED");
     expect(holder.code(hold(1, { owner: "room/r1" }))).to.equal("accepted");
@@ -287,7 +287,7 @@ describe("a shard-holder", () => {
     const batch = fc.record({ some: fc.array(one, { maxLength: 6 }), passMs: fc.integer({ min: 0, max: 2 * day }) });
     fc.assert(
       fc.property(fc.array(batch, { maxLength: 12 }), (batches) => {
-        const stage = new Stage();
+        const fixture = new Fixture();
         /** Who refers to what, and until when. */
         const live = new Map<string, number>();
         let operation = 0;
@@ -300,26 +300,26 @@ describe("a shard-holder", () => {
             touched.add(key);
             operation += 1;
             if (what === "hold") {
-              const expiresAtMs = forMs === undefined ? undefined : stage.nowMs + forMs;
+              const expiresAtMs = forMs === undefined ? undefined : fixture.nowMs + forMs;
               const known = live.get(key) ?? 0;
-              live.set(key, Math.max(known > stage.nowMs ? known : 0, expiresAtMs ?? Infinity));
-              stage.begin(
+              live.set(key, Math.max(known > fixture.nowMs ? known : 0, expiresAtMs ?? Infinity));
+              fixture.begin(
                 "node",
                 own,
                 hold(n, { owner, operation, ...(expiresAtMs !== undefined && { expiresAtMs }) }),
               );
             } else if (what === "release") {
               live.delete(key);
-              stage.begin("node", own, release(n, owner, operation));
-            } else if (what === "collect") stage.begin("node", own, collect);
+              fixture.begin("node", own, release(n, owner, operation));
+            } else if (what === "collect") fixture.begin("node", own, collect);
             else if (what === "lost")
-              stage.begin("node", own, { type: "lost", shards: [{ stripe: idOf(n), why: "missing" }] });
-            else stage.begin("node", own, { type: "found", stripes: [idOf(n)] });
+              fixture.begin("node", own, { type: "lost", shards: [{ stripe: idOf(n), why: "missing" }] });
+            else fixture.begin("node", own, { type: "found", stripes: [idOf(n)] });
           }
-          stage.settle();
-          const held = expectConsistent(stage);
+          fixture.settle();
+          const held = expectConsistent(fixture);
           for (const [key, untilMs] of live) {
-            if (untilMs <= stage.nowMs) continue;
+            if (untilMs <= fixture.nowMs) continue;
             const [n, owner] = key.split(" ") as [string, string];
             const found = held.find(({ stripe: { id } }) => id === idOf(Number(n)));
             expect(found?.trashedAtMs, `stripe ${n} is held`).to.equal(undefined);
@@ -327,7 +327,7 @@ describe("a shard-holder", () => {
           }
           for (const { trashedAtMs, freeFromMs = Infinity } of held)
             if (trashedAtMs !== undefined) expect(trashedAtMs).to.be.at.least(freeFromMs + day);
-          stage.pass(passMs);
+          fixture.pass(passMs);
         }
       }),
       { numRuns: 200 },

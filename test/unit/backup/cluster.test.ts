@@ -2,7 +2,7 @@ import { expect } from "chai";
 import { createDirectoryHeads } from "../../../node/backup/index.ts";
 import { backupActor, failure, failureOf, PlexusError, type ActorId, type BackupResults, type BackupWork, type ClusterBackupTask, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { Cluster, memoryDirectory, ownSlot } from "./cluster-stage.ts";
+import { Cluster, memoryDirectory, ownSlot } from "./cluster-fixture.ts";
 
 const resultOf = (task: ClusterBackupTask): BackupResults["run"] => {
   expect(task.error, JSON.stringify(task.error)).to.equal(undefined);

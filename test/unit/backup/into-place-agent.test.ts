@@ -7,7 +7,7 @@ import { emptyAgent, foldAgent } from "../../../web/src/model/agent.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import { depth } from "../../depth.ts";
-import { stageWith, type Stage } from "../actors/fixture.ts";
+import { fixtureWith, type Fixture } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
 
 const helper = "agent/ada.helper" as ActorId;
@@ -18,7 +18,7 @@ const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({ recall: "recall0
 
 /** A conversation of ada with an agent, and backups of it. */
 class World {
-  readonly stage: Stage = stageWith("ada");
+  readonly fixture: Fixture = fixtureWith("ada");
   readonly backups = backupsOf({ ...smallLimits, placeStretch: 5, placeBatch: 3 });
   /** Bytes of pictures; and the names of those that a recall has stored for the agent. */
   readonly files = new Map<string, Uint8Array>();
@@ -26,13 +26,13 @@ class World {
   asksLeft = Infinity;
 
   constructor() {
-    this.stage.ok(owner, owner, { type: "createAgent", name: "helper", persona: "Be brief." });
+    this.fixture.ok(owner, owner, { type: "createAgent", name: "helper", persona: "Be brief." });
   }
 
   say(text: string): void {
-    this.stage.pass(1_000);
-    this.stage.ok(owner, helper, { type: "say", text });
-    this.stage.answer(`to ${text}`);
+    this.fixture.pass(1_000);
+    this.fixture.ok(owner, helper, { type: "say", text });
+    this.fixture.answer(`to ${text}`);
   }
 
   /** With a picture, which is no other. */
@@ -41,21 +41,21 @@ class World {
     const hash = hashOf(bytes);
     this.files.set(hash, bytes);
     const facts = { hash, size: bytes.length, format: "png", width: 3, height: 5 };
-    this.stage.ok("gateway", helper, { type: "attach", ...facts });
-    this.stage.ok(owner, helper, { type: "say", text, pictures: [{ hash, text: "a cat" }] });
-    this.stage.answer(`to ${text}`);
+    this.fixture.ok("gateway", helper, { type: "attach", ...facts });
+    this.fixture.ok(owner, helper, { type: "say", text, pictures: [{ hash, text: "a cat" }] });
+    this.fixture.answer(`to ${text}`);
     return hash;
   }
 
-  kept = (): readonly string[] => this.stage.ok<AgentPictures>("node", helper, { type: "pictures" }).hashes;
+  kept = (): readonly string[] => this.fixture.ok<AgentPictures>("node", helper, { type: "pictures" }).hashes;
 
   turns(): readonly ConversationTurn[] {
-    return this.stage.records(helper, "turn/").map(({ value }) => value as ConversationTurn);
+    return this.fixture.records(helper, "turn/").map(({ value }) => value as ConversationTurn);
   }
 
   async backUp(): Promise<readonly ConversationTurn[]> {
     const source = new Actors();
-    const rows = this.stage.records(helper, "turn/").map(({ key, value }) => [key, value] as const);
+    const rows = this.fixture.records(helper, "turn/").map(({ key, value }) => [key, value] as const);
     source.change(helper, Object.fromEntries(rows));
     for (const [hash, bytes] of this.files) source.files.set(hash, bytes);
     source.refer(helper, ...this.kept());
@@ -66,7 +66,7 @@ class World {
   readonly target: PlaceTarget = {
     ask: async (to, message, operation) => {
       this.asksLeft -= 1;
-      const answer = this.stage.do("node", to, message, operation);
+      const answer = this.fixture.do("node", to, message, operation);
       if (this.asksLeft < 0) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
@@ -74,12 +74,12 @@ class World {
       this.asksLeft -= 1;
       if (hashOf(bytes) !== hash) return refused(failure("BACKUP_DAMAGED"));
       this.stored.add(hash);
-      const answer = this.stage.do("node", to, message);
+      const answer = this.fixture.do("node", to, message);
       if (this.asksLeft < 0) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
     remake: async () => {
-      this.stage.ok(owner, owner, { type: "createAgent", name: "helper", persona: "as it was" });
+      this.fixture.ok(owner, owner, { type: "createAgent", name: "helper", persona: "as it was" });
       return ok(null);
     },
   };
@@ -89,9 +89,9 @@ class World {
 
   /** What a page that has followed from the beginning shows. */
   followed(): readonly ConversationTurn[] {
-    const events = this.stage.stream(helper);
+    const events = this.fixture.stream(helper);
     expect(events.map(({ at }) => at)).to.deep.equal(events.map((_, index) => index + 1));
-    const fresh = { ...this.stage.ok<AgentState>(owner, helper, { type: "describe" }), conversation: [], turns: 0 };
+    const fresh = { ...this.fixture.ok<AgentState>(owner, helper, { type: "describe" }), conversation: [], turns: 0 };
     let agent = foldAgent(emptyAgent, { type: "state", state: fresh });
     for (const { event } of events) agent = foldAgent(agent, { type: "event", event: event as unknown as AgentEvent });
     return agent.turns;
@@ -112,18 +112,18 @@ describe("a recall into a conversation with an agent", () => {
           const world = new World();
           for (let n = 0; n < count; n += 1) world.say(`before ${n}`);
           const then = await world.backUp();
-          if (cleared) world.stage.ok(owner, helper, { type: "clear" });
+          if (cleared) world.fixture.ok(owner, helper, { type: "clear" });
           for (let n = 0; n < later; n += 1) world.say(`after ${n}`);
           const lived = world.turns();
           const wish = wishOf(cleared ? {} : { existing: "again" });
           expect((await world.place({ ...wish, dryRun: true })).restored).to.equal(then.length);
           expect((await world.place(wishOf({ deleted: false, dryRun: true }))).restored).to.equal(0);
           expect(world.turns()).to.deep.equal(lived);
-          const answers = world.stage.generations.length;
+          const answers = world.fixture.generations.length;
           for (const { asks, crash } of cuts) {
             world.asksLeft = asks;
             await world.place(wish).catch((error: unknown) => expect(failureOf(error).code).to.equal("STOPPING"));
-            if (crash) world.stage.crash(helper);
+            if (crash) world.fixture.crash(helper);
           }
           world.asksLeft = Infinity;
           const report = await world.place(wish);
@@ -137,19 +137,19 @@ describe("a recall into a conversation with an agent", () => {
           expect([again.restored, again.found.done]).to.deep.equal([0, then.length]);
           // A question that was under way meanwhile, and comes late.
           const twice = { type: "restore", recall: wish.recall, snapshot: 1, backupAtMs: 1, turns: then.slice(-1) };
-          expect(world.stage.ok("node", helper, twice)).to.deep.equal({ restored: [] });
+          expect(world.fixture.ok("node", helper, twice)).to.deep.equal({ restored: [] });
           // Nothing is answered anew, and whoever goes on speaks behind it.
-          expect(world.stage.generations).to.have.length(answers);
+          expect(world.fixture.generations).to.have.length(answers);
           world.say("now");
           expect(world.turns().at(-1)?.turn).to.be.above(back.at(-1)?.turn ?? 0);
-          expect(world.stage.refold(helper)).to.deep.equal(world.stage.stateOf(helper));
+          expect(world.fixture.refold(helper)).to.deep.equal(world.fixture.stateOf(helper));
           // Under another name it is there already.
           expect((await world.place({ ...wish, existing: "skip", recall: "recall0002" })).restored).to.equal(0);
           expect((await world.withdraw(wish)).removed).to.equal(then.length);
           expect((await world.withdraw(wish)).removed).to.equal(0);
           expect(world.turns().some(({ restored }) => restored !== undefined)).to.equal(false);
           expect(world.followed()).to.deep.equal(world.turns());
-          const { events } = world.stage.ok<{ events: { event: AgentEvent }[] }>(owner, helper, { type: "resume", after: world.stage.stateOf<{ eventFloor: number }>(helper).eventFloor }); // prettier-ignore
+          const { events } = world.fixture.ok<{ events: { event: AgentEvent }[] }>(owner, helper, { type: "resume", after: world.fixture.stateOf<{ eventFloor: number }>(helper).eventFloor }); // prettier-ignore
           for (const { event } of events) if (event.type === "restored") expect(event.turns).to.deep.equal([]);
           const late = {
             type: "restore",
@@ -158,7 +158,7 @@ describe("a recall into a conversation with an agent", () => {
             backupAtMs: 1,
             turns: [{ ...then[0], turn: 999 }],
           };
-          expect(world.stage.code("node", helper, late)).to.equal("BAD_REQUEST");
+          expect(world.fixture.code("node", helper, late)).to.equal("BAD_REQUEST");
         },
       ),
       { numRuns: depth(15, 400) },
@@ -168,10 +168,10 @@ describe("a recall into a conversation with an agent", () => {
   it("finds the agent gone: it is made anew where that is asked for, and what it forgets then is gone for good", async () => {
     const world = new World();
     for (let n = 0; n < 4; n += 1) world.say(`before ${n}`);
-    expect(settingsOf(world.stage.stateOf(helper))?.persona).to.equal("Be brief.");
+    expect(settingsOf(world.fixture.stateOf(helper))?.persona).to.equal("Be brief.");
     await world.backUp();
-    world.stage.ok(owner, owner, { type: "deleteAgent", agent: "ada.helper" });
-    expect(settingsOf(world.stage.stateOf(helper))).to.equal(undefined);
+    world.fixture.ok(owner, owner, { type: "deleteAgent", agent: "ada.helper" });
+    expect(settingsOf(world.fixture.stateOf(helper))).to.equal(undefined);
     const refused = await world.place(wishOf());
     expect(refused.failed.named.map(({ thread, error }) => [thread, error.code])).to.deep.equal([
       [helper, "NOT_FOUND"],
@@ -179,13 +179,13 @@ describe("a recall into a conversation with an agent", () => {
     expect(await world.place(wishOf({ remake: true, dryRun: true }))).to.include({ remade: 1, restored: 8 });
     expect(await world.place(wishOf({ remake: true }))).to.include({ remade: 1, restored: 8 });
     expect(world.turns()).to.have.length(8);
-    world.stage.ok(owner, helper, { type: "clear" });
+    world.fixture.ok(owner, helper, { type: "clear" });
     expect(world.turns()).to.deep.equal([]);
-    expect(world.stage.records(helper, "").some(({ value }) => JSON.stringify(value).includes("before"))).to.equal(
+    expect(world.fixture.records(helper, "").some(({ value }) => JSON.stringify(value).includes("before"))).to.equal(
       false,
     );
     for (const from of [owner, "gateway", "room/lobby"] as const)
-      expect(world.stage.code(from, helper, { type: "entries", from: 1, limit: 1 })).to.equal("FORBIDDEN");
+      expect(world.fixture.code(from, helper, { type: "entries", from: 1, limit: 1 })).to.equal("FORBIDDEN");
   });
 
   it("brings its pictures, the newest first, as many as the agent has room for, and takes them back", async () => {
@@ -193,7 +193,7 @@ describe("a recall into a conversation with an agent", () => {
     const world = new World();
     const shown = Array.from({ length: 5 }, (_, n) => world.show(`before ${n}`));
     await world.backUp();
-    world.stage.ok(owner, helper, { type: "clear" });
+    world.fixture.ok(owner, helper, { type: "clear" });
     expect(world.kept()).to.deep.equal([]);
     const wish = wishOf();
     expect(await world.place({ ...wish, dryRun: true })).to.include({ restored: 10, files: 0 });
@@ -204,25 +204,25 @@ describe("a recall into a conversation with an agent", () => {
     world.asksLeft = Infinity;
     expect((await world.place(wish)).failed.total).to.equal(0);
     expect(world.kept().toSorted()).to.deep.equal(shown.toSorted());
-    for (const hash of shown) expect(world.stage.ok(owner, helper, { type: "picture", hash })).to.include({ hash, size: 700 }).and.not.have.property("recall"); // prettier-ignore
+    for (const hash of shown) expect(world.fixture.ok(owner, helper, { type: "picture", hash })).to.include({ hash, size: 700 }).and.not.have.property("recall"); // prettier-ignore
     expect((await world.place(wish)).files).to.equal(0);
-    expect(world.stage.refold(helper)).to.deep.equal(world.stage.stateOf(helper));
+    expect(world.fixture.refold(helper)).to.deep.equal(world.fixture.stateOf(helper));
     // One is shown anew: it is no longer the recall's.
     const [first = ""] = shown;
-    world.stage.ok(owner, helper, { type: "say", text: "again", pictures: [{ hash: first }] });
-    world.stage.answer("yes");
+    world.fixture.ok(owner, helper, { type: "say", text: "again", pictures: [{ hash: first }] });
+    world.fixture.answer("yes");
     expect(world.turns().at(-2)?.pictures).to.deep.equal([{ hash: first, size: 700, format: "png", width: 3, height: 5, text: "" }]); // prettier-ignore
     await world.withdraw(wish);
     expect(world.kept()).to.deep.equal([first]);
     const late = { type: "attach", hash: shown[1], size: 700, format: "png", width: 3, height: 5, recall: wish.recall };
-    expect(world.stage.code("node", helper, late)).to.equal("BAD_REQUEST");
+    expect(world.fixture.code("node", helper, late)).to.equal("BAD_REQUEST");
 
     // What is shown now stays; what comes back has the places that are left.
     const lived = Array.from({ length: max - 3 }, (_, n) => world.show(`after ${n}`));
     const next = await world.place(wishOf({ recall: "recall0002" }));
     expect([next.restored, next.files, next.failed.total]).to.deep.equal([10, 2, 0]);
     expect(world.kept().toSorted()).to.deep.equal([first, ...lived, ...shown.slice(-2)].toSorted());
-    expect(world.stage.code("node", helper, { ...late, recall: "recall0002" })).to.equal("LIMIT_REACHED");
+    expect(world.fixture.code("node", helper, { ...late, recall: "recall0002" })).to.equal("LIMIT_REACHED");
     world.show("the newest");
     expect(world.kept()).to.include.members(lived).and.not.include(shown[3]);
   });
@@ -233,7 +233,7 @@ describe("a recall into a conversation with an agent", () => {
     const other = world.show("other");
     world.files.set(one, Buffer.from("other bytes"));
     await world.backUp();
-    world.stage.ok(owner, helper, { type: "clear" });
+    world.fixture.ok(owner, helper, { type: "clear" });
     const report = await world.place(wishOf());
     expect([report.restored, report.files, report.failed.total]).to.deep.equal([4, 1, 0]);
     expect(report.lost.named.map(({ type, error }) => [type, error.code])).to.deep.equal([[".blob", "BACKUP_DAMAGED"]]);

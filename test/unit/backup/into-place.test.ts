@@ -4,8 +4,8 @@ import { comesBack, openRepository, recallIntoPlace, runBackup, verdictOf, withd
 import { failure, failureOf, PlexusError, refused, type ActorId, type RoomEvent, type RoomMessage, type RoomState, type RoomSummary } from "../../../protocols/index.ts"; // prettier-ignore
 import { emptyRoom, foldRoom } from "../../../web/src/model/room.ts";
 import { depth } from "../../depth.ts";
-import type { Stage } from "../actors/fixture.ts";
-import { stageWith } from "../actors/fixture.ts";
+import type { Fixture } from "../actors/fixture.ts";
+import { fixtureWith } from "../actors/fixture.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
 
 const lobby = "room/lobby" as ActorId;
@@ -24,7 +24,7 @@ const wishOf = (more: Partial<PlaceWish> = {}): PlaceWish => ({
 
 /** A room with people in it, and backups of it. */
 class World {
-  readonly stage: Stage;
+  readonly fixture: Fixture;
   readonly backups = backupsOf(limits);
   waitedMs = 0;
   /** What the room may be asked until the process that asks is gone; then also how: before the room hears of it, or behind its answer. */
@@ -32,19 +32,19 @@ class World {
   heardLast = false;
 
   constructor() {
-    this.stage = stageWith(...people);
-    this.stage.ok("user/ada", lobby, { type: "create" });
-    for (const name of people.slice(1)) this.stage.ok(`user/${name}`, lobby, { type: "join" });
+    this.fixture = fixtureWith(...people);
+    this.fixture.ok("user/ada", lobby, { type: "create" });
+    for (const name of people.slice(1)) this.fixture.ok(`user/${name}`, lobby, { type: "join" });
   }
 
   post(from: string, text: string, replyTo?: number): number {
     const message = { type: "post", text, ...(replyTo !== undefined && { replyTo }) };
-    return this.stage.ok<{ seq: number }>(`user/${from}`, lobby, message).seq;
+    return this.fixture.ok<{ seq: number }>(`user/${from}`, lobby, message).seq;
   }
 
   /** Every message, as the records have it. */
   messages(): readonly RoomMessage[] {
-    return this.stage.records(lobby, "message/").map(({ value }) => value as RoomMessage);
+    return this.fixture.records(lobby, "message/").map(({ value }) => value as RoomMessage);
   }
 
   restored(): readonly RoomMessage[] {
@@ -65,12 +65,12 @@ class World {
       this.asksLeft -= 1;
       const dies = this.asksLeft < 0;
       if (dies && !this.heardLast) throw new PlexusError(failure("STOPPING"));
-      const answer = this.stage.do("node", to, message, operation);
+      const answer = this.fixture.do("node", to, message, operation);
       if (dies) throw new PlexusError(failure("STOPPING"));
       return answer;
     },
     file: async () => refused(failure("NOT_FOUND")),
-    remake: async () => this.stage.do("node", lobby, { type: "remake", title: "Lobby", topic: "", visibility: "public", createdAtMs: 1, members: { "user/ada": "owner", "user/bob": "member" } }), // prettier-ignore
+    remake: async () => this.fixture.do("node", lobby, { type: "remake", title: "Lobby", topic: "", visibility: "public", createdAtMs: 1, members: { "user/ada": "owner", "user/bob": "member" } }), // prettier-ignore
   };
 
   readonly options = {
@@ -91,7 +91,7 @@ class World {
 
   /** What somebody who has followed from the beginning sees. */
   followed(): readonly RoomMessage[] {
-    const events = this.stage.stream(lobby);
+    const events = this.fixture.stream(lobby);
     expect(events.map(({ at }) => at)).to.deep.equal(events.map((_, index) => index + 1));
     const [first] = events.map(({ event }) => event as unknown as RoomEvent);
     if (first?.type !== "created") throw new Error("a room begins by being created");
@@ -102,7 +102,7 @@ class World {
   }
 
   unread(name: string): number {
-    return this.stage.ok<RoomSummary>(`user/${name}`, lobby, { type: "summary" }).unread;
+    return this.fixture.ok<RoomSummary>(`user/${name}`, lobby, { type: "summary" }).unread;
   }
 }
 
@@ -117,14 +117,14 @@ const step = fc.oneof(
 function play(world: World, steps: readonly (typeof step extends fc.Arbitrary<infer Step> ? Step : never)[]): void {
   for (const one of steps) {
     const messages = world.messages();
-    world.stage.pass(1_000);
+    world.fixture.pass(1_000);
     if (one.do === "post") {
       const root = one.to === null ? undefined : messages[one.to];
       world.post(people[one.by] as string, `t ${one.text}`, root?.seq);
     } else {
       const target = messages[one.at];
       if (target === undefined || target.deletedAtMs !== undefined) continue;
-      world.stage.do(target.author as ActorId, lobby, { type: one.do, seq: target.seq, ...(one.do === "edit" && { text: `${target.text}!` }) }); // prettier-ignore
+      world.fixture.do(target.author as ActorId, lobby, { type: one.do, seq: target.seq, ...(one.do === "edit" && { text: `${target.text}!` }) }); // prettier-ignore
     }
   }
 }
@@ -146,14 +146,14 @@ describe("a recall into place", () => {
           play(world, after);
           const lived = world.messages();
           const unread = people.map((name) => world.unread(name));
-          const mails = world.stage.sent.length;
+          const mails = world.fixture.sent.length;
           const wish = wishOf({ existing, deleted });
           const dry = await world.place({ ...wish, dryRun: true });
           expect(world.messages()).to.deep.equal(lived);
           for (const { asks, heard, crash } of cuts) {
             [world.asksLeft, world.heardLast] = [asks, heard];
             await world.place(wish).catch((error: unknown) => expect(failureOf(error).code).to.equal("STOPPING"));
-            if (crash) world.stage.crash(lobby);
+            if (crash) world.fixture.crash(lobby);
           }
           world.asksLeft = Infinity;
           const report = await world.place(wish);
@@ -177,7 +177,7 @@ describe("a recall into place", () => {
           }
           // Nothing that lives is another, nobody is summoned, nothing is unread, and who follows sees what there is.
           expect(world.messages().slice(0, lived.length).map(still)).to.deep.equal(lived.map(still));
-          expect(world.stage.sent.slice(mails).filter(({ from }) => from === lobby)).to.deep.equal([]);
+          expect(world.fixture.sent.slice(mails).filter(({ from }) => from === lobby)).to.deep.equal([]);
           expect(people.map((name) => world.unread(name))).to.deep.equal(unread);
           expect(world.followed()).to.deep.equal(world.messages());
 
@@ -196,7 +196,7 @@ describe("a recall into place", () => {
           expect((await world.place({ ...wish, recall: "recall0003" })).restored).to.equal(expected.length);
           if (here.length > 0) {
             const command = { type: "restore", recall: wish.recall, snapshot: 1, backupAtMs: 1, from: 999, messages: [{ seq: 999, author: "user/ada", text: "x", atMs: 1 }] }; // prettier-ignore
-            expect(world.stage.code("node", lobby, command)).to.equal("BAD_REQUEST");
+            expect(world.fixture.code("node", lobby, command)).to.equal("BAD_REQUEST");
           }
         },
       ),
@@ -209,14 +209,14 @@ describe("a recall into place", () => {
     for (let n = 0; n < 8; n += 1) world.post("bob", `before ${n}`, n === 3 ? 2 : undefined);
     await world.backUp();
     const gone = new World();
-    const stage = stageWith(...people);
-    Object.assign(gone, { stage, backups: world.backups });
+    const fixture = fixtureWith(...people);
+    Object.assign(gone, { fixture, backups: world.backups });
     const refused = await gone.place(wishOf());
     expect(refused.failed.named.map(({ thread, error }) => [thread, error.code])).to.deep.equal([[lobby, "NOT_FOUND"]]);
     expect(String(refused.failed.named[0]?.error.details?.["reason"])).to.match(/made anew/);
     const dry = await gone.place(wishOf({ remake: true, dryRun: true }));
     expect([dry.restored, dry.remade]).to.deep.equal([8, 1]);
-    expect(stage.code("node", lobby, { type: "withdraw", recall: "x" })).to.equal("NOT_FOUND");
+    expect(fixture.code("node", lobby, { type: "withdraw", recall: "x" })).to.equal("NOT_FOUND");
     const made = await gone.place(wishOf({ remake: true }));
     expect([made.restored, made.remade, made.failed.total]).to.deep.equal([8, 1, 0]);
     // An answer finds the copy of its root, not what stands at the root's old position now.
@@ -257,7 +257,7 @@ describe("a recall into place", () => {
   it("brings what a person wrote, or what is of a time, and leaves out what fits not", async () => {
     const world = new World();
     for (let n = 0; n < 6; n += 1) {
-      world.stage.pass(60_000);
+      world.fixture.pass(60_000);
       world.post(n % 2 === 0 ? "ada" : "bob", `m ${n}`);
     }
     const then = await world.backUp();

@@ -14,7 +14,7 @@ const code = async (work: Promise<unknown>): Promise<string> =>
   );
 
 /** Backups whose holders remember until when each stripe is kept, with heads that tell whether all is kept for good. */
-function stage() {
+function openFixture() {
   const backups = backupsOf();
   const ends = new Map<string, number>();
   const refs = new Map<string, StripeRef>();
@@ -69,7 +69,7 @@ const kept = ({ ends }: { ends: ReadonlyMap<string, number> }) => {
 
 describe("what a head leads to", () => {
   it("is kept for good only behind the head, and by the next run where the first one did not come to that", async () => {
-    const at = stage();
+    const at = openFixture();
     at.say();
     at.fault.keepsForGood = false;
     const { snapshot } = await at.run();
@@ -87,7 +87,7 @@ describe("what a head leads to", () => {
   });
 
   it("is not given up when nobody knows whether the head is there", async () => {
-    const at = stage();
+    const at = openFixture();
     at.say();
     at.fault.answers = false;
     // The answer to the second attempt is that it is there.
@@ -106,7 +106,7 @@ describe("what a head leads to", () => {
   });
 
   it("is all that is kept in the end: what a removal could not release, the next one does", async () => {
-    const at = stage();
+    const at = openFixture();
     for (let n = 0; n < 4; n += 1) {
       at.say();
       await at.run();
@@ -141,7 +141,7 @@ describe("what a head leads to", () => {
   });
 
   it("is not called damaged by somebody who took the keys before its epoch began", async () => {
-    const { ports, say, run } = stage();
+    const { ports, say, run } = openFixture();
     say();
     await run();
     const later = { ...ports, keys: { ...ports.keys, epoch: 2 } };

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { openRepository, prune, recall, runBackup, type BackupPorts } from "../../../node/backup/index.ts";
 import { failure, PlexusError, type ActorId, type BackupResults, type BackupWish, type RoomMessage, type SlotId } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
-import { stageWith } from "../actors/fixture.ts";
-import { Cluster, ownSlot } from "./cluster-stage.ts";
+import { fixtureWith } from "../actors/fixture.ts";
+import { Cluster, ownSlot } from "./cluster-fixture.ts";
 import { Actors, backupsOf } from "./world.ts";
 
 const lobby = "room/lobby" as ActorId;
@@ -13,7 +13,7 @@ const placed = ({ result }: { readonly result?: unknown }) => result as BackupRe
 
 /** A cluster with a room, and a backup of it. */
 async function backedUp(seed: number): Promise<Cluster> {
-  const people = stageWith("ada");
+  const people = fixtureWith("ada");
   people.ok("user/ada", lobby, { type: "create" });
   for (let n = 0; n < messages; n += 1) people.ok("user/ada", lobby, { type: "post", text: `message ${n}` });
   const cluster = new Cluster(seed, 4, people);

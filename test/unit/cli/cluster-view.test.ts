@@ -11,7 +11,7 @@ import {
 import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
 import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
-import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
+import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
 import { summary } from "./fixture.ts";
 import { describeModels } from "../../../cli/models.ts";
 

@@ -9,27 +9,27 @@ import { writeControlFile } from "../../../cli/control.ts";
 import { plexusCommand } from "../../../cli/launcher.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { failure, failureOf, ok, refused, type ClusterSlotRow } from "../../../protocols/index.ts";
-import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "../gateway/cluster-stand.ts"; // prettier-ignore
+import { controlToken, nodeRow, slotRow, startClusterFixture, summaryOf, type ClusterFixture } from "../gateway/cluster-fixture.ts"; // prettier-ignore
 import { collected, summary } from "./fixture.ts";
 
 describe("commands to a cluster", () => {
-  let stand: ClusterStand;
+  let fixture: ClusterFixture;
   let folder: string;
   before(async () => {
-    stand = await startClusterStand();
+    fixture = await startClusterFixture();
     folder = await mkdtemp(join(tmpdir(), "plexus-cli-"));
-    await writeControlFile(folder, { url: stand.gateway.url, controlToken, pid: process.pid });
+    await writeControlFile(folder, { url: fixture.gateway.url, controlToken, pid: process.pid });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await rm(folder, { recursive: true });
   });
   beforeEach(() => {
-    stand.calls.length = 0;
-    stand.answers = {};
-    stand.actor = {};
-    stand.summaries = [summary];
-    stand.slots = [slotRow("chat/17", "node-b"), slotRow("chat/2", "node-c", { status: "down" })];
+    fixture.calls.length = 0;
+    fixture.answers = {};
+    fixture.actor = {};
+    fixture.summaries = [summary];
+    fixture.slots = [slotRow("chat/17", "node-b"), slotRow("chat/2", "node-c", { status: "down" })];
   });
 
   async function run(...argv: readonly string[]) {
@@ -49,7 +49,7 @@ describe("commands to a cluster", () => {
     const { text, code } = await run("invite", ...terms);
     expect(code).to.equal(0);
     const asked = { roles: ["ai", "chat"], labels: { zone: "b" }, expiresInMs: 600_000 };
-    expect(stand.calls).to.deep.equal([["invite", asked]]);
+    expect(fixture.calls).to.deep.equal([["invite", asked]]);
     expect(text).to.include(`${plexusCommand()} up --role ai --role chat --label zone=b --join plexus-join-t0ken`);
     const given = JSON.parse((await run("invite", "--json")).text) as Readonly<Record<string, unknown>>;
     expect(given).to.include({ token: "plexus-join-t0ken", command: `${plexusCommand()} up --join plexus-join-t0ken` });
@@ -63,10 +63,10 @@ describe("commands to a cluster", () => {
     expect(narrow.out.join("\n")).to.include("node-b").and.include("Left out:");
     const notOk = await run("slots", "--role", "chat", "--not-ok");
     expect(notOk.text).to.include("chat/2").and.not.include("chat/17");
-    stand.slots = [slotRow("chat/17", "node-b")];
+    fixture.slots = [slotRow("chat/17", "node-b")];
     expect((await run("slots", "--not-ok")).text).to.match(/^No slots\.\nDown: node-c\. Start it again/);
     expect((await run("slots")).text).not.to.include("Down:");
-    stand.summaries = [
+    fixture.summaries = [
       summaryOf(summary.nodes, { directory: { kind: "etcd", endpoints: ["http://e"] }, directoryAway: {} }),
     ];
     for (const words of [["slots"], ["slots", "--not-ok"], ["nodes"]])
@@ -77,23 +77,23 @@ describe("commands to a cluster", () => {
       directory: { kind: "embedded", node: "id-of-node-a" },
       directoryAway: { forMs: 4_000 },
     });
-    stand.summaries = [keeperDown];
+    fixture.summaries = [keeperDown];
     for (const words of [["slots"], ["slots", "--not-ok"], ["nodes"]]) {
       const { text } = await run(...words);
       expect(text.match(/node-a, which keeps the directory, is down/g), words.join(" ")).to.have.length(1);
       expect(text).to.include("Start it again").and.include("as they were then");
     }
-    stand.summaries = [summary];
-    stand.slots = [...stand.slots, slotRow("chat/2", "node-c")];
+    fixture.summaries = [summary];
+    fixture.slots = [...fixture.slots, slotRow("chat/2", "node-c")];
     const lines = (await run("slots", "--json")).text.split("\n").map((line) => JSON.parse(line) as ClusterSlotRow);
     expect(lines.map(({ slot }) => slot)).to.deep.equal(["chat/2", "chat/17"]);
   });
 
   it("say what to do when a node may not go", async () => {
-    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
+    fixture.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
     const keeper = await run("nodes", "evict", "node-a");
     expect(failureOf(keeper.thrown)).to.include({ message: "node-a was not evicted: it keeps the directory." });
-    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2, hint: "drain it" })) };
+    fixture.answers = { evict: async () => refused(failure("FORBIDDEN", { slots: 2, hint: "drain it" })) };
     const { thrown } = await run("nodes", "evict", "node-b");
     expect(failureOf(thrown).details).to.deep.equal({ slots: 2, hint: "drain it" });
   });
@@ -102,8 +102,8 @@ describe("commands to a cluster", () => {
     expect((await run("nodes", "evict", "node-b")).text).to.include("it can be deleted");
     const forced = await run("nodes", "evict", "node-b", "--force");
     expect(forced.text).to.match(/removed from the cluster.*Keep its data folder until `plexus slots --not-ok`/);
-    expect(stand.calls.at(-1)).to.deep.equal(["evict", "node-b", true]);
-    stand.answers = { evict: async (node) => ok({ node, lastCopies: 9 }) };
+    expect(fixture.calls.at(-1)).to.deep.equal(["evict", "node-b", true]);
+    fixture.answers = { evict: async (node) => ok({ node, lastCopies: 9 }) };
     const { text } = await run("nodes", "evict", "node-b", "--force");
     expect(text).to.include("the only copy of 9 slots").and.include("start again empty").and.not.include("deleted");
     expect(text).to.include("Keep its data folder as long as").and.include("a backup of all nodes");
@@ -113,23 +113,23 @@ describe("commands to a cluster", () => {
 
   it("change roles, move actors and slots", async () => {
     expect((await run("nodes", "roles", "node-b", "chat,ai")).text).to.include("chat, ai");
-    expect(stand.calls.at(-1)).to.deep.equal(["setRoles", "node-b", ["chat", "ai"]]);
+    expect(fixture.calls.at(-1)).to.deep.equal(["setRoles", "node-b", ["chat", "ai"]]);
     const moved = await run("actors", "move", "room/lobby", "--to", "node-b", "--timeout", "5s");
     expect(moved.text).to.match(/room\/lobby is on node-b now \(slot room\/lobby, epoch 3\), after \d+ ms/);
-    expect(stand.calls).to.deep.include(["moveActor", "room/lobby", "node-b", 5_000]);
+    expect(fixture.calls).to.deep.include(["moveActor", "room/lobby", "node-b", 5_000]);
     const slot = await run("slots", "move", "chat/17", "--to", "node-b", "--json");
     expect(JSON.parse(slot.text)).to.include({ slot: "chat/17", owner: "id-of-node-b", epoch: 3 });
-    stand.answers = { moveActor: async () => refused(failure("NO_CANDIDATE")) };
+    fixture.answers = { moveActor: async () => refused(failure("NO_CANDIDATE")) };
     const nowhere = await run("actors", "move", "room/lobby", "--to", "node-a");
     expect(failureOf(nowhere.thrown).details?.["hint"]).to.include("node-a cannot take it");
     for (const words of [["actors", "move", "lobby", "--to", "b"], ["slots", "move", "room/lobby", "--to", "b"]])
       expect(failureOf((await run(...words)).thrown).code).to.equal("BAD_REQUEST");
     const beyond = failureOf((await run("slots", "move", "chat/999", "--to", "node-b")).thrown);
     expect(beyond.details?.["reason"]).to.include("0 to 255");
-    stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { slot: "chat/9" })) };
+    fixture.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { slot: "chat/9" })) };
     const empty = await run("slots", "move", "chat/9", "--to", "node-b");
     expect(failureOf(empty.thrown).details?.["hint"]).to.include("chat/9 is not in use yet, so there is nothing to move");
-    stand.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { node: "x" })) };
+    fixture.answers = { moveSlot: async () => refused(failure("NOT_FOUND", { node: "x" })) };
     const stranger = await run("slots", "move", "chat/9", "--to", "x");
     expect(failureOf(stranger.thrown).details?.["hint"]).to.include("`plexus nodes` lists the names");
   }); // prettier-ignore
@@ -139,9 +139,9 @@ describe("commands to a cluster", () => {
     const { text } = await run("slots", "release", "room/lobby", "--json");
     expect(JSON.parse(text)).to.deep.equal({ slot: "room/lobby" });
     // How the slots were before is looked at for the audit.
-    const done = stand.calls.filter(([name]) => name !== "slots");
+    const done = fixture.calls.filter(([name]) => name !== "slots");
     expect(done).to.deep.equal([["release", "chat/17"], ["release", "room/lobby"]]);
-    stand.answers = { release: async () => refused(failure("ALREADY_DONE")) };
+    fixture.answers = { release: async () => refused(failure("ALREADY_DONE")) };
     expect(failureOf((await run("slots", "release", "chat/2")).thrown).details?.["hint"]).to.include("It was not moved by hand");
     for (const wrong of ["chat/256", "chat/x", "chat", "lobby"]) {
       const { code, details } = failureOf((await run("slots", "release", wrong)).thrown);
@@ -150,7 +150,7 @@ describe("commands to a cluster", () => {
   }); // prettier-ignore
 
   it("name the command that lets go of an actor that was moved, where there is no quarantine to end", async () => {
-    stand.actor = { release: () => refused(failure("ALREADY_DONE", { actor: "room/lobby" })) };
+    fixture.actor = { release: () => refused(failure("ALREADY_DONE", { actor: "room/lobby" })) };
     const { thrown } = await run("actors", "release", "room/lobby");
     expect(failureOf(thrown).details?.["hint"]).to.include("plexus slots release room/lobby");
   });
@@ -172,8 +172,8 @@ describe("commands to a cluster", () => {
   });
 
   it("say at once when a drain has no end", async () => {
-    stand.answers = { setDraining: async () => ok({ node: "id-of-node-b" }) };
-    stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
+    fixture.answers = { setDraining: async () => ok({ node: "id-of-node-b" }) };
+    fixture.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
     const { text, err, code } = await run("nodes", "drain", "node-b");
     expect(code).to.equal(0);
     expect(err).to.include("No other node with the role chat can take over now");
@@ -181,19 +181,19 @@ describe("commands to a cluster", () => {
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({
       noCandidate: ["chat"],
     });
-    stand.summaries = [{ ...summaryOf([nodeRow("node-b", { slotsOwned: 1 }), nodeRow("node-d")]), minInSync: 2 }];
+    fixture.summaries = [{ ...summaryOf([nodeRow("node-b", { slotsOwned: 1 }), nodeRow("node-d")]), minInSync: 2 }];
     const kept = await run("nodes", "drain", "node-b");
     expect(kept.err).to.include("minInSync is 2");
     expect(kept.text).to.include("It gives away what it can");
     expect(JSON.parse((await run("nodes", "drain", "node-b", "--json")).text)).to.deep.include({ keptForWrites: true });
-    const { answers } = stand;
-    stand.answers = { ...answers, summary: async () => refused(failure("DIRECTORY_AWAY")) };
+    const { answers } = fixture;
+    fixture.answers = { ...answers, summary: async () => refused(failure("DIRECTORY_AWAY")) };
     const unseen = await run("nodes", "drain", "node-b");
     expect([unseen.code, unseen.err]).to.deep.equal([0, ""]);
     expect(unseen.text).to.include("node-b drains.").and.include("plexus nodes drain node-b --wait");
-    stand.answers = answers;
-    stand.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
-    stand.slots = [slotRow("chat/1", "node-b")];
+    fixture.answers = answers;
+    fixture.summaries = [summaryOf([...summary.nodes, nodeRow("node-d")])];
+    fixture.slots = [slotRow("chat/1", "node-b")];
     const able = await run("nodes", "drain", "node-b");
     expect(able.err).to.equal("");
     expect(able.text).to.include("It gives them away now");
@@ -203,7 +203,7 @@ describe("commands to a cluster", () => {
     const at = (slotsOwned: number, slotsReplicated: number) =>
       summaryOf([nodeRow("node-b", { state: "draining", slotsOwned, slotsReplicated })]);
     // The first is for the audit, which says how the node was before.
-    stand.summaries = [at(2, 5), at(2, 5), at(2, 5), at(1, 3), at(0, 0)];
+    fixture.summaries = [at(2, 5), at(2, 5), at(2, 5), at(1, 3), at(0, 0)];
     const output = collected();
     const wish = { nodes: ["node-b"], wait: true, timeoutMs: 60_000, pollMs: 1 };
     expect(await drainNodes(flags(), wish, output)).to.equal(0);
@@ -216,8 +216,8 @@ describe("commands to a cluster", () => {
   });
 
   it("say of a drained node that keeps the directory that it does so still, and what to do", async () => {
-    stand.summaries = [summaryOf([nodeRow("node-b", { state: "draining", directory: true }), nodeRow("node-d")])];
-    stand.slots = [];
+    fixture.summaries = [summaryOf([nodeRow("node-b", { state: "draining", directory: true }), nodeRow("node-d")])];
+    fixture.slots = [];
     const { text } = await run("nodes", "drain", "node-b");
     expect(text).to.include("It still keeps the directory").and.include("plexus directory migrate");
     const output = collected();
@@ -227,21 +227,21 @@ describe("commands to a cluster", () => {
   });
 
   it("give up a drain that takes too long without ending it, and undo one", async () => {
-    stand.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
+    fixture.summaries = [summaryOf([nodeRow("node-b", { slotsOwned: 1 })])];
     const wish = { nodes: ["node-b"], wait: true, timeoutMs: 5, pollMs: 1 };
     const refusal = await drainNodes(flags(), wish, collected()).catch((thrown: unknown) => failureOf(thrown));
     expect(refusal).to.include({ code: "ASK_TIMEOUT", outcome: "unknown" });
     expect((await run("nodes", "drain", "node-b", "--undo")).text).to.equal("node-b takes its share again.");
-    expect(stand.calls).to.deep.include(["setDraining", "node-b", false]);
-    stand.summaries = [summaryOf([nodeRow("node-b", { up: false })])];
+    expect(fixture.calls).to.deep.include(["setDraining", "node-b", false]);
+    fixture.summaries = [summaryOf([nodeRow("node-b", { up: false })])];
     const dead = await run("nodes", "drain", "node-b", "--undo");
     expect(dead.text).to.equal("node-b takes its share again, once it is up: it is down now.");
-    stand.summaries = [summaryOf([])];
+    fixture.summaries = [summaryOf([])];
     expect(failureOf((await run("nodes", "drain", "nobody")).thrown).code).to.equal("NOT_FOUND");
   });
 
   it("drain, undrain and evict several nodes at once, and say which of them was refused", async () => {
-    stand.summaries = [summaryOf([nodeRow("node-a"), nodeRow("node-b"), nodeRow("node-c", { up: false })])];
+    fixture.summaries = [summaryOf([nodeRow("node-a"), nodeRow("node-b"), nodeRow("node-c", { up: false })])];
     const undrained = await run("nodes", "undrain", "node-a", "node-b", "node-c", "node-a");
     expect(undrained).to.include({ code: 0, err: "" });
     expect(undrained.text.split("\n")).to.deep.equal([
@@ -249,10 +249,10 @@ describe("commands to a cluster", () => {
       "node-b takes its share again.",
       "node-c takes its share again, once it is up: it is down now.",
     ]);
-    const asked = (name: string) => stand.calls.flatMap(([call, node]) => (call === name ? [node] : []));
+    const asked = (name: string) => fixture.calls.flatMap(([call, node]) => (call === name ? [node] : []));
     expect(asked("setDraining")).to.deep.equal(["node-a", "node-b", "node-c"]);
-    stand.calls.length = 0;
-    stand.answers = {
+    fixture.calls.length = 0;
+    fixture.answers = {
       setDraining: async (node) =>
         node === "node-x" ? refused(failure("NOT_FOUND", { node })) : ok({ node: `id-of-${node}` }),
       evict: async (node) =>
@@ -281,7 +281,7 @@ describe("commands to a cluster", () => {
   });
 
   it("ask whether another node or actor was meant", async () => {
-    stand.answers = {
+    fixture.answers = {
       setDraining: async (node) => refused(failure("NOT_FOUND", { node })),
       evict: async (node) => refused(failure("NOT_FOUND", { node })),
       moveSlot: async (_, to) => refused(failure("NOT_FOUND", { node: to })),
@@ -297,13 +297,13 @@ describe("commands to a cluster", () => {
     expect(await hint("nodes", "drain", "elsewhere")).to.equal("`plexus nodes` lists the names.");
     const list = "`plexus actors list` lists those that are in use.";
     const released = { release: () => refused(failure("NOT_FOUND", { actor: "x" })) };
-    stand.actor = released;
+    fixture.actor = released;
     for (const [typed, asked] of [
       ["room/dne", "room"],
       ["rooms/den", "room"],
     ] as const) {
       expect(await hint("actors", "release", typed), typed).to.equal(`Did you mean room/den? ${list}`);
-      expect(stand.calls.at(-1)?.[1]).to.deep.include({ kind: asked });
+      expect(fixture.calls.at(-1)?.[1]).to.deep.include({ kind: asked });
     }
     expect(await hint("actors", "release", "gizmo/den")).to.equal(list);
   });
@@ -312,23 +312,23 @@ describe("commands to a cluster", () => {
     const output = collected();
     const endpoints = ["http://e1:2379", "http://e2:2379"];
     expect(await migrateDirectory(flags(), { endpoints, pollMs: 1 }, output)).to.equal(0);
-    expect(stand.calls).to.deep.include(["migrateDirectory", endpoints]);
+    expect(fixture.calls).to.deep.include(["migrateDirectory", endpoints]);
     expect(output.out.join("\n")).to.include("42 rows moved").and.include("in etcd at http://e1:2379, http://e2:2379");
-    stand.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
+    fixture.answers = { migrateDirectory: async () => refused(failure("PEER_LOST")) };
     const lost = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(lost.thrown).outcome).to.equal("unknown");
     expect(failureOf(lost.thrown).details?.["hint"]).to.include("`plexus nodes` shows which directory is in use");
-    stand.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
+    fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints } })];
     const again = await run("directory", "migrate", "--etcd", ...endpoints);
     expect(failureOf(again.thrown).code).to.equal("ALREADY_DONE");
   });
 
   it("move the directory from etcd to the managers, once", async () => {
-    stand.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e1:2379"] } })];
+    fixture.summaries = [summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e1:2379"] } })];
     const moved = await run("directory", "migrate", "--managers");
     expect(moved.text).to.include("42 rows moved").and.include("start the nodes without --etcd");
-    expect(stand.calls).to.deep.include(["migrateDirectory", undefined]);
-    stand.summaries = [summaryOf([], { directory: { kind: "embedded", node: "a" } })];
+    expect(fixture.calls).to.deep.include(["migrateDirectory", undefined]);
+    fixture.summaries = [summaryOf([], { directory: { kind: "embedded", node: "a" } })];
     expect(failureOf((await run("directory", "migrate", "--managers")).thrown).code).to.equal("ALREADY_DONE");
   });
 
@@ -336,7 +336,7 @@ describe("commands to a cluster", () => {
     const { text, err } = await run("actors", "list");
     expect(text).to.match(/room\/den.*active.*node-a.*chat\/1/);
     expect(err).to.equal("");
-    stand.page = { ...stand.page, unanswered: ["node-b", "x\u001b[2J"] };
+    fixture.page = { ...fixture.page, unanswered: ["node-b", "x\u001b[2J"] };
     const part = await run("actors", "list");
     expect(part.err).to.include("This is not all: node-b").and.not.include("\u001b");
     expect(part.code).to.equal(0);
@@ -348,7 +348,7 @@ describe("commands to a cluster", () => {
   it("show the audit, page after page until there is enough", async () => {
     const entry = (seq: number) => ({ seq, atMs: 0, action: "evict", by: "ada", facts: { name: `node-${seq}`, labels: "" } }); // prettier-ignore
     const asked: unknown[] = [];
-    stand.cluster = (message) => {
+    fixture.cluster = (message) => {
       asked.push(message["before"]);
       const first = typeof message["before"] === "number" ? message["before"] - 1 : 4;
       return ok({ entries: [entry(first), entry(first - 1)], more: first > 2 });
@@ -361,12 +361,12 @@ describe("commands to a cluster", () => {
     expect(text).not.to.include("labels");
     expect((await run("audit", "--limit", "2")).text).to.include("There is more");
     expect((await run("audit", "--json")).text.split("\n").map((line) => (JSON.parse(line) as { seq: number }).seq)).to.deep.equal([4, 3, 2, 1]); // prettier-ignore
-    stand.cluster = () => ok({ entries: [], more: false });
+    fixture.cluster = () => ok({ entries: [], more: false });
     expect((await run("audit")).text).to.include("Nothing was done");
-    stand.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "n1" }));
-    stand.directory = false;
+    fixture.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "n1" }));
+    fixture.directory = false;
     const away = await run("audit");
-    stand.directory = true;
+    fixture.directory = true;
     expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_AWAY");
     expect(failureOf(away.thrown).message).to.include("its node (or etcd) is away");
     expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");
@@ -374,19 +374,19 @@ describe("commands to a cluster", () => {
 
   it("show the copy of the audit where it is kept nowhere else, and name who has one where this node has none", async () => {
     const entry = { seq: 1, atMs: 0, action: "evict", by: "ada", facts: {} };
-    stand.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "node-c" }));
-    stand.copy = { entries: [entry], more: false };
+    fixture.cluster = () => refused(failure("SLOT_UNAVAILABLE", { node: "node-c" }));
+    fixture.copy = { entries: [entry], more: false };
     const { text, err, code } = await run("audit");
     expect(code).to.equal(0);
     expect(text).to.include("evict");
     expect(err).to.include("The node that keeps the audit does not answer").and.include("the copy at test");
     const lines = await run("audit", "--json");
     expect(JSON.parse(lines.text)).to.deep.equal(entry);
-    stand.copy = undefined;
-    stand.summaries = [
+    fixture.copy = undefined;
+    fixture.summaries = [
       summaryOf([nodeRow("node-a", { self: true }), nodeRow("node-b"), nodeRow("node-c", { up: false })]),
     ];
-    stand.slots = [slotRow("manager/102", "node-c", { inSync: ["id-of-node-c", "id-of-node-b"], status: "down" })];
+    fixture.slots = [slotRow("manager/102", "node-c", { inSync: ["id-of-node-c", "id-of-node-b"], status: "down" })];
     const { thrown } = await run("audit");
     expect(failureOf(thrown).details?.["hint"]).to.match(/^There is a copy on node-b: `plexus audit`/);
   });

@@ -41,9 +41,9 @@ describe("completion in a shell", function () {
       fish: (words) => `echo (complete -C '${words.join(" ")}' | string split -f1 \\t)`,
     };
     // The completion system of zsh works inside its line editor only; the three functions it gives are all that is used.
-    const stand = `compdef() { :; }; compadd() { shift; said+=("$@"); }; _files() { said+=(FILES); }
+    const fixture = `compdef() { :; }; compadd() { shift; said+=("$@"); }; _files() { said+=(FILES); }
       _describe() { local row; for row in "\${(@P)2}"; do said+=("\${row%%:*}"); done; }`;
-    const text = [...(shell === "zsh" ? [stand] : []), completionScript(shell, program), ...lines.map(ask[shell])];
+    const text = [...(shell === "zsh" ? [fixture] : []), completionScript(shell, program), ...lines.map(ask[shell])];
     const file = join(folder, `script.${shell}`);
     writeFileSync(file, text.join("\n"));
     const quiet: Record<Shell, string[]> = { bash: ["--norc"], zsh: ["-f"], fish: ["--no-config"] };

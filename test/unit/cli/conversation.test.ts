@@ -28,7 +28,7 @@ const state = (from: number, to: number) => ({
 const hello = (): Hello => ({ version: "1", node: "one", user: "ada", admin: false, heartbeatMs: 30_000 });
 
 /** A conversation whose screen keeps what is printed, over a client that takes every command. */
-function stage(at: At, interactive = true) {
+function openFixture(at: At, interactive = true) {
   const printed: string[] = [];
   const asked: unknown[] = [];
   const open: Link = { status: "open", hello: hello(), late: false, away: undefined, degraded: undefined };
@@ -96,7 +96,7 @@ describe("a conversation in the terminal", () => {
   const two: At = { name: "two", url: "http://two", amongMany: true };
 
   it("tells what concerns the person, wherever they are, as long as it is so", () => {
-    const { owner, printed } = stage({ url: "http://one", name: "one", amongMany: false });
+    const { owner, printed } = openFixture({ url: "http://one", name: "one", amongMany: false });
     const notice = (resets: number, spent: string) => ({ action: "budgetWarned", atMs: 1, facts: { budget: "daily", whose: "ada", measure: "tokens", per: "day", limit: "1000", spent, resets: new Date(resets).toISOString() } });
     const later = Date.now() + 3_600_000;
     owner().state({ notices: [notice(Date.now() - 1, "800"), notice(later, "810")] }, 3);
@@ -107,7 +107,7 @@ describe("a conversation in the terminal", () => {
   }); // prettier-ignore
 
   it("says at which node it is, and when it is at none or at another", async () => {
-    const { conversation, printed, become, opened, prompt } = stage({
+    const { conversation, printed, become, opened, prompt } = openFixture({
       name: "one",
       url: "http://one",
       amongMany: true,
@@ -133,7 +133,7 @@ describe("a conversation in the terminal", () => {
   });
 
   it("asks, votes, closes and shows results by the numbers that are printed", async () => {
-    const { conversation, printed, asked, answers } = stage(two);
+    const { conversation, printed, asked, answers } = openFixture(two);
     await conversation.begin({ room: "den", agent: undefined });
     asked.splice(0);
     for (const line of [
@@ -162,19 +162,19 @@ describe("a conversation in the terminal", () => {
   });
 
   it("names the node that a line waits for, where that is another one", () => {
-    const { printed, become, opened } = stage(two);
+    const { printed, become, opened } = openFixture(two);
     for (const away of ["three", "three", undefined]) become(opened(away === undefined ? {} : { away }));
     expect(printed).to.deep.equal(["* three, which serves this, does not answer; trying again"]);
   });
 
   it("says nothing of nodes where there is one", async () => {
-    const { conversation, printed, prompt } = stage({ name: "one", url: "http://one", amongMany: false });
+    const { conversation, printed, prompt } = openFixture({ name: "one", url: "http://one", amongMany: false });
     await conversation.begin({ room: "den", agent: undefined });
     expect([prompt(), ...printed]).to.deep.equal(["den> ", "Signed in as ada. /help lists the commands."]);
   });
 
   it("names the room or agent that is not there, and how it comes to be", async () => {
-    const { conversation, answers } = stage(two);
+    const { conversation, answers } = openFixture(two);
     answers.call = refused(failure("NOT_FOUND"));
     answers.follow = failure("NOT_FOUND");
     const room = await conversation.begin({ room: "nosuch", agent: undefined });
@@ -193,7 +193,7 @@ describe("a conversation in the terminal", () => {
 
   it("says that a place can no longer be followed, but not to who leaves it", async () => {
     for (const leaves of [false, true]) {
-      const { conversation, printed, topic, prompt } = stage(two);
+      const { conversation, printed, topic, prompt } = openFixture(two);
       await conversation.begin({ room: "den", agent: undefined });
       const step = leaves ? conversation.take("/leave") : undefined;
       topic().refused(failure("NOT_A_MEMBER"));
@@ -204,7 +204,7 @@ describe("a conversation in the terminal", () => {
   });
 
   it("shows of a state that was loaded anew only what it has not shown", async () => {
-    const { conversation, printed, answers, topic } = stage(two);
+    const { conversation, printed, answers, topic } = openFixture(two);
     answers.follow = state(1, 30);
     await conversation.begin({ room: "den", agent: undefined });
     printed.splice(
@@ -218,10 +218,10 @@ describe("a conversation in the terminal", () => {
   });
 
   it("prints into a pipe only what came after it began, and all of that", async () => {
-    const { conversation, printed, topic } = stage(two, false);
+    const { conversation, printed, topic } = openFixture(two, false);
     await conversation.begin({ room: "den", agent: undefined });
     topic().state(state(1, 2), 2);
-    const late = stage(two, false);
+    const late = openFixture(two, false);
     late.answers.follow = state(1, 30);
     await late.conversation.begin({ room: "den", agent: undefined });
     late.topic().event({ type: "posted", message: message(31) }, 40);

@@ -6,7 +6,7 @@ import { createDemoChildren, type DemoEnd } from "../../../cli/demo/children.ts"
 import { demoPorts, planDemo, type DemoNode } from "../../../cli/demo/plan.ts";
 import { failureOf } from "../../../protocols/index.ts";
 
-/** Stands in for `plexus up`: says that it is ready, or why not, and ends as a node would. */
+/** Fixtures in for `plexus up`: says that it is ready, or why not, and ends as a node would. */
 const program = `
 const { argv } = process;
 const name = argv[argv.indexOf("--name") + 1];

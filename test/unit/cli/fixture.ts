@@ -1,6 +1,6 @@
 import type { Output } from "../../../cli/output.ts";
 import type { ModelInfo, NodeStatus } from "../../../protocols/index.ts";
-import { nodeRow, summaryOf } from "../gateway/cluster-stand.ts";
+import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
 
 /** Where a command prints in a test: a pipe, or a terminal of so many columns. */
 export const collected = (columns = Infinity): Output & { readonly out: string[]; readonly err: string[] } => {

@@ -11,7 +11,7 @@ import { marksOf, readSamlMetadata } from "../../../node/identity/index.ts";
 import { failureOf, type ProviderKind } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
-import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
+import { controlToken, startFixture, type Fixture } from "../gateway/fixture.ts";
 import { collected } from "./fixture.ts";
 
 const metadataWith = (certificates: readonly string[]): string => {
@@ -23,7 +23,7 @@ const metadataWith = (certificates: readonly string[]): string => {
 
 describe("plexus identity", function () {
   let folder: string;
-  let stand: Stand;
+  let fixture: Fixture;
   let oidc: OidcServer;
   let pages: Server;
   let pagesUrl: string;
@@ -39,9 +39,9 @@ describe("plexus identity", function () {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-cli-identity-"));
-    stand = await startStand();
-    await writeControlFile(folder, { url: stand.url, controlToken, pid: process.pid });
-    oidc = await startOidcServer({ pages: [stand.url], names: ["company"] });
+    fixture = await startFixture();
+    await writeControlFile(folder, { url: fixture.url, controlToken, pid: process.pid });
+    oidc = await startOidcServer({ pages: [fixture.url], names: ["company"] });
     await writeFile(join(folder, "secret"), `${clientSecret}\n`);
     pages = createServer((_request, response) => {
       asked += 1;
@@ -55,7 +55,7 @@ describe("plexus identity", function () {
     pages.closeAllConnections();
     await new Promise((resolve) => pages.close(resolve));
     await oidc.stop();
-    await stand.stop();
+    await fixture.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -102,7 +102,7 @@ describe("plexus identity", function () {
     expect(nobody.code).to.deep.include({ code: "BAD_REQUEST" });
     expect(nobody.warned, "they are shown first").to.include(fingerprint).and.include("CN=idp.example");
     expect((await set("school", "saml", { metadata: pagesUrl, fingerprint: ["AB:CD"] })).code).to.deep.include({ code: "BAD_REQUEST" }); // prettier-ignore
-    expect((await stand.request("GET", "/api/v1/admin/identity-providers", { token: controlToken })).body.providers).to.deep.equal([]); // prettier-ignore
+    expect((await fixture.request("GET", "/api/v1/admin/identity-providers", { token: controlToken })).body.providers).to.deep.equal([]); // prettier-ignore
     const plain = fingerprint.replaceAll(":", "").toLowerCase();
     const done = await set("school", "saml", { metadata: pagesUrl, fingerprint: [plain] });
     expect(done.code, JSON.stringify(done.code)).to.equal(0);

@@ -9,7 +9,7 @@ import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { writeControlFile } from "../../../cli/control.ts";
-import { controlToken, startClusterStand, type ClusterStand } from "../gateway/cluster-stand.ts";
+import { controlToken, startClusterFixture, type ClusterFixture } from "../gateway/cluster-fixture.ts";
 import { status, summary } from "./fixture.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -34,7 +34,7 @@ interface Loaded {
 
 // What a command costs is nearly all loading: on a busy machine, seconds. So it is what is loaded that is looked at, and no clock.
 describe("a command of plexus loads", function () {
-  let stand: ClusterStand;
+  let fixture: ClusterFixture;
   let folder: string;
   let lone: string;
   // What a node says of itself comes from a whole node; here only the answer counts.
@@ -44,14 +44,14 @@ describe("a command of plexus loads", function () {
     lone = mkdtempSync(join(tmpdir(), "plexus-loading-"));
     const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
     await writeControlFile(lone, { url, controlToken, pid: process.pid });
-    stand = await startClusterStand();
-    stand.summaries = [summary];
+    fixture = await startClusterFixture();
+    fixture.summaries = [summary];
     folder = mkdtempSync(join(tmpdir(), "plexus-loading-"));
     writeFileSync(join(folder, "watch.mjs"), watcher);
-    await writeControlFile(folder, { url: stand.gateway.url, controlToken, pid: process.pid });
+    await writeControlFile(folder, { url: fixture.gateway.url, controlToken, pid: process.pid });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     node.close();
     for (const each of [folder, lone]) rmSync(each, { recursive: true });
   });

@@ -18,7 +18,7 @@ import { fitting, guarded, jsonLine, printable, withoutControls } from "../../..
 import { createProgram } from "../../../cli/program.ts";
 import { topFrame } from "../../../cli/top.ts";
 import { failure, failureOf, ok, type RoomEvent } from "../../../protocols/index.ts";
-import { slotRow } from "../gateway/cluster-stand.ts";
+import { slotRow } from "../gateway/cluster-fixture.ts";
 import { collected, model, status, summary } from "./fixture.ts";
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about

@@ -9,7 +9,7 @@ import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask } from "../gateway/control-client.ts";
 import { everyPart } from "../gateway/permission-table.ts";
-import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
+import { controlToken, startFixture, type Fixture } from "../gateway/fixture.ts";
 import { sleep } from "../../waits.ts";
 
 /** What acts on this machine, its files and its processes, and goes to no other node. */
@@ -86,7 +86,7 @@ function leavesOf(command: Command, path: string): readonly Leaf[] {
 
 describe("commands for another machine", function () {
   const authority = makeCertificate("localhost", Date.now());
-  let stand: Stand;
+  let fixture: Fixture;
   let plain: Gateway;
   let unprotected: readonly string[];
   let folder: string;
@@ -117,16 +117,16 @@ describe("commands for another machine", function () {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-remote-"));
-    stand = await startStand({
+    fixture = await startFixture({
       ...everyPart,
       disk: { status: () => disk, set: async () => ({ ok: true, value: disk }) },
       controlListen: { host: "127.0.0.1", port: 0 },
       tls: { current: () => ({ cert: authority.pem, key: authority.keyPem }), onChange: () => () => undefined },
     });
-    const { controlUrl = "" } = stand.gateway;
+    const { controlUrl = "" } = fixture.gateway;
     url = controlUrl.replace("127.0.0.1", "localhost");
     // Without TLS, which is shown below: a hundred handshakes take long.
-    const { tls, ...settings } = stand.settings;
+    const { tls, ...settings } = fixture.settings;
     expect(tls).to.be.an("object");
     plain = await createGateway(settings);
     const plainUrl = plain.controlUrl ?? "";
@@ -148,7 +148,7 @@ describe("commands for another machine", function () {
     for (const name of Object.keys(process.env)) if (!(name in environment)) delete process.env[name];
     Object.assign(process.env, environment);
     await plain.stop(1_000);
-    await stand.stop();
+    await fixture.stop();
     await rm(folder, { recursive: true, force: true });
   });
 

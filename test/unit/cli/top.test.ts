@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { bar, topFrame, type TopData } from "../../../cli/top.ts";
 import { failure } from "../../../protocols/index.ts";
-import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-stand.ts";
+import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
 import { summary } from "./fixture.ts";
 
 describe("a frame of plexus top", () => {

@@ -277,13 +277,13 @@ describe("a client's command", () => {
 describe("a client's topic", () => {
   /** Following the room, whose state was at 41. */
   function following() {
-    const stage = alone();
+    const fixture = alone();
     const { seen, follower } = recorder();
-    const stop = stage.client.follow(topic, follower);
-    stage.world.pass(10);
-    stage.one.say({ re: stage.one.last("subscribe").id, ok: { head: 41, state: "S" } });
-    stage.world.pass(10);
-    return { ...stage, seen, stop };
+    const stop = fixture.client.follow(topic, follower);
+    fixture.world.pass(10);
+    fixture.one.say({ re: fixture.one.last("subscribe").id, ok: { head: 41, state: "S" } });
+    fixture.world.pass(10);
+    return { ...fixture, seen, stop };
   }
 
   it("goes on after the last event that was seen, and what was seen is dropped", () => {

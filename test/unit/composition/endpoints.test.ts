@@ -17,11 +17,11 @@ import { memberRecord } from "../../fixtures/members.ts";
 import { json, startDouble, type Double } from "../../fixtures/providers/double.ts";
 import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
 import { openAiDouble } from "../../fixtures/providers/openai.ts";
-import { controlToken, startStand, type Stand } from "../gateway/fixture.ts";
+import { controlToken, startFixture, type Fixture } from "../gateway/fixture.ts";
 import { untilTrue } from "../../waits.ts";
 
 /** A node's endpoints, in a cluster of which the test says what this node is. */
-interface Stage {
+interface Endpoints {
   readonly own: NodeEndpoints;
   readonly control: EndpointControl;
   readonly cluster: ClusterEndpoints;
@@ -33,7 +33,7 @@ interface Stage {
 }
 
 const closing: (() => unknown)[] = [];
-async function open(flags: ConfigInput = {}): Promise<Stage> {
+async function open(flags: ConfigInput = {}): Promise<Endpoints> {
   const data = await mkdtemp(join(tmpdir(), "plexus-endpoints-"));
   closing.push(() => rm(data, { recursive: true, force: true }));
   const config = parseConfig(
@@ -79,73 +79,73 @@ async function serve(...of: Parameters<typeof startDouble>): Promise<Double> {
 afterEach(async () => void (await Promise.all(closing.splice(0).map((close) => close()))));
 
 const box = (url: string, more: Partial<Endpoint> = {}): Endpoint => ({ name: "box", adapter: "ollama", url, ...more });
-const stateOf = ({ control }: Stage, name = "box"): string | undefined =>
+const stateOf = ({ control }: Endpoints, name = "box"): string | undefined =>
   control.view().endpoints.find((one) => one.name === name)?.state;
 
 describe("the endpoints of a node", function () {
   it("offer their models while they are there, and the node has the role and the labels", async () => {
     const double = await serve(ollamaDouble());
-    const stage = await open();
-    expect(await stage.control.set(box(double.url, { labels: { zone: "a" } }))).to.have.property("ok", true);
-    await stage.until(() => stateOf(stage) === "elsewhere");
-    expect([stage.names(), double.asked.length]).to.deep.equal([[], 0]);
-    stage.be(["ai"], { zone: "a" });
-    await stage.until(() => stateOf(stage) === "ready");
-    expect(stage.names()).to.deep.equal(["box/echo", "box/slow", "box/echo-embed"]);
-    expect(stage.control.view().endpoints[0]).to.deep.include({
+    const fixture = await open();
+    expect(await fixture.control.set(box(double.url, { labels: { zone: "a" } }))).to.have.property("ok", true);
+    await fixture.until(() => stateOf(fixture) === "elsewhere");
+    expect([fixture.names(), double.asked.length]).to.deep.equal([[], 0]);
+    fixture.be(["ai"], { zone: "a" });
+    await fixture.until(() => stateOf(fixture) === "ready");
+    expect(fixture.names()).to.deep.equal(["box/echo", "box/slow", "box/echo-embed"]);
+    expect(fixture.control.view().endpoints[0]).to.deep.include({
       from: "cluster",
       server: { kind: "ollama", version: "0.15.2" },
     });
-    stage.be(["chat"], { zone: "a" });
-    expect([stage.names(), stateOf(stage)]).to.deep.equal([[], "elsewhere"]);
-    stage.be(["ai"], { zone: "a" });
-    await stage.until(() => stage.names().length === 3);
-    expect(await stage.control.remove("box")).to.have.nested.property("value.url", double.url);
-    await stage.until(() => stage.control.view().endpoints.length === 0);
-    expect(stage.names()).to.deep.equal([]);
+    fixture.be(["chat"], { zone: "a" });
+    expect([fixture.names(), stateOf(fixture)]).to.deep.equal([[], "elsewhere"]);
+    fixture.be(["ai"], { zone: "a" });
+    await fixture.until(() => fixture.names().length === 3);
+    expect(await fixture.control.remove("box")).to.have.nested.property("value.url", double.url);
+    await fixture.until(() => fixture.control.view().endpoints.length === 0);
+    expect(fixture.names()).to.deep.equal([]);
   });
 
   it("have their keys on the node: a file of its folder for keys, and no other", async () => {
     const double = await serve(openAiDouble());
-    const stage = await open();
+    const fixture = await open();
     const secret = "sk-only-in-the-file-01";
-    await mkdir(join(stage.data, "keys"));
-    await writeFile(join(stage.data, "keys", "openai"), `${secret}\n`, { mode: 0o600 });
-    await stage.control.set({ name: "gpt", adapter: "openai", url: `${double.url}/v1`, key: { file: "openai" } });
-    await stage.until(() => stateOf(stage, "gpt") === "ready");
+    await mkdir(join(fixture.data, "keys"));
+    await writeFile(join(fixture.data, "keys", "openai"), `${secret}\n`, { mode: 0o600 });
+    await fixture.control.set({ name: "gpt", adapter: "openai", url: `${double.url}/v1`, key: { file: "openai" } });
+    await fixture.until(() => stateOf(fixture, "gpt") === "ready");
     const keys = double.asked.filter(({ path }) => path === "/v1/models").map(({ headers }) => headers.authorization);
     expect(keys).to.include(`Bearer ${secret}`);
-    const { control } = stage;
+    const { control } = fixture;
     expect(control.view().endpoints[0]).to.include({ key: "file openai" });
-    const row = stage.cluster.current();
-    const tested = await stage.control.test({ name: "gpt", speed: false });
+    const row = fixture.cluster.current();
+    const tested = await fixture.control.test({ name: "gpt", speed: false });
     expect(JSON.stringify([control.view(), row, tested])).to.not.include(secret);
   });
 
   it("never hide a configured one, and what cannot be is refused", async () => {
     const double = await serve(openAiDouble());
-    const stage = await open({
+    const fixture = await open({
       models: [
         { name: "whole", adapter: "openai", url: `${double.url}/v1`, model: "*" },
         { name: "one", adapter: "openai", url: `${double.url}/v1`, model: "echo" },
       ],
     });
-    expect(stateOf(stage, "one")).to.equal("unasked");
-    await stage.until(() => stateOf(stage, "whole") === "ready");
-    expect(stage.names()).to.include.members(["whole/echo", "one"]);
+    expect(stateOf(fixture, "one")).to.equal("unasked");
+    await fixture.until(() => stateOf(fixture, "whole") === "ready");
+    expect(fixture.names()).to.include.members(["whole/echo", "one"]);
     for (const name of ["whole", "one"])
-      expect(await stage.control.set({ ...box("http://10.0.0.5"), name })).to.have.nested.property("error.code", "NAME_TAKEN"); // prettier-ignore
+      expect(await fixture.control.set({ ...box("http://10.0.0.5"), name })).to.have.nested.property("error.code", "NAME_TAKEN"); // prettier-ignore
     for (const url of ["http://1.1.1.1", "ftp://10.0.0.5", "http://a:b@10.0.0.5", "http://10.0.0.5/?key=1", "nonsense"])
-      expect(await stage.control.set(box(url)), url).to.have.nested.property("error.code", "BAD_REQUEST");
+      expect(await fixture.control.set(box(url)), url).to.have.nested.property("error.code", "BAD_REQUEST");
     // Another node's admin may not know what this configuration says: it counts here.
-    await stage.cluster.set({ ...box("http://10.0.0.5"), name: "whole" });
-    expect(stage.control.view().endpoints.map(({ name, from }) => [name, from])).to.deep.equal([
+    await fixture.cluster.set({ ...box("http://10.0.0.5"), name: "whole" });
+    expect(fixture.control.view().endpoints.map(({ name, from }) => [name, from])).to.deep.equal([
       ["whole", "configuration"],
       ["one", "configuration"],
     ]);
-    expect(await stage.control.test({})).to.have.nested.property("error.code", "BAD_REQUEST");
-    expect(await stage.control.test({ name: "none" })).to.have.nested.property("error.code", "NOT_FOUND");
-    expect(await stage.control.test({ name: "one", speed: false })).to.have.nested.property("value.ok", true);
+    expect(await fixture.control.test({})).to.have.nested.property("error.code", "BAD_REQUEST");
+    expect(await fixture.control.test({ name: "none" })).to.have.nested.property("error.code", "NOT_FOUND");
+    expect(await fixture.control.test({ name: "one", speed: false })).to.have.nested.property("value.ok", true);
   });
 
   it("are what Consul names without a question, if the configuration says so; what an admin searched for waits for him", async () => {
@@ -176,27 +176,27 @@ describe("the endpoints of a node", function () {
 });
 
 describe("the routes of endpoints", () => {
-  let stand: Stand;
-  let stage: Stage;
+  let gateway: Fixture;
+  let fixture: Endpoints;
   const path = "/api/v1/admin/endpoints";
   const lines: unknown[] = [];
   before(async () => {
-    stage = await open();
-    // They are closed with the stand.
+    fixture = await open();
+    // They are closed with the gateway.
     closing.splice(0);
     const log = { debug() {}, warn() {}, error() {}, info: (event: string, facts = {}) => void lines.push({ event, ...facts }) }; // prettier-ignore
-    stand = await startStand({ endpoints: stage.control, controlToken, log });
+    gateway = await startFixture({ endpoints: fixture.control, controlToken, log });
   });
   after(async () => {
-    stage.own.stop();
-    await stand.stop();
-    await rm(stage.data, { recursive: true, force: true });
+    fixture.own.stop();
+    await gateway.stop();
+    await rm(fixture.data, { recursive: true, force: true });
   });
 
   it("are for admins alone, so that nobody else has the node ask an address", async () => {
     // The first one is the admin.
-    await stand.signUp("ada");
-    const { token } = await stand.signUp("bob");
+    await gateway.signUp("ada");
+    const { token } = await gateway.signUp("bob");
     for (const [method, below, body] of [
       ["GET", ""],
       ["PUT", "/box", { adapter: "ollama", url: "http://10.0.0.5" }],
@@ -205,16 +205,16 @@ describe("the routes of endpoints", () => {
       ["POST", "/searches", { range: "10.0.0.5" }],
       ["DELETE", "/searches/1"],
     ] as const) {
-      const { status } = await stand.request(method, path + below, { token, ...(body && { body }) });
+      const { status } = await gateway.request(method, path + below, { token, ...(body && { body }) });
       expect(status, `${method} ${below}`).to.equal(403);
     }
-    expect(stage.control.view()).to.deep.equal({ endpoints: [], candidates: [] });
+    expect(fixture.control.view()).to.deep.equal({ endpoints: [], candidates: [] });
   });
 
   it("add, test, show and remove one, and leave a line for each", async () => {
     const double = await startDouble(ollamaDouble());
     const ask = (method: string, below: string, body?: object) =>
-      stand.request(method, path + below, { token: controlToken, ...(body && { body }) });
+      gateway.request(method, path + below, { token: controlToken, ...(body && { body }) });
     const endpoint = { adapter: "ollama", url: double.url };
     expect((await ask("PUT", "/box", endpoint)).body).to.include({ name: "box", adapter: "ollama" });
     expect((await ask("PUT", "/a%2Fb", endpoint)).status).to.equal(400);

@@ -30,7 +30,7 @@ const info = (model: string, state: ModelInfo["state"] = "ready"): ModelInfo => 
 });
 const request = { id: "g", model: "echo", messages: [], sampling: {}, timeoutMs: 1_000 };
 
-function stage() {
+function openFixture() {
   const world = new World(1);
   const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
   const pass = (ms: number) => world.run(() => false, world.nowMs + ms);
@@ -98,7 +98,7 @@ function createHosts() {
 
 describe("the inference of a node", () => {
   it("runs no host and has no models without the role", async () => {
-    const { clock, pass } = stage();
+    const { clock, pass } = openFixture();
     const { hosts, start } = createHosts();
     const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     const parts: Spoken[] = [];
@@ -111,7 +111,7 @@ describe("the inference of a node", () => {
   });
 
   it("ends each generation once when the role goes, as one that may be asked again elsewhere", async () => {
-    const { clock } = stage();
+    const { clock } = openFixture();
     const { hosts, start } = createHosts();
     const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
@@ -128,7 +128,7 @@ describe("the inference of a node", () => {
   });
 
   it("starts the next host when the last has ended, if the role is there by then", async () => {
-    const { clock, pass } = stage();
+    const { clock, pass } = openFixture();
     const { hosts, start } = createHosts();
     const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     for (const wanted of [true, false, true, false, true]) inference.serve(wanted);
@@ -143,7 +143,7 @@ describe("the inference of a node", () => {
   });
 
   it("tells its host of new models and of those that are gone, and of one that is another when the old one has left", async () => {
-    const { clock } = stage();
+    const { clock } = openFixture();
     const { hosts, start } = createHosts();
     const spec = (name: string, path = ""): ModelSpec => ({ name, adapter: "echo", path });
     let models = [spec("kept"), spec("gone"), spec("other", "old")];
@@ -168,7 +168,7 @@ describe("the inference of a node", () => {
     let runs = 0;
     const speeds = [undefined, { bytesPerSecond: 1e9, tokenOverheadMs: 1 }];
     const measure = async () => speeds[(runs += 1) - 1];
-    const { clock } = stage();
+    const { clock } = openFixture();
     const suggest = createSuggestions({ cores: 8, memoryBytes: 16 * 1024 ** 3 }, clock, measure);
     expect(await suggest(false)).to.include({ measured: false });
     expect([(await suggest(true)).measured, runs]).to.deep.equal([false, 1]);
@@ -180,7 +180,7 @@ describe("the inference of a node", () => {
   });
 
   it("stops for good: the host ends, and nothing starts any more", async () => {
-    const { clock, pass } = stage();
+    const { clock, pass } = openFixture();
     const { hosts, start } = createHosts();
     const inference = createInference({ models: () => [], start, clock, log: quietLog, endTimeoutMs: 1_000 });
     inference.serve(true);
@@ -196,7 +196,7 @@ describe("the inference of a node", () => {
 describe("what a node's row says of its engines", () => {
   /** A row that the directory writes, and tells of later. */
   function advertised(first: readonly ModelInfo[] = [], answer?: Result<MemberRecord>) {
-    const { clock, pass } = stage();
+    const { clock, pass } = openFixture();
     const listeners = new Set<() => void>();
     const watchers = new Set<() => void>();
     const writes: unknown[] = [];

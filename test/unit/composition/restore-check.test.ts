@@ -11,7 +11,7 @@ const actor: ActorId = "room/a";
 const noBlobs = {} as Parameters<typeof checkRestored>[0]["blobs"];
 
 describe("the check behind a restore", () => {
-  async function stand() {
+  async function openFixture() {
     const { ports, repository } = backupsOf();
     const actors = new Actors();
     const records = { "message/1": { text: "one" }, "message/2": { text: "two" }, "thread/1": { text: "three" } };
@@ -32,26 +32,26 @@ describe("the check behind a restore", () => {
   }
 
   it("finds nothing where everything is as the manifest says", async () => {
-    const { check } = await stand();
+    const { check } = await openFixture();
     expect(await check()).to.deep.equal({ units: 2, states: 0, wrong: [] });
   });
 
   it("names the unit of which a row is another, is gone, or came beside; not what is known to lack", async () => {
     const wrong = [{ thread: actor, type: "message", bucket: "", part: 0 }];
-    const changed = await stand();
+    const changed = await openFixture();
     await changed.put("message/2", { text: "other" });
     expect((await changed.check()).wrong).to.deep.equal(wrong);
     expect((await changed.check(undefined, "message")).wrong).to.deep.equal([]);
-    const gone = await stand();
+    const gone = await openFixture();
     await gone.target.batch([{ type: "del", key: restoredSide(slot, actor, { space: "record", key: "message/1", value: 0 }).key }]); // prettier-ignore
     expect((await gone.check()).wrong).to.deep.equal(wrong);
-    const beside = await stand();
+    const beside = await openFixture();
     await beside.put("message/10", { text: "nobody wrote" });
     expect((await beside.check()).wrong).to.deep.equal(wrong);
   });
 
   it("names an actor whose state is not the one that was written", async () => {
-    const { check } = await stand();
+    const { check } = await openFixture();
     const states = new Map([[`snap/${slot}/${actor}`, "0".repeat(64)]]);
     expect((await check(states)).wrong).to.deep.equal([{ thread: actor, type: ".state", bucket: "", part: 0 }]);
   });

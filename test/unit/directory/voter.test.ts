@@ -5,7 +5,7 @@ import type { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, Watching } from "../../conformance/directory.ts";
 import { depth } from "../../depth.ts";
 import { failureOf } from "../../../protocols/index.ts";
-import { names, Voters } from "./voters-stage.ts";
+import { names, Voters } from "./voters-fixture.ts";
 
 describe("the voters of a replicated directory", () => {
   it("keep every change that was acknowledged, and none twice, whoever dies, is cut off or has a disk that fails", async function () {

@@ -4,38 +4,38 @@ import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import { startStand, adminCode, controlToken, password, type Reply, type Stand } from "./fixture.ts";
+import { startFixture, adminCode, controlToken, password, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: accounts", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   before(async () => {
-    stand = await startStand();
+    fixture = await startFixture();
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("asks the first account for the admin code and makes it the admin", async () => {
-    const setup = await stand.request("GET", "/api/v1/setup");
+    const setup = await fixture.request("GET", "/api/v1/setup");
     expect(setup.body).to.deep.include({ adminNeeded: true, signUp: "open", demonstrationModel: true });
 
     const body = { name: "ada", password };
-    const without = await stand.request("POST", "/api/v1/sign-up", { body });
+    const without = await fixture.request("POST", "/api/v1/sign-up", { body });
     expect(without.status).to.equal(403);
     expect(without.body.error.code).to.equal("ADMIN_CODE_WRONG");
-    const wrong = await stand.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: "XXXX" } });
+    const wrong = await fixture.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: "XXXX" } });
     expect(wrong.body.error.code).to.equal("ADMIN_CODE_WRONG");
 
     const typed = adminCode.toLowerCase().replaceAll("-", " ");
-    const right = await stand.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: typed } });
+    const right = await fixture.request("POST", "/api/v1/sign-up", { body: { ...body, adminCode: typed } });
     expect(right.status, JSON.stringify(right.body)).to.equal(200);
     expect(right.body).to.include({ user: "ada" });
-    expect((await stand.request("GET", "/api/v1/setup")).body.adminNeeded).to.equal(false);
+    expect((await fixture.request("GET", "/api/v1/setup")).body.adminNeeded).to.equal(false);
   });
 
   it("lets people with an account in while nobody can say whether there is an admin, and new ones wait", async () => {
     const away = failure("SLOT_UNAVAILABLE", { reason: "the manager does not answer" });
     let unknown = false;
     const adminNeeded = () => (unknown ? Promise.reject(new PlexusError(away)) : Promise.resolve(false));
-    const dark = await startStand({ adminNeeded });
+    const dark = await startFixture({ adminNeeded });
     await dark.signUp("ada");
     unknown = true;
     expect(await dark.request("GET", "/api/v1/setup")).to.deep.include({ status: 200 }).and.have.nested.property("body.adminNeeded", false); // prettier-ignore
@@ -50,13 +50,13 @@ describe("gateway: accounts", () => {
     const failed = { ...info, model: "tiny", demonstration: true, state: "failed" } as const;
     const good = { ...info, model: "good", demonstration: false, state: "ready" } as const;
     const generate = { models: () => [failed, good], watch: () => () => undefined, call: () => ({ cancel() {} }) };
-    const models = await startStand({ engines: everyEngine({ generate }) });
+    const models = await startFixture({ engines: everyEngine({ generate }) });
     expect((await models.request("GET", "/api/v1/setup")).body.demonstrationModel).to.equal(false);
     await models.stop();
   });
 
   it("leaves no account behind when the code was wrong", async () => {
-    const fresh = await startStand();
+    const fresh = await startFixture();
     await fresh.request("POST", "/api/v1/sign-up", { body: { name: "eve", password, adminCode: "nope" } });
     const signIn = await fresh.request("POST", "/api/v1/sign-in", { body: { name: "eve", password } });
     expect(signIn.body.error.code).to.equal("SIGN_IN_FAILED");
@@ -64,9 +64,11 @@ describe("gateway: accounts", () => {
   });
 
   it("answers a wrong password and an unknown name alike", async () => {
-    const wrong = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "not it at all" } });
-    const unknown = await stand.request("POST", "/api/v1/sign-in", { body: { name: "nobody", password } });
-    const odd = await stand.request("POST", "/api/v1/sign-in", { body: { name: "No.Name/..", password } });
+    const wrong = await fixture.request("POST", "/api/v1/sign-in", {
+      body: { name: "ada", password: "not it at all" },
+    });
+    const unknown = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "nobody", password } });
+    const odd = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "No.Name/..", password } });
     for (const { status, body } of [wrong, unknown, odd]) {
       expect(status).to.equal(401);
       expect(body).to.deep.equal(wrong.body);
@@ -74,64 +76,66 @@ describe("gateway: accounts", () => {
   });
 
   it("signs in by a strict, script-proof cookie and by a bearer token", async () => {
-    const { headers, body } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    const { headers, body } = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     expect(body.token).to.match(/^plx_/);
     const cookie = headers.get("set-cookie") ?? "";
     expect(cookie).to.contain("HttpOnly").and.to.contain("SameSite=Strict").and.not.to.contain("Secure");
-    const me = await stand.request("GET", "/api/v1/me", { token: body.token });
+    const me = await fixture.request("GET", "/api/v1/me", { token: body.token });
     expect(me.body).to.deep.include({ user: "ada", rooms: [] });
-    const byCookie = await stand.request("GET", "/api/v1/me", { headers: { cookie: cookie.split(";")[0] as string } });
+    const byCookie = await fixture.request("GET", "/api/v1/me", {
+      headers: { cookie: cookie.split(";")[0] as string },
+    });
     expect(byCookie.body.user).to.equal("ada");
   });
 
   it("refuses what another site makes a browser send", async () => {
-    const { headers } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    const { headers } = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     const cookie = headers.get("set-cookie")?.split(";")[0] as string;
     const patch = (extra: Record<string, string>) =>
-      stand.request("PATCH", "/api/v1/me", { body: { theme: "dark" }, headers: { cookie, ...extra } });
+      fixture.request("PATCH", "/api/v1/me", { body: { theme: "dark" }, headers: { cookie, ...extra } });
     expect((await patch({ origin: "https://evil.example" })).body.error.code).to.equal("FORBIDDEN");
     expect((await patch({ origin: "null" })).status).to.equal(403);
-    expect((await patch({ origin: stand.url })).status).to.equal(200);
+    expect((await patch({ origin: fixture.url })).status).to.equal(200);
     const signIn = { body: { name: "ada", password }, headers: { origin: "https://evil.example" } };
-    expect((await stand.request("POST", "/api/v1/sign-in", signIn)).status).to.equal(403);
+    expect((await fixture.request("POST", "/api/v1/sign-in", signIn)).status).to.equal(403);
   });
 
   it("ends a session at once when it signs out", async () => {
-    const { body } = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
-    const client = await stand.connect(body.token);
-    expect((await stand.request("POST", "/api/v1/sign-out", { token: body.token })).status).to.equal(200);
+    const { body } = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    const client = await fixture.connect(body.token);
+    expect((await fixture.request("POST", "/api/v1/sign-out", { token: body.token })).status).to.equal(200);
     const { bye } = await client.next((frame) => frame.bye !== undefined);
     expect(bye.code).to.equal("UNAUTHENTICATED");
     expect((await client.closed).code).to.equal(1008);
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
   });
 
   it("lets an API key use the interface but make no keys, change no password and end nothing, itself included", async () => {
-    const { token } = await stand.signUp("kim");
-    const made = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
+    const { token } = await fixture.signUp("kim");
+    const made = await fixture.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
     expect(made.body.key).to.match(/^plxk_/);
     const key = made.body.key as string;
-    expect((await stand.request("GET", "/api/v1/me", { token: key })).body.session.kind).to.equal("key");
-    expect((await stand.request("POST", "/api/v1/me/keys", { token: key, body: { label: "more" } })).status).to.equal(
+    expect((await fixture.request("GET", "/api/v1/me", { token: key })).body.session.kind).to.equal("key");
+    expect((await fixture.request("POST", "/api/v1/me/keys", { token: key, body: { label: "more" } })).status).to.equal(
       403,
     );
     const change = { token: key, body: { current: password, password: "another one" } };
-    expect((await stand.request("PUT", "/api/v1/me/password", change)).status).to.equal(403);
-    const signOut = await stand.request("POST", "/api/v1/sign-out", { token: key });
+    expect((await fixture.request("PUT", "/api/v1/me/password", change)).status).to.equal(403);
+    const signOut = await fixture.request("POST", "/api/v1/sign-out", { token: key });
     expect(signOut.body.error).to.include({ code: "FORBIDDEN", outcome: "failed" });
     expect(signOut.body.error.details.reason).to.include("DELETE /api/v1/me/keys/:id");
-    expect((await stand.request("GET", "/api/v1/me", { token: key })).status, "it still works").to.equal(200);
+    expect((await fixture.request("GET", "/api/v1/me", { token: key })).status, "it still works").to.equal(200);
 
-    const listed = await stand.request("GET", "/api/v1/me/keys", { token });
+    const listed = await fixture.request("GET", "/api/v1/me/keys", { token });
     expect(listed.body.keys).to.have.length(1);
     expect(JSON.stringify(listed.body)).not.to.contain("plxk_");
-    await stand.request("DELETE", `/api/v1/me/keys/${made.body.id}`, { token });
-    expect((await stand.request("GET", "/api/v1/me", { token: key })).status).to.equal(401);
+    await fixture.request("DELETE", `/api/v1/me/keys/${made.body.id}`, { token });
+    expect((await fixture.request("GET", "/api/v1/me", { token: key })).status).to.equal(401);
   });
 
   it("asks about a token in steady use now and then, and about one that was revoked at once", async () => {
     // So long that only the event ends the trust, on whatever machine.
-    const busy = await startStand({ limits: { tokenTrustMs: 600_000 } });
+    const busy = await startFixture({ limits: { tokenTrustMs: 600_000 } });
     const { token } = await busy.signUp("kim");
     const { body } = await busy.request("POST", "/api/v1/me/keys", { token, body: { label: "script" } });
     let asked = 0;
@@ -151,42 +155,44 @@ describe("gateway: accounts", () => {
   });
 
   it("changes the password, which ends the other sessions", async () => {
-    const { token } = await stand.signUp("lee");
-    const other = await stand.request("POST", "/api/v1/sign-in", { body: { name: "lee", password } });
+    const { token } = await fixture.signUp("lee");
+    const other = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "lee", password } });
     const wrong = { token, body: { current: "not this one", password: "a new password" } };
-    expect((await stand.request("PUT", "/api/v1/me/password", wrong)).body.error.code).to.equal("SIGN_IN_FAILED");
+    expect((await fixture.request("PUT", "/api/v1/me/password", wrong)).body.error.code).to.equal("SIGN_IN_FAILED");
     const right = { token, body: { current: password, password: "a new password" } };
-    expect((await stand.request("PUT", "/api/v1/me/password", right)).status).to.equal(200);
-    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(200);
-    expect((await stand.request("GET", "/api/v1/me", { token: other.body.token })).status).to.equal(401);
-    const again = await stand.request("POST", "/api/v1/sign-in", { body: { name: "lee", password: "a new password" } });
+    expect((await fixture.request("PUT", "/api/v1/me/password", right)).status).to.equal(200);
+    expect((await fixture.request("GET", "/api/v1/me", { token })).status).to.equal(200);
+    expect((await fixture.request("GET", "/api/v1/me", { token: other.body.token })).status).to.equal(401);
+    const again = await fixture.request("POST", "/api/v1/sign-in", {
+      body: { name: "lee", password: "a new password" },
+    });
     expect(again.status).to.equal(200);
   });
 
   it("opens the admin routes to admins and to the control token, which opens nothing else", async () => {
-    const admin = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
-    const { token } = await stand.signUp("max");
+    const admin = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    const { token } = await fixture.signUp("max");
     expect(admin.body.admin).to.equal(true);
-    expect((await stand.request("GET", "/api/v1/admin/status", { token: admin.body.token })).body.url).to.equal(
-      stand.url,
+    expect((await fixture.request("GET", "/api/v1/admin/status", { token: admin.body.token })).body.url).to.equal(
+      fixture.url,
     );
-    expect((await stand.request("GET", "/api/v1/admin/status", { token })).status).to.equal(403);
-    expect((await stand.request("GET", "/api/v1/admin/status")).status).to.equal(401);
-    expect((await stand.request("GET", "/api/v1/admin/status", { token: controlToken })).status).to.equal(200);
-    expect((await stand.request("GET", "/api/v1/me", { token: controlToken })).status).to.equal(401);
-    const engines = await stand.request("GET", "/api/v1/admin/engines", { token: controlToken });
+    expect((await fixture.request("GET", "/api/v1/admin/status", { token })).status).to.equal(403);
+    expect((await fixture.request("GET", "/api/v1/admin/status")).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/admin/status", { token: controlToken })).status).to.equal(200);
+    expect((await fixture.request("GET", "/api/v1/me", { token: controlToken })).status).to.equal(401);
+    const engines = await fixture.request("GET", "/api/v1/admin/engines", { token: controlToken });
     const [serving, ...others] = engines.body.serving as { readonly model: string }[];
     expect(others.map(({ model }) => model)).to.deep.equal(["echo", "echo", "echo", "echo", "echo"]);
     expect(serving).to.include({ engine: "generate", model: "echo", node: "test", rank: 1, calls: 0 });
-    expect((await stand.request("GET", "/api/v1/admin/engines", { token })).status).to.equal(403);
-    const shown = await stand.request("GET", "/api/v1/admin/actors/user/max", { token: controlToken });
+    expect((await fixture.request("GET", "/api/v1/admin/engines", { token })).status).to.equal(403);
+    const shown = await fixture.request("GET", "/api/v1/admin/actors/user/max", { token: controlToken });
     expect(shown.body.actor).to.equal("user/max");
-    const rows = await stand.request("GET", "/api/v1/admin/actors?kind=user", { token: controlToken });
+    const rows = await fixture.request("GET", "/api/v1/admin/actors?kind=user", { token: controlToken });
     expect(rows.body.rows.map((row: { actor: string }) => row.actor)).to.include("user/max");
   });
 
   it("slows down who tries passwords, and says for how long", async () => {
-    const slow = await startStand({ limits: { signInRate: { count: 3, windowMs: 60_000 } } });
+    const slow = await startFixture({ limits: { signInRate: { count: 3, windowMs: 60_000 } } });
     const attempt = () => slow.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "guess number" } });
     for (let count = 0; count < 3; count += 1) expect((await attempt()).status).to.equal(401);
     const { status, headers, body } = await attempt();
@@ -200,7 +206,7 @@ describe("gateway: accounts", () => {
   it("counts wrong tokens before they are looked up, keeps nobody who does not exist, and lets good ones pass", async () => {
     // So long that none is forgotten while the test runs, and no look-up taken for one that hangs, on whatever machine.
     const badTokenRate = { ...gatewayLimits.badTokenRate, windowMs: 3_600_000 };
-    const counted = await startStand({ limits: { badTokenRate, lookUpPatienceMs: 60_000 } });
+    const counted = await startFixture({ limits: { badTokenRate, lookUpPatienceMs: 60_000 } });
     const { token } = await counted.signUp("ada");
     const before = counted.kernel.status().active;
     const statuses = new Map<number, number>();
@@ -227,7 +233,7 @@ describe("gateway: accounts", () => {
 
   it("lets others of an address go on while nobody can say whether the token of one is good", async () => {
     const limits = { badTokenRate: { count: 1, windowMs: 600_000 }, tokensKnownMax: 0 };
-    const office = await startStand({ limits });
+    const office = await startFixture({ limits });
     const { token: slow } = await office.signUp("ada");
     const { token } = await office.signUp("bob");
     const held = Promise.withResolvers<void>();
@@ -247,7 +253,7 @@ describe("gateway: accounts", () => {
   });
 
   it("lets people sign in while new accounts come in floods from everywhere", async () => {
-    const flooded = await startStand({
+    const flooded = await startFixture({
       trustedProxies: ["127.0.0.0/8"],
       // Each takes some milliseconds, so that they pile up.
       limits: { passwordsAtOnce: 1, passwordsWaitingMax: 8, passwordMemoryKiB: 8_192 },
@@ -268,29 +274,29 @@ describe("gateway: accounts", () => {
   });
 
   it("keeps no actor for names that were never taken, by whatever way they are named", async () => {
-    const { token } = await stand.signUp("nora");
-    const before = stand.kernel.status().active;
+    const { token } = await fixture.signUp("nora");
+    const before = fixture.kernel.status().active;
     for (let each = 0; each < 50; each += 1) {
       const name = `never-${each}`;
       await Promise.all([
-        stand.request("POST", "/api/v1/sign-in", { body: { name, password } }),
-        stand.request("GET", "/api/v1/me", { token: createToken("key", name, createRandom()) }),
-        stand.request("GET", `/api/v1/rooms/${name}`, { token }),
-        stand.request("POST", `/api/v1/rooms/${name}/join`, { token }),
-        stand.request("POST", `/api/v1/rooms/${name}/messages`, { token, body: { text: "hi" } }),
-        stand.request("GET", `/api/v1/agents/nora.${name}`, { token }),
-        stand.request("POST", "/api/v1/rooms/direct", { token, body: { with: `user/${name}` } }),
-        stand.request("POST", "/v1/chat/completions", {
+        fixture.request("POST", "/api/v1/sign-in", { body: { name, password } }),
+        fixture.request("GET", "/api/v1/me", { token: createToken("key", name, createRandom()) }),
+        fixture.request("GET", `/api/v1/rooms/${name}`, { token }),
+        fixture.request("POST", `/api/v1/rooms/${name}/join`, { token }),
+        fixture.request("POST", `/api/v1/rooms/${name}/messages`, { token, body: { text: "hi" } }),
+        fixture.request("GET", `/api/v1/agents/nora.${name}`, { token }),
+        fixture.request("POST", "/api/v1/rooms/direct", { token, body: { with: `user/${name}` } }),
+        fixture.request("POST", "/v1/chat/completions", {
           token,
           body: { model: `agent:nora.${name}`, messages: [{ role: "user", content: "hi" }] },
         }),
       ]);
     }
-    expect(stand.kernel.status().active - before).to.be.at.most(2);
+    expect(fixture.kernel.status().active - before).to.be.at.most(2);
   });
 
   it("says by no answer and by no time whether there is an account", async () => {
-    const timed = await startStand();
+    const timed = await startFixture();
     await timed.signUp("ada");
     const median = async (attempt: (each: number) => Promise<Reply>) => {
       const tookMs: number[] = [];
@@ -320,7 +326,7 @@ describe("gateway: accounts", () => {
 
   describe("while somebody guesses a password from many networks", () => {
     const from = (address: string) => ({ "x-forwarded-for": address });
-    let guessed: Stand;
+    let guessed: Fixture;
     let device: string;
     let token: string;
     let addresses = 0;
@@ -333,7 +339,7 @@ describe("gateway: accounts", () => {
       guessed.request("POST", "/api/v1/sign-in", { body: { name: "ada", password }, headers });
     before(async () => {
       const { nameFailureRate } = gatewayLimits;
-      guessed = await startStand({ trustedProxies: ["127.0.0.0/8"], limits: { nameFailureRate } });
+      guessed = await startFixture({ trustedProxies: ["127.0.0.0/8"], limits: { nameFailureRate } });
       await guessed.signUp("ada");
       const { headers, body } = await signIn(from("203.0.113.9"));
       token = body.token as string;
@@ -387,7 +393,7 @@ describe("gateway: accounts", () => {
   });
 
   it("counts new accounts apart from sign-ins", async () => {
-    const apart = await startStand({ limits: { signUpRate: { count: 2, windowMs: 60_000 } } });
+    const apart = await startFixture({ limits: { signUpRate: { count: 2, windowMs: 60_000 } } });
     await apart.signUp("ada");
     await apart.signUp("bob");
     const third = await apart.request("POST", "/api/v1/sign-up", { body: { name: "eve", password } });
@@ -397,7 +403,7 @@ describe("gateway: accounts", () => {
   });
 
   it("takes no new accounts when sign-up is closed, but the first", async () => {
-    const closed = await startStand({ signUp: "closed" });
+    const closed = await startFixture({ signUp: "closed" });
     await closed.signUp("ada");
     const second = await closed.request("POST", "/api/v1/sign-up", { body: { name: "bob", password } });
     expect(second.body.error.code).to.equal("SIGN_UP_CLOSED");

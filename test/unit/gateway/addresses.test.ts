@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
 import fc from "fast-check";
 import { createAddresses } from "../../../node/gateway/addresses.ts";
-import { connectClient, startStand, type Stand } from "./fixture.ts";
+import { connectClient, startFixture, type Fixture } from "./fixture.ts";
 
 const from = (remoteAddress: string | undefined, forwardedFor?: string) =>
   ({
@@ -51,10 +51,10 @@ describe("gateway: where a request comes from", () => {
     const limits = { badTokenRate: { count: 1, windowMs: 600_000 } };
     const ada = { "x-forwarded-for": "203.0.113.9" };
     const bob = { "x-forwarded-for": "198.51.100.1" };
-    const http = async (stand: Stand, headers: Record<string, string>) =>
-      (await stand.request("GET", "/api/v1/me", { token: "wrong", headers })).status;
-    const socket = (stand: Stand, headers: Record<string, string>) =>
-      connectClient(stand.url, "", {
+    const http = async (fixture: Fixture, headers: Record<string, string>) =>
+      (await fixture.request("GET", "/api/v1/me", { token: "wrong", headers })).status;
+    const socket = (fixture: Fixture, headers: Record<string, string>) =>
+      connectClient(fixture.url, "", {
         headers: { authorization: `Bearer plx_YWRh.${"A".repeat(43)}`, ...headers },
       }).then(
         () => 101,
@@ -62,37 +62,37 @@ describe("gateway: where a request comes from", () => {
       );
 
     it("counts the clients of a trusted proxy apart, over HTTP and WebSocket together", async () => {
-      const stand = await startStand({ limits, trustedProxies: ["127.0.0.0/8"] });
-      expect(await http(stand, ada)).to.equal(401);
-      expect(await socket(stand, ada)).to.equal(429);
-      expect(await socket(stand, bob)).to.equal(401);
-      expect(await http(stand, bob)).to.equal(429);
-      await stand.stop();
+      const fixture = await startFixture({ limits, trustedProxies: ["127.0.0.0/8"] });
+      expect(await http(fixture, ada)).to.equal(401);
+      expect(await socket(fixture, ada)).to.equal(429);
+      expect(await socket(fixture, bob)).to.equal(401);
+      expect(await http(fixture, bob)).to.equal(429);
+      await fixture.stop();
     });
 
     it("counts them as one while the proxy is not trusted", async () => {
-      const stand = await startStand({ limits });
-      expect(await http(stand, ada)).to.equal(401);
-      expect(await http(stand, bob)).to.equal(429);
-      expect(await socket(stand, { "x-forwarded-for": "192.0.2.1" })).to.equal(429);
-      await stand.stop();
+      const fixture = await startFixture({ limits });
+      expect(await http(fixture, ada)).to.equal(401);
+      expect(await http(fixture, bob)).to.equal(429);
+      expect(await socket(fixture, { "x-forwarded-for": "192.0.2.1" })).to.equal(429);
+      await fixture.stop();
     });
   });
 
   it("is told of, once, when a proxy passes requests on that nobody named", async () => {
-    const stand = await startStand();
-    const { token } = await stand.signUp("ada");
-    const status = async () => (await stand.request("GET", "/api/v1/admin/status", { token })).body;
+    const fixture = await startFixture();
+    const { token } = await fixture.signUp("ada");
+    const status = async () => (await fixture.request("GET", "/api/v1/admin/status", { token })).body;
     expect(await status()).not.to.have.property("unnamedProxies");
     for (let round = 0; round < 3; round += 1)
-      await stand.request("GET", "/healthz", { headers: { "x-forwarded-for": `203.0.113.${round}` } });
+      await fixture.request("GET", "/healthz", { headers: { "x-forwarded-for": `203.0.113.${round}` } });
     expect((await status()).unnamedProxies).to.deep.equal(["127.0.0.1"]);
-    const told = stand.troubles.filter((line) => line.startsWith("gateway.proxy.unnamed"));
+    const told = fixture.troubles.filter((line) => line.startsWith("gateway.proxy.unnamed"));
     expect(told).to.have.length(1);
     expect(told[0]).to.contain("--trusted-proxy 127.0.0.1");
-    await stand.stop();
+    await fixture.stop();
 
-    const named = await startStand({ trustedProxies: ["127.0.0.1"] });
+    const named = await startFixture({ trustedProxies: ["127.0.0.1"] });
     await named.request("GET", "/healthz", { headers: { "x-forwarded-for": "203.0.113.9" } });
     expect(named.troubles).to.deep.equal([]);
     await named.stop();

@@ -5,7 +5,7 @@ import { failure, ok, refused, wireLimits, type EnginePart } from "../../../prot
 import { chunk, png } from "../../fixtures/pictures.ts";
 import { pcmOf, wavHead } from "../../../runtimes/onnx/sound.ts";
 import { everyEngine, type Engine } from "../../../runtimes/index.ts";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: pictures and sounds for agents", () => {
   const held = new Map<string, Uint8Array>();
@@ -36,27 +36,27 @@ describe("gateway: pictures and sounds for agents", () => {
       return { cancel: () => undefined };
     },
   };
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let bob: string;
   before(async () => {
-    stand = await startStand({
+    fixture = await startFixture({
       blobs,
       engines: everyEngine({ transcribe }),
       limits: { pictureRate: { count: 12, windowMs: 3_600_000 } },
     });
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
     const headers = { authorization: `Bearer ${ada}`, "content-type": "application/json" };
-    const made = await fetch(`${stand.url}/api/v1/agents`, { method: "POST", headers, body: '{"name":"helper"}' });
+    const made = await fetch(`${fixture.url}/api/v1/agents`, { method: "POST", headers, body: '{"name":"helper"}' });
     expect(made.status).to.be.below(300);
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const upload = async (bytes: Uint8Array, token = ada, type = "image/png") => {
     const what = type.startsWith("audio/") ? "sounds" : "pictures";
     const headers = { authorization: `Bearer ${token}`, "content-type": type };
-    const url = `${stand.url}/api/v1/agents/ada.helper/${what}`;
+    const url = `${fixture.url}/api/v1/agents/ada.helper/${what}`;
     const response = await fetch(url, { method: "POST", headers, body: Buffer.from(bytes) });
     return {
       status: response.status,
@@ -64,7 +64,9 @@ describe("gateway: pictures and sounds for agents", () => {
     };
   };
   const get = (hash: string, token = ada): Promise<Response> =>
-    fetch(`${stand.url}/api/v1/agents/ada.helper/pictures/${hash}`, { headers: { authorization: `Bearer ${token}` } });
+    fetch(`${fixture.url}/api/v1/agents/ada.helper/pictures/${hash}`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
 
   it("are the owner's alone, and nothing but pictures", async () => {
     const bytes = png(64, 32);
@@ -82,7 +84,7 @@ describe("gateway: pictures and sounds for agents", () => {
     expect((await get(hash, bob)).status).to.equal(403);
     expect((await upload(bytes, bob)).body.error?.code).to.equal("FORBIDDEN");
     expect((await get("0".repeat(64))).status).to.equal(404);
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     const fields = { hash, size: 1, format: "png", width: 1, height: 1 };
     expect((await client.ask("agent.attach", "ada.helper", fields)).error?.code).to.equal("BAD_REQUEST");
   });
@@ -107,7 +109,7 @@ describe("gateway: pictures and sounds for agents", () => {
     expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "what time is it?", language: "en" }); // prettier-ignore
     heard = undefined;
     expect((await upload(bytes, ada, "audio/wav")).body).to.deep.equal({ ...known, text: "", unheard: "MODEL_NOT_FOUND" }); // prettier-ignore
-    const url = `${stand.url}/api/v1/agents/ada.helper/sounds/${hash}`;
+    const url = `${fixture.url}/api/v1/agents/ada.helper/sounds/${hash}`;
     const get_ = (token: string): Promise<Response> => fetch(url, { headers: { authorization: `Bearer ${token}` } });
     const served = await get_(ada);
     expect([served.headers.get("content-type"), (await served.arrayBuffer()).byteLength]).to.deep.equal(["audio/wav", bytes.length]); // prettier-ignore

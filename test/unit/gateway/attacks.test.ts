@@ -7,10 +7,10 @@ import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeAt, setUpCodes } from "./codes.ts";
-import { connectClient, password, startStand, type Reply, type Stand } from "./fixture.ts";
+import { connectClient, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: attacks on sessions and sign-ins", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let other: Gateway;
   let keys: TokenKeys;
   let ada: string;
@@ -19,17 +19,17 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     const directory = createEmbeddedDirectory({ store: new MemoryStore() });
     await directory.opened();
     keys = watchTokenKeys(directory, { node: "test", isMember: () => true });
-    stand = await startStand({ serviceTokens: { node: "test", keys } });
-    other = await createGateway({ ...stand.settings, node: "other" });
-    await stand.signUp("root");
-    ada = (await stand.signUp("ada")).token;
+    fixture = await startFixture({ serviceTokens: { node: "test", keys } });
+    other = await createGateway({ ...fixture.settings, node: "other" });
+    await fixture.signUp("root");
+    ada = (await fixture.signUp("ada")).token;
   });
   after(async () => {
     await other.stop(2_000);
-    await stand.stop();
+    await fixture.stop();
   });
   afterEach(async () => {
-    expect((await stand.request("GET", "/api/v1/me", { token: ada })).body.user).to.equal("ada");
+    expect((await fixture.request("GET", "/api/v1/me", { token: ada })).body.user).to.equal("ada");
   });
 
   const statusAt = async (url: string, token: string): Promise<string> => {
@@ -37,28 +37,28 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     return answer.ok ? "served" : ((await answer.json()) as { error: { code: string } }).error.code;
   };
   const withCookies = (path: string, body: object, cookie: string): Promise<Reply> =>
-    stand.request("POST", `/api/v1${path}`, { body, headers: { cookie, "sec-fetch-site": "same-origin" } });
+    fixture.request("POST", `/api/v1${path}`, { body, headers: { cookie, "sec-fetch-site": "same-origin" } });
   const cookieOf = ({ headers }: Reply, name: string): string | undefined =>
     headers.getSetCookie().find((one) => one.startsWith(`${name}=`))?.split(";")[0]?.slice(name.length + 1); // prettier-ignore
 
   it("a session that was planted in a browser stays the planter's: who signs in gets another", async () => {
-    const { token: mallory } = await stand.signUp("mallory");
+    const { token: mallory } = await fixture.signUp("mallory");
     const planted = `plexus_session=${mallory}; plexus_device=${"A".repeat(43)}`;
     const reply = await withCookies("/sign-in", { name: "ada", password }, planted);
     expect(reply.status).to.equal(200);
     const session = cookieOf(reply, "plexus_session");
     expect(session).to.equal(reply.body.token).and.to.not.equal(mallory);
-    expect((await stand.request("GET", "/api/v1/me", { token: mallory })).body.user).to.equal("mallory");
+    expect((await fixture.request("GET", "/api/v1/me", { token: mallory })).body.user).to.equal("mallory");
     for (const name of ["plexus_session", "plexus_device"])
       expect(reply.headers.getSetCookie().find((one) => one.startsWith(name))).to.match(/HttpOnly/i).and.match(/SameSite=Strict/i); // prettier-ignore
     // A token in the address is none: it would be in histories and logs.
-    expect((await fetch(`${stand.url}/api/v1/me?token=${mallory}`)).status).to.equal(401);
+    expect((await fetch(`${fixture.url}/api/v1/me?token=${mallory}`)).status).to.equal(401);
   });
 
   it("a sign-in under way that was planted in a browser leads to nobody else's account", async () => {
     const nowMs = Date.now();
-    const { attempt: planted } = await setUpCodes(stand, "eve", nowMs);
-    const { seed } = await setUpCodes(stand, "victim", nowMs);
+    const { attempt: planted } = await setUpCodes(fixture, "eve", nowMs);
+    const { seed } = await setUpCodes(fixture, "victim", nowMs);
     const cookie = `plexus_sign_in=${planted}`;
     // The victim signs in with the password, in the browser with eve's attempt.
     const begun = await withCookies("/sign-in", { name: "victim", password }, cookie);
@@ -76,22 +76,22 @@ describe("gateway: attacks on sessions and sign-ins", () => {
   });
 
   it("a sign-in that lacks its second factor is no session, whichever way it is shown", async () => {
-    const { attempt } = await setUpCodes(stand, "half", Date.now());
+    const { attempt } = await setUpCodes(fixture, "half", Date.now());
     for (const headers of [
       { authorization: `Bearer ${attempt}` },
       { "x-api-key": attempt },
       { cookie: `plexus_session=${attempt}` },
       { cookie: `plexus_sign_in=${attempt}` },
     ] as readonly Record<string, string>[])
-      expect((await stand.request("GET", "/api/v1/me", { headers })).body.error.code).to.equal("UNAUTHENTICATED");
-    const refused = await connectClient(stand.url, attempt).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
+      expect((await fixture.request("GET", "/api/v1/me", { headers })).body.error.code).to.equal("UNAUTHENTICATED");
+    const refused = await connectClient(fixture.url, attempt).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
     expect(refused).to.equal(401);
   });
 
   it("a token is good at no node after it was revoked at one: sockets and streams there end, and it is not taken again", async () => {
-    const { token: session } = await stand.signUp("bob");
-    const { body: key } = await stand.request("POST", "/api/v1/me/keys", { token: session, body: { label: "ci" } });
-    const { body: jwt } = await stand.request("POST", "/api/v1/tokens", { token: session, body: {} });
+    const { token: session } = await fixture.signUp("bob");
+    const { body: key } = await fixture.request("POST", "/api/v1/me/keys", { token: session, body: { label: "ci" } });
+    const { body: jwt } = await fixture.request("POST", "/api/v1/tokens", { token: session, body: {} });
     const tokens = [session, key.key as string, jwt.token as string];
     for (const token of tokens)
       // Often enough that the other gateway trusts it without asking.
@@ -101,13 +101,13 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     const read = (async () => {
       for await (const _part of stream.body ?? []) void _part;
     })().catch(() => undefined);
-    expect((await stand.request("DELETE", `/api/v1/me/keys/${key.id}`, { token: session })).status).to.equal(200);
+    expect((await fixture.request("DELETE", `/api/v1/me/keys/${key.id}`, { token: session })).status).to.equal(200);
     expect((await sockets[1]?.closed)?.code).to.be.oneOf([1008, 4001, 1000]);
     expect(await statusAt(other.url, tokens[1] as string)).to.equal("UNAUTHENTICATED");
     expect(await statusAt(other.url, session)).to.equal("served");
-    expect((await stand.request("POST", "/api/v1/sign-out", { token: session, body: {} })).status).to.equal(200);
+    expect((await fixture.request("POST", "/api/v1/sign-out", { token: session, body: {} })).status).to.equal(200);
     await Promise.all([...sockets.map(({ closed }) => closed), read]);
-    for (const url of [stand.url, other.url])
+    for (const url of [fixture.url, other.url])
       for (const token of tokens) {
         expect(await statusAt(url, token)).to.equal("UNAUTHENTICATED");
         const refused = await connectClient(url, token).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
@@ -116,7 +116,7 @@ describe("gateway: attacks on sessions and sign-ins", () => {
   });
 
   it("a short-lived token is believed by its one algorithm and the keys of the cluster, at every entrance", async () => {
-    const { body } = await stand.request("POST", "/api/v1/tokens", { token: ada, body: {} });
+    const { body } = await fixture.request("POST", "/api/v1/tokens", { token: ada, body: {} });
     const token = body.token as string;
     expect(await statusAt(other.url, token)).to.equal("served");
     const [header, claims] = token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url").toString())); // prettier-ignore
@@ -151,9 +151,9 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     };
     for (const [name, text] of Object.entries(forged)) {
       expect(await statusAt(other.url, text), name).to.equal("UNAUTHENTICATED");
-      const refused = await connectClient(stand.url, text).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
+      const refused = await connectClient(fixture.url, text).then(() => "open", (error: { status?: number }) => error.status); // prettier-ignore
       expect(refused, name).to.equal(401);
     }
-    expect(await statusAt(stand.url, token)).to.equal("served");
+    expect(await statusAt(fixture.url, token)).to.equal("served");
   });
 });

@@ -10,7 +10,7 @@ import {
   type AuditFacts,
 } from "../../../protocols/index.ts";
 import { everyPart } from "./permission-table.ts";
-import { controlToken, startStand, type Stand, type StandOptions } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture, type FixtureOptions } from "./fixture.ts";
 
 /** Routes that change nothing though they are no GET, or of which somebody else writes the entry. Each says why. */
 const without: Readonly<Record<string, string>> = {
@@ -148,11 +148,11 @@ const parts = {
   models: { store: refusing, wanted: { current: () => [], set: () => Promise.resolve() } },
   // Stripes lie in a part of it.
   shards: { stripes: refusing, heal: () => Promise.resolve([]) },
-} as unknown as StandOptions;
+} as unknown as FixtureOptions;
 
 describe("gateway: what admins change is in the audit", function () {
   const written: AuditEvent[] = [];
-  let stand: Stand;
+  let fixture: Fixture;
   interface Described {
     readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: Schema; readonly required?: boolean }[]; // prettier-ignore
     readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
@@ -160,7 +160,7 @@ describe("gateway: what admins change is in the audit", function () {
   let described: Readonly<Record<string, Readonly<Record<string, Described>>>>;
 
   before(async () => {
-    stand = await startStand({
+    fixture = await startFixture({
       ...parts,
       audit: {
         write(event) {
@@ -169,12 +169,12 @@ describe("gateway: what admins change is in the audit", function () {
         },
       },
     });
-    described = (await stand.request("GET", "/openapi.json")).body.paths;
+    described = (await fixture.request("GET", "/openapi.json")).body.paths;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const changing = () =>
-    stand.gateway.routes().filter(({ method, path }) => method !== "GET" && path.startsWith("/api/v1/admin/"));
+    fixture.gateway.routes().filter(({ method, path }) => method !== "GET" && path.startsWith("/api/v1/admin/"));
 
   it("has an action for each route, or a reason for none", () => {
     const lacking = changing().filter(({ audit, method, path }) => audit === undefined && without[`${method} ${path}`] === undefined); // prettier-ignore
@@ -208,7 +208,7 @@ describe("gateway: what admins change is in the audit", function () {
         (content === undefined ? (method === "DELETE" ? undefined : {}) : exampleOf(content.schema));
       written.length = 0;
       const binary = type !== undefined && type !== "application/json";
-      const answer = await stand.request(method, `${url}?${query.toString()}`, {
+      const answer = await fixture.request(method, `${url}?${query.toString()}`, {
         token: controlToken,
         ...(binary ? { body: "bytes", headers: { "content-type": type } } : body !== undefined && { body }),
       });
@@ -220,20 +220,20 @@ describe("gateway: what admins change is in the audit", function () {
 
 describe("gateway: what was before and what is after an admin's act", () => {
   const written: AuditEvent[] = [];
-  let stand: Stand;
+  let fixture: Fixture;
   let root: string;
   before(async () => {
-    const backups = {} as NonNullable<StandOptions["backups"]>;
-    stand = await startStand({ backups, audit: { write: (event) => Promise.resolve(void written.push(event)) } });
-    root = (await stand.signUp("root")).token;
-    await stand.signUp("bob");
+    const backups = {} as NonNullable<FixtureOptions["backups"]>;
+    fixture = await startFixture({ backups, audit: { write: (event) => Promise.resolve(void written.push(event)) } });
+    root = (await fixture.signUp("root")).token;
+    await fixture.signUp("bob");
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   /** What an act that is done says of the change. */
   async function changeBy(method: string, path: string, body?: object): Promise<AuditFacts> {
     written.length = 0;
-    const { status, body: answer } = await stand.request(method, `/api/v1/admin${path}`, { token: root, ...(body && { body }) }); // prettier-ignore
+    const { status, body: answer } = await fixture.request(method, `/api/v1/admin${path}`, { token: root, ...(body && { body }) }); // prettier-ignore
     expect(status, JSON.stringify(answer)).to.be.below(300);
     const [entry] = written;
     expect(entry?.outcome).to.equal("done");
@@ -271,7 +271,7 @@ describe("gateway: what was before and what is after an admin's act", () => {
   it("is said of invitations, without their codes", async () => {
     const made = await changeBy("POST", "/sign-up-invitations", { uses: 2, expiresInMs: 60_000, note: "for Eve" });
     expect(made).to.deep.include({ "after.uses": 2, "after.note": "for Eve" });
-    const { body } = await stand.request("GET", "/api/v1/admin/sign-up-invitations", { token: root });
+    const { body } = await fixture.request("GET", "/api/v1/admin/sign-up-invitations", { token: root });
     const ended = await changeBy("DELETE", `/sign-up-invitations/${body.invitations[0].id}`);
     expect(ended).to.deep.include({ "before.uses": 2, "before.note": "for Eve" });
   });

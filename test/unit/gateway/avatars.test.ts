@@ -3,7 +3,7 @@ import { hashOf } from "../../../node/blobs/index.ts";
 import type { ActorBlobs } from "../../../node/ports.ts";
 import { failure, ok, refused, wireLimits, type Failure } from "../../../protocols/index.ts";
 import { png } from "../../fixtures/pictures.ts";
-import { startStand, type Reply, type Stand } from "./fixture.ts";
+import { startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 /** Blobs in memory, which can be told to refuse. */
 function memoryBlobs(): ActorBlobs & {
@@ -31,26 +31,26 @@ function memoryBlobs(): ActorBlobs & {
 
 describe("gateway: pictures of people", () => {
   const blobs = memoryBlobs();
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let bob: string;
   before(async () => {
-    stand = await startStand({ blobs, limits: { avatarRate: { count: 1_000, windowMs: 1_000 } } });
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture({ blobs, limits: { avatarRate: { count: 1_000, windowMs: 1_000 } } });
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const upload = async (
     bytes: Uint8Array,
-    { token = ada, type = "image/png", at = stand }: { token?: string; type?: string; at?: Stand } = {},
+    { token = ada, type = "image/png", at = fixture }: { token?: string; type?: string; at?: Fixture } = {},
   ): Promise<Reply> => {
     const headers = { authorization: `Bearer ${token}`, "content-type": type };
     const response = await fetch(`${at.url}/api/v1/me/avatar`, { method: "PUT", headers, body: Buffer.from(bytes) });
     return { status: response.status, headers: response.headers, body: await response.json() };
   };
   const get = (path: string, headers: Record<string, string> = {}, token = bob): Promise<Response> =>
-    fetch(stand.url + path, { headers: { authorization: `Bearer ${token}`, ...headers } });
+    fetch(fixture.url + path, { headers: { authorization: `Bearer ${token}`, ...headers } });
   const code = ({ body }: Reply): string => body.error?.code ?? "none";
 
   it("serves to everybody who is signed in what somebody uploaded, as nothing but a picture", async () => {
@@ -72,10 +72,10 @@ describe("gateway: pictures of people", () => {
     const again = await get(path, { "if-none-match": `"${hashOf(bytes)}"` });
     expect(again.status).to.equal(304);
     expect(await again.text()).to.equal("");
-    expect((await fetch(stand.url + path)).status).to.equal(401);
-    const { body: card } = await stand.request("GET", "/api/v1/people/ada", { token: bob });
+    expect((await fetch(fixture.url + path)).status).to.equal(401);
+    const { body: card } = await fixture.request("GET", "/api/v1/people/ada", { token: bob });
     expect(card).to.deep.include({ user: "ada", avatar: body.avatar });
-    const { body: people } = await stand.request("GET", "/api/v1/catalog/users?text=ada", { token: bob });
+    const { body: people } = await fixture.request("GET", "/api/v1/catalog/users?text=ada", { token: bob });
     expect(people.rows[0]).to.have.property("avatar", hashOf(bytes));
   });
 
@@ -86,11 +86,11 @@ describe("gateway: pictures of people", () => {
     expect((await get(`/api/v1/people/ada/avatar/${hashOf(first)}`)).status).to.equal(404);
     expect((await get(`/api/v1/people/bob/avatar/${hashOf(second)}`)).status).to.equal(404);
     expect((await get(`/api/v1/people/ada/avatar/${hashOf(second)}`)).status).to.equal(200);
-    const removed = await stand.request("DELETE", "/api/v1/me/avatar", { token: ada });
+    const removed = await fixture.request("DELETE", "/api/v1/me/avatar", { token: ada });
     expect(removed.status).to.equal(200);
     expect(removed.body).not.to.have.property("avatar");
     expect((await get(`/api/v1/people/ada/avatar/${hashOf(second)}`)).status).to.equal(404);
-    expect((await stand.request("DELETE", "/api/v1/me/avatar", { token: ada })).status).to.equal(200);
+    expect((await fixture.request("DELETE", "/api/v1/me/avatar", { token: ada })).status).to.equal(200);
     for (const path of ["ada/avatar/..", "ada/avatar/zz", "a%2Fb/avatar/x", `nobody/avatar/${hashOf(second)}`])
       expect((await get(`/api/v1/people/${path}`)).status, path).to.be.oneOf([400, 404]);
   });
@@ -108,10 +108,10 @@ describe("gateway: pictures of people", () => {
     expect(blobs.puts).to.equal(before);
     // What a picture is does not depend on what it is called.
     expect((await upload(png(1, 1), { type: "image/webp" })).body.avatar.format).to.equal("png");
-    const json = await stand.request("PUT", "/api/v1/me/avatar", { token: ada, body: {} });
+    const json = await fixture.request("PUT", "/api/v1/me/avatar", { token: ada, body: {} });
     expect(code(json)).to.equal("BAD_REQUEST");
 
-    const strict = await startStand({ blobs, limits: { avatarRate: { count: 2, windowMs: 60_000 } } });
+    const strict = await startFixture({ blobs, limits: { avatarRate: { count: 2, windowMs: 60_000 } } });
     const { token } = await strict.signUp("ada");
     const codes = [];
     for (let time = 0; time < 4; time += 1) codes.push(code(await upload(png(1, 1), { token, at: strict })));
@@ -129,20 +129,20 @@ describe("gateway: pictures of people", () => {
   });
 
   it("tells the person's own pages, and keeps the picture when the name changes", async () => {
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     await client.ask("subscribe", "user/ada");
     const bytes = png(30, 30);
     await upload(bytes);
     const told = await client.next((frame) => frame.event?.type === "profileSet");
     expect(told.event.view.avatar.hash).to.equal(hashOf(bytes));
-    const { body } = await stand.request("PATCH", "/api/v1/me", { token: ada, body: { displayName: "Ada L" } });
+    const { body } = await fixture.request("PATCH", "/api/v1/me", { token: ada, body: { displayName: "Ada L" } });
     expect(body.avatar.hash).to.equal(hashOf(bytes));
-    const { body: people } = await stand.request("GET", "/api/v1/catalog/users?text=ada", { token: bob });
+    const { body: people } = await fixture.request("GET", "/api/v1/catalog/users?text=ada", { token: bob });
     expect(people.rows[0]).to.deep.include({ title: "Ada L", avatar: hashOf(bytes) });
   });
 
   it("is nobody else's to set", async () => {
-    const client = await stand.connect(bob);
+    const client = await fixture.connect(bob);
     const fields = { hash: "0".repeat(64), size: 1, format: "png" };
     expect((await client.ask("user.setAvatar", "ada", fields)).error?.code).to.equal("BAD_REQUEST");
     expect((await client.ask("user.removeAvatar", "ada")).error?.code).to.equal("FORBIDDEN");

@@ -3,7 +3,7 @@ import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/pr
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { KeysControl } from "../../../node/gateway/keys.ts";
 import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const recall = (query: object): BackupWish => ({ sort: "recall", query, as: "download" });
 
@@ -44,7 +44,7 @@ describe("what a recall shows of others", () => {
 });
 
 describe("gateway: holds and approvals of backups", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let eve: string;
   const told: unknown[][] = [];
@@ -52,34 +52,34 @@ describe("gateway: holds and approvals of backups", () => {
   const keys = { erase: async (tenant: string) => ok(erased.push(tenant)) } as unknown as KeysControl;
   const base = "/api/v1/admin/backups";
   const post = (path: string, token: string, body: object = {}) =>
-    stand.request("POST", `${base}/${path}`, { token, body });
+    fixture.request("POST", `${base}/${path}`, { token, body });
   const toActor = async (message: { readonly type: string } & object): Promise<RecallRequest> => {
-    const answer = await stand.kernel.ask({ to: "backup/cluster", from: "gateway", message, timeoutMs: 5_000 });
+    const answer = await fixture.kernel.ask({ to: "backup/cluster", from: "gateway", message, timeoutMs: 5_000 });
     if (!answer.ok) throw new Error(answer.error.code);
     return answer.value as RecallRequest;
   };
 
   before(async () => {
-    stand = await startStand({ keys, changed: (...of) => void told.push(of) });
-    ada = (await stand.signUp("ada")).token;
-    eve = (await stand.signUp("eve")).token;
-    await stand.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
-    await stand.signUp("bob");
+    fixture = await startFixture({ keys, changed: (...of) => void told.push(of) });
+    ada = (await fixture.signUp("ada")).token;
+    eve = (await fixture.signUp("eve")).token;
+    await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    await fixture.signUp("bob");
   });
   beforeEach(() => void (told.length = 0));
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("know the rooms that somebody may see", async () => {
-    const bob = (await stand.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })).body; // prettier-ignore
+    const bob = (await fixture.request("POST", "/api/v1/sign-in", { body: { name: "bob", password: "correct horse" } })).body; // prettier-ignore
     const make = (room: string, visibility: string) =>
-      stand.request("POST", "/api/v1/rooms", { token: bob.token, body: { room, visibility } });
+      fixture.request("POST", "/api/v1/rooms", { token: bob.token, body: { room, visibility } });
     for (const visibility of ["public", "private"]) expect((await make(visibility, visibility)).status).to.equal(200);
-    const at = { kernel: stand.kernel, limits: gatewayLimits };
+    const at = { kernel: fixture.kernel, limits: gatewayLimits };
     const asAda = (thread: string) => isPrivateRecall(at, recall({ thread }), { user: "ada", actor: "user/ada" });
     expect(await asAda("room/public")).to.equal(false);
     expect(await asAda("room/private")).to.equal(true);
     expect(await asAda("room/gone")).to.equal(true);
-    await stand.request("PUT", "/api/v1/rooms/private/members/user%2Fada", { token: bob.token });
+    await fixture.request("PUT", "/api/v1/rooms/private/members/user%2Fada", { token: bob.token });
     expect(await asAda("room/private")).to.equal(false);
     expect(await isPrivateRecall(at, recall({ thread: "room/private" }), null), "the operator").to.equal(true);
     expect(await isPrivateRecall(at, { sort: "run" }, null)).to.equal(false);
@@ -94,14 +94,14 @@ describe("gateway: holds and approvals of backups", () => {
     expect(hold).to.deep.include({ on: { person: "user/bob" }, reason: "case 12", by: "ada" });
     expect(told).to.deep.equal([["setHold", { hold: hold.id, person: "user/bob", reason: "case 12" }, "ada"]]);
     const erase = (tenant: string) =>
-      stand.request("POST", "/api/v1/admin/keys/erase", { token: eve, body: { tenant } });
+      fixture.request("POST", "/api/v1/admin/keys/erase", { token: eve, body: { tenant } });
     expect((await erase("user/bob")).body.error).to.deep.include({ code: "UNDER_HOLD" });
     expect(erased).to.deep.equal([]);
     expect((await erase("user/max")).status).to.equal(200);
-    const list = await stand.request("GET", `${base}/holds`, { token: eve });
+    const list = await fixture.request("GET", `${base}/holds`, { token: eve });
     expect(list.body.holds).to.deep.equal([hold]);
     told.length = 0;
-    expect((await stand.request("DELETE", `${base}/holds/${hold.id}`, { token: eve })).status).to.equal(200);
+    expect((await fixture.request("DELETE", `${base}/holds/${hold.id}`, { token: eve })).status).to.equal(200);
     expect(told[0]?.[0]).to.equal("liftHold");
     expect(told[0]?.[3], "admins are told").to.deep.equal({ people: [], admins: true });
     expect((await erase("user/bob")).status).to.equal(200);
@@ -140,7 +140,7 @@ describe("gateway: holds and approvals of backups", () => {
         { people: ["ada"], admins: false },
       ],
     ]);
-    expect((await stand.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(2);
+    expect((await fixture.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(2);
     const begun = await post("requests/r1/begin", ada);
     expect(begun.body).to.deep.include({ by: "ada", approvedBy: "eve", state: "waiting" });
     expect(told.at(-1)?.[0]).to.equal("beginRecall");

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { contrast, contrastMin, coloursOf } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 /** The smallest PNG there is: one pixel. */
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -23,14 +23,14 @@ describe("colours of a cluster", () => {
 });
 
 describe("gateway: branding", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   before(async () => {
-    stand = await startStand();
+    fixture = await startFixture();
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
-  const set = (body: object, token = controlToken) => stand.request("PUT", "/api/v1/admin/branding", { body, token });
-  const look = async () => (await stand.request("GET", "/api/v1/branding", {})).body;
+  const set = (body: object, token = controlToken) => fixture.request("PUT", "/api/v1/admin/branding", { body, token });
+  const look = async () => (await fixture.request("GET", "/api/v1/branding", {})).body;
 
   it("is set by admins, seen by everybody, and goes back", async () => {
     expect(await look()).to.deep.equal({});
@@ -38,8 +38,8 @@ describe("gateway: branding", () => {
     expect(status, JSON.stringify(body)).to.equal(200);
     expect(await look()).to.include({ name: "Acme", colour: "#0b6e4f" });
     expect((await set({ colour: null })).body).to.have.keys(["name", "logo"]);
-    await stand.signUp("root");
-    const { token } = await stand.signUp("bob");
+    await fixture.signUp("root");
+    const { token } = await fixture.signUp("bob");
     expect((await set({ name: "Evil" }, token)).status).to.be.oneOf([401, 403]);
     expect((await set({ name: null, logo: null })).body).to.deep.equal({});
     expect(await look()).to.deep.equal({});
@@ -47,15 +47,15 @@ describe("gateway: branding", () => {
 
   it("says by a tag whether it has changed, and serves the logo as the picture that it is", async () => {
     const { body } = await set({ name: "Acme", logo: png });
-    const first = await fetch(`${stand.url}/api/v1/branding`);
-    const again = await fetch(`${stand.url}/api/v1/branding`, { headers: { "if-none-match": first.headers.get("etag") ?? "" } }); // prettier-ignore
+    const first = await fetch(`${fixture.url}/api/v1/branding`);
+    const again = await fetch(`${fixture.url}/api/v1/branding`, { headers: { "if-none-match": first.headers.get("etag") ?? "" } }); // prettier-ignore
     expect(again.status).to.equal(304);
-    const logo = await fetch(`${stand.url}/api/v1/branding/logo/${String(body.logo)}`);
+    const logo = await fetch(`${fixture.url}/api/v1/branding/logo/${String(body.logo)}`);
     expect(logo.headers.get("content-type")).to.equal("image/png");
     expect(logo.headers.get("content-security-policy")).to.include("sandbox");
     expect(logo.headers.get("cache-control")).to.include("immutable");
     expect(Buffer.from(await logo.arrayBuffer()).toString("base64")).to.equal(png);
-    expect((await fetch(`${stand.url}/api/v1/branding/logo/${"0".repeat(64)}`)).status).to.equal(404);
+    expect((await fetch(`${fixture.url}/api/v1/branding/logo/${"0".repeat(64)}`)).status).to.equal(404);
   });
 
   it("takes no SVG, no page, no half picture, no control characters and no colour that is none", async () => {

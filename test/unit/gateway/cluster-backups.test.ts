@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { failure, refused, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const base = "/api/v1/admin/backups";
 
 describe("gateway: backups of the cluster", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let bob: string;
   const told: unknown[][] = [];
@@ -16,24 +16,25 @@ describe("gateway: backups of the cluster", () => {
     return refused(failure("KEY_MISSING"));
   };
   const backups = { run: inFolder, prune: inFolder, ofCluster: async () => [] } as unknown as BackupControl;
-  const post = (path: string, token: string, body: object) => stand.request("POST", `${base}/${path}`, { token, body });
+  const post = (path: string, token: string, body: object) =>
+    fixture.request("POST", `${base}/${path}`, { token, body });
 
   before(async () => {
-    stand = await startStand({ backups, changed: (...of) => void told.push(of) });
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture({ backups, changed: (...of) => void told.push(of) });
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("are tasks that any admin begins, looks at and ends; a folder is the operator's", async () => {
     expect((await post("run", bob, {})).status).to.equal(403);
     const { body: task } = (await post("run", ada, {})) as { body: ClusterBackupTask };
     expect(task).to.deep.include({ sort: "run", by: "ada", state: "waiting" });
     expect(told.at(-1)?.slice(0, 3)).to.deep.equal(["runBackup", {}, "ada"]);
-    expect((await stand.request("GET", `${base}/tasks/${task.id}`, { token: ada })).body).to.deep.equal(task);
-    const { body: ended } = await stand.request("DELETE", `${base}/tasks/${task.id}`, { token: controlToken });
+    expect((await fixture.request("GET", `${base}/tasks/${task.id}`, { token: ada })).body).to.deep.equal(task);
+    const { body: ended } = await fixture.request("DELETE", `${base}/tasks/${task.id}`, { token: controlToken });
     expect(ended).to.deep.include({ state: "cancelled", cancelledBy: "operator" });
-    const { body: page } = (await stand.request("GET", `${base}/tasks?limit=5`, { token: ada })) as { body: ClusterBackupTasks }; // prettier-ignore
+    const { body: page } = (await fixture.request("GET", `${base}/tasks?limit=5`, { token: ada })) as { body: ClusterBackupTasks }; // prettier-ignore
     expect(page.tasks.map(({ id }) => id)).to.deep.equal([task.id]);
     expect((await post("list", ada, {})).body).to.deep.equal({ snapshots: [] });
     expect((await post("run", ada, { to: "/mnt/backup" })).status).to.equal(403);
@@ -49,14 +50,14 @@ describe("gateway: backups of the cluster", () => {
     expect((await post("drill", ada, { snapshot: 3 })).body).to.have.nested.property("error.details.path", "/scratch");
     const { body: drill } = (await post("drill", ada, {})) as { body: ClusterBackupTask };
     expect(drill).to.deep.include({ sort: "drill", by: "ada", state: "waiting" });
-    expect((await stand.request("GET", `${base}/tasks/99`, { token: ada })).status).to.equal(404);
+    expect((await fixture.request("GET", `${base}/tasks/99`, { token: ada })).status).to.equal(404);
   });
 
   it("bring an admin's own things back into place by a task, and others' private ones only after a second admin agreed", async () => {
-    const eve = (await stand.signUp("eve")).token;
-    await stand.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
-    await stand.request("POST", "/api/v1/rooms", { token: ada, body: { room: "harbour", visibility: "public" } });
-    await stand.request("POST", "/api/v1/rooms", { token: bob, body: { room: "secret", visibility: "private" } });
+    const eve = (await fixture.signUp("eve")).token;
+    await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room: "harbour", visibility: "public" } });
+    await fixture.request("POST", "/api/v1/rooms", { token: bob, body: { room: "secret", visibility: "private" } });
     const rules = { recall: "recall0001", existing: "edited", deleted: true };
     const open = { query: { thread: "room/harbour" }, ...rules };
     const shut = { query: { thread: "room/secret" }, ...rules, recall: "recall0002" };
@@ -88,20 +89,20 @@ describe("gateway: backups of the cluster", () => {
       admins: true,
     });
     for (const one of [{ sort: "place", ...open }, { sort: "withdraw", query, recall }])
-      expect((await stand.request("PUT", `${base}/schedules/nightly`, { token: ada, body: { cron: "0 3 * * *", wish: one } })).status).to.equal(400); // prettier-ignore
+      expect((await fixture.request("PUT", `${base}/schedules/nightly`, { token: ada, body: { cron: "0 3 * * *", wish: one } })).status).to.equal(400); // prettier-ignore
   });
 
   it("have schedules, and what they begin needs the right to begin it", async () => {
-    const put = (token: string, body: object) => stand.request("PUT", `${base}/schedules/nightly`, { token, body });
+    const put = (token: string, body: object) => fixture.request("PUT", `${base}/schedules/nightly`, { token, body });
     const nightly = { cron: "0 3 * * *", timeZone: "Europe/Vienna", wish: { sort: "run" } };
     expect((await put(bob, nightly)).status).to.equal(403);
     expect((await put(ada, nightly)).body).to.deep.include({ ...nightly, name: "nightly", by: "ada" });
     expect((await put(ada, { ...nightly, cron: "now" })).status).to.equal(400);
     expect((await put(ada, { ...nightly, wish: { sort: "recall", query: {} } })).status).to.equal(400);
-    const { body } = (await stand.request("GET", `${base}/schedules`, { token: ada })) as { body: { schedules: readonly BackupSchedule[] } }; // prettier-ignore
+    const { body } = (await fixture.request("GET", `${base}/schedules`, { token: ada })) as { body: { schedules: readonly BackupSchedule[] } }; // prettier-ignore
     expect(body.schedules.map(({ cron }) => cron)).to.deep.equal(["0 3 * * *"]);
-    expect((await stand.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(200);
-    expect((await stand.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(404);
+    expect((await fixture.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(200);
+    expect((await fixture.request("DELETE", `${base}/schedules/nightly`, { token: ada })).status).to.equal(404);
     expect(told.map(([action]) => action)).to.include.members(["scheduleBackup", "unscheduleBackup"]);
   });
 });

@@ -3,23 +3,30 @@ import { failure, ok, refused, type Failure } from "../../../protocols/index.ts"
 import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
-import { controlToken, nodeRow, slotRow, startClusterStand, summaryOf, type ClusterStand } from "./cluster-stand.ts";
+import {
+  controlToken,
+  nodeRow,
+  slotRow,
+  startClusterFixture,
+  summaryOf,
+  type ClusterFixture,
+} from "./cluster-fixture.ts";
 
 describe("the routes of the cluster", () => {
-  let stand: ClusterStand;
+  let fixture: ClusterFixture;
   before(async () => {
-    stand = await startClusterStand();
+    fixture = await startClusterFixture();
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
   beforeEach(() => {
-    stand.calls.length = 0;
-    stand.log.length = 0;
-    stand.answers = {};
-    stand.by.length = 0;
+    fixture.calls.length = 0;
+    fixture.log.length = 0;
+    fixture.answers = {};
+    fixture.by.length = 0;
   });
 
   async function request(method: string, path: string, body?: unknown, token: string | undefined = controlToken) {
-    const response = await fetch(`${stand.gateway.url}/api/v1/admin/cluster${path}`, {
+    const response = await fetch(`${fixture.gateway.url}/api/v1/admin/cluster${path}`, {
       method,
       headers: {
         ...(token !== "" && { authorization: `Bearer ${token}` }),
@@ -51,15 +58,15 @@ describe("the routes of the cluster", () => {
       expect(status, path).to.equal(401);
       expect(body.error?.code).to.equal("UNAUTHENTICATED");
     }
-    expect(stand.calls).to.have.length(0);
+    expect(fixture.calls).to.have.length(0);
   });
 
   it("show nodes and slots", async () => {
-    stand.summaries = [summaryOf([nodeRow("node-a")])];
-    stand.slots = [slotRow("chat/17", "node-a")];
-    expect((await request("GET", "/summary")).body).to.deep.equal(stand.summaries[0]);
-    expect((await request("GET", "/slots")).body).to.deep.equal({ slots: stand.slots, total: stand.slots.length });
-    expect(stand.log).to.have.length(0);
+    fixture.summaries = [summaryOf([nodeRow("node-a")])];
+    fixture.slots = [slotRow("chat/17", "node-a")];
+    expect((await request("GET", "/summary")).body).to.deep.equal(fixture.summaries[0]);
+    expect((await request("GET", "/slots")).body).to.deep.equal({ slots: fixture.slots, total: fixture.slots.length });
+    expect(fixture.log).to.have.length(0);
   });
 
   it("pass on what they are asked for, and leave a line in the log about it", async () => {
@@ -88,20 +95,20 @@ describe("the routes of the cluster", () => {
     for (const [method, path, body, call] of asked) {
       const { status } = await request(method, path, body);
       expect(status, path).to.equal(200);
-      expect(stand.calls.pop()).to.deep.equal(call);
-      const [event, facts] = stand.log.pop() ?? [];
+      expect(fixture.calls.pop()).to.deep.equal(call);
+      const [event, facts] = fixture.log.pop() ?? [];
       expect(event).to.equal("audit.cluster");
       expect(facts).to.include({ by: "operator", outcome: "done", address: "127.0.0.1" });
     }
   });
 
   it("leave the same line, and an entry of the audit, about admins and about actors that are released", async () => {
-    stand.cluster = () => ok({ admin: true });
+    fixture.cluster = () => ok({ admin: true });
     await request("PUT", "/../users/ada", { admin: true });
     await request("POST", "/../actors/room/den/release", {});
     const line = { by: "operator", address: "127.0.0.1", outcome: "done" };
-    for (const [, facts] of stand.log) expect(Object.keys(facts)).to.include("requestId");
-    expect(stand.log.map(([event, { requestId: _requestId, ...facts }]) => [event, facts])).to.deep.equal([
+    for (const [, facts] of fixture.log) expect(Object.keys(facts)).to.include("requestId");
+    expect(fixture.log.map(([event, { requestId: _requestId, ...facts }]) => [event, facts])).to.deep.equal([
       ["audit.cluster", { action: "setAdmin", user: "ada", admin: true, ...line }],
       ["audit.cluster", { action: "releaseActor", actor: "room/den", redeliver: true, ...line }],
     ]);
@@ -109,22 +116,22 @@ describe("the routes of the cluster", () => {
       ["setAdmin", { user: "ada", admin: "true" }, "operator"],
       ["releaseActor", { actor: "room/den", redelivered: "2" }, "operator"],
     ];
-    expect(stand.changes).to.deep.equal(done);
-    stand.cluster = () => refused(failure("NOT_FOUND", { user: "eve" }));
+    expect(fixture.changes).to.deep.equal(done);
+    fixture.cluster = () => refused(failure("NOT_FOUND", { user: "eve" }));
     expect((await request("PUT", "/../users/eve", { admin: true })).status).to.equal(404);
-    expect(stand.log.at(-1)?.[1]).to.include({ user: "eve", outcome: "NOT_FOUND" });
-    expect(stand.changes, "nothing was done").to.deep.equal(done);
+    expect(fixture.log.at(-1)?.[1]).to.include({ user: "eve", outcome: "NOT_FOUND" });
+    expect(fixture.changes, "nothing was done").to.deep.equal(done);
   });
 
   it("tell who changed something, for the audit", async () => {
     await request("DELETE", "/nodes/node-b");
-    expect(stand.by).to.deep.equal(["operator"]);
+    expect(fixture.by).to.deep.equal(["operator"]);
   });
 
   it("show what was done, a page at a time", async () => {
     const asked: unknown[] = [];
     const entry = { seq: 7, atMs: 1, action: "evict", by: "ada", facts: { name: "node-b" } };
-    stand.cluster = (message) => {
+    fixture.cluster = (message) => {
       asked.push(message);
       return ok({ entries: [entry], more: true });
     };
@@ -136,25 +143,25 @@ describe("the routes of the cluster", () => {
     expect(asked).to.deep.equal([{ type: "auditPage", before: 8, limit: 1 }, { type: "auditPage" }]);
     for (const query of ["limit=0", "limit=many", "before=0", "since=1"])
       expect((await request("GET", `/audit?${query}`)).status, query).to.equal(400);
-    stand.cluster = () => refused(failure("PEER_LOST"));
+    fixture.cluster = () => refused(failure("PEER_LOST"));
     expect((await request("GET", "/audit")).body.error?.code).to.equal("PEER_LOST");
-    stand.copy = { entries: [entry], more: false };
+    fixture.copy = { entries: [entry], more: false };
     expect((await request("GET", "/audit")).body).to.deep.equal({ entries: [entry], more: false, copyAt: "test" });
-    stand.cluster = () => refused(failure("FORBIDDEN"));
+    fixture.cluster = () => refused(failure("FORBIDDEN"));
     expect((await request("GET", "/audit")).body.error?.code, "a refusal is no silence").to.equal("FORBIDDEN");
-    stand.copy = undefined;
+    fixture.copy = undefined;
   });
 
   it("say soon that the node with the cluster's memory is down when nobody can take that over", async () => {
     const waits: number[] = [];
     const away = failure("SLOT_UNAVAILABLE", { node: "n2", reason: "the node that has it is down" });
     let answer = away;
-    stand.cluster = (_message, timeoutMs) => {
+    fixture.cluster = (_message, timeoutMs) => {
       waits.push(timeoutMs);
       return refused(answer);
     };
     const setAdmin = () => request("PUT", "/../users/ada", { admin: true });
-    stand.directory = false;
+    fixture.directory = false;
     try {
       for (const ask of [() => request("GET", "/audit"), () => request("GET", ""), setAdmin])
         expect((await ask()).body.error).to.include({ code: "DIRECTORY_AWAY", outcome: "not_started" });
@@ -164,7 +171,7 @@ describe("the routes of the cluster", () => {
       expect((await setAdmin()).body.error?.code).to.equal("ASK_TIMEOUT");
       expect(new Set(waits)).to.deep.equal(new Set([gatewayLimits.directoryAwayTimeoutMs]));
     } finally {
-      stand.directory = true;
+      fixture.directory = true;
     }
     waits.length = 0;
     expect((await request("GET", "/audit")).body.error?.code).to.equal("ASK_TIMEOUT");
@@ -172,25 +179,25 @@ describe("the routes of the cluster", () => {
     answer = away;
     expect((await request("GET", "/audit")).body.error, "the directory answers").to.deep.equal(away);
     // It went away while the question was under way.
-    stand.cluster = () => {
-      stand.directory = false;
+    fixture.cluster = () => {
+      fixture.directory = false;
       return refused(away);
     };
     try {
       expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
     } finally {
-      stand.directory = true;
+      fixture.directory = true;
     }
   });
 
   it("say that only another role brings back the node with the cluster's memory, and which command gives it", async () => {
     const waits: number[] = [];
-    stand.stranded = {
+    fixture.stranded = {
       role: "manager",
       nodes: ["m2", "q2"],
       advice: { code: "setRoles", node: "m2", roles: ["chat", "manager"] },
     };
-    stand.cluster = (_message, timeoutMs) => {
+    fixture.cluster = (_message, timeoutMs) => {
       waits.push(timeoutMs);
       return refused(failure("SLOT_UNAVAILABLE", { node: "m3", reason: "the node that has it is down" }));
     };
@@ -199,33 +206,33 @@ describe("the routes of the cluster", () => {
       const { error } = (await request("GET", "/audit")).body;
       expect(error).to.include(told).and.have.nested.property("details.reason").that.includes("(m2, q2) lack the role manager"); // prettier-ignore
       expect(error?.details?.["advice"]).to.deep.equal({ code: "setRoles", node: "m2", roles: ["chat", "manager"] });
-      stand.cluster = () => refused(failure("ASK_TIMEOUT"));
+      fixture.cluster = () => refused(failure("ASK_TIMEOUT"));
       expect((await request("GET", "/audit")).body.error).to.include(told);
       const setAdmin = await request("PUT", "/../users/ada", { admin: true });
       expect(setAdmin.body.error?.code, "it may have been done").to.equal("ASK_TIMEOUT");
       expect(waits).to.deep.equal([gatewayLimits.directoryAwayTimeoutMs]);
-      stand.directory = false;
+      fixture.directory = false;
       expect((await request("GET", "/audit")).body.error?.code).to.equal("DIRECTORY_AWAY");
     } finally {
-      stand.directory = true;
-      stand.stranded = undefined;
+      fixture.directory = true;
+      fixture.stranded = undefined;
     }
   });
 
   it("show and release actors of any node, and say which nodes are missing", async () => {
     const below = async (method: string, path: string): Promise<{ status: number; body: unknown }> => {
-      const response = await fetch(`${stand.gateway.url}/api/v1/admin/actors${path}`, {
+      const response = await fetch(`${fixture.gateway.url}/api/v1/admin/actors${path}`, {
         method,
         headers: { authorization: `Bearer ${controlToken}`, "content-type": "application/json" },
         ...(method === "POST" && { body: "{}" }),
       });
       return { status: response.status, body: await response.json() };
     };
-    stand.page = { rows: [], more: false, unanswered: ["node-c"] };
-    expect((await below("GET", "?kind=room&status=idle&after=room/a&limit=5")).body).to.deep.equal(stand.page);
+    fixture.page = { rows: [], more: false, unanswered: ["node-c"] };
+    expect((await below("GET", "?kind=room&status=idle&after=room/a&limit=5")).body).to.deep.equal(fixture.page);
     expect((await below("GET", "/room/den")).status).to.equal(503);
     expect((await below("POST", "/room/den/release")).body).to.deep.equal({ redelivered: 2 });
-    expect(stand.calls).to.deep.equal([
+    expect(fixture.calls).to.deep.equal([
       ["list", { kind: "room", status: "idle", after: "room/a", limit: 5 }],
       ["show", "room/den"],
       ["release", "room/den", true],
@@ -235,11 +242,11 @@ describe("the routes of the cluster", () => {
   it("write no token of an invitation into the log", async () => {
     const { body } = await request("POST", "/invitations", {});
     expect(body["token"]).to.be.a("string");
-    expect(JSON.stringify(stand.log)).not.to.include(body["token"]);
+    expect(JSON.stringify(fixture.log)).not.to.include(body["token"]);
   });
 
   it("turn away who is no admin, and leave a line in the log about what they tried to change", async () => {
-    stand.cluster = () => ok({ user: "user/eve", admin: false, session: "s", kind: "session" });
+    fixture.cluster = () => ok({ user: "user/eve", admin: false, session: "s", kind: "session" });
     const eve = createToken("session", "eve", createRandom());
     for (const [method, path] of [["DELETE", "/nodes/node-b"], ["PUT", "/nodes/node-b/draining"]] as const) {
       const { status, body } = await request(method, path, method === "PUT" ? { draining: true } : undefined, eve);
@@ -248,24 +255,24 @@ describe("the routes of the cluster", () => {
     }
     expect((await request("GET", "/summary", undefined, eve)).status).to.equal(403);
     const tried = { by: "user/eve", address: "127.0.0.1", outcome: "FORBIDDEN" };
-    expect(stand.log).to.deep.equal([
+    expect(fixture.log).to.deep.equal([
       ["audit.cluster", { action: "evict", ...tried }],
       ["audit.cluster", { action: "drain", ...tried }],
     ]);
-    expect(stand.calls).to.have.length(0);
+    expect(fixture.calls).to.have.length(0);
   }); // prettier-ignore
 
   it("answer a refusal with its own error, which is in the log as well", async () => {
-    stand.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
+    fixture.answers = { evict: async () => refused(failure("FORBIDDEN", { reason: "it keeps the directory" })) };
     const { status, body } = await request("DELETE", "/nodes/node-a");
     expect(status).to.equal(403);
     expect(body.error).to.deep.include({ code: "FORBIDDEN", details: { reason: "it keeps the directory" } });
-    expect(stand.log.at(-1)?.[1]).to.include({ action: "evict", node: "node-a", outcome: "FORBIDDEN" });
+    expect(fixture.log.at(-1)?.[1]).to.include({ action: "evict", node: "node-a", outcome: "FORBIDDEN" });
   });
 
   it("log an undrain as one", async () => {
     await request("PUT", "/nodes/node-b/draining", { draining: false });
-    expect(stand.log.at(-1)?.[1]).to.include({ action: "undrain", node: "node-b" });
+    expect(fixture.log.at(-1)?.[1]).to.include({ action: "undrain", node: "node-b" });
   });
 
   it("refuse what does not fit", async () => {
@@ -290,11 +297,11 @@ describe("the routes of the cluster", () => {
       expect(status, `${method} ${path}`).to.equal(400);
       expect(answer.error?.code).to.equal("BAD_REQUEST");
     }
-    expect(stand.calls).to.have.length(0);
+    expect(fixture.calls).to.have.length(0);
   });
 
   it("are described for tools", async () => {
-    const response = await fetch(`${stand.gateway.url}/openapi.json`);
+    const response = await fetch(`${fixture.gateway.url}/openapi.json`);
     const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/v1/admin/cluster/"));
     expect(described).to.have.length(15);
@@ -303,7 +310,7 @@ describe("the routes of the cluster", () => {
   });
 
   it("say so on a node that is in no cluster", async () => {
-    const alone = await startClusterStand({ member: false });
+    const alone = await startClusterFixture({ member: false });
     try {
       const response = await fetch(`${alone.gateway.url}/api/v1/admin/cluster/summary`, {
         headers: { authorization: `Bearer ${controlToken}` },

@@ -1,6 +1,6 @@
 /** One-time codes as an authenticator's app makes them. */
 import { codeOf, stepAt } from "../../../node/gateway/totp.ts";
-import { password, type Stand } from "./fixture.ts";
+import { password, type Fixture } from "./fixture.ts";
 
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
@@ -15,17 +15,17 @@ export const codeAt = (seed: Uint8Array, nowMs: number): string => codeOf(seed, 
 
 /** Makes an account with one-time codes, and begins a sign-in that has its password and still needs a code. `nowMs`: by the stand's clock. */
 export async function setUpCodes(
-  stand: Stand,
+  fixture: Fixture,
   name: string,
   nowMs: number,
 ): Promise<{ readonly token: string; readonly seed: Buffer; readonly attempt: string }> {
-  const { token } = await stand.signUp(name);
-  const begun = await stand.request("POST", "/api/v1/me/totp", { token, body: {} });
+  const { token } = await fixture.signUp(name);
+  const begun = await fixture.request("POST", "/api/v1/me/totp", { token, body: {} });
   const seed = seedOf(begun.body.secret);
   const code = codeAt(seed, nowMs);
-  const confirmed = await stand.request("POST", "/api/v1/me/totp/confirm", { token, body: { code } });
+  const confirmed = await fixture.request("POST", "/api/v1/me/totp/confirm", { token, body: { code } });
   if (confirmed.status !== 200) throw new Error(`codes of ${name}: ${JSON.stringify(confirmed.body)}`);
-  const { status, body } = await stand.request("POST", "/api/v1/sign-in", { body: { name, password } });
+  const { status, body } = await fixture.request("POST", "/api/v1/sign-in", { body: { name, password } });
   if (status !== 202) throw new Error(`sign-in of ${name}: ${status}`);
   return { token, seed, attempt: body.attempt as string };
 }

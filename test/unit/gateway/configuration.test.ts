@@ -5,20 +5,20 @@ import { expect } from "chai";
 import { createSettings, noClusterValues, type Settings } from "../../../config/index.ts";
 import { openSettings, rememberedSettings } from "../../../node/composition/settings.ts";
 import type { AuditEvent, SettingsPlan, SettingsView } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: configuration", () => {
   let data: string;
   let own: Settings;
   let opened: ReturnType<typeof openSettings>;
-  let stand: Stand;
+  let fixture: Fixture;
   const written: AuditEvent[] = [];
 
   before(async () => {
     data = await mkdtemp(join(tmpdir(), "plexus-settings-"));
     const context = { workFolder: "/", dataFolder: data, hostname: "test", models: [] };
     own = createSettings({ environment: { PLEXUS_GPU: "off" } }, context, noClusterValues);
-    stand = await startStand({
+    fixture = await startFixture({
       audit: { write: async (event) => void written.push(event) },
       open(peer, { log }) {
         opened = openSettings(own, { machine: { log }, node: "test", name: "test", peer, data });
@@ -27,14 +27,14 @@ describe("gateway: configuration", () => {
     });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await opened.stop();
     await rm(data, { recursive: true, force: true });
   });
 
   const path = "/api/v1/admin/configuration";
   const ask = (method: string, below: string, body?: object, token = controlToken): Promise<Reply> =>
-    stand.request(method, `${path}${below}`, { token, ...(body && { body }) });
+    fixture.request(method, `${path}${below}`, { token, ...(body && { body }) });
   const view = async (): Promise<SettingsView> => (await ask("GET", "")).body as SettingsView;
   const at = (of: SettingsView, key: string) => of.nodes[0]?.settings.find((one) => one.key === key);
 
@@ -63,7 +63,7 @@ describe("gateway: configuration", () => {
     const done = await ask("PUT", "", { ...wish, revision: 0 });
     expect(done.status, JSON.stringify(done.body)).to.equal(200);
     expect((done.body as SettingsPlan).revision).to.equal(1);
-    expect((await stand.request("GET", "/api/v1/setup")).body.signUp).to.equal("closed");
+    expect((await fixture.request("GET", "/api/v1/setup")).body.signUp).to.equal("closed");
     const seen = await view();
     expect(at(seen, "contextTokens")).to.deep.include({ value: 4096, next: { value: 512, source: "cluster" } });
     expect(at(seen, "gpu")?.notApplied).to.include("PLEXUS_GPU");
@@ -106,10 +106,10 @@ describe("gateway: configuration", () => {
   });
 
   it("lets only owners say where links of mail lead to", async () => {
-    const { token } = await stand.signUp("root");
+    const { token } = await fixture.signUp("root");
     await ask("POST", "/rollback", { revision: 2, to: 0 });
-    const admin = await stand.signUp("adam");
-    await stand.request("PUT", "/api/v1/admin/users/adam/roles", { token: controlToken, body: { roles: ["admin"] } });
+    const admin = await fixture.signUp("adam");
+    await fixture.request("PUT", "/api/v1/admin/users/adam/roles", { token: controlToken, body: { roles: ["admin"] } });
     const wish = { set: { publicUrl: "https://evil.example.org" } };
     expect((await ask("POST", "/plan", wish, admin.token)).body.error?.code).to.equal("FORBIDDEN");
     expect((await ask("PUT", "", { ...wish, revision: 2 }, admin.token)).body.error?.code).to.equal("FORBIDDEN");

@@ -8,7 +8,7 @@ import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask, codeOf, type Answer } from "./control-client.ts";
 import { everyPart } from "./permission-table.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 /** Certificates that a test changes. */
 function tlsOf(first: TlsFiles): TlsPort & { set(files: TlsFiles): void } {
@@ -28,7 +28,7 @@ function tlsOf(first: TlsFiles): TlsPort & { set(files: TlsFiles): void } {
 }
 
 describe("gateway: the control endpoint", function () {
-  let stand: Stand;
+  let fixture: Fixture;
   let url: string;
   let ada: string;
   let shiftMs = 0;
@@ -42,18 +42,18 @@ describe("gateway: the control endpoint", function () {
 
   before(async () => {
     const clock = createClock();
-    stand = await startStand({
+    fixture = await startFixture({
       ...everyPart,
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
       controlListen: { host: "127.0.0.1", port: 0 },
     });
-    url = stand.gateway.controlUrl as string;
-    ada = (await stand.signUp("ada")).token;
+    url = fixture.gateway.controlUrl as string;
+    ada = (await fixture.signUp("ada")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("has the routes of admins and the health checks, and nothing of the page or of people", async () => {
-    for (const { method, path } of stand.gateway.routes()) {
+    for (const { method, path } of fixture.gateway.routes()) {
       const asked = path.replaceAll(/:\w+/g, "nobody");
       const { status } = await ask(url, asked, { method, headers: { "content-type": "application/x-unknown" } });
       const isHere = path.startsWith("/api/v1/admin/") || path === "/metrics";
@@ -81,9 +81,9 @@ describe("gateway: the control endpoint", function () {
 
   it("a control token opens nothing at the gateway, and nothing beyond its scopes", async () => {
     const token = await tokenFor("narrow", "cluster.see");
-    const atGateway = await stand.request("GET", "/api/v1/admin/control/self", { token });
+    const atGateway = await fixture.request("GET", "/api/v1/admin/control/self", { token });
     expect(atGateway.body.error.code).to.equal("UNAUTHENTICATED");
-    expect((await stand.request("GET", "/api/v1/me", { token })).body.error.code).to.equal("UNAUTHENTICATED");
+    expect((await fixture.request("GET", "/api/v1/me", { token })).body.error.code).to.equal("UNAUTHENTICATED");
     const drained = await ask(url, "/api/v1/admin/control/tokens/ops", { method: "DELETE", token });
     expect(codeOf(drained)).to.equal("FORBIDDEN");
     const wide = (await make({ name: "wide", role: "owner" })).body.token as string;
@@ -149,7 +149,7 @@ describe("gateway: the control endpoint", function () {
       ([path, methods]) =>
         Object.entries(methods).map(([method, said]) => ({ what: `${method.toUpperCase()} ${path}`, said })),
     );
-    const declared = stand.gateway.routes().filter(({ path }) => path.startsWith("/api/v1/admin/"));
+    const declared = fixture.gateway.routes().filter(({ path }) => path.startsWith("/api/v1/admin/"));
     for (const { method, path, permission } of declared) {
       const what = `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`;
       const said = operations.find((one) => one.what === what)?.said;
@@ -159,7 +159,7 @@ describe("gateway: the control endpoint", function () {
       expect(said?.["responses"], what).to.include.keys("200", "401", "403");
     }
     expect(operations.filter(({ what }) => / \/api\/v1\/(?!admin\/)/.test(what))).to.deep.equal([]);
-    const whole = (await stand.request("GET", "/api/v1/openapi.json")).body;
+    const whole = (await fixture.request("GET", "/api/v1/openapi.json")).body;
     expect(Object.keys(whole.paths)).to.include.members(["/api/v1/me", "/api/v1/admin/status"]);
 
     const page = await ask(url, "/api-docs/");
@@ -175,8 +175,8 @@ describe("gateway: the control endpoint", function () {
     }
     expect((page.body as string).match(/<script(?![^>]*src)/), "no script in the page").to.equal(null);
     expect((await ask(url, "/api-docs/json")).body.paths).to.deep.equal(body.paths);
-    expect((await stand.request("GET", "/api-docs/")).status, "at the gateway for admins").to.equal(401);
-    expect((await stand.request("GET", "/api-docs/", { token: ada })).status).to.equal(200);
+    expect((await fixture.request("GET", "/api-docs/")).status, "at the gateway for admins").to.equal(401);
+    expect((await fixture.request("GET", "/api-docs/", { token: ada })).status).to.equal(200);
   });
 });
 
@@ -187,22 +187,22 @@ describe("gateway: the control endpoint over TLS", function () {
   const client = makeCertificate("ops", nowMs, { by: ca });
   const tls = tlsOf({ cert: own.pem, key: own.keyPem, clientCa: ca.pem });
   const self = "/api/v1/admin/control/self";
-  let stand: Stand;
+  let fixture: Fixture;
   let url: string;
 
   before(async () => {
-    stand = await startStand({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
-    url = stand.gateway.controlUrl as string;
+    fixture = await startFixture({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
+    url = fixture.gateway.controlUrl as string;
     const body = { name: "ops", scopes: ["cluster.see"], subject: "CN=ops" };
     const made = await ask(url, "/api/v1/admin/control/tokens", { method: "POST", token: controlToken, body });
     expect(made.body).to.include({ subject: "CN=ops" }).and.not.to.have.property("token");
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("speaks TLS at both listeners", async () => {
     expect(url).to.match(/^https:/);
-    expect(stand.url).to.match(/^https:/);
-    expect((await ask(stand.url, "/healthz")).body).to.deep.equal({ alive: true });
+    expect(fixture.url).to.match(/^https:/);
+    expect((await ask(fixture.url, "/healthz")).body).to.deep.equal({ alive: true });
     expect((await ask(url, "/healthz", { ca: own.pem, rejectUnauthorized: true, servername: "localhost", host: "localhost" })).status).to.equal(200); // prettier-ignore
   });
 
@@ -239,7 +239,7 @@ describe("gateway: the control endpoint over TLS", function () {
     tls.set({ cert: renewed.pem, key: renewed.keyPem, clientCa: next.pem });
     const trusting = { ca: renewed.pem, rejectUnauthorized: true, servername: "localhost", host: "localhost" };
     expect((await ask(url, "/healthz", trusting)).status).to.equal(200);
-    expect((await ask(stand.url, "/healthz", trusting)).status).to.equal(200);
+    expect((await ask(fixture.url, "/healthz", trusting)).status).to.equal(200);
     expect(codeOf(await ask(url, self, { cert: client.pem, key: client.keyPem })), "of before").to.equal(
       "UNAUTHENTICATED",
     );
@@ -258,8 +258,8 @@ describe("gateway: an authority of clients that is named while the control endpo
     const client = makeCertificate("ops", nowMs, { by: ca });
     const files = { cert: own.pem, key: own.keyPem };
     const tls = tlsOf(files);
-    const stand = await startStand({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
-    const url = stand.gateway.controlUrl as string;
+    const fixture = await startFixture({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
+    const url = fixture.gateway.controlUrl as string;
     const shows = async (): Promise<string> =>
       codeOf(await ask(url, "/api/v1/admin/control/self", { cert: client.pem, key: client.keyPem }));
     const body = { name: "ops", scopes: ["cluster.see"], subject: "CN=ops" };
@@ -269,7 +269,7 @@ describe("gateway: an authority of clients that is named while the control endpo
     expect(await shows()).to.equal("ok");
     tls.set(files);
     expect(await shows()).to.equal("UNAUTHENTICATED");
-    await stand.stop();
+    await fixture.stop();
   });
 });
 
@@ -278,20 +278,20 @@ describe("gateway: the control endpoint at a socket of the file system", () => {
     const folder = await mkdtemp(join(tmpdir(), "plexus-control-"));
     const path = join(folder, "control.sock");
     try {
-      const stand = await startStand({ controlListen: { path }, adminAddresses: ["127.0.0.1"] });
-      const { controlUrl = "" } = stand.gateway;
+      const fixture = await startFixture({ controlListen: { path }, adminAddresses: ["127.0.0.1"] });
+      const { controlUrl = "" } = fixture.gateway;
       expect((await stat(path)).mode & 0o777).to.equal(0o600);
       expect((await ask(controlUrl, "/api/v1/admin/control/self", { token: controlToken })).body.by).to.equal(
         "operator",
       );
-      const second = await startStand({ controlListen: { path } }).catch((error: Error) => error);
+      const second = await startFixture({ controlListen: { path } }).catch((error: Error) => error);
       expect(failureOf(second).details).to.include({ field: "control", reason: "another process listens there; name another path" }); // prettier-ignore
-      await stand.stop();
+      await fixture.stop();
       await writeFile(path, "no socket");
-      const third = await startStand({ controlListen: { path } }).catch((error: Error) => error);
+      const third = await startFixture({ controlListen: { path } }).catch((error: Error) => error);
       expect(failureOf(third).code).to.equal("CONFIG_INVALID");
       await rm(path);
-      const away = await startStand({ controlListen: { path }, adminAddresses: ["192.0.2.1"] });
+      const away = await startFixture({ controlListen: { path }, adminAddresses: ["192.0.2.1"] });
       const refused = await ask(away.gateway.controlUrl ?? "", "/api/v1/admin/control/self", { token: controlToken });
       expect(codeOf(refused)).to.equal("FORBIDDEN");
       await away.stop();

@@ -2,12 +2,12 @@ import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { noticeText, ok, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 type Query = RecallBackup["query"];
 
 describe("gateway: downloads of recalls", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let eve: string;
   let shiftMs = 0;
@@ -27,26 +27,26 @@ describe("gateway: downloads of recalls", () => {
     },
   } as unknown as BackupControl;
   const base = "/api/v1/admin/backups";
-  const begin = (token: string, body: object) => stand.request("POST", `${base}/downloads`, { token, body });
-  const fetched = (token: string, path: string) => stand.request("GET", path, { token });
+  const begin = (token: string, body: object) => fixture.request("POST", `${base}/downloads`, { token, body });
+  const fetched = (token: string, path: string) => fixture.request("GET", path, { token });
 
   before(async () => {
     const clock = createClock();
-    stand = await startStand({
+    fixture = await startFixture({
       backups,
       clock: { ...clock, monotonicMs: () => clock.monotonicMs() + shiftMs },
       changed: (...of) => void told.push(of),
     });
-    ada = (await stand.signUp("ada")).token;
-    eve = (await stand.signUp("eve")).token;
-    await stand.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    ada = (await fixture.signUp("ada")).token;
+    eve = (await fixture.signUp("eve")).token;
+    await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
   });
   beforeEach(() => {
     told.length = 0;
     queries.length = 0;
     fault = undefined;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("are fetched once, by the session that began them, and soon", async () => {
     const query = { person: "user/ada", snapshot: 1 };
@@ -71,10 +71,10 @@ describe("gateway: downloads of recalls", () => {
     const query = { person: "user/eve", atMs: 5 };
     expect((await begin(ada, { query })).body.error.code).to.equal("APPROVAL_NEEDED");
     const wish = { sort: "recall", query, as: "download" };
-    const asked = await stand.request("POST", `${base}/requests`, { token: ada, body: { wish, reason: "lost" } });
+    const asked = await fixture.request("POST", `${base}/requests`, { token: ada, body: { wish, reason: "lost" } });
     const { id } = asked.body;
     expect((await begin(ada, { query, request: id })).body.error.code).to.equal("APPROVAL_NEEDED");
-    await stand.request("POST", `${base}/requests/${id}/approve`, { token: eve });
+    await fixture.request("POST", `${base}/requests/${id}/approve`, { token: eve });
     expect((await begin(eve, { query, request: id })).body.error.code, "another's").to.equal("FORBIDDEN");
     told.length = 0;
     const begun = await begin(ada, { query: {}, request: id });
@@ -99,7 +99,7 @@ describe("gateway: downloads of recalls", () => {
 
   it("by the operator into a folder or into place are told to admins, too, but no dry run", async () => {
     const recall = (path: string, body: object) =>
-      stand.request("POST", `${base}/${path}`, { token: controlToken, body });
+      fixture.request("POST", `${base}/${path}`, { token: controlToken, body });
     await recall("recall", { from: "/b", query: { thread: "room/a" } });
     await recall("place", { from: "/b", query: { thread: "room/a" }, recall: "recall01", dryRun: true });
     expect(told.map(([, , , tell]) => tell)).to.deep.equal([undefined, undefined]);
@@ -122,6 +122,6 @@ describe("gateway: downloads of recalls", () => {
       () => "cut off",
     );
     expect(outcome).to.equal("cut off");
-    expect(stand.troubles.join("\n")).to.include("backup.downloadFailed");
+    expect(fixture.troubles.join("\n")).to.include("backup.downloadFailed");
   });
 });

@@ -1,33 +1,33 @@
 import { expect } from "chai";
-import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 import { createClock } from "../../../node/platform/index.ts";
 
 const dayMs = 24 * 3_600_000;
 
 describe("gateway: how accounts end", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let root: string;
   let shiftMs = 0;
   before(async () => {
     const real = createClock();
-    stand = await startStand({ clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
-    root = (await stand.signUp("root")).token;
+    fixture = await startFixture({ clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
+    root = (await fixture.signUp("root")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const call = (method: string, path: string, body?: object, token?: string): Promise<Reply> =>
-    stand.request(method, `/api/v1${path}`, { ...(body && { body }), ...(token !== undefined && { token }) });
+    fixture.request(method, `/api/v1${path}`, { ...(body && { body }), ...(token !== undefined && { token }) });
   const codeOf = ({ status, body }: Reply): string => (status < 300 ? "ok" : body.error.code);
   const signIn = (name: string) => call("POST", "/sign-in", { name, password });
   const again = async (name: string): Promise<string> => (await signIn(name)).body.token as string;
-  const member = (room: string, user: string) => stand.kernel.ask({ to: `room/${room}`, from: "user/root", message: { type: "describe" }, timeoutMs: 5_000 }).then((told) => told.ok && Object.hasOwn((told.value as { members: object }).members, `user/${user}`)); // prettier-ignore
+  const member = (room: string, user: string) => fixture.kernel.ask({ to: `room/${room}`, from: "user/root", message: { type: "describe" }, timeoutMs: 5_000 }).then((told) => told.ok && Object.hasOwn((told.value as { members: object }).members, `user/${user}`)); // prettier-ignore
   /** Until it is so: what an account owes to others is delivered a moment later. */
   const until = async (is: () => Promise<boolean>): Promise<void> => {
     while (!(await is())) await new Promise((resolve) => setImmediate(resolve));
   };
 
   it("takes everything back at once, but what was written, and gives the name to nobody", async () => {
-    const { token } = await stand.signUp("ada");
+    const { token } = await fixture.signUp("ada");
     await call("POST", "/rooms", { room: "garden" }, token);
     await call("POST", "/rooms/garden/join", {}, root);
     await call("POST", "/rooms/garden/messages", { text: "roses" }, token);
@@ -49,7 +49,7 @@ describe("gateway: how accounts end", () => {
   });
 
   it("waits two weeks, in which signing in keeps the account", async () => {
-    const { token } = await stand.signUp("bob");
+    const { token } = await fixture.signUp("bob");
     const begun = await call("POST", "/me/deletion", {}, token);
     expect(codeOf(begun)).to.equal("ok");
     expect(codeOf(await call("GET", "/me", undefined, token))).to.equal("UNAUTHENTICATED");
@@ -60,7 +60,7 @@ describe("gateway: how accounts end", () => {
   });
 
   it("is begun by admins, whom signing in does not undo, and called off by them", async () => {
-    await stand.signUp("cyd");
+    await fixture.signUp("cyd");
     const set = (body: object, token = controlToken) => call("PUT", "/admin/users/cyd/deletion", body, token);
     expect(codeOf(await set({ deleted: true }))).to.equal("ok");
     expect(codeOf(await signIn("cyd"))).to.equal("SUSPENDED");
@@ -74,14 +74,14 @@ describe("gateway: how accounts end", () => {
   it("asks owners to give that up first, and everybody for a fresh proof", async () => {
     root = await again("root");
     expect(codeOf(await call("POST", "/me/deletion", { atOnce: true }, root))).to.equal("FORBIDDEN");
-    const { token } = await stand.signUp("dan");
+    const { token } = await fixture.signUp("dan");
     shiftMs += 11 * 60_000;
     expect(codeOf(await call("POST", "/me/deletion", {}, token))).to.equal("SIGN_IN_AGAIN");
     expect(codeOf(await call("GET", "/me/export", undefined, token))).to.equal("SIGN_IN_AGAIN");
   });
 
   it("exports what an account has: to the person all of it, to an admin not what people wrote, and never a secret", async () => {
-    const { token } = await stand.signUp("eve");
+    const { token } = await fixture.signUp("eve");
     await call("POST", "/rooms", { room: "den" }, token);
     await call("POST", "/rooms/den/messages", { text: "mine" }, token);
     root = await again("root");
@@ -99,7 +99,7 @@ describe("gateway: how accounts end", () => {
   it("refuses one export too many, before it is written down as one", async () => {
     const actions: string[] = [];
     const audit = { write: ({ action }: { readonly action: string }) => Promise.resolve(void actions.push(action)) };
-    const full = await startStand({ limits: { exportsMax: 0 }, audit });
+    const full = await startFixture({ limits: { exportsMax: 0 }, audit });
     const { token } = await full.signUp("eve");
     const answer = await full.request("GET", "/api/v1/me/export", { token });
     expect(codeOf(answer)).to.equal("OVERLOADED");
@@ -110,8 +110,8 @@ describe("gateway: how accounts end", () => {
   it("has guests, who talk where they were brought into, find nothing else, and are gone when their time is over", async () => {
     root = await again("root");
     await call("POST", "/rooms", { room: "project", visibility: "private" }, root);
-    const outsider = (await stand.signUp("fay")).token;
-    await stand.request("PUT", "/api/v1/admin/users/fay/roles", { token: controlToken, body: { roles: ["admin"] } });
+    const outsider = (await fixture.signUp("fay")).token;
+    await fixture.request("PUT", "/api/v1/admin/users/fay/roles", { token: controlToken, body: { roles: ["admin"] } });
     const invite = (token: string, room = "project") =>
       call("POST", "/admin/sign-up-invitations", { uses: 1, expiresInMs: dayMs, guest: { room, lifeMs: 3 * dayMs } }, token); // prettier-ignore
     await until(async () => (await call("GET", "/me", undefined, outsider)).body.admin === true);

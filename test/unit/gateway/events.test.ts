@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { expect } from "chai";
 import { failure } from "../../../protocols/index.ts";
-import { startStand, type Stand, type StandOptions } from "./fixture.ts";
+import { startFixture, type Fixture, type FixtureOptions } from "./fixture.ts";
 
 interface Said {
   readonly id?: number;
@@ -82,21 +82,21 @@ class Events {
 }
 
 describe("gateway: server-sent events", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   const open: Events[] = [];
-  async function follow(path: string, token: string | undefined, headers?: Record<string, string>, at = stand): Promise<Events> {
+  async function follow(path: string, token: string | undefined, headers?: Record<string, string>, at = fixture): Promise<Events> {
     const events = await Events.open(at.url, path, { ...(token !== undefined && { token }), ...(headers && { headers }) });
     open.push(events);
     return events;
   } // prettier-ignore
-  async function startWith(options: StandOptions = {}): Promise<string> {
-    stand = await startStand(options);
-    const { token } = await stand.signUp("ada");
-    await stand.request("POST", "/api/v1/rooms", { token, body: { room: "den", visibility: "public" } });
+  async function startWith(options: FixtureOptions = {}): Promise<string> {
+    fixture = await startFixture(options);
+    const { token } = await fixture.signUp("ada");
+    await fixture.request("POST", "/api/v1/rooms", { token, body: { room: "den", visibility: "public" } });
     return token;
   }
   const post = (token: string, text: string) =>
-    stand.request("POST", "/api/v1/rooms/den/messages", { token, body: { text } });
+    fixture.request("POST", "/api/v1/rooms/den/messages", { token, body: { text } });
   const texts = (said: readonly Said[]) => said.flatMap(({ data, event }) => (event === undefined && data.type === "posted" ? [data.message.text] : [])); // prettier-ignore
   const refusal = async (events: Events): Promise<readonly unknown[]> => {
     let text = "";
@@ -105,7 +105,7 @@ describe("gateway: server-sent events", () => {
   };
   afterEach(async () => {
     for (const events of open.splice(0)) events.close();
-    await stand.stop();
+    await fixture.stop();
   });
 
   it("give the state, then everything that happens, each with its position", async () => {
@@ -116,13 +116,13 @@ describe("gateway: server-sent events", () => {
     const [state] = await events.until(({ said }) => said.length > 0);
     expect(state).to.deep.include({ event: "state" }).and.to.have.nested.property("data.room", "den");
     for (const text of ["one", "two", "three"]) await post(token, text);
-    await stand.request("POST", "/api/v1/rooms/den/typing", { token });
+    await fixture.request("POST", "/api/v1/rooms/den/typing", { token });
     const said = await events.until(({ said: all }) => all.length >= 5);
     expect(texts(said)).to.deep.equal(["one", "two", "three"]);
     const first = state?.id ?? 0;
     expect(said.flatMap(({ id }) => id ?? [])).to.deep.equal([first, first + 1, first + 2, first + 3]);
     expect(said.find(({ event }) => event === "signal")?.data.type).to.equal("typing");
-    expect(stand.gateway.connections()).to.equal(1);
+    expect(fixture.gateway.connections()).to.equal(1);
   });
 
   it("go on after the last event that the client names, and begin anew where that is too old or none of ours", async () => {
@@ -144,7 +144,7 @@ describe("gateway: server-sent events", () => {
 
   it("are refused with the status of the error table before they begin", async () => {
     const token = await startWith({ limits: { connectionsPerUserMax: 1 } });
-    const bob = (await stand.signUp("bob")).token;
+    const bob = (await fixture.signUp("bob")).token;
     expect(await refusal(await follow("/api/v1/rooms/den/events", undefined))).to.deep.equal([401, "UNAUTHENTICATED"]);
     expect(await refusal(await follow("/api/v1/rooms/den/events", token.slice(0, -2) + "xx"))).to.deep.equal([401, "UNAUTHENTICATED"]);
     expect(await refusal(await follow("/api/v1/rooms/nosuch/events", token))).to.deep.equal([404, "NOT_FOUND"]);
@@ -152,28 +152,28 @@ describe("gateway: server-sent events", () => {
     expect(await refusal(await follow("/api/v1/rooms/den/events", token, { "last-event-id": "x" }))).to.deep.equal([400, "BAD_REQUEST"]);
     const foreign = { cookie: `plexus_session=${token}`, origin: "https://evil.example" };
     expect(await refusal(await follow("/api/v1/rooms/den/events", undefined, foreign))).to.deep.equal([403, "FORBIDDEN"]);
-    expect(stand.gateway.connections(), "whoever is refused holds no place").to.equal(0);
+    expect(fixture.gateway.connections(), "whoever is refused holds no place").to.equal(0);
     const query = await follow(`/api/v1/me/events?token=${token}`, undefined);
     await query.until(({ said }) => said.length > 0);
     expect(await refusal(await follow("/api/v1/rooms/den/events", token))).to.deep.equal([409, "LIMIT_REACHED"]);
-    const socket = await stand.connect(token).then(() => undefined, (error: { status: number }) => error.status);
+    const socket = await fixture.connect(token).then(() => undefined, (error: { status: number }) => error.status);
     expect(socket, "places are those of WebSockets").to.equal(409);
   }); // prettier-ignore
 
   it("end with a reason: access that is over, a session that was revoked, a node that stops", async () => {
     const token = await startWith();
-    const bob = (await stand.signUp("bob")).token;
-    await stand.request("POST", "/api/v1/rooms/den/join", { token: bob });
+    const bob = (await fixture.signUp("bob")).token;
+    await fixture.request("POST", "/api/v1/rooms/den/join", { token: bob });
     const removed = await follow("/api/v1/rooms/den/events", bob);
     const revoked = await follow("/api/v1/me/events", bob);
     for (const events of [removed, revoked]) await events.until(({ said }) => said.length > 0);
-    await stand.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
+    await fixture.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
     expect((await removed.end()).at(-1)).to.deep.equal({ event: "lost", data: failure("NOT_A_MEMBER") });
-    await stand.request("POST", "/api/v1/sign-out", { token: bob });
+    await fixture.request("POST", "/api/v1/sign-out", { token: bob });
     expect((await revoked.end()).at(-1)).to.deep.equal({ event: "bye", data: failure("UNAUTHENTICATED") });
     const stopped = await follow("/api/v1/rooms/den/events", token);
     await stopped.until(({ said }) => said.length > 0);
-    await stand.gateway.stop(2_000);
+    await fixture.gateway.stop(2_000);
     expect((await stopped.end()).at(-1)).to.deep.equal({ event: "bye", data: failure("STOPPING") });
   });
 
@@ -191,11 +191,11 @@ describe("gateway: server-sent events", () => {
     events.response.pause();
     const text = "x".repeat(9_000);
     let posted = 0;
-    while (stand.gateway.connections() > 0 && posted < 3_000) {
+    while (fixture.gateway.connections() > 0 && posted < 3_000) {
       expect((await post(token, text)).status).to.equal(200);
       posted += 1;
     }
-    expect(stand.gateway.connections()).to.equal(0);
+    expect(fixture.gateway.connections()).to.equal(0);
     events.response.resume();
     const read = await events.end();
     const again = await follow("/api/v1/rooms/den/events", token, { "last-event-id": String(read.findLast(({ id }) => id !== undefined)?.id) });
@@ -208,18 +208,18 @@ describe("gateway: server-sent events", () => {
   it("let a client go that reads nothing when its access ends", async () => {
     const limits = { sendBufferSoftBytes: 8 * 1024 * 1024, sendBufferBytesMax: 16 * 1024 * 1024, slowReaderGraceMs: 20_000 };
     const token = await startWith({ limits: { ...limits, closeTimeoutMs: 50, sweepMs: 10 } });
-    const bob = (await stand.signUp("bob")).token;
-    await stand.request("POST", "/api/v1/rooms/den/join", { token: bob });
+    const bob = (await fixture.signUp("bob")).token;
+    await fixture.request("POST", "/api/v1/rooms/den/join", { token: bob });
     const events = await follow("/api/v1/rooms/den/events", bob);
     await events.until(({ said }) => said.length > 0);
     events.response.pause();
     // More than the two sockets hold between them.
     const text = "x".repeat(9_000);
     for (let posted = 0; posted < 800; posted += 1) expect((await post(token, text)).status).to.equal(200);
-    await stand.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
+    await fixture.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
     const gone = new Promise((resolve) => events.response.once("close", resolve));
     events.response.on("error", () => undefined);
-    while (stand.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (fixture.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
     events.response.resume();
     await gone;
   }); // prettier-ignore

@@ -54,7 +54,7 @@ const cheap: Partial<GatewayLimits> = {
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, the real clock. */
-export interface Stand {
+export interface Fixture {
   readonly gateway: Gateway;
   /** What it was made of: another gateway of it stands for one on another node. */
   readonly settings: GatewayOptions;
@@ -83,19 +83,19 @@ export interface Reply {
   readonly body: any;
 }
 
-export interface StandOptions extends Partial<Omit<GatewayOptions, "limits">> {
+export interface FixtureOptions extends Partial<Omit<GatewayOptions, "limits">> {
   readonly limits?: Partial<GatewayLimits>;
   readonly tokenDelayMs?: number;
   /** Calls go the way that they go in a node: routes, budgets. What they took is told so often. */
   readonly settleIntervalMs?: number;
   /** The mail of this node. Absent: it has none. */
-  readonly openMail?: (at: MailStand) => GatewayOptions["mail"];
+  readonly openMail?: (at: MailFixture) => GatewayOptions["mail"];
   /** Parts that need the peer. */
-  readonly open?: (peer: Peer, at: MailStand) => Partial<GatewayOptions>;
+  readonly open?: (peer: Peer, at: MailFixture) => Partial<GatewayOptions>;
 }
 
 /** What mail stands on. */
-export interface MailStand {
+export interface MailFixture {
   readonly directory: Directory;
   readonly secrets: ReturnType<typeof createSecrets>;
   readonly clock: Clock;
@@ -104,15 +104,15 @@ export interface MailStand {
   readonly meter: Meter;
 }
 
-const running = new Set<Stand>();
+const running = new Set<Fixture>();
 
 // A test that fails half-way leaves its node behind, and an open port keeps the process alive.
 after(async () => {
-  for (const stand of running) await stand.stop();
+  for (const fixture of running) await fixture.stop();
 });
 
 /** Starts a node in a temporary folder. */
-export async function startStand(options: StandOptions = {}): Promise<Stand> {
+export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
   const folder = await mkdtemp(join(tmpdir(), "plexus-gateway-"));
   const clock: Clock = options.clock ?? createClock();
   const random = createRandom();
@@ -214,7 +214,7 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
   const { url } = gateway;
   const clients: Client[] = [];
 
-  const stand: Stand = {
+  const fixture: Fixture = {
     gateway,
     settings,
     kernel,
@@ -237,7 +237,9 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
     },
     async signUp(name) {
-      const { status, body } = await stand.request("POST", "/api/v1/sign-up", { body: { name, password, adminCode } });
+      const { status, body } = await fixture.request("POST", "/api/v1/sign-up", {
+        body: { name, password, adminCode },
+      });
       if (status !== 200) throw new Error(`sign-up of ${name}: ${JSON.stringify(body)}`);
       return body as SignedIn;
     },
@@ -247,14 +249,14 @@ export async function startStand(options: StandOptions = {}): Promise<Stand> {
       return client;
     },
     async stop() {
-      if (!running.delete(stand)) return;
+      if (!running.delete(fixture)) return;
       for (const client of clients) client.socket.terminate();
       await gateway.stop(2_000);
       await close();
     },
   };
-  running.add(stand);
-  return stand;
+  running.add(fixture);
+  return fixture;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into frames of every shape

@@ -8,7 +8,7 @@ import type { SpanFacts } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { grpcClient, type GrpcClient } from "./grpc-client.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 import { untilTrue } from "../../waits.ts";
 
 const refusal = (call: Promise<unknown>): Promise<ServiceError | undefined> =>
@@ -20,35 +20,35 @@ const codeIn = (error: ServiceError | undefined): unknown => error?.metadata.get
 const grpcListen = { host: "127.0.0.1", port: 0 } as const;
 
 /** Gives a control token, or a name to a certificate. */
-async function makeToken(stand: Stand, name: string, more: object): Promise<string> {
-  const made = await stand.request("POST", "/api/v1/admin/control/tokens", { token: controlToken, body: { name, ...more } }); // prettier-ignore
+async function makeToken(fixture: Fixture, name: string, more: object): Promise<string> {
+  const made = await fixture.request("POST", "/api/v1/admin/control/tokens", { token: controlToken, body: { name, ...more } }); // prettier-ignore
   expect(made.status, JSON.stringify(made.body)).to.equal(200);
   return made.body.token as string;
 }
 
 describe("gateway: what admins do, by gRPC", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   const clients: GrpcClient[] = [];
   const client = (token?: string): GrpcClient => {
-    const made = grpcClient(stand.gateway.grpcAddress as string, token);
+    const made = grpcClient(fixture.gateway.grpcAddress as string, token);
     clients.push(made);
     return made;
   };
   before(async () => {
-    stand = await startStand({ grpcListen });
-    await stand.signUp("ada");
-    await stand.signUp("bob");
+    fixture = await startFixture({ grpcListen });
+    await fixture.signUp("ada");
+    await fixture.signUp("bob");
   });
   after(async () => {
     for (const one of clients) one.close();
-    await stand.stop();
+    await fixture.stop();
   });
 
   it("has a method for each route of admins that this gateway has and that answers JSON", () => {
     const methods = new Set(adminMethods.map(({ path }) => path.split("/").at(-1)));
     const word = (text: string) => text.split("-").map((part) => part.charAt(0).toUpperCase() + part.slice(1)).join(""); // prettier-ignore
     const files = /export$|report$|downloads\/:id$|models\/events$/;
-    const missing = stand.gateway
+    const missing = fixture.gateway
       .routes()
       .filter(({ path }) => path.startsWith("/api/v1/admin/") && !files.test(path))
       .map(
@@ -79,7 +79,7 @@ describe("gateway: what admins do, by gRPC", () => {
   });
 
   it("lets control tokens do what their scopes say, at the routes of admins and nowhere else", async () => {
-    const token = await makeToken(stand, "reader", { scopes: ["cluster.see"] });
+    const token = await makeToken(fixture, "reader", { scopes: ["cluster.see"] });
     const reader = client(token);
     expect((await reader.call("AdminService", "GetControlSelf", {})).by).to.equal("control/reader");
     const change = await refusal(reader.call("AdminService", "DeleteControlTokensByName", { name: "reader" }));
@@ -96,9 +96,9 @@ describe("gateway: what admins do, by gRPC", () => {
   });
 
   it("does not take a header of somebody's own for a pass to the control endpoint", async () => {
-    const token = await makeToken(stand, "outside", { scopes: ["cluster.see"] });
+    const token = await makeToken(fixture, "outside", { scopes: ["cluster.see"] });
     const headers = { "plexus-pass": "0000000000000000000000" };
-    const answer = await stand.request("GET", "/api/v1/admin/control/self", { token, headers });
+    const answer = await fixture.request("GET", "/api/v1/admin/control/self", { token, headers });
     expect(answer.status).to.equal(401);
   });
 
@@ -114,8 +114,8 @@ describe("gateway: what admins do, by gRPC", () => {
     let files: TlsFiles = { ...tlsPair };
     let changed = (): void => undefined;
     const tls = { current: () => files, onChange: (listener: () => void) => ((changed = listener), () => undefined) };
-    const gateway = await createGateway({ ...stand.settings, tls, grpcListen });
-    await makeToken(stand, "robot", { scopes: ["cluster.see"], subject: "CN=robot" });
+    const gateway = await createGateway({ ...fixture.settings, tls, grpcListen });
+    await makeToken(fixture, "robot", { scopes: ["cluster.see"], subject: "CN=robot" });
     const root = Buffer.from(tlsPair.cert);
     const call = (secure: ReturnType<typeof credentials.createSsl>, token?: string): Promise<{ by: string }> => {
       const options = { "grpc.ssl_target_name_override": "localhost", "grpc.default_authority": "localhost" };
@@ -153,11 +153,11 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       },
       under: () => undefined,
     };
-    const stand = await startStand({ grpcListen, tracer });
-    const { token } = await stand.signUp("ada");
-    const one = grpcClient(stand.gateway.grpcAddress as string, token);
+    const fixture = await startFixture({ grpcListen, tracer });
+    const { token } = await fixture.signUp("ada");
+    const one = grpcClient(fixture.gateway.grpcAddress as string, token);
     try {
-      await stand.request("GET", "/healthz");
+      await fixture.request("GET", "/healthz");
       seen.length = 0;
       said.length = 0;
       await one.call("UserService", "Describe", {});
@@ -172,23 +172,23 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       for (const facts of said) expect(facts).to.have.property("requestId");
     } finally {
       one.close();
-      await stand.stop();
+      await fixture.stop();
     }
   });
 });
 
 describe("gateway: the description of the interface", () => {
   it("says of each route of admins that can be asked for what its answer is, and the answer is that", async () => {
-    const stand = await startStand();
+    const fixture = await startFixture();
     try {
-      const { body: described } = await stand.request("GET", "/openapi.json");
+      const { body: described } = await fixture.request("GET", "/openapi.json");
       const { schemas } = described.components;
       const inlined = (schema: unknown): unknown => JSON.parse(JSON.stringify(schema).replaceAll("#/components/schemas/", "#/$defs/")); // prettier-ignore
       let asked = 0;
       for (const [path, { get }] of Object.entries(described.paths as Record<string, { get?: { responses: Record<string, { content?: Record<string, { schema: object }> }> } }>)) {
         const schema = get?.responses["200"]?.content?.["application/json"]?.schema;
         if (schema === undefined || !path.startsWith("/api/v1/admin/") || path.includes("{")) continue;
-        const { status: code, body } = await stand.request("GET", path, { token: controlToken });
+        const { status: code, body } = await fixture.request("GET", path, { token: controlToken });
         if (code !== 200) continue;
         const whole = inlined({ ...schema, $defs: schemas }) as Parameters<typeof checkOf>[0];
         const check = checkOf(whole);
@@ -200,7 +200,7 @@ describe("gateway: the description of the interface", () => {
         Object.entries(methods).filter(([, route]) => path.startsWith("/api/v1/admin/") && JSON.stringify(route.responses["200"]).includes('"additionalProperties":true')).map(([method]) => `${method} ${path}`)); // prettier-ignore
       expect(generic).to.deep.equal([]);
     } finally {
-      await stand.stop();
+      await fixture.stop();
     }
   });
 });

@@ -10,7 +10,7 @@ import { encodeNodeFrame, framesIn, readClientFrame, readRouteCall } from "../..
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { boxed, grpcClient, plain, type GrpcClient } from "./grpc-client.ts";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into errors of every shape
 const refusal = (call: Promise<unknown>): Promise<any> =>
@@ -35,20 +35,20 @@ function callOther(file: string, service: string, method: string, address: strin
 }
 
 describe("gateway: gRPC and its limits", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: GrpcClient;
   let token: string;
   let ready: ReturnType<GatewayOptions["readiness"]> = { ok: true, value: {} };
-  const start = async (options: Parameters<typeof startStand>[0] = {}): Promise<void> => {
-    stand = await startStand({ grpcListen: { host: "127.0.0.1", port: 0 }, readiness: () => ready, ...options });
-    token = (await stand.signUp("ada")).token;
-    ada = grpcClient(stand.gateway.grpcAddress as string, token);
+  const start = async (options: Parameters<typeof startFixture>[0] = {}): Promise<void> => {
+    fixture = await startFixture({ grpcListen: { host: "127.0.0.1", port: 0 }, readiness: () => ready, ...options });
+    token = (await fixture.signUp("ada")).token;
+    ada = grpcClient(fixture.gateway.grpcAddress as string, token);
   };
   afterEach(async () => {
     ada.close();
-    await stand.stop();
+    await fixture.stop();
   });
-  const address = (): string => stand.gateway.grpcAddress as string;
+  const address = (): string => fixture.gateway.grpcAddress as string;
   const check = (service: string) => callOther(healthPath, "grpc.health.v1.Health", "check", address(), { service });
 
   it("says whether it is well, and describes itself, to anybody", async () => {
@@ -135,7 +135,7 @@ describe("gateway: gRPC and its limits", () => {
   it("keeps the deadline of a call", async () => {
     const timeouts: number[] = [];
     await start();
-    const { kernel } = stand.settings as { kernel: { ask: GatewayOptions["kernel"]["ask"] } };
+    const { kernel } = fixture.settings as { kernel: { ask: GatewayOptions["kernel"]["ask"] } };
     const before = kernel.ask.bind(kernel);
     kernel.ask = (question) => {
       if (question.message.type === "history") timeouts.push(question.timeoutMs);
@@ -154,7 +154,7 @@ describe("gateway: gRPC and its limits", () => {
     const streams = [ada.connect(), ada.connect()];
     for (const stream of streams) await stream.next((frame) => frame.hello !== undefined);
     expect((await ada.connect().ended)?.metadata.get("plexus-code")).to.deep.equal(["LIMIT_REACHED"]);
-    await stand.request("POST", "/api/v1/sign-out", { token, body: {} });
+    await fixture.request("POST", "/api/v1/sign-out", { token, body: {} });
     for (const stream of streams) {
       expect((await stream.next((frame) => frame.bye !== undefined)).bye.code).to.equal("UNAUTHENTICATED");
       expect((await stream.ended)?.code).to.equal(status.UNAUTHENTICATED);
@@ -163,7 +163,7 @@ describe("gateway: gRPC and its limits", () => {
 
   it("cuts who does not read, and goes on for the others", async () => {
     await start({ limits: { slowReaderGraceMs: 50, closeTimeoutMs: 50, sweepMs: 20, sendBufferSoftBytes: 32_768 } });
-    const bob = grpcClient(address(), (await stand.signUp("bob")).token);
+    const bob = grpcClient(address(), (await fixture.signUp("bob")).token);
     await ada.call("RoomService", "Create", { to: "den" });
     await bob.call("RoomService", "Join", { to: "den" });
     const slow = bob.connect();
@@ -183,7 +183,7 @@ describe("gateway: gRPC and its limits", () => {
     const stream = ada.connect();
     await stream.next((frame) => frame.hello !== undefined);
     const where = address();
-    const stopping = stand.gateway.stop(2_000);
+    const stopping = fixture.gateway.stop(2_000);
     expect((await stream.next((frame) => frame.bye !== undefined)).bye.code).to.equal("STOPPING");
     expect((await stream.ended)?.code).to.equal(status.UNAVAILABLE);
     await stopping;
@@ -201,9 +201,9 @@ describe("gateway: gRPC and its limits", () => {
     let files: TlsFiles = { ...tlsPair };
     let changed = (): void => undefined;
     const tls = { current: () => files, onChange: (listener: () => void) => ((changed = listener), () => undefined) };
-    stand = await startStand();
-    const gateway = await createGateway({ ...stand.settings, tls, grpcListen: { host: "127.0.0.1", port: 0 } });
-    token = (await stand.signUp("ada")).token;
+    fixture = await startFixture();
+    const gateway = await createGateway({ ...fixture.settings, tls, grpcListen: { host: "127.0.0.1", port: 0 } });
+    token = (await fixture.signUp("ada")).token;
     ada = grpcClient(gateway.grpcAddress as string, token);
     const made: GrpcClient[] = [];
     const asks = (secure: ReturnType<typeof credentials.createSsl>): Promise<unknown> => {
@@ -228,7 +228,7 @@ describe("gateway: gRPC and its limits", () => {
     } finally {
       for (const one of made) one.close();
     }
-    const mutual = await createGateway({ ...stand.settings, tls, grpcListen: { host: "127.0.0.1", port: 0 } });
+    const mutual = await createGateway({ ...fixture.settings, tls, grpcListen: { host: "127.0.0.1", port: 0 } });
     const call = (secure: ReturnType<typeof credentials.createSsl>): Promise<unknown> => {
       const one = grpcClient(mutual.grpcAddress as string, token, secure, {
         "grpc.ssl_target_name_override": "localhost",

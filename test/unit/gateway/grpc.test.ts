@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
 import { codeOf } from "../../../node/gateway/wires/grpc-codec.ts";
 import { boxed, grpcClient, plain, type GrpcClient } from "./grpc-client.ts";
-import { password, startStand, type Stand } from "./fixture.ts";
+import { password, startFixture, type Fixture } from "./fixture.ts";
 
 /** What a rejected call says. */
 // oxlint-disable-next-line typescript/no-explicit-any -- tests look into errors of every shape
@@ -16,23 +16,23 @@ const codeIn = (error: { metadata: { get(name: string): unknown[] } } | undefine
   error?.metadata.get("plexus-code")[0];
 
 describe("gateway: gRPC", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: GrpcClient;
   let bob: GrpcClient;
   const clients: GrpcClient[] = [];
   const client = (token?: string): GrpcClient => {
-    const made = grpcClient(stand.gateway.grpcAddress as string, token);
+    const made = grpcClient(fixture.gateway.grpcAddress as string, token);
     clients.push(made);
     return made;
   };
   before(async () => {
-    stand = await startStand({ grpcListen: { host: "127.0.0.1", port: 0 } });
-    ada = client((await stand.signUp("ada")).token);
-    bob = client((await stand.signUp("bob")).token);
+    fixture = await startFixture({ grpcListen: { host: "127.0.0.1", port: 0 } });
+    ada = client((await fixture.signUp("ada")).token);
+    bob = client((await fixture.signUp("bob")).token);
   });
   after(async () => {
     for (const one of clients) one.close();
-    await stand.stop();
+    await fixture.stop();
   });
 
   it("answers commands one by one, with typed answers", async () => {

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { request, type IncomingMessage } from "node:http";
 import { hostname } from "node:os";
 import { createHostCheck } from "../../../node/gateway/hosts.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -79,29 +79,29 @@ describe("gateway: the name it is called by", () => {
   });
 
   describe("in a gateway", () => {
-    let stand: Stand;
+    let fixture: Fixture;
     let token: string;
     const rebound = { host: "rebound.example:7070" };
     before(async () => {
-      stand = await startStand({ hosts: [hostname(), "chat.example.org"] });
-      ({ token } = await stand.signUp("ada"));
+      fixture = await startFixture({ hosts: [hostname(), "chat.example.org"] });
+      ({ token } = await fixture.signUp("ada"));
     });
-    after(() => stand.stop());
+    after(() => fixture.stop());
 
     it("answers nothing to a page whose name was led to this machine", async () => {
       for (const path of ["/", "/healthz", "/readyz", "/metrics", "/api/v1/setup", "/openapi.json", "/nowhere", "/v1/models"]) {
-        const answer = await get(stand.url, path, rebound);
+        const answer = await get(fixture.url, path, rebound);
         expect(answer.status, path).to.equal(421);
         expect(answer.text, path).to.match(/HOST_NOT_ALLOWED|host_not_allowed/).and.contain("--allowed-host");
       }
       const signedIn = { ...rebound, authorization: `Bearer ${token}` };
-      expect((await get(stand.url, "/api/v1/me", signedIn)).status).to.equal(421);
-      expect(stand.troubles.filter((line) => line.startsWith("gateway.host.refused"))).to.have.length(1);
+      expect((await get(fixture.url, "/api/v1/me", signedIn)).status).to.equal(421);
+      expect(fixture.troubles.filter((line) => line.startsWith("gateway.host.refused"))).to.have.length(1);
     }); // prettier-ignore
 
     it("upgrades nothing for it, also where its origin is the same", async () => {
       const origin = `http://${rebound.host}`;
-      const refused = await stand.connect(token, { headers: { ...rebound, origin, cookie: `plexus_session=${token}` } }).then(
+      const refused = await fixture.connect(token, { headers: { ...rebound, origin, cookie: `plexus_session=${token}` } }).then(
         () => undefined,
         (error: { status: number }) => error,
       );
@@ -110,32 +110,32 @@ describe("gateway: the name it is called by", () => {
 
     it("serves the names it has", async () => {
       for (const host of [hostname(), "chat.example.org", "localhost:1", "[::1]:7070"])
-        expect((await get(stand.url, "/api/v1/setup", { host })).status, host).to.equal(200);
+        expect((await get(fixture.url, "/api/v1/setup", { host })).status, host).to.equal(200);
     });
   });
 });
 
 describe("gateway: metrics", () => {
   it("are for admins and the operator, also over the loopback address and behind a proxy that says nothing of itself", async () => {
-    const stand = await startStand();
-    const { token: admin } = await stand.signUp("ada");
-    const { token: bob } = await stand.signUp("bob");
-    expect((await stand.request("GET", "/metrics")).status).to.equal(401);
-    expect((await stand.request("GET", "/metrics", { token: bob })).status).to.equal(403);
-    expect((await stand.request("GET", "/metrics", { token: admin })).status).to.equal(200);
-    expect((await stand.request("GET", "/metrics", { token: controlToken })).status).to.equal(200);
-    await stand.stop();
+    const fixture = await startFixture();
+    const { token: admin } = await fixture.signUp("ada");
+    const { token: bob } = await fixture.signUp("bob");
+    expect((await fixture.request("GET", "/metrics")).status).to.equal(401);
+    expect((await fixture.request("GET", "/metrics", { token: bob })).status).to.equal(403);
+    expect((await fixture.request("GET", "/metrics", { token: admin })).status).to.equal(200);
+    expect((await fixture.request("GET", "/metrics", { token: controlToken })).status).to.equal(200);
+    await fixture.stop();
   });
 
   it("are read without a token where they have a listener of their own, which has nothing else", async () => {
-    const stand = await startStand({ metricsListen: { host: "127.0.0.1", port: 0 } });
-    const url = stand.gateway.metricsUrl ?? "";
+    const fixture = await startFixture({ metricsListen: { host: "127.0.0.1", port: 0 } });
+    const url = fixture.gateway.metricsUrl ?? "";
     const metrics = await get(url, "/metrics", {});
     expect(metrics).to.deep.equal({ status: 200, text: "up 1\n" });
     expect((await get(url, "/metrics", { host: "rebound.example" })).status).to.equal(421);
     expect((await get(url, "/api/v1/setup", {})).status).to.equal(404);
     expect((await get(url, "/healthz", {})).status).to.equal(404);
-    await stand.stop();
+    await fixture.stop();
     const gone = await get(url, "/metrics", {}).catch((error: NodeJS.ErrnoException) => error.code);
     expect(gone).to.equal("ECONNREFUSED");
   });

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
 import { allCommands, errorTable, type Result } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: HTTP", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let folder: string;
   let ada: string;
   let bob: string;
@@ -19,23 +19,23 @@ describe("gateway: HTTP", () => {
     await mkdir(join(folder, "assets"));
     await writeFile(join(folder, "index.html"), "<!doctype html><title>Plexus</title>");
     await writeFile(join(folder, "assets", "index-B4x2.js"), "export {};");
-    stand = await startStand({
+    fixture = await startFixture({
       webFolder: folder,
       readiness: () =>
         ready
           ? { ok: true, value: {} }
           : { ok: false, error: { code: "STOPPING", outcome: "not_started", message: "leaving" } },
     });
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   const as = (token: string) => async (method: string, path: string, body?: unknown, headers?: Record<string, string>) => {
-    const reply = await stand.request(method, path, { token, ...(body !== undefined && { body }), ...(headers && { headers }) });
+    const reply = await fixture.request(method, path, { token, ...(body !== undefined && { body }), ...(headers && { headers }) });
     return reply;
   }; // prettier-ignore
 
@@ -58,7 +58,7 @@ describe("gateway: HTTP", () => {
     const signUp = { name: "odd", password: "correct horse", displayName: "\u2066x" };
     expect(await problem("POST", "/api/v1/sign-up", signUp)).to.have.property("path", "/displayName");
     expect(await problem("POST", messages, { text: "fine\n\tשלום" })).to.equal(200);
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     expect((await client.ask("room.post", "plain", { text: "a\ud800" })).error?.details).to.deep.equal({ path: "/with/text", problem: half });
     client.socket.close();
   }); // prettier-ignore
@@ -179,7 +179,7 @@ describe("gateway: HTTP", () => {
       expect(error.outcome).to.equal("failed");
       if (where !== undefined) expect(error.details.path, JSON.stringify(error)).to.equal(where);
     }
-    const form = await stand.request("POST", "/api/v1/sign-in", {
+    const form = await fixture.request("POST", "/api/v1/sign-in", {
       body: "name=ada",
       headers: { "content-type": "application/x-www-form-urlencoded" },
     });
@@ -187,7 +187,7 @@ describe("gateway: HTTP", () => {
   });
 
   it("hides what went wrong inside behind a request id that the log knows", async () => {
-    const broken = await startStand({ metricsText: () => Promise.reject(new Error("a secret detail")) });
+    const broken = await startFixture({ metricsText: () => Promise.reject(new Error("a secret detail")) });
     const reply = await broken.request("GET", "/metrics", { token: controlToken });
     expect(reply.status).to.equal(500);
     expect(reply.body.error.code).to.equal("INTERNAL");
@@ -198,12 +198,12 @@ describe("gateway: HTTP", () => {
   });
 
   it("tells the operator's tools about life, readiness and metrics", async () => {
-    expect((await stand.request("GET", "/healthz")).status).to.equal(200);
-    expect((await stand.request("GET", "/readyz")).body).to.deep.equal({ ready: true });
+    expect((await fixture.request("GET", "/healthz")).status).to.equal(200);
+    expect((await fixture.request("GET", "/readyz")).body).to.deep.equal({ ready: true });
     ready = false;
-    expect((await stand.request("GET", "/readyz")).status).to.equal(503);
+    expect((await fixture.request("GET", "/readyz")).status).to.equal(503);
     ready = true;
-    const metrics = await stand.request("GET", "/metrics", { token: controlToken });
+    const metrics = await fixture.request("GET", "/metrics", { token: controlToken });
     expect(metrics.body).to.equal("up 1\n");
     expect(metrics.headers.get("content-type")).to.equal("text/plain; version=0.0.4");
   });
@@ -211,28 +211,28 @@ describe("gateway: HTTP", () => {
   it("serves the page on every path of its own, hashed files for ever, and nothing outside its folder", async () => {
     const html = { headers: { accept: "text/html" } };
     for (const path of ["/", "/room/lobby", "/agent/ada.muse"]) {
-      const page = await stand.request("GET", path, html);
+      const page = await fixture.request("GET", path, html);
       expect(page.body, path).to.contain("<title>Plexus");
       expect(page.headers.get("cache-control")).to.equal("no-cache");
       const policy = page.headers.get("content-security-policy") ?? "";
       expect(policy)
         .to.contain("default-src 'self'")
-        .and.to.contain(`ws://${new URL(stand.url).host}`);
+        .and.to.contain(`ws://${new URL(fixture.url).host}`);
       expect(policy).to.contain("script-src 'self';").and.to.contain("frame-ancestors 'none'");
       expect(page.headers.get("x-content-type-options")).to.equal("nosniff");
     }
-    const asset = await stand.request("GET", "/assets/index-B4x2.js");
+    const asset = await fixture.request("GET", "/assets/index-B4x2.js");
     expect(asset.headers.get("cache-control")).to.contain("immutable");
-    expect((await stand.request("GET", "/assets/none.js", html)).status).to.equal(404);
+    expect((await fixture.request("GET", "/assets/none.js", html)).status).to.equal(404);
     for (const path of ["/..%2f..%2fetc%2fpasswd", "/%2e%2e/%2e%2e/etc/passwd", "/assets/..%5c..%5cindex.html"])
-      expect((await stand.request("GET", path)).status, path).to.be.within(400, 404);
+      expect((await fixture.request("GET", path)).status, path).to.be.within(400, 404);
   });
 
   it("asks, counts and closes a poll", async () => {
-    const { token } = await stand.signUp("polly");
+    const { token } = await fixture.signUp("polly");
     const call = (method: string, path: string, body?: object) =>
-      stand.request(method, `/api/v1/rooms/kitchen${path}`, { token, ...(body !== undefined && { body }) });
-    await stand.request("POST", "/api/v1/rooms", { token, body: { room: "kitchen" } });
+      fixture.request(method, `/api/v1/rooms/kitchen${path}`, { token, ...(body !== undefined && { body }) });
+    await fixture.request("POST", "/api/v1/rooms", { token, body: { room: "kitchen" } });
     const asked = await call("POST", "/polls", { question: "Lunch?", options: ["Pizza", "Soup"] });
     expect(asked.body).to.include({ seq: 1 });
     expect((await call("PUT", "/polls/1/vote", { choices: [1] })).body.poll.options[1]).to.include({ votes: 1 });
@@ -255,7 +255,7 @@ describe("gateway: HTTP", () => {
   });
 
   it("describes every route in OpenAPI 3.1 from the same schemas", async () => {
-    const { body } = await stand.request("GET", "/openapi.json");
+    const { body } = await fixture.request("GET", "/openapi.json");
     expect(body.openapi).to.equal("3.1.0");
     const post = body.paths["/api/v1/rooms/{room}/messages"].post;
     expect(post.requestBody.content["application/json"].schema.properties.text).to.include({ maxLength: 10_000 });
@@ -297,12 +297,12 @@ describe("gateway: HTTP", () => {
       expect(unknown.status, path).to.equal(404);
       expect(unknown.body.error.details.path).to.equal(path);
     }
-    const refused = await stand.request("GET", "/api/me");
+    const refused = await fixture.request("GET", "/api/me");
     expect([refused.status, refused.headers.get("deprecation") !== null]).to.deep.equal([401, true]);
   });
 
   it("answers bytes that are not HTTP with a typed error and closes", async () => {
-    const { hostname, port } = new URL(stand.url);
+    const { hostname, port } = new URL(fixture.url);
     const answers = await Promise.all(
       ["garbage\r\n\r\n", "GET /healthz HTTP/9.9\r\n\r\n", `GET / HTTP/1.1\r\nx: ${"y".repeat(20_000)}\r\n\r\n`].map(
         (bytes) =>
@@ -322,7 +322,7 @@ describe("gateway: HTTP", () => {
   it("says that it stops to who asks on over a connection that is still busy", async () => {
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<Result<unknown>>();
-    const leaving = await startStand({
+    const leaving = await startFixture({
       readiness() {
         asked.resolve();
         return answer.promise;
@@ -353,8 +353,8 @@ describe("gateway: HTTP", () => {
   });
 
   it("rejects when its address is taken", async () => {
-    const port = Number(new URL(stand.url).port);
-    const second = await startStand({ port }).then(() => undefined, (error: { code: string }) => error.code);
+    const port = Number(new URL(fixture.url).port);
+    const second = await startFixture({ port }).then(() => undefined, (error: { code: string }) => error.code);
     expect(second).to.equal("EADDRINUSE");
   }); // prettier-ignore
 });

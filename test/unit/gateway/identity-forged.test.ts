@@ -7,20 +7,20 @@ import { exportJWK, generateKeyPair, SignJWT, type JWTPayload } from "jose";
 import type { SetIdentityProvider } from "../../../protocols/index.ts";
 import { Browser } from "../../fixtures/identity/browser.ts";
 import { startGithub, type GithubDouble } from "../../fixtures/identity/github-double.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const clientId = "plexus";
 const secret = "a client secret that is long enough for HS256";
 
 describe("gateway: sign-in by servers that lie", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let server: Server;
   let issuer: string;
   /** How the token is made that comes next. */
   let forge: (honest: JWTPayload & { nonce: string }, sign: (claims: JWTPayload) => Promise<string>) => Promise<string>;
   before(async () => {
-    stand = await startStand();
-    await stand.signUp("root");
+    fixture = await startFixture();
+    await fixture.signUp("root");
     const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "RS256", use: "sig" }] };
     const sign = (claims: JWTPayload) => new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid: "k" }).sign(privateKey); // prettier-ignore
@@ -60,18 +60,18 @@ describe("gateway: sign-in by servers that lie", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     const body: SetIdentityProvider = { server: { kind: "oidc", issuer, clientId }, label: "Liar", secret, registration: "create" }; // prettier-ignore
-    const set = await stand.request("PUT", "/api/v1/admin/identity-providers/liar", { token: controlToken, body });
+    const set = await fixture.request("PUT", "/api/v1/admin/identity-providers/liar", { token: controlToken, body });
     expect(set.status, JSON.stringify(set.body)).to.equal(200);
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
   });
 
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const outcome = async (): Promise<string | null> =>
-    (await new Browser().go(`${stand.url}/api/v1/sign-in/with/liar`)).url.searchParams.get("signIn");
+    (await new Browser().go(`${fixture.url}/api/v1/sign-in/with/liar`)).url.searchParams.get("signIn");
 
   it("takes what is signed as it should be", async () => {
     forge = (honest, sign) => sign(honest);
@@ -109,17 +109,17 @@ describe("gateway: sign-in by servers that lie", () => {
 
   it("says that a server is away, and what a test found", async () => {
     const body = { server: { kind: "oidc", issuer: "http://127.0.0.1:9", clientId }, label: "Away", registration: "create" }; // prettier-ignore
-    await stand.request("PUT", "/api/v1/admin/identity-providers/away", { token: controlToken, body });
-    const { url } = await new Browser().go(`${stand.url}/api/v1/sign-in/with/away`);
+    await fixture.request("PUT", "/api/v1/admin/identity-providers/away", { token: controlToken, body });
+    const { url } = await new Browser().go(`${fixture.url}/api/v1/sign-in/with/away`);
     expect(url.searchParams.get("signIn")).to.equal("IDENTITY_PROVIDER_AWAY");
-    const tested = await stand.request("POST", "/api/v1/admin/identity-providers/away/test", { token: controlToken, body: {} }); // prettier-ignore
+    const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/away/test", { token: controlToken, body: {} }); // prettier-ignore
     expect(tested.body.ok).to.equal(false);
     expect(tested.body.found[0].says).to.contain("IDENTITY_PROVIDER_AWAY");
   });
 
   it("asks nobody without TLS who is not on this machine", async () => {
     const body = { server: { kind: "oidc", issuer: "http://sso.example.org", clientId }, label: "Plain", registration: "create" }; // prettier-ignore
-    const set = await stand.request("PUT", "/api/v1/admin/identity-providers/plain", { token: controlToken, body });
+    const set = await fixture.request("PUT", "/api/v1/admin/identity-providers/plain", { token: controlToken, body });
     expect(set.body.error.details.problem).to.contain("https");
   });
 
@@ -135,23 +135,26 @@ describe("gateway: sign-in by servers that lie", () => {
         mailDomains: ["example.org"],
         roles: [{ group: "octo/core", role: "moderator" }],
       };
-      const set = await stand.request("PUT", "/api/v1/admin/identity-providers/github", { token: controlToken, body });
+      const set = await fixture.request("PUT", "/api/v1/admin/identity-providers/github", {
+        token: controlToken,
+        body,
+      });
       expect(set.status, JSON.stringify(set.body)).to.equal(200);
     });
     after(() => github.stop());
-    const begin = (browser: Browser) => browser.go(`${stand.url}/api/v1/sign-in/with/github`);
+    const begin = (browser: Browser) => browser.go(`${fixture.url}/api/v1/sign-in/with/github`);
 
     it("makes an account by the number of somebody, not the login, with a confirmed address and the roles of a team", async () => {
       github.person = { id: 42, login: "Octo-Cat", name: "Mona", emails: [{ email: "mona@example.org", primary: true, verified: true }], orgs: ["octo"], teams: [{ org: "octo", slug: "core" }] }; // prettier-ignore
       const browser = new Browser();
       const { url, way } = await begin(browser);
       expect(url.search, way.join("\n")).to.equal("");
-      const { body } = await browser.ask(stand.url, "GET", "/api/v1/me");
+      const { body } = await browser.ask(fixture.url, "GET", "/api/v1/me");
       expect(body).to.deep.include({ user: "octo-cat", displayName: "Mona", roles: ["member", "moderator"] });
       github.person = { ...github.person, login: "renamed" };
       const again = new Browser();
       await begin(again);
-      expect((await again.ask(stand.url, "GET", "/api/v1/me")).body.user).to.equal("octo-cat");
+      expect((await again.ask(fixture.url, "GET", "/api/v1/me")).body.user).to.equal("octo-cat");
     });
 
     it("refuses an address that GitHub has not confirmed, and one of another domain", async () => {
@@ -165,7 +168,7 @@ describe("gateway: sign-in by servers that lie", () => {
       github.person = { id: 42, login: "octo-cat" };
       const browser = new Browser();
       const isBack = (url: URL): boolean => url.pathname.startsWith("/api/v1/sign-in/back/");
-      const { url } = await browser.go(`${stand.url}/api/v1/sign-in/with/github`, { until: isBack });
+      const { url } = await browser.go(`${fixture.url}/api/v1/sign-in/with/github`, { until: isBack });
       url.searchParams.set("code", "guessed");
       expect((await browser.go(url.href)).url.searchParams.get("signIn")).to.equal("IDENTITY_REFUSED");
       github.person = undefined;

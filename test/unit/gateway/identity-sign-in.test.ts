@@ -5,51 +5,51 @@ import { Browser } from "../../fixtures/identity/browser.ts";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
 import { codeAt, seedOf } from "./codes.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: sign-in by another server where the page has a public address", function () {
-  let stand: Stand;
+  let fixture: Fixture;
   let server: OidcServer;
   let publicUrl: string;
   before(async () => {
     const port = await lastingPort();
     publicUrl = `http://localhost:${port}`;
-    stand = await startStand({ port, publicUrl: () => publicUrl });
-    await stand.signUp("root");
+    fixture = await startFixture({ port, publicUrl: () => publicUrl });
+    await fixture.signUp("root");
     // The server knows this address alone.
     server = await startOidcServer({ pages: [publicUrl], names: ["main"] });
     const body = { server: { kind: "oidc", issuer: server.issuer, clientId }, label: "Company", secret: clientSecret, registration: "create" }; // prettier-ignore
-    const set = await stand.request("PUT", "/api/v1/admin/identity-providers/main", { token: controlToken, body });
+    const set = await fixture.request("PUT", "/api/v1/admin/identity-providers/main", { token: controlToken, body });
     expect(set.status).to.equal(200);
     server.person = { sub: "1", preferred_username: "ada" };
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await server.stop();
   });
 
   it("sends people back there, and says so to admins and to the page", async () => {
-    const shown = await stand.request("GET", "/api/v1/admin/identity-providers/main", { token: controlToken });
+    const shown = await fixture.request("GET", "/api/v1/admin/identity-providers/main", { token: controlToken });
     expect(shown.body.back).to.equal(`${publicUrl}/api/v1/sign-in/back/main`);
     const browser = new Browser();
     const { url, way } = await browser.go(`${publicUrl}/api/v1/sign-in/with/main?return=/room/lobby`);
     expect(url.href, way.join("\n")).to.equal(`${publicUrl}/room/lobby`);
     expect((await browser.ask(publicUrl, "GET", "/api/v1/me")).body).to.deep.include({ user: "ada" });
-    expect((await stand.request("GET", "/api/v1/setup")).body.publicUrl, "the page goes there first").to.equal(
+    expect((await fixture.request("GET", "/api/v1/setup")).body.publicUrl, "the page goes there first").to.equal(
       publicUrl,
     );
   });
 
   it("lets nobody in who began at another address: the cookie of the attempt is that address's", async () => {
-    const { url } = await new Browser().go(`${stand.url}/api/v1/sign-in/with/main`);
+    const { url } = await new Browser().go(`${fixture.url}/api/v1/sign-in/with/main`);
     expect(url.origin).to.equal(publicUrl);
     expect(url.searchParams.get("signIn")).to.equal("SIGN_IN_EXPIRED");
   });
 
   it("links nothing to an account from a page at another address, and says where to open it", async () => {
-    const { token } = await stand.signUp("bob");
+    const { token } = await fixture.signUp("bob");
     const begin = (origin: string) =>
-      stand.request("POST", "/api/v1/me/identities/with/main", { token, body: {}, headers: { origin } });
+      fixture.request("POST", "/api/v1/me/identities/with/main", { token, body: {}, headers: { origin } });
     const refused = await begin("http://other.example");
     expect(refused.status).to.equal(403);
     const begun = await begin(publicUrl);
@@ -59,18 +59,18 @@ describe("gateway: sign-in by another server where the page has a public address
 });
 
 describe("gateway: sign-in by a real server of OpenID Connect", function () {
-  let stand: Stand;
+  let fixture: Fixture;
   let server: OidcServer;
   let owner: string;
   const written: AuditEvent[] = [];
   before(async () => {
-    stand = await startStand({ audit: { write: async (event) => void written.push(event) } });
-    ({ token: owner } = await stand.signUp("root"));
-    server = await startOidcServer({ pages: [stand.url], names: ["main", "invited", "linked", "roled", "two"] });
+    fixture = await startFixture({ audit: { write: async (event) => void written.push(event) } });
+    ({ token: owner } = await fixture.signUp("root"));
+    server = await startOidcServer({ pages: [fixture.url], names: ["main", "invited", "linked", "roled", "two"] });
     for (const [name, more] of Object.entries(rows())) expect((await set(name, more)).status, name).to.equal(200);
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await server.stop();
   });
 
@@ -88,11 +88,11 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     two: { trustTwo: { amr: ["mfa"] } },
   }); // prettier-ignore
   const set = (name: string, more: Partial<SetIdentityProvider> = {}, token = controlToken): Promise<Reply> =>
-    stand.request("PUT", `/api/v1/admin/identity-providers/${name}`, { token, body: { ...base(), ...more } });
+    fixture.request("PUT", `/api/v1/admin/identity-providers/${name}`, { token, body: { ...base(), ...more } });
   const begin = (browser: Browser, name = "main", query = "") =>
-    browser.go(`${stand.url}/api/v1/sign-in/with/${name}${query}`);
+    browser.go(`${fixture.url}/api/v1/sign-in/with/${name}${query}`);
   const isBack = (url: URL): boolean => url.pathname.startsWith("/api/v1/sign-in/back/");
-  const me = async (browser: Browser) => (await browser.ask(stand.url, "GET", "/api/v1/me")).body;
+  const me = async (browser: Browser) => (await browser.ask(fixture.url, "GET", "/api/v1/me")).body;
 
   it("makes an account, signs in, and finds the same account the next time", async () => {
     server.person = { sub: "1", name: "Ada Lovelace", preferred_username: "Ada.L", email: "ada@example.org", email_verified: true }; // prettier-ignore
@@ -101,7 +101,7 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect(url.pathname, way.join("\n")).to.equal("/room/lobby");
     expect(url.search).to.equal("");
     expect(await me(browser)).to.deep.include({ user: "ada-l", displayName: "Ada Lovelace", admin: false });
-    expect(browser.cookie(stand.url, "plexus_sign_in")).to.equal(undefined);
+    expect(browser.cookie(fixture.url, "plexus_sign_in")).to.equal(undefined);
     const asked = new URL(way.find((one) => one.includes("code_challenge")) ?? "").searchParams;
     expect(asked.get("code_challenge_method")).to.equal("S256");
     expect(asked.get("nonce")).to.match(/^[\w-]{43}$/);
@@ -109,13 +109,13 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     const again = new Browser();
     await begin(again);
     expect((await me(again)).user).to.equal("ada-l");
-    const { body } = await again.ask(stand.url, "GET", "/api/v1/me/factors");
+    const { body } = await again.ask(fixture.url, "GET", "/api/v1/me/factors");
     expect(body.identities[0]).to.deep.include({ provider: "main", issuer: server.issuer, subject: "1", label: "ada@example.org" }); // prettier-ignore
     expect(body.password).to.equal(false);
   });
 
   it("never finds an account by its name or mail", async () => {
-    await stand.signUp("bob");
+    await fixture.signUp("bob");
     server.person = { sub: "2", preferred_username: "bob", email: "root@example.org", email_verified: true };
     const browser = new Browser();
     await begin(browser);
@@ -129,7 +129,7 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     expect(refused.url.searchParams.get("signIn")).to.equal("SIGN_UP_NEEDS");
     const unknown = await begin(browser, "linked");
     expect(unknown.url.searchParams.get("signIn")).to.equal("IDENTITY_UNKNOWN");
-    const made = await stand.request("POST", "/api/v1/admin/sign-up-invitations", {
+    const made = await fixture.request("POST", "/api/v1/admin/sign-up-invitations", {
       token: controlToken,
       body: { uses: 1, expiresInMs: 60_000 },
     });
@@ -147,17 +147,17 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     server.person = { sub: "4", preferred_username: "dora" };
     const first = new Browser();
     await begin(first, "two");
-    const token = first.cookie(stand.url, "plexus_session") ?? "";
-    const seed = seedOf((await stand.request("POST", "/api/v1/me/totp", { token, body: {} })).body.secret);
+    const token = first.cookie(fixture.url, "plexus_session") ?? "";
+    const seed = seedOf((await fixture.request("POST", "/api/v1/me/totp", { token, body: {} })).body.secret);
     const code = codeAt(seed, Date.now());
-    expect((await stand.request("POST", "/api/v1/me/totp/confirm", { token, body: { code } })).status).to.equal(200);
+    expect((await fixture.request("POST", "/api/v1/me/totp/confirm", { token, body: { code } })).status).to.equal(200);
     const browser = new Browser();
     const { url } = await begin(browser, "two");
     expect(url.searchParams.get("signIn")).to.equal("step");
-    expect(browser.cookie(stand.url, "plexus_session")).to.equal(undefined);
-    const standing = await browser.ask(stand.url, "GET", "/api/v1/sign-in/attempt");
+    expect(browser.cookie(fixture.url, "plexus_session")).to.equal(undefined);
+    const standing = await browser.ask(fixture.url, "GET", "/api/v1/sign-in/attempt");
     expect(standing.body.needs).to.deep.equal(["totp", "recovery"]);
-    const done = await browser.ask(stand.url, "POST", "/api/v1/sign-in/code", { code: codeAt(seed, Date.now() + 30_000) });
+    const done = await browser.ask(fixture.url, "POST", "/api/v1/sign-in/code", { code: codeAt(seed, Date.now() + 30_000) });
     expect(done.status, JSON.stringify(done.body)).to.equal(200);
 
     server.person = { sub: "4", preferred_username: "dora", amr: ["pwd", "mfa"] };
@@ -172,9 +172,9 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     server.person = { sub: "5", preferred_username: "eve", groups: ["helpers"] };
     const browser = new Browser();
     await begin(browser, "roled");
-    const roles = async () => ((await stand.request("GET", "/api/v1/admin/users", { token: controlToken })).body.people as { user: string; roles: string[] }[]).find(({ user }) => user === "eve")?.roles; // prettier-ignore
+    const roles = async () => ((await fixture.request("GET", "/api/v1/admin/users", { token: controlToken })).body.people as { user: string; roles: string[] }[]).find(({ user }) => user === "eve")?.roles; // prettier-ignore
     expect(await roles()).to.deep.equal(["member", "moderator"]);
-    await stand.request("PUT", "/api/v1/admin/users/eve/roles", { token: controlToken, body: { roles: ["guest", "moderator"] } }); // prettier-ignore
+    await fixture.request("PUT", "/api/v1/admin/users/eve/roles", { token: controlToken, body: { roles: ["guest", "moderator"] } }); // prettier-ignore
     server.person = { sub: "5", preferred_username: "eve", groups: [] };
     await begin(new Browser(), "roled");
     expect(await roles()).to.deep.equal(["guest"]);
@@ -184,32 +184,32 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
   });
 
   it("links an identity to an account that is signed in, when its person says yes, and to one account only", async () => {
-    const { token } = await stand.signUp("fay");
+    const { token } = await fixture.signUp("fay");
     const browser = new Browser();
-    browser.plant(stand.url, "plexus_session", token);
+    browser.plant(fixture.url, "plexus_session", token);
     server.person = { sub: "6", preferred_username: "fay.at.work", email: "fay@example.org" };
-    const begun = await browser.ask(stand.url, "POST", "/api/v1/me/identities/with/linked", { return: "/settings" });
+    const begun = await browser.ask(fixture.url, "POST", "/api/v1/me/identities/with/linked", { return: "/settings" });
     expect(begun.status, JSON.stringify(begun.body)).to.equal(200);
     const { url } = await browser.go(begun.body.url);
     expect(url.pathname + url.search).to.equal("/settings?signIn=link&with=linked");
-    const shown = await browser.ask(stand.url, "GET", "/api/v1/me/identities/proven");
+    const shown = await browser.ask(fixture.url, "GET", "/api/v1/me/identities/proven");
     expect(shown.body).to.deep.equal({ purpose: "link", provider: "linked", issuer: server.issuer, label: "fay@example.org" }); // prettier-ignore
-    expect((await browser.ask(stand.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
-    expect((await browser.ask(stand.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("SIGN_IN_EXPIRED"); // prettier-ignore
+    expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
+    expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("SIGN_IN_EXPIRED"); // prettier-ignore
     const in_ = new Browser();
     await begin(in_, "linked");
     expect((await me(in_)).user).to.equal("fay");
 
-    const other = await stand.signUp("gus");
+    const other = await fixture.signUp("gus");
     const taker = new Browser();
-    taker.plant(stand.url, "plexus_session", other.token);
-    const taking = await taker.ask(stand.url, "POST", "/api/v1/me/identities/with/linked", {});
+    taker.plant(fixture.url, "plexus_session", other.token);
+    const taking = await taker.ask(fixture.url, "POST", "/api/v1/me/identities/with/linked", {});
     await taker.go(taking.body.url);
-    expect((await taker.ask(stand.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("IDENTITY_TAKEN"); // prettier-ignore
+    expect((await taker.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.equal("IDENTITY_TAKEN"); // prettier-ignore
 
-    const { body } = await browser.ask(stand.url, "GET", "/api/v1/me/factors");
+    const { body } = await browser.ask(fixture.url, "GET", "/api/v1/me/factors");
     const [{ claim: id }] = body.identities;
-    expect((await browser.ask(stand.url, "DELETE", `/api/v1/me/identities/${id}`)).status).to.equal(200);
+    expect((await browser.ask(fixture.url, "DELETE", `/api/v1/me/identities/${id}`)).status).to.equal(200);
     expect((await begin(new Browser(), "linked")).url.searchParams.get("signIn")).to.equal("IDENTITY_UNKNOWN");
   });
 
@@ -217,12 +217,12 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     server.person = { sub: "1" };
     const browser = new Browser();
     await begin(browser);
-    const begun = await browser.ask(stand.url, "POST", "/api/v1/me/session/confirm/with/main", {});
+    const begun = await browser.ask(fixture.url, "POST", "/api/v1/me/session/confirm/with/main", {});
     const asked = new URL(begun.body.url).searchParams;
     expect([asked.get("prompt"), asked.get("max_age")]).to.deep.equal(["login", "0"]);
     const { url } = await browser.go(begun.body.url);
     expect(url.search).to.equal("?signIn=confirm&with=main");
-    const done = await browser.ask(stand.url, "POST", "/api/v1/me/identities/proven", {});
+    const done = await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {});
     expect(done.status, JSON.stringify(done.body)).to.equal(200);
   });
 
@@ -230,10 +230,10 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     server.person = { sub: "1" };
     const browser = new Browser();
     await begin(browser);
-    const { body } = await browser.ask(stand.url, "POST", "/api/v1/sign-out", {});
+    const { body } = await browser.ask(fixture.url, "POST", "/api/v1/sign-out", {});
     const leaving = new URL(body.url);
     expect(leaving.origin).to.equal(server.issuer);
-    expect(leaving.searchParams.get("post_logout_redirect_uri")).to.equal(`${stand.url}/`);
+    expect(leaving.searchParams.get("post_logout_redirect_uri")).to.equal(`${fixture.url}/`);
     expect((await browser.go(body.url)).status).to.equal(200);
     expect((await me(browser)).error.code).to.equal("UNAUTHENTICATED");
   });
@@ -251,21 +251,21 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
 
     it("by a code of another browser: login CSRF, and injection into one's own sign-in", async () => {
       const attacker = new Browser();
-      const stolen = (await attacker.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const stolen = (await attacker.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
       const victim = new Browser();
       expect((await victim.go(stolen.href, { from: "https://evil.example" })).url.search).to.contain("SIGN_IN_EXPIRED");
       // With a sign-in of the victim's own under way, and with its state put in.
-      const own = (await victim.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const own = (await victim.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
       expect((await victim.go(stolen.href)).url.search).to.contain("SIGN_IN_EXPIRED");
       const mixed = new URL(own);
       mixed.searchParams.set("code", stolen.searchParams.get("code") ?? "");
       expect((await victim.go(mixed.href)).url.search, "the verifier is another").to.contain("IDENTITY_REFUSED");
-      expect(victim.cookie(stand.url, "plexus_session")).to.equal(undefined);
+      expect(victim.cookie(fixture.url, "plexus_session")).to.equal(undefined);
     });
 
     it("by a state that is absent, another, or used before", async () => {
       const browser = new Browser();
-      const back = (await browser.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const back = (await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
       for (const state of [undefined, "", "x".repeat(43)]) {
         const url = new URL(back);
         if (state === undefined) url.searchParams.delete("state");
@@ -278,31 +278,31 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
 
     it("by mix-up: the answer of one server at the address of another, or with another `iss`", async () => {
       const browser = new Browser();
-      const back = (await browser.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const back = (await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
       expect(back.searchParams.get("iss")).to.equal(server.issuer);
       const other = new URL(back.href.replace("/back/main", "/back/linked"));
       expect((await browser.go(other.href)).url.search).to.contain("SIGN_IN_EXPIRED");
-      const again = (await browser.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const again = (await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
       again.searchParams.set("iss", "https://evil.example");
       expect((await browser.go(again.href)).url.search).to.contain("IDENTITY_REFUSED");
     });
 
     it("by an attempt that was planted", async () => {
       const attacker = new Browser();
-      const stolen = (await attacker.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
-      const planted = attacker.cookie(stand.url, "plexus_sign_in") ?? "";
-      const { token } = await stand.signUp("hal");
+      const stolen = (await attacker.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+      const planted = attacker.cookie(fixture.url, "plexus_sign_in") ?? "";
+      const { token } = await fixture.signUp("hal");
       const victim = new Browser();
-      victim.plant(stand.url, "plexus_session", token);
-      victim.plant(stand.url, "plexus_sign_in", planted);
+      victim.plant(fixture.url, "plexus_session", token);
+      victim.plant(fixture.url, "plexus_sign_in", planted);
       // Signed in as hal: nothing of the attacker's is linked, whatever the page is made to ask.
       await victim.go(stolen.href, { from: "https://evil.example" });
-      expect((await victim.ask(stand.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.be.oneOf(["SIGN_IN_EXPIRED", "UNAUTHENTICATED"]); // prettier-ignore
+      expect((await victim.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).body.error.code).to.be.oneOf(["SIGN_IN_EXPIRED", "UNAUTHENTICATED"]); // prettier-ignore
     });
 
     it("by another site that begins a sign-in", async () => {
       const browser = new Browser();
-      const landed = await browser.go(`${stand.url}/api/v1/sign-in/with/main`, { from: "https://evil.example" });
+      const landed = await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { from: "https://evil.example" });
       expect(landed.way).to.have.length(2);
       expect(landed.url.pathname + landed.url.search).to.equal("/");
     });
@@ -323,21 +323,21 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
       expect(pathOfPage("/room/lobby?a=b")).to.equal("/room/lobby?a=b");
       const browser = new Browser();
       const { url } = await begin(browser, "main", `?return=${encodeURIComponent("//evil.example/x")}`);
-      expect(url.href).to.equal(`${stand.url}/`);
+      expect(url.href).to.equal(`${fixture.url}/`);
     });
 
     it("by another name of the host: the server knows no such address", async () => {
-      const response = await fetch(`${stand.url}/api/v1/sign-in/with/main`, { headers: { host: "evil.example" }, redirect: "manual" }).catch(() => undefined); // prettier-ignore
+      const response = await fetch(`${fixture.url}/api/v1/sign-in/with/main`, { headers: { host: "evil.example" }, redirect: "manual" }).catch(() => undefined); // prettier-ignore
       if (response !== undefined) expect(response.headers.get("location") ?? "").to.not.contain("evil.example");
     });
 
     it("by a row that is pointed elsewhere: the attempt ends, and the same subject is somebody else", async () => {
-      const evil = await startOidcServer({ pages: [stand.url], names: ["main"] });
+      const evil = await startOidcServer({ pages: [fixture.url], names: ["main"] });
       try {
         const browser = new Browser();
-        const back = (await browser.go(`${stand.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
+        const back = (await browser.go(`${fixture.url}/api/v1/sign-in/with/main`, { until: isBack })).url;
         const moved = { server: { kind: "oidc", issuer: evil.issuer, clientId } } as const;
-        const without = await stand.request("PUT", "/api/v1/admin/identity-providers/main", { token: controlToken, body: { ...base(), ...moved, secret: undefined } }); // prettier-ignore
+        const without = await fixture.request("PUT", "/api/v1/admin/identity-providers/main", { token: controlToken, body: { ...base(), ...moved, secret: undefined } }); // prettier-ignore
         expect(without.body.error.details.path, "the secret must not go there").to.equal("/secret");
         expect((await set("main", moved)).status).to.equal(200);
         expect((await browser.go(back.href)).url.search).to.contain("SIGN_IN_EXPIRED");
@@ -352,16 +352,19 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     });
 
     it("by an admin who sets a server to become an owner, or maps a group to what he has not", async () => {
-      const admin = await stand.signUp("ivy");
-      await stand.request("PUT", "/api/v1/admin/users/ivy/roles", { token: controlToken, body: { roles: ["admin"] } });
+      const admin = await fixture.signUp("ivy");
+      await fixture.request("PUT", "/api/v1/admin/users/ivy/roles", {
+        token: controlToken,
+        body: { roles: ["admin"] },
+      });
       const given = await set("low", { groupClaim: "groups", roles: [{ group: "x", role: "owner" }] }, admin.token);
       expect(given.body.error.code).to.equal("FORBIDDEN");
       const browser = new Browser();
-      browser.plant(stand.url, "plexus_session", owner);
+      browser.plant(fixture.url, "plexus_session", owner);
       server.person = { sub: "7" };
-      const begun = await browser.ask(stand.url, "POST", "/api/v1/me/identities/with/linked", {});
+      const begun = await browser.ask(fixture.url, "POST", "/api/v1/me/identities/with/linked", {});
       await browser.go(begun.body.url);
-      expect((await browser.ask(stand.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
+      expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
       const before = new Browser();
       await begin(before, "linked");
       expect((await me(before)).user).to.equal("root");
@@ -370,13 +373,13 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
     });
 
     it("to read the secret: no answer has it", async () => {
-      const { body } = await stand.request("GET", "/api/v1/admin/identity-providers", { token: controlToken });
+      const { body } = await fixture.request("GET", "/api/v1/admin/identity-providers", { token: controlToken });
       expect(body.providers).to.have.length.above(3);
       expect(JSON.stringify(body)).to.not.contain(clientSecret).and.not.contain("sealed");
       expect(body.providers[0].hasSecret).to.equal(true);
-      const tested = await stand.request("POST", "/api/v1/admin/identity-providers/main/test", { token: controlToken, body: {} }); // prettier-ignore
-      expect(tested.body).to.deep.include({ ok: true, back: `${stand.url}/api/v1/sign-in/back/main` });
-      expect(JSON.stringify(stand.troubles)).to.not.contain(clientSecret);
+      const tested = await fixture.request("POST", "/api/v1/admin/identity-providers/main/test", { token: controlToken, body: {} }); // prettier-ignore
+      expect(tested.body).to.deep.include({ ok: true, back: `${fixture.url}/api/v1/sign-in/back/main` });
+      expect(JSON.stringify(fixture.troubles)).to.not.contain(clientSecret);
     });
   });
 });

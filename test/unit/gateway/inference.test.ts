@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import type { InferenceControl } from "../../../node/ports.ts";
 import { failure, ok, refused, type ModelInMemory, type OrderWish } from "../../../protocols/index.ts";
-import { controlToken, startClusterStand, type ClusterStand } from "./cluster-stand.ts";
+import { controlToken, startClusterFixture, type ClusterFixture } from "./cluster-fixture.ts";
 
 const told: ModelInMemory = { model: "server/llama:8b", runtime: "ollama", state: "loading", because: "it is being read since 1 s", pinned: false, memoryBytes: 5, running: 0, waiting: 0 }; // prettier-ignore
 
 describe("the routes of models in memory", () => {
-  let stand: ClusterStand;
+  let fixture: ClusterFixture;
   const wishes: OrderWish[] = [];
   const inference: InferenceControl = {
     view: async (node) =>
@@ -18,18 +18,18 @@ describe("the routes of models in memory", () => {
     },
   };
   before(async () => {
-    stand = await startClusterStand({ inference });
+    fixture = await startClusterFixture({ inference });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
   beforeEach(() => {
     wishes.length = 0;
-    stand.log.length = 0;
-    stand.changes.length = 0;
+    fixture.log.length = 0;
+    fixture.changes.length = 0;
   });
 
   async function request(method: string, path: string, body?: unknown, token = controlToken) {
     const headers = { authorization: `Bearer ${token}`, ...(body !== undefined && { "content-type": "application/json" }) }; // prettier-ignore
-    const response = await fetch(`${stand.gateway.url}/api/v1/admin/inference${path}`, {
+    const response = await fetch(`${fixture.gateway.url}/api/v1/admin/inference${path}`, {
       method,
       headers,
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -57,8 +57,13 @@ describe("the routes of models in memory", () => {
     ] as const) {
       const { status, body } = await request("POST", `/${name}/${order}`, { node: "b" });
       expect([status, body]).to.deep.equal([200, told]);
-      expect(stand.log.at(-1)?.[1]).to.include({ action: audit, model: "server/llama:8b", node: "b", outcome: "done" });
-      expect(stand.changes.at(-1)).to.deep.equal([audit, { model: "server/llama:8b", node: "b" }, "operator"]);
+      expect(fixture.log.at(-1)?.[1]).to.include({
+        action: audit,
+        model: "server/llama:8b",
+        node: "b",
+        outcome: "done",
+      });
+      expect(fixture.changes.at(-1)).to.deep.equal([audit, { model: "server/llama:8b", node: "b" }, "operator"]);
     }
     expect(wishes.map(({ order }) => order)).to.deep.equal(["load", "unload", "pin", "unpin"]);
     expect(wishes[0]).to.include({ model: "server/llama:8b", node: "b" });
@@ -67,8 +72,8 @@ describe("the routes of models in memory", () => {
   it("refuse a model that is called with the time to wait, which is in the audit and changes nothing", async () => {
     const refusal = await request("POST", "/busy/unload", {});
     expect([refusal.status, refusal.retryAfter, refusal.body.error?.code]).to.deep.equal([429, "5", "MODEL_BUSY"]);
-    expect(stand.log.at(-1)?.[1]).to.include({ action: "unloadModel", outcome: "MODEL_BUSY" });
-    expect(stand.changes).to.deep.equal([]);
+    expect(fixture.log.at(-1)?.[1]).to.include({ action: "unloadModel", outcome: "MODEL_BUSY" });
+    expect(fixture.changes).to.deep.equal([]);
   });
 
   it("are for admins and the operator alone, and know no other order", async () => {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect } from "chai";
 import { readLeakList } from "../../../node/gateway/leaked.ts";
-import { startStand } from "./fixture.ts";
+import { startFixture } from "./fixture.ts";
 
 const sha1 = (text: string): string => createHash("sha1").update(text).digest("hex");
 
@@ -15,14 +15,14 @@ describe("the list of leaked passwords", () => {
   });
 
   it("keeps such passwords from new accounts and changes", async () => {
-    const stand = await startStand({ leaked: (password) => password === "password1" });
-    const { token } = await stand.signUp("ada");
+    const fixture = await startFixture({ leaked: (password) => password === "password1" });
+    const { token } = await fixture.signUp("ada");
     const body = { name: "bob", password: "password1" };
-    expect((await stand.request("POST", "/api/v1/sign-up", { body })).body.error.code).to.equal("PASSWORD_LEAKED");
+    expect((await fixture.request("POST", "/api/v1/sign-up", { body })).body.error.code).to.equal("PASSWORD_LEAKED");
     const change = { current: "correct horse", password: "password1" };
-    const changed = await stand.request("PUT", "/api/v1/me/password", { token, body: change });
+    const changed = await fixture.request("PUT", "/api/v1/me/password", { token, body: change });
     expect(changed.body.error.code).to.equal("PASSWORD_LEAKED");
-    expect((await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status).to.equal(200); // prettier-ignore
-    await stand.stop();
+    expect((await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password: "correct horse" } })).status).to.equal(200); // prettier-ignore
+    await fixture.stop();
   });
 });

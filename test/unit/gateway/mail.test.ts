@@ -3,8 +3,8 @@ import { mailSettings } from "../../../node/cluster/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
 import { createClock } from "../../../node/platform/index.ts";
 import type { FactorsView, MailView } from "../../../protocols/index.ts";
-import { linkIn, startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
-import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
+import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
+import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 
@@ -16,12 +16,12 @@ export function movedClock() {
 }
 
 describe("gateway: mail", () => {
-  let stand: Stand;
-  let server: MailServerStand;
+  let fixture: Fixture;
+  let server: MailServerFixture;
   const { clock, shift } = movedClock();
   before(async () => {
     server = await startMailServer();
-    stand = await startStand({
+    fixture = await startFixture({
       clock,
       signUp: "domain",
       signUpDomains: ["example.org"],
@@ -34,12 +34,12 @@ describe("gateway: mail", () => {
     });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await server.stop();
   });
 
   const call = (method: string, path: string, body?: object, token?: string): Promise<Reply> =>
-    stand.request(method, `/api/v1${path}`, { ...(body && { body }), ...(token !== undefined && { token }) });
+    fixture.request(method, `/api/v1${path}`, { ...(body && { body }), ...(token !== undefined && { token }) });
   const post = (path: string, body: object, token?: string) => call("POST", path, body, token);
   const codeOf = ({ status, body }: Reply): string => (status < 300 ? "ok" : body.error.code);
   const setMail = (more: object = {}) =>
@@ -55,7 +55,7 @@ describe("gateway: mail", () => {
   }
 
   it("is off until an admin sets a server, whose password nobody reads again", async () => {
-    await stand.signUp("root");
+    await fixture.signUp("root");
     expect((await call("GET", "/setup")).body.mail).to.equal(false);
     expect(codeOf(await post("/sign-in/forgot", { account: "root" }))).to.equal("MAIL_OFF");
     expect(codeOf(await post("/admin/mail/test", { to: "x@example.org" }, controlToken))).to.equal("MAIL_OFF");
@@ -121,7 +121,7 @@ describe("gateway: mail", () => {
   it("leads only to the public address, whatever a request calls the node", async () => {
     await join("hal");
     const headers = { "x-forwarded-host": "evil.example.net" };
-    await stand.request("POST", "/api/v1/sign-in/forgot", { body: { account: "hal" }, headers });
+    await fixture.request("POST", "/api/v1/sign-in/forgot", { body: { account: "hal" }, headers });
     const { raw, text } = await server.next(({ to }) => to === "hal@example.org");
     expect(text).to.include(`${publicUrl}/#reset=hal.`);
     expect(raw).to.not.include("evil").and.not.include("127.0.0.1:");
@@ -178,6 +178,6 @@ describe("gateway: mail", () => {
   });
 
   it("has no address and no link in what the node says", () => {
-    expect(stand.troubles.join(" ")).to.not.match(/@example|#reset|#mail/);
+    expect(fixture.troubles.join(" ")).to.not.match(/@example|#reset|#mail/);
   });
 });

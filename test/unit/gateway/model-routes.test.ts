@@ -5,7 +5,7 @@ import { createClock } from "../../../node/platform/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: names that stand for several models", () => {
   const all = new Map<string, ModelRoute>();
@@ -25,26 +25,26 @@ describe("gateway: names that stand for several models", () => {
   const view: QualityView = { rows: [] };
   const clock = createClock();
   const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
-  let stand: Stand;
+  let fixture: Fixture;
   let tokens: Readonly<Record<string, string>>;
   before(async () => {
     const routed = routedEngines(runtime.engines, { routes: () => modelRoutes.current(), clock, meter: quietMeter });
-    stand = await startStand({
+    fixture = await startFixture({
       engines: routed,
       modelRoutes,
       explainRoute: (...asked) => routed.explain(...asked),
       quality: { view: async () => view, rated: (rating) => void ratings.push(rating) },
     });
-    tokens = { ada: (await stand.signUp("ada")).token, bob: (await stand.signUp("bob")).token };
+    tokens = { ada: (await fixture.signUp("ada")).token, bob: (await fixture.signUp("bob")).token };
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
   after(() => runtime.stop(1_000));
 
   const admin = (method: string, path: string, body?: unknown) =>
-    stand.request(method, `/api/v1/admin/${path}`, { token: controlToken, ...(body !== undefined && { body }) });
+    fixture.request(method, `/api/v1/admin/${path}`, { token: controlToken, ...(body !== undefined && { body }) });
   const steps = (...models: string[]) => [models.map((model) => ({ model, weight: 1 }))];
   const ask = (model: string, who = "ada", more: object = {}, headers: Readonly<Record<string, string>> = {}) =>
-    stand.request("POST", "/v1/chat/completions", {
+    fixture.request("POST", "/v1/chat/completions", {
       token: tokens[who] ?? "",
       body: { model, temperature: 0, messages: [{ role: "user", content: "hello there" }], ...more },
       headers,
@@ -70,7 +70,7 @@ describe("gateway: names that stand for several models", () => {
     expect([wrong.status, wrong.body.error.details.path]).to.deep.equal([400, "/ensemble/judge"]);
     const unknown = await admin("PUT", "model-routes/x", { steps: steps("a"), balance: "by luck" });
     expect([unknown.status, unknown.body.error.code]).to.deep.equal([400, "BAD_REQUEST"]);
-    const nobody = await stand.request("PUT", "/api/v1/admin/model-routes/x", { token: tokens["bob"] ?? "", body: { steps: steps("a") } });
+    const nobody = await fixture.request("PUT", "/api/v1/admin/model-routes/x", { token: tokens["bob"] ?? "", body: { steps: steps("a") } });
     expect(nobody.status).to.equal(403);
   }); // prettier-ignore
 
@@ -101,18 +101,20 @@ describe("gateway: names that stand for several models", () => {
 
   it("are counted by what people think of answers, once the agent has taken it", async () => {
     const token = tokens["ada"] ?? "";
-    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper" } });
-    const rate = (body: object) => stand.request("PUT", "/api/v1/agents/ada.helper/turns/2/thumb", { token, body });
+    await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper" } });
+    const rate = (body: object) => fixture.request("PUT", "/api/v1/agents/ada.helper/turns/2/thumb", { token, body });
     expect((await rate({ thumb: "up" })).status).to.equal(404);
     expect(ratings).to.deep.equal([]);
-    await stand.request("POST", "/api/v1/agents/ada.helper/say", { token, body: { text: "hello" } });
+    await fixture.request("POST", "/api/v1/agents/ada.helper/say", { token, body: { text: "hello" } });
     const isAnswered = async (): Promise<boolean> =>
-      (await stand.request("GET", "/api/v1/agents/ada.helper/turns", { token })).body.turns.length > 1;
+      (await fixture.request("GET", "/api/v1/agents/ada.helper/turns", { token })).body.turns.length > 1;
     while (!(await isAnswered()));
     // The model that the default is, though the agent's settings name none.
     expect((await rate({ thumb: "up" })).body).to.deep.equal({ turn: 2, model: "echo", thumb: "up" });
     expect(ratings).to.deep.equal([{ model: "echo", from: undefined, to: "up" }]);
     expect((await admin("GET", "quality")).body).to.deep.equal(view);
-    expect((await stand.request("GET", "/api/v1/admin/quality", { token: tokens["bob"] ?? "" })).status).to.equal(403);
+    expect((await fixture.request("GET", "/api/v1/admin/quality", { token: tokens["bob"] ?? "" })).status).to.equal(
+      403,
+    );
   });
 });

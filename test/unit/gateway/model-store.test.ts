@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { GatewayOptions } from "../../../node/gateway/index.ts";
 import { ok } from "../../../protocols/index.ts";
-import { adminCode, password, startStand, type Stand } from "./fixture.ts";
+import { adminCode, password, startFixture, type Fixture } from "./fixture.ts";
 
 type Models = NonNullable<GatewayOptions["models"]>;
 const none = (): readonly [] => [];
@@ -11,23 +11,23 @@ const models = {
 } as unknown as Models;
 
 describe("the stream of a node's models", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   before(async () => {
-    stand = await startStand({ models, limits: { streamCheckMs: 20 } });
+    fixture = await startFixture({ models, limits: { streamCheckMs: 20 } });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("ends when the session of who reads it has ended", async () => {
     const body = { name: "ada", password, displayName: "Ada", adminCode };
-    const { token } = (await stand.request("POST", "/api/v1/sign-up", { body })).body as { token: string };
-    const stream = await fetch(`${stand.url}/api/v1/admin/models/events`, {
+    const { token } = (await fixture.request("POST", "/api/v1/sign-up", { body })).body as { token: string };
+    const stream = await fetch(`${fixture.url}/api/v1/admin/models/events`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const reader = stream.body!.getReader();
     const first = await reader.read();
     expect(Buffer.from(first.value!).toString()).to.match(/^event: models\n/);
-    expect((await stand.request("POST", "/api/v1/sign-out", { token })).status).to.equal(200);
+    expect((await fixture.request("POST", "/api/v1/sign-out", { token })).status).to.equal(200);
     for (;;) if ((await reader.read()).done) break;
-    expect((await stand.request("GET", "/api/v1/admin/models", { token })).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/admin/models", { token })).status).to.equal(401);
   });
 });

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { WebSocket } from "ws";
 import type { Hello, NodePlace } from "../../../protocols/index.ts";
 import { listNodes } from "../../../node/gateway/nodes.ts";
-import { startStand } from "./fixture.ts";
+import { startFixture } from "./fixture.ts";
 
 const place = (name: string): NodePlace => ({ name, url: `http://${name}.test` });
 
@@ -19,10 +19,10 @@ describe("gateway: the other nodes", () => {
 
   it("are told in hello and at /api/v1/nodes, as they are at that time, to those who are signed in", async () => {
     let peers = [place("zoe"), place("amy")];
-    const stand = await startStand({ name: "ned", peers: () => peers });
-    const { token } = await stand.signUp("ada");
-    const own = { name: "ned", url: stand.url };
-    const socket = new WebSocket(`${stand.url.replace("http", "ws")}/ws`, {
+    const fixture = await startFixture({ name: "ned", peers: () => peers });
+    const { token } = await fixture.signUp("ada");
+    const own = { name: "ned", url: fixture.url };
+    const socket = new WebSocket(`${fixture.url.replace("http", "ws")}/ws`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const [first] = (await once(socket, "message")) as [Buffer];
@@ -30,9 +30,9 @@ describe("gateway: the other nodes", () => {
     const { hello } = JSON.parse(first.toString()) as { readonly hello: Hello };
     expect(hello.nodes).to.deep.equal([own, place("zoe"), place("amy")]);
     peers = [];
-    const listed = await stand.request("GET", "/api/v1/nodes", { token });
+    const listed = await fixture.request("GET", "/api/v1/nodes", { token });
     expect(listed.body).to.deep.equal({ nodes: [own] });
-    expect((await stand.request("GET", "/api/v1/nodes")).status).to.equal(401);
-    await stand.stop();
+    expect((await fixture.request("GET", "/api/v1/nodes")).status).to.equal(401);
+    await fixture.stop();
   });
 });

@@ -1,10 +1,10 @@
 import { expect } from "chai";
 import type { ObserveControl } from "../../../node/ports.ts";
 import { failure, ok, refused, type HistoryQuery, type LogQuery } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: what nodes remember of themselves", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   const asked: (LogQuery | HistoryQuery)[] = [];
   const observe: ObserveControl = {
     logs(query) {
@@ -19,10 +19,10 @@ describe("gateway: what nodes remember of themselves", () => {
     },
   };
   before(async () => {
-    stand = await startStand({ observe });
+    fixture = await startFixture({ observe });
   });
-  after(() => stand.stop());
-  const get = (path: string) => stand.request("GET", `/api/v1/admin/${path}`, { token: controlToken });
+  after(() => fixture.stop());
+  const get = (path: string) => fixture.request("GET", `/api/v1/admin/${path}`, { token: controlToken });
 
   it("passes on what is asked for, as what it is", async () => {
     asked.length = 0;

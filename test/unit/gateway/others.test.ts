@@ -6,7 +6,7 @@
 import { expect } from "chai";
 import { clientCommands, type Passkey } from "../../../protocols/index.ts";
 import { everyPart } from "./permission-table.ts";
-import { password, startStand, type Stand } from "./fixture.ts";
+import { password, startFixture, type Fixture } from "./fixture.ts";
 
 /** In everything that Ada wrote and others may not read. */
 const mark = "adas-secret";
@@ -84,7 +84,7 @@ interface Said {
 }
 
 describe("gateway: what is another's", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   /** Ids of things of Ada's, by the part of a path before them. */
   let ids: Readonly<Record<string, string>>;
@@ -92,7 +92,10 @@ describe("gateway: what is another's", () => {
   const samples: Samples = { room: "den", member: "user/ada", with: "user/ada", successor: "user/ada", user: "ada", seq: 1, emoji: "👍", agent: "ada.helper", provider: "nobody" }; // prettier-ignore
 
   const made = async (method: string, path: string, token: string, body?: unknown) => {
-    const { status, body: answer } = await stand.request(method, path, { token, ...(body !== undefined && { body }) });
+    const { status, body: answer } = await fixture.request(method, path, {
+      token,
+      ...(body !== undefined && { body }),
+    });
     if (status >= 300) throw new Error(`${method} ${path}: ${JSON.stringify(answer)}`);
     return answer;
   };
@@ -131,7 +134,7 @@ describe("gateway: what is another's", () => {
 
   async function send({ method, path, body }: Call, token: string): Promise<Said> {
     const ending = new AbortController();
-    const response = await fetch(stand.url + path, {
+    const response = await fetch(fixture.url + path, {
       method,
       signal: ending.signal,
       headers: { authorization: `Bearer ${token}`, ...(body !== undefined && { "content-type": "application/json" }) },
@@ -146,12 +149,12 @@ describe("gateway: what is another's", () => {
 
   before(async function () {
     const { blobs: _blobs, ...parts } = everyPart;
-    stand = await startStand(parts);
-    await stand.signUp("root");
-    ada = (await stand.signUp("ada")).token;
+    fixture = await startFixture(parts);
+    await fixture.signUp("root");
+    ada = (await fixture.signUp("ada")).token;
     await made("POST", "/api/v1/rooms", ada, { room: "den", title: mark, topic: mark, visibility: "private" });
     for (const name of ["mallory", "noah"]) {
-      const { token } = await stand.signUp(name);
+      const { token } = await fixture.signUp(name);
       await made("POST", "/api/v1/rooms", token, { room: `${name}-attic` });
       await made("POST", "/api/v1/agents", token, { name: "helper" });
       // It is there already, so that asking for it changes nothing.
@@ -165,21 +168,21 @@ describe("gateway: what is another's", () => {
     const key = await made("POST", "/api/v1/me/keys", ada, { label: mark });
     const { current } = await made("GET", "/api/v1/me/sessions", ada);
     const passkey: Passkey = { id: "adas-passkey", publicKey: "AA", counter: 0, host: "localhost", name: mark, transports: [], synced: false }; // prettier-ignore
-    const added = await stand.kernel.ask({ to: "user/ada", from: "gateway", message: { ...passkey, type: "addPasskey" }, timeoutMs: 5_000 }); // prettier-ignore
+    const added = await fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...passkey, type: "addPasskey" }, timeoutMs: 5_000 }); // prettier-ignore
     expect(added.ok, JSON.stringify(added)).to.equal(true);
     const claim = `identity.${"0".repeat(64)}`;
     const identity = { provider: "nobody", issuer: "https://id.example", subject: mark, claim };
-    const linked = await stand.kernel.ask({ to: "user/ada", from: "gateway", message: { ...identity, type: "linkIdentity" }, timeoutMs: 5_000 }); // prettier-ignore
+    const linked = await fixture.kernel.ask({ to: "user/ada", from: "gateway", message: { ...identity, type: "linkIdentity" }, timeoutMs: 5_000 }); // prettier-ignore
     expect(linked.ok, JSON.stringify(linked)).to.equal(true);
     const { id } = await made("POST", "/v1/responses", ada, { model: "echo", input: mark, store: true });
     ids = { keys: key.id, sessions: current, passkeys: passkey.id, identities: claim, responses: id, turns: "1", pictures: "0".repeat(64), sounds: "0".repeat(64), avatar: "0".repeat(64), logo: "0".repeat(64) }; // prettier-ignore
     const { paths } = await made("GET", "/openapi.json", ada);
     // Those of admins nobody else reaches, whatever they name: permissions.txt has them.
-    const routes = stand.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
+    const routes = fixture.gateway.routes().filter(({ path }) => !path.startsWith("/api/v1/admin/"));
     calls = routes.map(({ method, path }) =>
       callOf(method, path, paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()] as Operation | undefined)); // prettier-ignore
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   /** Every command, with the ids of all that it may be about. */
   function questions(): readonly { readonly name: string; readonly to: string; readonly fields: object }[] {
@@ -200,7 +203,7 @@ describe("gateway: what is another's", () => {
   }
 
   const signIn = async (name: string): Promise<string> =>
-    (await stand.request("POST", "/api/v1/sign-in", { body: { name, password } })).body.token;
+    (await fixture.request("POST", "/api/v1/sign-in", { body: { name, password } })).body.token;
   const ownEnds = ["POST /api/v1/sign-out", "POST /api/v1/me/deletion"];
 
   for (const [name, who] of [
@@ -216,7 +219,7 @@ describe("gateway: what is another's", () => {
         expect(text, call.name).to.not.include(mark);
         if (call.names && !open.includes(call.name)) expect(code, `${call.name} ${text}`).to.match(refused);
       }
-      const client = await stand.connect(token);
+      const client = await fixture.connect(token);
       for (const command of questions()) {
         const answer = await client.ask(command.name, command.to, command.fields);
         expect(JSON.stringify(answer), command.name).to.not.include(mark);

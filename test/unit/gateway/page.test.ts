@@ -5,14 +5,14 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from "node:zlib";
 import { expect } from "chai";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 const html = `<!doctype html><title>Plexus</title>${" ".repeat(4_000)}`;
 const script = `export const text = "${"plexus ".repeat(2_000)}";`;
 const small = "export {};";
 
 describe("gateway: the page's files", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-page-"));
@@ -27,17 +27,17 @@ describe("gateway: the page's files", () => {
       await writeFile(join(folder, `${name}.gz`), gzipSync(text));
     }
     await writeFile(join(folder, "assets", "small-C7d1.js"), small);
-    stand = await startStand({ webFolder: folder });
+    fixture = await startFixture({ webFolder: folder });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     await rm(folder, { recursive: true, force: true });
   });
 
   /** A request as it goes over the wire: nothing is added and nothing is decoded. */
   async function ask(path: string, headers: Record<string, string>): Promise<{ raw: IncomingMessage; body: Buffer }> {
     const raw = await new Promise<IncomingMessage>((resolve, reject) => {
-      get(stand.url + path, { headers }, resolve).on("error", reject);
+      get(fixture.url + path, { headers }, resolve).on("error", reject);
     });
     return { raw, body: await buffer(raw) };
   }

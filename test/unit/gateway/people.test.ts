@@ -20,7 +20,7 @@ async function pass(): Promise<void> {
   for (let count = 0; count < 50; count += 1) await Promise.resolve();
 }
 
-function stage() {
+function openFixture() {
   const hub = createHub();
   const watched = new Map<string, Watcher>();
   const gaps: (() => void)[] = [];
@@ -63,7 +63,7 @@ async function watchAs(people: People): Promise<void> {
 
 describe("gateway: people", () => {
   it("follow what can be a room, and nothing else that the node with their actor says", async () => {
-    const { hub, people, watched } = stage();
+    const { hub, people, watched } = openFixture();
     await watchAs(people);
     for (const room of [undefined, null, 7, "", "../lobby", "Lobby", "attic"])
       hub.publish("user/ada", { type: "roomJoined", room }, 1, 1);
@@ -71,7 +71,7 @@ describe("gateway: people", () => {
   });
 
   it("do not stay when their session ended in a gap, however long nobody can say so", async () => {
-    const { people, ask, gap, world } = stage();
+    const { people, ask, gap, world } = openFixture();
     const [stays, goes] = [connectionOf("s"), connectionOf("stolen")];
     const person = people.arrive("ada");
     people.arrived(person, stays.connection);
@@ -90,7 +90,7 @@ describe("gateway: people", () => {
   });
 
   it("are served for a minute at most while nobody can say whether their sessions have ended", async () => {
-    const { people, ask, gap, world } = stage();
+    const { people, ask, gap, world } = openFixture();
     const one = connectionOf("s");
     people.arrived(people.arrive("ada"), one.connection);
     ask.sessions = async () => refused(failure("SLOT_UNAVAILABLE"));
@@ -108,7 +108,7 @@ describe("gateway: people", () => {
   });
 
   it("are asked about once they are there when the gap came during their arrival", async () => {
-    const { people, gap, ask } = stage();
+    const { people, gap, ask } = openFixture();
     const late = connectionOf("stolen");
     const person = people.arrive("ada");
     let asked = 0;
@@ -127,7 +127,7 @@ describe("gateway: people", () => {
   });
 
   it("follow the rooms that they are in after a gap, and no other", async () => {
-    const { people, ask, watched, gap } = stage();
+    const { people, ask, watched, gap } = openFixture();
     await watchAs(people);
     ask.describe = async () => ok({ rooms: ["attic"] });
     gap();
@@ -136,7 +136,7 @@ describe("gateway: people", () => {
   });
 
   it("are told that they watch only when they do, each connection of them", async () => {
-    const { people, ask } = stage();
+    const { people, ask } = openFixture();
     const answer = Promise.withResolvers<Awaited<ReturnType<Questions["describe"]>>>();
     ask.describe = () => answer.promise;
     const [one, two] = [connectionOf("s"), connectionOf("s")];
@@ -149,7 +149,7 @@ describe("gateway: people", () => {
   });
 
   it("have as newest what they have not read", async () => {
-    const { people, ask, watched } = stage();
+    const { people, ask, watched } = openFixture();
     await watchAs(people);
     const newest = () => watched.get("room/den")?.newest("room/den");
     const last = { author: "user/bob", atMs: 7 };

@@ -3,7 +3,7 @@ import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import { permissions } from "../../../protocols/index.ts";
 import { callers, everyPart, readTable, signInAll, tablePath } from "./permission-table.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 /** What anybody may ask for: to come in, the description, whether the node is well. Everything else needs a name. */
 const open = [
@@ -33,20 +33,20 @@ const open = [
 ];
 
 describe("gateway: the table of permissions", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let lines: readonly string[];
   let rows: readonly { readonly what: string; readonly needs: string; readonly outcome: Record<string, string> }[];
 
   before(async function () {
     let shiftMs = 0;
     const clock = createClock();
-    stand = await startStand({
+    fixture = await startFixture({
       ...everyPart,
       grpcListen: { host: "127.0.0.1", port: 0 },
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
     });
-    const tokens = await signInAll(stand, controlToken, (ms) => (shiftMs += ms));
-    lines = await readTable(stand, tokens);
+    const tokens = await signInAll(fixture, controlToken, (ms) => (shiftMs += ms));
+    lines = await readTable(fixture, tokens);
     rows = lines.slice(1).map((line) => {
       const outcomes = line.slice(78).trim().split(/\s+/);
       const outcome = Object.fromEntries(callers.map((sort, at) => [sort, outcomes[at] as string]));
@@ -55,7 +55,7 @@ describe("gateway: the table of permissions", () => {
     // To look at what a change does: PERMISSIONS_WRITE=1, then read the difference.
     if (process.env["PERMISSIONS_WRITE"] === "1") writeFileSync(tablePath, `${lines.join("\n")}\n`);
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("is as permissions.txt has it, for every route and every command", () => {
     const expected = readFileSync(tablePath, "utf8").trimEnd().split("\n");

@@ -8,7 +8,7 @@ import type { ServiceError } from "@grpc/grpc-js";
 import { clientCommands } from "../../../protocols/index.ts";
 import { setUpCodes } from "./codes.ts";
 import { grpcClient } from "./grpc-client.ts";
-import type { Client, Stand, StandOptions } from "./fixture.ts";
+import type { Client, Fixture, FixtureOptions } from "./fixture.ts";
 
 export const tablePath = join(import.meta.dirname, "permissions.txt");
 
@@ -73,46 +73,46 @@ export const everyPart = {
     ].map((part) => [part, absent]),
   ),
   models: { store: empty, wanted: empty },
-} as unknown as StandOptions;
+} as unknown as FixtureOptions;
 
 /** Makes a caller of each sort. `shift` moves the clock: a sign-in becomes an old one. */
 export async function signInAll(
-  stand: Stand,
+  fixture: Fixture,
   controlToken: string,
   shift: (ms: number) => void,
 ): Promise<Readonly<Record<CallerSort, string | undefined>>> {
   const tokens: Partial<Record<CallerSort, string>> = {};
-  const named = async (sort: CallerSort) => (tokens[sort] = (await stand.signUp(sort)).token);
+  const named = async (sort: CallerSort) => (tokens[sort] = (await fixture.signUp(sort)).token);
   await named("owner");
   tokens["stale-owner"] = tokens.owner as string;
-  tokens.pending = (await setUpCodes(stand, "pending", Date.now())).attempt;
+  tokens.pending = (await setUpCodes(fixture, "pending", Date.now())).attempt;
   const key = async (sort: CallerSort, scopes?: readonly string[]) => {
     const body = { label: sort, ...(scopes && { scopes }) };
-    tokens[sort] = (await stand.request("POST", "/api/v1/me/keys", { token: tokens.owner as string, body })).body.key;
+    tokens[sort] = (await fixture.request("POST", "/api/v1/me/keys", { token: tokens.owner as string, body })).body.key;
   };
   await key("owner-key");
   await key("models-key", ["models"]);
   await key("chat-key", ["chat"]);
   shift(11 * 60_000);
   const again = { body: { name: "owner", password: "correct horse" } };
-  tokens.owner = (await stand.request("POST", "/api/v1/sign-in", again)).body.token as string;
+  tokens.owner = (await fixture.request("POST", "/api/v1/sign-in", again)).body.token as string;
   for (const sort of ["guest", "member", "service", "moderator", "admin", "revoked"] as const) await named(sort);
   for (const role of ["guest", "service", "moderator", "admin"] as const) {
-    const given = await stand.request("PUT", `/api/v1/admin/users/${role}/roles`, { token: controlToken, body: { roles: [role] } }); // prettier-ignore
+    const given = await fixture.request("PUT", `/api/v1/admin/users/${role}/roles`, { token: controlToken, body: { roles: [role] } }); // prettier-ignore
     if (given.status !== 200) throw new Error(`${role}: ${JSON.stringify(given.body)}`);
   }
-  await stand.request("POST", "/api/v1/sign-out", { token: tokens.revoked as string, body: {} });
+  await fixture.request("POST", "/api/v1/sign-out", { token: tokens.revoked as string, body: {} });
   await named("suspended");
-  await stand.request("PUT", "/api/v1/admin/users/suspended/suspended", { token: controlToken, body: { suspended: true } }); // prettier-ignore
+  await fixture.request("PUT", "/api/v1/admin/users/suspended/suspended", { token: controlToken, body: { suspended: true } }); // prettier-ignore
   return { ...tokens, stranger: undefined, operator: controlToken } as Readonly<Record<CallerSort, string | undefined>>;
 }
 
-/** Stands for what a path names. */
+/** Fixtures for what a path names. */
 const pathOf = (path: string): string => path.replaceAll(/:(\w+)/g, (_, name) => (name === "hash" ? "0".repeat(64) : "nobody")); // prettier-ignore
 
 /** The table as it is at a gateway. */
 export async function readTable(
-  stand: Stand,
+  fixture: Fixture,
   tokens: Readonly<Record<CallerSort, string | undefined>>,
 ): Promise<readonly string[]> {
   const lines: string[] = [];
@@ -120,13 +120,13 @@ export async function readTable(
     lines.push([what.padEnd(58), needs.padEnd(19), ...outcomes.map((outcome, at) => outcome.padEnd((callers[at] as string).length))].join(" ").trimEnd()); // prettier-ignore
   };
   say("# what", "needs", callers);
-  for (const { method, path, permission } of stand.gateway.routes()) {
+  for (const { method, path, permission } of fixture.gateway.routes()) {
     const outcomes = await Promise.all(
       callers.map(async (sort) => {
         const token = tokens[sort];
         const reads = method === "GET";
         const ending = new AbortController();
-        const response = await fetch(stand.url + pathOf(path), {
+        const response = await fetch(fixture.url + pathOf(path), {
           method,
           signal: ending.signal,
           headers: {
@@ -146,7 +146,7 @@ export async function readTable(
     );
     say(`${method} ${path}`, permission ?? "", outcomes);
   }
-  const grpc = grpcClient(stand.gateway.grpcAddress ?? "");
+  const grpc = grpcClient(fixture.gateway.grpcAddress ?? "");
   const capital = (name: string): string => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
   /** The same command as a call of its own. No actor has a name like that. */
   const byGrpc = async (kind: string, name: string, token: string | undefined): Promise<string> => {
@@ -159,7 +159,7 @@ export async function readTable(
   const sockets = new Map<CallerSort, Client>();
   for (const sort of callers) {
     const token = tokens[sort];
-    const socket = token === undefined ? undefined : await stand.connect(token).catch(() => undefined);
+    const socket = token === undefined ? undefined : await fixture.connect(token).catch(() => undefined);
     if (socket !== undefined) sockets.set(sort, socket);
   }
   for (const { kind, name, row } of clientCommands) {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { quotaName, quotasFor, type Quota } from "../../../protocols/index.ts";
-import { startStand, type Reply, type Stand } from "./fixture.ts";
+import { startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const quota = (role: string, measure: Quota["measure"], per: Quota["per"], limit: number): Quota => ({
   name: quotaName({ role, measure, per }),
@@ -38,32 +38,32 @@ describe("quotas of roles", () => {
 });
 
 describe("gateway: quotas", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let admin: string;
   let bob: string;
   before(async () => {
-    stand = await startStand({ settleIntervalMs: 20 });
-    admin = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture({ settleIntervalMs: 20 });
+    admin = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
     for (const token of [admin, bob]) {
-      await stand.request("POST", "/api/v1/rooms", { token, body: { room: "hall" } });
-      await stand.request("POST", "/api/v1/rooms/hall/join", { token, body: {} });
+      await fixture.request("POST", "/api/v1/rooms", { token, body: { room: "hall" } });
+      await fixture.request("POST", "/api/v1/rooms/hall/join", { token, body: {} });
     }
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const set = (path: string, limit: number, token = admin): Promise<Reply> =>
-    stand.request("PUT", `/api/v1/admin/quotas/${path}`, { token, body: { limit } });
+    fixture.request("PUT", `/api/v1/admin/quotas/${path}`, { token, body: { limit } });
   const remove = (path: string): Promise<Reply> =>
-    stand.request("DELETE", `/api/v1/admin/quotas/${path}`, { token: admin });
+    fixture.request("DELETE", `/api/v1/admin/quotas/${path}`, { token: admin });
   const post = (token: string, text = "hello"): Promise<Reply> =>
-    stand.request("POST", "/api/v1/rooms/hall/messages", { token, body: { text } });
+    fixture.request("POST", "/api/v1/rooms/hall/messages", { token, body: { text } });
 
   it("are rows that admins set, list and remove, and nobody else", async () => {
     expect((await set("member/messages/day", 5, bob)).status).to.equal(403);
     expect((await set("member/coffee/day", 5)).body.error.code).to.equal("BAD_REQUEST");
     expect((await set("guest/bytes/month", 5)).body).to.include({ name: "guest.bytes.month", limit: 5 });
-    const listed = await stand.request("GET", "/api/v1/admin/quotas", { token: admin });
+    const listed = await fixture.request("GET", "/api/v1/admin/quotas", { token: admin });
     expect(listed.body.quotas).to.deep.equal([quota("guest", "bytes", "month", 5)]);
     expect((await remove("guest/bytes/month")).body).to.include({ limit: 5 });
     expect((await remove("guest/bytes/month")).body.error.code).to.equal("NOT_FOUND");
@@ -73,7 +73,7 @@ describe("gateway: quotas", () => {
     await set("member/messages/day", 4);
     expect((await post(bob, "")).status).to.equal(400);
     expect((await post(bob)).status).to.equal(200);
-    const client = await stand.connect(bob);
+    const client = await fixture.connect(bob);
     const said = (id: number) => client.ask("room.post", "hall", { text: `hello ${id}` });
     const answers = await Promise.all([1, 2, 3, 4, 5].map(said));
     expect(answers.filter((one) => one.error === undefined)).to.have.length(3);
@@ -93,7 +93,7 @@ describe("gateway: quotas", () => {
 
   it("count tokens of models, beside budgets", async () => {
     const say = (token: string): Promise<Reply> =>
-      stand.request("POST", "/v1/chat/completions", {
+      fixture.request("POST", "/v1/chat/completions", {
         token,
         body: { model: "echo", messages: [{ role: "user", content: "say hello" }], max_tokens: 20 },
       });

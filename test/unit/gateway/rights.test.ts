@@ -1,29 +1,30 @@
 import { expect } from "chai";
 import { createClock } from "../../../node/platform/index.ts";
 import type { DiskStatus } from "../../../protocols/index.ts";
-import { controlToken, password, startStand, type Stand } from "./fixture.ts";
+import { controlToken, password, startFixture, type Fixture } from "./fixture.ts";
 
 const freshMs = 600_000;
 describe("gateway: a fresh sign-in", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let shiftMs = 0;
   let token: string;
   const status: DiskStatus = { state: "sealed", keyFile: "/keys/disk.key" };
-  const setDisk = (by: string) => stand.request("PUT", "/api/v1/admin/disk", { token: by, body: { encrypted: true } });
+  const setDisk = (by: string) =>
+    fixture.request("PUT", "/api/v1/admin/disk", { token: by, body: { encrypted: true } });
   const confirm = (by: string, given: string) =>
-    stand.request("POST", "/api/v1/me/session/confirm", { token: by, body: { password: given } });
+    fixture.request("POST", "/api/v1/me/session/confirm", { token: by, body: { password: given } });
 
   beforeEach(async () => {
     shiftMs = 0;
     const clock = createClock();
-    stand = await startStand({
+    fixture = await startFixture({
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
       disk: { status: () => status, set: () => Promise.resolve({ ok: true, value: status }) },
       limits: { signInFailureRate: { count: 2, windowMs: 900_000 } },
     });
-    ({ token } = await stand.signUp("ada"));
+    ({ token } = await fixture.signUp("ada"));
   });
-  afterEach(() => stand.stop());
+  afterEach(() => fixture.stop());
 
   it("is asked for when the password was given too long ago, and given by the password", async () => {
     expect((await setDisk(token)).status).to.equal(200);
@@ -32,7 +33,7 @@ describe("gateway: a fresh sign-in", () => {
     expect(refused.status).to.equal(403);
     expect(refused.body.error).to.deep.include({ code: "SIGN_IN_AGAIN", outcome: "not_started" });
     // What asks for none goes on.
-    expect((await stand.request("GET", "/api/v1/admin/disk", { token })).status).to.equal(200);
+    expect((await fixture.request("GET", "/api/v1/admin/disk", { token })).status).to.equal(200);
 
     expect((await confirm(token, "wrong horse")).body.error.code).to.equal("SIGN_IN_FAILED");
     expect((await setDisk(token)).body.error.code).to.equal("SIGN_IN_AGAIN");
@@ -43,7 +44,7 @@ describe("gateway: a fresh sign-in", () => {
   });
 
   it("is one session's, and not the other's", async () => {
-    const other = await stand.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
+    const other = await fixture.request("POST", "/api/v1/sign-in", { body: { name: "ada", password } });
     shiftMs = freshMs + 1_000;
     await confirm(token, password);
     expect((await setDisk(token)).status).to.equal(200);
@@ -59,7 +60,7 @@ describe("gateway: a fresh sign-in", () => {
   });
 
   it("is nothing for an API key, and not asked of the operator", async () => {
-    const made = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "cron" } });
+    const made = await fixture.request("POST", "/api/v1/me/keys", { token, body: { label: "cron" } });
     const refused = await setDisk(made.body.key);
     expect(refused.body.error).to.deep.include({ code: "FORBIDDEN" });
     expect((await confirm(made.body.key, password)).body.error.code).to.equal("FORBIDDEN");

@@ -1,14 +1,17 @@
 import { expect } from "chai";
 import type { ClusterRoles } from "../../../node/cluster/roles.ts";
 import { roleTable, type ClusterRole } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: roles", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let rows: readonly ClusterRole[];
   const tokens: Record<string, string> = {};
   const admin = (by: string, method: string, path: string, body?: unknown) =>
-    stand.request(method, `/api/v1/admin${path}`, { token: tokens[by] as string, ...(body !== undefined && { body }) });
+    fixture.request(method, `/api/v1/admin${path}`, {
+      token: tokens[by] as string,
+      ...(body !== undefined && { body }),
+    });
   const give = (by: string, user: string, ...roles: string[]) => admin(by, "PUT", `/users/${user}/roles`, { roles });
   const code = (reply: { body: { error?: { code: string } } }) => reply.body.error?.code ?? "ok";
 
@@ -24,11 +27,11 @@ describe("gateway: roles", () => {
       },
       stop: () => undefined,
     };
-    stand = await startStand({ clusterRoles, labels: () => ({ zone: "a" }) });
-    for (const name of ["ada", "bob", "eve", "mod"]) tokens[name] = (await stand.signUp(name)).token;
+    fixture = await startFixture({ clusterRoles, labels: () => ({ zone: "a" }) });
+    for (const name of ["ada", "bob", "eve", "mod"]) tokens[name] = (await fixture.signUp(name)).token;
     tokens["operator"] = controlToken;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("are given by who has them, and never more than that", async () => {
     expect(code(await give("ada", "bob", "admin"))).to.equal("ok");
@@ -104,8 +107,8 @@ describe("gateway: roles", () => {
   });
 
   it("are felt by open connections: what is not allowed any more is refused, and what is followed ends", async () => {
-    await stand.request("POST", "/api/v1/rooms", { token: tokens["eve"] as string, body: { room: "den", visibility: "public" } }); // prettier-ignore
-    const client = await stand.connect(tokens["eve"] as string);
+    await fixture.request("POST", "/api/v1/rooms", { token: tokens["eve"] as string, body: { room: "den", visibility: "public" } }); // prettier-ignore
+    const client = await fixture.connect(tokens["eve"] as string);
     expect((await client.ask("subscribe", "room/den")).error).to.equal(undefined);
     expect((await client.ask("room.post", "den", { text: "hi" })).error).to.equal(undefined);
     await admin("ada", "PUT", "/roles/mute", { grants: [{ permission: "account.use" }] });
@@ -118,12 +121,12 @@ describe("gateway: roles", () => {
   });
 
   it("let people be signed out, but nobody who may do more", async () => {
-    const client = await stand.connect(tokens["eve"] as string);
+    const client = await fixture.connect(tokens["eve"] as string);
     expect(code(await admin("mod", "DELETE", "/users/bob/sessions")), "bob is an admin").to.equal("FORBIDDEN");
     const { body } = await admin("mod", "GET", "/users/eve/sessions");
     expect(body.sessions).to.have.length(1);
     expect(code(await admin("mod", "DELETE", `/users/eve/sessions/${body.sessions[0].id}`))).to.equal("ok");
     await client.closed;
-    expect(code(await stand.request("GET", "/api/v1/me", { token: tokens["eve"] as string }))).to.equal("UNAUTHENTICATED"); // prettier-ignore
+    expect(code(await fixture.request("GET", "/api/v1/me", { token: tokens["eve"] as string }))).to.equal("UNAUTHENTICATED"); // prettier-ignore
   });
 });

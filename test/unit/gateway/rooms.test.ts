@@ -1,24 +1,24 @@
 import { expect } from "chai";
 import type { AdminRoomPage } from "../../../protocols/index.ts";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: rooms as admins see them", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   before(async () => {
-    stand = await startStand();
-    ada = (await stand.signUp("ada")).token;
-    const bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture();
+    ada = (await fixture.signUp("ada")).token;
+    const bob = (await fixture.signUp("bob")).token;
     for (const room of ["alpha", "beta", "gamma", "alphabet"])
-      await stand.request("POST", "/api/v1/rooms", { token: ada, body: { room, title: `The ${room}` } });
-    await stand.request("POST", "/api/v1/rooms/alpha/join", { token: bob, body: {} });
-    await stand.request("POST", "/api/v1/rooms/alpha/messages", { token: bob, body: { text: "a secret of theirs" } });
-    await stand.request("POST", "/api/v1/rooms", { token: ada, body: { room: "hidden", title: "Hidden", visibility: "private" } }); // prettier-ignore
+      await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room, title: `The ${room}` } });
+    await fixture.request("POST", "/api/v1/rooms/alpha/join", { token: bob, body: {} });
+    await fixture.request("POST", "/api/v1/rooms/alpha/messages", { token: bob, body: { text: "a secret of theirs" } });
+    await fixture.request("POST", "/api/v1/rooms", { token: ada, body: { room: "hidden", title: "Hidden", visibility: "private" } }); // prettier-ignore
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const rooms = async (query: string): Promise<AdminRoomPage> =>
-    (await stand.request("GET", `/api/v1/admin/rooms?${query}`, { token: ada })).body as unknown as AdminRoomPage;
+    (await fixture.request("GET", `/api/v1/admin/rooms?${query}`, { token: ada })).body as unknown as AdminRoomPage;
   const names = (page: AdminRoomPage) => page.rooms.map(({ room }) => room);
 
   it("are listed by name, a page at a time, with size, owners and state, and nothing of what is said", async () => {

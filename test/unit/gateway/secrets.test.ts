@@ -5,13 +5,13 @@ import { secretsControl } from "../../../node/composition/secrets.ts";
 import { createOutbound } from "../../../node/mail/index.ts";
 import type { KnownServer } from "../../../node/cluster/mail.ts";
 import { ok, type AuditEvent, type SecretsView } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 const value = "Tr0ub4dor-of-the-test";
 
 describe("gateway: secrets", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let named: NamedSecrets;
   let mail: ReturnType<typeof mailSettings>;
   let rows: () => Promise<string>;
@@ -21,7 +21,7 @@ describe("gateway: secrets", () => {
   const log = { debug: (...line: unknown[]) => void logged.push(line), info: (...line: unknown[]) => void logged.push(line), warn: (...line: unknown[]) => void logged.push(line), error: (...line: unknown[]) => void logged.push(line) }; // prettier-ignore
 
   before(async () => {
-    stand = await startStand({
+    fixture = await startFixture({
       log,
       audit: { write: async (event) => void written.push(event) },
       open(peer, at) {
@@ -34,13 +34,13 @@ describe("gateway: secrets", () => {
     });
   });
   after(async () => {
-    await stand.stop();
+    await fixture.stop();
     named.stop();
     mail.stop();
   });
 
   const call = async (method: string, path: string, body?: object): Promise<Reply> => {
-    const reply = await stand.request(method, `/api/v1/admin${path}`, { token: controlToken, ...(body && { body }) });
+    const reply = await fixture.request(method, `/api/v1/admin${path}`, { token: controlToken, ...(body && { body }) });
     answers.push(JSON.stringify(reply.body));
     return reply;
   };

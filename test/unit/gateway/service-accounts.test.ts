@@ -1,19 +1,19 @@
 import { expect } from "chai";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: accounts of programs", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   const tokens: Record<string, string> = {};
   const admin = (by: string, method: string, path: string, body?: unknown) =>
-    stand.request(method, `/api/v1${path}`, { token: tokens[by] as string, ...(body !== undefined && { body }) });
+    fixture.request(method, `/api/v1${path}`, { token: tokens[by] as string, ...(body !== undefined && { body }) });
   const code = (reply: { body: { error?: { code: string } } }) => reply.body.error?.code ?? "ok";
 
   before(async () => {
-    stand = await startStand();
-    for (const name of ["ada", "bob", "mod"]) tokens[name] = (await stand.signUp(name)).token;
+    fixture = await startFixture();
+    for (const name of ["ada", "bob", "mod"]) tokens[name] = (await fixture.signUp(name)).token;
     await admin("ada", "PUT", "/admin/users/mod/roles", { roles: ["moderator"] });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("have the role service, no password, and keys that those make who manage people", async () => {
     expect(code(await admin("bob", "POST", "/admin/service-accounts", { name: "robot" }))).to.equal("FORBIDDEN");
@@ -35,12 +35,12 @@ describe("gateway: accounts of programs", () => {
     const make = (name: string) => admin("ada", "POST", "/admin/service-accounts", { name });
     // What is there when the node ended between the two steps.
     const create = { type: "create" };
-    await stand.kernel.ask({ to: "user/half", from: "gateway", message: create, timeoutMs: 5_000 });
+    await fixture.kernel.ask({ to: "user/half", from: "gateway", message: create, timeoutMs: 5_000 });
     expect((await make("half")).body).to.deep.equal({ user: "half", roles: ["service"] });
     expect(code(await admin("ada", "POST", "/admin/users/half/keys", { label: "x" }))).to.equal("ok");
     expect(code(await make("half")), "it is whole").to.equal("NAME_TAKEN");
     expect(code(await make("bob")), "a person").to.equal("NAME_TAKEN");
-    await stand.kernel.ask({ to: "user/shut", from: "gateway", message: create, timeoutMs: 5_000 });
+    await fixture.kernel.ask({ to: "user/shut", from: "gateway", message: create, timeoutMs: 5_000 });
     await admin("ada", "PUT", "/admin/users/shut/suspended", { suspended: true });
     expect(code(await make("shut")), "an admin has suspended it").to.equal("NAME_TAKEN");
   });

@@ -9,7 +9,7 @@ import { createIds } from "../../../node/gateway/tokens.ts";
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { startStand, type Stand } from "./fixture.ts";
+import { startFixture, type Fixture } from "./fixture.ts";
 
 const base64 = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
@@ -143,61 +143,61 @@ describe("short-lived tokens", () => {
 });
 
 describe("the routes of short-lived tokens", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let keys: TokenKeys;
   before(async () => {
     keys = watchTokenKeys(await directory(), { node: "test", isMember: () => true });
-    stand = await startStand({ serviceTokens: { node: "test", keys } });
-    await stand.request("POST", "/api/v1/sign-up", { body: { name: "root", password: "correct horse", adminCode: "ABCD-EFGH-JKLM" } });
+    fixture = await startFixture({ serviceTokens: { node: "test", keys } });
+    await fixture.request("POST", "/api/v1/sign-up", { body: { name: "root", password: "correct horse", adminCode: "ABCD-EFGH-JKLM" } });
   }); // prettier-ignore
 
-  const issue = async (token: string, body: object = {}) => stand.request("POST", "/api/v1/tokens", { token, body });
+  const issue = async (token: string, body: object = {}) => fixture.request("POST", "/api/v1/tokens", { token, body });
 
   it("give a token that does what an API key may, until its session ends", async () => {
-    const { token: session } = await stand.signUp("ada");
+    const { token: session } = await fixture.signUp("ada");
     const { body } = await issue(session);
-    const asked = await stand.request("GET", "/api/v1/me", { token: body.token });
+    const asked = await fixture.request("GET", "/api/v1/me", { token: body.token });
     expect(asked.body).to.deep.include({ user: "ada" });
     expect(asked.body.session.kind).to.equal("key");
     // Nothing that needs a person, and no token of a token.
-    expect((await stand.request("POST", "/api/v1/me/keys", { token: body.token, body: { label: "x" } })).status).to.equal(403);
+    expect((await fixture.request("POST", "/api/v1/me/keys", { token: body.token, body: { label: "x" } })).status).to.equal(403);
     expect((await issue(body.token)).body.error.code).to.equal("FORBIDDEN");
-    const client = await stand.connect(body.token);
-    await stand.request("POST", "/api/v1/sign-out", { token: session });
+    const client = await fixture.connect(body.token);
+    await fixture.request("POST", "/api/v1/sign-out", { token: session });
     await client.closed;
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal("UNAUTHENTICATED");
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal("UNAUTHENTICATED");
   }); // prettier-ignore
 
   it("give a token that is narrower, if that is asked for, and never one that is wider than what asks", async () => {
-    const { token: session } = await stand.signUp("narrow");
+    const { token: session } = await fixture.signUp("narrow");
     const { body } = await issue(session, { scopes: ["read"] });
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(200);
-    const made = await stand.request("POST", "/api/v1/rooms", { token: body.token, body: { room: "narrow-room" } });
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(200);
+    const made = await fixture.request("POST", "/api/v1/rooms", { token: body.token, body: { room: "narrow-room" } });
     expect(made.body.error.code).to.equal("FORBIDDEN");
     expect((await issue(session, { scopes: ["everything"] })).body.error.code).to.equal("BAD_REQUEST");
   });
 
   it("publish the keys, with which others verify", async () => {
-    const { token: session } = await stand.signUp("eve");
+    const { token: session } = await fixture.signUp("eve");
     const { body } = await issue(session, { audience: "https://other.example.org", lifeMs: 60_000 });
-    const set = createRemoteJWKSet(new URL(`${stand.url}/.well-known/jwks.json`));
+    const set = createRemoteJWKSet(new URL(`${fixture.url}/.well-known/jwks.json`));
     const { payload } = await jwtVerify(body.token, set, { audience: "https://other.example.org", issuer: "plexus" });
     expect(payload.sub).to.equal("eve");
     // It is none here.
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal(
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal(
       "UNAUTHENTICATED",
     );
-    const { body: published } = await stand.request("GET", "/.well-known/jwks.json");
+    const { body: published } = await fixture.request("GET", "/.well-known/jwks.json");
     for (const key of published.keys)
       expect(Object.keys(key)).to.have.members(["kty", "crv", "x", "kid", "alg", "use"]);
   });
 
   it("take a key of a service, whose end ends its tokens", async () => {
-    const { token: session } = await stand.signUp("service");
-    const { body: key } = await stand.request("POST", "/api/v1/me/keys", { token: session, body: { label: "ci" } });
+    const { token: session } = await fixture.signUp("service");
+    const { body: key } = await fixture.request("POST", "/api/v1/me/keys", { token: session, body: { label: "ci" } });
     const { body } = await issue(key.key);
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(200);
-    await stand.request("DELETE", `/api/v1/me/keys/${key.id}`, { token: session });
-    expect((await stand.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(200);
+    await fixture.request("DELETE", `/api/v1/me/keys/${key.id}`, { token: session });
+    expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).status).to.equal(401);
   });
 });

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { failure, ok, refused, type Failure, type HolderSums, type ShardsView } from "../../../protocols/index.ts";
-import { controlToken, startClusterStand, type ClusterStand } from "./cluster-stand.ts";
+import { controlToken, startClusterFixture, type ClusterFixture } from "./cluster-fixture.ts";
 
 const sums: HolderSums = {
   held: { shards: 3, bytes: 3_000 },
@@ -26,23 +26,23 @@ const placed: ShardsView = {
 };
 
 describe("the routes of shards", () => {
-  let stand: ClusterStand;
+  let fixture: ClusterFixture;
   const asked: unknown[] = [];
   let answers = true;
   before(async () => {
-    stand = await startClusterStand();
-    stand.answers = { groups: () => placed };
-    stand.cluster = (message) => {
+    fixture = await startClusterFixture();
+    fixture.answers = { groups: () => placed };
+    fixture.cluster = (message) => {
       asked.push(message);
       if (!answers) return refused(failure("SLOT_UNAVAILABLE"));
       return message.type === "sums" ? ok(sums) : ok({ shards: [] });
     };
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
   beforeEach(() => (asked.length = 0));
 
   async function get(path: string, token = controlToken) {
-    const response = await fetch(`${stand.gateway.url}/api/v1/admin/shards${path}`, {
+    const response = await fetch(`${fixture.gateway.url}/api/v1/admin/shards${path}`, {
       headers: { ...(token !== "" && { authorization: `Bearer ${token}` }) },
     });
     return { status: response.status, body: (await response.json()) as { error?: Failure } & ShardsView };

@@ -11,7 +11,7 @@ const rate = { count: 20, windowMs: 10_000 };
 const random = { number: () => 0.5, bytes: (count: number) => new Uint8Array(count) };
 const meter = { count() {}, gauge() {}, observeMs() {} };
 
-interface Stage {
+interface Fixture {
   readonly world: World;
   /** `limit`: of guesses; `open`: of what goes on where others cannot be told. */
   readonly gateways: readonly { readonly limit: RateLimit; readonly open: RateLimit; readonly rates: Rates }[];
@@ -25,7 +25,7 @@ interface Stage {
 }
 
 /** Gateways that hear one another after a while. */
-function stage(nodes: number, delayMs: () => number = () => 1): Stage {
+function openFixture(nodes: number, delayMs: () => number = () => 1): Fixture {
   const world = new World(1);
   const clock = world.clock();
   const heard: ((rows: readonly RateNews[]) => void)[] = [];
@@ -91,7 +91,7 @@ const boundOf = (nodes: number, elapsedMs: number): number =>
 
 describe("gateway: limits of the cluster", () => {
   it("let a key that is used at one gateway have all of its rate there", async () => {
-    const { gateways, pass } = stage(4);
+    const { gateways, pass } = openFixture(4);
     let passed = 0;
     for (let step = 0; step < 400; step += 1) {
       if (gateways[0]?.limit.take("ada") === 0) passed += 1;
@@ -102,7 +102,7 @@ describe("gateway: limits of the cluster", () => {
   });
 
   it("cost no message for keys that are far from their limit", async () => {
-    const { gateways, pass, sent } = stage(4);
+    const { gateways, pass, sent } = openFixture(4);
     for (let step = 0; step < 50; step += 1) {
       for (let one = 0; one < 20; one += 1) expect(gateways[step % 4]?.limit.take(`person ${one}`)).to.equal(0);
       await pass(3_000);
@@ -124,7 +124,7 @@ describe("gateway: limits of the cluster", () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 2, max: 5 }), steps, async (nodes, plan) => {
         let delayMs = 1;
-        const at = stage(nodes, () => delayMs);
+        const at = openFixture(nodes, () => delayMs);
         const passedAtMs: number[] = [];
         let nowMs = 0;
         for (const step of plan) {
@@ -146,7 +146,7 @@ describe("gateway: limits of the cluster", () => {
   });
 
   it("leave a gateway that is cut off one part of each rate, and the others the whole", async () => {
-    const { gateways, pass, see, cut } = stage(4);
+    const { gateways, pass, see, cut } = openFixture(4);
     for (const other of [1, 2, 3]) {
       cut(0, other, true);
       see(
@@ -166,7 +166,7 @@ describe("gateway: limits of the cluster", () => {
   });
 
   it("slow nobody down who is signed in, when a gateway seems to be up and does not answer, or this one is cut off", async () => {
-    const { gateways, pass, cut, see } = stage(4);
+    const { gateways, pass, cut, see } = openFixture(4);
     const [asked] = gateways;
     /** What passes in 40 s: the burst, and what came back to it, at most. */
     const passed = async (limit: RateLimit | undefined, key: string): Promise<number> => {
@@ -186,7 +186,7 @@ describe("gateway: limits of the cluster", () => {
   });
 
   it("take back at all gateways what was counted and is none", async () => {
-    const { gateways, pass } = stage(2);
+    const { gateways, pass } = openFixture(2);
     const [here, there] = gateways;
     for (let act = 0; act < 10; act += 1) here?.limit.take("ada");
     await pass(1_000);

@@ -3,7 +3,7 @@ import { base32, codeOf, stepAt, stepOf } from "../../../node/gateway/totp.ts";
 import type { FactorsView, SignInNeeds } from "../../../protocols/index.ts";
 import { Authenticator } from "./authenticator.ts";
 import { codeAt, seedOf } from "./codes.ts";
-import { controlToken, password, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("one-time codes", () => {
   it("are those of RFC 6238, appendix B", () => {
@@ -28,26 +28,26 @@ describe("one-time codes", () => {
 });
 
 describe("gateway: sign-in with more than a password", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let nowMs = 1_800_000_000_000;
   let page: { origin: string; host: string };
   before(async () => {
     const { createClock } = await import("../../../node/platform/index.ts");
     const real = createClock();
-    stand = await startStand({ clock: { ...real, nowMs: () => nowMs, monotonicMs: () => real.monotonicMs(), after: (ms, then) => real.after(ms, then) } }); // prettier-ignore
-    page = { origin: stand.url.replace("127.0.0.1", "localhost"), host: "localhost" };
-    await stand.signUp("root");
+    fixture = await startFixture({ clock: { ...real, nowMs: () => nowMs, monotonicMs: () => real.monotonicMs(), after: (ms, then) => real.after(ms, then) } }); // prettier-ignore
+    page = { origin: fixture.url.replace("127.0.0.1", "localhost"), host: "localhost" };
+    await fixture.signUp("root");
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const post = (path: string, body: object, token?: string): Promise<Reply> =>
-    stand.request("POST", `/api/v1${path}`, { body, ...(token !== undefined && { token }) });
+    fixture.request("POST", `/api/v1${path}`, { body, ...(token !== undefined && { token }) });
   const signIn = (name: string): Promise<Reply> => post("/sign-in", { name, password });
   const code = (seed: Buffer): string => codeAt(seed, nowMs);
-  const factors = async (token: string): Promise<FactorsView> => (await stand.request("GET", "/api/v1/me/factors", { token })).body; // prettier-ignore
+  const factors = async (token: string): Promise<FactorsView> => (await fixture.request("GET", "/api/v1/me/factors", { token })).body; // prettier-ignore
 
   async function withCodes(name: string): Promise<{ token: string; seed: Buffer; recovery: string[] }> {
-    const { token } = await stand.signUp(name);
+    const { token } = await fixture.signUp(name);
     const begun = await post("/me/totp", {}, token);
     expect(begun.status, JSON.stringify(begun.body)).to.equal(200);
     expect(begun.body.uri).to.include(`secret=${begun.body.secret}`);
@@ -82,7 +82,7 @@ describe("gateway: sign-in with more than a password", () => {
     expect(replayed.body.error.code, "the same code again").to.equal("CODE_WRONG");
     nowMs += 30_000;
     expect((await post("/sign-in/code", { attempt: again.body.attempt, code: code(seed) })).status).to.equal(200);
-    const { sessions } = (await stand.request("GET", "/api/v1/me/sessions", { token })).body;
+    const { sessions } = (await fixture.request("GET", "/api/v1/me/sessions", { token })).body;
     expect(sessions.at(-1).proofs.map(({ type }: { type: string }) => type)).to.deep.equal(["password", "totp"]);
     expect(sessions.at(-1).address).to.equal("127.0.0.1");
   });
@@ -102,13 +102,13 @@ describe("gateway: sign-in with more than a password", () => {
   it("asks for the second factor, not the password, where a fresh proof is needed", async () => {
     const { token, seed } = await withCodes("cyd");
     nowMs += 11 * 60_000;
-    const stale = await stand.request("DELETE", "/api/v1/me/totp", { token });
+    const stale = await fixture.request("DELETE", "/api/v1/me/totp", { token });
     expect(stale.body.error.code).to.equal("SIGN_IN_AGAIN");
     const weak = await post("/me/session/confirm", { password }, token);
     expect(weak.body.error).to.deep.include({ code: "SIGN_IN_UNFINISHED" });
     expect(weak.body.error.details.needs).to.deep.equal(["totp", "recovery"]);
     expect((await post("/me/session/confirm", { code: code(seed) }, token)).status).to.equal(200);
-    expect((await stand.request("DELETE", "/api/v1/me/totp", { token })).status).to.equal(200);
+    expect((await fixture.request("DELETE", "/api/v1/me/totp", { token })).status).to.equal(200);
     expect(await factors(token))
       .to.deep.include({ recovery: 0 })
       .and.to.not.have.property("totp");
@@ -121,9 +121,9 @@ describe("gateway: sign-in with more than a password", () => {
     expect(again.body.error.code).to.equal("ALREADY_DONE");
     const shown = JSON.stringify([
       await factors(token),
-      (await stand.request("GET", "/api/v1/me", { token })).body,
-      (await stand.request("GET", "/api/v1/admin/actors/user/dan", { token: controlToken })).body,
-      await stand.kernel.ask({ to: "user/dan", from: "gateway", message: { type: "credentials" }, timeoutMs: 5_000 }),
+      (await fixture.request("GET", "/api/v1/me", { token })).body,
+      (await fixture.request("GET", "/api/v1/admin/actors/user/dan", { token: controlToken })).body,
+      await fixture.kernel.ask({ to: "user/dan", from: "gateway", message: { type: "credentials" }, timeoutMs: 5_000 }),
     ]);
     for (const form of [seed.toString("base64url"), seed.toString("hex"), base32(seed)])
       expect(shown).to.not.include(form);
@@ -134,7 +134,7 @@ describe("gateway: sign-in with more than a password", () => {
   async function fromPage(path: string, body: object, token?: string): Promise<Reply> {
     const { request } = await import("node:http");
     return new Promise((resolve, reject) => {
-      const url = new URL(`/api/v1${path}`, stand.url);
+      const url = new URL(`/api/v1${path}`, fixture.url);
       const headers = { ...browser, host: new URL(page.origin).host, origin: page.origin, ...(token !== undefined && { authorization: `Bearer ${token}` }) }; // prettier-ignore
       const sent = request(url, { method: "POST", headers }, (response) => {
         let said = "";
@@ -147,7 +147,7 @@ describe("gateway: sign-in with more than a password", () => {
   }
 
   async function withPasskey(name: string): Promise<{ token: string; passkey: Authenticator }> {
-    const { token } = await stand.signUp(name);
+    const { token } = await fixture.signUp(name);
     const passkey = new Authenticator(page.origin);
     const offered = await fromPage("/me/passkeys/options", {}, token);
     expect(offered.status, JSON.stringify(offered.body)).to.equal(200);
@@ -223,7 +223,7 @@ describe("gateway: sign-in with more than a password", () => {
 
   it("sets a password by an admin's link, once, which ends sessions and leaves the second factor", async () => {
     const { token, seed } = await withCodes("gus");
-    const made = await stand.request("POST", "/api/v1/admin/users/gus/reset", { token: controlToken });
+    const made = await fixture.request("POST", "/api/v1/admin/users/gus/reset", { token: controlToken });
     expect(made.body.path).to.equal(`/#reset=gus.${made.body.secret}`);
     const reset = (secret: string, user = "gus") =>
       post("/sign-in/reset", { user, secret, password: "a new password" });
@@ -231,24 +231,24 @@ describe("gateway: sign-in with more than a password", () => {
     expect((await reset(made.body.secret, "nobody")).body.error.code).to.equal("LINK_INVALID");
     expect((await reset(made.body.secret)).status).to.equal(200);
     expect((await reset(made.body.secret)).body.error.code).to.equal("LINK_INVALID");
-    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/me", { token })).status).to.equal(401);
     expect((await signIn("gus")).body.error.code).to.equal("SIGN_IN_FAILED");
     const begun = await post("/sign-in", { name: "gus", password: "a new password" });
     expect(begun.status).to.equal(202);
     nowMs += 30_000;
     expect((await post("/sign-in/code", { attempt: begun.body.attempt, code: code(seed) })).status).to.equal(200);
 
-    const late = await stand.request("POST", "/api/v1/admin/users/gus/reset", { token: controlToken });
+    const late = await fixture.request("POST", "/api/v1/admin/users/gus/reset", { token: controlToken });
     nowMs += 24 * 3_600_000;
     expect((await reset(late.body.secret)).body.error.code).to.equal("LINK_INVALID");
   });
 
   it("keeps a suspended person out, tells only who has the password, and lets them in again", async () => {
-    const { token } = await stand.signUp("hal");
+    const { token } = await fixture.signUp("hal");
     const suspend = (suspended: boolean) =>
-      stand.request("PUT", "/api/v1/admin/users/hal/suspended", { token: controlToken, body: { suspended } });
+      fixture.request("PUT", "/api/v1/admin/users/hal/suspended", { token: controlToken, body: { suspended } });
     expect((await suspend(true)).status).to.equal(200);
-    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(401);
+    expect((await fixture.request("GET", "/api/v1/me", { token })).status).to.equal(401);
     expect((await signIn("hal")).body.error.code).to.equal("SUSPENDED");
     const wrong = await post("/sign-in", { name: "hal", password: "not hal's" });
     expect(wrong.body.error.code).to.equal("SIGN_IN_FAILED");
@@ -257,7 +257,7 @@ describe("gateway: sign-in with more than a password", () => {
   });
 
   it("lets in where sign-up is by invitation only who has one, as often as it is good for", async () => {
-    const closed = await startStand({ signUp: "invitation" });
+    const closed = await startFixture({ signUp: "invitation" });
     await closed.signUp("root");
     const signUp = (name: string, invitation?: string): Promise<Reply> =>
       closed.request("POST", "/api/v1/sign-up", { body: { name, password, ...(invitation !== undefined && { invitation }) } }); // prettier-ignore

@@ -7,54 +7,54 @@ import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { createToken } from "../../../node/gateway/tokens.ts";
 import { createRandom } from "../../../node/platform/index.ts";
 import { failure, ok, refused, type Failure } from "../../../protocols/index.ts";
-import { startClusterStand } from "./cluster-stand.ts";
-import { connectClient, startStand, type Client, type Frame, type Stand } from "./fixture.ts";
+import { startClusterFixture } from "./cluster-fixture.ts";
+import { connectClient, startFixture, type Client, type Frame, type Fixture } from "./fixture.ts";
 
 const isEvent = (topic: string, type: string) => (frame: Frame) => frame.topic === topic && frame.event?.type === type;
 
 describe("gateway: WebSocket", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let bob: string;
   before(async () => {
-    stand = await startStand();
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture();
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   async function createRoom(client: Client, room: string, fields: object = {}): Promise<void> {
     expect((await client.ask("room.create", room, fields)).error).to.equal(undefined);
   }
 
   it("greets with hello and answers ping", async () => {
-    const { token } = await stand.signUp("hal");
-    const client = await connectClient(stand.url, token);
+    const { token } = await fixture.signUp("hal");
+    const client = await connectClient(fixture.url, token);
     expect((await client.ask("ping")).ok).to.deep.equal({});
     client.socket.close();
   });
 
   it("accepts the token as cookie and as query, and cookies from our own pages only", async () => {
     const cookie = { cookie: `plexus_session=${ada}` };
-    const good = await stand.connect("", { headers: { ...cookie, origin: stand.url } });
+    const good = await fixture.connect("", { headers: { ...cookie, origin: fixture.url } });
     expect((await good.ask("ping")).ok).to.deep.equal({});
-    const foreign = stand.connect("", { headers: { ...cookie, origin: "https://evil.example" } });
+    const foreign = fixture.connect("", { headers: { ...cookie, origin: "https://evil.example" } });
     expect(await foreign.then(() => undefined, (error: { status: number }) => error.status)).to.equal(403);
-    const query = await connectClient(stand.url, "", { headers: {} }, `/ws?token=${ada}`);
+    const query = await connectClient(fixture.url, "", { headers: {} }, `/ws?token=${ada}`);
     expect((await query.ask("ping")).ok).to.deep.equal({});
     query.socket.close();
   }); // prettier-ignore
 
   it("refuses an upgrade without a good token before accepting it", async () => {
     for (const token of ["", "plx_YWRh.xxx", ada.slice(0, -2) + "xx", `${"plx_"}${"A".repeat(400)}`]) {
-      const refusal = await stand.connect(token).then(() => undefined, (error: { status: number; text: string }) => error);
+      const refusal = await fixture.connect(token).then(() => undefined, (error: { status: number; text: string }) => error);
       expect(refusal?.status, token).to.equal(401);
       expect(JSON.parse(refusal?.text ?? "").error.code).to.equal("UNAUTHENTICATED");
     }
   }); // prettier-ignore
 
   it("says of a user whose slot nobody serves that it is so, before the client gives up", async () => {
-    const lost = await startClusterStand();
+    const lost = await startClusterFixture();
     const waits: number[] = [];
     const down = { node: "n2", reason: "the node that has it is down" };
     const answers = [
@@ -84,7 +84,7 @@ describe("gateway: WebSocket", () => {
   }); // prettier-ignore
 
   it("refuses what a node answers for an actor and is no answer, and goes on", async () => {
-    const lost = await startClusterStand();
+    const lost = await startClusterFixture();
     const { url } = lost.gateway;
     const caller = { user: "user/ada", admin: false, session: "s", kind: "session" };
     const token = createToken("session", "ada", createRandom());
@@ -112,8 +112,8 @@ describe("gateway: WebSocket", () => {
   }); // prettier-ignore
 
   it("streams what happens in a room to everybody who follows it, in order and once", async () => {
-    const author = await stand.connect(ada);
-    const reader = await stand.connect(bob);
+    const author = await fixture.connect(ada);
+    const reader = await fixture.connect(bob);
     await createRoom(author, "lobby");
     await reader.ask("room.join", "lobby");
     const subscribed = await reader.ask("subscribe", "room/lobby");
@@ -135,10 +135,10 @@ describe("gateway: WebSocket", () => {
   });
 
   it("gives after a cursor exactly what was missed, then goes on live", async () => {
-    const author = await stand.connect(ada);
+    const author = await fixture.connect(ada);
     await createRoom(author, "archive");
     for (let index = 0; index < 30; index += 1) await author.ask("room.post", "archive", { text: `old ${index}` });
-    const reader = await stand.connect(ada);
+    const reader = await fixture.connect(ada);
     const { ok } = await reader.ask("subscribe", "room/archive", undefined, { cursor: 5 });
     expect(ok.state).to.equal(undefined);
     await author.ask("room.post", "archive", { text: "new" });
@@ -147,7 +147,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("has no gap and no duplicate when subscribing in the middle of a storm of posts", async () => {
-    const author = await stand.connect(ada);
+    const author = await fixture.connect(ada);
     await createRoom(author, "storm");
     let posting = true;
     const storm = (async () => {
@@ -156,7 +156,7 @@ describe("gateway: WebSocket", () => {
     })();
     const seen: number[][] = [];
     for (let round = 0; round < 10; round += 1) {
-      const reader = await stand.connect(ada);
+      const reader = await fixture.connect(ada);
       const { ok } = await reader.ask("subscribe", "room/storm", undefined, { cursor: round === 0 ? 0 : 1 });
       expect(ok.head).to.be.a("number");
       await reader.next((frame) => frame.topic === "room/storm" && frame.at > ok.head);
@@ -177,27 +177,27 @@ describe("gateway: WebSocket", () => {
   });
 
   it("asks the actor again when the hub lost an event", async () => {
-    const author = await stand.connect(ada);
+    const author = await fixture.connect(ada);
     await createRoom(author, "lossy");
-    const reader = await stand.connect(ada);
+    const reader = await fixture.connect(ada);
     const { ok } = await reader.ask("subscribe", "room/lossy");
     // What a mesh may do: lose what an owner published, though the journal has it.
-    const original = stand.hub.publish.bind(stand.hub);
+    const original = fixture.hub.publish.bind(fixture.hub);
     let dropped = 0;
-    (stand.hub as { publish: typeof original }).publish = (topic, event, at, epoch) => {
+    (fixture.hub as { publish: typeof original }).publish = (topic, event, at, epoch) => {
       if (topic === "room/lossy" && dropped < 3) dropped += 1;
       else original(topic, event, at, epoch);
     };
     for (let index = 0; index < 4; index += 1) await author.ask("room.post", "lossy", { text: `${index}` });
-    (stand.hub as { publish: typeof original }).publish = original;
+    (fixture.hub as { publish: typeof original }).publish = original;
     for (let index = 1; index <= 4; index += 1)
       expect((await reader.next((frame) => frame.topic === "room/lossy")).at).to.equal(ok.head + index);
     expect(dropped).to.equal(3);
   });
 
   it("sends best-effort events without a position", async () => {
-    const typist = await stand.connect(ada);
-    const reader = await stand.connect(ada);
+    const typist = await fixture.connect(ada);
+    const reader = await fixture.connect(ada);
     await createRoom(typist, "typing");
     await reader.ask("subscribe", "room/typing");
     await typist.ask("room.typing", "typing", {});
@@ -206,8 +206,8 @@ describe("gateway: WebSocket", () => {
   });
 
   it("ends the subscription of a member that is removed, with nothing said after that", async () => {
-    const owner = await stand.connect(ada);
-    const member = await stand.connect(bob);
+    const owner = await fixture.connect(ada);
+    const member = await fixture.connect(bob);
     await createRoom(owner, "secret", { visibility: "private" });
     await owner.ask("room.invite", "secret", { member: "user/bob" });
     expect((await member.ask("subscribe", "room/secret")).ok.head).to.be.a("number");
@@ -223,7 +223,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("refuses topics that are not the caller's with the actor's own answer", async () => {
-    const client = await stand.connect(bob);
+    const client = await fixture.connect(bob);
     expect((await client.ask("subscribe", "user/ada")).error?.code).to.equal("FORBIDDEN");
     expect((await client.ask("subscribe", "role-manager/cluster")).error?.code).to.equal("FORBIDDEN");
     expect((await client.ask("subscribe", "room/nowhere")).error?.code).to.equal("NOT_FOUND");
@@ -235,7 +235,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("refuses a well-formed command that does not fit and goes on", async () => {
-    const client = await stand.connect(bob);
+    const client = await fixture.connect(bob);
     const unknown = await client.ask("room.explode", "lobby", {});
     expect(unknown.error?.code).to.equal("BAD_REQUEST");
     const extra = await client.ask("room.post", "lobby", { text: "x", admin: true });
@@ -247,7 +247,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("finds rooms and people, in their two lists and no other", async () => {
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     for (const list of ["rooms", "users"])
       expect((await client.ask("catalog.find", list)).ok.rows, list).to.be.an("array");
     for (const list of ["agents", undefined, "../x"])
@@ -258,7 +258,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("gives a retried command its first answer", async () => {
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     await createRoom(client, "once");
     const operation = { operationId: "op-1" };
     const first = await client.ask("room.post", "once", { text: "one" }, operation);
@@ -276,7 +276,7 @@ describe("gateway: WebSocket", () => {
       ['{"id":1,"do":"ping","__proto__":{"x":1}}', 1007],
       [Buffer.from('{"id":1,"do":"ping"}'), 1003],
     ] as const) {
-      const client = await stand.connect(bob);
+      const client = await fixture.connect(bob);
       client.socket.send(frame);
       const { bye } = await client.next((candidate) => candidate.bye !== undefined);
       expect(bye.code, String(frame)).to.equal("BAD_FRAME");
@@ -285,18 +285,18 @@ describe("gateway: WebSocket", () => {
   });
 
   it("closes on a frame that is too large and on text that is not UTF-8", async () => {
-    const large = await stand.connect(bob);
+    const large = await fixture.connect(bob);
     large.socket.send("x".repeat(70_000));
     expect((await large.closed).code).to.equal(1009);
-    const broken = await stand.connect(bob);
+    const broken = await fixture.connect(bob);
     broken.socket.send(Buffer.from([0xc3, 0x28]), { binary: false });
     expect((await broken.closed).code).to.equal(1007);
   });
 
   it("tells about activity in rooms that the connection does not follow", async () => {
-    const author = await stand.connect(ada);
+    const author = await fixture.connect(ada);
     await createRoom(author, "news");
-    const reader = await stand.connect(bob);
+    const reader = await fixture.connect(bob);
     await reader.ask("room.join", "news");
     expect((await reader.ask("watch")).ok).to.deep.equal({});
     await author.ask("room.post", "news", { text: "hello @bob" });
@@ -318,7 +318,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("bounds subscriptions, commands under way and connections of one user", async () => {
-    const client = await stand.connect(ada);
+    const client = await fixture.connect(ada);
     let refusals: (string | undefined)[] = [];
     // On a busy machine a burst may come apart on its way, and be answered as it comes.
     for (let attempt = 0; attempt < 5 && refusals.length === 0; attempt += 1) {
@@ -328,7 +328,7 @@ describe("gateway: WebSocket", () => {
     }
     expect(new Set(refusals)).to.deep.equal(new Set(["OVERLOADED"]));
 
-    const small = await startStand({ limits: { connectionsPerUserMax: 2 } });
+    const small = await startFixture({ limits: { connectionsPerUserMax: 2 } });
     const { token } = await small.signUp("ada");
     await small.connect(token);
     await small.connect(token);
@@ -338,7 +338,7 @@ describe("gateway: WebSocket", () => {
   }); // prettier-ignore
 
   it("limits how often one user may ask, over all connections", async () => {
-    const small = await startStand({ limits: { commandRate: { count: 5, windowMs: 60_000 } } });
+    const small = await startFixture({ limits: { commandRate: { count: 5, windowMs: 60_000 } } });
     const { token } = await small.signUp("ada");
     const client = await small.connect(token);
     const answers = await Promise.all(Array.from({ length: 6 }, () => client.ask("ping")));
@@ -352,7 +352,7 @@ describe("gateway: WebSocket", () => {
 
   it("does not read what comes faster than its user may send, and still says to which frame it belongs", async () => {
     const rate = { commandRate: { count: 1, windowMs: 60_000 }, refusalsMax: 4 };
-    const small = await startStand({ limits: rate });
+    const small = await startFixture({ limits: rate });
     const { token } = await small.signUp("ada");
     const client = await small.connect(token);
     const refusal = (re: number) => client.next((frame) => frame.re === re && frame.error?.code === "RATE_LIMITED");
@@ -370,7 +370,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("closes on who goes on sending too fast, whatever it sends", async () => {
-    const small = await startStand({ limits: { commandRate: { count: 1, windowMs: 60_000 }, refusalsMax: 3 } });
+    const small = await startFixture({ limits: { commandRate: { count: 1, windowMs: 60_000 }, refusalsMax: 3 } });
     const { token } = await small.signUp("ada");
     const client = await small.connect(token);
     for (let id = 0; id < 6; id += 1) client.socket.send(`{"id":${id},"do":"ping"}`);
@@ -388,7 +388,7 @@ describe("gateway: WebSocket", () => {
     const postsPerRound = 50;
 
     it("holds nothing back for it, and gives it every event once it reads again", async () => {
-      const small = await startStand({ limits });
+      const small = await startFixture({ limits });
       const { token } = await small.signUp("ada");
       const author = await small.connect(token);
       await author.ask("room.create", "flood", {});
@@ -406,7 +406,7 @@ describe("gateway: WebSocket", () => {
     });
 
     /** Posts more than the sockets of any system hold, and asks for all of it over and over without reading. */
-    const greed = async (small: Stand, requests: number) => {
+    const greed = async (small: Fixture, requests: number) => {
       const { token } = await small.signUp("ada");
       const author = await small.connect(token);
       await author.ask("room.create", "flood", {});
@@ -420,7 +420,7 @@ describe("gateway: WebSocket", () => {
     };
 
     it("answers what it asks for as fast as it reads, and everything in the end", async () => {
-      const small = await startStand();
+      const small = await startFixture();
       const { author, greedy } = await greed(small, 40);
       // Another connection of the same person is served meanwhile.
       for (let round = 0; round < 5; round += 1) {
@@ -441,7 +441,7 @@ describe("gateway: WebSocket", () => {
         gauge() {},
         observeMs() {},
       };
-      const small = await startStand({ limits: { slowReaderGraceMs: 100, closeTimeoutMs: 5_000 }, meter });
+      const small = await startFixture({ limits: { slowReaderGraceMs: 100, closeTimeoutMs: 5_000 }, meter });
       const { greedy } = await greed(small, 40);
       await cut.promise;
       greedy.socket.resume();
@@ -452,7 +452,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("lets go of refused upgrades that the other side keeps open, also when it stops", async () => {
-    const small = await startStand({ limits: { closeTimeoutMs: 50 } });
+    const small = await startFixture({ limits: { closeTimeoutMs: 50 } });
     const { hostname, port } = new URL(small.url);
     const upgrade = "GET /ws HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n";
     const held = await Promise.all(
@@ -477,7 +477,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("does not let an API key end sessions and keys", async () => {
-    const small = await startStand();
+    const small = await startFixture();
     const { token } = await small.signUp("ada");
     const person = await small.connect(token);
     const made = await fetch(`${small.url}/api/v1/me/keys`, {
@@ -497,7 +497,7 @@ describe("gateway: WebSocket", () => {
   it("has an entry of the audit before a session's end is answered, and answers also when there can be none", async () => {
     const written: string[] = [];
     let full = false;
-    const small = await startStand({
+    const small = await startFixture({
       audit: {
         async write({ action, by, outcome }) {
           if (full) throw new Error("no room on the disk");
@@ -524,7 +524,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("counts the posts of a room, of whomever and by any wire, and none of those who may not post there", async () => {
-    const small = await startStand({ limits: { roomRate: { count: 4, windowMs: 600_000 } } });
+    const small = await startFixture({ limits: { roomRate: { count: 4, windowMs: 600_000 } } });
     const [ada, eve] = [await small.signUp("ada"), await small.signUp("eve")];
     const client = await small.connect(ada.token);
     const stranger = await small.connect(eve.token);
@@ -547,7 +547,7 @@ describe("gateway: WebSocket", () => {
   });
 
   it("says STOPPING to everybody when the node stops", async () => {
-    const small = await startStand();
+    const small = await startFixture();
     const { token } = await small.signUp("ada");
     const client = await small.connect(token);
     const stopping = small.gateway.stop(2_000);
@@ -569,7 +569,7 @@ describe("gateway: WebSocket", () => {
       { name: "alpha", url: "http://10.0.0.1:7070" },
       { name: "zulu", url: "http://10.0.0.3:7070" },
     ];
-    const small = await startStand({
+    const small = await startFixture({
       reach: {
         degraded: () => reason,
         onChange(listener) {
@@ -610,47 +610,47 @@ describe("gateway: WebSocket", () => {
 
 describe("gateway: connections that end by themselves", () => {
   it("pings the silent, keeps those who answer and drops those who do not", async () => {
-    const stand = await startStand({ limits: { heartbeatMs: 500, sweepMs: 10 } });
-    const { token } = await stand.signUp("ada");
-    const alive = await stand.connect(token);
-    const dead = await stand.connect(token, { headers: { authorization: `Bearer ${token}` }, autoPong: false });
+    const fixture = await startFixture({ limits: { heartbeatMs: 500, sweepMs: 10 } });
+    const { token } = await fixture.signUp("ada");
+    const alive = await fixture.connect(token);
+    const dead = await fixture.connect(token, { headers: { authorization: `Bearer ${token}` }, autoPong: false });
     expect((await dead.closed).code).to.equal(1006);
     expect(alive.socket.readyState).to.equal(1);
     await new Promise((resolve) => alive.socket.once("ping", resolve));
     expect((await alive.ask("ping")).ok).to.deep.equal({});
-    await stand.stop();
+    await fixture.stop();
   });
 
   it("says UNAUTHENTICATED and closes when the session expires", async () => {
-    const stand = await startStand({ limits: { sessionLifeMs: 150, sweepMs: 10 } });
-    const { token } = await stand.signUp("ada");
-    const client = await stand.connect(token);
+    const fixture = await startFixture({ limits: { sessionLifeMs: 150, sweepMs: 10 } });
+    const { token } = await fixture.signUp("ada");
+    const client = await fixture.connect(token);
     const { bye } = await client.next((frame) => frame.bye !== undefined);
     expect(bye.code).to.equal("UNAUTHENTICATED");
     expect((await client.closed).code).to.equal(1008);
-    expect((await stand.request("GET", "/api/v1/me", { token })).status).to.equal(401);
-    await stand.stop();
+    expect((await fixture.request("GET", "/api/v1/me", { token })).status).to.equal(401);
+    await fixture.stop();
   });
 
   it("cuts a closing handshake that takes too long", async () => {
-    const stand = await startStand({ limits: { closeTimeoutMs: 20, sweepMs: 10 } });
-    const { token } = await stand.signUp("ada");
-    const client = await stand.connect(token);
+    const fixture = await startFixture({ limits: { closeTimeoutMs: 20, sweepMs: 10 } });
+    const { token } = await fixture.signUp("ada");
+    const client = await fixture.connect(token);
     client.socket.pause();
-    await stand.request("POST", "/api/v1/sign-out", { token });
+    await fixture.request("POST", "/api/v1/sign-out", { token });
     // The client never reads the closing frame, so only the sweep can end this.
-    for (let looks = 0; stand.gateway.connections() > 0 && looks < 2_000; looks += 1)
-      await stand.request("GET", "/healthz");
-    expect(stand.gateway.connections()).to.equal(0);
-    await stand.stop();
+    for (let looks = 0; fixture.gateway.connections() > 0 && looks < 2_000; looks += 1)
+      await fixture.request("GET", "/healthz");
+    expect(fixture.gateway.connections()).to.equal(0);
+    await fixture.stop();
   });
 
   it("bounds the connections of the node and refuses upgrades while it stops", async () => {
-    const stand = await startStand({ limits: { connectionsMax: 1 } });
-    const { token } = await stand.signUp("ada");
-    await stand.connect(token);
-    const refusal = await stand.connect(token).then(() => undefined, (error: { status: number }) => error.status);
+    const fixture = await startFixture({ limits: { connectionsMax: 1 } });
+    const { token } = await fixture.signUp("ada");
+    await fixture.connect(token);
+    const refusal = await fixture.connect(token).then(() => undefined, (error: { status: number }) => error.status);
     expect(refusal).to.equal(503);
-    await stand.stop();
+    await fixture.stop();
   }); // prettier-ignore
 });

@@ -15,7 +15,7 @@ import { watchDrains } from "../../../node/composition/drains.ts";
 import { tellBackupEnded, tellEnded } from "../../../node/composition/tasks.ts";
 import type { Clock, MemberRecord, Membership, NodeId } from "../../../node/ports.ts";
 import { createActs, taskLimits } from "../../../node/tasks/index.ts";
-import { controlToken, startStand, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 const pull = (state: PullView["state"], more: Partial<PullView> = {}): PullView => ({
   id: "a1",
@@ -102,7 +102,7 @@ describe("tasks: long acts of a node", () => {
 describe("tasks: drains", () => {
   const member = (node: string, state: string, drain?: object) =>
     ({ node, state, ...(drain && { drain }) }) as unknown as MemberRecord;
-  function stand(members: readonly MemberRecord[], rows: readonly object[], answers: readonly Result<unknown>[]) {
+  function openFixture(members: readonly MemberRecord[], rows: readonly object[], answers: readonly Result<unknown>[]) {
     const ended: AdminTask[] = [];
     const noted: string[] = [];
     const left = [...answers];
@@ -133,7 +133,7 @@ describe("tasks: drains", () => {
 
   it("that have come to their end are told to who began them, once, by one of the nodes that stay", async () => {
     const members = [member("n1", "active"), member("n2", "draining", drain), member("n3", "draining", drain)];
-    const { watch, ended, noted } = stand(
+    const { watch, ended, noted } = openFixture(
       members,
       [row("n2", 0), row("n3", 4)],
       [ok({}), refused(failure("ALREADY_DONE"))],
@@ -152,19 +152,19 @@ describe("tasks: drains", () => {
       [member("n1", "draining", drain)],
       [member("n0", "active"), member("n1", "active"), member("n2", "draining", drain)],
     ]) {
-      const { watch, noted } = stand(members, [row("n1", 0), row("n2", 0)], []);
+      const { watch, noted } = openFixture(members, [row("n1", 0), row("n2", 0)], []);
       await watch.look();
       expect(noted).to.deep.equal([]);
     }
     const told = [member("n1", "active"), member("n2", "draining", { ...drain, endedAtMs: 9 })];
-    const { watch, noted } = stand(told, [row("n2", 0)], []);
+    const { watch, noted } = openFixture(told, [row("n2", 0)], []);
     await watch.look();
     expect(noted).to.deep.equal([]);
   });
 });
 
 describe("gateway: tasks", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let ada: string;
   let bob: string;
   const cancelled: string[] = [];
@@ -176,23 +176,23 @@ describe("gateway: tasks", () => {
       return Promise.resolve(id === "pull.n2.a1" ? ok({}) : refused(failure("NOT_FOUND", { task: id })));
     },
   };
-  const get = async (path: string, token: string) => stand.request("GET", `/api/v1/admin/tasks${path}`, { token });
-  const end = (id: string, token: string) => stand.request("DELETE", `/api/v1/admin/tasks/${id}`, { token });
+  const get = async (path: string, token: string) => fixture.request("GET", `/api/v1/admin/tasks${path}`, { token });
+  const end = (id: string, token: string) => fixture.request("DELETE", `/api/v1/admin/tasks/${id}`, { token });
 
   before(async () => {
-    stand = await startStand({ tasks });
-    ada = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
+    fixture = await startFixture({ tasks });
+    ada = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("are one list of what nodes do and of what the cluster does, those under way first", async () => {
-    const begun = await stand.request("POST", "/api/v1/admin/backups/run", { token: ada, body: {} });
+    const begun = await fixture.request("POST", "/api/v1/admin/backups/run", { token: ada, body: {} });
     // Without backups this node has no such route; the actor has the task all the same.
     const start = { type: "start", wish: { sort: "verify", depth: "quick" }, by: "ada" };
     const ask = { to: "backup/cluster", from: "gateway", message: start, timeoutMs: 5_000 } as const;
     expect(begun.status).to.equal(404);
-    const added = await stand.kernel.ask(ask);
+    const added = await fixture.kernel.ask(ask);
     expect(added.ok).to.equal(true);
     const { body } = (await get("", ada)) as { body: AdminTasks };
     expect(body.silent.map(({ node }) => node)).to.deep.equal(["three"]);
@@ -222,7 +222,7 @@ describe("gateway: tasks", () => {
       body: { depth: "quick" },
     });
     const told: unknown[] = [];
-    await tellBackupEnded(stand.kernel, "1", (...of) => void told.push(of));
+    await tellBackupEnded(fixture.kernel, "1", (...of) => void told.push(of));
     expect(told, "who cancelled it knows").to.deep.equal([]);
   });
 });

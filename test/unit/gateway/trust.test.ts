@@ -18,7 +18,7 @@ const caller = (user: string, expiresAtMs = Number.POSITIVE_INFINITY): Caller =>
 const hashOf = (user: string): string => `hash of a token of ${user}`;
 const claim = (user: string) => ({ user, tokenHash: hashOf(user) });
 
-function stage(limits: Partial<typeof gatewayLimits> = {}) {
+function openFixture(limits: Partial<typeof gatewayLimits> = {}) {
   const world = new World(1);
   const hub = createHub();
   const followed = new Set<string>();
@@ -42,7 +42,7 @@ function stage(limits: Partial<typeof gatewayLimits> = {}) {
 
 describe("gateway: trust in tokens", () => {
   it("lasts for a second from the question on, however late the answer", () => {
-    const { world, trust } = stage();
+    const { world, trust } = openFixture();
     const answered = trust.begin(claim("ada"));
     world.elapse(400);
     answered(caller("ada"));
@@ -55,7 +55,7 @@ describe("gateway: trust in tokens", () => {
   });
 
   it("ends at once with a session, a change of the person, or a gap in what is heard", () => {
-    const { hub, trust, gap } = stage();
+    const { hub, trust, gap } = openFixture();
     const endings = [
       () => hub.publish("user/ada", { type: "sessionRevoked", id: "s" }, 1, 1),
       () => hub.publish("user/ada", { type: "profileSet", view: {} }, 2, 1),
@@ -71,7 +71,7 @@ describe("gateway: trust in tokens", () => {
   });
 
   it("is not given by an answer from before the end of a session", () => {
-    const { hub, trust } = stage();
+    const { hub, trust } = openFixture();
     const answered = trust.begin(claim("ada"));
     hub.publish("user/ada", { type: "sessionRevoked", id: "s" }, 1, 1);
     answered(caller("ada"));
@@ -79,7 +79,7 @@ describe("gateway: trust in tokens", () => {
   });
 
   it("ends when the session expires", () => {
-    const { world, trust } = stage();
+    const { world, trust } = openFixture();
     trust.begin(claim("ada"))(caller("ada", world.clock().nowMs() + 100));
     expect(trust.find(hashOf("ada"))).not.to.equal(undefined);
     world.elapse(100);
@@ -87,7 +87,7 @@ describe("gateway: trust in tokens", () => {
   });
 
   it("follows no more people than it may, none that are idle, and nobody when it stops", () => {
-    const { world, trust, followed } = stage({ tokensTrustedMax: 2 });
+    const { world, trust, followed } = openFixture({ tokensTrustedMax: 2 });
     const ada = trust.begin(claim("ada"));
     trust.begin(claim("bob"))(caller("bob"));
     trust.begin(claim("cleo"))(caller("cleo"));

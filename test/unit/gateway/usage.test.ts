@@ -2,32 +2,32 @@ import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import OpenAI from "openai";
 import type { ActivityView, BudgetView, UsageView } from "../../../protocols/index.ts";
-import { startStand, type Reply, type Stand } from "./fixture.ts";
+import { startFixture, type Reply, type Fixture } from "./fixture.ts";
 import { sleep } from "../../waits.ts";
 
 describe("gateway: usage and budgets", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let admin: string;
   let bob: string;
   let key: string;
   before(async () => {
-    stand = await startStand({ settleIntervalMs: 20 });
-    admin = (await stand.signUp("ada")).token;
-    bob = (await stand.signUp("bob")).token;
-    const made = await stand.request("POST", "/api/v1/me/keys", { token: bob, body: { label: "bot" } });
+    fixture = await startFixture({ settleIntervalMs: 20 });
+    admin = (await fixture.signUp("ada")).token;
+    bob = (await fixture.signUp("bob")).token;
+    const made = await fixture.request("POST", "/api/v1/me/keys", { token: bob, body: { label: "bot" } });
     key = made.body.key as string;
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const say = (token: string, more: object = {}): Promise<Reply> =>
-    stand.request("POST", "/v1/chat/completions", {
+    fixture.request("POST", "/v1/chat/completions", {
       token,
       body: { model: "echo", messages: [{ role: "user", content: "say hello" }], max_tokens: 20, ...more },
     });
   const set = (path: string, body: object, token = admin): Promise<Reply> =>
-    stand.request("PUT", `/api/v1/admin${path}`, { token, body });
+    fixture.request("PUT", `/api/v1/admin${path}`, { token, body });
   const usage = async (path = "/api/v1/usage", token = bob): Promise<UsageView> =>
-    (await stand.request("GET", path, { token })).body as UsageView;
+    (await fixture.request("GET", path, { token })).body as UsageView;
 
   /** Waits until what was taken has been told. */
   async function told(calls: number): Promise<UsageView> {
@@ -58,7 +58,7 @@ describe("gateway: usage and budgets", () => {
     expect(all.day.rows).to.have.length(1);
     expect(all.day.rows[0]).to.include({ person: "bob", model: "echo", calls: 2 });
     expect((await usage("/api/v1/admin/usage?person=bob", admin)).day.rows).to.deep.equal(day.rows);
-    expect((await stand.request("GET", "/api/v1/admin/usage", { token: bob })).status).to.equal(403);
+    expect((await fixture.request("GET", "/api/v1/admin/usage", { token: bob })).status).to.equal(403);
   });
 
   it("refuses what a budget stops in each interface's shape, says until when, and lets no client try for hours", async () => {
@@ -69,15 +69,15 @@ describe("gateway: usage and budgets", () => {
     expect(refusal.body.error.message).to.match(/budget.+none/);
     expect(Number(refusal.headers.get("retry-after"))).to.be.within(1, 24 * 3_600);
     expect(refusal.headers.get("x-should-retry")).to.equal("false");
-    const ollama = await stand.request("POST", "/api/chat", { token: key, body: { model: "echo", messages: [{ role: "user", content: "hi" }] } });
+    const ollama = await fixture.request("POST", "/api/chat", { token: key, body: { model: "echo", messages: [{ role: "user", content: "hi" }] } });
     expect([ollama.status, typeof ollama.body.error]).to.deep.equal([429, "string"]);
     let requests = 0;
     const counted: typeof fetch = (...of) => {
       requests += 1;
       return fetch(...of);
     };
-    const openai = new OpenAI({ apiKey: key, baseURL: `${stand.url}/v1`, fetch: counted });
-    const anthropic = new Anthropic({ apiKey: key, baseURL: stand.url, fetch: counted });
+    const openai = new OpenAI({ apiKey: key, baseURL: `${fixture.url}/v1`, fetch: counted });
+    const anthropic = new Anthropic({ apiKey: key, baseURL: fixture.url, fetch: counted });
     const messages = [{ role: "user" as const, content: "hi" }];
     const ends = await Promise.allSettled([
       openai.chat.completions.create({ model: "echo", messages }),
@@ -87,9 +87,9 @@ describe("gateway: usage and budgets", () => {
     for (const end of ends) expect(end).to.have.nested.property("reason.status", 429);
     expect(requests, "no client asked again by itself").to.equal(ends.length);
     expect((await say(bob)).status, "a device is no key").to.equal(200);
-    const mine = (await stand.request("GET", "/api/v1/budgets", { token: bob })).body as { budgets: readonly BudgetView[] };
+    const mine = (await fixture.request("GET", "/api/v1/budgets", { token: bob })).body as { budgets: readonly BudgetView[] };
     expect(mine.budgets.map(({ name, spent }) => [name, spent[0]?.amount])).to.deep.equal([["none", 1]]);
-    expect((await stand.request("DELETE", "/api/v1/admin/budgets/none", { token: admin })).body).to.include({ name: "none" });
+    expect((await fixture.request("DELETE", "/api/v1/admin/budgets/none", { token: admin })).body).to.include({ name: "none" });
     expect((await say(key)).status).to.equal(200);
   }); // prettier-ignore
 
@@ -105,7 +105,7 @@ describe("gateway: usage and budgets", () => {
       const answer = await say(bob, { stream });
       expect([answer.status, answer.headers.get("x-plexus-model")]).to.deep.equal([200, "echo"]);
     }
-    const { budgets } = (await stand.request("GET", "/api/v1/admin/budgets", { token: admin })).body as { budgets: readonly BudgetView[] };
+    const { budgets } = (await fixture.request("GET", "/api/v1/admin/budgets", { token: admin })).body as { budgets: readonly BudgetView[] };
     expect(budgets[0]?.spent[0]).to.include({ name: "bob" });
   }); // prettier-ignore
 
@@ -125,30 +125,30 @@ describe("gateway: usage and budgets", () => {
       expect((await set("/budgets/x", { ...fine, ...more })).status, JSON.stringify(more)).to.equal(400);
     expect((await set("/budgets/X%20y", fine)).status).to.equal(400);
     expect((await set("/prices/x", { input: -1, output: 1 })).status).to.equal(400);
-    expect((await stand.request("DELETE", "/api/v1/admin/budgets/x", { token: admin })).status).to.equal(404);
+    expect((await fixture.request("DELETE", "/api/v1/admin/budgets/x", { token: admin })).status).to.equal(404);
   });
 });
 
 describe("gateway: what people did, by day", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   before(async () => {
-    stand = await startStand({ settleIntervalMs: 20 });
+    fixture = await startFixture({ settleIntervalMs: 20 });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("counts messages, active people and tokens of everybody and of teams, whatever wire they come by", async () => {
-    const ada = (await stand.signUp("ada")).token;
-    const bob = (await stand.signUp("bob")).token;
+    const ada = (await fixture.signUp("ada")).token;
+    const bob = (await fixture.signUp("bob")).token;
     const ask = (method: string, path: string, token: string, body?: object): Promise<Reply> =>
-      stand.request(method, `/api/v1${path}`, { token, ...(body && { body }) });
+      fixture.request(method, `/api/v1${path}`, { token, ...(body && { body }) });
     const team = { of: "team", names: ["bob"], measure: "calls", limit: 100, per: "day", ending: "warn" };
     expect((await ask("PUT", "/admin/budgets/sales", ada, team)).status).to.equal(200);
     await ask("POST", "/rooms", ada, { room: "lobby", visibility: "public" });
     expect((await ask("POST", "/rooms/lobby/messages", ada, { text: "hello" })).status).to.equal(200);
-    const socket = await stand.connect(bob);
+    const socket = await fixture.connect(bob);
     await socket.ask("room.join", "lobby");
     expect((await socket.ask("room.post", "lobby", { text: "hi" })).ok).not.to.equal(undefined);
-    await stand.request("POST", "/v1/chat/completions", {
+    await fixture.request("POST", "/v1/chat/completions", {
       token: bob,
       body: { model: "echo", messages: [{ role: "user", content: "say hello" }], max_tokens: 20 },
     });

@@ -8,12 +8,12 @@ import {
   type ClusterRole,
   type RuleTried,
 } from "../../../protocols/index.ts";
-import { controlToken, startStand, type Reply, type Stand } from "./fixture.ts";
+import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: detectors, rules and playbooks", () => {
   const written: AuditEvent[] = [];
   const secretUrl = "https://hooks.example.net:8443/services/T0/s3cret?key=42";
-  let stand: Stand;
+  let fixture: Fixture;
   let secrets: ReturnType<typeof createSecrets>;
   let mailIsSet = false;
   let trial: PromiseWithResolvers<RuleTried>;
@@ -24,7 +24,7 @@ describe("gateway: detectors, rules and playbooks", () => {
   before(async () => {
     trial = Promise.withResolvers();
     let rows: readonly ClusterRole[] = [];
-    stand = await startStand({
+    fixture = await startFixture({
       clusterRoles: {
         current: () => rows,
         table: () => roleTable(rows),
@@ -47,14 +47,14 @@ describe("gateway: detectors, rules and playbooks", () => {
         return { settings: { isSet: () => mailIsSet }, outbound: {}, publicUrl: undefined } as unknown as GatewayOptions["mail"]; // prettier-ignore
       },
     });
-    for (const name of ["ada", "aud"]) tokens[name] = (await stand.signUp(name)).token;
+    for (const name of ["ada", "aud"]) tokens[name] = (await fixture.signUp(name)).token;
     await call("ada", "PUT", "/roles/auditor", { grants: [{ permission: "alerts.read" }] });
     await call("ada", "PUT", "/users/aud/roles", { roles: ["member", "auditor"] });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const call = (by: string, method: string, path: string, body?: object): Promise<Reply> =>
-    stand.request(method, `/api/v1/admin${path}`, { token: tokens[by] as string, ...(body && { body }) });
+    fixture.request(method, `/api/v1/admin${path}`, { token: tokens[by] as string, ...(body && { body }) });
   const codeOf = ({ status, body }: Reply): string => (status < 300 ? "ok" : body.error.code);
   const newest = (): AuditEvent => written.at(-1) as AuditEvent;
 
@@ -121,7 +121,7 @@ describe("gateway: detectors, rules and playbooks", () => {
     const kept = await call("ada", "PUT", "/playbooks/tell", { ...body([{ do: "page", host: "hooks.example.net:8443" }, { do: "backup" }]), note: "x" }); // prettier-ignore
     expect(codeOf(kept)).to.equal("ok");
     expect(kept.body).to.not.have.property("secret");
-    const all = await stand.kernel.ask({ to: "watch/cluster", from: "gateway", message: { type: "playbooks" }, timeoutMs: 5_000 }); // prettier-ignore
+    const all = await fixture.kernel.ask({ to: "watch/cluster", from: "gateway", message: { type: "playbooks" }, timeoutMs: 5_000 }); // prettier-ignore
     const [one] = (all as unknown as { value: { playbooks: { acts: { sealed: string }[] }[] } }).value.playbooks;
     const opened = readSealedPage(await secrets.open(one?.acts[0]?.sealed ?? "", ["playbook", "tell"]));
     expect(opened?.url).to.equal(secretUrl);

@@ -134,7 +134,7 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
   notes: { initial: () => ({ count: 0 }), evolve: (notes, change) => ({ count: notes.count + change.by }) },
 };
 
-export interface Stage {
+export interface Fixture {
   kernel: Kernel;
   journal: Journal;
   slots: SoloSlots;
@@ -163,46 +163,46 @@ export interface Stage {
 
 /** Rows in memory; batches fail, and the disk is full, when the stage says so. */
 class FailingStore extends RowStore {
-  readonly #stage: Stage;
+  readonly #fixture: Fixture;
 
-  constructor(stage: Stage) {
+  constructor(fixture: Fixture) {
     super();
-    this.#stage = stage;
+    this.#fixture = fixture;
   }
 
   isFull(): boolean {
-    return this.#stage.isFull;
+    return this.#fixture.isFull;
   }
 
   override batch(ops: readonly StoreOp[]): Promise<void> {
-    if (this.#stage.failBatches === 0) return super.batch(ops);
-    this.#stage.failBatches -= 1;
+    if (this.#fixture.failBatches === 0) return super.batch(ops);
+    this.#fixture.failBatches -= 1;
     return Promise.reject(new Error("disk full"));
   }
 }
 
-export async function createStage(
+export async function createFixture(
   limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
-): Promise<Stage> {
+): Promise<Fixture> {
   const lists = { published: [], logged: [], warned: [], generations: [] };
-  const stage = { ...lists, failBatches: 0, isFull: false } as unknown as Stage;
-  stage.store = new FailingStore(stage);
+  const fixture = { ...lists, failBatches: 0, isFull: false } as unknown as Fixture;
+  fixture.store = new FailingStore(fixture);
   const log = {
     ...quietLog,
-    info: (...line: Stage["logged"][number]) => void stage.logged.push(line),
-    warn: (...line: Stage["warned"][number]) => void stage.warned.push(line),
+    info: (...line: Fixture["logged"][number]) => void fixture.logged.push(line),
+    warn: (...line: Fixture["warned"][number]) => void fixture.warned.push(line),
   };
   const generate: Engine<"generate"> = {
     models: () => [],
     watch: () => () => undefined,
     call(request, say) {
       const generation = { request, say, cancelled: false };
-      stage.generations.push(generation);
+      fixture.generations.push(generation);
       return { cancel: () => void (generation.cancelled = true) };
     },
   };
   const start = async (): Promise<void> => {
-    const { store } = stage;
+    const { store } = fixture;
     const clock = createClock();
     const identity = { cluster: "c1", node: "n1" };
     const journal = await openJournal({
@@ -216,10 +216,10 @@ export async function createStage(
     const slots = createSoloSlots(journal);
     const random = createRandom();
     const asks = new OpenAsks(random);
-    const routing = createSoloRouting("n1", clock, asks, () => stage.kernel);
+    const routing = createSoloRouting("n1", clock, asks, () => fixture.kernel);
     const publisher = {
       publish: (topic: string, event: unknown, at: number | undefined) =>
-        void stage.published.push({ topic, event, at }),
+        void fixture.published.push({ topic, event, at }),
     };
     const behaviors = limits.behaviors ?? [pad as AnyBehavior];
     const pressure = {
@@ -234,24 +234,24 @@ export async function createStage(
     const world = { engines: everyEngine({ generate }), publisher, clock, random, log, meter };
     const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
-    Object.assign(stage, { kernel, journal, slots, routing });
+    Object.assign(fixture, { kernel, journal, slots, routing });
     await kernel.start();
   };
-  stage.ask = (to, type, more = {}) => {
+  fixture.ask = (to, type, more = {}) => {
     const { operationId, timeoutMs = 25_000, from = "user/ada", ...fields } = more;
     const message = { type, ...fields };
     const request = { to: to as ActorId, from: from as ActorId, message, timeoutMs };
-    return stage.kernel.ask(operationId === undefined ? request : { ...request, operationId });
+    return fixture.kernel.ask(operationId === undefined ? request : { ...request, operationId });
   };
-  stage.restart = async (how) => {
-    await stage.kernel.stop(how === "cleanly" ? 5_000 : 0);
+  fixture.restart = async (how) => {
+    await fixture.kernel.stop(how === "cleanly" ? 5_000 : 0);
     await start();
   };
-  stage.end = async () => {
-    await stage.kernel.stop(2_000);
+  fixture.end = async () => {
+    await fixture.kernel.stop(2_000);
   };
   await start();
-  return stage;
+  return fixture;
 }
 
 /** What an ask came to: its value, or the code of its refusal. */

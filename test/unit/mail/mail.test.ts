@@ -12,7 +12,7 @@ import {
 import { createClock, createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Log } from "../../../node/ports.ts";
 import { isMailAddress, ok, refused, failure, type MailServer, type Result } from "../../../protocols/index.ts";
-import { startMailServer, type MailServerStand } from "../../fixtures/mail-server.ts";
+import { startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
 import { quietLog as quiet } from "../../fixtures/quiet.ts";
 
 const publicUrl = "https://chat.example.org";
@@ -83,7 +83,7 @@ describe("the connection to a mail server", () => {
 });
 
 describe("mail to a real SMTP server", () => {
-  const servers: MailServerStand[] = [];
+  const servers: MailServerFixture[] = [];
   const server = async (options: Parameters<typeof startMailServer>[0] = {}) => {
     const one = await startMailServer(options);
     servers.push(one);
@@ -92,7 +92,7 @@ describe("mail to a real SMTP server", () => {
   after(async () => {
     for (const one of servers) await one.stop();
   });
-  const to = ({ port }: MailServerStand, more: Partial<SmtpServer> = {}): SmtpServer => ({ host: "127.0.0.1", port, security: "starttls", from: "plexus@example.org", fromName: 'Plexus "<x@y.org>', ...more }); // prettier-ignore
+  const to = ({ port }: MailServerFixture, more: Partial<SmtpServer> = {}): SmtpServer => ({ host: "127.0.0.1", port, security: "starttls", from: "plexus@example.org", fromName: 'Plexus "<x@y.org>', ...more }); // prettier-ignore
   const send = sendBySmtp({ connectTimeoutMs: 5_000, silenceTimeoutMs: 1_000 });
   const code = (result: Result<unknown>) => (result.ok ? "sent" : result.error.code);
 
@@ -134,7 +134,7 @@ describe("mail to a real SMTP server", () => {
     expect(code(await send(to(one), letter, "i")), "silent after all of it was sent").to.equal("MAIL_UNKNOWN");
     const { port } = await server();
     await servers.pop()?.stop();
-    expect(code(await send(to({ port } as MailServerStand), letter, "i")), "nobody listens").to.equal("MAIL_AWAY");
+    expect(code(await send(to({ port } as MailServerFixture), letter, "i")), "nobody listens").to.equal("MAIL_AWAY");
     const silent = await server({ onConnect: () => undefined });
     expect(
       code(await sendBySmtp({ connectTimeoutMs: 300, silenceTimeoutMs: 300 })(to(silent), letter, "i")),

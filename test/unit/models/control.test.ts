@@ -24,7 +24,7 @@ const resident = (name: string, fields: Partial<Resident> = {}): Resident => ({
 });
 
 /** Three nodes on real exchanges: each has models as the test says, and notes what it is told. `away` has no connection. */
-function stage(models: Readonly<Record<string, readonly Resident[]>>) {
+function openFixture(models: Readonly<Record<string, readonly Resident[]>>) {
   const told: string[] = [];
   const world = new World(1);
   const links = new Links(world.clock());
@@ -58,7 +58,7 @@ describe("models in the memory of a cluster's nodes", () => {
   it("are shown for every node, and a node that does not answer with the reason", async () => {
     const facts = { contextTokens: 4_096, sequences: 4, sizeBytes: 1, threads: 7, device: "cuda", capabilities: [], onCard: { layers: { offloaded: 20, total: 28 }, bytes: mebibyte }, batchTokens: 512, grewByBytes: 7 } as const; // prettier-ignore
     const one = resident("x", { facts, tokensPerSecond: 12.3456, leavesInMs: 99.6 });
-    const { control } = stage({ a: [one], b: [one] });
+    const { control } = openFixture({ a: [one], b: [one] });
     const view = await control.view();
     if (!view.ok) throw new Error(view.error.code);
     expect(view.value.map(({ node, error }) => [node, error?.code])).to.deep.equal([["a", undefined], ["b", undefined], ["away", "UNREACHABLE"]]); // prettier-ignore
@@ -72,14 +72,14 @@ describe("models in the memory of a cluster's nodes", () => {
   });
 
   it("are suggested for the machine of the node that is named", async () => {
-    const { control } = stage({});
+    const { control } = openFixture({});
     expect(await control.suggest({ measure: true })).to.deep.equal(ok({ node: "a", models: [], measured: false }));
     expect(await control.suggest({ node: "b", measure: true })).to.deep.equal(ok({ node: "b", models: [], measured: true })); // prettier-ignore
     expect(await control.suggest({ node: "away", measure: false })).to.have.nested.property("error.code", "UNREACHABLE"); // prettier-ignore
   });
 
   it("take orders at the node that is named, by its name or its id", async () => {
-    const { control, told } = stage({ a: [resident("x")], b: [resident("x")] });
+    const { control, told } = openFixture({ a: [resident("x")], b: [resident("x")] });
     expect((await control.order({ model: "x", order: "load" })).ok).to.equal(true);
     expect((await control.order({ model: "x", order: "pin", node: "b" })).ok).to.equal(true);
     expect((await control.order({ model: "x", order: "unload", node: "id-b" })).ok).to.equal(true);
@@ -92,7 +92,7 @@ describe("models in the memory of a cluster's nodes", () => {
   });
 
   it("are not unloaded while they are called or pinned, and the refusal says what to do", async () => {
-    const { control, told } = stage({
+    const { control, told } = openFixture({
       a: [resident("busy", { running: 2, waiting: 3 }), resident("pinned", { pinned: true })],
     });
     const busy = await control.order({ model: "busy", order: "unload" });

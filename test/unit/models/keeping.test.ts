@@ -12,7 +12,7 @@ import { simulatedClock, World } from "../../world/index.ts";
 const want: WantedModel = { name: "m", source: "hf:a/b", nodes: 1 };
 
 /** One node, a store that pulls as the test says, and members that the test changes. */
-function stage(
+function openFixture(
   options: { readonly others?: readonly MemberRecord[]; readonly outcome?: () => PullView["state"] } = {},
 ) {
   const world = new World(1);
@@ -61,7 +61,7 @@ function stage(
 
 describe("a node's share of the wanted models", () => {
   it("is pulled, and after failures again, later each time", async () => {
-    const { asked, pass, stop } = stage();
+    const { asked, pass, stop } = openFixture();
     await pass(1_000);
     expect(asked).to.deep.equal([{ source: "hf:a/b", name: "m" }]);
     await pass(30_000);
@@ -78,7 +78,7 @@ describe("a node's share of the wanted models", () => {
   it("is pulled from another node that has it, and from the source where that fails", async () => {
     const offer = { engine: "generate", model: "m", runtime: "llama", capabilities: ["chat"], contextTokens: 1, sizeBytes: 1, demonstration: false, state: "ready" } as const; // prettier-ignore
     const other = memberRecord("other", { roles: ["ai"], offers: [offer] });
-    const { asked, pass, set, stop } = stage({ others: [other] });
+    const { asked, pass, set, stop } = openFixture({ others: [other] });
     await pass(1_000);
     // One node is enough, and one has it.
     expect(asked).to.deep.equal([]);
@@ -91,7 +91,9 @@ describe("a node's share of the wanted models", () => {
 
   it("is not taken over from a node that is down for a moment", async () => {
     const offer = { engine: "generate", model: "m", runtime: "llama", capabilities: ["chat"], contextTokens: 1, sizeBytes: 1, demonstration: false, state: "ready" } as const; // prettier-ignore
-    const { asked, down, pass, stop } = stage({ others: [memberRecord("other", { roles: ["ai"], offers: [offer] })] });
+    const { asked, down, pass, stop } = openFixture({
+      others: [memberRecord("other", { roles: ["ai"], offers: [offer] })],
+    });
     down.add("other");
     await pass(5 * 60_000);
     expect(asked).to.deep.equal([]);

@@ -11,7 +11,7 @@ const viewOf = (answer: Result<HistoryView>): HistoryView => {
 };
 
 /** One node, whose figures are asked for. */
-function stage() {
+function openFixture() {
   const { world, own, control, clock, links } = observedNodes(["a", "b"], (name) => ({ cores: name === "a" ? 1 : 2 }));
   const meter = own["a"]!.history.meter;
   const read = async (query: HistoryQuery) => viewOf(await world.settle(control["a"]!.history(query)));
@@ -24,7 +24,7 @@ function stage() {
 
 describe("figures of a node over time", () => {
   it("are rates, means and worst cases of each step, of metrics that the node counts", async () => {
-    const { world, meter, last } = stage();
+    const { world, meter, last } = openFixture();
     world.elapse(fineStepMs);
     meter.count("turns", 30);
     meter.gauge("gateway_connections", 7);
@@ -45,7 +45,7 @@ describe("figures of a node over time", () => {
   });
 
   it("become figures of the day, two minutes each", async () => {
-    const { world, clock, meter, read, last } = stage();
+    const { world, clock, meter, read, last } = openFixture();
     world.elapse(coarseStepMs - (clock.nowMs() % coarseStepMs));
     for (let at = 0; at < 8; at += 1) {
       meter.count("turns", 15 * at);
@@ -62,7 +62,7 @@ describe("figures of a node over time", () => {
   });
 
   it("keep an hour and a day, and nothing for a time in which nobody looked", async () => {
-    const { world, meter, read } = stage();
+    const { world, meter, read } = openFixture();
     const known = async (query: HistoryQuery) => (await read({ node: "a", series: "turns", ...query })).rows[0]!.values["turns"]!; // prettier-ignore
     world.elapse(2 * 3_600_000);
     meter.count("turns", 15);
@@ -75,7 +75,7 @@ describe("figures of a node over time", () => {
   });
 
   it("are asked for by name, and refused by a name that there is not", async () => {
-    const { world, control, read } = stage();
+    const { world, control, read } = openFixture();
     const { series, rows } = await read({ series: "turns,cores" });
     expect(series.map(({ name }) => name)).to.have.members(["turns", "cores"]);
     expect(Object.keys(rows[0]!.values)).to.have.members(["turns", "cores"]);
@@ -85,7 +85,7 @@ describe("figures of a node over time", () => {
   });
 
   it("of all nodes are one, or one row each; who does not answer is named", async () => {
-    const { world, own, links, read } = stage();
+    const { world, own, links, read } = openFixture();
     own["b"]!.history.meter.observeMs("gateway_request", 50);
     own["a"]!.history.meter.observeMs("gateway_request", 10);
     world.elapse(fineStepMs);
@@ -127,7 +127,7 @@ describe("figures of a node over time", () => {
   }); // prettier-ignore
 
   it("are fewer and longer steps where somebody wants fewer, with the same worst case", async () => {
-    const { world, clock, meter, read } = stage();
+    const { world, clock, meter, read } = openFixture();
     world.elapse(4 * fineStepMs - (clock.nowMs() % (4 * fineStepMs)));
     for (const ms of [1, 2, 3, 400]) {
       meter.observeMs("gateway_request", ms);
@@ -141,7 +141,7 @@ describe("figures of a node over time", () => {
   });
 
   it("are read once for all who ask the same at the same time, and anew where a node was silent", async () => {
-    const { world, links, read, own } = stage();
+    const { world, links, read, own } = openFixture();
     let reads = 0;
     const { history } = own["a"]!;
     const inner: typeof history = { ...history };
@@ -165,7 +165,7 @@ describe("figures of a node over time", () => {
 
   it("cost a metric that is in no series nothing but the question", () => {
     const counted: string[] = [];
-    const { clock } = stage();
+    const { clock } = openFixture();
     const { meter, stop } = keepHistory({ ...quietMeter, count: (name) => void counted.push(name) }, { clock });
     meter.count("mesh_stalls");
     meter.count("turns");

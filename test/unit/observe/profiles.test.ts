@@ -88,7 +88,7 @@ describe("profiles", () => {
   });
 
   describe("of a node", () => {
-    const stand = () => {
+    const openFixture = () => {
       const world = new World(1);
       const handlers = new Map<string, (body: never) => unknown>();
       const exchange = { on: (name: string, handler: (body: never) => unknown) => void handlers.set(name, handler), call: () => Promise.reject(new Error("nobody is asked")) } as unknown as Exchange; // prettier-ignore
@@ -103,7 +103,7 @@ describe("profiles", () => {
     };
 
     it("are tasks, one at a time, that are read when they are over", async () => {
-      const { world, profiles, place, ended } = stand();
+      const { world, profiles, place, ended } = openFixture();
       const begun = await profiles.take({ of: "cpu", seconds: 5 }, "user/ada");
       const id = begun.ok ? begun.value.id : "";
       expect(profiles.list(place)[0]).to.include({ id, state: "running", by: "user/ada", kind: "profile" });
@@ -116,7 +116,7 @@ describe("profiles", () => {
     });
 
     it("end early, with what was seen so far, and say why they failed", async () => {
-      const { world, profiles, place, ended } = stand();
+      const { world, profiles, place, ended } = openFixture();
       const begun = await profiles.take({ of: "cpu", seconds: 60 }, "user/ada");
       const id = begun.ok ? begun.value.id : "";
       expect(profiles.cancel(id.split(".")[2] ?? "")).to.deep.equal(ok(null));

@@ -4,7 +4,7 @@ import type { Directory, NodeId, SlotRecord } from "../../../node/ports.ts";
 import { memberKey, policyKey, slotKey } from "../../../node/cluster/records.ts";
 import { slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { ownRecord } from "../../fixtures/members.ts";
-import { chat, fresh, Placed, portsOf, type Seat } from "./fixture.ts";
+import { chat, fresh, Placed, portsOf, type Member } from "./fixture.ts";
 
 const hot: ActorId = "room/hot";
 
@@ -100,7 +100,7 @@ describe("the controller", () => {
     const cluster = new Placed(5);
     await cluster.open(["a", "b", "c", "d"]);
     await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
-    const second = cluster.seats.get("c") as Seat;
+    const second = cluster.seats.get("c") as Member;
     createController({ ...portsOf(second), rank: () => 0 });
     await cluster.pass(10_000);
     cluster.kill("b");
@@ -184,7 +184,7 @@ describe("the controller", () => {
     await cluster.put(...[0, 1, 2, 3].map((index) => fresh(chat(index), "a")));
     const holders = (): NodeId[] => [0, 1, 2, 3].flatMap((index) => cluster.record(chat(index)).want?.replicas ?? []);
     await cluster.until(() => holders().length === 8 && holders().includes("c"), 30_000);
-    const seat = cluster.seats.get("c") as Seat;
+    const seat = cluster.seats.get("c") as Member;
     seat.refusedAtMs = seat.clock.monotonicMs();
     await cluster.until(() => holders().length === 8 && !holders().includes("c"), 30_000);
     await cluster.until(() => holders().includes("c"), 120_000);
@@ -224,7 +224,7 @@ describe("the controller", () => {
     await cluster.pass(30_000);
     const changes = cluster.history.length;
     const others = [...seat.table.rows()].flatMap(({ record: { slot, owner } }) => (owner === "a" ? [slot] : []));
-    (cluster.seats.get("c") as Seat).loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
+    (cluster.seats.get("c") as Member).loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
     await cluster.pass(60_000);
     expect(cluster.history).to.have.length(changes);
     // As its owner says, so it is.

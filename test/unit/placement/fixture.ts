@@ -33,7 +33,7 @@ import { Cluster, type Life } from "../membership/cluster.ts";
 export type Loads = ReturnType<Kernel["load"]>;
 
 /** A life with placement on it, and an owner that does what slots want: the part of replication, without data. */
-export interface Seat extends Life {
+export interface Member extends Life {
   readonly table: SlotTable;
   readonly policy: ClusterPolicy;
   readonly groups: Groups;
@@ -46,7 +46,7 @@ export interface Seat extends Life {
 }
 
 /** What a controller is made with at a node. */
-export function portsOf(seat: Life & Pick<Seat, "table" | "policy" | "groups" | "trust">) {
+export function portsOf(seat: Life & Pick<Member, "table" | "policy" | "groups" | "trust">) {
   const { node, directory, exchange, membership, clock, table, policy, groups, trust } = seat;
   return {
     node,
@@ -64,7 +64,7 @@ export function portsOf(seat: Life & Pick<Seat, "table" | "policy" | "groups" | 
 }
 
 export class Placed extends Cluster {
-  readonly seats = new Map<NodeId, Seat>();
+  readonly seats = new Map<NodeId, Member>();
   /** Undefined: those that are up, in each node's opinion, so that there may be two that act, or none. */
   controllerNode: NodeId | undefined = "a";
   /** Every change of a slot record, as it took effect. */
@@ -87,14 +87,14 @@ export class Placed extends Cluster {
   /** Where the directory is said to be. */
   directoryInfo: DirectoryInfo = { kind: "etcd", endpoints: ["http://x"] };
 
-  async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Seat> {
+  async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Member> {
     await this.begin(nodes.map((node) => ownRecord(node, more)));
     for (const node of nodes) this.sit(node);
     await this.pass(4_000);
-    return this.seats.get("a") as Seat;
+    return this.seats.get("a") as Member;
   }
 
-  sit(node: NodeId): Seat {
+  sit(node: NodeId): Member {
     const life = this.life(node);
     const { directory, exchange, membership, clock } = life;
     const table = watchSlots(directory);
@@ -123,7 +123,7 @@ export class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Seat = {
+    const seat: Member = {
       ...life,
       table,
       policy,
@@ -153,7 +153,7 @@ export class Placed extends Cluster {
   }
 
   async put(...records: SlotRecord[]): Promise<void> {
-    const { directory } = this.seats.get(this.controllerNode ?? "a") as Seat;
+    const { directory } = this.seats.get(this.controllerNode ?? "a") as Member;
     const all = records.map((record) => changeSlot(directory, record, 0));
     let done = false;
     void Promise.all(all).then(() => (done = true));
@@ -173,7 +173,7 @@ export class Placed extends Cluster {
   readonly #working = new Set<string>();
 
   /** One step of the owner towards what is wanted, 5 ms later. */
-  async #work({ node, table, directory, membership, clock }: Seat): Promise<void> {
+  async #work({ node, table, directory, membership, clock }: Member): Promise<void> {
     for (const { record } of table.rows()) {
       const key = `${node} ${record.slot}`;
       if (record.owner !== node || record.want === undefined || this.#working.has(key)) continue;
@@ -199,7 +199,7 @@ export class Placed extends Cluster {
     }
   }
 
-  async #split({ node, table, directory, loads }: Seat, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
+  async #split({ node, table, directory, loads }: Member, actor: string): Promise<Result<{ readonly slot: SlotId }>> {
     const share = holderAt(actor) === undefined ? chat(0) : slotOf("storage", actor as ActorId);
     const from = loads.find(({ busiest }) => busiest?.actor === actor)?.slot ?? share;
     if (table.get(from) === undefined) {

@@ -22,7 +22,7 @@ const owned = (owners: Readonly<Record<string, NodeId>>): Pick<SlotTable, "get">
 });
 
 describe("load", () => {
-  const stand = (split: Kernel["split"] = async () => ok({ slot: "room/x" as never })) => {
+  const openFixture = (split: Kernel["split"] = async () => ok({ slot: "room/x" as never })) => {
     const world = new World(1);
     const pulse = { life: 1, alive: true };
     const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
@@ -44,7 +44,7 @@ describe("load", () => {
   };
 
   it("is measured at most once a second, smoothed, and told busiest first", async () => {
-    const { world, rows, served, report, asked } = stand();
+    const { world, rows, served, report, asked } = openFixture();
     rows.push(
       { slot: "chat/1", actors: 3, turns: 100, busiest: { actor: "room/a", turns: 60 } },
       { slot: "chat/2", actors: 2, turns: 500, busiest: { actor: "room/b", turns: 400 } },
@@ -68,7 +68,7 @@ describe("load", () => {
   });
 
   it("comes with the word that the disk takes nothing, for as long as that is news", async () => {
-    const { world, journal, report } = stand();
+    const { world, journal, report } = openFixture();
     expect((await report()).refuses).to.equal(undefined);
     journal.refusedAtMs = world.nowMs;
     expect((await report()).refuses).to.equal(true);
@@ -119,7 +119,7 @@ describe("load", () => {
   });
 
   it("a split that fails is an answer", async () => {
-    const { exchange, world } = stand(async () => {
+    const { exchange, world } = openFixture(async () => {
       throw new PlexusError(failure("SLOT_UNAVAILABLE"));
     });
     const answer = exchange.call("a", "placement.pin", { actor: "room/x" }, 1_000);

@@ -11,7 +11,7 @@ import { simulatedClock, World } from "../../world/index.ts";
 type Answer = (node: string) => unknown;
 
 /** A node that calls one model. */
-function stage({ file, other = () => undefined, says = [text("hi"), ended("complete", 1, 10)] }: { file?: QualityFile; other?: Answer; says?: readonly Spoken[] } = {}) {
+function openFixture({ file, other = () => undefined, says = [text("hi"), ended("complete", 1, 10)] }: { file?: QualityFile; other?: Answer; says?: readonly Spoken[] } = {}) {
   const world = new World(1);
   const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
   const logged: string[] = [];
@@ -55,7 +55,7 @@ function stage({ file, other = () => undefined, says = [text("hi"), ended("compl
 
 describe("the quality of models", () => {
   it("is what was seen of calls and thumbs, by model and version", async () => {
-    const { quality, ask } = stage();
+    const { quality, ask } = openFixture();
     await ask(3);
     await ask(1, [failed(failure("RUNTIME_FAULT"))]);
     await ask(1, [failed(failure("CANCELLED"))]);
@@ -78,11 +78,11 @@ describe("the quality of models", () => {
   }); // prettier-ignore
 
   it("has no thumbs that were taken back, also where another node had counted them", async () => {
-    const at = stage();
+    const at = openFixture();
     await at.ask(2);
     for (const to of ["up", "up", "down"] as const) at.quality.rated({ model: "m", from: undefined, to });
     const counts = ((await at.read()) as { readonly value: { readonly counts: unknown } }).value.counts;
-    const sum = stage({ other: () => ({ ok: true, value: { counts } }) });
+    const sum = openFixture({ other: () => ({ ok: true, value: { counts } }) });
     await sum.ask(1);
     sum.quality.rated({ model: "m", from: "up", to: "down" });
     const figures = async () => {
@@ -96,17 +96,17 @@ describe("the quality of models", () => {
   });
 
   it("is the sum of what all nodes have seen", async () => {
-    const at = stage();
+    const at = openFixture();
     await at.ask(2);
     const counts = ((await at.read()) as { readonly value: { readonly counts: unknown } }).value.counts;
-    const sum = stage({ other: () => ({ ok: true, value: { counts } }) });
+    const sum = openFixture({ other: () => ({ ok: true, value: { counts } }) });
     await sum.ask(1);
     const { rows, unanswered } = await sum.quality.view();
     expect([rows[0]?.now.calls, unanswered]).to.deep.equal([3, undefined]);
   });
 
   it("is logged when it gets worse, once, and when it is well again; and is in a metric", async () => {
-    const { ask, pass, logged, gauges } = stage();
+    const { ask, pass, logged, gauges } = openFixture();
     await ask(200);
     await pass(4 * 3_600_000);
     await ask(50);
@@ -126,20 +126,20 @@ describe("the quality of models", () => {
   it("is kept over a restart, but for what a crash loses, and begins anew where the file is none", async () => {
     let kept: string | undefined;
     const file: QualityFile = { read: () => Promise.resolve(kept), write: async (written) => void (kept = written) };
-    const first = stage({ file });
+    const first = openFixture({ file });
     await first.ask(2);
     expect(kept).to.equal(undefined);
     await first.pass(qualityLimits.writeMs);
     await first.ask(1);
     expect(readSeries(kept ?? "", qualityLimits)[0]?.hours[0]?.sums.calls).to.equal(2);
     await first.quality.stop();
-    const second = stage({ file });
+    const second = openFixture({ file });
     second.quality.start();
     await second.pass(10);
     expect((await second.quality.view()).rows[0]?.now.calls).to.equal(3);
     for (const text of ["", "{", "[]", '{"form":2,"series":[]}', '{"form":1,"series":[{"model":"m"}]}'])
       expect(readSeries(text, qualityLimits), text).to.deep.equal([]);
-    const broken = stage({ file: { read: () => Promise.reject(new Error("gone")), write: () => Promise.reject(new Error("full")) } });
+    const broken = openFixture({ file: { read: () => Promise.reject(new Error("gone")), write: () => Promise.reject(new Error("full")) } });
     broken.quality.start();
     await broken.ask(1);
     await broken.pass(qualityLimits.writeMs);

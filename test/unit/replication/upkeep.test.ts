@@ -25,7 +25,7 @@ interface Count {
 }
 
 /** Copies of some slots on a disk, and their upkeep. No node but this one has a part in it. */
-class Stage {
+class Fixture {
   readonly world = new World(1);
   readonly disk = new Disk(this.world, { syncMs: 1 });
   readonly counts: Count[] = [];
@@ -111,25 +111,25 @@ class Stage {
 
 describe("the upkeep of copies", () => {
   const slot: SlotId = "chat/7";
-  let stage: Stage;
-  beforeEach(() => (stage = new Stage()));
-  afterEach(() => stage.stop());
+  let fixture: Fixture;
+  beforeEach(() => (fixture = new Fixture()));
+  afterEach(() => fixture.stop());
 
   it("reads everything that is stored, counts its bytes, and takes the time that its rate asks for", async () => {
-    await stage.start([slot, "chat/8"], () => undefined);
-    const bytes = stage.stored(slot) + stage.stored("chat/8");
-    const startedMs = stage.world.nowMs;
-    await stage.rounds(1);
-    expect(stage.sum("scrub_bytes")).to.equal(bytes);
+    await fixture.start([slot, "chat/8"], () => undefined);
+    const bytes = fixture.stored(slot) + fixture.stored("chat/8");
+    const startedMs = fixture.world.nowMs;
+    await fixture.rounds(1);
+    expect(fixture.sum("scrub_bytes")).to.equal(bytes);
     const neededMs = (bytes * 1_000) / rate;
-    const tookMs = stage.world.nowMs - startedMs;
+    const tookMs = fixture.world.nowMs - startedMs;
     expect(tookMs).to.be.within(neededMs, neededMs + 1.5 * intervalMs + 30 * slackMs);
   });
 
   it("is at no moment ahead of its rate by more than the page it has just read", async () => {
-    await stage.start([slot], () => undefined);
-    await stage.rounds(1);
-    const read = stage.counts.filter(({ name, by }) => name === "scrub_bytes" && by > 0);
+    await fixture.start([slot], () => undefined);
+    await fixture.rounds(1);
+    const read = fixture.counts.filter(({ name, by }) => name === "scrub_bytes" && by > 0);
     expect(read.length).to.be.greaterThan(10);
     const firstMs = read[0]?.atMs ?? 0;
     let before = 0;
@@ -140,24 +140,24 @@ describe("the upkeep of copies", () => {
   });
 
   it("pauses between rounds for half to one and a half of its interval", async () => {
-    await stage.start([], () => undefined);
-    await stage.rounds(40);
-    const ends = stage.counts.filter(({ name }) => name === "scrub_rounds").map(({ atMs }) => atMs);
+    await fixture.start([], () => undefined);
+    await fixture.rounds(40);
+    const ends = fixture.counts.filter(({ name }) => name === "scrub_rounds").map(({ atMs }) => atMs);
     const pauses = ends.slice(1).map((atMs, index) => atMs - (ends[index] ?? 0));
     for (const pauseMs of pauses) expect(pauseMs).to.be.within(intervalMs / 2, 1.5 * intervalMs + 10);
     expect(Math.max(...pauses) - Math.min(...pauses)).to.be.greaterThan(intervalMs / 2);
   });
 
   it("counts and names a rotten copy, and goes on with the others", async () => {
-    await stage.start([slot, "chat/8"], () => undefined);
-    stage.disk.flipBit(stage.disk.keys().find((key) => key.startsWith(`snap/${slot}/`)) as string, 77);
-    await stage.rounds(1);
-    expect(stage.damaged).to.deep.equal([slot]);
-    expect(stage.sum("scrub_damage")).to.equal(1);
-    expect(stage.sum("scrub_differences")).to.equal(0);
-    expect(stage.sum("scrub_bytes")).to.be.at.least(stage.stored("chat/8"));
-    await stage.rounds(2);
-    expect(stage.sum("scrub_damage")).to.equal(2);
+    await fixture.start([slot, "chat/8"], () => undefined);
+    fixture.disk.flipBit(fixture.disk.keys().find((key) => key.startsWith(`snap/${slot}/`)) as string, 77);
+    await fixture.rounds(1);
+    expect(fixture.damaged).to.deep.equal([slot]);
+    expect(fixture.sum("scrub_damage")).to.equal(1);
+    expect(fixture.sum("scrub_differences")).to.equal(0);
+    expect(fixture.sum("scrub_bytes")).to.be.at.least(fixture.stored("chat/8"));
+    await fixture.rounds(2);
+    expect(fixture.sum("scrub_damage")).to.equal(2);
   });
 
   it("compares the copies of what it serves at the same rate, counts those that differ and takes them out", async () => {
@@ -173,12 +173,12 @@ describe("the upkeep of copies", () => {
       },
       distrust: (follower: unknown) => void distrusted.push(follower),
     } as unknown as Ownership;
-    await stage.start([slot], () => owned);
-    const startedMs = stage.world.nowMs;
-    await stage.rounds(2);
-    expect(stage.world.nowMs - startedMs).to.be.at.least(2 * (5_000 + (stage.stored(slot) * 1_000) / rate));
-    expect(stage.sum("scrub_bytes")).to.equal(2 * (stage.stored(slot) + 5 * rate));
-    expect(stage.sum("scrub_differences")).to.equal(2);
+    await fixture.start([slot], () => owned);
+    const startedMs = fixture.world.nowMs;
+    await fixture.rounds(2);
+    expect(fixture.world.nowMs - startedMs).to.be.at.least(2 * (5_000 + (fixture.stored(slot) * 1_000) / rate));
+    expect(fixture.sum("scrub_bytes")).to.equal(2 * (fixture.stored(slot) + 5 * rate));
+    expect(fixture.sum("scrub_differences")).to.equal(2);
     expect(distrusted).to.deep.equal([differing, differing]);
     // A mark of its own for each comparison: those of different moments must not be taken for one another.
     expect(marks).to.deep.equal([1, 2]);
@@ -186,23 +186,23 @@ describe("the upkeep of copies", () => {
 
   it("compares nothing of a slot that is not served yet, or rotten here", async () => {
     const owned = { phase: "reconciling", compareCopies: () => Promise.reject(new Error("compared")) };
-    await stage.start([slot], () => owned as unknown as Ownership);
-    await stage.rounds(1);
+    await fixture.start([slot], () => owned as unknown as Ownership);
+    await fixture.rounds(1);
     Object.assign(owned, { phase: "serving" });
-    stage.disk.flipBit(stage.disk.keys().find((key) => key.startsWith(`log/${slot}/`)) as string, 77);
-    await stage.rounds(2);
-    expect(stage.sum("scrub_damage")).to.equal(1);
+    fixture.disk.flipBit(fixture.disk.keys().find((key) => key.startsWith(`log/${slot}/`)) as string, 77);
+    await fixture.rounds(2);
+    expect(fixture.sum("scrub_damage")).to.equal(1);
   });
 
   it("reads nothing more once it is stopped, in the middle of a copy too", async () => {
-    await stage.start([slot], () => undefined);
-    await stage.until(() => stage.sum("scrub_bytes") > 0);
-    stage.stop();
-    const read = stage.sum("scrub_bytes");
-    stage.world.after(60_000, () => undefined);
-    const endMs = stage.world.nowMs + 50_000;
-    await stage.until(() => stage.world.nowMs >= endMs);
-    expect(stage.sum("scrub_bytes")).to.equal(read);
-    expect(stage.sum("scrub_rounds")).to.equal(0);
+    await fixture.start([slot], () => undefined);
+    await fixture.until(() => fixture.sum("scrub_bytes") > 0);
+    fixture.stop();
+    const read = fixture.sum("scrub_bytes");
+    fixture.world.after(60_000, () => undefined);
+    const endMs = fixture.world.nowMs + 50_000;
+    await fixture.until(() => fixture.world.nowMs >= endMs);
+    expect(fixture.sum("scrub_bytes")).to.equal(read);
+    expect(fixture.sum("scrub_rounds")).to.equal(0);
   });
 });

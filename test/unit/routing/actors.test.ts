@@ -67,7 +67,7 @@ class Host {
 
 const nodes = ["a", "b", "c"] as const;
 
-class Stage {
+class Fixture {
   readonly net: Net;
   readonly hosts: Readonly<Record<(typeof nodes)[number], Host>>;
 
@@ -108,20 +108,20 @@ class Stage {
 const ids = (rows: readonly ActorRow[]): readonly string[] => rows.map(({ actor }) => actor);
 
 describe("a list of the cluster's actors", () => {
-  async function three(limits = {}): Promise<Stage> {
-    const stage = new Stage(1, limits);
-    await stage.put("room/d", "a");
-    await stage.put("room/b", "b", { status: "quarantined" });
-    await stage.put("user/ada", "b", { status: "active", lastActiveAtMs: 5 });
-    await stage.put("room/c", "c");
-    await stage.put("room/a", "c", { status: "active" });
-    return stage;
+  async function three(limits = {}): Promise<Fixture> {
+    const fixture = new Fixture(1, limits);
+    await fixture.put("room/d", "a");
+    await fixture.put("room/b", "b", { status: "quarantined" });
+    await fixture.put("user/ada", "b", { status: "active", lastActiveAtMs: 5 });
+    await fixture.put("room/c", "c");
+    await fixture.put("room/a", "c", { status: "active" });
+    return fixture;
   }
 
   it("has those of all nodes in the order of ids, each with its node, whichever node is asked", async () => {
-    const stage = await three();
-    for (const host of Object.values(stage.hosts)) {
-      const page = await stage.settle(host.actors.list({ limit: 100 }));
+    const fixture = await three();
+    for (const host of Object.values(fixture.hosts)) {
+      const page = await fixture.settle(host.actors.list({ limit: 100 }));
       expect(page).to.have.keys(["rows", "more"]).and.to.include({ more: false });
       expect(page.rows.map(({ actor, node }) => `${actor} ${node}`)).to.deep.equal([
         "room/a c",
@@ -135,74 +135,74 @@ describe("a list of the cluster's actors", () => {
   });
 
   it("is filtered, and continued where a page ended", async () => {
-    const stage = await three();
-    expect(ids((await stage.list({ kind: "user" })).rows)).to.deep.equal(["user/ada"]);
-    expect(ids((await stage.list({ status: "quarantined" })).rows)).to.deep.equal(["room/b"]);
-    const first = await stage.list({ limit: 2 });
+    const fixture = await three();
+    expect(ids((await fixture.list({ kind: "user" })).rows)).to.deep.equal(["user/ada"]);
+    expect(ids((await fixture.list({ status: "quarantined" })).rows)).to.deep.equal(["room/b"]);
+    const first = await fixture.list({ limit: 2 });
     expect([ids(first.rows), first.more]).to.deep.equal([["room/a", "room/b"], true]);
-    const second = await stage.list({ limit: 2, after: "room/b" });
+    const second = await fixture.list({ limit: 2, after: "room/b" });
     expect([ids(second.rows), second.more]).to.deep.equal([["room/c", "room/d"], true]);
-    const last = await stage.list({ limit: 2, after: "room/d" });
+    const last = await fixture.list({ limit: 2, after: "room/d" });
     expect([ids(last.rows), last.more]).to.deep.equal([["user/ada"], false]);
   });
 
   it("asks no node for more than a page", async () => {
-    const stage = await three({ actorRowsMax: 1 });
-    const page = await stage.list({ limit: 100 });
-    expect(Object.values(stage.hosts).flatMap(({ filters }) => filters.map(({ limit }) => limit))).to.deep.equal([1, 1, 1]); // prettier-ignore
+    const fixture = await three({ actorRowsMax: 1 });
+    const page = await fixture.list({ limit: 100 });
+    expect(Object.values(fixture.hosts).flatMap(({ filters }) => filters.map(({ limit }) => limit))).to.deep.equal([1, 1, 1]); // prettier-ignore
     expect([ids(page.rows), page.more]).to.deep.equal([["room/a"], true]);
   });
 
   it("names the nodes that are down", async () => {
-    const stage = await three();
-    stage.net.cut("a", "b");
-    const page = await stage.list();
+    const fixture = await three();
+    fixture.net.cut("a", "b");
+    const page = await fixture.list();
     expect(page.unanswered).to.deep.equal(["b"]);
     expect(ids(page.rows)).to.deep.equal(["room/a", "room/c", "room/d"]);
   });
 
   it("names an owner that is no member any more", async () => {
-    const stage = await three();
-    stage.net.own("chat/1" as SlotId, "gone");
-    await stage.pass(1);
-    expect((await stage.list()).unanswered).to.deep.equal(["gone"]);
+    const fixture = await three();
+    fixture.net.own("chat/1" as SlotId, "gone");
+    await fixture.pass(1);
+    expect((await fixture.list()).unanswered).to.deep.equal(["gone"]);
   });
 
   it("waits for nobody longer than a while, not even for its own kernel", async () => {
-    const stage = await three();
-    stage.hosts.a.answer = () => new Promise(() => undefined);
-    stage.hosts.c.answer = () => new Promise(() => undefined);
-    const fromMs = stage.net.world.nowMs;
-    const page = await stage.list();
-    expect(stage.net.world.nowMs - fromMs).to.be.closeTo(routingLimits.actorsTimeoutMs, 20);
+    const fixture = await three();
+    fixture.hosts.a.answer = () => new Promise(() => undefined);
+    fixture.hosts.c.answer = () => new Promise(() => undefined);
+    const fromMs = fixture.net.world.nowMs;
+    const page = await fixture.list();
+    expect(fixture.net.world.nowMs - fromMs).to.be.closeTo(routingLimits.actorsTimeoutMs, 20);
     expect(page.unanswered).to.deep.equal(["a", "c"]);
     expect(ids(page.rows)).to.deep.equal(["room/b", "user/ada"]);
   });
 
   it("takes an answer that is none for no answer", async () => {
-    const stage = await three();
+    const fixture = await three();
     for (const wrong of [undefined, { rows: "all" }, { rows: [{ actor: "Room/!" }], more: false }]) {
-      stage.hosts.b.answer = async () => wrong;
-      expect((await stage.list()).unanswered).to.deep.equal(["b"]);
+      fixture.hosts.b.answer = async () => wrong;
+      expect((await fixture.list()).unanswered).to.deep.equal(["b"]);
     }
-    stage.hosts.b.answer = async () => {
+    fixture.hosts.b.answer = async () => {
       throw new Error("broken");
     };
-    expect((await stage.list()).unanswered).to.deep.equal(["b"]);
+    expect((await fixture.list()).unanswered).to.deep.equal(["b"]);
   });
 
   it("is refused by a node that makes too many already, and says so", async () => {
-    const stage = await three({ actorListsMax: 1 });
+    const fixture = await three({ actorListsMax: 1 });
     const blocked = Promise.withResolvers<unknown>();
-    stage.hosts.b.answer = () => blocked.promise;
-    const slow = stage.hosts.c.actors.list({ limit: 9 });
-    await stage.pass(50);
-    const page = await stage.list();
+    fixture.hosts.b.answer = () => blocked.promise;
+    const slow = fixture.hosts.c.actors.list({ limit: 9 });
+    await fixture.pass(50);
+    const page = await fixture.list();
     expect(page.unanswered).to.deep.equal(["b"]);
     blocked.resolve({ rows: [], more: false });
-    expect(await stage.settle(slow)).to.not.have.property("unanswered");
-    stage.hosts.b.answer = undefined;
-    expect(await stage.list()).to.not.have.property("unanswered");
+    expect(await fixture.settle(slow)).to.not.have.property("unanswered");
+    fixture.hosts.b.answer = undefined;
+    expect(await fixture.list()).to.not.have.property("unanswered");
   });
 });
 
@@ -245,64 +245,64 @@ describe("pages of several nodes", () => {
 });
 
 describe("one actor of the cluster", () => {
-  const shown = async (stage: Stage, actor: ActorId): Promise<Result<ActorDetail>> =>
-    stage.settle(stage.hosts.a.actors.show(actor));
+  const shown = async (fixture: Fixture, actor: ActorId): Promise<Result<ActorDetail>> =>
+    fixture.settle(fixture.hosts.a.actors.show(actor));
   const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
 
   it("is shown and released where it is", async () => {
-    const stage = new Stage(2);
-    await stage.put("room/b", "b");
-    const answer = await shown(stage, "room/b");
+    const fixture = new Fixture(2);
+    await fixture.put("room/b", "b");
+    const answer = await shown(fixture, "room/b");
     expect(answer.ok && answer.value).to.deep.include({ actor: "room/b", node: "b", entries: 2 });
-    expect(await stage.settle(stage.hosts.c.actors.release("room/b", true))).to.deep.equal(ok({ redelivered: 1 }));
-    expect(stage.hosts.b.released).to.deep.equal(["room/b"]);
+    expect(await fixture.settle(fixture.hosts.c.actors.release("room/b", true))).to.deep.equal(ok({ redelivered: 1 }));
+    expect(fixture.hosts.b.released).to.deep.equal(["room/b"]);
   });
 
   it("is found at its new owner, though this node has not heard of it", async () => {
-    const stage = new Stage(3);
-    await stage.put("room/b", "b");
-    stage.net.newsMs = 10_000;
-    stage.hosts.c.rows.push(rowOf("room/b", { mailbox: 7 }));
-    stage.net.own(slotOf("chat", "room/b"), "c", {}, ["b", "c"]);
-    const answer = await shown(stage, "room/b");
+    const fixture = new Fixture(3);
+    await fixture.put("room/b", "b");
+    fixture.net.newsMs = 10_000;
+    fixture.hosts.c.rows.push(rowOf("room/b", { mailbox: 7 }));
+    fixture.net.own(slotOf("chat", "room/b"), "c", {}, ["b", "c"]);
+    const answer = await shown(fixture, "room/b");
     expect(answer.ok && answer.value).to.include({ mailbox: 7, node: "c" });
   });
 
   it("is looked for once more and no longer", async () => {
-    const stage = new Stage(4);
-    await stage.put("room/b", "b");
+    const fixture = new Fixture(4);
+    await fixture.put("room/b", "b");
     // Each says that the other has it.
-    stage.net.newsMs = 10_000;
+    fixture.net.newsMs = 10_000;
     const slot = slotOf("chat", "room/b");
-    stage.net.own(slot, "c", {}, ["b"]);
-    stage.net.own(slot, "a", {}, ["c"]);
-    expect(codeOf(await shown(stage, "room/b"))).to.equal("MOVED");
+    fixture.net.own(slot, "c", {}, ["b"]);
+    fixture.net.own(slot, "a", {}, ["c"]);
+    expect(codeOf(await shown(fixture, "room/b"))).to.equal("MOVED");
   });
 
   it("is said to be away while its node is", async () => {
-    const stage = new Stage(5);
-    await stage.put("room/b", "b");
-    stage.net.cut("a", "b");
-    const answer = await shown(stage, "room/b");
+    const fixture = new Fixture(5);
+    await fixture.put("room/b", "b");
+    fixture.net.cut("a", "b");
+    const answer = await shown(fixture, "room/b");
     expect(answer).to.have.nested.property("error.code", "SLOT_UNAVAILABLE");
     expect(answer).to.have.nested.property("error.details.node", "b");
-    expect(codeOf(await stage.settle(stage.hosts.a.actors.release("room/b", true)))).to.equal("SLOT_UNAVAILABLE");
-    expect(stage.hosts.b.released).to.deep.equal([]);
+    expect(codeOf(await fixture.settle(fixture.hosts.a.actors.release("room/b", true)))).to.equal("SLOT_UNAVAILABLE");
+    expect(fixture.hosts.b.released).to.deep.equal([]);
   });
 
   it("is not found where nobody has it, and no slot is made by asking", async () => {
-    const stage = new Stage(6);
-    await stage.put("room/b", "b");
-    expect(codeOf(await shown(stage, "robot/r"))).to.equal("NOT_FOUND");
-    expect(codeOf(await shown(stage, "room/nobody"))).to.equal("NOT_FOUND");
-    expect(stage.net.records.size).to.equal(1);
+    const fixture = new Fixture(6);
+    await fixture.put("room/b", "b");
+    expect(codeOf(await shown(fixture, "robot/r"))).to.equal("NOT_FOUND");
+    expect(codeOf(await shown(fixture, "room/nobody"))).to.equal("NOT_FOUND");
+    expect(fixture.net.records.size).to.equal(1);
   });
 
   it("is refused in the words of its owner", async () => {
-    const stage = new Stage(7);
-    await stage.put("room/b", "b");
-    stage.hosts.b.rows.length = 0;
-    expect(codeOf(await shown(stage, "room/b"))).to.equal("NOT_FOUND");
-    expect(codeOf(await stage.settle(stage.hosts.a.actors.release("room/b", true)))).to.equal("NOT_FOUND");
+    const fixture = new Fixture(7);
+    await fixture.put("room/b", "b");
+    fixture.hosts.b.rows.length = 0;
+    expect(codeOf(await shown(fixture, "room/b"))).to.equal("NOT_FOUND");
+    expect(codeOf(await fixture.settle(fixture.hosts.a.actors.release("room/b", true)))).to.equal("NOT_FOUND");
   });
 });

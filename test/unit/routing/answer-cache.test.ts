@@ -5,7 +5,7 @@ import { routingLimits } from "../../../node/routing/limits.ts";
 import type { GenerationRequest, ModelRoute } from "../../../protocols/index.ts";
 import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
 import { failure } from "../../../protocols/index.ts";
-import { fromOf, stage, target, textOf, type StageOptions } from "./route-stage.ts";
+import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const route: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")]], cache: { seconds: 60 } };
 const asked = (content: string, more: Partial<GenerationRequest> = {}): GenerationRequest => ({
@@ -27,9 +27,9 @@ async function answers(
   on: ModelRoute,
   requests: readonly Partial<GenerationRequest>[],
   script: Readonly<Record<string, readonly Spoken[]>> = says,
-  options: StageOptions = {},
+  options: FixtureOptions = {},
 ) {
-  const at = stage(on, script, options);
+  const at = openFixture(on, script, options);
   const all: { readonly said: readonly Spoken[]; readonly calls: number }[] = [];
   for (const request of requests) {
     const [before, calls] = [at.heard.length, at.asked.length];
@@ -92,7 +92,7 @@ describe("answers that are kept", () => {
   });
 
   it("grow old, and go when the route is changed", async () => {
-    const at = stage(route, says);
+    const at = openFixture(route, says);
     const ask = async () => {
       at.call(asked("hi"));
       await at.pass(100);
@@ -115,7 +115,7 @@ describe("answers that are kept", () => {
   });
 
   it("end once when they are cancelled before a word was said", async () => {
-    const at = stage(route, says);
+    const at = openFixture(route, says);
     at.call(asked("hi"));
     await at.pass(100);
     at.heard.length = 0;
@@ -166,7 +166,7 @@ describe("answers that are kept", () => {
     it("are asked for when there is no vector, and a cancelled one ends once", async () => {
       const { all } = await answers(alike, [of("hi"), of("hello")], says, {});
       expect(all.map(({ calls }) => calls)).to.deep.equal([1, 1]);
-      const at = stage(alike, says, { vectors });
+      const at = openFixture(alike, says, { vectors });
       at.call(of("hi")).cancel();
       await at.pass(100);
       expect([at.heard.map(endOf), at.asked.length]).to.deep.equal([["stopped"], 0]);

@@ -9,7 +9,7 @@ import {
   type ModelRoute,
 } from "../../../protocols/index.ts";
 import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
-import { fromOf, stage, target, textOf, type StageOptions } from "./route-stage.ts";
+import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const jury = (ensemble: EnsembleRow, later: ModelRoute["steps"] = []): ModelRoute => ({
   name: "jury",
@@ -22,9 +22,9 @@ const no = (code: ErrorCode): readonly Spoken[] => [failed(failure(code))];
 async function run(
   route: ModelRoute,
   script: Readonly<Record<string, readonly Spoken[]>>,
-  options: StageOptions & { readonly ms?: number; readonly timeoutMs?: number } = {},
+  options: FixtureOptions & { readonly ms?: number; readonly timeoutMs?: number } = {},
 ) {
-  const at = stage(route, script, options);
+  const at = openFixture(route, script, options);
   const { timeoutMs = 10_000 } = options;
   at.call({ timeoutMs, messages: [{ role: "user", content: "Who?" }] });
   await at.pass(options.ms ?? 500);
@@ -129,7 +129,7 @@ describe("answers of several models", () => {
     expect(heard[0]).to.have.nested.property("part.from.model", "judge");
     expect(asked.at(-1)?.messages.map(({ content }) => content)[0]).to.equal("Who?");
     // What goes on with half an answer cannot be merged.
-    const at = stage(jury({ form: "merge", judge: "judge" }), {
+    const at = openFixture(jury({ form: "merge", judge: "judge" }), {
       a: says("rest"),
       b: says("rest"),
       c: says("other"),
@@ -228,7 +228,7 @@ describe("answers of several models", () => {
             d: [...(script["d"] ?? []), ended("complete")],
           };
           const route = jury({ ...row, seconds: 1 }, hasNext ? [[target("d")]] : []);
-          const at = stage(route, { ...script, ...sure }, { deaf });
+          const at = openFixture(route, { ...script, ...sure }, { deaf });
           const running = at.call({ timeoutMs: 5_000 });
           await at.pass(cancelAtMs);
           running.cancel();

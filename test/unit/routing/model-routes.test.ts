@@ -4,14 +4,14 @@ import { tryNext } from "../../../node/routing/model-routes.ts";
 import { isShadowed, modelsInOrder } from "../../../node/routing/route-plan.ts";
 import { failure, refused, type ErrorCode, type ModelRoute, type QuestionRule } from "../../../protocols/index.ts";
 import { endOf, ended, failed, text, type Spoken } from "../../fixtures/said.ts";
-import { fromOf, stage, target, textOf, type StageOptions } from "./route-stage.ts";
+import { fromOf, openFixture, target, textOf, type FixtureOptions } from "./route-fixture.ts";
 
 const chain: ModelRoute = { name: "smart", steps: [[target("big")], [target("small")], [target("tiny")]] };
 const no = (code: ErrorCode): Spoken => failed(failure(code));
 
 describe("model routes", () => {
   it("try one model after the other while they refuse, and tell only the last ending", async () => {
-    const { call, asked, heard, pass } = stage(chain, {
+    const { call, asked, heard, pass } = openFixture(chain, {
       big: [no("MODEL_UNAVAILABLE")],
       small: [no("QUEUE_FULL")],
       tiny: [text("hi"), ended("complete")],
@@ -28,27 +28,31 @@ describe("model routes", () => {
   });
 
   it("stay with a model that has said something, that timed out, or that the asker has cancelled", async () => {
-    const spoke = stage(chain, { big: [text("a"), no("RUNTIME_FAULT")], small: [], tiny: [] });
+    const spoke = openFixture(chain, { big: [text("a"), no("RUNTIME_FAULT")], small: [], tiny: [] });
     spoke.call();
     await spoke.pass(100);
     expect([spoke.asked.length, endOf(spoke.heard.at(-1))]).to.deep.equal([1, "RUNTIME_FAULT"]);
-    const late = stage(chain, { big: [no("GENERATION_TIMEOUT")], small: [], tiny: [] });
+    const late = openFixture(chain, { big: [no("GENERATION_TIMEOUT")], small: [], tiny: [] });
     late.call();
     await late.pass(100);
     expect([late.asked.length, endOf(late.heard.at(-1))]).to.deep.equal([1, "GENERATION_TIMEOUT"]);
-    const given = stage(chain, { big: [no("MODEL_UNAVAILABLE")], small: [], tiny: [] }, { delayMs: 50 });
+    const given = openFixture(chain, { big: [no("MODEL_UNAVAILABLE")], small: [], tiny: [] }, { delayMs: 50 });
     given.call().cancel();
     await given.pass(100);
     expect([given.asked.length, given.cancelled, endOf(given.heard.at(-1))]).to.deep.equal([1, ["big"], "stopped"]);
   });
 
   it("tell the last refusal when none is left, and say so when a route has no models", async () => {
-    const none = stage(chain, { big: [no("MODEL_NOT_FOUND")], small: [no("QUEUE_FULL")], tiny: [no("QUEUE_FULL")] });
+    const none = openFixture(chain, {
+      big: [no("MODEL_NOT_FOUND")],
+      small: [no("QUEUE_FULL")],
+      tiny: [no("QUEUE_FULL")],
+    });
     none.call();
     await none.pass(100);
     expect(none.heard).to.have.length(1);
     expect(endOf(none.heard[0])).to.equal("QUEUE_FULL");
-    const empty = stage({ name: "smart", steps: [[target("big", 0)]] }, { big: [] });
+    const empty = openFixture({ name: "smart", steps: [[target("big", 0)]] }, { big: [] });
     empty.call();
     expect(empty.heard).to.deep.equal([]);
     await empty.pass(10);
@@ -57,7 +61,7 @@ describe("model routes", () => {
 
   it("send the shadow its share, whose answer nobody hears and nobody waits for", async () => {
     const shadowed: ModelRoute = { ...chain, shadow: { model: "tiny", percent: 100 } };
-    const { call, asked, heard, pass } = stage(shadowed, {
+    const { call, asked, heard, pass } = openFixture(shadowed, {
       big: [ended("complete")],
       small: [],
       tiny: [text("secret"), text("more"), text("and more"), ended("complete")],
@@ -75,7 +79,10 @@ describe("model routes", () => {
   });
 
   it("are models among the others: they can do what one of theirs can, and hide a model of their name", () => {
-    const { engines } = stage({ name: "big", steps: [[target("big")], [target("small")]] }, { big: [], small: [] });
+    const { engines } = openFixture(
+      { name: "big", steps: [[target("big")], [target("small")]] },
+      { big: [], small: [] },
+    );
     expect(engines.generate.models().map(({ model, runtime }) => [model, runtime])).to.deep.equal([
       ["small", "echo"],
       ["big", "route"],
@@ -107,7 +114,7 @@ describe("model routes", () => {
     const script = fc.record({ big: said, small: said, tiny: said });
     await fc.assert(
       fc.asyncProperty(script, fc.nat({ max: 60 }), async (models, cancelAtMs) => {
-        const { call, heard, pass, asked } = stage({ ...chain, shadow: { model: "tiny", percent: 50 } }, models);
+        const { call, heard, pass, asked } = openFixture({ ...chain, shadow: { model: "tiny", percent: 50 } }, models);
         const running = call();
         await pass(cancelAtMs);
         running.cancel();
@@ -145,7 +152,7 @@ describe("model routes", () => {
     const script = Object.fromEntries(["big", "small", "tiny", "code", "angry", "sad"].map((name) => [name, answers(name)])); // prettier-ignore
     const mood = (said: string) => ({ anger: said.includes("!") ? 0.8 : 0.6, grief: said.includes("(") ? 0.55 : 0.1 });
     const asks = (content: string) => ({ messages: [{ role: "user" as const, content }] });
-    const at = (more: StageOptions = {}) => stage(moody, script, { classes: { mood }, ...more });
+    const at = (more: FixtureOptions = {}) => openFixture(moody, script, { classes: { mood }, ...more });
 
     it("go where it says, ask it once, of the beginning of the question, and only where the rules before do not hold", async () => {
       for (const [content, model, asked] of [

@@ -293,7 +293,7 @@ function lying(exchange: Exchange, machine: Machine): Exchange {
 }
 
 /** A cluster with one group of holders. */
-export class Stage {
+export class Fixture {
   readonly world: World;
   readonly network: Network;
   readonly holders: Holders;

@@ -7,7 +7,7 @@ import { createIntake } from "../../../node/shards/intake.ts";
 import { failure, holderOf, refused, type Result } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
-import { Stage } from "./fixture.ts";
+import { Fixture } from "./fixture.ts";
 
 const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
 
@@ -15,22 +15,22 @@ describe("the intake of shards", () => {
   /** That of a node, spoken to as other nodes do. */
   async function intake() {
     const world = new World(1);
-    const stage = new Stage(world, { nodes: 1 });
-    await stage.startAll();
-    const { node, owned, pulse } = stage.machine("n1");
+    const fixture = new Fixture(world, { nodes: 1 });
+    await fixture.startAll();
+    const { node, owned, pulse } = fixture.machine("n1");
     const taking = createIntake({
       node,
       owned: owned as OwnedBlobs,
       exchange: { on: () => undefined } as unknown as Exchange,
-      table: { get: () => ({ record: stage.recordOf(holder), revision: 1 }) } as unknown as SlotTable,
+      table: { get: () => ({ record: fixture.recordOf(holder), revision: 1 }) } as unknown as SlotTable,
       membership: {} as Membership,
       clock: simulatedClock(world, { offsetMs: 0 }, pulse),
       random: { number: () => 0.5, bytes: (count) => new Uint8Array(count) },
       log: quietLog,
       meter: quietMeter,
-      limits: stage.limits,
+      limits: fixture.limits,
       ask: () => Promise.resolve(refused(failure("NOT_FOUND"))),
-      groups: () => [stage.group],
+      groups: () => [fixture.group],
       signer: { sign: () => Promise.resolve(new Uint8Array(64)), isSigned: () => Promise.resolve(true) },
     });
     const bytes = new Uint8Array(200_000).fill(7);
@@ -39,7 +39,7 @@ describe("the intake of shards", () => {
       world.settle(taking.call("shard.begin", { upload: "a", holder, hash, sizeBytes: bytes.length }, from));
     const chunk = (from: string, start: number, end: number) =>
       world.settle(taking.call("shard.chunk", { upload: "a", start, bytes: bytes.subarray(start, end) }, from));
-    return { world, limits: stage.limits, bytes, begin, chunk };
+    return { world, limits: fixture.limits, bytes, begin, chunk };
   }
   const holder = holderOf("g", 0);
 

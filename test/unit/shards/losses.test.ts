@@ -5,30 +5,30 @@ import type { NodeId, Stripes } from "../../../node/ports.ts";
 import { holderOf, shardsOf, type Result, type StripeRef } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
 import { World } from "../../world/index.ts";
-import { pathOf, Stage } from "./fixture.ts";
+import { pathOf, Fixture } from "./fixture.ts";
 
 const someBytes = (length: number, salt: number): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);
-/** A node that was started is connected with the others by then, as in `Stage.startAll`. */
+/** A node that was started is connected with the others by then, as in `Fixture.startAll`. */
 const connectedMs = 300;
 const runs = { numRuns: depth(12, 300) };
 
 /** A cluster with one stripe, whose shards are all in their places. */
-async function stageWith(seed: number, nodes: number, zones?: ReadonlyMap<NodeId, string>) {
-  const stage = new Stage(new World(seed), { nodes, ...(zones && { zones }) });
-  await stage.startAll();
-  const { world } = stage;
-  const at = (node: NodeId): Stripes => stage.machine(node).shards?.stripes as Stripes;
+async function fixtureWith(seed: number, nodes: number, zones?: ReadonlyMap<NodeId, string>) {
+  const fixture = new Fixture(new World(seed), { nodes, ...(zones && { zones }) });
+  await fixture.startAll();
+  const { world } = fixture;
+  const at = (node: NodeId): Stripes => fixture.machine(node).shards?.stripes as Stripes;
   const put = async (bytes: Uint8Array): Promise<StripeRef> => {
     const done = await world.settle(at("n1").put(bytes, { class: "test", owner: "user/ada" }));
     if (!done.ok) throw new Error(JSON.stringify(done.error));
     await world.pass(1_000);
     return done.value;
   };
-  const ownerOf = ({ index }: StripeRef["shards"][number]): NodeId => stage.ownerOf(holderOf("g", index));
+  const ownerOf = ({ index }: StripeRef["shards"][number]): NodeId => fixture.ownerOf(holderOf("g", index));
   const read = (ref: StripeRef, node: NodeId): Promise<Result<Uint8Array>> => world.settle(at(node).read(ref));
-  const someoneUp = (): NodeId | undefined => stage.machines.find(({ pulse }) => pulse.alive)?.node;
-  return { stage, world, put, read, ownerOf, someoneUp };
+  const someoneUp = (): NodeId | undefined => fixture.machines.find(({ pulse }) => pulse.alive)?.node;
+  return { fixture, world, put, read, ownerOf, someoneUp };
 }
 
 /** Right bytes, or the code of the refusal: never anything else. */
@@ -48,12 +48,12 @@ describe("losses of shards", () => {
     await fc.assert(
       fc.asyncProperty(scene, async ({ seed, zoneOf, lost }) => {
         const zones = new Map<NodeId, string>(zoneOf.map((zone, index) => [`n${index + 1}`, zone]));
-        const { stage, put, read, ownerOf, someoneUp } = await stageWith(seed, zoneOf.length, zones);
+        const { fixture, put, read, ownerOf, someoneUp } = await fixtureWith(seed, zoneOf.length, zones);
         const bytes = someBytes(9_000, seed);
         const ref = await put(bytes);
         const inZone = ref.shards.filter((shard) => zones.get(ownerOf(shard)) === lost).length;
         const { all, enough } = shardsOf(ref.scheme);
-        for (const [node, zone] of zones) if (zone === lost) stage.crash(node);
+        for (const [node, zone] of zones) if (zone === lost) fixture.crash(node);
         const reader = someoneUp();
         if (reader === undefined) return;
         expect(outcome(await read(ref, reader), bytes)).to.equal(inZone <= all - enough ? "read" : "SLOT_UNAVAILABLE");
@@ -76,14 +76,14 @@ describe("losses of shards", () => {
     });
     await fc.assert(
       fc.asyncProperty(scene, async ({ seed, nodes, size, harm }) => {
-        const { stage, put, read, ownerOf } = await stageWith(seed, nodes);
+        const { fixture, put, read, ownerOf } = await fixtureWith(seed, nodes);
         // A former version of the same thing, of the same length: its shards are good, and of another stripe.
         const before = await put(someBytes(size, seed + 1));
         const bytes = someBytes(size, seed);
         const ref = await put(bytes);
         let hurt = 0;
         for (const [place, shard] of ref.shards.entries()) {
-          const { files } = stage.machine(ownerOf(shard));
+          const { files } = fixture.machine(ownerOf(shard));
           const path = pathOf(shard.hash);
           const oldShard = before.shards
             .map(({ hash }) => files.contentOf(pathOf(hash)))
@@ -115,25 +115,25 @@ describe("losses of shards", () => {
     });
     await fc.assert(
       fc.asyncProperty(scene, async ({ seed, nodes, steps }) => {
-        const { stage, world, put, read, someoneUp } = await stageWith(seed, nodes);
+        const { fixture, world, put, read, someoneUp } = await fixtureWith(seed, nodes);
         const bytes = someBytes(6_000, seed);
         const ref = await put(bytes);
         const { all, enough } = shardsOf(ref.scheme);
         for (const { node: drawn, passMs } of steps) {
           const node = `n${(drawn % nodes) + 1}`;
-          const away = stage.machines.filter(({ pulse }) => !pulse.alive).length;
-          if (!stage.isUp(node)) {
-            await world.settle(stage.start(node));
+          const away = fixture.machines.filter(({ pulse }) => !pulse.alive).length;
+          if (!fixture.isUp(node)) {
+            await world.settle(fixture.start(node));
             // Until it is connected with the others it is away still, and they are from it.
             await world.pass(connectedMs);
-          } else if (away < Math.min(all - enough, nodes - 1)) stage.crash(node);
+          } else if (away < Math.min(all - enough, nodes - 1)) fixture.crash(node);
           await world.pass(passMs);
           expect(outcome(await read(ref, someoneUp() as NodeId), bytes)).to.equal("read");
         }
-        for (const { node } of stage.machines) if (!stage.isUp(node)) await world.settle(stage.start(node));
+        for (const { node } of fixture.machines) if (!fixture.isUp(node)) await world.settle(fixture.start(node));
         await world.pass(5_000);
         for (const { hash } of ref.shards) {
-          const kept = stage.machines.flatMap(({ files }) => files.contentOf(pathOf(hash)) ?? []);
+          const kept = fixture.machines.flatMap(({ files }) => files.contentOf(pathOf(hash)) ?? []);
           expect(kept.some((file) => readShard(file.subarray(0, ref.shards[0]?.sizeBytes)).ok)).to.equal(true);
         }
       }),

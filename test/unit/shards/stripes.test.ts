@@ -3,27 +3,27 @@ import { holderOf, type StripeRef } from "../../../protocols/index.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
 import type { Stripes } from "../../../node/ports.ts";
 import { World } from "../../world/index.ts";
-import { pathOf, Stage } from "./fixture.ts";
+import { pathOf, Fixture } from "./fixture.ts";
 
 const someBytes = (length: number, salt = 1): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);
 
 describe("stripes", () => {
-  async function stageOf(nodes: number, more: Partial<ConstructorParameters<typeof Stage>[1]> = {}) {
-    const stage = new Stage(new World(1), { nodes, ...more });
-    await stage.startAll();
-    const at = (node: string): Stripes => stage.machine(node).shards?.stripes as Stripes;
-    const { world } = stage;
+  async function fixtureOf(nodes: number, more: Partial<ConstructorParameters<typeof Fixture>[1]> = {}) {
+    const fixture = new Fixture(new World(1), { nodes, ...more });
+    await fixture.startAll();
+    const at = (node: string): Stripes => fixture.machine(node).shards?.stripes as Stripes;
+    const { world } = fixture;
     const put = async (bytes: Uint8Array): Promise<StripeRef> => {
       const done = await world.settle(at("n1").put(bytes, { class: "test", owner: "user/ada" }));
       expect(done.ok, JSON.stringify(done)).to.equal(true);
       return (done as { value: StripeRef }).value;
     };
-    return { stage, world, at, put };
+    return { fixture, world, at, put };
   }
 
   it("are put from one node and read from another", async () => {
-    const { world, at, put } = await stageOf(6);
+    const { world, at, put } = await fixtureOf(6);
     const bytes = someBytes(100_000);
     const ref = await put(bytes);
     expect(ref.scheme).to.deep.equal({ type: "rs", k: 4, m: 2 });
@@ -35,35 +35,35 @@ describe("stripes", () => {
   });
 
   it("are copies where there are few nodes, and refused where there is one, saying how many would do", async () => {
-    const { world, at, put } = await stageOf(3);
+    const { world, at, put } = await fixtureOf(3);
     const ref = await put(someBytes(5_000));
     expect(ref.scheme).to.deep.equal({ type: "copies", copies: 3 });
     const read = await world.settle(at("n2").read(ref));
     expect(read.ok).to.equal(true);
-    const alone = await stageOf(1);
+    const alone = await fixtureOf(1);
     const refused = await alone.world.settle(alone.at("n1").put(someBytes(10), { class: "test", owner: "user/ada" }));
     expect(refused).to.deep.include({ ok: false });
     expect((refused as { error: { code: string; details: object } }).error).to.deep.include({ code: "HOLDERS_TOO_FEW", details: { class: "test", holders: 1, needed: 2 } }); // prettier-ignore
   });
 
   it("are read while as many holders are away as may be, and named when they are lost", async () => {
-    const { stage, world, at, put } = await stageOf(6);
+    const { fixture, world, at, put } = await fixtureOf(6);
     const bytes = someBytes(70_000);
     const ref = await put(bytes);
     await world.pass(500);
-    for (const { index } of ref.shards.slice(0, 2)) stage.crash(stage.ownerOf(holderOf("g", index)));
-    const [reader] = stage.machines.filter(({ pulse }) => pulse.alive);
+    for (const { index } of ref.shards.slice(0, 2)) fixture.crash(fixture.ownerOf(holderOf("g", index)));
+    const [reader] = fixture.machines.filter(({ pulse }) => pulse.alive);
     const read = await world.settle(at(reader?.node ?? "").read(ref));
     expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
     // Two are away, one has nothing left: too few for now, but nothing is known to be lost for good.
     const wiped = ref.shards[2] as StripeRef["shards"][number];
-    for (const { files } of stage.machines)
+    for (const { files } of fixture.machines)
       if (files.paths().includes(pathOf(wiped.hash))) files.truncate(pathOf(wiped.hash), 10);
     const fewer = await world.settle(at(reader?.node ?? "").read(ref));
     expect((fewer as { error: { code: string } }).error.code).to.equal("SLOT_UNAVAILABLE");
-    for (const { node } of stage.machines) {
-      if (!stage.isUp(node)) stage.wipe(node);
-      if (!stage.isUp(node)) await world.settle(stage.start(node));
+    for (const { node } of fixture.machines) {
+      if (!fixture.isUp(node)) fixture.wipe(node);
+      if (!fixture.isUp(node)) await world.settle(fixture.start(node));
     }
     await world.pass(300);
     const lost = await world.settle(at(reader?.node ?? "").read(ref));
@@ -73,7 +73,7 @@ describe("stripes", () => {
   });
 
   it("are not looked for where their descriptor says what cannot be: it would take memory", async () => {
-    const { world, at, put } = await stageOf(6);
+    const { world, at, put } = await fixtureOf(6);
     const ref = await put(someBytes(10_000));
     for (const sizeBytes of [2 ** 50, 8 * 1024 ** 3]) {
       const huge = { ...ref, sizeBytes, shards: ref.shards.map((shard) => ({ ...shard, sizeBytes })) };
@@ -87,26 +87,26 @@ describe("stripes", () => {
   }); // prettier-ignore
 
   it("are acknowledged when so many nodes have them, not holders: two of these may share one after a failover", async () => {
-    const { stage, world, at, put } = await stageOf(3);
+    const { fixture, world, at, put } = await fixtureOf(3);
     const bytes = someBytes(5_000);
     const ref = await put(bytes);
     await world.pass(1_000);
-    stage.change(holderOf("g", 2), { owner: "n1", epoch: 2, inSync: ["n1"] });
-    stage.crash("n3");
-    await world.until(() => ref.shards.every(({ index, hash }) => index === 1 || stage.machine("n1").files.isDurable(pathOf(hash))), 60_000); // prettier-ignore
-    stage.network.cut("n1", "n2");
-    stage.network.cut("n2", "n1");
+    fixture.change(holderOf("g", 2), { owner: "n1", epoch: 2, inSync: ["n1"] });
+    fixture.crash("n3");
+    await world.until(() => ref.shards.every(({ index, hash }) => index === 1 || fixture.machine("n1").files.isDurable(pathOf(hash))), 60_000); // prettier-ignore
+    fixture.network.cut("n1", "n2");
+    fixture.network.cut("n2", "n1");
     const why = (done: { ok: boolean; error?: { code: string } }) => (done.ok ? "done" : done.error?.code);
     const alone = await world.settle(at("n1").put(bytes, { class: "test", owner: "user/bob" }));
     expect(why(alone)).to.equal("HOLDERS_TOO_FEW");
     expect(why(await world.settle(at("n1").keep(ref, "user/bob")))).to.equal("HOLDERS_TOO_FEW");
     // With no other node up that has a holder there is nothing to wait for.
-    stage.crash("n2");
+    fixture.crash("n2");
     expect(why(await world.settle(at("n1").keep(ref, "user/bob")))).to.equal("done");
   });
 
   it("are held only as their shards say, and put although somebody said something else of them", async () => {
-    const { stage, world, at, put } = await stageOf(6);
+    const { fixture, world, at, put } = await fixtureOf(6);
     const ref = await put(someBytes(10_000));
     await world.pass(1_000);
     const bytes = someBytes(10_000, 2);
@@ -121,55 +121,58 @@ describe("stripes", () => {
       const kept = await world.settle(at("n2").keep(said, "user/eve"));
       expect(kept.ok ? "kept" : kept.error.code).to.equal("BAD_REQUEST");
     }
-    expect(stage.all().flatMap((holder) => stage.holders.inventory(holder)).length).to.equal(6);
+    expect(fixture.all().flatMap((holder) => fixture.holders.inventory(holder)).length).to.equal(6);
     // A holder that has it nevertheless.
     const terms = { open: true, bytesMax: 2 ** 50, shardsMax: 9, ownerBytesPerMinute: 2 ** 50 };
     const [{ index }] = ref.shards as [StripeRef["shards"][number]];
     const message = { type: "hold", stripe: { ...ref, id }, shard: 0, owner: "user/eve", operation: 1, terms };
-    expect((await world.settle(stage.holders.ask(holderOf("g", index), message, 1_000))).ok).to.equal(true);
+    expect((await world.settle(fixture.holders.ask(holderOf("g", index), message, 1_000))).ok).to.equal(true);
     const mine = await put(bytes);
     const read = await world.settle(at("n5").read(mine));
     expect(read.ok && Buffer.compare(Buffer.from(read.value), bytes)).to.equal(0);
   });
 
   it("give their room back when they are acknowledged: a holder that takes nothing holds up nobody", async () => {
-    const { stage, world, put } = await stageOf(6, { limits: { stripeBytesAtOnce: 150_000 } });
-    stage.network.cut("n1", "n6");
-    stage.network.cut("n6", "n1");
+    const { fixture, world, put } = await fixtureOf(6, { limits: { stripeBytesAtOnce: 150_000 } });
+    fixture.network.cut("n1", "n6");
+    fixture.network.cut("n6", "n1");
     const startedMs = world.nowMs;
     const refs: StripeRef[] = [];
     for (let salt = 0; salt < 6; salt += 1) refs.push(await put(someBytes(40_000, salt)));
-    expect(world.nowMs - startedMs).to.be.below(stage.limits.restTimeoutMs);
-    stage.network.heal();
-    await world.until(() => refs.every(({ shards }) => shards.every(({ hash }) => stage.isKept(hash))), 60_000);
+    expect(world.nowMs - startedMs).to.be.below(fixture.limits.restTimeoutMs);
+    fixture.network.heal();
+    await world.until(() => refs.every(({ shards }) => shards.every(({ hash }) => fixture.isKept(hash))), 60_000);
   });
 
   it("come back whole when a disk is lost, a bit flips, and nobody refers to them any more", async () => {
-    const { stage, world, at, put } = await stageOf(6);
+    const { fixture, world, at, put } = await fixtureOf(6);
     const ref = await put(someBytes(90_000));
     await world.pass(1_000);
-    const [first, second] = ref.shards.map(({ index, hash }) => ({ hash, node: stage.ownerOf(holderOf("g", index)) }));
-    stage.machine(second?.node ?? "").files.flipBit(pathOf(second?.hash ?? ""), 12_345);
-    stage.crash(first?.node ?? "");
-    stage.wipe(first?.node ?? "");
-    await world.settle(stage.start(first?.node ?? ""));
-    await world.until(() => ref.shards.every(({ hash }) => stage.isKept(hash)), 60_000);
+    const [first, second] = ref.shards.map(({ index, hash }) => ({
+      hash,
+      node: fixture.ownerOf(holderOf("g", index)),
+    }));
+    fixture.machine(second?.node ?? "").files.flipBit(pathOf(second?.hash ?? ""), 12_345);
+    fixture.crash(first?.node ?? "");
+    fixture.wipe(first?.node ?? "");
+    await world.settle(fixture.start(first?.node ?? ""));
+    await world.until(() => ref.shards.every(({ hash }) => fixture.isKept(hash)), 60_000);
     await world.pass(3_000);
     const health = await world.settle(at("n3").inspect(ref, true));
     expect(health.ok && health.value.well).to.equal(6);
     expect((await world.settle(at("n3").release(ref, "user/ada"))).ok).to.equal(true);
     await world.pass(5_000);
-    expect(ref.shards.every(({ hash }) => stage.isKept(hash))).to.equal(true);
+    expect(ref.shards.every(({ hash }) => fixture.isKept(hash))).to.equal(true);
     await world.pass(60_000);
-    expect(ref.shards.some(({ hash }) => stage.isKept(hash))).to.equal(false);
+    expect(ref.shards.some(({ hash }) => fixture.isKept(hash))).to.equal(false);
   });
 
   it("are made good also while somebody looks at them all the time", async () => {
-    const { stage, world, at, put } = await stageOf(6);
+    const { fixture, world, at, put } = await fixtureOf(6);
     const ref = await put(someBytes(50_000));
     await world.pass(500);
     const { index, hash } = ref.shards[3] as StripeRef["shards"][number];
-    stage.machine(stage.ownerOf(holderOf("g", index))).files.flipBit(pathOf(hash), 4_321);
+    fixture.machine(fixture.ownerOf(holderOf("g", index))).files.flipBit(pathOf(hash), 4_321);
     let states: readonly string[] = [];
     for (let looks = 0; looks < 60 && (looks === 0 || states.includes("damaged")); looks += 1) {
       const health = await world.settle(at("n2").inspect(ref, true));
@@ -180,22 +183,24 @@ describe("stripes", () => {
   });
 
   it("go ahead of a holder that moves, and stay with it", async () => {
-    const { stage, world, at, put } = await stageOf(6, { limits: { absenceMs: 1_000_000, absenceMsMin: 1_000_000 } });
+    const { fixture, world, at, put } = await fixtureOf(6, {
+      limits: { absenceMs: 1_000_000, absenceMsMin: 1_000_000 },
+    });
     const ref = await put(someBytes(80_000));
     await world.pass(1_000);
     const [{ index, hash }] = ref.shards as [StripeRef["shards"][number]];
     const holder = holderOf("g", index);
-    const from = stage.ownerOf(holder);
+    const from = fixture.ownerOf(holder);
     const to = from === "n6" ? "n5" : "n6";
-    stage.change(holder, { want: { owner: to, replicas: [to] } });
-    expect(stage.machine(from).shards?.mayHandOver(stage.recordOf(holder).slot, to)).to.equal(false);
-    await world.until(() => stage.machine(from).shards?.mayHandOver(stage.recordOf(holder).slot, to) === true);
-    expect(stage.machine(to).files.isDurable(pathOf(hash))).to.equal(true);
-    stage.change(holder, { owner: to, epoch: 2, inSync: [to] });
+    fixture.change(holder, { want: { owner: to, replicas: [to] } });
+    expect(fixture.machine(from).shards?.mayHandOver(fixture.recordOf(holder).slot, to)).to.equal(false);
+    await world.until(() => fixture.machine(from).shards?.mayHandOver(fixture.recordOf(holder).slot, to) === true);
+    expect(fixture.machine(to).files.isDurable(pathOf(hash))).to.equal(true);
+    fixture.change(holder, { owner: to, epoch: 2, inSync: [to] });
     await world.pass(30_000);
-    expect(stage.machine(from).files.paths()).not.to.include(pathOf(hash));
+    expect(fixture.machine(from).files.paths()).not.to.include(pathOf(hash));
     const health = await world.settle(at("n3").inspect(ref, true));
     expect(health.ok && health.value.well).to.equal(6);
-    expect(stage.counts.get("shards_rebuilt") ?? 0).to.equal(0);
+    expect(fixture.counts.get("shards_rebuilt") ?? 0).to.equal(0);
   });
 });

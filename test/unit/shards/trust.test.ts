@@ -4,16 +4,16 @@ import { openShardMemory, type ShardLimits, type Shards } from "../../../node/sh
 import { holderOf, ok, refused, failure, type ActorId, type Result, type StripeRef } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { World } from "../../world/index.ts";
-import { Stage, type Cheat } from "./fixture.ts";
+import { Fixture, type Cheat } from "./fixture.ts";
 
 const someBytes = (length: number, salt = 1): Uint8Array =>
   Uint8Array.from({ length }, (_, at) => (at * 31 + salt * 17 + (at >> 8)) & 0xff);
 
-async function stageOf(nodes: number, limits: Partial<ShardLimits> = {}) {
-  const stage = new Stage(new World(1), { nodes, limits });
-  await stage.startAll();
-  const { world } = stage;
-  const at = (node: string): Shards => stage.machine(node).shards as Shards;
+async function fixtureOf(nodes: number, limits: Partial<ShardLimits> = {}) {
+  const fixture = new Fixture(new World(1), { nodes, limits });
+  await fixture.startAll();
+  const { world } = fixture;
+  const at = (node: string): Shards => fixture.machine(node).shards as Shards;
   const tryPut = (bytes: Uint8Array, owner: ActorId = "user/ada", node = "n1") =>
     world.settle(at(node).stripes.put(bytes, { class: "test", owner }));
   const put = async (bytes: Uint8Array, owner: ActorId = "user/ada", node = "n1"): Promise<StripeRef> => {
@@ -25,62 +25,62 @@ async function stageOf(nodes: number, limits: Partial<ShardLimits> = {}) {
   /** Holders that have a reference of somebody. */
   const referring = (ref: StripeRef, owner: ActorId = "user/ada"): readonly number[] =>
     ref.shards.flatMap(({ index }) => {
-      const held = stage.holders.inventory(holderOf("g", index)).find(({ stripe }) => stripe.id === ref.id);
+      const held = fixture.holders.inventory(holderOf("g", index)).find(({ stripe }) => stripe.id === ref.id);
       return held?.references.some((one) => one.owner === owner) === true ? [index] : [];
     });
-  const indexAt = (node: string): number => stage.all().findIndex((holder) => stage.ownerOf(holder) === node);
-  return { stage, world, at, put, tryPut, release, referring, indexAt };
+  const indexAt = (node: string): number => fixture.all().findIndex((holder) => fixture.ownerOf(holder) === node);
+  return { fixture, world, at, put, tryPut, release, referring, indexAt };
 }
 
 const codeOf = (result: Result<unknown>): string => (result.ok ? "ok" : result.error.code);
 
 describe("stripes that were let go of", () => {
   it("do not come back by an upload that is still under way", async () => {
-    const { stage, world, put, release, referring } = await stageOf(6);
-    stage.network.cut("n1", "n6");
-    stage.network.cut("n6", "n1");
+    const { fixture, world, put, release, referring } = await fixtureOf(6);
+    fixture.network.cut("n1", "n6");
+    fixture.network.cut("n6", "n1");
     const ref = await put(someBytes(30_000));
     expect(referring(ref)).to.have.length(5);
     expect(codeOf(await release(ref))).to.equal("ok");
-    stage.network.heal();
+    fixture.network.heal();
     await world.pass(20_000);
     expect(referring(ref)).to.deep.equal([]);
   });
 
   it("are let go of at a holder that was away, also by a node that was started anew meanwhile", async () => {
-    const { stage, world, put, release, referring, indexAt } = await stageOf(6, { auditEveryMs: 1e9 });
+    const { fixture, world, put, release, referring, indexAt } = await fixtureOf(6, { auditEveryMs: 1e9 });
     const ref = await put(someBytes(30_000));
     await world.pass(1_000);
-    stage.crash("n6", { power: false });
+    fixture.crash("n6", { power: false });
     expect(codeOf(await release(ref))).to.equal("ok");
     expect(referring(ref)).to.deep.equal([indexAt("n6")]);
-    stage.crash("n1", { power: false });
-    await world.settle(stage.start("n1"));
-    await world.settle(stage.start("n6"));
+    fixture.crash("n1", { power: false });
+    await world.settle(fixture.start("n1"));
+    await world.settle(fixture.start("n6"));
     await world.until(() => referring(ref).length === 0, 20_000);
   });
 
   it("are let go of everywhere once two holders have compared, though nobody tells them any more", async () => {
-    const { stage, world, put, release, referring } = await stageOf(6);
+    const { fixture, world, put, release, referring } = await fixtureOf(6);
     const ref = await put(someBytes(30_000));
     await world.pass(1_000);
-    stage.crash("n6", { power: false });
+    fixture.crash("n6", { power: false });
     expect(codeOf(await release(ref))).to.equal("ok");
-    stage.crash("n1");
-    stage.wipe("n1");
-    await world.settle(stage.start("n1"));
-    await world.settle(stage.start("n6"));
+    fixture.crash("n1");
+    fixture.wipe("n1");
+    await world.settle(fixture.start("n1"));
+    await world.settle(fixture.start("n6"));
     await world.until(() => referring(ref).length === 0, 60_000);
   });
 
   it("may be put again by the same owner, also where a clock was ahead when they were let go of", async () => {
-    const { stage, world, put, referring } = await stageOf(6);
+    const { fixture, world, put, referring } = await fixtureOf(6);
     const bytes = someBytes(30_000);
     const ref = await put(bytes);
     await world.pass(1_000);
     const operation = Math.floor(world.nowMs) + 3_600_000;
     for (const { index } of ref.shards)
-      await world.settle(stage.holders.ask(holderOf("g", index), { type: "release", stripe: ref.id, owner: "user/ada", operation }, 1_000)); // prettier-ignore
+      await world.settle(fixture.holders.ask(holderOf("g", index), { type: "release", stripe: ref.id, owner: "user/ada", operation }, 1_000)); // prettier-ignore
     expect(referring(ref)).to.deep.equal([]);
     const again = await put(bytes);
     await world.pass(2_000);
@@ -90,34 +90,34 @@ describe("stripes that were let go of", () => {
 
 describe("a put of bytes that somebody has put in another way", () => {
   it("takes the other way if it is true, and keeps all shards", async () => {
-    const { stage, world, put } = await stageOf(6);
+    const { fixture, world, put } = await fixtureOf(6);
     const bytes = someBytes(30_000);
     const ref = await put(bytes, "user/ada");
     await world.pass(1_000);
     // Who asks hears nothing of what is held at first.
-    const ask = stage.holders.ask.bind(stage.holders);
+    const ask = fixture.holders.ask.bind(fixture.holders);
     let deaf = true;
-    stage.holders.ask = (to, message, timeoutMs) =>
+    fixture.holders.ask = (to, message, timeoutMs) =>
       deaf && message.type === "describe" ? Promise.resolve(refused(failure("SLOT_UNAVAILABLE"))) : ask(to, message, timeoutMs); // prettier-ignore
     world.after(300, () => (deaf = false));
-    stage.trust.set("n3", "suspect");
+    fixture.trust.set("n3", "suspect");
     const other = await put(bytes, "user/bob", "n2").catch(() => undefined);
-    stage.trust.clear();
+    fixture.trust.clear();
     const done = other ?? (await put(bytes, "user/bob", "n2"));
     expect(done).to.deep.equal(ref);
     await world.pass(1_000);
-    const health = await world.settle((stage.machine("n4").shards as Shards).stripes.inspect(done));
+    const health = await world.settle((fixture.machine("n4").shards as Shards).stripes.inspect(done));
     expect(health.ok && health.value.well).to.equal(6);
   });
 
   it("does without a holder that has something else under their name, where others can take it", async () => {
-    const { world, put } = await stageOf(7);
+    const { world, put } = await fixtureOf(7);
     const bytes = someBytes(10_000, 2);
     const ref = await put(someBytes(10_000, 3));
     const mine = await put(bytes);
     await world.pass(1_000);
     // The same bytes in another cluster's state: one of its holders has a false descriptor, which somebody refers to.
-    const other = await stageOf(7);
+    const other = await fixtureOf(7);
     const [{ index }] = mine.shards as [StripeRef["shards"][number]];
     const terms = { open: true, bytesMax: 2 ** 50, shardsMax: 9, ownerBytesPerMinute: 2 ** 50 };
     const stripe = {
@@ -126,7 +126,7 @@ describe("a put of bytes that somebody has put in another way", () => {
       shards: ref.shards.map((shard, at) => ({ ...shard, index: (index + at) % 7 })),
     };
     const message = { type: "hold", stripe, shard: 0, owner: "user/eve", operation: 1, terms };
-    expect(codeOf(await other.world.settle(other.stage.holders.ask(holderOf("g", index), message, 1_000)))).to.equal("ok"); // prettier-ignore
+    expect(codeOf(await other.world.settle(other.fixture.holders.ask(holderOf("g", index), message, 1_000)))).to.equal("ok"); // prettier-ignore
     const put2 = await other.put(bytes);
     expect(put2.shards.map((shard) => shard.index)).to.not.include(index);
     await other.world.pass(1_000);
@@ -137,21 +137,21 @@ describe("a put of bytes that somebody has put in another way", () => {
 
 describe("nodes that keep shards", () => {
   it("take no more than their operator gives, before any work", async () => {
-    const stage = new Stage(new World(1), { nodes: 6 });
-    stage.quotas.set("n6", 9_000);
-    await stage.startAll();
-    const { world } = stage;
-    const stripes = (stage.machine("n1").shards as Shards).stripes;
+    const fixture = new Fixture(new World(1), { nodes: 6 });
+    fixture.quotas.set("n6", 9_000);
+    await fixture.startAll();
+    const { world } = fixture;
+    const stripes = (fixture.machine("n1").shards as Shards).stripes;
     for (let salt = 0; salt < 4; salt += 1)
       expect(codeOf(await world.settle(stripes.put(someBytes(20_000, salt), { class: "test", owner: "user/ada" })))).to.equal("ok"); // prettier-ignore
     await world.pass(1_000);
-    expect(stage.machine("n6").blobs?.usedBytes()).to.be.above(0).and.at.most(9_000);
-    expect(stage.holders.inventory(holderOf("g", 5))).to.have.length(1);
+    expect(fixture.machine("n6").blobs?.usedBytes()).to.be.above(0).and.at.most(9_000);
+    expect(fixture.holders.inventory(holderOf("g", 5))).to.have.length(1);
   });
 
   it("get one shard of a stripe at the most while on probation, which counts for nothing, and none while suspected", async () => {
-    const { stage, world, put, indexAt } = await stageOf(7);
-    for (const node of ["n6", "n7"]) stage.trust.set(node, "probation");
+    const { fixture, world, put, indexAt } = await fixtureOf(7);
+    for (const node of ["n6", "n7"]) fixture.trust.set(node, "probation");
     const tried = new Set([indexAt("n6"), indexAt("n7")]);
     let some = 0;
     for (let salt = 0; salt < 30; salt += 1) {
@@ -163,7 +163,7 @@ describe("nodes that keep shards", () => {
       some += here;
     }
     expect(some).to.be.above(0);
-    for (const node of ["n6", "n7"]) stage.trust.set(node, "suspect");
+    for (const node of ["n6", "n7"]) fixture.trust.set(node, "suspect");
     for (let salt = 30; salt < 40; salt += 1) {
       const { shards } = await put(someBytes(400, salt));
       expect(shards.filter(({ index }) => tried.has(index))).to.deep.equal([]);
@@ -172,10 +172,10 @@ describe("nodes that keep shards", () => {
   });
 
   it("say of themselves what they have taken, signed: a receipt that is not counts for nothing", async () => {
-    const { stage, put, tryPut } = await stageOf(3);
+    const { fixture, put, tryPut } = await fixtureOf(3);
     await put(someBytes(400));
     for (const node of ["n2", "n3"])
-      stage.machine(node).cheat = {
+      fixture.machine(node).cheat = {
         "shard.hold": async (honest) => {
           const held = (await honest()) as Result<{ readonly receipt: object }>;
           return held.ok ? ok({ ...held.value, signature: new Uint8Array(32) }) : held;
@@ -187,12 +187,12 @@ describe("nodes that keep shards", () => {
 
 describe("what a node knows of shards", () => {
   it("is there after a restart, and no more of it than it may be", async () => {
-    const { stage, world, put } = await stageOf(6, { receiptsMax: 4 });
+    const { fixture, world, put } = await fixtureOf(6, { receiptsMax: 4 });
     for (let salt = 0; salt < 3; salt += 1) await put(someBytes(3_000, salt));
     await world.pass(10_000);
-    stage.crash("n1", { power: false });
-    const { disk } = stage.machine("n1");
-    const open = () => world.settle(openShardMemory(disk.open({ life: 99, alive: true }), stage.limits, quietLog));
+    fixture.crash("n1", { power: false });
+    const { disk } = fixture.machine("n1");
+    const open = () => world.settle(openShardMemory(disk.open({ life: 99, alive: true }), fixture.limits, quietLog));
     const { walks, opinions, receipts, letters } = await open();
     expect([receipts.size, letters.size]).to.deep.equal([4, 0]);
     // Its holder's walk is somewhere; it asked others, and each answered well.
@@ -200,7 +200,7 @@ describe("what a node knows of shards", () => {
     expect(walk?.[1].secret).to.match(/^[0-9a-f]{32}$/);
     expect(opinions.size).to.be.above(2);
     for (const [, { passed, honesty }] of opinions.entries()) expect([passed > 0, honesty]).to.deep.equal([true, 1]);
-    await world.settle(stage.start("n1"));
+    await world.settle(fixture.start("n1"));
     await world.pass(100);
     const [again] = (await open()).walks.entries();
     expect(again?.[1].secret, "the walk goes on").to.equal(walk?.[1].secret);
@@ -210,10 +210,10 @@ describe("what a node knows of shards", () => {
 describe("a node that cheats", () => {
   /** How many proofs a node was asked for until somebody found it. */
   async function foundAfter(cheat: Cheat, results: readonly string[], share: number): Promise<void> {
-    const { stage, world, put, at } = await stageOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9 });
+    const { fixture, world, put, at } = await fixtureOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9 });
     for (let salt = 0; salt < 12; salt += 1) await put(someBytes(60_000, salt));
     await world.pass(6_000);
-    const machine = stage.machine("n6");
+    const machine = fixture.machine("n6");
     expect(
       machine.found.filter((result) => result !== "ok"),
       "honest so far",
@@ -224,7 +224,7 @@ describe("a node that cheats", () => {
     await world.until(() => machine.found.some((result) => results.includes(result)), 120_000);
     expect(asked).to.be.at.most(challengesFor(share, 0.999));
     if (results.includes("slow")) return;
-    await world.until(() => stage.noted.some(({ action, node }) => action === "shards.audit.failed" && node === "node-n6"), 60_000); // prettier-ignore
+    await world.until(() => fixture.noted.some(({ action, node }) => action === "shards.audit.failed" && node === "node-n6"), 60_000); // prettier-ignore
     expect(at("n1")).to.not.equal(undefined);
   }
 
@@ -245,17 +245,17 @@ describe("a node that cheats", () => {
     foundAfter({ "shard.read": () => Promise.resolve(refused(failure("NOT_FOUND"))) }, ["missing"], 0.25));
 
   it("by fetching from others what it is asked for is found to be slow", async () => {
-    const stage = new Stage(new World(1), { nodes: 6, limits: { mendEveryMs: 1e9 } });
-    await stage.startAll();
-    const { world } = stage;
-    const { stripes } = stage.machine("n1").shards as Shards;
+    const fixture = new Fixture(new World(1), { nodes: 6, limits: { mendEveryMs: 1e9 } });
+    await fixture.startAll();
+    const { world } = fixture;
+    const { stripes } = fixture.machine("n1").shards as Shards;
     const refs: StripeRef[] = [];
     for (let salt = 0; salt < 6; salt += 1) {
       const done = await world.settle(stripes.put(someBytes(400_000, salt), { class: "test", owner: "user/ada" }));
       if (done.ok) refs.push(done.value);
     }
     await world.pass(6_000);
-    const machine = stage.machine("n6");
+    const machine = fixture.machine("n6");
     machine.found.length = 0;
     machine.cheat = {
       "shard.prove": async (honest, body) => {
@@ -272,24 +272,24 @@ describe("a node that cheats", () => {
   });
 
   it("by having thrown away some shards is found when a round is over, at the latest", async () => {
-    const { stage, world, put } = await stageOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9 });
+    const { fixture, world, put } = await fixtureOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9 });
     const refs: StripeRef[] = [];
     for (let salt = 0; salt < 10; salt += 1) refs.push(await put(someBytes(3_000, salt)));
     await world.pass(2_000);
-    const machine = stage.machine("n6");
-    const gone = refs[7]?.shards.find(({ index }) => stage.ownerOf(holderOf("g", index)) === "n6")?.hash;
+    const machine = fixture.machine("n6");
+    const gone = refs[7]?.shards.find(({ index }) => fixture.ownerOf(holderOf("g", index)) === "n6")?.hash;
     machine.found.length = 0;
     machine.cheat = {
       "shard.prove": (honest, body) =>
         (body as { hash: string }).hash === gone ? Promise.resolve(refused(failure("NOT_FOUND"))) : honest(),
     };
     // Each of the others asks it for each of its shards once within as many rounds as there are others.
-    await world.until(() => machine.found.includes("missing"), 6 * stage.limits.auditCoverMs);
+    await world.until(() => machine.found.includes("missing"), 6 * fixture.limits.auditCoverMs);
   });
 
   it("by saying that it has what it never took is found by the first question", async () => {
-    const { stage, world, put } = await stageOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9, auditEveryMs: 3_000 });
-    const machine = stage.machine("n6");
+    const { fixture, world, put } = await fixtureOf(6, { mendEveryMs: 1e9, surveyEveryMs: 1e9, auditEveryMs: 3_000 });
+    const machine = fixture.machine("n6");
     machine.cheat = {
       "shard.begin": () => Promise.resolve(ok({ has: true })),
       "shard.hold": async (honest) => {
@@ -298,7 +298,7 @@ describe("a node that cheats", () => {
       },
     };
     const ref = await put(someBytes(3_000));
-    const mine = ref.shards.find(({ index }) => stage.ownerOf(holderOf("g", index)) === "n6")?.hash;
+    const mine = ref.shards.find(({ index }) => fixture.ownerOf(holderOf("g", index)) === "n6")?.hash;
     expect(mine).to.not.equal(undefined);
     await world.until(() => machine.found.length > 0, 60_000);
     expect(machine.found[0]).to.equal("missing");
@@ -307,25 +307,25 @@ describe("a node that cheats", () => {
 
 describe("what a node must make good", () => {
   it("does not ask the others all the time while it waits for one that is away", async () => {
-    const { stage, world, put, at } = await stageOf(6, { mendWindow: 4, absenceMs: 1e9, absenceMsMin: 1e9, mendEveryMs: 30_000, mendPageMs: 5_000, auditEveryMs: 1e9 }); // prettier-ignore
+    const { fixture, world, put, at } = await fixtureOf(6, { mendWindow: 4, absenceMs: 1e9, absenceMsMin: 1e9, mendEveryMs: 30_000, mendPageMs: 5_000, auditEveryMs: 1e9 }); // prettier-ignore
     for (let salt = 0; salt < 12; salt += 1) await put(someBytes(400, salt));
     await world.pass(1_000);
-    stage.crash("n6");
-    stage.wipe("n6");
+    fixture.crash("n6");
+    fixture.wipe("n6");
     const asked = new Map<string, number>();
-    for (const machine of stage.machines)
+    for (const machine of fixture.machines)
       machine.cheat = {
         "shard.lacks": (honest) => (asked.set(machine.node, (asked.get(machine.node) ?? 0) + 1), honest()),
       };
-    await world.settle(stage.start("n6"));
-    const lost = (): number => stage.holders.inventory(holderOf("g", 5)).filter(({ lost: why }) => why !== undefined).length; // prettier-ignore
+    await world.settle(fixture.start("n6"));
+    const lost = (): number => fixture.holders.inventory(holderOf("g", 5)).filter(({ lost: why }) => why !== undefined).length; // prettier-ignore
     await world.until(() => lost() === 12, 60_000);
     asked.clear();
     await world.pass(60_000);
     // Once for each part of what is lost in each look at all of it, not twice in a second.
     for (const [node, times] of asked) expect(times, node).to.be.at.most(12);
     // One after the other, the pages are gone through once, though it may make all of it good.
-    stage.network.cut("n6", "n1");
+    fixture.network.cut("n6", "n1");
     asked.clear();
     const healed = await world.settle(at("n6").heal());
     expect(healed.find(({ node }) => node === "node-n6")).to.deep.include({ mended: 12, lost: 0 });

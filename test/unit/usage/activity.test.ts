@@ -11,7 +11,7 @@ interface Told {
 }
 
 /** A node that counts, and what it tells. */
-function stand(answers: (told: Told) => Result<unknown> = () => ok({})) {
+function openFixture(answers: (told: Told) => Result<unknown> = () => ok({})) {
   const world = new World(1);
   const told: Told[] = [];
   const kept = { bytes: 1_000 };
@@ -34,7 +34,7 @@ function stand(answers: (told: Told) => Result<unknown> = () => ok({})) {
 
 describe("counting what people do", () => {
   it("tells sums by person, with their teams, and that somebody is active once a day", async () => {
-    const { world, told, activity } = stand();
+    const { world, told, activity } = openFixture();
     activity.active("bob");
     activity.active("bob");
     activity.posted("ada");
@@ -56,7 +56,7 @@ describe("counting what people do", () => {
 
   it("repeats a message as it was until it is answered, and loses nothing that came meanwhile", async () => {
     const taken: Told[] = [];
-    const { world, told, activity } = stand((one) => {
+    const { world, told, activity } = openFixture((one) => {
       if (told.length < 3) return refused(failure("SLOT_UNAVAILABLE"));
       taken.push(one);
       return ok({});
@@ -71,7 +71,7 @@ describe("counting what people do", () => {
   });
 
   it("says how much the node keeps when that has changed by much, and once a day", async () => {
-    const { world, told, kept, activity } = stand();
+    const { world, told, kept, activity } = openFixture();
     activity.start();
     await world.pass(3_600_000);
     kept.bytes = 1_005;

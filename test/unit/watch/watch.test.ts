@@ -187,7 +187,7 @@ describe("rules over events", () => {
 const finding = (about: string, more: Partial<Finding> = {}): Finding => ({ source: "detector/refused-person", severity: "warning", about, title: "t", atMs: startMs, evidence: [`${startMs}.aaaaaaaaaaaaaaaa-00000001.1`], ...more }); // prettier-ignore
 
 /** The actor, with the records that it would read left out. */
-function stage() {
+function openFixture() {
   let state: WatchState = initial;
   const send = (message: Record<string, unknown>, from: "node" | "gateway" = "node", nowMs = startMs) => {
     const effects = watch.decide(state, message as never, { self: "watch/cluster", key: "cluster", nowMs, from, notes: undefined }) as readonly Effect[]; // prettier-ignore
@@ -204,7 +204,7 @@ const advance = (turn: number, step: number, findings: readonly Finding[], seq =
 
 describe("the actor of the watch", () => {
   it("counts what is found again of an open alert, and makes another one once it is acknowledged", () => {
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [] });
     send(advance(1, 1, [finding("user/ada"), finding("user/bob"), finding("user/ada")]));
     expect(state().open.map(({ id, about, count }) => [id, about, count])).to.eql([["1", "user/ada", 2], ["2", "user/bob", 1]]); // prettier-ignore
@@ -214,7 +214,7 @@ describe("the actor of the watch", () => {
   });
 
   it("takes each step once, and of the newest runner only", () => {
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [{ log: "aaaaaaaaaaaaaaaa-00000001", seq: 7 }] });
     send(advance(1, 1, [finding("user/ada")], 8));
     send(advance(1, 1, [finding("user/ada")], 8));
@@ -226,7 +226,7 @@ describe("the actor of the watch", () => {
   });
 
   it("tells nobody of an alert that somebody has taken note of, and keeps nothing of it", () => {
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [] });
     send(advance(1, 1, [finding("user/ada")]));
     send({ type: "acknowledge", id: "1", by: "ada" }, "gateway");
@@ -242,7 +242,7 @@ describe("the actor of the watch", () => {
   });
 
   it("has playbooks rehearse until they are switched on, and again when they are changed", () => {
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [] });
     const body = { when: {}, acts: [{ do: "suspend" }] };
     send({ type: "setPlaybook", name: "lock", playbook: body, by: "ada" }, "gateway");
@@ -352,7 +352,7 @@ describe("the watcher", () => {
   it("goes on at another node after each step, with answers lost: every finding is there once", async () => {
     const logs = ["aaaaaaaaaaaaaaaa-00000001", "bbbbbbbbbbbbbbbb-00000001"];
     const entries = logs.map((log, at) => numbered(times(60, (index) => wrong("user/ada", index * 10_000 + at * 5_000)), log)); // prettier-ignore
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "before", ends: [] });
     let asked = 0;
     let open = 1;
@@ -399,7 +399,7 @@ describe("a playbook whose address answers slowly", () => {
   it("delays no reading of the audit, and no alert", async () => {
     const log = "aaaaaaaaaaaaaaaa-00000001";
     const entries = numbered(times(40, (at) => wrong(`user/${at < 20 ? "ada" : "bob"}`, at * 1_000, `10.1.0.${at}`)), log); // prettier-ignore
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "before", ends: [] });
     send({ type: "setPlaybook", name: "tell", playbook: { when: {}, acts: [{ do: "backup" }] }, by: "ada" }, "gateway");
     send({ type: "switchPlaybook", name: "tell", mode: "on", acts: [{ do: "backup" }], by: "ada" }, "gateway");
@@ -450,7 +450,7 @@ describe("the beginning of the watch", () => {
     const entries = numbered([...times(3, () => wrong("user/old", -minuteMs)), ...times(12, (at) => wrong("user/ada", at * 1_000))], log); // prettier-ignore
     let there = 3;
     let isAway = true;
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     const watcher = createWatcher({
       runner: "one",
       owns: () => true,
@@ -483,7 +483,7 @@ describe("the beginning of the watch", () => {
   });
 
   it("is not moved to the future by a clock that is ahead", () => {
-    const { send, state } = stage();
+    const { send, state } = openFixture();
     send({ type: "take", runner: "a", ends: [], sinceMs: startMs + minuteMs });
     expect(state()).to.include({ beganAtMs: startMs });
   });

@@ -3,22 +3,22 @@ import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startStand, type Stand } from "../fixture.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Anthropic's client, unchanged", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let client: Anthropic;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   before(async () => {
     const runtime = createEchoRuntime({ clock: createClock() });
-    stand = await startStand({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
-    const { token } = await stand.signUp("ada");
+    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    const { token } = await fixture.signUp("ada");
     // As `x-api-key`.
-    client = new Anthropic({ apiKey: token, baseURL: stand.url, maxRetries: 0 });
+    client = new Anthropic({ apiKey: token, baseURL: fixture.url, maxRetries: 0 });
   });
   beforeEach(() => void asked.splice(0));
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const refusalOf = (work: Promise<unknown>): Promise<unknown> => work.then(() => undefined, (error: unknown) => error); // prettier-ignore
   const base = { model: "echo", max_tokens: 100, messages: [{ role: "user" as const, content: "hello" }] };
@@ -118,7 +118,7 @@ describe("gateway: Anthropic's client, unchanged", () => {
 
   it("gets errors of its own kinds", async () => {
     expect(await refusalOf(client.messages.create({ ...base, model: "claude" }))).to.be.instanceOf(Anthropic.NotFoundError);
-    const bad = new Anthropic({ apiKey: "plxk_wrong", baseURL: stand.url, maxRetries: 0 });
+    const bad = new Anthropic({ apiKey: "plxk_wrong", baseURL: fixture.url, maxRetries: 0 });
     const wrong = await refusalOf(bad.messages.create(base));
     expect(wrong).to.be.instanceOf(Anthropic.AuthenticationError);
     expect((wrong as InstanceType<typeof Anthropic.APIError>).error).to.have.nested.property("error.type", "authentication_error");

@@ -4,17 +4,17 @@ import { embedMany, generateText, jsonSchema, stepCountIs, streamText, tool, Out
 import { expect } from "chai";
 import OpenAI from "openai";
 import { png } from "../../../fixtures/pictures.ts";
-import { startStand, type Stand } from "../fixture.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
 
 describe("gateway: the AI SDK, unchanged", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let provider: ReturnType<typeof createOpenAICompatible>;
   before(async () => {
-    stand = await startStand();
-    const { token } = await stand.signUp("ada");
-    provider = createOpenAICompatible({ name: "plexus", baseURL: `${stand.url}/v1`, apiKey: token, includeUsage: true, supportsStructuredOutputs: true }); // prettier-ignore
+    fixture = await startFixture();
+    const { token } = await fixture.signUp("ada");
+    provider = createOpenAICompatible({ name: "plexus", baseURL: `${fixture.url}/v1`, apiKey: token, includeUsage: true, supportsStructuredOutputs: true }); // prettier-ignore
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   it("generates text with its usage, whole and as a stream", async () => {
     const model = provider("echo");
@@ -57,21 +57,21 @@ describe("gateway: the AI SDK, unchanged", () => {
 });
 
 describe("gateway: the way of chat pages", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let token: string;
   before(async () => {
-    stand = await startStand({ allowedOrigins: ["https://chat.example.org"] });
-    token = (await stand.signUp("ada")).token;
+    fixture = await startFixture({ allowedOrigins: ["https://chat.example.org"] });
+    token = (await fixture.signUp("ada")).token;
   });
-  after(() => stand.stop());
-  const post = (path: string, body: object, headers = {}) => stand.request("POST", path, { token, body, headers });
+  after(() => fixture.stop());
+  const post = (path: string, body: object, headers = {}) => fixture.request("POST", path, { token, body, headers });
   const lines = (text: string): readonly unknown[] =>
     text.split("\n").filter((line) => line.startsWith("data: {")).map((line) => JSON.parse(line.slice(6)) as unknown); // prettier-ignore
 
   it("Open WebUI: models by both interfaces, a stream with usage, a title, tools, vectors and ranks for documents", async () => {
-    const { body: list } = await stand.request("GET", "/v1/models", { token });
+    const { body: list } = await fixture.request("GET", "/v1/models", { token });
     expect(list.data[0]).to.include({ id: "echo", object: "model" });
-    expect((await stand.request("GET", "/api/tags", { token })).body.models[0]).to.include({ model: "echo" });
+    expect((await fixture.request("GET", "/api/tags", { token })).body.models[0]).to.include({ model: "echo" });
     const messages = [{ role: "user", content: "hello" }];
     const chat = await post("/v1/chat/completions", { model: "echo", messages, stream: true, stream_options: { include_usage: true }, max_tokens: 50 });
     expect(lines(chat.body as string).at(-1)).to.have.nested.property("usage.prompt_tokens", 1);
@@ -100,7 +100,7 @@ describe("gateway: the way of chat pages", () => {
   });
 
   it("LibreChat: models, a stream with its parameters, a title by a function that must be called, its own headers", async () => {
-    const client = new OpenAI({ apiKey: token, baseURL: `${stand.url}/v1`, maxRetries: 0, defaultHeaders: { "x-conversation-id": "1" } });
+    const client = new OpenAI({ apiKey: token, baseURL: `${fixture.url}/v1`, maxRetries: 0, defaultHeaders: { "x-conversation-id": "1" } });
     expect((await client.models.list()).data.map(({ id }) => id)).to.deep.equal(["echo"]);
     const asks = { model: "echo", user: "652f", messages: [{ role: "system" as const, content: "You are a helper." }, { role: "user" as const, content: "hello" }], temperature: 1, top_p: 1, presence_penalty: 0, frequency_penalty: 0, stop: null };
     let text = "";
@@ -114,7 +114,7 @@ describe("gateway: the way of chat pages", () => {
 
   it("a page of an origin that an admin named reads answers, also refusals and streams; others do not", async () => {
     const origin = "https://chat.example.org";
-    const preflight = await stand.request("OPTIONS", "/v1/chat/completions", {
+    const preflight = await fixture.request("OPTIONS", "/v1/chat/completions", {
       headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type,x-stainless-os" },
     });
     expect([preflight.status, preflight.body]).to.deep.equal([204, ""]);
@@ -127,16 +127,16 @@ describe("gateway: the way of chat pages", () => {
       const answer = await post("/v1/chat/completions", { ...body, stream }, foreign);
       expect([answer.status, answer.headers.get("access-control-allow-origin"), answer.headers.get("vary")]).to.deep.equal([200, origin, "origin"]);
     }
-    const refused = await stand.request("GET", "/v1/models", { headers: { origin } });
+    const refused = await fixture.request("GET", "/v1/models", { headers: { origin } });
     expect([refused.status, refused.headers.get("access-control-allow-origin")]).to.deep.equal([401, origin]);
-    expect((await stand.request("GET", "/api/tags", { token, headers: { origin } })).headers.get("access-control-allow-origin")).to.equal(origin);
-    const other = await stand.request("OPTIONS", "/v1/models", { headers: { origin: "https://evil.example.org", "access-control-request-method": "GET" } });
+    expect((await fixture.request("GET", "/api/tags", { token, headers: { origin } })).headers.get("access-control-allow-origin")).to.equal(origin);
+    const other = await fixture.request("OPTIONS", "/v1/models", { headers: { origin: "https://evil.example.org", "access-control-request-method": "GET" } });
     expect([other.status, other.headers.get("access-control-allow-origin")]).to.deep.equal([404, null]);
     // The rest of the node is not opened.
-    const rest = await stand.request("GET", "/api/v1/me", { token, headers: { origin } });
+    const rest = await fixture.request("GET", "/api/v1/me", { token, headers: { origin } });
     expect(rest.headers.get("access-control-allow-origin")).to.equal(null);
     // A cookie that a browser sends along proves nothing.
-    const byCookie = await stand.request("POST", "/v1/chat/completions", { body, headers: { ...foreign, cookie: `plexus_session=${token}` } });
+    const byCookie = await fixture.request("POST", "/v1/chat/completions", { body, headers: { ...foreign, cookie: `plexus_session=${token}` } });
     expect(byCookie.status).to.equal(403);
   }); // prettier-ignore
 });

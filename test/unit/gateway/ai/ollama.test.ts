@@ -4,22 +4,22 @@ import { failure, ok, type EngineName, type EngineRequest, type PullView } from 
 import type { ModelStore } from "../../../../runtimes/store/port.ts";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startStand, type Stand, type StandOptions } from "../fixture.ts";
+import { startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Ollama's client, unchanged", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let token: string;
   let client: Ollama;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   before(async () => {
     const runtime = createEchoRuntime({ clock: createClock() });
-    stand = await startStand({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
-    token = (await stand.signUp("ada")).token;
-    client = new Ollama({ host: stand.url, headers: { Authorization: `Bearer ${token}` } });
+    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    token = (await fixture.signUp("ada")).token;
+    client = new Ollama({ host: fixture.url, headers: { Authorization: `Bearer ${token}` } });
   });
   beforeEach(() => void asked.splice(0));
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const refusalOf = (work: Promise<unknown>): Promise<Error & { status_code?: number }> =>
     work.then(
@@ -33,7 +33,7 @@ describe("gateway: Ollama's client, unchanged", () => {
   };
 
   it("lists, shows and finds what is in memory", async () => {
-    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
+    await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
     const { models } = await client.list();
     expect(models.map(({ name }) => name)).to.deep.equal(["echo", "seeing", "agent:ada.helper"]);
     expect((await client.ps()).models.map(({ name }) => name)).to.deep.equal(["echo", "seeing"]);
@@ -149,7 +149,9 @@ describe("gateway: Ollama's client, unchanged", () => {
       },
     } as unknown as ModelStore;
     const wanted = { current: () => [], set: () => Promise.resolve(ok(null)), onChange: () => () => undefined };
-    const pulling = await startStand({ models: { store, wanted } as unknown as NonNullable<StandOptions["models"]> });
+    const pulling = await startFixture({
+      models: { store, wanted } as unknown as NonNullable<FixtureOptions["models"]>,
+    });
     const of = async (name: string) => {
       const { token: key } = await pulling.signUp(name);
       return new Ollama({ host: pulling.url, headers: { Authorization: `Bearer ${key}` } });
@@ -174,9 +176,9 @@ describe("gateway: Ollama's client, unchanged", () => {
     const unknown = await refusalOf(client.chat({ model: "llama3", messages: [user("hi")] }));
     expect(unknown).to.include({ status_code: 404 });
     expect(unknown.message).to.match(/model: llama3/);
-    const stranger = new Ollama({ host: stand.url });
+    const stranger = new Ollama({ host: fixture.url });
     expect(await refusalOf(stranger.list())).to.include({ status_code: 401 });
-    const missing = await stand.request("POST", "/api/copy", { token, body: {} });
+    const missing = await fixture.request("POST", "/api/copy", { token, body: {} });
     expect([missing.status, missing.body]).to.deep.equal([
       404,
       { error: "This endpoint is not supported. (path: /api/copy)" },
@@ -185,9 +187,9 @@ describe("gateway: Ollama's client, unchanged", () => {
   });
 
   it("leaves the paths of REST where they were", async () => {
-    const { status, headers } = await stand.request("GET", "/api/me", { token });
+    const { status, headers } = await fixture.request("GET", "/api/me", { token });
     expect([status, headers.get("deprecation") !== null]).to.deep.equal([200, true]);
-    const { headers: own } = await stand.request("GET", "/api/tags", { token });
+    const { headers: own } = await fixture.request("GET", "/api/tags", { token });
     expect(own.get("deprecation")).to.equal(null);
   });
 });

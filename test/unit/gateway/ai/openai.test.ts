@@ -6,21 +6,21 @@ import OpenAI from "openai";
 import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
-import { startStand, type Stand } from "../fixture.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 import { ended as endSaid, endOf, text as textSaid } from "../../../fixtures/said.ts";
 
 describe("gateway: OpenAI's client, unchanged", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let token: string;
   let client: OpenAI;
   before(async () => {
-    stand = await startStand({ tokenDelayMs: 2 });
-    token = (await stand.signUp("ada")).token;
-    const { body } = await stand.request("POST", "/api/v1/me/keys", { token, body: { label: "openai" } });
-    client = new OpenAI({ apiKey: body.key as string, baseURL: `${stand.url}/v1`, maxRetries: 0 });
+    fixture = await startFixture({ tokenDelayMs: 2 });
+    token = (await fixture.signUp("ada")).token;
+    const { body } = await fixture.request("POST", "/api/v1/me/keys", { token, body: { label: "openai" } });
+    client = new OpenAI({ apiKey: body.key as string, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
   });
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const messages = [
     { role: "developer" as const, content: "Be brief." },
@@ -69,7 +69,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("lists models and the caller's agents, and writes as an agent without touching its conversation", async () => {
-    const made = await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
+    const made = await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper", persona: "A pirate." } });
     expect(made.status, JSON.stringify(made.body)).to.equal(200);
     const ids: string[] = [];
     for await (const model of client.models.list()) ids.push(model.id);
@@ -80,10 +80,10 @@ describe("gateway: OpenAI's client, unchanged", () => {
     const answer = await client.chat.completions.create({ model: "agent:ada.helper", messages });
     expect(answer.model).to.equal("agent:ada.helper");
     expect(answer.choices[0]?.message.content).to.be.a("string").and.not.equal("");
-    const view = await stand.request("GET", "/api/v1/agents/ada.helper", { token });
+    const view = await fixture.request("GET", "/api/v1/agents/ada.helper", { token });
     expect(view.body.turns).to.equal(0);
-    const other = await stand.signUp("bob");
-    const stranger = new OpenAI({ apiKey: other.token, baseURL: `${stand.url}/v1`, maxRetries: 0 });
+    const other = await fixture.signUp("bob");
+    const stranger = new OpenAI({ apiKey: other.token, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
     const refusal = await stranger.chat.completions
       .create({ model: "agent:ada.helper", messages })
       .then(() => undefined, (error: { status: number }) => error);
@@ -91,13 +91,13 @@ describe("gateway: OpenAI's client, unchanged", () => {
   }); // prettier-ignore
 
   it("that is gone before its agent has answered has nothing written for it", async () => {
-    await stand.request("POST", "/api/v1/agents", { token, body: { name: "slow", persona: "" } });
+    await fixture.request("POST", "/api/v1/agents", { token, body: { name: "slow", persona: "" } });
     const asked = Promise.withResolvers<() => void>();
-    const ask = stand.kernel.ask.bind(stand.kernel);
-    const generate = stand.runtime.call.bind(stand.runtime);
+    const ask = fixture.kernel.ask.bind(fixture.kernel);
+    const generate = fixture.runtime.call.bind(fixture.runtime);
     let generations = 0;
     const done = Promise.withResolvers<void>();
-    stand.kernel.ask = async (request) => {
+    fixture.kernel.ask = async (request) => {
       const answer = await ask(request);
       if (request.to !== "agent/ada.slow") return answer;
       await new Promise<void>((resolve) => asked.resolve(resolve));
@@ -105,12 +105,12 @@ describe("gateway: OpenAI's client, unchanged", () => {
       setImmediate(done.resolve);
       return answer;
     };
-    stand.runtime.call = (...given) => {
+    fixture.runtime.call = (...given) => {
       generations += 1;
       return generate(...given);
     };
     try {
-      const socket = connect(Number(new URL(stand.url).port), "127.0.0.1");
+      const socket = connect(Number(new URL(fixture.url).port), "127.0.0.1");
       const body = JSON.stringify({ model: "agent:ada.slow", messages });
       socket.write(
         `POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer ${token}\r\n` +
@@ -121,19 +121,19 @@ describe("gateway: OpenAI's client, unchanged", () => {
       socket.resetAndDestroy();
       await closed;
       // Whoever comes after that is answered after the node has heard of it.
-      for (let request = 0; request < 2; request += 1) await stand.request("GET", "/healthz");
+      for (let request = 0; request < 2; request += 1) await fixture.request("GET", "/healthz");
       goOn();
       await done.promise;
       expect(generations).to.equal(0);
     } finally {
-      stand.kernel.ask = ask;
-      stand.runtime.call = generate;
+      fixture.kernel.ask = ask;
+      fixture.runtime.call = generate;
     }
   });
 
   it("gets no more text than there is in an answer, whatever a node says", async () => {
     const max = 1_000;
-    const bounded = await startStand({ limits: { completionTextBytesMax: max } });
+    const bounded = await startFixture({ limits: { completionTextBytesMax: max } });
     const { token: key } = await bounded.signUp("ada");
     const reader = new OpenAI({ apiKey: key, baseURL: `${bounded.url}/v1`, maxRetries: 0 });
     let cancelled = 0;
@@ -173,7 +173,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
 
   it("gets its turn soon, however much others have waiting, and its keys take turns", async () => {
     const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 8, sequences: 1 });
-    const shared = await startStand({
+    const shared = await startFixture({
       engines: everyEngine({ generate: runtime }),
       limits: { callsPerPersonMax: 100 },
     });
@@ -217,7 +217,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("shares the model with agents: an answer is a turn of whoever asked for it", async () => {
-    const shared = await startStand({ tokenDelayMs: 40 });
+    const shared = await startFixture({ tokenDelayMs: 40 });
     const talk = async (token: string, agents: readonly string[]) => {
       for (const name of agents) await shared.request("POST", "/api/v1/agents", { token, body: { name } });
       return (name: string) =>
@@ -249,7 +249,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("gets errors of its own kinds", async () => {
-    const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${stand.url}/v1`, maxRetries: 0 });
+    const bad = new OpenAI({ apiKey: "plxk_wrong", baseURL: `${fixture.url}/v1`, maxRetries: 0 });
     const refusalOf = (work: Promise<unknown>) => work.then(() => undefined, (error: unknown) => error);
     expect(await refusalOf(bad.models.list())).to.be.instanceOf(OpenAI.AuthenticationError);
     const unknown = await refusalOf(client.chat.completions.create({ model: "gpt-none", messages }));
@@ -261,7 +261,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
     expect(await refusalOf(client.chat.completions.create({ model: "echo", messages: image }))).to.be.instanceOf(
       OpenAI.BadRequestError,
     );
-    const missing = (await stand.request("POST", "/v1/fine_tuning/jobs", { token, body: {} })).body.error;
+    const missing = (await fixture.request("POST", "/v1/fine_tuning/jobs", { token, body: {} })).body.error;
     expect(missing).to.include({ type: "invalid_request_error", code: "not_found" });
     expect(missing.message).to.equal("This endpoint is not supported. (path: /v1/fine_tuning/jobs)");
   }); // prettier-ignore
@@ -364,7 +364,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   }); // prettier-ignore
 
   it("does not see models that failed to load", async () => {
-    const broken = await startStand();
+    const broken = await startFixture();
     const { token: key } = await broken.signUp("ada");
     const models = broken.runtime.models.bind(broken.runtime);
     const states = ["failed", "loading", "ready"] as const;
@@ -380,7 +380,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   }); // prettier-ignore
 
   it("cancels the generation when it goes away", async () => {
-    const slow = await startStand({ tokenDelayMs: 20 });
+    const slow = await startFixture({ tokenDelayMs: 20 });
     const { token: key } = await slow.signUp("ada");
     const hasty = new OpenAI({ apiKey: key, baseURL: `${slow.url}/v1`, maxRetries: 0 });
     const text = "word ".repeat(500);
@@ -404,7 +404,10 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("lets what is too much at once wait, and refuses what is more than may wait", async () => {
-    const small = await startStand({ tokenDelayMs: 2, limits: { callsPerPersonMax: 2, callsWaitingPerPersonMax: 6 } });
+    const small = await startFixture({
+      tokenDelayMs: 2,
+      limits: { callsPerPersonMax: 2, callsWaitingPerPersonMax: 6 },
+    });
     const { token: key } = await small.signUp("ada");
     const eager = new OpenAI({ apiKey: key, baseURL: `${small.url}/v1`, maxRetries: 0 });
     const ask = () => eager.chat.completions.create({ model: "echo", messages });
@@ -426,7 +429,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
   });
 
   it("leaves the line when it goes away while it waits", async () => {
-    const small = await startStand({ tokenDelayMs: 20, limits: { callsPerPersonMax: 1 } });
+    const small = await startFixture({ tokenDelayMs: 20, limits: { callsPerPersonMax: 1 } });
     const { token: key } = await small.signUp("ada");
     const eager = new OpenAI({ apiKey: key, baseURL: `${small.url}/v1`, maxRetries: 0 });
     const first = await eager.chat.completions.create({ model: "echo", messages, stream: true });
@@ -449,19 +452,19 @@ describe("gateway: OpenAI's client, unchanged", () => {
 });
 
 describe("gateway: what OpenAI's client asks of models, unchanged", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let client: OpenAI;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
   before(async () => {
     const runtime = createEchoRuntime({ clock: createClock() });
-    stand = await startStand({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
-    const { token } = await stand.signUp("ada");
-    client = new OpenAI({ apiKey: token, baseURL: `${stand.url}/v1`, maxRetries: 0 });
+    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    const { token } = await fixture.signUp("ada");
+    client = new OpenAI({ apiKey: token, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
   });
   beforeEach(() => void asked.splice(0));
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const weather = {
     type: "function" as const,
@@ -683,7 +686,7 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
 
   it("ends all choices of a client that goes away", async () => {
     const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 20 });
-    const slow = await startStand({ engines: runtime.engines });
+    const slow = await startFixture({ engines: runtime.engines });
     const { token } = await slow.signUp("ada");
     const hasty = new OpenAI({ apiKey: token, baseURL: `${slow.url}/v1`, maxRetries: 0 });
     const stream = await hasty.chat.completions.create({ model: "echo", messages: [user("word ".repeat(500))], n: 3, stream: true });

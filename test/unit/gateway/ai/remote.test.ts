@@ -5,7 +5,7 @@ import { floatsOf } from "../../../../protocols/index.ts";
 import { createEchoRuntime, echoAnswer } from "../../../../runtimes/index.ts";
 import { listModels } from "../../../../runtimes/remote/catalogue.ts";
 import { ask, loadRemote, textOf } from "../../runtimes/remote/fixture.ts";
-import { startStand, type Stand } from "../fixture.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 const keyName = "PLEXUS_TEST_OTHER_KEY";
@@ -15,22 +15,22 @@ const question = { role: "user", content: "Are you there?" } as const;
 const relayed = { model: "third/gpt", runtime: "openai", capabilities: ["chat"], contextTokens: 8_000, sizeBytes: 0, demonstration: false, state: "ready" } as const; // prettier-ignore
 
 describe("a model on another Plexus", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   before(async () => {
     const engines = seeing(createEchoRuntime({ clock: createClock() }), () => undefined);
     const { generate } = engines;
-    stand = await startStand({
+    fixture = await startFixture({
       engines: { ...engines, generate: { ...generate, models: () => [...generate.models(), relayed] } },
     });
-    const { token } = await stand.signUp("ada");
+    const { token } = await fixture.signUp("ada");
     process.env[keyName] = token;
-    await stand.request("POST", "/api/v1/agents", { token, body: { name: "helper", model: "echo" } });
+    await fixture.request("POST", "/api/v1/agents", { token, body: { name: "helper", model: "echo" } });
   });
   after(async () => {
     delete process.env[keyName];
-    await stand.stop();
+    await fixture.stop();
   });
-  const endpoint = (model = "echo") => ({ url: stand.url, model, key: { env: keyName } });
+  const endpoint = (model = "echo") => ({ url: fixture.url, model, key: { env: keyName } });
   const look = {
     name: "look",
     parameters: { type: "object", properties: { far: { type: "boolean" } }, required: ["far"] },
@@ -72,7 +72,7 @@ describe("a model on another Plexus", () => {
 
   it("is offered whole without what is somebody's agent, and what is passed on from a third", async () => {
     const token = process.env[keyName] ?? "";
-    const { body } = await stand.request("GET", "/v1/models", { token });
+    const { body } = await fixture.request("GET", "/v1/models", { token });
     const named = (body.data as readonly { readonly id: string }[]).map(({ id }) => id);
     expect(named).to.include.members(["echo", "third/gpt"]);
     expect(named.filter((id) => id.startsWith("agent:"))).to.have.length(1);

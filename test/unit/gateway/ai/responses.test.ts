@@ -16,7 +16,7 @@ import { createEchoRuntime, type EchoRuntime } from "../../../../runtimes/index.
 import { failed as failedSaid, text as textSaid } from "../../../fixtures/said.ts";
 import { failure, failureOf, refused, wireLimits, type Result } from "../../../../protocols/index.ts";
 import { gatewayLimits } from "../../../../node/gateway/limits.ts";
-import { startStand, type Stand } from "../fixture.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 const nullable = (type: TSchema) => Type.Union([type, Type.Null()]);
@@ -141,29 +141,29 @@ function check(schema: TSchema, value: unknown): void {
 }
 
 describe("gateway: responses", () => {
-  let stand: Stand;
+  let fixture: Fixture;
   let token: string;
   let client: OpenAI;
   let runtime: EchoRuntime;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   before(async () => {
     runtime = createEchoRuntime({ clock: createClock() });
-    stand = await startStand({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
-    token = (await stand.signUp("ada")).token;
-    client = new OpenAI({ apiKey: token, baseURL: `${stand.url}/v1`, maxRetries: 0 });
+    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    token = (await fixture.signUp("ada")).token;
+    client = new OpenAI({ apiKey: token, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
   });
   beforeEach(() => void asked.splice(0));
-  after(() => stand.stop());
+  after(() => fixture.stop());
 
   const create = async (body: object): Promise<Any> => {
-    const answer = await stand.request("POST", "/v1/responses", { token, body: { model: "echo", ...body } });
+    const answer = await fixture.request("POST", "/v1/responses", { token, body: { model: "echo", ...body } });
     expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
     check(resource, answer.body);
     return answer.body;
   };
   /** Streams, and checks each event, their order and what the specification says of the ending. */
   async function stream(body: object): Promise<{ readonly events: Any[]; readonly response: Any }> {
-    const answer = await stand.request("POST", "/v1/responses", { token, body: { model: "echo", ...body, stream: true } });
+    const answer = await fixture.request("POST", "/v1/responses", { token, body: { model: "echo", ...body, stream: true } });
     expect(answer.headers.get("content-type")).to.match(/^text\/event-stream/);
     const frames = (answer.body as string).trim().split("\n\n");
     expect(frames.pop()).to.equal("data: [DONE]");
@@ -294,7 +294,7 @@ describe("gateway: responses", () => {
   }); // prettier-ignore
 
   it("takes no more text with what it remembers than without", async () => {
-    const own = await startStand({ limits: { completionBytesMax: 3_000 } });
+    const own = await startFixture({ limits: { completionBytesMax: 3_000 } });
     const ada = (await own.signUp("ada")).token;
     const ask = (body: object) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", max_output_tokens: 1, ...body } });
     const [half, all] = ["x".repeat(1_600), "x".repeat(3_200)];
@@ -309,7 +309,7 @@ describe("gateway: responses", () => {
 
   it("keeps one person's responses from others", async () => {
     const { id } = await create({ input: "a secret" });
-    const { token: other } = await stand.signUp("mallory");
+    const { token: other } = await fixture.signUp("mallory");
     for (const [method, path] of [
       ["GET", ""],
       ["DELETE", ""],
@@ -317,10 +317,10 @@ describe("gateway: responses", () => {
       ["GET", "/input_items"],
     ] as const)
       // prettier-ignore
-      expect((await stand.request(method, `/v1/responses/${id}${path}`, { token: other })).status).to.equal(404);
+      expect((await fixture.request(method, `/v1/responses/${id}${path}`, { token: other })).status).to.equal(404);
     const body = { model: "echo", input: "x", previous_response_id: id };
-    expect((await stand.request("POST", "/v1/responses", { token: other, body })).status).to.equal(400);
-    expect((await stand.request("GET", `/v1/responses/${id}`, { token })).status).to.equal(200);
+    expect((await fixture.request("POST", "/v1/responses", { token: other, body })).status).to.equal(400);
+    expect((await fixture.request("GET", `/v1/responses/${id}`, { token })).status).to.equal(200);
   });
 
   it("streams so that its own helper puts a response together, and parses JSON of a schema", async () => {
@@ -348,7 +348,7 @@ describe("gateway: responses", () => {
 
   it("answers in the background, may be ended there, and outlives its client", async () => {
     const slow = createEchoRuntime({ clock: createClock(), tokenDelayMs: 20 });
-    const own = await startStand({ engines: slow.engines });
+    const own = await startFixture({ engines: slow.engines });
     const reader = new OpenAI({ apiKey: (await own.signUp("ada")).token, baseURL: `${own.url}/v1`, maxRetries: 0 });
     const short = await reader.responses.create({ model: "echo", input: "hi", background: true });
     expect(short).to.include({ status: "in_progress", background: true });
@@ -367,7 +367,7 @@ describe("gateway: responses", () => {
 
   it("forgets for good what is deleted while it is under way, and begins nothing in the background that it could not keep", async () => {
     const slow = createEchoRuntime({ clock: createClock(), tokenDelayMs: 20 });
-    const own = await startStand({ engines: slow.engines, limits: { responsePersonBytesMax: 20_000 } });
+    const own = await startFixture({ engines: slow.engines, limits: { responsePersonBytesMax: 20_000 } });
     const ada = (await own.signUp("ada")).token;
     const ask = (input: string) => own.request("POST", "/v1/responses", { token: ada, body: { model: "echo", input, background: true } });
     const { body } = await ask("word ".repeat(500));
@@ -433,7 +433,7 @@ describe("gateway: responses", () => {
   for (const [fields, param, says] of refusals)
     it(`is refused ${JSON.stringify(fields).slice(0, 80)}, with the field and what to do`, async () => {
       const body = { model: "echo", ...fields };
-      const { status: code, body: answer } = await stand.request("POST", "/v1/responses", { token, body });
+      const { status: code, body: answer } = await fixture.request("POST", "/v1/responses", { token, body });
       expect([code, answer.error?.type, answer.error?.param]).to.deep.equal([400, "invalid_request_error", param]);
       expect(answer.error.message).to.match(says);
     });

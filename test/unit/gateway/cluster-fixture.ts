@@ -62,7 +62,7 @@ export const summaryOf = (nodes: readonly ClusterNodeRow[], more: Partial<Cluste
 });
 
 /** A gateway over a cluster that is a script: what was asked is kept, what is answered is set by the test. */
-export interface ClusterStand {
+export interface ClusterFixture {
   readonly gateway: Gateway;
   /** Calls as they came: name and arguments. */
   readonly calls: (readonly [name: string, ...given: unknown[]])[];
@@ -93,12 +93,12 @@ export interface ClusterStand {
 }
 
 /** Starts the gateway. `member: false`: the node is in no cluster. */
-export async function startClusterStand(
+export async function startClusterFixture(
   options: { readonly member?: boolean; readonly inference?: InferenceControl } = {},
-): Promise<ClusterStand> {
+): Promise<ClusterFixture> {
   const clock = createClock();
   const kernel = {
-    ask: async ({ message, timeoutMs }: Request) => stand.cluster(message, timeoutMs),
+    ask: async ({ message, timeoutMs }: Request) => fixture.cluster(message, timeoutMs),
     listActors: async () => ({
       rows: [{ actor: "room/den", slot: "chat/1", status: "active", mailbox: 4, restarts: 0 }],
       more: false,
@@ -107,7 +107,7 @@ export async function startClusterStand(
   const actors: ClusterActors = {
     list: async (filter) => {
       calls.push(["list", filter]);
-      return stand.page;
+      return fixture.page;
     },
     show: async (actor) => {
       calls.push(["show", actor]);
@@ -115,33 +115,33 @@ export async function startClusterStand(
     },
     release: async (actor, redeliver) => {
       calls.push(["release", actor, redeliver]);
-      return stand.actor.release?.() ?? ok({ redelivered: 2 });
+      return fixture.actor.release?.() ?? ok({ redelivered: 2 });
     },
   };
   const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
-  const calls: ClusterStand["calls"] = [];
-  const log: ClusterStand["log"] = [];
-  const by: ClusterStand["by"] = [];
-  const changes: ClusterStand["changes"] = [];
+  const calls: ClusterFixture["calls"] = [];
+  const log: ClusterFixture["log"] = [];
+  const by: ClusterFixture["by"] = [];
+  const changes: ClusterFixture["changes"] = [];
   const called = <T>(name: keyof ClusterControl, given: readonly unknown[], usual: () => T): T => {
     calls.push([name, ...given]);
-    const answer = stand.answers[name] as ((...given: readonly unknown[]) => T) | undefined;
+    const answer = fixture.answers[name] as ((...given: readonly unknown[]) => T) | undefined;
     return answer === undefined ? usual() : answer(...given);
   };
   const cluster: ClusterControl = {
-    directoryAnswers: () => stand.directory,
-    stranded: () => stand.stranded,
+    directoryAnswers: () => fixture.directory,
+    stranded: () => fixture.stranded,
     summary: () =>
       called("summary", [], async () => {
-        const [first = summaryOf([])] = stand.summaries;
-        if (stand.summaries.length > 1) stand.summaries.shift();
+        const [first = summaryOf([])] = fixture.summaries;
+        if (fixture.summaries.length > 1) fixture.summaries.shift();
         return ok(first);
       }),
     drainEnded: (node) => called("drainEnded", [node], async () => ok({ node })),
     preview: (wish) =>
       called("preview", [wish], async () => ok({ nodes: [], slots: 0, copies: 0, atOnce: 64, moves: [], faults: [], moving: 0, commands: [] })), // prettier-ignore
     groups: () => called("groups", [], () => ({ places: 0, groups: [], nodes: [] })),
-    slots: () => called("slots", [], async () => ok(stand.slots)),
+    slots: () => called("slots", [], async () => ok(fixture.slots)),
     invite: (terms) =>
       called("invite", [terms], async () =>
         ok({ token: "plexus-join-t0ken", expiresAtMs: 4_102_444_800_000, roles: terms.roles ?? [] }),
@@ -191,11 +191,11 @@ export async function startClusterStand(
     metricsText: async () => ({ contentType: "text/plain", body: "" }),
     controlToken,
     changed: (action, facts, by) => void changes.push([action, facts, by]),
-    auditCopy: async () => stand.copy,
+    auditCopy: async () => fixture.copy,
     ...(options.member !== false && { cluster, actors }),
     ...(options.inference && { inference: options.inference }),
   });
-  const stand: ClusterStand = {
+  const fixture: ClusterFixture = {
     gateway,
     calls,
     log,
@@ -218,5 +218,5 @@ export async function startClusterStand(
       await runtime.stop(1_000);
     },
   };
-  return stand;
+  return fixture;
 }

@@ -6,8 +6,8 @@ import { backupActor, failure, PlexusError, refused, slotOf, type ActorId, type 
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { simulatedClock, World } from "../../world/index.ts";
-import { Stage as ActorStage } from "../actors/fixture.ts";
-import { Stage } from "../shards/fixture.ts";
+import { Fixture as ActorFixture } from "../actors/fixture.ts";
+import { Fixture } from "../shards/fixture.ts";
 import { Actors, plainKeys, plainSealer, smallLimits } from "./world.ts";
 
 const quick: Partial<RunnerLimits> = {
@@ -45,8 +45,8 @@ export function memoryDirectory(): Pick<Directory, "read" | "compareAndSet"> {
 /** Nodes with real shards on simulated disks and paths, the real actor of backups, and slots whose actors are maps of records. */
 export class Cluster {
   readonly world: World;
-  readonly shards: Stage;
-  readonly actor: ActorStage;
+  readonly shards: Fixture;
+  readonly actor: ActorFixture;
   readonly slots = new Map<SlotId, Actors>();
   /** Who owns which slot; what each node thinks of who owns the actor's may be set apart. */
   readonly owners = new Map<SlotId, NodeId>();
@@ -62,10 +62,10 @@ export class Cluster {
   /** Told of each word of a runner that was taken. */
   heard: (node: NodeId, type: string, answer: unknown) => void = () => undefined;
 
-  constructor(seed: number, nodes = 4, actor = new ActorStage()) {
+  constructor(seed: number, nodes = 4, actor = new ActorFixture()) {
     this.actor = actor;
     this.world = new World(seed);
-    this.shards = new Stage(this.world, { nodes });
+    this.shards = new Fixture(this.world, { nodes });
     for (let index = 0; index < 2 * nodes; index += 1) {
       const actors = new Actors();
       const slot = `chat/${index}` as SlotId;

@@ -20,7 +20,7 @@ import { ended, type Spoken } from "../../fixtures/said.ts";
 import { simulatedClock, World } from "../../world/index.ts";
 
 /** What may differ. */
-export interface StageOptions {
+export interface FixtureOptions {
   readonly delayMs?: number;
   readonly limits?: Partial<RoutingLimits>;
   /** Vectors of texts; of others there is none. */
@@ -58,10 +58,10 @@ const info = (model: string, more: Partial<ModelInfo> = {}): ModelInfo => ({
 export type Script = Readonly<Record<string, readonly Spoken[]>>;
 
 /** Routes in front of models that do what a script says, on simulated time. */
-export function stage(
+export function openFixture(
   route: ModelRoute,
   script: Script,
-  { delayMs = 10, limits = {}, vectors = {}, classes = {}, deaf = new Set() }: StageOptions = {},
+  { delayMs = 10, limits = {}, vectors = {}, classes = {}, deaf = new Set() }: FixtureOptions = {},
 ) {
   const world = new World(1);
   const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
