@@ -184,7 +184,7 @@ export class Admission {
     };
     const full = this.#join(run);
     if (full !== undefined) return this.#refuse(lane, full, hear);
-    const timeoutMs = Math.min(Math.max(0, request.timeoutMs), runtimeLimits.timeoutMsMax);
+    const timeoutMs = Math.min(request.timeoutMs, runtimeLimits.timeoutMsMax);
     run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
     // Not within this call: the asker must hold the call before anything is said of it.
     this.#options.clock.after(0, () => {
@@ -272,13 +272,14 @@ export class Admission {
 
   /** To wait for what surely comes too late would only keep a place from others. */
   #lateRefusal(lane: Lane, request: EngineRequest): Failure | undefined {
+    if (request.timeoutMs <= 0) return failure("GENERATION_TIMEOUT", { timeoutMs: 0 });
     if (lane.door.type !== "open" || lane.tookMs.length < runtimeLimits.durationsKept) return undefined;
     const stand = standOf(request);
     const { slots } = lane.door;
     // One place comes free at once, as far as anybody knows; those behind it after the shortest call that there was.
     const rounds = Math.floor(lane.waiting.turnsBefore(stand) / slots);
     const waitMs = rounds * Math.min(...lane.tookMs);
-    return request.timeoutMs > 0 && waitMs > request.timeoutMs ? this.#busy(lane, { waitMs }) : undefined;
+    return waitMs > request.timeoutMs ? this.#busy(lane, { waitMs }) : undefined;
   }
 
   #busy(lane: Lane, details: Readonly<Record<string, unknown>>): Failure {

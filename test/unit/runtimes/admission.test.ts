@@ -62,6 +62,18 @@ describe("admission", () => {
     expect(next.parts).to.deep.equal([{ type: "answered", result: done }]);
   });
 
+  it("begins nothing that has no time at all, also when another call makes room in between", () => {
+    const { world, begun, admission, ask } = setUp();
+    ask();
+    world.elapse(0);
+    const [late, later] = [ask({ timeoutMs: 0 }), ask({ timeoutMs: -5 })];
+    admission.end(begun[0]!, done);
+    world.elapse(0);
+    for (const { parts } of [late, later])
+      expect(parts[0]).to.have.nested.property("result.error.code", "GENERATION_TIMEOUT");
+    expect(begun).to.have.length(1);
+  });
+
   it("reports an engine that does not end what was cancelled", () => {
     const { world, begun, stuck, ask } = setUp();
     const { generation } = ask({ timeoutMs: 10 * runtimeLimits.cancelGraceMs });
