@@ -5,6 +5,7 @@ import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { App } from "./view/app.tsx";
+import { ScreenBoundary } from "./view/broken-screen.tsx";
 import { theme } from "./view/theme.ts";
 
 const queries = new QueryClient({
@@ -17,7 +18,9 @@ if (place !== null)
   createRoot(place).render(
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queries}>
-        <App />
+        <ScreenBoundary>
+          <App />
+        </ScreenBoundary>
       </QueryClientProvider>
     </MantineProvider>,
   );

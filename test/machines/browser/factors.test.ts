@@ -156,6 +156,19 @@ describe("second factors in the page", function () {
     expect(fixture.complaints).to.deep.equal([]);
   });
 
+  it("says on the way to a sign-in, too, that a part of the page could not be loaded, and loads it anew", async () => {
+    await fixture.account("eve");
+    const root = await fixture.person("root");
+    const { path } = (await root.api("POST", "/api/v1/admin/users/eve/reset")) as { path: string };
+    const page = await fixture.visitor();
+    await page.route("**/assets/new-password*.js", (route) => route.fulfill({ status: 404, body: "" }));
+    await page.goto(fixture.node.url + path);
+    await page.getByRole("heading", { name: "The page has to be loaded anew" }).waitFor();
+    await page.unroute("**/assets/new-password*.js");
+    await page.getByRole("button", { name: "Load it anew" }).click();
+    await page.getByRole("heading", { name: "A new password for eve" }).waitFor();
+  });
+
   /** A picture of the page, where somebody wants to look at it. */
   async function shoot(page: Page, name: string): Promise<void> {
     const folder = process.env["PLEXUS_TEST_SHOTS"];

@@ -1,7 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Home } from "./home.tsx";
 import { RoomPage } from "./room/room-page.tsx";
-import { BrokenScreen, NothingHere, Shell } from "./shell.tsx";
+import { BrokenScreen } from "./broken-screen.tsx";
+import { NothingHere, Shell } from "./shell.tsx";
 
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {

@@ -1,6 +1,6 @@
-import { Button, Drawer, useMantineColorScheme } from "@mantine/core";
+import { Drawer, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useWindowEvent } from "@mantine/hooks";
-import { Outlet, useLocation, type ErrorComponentProps } from "@tanstack/react-router";
+import { Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { unreachedNodes } from "../../../protocols/errors.ts";
 import { notices, useLasting, useLink, useNotices, useNow, useSession } from "../live/index.ts";
@@ -96,33 +96,6 @@ export function NothingHere() {
         <h2>There is nothing here</h2>
         <p>No room, agent or setting has this address.</p>
       </div>
-    </main>
-  );
-}
-
-/** Whether a part of the page could not be loaded. It stays so for this document: browsers and React remember that it failed. */
-export const isLostPart = (error: unknown): boolean =>
-  error instanceof Error &&
-  /dynamically imported module|Importing a module script failed|Unable to preload CSS/i.test(error.message);
-
-/** In place of a screen that failed: the rest of the page goes on. */
-export function BrokenScreen({ error, reset }: ErrorComponentProps) {
-  if (isLostPart(error))
-    return (
-      <main className="empty" role="alert">
-        <h2>The page has to be loaded anew</h2>
-        <p>
-          A part of it could not be loaded: the node does not answer, or was upgraded while this tab was open. Nothing
-          that was sent is lost.
-        </p>
-        <Button onClick={() => location.reload()}>Load it anew</Button>
-      </main>
-    );
-  return (
-    <main className="empty" role="alert">
-      <h2>Something went wrong on this screen</h2>
-      <p>Nothing that was sent is lost. {error instanceof Error ? error.message : ""}</p>
-      <Button onClick={reset}>Try again</Button>
     </main>
   );
 }
