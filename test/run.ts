@@ -41,7 +41,7 @@ class Report {
   readonly costs: Cost[] = [];
   readonly seconds: Record<string, number> = {};
 
-  add(name: string, ending: Ending, startedMs: number): void {
+  add(name: string, ending: Ending, startedMs: number): Ending {
     const { total } = this;
     this.timings.push(...(ending.slowest ?? []));
     this.costs.push(...(ending.costs ?? []).map((cost) => (cost.file === "" ? { ...cost, file: name } : cost)));
@@ -53,6 +53,7 @@ class Report {
     console.log(
       `${name.padEnd(12)} ${counts}${problem} (${seconds} s, ${ending.cpuSeconds.toFixed(1)} s of processors)`,
     );
+    return ending;
   }
 
   end(): number {
@@ -91,6 +92,7 @@ async function compute(
 ): Promise<void> {
   const queue = [...chosen];
   let uncovered = withCoverage ? chosen.filter(({ coverage }) => coverage).length : 0;
+  let isKnown = true;
   const lane = async (): Promise<void> => {
     for (let phase = queue.shift(); phase !== undefined; phase = queue.shift()) {
       const startedMs = performance.now();
@@ -98,8 +100,10 @@ async function compute(
       const covered = withCoverage && phase.coverage === true;
       const ending =
         phase.commands === undefined ? runTests(phase, limits, { withCoverage: covered }) : runCommands(phase, limits);
-      report.add(phase.name, await ending, startedMs);
-      if (!covered || (uncovered -= 1) > 0) continue;
+      const { problem } = report.add(phase.name, await ending, startedMs);
+      // A phase that was ended has not written down what it executed.
+      if (covered) isKnown &&= problem === undefined;
+      if (!covered || (uncovered -= 1) > 0 || !isKnown) continue;
       const reportedMs = performance.now();
       report.add("coverage", { ...(await checkCoverage()), skipped: 0 }, reportedMs);
     }

@@ -213,12 +213,12 @@ describe("gateway: server-sent events", () => {
     const events = await follow("/api/v1/rooms/den/events", bob);
     await events.until(({ said }) => said.length > 0);
     events.response.pause();
+    const gone = new Promise((resolve) => events.response.once("close", resolve));
+    events.response.on("error", () => undefined);
     // More than the two sockets hold between them.
     const text = "x".repeat(9_000);
     for (let posted = 0; posted < 800; posted += 1) expect((await post(token, text)).status).to.equal(200);
     await fixture.request("DELETE", "/api/v1/rooms/den/members/user%2Fbob", { token });
-    const gone = new Promise((resolve) => events.response.once("close", resolve));
-    events.response.on("error", () => undefined);
     while (fixture.gateway.connections() > 0) await new Promise((resolve) => setImmediate(resolve));
     events.response.resume();
     await gone;

@@ -458,16 +458,18 @@ describe("gateway: WebSocket", () => {
     const held = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+        // The node may let go of this one before others are answered.
+        const closed = new Promise((resolve) => socket.once("close", resolve));
         socket.on("error", () => undefined).write(upgrade);
         const [answer] = (await once(socket, "data")) as [Buffer];
         expect(answer.toString()).to.match(/^HTTP\/1\.1 401 /u);
         // Its own half stays open; writing shows it when the node has let go.
         const writing = setInterval(() => socket.write("and some bytes more"), 20);
         socket.resume().once("close", () => clearInterval(writing));
-        return socket;
+        return { closed };
       }),
     );
-    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+    await Promise.all(held.map(({ closed }) => closed));
     const last = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
     last.on("error", () => undefined).write(upgrade);
     await once(last, "data");

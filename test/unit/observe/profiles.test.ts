@@ -81,10 +81,11 @@ describe("profiles", () => {
 
   it("are taken of the thread that asks", async () => {
     const thread = new Worker(new URL("profiled-thread.ts", import.meta.url));
+    const ended = once(thread, "exit");
     const [found] = (await once(thread, "message")) as [{ busiest: readonly string[]; heapBytes: number }];
     expect(found.busiest).to.include("spin");
     expect(found.heapBytes).to.be.above(0);
-    await once(thread, "exit");
+    await ended;
   });
 
   describe("of a node", () => {
