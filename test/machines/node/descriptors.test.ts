@@ -11,7 +11,8 @@ const descriptorsMax = 1_024;
 const few = ["bash", "-c", `ulimit -n ${descriptorsMax} && exec "$@"`, "bash"];
 
 /** What makes a node load a file of this folder before all else. */
-const loading = (file: string): string => `NODE_OPTIONS=--import=${join(import.meta.dirname, file)}`;
+const loading = (file: string): string =>
+  `NODE_OPTIONS=--import=${join(import.meta.dirname, "../../fixtures/processes", file)}`;
 
 /** Opens silent connections, a few at a time, from one address of this machine; resolves when all are open or refused. */
 async function openSilent(url: string, count: number, from: string, first = ""): Promise<Socket[]> {
