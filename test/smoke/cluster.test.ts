@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { expect } from "chai";
-import type { ClusterSlotRow, RoomHistory } from "../../protocols/index.ts";
+import type { ClusterSlotRow, ClusterSummary, RoomHistory } from "../../protocols/index.ts";
 import { ChatClient } from "../fixtures/processes/chat-client.ts";
 import { ClusterProcesses, worker } from "../fixtures/processes/cluster-processes.ts";
 import { healthy, until } from "../fixtures/processes/cluster-waits.ts";
@@ -30,6 +30,11 @@ describe("three real nodes, two of which joined by token", () => {
     const made = await cluster.first.http("POST", "/api/v1/rooms", { room: "den", title: "Den" }, token);
     expect(made.status).to.equal(200);
     await healthy(cluster, "before the kill");
+    // One at a time comes to vote: with two voters the death of either would end the directory.
+    await until("three nodes keep the directory", async () => {
+      const { directory } = (await cluster.admin("GET", "/api/v1/admin/cluster/summary")) as ClusterSummary;
+      expect(directory).to.have.property("voters").with.length(3);
+    });
     const ownerOf = async (): Promise<string> => {
       const { node } = (await cluster.admin("GET", "/api/v1/admin/actors/room/den")) as { node: string };
       return node;
