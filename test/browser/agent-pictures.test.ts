@@ -2,11 +2,29 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
 import { pcmOf, wavHead } from "../../runtimes/onnx/sound.ts";
 import { png } from "../pictures.ts";
 import { startDouble, type Double } from "../providers/double.ts";
 import { openAiDouble } from "../providers/openai.ts";
 import { openStage, type Person, type Stage } from "./stage.ts";
+
+/** How long the browser may take from a key to its dialog; then the key has gone elsewhere. */
+const dialogMs = 10_000;
+
+/** Presses a button that asks for a file, again where the key has gone to the text: the page gives that the focus when it has come. */
+async function chooseFile(
+  page: Page,
+  button: Locator,
+  file: { name: string; mimeType: string; buffer: Buffer },
+): Promise<void> {
+  for (;;) {
+    const asked = page.waitForEvent("filechooser", { timeout: dialogMs }).catch(() => undefined);
+    await button.press("Enter");
+    const chooser = await asked;
+    if (chooser !== undefined) return chooser.setFiles(file);
+  }
+}
 
 describe("pictures and sounds in the conversation with an agent", function () {
   let folder: string;
@@ -38,10 +56,7 @@ describe("pictures and sounds in the conversation with an agent", function () {
     const { page } = ada;
     const bytes = png(640, 400, { colourOf: (x) => [x % 256, 120, 200] });
     const attach = page.getByRole("button", { name: "Attach a picture" });
-    const chosen = page.waitForEvent("filechooser");
-    // In one step: the page gives the focus to the text when it has come.
-    await attach.press("Enter");
-    await (await chosen).setFiles({ name: "colours.png", mimeType: "image/png", buffer: bytes });
+    await chooseFile(page, attach, { name: "colours.png", mimeType: "image/png", buffer: bytes });
     const list = page.getByRole("list", { name: "Pictures of this message" });
     await list.getByRole("textbox", { name: "What is in picture 1" }).fill("a row of colours");
     await list.getByRole("img", { name: "a row of colours" }).waitFor();
@@ -65,9 +80,7 @@ describe("pictures and sounds in the conversation with an agent", function () {
     const { page } = ada;
     const bytes = Buffer.concat([wavHead(22_050, 22_050), pcmOf(new Float32Array(22_050).fill(0.1))]);
     const attach = page.getByRole("button", { name: "Attach a sound" });
-    const chosen = page.waitForEvent("filechooser");
-    await attach.press("Enter");
-    await (await chosen).setFiles({ name: "voice.wav", mimeType: "audio/wav", buffer: bytes });
+    await chooseFile(page, attach, { name: "voice.wav", mimeType: "audio/wav", buffer: bytes });
     const list = page.getByRole("list", { name: "Sounds of this message" });
     const words = list.getByRole("textbox", { name: "What is said in sound 1" });
     await words.waitFor();
