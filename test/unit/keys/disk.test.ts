@@ -43,6 +43,8 @@ class Memory extends RowStore {
 
 const key = diskKeyOf(Buffer.alloc(32, 1));
 const other = diskKeyOf(Buffer.alloc(32, 2));
+/** Long enough that no sealed bytes hold it by chance. */
+const said = "what Ada and Eve";
 const whole = [{ name: "all", ranges: [everything] }];
 const holds = (memory: Memory, text: string): boolean =>
   [...memory.rows.values()].some((value) => Buffer.from(value).includes(text));
@@ -50,24 +52,24 @@ const holds = (memory: Memory, text: string): boolean =>
 describe("an encrypted journal", () => {
   it("shows nothing of what it holds, and its reader all of it", async () => {
     const memory = new Memory();
-    await memory.batch([{ type: "put", key: "log/a", value: Buffer.from("what Ada said") }]);
+    await memory.batch([{ type: "put", key: "log/a", value: Buffer.from(`${said} said`) }]);
     const store = await openSealedStore(memory, async () => key);
-    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["plain", true]);
+    expect([store.state, holds(memory, said)]).to.deep.equal(["plain", true]);
     await store.convert("sealed", { key, parts: whole });
-    await store.batch([{ type: "put", key: "log/b", value: Buffer.from("what Ada wrote") }], { sync: true });
-    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["sealed", false]);
+    await store.batch([{ type: "put", key: "log/b", value: Buffer.from(`${said} wrote`) }], { sync: true });
+    expect([store.state, holds(memory, said)]).to.deep.equal(["sealed", false]);
     for (const read of [store, store.view()]) {
-      expect(Buffer.from((await read.get("log/a"))!).toString()).to.equal("what Ada said");
+      expect(Buffer.from((await read.get("log/a"))!).toString()).to.equal(`${said} said`);
       const rows = await read.range({ gte: "log/", lt: "log0" });
       expect(rows.map(([name, value]) => `${name}: ${Buffer.from(value).toString()}`)).to.deep.equal([
-        "log/a: what Ada said",
-        "log/b: what Ada wrote",
+        `log/a: ${said} said`,
+        `log/b: ${said} wrote`,
       ]);
     }
     const again = await openSealedStore(memory, async () => key);
-    expect(Buffer.from((await again.get("log/b"))!).toString()).to.equal("what Ada wrote");
+    expect(Buffer.from((await again.get("log/b"))!).toString()).to.equal(`${said} wrote`);
     await again.convert("plain", { key, parts: whole });
-    expect([again.state, holds(memory, "Ada"), memory.rows.has(sealedKey)]).to.deep.equal(["plain", true, false]);
+    expect([again.state, holds(memory, said), memory.rows.has(sealedKey)]).to.deep.equal(["plain", true, false]);
   });
 
   it("is refused without its key, with another's, and with a state that was changed", async () => {
@@ -166,7 +168,7 @@ describe("a disk that is encrypted while the node runs", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
   const onDisk = async () => {
     const memory = new Memory();
-    const puts = Array.from({ length: 40 }, (_, row) => ({ type: "put", key: `log/${row}`, value: Buffer.from(`Ada ${row}`) }) as const); // prettier-ignore
+    const puts = Array.from({ length: 40 }, (_, row) => ({ type: "put", key: `log/${row}`, value: Buffer.from(`${said} ${row}`) }) as const); // prettier-ignore
     await memory.batch(puts);
     const store = await openSealedStore(memory, async () => key);
     const used: string[] = [];
@@ -188,7 +190,7 @@ describe("a disk that is encrypted while the node runs", () => {
     const again = sealing.begin("sealed", key);
     await Promise.all([sealed, opened, again]);
     await sealing.settled();
-    expect([sealing.wanted, store.state, holds(memory, "Ada")]).to.deep.equal(["sealed", "sealed", false]);
+    expect([sealing.wanted, store.state, holds(memory, said)]).to.deep.equal(["sealed", "sealed", false]);
     const back = sealing.begin("plain", key);
     await back;
     expect([sealing.wanted, store.state]).to.deep.equal(["plain", "opening"]);
@@ -196,7 +198,7 @@ describe("a disk that is encrypted while the node runs", () => {
     expect(store.state).to.equal("sealing");
     await sealing.begin("plain", key);
     await sealing.settled();
-    expect([store.state, holds(memory, "Ada")]).to.deep.equal(["plain", true]);
+    expect([store.state, holds(memory, said)]).to.deep.equal(["plain", true]);
   });
 
   it("takes another key once it is plain, and what was read before it opens with the first", async () => {
@@ -206,13 +208,13 @@ describe("a disk that is encrypted while the node runs", () => {
     const before = new SealedStore(new RowStore(memory.rows), { state: "sealed", key });
     const view = before.view();
     for (const [to, by] of [["plain", key], ["sealed", other]] as const) await before.convert(to, { key: by, parts: whole }); // prettier-ignore
-    expect(Buffer.from((await view.get("log/7"))!).toString()).to.equal("Ada 7");
+    expect(Buffer.from((await view.get("log/7"))!).toString()).to.equal(`${said} 7`);
     await sealing.begin("plain", key);
     await sealing.settled();
     await sealing.begin("sealed", other);
     await sealing.settled();
-    expect([store.key?.id, holds(memory, "Ada")]).to.deep.equal([other.id, false]);
-    expect(Buffer.from((await store.get("log/7"))!).toString()).to.equal("Ada 7");
+    expect([store.key?.id, holds(memory, said)]).to.deep.equal([other.id, false]);
+    expect(Buffer.from((await store.get("log/7"))!).toString()).to.equal(`${said} 7`);
   });
 
   it("has no sealed blob before the store's row says that there may be one", async () => {
