@@ -1,4 +1,4 @@
-/** A kernel on a store in memory, with kinds made for the tests. */
+/** A kernel on a simulated clock and disk, with kinds made for the tests. Its time passes by itself, whenever nothing else is to be done. */
 import { everyEngine } from "../../../runtimes/index.ts";
 import {
   note,
@@ -12,17 +12,15 @@ import {
   type Message,
 } from "../../../actors/behavior.ts";
 import { createKernel, OpenAsks, type Kernel, type KernelLimits } from "../../../node/kernel/index.ts";
-import { createClock, createRandom } from "../../../node/platform/index.ts";
-import type { Store, StoreOp } from "../../../node/ports.ts";
+import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type JournalLimits } from "../../../node/storage/index.ts";
 import { quietLog, quietMeter as meter } from "../../fixtures/quiet.ts";
-import { RowStore } from "../storage/fixture.ts";
+import { Disk, simulatedClock, World, type Pulse } from "../../world/index.ts";
 import { createSoloRouting, type SoloRouting } from "./routing.ts";
 import { createSoloSlots, type SoloSlots } from "./slots.ts";
 import { assert, type ActorId, type GenerationRequest, type Result } from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import type { Spoken } from "../../fixtures/said.ts";
-import { untilTrue } from "../../waits.ts";
 
 interface PadState {
   readonly lines: readonly string[];
@@ -135,6 +133,7 @@ const pad: Behavior<PadState, Message, PadEvent, { count: number }, { by: number
 };
 
 export interface Fixture {
+  readonly world: World;
   kernel: Kernel;
   journal: Journal;
   slots: SoloSlots;
@@ -156,37 +155,35 @@ export interface Fixture {
     type: string,
     more?: Record<string, unknown> & { operationId?: string; timeoutMs?: number; from?: string },
   ): Promise<Result<unknown>>;
-  /** Stops the node as a crash would, or cleanly, and starts it on the same store. */
+  /** Lets time pass until `probe` gives true. */
+  eventually(what: string, probe: () => boolean | Promise<boolean>): Promise<void>;
+  /** Cuts the power, or stops the node cleanly, and starts it on the same disk. */
   restart(how?: "cleanly"): Promise<void>;
   end(): Promise<void>;
 }
 
-/** Rows in memory; batches fail, and the disk is full, when the stage says so. */
-class FailingStore extends RowStore {
-  readonly #fixture: Fixture;
-
-  constructor(fixture: Fixture) {
-    super();
-    this.#fixture = fixture;
-  }
-
-  isFull(): boolean {
-    return this.#fixture.isFull;
-  }
-
-  override batch(ops: readonly StoreOp[]): Promise<void> {
-    if (this.#fixture.failBatches === 0) return super.batch(ops);
-    this.#fixture.failBatches -= 1;
-    return Promise.reject(new Error("disk full"));
-  }
+/** The disk for one life of the node: batches fail, and it is full, when the test says so. */
+function openDisk(disk: Disk, pulse: Pulse, fixture: Fixture): Store {
+  const store = disk.open(pulse);
+  return {
+    ...store,
+    isFull: () => fixture.isFull,
+    batch(ops, options) {
+      if (fixture.failBatches === 0) return store.batch(ops, options);
+      fixture.failBatches -= 1;
+      return Promise.reject(new Error("disk full"));
+    },
+  };
 }
 
 export async function createFixture(
   limits: { kernel?: Partial<KernelLimits>; journal?: Partial<JournalLimits>; behaviors?: readonly AnyBehavior[] } = {},
 ): Promise<Fixture> {
   const lists = { published: [], logged: [], warned: [], generations: [] };
-  const fixture = { ...lists, failBatches: 0, isFull: false } as unknown as Fixture;
-  fixture.store = new FailingStore(fixture);
+  const world = new World(1);
+  const fixture = { world, ...lists, failBatches: 0, isFull: false } as unknown as Fixture;
+  const disk = new Disk(world);
+  let pulse: Pulse = { life: 1, alive: true };
   const log = {
     ...quietLog,
     info: (...line: Fixture["logged"][number]) => void fixture.logged.push(line),
@@ -202,8 +199,8 @@ export async function createFixture(
     },
   };
   const start = async (): Promise<void> => {
-    const { store } = fixture;
-    const clock = createClock();
+    const store = openDisk(disk, pulse, fixture);
+    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
     const identity = { cluster: "c1", node: "n1" };
     const journal = await openJournal({
       store,
@@ -214,7 +211,7 @@ export async function createFixture(
       ...(limits.journal && { limits: limits.journal }),
     });
     const slots = createSoloSlots(journal);
-    const random = createRandom();
+    const random = world.dice;
     const asks = new OpenAsks(random);
     const routing = createSoloRouting("n1", clock, asks, () => fixture.kernel);
     const publisher = {
@@ -231,10 +228,10 @@ export async function createFixture(
       settled: () => journal.settled(),
     };
     const slotsWithWork = () => journal.slotsWithWork();
-    const world = { engines: everyEngine({ generate }), publisher, clock, random, log, meter };
-    const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...world };
+    const surroundings = { engines: everyEngine({ generate }), publisher, clock, random, log, meter };
+    const ports = { node: "n1", behaviors, slots, routing, asks, pressure, slotsWithWork, ...surroundings };
     const kernel = createKernel({ ...ports, ...(limits.kernel && { limits: limits.kernel }) });
-    Object.assign(fixture, { kernel, journal, slots, routing });
+    Object.assign(fixture, { kernel, journal, slots, routing, store });
     await kernel.start();
   };
   fixture.ask = (to, type, more = {}) => {
@@ -243,20 +240,34 @@ export async function createFixture(
     const request = { to: to as ActorId, from: from as ActorId, message, timeoutMs };
     return fixture.kernel.ask(operationId === undefined ? request : { ...request, operationId });
   };
+  fixture.eventually = async (what, probe) => {
+    for (const endMs = world.nowMs + 60_000; !(await probe()); await world.sleep(1))
+      if (world.nowMs > endMs) throw new Error(`did not happen: ${what}`);
+  };
   fixture.restart = async (how) => {
-    await fixture.kernel.stop(how === "cleanly" ? 5_000 : 0);
+    if (how === "cleanly") await fixture.kernel.stop(5_000);
+    pulse.alive = false;
+    disk.crash(true);
+    pulse = { life: pulse.life + 1, alive: true };
     await start();
   };
+  const stopTime = world.flow();
+  let isOver = false;
   fixture.end = async () => {
-    await fixture.kernel.stop(2_000);
+    if (isOver) return;
+    isOver = true;
+    try {
+      await fixture.kernel.stop(2_000);
+    } finally {
+      await stopTime();
+    }
   };
-  await start();
+  await start().catch(async (error: unknown) => {
+    await stopTime();
+    throw error;
+  });
   return fixture;
 }
 
 /** What an ask came to: its value, or the code of its refusal. */
 export const valueOf = (result: Result<unknown>): unknown => (result.ok ? result.value : result.error.code);
-
-/** Resolves when `probe` gives true; asks again as time passes. */
-export const eventually = (what: string, probe: () => boolean | Promise<boolean>): Promise<void> =>
-  untilTrue(what, probe);

@@ -4,7 +4,7 @@ import type { ServedLog } from "../../../node/kernel/api.ts";
 import { brokenBy } from "../../fixtures/broken.ts";
 import type { EntryDraft, Recovered, SlotLog } from "../../../node/storage/index.ts";
 import { movedTo } from "./slots.ts";
-import { createFixture, eventually, valueOf, type Fixture } from "./fixture.ts";
+import { createFixture, valueOf, type Fixture } from "./fixture.ts";
 import { ended, failed, text } from "../../fixtures/said.ts";
 
 describe("kernel", () => {
@@ -96,7 +96,10 @@ describe("kernel", () => {
     it("tells without an answer, once per operation", async () => {
       await fixture.ask("pad/a", "tellOther", { text: "pad/b" });
       await fixture.ask("pad/a", "tellOther", { text: "pad/b" });
-      await eventually("told", async () => (valueOf(await fixture.ask("pad/b", "lines")) as string[]).length > 0);
+      await fixture.eventually(
+        "told",
+        async () => (valueOf(await fixture.ask("pad/b", "lines")) as string[]).length > 0,
+      );
       expect(valueOf(await fixture.ask("pad/b", "lines"))).to.deep.equal(["told"]);
     });
 
@@ -172,7 +175,10 @@ describe("kernel", () => {
       expect(detail.ok && detail.value.deadLetters.map((letter) => letter.type)).to.deep.equal(["add", "add", "add"]);
       expect((await fixture.kernel.listActors({ limit: 10, status: "quarantined" })).rows).to.have.length(1);
       expect(await fixture.kernel.release("pad/a", true)).to.deep.equal({ ok: true, value: { redelivered: 3 } });
-      await eventually("redelivered", async () => valueOf(await fixture.ask("pad/a", "lines")) !== "ACTOR_QUARANTINED");
+      await fixture.eventually(
+        "redelivered",
+        async () => valueOf(await fixture.ask("pad/a", "lines")) !== "ACTOR_QUARANTINED",
+      );
       expect(valueOf(await fixture.ask("pad/a", "lines"))).to.deep.equal(["t2", "t3", "t4"]);
       expect(valueOf(await fixture.kernel.release("pad/a", true))).to.equal("ALREADY_DONE");
       expect(fixture.kernel.status().quarantined).to.equal(0);
@@ -180,7 +186,7 @@ describe("kernel", () => {
 
     it("buries a message nobody waits for when the actor fails on it", async () => {
       fixture.kernel.tell({ to: "pad/a", from: "node", message: { type: "boom", text: "told" } });
-      await eventually("buried", async () => {
+      await fixture.eventually("buried", async () => {
         const detail = await fixture.kernel.showActor("pad/a");
         return detail.ok && detail.value.deadLetters.length === 1;
       });
@@ -195,10 +201,10 @@ describe("kernel", () => {
     it("ends a letter that is delivered again when its operation was handled meanwhile", async () => {
       const from = "user/ada";
       fixture.kernel.tell({ to: "pad/a", from, message: { type: "boom" }, operationId: "o1" });
-      await eventually("buried", async () => (await lettersOf("pad/a")) === 1);
+      await fixture.eventually("buried", async () => (await lettersOf("pad/a")) === 1);
       expect(valueOf(await fixture.ask("pad/a", "add", { text: "once", operationId: "o1", from }))).to.equal(1);
       expect(valueOf(await fixture.kernel.release("pad/a", true))).to.deep.equal({ redelivered: 1 });
-      await eventually("ended", async () => (await lettersOf("pad/a")) === 0);
+      await fixture.eventually("ended", async () => (await lettersOf("pad/a")) === 0);
       await fixture.restart("cleanly");
       expect(await lettersOf("pad/a")).to.equal(0);
       expect(valueOf(await fixture.ask("pad/a", "lines"))).to.deep.equal(["once"]);
@@ -206,7 +212,7 @@ describe("kernel", () => {
 
     it("keeps a letter whose turn cannot be written", async () => {
       fixture.kernel.tell({ to: "pad/a", from: "node", message: { type: "huge" } });
-      await eventually("buried", async () => (await lettersOf("pad/a")) === 1);
+      await fixture.eventually("buried", async () => (await lettersOf("pad/a")) === 1);
       expect(valueOf(await fixture.kernel.release("pad/a", true))).to.deep.equal({ redelivered: 1 });
       expect(valueOf(await fixture.ask("pad/a", "lines"))).to.deep.equal([]);
       expect(await lettersOf("pad/a")).to.equal(1);
@@ -217,10 +223,10 @@ describe("kernel", () => {
     it("handles a letter once, also when it is released twice at once", async () => {
       for (let round = 0; round < 3; round += 1) await fixture.ask("pad/a", "boom");
       fixture.kernel.tell({ to: "pad/a", from: "node", message: { type: "add", text: "t" } });
-      await eventually("buried", async () => (await lettersOf("pad/a")) === 2);
+      await fixture.eventually("buried", async () => (await lettersOf("pad/a")) === 2);
       const released = await Promise.all([1, 2].map(() => fixture.kernel.release("pad/a", true)));
       expect(released.map(valueOf)).to.deep.equal([{ redelivered: 1 }, { redelivered: 1 }]);
-      await eventually("ended", async () => (await lettersOf("pad/a")) === 0);
+      await fixture.eventually("ended", async () => (await lettersOf("pad/a")) === 0);
       expect(valueOf(await fixture.ask("pad/a", "lines"))).to.deep.equal(["t"]);
     });
 
@@ -253,7 +259,7 @@ describe("kernel", () => {
 
     it("quarantines an actor whose history cannot be folded, and the rest goes on", async () => {
       await fixture.ask("pad/a", "add", { text: "cannot be folded" });
-      await eventually(
+      await fixture.eventually(
         "quarantined",
         async () => valueOf(await fixture.ask("pad/a", "add", { text: "cannot be folded" })) !== "ACTOR_CRASHED",
       );
@@ -290,10 +296,10 @@ describe("kernel", () => {
     it("passivates idle actors and actors that leave, state kept", async () => {
       fixture = await createFixture({ kernel: { idleTimeoutMs: 20, sweepIntervalMs: 5 } });
       await fixture.ask("pad/a", "add", { text: "kept" });
-      await eventually("passivated", () => fixture.kernel.status().active === 0);
+      await fixture.eventually("passivated", () => fixture.kernel.status().active === 0);
       expect(valueOf(await fixture.ask("pad/a", "lines"))).to.deep.equal(["kept"]);
       await fixture.ask("pad/a", "leave");
-      await eventually("left", () => fixture.kernel.status().active === 0);
+      await fixture.eventually("left", () => fixture.kernel.status().active === 0);
       expect((await fixture.kernel.listActors({ limit: 10, kind: "pad" })).rows).to.deep.include({
         actor: "pad/a",
         slot: slotOf("chat", "pad/a"),
@@ -388,7 +394,7 @@ describe("kernel", () => {
       await fixture.ask("pad/b", "mark", { text: "done" });
       fixture.published.length = 0;
       await fixture.restart();
-      await eventually("recovered", () => fixture.published.some((event) => event.event === "recovered"));
+      await fixture.eventually("recovered", () => fixture.published.some((event) => event.event === "recovered"));
       expect(fixture.published.map((event) => event.topic)).to.deep.equal(["pad/a"]);
     });
 
@@ -399,7 +405,7 @@ describe("kernel", () => {
       expect(detail.ok && detail.value.reminders.map((reminder) => reminder.id)).to.deep.equal(["bell"]);
       await fixture.ask("pad/b", "remind", { text: "30" });
       await fixture.restart();
-      await eventually("rang", async () =>
+      await fixture.eventually("rang", async () =>
         (valueOf(await fixture.ask("pad/b", "lines")) as string[]).includes("rang bell"),
       );
       expect(valueOf(await fixture.ask("pad/b", "lines"))).to.deep.equal(["rang bell"]);
@@ -414,7 +420,10 @@ describe("kernel", () => {
       await fixture.ask("pad/a", "cancel");
       expect(fixture.generations[0]?.cancelled).to.equal(true);
       fixture.generations[0]?.say(ended("stopped", 1, 0));
-      await eventually("heard", async () => (valueOf(await fixture.ask("pad/a", "lines")) as string[]).length === 2);
+      await fixture.eventually(
+        "heard",
+        async () => (valueOf(await fixture.ask("pad/a", "lines")) as string[]).length === 2,
+      );
       expect(JSON.stringify(valueOf(await fixture.ask("pad/a", "lines"))))
         .to.include("OVERLOADED")
         .and.include("stopped");
@@ -468,7 +477,7 @@ describe("kernel", () => {
       await fixture.ask(elsewhere, "add", { text: "where it belongs" });
       await write({ actor: elsewhere, ...marked }, { actor: "pad/a", ...marked });
       await open();
-      await eventually("recovered", () => topics().includes("pad/a"));
+      await fixture.eventually("recovered", () => topics().includes("pad/a"));
       expect(topics()).to.not.include(elsewhere);
       expect(valueOf(await fixture.ask(elsewhere, "lines"))).to.deep.equal(["where it belongs"]);
       const facts = { slot, count: 1, actors: [elsewhere] };
@@ -490,7 +499,7 @@ describe("kernel", () => {
         { actor: "pad/a", events: [], side: [rings("bell")] },
       );
       await open();
-      await eventually("rang", async () =>
+      await fixture.eventually("rang", async () =>
         (valueOf(await fixture.ask("pad/a", "lines")) as string[]).includes("rang bell"),
       );
       expect(await reminders(elsewhere)).to.deep.equal(before);
@@ -511,7 +520,7 @@ describe("kernel", () => {
       await write({ actor: "pad/a", events: [], side });
       fixture.slots.end(slot, failure("SLOT_UNAVAILABLE"));
       fixture.kernel.serve(slot);
-      await eventually("quarantined", () => fixture.kernel.status().quarantined === 1);
+      await fixture.eventually("quarantined", () => fixture.kernel.status().quarantined === 1);
     });
 
     it("do nothing once it has a slot of its own, though the split did not come to its end", async () => {
@@ -532,7 +541,7 @@ describe("kernel", () => {
       await own.raise(1, true);
       await new Promise((resolve) => own.append(1, { atMs: 1, actor: pinned, answers: [], ...marked }, resolve));
       fixture.kernel.serve(ownSlot(pinned));
-      await eventually("recovered in its own slot", () => topics().includes(pinned));
+      await fixture.eventually("recovered in its own slot", () => topics().includes(pinned));
     });
 
     describe("when the log is shortened", () => {
@@ -653,29 +662,29 @@ describe("kernel", () => {
       await fixture.ask("pad/a", "add", { text: "one" });
       fixture.slots.alone = false;
     });
-    const tick = () => new Promise((resolve) => setImmediate(resolve));
+    const time = () => fixture.world.sleep(100);
 
     it("is asked for after the turn began, and the answer waits for it", async () => {
       let answered: unknown;
       void fixture.ask("pad/a", "lines").then((result) => (answered = valueOf(result)));
-      await eventually("asked", () => fixture.slots.confirmations.length === 1);
-      await tick();
+      await fixture.eventually("asked", () => fixture.slots.confirmations.length === 1);
+      await time();
       expect(answered).to.equal(undefined);
       fixture.slots.confirmations[0]?.(undefined);
-      await eventually("answered", () => answered !== undefined);
+      await fixture.eventually("answered", () => answered !== undefined);
       expect(answered).to.deep.equal(["one"]);
     });
 
     it("asked later speaks for earlier turns, and never the other way round", async () => {
       const answers: unknown[] = [];
       for (const name of ["first", "second"]) void fixture.ask("pad/a", "lines").then(() => answers.push(name));
-      await eventually("asked", () => fixture.slots.confirmations.length === 2);
+      await fixture.eventually("asked", () => fixture.slots.confirmations.length === 2);
       fixture.slots.confirmations[0]?.(undefined);
-      await eventually("one", () => answers.length === 1);
-      await tick();
+      await fixture.eventually("one", () => answers.length === 1);
+      await time();
       expect(answers).to.deep.equal(["first"]);
       fixture.slots.confirmations[1]?.(undefined);
-      await eventually("both", () => answers.length === 2);
+      await fixture.eventually("both", () => answers.length === 2);
     });
 
     it("is the commit of an append made later, but not of one made before", async () => {
@@ -685,25 +694,25 @@ describe("kernel", () => {
         void fixture.ask("pad/a", type, { text: name }).then(() => order.push(name));
       ask("before", "add");
       ask("read", "lines");
-      await eventually(
+      await fixture.eventually(
         "asked",
         () => fixture.slots.confirmations.length === 1 && fixture.slots.heldAppends.length === 1,
       );
       fixture.slots.heldAppends.shift()?.();
-      await eventually("appended", () => order.length === 1);
-      await tick();
+      await fixture.eventually("appended", () => order.length === 1);
+      await time();
       expect(order).to.deep.equal(["before"]);
       ask("after", "add");
-      await eventually("held", () => fixture.slots.heldAppends.length === 1);
+      await fixture.eventually("held", () => fixture.slots.heldAppends.length === 1);
       fixture.slots.heldAppends.shift()?.();
-      await eventually("all", () => order.length === 3);
+      await fixture.eventually("all", () => order.length === 3);
       expect(order).to.deep.equal(["before", "read", "after"]);
     });
 
     it("is not waited for by best-effort events", async () => {
       fixture.published.length = 0;
       void fixture.ask("pad/a", "hint", { text: "typing" });
-      await eventually("published", () => fixture.published.length === 1);
+      await fixture.eventually("published", () => fixture.published.length === 1);
       expect(fixture.slots.confirmations).to.have.length(0);
     });
 
@@ -713,8 +722,8 @@ describe("kernel", () => {
       await fixture.ask("pad/a", "add", { text: "one" });
       fixture.slots.alone = false;
       const waiting = fixture.ask("pad/a", "lines");
-      await eventually("asked", () => fixture.slots.confirmations.length === 1);
-      for (let count = 0; count < 20; count += 1) await tick();
+      await fixture.eventually("asked", () => fixture.slots.confirmations.length === 1);
+      await time();
       expect(fixture.kernel.status().active).to.equal(1);
       fixture.slots.confirmations[0]?.(undefined);
       expect(valueOf(await waiting)).to.deep.equal(["one"]);
@@ -722,7 +731,7 @@ describe("kernel", () => {
 
     it("that fails ends the slot, and the question is asked anew", async () => {
       const waiting = fixture.ask("pad/a", "lines", { operationId: "o1" });
-      await eventually("asked", () => fixture.slots.confirmations.length === 1);
+      await fixture.eventually("asked", () => fixture.slots.confirmations.length === 1);
       fixture.slots.alone = true;
       fixture.slots.confirmations[0]?.(failure("FENCED"));
       expect(valueOf(await waiting)).to.deep.equal(["one"]);

@@ -2,7 +2,7 @@ import { expect } from "chai";
 import type { Ask, Tell } from "../../../node/kernel/api.ts";
 import { failure, ownSlot, PlexusError, slotOf, type ActorId } from "../../../protocols/index.ts";
 import { movedTo } from "./slots.ts";
-import { createFixture, eventually, valueOf, type Fixture } from "./fixture.ts";
+import { createFixture, valueOf, type Fixture } from "./fixture.ts";
 
 /** As another node would send it. */
 function askTo(to: ActorId, correlation: number, type: string): Ask {
@@ -30,7 +30,7 @@ describe("slots that move", () => {
   it("let nothing begin once they drain, and everything finish", async () => {
     fixture.slots.holdAppends = true;
     const before = fixture.ask("pad/a", "add", { text: "before" });
-    await eventually("appended", () => fixture.slots.heldAppends.length === 1);
+    await fixture.eventually("appended", () => fixture.slots.heldAppends.length === 1);
     const drained = fixture.kernel.drain(slot, 1_000);
     const queued = fixture.ask("pad/a", "add", { text: "queued" });
     fixture.slots.heldAppends.shift()?.();
@@ -55,7 +55,7 @@ describe("slots that move", () => {
   it("go on by themselves when they cannot be drained in time", async () => {
     fixture.slots.holdAppends = true;
     void fixture.ask("pad/a", "add", { text: "before" });
-    await eventually("appended", () => fixture.slots.heldAppends.length === 1);
+    await fixture.eventually("appended", () => fixture.slots.heldAppends.length === 1);
     const drained = await fixture.kernel.drain(slot, 5).catch((error: unknown) => error);
     expect(drained).to.be.an("error");
     fixture.slots.holdAppends = false;
@@ -74,7 +74,7 @@ describe("slots that move", () => {
     expect(fixture.kernel.status()).to.deep.include({ active: 0, slotsOpen: 0, slotsQuarantined: [] });
     fixture.slots.refusal = movedTo("n2", 7);
     fixture.kernel.receive(slot, askTo("pad/a", 9, "lines"));
-    await eventually("refused", () => fixture.routing.answered.length === 1);
+    await fixture.eventually("refused", () => fixture.routing.answered.length === 1);
     const [refusal] = fixture.routing.answered;
     expect(refusal?.served).to.equal(false);
     expect(refusal?.result.ok === false && refusal.result.error).to.deep.include({
@@ -87,7 +87,7 @@ describe("slots that move", () => {
     fixture.slots.holdAppends = true;
     const plain = fixture.ask("pad/a", "add", { text: "plain" });
     void fixture.ask("pad/a", "add", { text: "named", operationId: "o1" });
-    await eventually("appended", () => fixture.slots.heldAppends.length > 0);
+    await fixture.eventually("appended", () => fixture.slots.heldAppends.length > 0);
     fixture.routing.elsewhere.add(slot);
     fixture.slots.end(slot, failure("FENCED"));
     expect(valueOf(await plain)).to.equal("APPEND_FAILED");
@@ -118,14 +118,14 @@ describe("slots that move", () => {
     const receive = (correlation: number, epoch: number): void =>
       fixture.kernel.receive(slot, { ...askTo("pad/a", correlation, "lines"), epoch });
     receive(1, 1);
-    await eventually("served", () => fixture.routing.answered.length === 1);
+    await fixture.eventually("served", () => fixture.routing.answered.length === 1);
     expect(fixture.routing.answered[0]?.served).to.equal(true);
     await fixture.restart();
     // The first waits for the slot to open, and learns only then that it is late.
     receive(2, 1);
     receive(3, 2);
     receive(4, 3);
-    await eventually("answered", () => fixture.routing.answered.length === 3);
+    await fixture.eventually("answered", () => fixture.routing.answered.length === 3);
     receive(5, 1);
     const told = new Map(fixture.routing.answered.map(({ correlation, ...answer }) => [correlation, answer]));
     expect([2, 3, 4, 5].map((correlation) => told.get(correlation)?.served)).to.deep.equal([false, true, false, false]);
@@ -143,7 +143,7 @@ describe("slots that move", () => {
     for (let correlation = 1; correlation <= 20; correlation += 1)
       fixture.kernel.receive(slot, askTo("pad/a", correlation, "garbage"));
     fixture.kernel.receive(slot, askTo("pad/a", 21, "lines"));
-    await eventually("answered", () => fixture.routing.answered.length === 21);
+    await fixture.eventually("answered", () => fixture.routing.answered.length === 21);
     const codes = fixture.routing.answered.map(({ result, served }) => [result.ok || result.error.code, served]);
     expect(new Set(codes.slice(0, 20).map(String))).to.deep.equal(new Set(["BAD_REQUEST,true"]));
     expect(codes[20]).to.deep.equal([true, true]);
@@ -154,7 +154,7 @@ describe("slots that move", () => {
     fixture.kernel.receive(slot, tellTo("pad/a", 1, "add"));
     fixture.kernel.receive(slot, tellTo("pad/a", 2, "never"));
     fixture.kernel.receive(slot, tellTo("pad/a", 3, "boom"));
-    await eventually("answered", () => fixture.routing.answered.length === 3);
+    await fixture.eventually("answered", () => fixture.routing.answered.length === 3);
     const answers = fixture.routing.answered.map(({ correlation, result }) => [correlation, valueOf(result)]);
     expect(answers).to.have.deep.members([[1, null], [2, null], [3, null]]); // prettier-ignore
     const detail = await fixture.kernel.showActor("pad/a");
@@ -180,7 +180,7 @@ describe("slots that move", () => {
     expect((await fixture.kernel.split("pad/a", "n2")).ok).to.equal(true);
     let drained = false;
     const drain = fixture.kernel.drain(slot, 1_000).then(() => (drained = true));
-    await eventually("on disk", () => fixture.slots.heldAppends.length > 0);
+    await fixture.eventually("on disk", () => fixture.slots.heldAppends.length > 0);
     expect(drained).to.equal(false);
     for (const release of fixture.slots.heldAppends.splice(0)) release();
     await drain;
@@ -256,7 +256,7 @@ describe("slots that move", () => {
       fixture.routing.split.add("pad/a");
       fixture.routing.elsewhere.add(own);
       fixture.kernel.receive(own, askTo("pad/a", 1, "add"));
-      await eventually("served in its own slot", () => fixture.routing.answered.length === 1);
+      await fixture.eventually("served in its own slot", () => fixture.routing.answered.length === 1);
       asked.push(fixture.ask("pad/a", "add", { text: "two" }));
     };
     expect((await fixture.kernel.split("pad/a")).ok).to.equal(true);
@@ -278,7 +278,7 @@ describe("slots that move", () => {
     for (const actor of others.slice(0, 16)) await fixture.ask(actor, "generate");
     fixture.kernel.receive(slot, askTo("pad/a", 1, "add"));
     fixture.kernel.receive(slot, askTo("pad/a", 2, "add"));
-    await eventually("answered", () => fixture.routing.answered.length === 2);
+    await fixture.eventually("answered", () => fixture.routing.answered.length === 2);
     expect(fixture.routing.answered.map(({ result }) => result.ok)).to.deep.equal([false, false]);
   });
 
