@@ -299,6 +299,13 @@ export const fields: readonly Field[] = [
     live: true,
     says: "how long a stop may take, for example 10s",
   },
+  {
+    name: "limits.patience",
+    variable: "PLEXUS_PATIENCE",
+    form: "number",
+    live: false,
+    says: "how many times longer than usual a node waits for others, 1 to 10",
+  },
 ];
 
 /** Variables with our prefix that are not configuration of a node: the cli itself reads them. */

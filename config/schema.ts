@@ -86,6 +86,8 @@ const limitsSchema = schema.object({
     maximum: 600_000,
     description: "in milliseconds, or with a unit, like 10s",
   }),
+  /** On slow machines: how many times longer than usual the node waits for other nodes. */
+  patience: Type.Number({ minimum: 1, maximum: 10, description: "a number from 1 to 10" }),
 });
 
 /** A multiaddr that TCP can dial, and the peer id that must answer there where `peer` asks for one. */
@@ -375,7 +377,7 @@ export const configDefaults = {
   weight: 1,
   log: { level: "info", format: "auto" },
   tracing: { ratio: 0 },
-  limits: { drainTimeoutMs: 10_000 },
+  limits: { drainTimeoutMs: 10_000, patience: 1 },
 } satisfies ConfigInput;
 
 /** The port for other nodes when none is named: beside the port for people, so that two nodes of one machine differ in

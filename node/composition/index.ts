@@ -58,6 +58,7 @@ import { openBranding } from "../cluster/branding.ts";
 import { openMail } from "./mail.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
+import { patientLimits } from "./patience.ts";
 import { createPeer, type PeerOptions } from "./peer.ts";
 import { openSecrets, secretsControl } from "./secrets.ts";
 import { openSettings } from "./settings.ts";
@@ -207,6 +208,7 @@ async function start(
     log,
     meter,
     policy: { replicas: config.replicas, minInSync: config.minInSync },
+    limits: patientLimits(config.limits.patience),
     seed: home.now.members,
     openSigner: (peerOf) => openIdentitySigner(config.data, { node, peerOf }),
     load: () => Object.assign({}, ...loads.map((read) => read())) as Partial<NodeLoad>,

@@ -7,6 +7,7 @@ import { audit } from "./cluster-memory.ts";
 import type { Ending } from "./ending.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
+import { patientMesh } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 
 /** Starts the mesh of a peer. The mesh is loaded late: it is a large part of the program, and a node alone answers sooner
@@ -38,7 +39,7 @@ export async function listenForNodes(
     incarnation: home.now.starts,
     key: await openNodeKey(config.data),
     limits: {
-      ...meshLimits,
+      ...patientMesh(meshLimits, config.limits.patience),
       connectionsMax: Math.min(meshLimits.connectionsMax, descriptors.mesh),
       // The other half is for those who have proven who they are.
       pendingConnectionsMax: Math.min(meshLimits.pendingConnectionsMax, Math.floor(descriptors.mesh / 2)),

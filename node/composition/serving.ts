@@ -11,6 +11,7 @@ import { auditInCopy, type FirstAdmin } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./mesh-port.ts";
+import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
 import { placesOf } from "./web-address.ts";
 
@@ -69,6 +70,7 @@ export async function serveClients(
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
   const control = config.control === undefined ? undefined : parseControl(config.control);
   return createGateway({
+    limits: patientLimits(config.limits.patience).gateway,
     kernel: peer.kernel,
     actors: peer.actors,
     engines: peer.engines,
