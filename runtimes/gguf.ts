@@ -32,6 +32,18 @@ export interface GgufHeader {
   readonly capabilities: readonly string[];
   /** Files that the model is split into; 1 when it is whole. */
   readonly parts: number;
+  /** Which of them this one is; absent in a model that is whole. */
+  readonly part?: GgufPart;
+}
+
+/** What a part says of its place among the parts, as `gguf-split` of llama.cpp writes it. */
+export interface GgufPart {
+  /** From 0 on. */
+  readonly number: number;
+  /** Tensors in this file. */
+  readonly tensors: number;
+  /** Tensors in all parts together. */
+  readonly ofTensors: number;
 }
 
 /** One tensor, with where its numbers are. */
@@ -175,7 +187,16 @@ export function keyValueBytes(header: GgufHeader, contextTokens: number, sequenc
   return 2 * header.layers * header.keyWidth * 2 * contextTokens * sequences;
 }
 
-type Facts = ReadonlyMap<string, string | number>;
+/** A value of the metadata, with its type as a number of GGUF. Of a long list only its length and the type of its values are kept. */
+export type GgufFact =
+  | { readonly type: number; readonly value: string | number }
+  | {
+      readonly type: typeof arrayType;
+      readonly of: number;
+      readonly count: number;
+      readonly numbers: readonly number[];
+    };
+type Facts = ReadonlyMap<string, GgufFact>;
 
 function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   reader.skip(4);
@@ -183,31 +204,30 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   if (version < 2 || version > 3) return refuse(`GGUF version ${version} is unknown (2 and 3 are read)`);
   const tensorCount = reader.count("tensors", runtimeLimits.ggufTensorsMax);
   const pairs = reader.count("metadata pairs", runtimeLimits.ggufPairsMax);
-  const facts = new Map<string, string | number>();
-  const keys = new Set<string>();
+  const facts = new Map<string, GgufFact>();
   const pairsFrom = reader.skip(0);
   let fileTypeAt: number | undefined;
   for (let index = 0; index < pairs; index += 1) {
     const key = reader.text(keyBytesMax);
-    if (keys.has(key)) return refuse(`it says ${shown(key)} twice`);
-    keys.add(key);
+    if (facts.has(key)) return refuse(`it says ${shown(key)} twice`);
     const valueType = reader.u32();
     if (key === "general.file_type") fileTypeAt = reader.skip(0);
     if (key === "general.file_type" && valueBytes.get(valueType) !== 4)
       return refuse("its general.file_type is no number");
-    const value = reader.value(valueType);
-    if (value !== undefined) facts.set(key, value);
+    facts.set(key, reader.fact(valueType));
   }
   const layoutOf = (alignment: number): GgufLayout => ({
     alignment,
     pairs: { from: pairsFrom, to: pairsTo, count: pairs },
     fileTypeAt,
-    hasVersion: keys.has("general.quantization_version"),
+    hasVersion: facts.has("general.quantization_version"),
   });
   const pairsTo = reader.skip(0);
-  const alignment = Number(facts.get("general.alignment") ?? 32);
+  const alignment = Number(valueOf(facts, "general.alignment") ?? 32);
   if (!(alignment >= 1 && alignment <= alignmentMax) || (alignment & (alignment - 1)) !== 0)
     return refuse(`its alignment of ${alignment} bytes is no power of two up to ${alignmentMax}`);
+  const misplaced = partFault(facts);
+  if (misplaced !== undefined) return refuse(misplaced);
   const found: GgufTensor[] = [];
   const names = new Set<string>();
   // As llama.cpp has it: each begins where the one before ends.
@@ -254,30 +274,60 @@ const encoders = /^(?:.*bert.*|gemma-embedding|t5encoder)$/;
 /** `LLAMA_POOLING_TYPE_RANK`. */
 const rankPooling = 4;
 
+/** A number or a text that the file says; of a list the largest number: what differs from layer to layer is counted as the most. */
+function valueOf(facts: Facts, key: string): string | number | undefined {
+  const fact = facts.get(key);
+  if (fact === undefined) return undefined;
+  return "value" in fact ? fact.value : fact.numbers.length > 0 ? Math.max(...fact.numbers) : undefined;
+}
+
+/** Why what a file says of itself as a part is nothing that `gguf-split` writes: `split.no` and `split.count` as u16, `split.tensors.count` as
+ *  i32. llama.cpp ends the process that reads another type. */
+function partFault(facts: Facts): string | undefined {
+  const types = { "split.no": 2, "split.count": 2, "split.tensors.count": 5 } as const;
+  for (const [key, type] of Object.entries(types)) {
+    const fact = facts.get(key);
+    if (fact !== undefined && fact.type !== type)
+      return `its ${key} is of the type ${typeNames.get(fact.type) ?? fact.type}, and llama.cpp writes and reads ${typeNames.get(type)}`;
+  }
+  const [number, parts, tensors] = Object.keys(types).map((key) => valueOf(facts, key));
+  if (number === undefined && parts === undefined && tensors === undefined) return undefined;
+  if (typeof parts !== "number") return "it says that it is a part, and not of how many (split.count)";
+  if (parts < 2) return undefined;
+  if (typeof number !== "number" || typeof tensors !== "number")
+    return "it says that it is a part, and not which one (split.no, split.tensors.count)";
+  if (number >= parts) return `it says that it is part ${number + 1} of ${parts}`;
+  return tensors < 0 ? `it says that its parts have ${tensors} tensors` : undefined;
+}
+
 function headerOf(facts: Facts, tensors: readonly GgufTensor[]): GgufHeader {
-  const architecture = String(facts.get("general.architecture") ?? "");
-  const number = (key: string): number => Number(facts.get(`${architecture}.${key}`) ?? 0);
+  const architecture = String(valueOf(facts, "general.architecture") ?? "");
+  const number = (key: string): number => Number(valueOf(facts, key) ?? 0) || 0;
+  const own = (key: string): number => number(`${architecture}.${key}`);
   const text = (key: string): string => {
-    const value = facts.get(key);
+    const value = valueOf(facts, key);
     return typeof value === "string" ? value.slice(0, factCharsMax) : "";
   };
-  const width = number("embedding_length");
-  const heads = number("attention.head_count") || 1;
-  const keyHeads = number("attention.head_count_kv") || heads;
+  const width = own("embedding_length");
+  const heads = own("attention.head_count") || 1;
+  const keyHeads = own("attention.head_count_kv") || heads;
   const kind = ["adapter", "mmproj"].includes(text("general.type")) || architecture === "clip" ? "adapter" : "model";
+  const parts = Math.max(1, number("split.count"));
+  const part = { number: number("split.no"), tensors: tensors.length, ofTensors: number("split.tensors.count") };
   return {
     architecture,
     parameters: tensors.reduce((sum, { dimensions }) => sum + dimensions.reduce((all, one) => all * one, 1), 0),
-    contextTokens: number("context_length"),
-    layers: number("block_count"),
-    keyWidth: keyHeads * (number("attention.key_length") || width / heads),
-    pooling: number("pooling_type"),
+    contextTokens: own("context_length"),
+    layers: own("block_count"),
+    keyWidth: keyHeads * (own("attention.key_length") || width / heads),
+    pooling: own("pooling_type"),
     kind,
     title: text("general.name"),
     licence: text("general.license"),
-    quantisation: fileTypes.get(Number(facts.get("general.file_type") ?? -1)) ?? commonestType(tensors),
-    capabilities: kind === "adapter" ? [] : capabilitiesOf(facts, architecture, number("pooling_type")),
-    parts: Math.max(1, Number(facts.get("split.count") ?? 1) || 1),
+    quantisation: fileTypes.get(Number(valueOf(facts, "general.file_type") ?? -1)) ?? commonestType(tensors),
+    capabilities: kind === "adapter" ? [] : capabilitiesOf(facts, architecture, own("pooling_type")),
+    parts,
+    ...(parts > 1 && { part }),
   };
 }
 
@@ -293,7 +343,7 @@ export function purposeOf(architecture: string, pooling: number): Purpose {
 function capabilitiesOf(facts: Facts, architecture: string, pooling: number): readonly string[] {
   const purpose = purposeOf(architecture, pooling);
   if (purpose !== "write") return [purpose];
-  const template = facts.get("tokenizer.chat_template");
+  const template = valueOf(facts, "tokenizer.chat_template");
   const hasTools = typeof template === "string" && /\btools\b/.test(template);
   return hasTools ? ["chat", "tools"] : ["chat"];
 }
@@ -331,6 +381,11 @@ const valueBytes: ReadonlyMap<number, number> = new Map([
 ]);
 const stringType = 8;
 const arrayType = 9;
+const typeNames: ReadonlyMap<number, string> = new Map(
+  ["u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"].entries(),
+);
+/** What is kept of a list of numbers: more layers llama.cpp does not read. */
+const keptNumbers = 512;
 /** As ggml has them (`GGML_MAX_DIMS`, `GGML_MAX_NAME` with its final zero, the specification's key length). */
 const dimensionsMax = 4;
 const tensorNameBytesMax = 63;
@@ -375,26 +430,53 @@ class Reader {
     return this.#bytes.toString("utf8", from, from + length);
   }
 
-  /** A number or a text; undefined for values that are only passed over. */
-  value(type: number): string | number | undefined {
-    if (type === stringType) return this.text();
-    if (type === arrayType) return this.#passArray();
-    const size = valueBytes.get(type);
-    if (size === undefined) throw new Refusal(`it holds a metadata value of the unknown type ${type}`);
-    const from = this.skip(size);
-    if (type === 4) return this.#bytes.readUInt32LE(from);
-    if (type === 5) return this.#bytes.readInt32LE(from);
-    if (type === 10) return Number(this.#bytes.readBigUInt64LE(from));
-    return undefined;
+  /** A value of the metadata. */
+  fact(type: number): GgufFact {
+    if (type === stringType) return { type, value: this.text() };
+    if (type === arrayType) return this.#list();
+    if (!valueBytes.has(type)) throw new Refusal(`it holds a metadata value of the unknown type ${type}`);
+    return { type, value: this.#number(type) };
   }
 
-  #passArray(): undefined {
-    const type = this.u32();
+  /** A number of any type; of truths 0 and 1. */
+  #number(type: number): number {
+    const at = this.skip(valueBytes.get(type) ?? 0);
+    const bytes = this.#bytes;
+    switch (type) {
+      case 0:
+      case 7:
+        return bytes.readUInt8(at);
+      case 1:
+        return bytes.readInt8(at);
+      case 2:
+        return bytes.readUInt16LE(at);
+      case 3:
+        return bytes.readInt16LE(at);
+      case 4:
+        return bytes.readUInt32LE(at);
+      case 5:
+        return bytes.readInt32LE(at);
+      case 6:
+        return bytes.readFloatLE(at);
+      case 10:
+        return Number(bytes.readBigUInt64LE(at));
+      case 11:
+        return Number(bytes.readBigInt64LE(at));
+      default:
+        return bytes.readDoubleLE(at);
+    }
+  }
+
+  #list(): GgufFact {
+    const of = this.u32();
     const count = this.count("values in a list");
-    const size = valueBytes.get(type);
-    if (size !== undefined) this.skip(size * count);
-    else if (type === stringType)
-      for (let index = 0; index < count; index += 1) this.skip(this.count("bytes in a text"));
-    else throw new Refusal(`it holds a list of the unknown type ${type}`);
+    const size = valueBytes.get(of);
+    const numbers: number[] = [];
+    if (size !== undefined && count <= keptNumbers)
+      for (let index = 0; index < count; index += 1) numbers.push(this.#number(of));
+    else if (size !== undefined) this.skip(size * count);
+    else if (of === stringType) for (let index = 0; index < count; index += 1) this.skip(this.count("bytes in a text"));
+    else throw new Refusal(`it holds a list of the unknown type ${of}`);
+    return { type: arrayType, of, count, numbers };
   }
 }

@@ -1,10 +1,10 @@
 /** GGUF models on llama.cpp. */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Inspection, ModelSpec } from "../adapter.ts";
 import { inspectGgufFile, purposeOf, type GgufHeader } from "../gguf.ts";
-import { adapterFault } from "../store/inspect.ts";
+import { adapterFault, partPaths, partsFault, wholeOf } from "../store/inspect.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { planLoad, type LlamaFound } from "./plan.ts";
 
@@ -67,7 +67,7 @@ function inspectFiles({ path, lora = [], draft }: ModelSpec): Inspection<LlamaFo
   return {
     type: "fine",
     fileBytes: lora.reduce((sum, one) => sum + statSync(one.path).size, model.fileBytes + (guesser?.fileBytes ?? 0)),
-    found: { ...found, weights: identityOf(path), ...(guesser && { draft: guesser.found }) },
+    found: { ...found, weights: partPaths(path, found).map(identityOf), ...(guesser && { draft: guesser.found }) },
   };
 }
 
@@ -77,7 +77,31 @@ function identityOf(path: string): { readonly file: string; readonly bytes: numb
   return { file: `${dev}:${ino}`, bytes: size };
 }
 
+/** Looks at a model's file, and at its other parts where it is one of several. */
 function inspectOne(path: string): Inspection<GgufHeader> {
+  const first = inspectPart(path);
+  if (first.type === "refused" || first.found.part === undefined) return first;
+  const { found } = first;
+  const paths = partPaths(path, found);
+  const { fileBytes } = first;
+  const missing = paths.find((one) => !existsSync(one));
+  if (missing !== undefined)
+    return { type: "refused", fileBytes, reason: `it is one of ${found.parts} parts, and ${basename(missing)} is not here` };
+  if (found.part?.number !== 0)
+    return { type: "refused", fileBytes, reason: `it is one of ${found.parts} parts: name the first of them, ${basename(paths[0] ?? path)}` };
+  const parts: { readonly path: string; readonly header: GgufHeader; readonly fileBytes: number }[] = [];
+  for (const one of paths) {
+    const part = inspectPart(one);
+    if (part.type === "refused") return { ...part, reason: `${basename(one)}: ${part.reason}` };
+    parts.push({ path: one, header: part.found, fileBytes: part.fileBytes });
+  }
+  const wholeBytes = parts.reduce((sum, one) => sum + one.fileBytes, 0);
+  const fault = partsFault(parts);
+  if (fault !== undefined) return { type: "refused", fileBytes: wholeBytes, reason: fault.reason };
+  return { type: "fine", fileBytes: wholeBytes, found: wholeOf(parts.map(({ header }) => header)) };
+} // prettier-ignore
+
+function inspectPart(path: string): Inspection<GgufHeader> {
   const { verdict, fileBytes } = inspectGgufFile(path);
   switch (verdict.type) {
     case "fine":

@@ -8,8 +8,8 @@ import { threadCount } from "../machine.ts";
 export type LlamaFound = GgufHeader & {
   /** The model that guesses ahead. */
   readonly draft?: GgufHeader;
-  /** What the disk knows the file of the model by, and how long it is. */
-  readonly weights?: { readonly file: string; readonly bytes: number };
+  /** What the disk knows the files of the model by, and how long each is. */
+  readonly weights?: readonly { readonly file: string; readonly bytes: number }[];
 };
 
 /** Of the two bytes a number that keys and values take otherwise. */
@@ -48,8 +48,8 @@ export function planLoad({
     { what: "worker", bytes: runtimeLimits.workerBytes },
   ];
   // On the processor weights are mapped; a card has a copy for each model.
-  const { weights } = header;
-  const shares = weights === undefined || (spec.gpu ?? false) !== false ? [] : [weights];
+  const { weights = [] } = header;
+  const shares = (spec.gpu ?? false) === false ? weights : [];
   const plan = { contextTokens, sequences, threads, sizeBytes: fileBytes, architecture, memoryBytes, parts, shares };
   return { type: "fine", plan };
 }

@@ -1,4 +1,5 @@
 /** What a file is, found without native code, and whether files together are a model. */
+import { assert } from "../../protocols/assert.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { ModelCard } from "../../protocols/index.ts";
 import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
@@ -109,22 +110,22 @@ export function planModel(
   files: readonly LookedInto[],
 ): { readonly main: string; readonly card: ModelCard } | { readonly file: string; readonly refused: Failure } {
   const refuse = (file: string, reason: string) => ({ file, refused: failure("MODEL_REFUSED", { file, reason }) });
-  const first = files[0];
-  if (first === undefined) return refuse("", "there is no file in it");
-  if (files.length > storeLimits.filesMax) return refuse(first.path, `it has ${files.length} files`);
+  const any = files[0];
+  if (any === undefined) return refuse("", "there is no file in it");
+  if (files.length > storeLimits.filesMax) return refuse(any.path, `it has ${files.length} files`);
   for (const { path, found } of files) if (found.type === "refused") return refuse(path, found.reason);
   const ggufs = files.flatMap(({ path, found }) => (found.type === "gguf" ? [{ path, ...found }] : []));
-  const [whole] = ggufs;
-  if (whole !== undefined) {
-    const { parts } = whole.header;
+  const parts = ggufs.toSorted((one, other) => numberOf(one.header) - numberOf(other.header));
+  const [first] = parts;
+  if (first !== undefined) {
     if (ggufs.length !== files.length) return refuse(files.find(({ found }) => found.type !== "gguf")?.path ?? "", "GGUF models have no other files"); // prettier-ignore
-    if (parts !== ggufs.length || (parts > 1 && !areParts(ggufs.map(({ path }) => path))))
-      return refuse(whole.path, parts > 1 ? `it is one of ${parts} parts, and the others are not here` : "several models at once"); // prettier-ignore
-    return { main: whole.path, card: cardOfGguf(whole.header, whole.lora) };
+    const fault = partsFault(parts);
+    if (fault !== undefined) return refuse(fault.path, fault.reason);
+    return { main: first.path, card: cardOfGguf(wholeOf(parts.map(({ header }) => header)), first.lora) };
   }
   const graphs = files.flatMap(({ path, found }) => (found.type === "onnx" ? [{ path, facts: found.facts }] : []));
   const main = graphs.find(({ path }) => baseOf(path) === "model.onnx") ?? graphs[0];
-  if (main === undefined) return refuse(first.path, "none of its files is a model (GGUF or ONNX)");
+  if (main === undefined) return refuse(any.path, "none of its files is a model (GGUF or ONNX)");
   for (const { path, facts } of graphs)
     for (const { location, offset, length = 0 } of facts.externals) {
       const other = files.find((file) => file.path === folderOf(path) + location);
@@ -134,12 +135,65 @@ export function planModel(
   return { main: main.path, card: cardOfOnnx(main, graphs, files) };
 }
 
-/** `name-00001-of-00003.gguf` and its others, in order. */
-const areParts = (paths: readonly string[]): boolean =>
-  paths.every((path, index) => {
-    const [, stem, number, of] = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/i.exec(path) ?? [];
-    return stem !== undefined && Number(number) === index + 1 && Number(of) === paths.length && path.startsWith((paths[0] ?? "").slice(0, stem.length)); // prettier-ignore
-  });
+const numberOf = ({ part }: GgufHeader): number => part?.number ?? 0;
+
+/** Why files, in the order of their numbers, are not the parts of one model as llama.cpp looks for them: `name-00001-of-00003.gguf` and its
+ *  others, each of which says the same of all of them. Undefined: they are. Pure. */
+export function partsFault(
+  parts: readonly { readonly path: string; readonly header: GgufHeader }[],
+): { readonly path: string; readonly reason: string } | undefined {
+  const [first, second] = parts;
+  if (first === undefined) return { path: "", reason: "there is no file in it" };
+  const { parts: count, part: about } = first.header;
+  if (about === undefined)
+    return second === undefined ? undefined : { path: first.path, reason: "several models at once" };
+  const [, stem] = partName.exec(first.path) ?? [];
+  for (const [index, { path, header }] of parts.entries()) {
+    const { part } = header;
+    if (part === undefined || header.parts !== count || part.ofTensors !== about.ofTensors)
+      return { path, reason: "it is no part of the same model as the other files" };
+    const [, its, number, of] = partName.exec(path) ?? [];
+    const isNamed = stem !== undefined && its === stem && Number(number) === part.number + 1 && Number(of) === count;
+    if (!isNamed) return { path, reason: `it is part ${part.number + 1} of ${count}, and has to be called so: name${suffixOf(part.number, count)}` }; // prettier-ignore
+    if (part.number !== index)
+      return { path, reason: `it is one of ${count} parts, and part ${index + 1} is not here` };
+  }
+  if (parts.length !== count) return { path: first.path, reason: `it is one of ${count} parts, and the others are not here` }; // prettier-ignore
+  const tensors = parts.reduce((sum, { header }) => sum + (header.part?.tensors ?? 0), 0);
+  return tensors === about.ofTensors
+    ? undefined
+    : { path: first.path, reason: `its parts have ${tensors} tensors together, and it says ${about.ofTensors}` };
+}
+
+/** How llama.cpp calls part `number` of `count`, from 0 on. */
+const suffixOf = (number: number, count: number): string =>
+  `-${String(number + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`;
+const partName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** Where the other parts of a model lie whose first part is at `path`, by the name that llama.cpp looks for; the first included. Pure. */
+export function partPaths(path: string, { parts, part }: Pick<GgufHeader, "parts" | "part">): readonly string[] {
+  const [, stem] = partName.exec(path) ?? [];
+  if (part === undefined || stem === undefined) return [path];
+  return Array.from({ length: parts }, (_none, index) =>
+    index === part.number ? path : stem + suffixOf(index, parts),
+  );
+}
+
+/** The names of all parts of the model of which a file of this name is one, by its name alone; else the name itself. Pure. */
+export function partNames(path: string): readonly string[] {
+  const [, stem, number, of] = partName.exec(path) ?? [];
+  const parts = Number(of);
+  if (stem === undefined || parts < 2 || parts > storeLimits.filesMax || Number(number) > parts) return [path];
+  return partPaths(path, { parts, part: { number: Number(number) - 1, tensors: 0, ofTensors: 0 } });
+}
+
+/** What the heads of all parts say together: the first has the metadata, and each its own tensors. */
+export function wholeOf(headers: readonly GgufHeader[]): GgufHeader {
+  const [first] = headers;
+  assert(first !== undefined, "a model has a file");
+  const quantisation = headers.map((one) => one.quantisation).find((one) => one !== "") ?? "";
+  return { ...first, quantisation, parameters: headers.reduce((sum, { parameters }) => sum + parameters, 0) };
+}
 
 function cardOfGguf(header: GgufHeader, lora: boolean): ModelCard {
   const { architecture, title, parameters, quantisation, contextTokens, capabilities, licence, kind } = header;

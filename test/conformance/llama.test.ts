@@ -1,7 +1,7 @@
 /** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes by itself. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
@@ -10,6 +10,7 @@ import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } fro
 import { Batches, placeMark } from "../../runtimes/llama/batches.ts";
 import { fits, understand } from "../../runtimes/schema.ts";
 import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
+import { splitAsTool, writeSplit } from "../fixtures/split-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
 import { answerOf, listen, type Ask, type Heard } from "./runtime.ts";
@@ -292,6 +293,17 @@ describe("llama.cpp", function () {
       const host = await started({ ...chain("narrow"), lora: [{ path: lora }] });
       expect(host.models()[0]).to.include({ state: "failed" });
       expect(host.models()[0]?.reason).to.match(/^wide\.gguf: /u);
+    });
+
+    it("from several files, as the tool of llama.cpp splits a model, with tensors in the first of them or without", async () => {
+      const { path } = chain("whole");
+      const models = [false, true].map((emptyFirst): ModelSpec => {
+        const name = emptyFirst ? "empty-first" : "split";
+        const split = splitAsTool(readFileSync(path), { tensorsPerFile: 5, emptyFirst });
+        return { name, adapter: "llama", path: writeSplit(join(folder, name), split)[0]! };
+      });
+      const host = await started(...models);
+      for (const { name } of models) expect((await whole(ask(host, { model: name }))).text).to.equal("fine");
     });
 
     it("of BitNet's weights", async () => {

@@ -1,9 +1,9 @@
 /** A file, or a folder with the files of one model, on the node's own machine. It is copied: what is content must not change. */
 import { readdir, stat } from "node:fs/promises";
-import { basename, isAbsolute, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import { isWelcome } from "../inspect.ts";
+import { isWelcome, partNames } from "../inspect.ts";
 import { isPlainPath, nameFrom } from "../manifest.ts";
 import type { OfferedFile, Source } from "./source.ts";
 
@@ -18,7 +18,16 @@ export const folder: Source = {
     });
     const one = (file: string, size: number, under: string): OfferedFile => ({ path: under, size, from: { via: "file", path: file } }); // prettier-ignore
     const name = nameFrom(basename(path));
+    const partAt = async (part: string): Promise<OfferedFile> => {
+      const file = join(dirname(path), part);
+      const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
+        throw new PlexusError(failure("NOT_FOUND", { path: file, reason: reasonOf(error, file) }), error);
+      });
+      return one(file, found.size, part);
+    };
     if (about.isFile()) {
+      const parts = partNames(basename(path));
+      if (parts.length > 1) return { name, accepted: "operator", files: await Promise.all(parts.map(partAt)) };
       const given = basename(path)
         .replaceAll(/[^\w.-]+/g, "-")
         .replace(/^[^\w]+/, "");

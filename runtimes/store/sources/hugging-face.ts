@@ -6,7 +6,7 @@
  *
  *  Source: https://huggingface.co/docs/hub/api */
 import { failure, PlexusError } from "../../../protocols/index.ts";
-import { isWelcome } from "../inspect.ts";
+import { isWelcome, partNames } from "../inspect.ts";
 import { jsonAt, redirectTo, sourceFailure } from "../http.ts";
 import { storeLimits } from "../limits.ts";
 import { isPlainPath, nameFrom } from "../manifest.ts";
@@ -44,13 +44,15 @@ export function chooseFiles(
   asked: Pick<Asked, "path" | "quantisation">,
 ): readonly TreeFile[] {
   const { path, quantisation } = asked;
-  const under = path === undefined ? all : all.filter((file) => file.path === path || file.path.startsWith(`${path}/`));
+  // Of a split model one part is asked for, and all are needed.
+  const wanted = new Set(path === undefined ? [] : partNames(path));
+  const under = path === undefined ? all : all.filter((file) => wanted.has(file.path) || file.path.startsWith(`${path}/`)); // prettier-ignore
   const files = under.filter((file) => isPlainPath(within(path, file.path)) && isWelcome(file.path));
   const ggufs = files.filter(
     (file) => /\.gguf$/i.test(file.path) && (path !== undefined || !/mmproj/i.test(file.path)),
   );
   if (ggufs.length > 0) {
-    const named = (wanted: string) => ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(wanted)}(?:[-._/]|$)`, "i").test(file.path)); // prettier-ignore
+    const named = (words: string) => ggufs.filter((file) => new RegExp(`(?:^|[-._/])${escape(words)}(?:[-._/]|$)`, "i").test(file.path)); // prettier-ignore
     const stemOf = (file: TreeFile): string => file.path.replace(/-\d{5}-of-\d{5}\.gguf$/i, "").replace(/\.gguf$/i, "");
     const candidates = quantisation === undefined ? (preferred.map(named).find((found) => found.length > 0) ?? ggufs) : named(quantisation); // prettier-ignore
     const [first] = candidates.toSorted((one, other) => (one.path < other.path ? -1 : 1));

@@ -1,5 +1,6 @@
 /** A file at a web address. Its size and the validator come with the answer. */
 import { failure, PlexusError } from "../../../protocols/index.ts";
+import { partNames } from "../inspect.ts";
 import { nameFrom } from "../manifest.ts";
 import type { Source } from "./source.ts";
 
@@ -13,7 +14,16 @@ export const url: Source = {
       throw new PlexusError(failure("BAD_REQUEST", { field: "source", reason: "it must be a web address without a password" })); // prettier-ignore
     const file = decoded(/[^/]*$/.exec(parsed.pathname)?.[0] ?? "");
     const path = /\.(?:gguf|onnx)$/i.test(file) ? file.replaceAll(/[^\w.-]+/g, "-") : "model.gguf";
-    return { name: nameFrom(file), files: [{ path, from: { via: "http", url: parsed.href } }] };
+    const parts = partNames(path);
+    if (parts.length === 1 || path !== file)
+      return { name: nameFrom(file), files: [{ path, from: { via: "http", url: parsed.href } }] };
+    // The other parts of a split model lie beside it.
+    const at = (part: string): string => {
+      const beside = new URL(parsed);
+      beside.pathname = parsed.pathname.replace(/[^/]*$/, part);
+      return beside.href;
+    };
+    return { name: nameFrom(file), files: parts.map((part) => ({ path: part, from: { via: "http", url: at(part) } })) };
   },
 };
 

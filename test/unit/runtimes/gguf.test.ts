@@ -118,8 +118,8 @@ describe("the look at a GGUF header", () => {
     expect(headOf({ facts: { "general.architecture": "nomic-bert" } }).capabilities).to.deep.equal(["embed"]);
     const rank = { "general.architecture": "bert", "bert.pooling_type": 4 };
     expect(headOf({ facts: rank }).capabilities).to.deep.equal(["rerank"]);
-    const named = { ...arch, "general.file_type": 15, "general.license": "apache-2.0", "split.count": 3 };
-    expect(headOf({ facts: named })).to.include({ quantisation: "Q4_K_M", licence: "apache-2.0", parts: 3 });
+    const named = { ...arch, "general.file_type": 15, "general.license": "apache-2.0" };
+    expect(headOf({ facts: named })).to.include({ quantisation: "Q4_K_M", licence: "apache-2.0", parts: 1 });
     expect(headOf({ facts: { ...arch, "general.type": "adapter" } })).to.include({ kind: "adapter" });
   });
 
@@ -195,7 +195,7 @@ describe("the plan of a load", () => {
     const weights = { file: "1:2", bytes: 500 };
     const base = inquiry({});
     const planned = (fields: Partial<typeof base.spec>) =>
-      planLoad({ ...base, spec: { ...base.spec, ...fields }, found: { ...base.found, weights } });
+      planLoad({ ...base, spec: { ...base.spec, ...fields }, found: { ...base.found, weights: [weights] } });
     const fine = planned({});
     if (fine.type !== "fine") throw new Error(fine.reason);
     expect(fine.plan.shares).to.deep.equal([weights]);

@@ -171,12 +171,8 @@ describe("the plan of a model", () => {
     return "refused" in plan ? String(plan.refused.details?.["reason"]) : plan.main;
   };
 
-  it("takes a GGUF file, and all parts of a split one", () => {
+  it("takes a GGUF file", () => {
     expect(planModel([look("m.gguf", gguf({ facts: arch }))])).to.deep.include({ main: "m.gguf" });
-    const part = gguf({ facts: { ...arch, "split.count": 2 } });
-    const parts = ["m-00001-of-00002.gguf", "m-00002-of-00002.gguf"].map((path) => look(path, part));
-    expect(reasonOf(parts)).to.equal("m-00001-of-00002.gguf");
-    expect(reasonOf(parts.slice(0, 1))).to.match(/one of 2 parts/);
     expect(reasonOf([look("a.gguf", gguf({ facts: arch })), look("b.gguf", gguf({ facts: arch }))])).to.match(
       /several/,
     );

@@ -43,6 +43,7 @@ describe("the table of sources", () => {
     ]);
     expect(paths(chooseFiles(many, { ...any, quantisation: "q2_k" }))).to.deep.equal(["m-Q2_K.gguf"]);
     expect(paths(chooseFiles(many, { ...any, path: "m-Q2_K.gguf" }))).to.deep.equal(["m-Q2_K.gguf"]);
+    expect(paths(chooseFiles(many, { ...any, path: "m-Q4_K_M-00002-of-00002.gguf" }))).to.have.length(2);
     expect(chooseFiles(many, { ...any, quantisation: "IQ1" })).to.deep.equal([]);
     const graph = list("onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_q4.onnx", "tokenizer.json", "model.bin");
     expect(paths(chooseFiles(graph, any))).to.deep.equal(["onnx/model.onnx", "onnx/model.onnx_data", "tokenizer.json"]);
@@ -53,6 +54,17 @@ describe("the table of sources", () => {
     const voices = ["amy/low", "amy/medium"].flatMap((voice) => ["x.onnx", "x.onnx.json", "MODEL_CARD"].map((name) => `en/en_US/${voice}/${name}`)); // prettier-ignore
     const voice = paths(chooseFiles(list("voices.json", ...voices), { ...any, path: "en/en_US/amy/low" }));
     expect(voice).to.deep.equal(["en/en_US/amy/low/x.onnx", "en/en_US/amy/low/x.onnx.json"]);
+  });
+
+  it("finds all files of a split model at a web address by one of them", async () => {
+    const tools = { places: { huggingFace: "", ollama: "" }, peers: undefined, signal: AbortSignal.abort() };
+    const source = "https://example.org/x/m-00002-of-00003.gguf?key=1";
+    const offered = await sourceOf(source)?.resolve(source, tools);
+    expect(offered?.files.map(({ from }) => from.via === "http" && from.url)).to.deep.equal(
+      [1, 2, 3].map((number) => `https://example.org/x/m-0000${number}-of-00003.gguf?key=1`),
+    );
+    const far = "https://example.org/m-00001-of-99999.gguf";
+    expect((await sourceOf(far)?.resolve(far, tools))?.files).to.have.length(1);
   });
 
   it("takes any text without a fault", () => {

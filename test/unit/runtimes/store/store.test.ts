@@ -12,6 +12,7 @@ import { storeLimits } from "../../../../runtimes/store/limits.ts";
 import type { ModelPeers, ModelStore } from "../../../../runtimes/store/port.ts";
 import { openModelStore, type FileChecks, type StoreOptions } from "../../../../runtimes/store/store.ts";
 import { gguf } from "../../../fixtures/model-files.ts";
+import { splitAsTool, writeSplit } from "../../../fixtures/split-model.ts";
 import {
   serveFiles,
   serveRegistry,
@@ -471,6 +472,22 @@ describe("the model store", function () {
     } finally {
       rmSync(path);
     }
+  });
+
+  it("copies all files of a split model, whichever of them is named", async () => {
+    const whole = gguf({ facts, tensors: ["a", "b", "c"].map((name) => ({ name, dimensions: [32, 4], type: 8 })) });
+    const paths = writeSplit(join(folder, "big"), splitAsTool(whole, { tensorsPerFile: 2 }));
+    const store = await opened();
+    for (const [index, source] of paths.entries())
+      expect(await pulled(store, { source, name: `big${index}` })).to.include({ state: "done" });
+    const [first, other] = ["big0", "big1"].map((name) => store.get(name));
+    expect(first?.main).to.equal("big-00001-of-00002.gguf");
+    expect(first?.files.map(({ path }) => path)).to.deep.equal(["big-00001-of-00002.gguf", "big-00002-of-00002.gguf"]);
+    expect(first?.card.parameters).to.equal(384);
+    expect(other?.digest).to.equal(first?.digest);
+    rmSync(paths[1]!);
+    const refused = await pulled(store, { source: paths[0]!, name: "half" });
+    expect(refused.error).to.deep.include({ code: "NOT_FOUND" });
   });
 
   describe("pulls from other nodes", () => {
