@@ -212,6 +212,15 @@ export const gatewayLimits = {
   responseBytesMax: 128 * 1024 * 1024,
   /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
   completionTimeoutMs: 300_000,
+  /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was said yet; what is refused before
+   *  has a status of its own.
+   *
+   *  Nearly all refusals come within milliseconds; a client that waits for headers, and a proxy, are told soon. */
+  beginAfterMs: 2_000,
+  /** A stream that said nothing for so long says that it is still there: streamed answers of models, events of topics, models and pulls.
+   *
+   *  A quarter of the minute after which proxies cut what is silent. */
+  beatMs: 15_000,
   /** Larger HTTP headers are refused with `TOO_LARGE` and the connection is closed. */
   headerBytesMax: 16 * 1024,
   /** A connection that says nothing, or a request whose headers are not complete by then, is ended. */

@@ -195,7 +195,7 @@ export function addStoreRoutes(
       let cancelBeat = (): void => undefined;
       const beat = (): void => {
         send();
-        cancelBeat = clock.after(limits.heartbeatMs, beat);
+        cancelBeat = clock.after(limits.beatMs, beat);
       };
       const ends = [store.watch(send), wanted.onChange(send), whileAdmin(request, () => stream.end())];
       streams.add(stream);

@@ -124,8 +124,7 @@ async function once<T>(
   timeoutMs: number,
   work: (call: Call) => Promise<T>,
 ): Promise<T> {
-  // To check what it has fetched takes a server a while in which it says nothing.
-  const call = new Call({ endpoint, wire, timeoutMs, silenceMs: remoteLimits.answerMsMax });
+  const call = new Call({ endpoint, wire, timeoutMs, silenceMs: remoteLimits.pullSilenceMsMax });
   const overdue = failure("PROVIDER_FAILED", { model: endpoint.model, reason: "the server takes too long" });
   const timer = setTimeout(() => call.cancel(overdue), timeoutMs);
   try {

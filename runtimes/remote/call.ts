@@ -6,6 +6,8 @@
  *
  *  The only place where models on other servers are spoken to. */
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
+import type { RuntimeClock } from "../environment.ts";
+import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
 import { createLinesReader, createSseReader } from "./events.ts";
 import { fromJson } from "./json.ts";
@@ -30,12 +32,22 @@ export interface Wire {
   readonly stream: "sse" | "lines";
 }
 
+const threadClock: RuntimeClock = {
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 export interface CallOptions {
   readonly endpoint: Endpoint;
   readonly wire: Wire;
   /** From now to the end of all attempts and pauses. */
   readonly timeoutMs: number;
+  /** How long the server may be silent. Absent: as long as the call may take; a model that reads a long prompt says nothing meanwhile. */
   readonly silenceMs?: number;
+  readonly clock?: RuntimeClock;
   /** What is read of the answer; a longer one is refused. */
   readonly bytesMax?: number;
   /** Attempts where the server has no room. */
@@ -52,11 +64,13 @@ export class Call {
   #body: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #bytes = 0;
   readonly #bytesMax: number;
+  readonly #clock: RuntimeClock;
 
   constructor(options: CallOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? threadClock;
     this.#bytesMax = options.bytesMax ?? remoteLimits.answerBytesMax;
-    this.#deadlineMs = performance.now() + options.timeoutMs;
+    this.#deadlineMs = this.#clock.monotonicMs() + options.timeoutMs;
   }
 
   get model(): string {
@@ -143,9 +157,7 @@ export class Call {
     const body = this.#body;
     if (body === undefined) return;
     while (true) {
-      const { done, value } = await this.#within(this.#options.silenceMs ?? remoteLimits.silenceMsMax, () =>
-        body.read(),
-      );
+      const { done, value } = await this.#heard(() => body.read());
       if (done || value === undefined) return;
       this.#bytes += value.length;
       if (this.#bytes > this.#bytesMax) throw damaged("its answer is too long");
@@ -162,7 +174,7 @@ export class Call {
       const refusal = await this.#refusalOf(response);
       const pauseMs = this.#pauseMs(refusal, attempt);
       if (pauseMs === undefined) throw new PlexusError(refusal.failure);
-      await this.#within(pauseMs + 1_000, () => this.#pause(pauseMs));
+      await this.#within(pauseMs + 1_000, silent(this.model), () => this.#pause(pauseMs));
     }
   }
 
@@ -171,9 +183,12 @@ export class Call {
     const key = this.#key();
     const url = new URL(wire.base(new URL(endpoint.url)).replace(/\/+$/, "") + path);
     const headers = { ...wire.headers(key), ...(body !== undefined && { "content-type": "application/json" }) };
-    return this.#within(remoteLimits.answerMsMax, async () => {
+    return this.#heard(async () => {
       await demandPrivacy(url, this.model);
+      // The first `fetch` of a thread makes what the dispatcher is made of.
+      const dispatcher = patientDispatcher();
       return fetch(url, {
+        ...(dispatcher && { dispatcher }),
         method: body === undefined && form === undefined ? "GET" : "POST",
         headers: { accept: "application/json, text/event-stream, */*", ...headers },
         body: form ?? (body === undefined ? null : JSON.stringify(body)),
@@ -207,24 +222,32 @@ export class Call {
     if (!refusal.again || attempt >= (this.#options.attemptsMax ?? remoteLimits.attemptsMax)) return undefined;
     const asked = refusal.failure.details?.["retryAfterMs"];
     const pauseMs = typeof asked === "number" ? asked : remoteLimits.waitMsDefault * 2 ** (attempt - 1);
-    const leftMs = this.#deadlineMs - performance.now();
+    const leftMs = this.#deadlineMs - this.#clock.monotonicMs();
     return pauseMs <= Math.min(remoteLimits.waitMsMax, leftMs) ? pauseMs : undefined;
   }
 
   #pause(pauseMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(resolve, pauseMs);
+      const cancelTimer = this.#clock.after(pauseMs, resolve);
       this.#aborter.signal.addEventListener("abort", () => {
-        clearTimeout(timer);
+        cancelTimer();
         reject(new Error("the call was ended"));
       });
     });
   }
 
+  /** Waits for the server to say something: as long as it may be silent, and no longer than the call may take. */
+  #heard<T>(step: () => Promise<T>): Promise<T> {
+    const { silenceMs, timeoutMs } = this.#options;
+    const leftMs = Math.max(0, this.#deadlineMs - this.#clock.monotonicMs());
+    return silenceMs !== undefined && silenceMs <= leftMs
+      ? this.#within(silenceMs, silent(this.model), step)
+      : this.#within(leftMs, failure("GENERATION_TIMEOUT", { model: this.model, timeoutMs }), step);
+  }
+
   /** Waits for a step of the connection. What it throws is one of our errors. */
-  async #within<T>(limitMs: number, step: () => Promise<T>): Promise<T> {
-    const silent = failure("PROVIDER_FAILED", { model: this.model, reason: "the server has fallen silent" });
-    const timer = setTimeout(() => this.cancel(silent), limitMs);
+  async #within<T>(limitMs: number, late: Failure, step: () => Promise<T>): Promise<T> {
+    const cancelTimer = this.#clock.after(limitMs, () => this.cancel(late));
     try {
       // A call that was ended before it began sends nothing.
       if (this.#aborter.signal.aborted) throw new Error("the call was ended");
@@ -234,7 +257,10 @@ export class Call {
       if (thrown instanceof PlexusError) throw thrown;
       throw new PlexusError(connectionFailure(thrown, this.model));
     } finally {
-      clearTimeout(timer);
+      cancelTimer();
     }
   }
 }
+
+const silent = (model: string): Failure =>
+  failure("PROVIDER_FAILED", { model, reason: "the server has fallen silent" });

@@ -7,16 +7,14 @@ export const remoteLimits = {
   waitMsMax: 20_000,
   /** Pause where the server does not say how long; doubles each time. */
   waitMsDefault: 1_000,
-  /** Silence before an answer begins; then `PROVIDER_FAILED`.
-   *
-   *  A server without a graphics card reads a long prompt for minutes. Node's own limit is 300 seconds. */
-  answerMsMax: 290_000,
-  /** Silence within an answer; then `PROVIDER_FAILED`. The time in which the receiver takes nothing does not count. */
-  silenceMsMax: 60_000,
   /** How long a server may take to say what a model can do; then the model's name decides. */
   describeMsMax: 10_000,
   /** How long a server may take to fetch a model. */
   pullMsMax: 24 * 60 * 60_000,
+  /** Silence of a server that fetches a model; then it could not fetch it.
+   *
+   *  To check what it has fetched takes a server a while in which it says nothing. */
+  pullSilenceMsMax: 290_000,
   /** How long the rest of an answer that has ended is read, to keep the connection. */
   restMsMax: 1_000,
   /** A longer answer is cut off: `PROVIDER_FAILED`.

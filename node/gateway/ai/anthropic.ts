@@ -265,7 +265,7 @@ export function addAnthropic(surface: Surface): void {
   });
 
   function stream(
-    { asking, reply }: Posted<Body>,
+    { asking: asked, reply }: Posted<Body>,
     about: object,
     wanted: Wanted,
     thinks: boolean,
@@ -274,9 +274,9 @@ export function addAnthropic(surface: Surface): void {
     const line = (type: string, fields: object = {}) =>
       `event: ${type}\ndata: ${JSON.stringify({ type, ...fields })}\n\n`;
     return streamed(
-      reply,
-      streams.events,
-      async (out) => {
+      { asking: asked, reply, at },
+      streams.anthropic,
+      async (out, asking) => {
         let index = -1;
         let open: "text" | "thinking" | undefined;
         let begun = false;
@@ -287,6 +287,7 @@ export function addAnthropic(surface: Surface): void {
           const usage = usageOf({ promptTokens: 0, completionTokens: 0 });
           say("message_start", { message: { ...about, content: [], stop_reason: null, stop_sequence: null, usage } });
         };
+        out.opens(begin);
         const close = (): void => {
           if (open === "thinking")
             say("content_block_delta", { index, delta: { type: "signature_delta", signature: "" } });

@@ -1,4 +1,5 @@
 /** OpenAI: speech from texts, and texts from speech. */
+import type { FastifyReply } from "fastify";
 import { Type } from "typebox";
 import {
   failure,
@@ -144,11 +145,11 @@ export function addAudio(surface: Surface): void {
         }),
     );
 
-  const stream = (asking: Asking, reply: Parameters<typeof streamed>[0], request: Parsed["request"]): Promise<void> =>
+  const stream = (asked: Asking, reply: FastifyReply, request: Parsed["request"]): Promise<void> =>
     streamed(
-      reply,
+      { asking: asked, reply, at },
       streams.events,
-      async (out) => {
+      async (out, asking) => {
         const say = (data: Fields & { readonly type: string }): void => out.write(`event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`);
         const spoken: EnginePart<"transcribe">[] = [];
         await calls.run(asking, "transcribe", request, (part) => {

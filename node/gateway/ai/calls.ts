@@ -37,6 +37,8 @@ export interface Asking {
   readonly told?: (from: AnswerFrom) => void;
   /** Is told which budgets are near their end, before that as well. */
   readonly near?: (budgets: CallNotices["budgets"]) => void;
+  /** Is told when a call of it has its place: then it is worked on, and nobody is refused for want of one. */
+  readonly placed?: () => void;
   /** The step of a trace that asks. */
   readonly trace?: TraceContext | undefined;
 }
@@ -90,23 +92,33 @@ function wishOf({ headers }: FastifyRequest): CacheWish | undefined {
 /** Names of models may have letters that a header may not. */
 const headerText = (text: string): string => text.replaceAll(/[^!-~]+/g, (other) => encodeURIComponent(other));
 
-/** Says in headers where an answer comes from. Of several choices the first says it. */
 function tellBudgets(reply: FastifyReply, budgets: CallNotices["budgets"]): void {
-  if (reply.sent || budgets.length === 0) return;
+  if (!reply.sent) reply.headers(nearOf(budgets));
+}
+
+/** Which budgets are near their end, as a header says it. */
+export function nearOf(budgets: CallNotices["budgets"]): Readonly<Record<string, string>> {
   const near = budgets.map(
     ({ budget, percent, resetsAtMs }) => `${budget}; used=${percent}; resets=${new Date(resetsAtMs).toISOString()}`,
   );
-  reply.header("x-plexus-budget", near.join(", "));
+  return near.length === 0 ? {} : { "x-plexus-budget": near.join(", ") };
 }
 
-function tellFrom(reply: FastifyReply, { model, cache, members, instead }: AnswerFrom): void {
+/** Says in headers where an answer comes from. Of several choices the first says it. */
+function tellFrom(reply: FastifyReply, from: AnswerFrom): void {
   if (reply.sent || reply.hasHeader("x-plexus-model") || reply.hasHeader("x-plexus-cache")) return;
-  if (model !== undefined) reply.header("x-plexus-model", headerText(model));
-  if (cache !== undefined) reply.header("x-plexus-cache", cache);
-  if (instead === true) reply.header("x-plexus-instead", "true");
-  if (members !== undefined)
-    reply.header("x-plexus-members", members.map((one) => `${headerText(one.model)}=${one.end}`).join(", "));
+  reply.headers(originOf(from));
 }
+
+/** Where an answer comes from, as headers say it. */
+export const originOf = ({ model, cache, members, instead }: AnswerFrom): Readonly<Record<string, string>> => ({
+  ...(model !== undefined && { "x-plexus-model": headerText(model) }),
+  ...(cache !== undefined && { "x-plexus-cache": cache }),
+  ...(instead === true && { "x-plexus-instead": "true" }),
+  ...(members !== undefined && {
+    "x-plexus-members": members.map((one) => `${headerText(one.model)}=${one.end}`).join(", "),
+  }),
+});
 
 /** Runs several calls as one: when one fails, the others are cancelled. */
 export function together<T>(
@@ -210,7 +222,7 @@ export function createCalls(at: GatewayContext): Calls {
 
   /** Runs a call that has a place, and leaves it. */
   function call<Name extends EngineName>(
-    { caller, interest, cache, told, near, trace }: Asking,
+    { caller, interest, cache, told, near, placed, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
     timeoutMs: number,
     leave: () => void,
@@ -263,6 +275,7 @@ export function createCalls(at: GatewayContext): Calls {
       // Nobody reads what would be written.
       const cancel = (): void => run.cancel();
       interest.whenLost(cancel);
+      placed?.();
     });
   }
 

@@ -3,6 +3,7 @@ import { Type, type Static } from "typebox";
 import {
   ok,
   type ChatMessage,
+  type Failure,
   type GenerationAnswer,
   type Media,
   type Result,
@@ -13,7 +14,7 @@ import {
 import { callerOf } from "../http.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
-import { together } from "./calls.ts";
+import { together, type Asking } from "./calls.ts";
 import {
   add,
   checkTools,
@@ -39,7 +40,7 @@ import {
 import { openAiError } from "./errors.ts";
 import { type MediaReader, refuse, wrong } from "./media.ts";
 import { factsOf, type Listed } from "./models.ts";
-import { streamed, streams } from "./outgoing.ts";
+import { streamed, streams, type Outgoing } from "./outgoing.ts";
 import {
   addPost,
   checkMessages,
@@ -337,7 +338,7 @@ export function addChat(surface: Surface): void {
   });
 
   function stream(
-    { body, asking, reply }: Posted<Body>,
+    { body, asking: asked, reply }: Posted<Body>,
     { id, created, model }: { readonly id: string; readonly created: number; readonly model: string },
     wanted: Wanted,
     count: number,
@@ -350,7 +351,7 @@ export function addChat(surface: Surface): void {
     const tail = withUsage ? `],"usage":null}\n\n` : `]}\n\n`;
     const chunk = (index: number, delta: object, logprobs: object | null = null, finish: string | null = null) =>
       `${head}${JSON.stringify({ index, delta, logprobs, finish_reason: finish })}${tail}`;
-    const work = async (out: { write(text: string): void }): Promise<void> => {
+    const work = async (out: Outgoing, asking: Asking): Promise<void> => {
       const answers = await together(asking, count, async (each, index) => {
         const written = nothingWritten();
         const plain = `${head}{"index":${index},"delta":{"content":`;
@@ -383,6 +384,7 @@ export function addChat(surface: Surface): void {
       if (withUsage) out.write(`${head}],"usage":${JSON.stringify(usageOf(answers))}}\n\n`);
       out.write("data: [DONE]\n\n");
     };
-    return streamed(reply, streams.events, work, (reason) => `data: ${JSON.stringify(openAiError(reason))}\n\n`);
+    const ending = (reason: Failure): string => `data: ${JSON.stringify(openAiError(reason))}\n\n`;
+    return streamed({ asking: asked, reply, at }, streams.events, work, ending);
   }
 }

@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts";
 import { demand } from "../refusals.ts";
-import { together } from "./calls.ts";
+import { together, type Asking } from "./calls.ts";
 import { finishOf, usageOf } from "./chat.ts";
 import { add, isEmpty, maybe, nothingWritten, readSampling, readStops, readText, refuseUnsupported, type Unsupported, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
 import { openAiError } from "./errors.ts";
@@ -50,7 +50,7 @@ export function addCompletions(surface: Surface): void {
   const { at } = surface;
   const about = { summary: "Writes what follows a prompt", tag: "openai", body: completionRequest };
   addPost(surface, "/v1/completions", about, async (posted) => {
-    const { body, asking, reply } = posted;
+    const { body, reply } = posted;
     demand(refuseUnsupported(body, unsupported));
     checkTexts(posted, at);
     const prompts = typeof body.prompt === "string" ? [body.prompt] : (body.prompt ?? [""]);
@@ -67,7 +67,7 @@ export function addCompletions(surface: Surface): void {
       parallel: true,
     }); // prettier-ignore
     const generates = await Promise.all(
-      prompts.map(async (prompt, index) => generator(surface, asking, body.model, wantedFor(prompt, index))),
+      prompts.map(async (prompt, index) => generator(surface, posted.asking, body.model, wantedFor(prompt, index))),
     );
     const head = { id: newId(at, "cmpl-"), object: "text_completion", created: nowSeconds(at), model: body.model };
     const choice = (index: number, text: string, told: readonly TokenLogprob[] = [], answer?: GenerationAnswer) => ({
@@ -77,7 +77,7 @@ export function addCompletions(surface: Surface): void {
       finish_reason: answer === undefined ? null : finishOf(answer),
     });
     /** All choices; the usage has each prompt once. */
-    const run = async (onPart: (index: number, part: Parameters<typeof add>[1]) => void, onEnd: (index: number, answer: GenerationAnswer) => void) => {
+    const run = async (asking: Asking, onPart: (index: number, part: Parameters<typeof add>[1]) => void, onEnd: (index: number, answer: GenerationAnswer) => void) => {
       const answers = await together(asking, count, async (one, index) => {
         const of = Math.floor(index / each);
         const answer = await generates[of]!(one, index % each, (part) => onPart(index, part));
@@ -91,6 +91,7 @@ export function addCompletions(surface: Surface): void {
     if (body.stream !== true) {
       const choices: Written[] = Array.from({ length: count }, nothingWritten);
       const { answers, usage } = await run(
+        posted.asking,
         (index, part) => void add(choices[index] as Written, part, { parallel: true }),
         () => undefined,
       );
@@ -98,11 +99,12 @@ export function addCompletions(surface: Surface): void {
       return { ...head, choices: made, usage };
     }
     return streamed(
-      reply,
+      { asking: posted.asking, reply, at },
       streams.events,
-      async (out) => {
+      async (out, asking) => {
         const say = (data: object): void => out.write(`data: ${JSON.stringify(data)}\n\n`);
         const { usage } = await run(
+          asking,
           (index, part) => say({ ...head, choices: [choice(index, part.text, part.logprobs)] }),
           (index, answer) => say({ ...head, choices: [choice(index, "", [], answer)] }),
         );

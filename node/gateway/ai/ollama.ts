@@ -278,7 +278,7 @@ export function addOllama(surface: Surface): void {
       return { status: "success" };
     }
     return streamed(
-      reply,
+      { asking, reply, at },
       streams.lines,
       async (out) => {
         if (pull !== undefined) await followed(pull, (progress) => out.write(line(progress)));
@@ -329,14 +329,14 @@ export function addOllama(surface: Surface): void {
 
   /** Runs a request for text. `say` makes the fields of one line. */
   async function write(
-    { body, asking, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
+    { body, asking: asked, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
     wanted: Wanted,
     say: (written: Pick<Written, "text" | "thought" | "calls">) => object,
   ): Promise<unknown> {
     const { clock } = at;
     const beganMs = clock.monotonicMs();
     let firstMs: number | undefined;
-    const generate = await generator(surface, asking, body.model, wanted);
+    const generate = await generator(surface, asked, body.model, wanted);
     const head = () => ({ model: body.model, created_at: new Date(clock.nowMs()).toISOString() });
     const shown = (part: Pick<GenerationPart, "text" | "thought" | "calls">) =>
       say({ text: part.text, thought: body.think === false ? "" : (part.thought ?? ""), calls: [...(part.calls ?? [])] });
@@ -360,13 +360,13 @@ export function addOllama(surface: Surface): void {
       return add(written, part, wanted);
     };
     if (body.stream === false) {
-      const answer = await generate(asking, 0, (part) => void take(part));
+      const answer = await generate(asked, 0, (part) => void take(part));
       return { ...head(), ...shown(written), ...logprobsOf(written.logprobs), ...lastOf(answer) };
     }
     return streamed(
-      reply,
+      { asking: asked, reply, at },
       streams.lines,
-      async (out) => {
+      async (out, asking) => {
         const line = (data: object): void => out.write(`${JSON.stringify({ ...head(), ...data })}\n`);
         const answer = await generate(asking, 0, (part) => {
           const one = take(part);

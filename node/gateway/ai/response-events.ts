@@ -19,6 +19,8 @@ export type ResponseState = Fields & {
 export interface ResponseWriter {
   /** True once something of it was told. */
   readonly begun: boolean;
+  /** Tells that it is under way, unless it was told. */
+  open(): void;
   part(part: GenerationPart): void;
   /** The end: an answer, or why there is none. */
   end(answer: GenerationAnswer | Failure, atSeconds: number, cancelled: boolean): ResponseState;
@@ -104,6 +106,7 @@ export function writeResponse(
     get begun() {
       return begun;
     },
+    open: begin,
     part(part) {
       const { text, thought, logprobs = [], calls = [] } = add(written, part, at.wanted);
       begin();

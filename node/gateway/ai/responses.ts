@@ -31,6 +31,7 @@ import {
   type Unsupported,
   type Wanted,
 } from "./conversation.ts";
+import type { Asking } from "./calls.ts";
 import { Interest } from "./interest.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -173,7 +174,15 @@ function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): vo
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
 }
 
-/** A response that may be asked for again. */
+type ResponseEvent = Fields & { readonly type: string };
+
+/** Runs one: `say` is told each event; `opens`, how the events begin where there is nothing else to tell yet. */
+type Run = (
+  say: (event: ResponseEvent) => void,
+  how?: Pick<Asking, "placed" | "told" | "near">,
+  opens?: (opening: () => void) => void,
+) => Promise<ResponseState>;
+
 /** Adds them. */
 export function addResponses(surface: Surface): void {
   const { app, at } = surface;
@@ -301,7 +310,7 @@ export function addResponses(surface: Surface): void {
       const state = stateOf(body);
       let cancelled = false;
       const interest = inBackground ? new Interest() : new Interest(asking.interest);
-      const mine = { caller: asking.caller, interest };
+      const mine = { ...asking, interest };
       const generate = await generator(surface, mine, body.model, wanted);
       const max = at.limits.responsePersonBytesMax;
       // Nobody could find what is too large to be kept.
@@ -317,7 +326,7 @@ export function addResponses(surface: Surface): void {
         if (!keep) return;
         kept.put(user, { response, input, before, ...(ending && { cancel: ending }) });
       };
-      const run = async (say: (event: Fields & { readonly type: string }) => void): Promise<ResponseState> => {
+      const run: Run = async (say, how, opens) => {
         const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
         const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
           const response = writer.end(answer, nowSeconds(at), cancelled);
@@ -329,7 +338,8 @@ export function addResponses(surface: Surface): void {
         try {
           // Somebody may ask for it, or end it, while it is under way.
           if (inBackground || body.stream === true) remember(state, cancel);
-          return end(await generate(mine, 0, (part) => writer.part(part)));
+          opens?.(() => writer.open());
+          return end(await generate({ ...mine, ...how }, 0, (part) => writer.part(part)));
         } catch (error) {
           const reason = failureOf(error);
           if (!writer.begun && !inBackground) {
@@ -346,15 +356,16 @@ export function addResponses(surface: Surface): void {
     },
   ); // prettier-ignore
 
-  const stream = (
-    { reply }: Posted<Body>,
-    run: (say: (event: Fields & { readonly type: string }) => void) => Promise<unknown>,
-  ): Promise<void> =>
+  const stream = ({ asking, reply }: Posted<Body>, run: Run): Promise<void> =>
     streamed(
-      reply,
+      { asking, reply, at },
       streams.events,
-      async (out) => {
-        await run((event) => out.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`));
+      async (out, asked) => {
+        const say = (event: ResponseEvent): void =>
+          out.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+        const { placed, told, near } = asked;
+        const how = { ...(placed && { placed }), ...(told && { told }), ...(near && { near }) };
+        await run(say, how, (opening) => out.opens(opening));
         out.write("data: [DONE]\n\n");
       },
       // It says its own failure; this is for a fault of ours.

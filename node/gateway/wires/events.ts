@@ -120,7 +120,9 @@ class EventWire implements Wire, WireStream {
     const quietMs = nowMs - this.#saidAtMs;
     // What was ended and is not read has its time, like a WebSocket that closes.
     if (!this.isOpen) return quietMs < this.#at.limits.closeTimeoutMs ? undefined : this.terminate();
-    if (quietMs < this.#at.limits.heartbeatMs || this.writableLength > 0) return;
+    // At the next sweep it would be too late.
+    const { beatMs, sweepMs } = this.#at.limits;
+    if (quietMs + sweepMs <= beatMs || this.writableLength > 0) return;
     this.write(heartbeat, () => undefined);
   }
 }

@@ -178,7 +178,7 @@ describe("gateway: server-sent events", () => {
   });
 
   it("say that they live while nothing happens", async () => {
-    const token = await startWith({ limits: { heartbeatMs: 40, sweepMs: 10 } });
+    const token = await startWith({ limits: { beatMs: 40, sweepMs: 10 } });
     const events = await follow("/api/v1/rooms/den/events", token);
     await events.until(({ beats }) => beats >= 2);
     expect(events.said).to.have.length(1);

@@ -4,13 +4,14 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorTable, type Failure } from "../../../../protocols/index.ts";
+import { errorTable, failureOf, type Failure } from "../../../../protocols/index.ts";
 import type { Ended, LoadedModel } from "../../../../runtimes/adapter.ts";
 import { adapterOf } from "../../../../runtimes/adapters.ts";
 import { Call } from "../../../../runtimes/remote/call.ts";
 import { demandPrivacy, readKey } from "../../../../runtimes/remote/endpoint.ts";
 import { judge, retryAfterMsOf } from "../../../../runtimes/remote/refusals.ts";
 import { remoteLimits } from "../../../../runtimes/remote/limits.ts";
+import { hurriedClock } from "../../../fixtures/hurried-clock.ts";
 import { json, sse, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
 import { ask, loadRemote, textOf } from "./fixture.ts";
 
@@ -250,6 +251,33 @@ describe("a model on another server", function () {
       expect(thrown).to.have.nested.property("failure.details.reason", "the server has fallen silent");
     }
     expect(events).to.have.length(1);
+    await call.end();
+  });
+
+  it("may be silent as long as the call may take, before its answer and within it", async () => {
+    const endpoint = { url: double.url, model: "m" };
+    const wire = { base: (url: URL) => url.href, headers: () => ({}), stream: "sse" as const };
+    const clock = hurriedClock();
+    const asked = Promise.withResolvers<ServerResponse>();
+    double.script = (_asked, response) => asked.resolve(response);
+    const call = new Call({ endpoint, wire, timeoutMs: 600_000, clock });
+    const events = call.events({ path: "/x", body: {} });
+    const first = events.next();
+    const response = await asked.promise;
+    clock.advance(299_000);
+    say(begin(response), delta("Hel"));
+    expect((await first).done).to.equal(false);
+    const second = events.next();
+    clock.advance(299_000);
+    say(response, delta("lo"));
+    expect((await second).done).to.equal(false);
+    // The deadline stands.
+    const third = events.next().then(
+      () => "it went on",
+      (error: unknown) => failureOf(error),
+    );
+    clock.advance(2_100);
+    expect(await third).to.deep.include({ code: "GENERATION_TIMEOUT", details: { model: "m", timeoutMs: 600_000 } });
     await call.end();
   });
 

@@ -1,0 +1,203 @@
+/** What is on the wire while a model says nothing: on every interface that streams. */
+import { expect } from "chai";
+import { failure } from "../../../../protocols/index.ts";
+import { ended, failed, text } from "../../../fixtures/said.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
+import { hurriedClock, type HurriedClock } from "../../../fixtures/hurried-clock.ts";
+import { toldEngines } from "./told.ts";
+
+const messages = [{ role: "user", content: "hello" }];
+const beats = { events: ":\n\n", anthropic: 'event: ping\ndata: {"type":"ping"}\n\n', lines: " " };
+
+interface Row {
+  readonly path: string;
+  readonly body: object;
+  readonly beat: string;
+  /** What the stream begins with where nothing was said yet. */
+  readonly opening?: RegExp;
+  /** How a failure in the midst looks. */
+  readonly failure: RegExp;
+}
+
+const openAiFailure = /^data: \{"error":\{"message":.*"code":"runtime_fault"\}\}\n\n$/;
+const ollamaFailure = /^\{"error":".+"\}\n$/;
+const rows: readonly Row[] = [
+  { path: "/v1/chat/completions", body: { messages }, beat: beats.events, failure: openAiFailure },
+  { path: "/v1/completions", body: { prompt: "hello" }, beat: beats.events, failure: openAiFailure },
+  {
+    path: "/v1/responses",
+    body: { input: "hello" },
+    beat: beats.events,
+    opening: /^event: response\.created\n.*\n\nevent: response\.in_progress\n.*\n\n/,
+    failure: /^event: response\.failed\n/,
+  },
+  {
+    path: "/v1/messages",
+    body: { messages, max_tokens: 10 },
+    beat: beats.anthropic,
+    opening: /^event: message_start\n.*\n\n/,
+    failure: /^event: error\ndata: \{"type":"error","error":\{"type":"api_error",.*\}\}\n\n$/,
+  },
+  { path: "/api/chat", body: { messages }, beat: beats.lines, failure: ollamaFailure },
+  { path: "/api/generate", body: { prompt: "hello" }, beat: beats.lines, failure: ollamaFailure },
+];
+
+/** What comes of a stream, piece by piece. */
+function reading(response: Response) {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  const more = async (): Promise<boolean> => {
+    const { done, value = "" } = await reader.read();
+    held += value;
+    return !done;
+  };
+  return {
+    /** Waits until so many characters have come, and takes them. */
+    async take(chars: number): Promise<string> {
+      while (held.length < chars && (await more()));
+      const taken = held.slice(0, chars);
+      held = held.slice(chars);
+      return taken;
+    },
+    /** Waits until what has come fits, and takes that. */
+    async match(pattern: RegExp): Promise<string> {
+      while (!pattern.test(held) && (await more()));
+      const [taken = ""] = pattern.exec(held) ?? [];
+      held = held.slice(taken.length);
+      return taken;
+    },
+    async rest(): Promise<string> {
+      while (await more());
+      return held;
+    },
+  };
+}
+
+describe("gateway: streams while a model says nothing", () => {
+  let clock: HurriedClock;
+  let fixture: Fixture;
+  let token: string;
+  const told = toldEngines();
+  before(async () => {
+    clock = hurriedClock();
+    fixture = await startFixture({
+      engines: told.engines,
+      clock,
+      limits: { callsPerPersonMax: 1, callsWaitingPerPersonMax: 1 },
+    });
+    token = (await fixture.signUp("ada")).token;
+  });
+  after(() => fixture.stop());
+
+  /** Asks for a stream, and gives the answer as soon as its headers are there. */
+  function begin({ path, body }: Pick<Row, "path" | "body">, stream = true) {
+    const asked = { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" } };
+    let answered = false;
+    const response = fetch(fixture.url + path, { ...asked, body: JSON.stringify({ model: "told", stream, ...body }) });
+    void response.then(() => (answered = true));
+    return { response, answered: () => answered };
+  }
+
+  for (const row of rows) {
+    const { path, beat, opening } = row;
+
+    it(`${path}: begins a moment after the call has its place, and beats every 15 seconds`, async () => {
+      const { response, answered } = begin(row);
+      const call = await told.next();
+      clock.advance(1_900);
+      await fixture.request("GET", "/api/v1/health");
+      expect(answered()).to.equal(false);
+      clock.advance(200);
+      const answer = await response;
+      expect(answer.status).to.equal(200);
+      const wire = reading(answer);
+      if (opening !== undefined) expect(await wire.match(opening)).to.match(opening);
+      else expect(await wire.take(beat.length)).to.equal(beat);
+      for (let count = 0; count < 4; count += 1) {
+        clock.advance(15_000);
+        expect(await wire.take(beat.length)).to.equal(beat);
+      }
+      // What was said a moment ago is followed by silence that is counted from there.
+      clock.advance(10_000);
+      call.say(text("Hel"));
+      expect(await wire.match(/Hel.*\n/)).to.contain("Hel");
+      clock.advance(10_000);
+      call.say(text("lo"));
+      clock.advance(14_000);
+      call.say(ended("complete"));
+      const rest = await wire.rest();
+      expect(rest)
+        .to.contain("lo")
+        .and.not.contain(beat.length > 1 ? beat : " {");
+    });
+
+    it(`${path}: a refusal in that moment has its status`, async () => {
+      const { response } = begin(row);
+      const call = await told.next();
+      clock.advance(1_500);
+      call.say(failed(failure("MODEL_BUSY", { retryAfterMs: 1_000 })));
+      const answer = await response;
+      expect(answer.status).to.equal(429);
+      expect(answer.headers.get("content-type")).to.match(/^application\/json/);
+      await answer.text();
+    });
+
+    it(`${path}: a failure behind it is said in the stream`, async () => {
+      const { response } = begin(row);
+      const call = await told.next();
+      clock.advance(2_100);
+      const answer = await response;
+      const wire = reading(answer);
+      if (opening !== undefined) await wire.match(opening);
+      else expect(await wire.take(beat.length)).to.equal(beat);
+      call.say(failed(failure("RUNTIME_FAULT")));
+      expect([answer.status, await wire.rest()]).to.satisfy(
+        ([status, rest]: [number, string]) => status === 200 && row.failure.test(rest.replace("data: [DONE]\n\n", "")),
+      );
+    });
+  }
+
+  it("a call that waits for its place has said nothing, and is refused with a status", async () => {
+    const first = begin(rows[0]!);
+    const running = await told.next();
+    // There is room for one in the line: when the other is refused, it is there.
+    const two = [begin(rows[0]!), begin(rows[0]!)];
+    const full = await Promise.race(two.map(async ({ response }) => response));
+    expect(full.status).to.equal(429);
+    await full.text();
+    const [second] = two.filter(({ answered }) => !answered());
+    clock.advance(60_000);
+    const wire = reading(await first.response);
+    expect(await wire.take(beats.events.length)).to.equal(beats.events);
+    expect(second!.answered()).to.equal(false);
+    clock.advance(240_100);
+    const late = await second!.response;
+    expect(late.status).to.equal(504);
+    await late.text();
+    running.say(ended("complete"));
+    await wire.rest();
+  });
+
+  it("an answer that is not streamed waits for its end: until then its status is not known", async () => {
+    const { response, answered } = begin(rows[0]!, false);
+    const call = await told.next();
+    clock.advance(60_000);
+    await fixture.request("GET", "/api/v1/health");
+    expect(answered()).to.equal(false);
+    call.say(failed(failure("RUNTIME_FAULT")));
+    const answer = await response;
+    expect(answer.status).to.equal(502);
+    expect(((await answer.json()) as { error: { code: string } }).error.code).to.equal("runtime_fault");
+  });
+
+  it("says in a comment what would have been in headers that were sent before it was known", async () => {
+    const { response } = begin(rows[0]!);
+    const call = await told.next();
+    clock.advance(2_100);
+    const wire = reading(await response);
+    expect(await wire.take(beats.events.length)).to.equal(beats.events);
+    const from = { model: "another", instead: true } as const;
+    call.say({ type: "part", part: { text: "x", tokens: 1, from } }, ended("complete"));
+    expect(await wire.rest()).to.match(/^: x-plexus-model: another\n: x-plexus-instead: true\n\ndata: /);
+  });
+});

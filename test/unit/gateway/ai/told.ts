@@ -1,0 +1,52 @@
+/** A model that says what a test tells it to say, when the test tells it. */
+import { failure, refused, type EngineRequest, type ModelInfo, type Said } from "../../../../protocols/index.ts";
+import { everyEngine, type Engines } from "../../../../runtimes/index.ts";
+import type { Spoken } from "../../../fixtures/said.ts";
+
+/** One call of it. */
+export interface ToldCall {
+  readonly request: EngineRequest<"generate">;
+  readonly cancelled: boolean;
+  say(...said: readonly Spoken[]): void;
+}
+
+/** The engines, and their calls one after the other. */
+export function toldEngines(): { readonly engines: Engines; next(): Promise<ToldCall> } {
+  const calls: ToldCall[] = [];
+  const waiting: ((call: ToldCall) => void)[] = [];
+  const info: ModelInfo = {
+    model: "told",
+    runtime: "rote",
+    capabilities: ["chat", "tools", "json", "vision", "logprobs"],
+    contextTokens: 4_096,
+    sizeBytes: 0,
+    demonstration: true,
+    state: "ready",
+  };
+  const engines = everyEngine({
+    generate: {
+      models: () => [info],
+      watch: () => () => undefined,
+      call(request, hear) {
+        const call = { request, cancelled: false, say: (...said: readonly Spoken[]) => said.forEach((one) => hear(one)) };
+        const take = waiting.shift();
+        if (take === undefined) calls.push(call);
+        else take(call);
+        return {
+          cancel() {
+            call.cancelled = true;
+            const error: Said = { type: "answered", result: refused(failure("CANCELLED")) };
+            setImmediate(() => hear(error as Spoken));
+          },
+        };
+      },
+    },
+  }); // prettier-ignore
+  return {
+    engines,
+    next() {
+      const call = calls.shift();
+      return call === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(call);
+    },
+  };
+}
