@@ -87,3 +87,4 @@ export * from "./text.ts";
 export * from "./traces.ts";
 export * from "./user.ts";
 export * from "./watch.ts";
+export * from "./written.ts";

@@ -30,6 +30,7 @@ import type { Ended } from "./adapter.ts";
 import type { Running } from "./engine.ts";
 import { runtimeLimits } from "./limits.ts";
 import { createReader } from "./schema.ts";
+import { withResultsInPlace } from "./tool-turns.ts";
 import { wrongIn } from "./wrong-request.ts";
 
 /** What runs the generations that were let in. */
@@ -171,7 +172,7 @@ export class Admission {
       number: (this.#lastNumber += 1),
       lane,
       engine,
-      request,
+      request: "messages" in request ? { ...request, messages: withResultsInPlace(request.messages) } : request,
       stand: standOf(request),
       submittedMs: this.#options.clock.monotonicMs(),
       begunMs: 0,

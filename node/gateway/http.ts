@@ -21,6 +21,9 @@ import {
   type AuditAction,
   type Failure,
   type Permission,
+  type WrittenPath,
+  type WrittenTexts,
+  writtenTexts,
 } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
@@ -58,9 +61,13 @@ declare module "fastify" {
     bytesMax?: number;
     /** How deep JSON may be nested, when it is not as usual. */
     jsonDepthMax?: number;
+    /** Where values of the body are whose texts are kept as they were written. */
+    written?: readonly WrittenPath[];
   }
   interface FastifyRequest {
     caller: Caller | null;
+    /** The texts of those values, of a route that keeps some. */
+    written: WrittenTexts | null;
     /** Bytes of its body. */
     bodyBytes: number;
     /** The step of a trace that it is; null: it is not traced. */
@@ -198,6 +205,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
   app.decorateRequest("bodyBytes", 0);
+  app.decorateRequest("written", null);
   app.decorateRequest("span", null);
   app.decorateRequest("address", {
     getter() {
@@ -216,8 +224,11 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     } catch {
       return done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "not UTF-8" })), undefined);
     }
-    const parsed = parseJson(text, request.routeOptions.config.jsonDepthMax ?? limits.jsonDepthMax);
-    return parsed.ok ? done(null, parsed.value) : done(new PlexusError(parsed.error), undefined);
+    const { jsonDepthMax = limits.jsonDepthMax, written } = request.routeOptions.config;
+    const parsed = parseJson(text, jsonDepthMax);
+    if (!parsed.ok) return done(new PlexusError(parsed.error), undefined);
+    if (written !== undefined) request.written = writtenTexts(text, written);
+    return done(null, parsed.value);
   });
   // Of servers of identities that send one by the browser.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (request, body, done) => {

@@ -11,7 +11,7 @@ import type {
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
 import { at, countAt, listAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
-import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
+import { argumentsIn, argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 /** It takes no more; further ones are looked for here. */
@@ -27,6 +27,7 @@ const provider: Provider = {
     // In the address it would be in logs on the way.
     headers: (key): Record<string, string> => (key === undefined ? {} : { "x-goog-api-key": key }),
     stream: "sse",
+    written: [["candidates", "*", "content", "parts", "*", "functionCall", "args"]],
   },
   async list(call) {
     const rows = listAt(await call.json({ path: "/models?pageSize=1000" }), "models");
@@ -194,7 +195,7 @@ function createReader(
           index: calls,
           id: callId,
           name: textAt(call, "name"),
-          arguments: JSON.stringify(at(call, "args") ?? {}),
+          arguments: argumentsIn(at(call, "args")) ?? "{}",
         },
       };
     });

@@ -20,6 +20,7 @@ import type { ChatMessage, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
 import { createSeam } from "./seam.ts";
+import { createMarks, type Marks } from "./written-json.ts";
 import type { ThoughtMarks } from "./thoughts.ts";
 
 export interface Prompt {
@@ -57,16 +58,15 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
   return {
     thoughts: thoughtsOf(plain[0]!),
     render(messages, tools, tokensMax) {
-      const chatHistory = historyOf(messages);
       const withCalls = tools.length > 0 || messages.some(({ calls }) => calls !== undefined);
-      const state = (): ChatWrapperGeneratedContextState => {
+      const state = (): Rendered => {
         const [wrapper, second] = withCalls ? forCalls() : plain;
-        const ask = { chatHistory, ...(tools.length > 0 && { availableFunctions: functionsOf(tools) }) };
+        const ask = tools.length > 0 ? { availableFunctions: functionsOf(tools) } : {};
         try {
-          return wrapper!.generateContextState({ ...ask, documentFunctionParams: true });
+          return rendered(wrapper!, messages, ask);
         } catch (thrown) {
           if (second === undefined) throw thrown;
-          return second.generateContextState({ ...ask, documentFunctionParams: true });
+          return rendered(second, messages, ask);
         }
       };
       return promptOf(state(), tools, model, tokensMax);
@@ -117,8 +117,26 @@ const functionsOf = (tools: readonly Tool[]): ChatModelFunctions =>
     ]),
   );
 
+/** What the library makes of a conversation, less what is not looked at. */
+type Rendered = Pick<ChatWrapperGeneratedContextState, "contextText" | "stopGenerationTriggers">;
+
+/** Renders a conversation, with the arguments and results of its calls as they were written. */
+function rendered(
+  wrapper: ChatWrapper,
+  messages: readonly ChatMessage[],
+  tools: { readonly availableFunctions?: ChatModelFunctions },
+): Rendered {
+  const marks = createMarks();
+  const ask = { ...tools, documentFunctionParams: true };
+  const { contextText, stopGenerationTriggers } = wrapper.generateContextState({
+    chatHistory: historyOf(messages, marks),
+    ...ask,
+  });
+  return { contextText: marks.fill(contextText), stopGenerationTriggers };
+}
+
 async function promptOf(
-  context: ChatWrapperGeneratedContextState,
+  context: Rendered,
   tools: readonly Tool[],
   model: LlamaModel,
   tokensMax: number,
@@ -144,7 +162,7 @@ const described = (tools: readonly Tool[]): readonly string[] =>
 
 /** The conversation as the library has it: a call and what came of it are parts of what the model said, and what it says behind
  *  the call goes on in the same turn. */
-function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
+function historyOf(messages: readonly ChatMessage[], marks: Marks): ChatHistoryItem[] {
   const results = new Map(messages.flatMap(({ callId, content }) => (callId === undefined ? [] : [[callId, content]])));
   const history: ChatHistoryItem[] = [];
   const goesOn = (): ChatModelResponse["response"] | undefined => {
@@ -160,14 +178,14 @@ function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
         history.push({ type: role, text: content });
         break;
       case "tool":
-        if (callId === undefined || goesOn() === undefined) throw new Error("a tool answers no call before it");
+        if (callId === undefined || goesOn() === undefined) throw new Error("a tool answers no open call before it");
         break;
       case "assistant": {
         const parts: ChatModelResponse["response"] = calls.map(({ id, name, arguments: params }, index) => ({
           type: "functionCall",
           name,
-          params: jsonOf(params),
-          result: jsonOf(results.get(id) ?? ""),
+          params: marks.mark(params),
+          result: marks.mark(results.get(id) ?? ""),
           startsNewChunk: index === 0,
         }));
         // The library leaves the last turn open.
@@ -181,15 +199,6 @@ function historyOf(messages: readonly ChatMessage[]): ChatHistoryItem[] {
   const isOpen = messages.at(-1)?.continues === true || goesOn() !== undefined;
   if (!isOpen) history.push({ type: "model", response: [] });
   return history;
-}
-
-/** What a tool answered, as data where it is. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. */

@@ -16,7 +16,15 @@ import type { Call } from "../remote/call.ts";
 import { at, countAt, fromJson, listAt, numberAt, textAt } from "../remote/json.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
-import { argumentsOf, base64Of, logprobsIn, writeText, type Delta, type TextMapping } from "../remote/text.ts";
+import {
+  argumentsIn,
+  argumentsOf,
+  base64Of,
+  logprobsIn,
+  writeText,
+  type Delta,
+  type TextMapping,
+} from "../remote/text.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 const provider: Provider = {
@@ -26,6 +34,7 @@ const provider: Provider = {
     base: (url) => `${url.href.replace(/\/(?:(?:api|v1)\/?)?$/, "")}/api`,
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
     stream: "lines",
+    written: [["message", "tool_calls", "*", "function", "arguments"]],
   },
   async list(call) {
     const rows = listAt(await call.json({ path: "/tags" }), "models");
@@ -175,7 +184,7 @@ const pieceOf = (call: unknown, index: number, id?: string): NonNullable<Delta["
   index,
   id,
   name: textAt(call, "name"),
-  arguments: JSON.stringify(at(call, "arguments") ?? {}),
+  arguments: argumentsIn(at(call, "arguments")) ?? "{}",
 });
 
 const endOf = (reason: string | undefined): GenerationEnd => (reason === "length" ? "length" : "complete");

@@ -46,6 +46,7 @@ const provider: Provider = {
     base: (url) => (url.pathname === "/" ? new URL("/v1", url).href : url.href),
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
     stream: "sse",
+    written: ["delta", "message"].map((said) => ["choices", "*", said, "tool_calls", "*", "function", "arguments"]),
   },
   async list(call) {
     const rows = ownRows(listAt(await call.json({ path: "/models" }), "data"));

@@ -1,7 +1,7 @@
 /** Chat completions: the request, and what the events of an answer say. Pure. */
 import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
-import { base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
+import { argumentsIn, base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
 
 /** OpenAI takes no more; further ones are looked for here. */
 const stopStringsMax = 4;
@@ -121,10 +121,6 @@ export function readChat(event: unknown): readonly Delta[] {
     },
   ];
 }
-
-/** Most servers give text; some give the object itself. */
-const argumentsIn = (value: unknown): string | undefined =>
-  typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
 
 const usageOf = (usage: object): Delta["usage"] => ({
   promptTokens: countAt(usage, "prompt_tokens"),

@@ -9,6 +9,7 @@ import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
+import { putWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
 import { createLinesReader, createSseReader } from "./events.ts";
 import { fromJson } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
@@ -30,6 +31,8 @@ export interface Wire {
   readonly headers: (key: string | undefined) => Readonly<Record<string, string>>;
   /** How a stream is written where the server does not say. */
   readonly stream: "sse" | "lines";
+  /** Where events hold arguments of calls as objects: their texts stand there instead when events are read. */
+  readonly written?: readonly WrittenPath[];
 }
 
 const threadClock: RuntimeClock = {
@@ -116,9 +119,7 @@ export class Call {
     const { headers } = await this.#send(ask);
     const type = headers.get("content-type") ?? "";
     if (type.startsWith("application/json")) {
-      const value = fromJson(await this.#text(remoteLimits.answerBytesMax));
-      if (value === undefined) throw damaged("its answer is not JSON");
-      yield value;
+      yield this.#event(await this.#text(remoteLimits.answerBytesMax), "its answer is not JSON");
       return;
     }
     const isLines =
@@ -132,9 +133,13 @@ export class Call {
     for (const data of reader.end()) yield this.#event(data);
   }
 
-  #event(data: string): unknown {
+  #event(data: string, otherwise = "an event of its answer is not JSON"): unknown {
     const value = fromJson(data);
-    if (value === undefined) throw damaged("an event of its answer is not JSON");
+    if (value === undefined) throw damaged(otherwise);
+    const { written = [] } = this.#options.wire;
+    // Most events hold none.
+    const paths = written.filter((path) => data.includes(`"${path.at(-1)}"`));
+    if (paths.length > 0) putWritten(value, writtenTexts(data, paths));
     return value;
   }
 

@@ -8,6 +8,7 @@ import type {
   TokenLogprob,
   ToolCall,
 } from "../../protocols/index.ts";
+import { parseToWrite } from "../../protocols/written.ts";
 import type { Flow } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
@@ -235,11 +236,20 @@ function definedOf(usage: Usage | undefined): Usage {
 export const base64Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 
-/** The arguments of a call as an object; an empty one where they are none. */
+/** The arguments of a call as an object to be sent, with its numbers as they were written; an empty one where they are none. */
 export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): object {
-  const value = fromJson(text);
-  return typeof value === "object" && value !== null ? value : {};
+  try {
+    const value = parseToWrite(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
 }
+
+/** The arguments in an event: a text, as most servers give it; the text of an object, which the call has put in its place; or an object
+ *  that came in another way. */
+export const argumentsIn = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
 
 /** The log probabilities of OpenAI's form, which others have too. */
 export function logprobsIn(entries: readonly unknown[]): readonly TokenLogprob[] | undefined {

@@ -1,7 +1,7 @@
 /** Anthropic: messages, and how many tokens they would take. */
 import { Type, type Static } from "typebox";
-import type { ChatMessage, GenerationAnswer, Media, Result, ToolCall, ToolChoice } from "../../../protocols/index.ts";
-import { ok } from "../../../protocols/index.ts";
+import type { ChatMessage, GenerationAnswer, Media, Result, ToolCall, ToolChoice, WrittenTexts } from "../../../protocols/index.ts"; // prettier-ignore
+import { ok, writtenAt } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 import {
@@ -79,8 +79,11 @@ const unsupported: readonly Unsupported[] = [
   ["container", () => false, leaveOut("containers are not supported")],
 ];
 
+/** Where the arguments of earlier calls are. */
+const inputs = [["messages", "*", "content", "*", "input"]];
+
 /** Reads a conversation into messages of the port: an answer of a tool is a message of its own there. */
-function readMessages(body: Conversation, reader: MediaReader): readonly ChatMessage[] {
+function readMessages(body: Conversation, reader: MediaReader, written: WrittenTexts | null): readonly ChatMessage[] {
   const messages: ChatMessage[] = [];
   const system = textOf("/system", body.system ?? "");
   if (system !== "") messages.push({ role: "system", content: system });
@@ -88,7 +91,7 @@ function readMessages(body: Conversation, reader: MediaReader): readonly ChatMes
     const path = `/messages/${index}`;
     const blocks: readonly Block[] = typeof content === "string" ? [{ type: "text", text: content }] : content;
     if (role === "user") messages.push(...readUser(`${path}/content`, blocks, reader));
-    else if (role === "assistant") messages.push(readAssistant(`${path}/content`, blocks));
+    else if (role === "assistant") messages.push(readAssistant(`${path}/content`, blocks, written));
     else if (role === "system") messages.push({ role, content: textOf(`${path}/content`, content) });
     else refuse(`${path}/role`, "must be user or assistant");
   }
@@ -145,7 +148,7 @@ function takeBlock(
   else refuse(path, `${one.type} is not supported; only text, images and answers of tools are`);
 }
 
-function readAssistant(path: string, blocks: readonly Block[]): ChatMessage {
+function readAssistant(path: string, blocks: readonly Block[], written: WrittenTexts | null): ChatMessage {
   const calls: ToolCall[] = [];
   let content = "";
   for (const [index, one] of blocks.entries()) {
@@ -153,7 +156,15 @@ function readAssistant(path: string, blocks: readonly Block[]): ChatMessage {
     const { id, name, input = {}, text } = one;
     if (one.type === "text" && typeof text === "string") content += demand(readText(at, text));
     else if (one.type === "tool_use" && typeof id === "string" && typeof name === "string")
-      calls.push(demand(readCall(at, { id, name, arguments: JSON.stringify(input) })));
+      calls.push(
+        demand(
+          readCall(at, {
+            id,
+            name,
+            arguments: writtenAt(written, `${at}/input`.slice(1).split("/")) ?? JSON.stringify(input),
+          }),
+        ),
+      );
     // What it thought is not shown to it again.
     else if (one.type !== "thinking" && one.type !== "redacted_thinking")
       refuse(at, `${one.type} is not supported; only text and calls of tools are`);
@@ -176,7 +187,7 @@ function readChoice(given: Conversation["tool_choice"]): Result<ToolChoice | und
   }
 }
 
-function readConversation(body: Conversation, at: GatewayContext, reader: MediaReader): Pick<Wanted, "messages" | "tools" | "toolChoice"> {
+function readConversation(body: Conversation, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Pick<Wanted, "messages" | "tools" | "toolChoice"> {
   checkMessages(body.messages.length, at);
   const tools = (body.tools ?? []).map(({ type, name, description, input_schema: parameters }, index) =>
     isAbsent(type) || type === "custom"
@@ -185,18 +196,18 @@ function readConversation(body: Conversation, at: GatewayContext, reader: MediaR
   );
   const choice = demand(readChoice(body.tool_choice));
   return {
-    messages: readMessages(body, reader),
+    messages: readMessages(body, reader, written),
     ...demand(checkTools(tools, choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
   };
 } // prettier-ignore
 
-function readRequest(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
+function readRequest(body: Body, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Wanted {
   demand(refuseUnsupported(body, unsupported));
   const config = (body as Fields)["output_config"];
   const format = isFields(config) ? config["format"] : (body as Fields)["output_format"];
   const form = demand(readFormat("/output_config/format", format));
   return {
-    ...readConversation(body, at, reader),
+    ...readConversation(body, at, reader, written),
     sampling: readSampling({ temperature: body.temperature, topP: body.top_p, maxTokens: body.max_tokens }),
     stop: demand(readStops("/stop_sequences", body.stop_sequences)),
     ...(form && { format: form }),
@@ -223,11 +234,16 @@ const toolUse = ({ id, name, arguments: text }: ToolCall) => ({
 /** Adds them. */
 export function addAnthropic(surface: Surface): void {
   const { at, calls, models } = surface;
-  const messages = { summary: "Writes the next message of a conversation", tag: "anthropic", body: messageRequest };
+  const messages = {
+    summary: "Writes the next message of a conversation",
+    tag: "anthropic",
+    body: messageRequest,
+    written: inputs,
+  };
   addPost(surface, "/v1/messages", messages, async (posted) => {
-    const { body, asking } = posted;
+    const { body, asking, request } = posted;
     const reader = mediaFor(at.limits);
-    const wanted = readRequest(body, at, reader);
+    const wanted = readRequest(body, at, reader, request.written);
     checkTexts(posted, at, reader);
     const thinks = !isAbsent(body.thinking) && body.thinking.type !== "disabled";
     const about = { id: newId(at, "msg_"), type: "message", role: "assistant", model: body.model };
@@ -248,11 +264,16 @@ export function addAnthropic(surface: Surface): void {
     };
   });
 
-  const count = { summary: "How many tokens a conversation takes", tag: "anthropic", body: countRequest };
+  const count = {
+    summary: "How many tokens a conversation takes",
+    tag: "anthropic",
+    body: countRequest,
+    written: inputs,
+  };
   addPost(surface, "/v1/messages/count_tokens", count, async (posted) => {
-    const { body, asking } = posted;
+    const { body, asking, request } = posted;
     const reader = mediaFor(at.limits);
-    const { messages: said, tools = [] } = readConversation(body, at, reader);
+    const { messages: said, tools = [] } = readConversation(body, at, reader, request.written);
     checkTexts(posted, at, reader);
     const { model, persona } = await models.resolve(asking.caller, body.model);
     const texts = [

@@ -3,6 +3,7 @@ import { Type, type Static, type TSchema } from "typebox";
 import {
   failure,
   ok,
+  parseToWrite,
   refused,
   textFault,
   wireLimits,
@@ -174,10 +175,10 @@ export function sumOf(
   };
 }
 
-/** What a tool or a model was given as arguments, as an object. */
+/** What a tool or a model was given as arguments, as an object to be sent: its numbers are written as they were. */
 export function parsedArguments(text: string): Fields {
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseToWrite(text);
     return isFields(value) ? value : {};
   } catch {
     return {};

@@ -4,6 +4,7 @@ import {
   failure,
   floatsOf,
   PlexusError,
+  writtenAt,
   type ChatMessage,
   type EngineAnswer,
   type Format,
@@ -13,6 +14,7 @@ import {
   type PullView,
   type TokenLogprob,
   type ToolCall,
+  type WrittenTexts,
 } from "../../../protocols/index.ts";
 import { audited } from "../audited.ts";
 import { callerOf } from "../http.ts";
@@ -159,7 +161,11 @@ const readImages = (path: string, given: readonly string[] | null | undefined, r
   ); // prettier-ignore
 
 /** Calls have no ids on this wire: an answer belongs to the first open call of its tool, or to the first open one. */
-function readMessages(given: NonNullable<Static<typeof chatRequest>["messages"]>, reader: MediaReader): readonly ChatMessage[] {
+function readMessages(
+  given: NonNullable<Static<typeof chatRequest>["messages"]>,
+  reader: MediaReader,
+  written: WrittenTexts | null,
+): readonly ChatMessage[] {
   let made = 0;
   const open: ToolCall[] = [];
   return given.map((message, index): ChatMessage => {
@@ -173,9 +179,10 @@ function readMessages(given: NonNullable<Static<typeof chatRequest>["messages"]>
         return { role: "user", content, ...(media.length > 0 && { media }) };
       }
       case "assistant": {
-        const calls = (message.tool_calls ?? []).map((call): ToolCall => {
+        const calls = (message.tool_calls ?? []).map((call, place): ToolCall => {
           const { name, arguments: input = {} } = call.function;
-          const text = typeof input === "string" ? input : JSON.stringify(input);
+          const where = ["messages", String(index), "tool_calls", String(place), "function", "arguments"];
+          const text = typeof input === "string" ? input : (writtenAt(written, where) ?? JSON.stringify(input));
           return { id: `call_${(made += 1)}`, name: name.slice(0, 128), arguments: text };
         });
         open.push(...calls);
@@ -405,13 +412,18 @@ export function addOllama(surface: Surface): void {
     }));
   });
 
-  const chat = { summary: "Writes the next message of a conversation", tag: "ollama", body: chatRequest };
+  const chat = {
+    summary: "Writes the next message of a conversation",
+    tag: "ollama",
+    body: chatRequest,
+    written: [["messages", "*", "tool_calls", "*", "function", "arguments"]],
+  };
   addPost(surface, "/api/chat", chat, async (posted) => {
     const { body } = posted;
     const given = body.messages ?? [];
     checkMessages(given.length, at);
     const reader = mediaFor(at.limits);
-    const messages = readMessages(given, reader);
+    const messages = readMessages(given, reader, posted.request.written);
     checkTexts(posted, at, reader);
     if (messages.length === 0) return loaded(posted, { message: { role: "assistant", content: "" } });
     const tools = (body.tools ?? []).map((tool, index) => demand(readTool(`/tools/${index}/function`, tool.function)));

@@ -7,6 +7,7 @@ import {
   type AuditAction,
   type EngineAnswer,
   type EnginePart,
+  type WrittenPath,
 } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
@@ -34,7 +35,13 @@ export interface Posted<Body> {
 export function addPost<S extends TSchema>(
   { app, at }: Surface,
   path: string,
-  about: { readonly summary: string; readonly tag: string; readonly body: S; readonly audit?: AuditAction },
+  about: {
+    readonly summary: string;
+    readonly tag: string;
+    readonly body: S;
+    readonly audit?: AuditAction;
+    readonly written?: readonly WrittenPath[];
+  },
   serve: (posted: Posted<Static<S>>) => Promise<unknown>,
 ): void {
   const bytesMax = at.limits.aiRequestBytesMax;
@@ -48,6 +55,7 @@ export function addPost<S extends TSchema>(
         bytesMax,
         jsonDepthMax: at.limits.aiJsonDepthMax,
         ...(about.audit !== undefined && { audit: about.audit }),
+        ...(about.written !== undefined && { written: about.written }),
       },
       schema: { summary: about.summary, tags: [about.tag], body: about.body },
     },

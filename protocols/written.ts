@@ -1,0 +1,133 @@
+/** JSON as it was written. Reading and writing it anew rounds long numbers, and changes spaces, escapes and the order of keys: what one
+ *  model or tool says to another is carried as the text that it was. Pure. */
+
+/** The texts of values in a text of JSON, by the names and places that lead to them. */
+export type WrittenTexts = ReadonlyMap<string, string | WrittenTexts>;
+
+/** Names and places that lead to a value; `*` is any. */
+export type WrittenPath = readonly string[];
+
+const none: WrittenTexts = new Map();
+
+/** Finds the texts of the values at these paths. The text is JSON: it was parsed before. Read once, whatever is in it. */
+export function writtenTexts(json: string, paths: readonly WrittenPath[]): WrittenTexts {
+  const found = new Scanner(json).value(paths);
+  return typeof found === "string" ? none : found;
+}
+
+/** The text of one value; undefined: there is none, or it was not looked for. */
+export function writtenAt(texts: WrittenTexts | null, path: WrittenPath): string | undefined {
+  let at: string | WrittenTexts | undefined = texts ?? none;
+  for (const step of path) at = typeof at === "object" ? at.get(step) : undefined;
+  return typeof at === "string" ? at : undefined;
+}
+
+/** Puts texts in the place of the objects that they are the texts of. */
+export function putWritten(value: unknown, texts: WrittenTexts): void {
+  if (typeof value !== "object" || value === null) return;
+  const fields = value as Record<string, unknown>;
+  for (const [key, text] of texts)
+    if (typeof text !== "string") putWritten(fields[key], text);
+    else if (typeof fields[key] === "object" && fields[key] !== null) fields[key] = text;
+}
+
+/** Steps through a text: what is not looked for is passed over without a step of its own for what is in it. */
+class Scanner {
+  readonly #text: string;
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The value that begins here: its text, if one of the paths ends here, or the texts within it. */
+  value(paths: readonly WrittenPath[]): string | WrittenTexts {
+    this.#space();
+    const from = this.#at;
+    const open = this.#text[from];
+    const isWanted = paths.some((path) => path.length === 0);
+    if (isWanted || paths.length === 0 || (open !== "{" && open !== "[")) {
+      this.#pass();
+      return isWanted ? this.#text.slice(from, this.#at) : none;
+    }
+    return this.#within(open === "{", paths);
+  }
+
+  #within(isObject: boolean, paths: readonly WrittenPath[]): WrittenTexts {
+    const found = new Map<string, string | WrittenTexts>();
+    this.#at += 1;
+    for (let place = 0; ; place += 1) {
+      this.#space();
+      const char = this.#text[this.#at];
+      if (char === undefined || char === "}" || char === "]") break;
+      const key = isObject ? this.#key() : String(place);
+      const inner = paths.flatMap(([step, ...rest]) => (step === "*" || step === key ? [rest] : []));
+      const value = this.value(inner);
+      // Of two members of one name the last counts, as it does for those who parse.
+      if (typeof value === "string" || value.size > 0) found.set(key, value);
+      else found.delete(key);
+      this.#space();
+      if (this.#text[this.#at] === ",") this.#at += 1;
+    }
+    this.#at += 1;
+    return found;
+  }
+
+  #key(): string {
+    const from = this.#at;
+    this.#string();
+    const key = this.#text.slice(from, this.#at);
+    this.#space();
+    // The colon.
+    this.#at += 1;
+    return key.includes("\\") ? (JSON.parse(key) as string) : key.slice(1, -1);
+  }
+
+  #space(): void {
+    while (this.#at < this.#text.length && this.#text.charCodeAt(this.#at) <= 32) this.#at += 1;
+  }
+
+  #string(): void {
+    for (this.#at += 1; this.#at < this.#text.length && this.#text[this.#at] !== '"'; this.#at += 1)
+      if (this.#text[this.#at] === "\\") this.#at += 1;
+    this.#at += 1;
+  }
+
+  /** Goes behind the value that begins here. */
+  #pass(): void {
+    let depth = 0;
+    do {
+      const char = this.#text[this.#at];
+      if (char === '"') {
+        this.#string();
+        if (depth === 0) return;
+        continue;
+      }
+      if (char === "{" || char === "[") depth += 1;
+      else if (char === "}" || char === "]") {
+        if (depth === 0) return;
+        depth -= 1;
+        if (depth === 0) {
+          this.#at += 1;
+          return;
+        }
+      } else if (depth === 0 && (char === "," || char === undefined || char.charCodeAt(0) <= 32)) return;
+      this.#at += 1;
+    } while (this.#at < this.#text.length);
+  }
+}
+
+/** What JSON.parse tells of where a value came from, and a number as it was written: the language's library has no types for them yet. */
+interface WrittenJson {
+  parse(text: string, keep: (key: string, value: unknown, context: { readonly source?: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+}
+
+/** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs. Throws as
+ *  `JSON.parse` does. */
+export function parseToWrite(text: string): unknown {
+  const json = JSON as unknown as WrittenJson;
+  return json.parse(text, (_key, value, { source }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source ? json.rawJSON(source) : value,
+  );
+}

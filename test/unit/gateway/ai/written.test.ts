@@ -1,0 +1,66 @@
+/** What tools were told and what they answered comes to the model as it was written, on every interface. */
+import { expect } from "chai";
+import fc from "fast-check";
+import type { EngineRequest } from "../../../../protocols/index.ts";
+import { createClock } from "../../../../node/platform/index.ts";
+import { createEchoRuntime } from "../../../../runtimes/index.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
+import { seeing } from "./seeing.ts";
+
+/** Each interface, with a body that tells of one call and its result. The arguments are a text of JSON in two of them, and JSON in two. */
+const bodies: Readonly<Record<string, (given: string, result: string) => string>> = {
+  "/v1/chat/completions": (given, result) =>
+    `{"model":"echo","messages":[{"role":"user","content":"go"},{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"look","arguments":${JSON.stringify(given)}}}]},{"role":"tool","tool_call_id":"c","content":${JSON.stringify(result)}}]}`,
+  "/v1/responses": (given, result) =>
+    `{"model":"echo","input":[{"role":"user","content":"go"},{"type":"function_call","call_id":"c","name":"look","arguments":${JSON.stringify(given)}},{"type":"function_call_output","call_id":"c","output":${JSON.stringify(result)}}]}`,
+  "/v1/messages": (given, result) =>
+    `{"model":"echo","max_tokens":99,"messages":[{"role":"user","content":"go"},{"role":"assistant","content":[{"type":"text","text":"well"},{"type":"tool_use","id":"c","name":"look","input": ${given} }]},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":${JSON.stringify(result)}}]}]}`,
+  "/api/chat": (given, result) =>
+    `{"model":"echo","stream":false,"messages":[{"role":"user","content":"go"},{"role":"assistant","tool_calls":[{"function":{"name":"look","arguments":\n${given}}}]},{"role":"tool","tool_name":"look","content":${JSON.stringify(result)}}]}`,
+}; // prettier-ignore
+
+describe("gateway: calls and results, as they were written", () => {
+  let fixture: Fixture;
+  let token: string;
+  let asked: EngineRequest<"generate">[] = [];
+  before(async () => {
+    const runtime = createEchoRuntime({ clock: createClock() });
+    const engines = seeing(runtime, (_engine, request) => asked.push(request as EngineRequest<"generate">));
+    fixture = await startFixture({ engines });
+    ({ token } = await fixture.signUp("ada"));
+  });
+  beforeEach(() => (asked = []));
+  after(() => fixture.stop());
+
+  const post = (path: string, body: string): Promise<Response> =>
+    fetch(`${fixture.url}${path}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body,
+    });
+  const member = fc.tuple(
+    fc.constantFrom('"a"', '"2"', '"1"', '"\\u00e9"', '"a b"'),
+    fc.constantFrom("", " ", "\n "),
+    fc.oneof(
+      fc.bigInt({ min: -(10n ** 25n), max: 10n ** 25n }).map(String),
+      fc.constantFrom("1.10", "1e400", "-0", '"\\u00e9"', '{"b": [1.0 ,2] }', '"\\ud83d\\ude00"', "null", "2512292042121000001"),
+    ),
+  ); // prettier-ignore
+  const anyGiven = fc
+    .array(member, { maxLength: 3 })
+    .map((all) => `{${all.map(([key, space, value]) => `${space}${key}:${space}${value}`).join(",")}}`);
+
+  for (const [path, bodyOf] of Object.entries(bodies))
+    it(`come character by character through ${path}`, () =>
+      fc.assert(
+        fc.asyncProperty(anyGiven, fc.oneof(anyGiven, fc.string({ unit: fc.constantFrom("é", "\n", '"', "1.10", "<") })), async (given, result) => {
+          asked = [];
+          const answer = await post(path, bodyOf(given, result));
+          expect(answer.status, await answer.text()).to.equal(200);
+          const { messages } = asked[0]!;
+          expect(messages.flatMap(({ calls = [] }) => calls.map((call) => call.arguments))).to.deep.equal([given]);
+          expect(messages.find(({ role }) => role === "tool")?.content).to.equal(result);
+        }),
+        { numRuns: 40 },
+      )); // prettier-ignore
+});

@@ -1,0 +1,51 @@
+import { expect } from "chai";
+import fc from "fast-check";
+import { parseToWrite, putWritten, writtenAt, writtenTexts } from "../../../protocols/index.ts";
+
+/** Texts of JSON as other programs write them, with the value of the member `x` in each object of a list. */
+const space = fc.constantFrom("", " ", "\n\t", "  ");
+const { value } = fc.letrec<{ value: string }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    fc.constantFrom("1.10", "1e400", "-0", "2512292042121000001", "true", "null", '"\\u00e9\\"]},"', '"x"', "{}", "[]"),
+    fc.array(fc.tuple(space, tie("value"), space), { maxLength: 3 }).map((all) => `[${all.map((one) => one.join("")).join(",")}]`),
+    fc
+      .array(fc.tuple(fc.constantFrom('"x"', '"\\u0078"', '"y"', '"__proto__"'), space, tie("value")), { maxLength: 3 })
+      .map((all) => `{${all.map(([key, gap, one]) => `${gap}${key}${gap}:${gap}${one}${gap}`).join(",")}}`),
+  ),
+})); // prettier-ignore
+
+describe("JSON as it was written", () => {
+  it("is found wherever it stands, whatever is around it", () =>
+    fc.assert(
+      fc.property(fc.array(fc.tuple(value, value, value), { maxLength: 4 }), space, (rows, gap) => {
+        const json = `${gap}{"a"${gap}:[${rows.map(([one, two, three]) => `${gap}{"w":${one},"x":${gap}${two}${gap},"z":${three}}`).join(",")}]}`;
+        const found = writtenTexts(json, [["a", "*", "x"]]);
+        for (const [place, [, two]] of rows.entries())
+          expect(writtenAt(found, ["a", String(place), "x"]), json).to.equal(two);
+        expect(writtenAt(found, ["a", String(rows.length), "x"])).to.equal(undefined);
+      }),
+    )); // prettier-ignore
+
+  it("is that of the member that counts, where one comes twice", () => {
+    const json = '{"a":{"x":1,"y":0},"a":{"y":{"x":3}},"b":{"x":1.0,"\\u0078":2.0}}';
+    const found = writtenTexts(json, [["*", "x"]]);
+    expect(writtenAt(found, ["a", "x"])).to.equal(undefined);
+    expect(writtenAt(found, ["b", "x"])).to.equal("2.0");
+    expect(writtenAt(writtenTexts("[1]", [["0"]]), ["0"])).to.equal("1");
+    expect(writtenTexts("1", [["a"]]).size + writtenTexts("[1]", []).size).to.equal(0);
+  });
+
+  it("stands in the place of objects, and of nothing else", () => {
+    const json = '{"calls":[{"args":{"id":1.0}},{"args":"{}"},{"args":null}]}';
+    const parsed: unknown = JSON.parse(json);
+    putWritten(parsed, writtenTexts(json, [["calls", "*", "args"]]));
+    expect(parsed).to.deep.equal({ calls: [{ args: '{"id":1.0}' }, { args: "{}" }, { args: null }] });
+  });
+
+  it("keeps its numbers when it is parsed to be written again", () => {
+    const text = '{"id":2512292042121000001,"price":1.10,"big":1e400,"less":-0,"list":[1,2.50,{"n":1E+2}],"text":"é"}';
+    expect(JSON.stringify(parseToWrite(text))).to.equal(text);
+    expect(() => parseToWrite("{")).to.throw(SyntaxError);
+  });
+});
