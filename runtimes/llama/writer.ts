@@ -98,6 +98,7 @@ export class Writer {
     const room = contextTokens - promptTokens - opening;
     if (promptTokens === 0 || room < 1)
       return refused(failure("CONTEXT_TOO_LONG", { promptTokens: promptTokens + opening, contextTokens }));
+    if (flow.cancelled) return ok({ end: "stopped", promptTokens, completionTokens: 0 });
     let grammar: LlamaGrammar | undefined;
     try {
       if (form.type !== "text") grammar = new LlamaGrammar(this.#parts.model.llama, { grammar: form.grammar });
