@@ -99,7 +99,12 @@ export interface GenerationRequest extends CallRequest {
   readonly format?: Format;
   /** How many alternatives to tell for each token; 0: only the chosen token's own. Absent: nothing is told. */
   readonly logprobs?: number;
+  /** Absent: as the model does by itself. */
+  readonly thinking?: Thinking;
 }
+
+/** Whether a model thinks before it answers, or how much: where it thinks, and where its template or its server can be told. */
+export type Thinking = boolean | "low" | "medium" | "high";
 
 /** How likely a token was. */
 export interface TokenLogprob {
@@ -134,6 +139,8 @@ export interface GenerationAnswer {
   readonly completionTokens: number;
   /** Of the prompt, those that were in memory from before. */
   readonly cachedTokens?: number;
+  /** The text of `stop` that ended it, where that is known. */
+  readonly stoppedBy?: string;
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */
@@ -144,6 +151,8 @@ export interface GenerationAnswer {
 export interface EmbedRequest extends CallRequest {
   readonly model: string;
   readonly inputs: readonly (string | Media)[];
+  /** Texts that are longer than the model reads are cut at their end. Absent: they are refused. */
+  readonly truncate?: true;
 }
 
 /** One vector for each input, in order. */

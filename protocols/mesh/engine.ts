@@ -38,6 +38,7 @@ const toolChoice = Type.Union([
   Type.Literal("required"),
   closed({ name: short }),
 ]);
+const thinking = Type.Union([Type.Boolean(), Type.Literal("low"), Type.Literal("medium"), Type.Literal("high")]);
 const logprob = Type.Object({ token: Type.String(), logprob: Type.Number() });
 const positive = Type.Integer({ minimum: 1, maximum: 65_536 });
 
@@ -67,6 +68,7 @@ const wires: {
       toolChoice: Type.Optional(toolChoice),
       format: Type.Optional(format),
       logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 64 })),
+      thinking: Type.Optional(thinking),
     }),
     part: Type.Object({
       text: Type.String(),
@@ -92,10 +94,15 @@ const wires: {
       promptTokens: count,
       completionTokens: count,
       cachedTokens: Type.Optional(count),
+      stoppedBy: Type.Optional(short),
     }),
   },
   embed: {
-    request: closed({ ...call, inputs: Type.Array(Type.Union([Type.String(), media]), { maxItems: 4_096 }) }),
+    request: closed({
+      ...call,
+      inputs: Type.Array(Type.Union([Type.String(), media]), { maxItems: 4_096 }),
+      truncate: Type.Optional(Type.Literal(true)),
+    }),
     part: Type.Never(),
     answer: Type.Object({ vectors: Type.Array(bytes, { maxItems: 4_096 }), promptTokens: count }),
   },

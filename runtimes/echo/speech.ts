@@ -40,7 +40,8 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   let over = false;
   const done = (end: GenerationEnd): void => {
     over = true;
-    listener.end(ok({ end, promptTokens: prompt, completionTokens: answer.tokens }));
+    const { tokens: completionTokens, stoppedBy } = answer;
+    listener.end(ok({ end, promptTokens: prompt, completionTokens, ...(stoppedBy !== undefined && { stoppedBy }) }));
   };
   const say = (text: string, count: number): void => {
     const said = held?.splice(0, count);

@@ -16,7 +16,7 @@ import {
 import { randomUUID } from "node:crypto";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import type { GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
+import type { GenerationAnswer, GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
@@ -27,9 +27,9 @@ import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
-import { createSeam, type Seam } from "./seam.ts";
+import { flowOf } from "../seam.ts";
 import { Slices } from "./slices.ts";
-import { createThoughtSplitter, type ThoughtMarks, type ThoughtSplitter } from "./thoughts.ts";
+import { createThoughtSplitter, type ThoughtSplitter } from "./thoughts.ts";
 import { fits, type Schema } from "../schema.ts";
 
 /** What a writer works with. */
@@ -76,8 +76,7 @@ export class Writer {
 
   async generate(request: GenerationRequest, wide: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens, renderer } = this.#parts;
-    const begun = request.messages.at(-1);
-    const flow = begun?.continues === true ? behind(createSeam(begun.content), wide) : wide;
+    const flow = flowOf(request, wide);
     const understood = formOf(request, () => renderer.callSyntax());
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
@@ -85,7 +84,11 @@ export class Writer {
     let rendered: Prompt | TooLong;
     try {
       // One is left for the answer.
-      rendered = await renderer.render(request.messages, tools, contextTokens - 1);
+      rendered = await renderer.render(request.messages, {
+        tools,
+        thinking: request.thinking,
+        tokensMax: contextTokens - 1,
+      });
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
@@ -165,10 +168,16 @@ export class Writer {
     const { model } = this.#parts;
     const promptTokens = prompt.tokens.length;
     const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
-    const written = new Written(task, { model, thoughts: this.#parts.renderer.thoughts }, tokensMax);
+    const written = new Written(task, model, tokensMax);
     const { left, kept } = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     const done = (end: GenerationEnd): Ended<"generate"> =>
-      ok({ end, promptTokens, completionTokens: written.tokens, ...(kept > 0 && { cachedTokens: kept }) });
+      ok({
+        end,
+        promptTokens,
+        completionTokens: written.tokens,
+        ...(kept > 0 && { cachedTokens: kept }),
+        ...written.stopped,
+      });
     const finish = (end: GenerationEnd): Ended<"generate"> => {
       const finished = written.finish(end);
       return typeof finished === "string" ? done(finished) : refused(finished);
@@ -222,6 +231,8 @@ export class Writer {
       ...placeMark(this.#placeOf(sequence)),
       temperature: sampling.temperature ?? this.#parts.temperature,
       ...(sampling.topP !== undefined && { topP: sampling.topP }),
+      ...(sampling.topK !== undefined && { topK: sampling.topK }),
+      ...(sampling.minP !== undefined && { minP: sampling.minP }),
       // Without one the library takes the second of the clock: two at once would say the same.
       seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
       ...(grammar !== undefined && {
@@ -230,7 +241,7 @@ export class Writer {
     };
     if (logprobs === undefined) return sequence.evaluateWithMetadata(tokens, {}, options);
     // Of all tokens, not of those that the library leaves to choose from by default.
-    const whole = { topK: 0, topP: sampling.topP ?? 1 };
+    const whole = { topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, minP: sampling.minP ?? 0 };
     return sequence.evaluateWithMetadata(tokens, { probabilities: true }, { ...options, ...whole });
   }
 
@@ -274,16 +285,6 @@ export class Writer {
   }
 }
 
-/** The way of what is new. */
-const behind = (seam: Seam, flow: Flow<"generate">): Flow<"generate"> => ({
-  get cancelled() {
-    return flow.cancelled;
-  },
-  part: (part) => flow.part({ ...part, text: seam.push(part.text) }),
-  ready: () => flow.ready(),
-  onCancel: (callback) => flow.onCancel(callback),
-});
-
 /** How many of these tokens a sequence begins with. */
 const heldOf = (sequence: LlamaContextSequence, tokens: Token[]): number =>
   sequence.compareContextTokens(tokens).firstDifferentIndex;
@@ -324,12 +325,9 @@ class Written {
   /** Whether what comes now is calls. */
   inCalls: boolean;
 
-  constructor(
-    task: Task,
-    { model, thoughts }: { readonly model: LlamaModel; readonly thoughts: ThoughtMarks | undefined },
-    tokensMax: number,
-  ) {
+  constructor(task: Task, model: LlamaModel, tokensMax: number) {
     const { form, request, prompt } = task;
+    const { thoughts } = prompt;
     this.#task = task;
     this.#model = model;
     // A grammar has its own end: a stop text within it would cut it in two.
@@ -359,6 +357,12 @@ class Written {
 
   get tokens(): number {
     return this.#answer.tokens;
+  }
+
+  /** Which of the request's texts ended it; those of the template are nobody's wish. */
+  get stopped(): Pick<GenerationAnswer, "stoppedBy"> {
+    const { stoppedBy } = this.#answer;
+    return stoppedBy !== undefined && this.#task.request.stop?.includes(stoppedBy) === true ? { stoppedBy } : {};
   }
 
   /** Takes a token. `opened`: behind it are calls. */

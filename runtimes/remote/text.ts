@@ -28,9 +28,12 @@ export interface Delta {
   readonly usage?: Usage | undefined;
   /** The server has said how it ended. Usage may still follow. */
   readonly end?: GenerationEnd | undefined;
+  /** Which stop text ended it. */
+  readonly stoppedBy?: string | undefined;
 }
 
-/** A piece of a call. */
+/** A piece of a call. Servers give calls that are made together one index: another id, or a name behind arguments that are whole, begins
+ *  another call. */
 export interface CallPiece {
   readonly index: number;
   readonly id?: string | undefined;
@@ -89,8 +92,14 @@ export async function writeText(
 /** What has come of an answer. Pure. */
 export class TextInProgress {
   readonly #stops: ReturnType<typeof createStopMatcher>;
+  readonly #wanted: readonly string[];
   readonly #tokensMax: number;
-  readonly #calls = new Map<number, { id: string; name: string; arguments: string }>();
+  readonly #calls: { id: string; name: string; arguments: string }[] = [];
+  /** The newest call of each index. */
+  readonly #open = new Map<number, number>();
+  #stoppedBy: string | undefined;
+  /** Whole calls that were given out. */
+  #made = 0;
   #tokens = 0;
   #told = 0;
   #chars = 0;
@@ -101,7 +110,8 @@ export class TextInProgress {
   #cut = false;
 
   constructor(request: Pick<GenerationRequest, "stop" | "sampling">, contextTokens: number) {
-    this.#stops = createStopMatcher(request.stop ?? []);
+    this.#wanted = request.stop ?? [];
+    this.#stops = createStopMatcher(this.#wanted);
     this.#tokensMax = request.sampling.maxTokens ?? contextTokens;
   }
 
@@ -119,6 +129,7 @@ export class TextInProgress {
       if (this.#cut) break;
       this.#usage = { ...this.#usage, ...definedOf(delta.usage) };
       this.#end = delta.end ?? this.#end;
+      this.#stoppedBy = delta.stoppedBy ?? this.#stoppedBy;
       if (!this.#counts(delta)) continue;
       thought += delta.thought ?? "";
       text += this.#text(delta.text ?? "");
@@ -156,8 +167,13 @@ export class TextInProgress {
   answer(): GenerationAnswer {
     const end = this.#end;
     if (end === undefined) throw damaged("its answer breaks off");
-    const isCalls = this.#calls.size > 0 && (end === "complete" || end === "calls");
-    return { ...this.usage(), end: isCalls ? "calls" : end === "calls" ? "complete" : end };
+    const isCalls = this.#made > 0 && (end === "complete" || end === "calls");
+    const stoppedBy = end === "complete" && !isCalls ? this.#stoppedBy : undefined;
+    return {
+      ...this.usage(),
+      end: isCalls ? "calls" : end === "calls" ? "complete" : end,
+      ...(stoppedBy !== undefined && this.#wanted.includes(stoppedBy) && { stoppedBy }),
+    };
   }
 
   /** Whether there is anything in it, and room for it. An event with text is at least a token. */
@@ -189,43 +205,58 @@ export class TextInProgress {
     const last = text.charCodeAt(text.length - 1);
     this.#half = last >= 0xd8_00 && last <= 0xdb_ff ? text.slice(-1) : "";
     text = this.#half === "" ? text : text.slice(0, -1);
-    const { text: ready, matched } = this.#stops.push(text.toWellFormed());
+    const { text: ready, matched, stop } = this.#stops.push(text.toWellFormed());
     if (matched) {
+      this.#stoppedBy = stop;
       this.#end = "complete";
       this.#cut = true;
     }
     return ready;
   }
 
-  #piece({ index, id, name, arguments: piece = "" }: CallPiece): void {
-    const call = this.#calls.get(index);
-    if (call === undefined) this.#calls.set(index, { id: id ?? "", name: name ?? "", arguments: piece });
-    else {
-      call.id ||= id ?? "";
-      call.name ||= name ?? "";
-      call.arguments += piece;
+  #piece(piece: CallPiece): void {
+    const { index, id = "", name = "", arguments: said = "" } = piece;
+    const place = this.#open.get(index);
+    const call = place === undefined ? undefined : this.#calls[place];
+    if (call === undefined || isAnother(call, piece)) {
+      this.#open.set(index, this.#calls.length);
+      this.#calls.push({ id, name, arguments: said });
+      return;
     }
+    call.id ||= id;
+    call.name ||= name;
+    call.arguments += said;
   }
 
   /** Of an answer that was not through, those that are whole; of any other all must be. */
   #wholeCalls(): readonly ToolCall[] {
-    if (this.#calls.size > remoteLimits.callsMax) throw damaged("it makes too many calls");
+    if (this.#calls.length > remoteLimits.callsMax) throw damaged("it makes too many calls");
     const whole: ToolCall[] = [];
-    for (const [index, { id, name, arguments: said }] of this.#calls) {
+    for (const { id, name, arguments: said } of this.#calls.splice(0)) {
       const text = said.trim() === "" ? "{}" : said;
-      const value = fromJson(text);
       if (name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
-      if (name !== "" && typeof value === "object" && value !== null && !Array.isArray(value))
+      if (name !== "" && isObject(fromJson(text)))
         whole.push({
           id: id === "" || id.length > remoteLimits.nameCharsMax ? `call_${randomUUID()}` : id,
           name,
           arguments: text,
         });
       else if (this.#end === "complete" || this.#end === "calls") throw damaged("a call's arguments are not JSON");
-      else this.#calls.delete(index);
     }
+    this.#made += whole.length;
     return whole;
   }
+}
+
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Whether a piece begins another call than the one that its index had before. */
+function isAnother(
+  call: Readonly<Record<"id" | "name" | "arguments", string>>,
+  { id = "", name = "" }: CallPiece,
+): boolean {
+  if (id !== "" && call.id !== "") return id !== call.id;
+  return name !== "" && call.name !== "" && isObject(fromJson(call.arguments));
 }
 
 function definedOf(usage: Usage | undefined): Usage {
