@@ -104,6 +104,10 @@ export const runtimeLimits = {
    *
    *  A pass of its own costs as much as to read ten tokens, at each token of the answer. */
   reReadTokensMax: 32,
+  /** Tokens that a model which guesses ahead guesses at a time. */
+  guessedTokensMax: 16,
+  /** A guess that is less likely than this is not made: to read a wrong one costs as much as to read a right one. */
+  guessConfidenceMin: 0.6,
   /** Generations one model runs at once; the others wait in its queue.
    *
    *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */

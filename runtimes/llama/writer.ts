@@ -26,6 +26,7 @@ import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
+import { Guesser } from "./guesser.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
 import { flowOf } from "../seam.ts";
 import { Slices } from "./slices.ts";
@@ -111,6 +112,8 @@ export class Writer {
     }
 
     const sequence = await this.#borrow(prompt.tokens, request.sampling.seed !== undefined);
+    const guesser = sequence.tokenPredictor;
+    if (guesser instanceof Guesser) guesser.wanted = () => !flow.cancelled;
     try {
       return await this.#write({ request, form, grammar, prompt, room, flow }, sequence);
     } finally {
