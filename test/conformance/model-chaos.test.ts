@@ -166,11 +166,12 @@ describe("models on processes that fail", function () {
     const [other, lora] = [chain("guesses-otherwise", "again").path, join(folder, "cancels-lora.gguf")];
     writeChainModel(other, { text: "fire", after: "again", contextTokens: 65_536 });
     writeChainLora(lora, { begins: "n" });
+    const sized = { ...base, contextTokens: 4_096, sequences: 8 };
     const specs: readonly ModelSpec[] = [
-      base,
-      { ...base, name: "draft", draft: other },
-      { ...base, name: "all", draft: other, cacheType: "q8_0", lora: [{ path: lora }] },
-    ].map((spec) => ({ ...spec, contextTokens: 4_096, sequences: 8 }));
+      sized,
+      { ...sized, name: "draft", draft: other },
+      { ...sized, name: "all", draft: other, cacheType: "q8_0", lora: [{ path: lora }] },
+    ];
     const host = await started(specs);
     const { native } = host.pids;
     const json = { type: "array", items: { type: "integer" } };
