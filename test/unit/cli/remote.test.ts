@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Command, Option } from "commander";
 import { createProgram } from "../../../cli/program.ts";
+import { createClock } from "../../../node/platform/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
@@ -119,6 +120,8 @@ describe("commands for another machine", function () {
     folder = await mkdtemp(join(tmpdir(), "plexus-remote-"));
     fixture = await startFixture({
       ...everyPart,
+      // By which OpenSSL takes certificates for good.
+      clock: createClock(),
       disk: { status: () => disk, set: async () => ({ ok: true, value: disk }) },
       controlListen: { host: "127.0.0.1", port: 0 },
       tls: { current: () => ({ cert: authority.pem, key: authority.keyPem }), onChange: () => () => undefined },

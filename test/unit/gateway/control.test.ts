@@ -3,12 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import type { TlsFiles, TlsPort } from "../../../node/gateway/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
+import { createClock } from "../../../node/platform/index.ts";
 import { ask, codeOf, type Answer } from "./control-client.ts";
 import { everyPart } from "./permission-table.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 /** Certificates that a test changes. */
 function tlsOf(first: TlsFiles): TlsPort & { set(files: TlsFiles): void } {
@@ -41,9 +41,11 @@ describe("gateway: the control endpoint", function () {
   };
 
   before(async () => {
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
       ...everyPart,
+      world,
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
       controlListen: { host: "127.0.0.1", port: 0 },
     });
@@ -180,6 +182,7 @@ describe("gateway: the control endpoint", function () {
   });
 });
 
+// By the machine's clock, by which OpenSSL takes certificates for good.
 describe("gateway: the control endpoint over TLS", function () {
   const nowMs = Date.now();
   const ca = makeCertificate("operators", nowMs);
@@ -191,7 +194,7 @@ describe("gateway: the control endpoint over TLS", function () {
   let url: string;
 
   before(async () => {
-    fixture = await startFixture({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
+    fixture = await startFixture({ clock: createClock(), controlListen: { host: "127.0.0.1", port: 0 }, tls });
     url = fixture.gateway.controlUrl as string;
     const body = { name: "ops", scopes: ["cluster.see"], subject: "CN=ops" };
     const made = await ask(url, "/api/v1/admin/control/tokens", { method: "POST", token: controlToken, body });
@@ -258,7 +261,7 @@ describe("gateway: an authority of clients that is named while the control endpo
     const client = makeCertificate("ops", nowMs, { by: ca });
     const files = { cert: own.pem, key: own.keyPem };
     const tls = tlsOf(files);
-    const fixture = await startFixture({ controlListen: { host: "127.0.0.1", port: 0 }, tls });
+    const fixture = await startFixture({ clock: createClock(), controlListen: { host: "127.0.0.1", port: 0 }, tls });
     const url = fixture.gateway.controlUrl as string;
     const shows = async (): Promise<string> =>
       codeOf(await ask(url, "/api/v1/admin/control/self", { cert: client.pem, key: client.keyPem }));

@@ -1,8 +1,7 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { noticeText, ok, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 type Query = RecallBackup["query"];
 
@@ -31,9 +30,11 @@ describe("gateway: downloads of recalls", () => {
   const fetched = (token: string, path: string) => fixture.request("GET", path, { token });
 
   before(async () => {
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
       backups,
+      world,
       clock: { ...clock, monotonicMs: () => clock.monotonicMs() + shiftMs },
       changed: (...of) => void told.push(of),
     });
