@@ -121,6 +121,8 @@ export const conversationTurn = object({
     Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),
   ),
   error: Type.Optional(Type.String()),
+  /** The limit that ended it, which the text says: its model wanted to call more tools than one answer may. */
+  limit: Type.Optional(Type.Literal("tools")),
   model: Type.Optional(Type.String()),
   tokens: Type.Optional(position),
   /** Assistant turns: the tools that were called for it. */
