@@ -138,7 +138,7 @@ export const actorLimits = {
   /** How long it is tried to tell people news of the cluster; then it is left to the audit. */
   noticeMs: 24 * 3_600_000,
   /** News of the cluster that a person keeps; the oldest goes. */
-  noticesKept: 8,
+  noticesKept: 32,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
   /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */
