@@ -94,12 +94,11 @@ export class RoomPlace implements Place {
   }
 }
 
-const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds }: RoomMessage): RecalledMessage => ({
+const recalled = ({ seq, author, text, atMs, editedAtMs, poll }: RoomMessage): RecalledMessage => ({
   seq,
   author,
   text,
   atMs,
   ...(editedAtMs !== undefined && { editedAtMs }),
   ...(poll && { poll }),
-  ...(rounds && { rounds }),
 });

@@ -18,7 +18,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { atMoment, factsOf } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
@@ -68,10 +68,12 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       const { on, reason } = request.body;
       const facts = { ...heldFacts(on), reason };
       const id = at.newId();
-      return change<BackupHold>(request, { type: "hold", id, on, reason }, facts, (now) => ({
+      const held = await change<BackupHold>(request, { type: "hold", id, on, reason }, facts, (now) => ({
         hold: id,
         ...changeOf(undefined, saidBy(now)),
       }));
+      at.changed?.("setHold", { hold: held.id, ...facts }, whoIs(request));
+      return held;
     },
   );
 
@@ -83,11 +85,12 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { id } = request.params;
-      return change<BackupHold>(request, { type: "lift", id }, { hold: id }, (was) => ({
-        ...heldFacts(was.on),
-        reason: was.reason,
-        ...changeOf(saidBy(was), undefined),
-      }));
+      const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id }, (was) =>
+        changeOf(saidBy(was), undefined),
+      );
+      const facts = { hold: id, by: whoIs(request), ...heldFacts(held.on), reason: held.reason };
+      at.changed?.("liftHold", facts, whoIs(request), { people: [], admins: true });
+      return held;
     },
   );
 
@@ -127,7 +130,9 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       const approvers = admins.filter((user) => user !== by).slice(0, recallApproversMax);
       const facts = { ...factsOf(wish), reason };
       const message = { type: "askRecall", id: at.newId(), wish, reason, approvers };
-      return change<RecallRequest>(request, message, facts, (asked) => ({ request: asked.id }));
+      const asked = await change<RecallRequest>(request, message, facts);
+      at.changed?.("askRecall", { request: asked.id, by, ...facts }, by, { people: approvers, admins: false });
+      return asked;
     },
   );
 
@@ -144,12 +149,10 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       async (request) => {
         const { id } = request.params;
         const by = whoIs(request);
-        const done = ask<RecallRequest>({ type: "answerRecall", id, approve, by });
-        // Whoever asked is told as well, and may be no admin.
-        const answered = await audited(quietly(at), request, { request: id }, done);
+        const answered = await change<RecallRequest>(request, { type: "answerRecall", id, approve }, { request: id });
         const facts = { request: id, for: answered.by, by, ...factsOf(answered.wish), reason: answered.reason };
         const people = answered.by === by || answered.by === "operator" ? [] : [answered.by];
-        at.changed?.(`${name}Recall`, facts, by, { people, admins: true });
+        at.changed?.(`${name}Recall`, facts, by, { people, admins: false });
         return answered;
       },
     );
@@ -162,11 +165,11 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { id } = request.params;
-      return change<ClusterBackupTask>(request, { type: "beginRecall", id }, { request: id }, (task) => ({
-        task: task.id,
-        approvedBy: task.approvedBy ?? "",
-        ...factsOf(task.wish),
-      }));
+      const task = await change<ClusterBackupTask>(request, { type: "beginRecall", id }, { request: id });
+      const { approvedBy = "" } = task;
+      const facts = { request: id, task: task.id, by: whoIs(request), approvedBy, ...factsOf(task.wish) };
+      at.changed?.("beginRecall", facts, whoIs(request), { people: [], admins: true });
+      return task;
     },
   );
 }

@@ -23,7 +23,7 @@ import {
   type SlotPage,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import { audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { asTask } from "./tasks.ts";
 import { demand } from "./refusals.ts";
@@ -38,9 +38,6 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
     if (at.cluster === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
     return at.cluster;
   };
-
-  /** The control has the cluster remember by itself what changes nodes and directory, and tell its admins. */
-  const quiet = quietly(at);
 
   /** What the audit has of a node before a change. */
   const nodeBefore = async (node: string) => {
@@ -93,20 +90,20 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.post<{ Body: Static<typeof createInvitation> }>(
     "/admin/cluster/invitations",
     {
-      config: audits("invite", "nodes.admit"),
+      config: audits("invite"),
       schema: {
         summary: "Creates an invitation: a token that admits one node, once; only this answer shows it",
         tags,
         body: createInvitation,
       },
     },
-    (request) => audited(quiet, request, request.body, control().invite(request.body, whoIs(request))),
+    (request) => audited(at, request, request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
     "/admin/cluster/nodes/:node",
     {
-      config: audits("evict", "nodes.manage"),
+      config: audits("evict"),
       schema: {
         summary: "Evicts a node: ends its membership for good",
         description:
@@ -126,7 +123,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         { what: `Eviction of ${node}` },
         control().evict(node, force, whoIs(request)),
       );
-      return audited(quiet, request, { node, force }, evicted, () => changeOf(before, undefined));
+      return audited(at, request, { node, force }, evicted, () => changeOf(before, undefined));
     },
   );
 
@@ -157,7 +154,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setNodeRoles> }>(
     "/admin/cluster/nodes/:node/roles",
     {
-      config: audits("roles", "nodes.manage"),
+      config: audits("roles"),
       schema: {
         summary: "Changes the roles of a running node",
         description:
@@ -172,9 +169,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const { roles, seen } = request.body;
       const before = await nodeBefore(node);
       const set = control().setRoles(node, roles, whoIs(request), seen);
-      return audited(quiet, request, { node, roles }, set, () =>
-        changeOf(before && { roles: before.roles }, { roles }),
-      );
+      return audited(at, request, { node, roles }, set, () => changeOf(before && { roles: before.roles }, { roles }));
     },
   );
 
@@ -275,7 +270,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.put<{ Body: Static<typeof setVoters> }>(
     "/admin/cluster/directory/voters",
     {
-      config: audits("voters", "nodes.manage"),
+      config: audits("voters"),
       schema: { summary: "How many managers keep the directory together", tags, body: setVoters },
     },
     async (request) => {
@@ -283,14 +278,14 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const before = await control().voters();
       const set = control().setVoters(wanted, whoIs(request));
       const was = before.ok ? { wanted: before.value.wanted } : undefined;
-      return audited(quiet, request, { wanted }, set, () => changeOf(was, { wanted }));
+      return audited(at, request, { wanted }, set, () => changeOf(was, { wanted }));
     },
   );
 
   app.post<{ Body: Static<typeof migrateDirectory> }>(
     "/admin/cluster/directory/migrate",
     {
-      config: audits("migrateDirectory", "nodes.admit"),
+      config: audits("migrateDirectory"),
       schema: {
         summary: "Moves the running cluster's directory to etcd, or from there to the managers",
         tags,
@@ -307,9 +302,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const work = control().migrateDirectory(endpoints, whoIs(request));
       const moved = asTask(at, request, { what, again: { method: "POST", path, body: request.body } }, work);
       const kind = endpoints === undefined ? "replicated" : "etcd";
-      return audited(quiet, request, facts, moved, () =>
-        changeOf(before && { directory: before }, { directory: kind }),
-      );
+      return audited(at, request, facts, moved, () => changeOf(before && { directory: before }, { directory: kind }));
     },
   );
 }

@@ -325,8 +325,6 @@ export interface GatewayRoute {
   readonly permission: Permission | undefined;
   /** What the audit calls it. */
   readonly audit?: AuditAction;
-  /** It carries a proof of its own. */
-  readonly proves?: true;
 }
 
 /** A running gateway. */

@@ -65,8 +65,7 @@ export function restOf(request: GenerationRequest): Reply {
   const begun = request.messages.at(-1);
   if (begun?.continues !== true) return replyTo(request);
   const { text, calls } = replyTo({ ...request, messages: request.messages.slice(0, -1) });
-  // What it would not have begun with, it repeats nothing of.
-  return { text: text.startsWith(begun.content) ? text.slice(begun.content.length) : text, calls };
+  return { text: text.slice(begun.content.length), calls };
 }
 
 function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationRequest): readonly ToolCall[] {

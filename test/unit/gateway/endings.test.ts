@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
+import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
+import { createClock } from "../../../node/platform/index.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -8,9 +9,8 @@ describe("gateway: how accounts end", () => {
   let root: string;
   let shiftMs = 0;
   before(async () => {
-    const world = createWorld();
-    const clock = world.clock();
-    fixture = await startFixture({ world, clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs } });
+    const real = createClock();
+    fixture = await startFixture({ clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
     root = (await fixture.signUp("root")).token;
   });
   after(() => fixture.stop());

@@ -1,4 +1,3 @@
-import { createClock } from "../../../node/platform/index.ts";
 import { credentials, status, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { checkOf } from "../../../protocols/check.ts";
@@ -36,7 +35,7 @@ describe("gateway: what admins do, by gRPC", () => {
     return made;
   };
   before(async () => {
-    fixture = await startFixture({ clock: createClock(), grpcListen });
+    fixture = await startFixture({ grpcListen });
     await fixture.signUp("ada");
     await fixture.signUp("bob");
   });
@@ -154,7 +153,7 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       },
       under: () => undefined,
     };
-    const fixture = await startFixture({ clock: createClock(), grpcListen, tracer });
+    const fixture = await startFixture({ grpcListen, tracer });
     const { token } = await fixture.signUp("ada");
     const one = grpcClient(fixture.gateway.grpcAddress as string, token);
     try {

@@ -1,32 +1,27 @@
 import { expect } from "chai";
 import { mailSettings } from "../../../node/cluster/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
+import { createClock } from "../../../node/platform/index.ts";
 import type { FactorsView, MailView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
-import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
+import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 
 /** A clock that a test moves on. */
-function movedClock() {
-  const world = createWorld();
-  const clock = world.clock();
+export function movedClock() {
+  const real = createClock();
   let shiftMs = 0;
-  return {
-    world,
-    clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
-    shift: (ms: number) => void (shiftMs += ms),
-  };
+  return { clock: { ...real, nowMs: () => real.nowMs() + shiftMs }, shift: (ms: number) => void (shiftMs += ms) };
 }
 
 describe("gateway: mail", () => {
   let fixture: Fixture;
   let server: MailServerFixture;
-  const { world, clock, shift } = movedClock();
+  const { clock, shift } = movedClock();
   before(async () => {
     server = await startMailServer();
     fixture = await startFixture({
-      world,
       clock,
       signUp: "domain",
       signUpDomains: ["example.org"],

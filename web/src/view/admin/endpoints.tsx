@@ -12,7 +12,6 @@ import type {
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
-import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
@@ -42,12 +41,12 @@ export function Endpoints() {
       >
         <ul className="lines">
           {servers.shown.map((endpoint) => (
-            <Row key={endpoint.name} endpoint={endpoint} />
+            <Row key={endpoint.name} endpoint={endpoint} changed={changed} />
           ))}
         </ul>
         <Pager trail={servers.trail} next={servers.next} waits={false} back="Previous servers" on="More servers" />
         {view.endpoints.length === 0 && <p className="dim">No server is used yet.</p>}
-        <NewEndpoint />
+        <NewEndpoint changed={changed} />
       </Part>
       <Part
         title="Find servers"
@@ -56,7 +55,7 @@ export function Endpoints() {
         <Search search={view.search} changed={changed} />
         <ul className="lines">
           {found.shown.map((candidate) => (
-            <Candidate key={candidate.url} candidate={candidate} />
+            <Candidate key={candidate.url} candidate={candidate} changed={changed} />
           ))}
         </ul>
         <Pager trail={found.trail} next={found.next} waits={false} back="Previous" on="Next" />
@@ -77,17 +76,17 @@ const states: Readonly<Record<EndpointView["state"], string>> = {
 const kindOf = (server: ServerKind | undefined, adapter: string): string =>
   server === undefined ? adapter : [server.kind, server.version].filter(Boolean).join(" ");
 
-function Row({ endpoint }: { readonly endpoint: EndpointView }) {
+function Row({ endpoint, changed }: { readonly endpoint: EndpointView; readonly changed: () => void }) {
   const { ask } = useDialogs();
-  const act = useActOn(queryKey);
   const [testing, setTesting] = useState(false);
   const [report, setReport] = useState<EndpointReport>();
   const { name, adapter, url, server, state, models, from } = endpoint;
   const test = async () => {
     setTesting(true);
-    const tested = await act(() => request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs));
+    const result = await request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs);
     setTesting(false);
-    if (tested !== undefined) setReport(tested);
+    if (!result.ok) return notices.fail(result.error);
+    setReport(result.value);
   };
   const remove = async () => {
     const question = {
@@ -97,7 +96,9 @@ function Row({ endpoint }: { readonly endpoint: EndpointView }) {
       grave: true,
     };
     if (!(await ask(question))) return;
-    await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
+    const result = await request("DELETE", `${base}/${encodeURIComponent(name)}`);
+    if (!result.ok) notices.fail(result.error);
+    changed();
   };
   const isWrong = state === "failing" || state === "away";
   return (
@@ -150,8 +151,7 @@ const adapters = {
   kserve: "KServe’s kind (Triton, OpenVINO)",
 } as const satisfies Readonly<Record<RemoteAdapter, string>>;
 
-function NewEndpoint() {
-  const act = useActOn(queryKey);
+function NewEndpoint({ changed }: { readonly changed: () => void }) {
   const [name, setName] = useState("");
   const [adapter, setAdapter] = useState("ollama");
   const [url, setUrl] = useState("");
@@ -159,10 +159,12 @@ function NewEndpoint() {
   const add = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = { adapter, url: url.trim(), ...(variable.trim() !== "" && { key: { env: variable.trim() } }) };
-    if ((await act(() => request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body))) === undefined) return;
+    const result = await request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body);
+    if (!result.ok) return notices.fail(result.error);
     setName("");
     setUrl("");
     setVariable("");
+    changed();
   };
   return (
     <form className="row field-row" aria-label="Add a server" onSubmit={(event) => void add(event)}>
@@ -244,9 +246,8 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
   );
 }
 
-function Candidate({ candidate }: { readonly candidate: EndpointCandidate }) {
+function Candidate({ candidate, changed }: { readonly candidate: EndpointCandidate; readonly changed: () => void }) {
   const { ask } = useDialogs();
-  const act = useActOn(queryKey);
   const { name, adapter, url, server, models, needsKey, by } = candidate;
   const add = async () => {
     const question = {
@@ -255,7 +256,9 @@ function Candidate({ candidate }: { readonly candidate: EndpointCandidate }) {
       action: "Add",
     };
     if (!(await ask(question))) return;
-    await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url }));
+    const result = await request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url });
+    if (!result.ok) notices.fail(result.error);
+    changed();
   };
   const what = needsKey ? "wants a key: add it above, with the variable" : models.slice(0, 5).join(", ");
   return (
