@@ -113,6 +113,14 @@ export function clockViolations(sources: readonly Source[]): readonly string[] {
     );
 }
 
+/** Unit tests that start a process: what starts one is in `test/smoke` or `test/machines`. */
+export function processViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("test/unit/"))
+    .filter(({ text }) => importsOf(text).some(({ specifier }) => /^(?:node:)?child_process$/.test(specifier)))
+    .map(({ path }) => `${path} starts processes`);
+}
+
 /** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`, `trace`, `actor`, `by`), so that
  *  whoever looks for an id finds all lines that have it. */
 const otherNames = new Set(["request", "reqId", "traceId", "traceparent", "span", "caller", "author", "user", "person", "who", "principal"]); // prettier-ignore

@@ -31,6 +31,7 @@ import {
   tableRows,
   unfinishedViolations,
   clockViolations,
+  processViolations,
   worldViolations,
 } from "./rules.ts";
 import { blank, importsOf, type Source } from "./source.ts";
@@ -74,6 +75,8 @@ describe("the repository", () => {
     none(worldViolations(code)));
 
   it("waits in no test by the clock", () => none(clockViolations(code)));
+
+  it("starts no process in a unit test", () => none(processViolations(code)));
 
   it("never waits inside an actor", () => none(awaitViolations(code)));
 
@@ -402,6 +405,12 @@ describe("the tidy rules find what is planted:", () => {
     const slow = 'it("x", f).timeout(5); setTimeout(f, 5); performance.now(); // setTimeout';
     expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(3);
     expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
+  });
+
+  it("processes of unit tests", () => {
+    const starts = 'import { spawn } from "node:child_process";';
+    expect(processViolations(source("test/unit/x.test.ts", starts))).to.have.length(1);
+    expect(processViolations(source("test/smoke/x.test.ts", starts))).to.have.length(0);
   });
 
   it("waiting in an actor", () => {

@@ -1,3 +1,4 @@
+import type { Command } from "commander";
 import type { Output } from "../../../cli/output.ts";
 import type { ModelInfo, NodeStatus } from "../../../protocols/index.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
@@ -59,4 +60,18 @@ export const status: NodeStatus = {
   journal: { entries: 0, bytes: 0, location: "/data/journal" },
   eventLoopLagMs: 0,
   memoryBytes: 0,
+};
+
+/** Every command by its words, with what may follow: subcommands and flags. */
+export const everyPlace = (
+  command: Command,
+  path: readonly string[] = [],
+): readonly (readonly [string[], string[]])[] => {
+  const flags = command.createHelp().visibleOptions(command);
+  const inner = command.createHelp().visibleCommands(command);
+  const choices = command.registeredArguments.flatMap(({ argChoices = [] }) => argChoices);
+  return [
+    [[...path], [...inner.map((one) => one.name()), ...choices, ...flags.flatMap(({ long }) => long ?? [])]],
+    ...command.commands.flatMap((one) => everyPlace(one, [...path, one.name()])),
+  ];
 };

@@ -1,46 +1,16 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { buffer } from "node:stream/consumers";
 import { expect } from "chai";
 import fc from "fast-check";
 import { banner } from "../../../cli/banner.ts";
 import type { Follower, Link } from "../../../client/index.ts";
 import { createConversation } from "../../../cli/chat/conversation.ts";
 import { describeRoomEvent } from "../../../cli/chat/view.ts";
-import { writeControlFile } from "../../../cli/control.ts";
 import { describeFailure, type Output } from "../../../cli/output.ts";
 import { fitting, guarded, jsonLine, printable, withoutControls } from "../../../cli/printable.ts";
 import { createProgram } from "../../../cli/program.ts";
 import { topFrame } from "../../../cli/top.ts";
 import { failure, failureOf, ok, type RoomEvent } from "../../../protocols/index.ts";
-import { slotRow } from "../gateway/cluster-fixture.ts";
-import { collected, model, status, summary } from "./fixture.ts";
-
-// oxlint-disable-next-line no-control-regex -- control characters are what it is about
-const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2060-\u206f\u200b\ud800-\udfff\ufeff]/u;
-
-/** Clears, renames the window, hides, answers as the keyboard, goes back to the line's start, turns around, hides in nothing. */
-const hostile =
-  "\u001b[2J\u001b]0;owned\u0007\u001b[8m\u001b[31m\u001b[c\r\u009b2J\u202egnp.exe\u2066\u200b\u00ad\ufeff\u0000\u007f\ud800\nerror: not yours";
-
-/** The same data with hostile text wherever somebody else chooses the text. */
-function poisoned<T>(value: T, key = ""): T {
-  const chosenByTheCode = ["type", "state", "status", "kind", "role", "roles", "code", "outcome", "end", "runtime"];
-  if (typeof value === "string") return (chosenByTheCode.includes(key) ? value : `${value}${hostile}`) as T;
-  if (Array.isArray(value)) return value.map((each) => poisoned(each, key) as unknown) as T;
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [
-      ["labels", "members", "reactions", "facts", "details"].includes(key) ? `${name}${hostile}` : name,
-      poisoned(each as unknown, name),
-    ]),
-  ) as T;
-}
+import { asked, controls, hostile, poisoned, startHostileNode } from "../../fixtures/hostile.ts";
+import { collected, model, summary } from "./fixture.ts";
 
 const chunk = fc.oneof(
   fc.string({ unit: "binary" }),
@@ -91,91 +61,17 @@ describe("text that is printed", () => {
   });
 });
 
-/** Answers every path as a node would, with hostile text in it. */
-function answerTo(path: string): unknown {
-  const slots = [slotRow("chat/17", "node-b", { learners: ["x"], status: "short" }), slotRow("room/x", "node-c")];
-  if (path.startsWith("/api/v1/admin/status")) return { ...status, mesh: ["/ip4/x"], directoryAway: { because: "y" } };
-  if (path.endsWith("/summary"))
-    return { ...summary, busiest: [{ actor: "room/x", node: "n", turnsPerSecond: 1 }], directoryAway: { because: "y" } };
-  if (path.endsWith("/slots")) return { slots };
-  if (path.endsWith("/engines"))
-    return { serving: [{ engine: "generate", model: "m", node: "b", state: "ready", runtime: "r", device: "d", because: "why" }] };
-  if (path.includes("/audit"))
-    return { entries: [{ seq: 1, atMs: 0, action: "evict", by: "ada", facts: { name: "x" } }], more: false };
-  if (path.startsWith("/api/v1/admin/actors?"))
-    return { rows: [{ actor: "room/x", slot: "chat/1", node: "b", status: "idle", mailbox: 0, restarts: 0 }], more: false, unanswered: ["c"] }; // prettier-ignore
-  if (path.startsWith("/api/v1/admin/actors/"))
-    return {
-      actor: "room/x",
-      slot: "chat/1",
-      node: "b",
-      status: "quarantined",
-      mailbox: 0,
-      restarts: 0,
-      epoch: 1,
-      entries: 1,
-      stateBytes: 1,
-      lastError: "e",
-      reminders: [{ id: "r", dueMs: 0 }],
-      deadLetters: [{ id: 1, type: "post", from: "user/x", atMs: 0, reason: "why" }],
-    };
-  if (path.includes("/invitations")) return { token: "t", roles: ["chat"], expiresAtMs: 9e12, addresses: ["/ip4/127.0.0.1"] };
-  if (path.includes("/move")) return { slot: "chat/1", owner: "b", epoch: 2 };
-  if (path.includes("/nodes/")) return { node: "id-of-node-b", lastCopies: 2 };
-  return undefined;
-} // prettier-ignore
-
-describe("what a node tells reaches no terminal that obeys it", function () {
-  let folder: string;
-  let node: Server;
-  before(async () => {
-    folder = mkdtempSync(join(tmpdir(), "plexus-hostile-"));
-    node = createServer((request, response) => {
-      const answer = poisoned(answerTo(request.url ?? ""));
-      response.statusCode = answer === undefined ? 403 : 200;
-      const refusal = { code: "FORBIDDEN", outcome: "failed", message: "m", details: { reason: "r", node: "n", more: [1] } };
-      response.end(JSON.stringify(answer ?? { error: poisoned(refusal) }));
-    }); // prettier-ignore
-    await once(node.listen(0, "127.0.0.1"), "listening");
-    const url = `http://127.0.0.1:${(node.address() as AddressInfo).port}`;
-    await writeControlFile(folder, { url, controlToken: "t", pid: process.pid });
-  });
-  after(() => {
-    node.close();
-    rmSync(folder, { recursive: true });
-  });
-
-  /** Nothing of the machine's but where commands are, and what is compiled. */
-  const environment = (): NodeJS.ProcessEnv => {
-    const { PATH, NODE_COMPILE_CACHE } = process.env;
-    return { PATH, HOME: folder, ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) };
-  };
-
-  const asked: readonly (readonly string[])[] = [
-    ["status"],
-    ["nodes"],
-    ["nodes", "drain", "node-b"],
-    ["nodes", "evict", "node-b", "--force"],
-    ["nodes", "roles", "node-b", "chat"],
-    ["slots"],
-    ["slots", "--not-ok"],
-    ["slots", "move", "chat/1", "--to", "b"],
-    ["audit"],
-    ["models"],
-    ["actors", "list"],
-    ["actors", "show", "room/x"],
-    ["actors", "release", "room/x"],
-    ["invite"],
-    ["top", "--once"],
-    ["directory", "migrate", "--etcd", "http://127.0.0.1:1"],
-  ];
+describe("what a node tells reaches no terminal that obeys it", () => {
+  let node: Awaited<ReturnType<typeof startHostileNode>>;
+  before(async () => void (node = await startHostileNode()));
+  after(() => node.stop());
 
   it("by any command, not even as a colour", async () => {
     for (const words of asked)
       for (const more of [[], ["--json"]])
         for (const columns of [Infinity, 60]) {
           const output: Output & { readonly out: string[]; readonly err: string[] } = collected(columns);
-          const argv = [...words, "--data", folder, ...more];
+          const argv = [...words, "--data", node.folder, ...more];
           const program = await createProgram("1", { output, onExit: () => {} }, argv);
           const thrown = await program.parseAsync(argv, { from: "user" }).catch((error: unknown) => error);
           const failed = thrown instanceof Error ? [describeFailure(failureOf(thrown), false)] : [];
@@ -183,40 +79,6 @@ describe("what a node tells reaches no terminal that obeys it", function () {
           expect(said, argv.join(" ")).to.not.equal("").and.not.match(controls);
           if (more.length === 0) expect(said, argv.join(" ")).to.not.match(/^error: not yours/m);
         }
-  });
-
-  it("by a process, whose bytes are what counts", async () => {
-    for (const words of asked) {
-      const child = spawn(process.execPath, ["cli/main.ts", ...words, "--data", folder], {
-        stdio: ["ignore", "pipe", "pipe"],
-        env: environment(),
-      });
-      const [out, err] = await Promise.all([buffer(child.stdout), buffer(child.stderr)]);
-      expect(`${out.toString()}${err.toString()}`, words.join(" ")).to.not.equal("").and.not.match(controls);
-    }
-  });
-
-  it("by a terminal of its own, with colours, and while it is drawn again and again", async function () {
-    if (spawnSync("script", ["--version"]).status !== 0) this.skip();
-    /** What our own drawing consists of: colours, the other screen, places of the cursor. */
-    const own =
-      // oxlint-disable-next-line no-control-regex -- as above
-      /\u001b\[(?:0|1|2|22|31|32|33|34|35|36|39|41|49|90)m|\u001b\[\?(?:1049|25)[hl]|\u001b\[(?:H|K|J|\d+;1H)|\r+\n/g;
-    for (const words of [...asked, ["top"]]) {
-      const line = [process.execPath, "cli/main.ts", ...words, "--data", folder].map((word) => `'${word}'`).join(" ");
-      const child = spawn("script", ["-qec", line, "/dev/null"], {
-        env: { ...environment(), TERM: "xterm-256color", COLUMNS: "100", LINES: "40" },
-      });
-      let said = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => {
-        said += text;
-        // The live view ends by a key, once it has been drawn.
-        if (words[0] === "top" && words.length === 1 && said.includes("q quits")) child.stdin.end("q");
-      });
-      if (words[0] !== "top" || words.length > 1) child.stdin.end();
-      await once(child, "close");
-      expect(said.replaceAll(own, ""), words.join(" ")).to.not.equal("").and.not.match(controls);
-    }
   });
 
   it("by a conversation: titles, topics, names, messages, events, activity", async () => {

@@ -1,12 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import type { Output } from "../../../cli/output.ts";
 import { installService, showService, uninstallService, unitText, unitWord, type ServicePlace } from "../../../cli/service.ts"; // prettier-ignore
-import { onPath } from "../../fixtures/debian.ts";
 import { codeOf } from "../../conformance/directory.ts";
 
 /** A quoted word as systemd's manual says it is read. */
@@ -44,18 +42,6 @@ describe("plexus service", () => {
     );
     expect(() => unitWord("a\nExecStart=/bin/sh")).to.throw();
   });
-
-  for (const user of [false, true])
-    it(`makes a unit that systemd finds nothing wrong with, ${user ? "of a user" : "of the machine"}`, function () {
-      if (onPath("systemd-analyze") === undefined) this.skip();
-      const path = join(folder, "plexus.service");
-      // A program that is there: systemd looks.
-      writeFileSync(path, unitText({ user, program: "/bin/true", words: ["--name", '50 % of $HOME "q" \\'] }));
-      const words = [...(user ? ["--user"] : []), "verify", path];
-      const environment = { ...process.env, XDG_RUNTIME_DIR: folder };
-      const { status, stderr } = spawnSync("systemd-analyze", words, { encoding: "utf8", env: environment });
-      expect(`${status} ${stderr}`).to.equal("0 ");
-    });
 
   it("closes a service of the machine in, and gives it a folder of its own", () => {
     const text = unitText({ user: false, program: "/opt/plexus/bin/plexus", words: [] });

@@ -1,14 +1,6 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect } from "chai";
-import { createArchive } from "../../../node/composition/recall-archive.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
-import type { UnitEntry } from "../../../runtimes/backup/index.ts";
-
-const unit = (thread: string, type: string, bucket: string, part = 0, keys = { first: "a", last: "b" }): UnitEntry =>
-  ({ name: { cluster: "c", person: "", thread, type, bucket, part }, ...keys }) as UnitEntry;
+import { archived } from "../../fixtures/recall-archive.ts";
 
 /** Reads what the archive's format says, byte by byte, as any program would. */
 function entries(archive: Uint8Array): Map<string, string> {
@@ -37,23 +29,6 @@ function entries(archive: Uint8Array): Map<string, string> {
 }
 
 describe("a recall as an archive", () => {
-  const longRoom = `room/${"é".repeat(30)}`;
-  async function archived(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    const archive = createArchive(async (bytes) => void pieces.push(bytes), Date.UTC(2026, 10, 23));
-    await archive.write(unit("room/lobby", "message", "2026-11-23"), Buffer.from('["m/1",{"text":"hi"}]\n'));
-    await archive.write(unit("room/lobby", "message", "2026-11-23", 1), Buffer.from("x".repeat(512)));
-    await archive.write(unit("user/ada", ".state", ""), Buffer.from("{}\n"));
-    await archive.write(unit(longRoom, "message", "2026-11-23"), Buffer.from("long\n"));
-    await archive.write(unit("room/../etc", "passwd", ""), Buffer.from("no\n"));
-    const file = Buffer.from("picture");
-    const name = hashOf(file);
-    await archive.write(unit("user/ada", ".blob", name, 0, { first: "0", last: "1" }), file.subarray(0, 3));
-    await archive.write(unit("user/ada", ".blob", name, 1, { first: "1", last: "1" }), file.subarray(3));
-    await archive.finish({ snapshot: 3 });
-    return Buffer.concat(pieces);
-  }
-
   it("has each unit under a name that stays in its folder, files whole, and an end that says what it is", async () => {
     const bytes = await archived();
     expect(bytes.length % 512).to.equal(0);
@@ -66,18 +41,5 @@ describe("a recall as an archive", () => {
     expect(found.get(`user/ada/files/${hashOf(Buffer.from("picture"))}`)).to.equal("picture");
     expect(JSON.parse(found.get("recall.json")!)).to.deep.equal({ snapshot: 3 });
     for (const name of found.keys()) expect(name.split("/")).to.not.include("..");
-  });
-
-  it("is what the system's own tar reads", async function () {
-    if (spawnSync("tar", ["--version"]).status !== 0) return this.skip();
-    const folder = await mkdtemp(join(tmpdir(), "plexus-archive-"));
-    try {
-      await writeFile(join(folder, "a.tar"), await archived());
-      execFileSync("tar", ["-xf", "a.tar"], { cwd: folder });
-      expect(await readFile(join(folder, "room/lobby/message/2026-11-23.0.jsonl"), "utf8")).to.match(/^\["m\/1"/);
-      expect(await readdir(join(folder, "room", "%C3%A9".repeat(30), "message"))).to.deep.equal(["2026-11-23.0.jsonl"]);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
   });
 });

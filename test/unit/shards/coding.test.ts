@@ -1,6 +1,4 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { expect } from "chai";
@@ -275,34 +273,6 @@ describe("a shard's format", () => {
     ];
     for (const [at, change] of wrong.entries())
       expect(codeOf(readShard(changed(change))), `change ${at}`).to.equal("DATA_DAMAGED");
-  });
-
-  it("can be read without Plexus, by the program on the page", function () {
-    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
-    const [, program = ""] = /```python\n([^]*?)```/.exec(page) ?? [];
-    expect(program).to.include("PLXS");
-    if (spawnSync("python3", ["--version"]).status !== 0) this.skip();
-    const folder = mkdtempSync(join(tmpdir(), "plexus-by-hand-"));
-    try {
-      for (const [k, m] of [
-        [4, 2],
-        [8, 4],
-      ] as const) {
-        const bytes = someBytes(5_003, k);
-        const stripe = valueOf(codeStripe(bytes, { type: "rs", k, m }));
-        // As many as may be are lost: the first ones. A blob's file has the hashes of its leaves at the end.
-        const paths = stripe.shards.slice(m).map((shard, at) => {
-          const path = join(folder, `${k}-${at}`);
-          writeFileSync(path, Buffer.concat([shard, Buffer.alloc(32, 1)]));
-          return path;
-        });
-        const { stdout, stderr } = spawnSync("python3", ["-c", program, ...paths]);
-        expect(stderr.toString()).to.equal("");
-        expect(Buffer.compare(stdout, bytes)).to.equal(0);
-      }
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   });
 
   // Made once and never again: what was written by one release is read by each later one.

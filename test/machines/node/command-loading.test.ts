@@ -9,8 +9,8 @@ import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
 import { writeControlFile } from "../../../cli/control.ts";
-import { controlToken, startClusterFixture, type ClusterFixture } from "../gateway/cluster-fixture.ts";
-import { status, summary } from "./fixture.ts";
+import { controlToken, startClusterFixture, type ClusterFixture } from "../../unit/gateway/cluster-fixture.ts";
+import { status, summary } from "../../unit/cli/fixture.ts";
 
 const root = join(import.meta.dirname, "../../..");
 

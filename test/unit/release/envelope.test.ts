@@ -1,0 +1,21 @@
+import { generateKeyPairSync } from "node:crypto";
+import { expect } from "chai";
+import { openEnvelope, sealEnvelope } from "../../../cli/release/index.ts";
+
+describe("the envelope of a release", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+
+  it("is signed for its type and body together, and by the key whatever name it has in the envelope", () => {
+    const sealed = sealEnvelope(Buffer.from("{}"), privateKey);
+    expect(openEnvelope(JSON.stringify(sealed), publicKey)?.toString()).to.equal("{}");
+    const open = (change: object) => openEnvelope(JSON.stringify({ ...sealed, ...change }), publicKey);
+    expect(open({ payloadType: "text/plain" })).to.equal(undefined);
+    expect(open({ payload: Buffer.from("[]").toString("base64") })).to.equal(undefined);
+    expect(open({ signatures: [] })).to.equal(undefined);
+    expect(open({ signatures: [null, { keyid: "another", sig: sealed.signatures[0]!.sig }] })?.toString()).to.equal(
+      "{}",
+    );
+    const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    expect(() => sealEnvelope(Buffer.from("{}"), rsa.privateKey)).to.throw("not ed25519");
+  });
+});
