@@ -392,7 +392,9 @@ export interface Membership {
   isUp(node: NodeId): boolean;
   /** Whether a member is up and has not said that its process stops: only such a one is given anything. */
   isStaying(node: NodeId): boolean;
-  /** Calls back after any change of the list, of who is up or of who stops. */
+  /** Whether a member's disk is far slower than those of the others: it should own nothing, and nobody should wait for its copies. */
+  isSlow(node: NodeId): boolean;
+  /** Calls back after any change of the list, of who is up, of who stops or of whose disk is slow. */
   onChange(listener: () => void): () => void;
 }
 

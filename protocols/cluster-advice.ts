@@ -150,12 +150,26 @@ function describeRefusing({ nodes }: ClusterSummary): readonly string[] {
   ];
 }
 
+/** The nodes whose disk is far slower than the others'. */
+function describeSlow({ nodes }: ClusterSummary): readonly string[] {
+  const rest = nodes.flatMap(({ diskSlow, up, syncMs }) => (diskSlow !== true && up ? (syncMs ?? []) : []));
+  const usual = rest.toSorted((one, other) => one - other)[Math.floor((rest.length - 1) / 2)];
+  return nodes
+    .filter(({ diskSlow }) => diskSlow === true)
+    .map(({ name, syncMs }) => {
+      const took = syncMs === undefined ? "far longer than elsewhere" : `${Math.round(syncMs)} ms`;
+      const beside = syncMs === undefined || usual === undefined ? "" : `, and ${usual.toFixed(1)} ms elsewhere`;
+      return `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. So the node owns no slot that another can own, and writes do not wait for its copies while two others have them. Look there for what else uses the disk, or for a disk that fails (iostat -x, smartctl -a). It is asked again by itself once the disk is as fast as the others.`;
+    });
+}
+
 /** What is wrong and what to do about it. */
 export function adviceOn(summary: ClusterSummary): readonly string[] {
   const { short, blocked, down } = summary.slots;
   return [
     ...describeDown(summary),
     ...describeRefusing(summary),
+    ...describeSlow(summary),
     ...(blocked > 0
       ? [
           "Blocked slots take no commands: a copy is down while the directory, which would leave it out, does not answer; or too few are up for `minInSync`.",

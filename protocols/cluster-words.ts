@@ -26,6 +26,7 @@ export function stateOf(node: ClusterNodeRow, directory: ClusterSummary["directo
     ...(node.up || node.state !== "draining" ? [] : ["draining"]),
     ...(node.joined === false ? ["not joined"] : []),
     ...(node.diskRefuses ? ["disk refuses"] : []),
+    ...(node.diskSlow ? ["slow disk"] : []),
     partIn(directory, node) ?? [],
     ...(node.self ? ["asked"] : []),
   ];

@@ -123,6 +123,8 @@ export interface ClusterNodeRow {
   readonly joined?: boolean;
   /** Its disk took nothing a moment ago, so it is given nothing. */
   readonly diskRefuses?: boolean;
+  /** Its disk is far slower than those of the others: it owns nothing that others can, and nobody waits for its copies. */
+  readonly diskSlow?: boolean;
   /** It keeps the embedded directory. */
   readonly directory: boolean;
   readonly slotsOwned: number;
@@ -136,6 +138,8 @@ export interface ClusterNodeRow {
   /** The disk of its data folder, and what is free of it; absent from nodes of older versions. */
   readonly diskBytes?: number;
   readonly diskFreeBytes?: number;
+  /** What a synced write takes at that disk, in milliseconds; absent before the first. */
+  readonly syncMs?: number;
   /** Calls of engines that run or wait there. */
   readonly calls?: number;
   readonly lastHeardMs?: number;

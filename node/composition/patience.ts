@@ -13,7 +13,7 @@ import { routingLimits, type RoutingLimits } from "../routing/index.ts";
 
 /** Limits by the module that has them. */
 const patient = {
-  membership: ["silenceMinMs", "silenceMaxMs", "stallMs", "reconnectGraceMs"],
+  membership: ["silenceMinMs", "silenceMaxMs", "stallMs", "reconnectGraceMs", "slowDiskMs"],
   directory: ["callTimeoutMs", "electionTicks", "leaderAskMs", "leavingMs", "leaveMs"],
   kernel: ["splitTimeoutMs", "slotOpeningWaitMs"],
   // What follows from how long a peer may be silent grows with it: `settleMs`, `disputeMs`.

@@ -30,6 +30,7 @@ import type { DirectoryLimits, Lead } from "../directory/index.ts";
 import { createKernel, OpenAsks, type ClusterActors, type Kernel, type KernelLimits } from "../kernel/index.ts";
 import {
   createMembership,
+  membershipLimits,
   type MembershipLimits,
   type MembershipPart,
   type NodeLoad,
@@ -281,7 +282,11 @@ export function createPeer(options: PeerOptions): Peer {
       log.debug("node.load.unknown", { error });
     }
     const calls = routing.calls.busy();
-    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, calls, ...placement.figures(), ...figures };
+    const { syncMs } = journal;
+    // One that nobody waits for any more is not written to while nobody writes: it would be slow for ever.
+    if (membership.isSlow(node)) void journal.probe(membershipLimits.diskProbeMs);
+    const disk = syncMs !== undefined && { syncMs };
+    return { connections: 0, eventLoopLagMs: 0, memoryBytes: 0, calls, ...disk, ...placement.figures(), ...figures };
   };
   const membership = createMembership({
     node,

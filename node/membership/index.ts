@@ -40,6 +40,7 @@ import type {
 } from "../ports.ts";
 import { Detector, type Verdict } from "./detector.ts";
 import { membershipLimits, type MembershipLimits } from "./limits.ts";
+import { judgeDisks, slowOnes, type DiskOpinions } from "./slow-disks.ts";
 
 export { Detector, type Verdict } from "./detector.ts";
 export { membershipLimits, type MembershipLimits } from "./limits.ts";
@@ -127,6 +128,8 @@ export function createMembership(options: MembershipOptions): MembershipPart {
   /** The row that `join` wrote last, whether or not the directory has answered: its answer can be lost after it took the row. */
   let sent: MemberRecord | undefined;
   let beats = 0;
+  let disks: DiskOpinions = new Map();
+  let slow: ReadonlySet<NodeId> = new Set();
   /** Where this process listens, as far as it has said so. */
   let addresses: readonly string[] = [];
   let seeks = 0;
@@ -197,11 +200,26 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     const body = { incarnation, view, ...(stopping && { stopping }), ...(load && { load }) };
     for (const peer of exchange.peers()) if (members.has(peer)) exchange.send(peer, "beat", body);
   };
+  /** Compares what the nodes say of their disks. */
+  const lookAtDisks = (own: NodeLoad): void => {
+    const figures = new Map<NodeId, number>();
+    if (own.syncMs !== undefined) figures.set(node, own.syncMs);
+    for (const [other, { load }] of heard)
+      if (isUp(other) && load?.syncMs !== undefined) figures.set(other, load.syncMs);
+    disks = judgeDisks(disks, figures, limits);
+    const before = slow;
+    slow = slowOnes(disks);
+    for (const one of slow) if (!before.has(one)) log.warn("disk.slow", { node: one, syncMs: figures.get(one) });
+    for (const one of before) if (!slow.has(one)) log.info("disk.well", { node: one, syncMs: figures.get(one) });
+    meter.gauge("membership_slow_disks", slow.size);
+    if (slow.size !== before.size || [...slow].some((one) => !before.has(one))) tellAll();
+  };
   const beat = (): void => {
     after(detector.heartbeatMs, beat);
     detector.tick(clock.monotonicMs());
     const load = beats % limits.loadEveryBeats === 0 ? options.load?.() : undefined;
     beats += 1;
+    if (load !== undefined) lookAtDisks(load);
     sayAll(load);
     if (beats % limits.seekEveryBeats === 0) seek();
     judge();
@@ -366,6 +384,7 @@ export function createMembership(options: MembershipOptions): MembershipPart {
     members: () => ({ view, members: list }),
     isUp,
     isStaying: (other) => isUp(other) && !(other === node ? stopping : heard.get(other)?.stopping === true),
+    isSlow: (other) => slow.has(other),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

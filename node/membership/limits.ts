@@ -27,6 +27,18 @@ export const membershipLimits = {
   stallMs: 300,
   /** Every so many beats carry load figures. */
   loadEveryBeats: 10,
+  /** A synced write that takes less is not slow, however fast the other disks are. */
+  slowDiskMs: 100,
+  /** A disk is far slower than the others from so many times their median on. */
+  slowDiskFactor: 5,
+  /** Looks in a row, one with each report of load, after which a disk counts as slow.
+   *
+   *  With the batches that are measured about four seconds at a disk that takes 400 ms. */
+  slowDiskLooks: 2,
+  /** Looks in a row after which a slow disk counts as well again. */
+  wellDiskLooks: 10,
+  /** A slow disk to which nothing was written for so long is measured by a write of nothing. */
+  diskProbeMs: 1_000,
   /** Every so many beats (5 s) a node has members that it is connected with tell where it listens to those that it
    *  is not.
    *

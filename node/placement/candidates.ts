@@ -27,6 +27,8 @@ export interface PlanInput {
   readonly awaited?: ReadonlySet<NodeId>;
   /** Members that are up and whose disk takes no writes: other members get their slots. */
   readonly refusing?: ReadonlySet<NodeId>;
+  /** Members whose disk is far slower than the others': they own nothing while others can, and are the last to get copies. */
+  readonly slow?: ReadonlySet<NodeId>;
   readonly slots: readonly SlotRecord[];
   /** The own slots of all shard-holders, also those that are not planned now. Absent: those among `slots`. */
   readonly holders?: readonly SlotRecord[];
@@ -90,13 +92,20 @@ export class Candidates {
     return this.#nodes.get(node)?.state === "active" && up.has(node) && refusing?.has(node) !== true;
   }
 
-  /** Nodes that should own slots of a role: not the one that keeps the directory once there are two others, of which those
-   *  that are away for a moment count. */
+  /** Whether a node's disk is far slower than the others'. */
+  isSlow(node: NodeId): boolean {
+    return this.#input.slow?.has(node) === true;
+  }
+
+  /** Nodes that should own slots of a role: not those with a slow disk; not the one that keeps the directory once there are two others, of which
+   *  those that are away for a moment count. */
   owners(role: Role): readonly Candidate[] {
     const known = this.#owners.get(role);
     if (known !== undefined) return known;
     const { directoryNode, policy } = this.#input;
-    const able = [...this.#nodes.values()].filter(({ node }) => this.mayOwn(node, role));
+    const all = [...this.#nodes.values()].filter(({ node }) => this.mayOwn(node, role));
+    const fast = all.filter(({ node }) => !this.isSlow(node));
+    const able = fast.length > 0 ? fast : all;
     const others = able.filter(({ node }) => node !== directoryNode);
     const lasting = [...this.#nodes.values()].filter(
       (member) =>
@@ -190,7 +199,9 @@ export class Candidates {
         .filter(({ candidate: { node }, distance }) => this.isUsable(node) || (patient && distance < 2));
       while (chosen.length < size && left.length > 0) {
         const key = ({ candidate, rank, distance }: (typeof left)[number]): number =>
-          (zonesTaken.has(zoneOf(candidate)) ? 1e9 : 0) + distance * 1e6 + rank;
+          (zonesTaken.has(zoneOf(candidate)) ? 1e9 : 0) +
+          (distance === 2 && this.isSlow(candidate.node) ? 3e6 : distance * 1e6) +
+          rank;
         const best = left.reduce((one, other) => (key(other) < key(one) ? other : one));
         left.splice(left.indexOf(best), 1);
         chosen.push(best.candidate.node);

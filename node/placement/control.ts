@@ -112,6 +112,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
       // Until it is known that a node does not come back, its copies count.
       expected: new Set(members.flatMap(({ node }) => (isExpected(node) ? [node] : []))),
       refusing,
+      slow: new Set(members.flatMap(({ node }) => (membership.isSlow(node) ? [node] : []))),
       slots: rows,
       policy: options.policy.current(),
       directoryNode: soleKeeper(info),

@@ -209,6 +209,7 @@ export function createController(options: ControllerOptions): Controller {
       policy: policy.current(),
       directoryNode,
       refusing: book.refusing(),
+      slow: new Set(members.flatMap(({ node: one }) => (membership.isSlow(one) ? [one] : []))),
       load: book.load(up),
       balance,
       limits,

@@ -165,6 +165,7 @@ export function createOverview(ports: OverviewPorts): Overview {
       self,
       ...(self && !ports.joined() && { joined: false }),
       ...(at.refuses && { diskRefuses: true }),
+      ...(membership.isSlow(member.node) && { diskSlow: true }),
       directory: keepersOf(info).includes(member.node),
       slotsOwned: at.held.owned,
       slotsReplicated: at.held.replicated,

@@ -58,9 +58,11 @@ export function planFailovers(
     if (candidates.isUp(record.owner)) continue;
     const { slot } = record;
     const { inSync, able } = heirsOf(record, candidates);
-    // A draining node that has everything is better than none at all.
+    // A draining node that has everything is better than none at all, and so is one with a slow disk.
     const active = able.filter(({ state }) => state === "active");
-    const ranked = rankNodes(slot, fewestOfGroup(slot, active.length > 0 ? active : able, owners));
+    const here = active.length > 0 ? active : able;
+    const fast = here.filter(({ node }) => !candidates.isSlow(node));
+    const ranked = rankNodes(slot, fewestOfGroup(slot, fast.length > 0 ? fast : here, owners));
     const wished = [record.held, record.home, record.want?.owner].flatMap(
       (node) => ranked.find((one) => one.node === node) ?? [],
     );
@@ -170,7 +172,9 @@ export class Motion {
   }
 
   #newcomers(record: SlotRecord, want: Want): readonly NodeId[] {
-    return want.replicas.filter((node) => !record.inSync.includes(node) && this.#input.up.has(node));
+    const { up, slow } = this.#input;
+    // A copy on a slow disk is on its way for as long as the disk is slow.
+    return want.replicas.filter((node) => !record.inSync.includes(node) && up.has(node) && slow?.has(node) !== true);
   }
 }
 

@@ -7,6 +7,8 @@ import type { FollowerView } from "./rules.ts";
 export interface FollowersPorts extends Omit<FollowerPorts, "underWay" | "fenced"> {
   /** The owner. */
   readonly node: NodeId;
+  /** The node's disk is far slower than those of the others. */
+  readonly isSlow: (node: NodeId) => boolean;
   /** The node was up at some time since this one started. */
   readonly wasUp: (node: NodeId) => boolean;
   /** The node was up, and is not any more. */
@@ -92,7 +94,8 @@ export class Followers {
       follower.overdueBy(patienceMs) ||
       follower.trouble !== undefined ||
       (record.inSync.includes(node) && follower.state === "other");
-    return { node, failing, caughtUp: follower.state === "streaming" && (follower.seq ?? -1) >= floor };
+    const slow = this.#ports.isSlow(node);
+    return { node, failing, slow, caughtUp: follower.state === "streaming" && (follower.seq ?? -1) >= floor };
   }
 
   /** The connection with a peer came or went, or it has refused something. A transfer has an end of its own. */

@@ -187,6 +187,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     limits,
     minInSync: ports.minInSync,
     isUp: (peer) => membership.isUp(peer),
+    isSlow: (peer) => membership.isSlow(peer),
     wasUp: (peer) => seenUp.has(peer),
     isGone: (peer) => seenUp.has(peer) && !membership.isUp(peer),
     nextSending: () => (sendings += 1),

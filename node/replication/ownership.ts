@@ -57,6 +57,8 @@ export interface OwnershipPorts {
   /** With fewer copies in sync nothing is acknowledged. */
   readonly minInSync: () => number;
   readonly isUp: (node: NodeId) => boolean;
+  /** Its disk is far slower than those of the others. */
+  readonly isSlow: (node: NodeId) => boolean;
   /** It was up at some time since this node started. */
   readonly wasUp: (node: NodeId) => boolean;
   /** It was up, and is not any more. */
@@ -122,6 +124,7 @@ export class Ownership implements ServedLog {
       log: slotLog,
       epoch: this.epoch,
       isUp: ports.isUp,
+      isSlow: ports.isSlow,
       wasUp: ports.wasUp,
       isGone: (node) => ports.isGone(node),
       nextSending,
@@ -501,12 +504,15 @@ export class Ownership implements ServedLog {
   #work(): void {
     if (this.#replicas.isUndecided || this.phase === "ended" || this.phase === "handing") return;
     if (this.#replicas.isSettled && this.phase === "serving" && this.record.inSync.length >= this.#ports.minInSync()) {
-      let failing = false;
-      for (const follower of this.followers.values()) failing ||= this.#viewOf(follower).failing;
-      if (!failing) return;
+      let isWell = true;
+      for (const follower of this.followers.values()) {
+        const { failing, slow } = this.#viewOf(follower);
+        isWell &&= !failing && !slow;
+      }
+      if (isWell) return;
     }
     const views = new Map([...this.followers].map(([node, follower]) => [node, this.#viewOf(follower)]));
-    const proposal = nextProposal(this.record, views);
+    const proposal = nextProposal(this.record, views, this.#ports.minInSync());
     if (proposal !== undefined) {
       this.#ports.log.debug("slot.replicas.change", { slot: this.slot, epoch: this.epoch, ...proposal });
       this.#replicas.propose(proposal);

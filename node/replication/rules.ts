@@ -16,6 +16,8 @@ export interface FollowerView {
   readonly node: NodeId;
   /** It cannot be counted on: down, silent for too long, damaged, or its log is not the beginning of the owner's. */
   readonly failing: boolean;
+  /** Its disk is far slower than those of the others: everybody who writes would wait for it. */
+  readonly slow: boolean;
   /** It has everything acknowledged so far on disk, as the beginning of this epoch's log. */
   readonly caughtUp: boolean;
 }
@@ -52,9 +54,16 @@ export function committedSeq(ownSeq: number, acknowledged: readonly (number | un
   return seq;
 }
 
-/** The next change of the replica set, if one is due. Failing replicas leave first, then those that caught up enter, then
- *  those that are not wanted leave, and only once all that are wanted are in. */
-export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, FollowerView>): Proposal | undefined {
+/** Copies in sync that no slow disk is spared for: with fewer, the next death could take what was acknowledged with it. */
+const lastingCopies = 2;
+
+/** The next change of the replica set, if one is due. Failing replicas leave first, then slow ones while enough stay; then those that caught up
+ *  enter, slow ones only while there are too few; then those that are not wanted leave, and only once all that are wanted are in. */
+export function nextProposal(
+  record: SlotRecord,
+  followers: ReadonlyMap<NodeId, FollowerView>,
+  minInSync: number,
+): Proposal | undefined {
   const { owner, inSync, learners, want } = record;
   const wanted = want?.replicas ?? [...inSync, ...learners];
   const others = inSync.filter((node) => node !== owner);
@@ -63,10 +72,19 @@ export function nextProposal(record: SlotRecord, followers: ReadonlyMap<NodeId, 
     const left = inSync.filter((node) => !failing.includes(node));
     return { inSync: left, learners: learnersOf(wanted, left) };
   }
-  const ready = learners.filter((node) => {
+  const isSlow = (node: NodeId): boolean => followers.get(node)?.slow === true;
+  const least = Math.max(lastingCopies, minInSync);
+  const spared = others.filter(isSlow).slice(0, Math.max(0, inSync.length - least));
+  if (spared.length > 0) {
+    const left = inSync.filter((node) => !spared.includes(node));
+    return { inSync: left, learners: learnersOf(wanted, left) };
+  }
+  const able = learners.filter((node) => {
     const follower = followers.get(node);
     return follower?.caughtUp === true && !follower.failing;
   });
+  const fast = able.filter((node) => !isSlow(node));
+  const ready = [...fast, ...able.filter(isSlow).slice(0, Math.max(0, least - inSync.length - fast.length))];
   if (ready.length > 0) {
     const grown = [...inSync, ...ready];
     return { inSync: grown, learners: learnersOf(wanted, grown) };

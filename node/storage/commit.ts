@@ -28,6 +28,9 @@ export interface CommitSink {
   broken(error: Failure): void;
 }
 
+/** No row has this key. */
+const probeKey = "probe";
+
 /** Writes nothing: an item of it only marks a place in the queue. */
 const barrier: CommitSink = { prepare: () => [], committed: () => undefined, broken: () => undefined };
 
@@ -47,6 +50,9 @@ export class Committer {
   #bytes = 0;
   #running = false;
   #refusedAtMs: number | undefined;
+  /** What the last synced batches took. */
+  readonly #tookMs: number[] = [];
+  #syncedAtMs = 0;
   readonly #ports: CommitPorts;
   readonly #limits: JournalLimits;
 
@@ -68,6 +74,18 @@ export class Committer {
   /** When the disk refused the last batch; undefined when it took it. */
   get refusedAtMs(): number | undefined {
     return this.#refusedAtMs;
+  }
+
+  /** What a synced batch takes at this disk: the lower quartile of the last ones, which neither a single stall nor a busy process
+   *  raises. Undefined before the first. */
+  get syncMs(): number | undefined {
+    return this.#tookMs.toSorted((one, other) => one - other)[Math.floor(this.#tookMs.length / 4)];
+  }
+
+  /** Has the disk measured once more when nothing was written for so long: a batch that changes nothing. */
+  async probe(quietMs: number): Promise<void> {
+    if (this.#running || this.#ports.clock.monotonicMs() - this.#syncedAtMs < quietMs) return;
+    await this.run(() => Promise.resolve([{ type: "del", key: probeKey }])).catch(() => undefined);
   }
 
   submit(item: CommitItem): void {
@@ -97,6 +115,12 @@ export class Committer {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) await this.#commit(this.#take());
     this.#running = false;
+  }
+
+  #measure(tookMs: number): void {
+    this.#syncedAtMs = this.#ports.clock.monotonicMs();
+    this.#tookMs.push(tookMs);
+    if (this.#tookMs.length > this.#limits.syncsMeasured) this.#tookMs.shift();
   }
 
   #take(): CommitItem[] {
@@ -139,6 +163,7 @@ export class Committer {
       if (ops.length > 0) {
         await this.#ports.store.batch(ops, { sync: true });
         this.#refusedAtMs = undefined;
+        this.#measure(this.#ports.clock.monotonicMs() - startedMs);
       }
       this.#ports.meter.observeMs("journal_commit", this.#ports.clock.monotonicMs() - startedMs);
       this.#ports.meter.count("journal_entries", items.length);

@@ -76,6 +76,10 @@ export interface Journal {
   readonly full: boolean;
   /** When the disk refused the last batch, or would have, on the clock that only runs forward; undefined when it took it. */
   readonly refusedAtMs: number | undefined;
+  /** What a synced write takes at this disk, in milliseconds; undefined before the first. */
+  readonly syncMs: number | undefined;
+  /** Has that measured once more when nothing was written for `quietMs`. */
+  probe(quietMs: number): Promise<void>;
   /** Entries and bytes made durable since the journal was opened. */
   readonly written: { readonly entries: number; readonly bytes: number };
   readonly limits: JournalLimits;
@@ -130,6 +134,10 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     get refusedAtMs() {
       return isFull() ? clock.monotonicMs() : committer.refusedAtMs;
     },
+    get syncMs() {
+      return committer.syncMs;
+    },
+    probe: (quietMs) => committer.probe(quietMs),
     get written() {
       return committer.written;
     },

@@ -23,6 +23,8 @@ export const journalLimits = {
   /** Actors that a copy names when it cannot trim like its owner because it lacks their snapshots; it names the
    *  others at the next trim. */
   lackingActorsMax: 64,
+  /** The last synced batches by which the disk's speed is told. */
+  syncsMeasured: 8,
 } as const;
 
 export type JournalLimits = { readonly [K in keyof typeof journalLimits]: number };

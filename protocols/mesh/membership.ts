@@ -29,6 +29,8 @@ export const membershipMessages = {
           /** The disk of the sender's data folder, and what is free of it. */
           diskBytes: Type.Optional(count),
           diskFreeBytes: Type.Optional(count),
+          /** What a synced write takes at it. */
+          syncMs: Type.Optional(figure),
         },
         { additionalProperties: false },
       ),

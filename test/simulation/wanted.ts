@@ -271,6 +271,7 @@ class WantedLife implements Simulated {
       self: node.id,
       members: () => ({ view: 1, members: this.#nodes.map(({ member }) => member) }),
       isUp: (other) => node.hears.has(other),
+      isSlow: () => false,
       isStaying: () => true,
       onChange: (listener) => (node.changed.add(listener), () => node.changed.delete(listener)),
     };

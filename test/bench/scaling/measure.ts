@@ -216,6 +216,7 @@ async function slots(): Promise<void> {
       self: nodes[0] ?? "",
       members: () => ({ view: 1, members: [] }),
       isUp: () => false,
+      isSlow: () => false,
       isStaying: () => false,
       onChange: () => () => undefined,
     };

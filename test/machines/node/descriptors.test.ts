@@ -2,18 +2,14 @@
 import { expect } from "chai";
 import { readdir } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
-import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
+import { createDataFolder, NodeProcess, loading } from "../../fixtures/processes/node-process.ts";
 import { sleep } from "../../waits.ts";
 
 const descriptorsMax = 1_024;
 const few = ["bash", "-c", `ulimit -n ${descriptorsMax} && exec "$@"`, "bash"];
 
 /** What makes a node load a file of this folder before all else. */
-const loading = (file: string): string =>
-  `NODE_OPTIONS=--import=${join(import.meta.dirname, "../../fixtures/processes", file)}`;
-
 /** Opens silent connections, a few at a time, from one address of this machine; resolves when all are open or refused. */
 async function openSilent(url: string, count: number, from: string, first = ""): Promise<Socket[]> {
   const { hostname: host, port } = new URL(url);

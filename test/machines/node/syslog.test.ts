@@ -119,6 +119,7 @@ describe("audit: sent to a real rsyslog", function () {
       self: idOf("a"),
       members: () => ({ view: 1, members: [] }),
       isUp: () => true,
+      isSlow: () => false,
       isStaying: () => true,
       onChange: () => () => undefined,
     };

@@ -66,6 +66,8 @@ export interface ClusterPlan {
   /** Mean pause between what a client sends beyond that, as long as there are faults. */
   readonly lingerMs: number;
   readonly actors: Actors;
+  /** In the end one disk becomes far slower than the others, and well again. */
+  readonly lateDisk: boolean;
   /** The disks are encrypted while the nodes run, and opened again. */
   readonly sealed: boolean;
   /** Never on here: one node simulated alone has enough of it. */
@@ -217,5 +219,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     actors,
     poison: false,
     sealed: false,
+    lateDisk: false,
   };
 }

@@ -28,6 +28,7 @@ import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Member, type Gates } from "./member.ts";
 import { crowded, ShardOwner } from "./storage.ts";
+import { bearsSlowDisk, slowSyncMs, sparedMsMax, waitsForSlow } from "./slow-disk.ts";
 import { strand } from "./strand.ts";
 import { Wall } from "./wall.ts";
 import { ClusterWatch } from "./watch.ts";
@@ -99,6 +100,7 @@ class ClusterSimulation implements Gates, Simulated {
       sealed,
       ...(sealed && { faults }),
       ...(replicated && { directory: "replicated" }),
+      lateDisk: world.seed % 3 === 1,
       ...fixed,
     };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
@@ -387,6 +389,7 @@ class ClusterSimulation implements Gates, Simulated {
     await until("all nodes know the members", () => this.#wall.difference() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
+    if (this.#plan.lateDisk && bearsSlowDisk(this.#plan)) await this.#withSlowDisk(until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -446,6 +449,38 @@ class ClusterSimulation implements Gates, Simulated {
     else this.#external?.setDown(false);
     await until("the directory is back", () => host === undefined || host.ready);
     await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
+  }
+
+  /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again, it is as before. */
+  async #withSlowDisk(
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    const world = this.#world;
+    const machine = world.dice.pick(this.gates());
+    const { weather } = machine.disk;
+    const { syncMs } = weather;
+    const { records, members } = this.#watch;
+    const isUp = (node: NodeId): boolean => this.#machines.get(node)?.ready === true;
+    const keeper = this.#plan.directory === "embedded" ? "n0" : undefined;
+    const at = { records, members: members.values(), isUp, minInSync: this.#plan.minInSync, keeper };
+    world.note(() => `the disk of ${machine.node} is slow`);
+    weather.syncMs = slowSyncMs;
+    const sinceMs = world.nowMs;
+    let isOver = false;
+    const writing = Promise.all(
+      this.#plan.actors.ledgers.map(async (ledger) => {
+        while (!isOver) await this.#auditor.append(ledger);
+      }),
+    );
+    const waits = (): string | undefined => waitsForSlow(machine.node, { ...at, members: members.values() });
+    await until("nobody waits for a slow disk", () => waits() === undefined || world.nowMs - sinceMs > sparedMsMax);
+    const left = waits();
+    if (left !== undefined) world.violate("slow-disk-spared", `after ${sparedMsMax} ms ${left}`);
+    isOver = true;
+    await writing;
+    weather.syncMs = syncMs;
+    world.note(() => `the disk of ${machine.node} is well`);
+    await until("every slot is whole on a disk that is well again", () => this.#unsettled() === undefined);
   }
 
   /** Whether the voters of a replicated directory are up, and as many as the managers there are can make. */

@@ -65,6 +65,7 @@ class Nodes {
       self: idOf(name),
       members: () => ({ view: 1, members: this.names.map((one) => member(one)) }),
       isUp: (node) => this.names.some((one) => idOf(one) === node && !this.down.has(one)),
+      isSlow: () => false,
       isStaying: () => true,
       onChange: () => () => undefined,
     };

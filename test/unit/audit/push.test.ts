@@ -40,6 +40,7 @@ class Sender {
       self: idOf("a"),
       members: () => ({ view: 1, members: [] }),
       isUp: () => true,
+      isSlow: () => false,
       isStaying: () => true,
       onChange: () => () => undefined,
     };

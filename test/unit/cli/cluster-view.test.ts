@@ -70,6 +70,16 @@ describe("the table of nodes", () => {
     expect(describeNodes(summary, false)).not.to.match(/refuse/);
   });
 
+  it("tells whose disk is slow, how slow beside the others, what follows, and where to look", () => {
+    const slow = nodeRow("node-b", { diskSlow: true, syncMs: 403.2 });
+    const nodes = [nodeRow("node-a", { syncMs: 2.4 }), slow, nodeRow("node-c", { syncMs: 3 })];
+    expect(describeNodes(summaryOf(nodes), false))
+      .to.match(/node-b\W+up, slow disk/)
+      .and.include("The disk of node-b is slow: a synced write takes 403 ms, and 2.4 ms elsewhere.")
+      .and.include("smartctl");
+    expect(describeNodes(summary, false)).not.to.match(/slow/);
+  });
+
   it("tells a node of another version from one that is down, and what to do", () => {
     const refused = (minor: number) =>
       ({ up: false, refused: failure("VERSION_UNSUPPORTED", { ours: { major: 0, minor: 1 }, theirs: { major: 0, minor } }) }); // prettier-ignore

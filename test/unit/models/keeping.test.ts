@@ -34,6 +34,7 @@ function openFixture(
     self: "self",
     members: () => ({ view: 1, members }),
     isUp: (node) => !down.has(node),
+    isSlow: () => false,
     isStaying: () => true,
     onChange: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
   };

@@ -42,20 +42,22 @@ type Views = ReadonlyMap<NodeId, FollowerView>;
 
 /** Of some nodes the owner knows nothing. */
 const anyViews: fc.Arbitrary<Views> = fc
-  .array(fc.record({ failing: fc.boolean(), caughtUp: fc.boolean(), known: fc.boolean() }), {
+  .array(fc.record({ failing: fc.boolean(), slow: fc.boolean(), caughtUp: fc.boolean(), known: fc.boolean() }), {
     minLength: nodes.length,
     maxLength: nodes.length,
   })
   .map((states) => {
     const views = new Map<NodeId, FollowerView>();
-    for (const [index, { failing, caughtUp, known }] of states.entries()) {
+    for (const [index, { failing, slow, caughtUp, known }] of states.entries()) {
       const node = nodes[index] as NodeId;
-      if (known) views.set(node, { node, failing, caughtUp });
+      if (known) views.set(node, { node, failing, slow, caughtUp });
     }
     return views;
   });
 
-const allWell: Views = new Map(nodes.map((node) => [node, { node, failing: false, caughtUp: true }]));
+const allWell: Views = new Map(nodes.map((node) => [node, { node, failing: false, slow: false, caughtUp: true }]));
+
+const isFailingOrSlow = (view: FollowerView | undefined): boolean => view?.failing === true || view?.slow === true;
 
 const anyPosition = fc.record({ epoch: fc.nat(3), seq: fc.nat(3), checksum: fc.nat(2) });
 
@@ -64,7 +66,7 @@ describe("rules of replication", () => {
     it("never leaves the owner out, nor anybody twice, nor in sync and learning", () => {
       fc.assert(
         fc.property(anyRecord, anyViews, (record, views) => {
-          const next = nextProposal(record, views);
+          const next = nextProposal(record, views, 1);
           if (next === undefined) return;
           expect(next.inSync).to.include(record.owner);
           const all = [...next.inSync, ...next.learners];
@@ -76,7 +78,7 @@ describe("rules of replication", () => {
     it("adds nobody who has not caught up or is failing, and only learners", () => {
       fc.assert(
         fc.property(anyRecord, anyViews, (record, views) => {
-          const next = nextProposal(record, views);
+          const next = nextProposal(record, views, 1);
           for (const node of next?.inSync ?? []) {
             if (record.inSync.includes(node)) continue;
             expect(record.learners).to.include(node);
@@ -89,12 +91,12 @@ describe("rules of replication", () => {
     it("removes nobody who is well and wanted", () => {
       fc.assert(
         fc.property(anyRecord, anyViews, (record, views) => {
-          const next = nextProposal(record, views);
+          const next = nextProposal(record, views, 1);
           if (next === undefined) return;
           const wanted = record.want?.replicas ?? [...record.inSync, ...record.learners];
           for (const node of record.inSync)
             if (!next.inSync.includes(node))
-              expect(views.get(node)?.failing === true || !wanted.includes(node), node).to.equal(true);
+              expect(isFailingOrSlow(views.get(node)) || !wanted.includes(node), node).to.equal(true);
         }),
       );
     });
@@ -102,9 +104,9 @@ describe("rules of replication", () => {
     it("does not shrink the set for a wish before everybody who is wanted is in", () => {
       fc.assert(
         fc.property(anyRecord, anyViews, (record, views) => {
-          const next = nextProposal(record, views);
+          const next = nextProposal(record, views, 1);
           const left = record.inSync.filter((node) => next !== undefined && !next.inSync.includes(node));
-          if (left.length === 0 || left.some((node) => views.get(node)?.failing === true)) return;
+          if (left.length === 0 || left.some((node) => isFailingOrSlow(views.get(node)))) return;
           for (const node of record.want?.replicas ?? []) expect(record.inSync).to.include(node);
           expect(record.want?.owner).to.equal(record.owner);
         }),
@@ -114,7 +116,7 @@ describe("rules of replication", () => {
     it("is always a change", () => {
       fc.assert(
         fc.property(anyRecord, anyViews, (record, views) => {
-          const next = nextProposal(record, views);
+          const next = nextProposal(record, views, 1);
           if (next === undefined) return;
           const same = sameSet(next.inSync, record.inSync) && sameSet(next.learners, record.learners);
           expect(same).to.equal(false);
@@ -128,12 +130,33 @@ describe("rules of replication", () => {
           let record = start;
           for (let changes = 0; ; changes += 1) {
             expect(changes).to.be.at.most(4);
-            const next = nextProposal(record, views);
+            const next = nextProposal(record, views, 1);
             if (next === undefined) break;
             record = { ...record, ...next };
           }
           for (const [node, { failing }] of views)
             if (failing && node !== record.owner) expect(record.inSync).to.not.include(node);
+        }),
+      );
+    });
+
+    it("spares a slow disk while two copies, and as many as writes need, stay without it, and takes it back when it is well or needed", () => {
+      fc.assert(
+        fc.property(anyRecord, anyViews, fc.integer({ min: 1, max: 3 }), (start, views, minInSync) => {
+          let record = start;
+          for (let next = nextProposal(record, views, minInSync); next !== undefined;) {
+            record = { ...record, ...next };
+            next = nextProposal(record, views, minInSync);
+          }
+          const least = Math.max(2, minInSync);
+          const slow = record.inSync.filter((node) => node !== record.owner && views.get(node)?.slow === true);
+          if (record.inSync.length > least) expect(slow).to.deep.equal([]);
+          const able = record.learners.filter((node) => {
+            const view = views.get(node);
+            return view?.caughtUp === true && !view.failing;
+          });
+          if (record.inSync.length < least) expect(able).to.deep.equal([]);
+          expect(able.filter((node) => views.get(node)?.slow !== true)).to.deep.equal([]);
         }),
       );
     });
@@ -144,7 +167,7 @@ describe("rules of replication", () => {
           let record = start;
           for (let changes = 0; ; changes += 1) {
             expect(changes).to.be.at.most(6);
-            const next = nextProposal(record, allWell);
+            const next = nextProposal(record, allWell, 1);
             if (next !== undefined) {
               record = { ...record, ...next };
               continue;

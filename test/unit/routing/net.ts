@@ -102,6 +102,7 @@ export class Net {
       self,
       members: () => ({ view: 1, members: this.rows }),
       isUp: (node) => node === self || this.#link(self, node).up,
+      isSlow: () => false,
       isStaying: (node) => node === self || this.#link(self, node).up,
       onChange(listener) {
         listeners.add(listener);

@@ -420,6 +420,7 @@ export class Fixture {
       self: node,
       members: () => ({ view: 1, members }),
       isUp: (other) => this.isUp(other),
+      isSlow: () => false,
       isStaying: (other) => this.isUp(other),
       onChange: (listener) => {
         this.#memberListeners.add(listener);
