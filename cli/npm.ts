@@ -1,6 +1,6 @@
 /** npm, for the packages that Plexus comes without because they are large: they are fetched into a folder of their own and moved to
  *  their places when they are whole. */
-import { spawn } from "node:child_process";
+import { start } from "../runtimes/children.ts";
 import { mkdir, mkdtemp, rename, rm, statfs } from "node:fs/promises";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -61,9 +61,9 @@ const complaintCharsMax = 400;
 
 function runNpm(folder: string, args: readonly string[], environment: NodeJS.ProcessEnv): Promise<void> {
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"];
-  const child = spawn("npm", [...args, ...flags], { cwd: folder, env: environment, stdio: ["ignore", "ignore", "pipe"] }); // prettier-ignore
+  const child = start("npm", [...args, ...flags], { folder, env: environment, streams: ["ignore", "ignore", "pipe"] });
   let complaint = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     complaint = (complaint + text).slice(-complaintCharsMax);
   });
   return new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 /** `plexus service`: a node as a service of systemd, of the machine or of one person. */
-import { spawnSync } from "node:child_process";
+import { runWhole } from "../runtimes/children.ts";
 import { existsSync, realpathSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
@@ -39,7 +39,7 @@ export const thisMachine: ServicePlace = {
   systemUnits: "/etc/systemd/system",
   userUnits: join(process.env["XDG_CONFIG_HOME"] ?? join(homedir(), ".config"), "systemd", "user"),
   run(program, words) {
-    const { status, error, stdout, stderr } = spawnSync(program, words, { encoding: "utf8", timeout: commandMsMax });
+    const { status, error, stdout, stderr } = runWhole(program, words, { timeoutMs: commandMsMax });
     const said = `${stdout ?? ""}${stderr ?? ""}`.trim();
     const missing = error !== undefined && "code" in error && error.code === "ENOENT";
     return { status: status ?? 1, said: said === "" ? (error?.message ?? "") : said, missing };

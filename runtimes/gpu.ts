@@ -1,8 +1,7 @@
 /** Which graphics cards there are for models, found out in a process of its own: a driver that crashes takes only that along. */
-import { fork } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
+import { forkOurs } from "./children.ts";
 import { hostVariables } from "./host/variables.ts";
 import { runtimeLimits } from "./limits.ts";
 
@@ -44,10 +43,9 @@ function inDev(): readonly string[] {
 /** Looks for cards. Never fails: what goes wrong is the reason for which there is none. */
 export async function probeGpus(has: boolean = hasGraphics()): Promise<Gpus> {
   if (!has) return { interfaces: [], because: "this machine has no graphics device" };
-  const child = fork(fileURLToPath(new URL("./host/probe.ts", import.meta.url)), [], {
-    execArgv: [],
+  const child = forkOurs(new URL("./host/probe.ts", import.meta.url), [], {
     env: { ...hostVariables(process.env, "native") },
-    stdio: ["ignore", "ignore", "ignore", "ipc"],
+    streams: ["ignore", "ignore", "ignore"],
   });
   const late = new AbortController();
   const found = new Promise<Gpus>((resolve) => {

@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { failure, PlexusError } from "../../protocols/errors.ts";
+import { start } from "../../runtimes/children.ts";
 import { cliLimits } from "../limits.ts";
 import { argumentsOf, environmentFor, type DemoNode } from "./plan.ts";
 
@@ -49,9 +50,10 @@ export function createDemoChildren(main: string, onEnd: (end: DemoEnd) => void):
       if (stopping) throw new PlexusError(failure("STOPPING"));
       const log = await open(node.log, "a", 0o600);
       // The channel is never written to: a node that loses it stops, so that none outlives the demonstration.
-      const child = spawn(process.execPath, [main, ...argumentsOf(node, token), "--json"], {
-        stdio: ["ignore", "pipe", log.fd, "ipc"],
+      const child = start(process.execPath, [main, ...argumentsOf(node, token), "--json"], {
+        streams: ["ignore", "pipe", log.fd],
         env: environmentFor(process.env),
+        channel: true,
       });
       children.add(child);
       const exited = once(child, "exit").finally(() => children.delete(child));

@@ -1,4 +1,5 @@
 /** Asks the native library for graphics cards, says what it found, and ends. Started by `gpu.ts`. */
+import "../closed.ts";
 import { getLlama, getLlamaGpuTypes, LlamaLogLevel } from "node-llama-cpp";
 import type { GpuInterface, Gpus } from "../gpu.ts";
 

@@ -3,8 +3,8 @@
  *      starting ──up──► serving ──exit, silence, stuck──► waiting (250 ms … 10 s) ──► starting
  *          │               │                                  │
  *          └───────────────┴───────────── stop ───────────────┴──► stopped */
-import { fork, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import type { ChildProcess } from "node:child_process";
+import { forkOurs } from "../children.ts";
 import type { RuntimeClock, RuntimeLog } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, HostKind, ToHost } from "./messages.ts";
@@ -102,12 +102,9 @@ export class HostProcess {
   }
 
   #start(): void {
-    const child = fork(fileURLToPath(new URL("./child.ts", import.meta.url)), [this.#kind], {
-      // Flags of this process (an inspector port, a loader) are not the host's.
-      execArgv: [],
+    const child = forkOurs(new URL("./child.ts", import.meta.url), [this.#kind], {
       env: { ...hostVariables(process.env, this.#kind) },
-      serialization: "advanced",
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
+      streams: ["ignore", "pipe", "pipe"],
     });
     const life: Life = {
       child,

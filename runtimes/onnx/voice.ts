@@ -7,7 +7,7 @@
  *  is phonemes already, for those who know better.
  *
  *  Source: https://github.com/rhasspy/piper/blob/master/TRAINING.md */
-import { execFile } from "node:child_process";
+import { start } from "../children.ts";
 import { failure, ok, refused } from "../../protocols/errors.ts";
 import type { SpeakRequest } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
@@ -167,9 +167,16 @@ export async function espeakFor(config: Settings, program = "espeak-ng"): Promis
   if (wordIn(config, "phoneme_type") === "text" || voice === undefined || !/^[\w-]{1,32}$/u.test(voice)) return undefined;
   const ask: Phonemize = (clause) =>
     new Promise((resolve) => {
-      const options = { timeout: spellMsMax, maxBuffer: spelledBytesMax };
-      const child = execFile(program, ["-q", "-b", "1", "--ipa", "-v", voice, "--stdin"], options, (error, said) =>
-        resolve(error === null ? said.replaceAll(/\([a-z-]+\)|[\u200d_]/gu, "").replaceAll(/\s+/gu, " ").trim() : undefined),
+      const streams = ["pipe", "pipe", "ignore"] as const;
+      const child = start(program, ["-q", "-b", "1", "--ipa", "-v", voice, "--stdin"], { streams, timeoutMs: spellMsMax });
+      let said = "";
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        said += text;
+        if (said.length > spelledBytesMax) child.kill("SIGKILL");
+      });
+      child.on("error", () => resolve(undefined));
+      child.on("close", (code) =>
+        resolve(code === 0 ? said.replaceAll(/\([a-z-]+\)|[\u200d_]/gu, "").replaceAll(/\s+/gu, " ").trim() : undefined),
       );
       // By its input: a text is no argument.
       child.stdin?.on("error", () => undefined);

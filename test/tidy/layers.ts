@@ -19,6 +19,7 @@ export interface Layer {
 /** Files by themselves that several folders may import. */
 const sharedFiles = [
   "actors/behavior.ts",
+  "runtimes/children.ts",
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
   "runtimes/store/port.ts",

@@ -121,6 +121,17 @@ export function processViolations(sources: readonly Source[]): readonly string[]
     .map(({ path }) => `${path} starts processes`);
 }
 
+/** Whoever starts a process in what is shipped does it by `runtimes/children.ts`, which keeps this process's descriptors out of it. */
+export function startViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => /^(?:actors|cli|client|config|node|protocols|runtimes)\//.test(path))
+    .filter(({ path }) => path !== "runtimes/children.ts")
+    .filter(({ text }) =>
+      importsOf(text).some(({ specifier, typeOnly }) => !typeOnly && /^(?:node:)?(?:child_process|cluster)$/.test(specifier)),
+    )
+    .map(({ path }) => `${path} starts processes by itself`);
+} // prettier-ignore
+
 /** Names by which lines of the log do not call a request, a trace or an actor: there is one for each (`requestId`, `trace`, `actor`, `by`), so that
  *  whoever looks for an id finds all lines that have it. */
 const otherNames = new Set(["request", "reqId", "traceId", "traceparent", "span", "caller", "author", "user", "person", "who", "principal"]); // prettier-ignore

@@ -32,6 +32,7 @@ import {
   unfinishedViolations,
   clockViolations,
   processViolations,
+  startViolations,
   worldViolations,
 } from "./rules.ts";
 import { blank, importsOf, type Source } from "./source.ts";
@@ -73,6 +74,8 @@ describe("the repository", () => {
 
   it("reads clock, chance, environment and network only where the style guide allows", () =>
     none(worldViolations(code)));
+
+  it("starts processes in one way, which keeps its own descriptors out of them", () => none(startViolations(code)));
 
   it("waits in no test by the clock", () => none(clockViolations(code)));
 
@@ -411,6 +414,14 @@ describe("the tidy rules find what is planted:", () => {
     const starts = 'import { spawn } from "node:child_process";';
     expect(processViolations(source("test/unit/x.test.ts", starts))).to.have.length(1);
     expect(processViolations(source("test/smoke/x.test.ts", starts))).to.have.length(0);
+  });
+
+  it("processes that are started otherwise", () => {
+    const text = 'import { type ChildProcess, spawn } from "node:child_process";';
+    expect(startViolations(source("cli/x.ts", text))).to.have.length(1);
+    expect(startViolations(source("runtimes/children.ts", text))).to.have.length(0);
+    const types = 'import type { ChildProcess } from "node:child_process";';
+    expect(startViolations(source("cli/x.ts", types))).to.have.length(0);
   });
 
   it("waiting in an actor", () => {
