@@ -86,6 +86,10 @@ export const actorLimits = {
   /** How many of them may be mentions in rooms; one more is refused with `QUEUE_FULL`, which the room shows; the
    *  other places are the owner's. */
   agentQueueMentionsMax: 4,
+  /** How many of these may be one person's; one more is refused in the same way.
+   *
+   *  An answer may take several runs of the model: one place is left for somebody else. */
+  agentQueueMentionsPerPersonMax: 3,
   /** Characters of a conversation that a model is given at most, however long its context is; the oldest lines are left
    *  out.
    *
@@ -134,7 +138,7 @@ export const actorLimits = {
   /** How long it is tried to tell people news of the cluster; then it is left to the audit. */
   noticeMs: 24 * 3_600_000,
   /** News of the cluster that a person keeps; the oldest goes. */
-  noticesKept: 8,
+  noticesKept: 32,
   /** Pictures and sounds of a conversation that are kept; the oldest goes, and its message says so. */
   agentPicturesMax: 32,
   /** Pictures and sounds that were uploaded and are in no message yet; the oldest goes. */
@@ -171,6 +175,14 @@ export const actorLimits = {
   toolResultCharsMax: 300,
   /** What a model says before it calls tools is cut to this. */
   toolTextCharsMax: 2_000,
+  /** Characters of calls, results and what was said between them, for one answer; from there on no more tools are run.
+   *
+   *  A room keeps them with the message. */
+  toolRoundsCharsMax: 12_000,
+  /** Tokens that a model reads anew and writes for one answer; from there on no more tools are run.
+   *
+   *  Twice the longest conversation. Time would not say how much work it was. */
+  toolTokensMax: 32_000,
   /** Parentheses, signs and powers within each other in a sum for the calculator; a deeper one is told so. */
   calculatorDepthMax: 32,
   /** Days that usage of models is kept for, the newest included. */

@@ -9,6 +9,10 @@ import { blobHash, limit, line, nothing, object, position, text, timeMs, type Re
 export const sampling = object({
   temperature: Type.Optional(Type.Number({ minimum: 0, maximum: 2 })),
   topP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  /** Only the likeliest so many; 0: all. */
+  topK: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
+  /** Only those that are at least so likely, as a share of the likeliest; 0: all. */
+  minP: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
   maxTokens: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.maxTokensMax })),
   seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
 });
@@ -117,6 +121,8 @@ export const conversationTurn = object({
     Type.Union([Type.Literal("complete"), Type.Literal("length"), Type.Literal("stopped"), Type.Literal("failed")]),
   ),
   error: Type.Optional(Type.String()),
+  /** The limit that ended it, which the text says: its model wanted to call more tools than one answer may. */
+  limit: Type.Optional(Type.Literal("tools")),
   model: Type.Optional(Type.String()),
   tokens: Type.Optional(position),
   /** Assistant turns: the tools that were called for it. */

@@ -7,7 +7,7 @@
  *
  *  Ranks in rooms and whose thing something is are checked by the actors, by the rows of `permissions.ts`. */
 import { failure, ok, refused, type Failure, type Result } from "./errors.ts";
-import { permissionOf, permissions, type Permission, type PermissionRow } from "./permissions.ts";
+import { isAtLeast, permissionOf, permissions, type Permission } from "./permissions.ts";
 import type { ClusterRole, Grant, GrantWhen } from "./roles.ts";
 
 const names = Object.keys(permissions) as Permission[];
@@ -36,9 +36,9 @@ const inRooms: readonly Permission[] = [
 export const builtInRoles: readonly ClusterRole[] = [
   granting("owner", names, "Everything, and making other owners"),
   granting("admin", names.filter((name) => !ofOwners.includes(name)), "Everything but making owners"), // prettier-ignore
-  granting("moderator", [...ofPeople, "people.see", "people.manage"], "A member who looks after people's accounts"),
+  granting("moderator", [...ofPeople, "people.see", "people.manage", "people.admit"], "A member who looks after people's accounts"), // prettier-ignore
   granting("member", ofPeople, "Everybody who has no other role"),
-  granting("guest", [...inRooms, "room.pin", "account.use", "account.see", "account.revoke"], "Talks in the rooms that somebody brought the guest into"), // prettier-ignore
+  granting("guest", [...inRooms, "room.pin", "account.use", "account.see", "account.secure", "account.revoke"], "Talks in the rooms that somebody brought the guest into"), // prettier-ignore
   granting("service", [...inRooms, "room.join", "account.use", "account.see", "agent.use", "model.use"], "A program with an account of its own"), // prettier-ignore
 ];
 
@@ -95,10 +95,19 @@ export const inScope = (scopes: readonly string[], permission: Permission): bool
   everyScope.has(permission) ||
   scopes.some((scope) => scope === permission || (Object.hasOwn(scopeSets, scope) && (scopeSets[scope] as readonly Permission[]).includes(permission))); // prettier-ignore
 
+const powerOf = (permission: Permission) => permissionOf(permission).power;
+/** Whether an API key can have a permission: nothing comes of it, and its row does not say otherwise. */
+export const isForKeys = (permission: Permission): boolean => powerOf(permission) === "none" && permissionOf(permission).apiKeys !== false; // prettier-ignore
+/** Whether a control token can have a permission: nothing is given by it. */
+export const isForTokens = (permission: Permission): boolean => !isAtLeast(powerOf(permission), "within");
+/** Whether a session must have proved its person a short while ago. */
+export const needsFresh = (permission: Permission): boolean => powerOf(permission) !== "none";
+
 /** Who asks. */
 export interface Subject {
   readonly roles: readonly string[];
-  /** `control`: a control token, or a client certificate that stands for one. It has what it is for, without a sign-in that could be fresh. */
+  /** `control`: a control token, or a client certificate that stands for one. It has what it is for, without a sign-in that could be fresh; but
+   *  nothing that gives. */
   readonly kind: "session" | "key" | "control";
   /** Of a key that was narrowed. Absent: all that keys may. */
   readonly scopes?: readonly string[];
@@ -124,7 +133,6 @@ export function mayDo(
   permission: Permission,
   at: Circumstances,
 ): Result<{ readonly role: string }> {
-  const row: PermissionRow = permissionOf(permission);
   const forbidden = (reason: string): Result<never> => refused(failure("FORBIDDEN", { permission, reason }));
   let missing: Failure | undefined;
   let role: string | undefined;
@@ -139,12 +147,13 @@ export function mayDo(
   }
   if (role === undefined && missing?.code !== "SIGN_IN_AGAIN")
     return missing === undefined ? forbidden(`no role of yours has the permission ${permission}`) : refused(missing);
-  if (row.people === true && kind === "control") return forbidden("this needs a person; control tokens may not do it");
-  if (row.apiKeys === false && kind === "key")
+  if (kind === "control" && !isForTokens(permission))
+    return forbidden("this needs a person; control tokens may not do it");
+  if (kind === "key" && !isForKeys(permission))
     return forbidden("this needs a signed-in session; API keys may not do it");
   if (scopes !== undefined && !inScope(scopes, permission)) return forbidden(`this API key is not for ${permission}`);
   if (role === undefined) return refused(missing as Failure);
-  if (row.fresh === true && kind !== "control" && (at.provedAgoMs ?? Number.POSITIVE_INFINITY) > at.freshMs)
+  if (needsFresh(permission) && kind !== "control" && (at.provedAgoMs ?? Number.POSITIVE_INFINITY) > at.freshMs)
     return refused(failure("SIGN_IN_AGAIN", { permission, withinMs: at.freshMs }));
   return ok({ role });
 }

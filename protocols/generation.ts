@@ -54,16 +54,6 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
-/** A piece of a call as it is written. The first of a call has its id and name; the arguments of its pieces, one behind the other, are those
- *  of the call. The pieces of a call are said before those of the next. */
-export interface CallPiece {
-  /** Which call of the answer, from 0. */
-  readonly index: number;
-  readonly id?: string;
-  readonly name?: string;
-  readonly arguments: string;
-}
-
 /** One message of a conversation. */
 export interface ChatMessage {
   /** `tool`: what a function answered. */
@@ -109,7 +99,12 @@ export interface GenerationRequest extends CallRequest {
   readonly format?: Format;
   /** How many alternatives to tell for each token; 0: only the chosen token's own. Absent: nothing is told. */
   readonly logprobs?: number;
+  /** Absent: as the model does by itself. */
+  readonly thinking?: Thinking;
 }
+
+/** Whether a model thinks before it answers, or how much: where it thinks, and where its template or its server can be told. */
+export type Thinking = boolean | "low" | "medium" | "high";
 
 /** How likely a token was. */
 export interface TokenLogprob {
@@ -124,10 +119,8 @@ export interface TokenLogprob {
 export interface GenerationPart {
   readonly text: string;
   readonly tokens: number;
-  /** Calls that are whole: also those that were told in pieces. */
+  /** Calls that are whole. */
   readonly calls?: readonly ToolCall[];
-  /** What is written of calls. Of a call that was cut off there is no more. */
-  readonly pieces?: readonly CallPiece[];
   /** What the model thinks before it answers, where its adapter tells that apart. */
   readonly thought?: string;
   /** Of the tokens of `text`. */
@@ -146,6 +139,8 @@ export interface GenerationAnswer {
   readonly completionTokens: number;
   /** Of the prompt, those that were in memory from before. */
   readonly cachedTokens?: number;
+  /** The text of `stop` that ended it, where that is known. */
+  readonly stoppedBy?: string;
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */
@@ -156,6 +151,8 @@ export interface GenerationAnswer {
 export interface EmbedRequest extends CallRequest {
   readonly model: string;
   readonly inputs: readonly (string | Media)[];
+  /** Texts that are longer than the model reads are cut at their end. Absent: they are refused. */
+  readonly truncate?: true;
 }
 
 /** One vector for each input, in order. */

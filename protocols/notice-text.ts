@@ -5,22 +5,24 @@ const amount = (measure: string, text: string | undefined): string =>
   measure === "cost" ? (Number(text) / 1_000_000).toFixed(2) : Number(text).toLocaleString("en");
 
 /** What an admin reads of backups. */
-function backupText({ action, facts }: Notice): string | undefined {
-  const { by = "", reason = "", person, thread, snapshot = "", approvedBy = "" } = facts;
+function backupText({ action, facts }: Notice, me: string): string | undefined {
+  const { for: asker = "", reason = "", person, thread, snapshot = "", approvedBy = "" } = facts;
   const what = [thread, person].filter(Boolean).join(", ") || (snapshot === "" ? "everything" : `snapshot ${snapshot}`);
+  const by = facts["by"] === "operator" ? "The operator" : (facts["by"] ?? "");
+  const whose = asker === me ? "your recall" : `the recall that ${asker} asked for,`;
   switch (action) {
     case "askRecall":
-      return `${by} asks you to approve a recall of ${what}: ${reason}. See Settings, Backups.`;
+      return `${by} asks for a recall of ${what}: ${reason}. Another admin has to approve it: see Settings, Backups.`;
     case "approveRecall":
-      return `${by} approved your recall of ${what}. Begin it within a day.`;
+      return `${by} approved ${whose} of ${what}. It begins within a day.`;
     case "declineRecall":
-      return `${by} declined your recall of ${what}.`;
+      return `${by} declined ${whose} of ${what}.`;
     case "beginRecall":
       return `${by} recalls ${what} from the backups; ${approvedBy} approved it.`;
     case "recallBackup":
     case "placeBackup":
     case "recallPrivate":
-      return `The operator recalls ${what} from the backups.`;
+      return `${by} recalls ${what} from the backups.`;
     case "liftHold":
       return `${by} lifted the legal hold on ${what}: ${reason}.`;
     case "drillFailed":
@@ -28,8 +30,18 @@ function backupText({ action, facts }: Notice): string | undefined {
         ? `A rehearsed restore of ${facts["from"] ?? ""} did not bring everything back: ${facts["lost"] ?? ""} missing, ${facts["wrong"] ?? ""} wrong${facts["behind"] === undefined ? "" : `; without the newest head on their disks: ${facts["behind"]}`}. Run plexus backup drill to see what.`
         : `A rehearsed restore of ${facts["from"] ?? ""} failed: ${facts["reason"]}. Run plexus backup drill to see why.`;
     default:
-      return undefined;
+      return powerText(facts);
   }
+}
+
+/** What all admins read of what has power: who did what, and to whom or what. Its words come with it, so that a page of an older version has them. */
+function powerText({ by, does, session: _session, ...facts }: Notice["facts"]): string | undefined {
+  if (does === undefined) return undefined;
+  const what = Object.entries(facts)
+    .filter(([, fact]) => fact !== "")
+    .map(([name, fact]) => `${name} ${fact}`)
+    .join(", ");
+  return `${by === "operator" ? "The operator" : (by ?? "")}: ${does}${what === "" ? "" : ` (${what.slice(0, 200)})`}. See plexus audit.`;
 }
 
 /** What whoever began a task reads when it is over. */
@@ -58,7 +70,7 @@ export function noticeText(notice: Notice, me: string): string | undefined {
   if (action === "alert") return `Alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["title"] ?? ""}. See plexus alerts.`; // prettier-ignore
   if (action === "runPlaybook") return `Playbook ${facts["playbook"] ?? ""}${facts["mode"] === "dryRun" ? " (rehearsal)" : ""} for alert ${facts["alert"] ?? ""}, ${facts["about"] ?? ""}: ${facts["steps"] ?? ""}.`; // prettier-ignore
   if (action === "taskEnded") return taskText(notice);
-  if (action !== "budgetUsedUp") return backupText(notice);
+  if (action !== "budgetUsedUp") return backupText(notice, me);
   const then =
     ending === "stop"
       ? "Calls of models are refused until then."

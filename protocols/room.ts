@@ -1,4 +1,5 @@
 import { Type, type Static } from "typebox";
+import { toolRound, type ToolRound } from "./agent.ts";
 import { answer, command, follow } from "./command.ts";
 import type { Failure } from "./errors.ts";
 import { wireLimits as limits } from "./limits.ts";
@@ -31,6 +32,9 @@ export const poll = object({
 });
 export type Poll = Static<typeof poll>;
 
+/** The tools that an agent called for a message, as of a turn of its conversation. */
+const rounds = Type.Optional(Type.Array(toolRound, { maxItems: limits.toolRoundsPerMessageMax }));
+
 /** A message as a backup has it, to come back. */
 export const recalledMessage = object({
   seq: position,
@@ -39,6 +43,7 @@ export const recalledMessage = object({
   atMs: timeMs,
   editedAtMs: Type.Optional(timeMs),
   poll: Type.Optional(poll),
+  rounds,
 });
 export type RecalledMessage = Static<typeof recalledMessage>;
 
@@ -66,6 +71,8 @@ export const roomMessage = object({
   refused: Type.Optional(Type.String({ maxLength: 64 })),
   /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
   generation: Type.Optional(Type.String()),
+  /** An agent's message: the tools that were called for it, and what came of them. */
+  rounds,
   /** It came back from a backup, as a new entry: `atMs` is when. */
   restored: Type.Optional(restoredFrom),
 });
@@ -194,6 +201,8 @@ export const roomCommands = {
       generation: Type.Optional(Type.String({ maxLength: 128 })),
       /** Set by agents only: as in the message. */
       refused: Type.Optional(Type.String({ maxLength: 64 })),
+      /** The same. */
+      rounds,
     },
     result: answer<Posted>("Posted"),
     from: members,
@@ -456,6 +465,7 @@ export const roomCommands = {
       replyTo: Type.Optional(position),
       offset: position,
       text: Type.String(),
+      rounds,
       done: Type.Optional(Type.Boolean()),
     },
     result: nothing,
@@ -651,8 +661,8 @@ export type RoomEvent =
 /** Best-effort events: no position, not resumed. */
 export type RoomSignal =
   | { readonly type: "typing"; readonly member: string; readonly untilMs: number }
-  /** An agent's answer while it is written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew.
-   *  It ends with the `posted` message of the same `generation`, or with `done`. */
+  /** An agent's answer while it is written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew, behind the tools
+   *  of `rounds`. It ends with the `posted` message of the same `generation`, or with `done`. */
   | {
       readonly type: "draft";
       readonly agent: string;
@@ -660,5 +670,6 @@ export type RoomSignal =
       readonly replyTo?: number;
       readonly offset: number;
       readonly text: string;
+      readonly rounds?: readonly ToolRound[];
       readonly done?: boolean;
     };

@@ -223,6 +223,7 @@ export const watchCommands = {
   /** What is found of it from now on is another alert. Acknowledged again, it stays as it is. Error: NOT_FOUND. */
   acknowledge: command({
     ...managed,
+    permission: "alerts.acknowledge",
     params: { id: alertId, by, note: Type.Optional(line(limits.alertNoteCharsMax)) },
     result: answer<Alert>("Alert"),
     summary: "Takes note of an alert",

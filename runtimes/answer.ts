@@ -8,12 +8,15 @@ export interface Answer {
   /** What was held back. Call it once, when the answer ends for a reason that `push` did not give. */
   finish(rest: string): { readonly text: string; readonly tokens: number };
   readonly tokens: number;
+  /** The stop string that ended it. */
+  readonly stoppedBy: string | undefined;
 }
 
 export function createAnswer(stops: readonly string[], tokensMax: number): Answer {
   const matcher = createStopMatcher(stops);
   let tokens = 0;
   let tokensOut = 0;
+  let stoppedBy: string | undefined;
   const out = (text: string): { text: string; tokens: number } => {
     if (text === "") return { text, tokens: 0 };
     const count = tokens - tokensOut;
@@ -23,17 +26,22 @@ export function createAnswer(stops: readonly string[], tokensMax: number): Answe
   return {
     push(text) {
       tokens += 1;
-      const { text: ready, matched } = matcher.push(text);
+      const { text: ready, matched, stop } = matcher.push(text);
+      stoppedBy ??= stop;
       if (matched) return { ...out(ready), end: "complete" };
       if (tokens < tokensMax) return out(ready);
       return { ...out(ready), end: "length" };
     },
     finish(rest) {
-      const { text, matched } = matcher.push(rest);
+      const { text, matched, stop } = matcher.push(rest);
+      stoppedBy ??= stop;
       return out(matched ? text : text + matcher.flush());
     },
     get tokens() {
       return tokens;
+    },
+    get stoppedBy() {
+      return stoppedBy;
     },
   };
 }

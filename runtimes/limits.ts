@@ -41,10 +41,25 @@ export const runtimeLimits = {
   schemaShapesMax: 2_000,
   /** How deep a JSON schema may be; a deeper one is refused with `BAD_REQUEST`. */
   schemaDepthMax: 32,
+  /** Steps in which a value is compared with a schema; a value that takes more counts as one that does not fit. */
+  schemaStepsMax: 4_000_000,
   /** Repetitions that a grammar counts. What a schema allows beyond it is checked when the answer is there.
    *
    *  llama.cpp refuses grammars that count to 2,000. */
   grammarRepeatsMax: 1_000,
+  /** The same of all repetitions of one grammar together. */
+  grammarRepeatsSumMax: 20_000,
+  /** Characters of the rules of one grammar; what a schema says beyond it is checked when the answer is there. */
+  grammarCharsMax: 1024 * 1024,
+  /** Optional members of an object, one after the other, that come in their order. More may come in any order, and one that came
+   *  twice counts once. */
+  grammarRunMax: 64,
+  /** Ways that a choice of a schema leaves open at once; of one with more it is checked at the end which it was.
+   *
+   *  Each is followed over the whole vocabulary, at each token. */
+  grammarChoicesMax: 128,
+  /** Texts, and numbers, of a choice that are told from each other; where there are more, any is allowed, and checked at the end. */
+  grammarAlikeMax: 16,
   /** Functions that one request may offer; more are refused with `BAD_REQUEST`. */
   toolsPerRequestMax: 128,
   /** Calls that one answer may have; with as many it ends. */
@@ -89,6 +104,10 @@ export const runtimeLimits = {
    *
    *  A pass of its own costs as much as to read ten tokens, at each token of the answer. */
   reReadTokensMax: 32,
+  /** Tokens that a model which guesses ahead guesses at a time. */
+  guessedTokensMax: 16,
+  /** A guess that is less likely than this is not made: to read a wrong one costs as much as to read a right one. */
+  guessConfidenceMin: 0.6,
   /** Generations one model runs at once; the others wait in its queue.
    *
    *  Batched, 4 to 8 sequences give 1.6 times the tokens of one after the other. */

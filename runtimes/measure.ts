@@ -32,6 +32,25 @@ export async function tokensBeyond(
   return undefined;
 }
 
+/** The longest beginning of a text that has at most so many tokens. `count` counts those of a whole text, with what the model wants
+ *  around it; `pause` lets others go on. */
+export async function cutToFit(
+  text: string,
+  tokensMax: number,
+  count: (piece: string) => number,
+  pause: () => Promise<void>,
+): Promise<string> {
+  let [fits, beyond] = [0, Math.min(text.length, tokensMax * runtimeLimits.promptCharsPerTokenMax) + 1];
+  while (beyond - fits > 1) {
+    const middle = (fits + beyond) >> 1;
+    if (count(text.slice(0, middle)) <= tokensMax) fits = middle;
+    else beyond = middle;
+    await pause();
+  }
+  // Half a character is none.
+  return text.slice(0, fits).replace(/[\ud800-\udbff]$/u, "");
+}
+
 /** Where a piece may end: not within a character. */
 function endOfPiece(text: string, wanted: number): number {
   if (wanted >= text.length) return text.length;

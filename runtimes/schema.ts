@@ -220,14 +220,18 @@ class Reader {
     const reference = schema["$ref"];
     if (typeof reference !== "string") throw new Refusal("wrong", place, "$ref is a text");
     if (!reference.startsWith("#")) throw new Refusal("unsupported", place, "$ref beyond the schema is not supported");
-    if (!this.#named.has(reference)) {
-      const found = pointed(this.#document, reference);
+    // However it is written, so that nothing is read once more under another spelling.
+    const steps = stepsOf(reference);
+    if (steps === undefined) throw new Refusal("wrong", place, `${reference} is no reference`);
+    const name = ["#", ...steps].join("/");
+    if (!this.#named.has(name)) {
+      const found = pointed(this.#document, steps);
       if (found === undefined) throw new Refusal("wrong", place, `there is nothing at ${reference}`);
       // Held before it is read: it may mean itself.
-      this.#named.set(reference, { type: "any" });
-      this.#named.set(reference, this.#shape(found, reference, depth + 1));
+      this.#named.set(name, { type: "any" });
+      this.#named.set(name, this.#shape(found, name, depth + 1));
     }
-    return { type: "named", name: reference };
+    return { type: "named", name };
   }
 
   #typed(type: string, schema: Keywords, place: string, within: (part: unknown, name: string) => Shape): Shape {
@@ -270,7 +274,7 @@ class Reader {
       required: required.has(key),
     }));
     for (const key of required)
-      if (!members.some((member) => member.key === key))
+      if (typeof key !== "string" || !Object.hasOwn(properties, key))
         throw new Refusal("unsupported", place, `${String(key)} is required, and properties does not say what it is`);
     const additional = schema["additionalProperties"];
     // Unsaid, a model is held to what is described: that is of the schema, too.
@@ -300,8 +304,16 @@ function standsForItself({ named }: Schema, name: string): boolean {
 const isRecord = (value: unknown): value is Keywords =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-function pointed(document: unknown, reference: string): unknown {
-  const steps = decodeURIComponent(reference.slice(1)).split("/").slice(1);
+/** The keys on a reference's way, as JSON pointers have them; undefined: it is none. */
+function stepsOf(reference: string): readonly string[] | undefined {
+  try {
+    return decodeURIComponent(reference.slice(1)).split("/").slice(1);
+  } catch {
+    return undefined;
+  }
+}
+
+function pointed(document: unknown, steps: readonly string[]): unknown {
   return steps.reduce<unknown>((at, step) => {
     const key = step.replaceAll("~1", "/").replaceAll("~0", "~");
     return typeof at === "object" && at !== null && Object.hasOwn(at, key) ? (at as Keywords)[key] : undefined;
@@ -366,56 +378,89 @@ function boundsOf(schema: Keywords, place: string): Bounds {
   };
 }
 
-/** Whether a value is of the schema. */
-export const fits = ({ root, named }: Schema, value: unknown): boolean => fitsShape(root, value, named);
+/** Whether a value is of the schema. One that takes more steps than `schemaStepsMax` to tell is not. */
+export function fits({ root, named }: Schema, value: unknown): boolean {
+  const check = new Check(named);
+  return check.fits(root, value) && !check.isOver;
+}
 
-function fitsShape(shape: Shape, value: unknown, named: Schema["named"]): boolean {
-  const fit = (part: Shape, one: unknown): boolean => fitsShape(part, one, named);
-  switch (shape.type) {
-    case "any":
-      return true;
-    case "null":
-      return value === null;
-    case "boolean":
-      return typeof value === "boolean";
-    case "literal":
-      return shape.values.some((one) => isSame(one, value));
-    case "text":
-      return (
-        typeof value === "string" &&
-        isWithin(Array.from(value).length, shape) &&
-        (shape.format === undefined || formats[shape.format].test(value))
-      );
-    case "number":
-      return typeof value === "number" && (!shape.whole || Number.isInteger(value)) && isInBounds(value, shape.bounds);
-    case "list": {
-      if (!Array.isArray(value) || !isWithin(value.length, shape)) return false;
-      const { first, items } = shape;
-      return value.every((one, index) => {
-        const part = first[index] ?? items;
-        return part !== undefined && fit(part, one);
-      });
-    }
-    case "object": {
-      if (!isRecord(value) || !isWithin(Object.keys(value).length, shape)) return false;
-      const { members, others } = shape;
-      const shapes = new Map(members.map((member) => [member.key, member.shape]));
-      return (
-        members.every(({ key, required }) => !required || Object.hasOwn(value, key)) &&
-        Object.entries(value).every(([key, one]) => {
-          const part = shapes.get(key) ?? others;
+class Check {
+  readonly #named: Schema["named"];
+  /** What was found of a choice: names may lead to the same one again and again. */
+  readonly #known = new Map<Shape, Map<unknown, boolean>>();
+  #steps: number = runtimeLimits.schemaStepsMax;
+
+  constructor(named: Schema["named"]) {
+    this.#named = named;
+  }
+
+  get isOver(): boolean {
+    return this.#steps < 0;
+  }
+
+  fits(shape: Shape, value: unknown): boolean {
+    this.#steps -= 1;
+    if (this.isOver) return false;
+    const fit = (part: Shape, one: unknown): boolean => this.fits(part, one);
+    switch (shape.type) {
+      case "any":
+        return true;
+      case "null":
+        return value === null;
+      case "boolean":
+        return typeof value === "boolean";
+      case "literal":
+        this.#steps -= shape.values.length;
+        return shape.values.some((one) => isSame(one, value));
+      case "text":
+        if (typeof value !== "string") return false;
+        this.#steps -= value.length;
+        return (
+          isWithin(Array.from(value).length, shape) && (shape.format === undefined || formats[shape.format].test(value))
+        );
+      case "number":
+        return (
+          typeof value === "number" && (!shape.whole || Number.isInteger(value)) && isInBounds(value, shape.bounds)
+        );
+      case "list": {
+        if (!Array.isArray(value) || !isWithin(value.length, shape)) return false;
+        const { first, items } = shape;
+        return value.every((one, index) => {
+          const part = first[index] ?? items;
           return part !== undefined && fit(part, one);
-        })
-      );
+        });
+      }
+      case "object": {
+        if (!isRecord(value) || !isWithin(Object.keys(value).length, shape)) return false;
+        const { members, others } = shape;
+        this.#steps -= members.length;
+        const shapes = new Map(members.map((member) => [member.key, member.shape]));
+        return (
+          members.every(({ key, required }) => !required || Object.hasOwn(value, key)) &&
+          Object.entries(value).every(([key, one]) => {
+            const part = shapes.get(key) ?? others;
+            return part !== undefined && fit(part, one);
+          })
+        );
+      }
+      case "some":
+        return this.#choice(shape, value);
+      case "named": {
+        const part = this.#named.get(shape.name);
+        return part !== undefined && fit(part, value);
+      }
     }
-    case "some": {
-      const fitting = shape.of.filter((part) => fit(part, value)).length;
-      return shape.exactlyOne ? fitting === 1 : fitting > 0;
-    }
-    case "named": {
-      const part = named.get(shape.name);
-      return part !== undefined && fit(part, value);
-    }
+  }
+
+  #choice(shape: Shape & { readonly type: "some" }, value: unknown): boolean {
+    const known = this.#known.get(shape) ?? new Map<unknown, boolean>();
+    this.#known.set(shape, known);
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    const fit = (part: Shape): boolean => this.fits(part, value);
+    const found = shape.exactlyOne ? shape.of.filter(fit).length === 1 : shape.of.some(fit);
+    known.set(value, found);
+    return found;
   }
 }
 

@@ -3,8 +3,8 @@
  *  Text that may still become a stop string is held back; everything before it goes out at once. So a reader never sees
  *  any part of a stop string, and waits for at most the longest one. */
 export interface StopMatcher {
-  /** The text that can go out now. Once `matched`, the answer is over and nothing more goes in. */
-  push(text: string): { readonly text: string; readonly matched: boolean };
+  /** The text that can go out now. Once `matched`, the answer is over and nothing more goes in; `stop` ended it. */
+  push(text: string): { readonly text: string; readonly matched: boolean; readonly stop?: string };
   /** What was held back, when the answer ends for another reason. */
   flush(): string;
 }
@@ -19,9 +19,9 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
       held += text;
       const first = firstMatch(held, wanted);
       if (first !== undefined) {
-        const before = held.slice(0, first);
+        const before = held.slice(0, first.at);
         held = "";
-        return { text: before, matched: true };
+        return { text: before, matched: true, stop: first.stop };
       }
       const keep = heldLength(held, wanted);
       const out = held.slice(0, held.length - keep);
@@ -36,9 +36,12 @@ export function createStopMatcher(stops: readonly string[]): StopMatcher {
   };
 }
 
-function firstMatch(text: string, stops: readonly string[]): number | undefined {
-  const places = stops.map((stop) => text.indexOf(stop)).filter((place) => place >= 0);
-  return places.length === 0 ? undefined : Math.min(...places);
+function firstMatch(
+  text: string,
+  stops: readonly string[],
+): { readonly at: number; readonly stop: string } | undefined {
+  const found = stops.map((stop) => ({ at: text.indexOf(stop), stop })).filter(({ at }) => at >= 0);
+  return found.toSorted((one, other) => one.at - other.at)[0];
 }
 
 /** The length of the longest end of `text` that begins a stop string. */

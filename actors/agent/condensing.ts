@@ -45,7 +45,7 @@ export function stretchOf(life: Life, source: Source, key: string): Stretch | un
   const { gist, lines } = talkOf(life, source, key);
   // Of a room on a node that does not say which messages they are.
   if (lines.some(({ at }) => at === 0)) return undefined;
-  const room = roomFor(life) - (source.type === "conversation" ? toolChars(life) : 0);
+  const room = roomFor(life) - toolChars(life);
   const fixed = charsOf(beginning(life, gist));
   const chars = fixed + charsOf(lines.map(({ message }) => message));
   const isCrowded = lines.length > limits.contextLinesMax;

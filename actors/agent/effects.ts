@@ -1,5 +1,5 @@
 /** What decisions of an agent are made of: what it remembers, and how what happens becomes a fact. */
-import type { AgentEvent, ToolCall } from "../../protocols/index.ts";
+import type { AgentEvent, ToolCall, ToolRound } from "../../protocols/index.ts";
 import { persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import type { Measure } from "./context.ts";
@@ -82,6 +82,7 @@ export interface Coming {
   readonly used?: Used;
   readonly measure?: Measure;
   readonly condensed?: RoomSummary;
+  readonly round?: ToolRound;
 }
 
 /** Persists and publishes events of this turn; `after` is the state they lead to. */

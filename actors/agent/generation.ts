@@ -29,6 +29,7 @@ import type { Mail } from "../outbox.ts";
 import { condense } from "./condensing.ts";
 import { charsOf, contextFor, measured, nextHalvings, toolChars, type Measure } from "./context.ts";
 import { commit, type Coming, type Effects, type Here, type Run, type Way } from "./effects.ts";
+import { endedByLimit, mayCall, roundOf, toolsFor } from "./loop.ts";
 import {
   roomActor,
   type AgentChange,
@@ -38,7 +39,6 @@ import {
   type RoomSource,
   type SoFar,
 } from "./state.ts";
-import { declared, runCalls } from "./tools.ts";
 import { usedBy, type Used } from "./usage.ts";
 
 /** The reminder that starts the next attempt. */
@@ -52,17 +52,14 @@ export const started = (job: Job): Coming => ({
   event: { type: "generationStarted", generation: job.generation, ...turnOf(job), attempt: job.attempt + 1 },
 });
 
-/** What the model of a job may call: nothing in a room, where nobody would see it. */
-const toolsFor = ({ tools }: Life, { source }: Job) => (source.type === "conversation" ? declared(tools) : []);
-
 /** Runs the model for the first job. Its start has been persisted. */
 export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
   const { model, sampling } = state.life;
   const { halvings = 0, again = false, sees = true, hears = true, soFar = nothingYet } = way;
-  const tools = way.hasTools === false ? [] : toolsFor(state.life, job);
-  const hasTools = tools.length > 0;
+  const tools = way.hasTools === false ? {} : toolsFor(state.life, job);
+  const hasTools = tools.tools !== undefined;
   const rounds = job.rounds?.length ?? 0;
   const { text, tokens } = soFar;
   const how = `${rounds}${hasTools ? "" : "p"}${sees ? "" : "b"}${hears ? "" : "d"}.${halvings}.${text.length}.${turn.nowMs.toString(36)}`;
@@ -93,13 +90,13 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     person: personFor(job, turn.key),
     // Whoever wants another answer does not want the one that was kept.
     ...(isAnew(state.life, job) && { cache: "renew" as const }),
-    ...(hasTools && { tools, ...(rounds >= limits.toolRoundsMax && { toolChoice: "none" as const }) }),
+    ...tools,
   };
   const timeoutMs = limits.generationTimeoutMs;
   return [
     note({ run: now, left: null }),
     // Who follows the draft may have more of it, or nothing.
-    ...(text === "" ? [] : [draft(job, 0, text)]),
+    ...(text === "" && !isShownByDraft(job) ? [] : [draft(job, 0, text)]),
     { type: "call", engine: "generate", request, tag, timeoutMs },
   ];
 }
@@ -112,11 +109,11 @@ const restOf = (sampling: Sampling, tokens: number): Sampling =>
 
 /** Whose turn at the model it is: that of whoever asked. If it were the owner's, others could use up somebody's turns by
  *  mentioning an agent of theirs. What an agent asks is its owner's. */
-function personFor({ source }: Job, key: string): string {
-  // The mention is the last.
-  const asker = source.type === "room" ? source.context.at(-1)?.author : undefined;
-  return `user/${(asker ?? key).split(".", 1)[0]}`;
-}
+const personFor = ({ source }: Job, key: string): string =>
+  `user/${((source.type === "room" ? askerOf(source.context) : undefined) ?? key).split(".", 1)[0]}`;
+
+/** Who mentioned the agent: the mention is the last that it was told. */
+export const askerOf = (context: RoomSource["context"]): string | undefined => context.at(-1)?.author;
 
 const isAnew = ({ recent }: Life, { source }: Job): boolean =>
   source.type === "conversation" && recent.some(({ turn }) => turn === source.turn);
@@ -164,8 +161,6 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
   const measure = state.life === null ? undefined : measured(state.life, answer, now.promptChars);
   if (answer.end === "calls" && !now.stopping && mayCall(job, now))
     return callTools(state, job, now, { used, ...(measure && { measure }) }, turn);
-  // Calls that are not run are none.
-  const end = answer.end !== "calls" ? answer.end : now.stopping ? "stopped" : "complete";
   const model = answer.from?.model;
   const took = {
     tokens: now.soFar.tokens + answer.completionTokens,
@@ -173,21 +168,23 @@ export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown
     ...(measure && { measure }),
     ...(model !== undefined && { model }),
   };
-  return finish(state, { end, text: now.text, ...took, again: now.again }, turn);
+  const { end } = answer;
+  const ending =
+    end !== "calls"
+      ? { end, text: now.text }
+      : now.stopping
+        ? { end: "stopped" as const, text: now.text }
+        : { end: "length" as const, ...endedByLimit(job, now), isSilent: now.text.trim() === "" };
+  return finish(state, { ...ending, ...took, again: now.again }, turn);
 }
 
-const mayCall = ({ rounds = [] }: Job, { hasTools, calls }: Run): boolean =>
-  hasTools && calls.length > 0 && rounds.length < limits.toolRoundsMax;
-
-/** Runs what the model called, keeps it, and lets the model go on. */
+/** Runs what the model called, keeps it, and lets the model go on. Of a room only the room is told what was called. */
 function callTools(state: AgentState, job: Job, now: Run, took: Pick<Coming, "used" | "measure">, turn: Here): Effects {
-  const { generation, attempt } = job;
-  const round = {
-    text: cleaned(cut(now.text.trim(), limits.toolTextCharsMax), "lines"),
-    calls: [...runCalls(now.calls, state.life?.tools, turn.nowMs)],
-  };
-  const event: AgentEvent = { type: "generationStarted", generation, ...turnOf(job), attempt, round };
-  const { after, effects } = commit(state, turn, [{ event, ...took }]);
+  const { generation, attempt, source } = job;
+  const round = roundOf(now, state.life?.tools, turn.nowMs);
+  const event: AgentEvent = { type: "generationStarted", generation, ...turnOf(job), attempt };
+  const coming: Coming = source.type === "room" ? { event, round } : { event: { ...event, round } };
+  const { after, effects } = commit(state, turn, [{ ...coming, ...took }]);
   return [...effects, ...run(after, turn, { halvings: now.halvings, again: now.again })];
 }
 
@@ -205,14 +202,24 @@ function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text), ...tooLong];
 }
 
-/** Shows a piece of the draft where the answer will stand. */
+/** Followers of a conversation have the rounds from its events, those of a room from the draft. */
+const isShownByDraft = ({ source, rounds = [] }: Job): boolean => source.type === "room" && rounds.length > 0;
+
+/** Shows a piece of the draft where the answer will stand; at its beginning with what was called before. */
 function draft(job: Job, offset: number, text: string): Effect<never, never> {
-  const { generation, source } = job;
+  const { generation, source, rounds } = job;
   if (source.type === "room")
     return {
       type: "tell",
       to: roomActor(source.room),
-      message: { type: "draft", generation, replyTo: source.seq, offset, text },
+      message: {
+        type: "draft",
+        generation,
+        replyTo: source.seq,
+        offset,
+        text,
+        ...(offset === 0 && rounds !== undefined && { rounds }),
+      },
     };
   const signal: AgentSignal = { type: "draft", generation, turn: source.turn, offset, text };
   return publish(signal);
@@ -314,6 +321,10 @@ interface Ending {
   readonly model?: string;
   readonly error?: string;
   readonly code?: ErrorCode;
+  /** The limit that ended it, which the text says. */
+  readonly limit?: ConversationTurn["limit"];
+  /** The model itself said nothing. */
+  readonly isSilent?: boolean;
   readonly again?: boolean;
   readonly used?: Used;
   readonly measure?: Measure;
@@ -326,7 +337,7 @@ export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const { source, generation } = job;
   const ended: Coming =
     source.type === "room"
-      ? roomAnswer(generation, source, ending)
+      ? roomAnswer(job, source, ending)
       : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs, job) } };
   const { used, measure } = ending;
   const { after, effects } = commit(state, turn, [{ ...ended, ...(used && { used }), ...(measure && { measure }) }]);
@@ -358,7 +369,7 @@ function answerTurn(
   const before = state.life?.recent.find(({ turn }) => turn === number);
   // Stopped before the first word of a new answer: the old one stays.
   if (before !== undefined && ending.end === "stopped" && ending.text === "") return before;
-  const { end, text, error, tokens, again = false, model = state.life?.model ?? "" } = ending;
+  const { end, text, error, limit, tokens, again = false, model = state.life?.model ?? "" } = ending;
   return {
     turn: number,
     role: "assistant",
@@ -366,6 +377,7 @@ function answerTurn(
     atMs,
     end,
     ...(error !== undefined && { error }),
+    ...(limit !== undefined && { limit }),
     ...(model !== "" && { model }),
     ...(tokens !== undefined && { tokens }),
     ...(rounds.length > 0 && { rounds: [...rounds] }),
@@ -374,20 +386,24 @@ function answerTurn(
 }
 
 /** The answer to a mention. Whoever asked waits for one: also when there is none, and when it was stopped. */
-function roomAnswer(generation: string, source: RoomSource, { end, text, error, code }: Ending): Coming {
+function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSilent = false }: Ending): Coming {
   const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
   const isSaid = said !== "" && textFault(said, "lines") === undefined;
-  const answer = end === "failed" ? apology : { text: isSaid ? said : "Sorry, I have no answer." };
+  const words = { text: isSaid ? said : "Sorry, I have no answer." };
+  const answer = end === "failed" ? apology : { ...words, ...(isSilent && { refused: "LIMIT_REACHED" as const }) };
   return {
-    event: { type: "roomAnswered", generation, room: source.room },
-    mail: [answerTo(source, generation, answer)],
+    event: { type: "roomAnswered", generation: job.generation, room: source.room },
+    mail: [answerTo(source, job, answer)],
   };
 }
 
-/** The message with which an agent settles a mention. */
+/** The message with which an agent settles a mention. What was called for it stands with it, whatever came of that. */
 export const answerTo = (
   { room, seq }: RoomSource,
-  generation: string,
+  { generation, rounds }: Pick<Job, "generation" | "rounds">,
   answer: { readonly text: string; readonly refused?: ErrorCode },
-): Mail => ({ to: roomActor(room), message: { type: "post", ...answer, replyTo: seq, generation } });
+): Mail => ({
+  to: roomActor(room),
+  message: { type: "post", ...answer, replyTo: seq, generation, ...(rounds !== undefined && { rounds }) },
+});

@@ -46,7 +46,18 @@ import { firstPage, lastPage } from "../page.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
 import { onSummary, onSummaryPart } from "./condensing.ts";
 import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
-import { answerTo, finish, onAnswer, onPart, onReminded, run, startNext, takenUp, withdraw } from "./generation.ts";
+import {
+  answerTo,
+  askerOf,
+  finish,
+  onAnswer,
+  onPart,
+  onReminded,
+  run,
+  startNext,
+  takenUp,
+  withdraw,
+} from "./generation.ts";
 import {
   erasure,
   evolve,
@@ -244,9 +255,9 @@ function update(state: AgentState, life: Life, change: Of<"update">, turn: Here)
 }
 
 function end(state: AgentState, life: Life, turn: Here): Effects {
-  const mail = life.jobs.flatMap(({ source, generation }) =>
-    source.type === "room"
-      ? [answerTo(source, generation, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
+  const mail = life.jobs.flatMap((job) =>
+    job.source.type === "room"
+      ? [answerTo(job.source, job, { text: "Sorry, I was deleted before I could answer.", refused: "NOT_FOUND" })]
       : [],
   );
   const { after, effects } = commit(state, turn, [{ event: { type: "deleted" }, mail }]);
@@ -411,8 +422,11 @@ function mentioned(state: AgentState, { room, seq, thread, context }: Of<"mentio
   const known = life.jobs.some(({ source }) => source.type === "room" && source.room === room && source.seq === seq);
   if (known) return [reply({})];
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
-  if (isFull(life) || waiting.length >= limits.agentQueueMentionsMax)
-    return [refuse("QUEUE_FULL", { waiting: life.jobs.length - 1 })];
+  const asker = askerOf(context);
+  const theirs = waiting.filter(({ source }) => source.type === "room" && askerOf(source.context) === asker);
+  const isCrowded =
+    waiting.length >= limits.agentQueueMentionsMax || theirs.length >= limits.agentQueueMentionsPerPersonMax;
+  if (isFull(life) || isCrowded) return [refuse("QUEUE_FULL", { waiting: life.jobs.length - 1 })];
   // Every answer that is owed will need a place in the outbox.
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
   const source: RoomSource = { type: "room", room, seq, ...(thread !== undefined && { thread }), context };

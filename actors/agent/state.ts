@@ -25,6 +25,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { eventKey, eventRecords, padded, type Positioned } from "../stream.ts";
 import type { Gist, Measure } from "./context.ts";
+import { roundChars } from "./loop.ts";
 import { addUsage, type Used } from "./usage.ts";
 
 /** A line of what a mentioned agent was told. */
@@ -62,6 +63,8 @@ export interface Job {
   readonly source: Source;
   /** The tools that were called for it so far. */
   readonly rounds?: readonly ToolRound[];
+  /** Tokens that the model read anew and wrote in the runs that called them. */
+  readonly toolTokens?: number;
   /** What was written since then, as far as it was noted. */
   readonly soFar?: SoFar;
 }
@@ -138,6 +141,8 @@ type Streamed = Positioned<AgentEvent> & {
   readonly used?: Used;
   readonly measure?: Measure;
   readonly condensed?: RoomSummary;
+  /** What was called for an answer in a room. The event does not have it: it is the room's, and the owner need not be there. */
+  readonly round?: ToolRound;
 };
 
 /** What is persisted. */
@@ -195,7 +200,7 @@ export function evolve(state: AgentState, change: AgentChange): AgentState {
         ...(measure !== undefined && { measure }),
         ...(condensed !== undefined && { roomSummaries: withSummary(roomSummaries, condensed) }),
       }));
-      const evolved = evolveEvent(counted, change.event, change.at);
+      const evolved = evolveEvent(counted, change.event, change.at, { round: change.round, used });
       return { ...evolved, head: change.at, outbox: enqueue(state.outbox, change.mail) };
     }
     case "owed":
@@ -235,7 +240,7 @@ const withJob = (state: AgentState, job: Job): AgentState => ({
   generations: state.generations + 1,
 });
 
-function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentState {
+function evolveEvent(state: AgentState, event: AgentEvent, at: number, called: Called): AgentState {
   switch (event.type) {
     case "updated": {
       const { persona, model, sampling, tools, summary } = event.view;
@@ -274,7 +279,7 @@ function evolveEvent(state: AgentState, event: AgentEvent, at: number): AgentSta
       }));
     case "generationStarted":
       return withLife(state, ({ jobs }) => ({
-        jobs: jobs.map((job) => (job.generation === event.generation ? begun(job, event) : job)),
+        jobs: jobs.map((job) => (job.generation === event.generation ? begun(job, event, called) : job)),
       }));
     case "answered":
       return withLife(state, ({ recent, jobs }) => ({
@@ -328,25 +333,31 @@ const withText = (job: Job, { offset, text, tokens }: Extract<AgentChange, { typ
   soFar: { text: (job.soFar?.text ?? "").slice(0, offset) + text, tokens },
 });
 
+/** What a change says of tools beside its event. */
+interface Called {
+  readonly round: ToolRound | undefined;
+  readonly used: Used | undefined;
+}
+
 /** Tools were called behind the text so far: it is in the round. */
-const begun = (
+function begun(
   { soFar, ...job }: Job,
-  { attempt, round }: Extract<AgentEvent, { type: "generationStarted" }>,
-): Job => ({
-  ...job,
-  attempt,
-  ...(round !== undefined && { rounds: [...(job.rounds ?? []), round] }),
-  ...(round === undefined && soFar !== undefined && { soFar }),
-});
+  { attempt, round: told }: Extract<AgentEvent, { type: "generationStarted" }>,
+  { round = told, used }: Called,
+): Job {
+  if (round === undefined) return { ...job, attempt, ...(soFar !== undefined && { soFar }) };
+  const took = used === undefined ? 0 : used.promptTokens - used.cachedTokens + used.completionTokens;
+  return {
+    ...job,
+    attempt,
+    rounds: [...(job.rounds ?? []), round],
+    toolTokens: (job.toolTokens ?? 0) + Math.max(0, took),
+  };
+}
 
 /** Characters that a turn holds. */
 const sizeOf = ({ text, rounds = [], sounds = [] }: ConversationTurn): number =>
-  rounds.reduce(
-    (sum, round) =>
-      round.calls.reduce((all, call) => all + call.name.length + call.arguments.length + call.result.length, sum) +
-      round.text.length,
-    sounds.reduce((sum, one) => sum + one.text.length, text.length),
-  );
+  roundChars(rounds) + sounds.reduce((sum, one) => sum + one.text.length, text.length);
 
 /** The turns with one added, or put in place of the one with its number; the oldest go when there are too many. */
 function withTurn(recent: readonly ConversationTurn[], turn: ConversationTurn): readonly ConversationTurn[] {

@@ -189,7 +189,7 @@ function decideForMember(
 }
 
 function draft(piece: MessageOf<typeof roomCommands, "draft">, turn: Turn): Effects {
-  const { type, generation, replyTo, offset, text, done } = piece;
+  const { type, generation, replyTo, offset, text, rounds, done } = piece;
   const signal: RoomSignal = {
     type,
     agent: turn.from,
@@ -197,6 +197,7 @@ function draft(piece: MessageOf<typeof roomCommands, "draft">, turn: Turn): Effe
     offset,
     text,
     ...(replyTo !== undefined && { replyTo }),
+    ...(rounds !== undefined && { rounds }),
     ...(done !== undefined && { done }),
   };
   return [publish(signal)];

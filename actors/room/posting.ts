@@ -51,6 +51,7 @@ export function post(room: Room, command: Post, turn: Turn): Effects {
   const isAgent = turn.from.startsWith("agent/");
   if (command.generation !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "generation" })];
   if (command.refused !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "refused" })];
+  if (command.rounds !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "rounds" })];
   const { replyTo } = command;
   if (replyTo === undefined) return posted(room, command, undefined, turn);
   const reply: Reply = { ...command, replyTo, ...(command.generation !== undefined && { answers: replyTo }) };
@@ -82,6 +83,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
     ...(command.generation !== undefined && { generation: command.generation }),
+    ...(command.rounds !== undefined && { rounds: command.rounds }),
     ...(poll && { poll }),
   };
   const { mail, refused } = summons(room, message, root, turn);

@@ -56,7 +56,7 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   const wanted = messages.filter(({ seq }) => seq > (known?.through ?? 0) && !brought.has(seq));
   if (brought.size + wanted.length > limits.roomRecallOpenMax)
     return [refuse("LIMIT_REACHED", { limit: "roomRecallOpenMax" }, turn.replyTo)];
-  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll }, index): RoomMessage => ({
+  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll, rounds }, index): RoomMessage => ({
     seq: room.messageSeq + 1 + index,
     author,
     text,
@@ -64,6 +64,7 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
     ...(root && { replyTo: root.seq }),
     // What people voted is not brought back, only how many: no vote can be changed.
     ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
+    ...(rounds && { rounds }),
     restored: { recall, snapshot, backupAtMs, seq, atMs, ...(editedAtMs !== undefined && { editedAtMs }) },
   }));
   const answer: RoomRestored = { restored: made.map(({ seq, restored }) => [restored?.seq ?? 0, seq] as const) };

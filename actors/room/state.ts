@@ -354,6 +354,13 @@ export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
 
 /** What stays of a deleted message: its place. */
 export function emptied(message: RoomMessage, deletedAtMs: number): RoomMessage {
-  const { reactions: _reactions, mentions: _mentions, pinned: _pinned, poll: _poll, ...rest } = message;
+  const {
+    reactions: _reactions,
+    mentions: _mentions,
+    pinned: _pinned,
+    poll: _poll,
+    rounds: _rounds,
+    ...rest
+  } = message;
   return { ...rest, text: "", deletedAtMs };
 }

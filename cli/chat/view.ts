@@ -39,7 +39,9 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   const why = message.refused;
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
-  return `${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
+  const rounds = describeRounds(message.rounds ?? [], color);
+  const called = rounds === undefined ? "" : `${rounds}\n`;
+  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
@@ -107,7 +109,8 @@ export function describeEnd(turn: ConversationTurn, color: boolean): string {
     case "stopped":
       return paint(color, "dim", " (stopped)");
     case "length":
-      return paint(color, "dim", " (cut at the length limit)");
+      // The answer itself says which limit of tools it was.
+      return turn.limit === undefined ? paint(color, "dim", " (cut at the length limit)") : "";
     case "failed":
       return paint(color, "red", ` (failed: ${withoutControls(turn.error ?? "no reason given")})`);
     case "complete":

@@ -94,11 +94,12 @@ export class RoomPlace implements Place {
   }
 }
 
-const recalled = ({ seq, author, text, atMs, editedAtMs, poll }: RoomMessage): RecalledMessage => ({
+const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds }: RoomMessage): RecalledMessage => ({
   seq,
   author,
   text,
   atMs,
   ...(editedAtMs !== undefined && { editedAtMs }),
   ...(poll && { poll }),
+  ...(rounds && { rounds }),
 });

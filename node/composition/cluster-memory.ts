@@ -2,6 +2,7 @@
 import type { Config } from "../../config/index.ts";
 import { auditPageOf, auditRange, type AuditQuery } from "../../actors/role-manager/index.ts";
 import {
+  auditActionOf,
   everyModel,
   failure,
   ownSlot,
@@ -55,12 +56,20 @@ export function registerNode(
 }
 
 /** Longest text of an entry of the audit; see `roleManagerCommands.audit`. */
-const auditTextMax = { by: 128, fact: 256 };
+const auditTextMax = { by: 128, fact: 256, facts: 16 };
+
+/** Of what has power all admins are told who did it, and what that is, whichever way it was done (docs/decisions/0109-power-is-a-column.md). */
+function toldOf<Entry extends { readonly action: string; readonly by: string; readonly facts: Readonly<Record<string, string>>; readonly tell?: Noticed }>(entry: Entry): Entry {
+  const row = auditActionOf(entry.action);
+  if (row === undefined || row.power === "none") return entry;
+  const facts = Object.entries({ by: entry.by, does: row.for, ...entry.facts }).slice(0, auditTextMax.facts);
+  return { ...entry, facts: Object.fromEntries(facts), tell: { people: entry.tell?.people ?? [], admins: true } };
+} // prettier-ignore
 
 /** Has the cluster remember what was done to it. Nobody waits: what was done is done, and is in the log as well. */
 export function audit(
   kernel: Kernel,
-  entry: {
+  asked: {
     readonly action: string;
     readonly by: string;
     readonly facts: Readonly<Record<string, string>>;
@@ -68,6 +77,7 @@ export function audit(
   },
   operationId?: string,
 ): void {
+  const entry = toldOf(asked);
   const facts = Object.entries(entry.facts).map(([name, text]) => [name, text.slice(0, auditTextMax.fact)] as const);
   kernel.tell({
     to: "role-manager/cluster",

@@ -4,6 +4,7 @@ import {
   actorId,
   actorKeyParams,
   createSignUpInvitation,
+  defaultRole,
   failure,
   grantsOf,
   PlexusError,
@@ -27,7 +28,7 @@ import { personOf } from "./http.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
-import { refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
+import { refusalOf, refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
 import { createDevice, sha256 } from "./tokens.ts";
 
 const rowsQuery = (limits: GatewayLimits) =>
@@ -190,7 +191,6 @@ export function addAdminRoutes(
         const { roles } = (now ?? {}) as { readonly roles?: readonly string[] };
         return before === undefined || roles === undefined ? {} : rolesChange(before, roles);
       });
-      at.changed?.("setAdmin", { user: facts.user, admin: String(facts.admin) }, whoIs(request));
       return done ?? {};
     },
   );
@@ -213,6 +213,8 @@ export function addAdminRoutes(
         throw new PlexusError(failure("FORBIDDEN", { reason: "nobody suspends their own account" }));
       let before = false;
       const set = async (): Promise<Result<unknown>> => {
+        const reason = suspended ? undefined : refusalOf(at, request, "people.admit");
+        if (reason !== undefined) return refused(reason);
         const may = await rolesWithin(at, request, user);
         if (!may.ok) return may;
         const was = await askUser(user, { type: "credentials" });
@@ -225,7 +227,6 @@ export function addAdminRoutes(
         "before.suspended": before,
         "after.suspended": suspended,
       }));
-      at.changed?.("setSuspended", { user, suspended: String(suspended) }, whoIs(request));
       return {};
     },
   );
@@ -233,7 +234,7 @@ export function addAdminRoutes(
   app.post<{ Params: Static<typeof userParams> }>(
     "/admin/users/:user/reset",
     {
-      config: audits("resetPassword", "people.manage"),
+      config: audits("resetPassword", "people.admit"),
       schema: {
         summary: "Makes a link by which a person sets a new password, once; only this answer shows it",
         description:
@@ -254,7 +255,6 @@ export function addAdminRoutes(
         return may.ok ? askUser(user, message) : may;
       };
       await audited(at, request, { user }, make());
-      at.changed?.("makeReset", { user }, whoIs(request));
       return { user, secret, path: `/#reset=${user}.${secret}`, expiresAtMs };
     },
   );
@@ -273,7 +273,7 @@ export function addAdminRoutes(
     app.post<{ Body: Static<typeof createSignUpInvitation> }>(
       "/admin/sign-up-invitations",
       {
-        config: audits("inviteAccount", "people.manage"),
+        config: audits("inviteAccount", "people.admit"),
         schema: {
           summary:
             "Makes an invitation to make an account, where sign-up asks for one; only this answer shows its code",
@@ -287,6 +287,9 @@ export function addAdminRoutes(
         const person = personOf(request);
         const inviter = person === null ? {} : { by: person.actor };
         const guest = asked && { ...asked, ...inviter };
+        // Whoever comes by it is a member or a guest: nobody gives more than they have.
+        const beyondAsker = refusalToGive(at, request, grantsOf([guest ? "guest" : defaultRole], at.rights.table()));
+        if (beyondAsker !== undefined) throw new PlexusError(beyondAsker);
         // Said now, and asked again when somebody comes by it.
         if (guest?.room !== undefined)
           demand(
@@ -309,7 +312,6 @@ export function addAdminRoutes(
           ...(guest && { guest }),
         };
         const made = await audited(at, request, { uses, ...(guest && { guest }) }, invitations.make(invitation, nowMs), (now) => changeOf(undefined, saidBy(now))); // prettier-ignore
-        at.changed?.("inviteToSignUp", { uses: String(uses), id: made.id.slice(0, 12) }, by);
         return { ...made, code, path: `/#invitation=${code}` };
       },
     );
@@ -325,7 +327,6 @@ export function addAdminRoutes(
         const ended = await audited(at, request, { id: id.slice(0, 12) }, invitations.remove(id), (was) =>
           changeOf(saidBy(was), undefined),
         );
-        at.changed?.("endInvitation", { id: id.slice(0, 12) }, whoIs(request));
         return ended;
       },
     );

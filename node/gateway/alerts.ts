@@ -55,7 +55,7 @@ export function addAlertRoutes(app: FastifyInstance, at: GatewayContext): void {
   app.post<{ Params: Static<typeof alertParams>; Body: Static<typeof acknowledgeAlert> }>(
     "/admin/alerts/:id/acknowledge",
     {
-      config: audits("acknowledgeAlert", "alerts.manage"),
+      config: audits("acknowledgeAlert", "alerts.acknowledge"),
       schema: {
         summary: "Takes note of an alert: what is found of its subject from now on is another one",
         tags,

@@ -8,7 +8,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { apiPrefix, errorTable, permissionOf, type ErrorCode } from "../../protocols/index.ts";
+import { apiPrefix, errorTable, needsFresh, type ErrorCode, type Permission } from "../../protocols/index.ts";
 import type { GatewayContext } from "./options.ts";
 
 type Described = Readonly<Record<string, unknown>> & {
@@ -19,7 +19,7 @@ type Described = Readonly<Record<string, unknown>> & {
 /** What may be refused at the door of a route, whatever it does. */
 function doorErrors(route: { readonly permission?: string; readonly checks: boolean }): readonly ErrorCode[] {
   const { permission, checks } = route;
-  const fresh = permission !== undefined && (permissionOf(permission as never) as { fresh?: true }).fresh === true;
+  const fresh = permission !== undefined && needsFresh(permission as Permission);
   return [
     ...(checks ? (["BAD_REQUEST"] as const) : []),
     ...(permission === undefined ? [] : (["UNAUTHENTICATED", "FORBIDDEN"] as const)),

@@ -210,7 +210,7 @@ export function addAuditRules(
   app.put<{ Params: Static<typeof listParams>; Body: Static<typeof setThreatList> }>(
     "/admin/threats/:list",
     {
-      config: audits("setThreatList"),
+      config: audits("setThreatList", "config.manage"),
       schema: {
         summary: "Has every node read a list of bad addresses, names of hosts and digests of files",
         description: "A node that cannot reach the URL takes what most of the others have read there.",
@@ -230,7 +230,7 @@ export function addAuditRules(
   );
   app.delete<{ Params: Static<typeof listParams> }>(
     "/admin/threats/:list",
-    { config: audits("removeThreatList"), schema: { summary: "Ends such a list; answers with it", tags, params: listParams } }, // prettier-ignore
+    { config: audits("removeThreatList", "config.manage"), schema: { summary: "Ends such a list; answers with it", tags, params: listParams } }, // prettier-ignore
     async (request) => {
       const { list: name } = request.params;
       return audited(at, request, { list: name }, lists.remove(name), (was) => changeOf(was, undefined));

@@ -3,16 +3,20 @@
 import type { FastifyRequest } from "fastify";
 import {
   assert,
+  auditActionOf,
   auditDone,
   changeFacts,
   changesSomething,
+  grantsOf,
+  needsFresh,
+  permissions,
   type AuditAction,
   type AuditEvent,
   type AuditFacts,
   type Permission,
   type Result,
 } from "../../protocols/index.ts";
-import { idsOf } from "./http.ts";
+import { hasPower, idsOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 
@@ -77,10 +81,39 @@ function targetOf(facts: AuditFacts): string | undefined {
   return name === undefined ? undefined : name === "actor" ? String(facts[name]) : `${name}/${String(facts[name])}`;
 }
 
+/** Has the cluster remember what has power, and tell all its admins: who did what to what. */
+function tellAdmins(
+  at: Pick<GatewayContext, "changed">,
+  request: FastifyRequest,
+  action: AuditAction,
+  facts: AuditFacts,
+): void {
+  const told = Object.entries(facts)
+    .filter(([name]) => name.length <= 32 && !/^(?:before|after)\./.test(name) && name !== "action")
+    .slice(0, toldFactsMax)
+    .map(([name, fact]) => [name, String(fact).slice(0, 256)] as const);
+  const { caller } = request;
+  // A page need not tell its person what they have just done there themselves.
+  const session = caller?.kind === "session" ? { session: caller.session } : {};
+  at.changed?.(action, { ...Object.fromEntries(told), ...session }, whoIs(request), { people: [], admins: true });
+}
+
+/** The same context for what is remembered, and told, in another way: by the cluster's control, or with more people. */
+export const quietly = ({ log, audit }: Pick<GatewayContext, "log" | "audit">): Pick<GatewayContext, "log" | "audit"> => ({ log, ...(audit && { audit }) }); // prettier-ignore
+
+/** As many facts as a notice has. */
+const toldFactsMax = 12;
+
+/** Whether a way into somebody's account is one to power: some role of theirs grants more than what is for everybody. */
+const isPowerful = (at: Pick<GatewayContext, "rights">, roles: readonly string[]): boolean =>
+  grantsOf(roles, at.rights.table()).some(
+    ({ permission }) => Object.hasOwn(permissions, permission) && permission !== "account.secure" && needsFresh(permission as Permission),
+  ); // prettier-ignore
+
 /** Writes that somebody did something with an account, or tried to: who it is by is proven where it was done, or where the request is
  *  signed in. What was done is waited for; a refusal is not. */
 export async function noteAccount(
-  at: Pick<GatewayContext, "log" | "audit">,
+  at: Pick<GatewayContext, "log" | "audit" | "changed" | "rights">,
   request: FastifyRequest,
   action: AuditAction,
   user: string,
@@ -96,13 +129,16 @@ export async function noteAccount(
         ? { by: person, address: request.address }
         : { by: "stranger", target: person, address: request.address };
   const written = at.audit?.write({ action, ...by, outcome });
-  if (isDone) await written;
-  else void written?.catch(() => undefined);
+  if (!isDone) return void written?.catch(() => undefined);
+  await written;
+  request.isNoted = true;
+  if (request.caller !== null && hasPower(request) && isPowerful(at, request.caller.roles))
+    tellAdmins(at, request, action, { user });
 }
 
 /** The same of what an actor or the entrance answered, which it gives back. */
 export async function notedAccount<T>(
-  at: Pick<GatewayContext, "log" | "audit">,
+  at: Pick<GatewayContext, "log" | "audit" | "changed" | "rights">,
   request: FastifyRequest,
   act: { readonly action: AuditAction; readonly user: string },
   done: Promise<Result<T>>,
@@ -150,7 +186,7 @@ export function noteCommand(
 /** Waits for what is done, writes the entry, and answers with the value or the refusal. What was done is on this node's disk before anybody is
  *  told so. Where what is done depends on the body, the facts name the action. */
 export async function audited<T>(
-  at: Pick<GatewayContext, "log" | "audit">,
+  at: Pick<GatewayContext, "log" | "audit" | "changed">,
   request: FastifyRequest,
   facts: Readonly<Record<string, unknown>>,
   done: Promise<Result<T>>,
@@ -181,7 +217,11 @@ export async function audited<T>(
       facts: plain,
     };
     const written = at.audit?.write(entry);
-    if (result.ok) await written;
+    if (result.ok) {
+      await written;
+      request.isNoted = true;
+      if (auditActionOf(named)?.power !== "none") tellAdmins(at, request, named, plain);
+    }
   }
   return demand(result);
 }

@@ -18,7 +18,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { atMoment, factsOf } from "./private-recalls.ts";
 import { demand } from "./refusals.ts";
@@ -68,12 +68,10 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       const { on, reason } = request.body;
       const facts = { ...heldFacts(on), reason };
       const id = at.newId();
-      const held = await change<BackupHold>(request, { type: "hold", id, on, reason }, facts, (now) => ({
+      return change<BackupHold>(request, { type: "hold", id, on, reason }, facts, (now) => ({
         hold: id,
         ...changeOf(undefined, saidBy(now)),
       }));
-      at.changed?.("setHold", { hold: held.id, ...facts }, whoIs(request));
-      return held;
     },
   );
 
@@ -85,12 +83,11 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { id } = request.params;
-      const held = await change<BackupHold>(request, { type: "lift", id }, { hold: id }, (was) =>
-        changeOf(saidBy(was), undefined),
-      );
-      const facts = { hold: id, by: whoIs(request), ...heldFacts(held.on), reason: held.reason };
-      at.changed?.("liftHold", facts, whoIs(request), { people: [], admins: true });
-      return held;
+      return change<BackupHold>(request, { type: "lift", id }, { hold: id }, (was) => ({
+        ...heldFacts(was.on),
+        reason: was.reason,
+        ...changeOf(saidBy(was), undefined),
+      }));
     },
   );
 
@@ -130,9 +127,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       const approvers = admins.filter((user) => user !== by).slice(0, recallApproversMax);
       const facts = { ...factsOf(wish), reason };
       const message = { type: "askRecall", id: at.newId(), wish, reason, approvers };
-      const asked = await change<RecallRequest>(request, message, facts);
-      at.changed?.("askRecall", { request: asked.id, by, ...facts }, by, { people: approvers, admins: false });
-      return asked;
+      return change<RecallRequest>(request, message, facts, (asked) => ({ request: asked.id }));
     },
   );
 
@@ -149,10 +144,12 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       async (request) => {
         const { id } = request.params;
         const by = whoIs(request);
-        const answered = await change<RecallRequest>(request, { type: "answerRecall", id, approve }, { request: id });
+        const done = ask<RecallRequest>({ type: "answerRecall", id, approve, by });
+        // Whoever asked is told as well, and may be no admin.
+        const answered = await audited(quietly(at), request, { request: id }, done);
         const facts = { request: id, for: answered.by, by, ...factsOf(answered.wish), reason: answered.reason };
         const people = answered.by === by || answered.by === "operator" ? [] : [answered.by];
-        at.changed?.(`${name}Recall`, facts, by, { people, admins: false });
+        at.changed?.(`${name}Recall`, facts, by, { people, admins: true });
         return answered;
       },
     );
@@ -165,11 +162,11 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request) => {
       const { id } = request.params;
-      const task = await change<ClusterBackupTask>(request, { type: "beginRecall", id }, { request: id });
-      const { approvedBy = "" } = task;
-      const facts = { request: id, task: task.id, by: whoIs(request), approvedBy, ...factsOf(task.wish) };
-      at.changed?.("beginRecall", facts, whoIs(request), { people: [], admins: true });
-      return task;
+      return change<ClusterBackupTask>(request, { type: "beginRecall", id }, { request: id }, (task) => ({
+        task: task.id,
+        approvedBy: task.approvedBy ?? "",
+        ...factsOf(task.wish),
+      }));
     },
   );
 }

@@ -17,7 +17,6 @@ import {
   type BackupList,
   type BackupTask,
   type BackupWish,
-  type Noticed,
   type PlaceBackup,
   type CopyBackup,
   type DrillBackup,
@@ -27,8 +26,9 @@ import {
   type TaskView,
   type VerifyBackup,
   type WithdrawBackup,
+  auditActionOf,
 } from "../../protocols/index.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, quietly, whoIs } from "./audited.ts";
 import { addSchedules, clusterBackups } from "./cluster-backups.ts";
 import { addDownloads } from "./downloads.ts";
 import type { GatewayContext } from "./options.ts";
@@ -74,27 +74,19 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
   const tags = ["admin"];
   const cluster = clusterBackups(at);
   type Facts = Readonly<Record<string, string>>;
-  const told = async <Answer>(
-    request: FastifyRequest,
-    action: string,
-    facts: Facts,
-    done: Promise<Answer>,
-    tell?: Noticed,
-  ) => {
-    const answer = await done;
-    at.changed?.(action, facts, whoIs(request), tell);
+  /** A task has begun. What only says what would be done is in the audit, and nobody is told. */
+  const told = async <T>(request: FastifyRequest, action: string, facts: Facts, done: Promise<Result<T>>) => {
+    const isTrial = facts["dryRun"] === "true" || facts["apply"] === "false" || (action === "recallBackup" && facts["to"] === undefined); // prettier-ignore
+    const answer = await audited(isTrial ? quietly(at) : at, request, facts, done);
+    // What has power `audited` has told already.
+    if (auditActionOf(action)?.power === "none") at.changed?.(action, facts, whoIs(request));
     return answer;
   };
-  const begin = (
-    request: FastifyRequest,
-    action: string,
-    facts: Facts,
-    task: () => Result<BackupTask>,
-    tell?: Noticed,
-  ) => told(request, action, facts, audited(at, request, facts, Promise.resolve(forOperator(request, task))), tell);
+  const begin = (request: FastifyRequest, action: string, facts: Facts, task: () => Result<BackupTask>) =>
+    told(request, action, facts, Promise.resolve(forOperator(request, task)));
   /** Begins a task with the backups of the cluster. */
-  const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish, tell?: Noticed) =>
-    told(request, action, facts, audited(at, request, facts, cluster.start(request, wish)), tell);
+  const start = (request: FastifyRequest, action: string, facts: Facts, wish: BackupWish) =>
+    told(request, action, facts, cluster.start(request, wish));
 
   app.post<{ Body: Static<typeof runBackup> }>(
     "/admin/backups/run",
@@ -166,13 +158,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       };
       if (from === undefined && to === undefined)
         return start(request, "recallBackup", facts, { sort: "recall", query });
-      return begin(
-        request,
-        "recallBackup",
-        facts,
-        () => backups.recall(request.body),
-        to === undefined ? undefined : admins,
-      );
+      return begin(request, "recallBackup", facts, () => backups.recall(request.body));
     },
   );
 
@@ -192,10 +178,8 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const { from, ...wish } = request.body;
       const { query, ...rules } = wish;
       const facts = textsOf({ ...(from !== undefined && { folder: from }), ...rules, ...query });
-      const isHeard = rules.dryRun !== true && request.caller === null;
-      const tell = isHeard ? admins : undefined;
-      if (from === undefined) return start(request, "placeBackup", facts, { sort: "place", ...wish }, tell);
-      return begin(request, "placeBackup", facts, () => backups.place({ from, ...wish }), tell);
+      if (from === undefined) return start(request, "placeBackup", facts, { sort: "place", ...wish });
+      return begin(request, "placeBackup", facts, () => backups.place({ from, ...wish }));
     },
   );
 
@@ -298,19 +282,15 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     (request): Promise<TaskView> => {
       const { id } = request.params;
       const facts = { task: id };
-      if (isClusterTask(id))
-        return told(request, "cancelBackup", facts, audited(at, request, facts, cluster.cancel(request, id)));
+      if (isClusterTask(id)) return told(request, "cancelBackup", facts, cluster.cancel(request, id));
       // Ending it writes nowhere and shows no file: whoever may begin backups may do it.
-      return told(request, "cancelBackup", facts, audited(at, request, facts, Promise.resolve(backups.cancel(id))));
+      return told(request, "cancelBackup", facts, Promise.resolve(backups.cancel(id)));
     },
   );
 
   addSchedules(app, at);
   addDownloads(app, at, backups);
 }
-
-/** Nobody has to agree to what the operator brings back, who can read keys and disk; admins hear of it. */
-const admins: Noticed = { people: [], admins: true };
 
 interface Named {
   readonly id: string;

@@ -13,7 +13,6 @@ import {
 import type { Branding } from "../cluster/branding.ts";
 import type { BrandingRow } from "../cluster/records.ts";
 import { audited, audits, changeOf } from "./audited.ts";
-import { freshCaller } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { readPicture } from "./picture-bodies.ts";
 
@@ -99,7 +98,6 @@ export function addBranding(app: FastifyInstance, at: GatewayContext, branding: 
       },
     },
     async (request): Promise<BrandingView> => {
-      if (request.caller !== null) freshCaller(at, request);
       const { after } = await audited(
         at,
         request,

@@ -23,7 +23,7 @@ import {
   type SlotPage,
 } from "../../protocols/index.ts";
 import type { ClusterControl } from "../placement/api.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, quietly, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { asTask } from "./tasks.ts";
 import { demand } from "./refusals.ts";
@@ -38,6 +38,9 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
     if (at.cluster === undefined) throw new PlexusError(failure("NOT_FOUND", { reason: "this node is in no cluster" }));
     return at.cluster;
   };
+
+  /** The control has the cluster remember by itself what changes nodes and directory, and tell its admins. */
+  const quiet = quietly(at);
 
   /** What the audit has of a node before a change. */
   const nodeBefore = async (node: string) => {
@@ -90,20 +93,20 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.post<{ Body: Static<typeof createInvitation> }>(
     "/admin/cluster/invitations",
     {
-      config: audits("invite"),
+      config: audits("invite", "nodes.admit"),
       schema: {
         summary: "Creates an invitation: a token that admits one node, once; only this answer shows it",
         tags,
         body: createInvitation,
       },
     },
-    (request) => audited(at, request, request.body, control().invite(request.body, whoIs(request))),
+    (request) => audited(quiet, request, request.body, control().invite(request.body, whoIs(request))),
   );
 
   app.delete<{ Params: Static<typeof clusterNodeParams>; Querystring: Static<typeof evictNode> }>(
     "/admin/cluster/nodes/:node",
     {
-      config: audits("evict"),
+      config: audits("evict", "nodes.manage"),
       schema: {
         summary: "Evicts a node: ends its membership for good",
         description:
@@ -123,7 +126,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
         { what: `Eviction of ${node}` },
         control().evict(node, force, whoIs(request)),
       );
-      return audited(at, request, { node, force }, evicted, () => changeOf(before, undefined));
+      return audited(quiet, request, { node, force }, evicted, () => changeOf(before, undefined));
     },
   );
 
@@ -154,7 +157,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.put<{ Params: Static<typeof clusterNodeParams>; Body: Static<typeof setNodeRoles> }>(
     "/admin/cluster/nodes/:node/roles",
     {
-      config: audits("roles"),
+      config: audits("roles", "nodes.manage"),
       schema: {
         summary: "Changes the roles of a running node",
         description:
@@ -169,7 +172,9 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const { roles, seen } = request.body;
       const before = await nodeBefore(node);
       const set = control().setRoles(node, roles, whoIs(request), seen);
-      return audited(at, request, { node, roles }, set, () => changeOf(before && { roles: before.roles }, { roles }));
+      return audited(quiet, request, { node, roles }, set, () =>
+        changeOf(before && { roles: before.roles }, { roles }),
+      );
     },
   );
 
@@ -270,7 +275,7 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
   app.put<{ Body: Static<typeof setVoters> }>(
     "/admin/cluster/directory/voters",
     {
-      config: audits("voters"),
+      config: audits("voters", "nodes.manage"),
       schema: { summary: "How many managers keep the directory together", tags, body: setVoters },
     },
     async (request) => {
@@ -278,14 +283,14 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const before = await control().voters();
       const set = control().setVoters(wanted, whoIs(request));
       const was = before.ok ? { wanted: before.value.wanted } : undefined;
-      return audited(at, request, { wanted }, set, () => changeOf(was, { wanted }));
+      return audited(quiet, request, { wanted }, set, () => changeOf(was, { wanted }));
     },
   );
 
   app.post<{ Body: Static<typeof migrateDirectory> }>(
     "/admin/cluster/directory/migrate",
     {
-      config: audits("migrateDirectory"),
+      config: audits("migrateDirectory", "nodes.admit"),
       schema: {
         summary: "Moves the running cluster's directory to etcd, or from there to the managers",
         tags,
@@ -302,7 +307,9 @@ export function addClusterRoutes(app: FastifyInstance, at: GatewayContext): void
       const work = control().migrateDirectory(endpoints, whoIs(request));
       const moved = asTask(at, request, { what, again: { method: "POST", path, body: request.body } }, work);
       const kind = endpoints === undefined ? "replicated" : "etcd";
-      return audited(at, request, facts, moved, () => changeOf(before && { directory: before }, { directory: kind }));
+      return audited(quiet, request, facts, moved, () =>
+        changeOf(before && { directory: before }, { directory: kind }),
+      );
     },
   );
 }

@@ -10,16 +10,15 @@ import {
   ok,
   ownKinds,
   parseActorId,
-  permissions,
   refused,
   schema,
   type ActorId,
   type Command,
   type NamedCommand,
   type Permission,
-  type PermissionRow,
   type Result,
   type Route,
+  isForKeys,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import { invalid } from "./refusals.ts";
@@ -41,10 +40,7 @@ export function operationName({ kind, name, row, route }: CommandRoute): string 
 }
 
 /** Whether a command is closed to API keys. */
-export function isPersonOnly({ permission }: Command): boolean {
-  const row: PermissionRow | undefined = permission && permissions[permission];
-  return row?.apiKeys === false;
-}
+export const isPersonOnly = ({ permission }: Command): boolean => permission !== undefined && !isForKeys(permission);
 
 /** What counts of a large answer until it is there. */
 export const answerCosts = { page: "pageBytes", list: "listBytes" } as const;

@@ -161,6 +161,10 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
     const facts = { ...(node !== undefined && { node: nameOf(node) }), scope, ...(wish.backTo !== undefined && { backTo: wish.backTo }) }; // prettier-ignore
     const row = await audited(at, request, facts, done(), (now) => ({
       revision: now.revision,
+      keys: changes
+        .map(({ key }) => key)
+        .join(" ")
+        .slice(0, 256),
       ...Object.fromEntries(
         changes.flatMap(({ key, before, after }) => [
           [`before.${key}`, factOf(before)],
@@ -168,18 +172,6 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
         ]),
       ),
     }));
-    const action = wish.backTo === undefined ? "setConfiguration" : "rollBackConfiguration";
-    at.changed?.(
-      action,
-      {
-        scope,
-        keys: changes
-          .map(({ key }) => key)
-          .join(" ")
-          .slice(0, 256),
-      },
-      whoIs(request),
-    );
     return { changes, nodes, revision: row.revision };
   }
 

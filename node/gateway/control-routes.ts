@@ -7,6 +7,7 @@ import {
   createControlToken,
   failure,
   grantsOf,
+  isForTokens,
   permissions,
   permissionsIn,
   refused,
@@ -20,7 +21,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { ControlToken, ControlTokens } from "../cluster/control-tokens.ts";
-import { auditBy, audited, audits, whoIs } from "./audited.ts";
+import { auditBy, audited, audits } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { refusalToGive } from "./roles.ts";
 import { createDevice, sha256 } from "./tokens.ts";
@@ -68,7 +69,7 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
       schema: {
         summary: "Makes a control token; only this answer shows its secret",
         description:
-          "With `subject` it has none: the client certificate of that subject stands for it. Nobody gives more than they have, and a token that is made by a token does not outlive it.",
+          "With `subject` it has none: the client certificate of that subject stands for it. Nobody gives more than they have, and no token makes another: what gives somebody something needs a person.",
         tags,
         body: createControlToken,
       },
@@ -77,7 +78,6 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
       const { name, scopes, role, subject, expiresInMs } = request.body;
       const nowMs = clock.nowMs();
       const secret = subject === undefined ? `${controlTokenPrefix}${createDevice(at.random)}` : undefined;
-      const endsAtMs = Math.min(expiresInMs === undefined ? Number.POSITIVE_INFINITY : nowMs + expiresInMs, request.caller?.kind === "control" ? request.caller.expiresAtMs : Number.POSITIVE_INFINITY); // prettier-ignore
       const token: ControlToken = {
         name,
         ...(scopes && { scopes }),
@@ -86,13 +86,15 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
         ...(secret !== undefined && { tokenHash: sha256(secret) }),
         createdAtMs: nowMs,
         by: auditBy(request).by,
-        ...(Number.isFinite(endsAtMs) && { expiresAtMs: endsAtMs }),
+        ...(expiresInMs !== undefined && { expiresAtMs: nowMs + expiresInMs }),
       };
       const make = async (): Promise<Result<ControlToken>> => {
         const wrong = (path: string, problem: string) => refused(failure("BAD_REQUEST", { path, problem }));
         if ((scopes === undefined) === (role === undefined)) return wrong("/scopes", "name either scopes or a role");
         const [unknown] = unknownScopes(scopes ?? []);
         if (unknown !== undefined) return wrong("/scopes", `${unknown} is no permission, and no set of them`);
+        const ofPeople = (scopes ?? []).find((one) => Object.hasOwn(permissions, one) && !isForTokens(one as Permission)); // prettier-ignore
+        if (ofPeople !== undefined) return wrong("/scopes", `${ofPeople} gives somebody something, which needs a person; control tokens never have it`); // prettier-ignore
         if (role !== undefined && !rights.table().has(role)) return refused(failure("NOT_FOUND", { role }));
         const given =
           role === undefined
@@ -103,7 +105,6 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
       };
       const facts = { token: name, ...(scopes && { scopes: scopes.join(" ") }), ...(role !== undefined && { role }), ...(subject !== undefined && { subject }) }; // prettier-ignore
       await audited(at, request, facts, make());
-      at.changed?.("createControlToken", { token: name }, whoIs(request));
       return { ...viewOf(token), ...(secret !== undefined && { token: secret }) };
     },
   );
@@ -128,7 +129,6 @@ export function addControlRoutes(app: FastifyInstance, at: GatewayContext, token
         return reason === undefined ? tokens.remove(name) : refused(reason);
       };
       const ended = await audited(at, request, { token: name }, end());
-      at.changed?.("revokeControlToken", { token: name }, whoIs(request));
       return viewOf(ended);
     },
   );

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { failure, PlexusError, setDisk, type DiskStatus, type Result } from "../../protocols/index.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 
 /** What the gateway asks of the node's disk. */
@@ -44,7 +44,6 @@ export function addDisk(app: FastifyInstance, at: GatewayContext): void {
       const { state: before } = disk().status();
       const change = (now: DiskStatus) => changeOf({ state: before }, { state: now.state });
       const done = await audited(at, request, { encrypted }, disk().set(encrypted), change);
-      at.changed?.("setDisk", { encrypted: String(encrypted) }, whoIs(request));
       return done;
     },
   );

@@ -12,7 +12,7 @@ import {
   type BackupWish,
   type RecallRequest,
 } from "../../protocols/index.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits, quietly, whoIs } from "./audited.ts";
 import type { BackupControl } from "./backups.ts";
 import { personOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
@@ -69,9 +69,9 @@ export function addDownloads(app: FastifyInstance, at: GatewayContext, backups: 
       const by = whoIs(request);
       const id = at.newId();
       const facts = { by, ...factsOf(wish), ...(approvedBy !== undefined && { approvedBy }) };
-      await audited(at, request, facts, Promise.resolve({ ok: true, value: null }));
       const action = !isPrivate ? "downloadBackup" : request.caller === null ? "recallPrivate" : "beginRecall";
-      at.changed?.(action, facts, by, isPrivate ? { people: [], admins: true } : undefined);
+      await audited(quietly(at), request, facts, Promise.resolve({ ok: true, value: null }));
+      at.changed?.(action, facts, by, { people: [], admins: true });
       tickets.set(id, {
         query: wish.query,
         session: request.caller?.session,

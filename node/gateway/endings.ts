@@ -15,13 +15,13 @@ import {
   type RoomHistory,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
-import { audited, audits, changeOf, noteAccount, notedAccount, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, noteAccount, notedAccount } from "./audited.ts";
 import type { Caller } from "./accounts.ts";
-import { freshCaller } from "./http.ts";
+import { callerOf } from "./http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
-import { rolesWithin } from "./roles.ts";
+import { refusalOf, rolesWithin } from "./roles.ts";
 
 const deletion = schema.object({
   /** No time in which it can be undone. */
@@ -59,7 +59,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
   app.post<{ Body: Static<typeof deletion> }>(
     "/me/deletion",
     {
-      config: { access: "person", permission: "account.revoke" },
+      config: { access: "person", permission: "account.secure", audit: "deleteUser" },
       schema: {
         summary: "Deletes the caller's account, after a time in which signing in undoes it, or at once",
         description:
@@ -69,7 +69,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
       },
     },
     async (request) => {
-      const { user } = freshCaller(at, request);
+      const { user } = callerOf(request);
       const done = remove(user, { atOnce: request.body.atOnce ?? false, byAdmin: false });
       return notedAccount(at, request, { action: "deleteUser", user }, done);
     },
@@ -89,10 +89,11 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     async (request) => {
       const { user } = request.params;
       const { deleted, atOnce = false } = request.body;
-      if (request.caller !== null) freshCaller(at, request);
       const done = async (): Promise<Result<unknown>> => {
         if (request.caller?.user === user)
           return refused(failure("FORBIDDEN", { reason: "the own account is deleted in its settings" }));
+        const reason = deleted ? undefined : refusalOf(at, request, "people.admit");
+        if (reason !== undefined) return refused(reason);
         const may = await rolesWithin(at, request, user);
         if (!may.ok) return may;
         return deleted ? remove(user, { atOnce, byAdmin: true }) : ask(actorId("user", user), { type: "endDeletion" });
@@ -102,7 +103,6 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
         const at = (now as { readonly atMs?: number } | undefined)?.atMs;
         return deleted ? changeOf(undefined, { deletedAtMs: at }) : changeOf({ deletion: "waits" }, undefined);
       });
-      at.changed?.(deleted ? "deleteUser" : "restoreUser", { user, atOnce: String(atOnce) }, whoIs(request));
       return answer ?? {};
     },
   );
@@ -110,7 +110,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
   app.get(
     "/me/export",
     {
-      config: { access: "person", permission: "account.use" },
+      config: { access: "person", permission: "account.secure", audit: "exportUser" },
       schema: {
         summary:
           "What the caller's account has, as JSON lines: the account, its agents with their conversations, the picture, and what the caller wrote in rooms",
@@ -118,7 +118,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
       },
     },
     async (request, reply) => {
-      const caller = freshCaller(at, request);
+      const caller = callerOf(request);
       return send(reply, caller.user, async () => {
         const account = demand(await ask<AccountExport>(caller.actor, { type: "exportAccount" }));
         await noteAccount(at, request, "exportUser", caller.user);
@@ -130,7 +130,7 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
   app.get<{ Params: Static<typeof userParams> }>(
     "/admin/users/:user/export",
     {
-      config: audits("exportUser", "people.manage"),
+      config: audits("exportUser", "people.admit"),
       schema: {
         summary:
           "What a person's account has, as JSON lines, without what the person wrote or talked about with agents",
@@ -142,7 +142,6 @@ export function addEndingRoutes(app: FastifyInstance, at: GatewayContext): void 
     },
     async (request, reply) => {
       const { user } = request.params;
-      if (request.caller !== null) freshCaller(at, request);
       const find = async (): Promise<Result<AccountExport>> => {
         const may = await rolesWithin(at, request, user);
         return may.ok ? ask<AccountExport>(actorId("user", user), { type: "exportAccount" }) : may;

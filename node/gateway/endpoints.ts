@@ -33,7 +33,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
   app.put<{ Params: Static<typeof endpointParams>; Body: Static<typeof setEndpoint> }>(
     "/admin/endpoints/:name",
     {
-      config: audits("setEndpoint"),
+      config: audits("setEndpoint", "models.connect"),
       schema: {
         summary: "Adds a server with models for the whole cluster, or changes it",
         description:
@@ -51,7 +51,6 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
         one && { adapter: one.adapter, url: withoutSecrets(one.url) };
       const done = endpoints.set({ name, ...request.body });
       const set = await audited(at, request, facts, done, (now) => changeOf(shown(before), shown(now)));
-      at.changed?.("setEndpoint", facts, whoIs(request));
       return set;
     },
   );
@@ -59,7 +58,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
   app.delete<{ Params: Static<typeof endpointParams> }>(
     "/admin/endpoints/:name",
     {
-      config: audits("removeEndpoint"),
+      config: audits("removeEndpoint", "models.connect"),
       schema: { summary: "Removes a server; answers with it as it was", tags, params: endpointParams },
     },
     async (request) => {
@@ -67,7 +66,6 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
       const removed = await audited(at, request, { endpoint: name }, endpoints.remove(name), (was) =>
         changeOf({ adapter: was.adapter, url: withoutSecrets(was.url) }, undefined),
       );
-      at.changed?.("removeEndpoint", { endpoint: name }, whoIs(request));
       return removed;
     },
   );
@@ -75,7 +73,7 @@ export function addEndpointRoutes(app: FastifyInstance, at: GatewayContext, endp
   app.post<{ Body: TestEndpoint }>(
     "/admin/endpoints/test",
     {
-      config: audits("testEndpoint"),
+      config: audits("testEndpoint", "models.connect"),
       schema: {
         summary: "Tries a server from this node: reachable, key, models, speed",
         description: "Takes up to a minute. `speed: false` generates nothing, for providers that charge.",

@@ -14,8 +14,12 @@ import { Value } from "typebox/value";
 import { checkOf } from "../../protocols/check.ts";
 import {
   apiPrefix,
+  assert,
+  auditActionOf,
   failure,
+  isAtLeast,
   isControlToken,
+  permissionOf,
   PlexusError,
   traceIdOf,
   type AuditAction,
@@ -24,6 +28,7 @@ import {
   type WrittenPath,
   type WrittenTexts,
   writtenTexts,
+  type Power,
 } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
@@ -49,6 +54,8 @@ declare module "fastify" {
     access?: Access;
     /** What the audit calls it, where a request changes the cluster. */
     audit?: AuditAction;
+    /** It carries a proof of its own (a password, a code, a link that was sent), so no guard stands before what it gives. */
+    proves?: true;
     /** Open to everybody who reaches the control endpoint, whoever it is for at the gateway. */
     control?: "open";
     /** What whoever shows nothing is told. */
@@ -68,6 +75,8 @@ declare module "fastify" {
     caller: Caller | null;
     /** The texts of those values, of a route that keeps some. */
     written: WrittenTexts | null;
+    /** What it did is written down, and where it has power told to all admins. */
+    isNoted: boolean;
     /** Bytes of its body. */
     bodyBytes: number;
     /** The step of a trace that it is; null: it is not traced. */
@@ -96,16 +105,19 @@ export const personOf = ({
 }: Pick<FastifyRequest, "caller">): (Caller & { readonly actor: `user/${string}` }) | null =>
   caller === null || caller.kind === "control" ? null : (caller as Caller & { readonly actor: `user/${string}` });
 
-/** The caller, with a fresh proof: what changes who can come in needs one, like what is costly to undo. Error: SIGN_IN_AGAIN. */
-export function freshCaller(
-  { limits, clock }: Pick<GatewayContext, "limits" | "clock">,
-  request: FastifyRequest,
-): Caller {
-  const caller = callerOf(request);
-  const { provedAgoMs = Number.POSITIVE_INFINITY, askedAtMs } = caller;
-  if (provedAgoMs + clock.monotonicMs() - askedAtMs > limits.freshSignInMs)
-    throw new PlexusError(failure("SIGN_IN_AGAIN", { withinMs: limits.freshSignInMs }));
-  return caller;
+const powerOf = (config: FastifyContextConfig, method: string | undefined): Power => {
+  const permission = permissionFor(config, method);
+  return permission === undefined ? "none" : permissionOf(permission).power;
+};
+
+/** Whether a request is let in by the guards of what has power (`protocols/permissions.ts`). */
+export const hasPower = ({ routeOptions: { config }, method }: FastifyRequest): boolean => powerOf(config, method) !== "none"; // prettier-ignore
+
+/** A route whose permission lets in more than what comes of it bears is no route: a gateway with it does not start. */
+function checkPower(config: FastifyContextConfig, method: string, url: string): void {
+  const { audit, proves } = config;
+  const comes = audit === undefined ? "none" : (auditActionOf(audit)?.power ?? "everything");
+  assert(proves === true || isAtLeast(powerOf(config, method), comes), `${method} ${url}: its permission has no guard for ${audit ?? ""}`); // prettier-ignore
 }
 
 /** What lines of the log call a request: itself, its trace, and who asked. The same names are in every line that has such an id; `actor` is the one
@@ -194,16 +206,20 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
 
   app.addHook("onRoute", ({ method, url, config = {} }) => {
     for (const one of [method].flat())
-      if (one !== "HEAD")
+      if (one !== "HEAD") {
+        checkPower(config, one, url);
         at.declared({
           method: one,
           path: url,
           permission: permissionFor(config, one),
           ...(config.audit && { audit: config.audit }),
+          ...(config.proves && { proves: true }),
         });
+      }
   });
   app.setErrorHandler(answerError);
   app.decorateRequest("caller", null);
+  app.decorateRequest("isNoted", false);
   app.decorateRequest("bodyBytes", 0);
   app.decorateRequest("written", null);
   app.decorateRequest("span", null);
@@ -351,6 +367,13 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       done(error as Error);
     }
   });
+
+  // What has power and is neither written down nor told is a fault of the route, which its first test sees.
+  app.addHook("onSend", (request, reply, _payload, done) => {
+    const isDone = reply.statusCode < 300 && hasPower(request) && request.routeOptions.config.audit !== undefined;
+    if (isDone && !request.isNoted) done(new Error(`${request.routeOptions.url ?? ""} has power, and nobody was told`));
+    else done();
+  }); // prettier-ignore
 
   app.addHook("onResponse", (request, reply, done) => {
     const labels = { route: request.routeOptions.url ?? "none", method: request.method, status: String(reply.statusCode) };

@@ -17,7 +17,7 @@ import type { Accounts, Caller } from "./accounts.ts";
 import { notedAccount } from "./audited.ts";
 import { attemptCookie } from "./callers.ts";
 import { identityClaim } from "./claims.ts";
-import { callerOf, freshCaller } from "./http.ts";
+import { callerOf } from "./http.ts";
 import { factOf, type IdentityAccounts, type Named } from "./identity-accounts.ts";
 import { pathOfPage, type IdentityAttempts } from "./identity-attempts.ts";
 import { openedProvider, originOfPage } from "./identity-providers.ts";
@@ -42,16 +42,19 @@ export function addIdentityLinks(
   const tags = ["account"];
   const person = { access: "person", permission: "account.use" } as const;
 
-  for (const [url, purpose, summary] of [
-    ["/me/identities/with/:provider", "link", "Begins to link an identity of another server; answers with the address to go to"],
-    ["/me/session/confirm/with/:provider", "confirm", "Begins to prove anew, by another server, who the caller is; answers with the address to go to"],
+  /** Of what makes or ends a way into the own account. */
+  const secured = { access: "person", permission: "account.secure" } as const;
+
+  for (const [url, purpose, config, summary] of [
+    ["/me/identities/with/:provider", "link", secured, "Begins to link an identity of another server; answers with the address to go to"],
+    ["/me/session/confirm/with/:provider", "confirm", person, "Begins to prove anew, by another server, who the caller is; answers with the address to go to"],
   ] as const)
     app.post<{ Params: Static<typeof byProvider>; Body: Static<typeof beginBody> }>(
       url,
-      { config: person, schema: { summary, tags, params: byProvider, body: beginBody } },
+      { config, schema: { summary, tags, params: byProvider, body: beginBody } },
       async (request, reply) => {
         demandPublicPage(at, request);
-        const { user, session } = purpose === "link" ? freshCaller(at, request) : callerOf(request);
+        const { user, session } = callerOf(request);
         const path = pathOfPage(request.body.return);
         const how = { purpose, again: purpose === "confirm", path, user, session };
         return { url: demand(await attempts.begin(request, reply, request.params.provider, how)) };
@@ -70,7 +73,8 @@ export function addIdentityLinks(
 
   app.post(
     "/me/identities/proven",
-    { config: person, schema: { summary: "The yes: links it, or proves anew by it who the caller is", tags, body: schema.object({}) } },
+    // What it links was begun by a session that was fresh.
+    { config: { ...person, audit: "linkIdentity", proves: true }, schema: { summary: "The yes: links it, or proves anew by it who the caller is", tags, body: schema.object({}) } },
     async (request, reply) => {
       const caller = callerOf(request);
       const { purpose, provider, claims, atMs } = attempts.provenOf(request, true);
@@ -88,11 +92,11 @@ export function addIdentityLinks(
   app.delete<{ Params: Static<typeof byId> }>(
     "/me/identities/:id",
     {
-      config: { ...person, permission: "account.revoke" },
+      config: { ...secured, audit: "unlinkIdentity" },
       schema: { summary: "Removes the link to an identity: its id is the `claim` of it in the list of factors", tags, params: byId },
     },
     async (request) => {
-      const { user, actor } = freshCaller(at, request);
+      const { user, actor } = callerOf(request);
       const factors = await at.kernel.ask({ to: actor, from: actor, message: { type: "factors" }, timeoutMs: limits.askTimeoutMs });
       const held = (demand(factors) as FactorsView).identities.find((one) => identityClaim(one) === request.params.id);
       if (held === undefined) throw new PlexusError(failure("NOT_FOUND"));

@@ -15,7 +15,7 @@ import {
   type RestoreKeys,
   type Result,
 } from "../../protocols/index.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { asTask } from "./tasks.ts";
 
@@ -103,10 +103,12 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       const was = await before();
       const confirm = () => keys().confirmKit(root, by);
       const done = by.lost === true ? forOperator(request, confirm) : confirm();
-      const facts = { kit: root.commitment, lost: by.lost === true };
+      const facts = {
+        kit: root.commitment,
+        shares: `${root.needed} of ${root.digests.length}`,
+        lost: by.lost === true,
+      };
       const status = await audited(at, request, facts, done, (now) => changeOf(was, saidBy(now)));
-      const shares = `${root.needed} of ${root.digests.length}`;
-      at.changed?.("makeKit", { kit: root.commitment, shares, ...(by.lost === true && { former: "lost" }) }, whoIs(request)); // prettier-ignore
       return status;
     },
   );
@@ -127,7 +129,6 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       const was = await before();
       const trusted = forOperator(request, () => keys().trust(words));
       const done = await audited(at, request, { words }, trusted, (now) => changeOf(was, saidBy(now)));
-      at.changed?.("trustRoot", { words }, whoIs(request));
       return done;
     },
   );
@@ -148,11 +149,6 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       const was = await before();
       const rotated = keys().rotate({ compromised });
       const done = await audited(at, request, { compromised }, rotated, (now) => changeOf(was, saidBy(now)));
-      at.changed?.(
-        "rotateKeys",
-        { compromised: String(compromised), epoch: String(done.epochs.length) },
-        whoIs(request),
-      );
       return done;
     },
   );
@@ -185,7 +181,6 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
         "before.keys": keysGone,
         "after.keys": 0,
       }));
-      at.changed?.("eraseKeys", { tenant, keys: String(destroyed) }, whoIs(request));
       return { destroyed };
     },
   );
@@ -205,7 +200,6 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
       const was = await before();
       const facts = { kit: request.body.root.commitment };
       const done = await audited(at, request, facts, keys().restore(request.body), (now) => changeOf(was, saidBy(now)));
-      at.changed?.("restoreKeys", { kit: request.body.root.commitment }, whoIs(request));
       return done;
     },
   );

@@ -26,9 +26,9 @@ import type { Message } from "../../actors/behavior.ts";
 import type { MailSettings } from "../cluster/mail.ts";
 import type { Outbound } from "../ports.ts";
 import type { Accounts } from "./accounts.ts";
-import { audited, audits, changeOf, notedAccount, whoIs } from "./audited.ts";
+import { audited, audits, changeOf, notedAccount } from "./audited.ts";
 import { claimsAt, mailClaim } from "./claims.ts";
-import { freshCaller, originOf } from "./http.ts";
+import { callerOf, originOf } from "./http.ts";
 import type { GatewayContext } from "./options.ts";
 import { addressKey } from "./rates.ts";
 import { demand } from "./refusals.ts";
@@ -53,7 +53,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
   const { kernel, limits, rates, log } = at;
   const tags = ["account"];
   const open = { tags, security: [] };
-  const person = { access: "person", permission: "account.use" } as const;
+  const ways = { access: "person", permission: "account.secure", audit: "setMailAddress" } as const;
   const perAddress = rates.limit("mail", limits.mailRate);
   const asked = rates.limit("mailAsked", limits.mailAskedRate);
   const claims = claimsAt(at);
@@ -163,7 +163,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
   app.put<{ Body: Static<typeof address> }>(
     "/me/mail",
     {
-      config: person,
+      config: ways,
       schema: {
         summary: "Sets the caller's mail address, once a link that is sent there was opened",
         tags,
@@ -171,7 +171,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
       },
     },
     async (request) => {
-      const { user, actor } = freshCaller(at, request);
+      const { user, actor } = callerOf(request);
       admitted(request);
       const to = request.body.mail;
       const retryAfterMs = takeMessage([`user ${user}`, plainAddress(to)], "confirm");
@@ -194,9 +194,9 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
 
   app.delete(
     "/me/mail",
-    { config: person, schema: { summary: "Removes the caller's mail address", tags } },
+    { config: ways, schema: { summary: "Removes the caller's mail address", tags } },
     async (request) => {
-      const { user, actor } = freshCaller(at, request);
+      const { user, actor } = callerOf(request);
       const { before } = await notedAccount(
         at,
         request,
@@ -211,6 +211,7 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
   app.post<{ Body: Static<typeof confirmation> }>(
     "/mail/confirm",
     {
+      config: { audit: "confirmMailAddress", proves: true },
       schema: {
         ...open,
         summary: "Confirms a mail address by the link that was sent there",
@@ -270,13 +271,11 @@ function addSettings(app: FastifyInstance, at: GatewayContext, mail: MailPort): 
       },
     },
     async (request) => {
-      if (request.caller !== null) freshCaller(at, request);
       const { password, ...server } = request.body;
       const { host, port, security } = server;
       const before = await settings.current();
       const facts = { host, port, security, password: password === undefined ? "kept" : "given" };
       await audited(at, request, facts, settings.set(server, password), () => changeOf(before && saidBy(before), saidBy(server))); // prettier-ignore
-      at.changed?.("setMail", { host, port: String(port), security }, whoIs(request));
       return server;
     },
   );
@@ -287,7 +286,6 @@ function addSettings(app: FastifyInstance, at: GatewayContext, mail: MailPort): 
     async (request) => {
       const before = await settings.current();
       await audited(at, request, {}, settings.remove(), () => changeOf(before && saidBy(before), undefined));
-      at.changed?.("removeMail", {}, whoIs(request));
       return {};
     },
   );

@@ -325,6 +325,8 @@ export interface GatewayRoute {
   readonly permission: Permission | undefined;
   /** What the audit calls it. */
   readonly audit?: AuditAction;
+  /** It carries a proof of its own. */
+  readonly proves?: true;
 }
 
 /** A running gateway. */

@@ -23,6 +23,7 @@ import {
   type Failure,
   type Grant,
   type PeoplePage,
+  type Permission,
   type PersonRoles,
   type Result,
   type RolesView,
@@ -30,7 +31,7 @@ import {
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
 import type { ClusterRoles } from "../cluster/roles.ts";
-import { audited, audits, whoIs } from "./audited.ts";
+import { audited, audits } from "./audited.ts";
 import { isRange } from "./rights.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
@@ -62,6 +63,14 @@ export function refusalToGive(
   if (permission === undefined) return undefined;
   return failure("FORBIDDEN", { permission, reason: "nobody gives, takes or acts on more than they have" });
 }
+
+/** Why somebody may not do what needs one permission more than its route has: the other direction of it gives something. Undefined: they may;
+ *  the operator always. */
+export const refusalOf = (
+  at: Pick<GatewayContext, "rights">,
+  { caller, address }: Pick<FastifyRequest, "caller" | "address">,
+  permission: Permission,
+): Failure | undefined => (caller === null ? undefined : at.rights.refusal(caller, permission, address));
 
 /** The roles of a person on whom somebody acts. Error: FORBIDDEN where they may do more than whoever asks. */
 export async function rolesWithin(
@@ -133,7 +142,6 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
         return ok([...others, role].toSorted((one, other) => (one.name < other.name ? -1 : 1)));
       });
       await audited(at, request, { role: name }, done, () => grantsChange(before, role.grants));
-      at.changed?.("setRole", { role: name, grants: grantsText(role.grants) }, whoIs(request));
       return role;
     },
   );
@@ -160,7 +168,6 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
         return wrong === undefined ? ok(roles.filter((one) => one.name !== name)) : refused(wrong);
       });
       await audited(at, request, { role: name }, done, () => grantsChange(removed?.grants ?? [], []));
-      at.changed?.("removeRole", { role: name, grants: grantsText(removed?.grants ?? []) }, whoIs(request));
       return removed;
     },
   );
@@ -219,7 +226,6 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       };
       const facts = { user, roles: request.body.roles.join(" ") };
       const set = await audited(at, request, facts, done(), (now) => rolesChange(held, now.roles));
-      at.changed?.("setRoles", { user, roles: set.roles.join(" ").slice(0, 256) }, whoIs(request));
       return { user, roles: set.roles };
     },
   );
@@ -239,7 +245,6 @@ export function addRoleRoutes(app: FastifyInstance, at: GatewayContext): void {
       return may.ok ? ask(actorId("user", user), { type: "endSession", ...(id !== undefined && { id }) }) : may;
     };
     await audited(at, request, { user, id: id ?? "all" }, done());
-    at.changed?.("endSession", { user, id: id ?? "all" }, whoIs(request));
     return {};
   };
 

@@ -196,7 +196,10 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.post<{ Body: Static<typeof signUp> }>(
     "/sign-up",
-    { schema: { summary: "Creates an account and signs in", tags, security: [], body: signUp } },
+    {
+      config: { audit: "signUp", proves: true },
+      schema: { summary: "Creates an account and signs in", tags, security: [], body: signUp },
+    },
     async (request, reply) => {
       const done = accounts.signUp(request.body, fromDevice(request));
       const act = { action: "signUp", user: request.body.name } as const;
@@ -208,7 +211,10 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.post<{ Body: Static<typeof credentials> }>(
     "/sign-in",
-    { schema: { summary: "Signs in", tags, security: [], body: credentials } },
+    {
+      config: { audit: "signIn", proves: true },
+      schema: { summary: "Signs in", tags, security: [], body: credentials },
+    },
     async (request, reply) => {
       const { name: user } = request.body;
       const done = await accounts.signIn(request.body, fromDevice(request));
@@ -249,7 +255,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.post<{ Body: Static<typeof claim> }>(
     "/claim-admin",
-    { config: { access: "person", permission: "account.use" }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
+    { config: { access: "person", permission: "account.use", audit: "setRoles", proves: true }, schema: { summary: "Makes the caller the first admin, with the admin code that the node printed", tags, body: claim } },
     async (request) => {
       const { user } = callerOf(request);
       const claimed = await accounts.claimAdmin(user, request.body.adminCode, originOf(request));
@@ -292,7 +298,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.put<{ Body: Static<typeof newPassword> }>(
     "/me/password",
-    { config: { access: "person", permission: "account.use" }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
+    { config: { access: "person", permission: "account.use", audit: "changePassword", proves: true }, schema: { summary: "Changes the password; other sessions end", tags, body: newPassword } },
     async (request) => {
       const { current, password } = request.body;
       const caller = callerOf(request);
@@ -326,7 +332,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
 
   app.post<{ Body: Static<typeof createApiKey> }>(
     "/me/keys",
-    { config: { access: "person", permission: "account.use" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
+    { config: { access: "person", permission: "account.secure", audit: "createKey" }, schema: { summary: "Creates an API key; only this answer shows it", tags, body: createApiKey } },
     async (request) => {
       const { user } = callerOf(request);
       const made = accounts.createKey(user, request.body);

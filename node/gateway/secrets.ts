@@ -97,7 +97,6 @@ export function addSecrets(app: FastifyInstance, at: GatewayContext, control: Se
       const { secret: name } = request.params;
       const facts = { secret: name, for: request.body.for };
       const row = await audited(at, request, facts, named.set(name, request.body, author(whoIs(request))), since(name)); // prettier-ignore
-      at.changed?.("setSecret", { secret: name }, whoIs(request));
       return viewOf(row, await control.uses());
     },
   );
@@ -117,7 +116,6 @@ export function addSecrets(app: FastifyInstance, at: GatewayContext, control: Se
       const { secret: name } = request.params;
       const done = named.rotate(name, request.body.value, author(whoIs(request)));
       const row = await audited(at, request, { secret: name }, done, since(name));
-      at.changed?.("rotateSecret", { secret: name }, whoIs(request));
       return viewOf(row, await control.uses());
     },
   );
@@ -138,7 +136,6 @@ export function addSecrets(app: FastifyInstance, at: GatewayContext, control: Se
       const { secret: name } = request.params;
       const { from } = request.body;
       const row = await audited(at, request, { secret: name, from }, control.adopt(name, from, author(whoIs(request))), since(name)); // prettier-ignore
-      at.changed?.("setSecret", { secret: name, from }, whoIs(request));
       return viewOf(row, await control.uses());
     },
   );
@@ -164,7 +161,6 @@ export function addSecrets(app: FastifyInstance, at: GatewayContext, control: Se
       };
       const gone = since(name);
       const row = await audited(at, request, { secret: name }, done(), () => gone(undefined));
-      at.changed?.("removeSecret", { secret: name }, whoIs(request));
       return viewOf(row, []);
     },
   );

@@ -16,7 +16,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import type { Accounts } from "./accounts.ts";
-import { audited, audits, changeOf, whoIs } from "./audited.ts";
+import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
 
@@ -58,7 +58,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
   app.post<{ Body: Static<typeof createServiceAccount> }>(
     "/admin/service-accounts",
     {
-      config: audits("createServiceAccount", "people.manage"),
+      config: audits("createServiceAccount", "people.admit"),
       schema: {
         summary: "Makes an account for a program: it has the role `service`, no password, and keys only",
         tags,
@@ -78,7 +78,6 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
         return kernel.ask({ to: "role-manager/cluster", from: "gateway", message: roles, timeoutMs });
       };
       await audited(at, request, { user: name }, make(), () => rolesChange([], [service]));
-      at.changed?.("createServiceAccount", { user: name }, whoIs(request));
       return { user: name, roles: [service] };
     },
   );
@@ -86,7 +85,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
   app.post<{ Params: Static<typeof userParams>; Body: Static<typeof createApiKey> }>(
     "/admin/users/:user/keys",
     {
-      config: audits("createKey", "people.manage"),
+      config: audits("createKey", "people.admit"),
       schema: {
         summary: "Makes an API key of a program's account; only this answer shows it",
         description: "Of accounts with the role `service` that have no password and no other way in.",
@@ -101,7 +100,6 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
       const { token, session } = await audited(at, request, facts, makeKey(request, user), ({ session: { id, label, expiresAtMs } }) =>
         changeOf(undefined, { key: id, label, ...(expiresAtMs !== undefined && { expiresAtMs }) }),
       ); // prettier-ignore
-      at.changed?.("createKey", { user }, whoIs(request));
       return { key: token, ...session };
     },
   );

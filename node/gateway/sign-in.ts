@@ -19,7 +19,7 @@ import {
 import type { Accounts, Origin, Progress } from "./accounts.ts";
 import { noteAccount, notedAccount } from "./audited.ts";
 import { attemptCookie, deviceCookie, presentedAttempt, presentedDevice, sessionCookie } from "./callers.ts";
-import { callerOf, freshCaller, originOf } from "./http.ts";
+import { callerOf, originOf } from "./http.ts";
 import { tellByMail } from "./mail.ts";
 import type { GatewayContext } from "./options.ts";
 import { pageOf, type Asked, type ProofChecks } from "./proofs.ts";
@@ -119,6 +119,9 @@ export function addSignInRoutes(
   const tags = ["account"];
   const open = { tags, security: [] };
   const person = { access: "person", permission: "account.use" } as const;
+  /** Of what makes or ends a way into the own account. */
+  const secured = { access: "person", permission: "account.secure" } as const;
+  const ways = (audit: "addFactor" | "removeFactor") => ({ ...secured, audit }) as const;
   const secretOf = (request: FastifyRequest): string =>
     (request.body as { attempt?: string }).attempt ?? presentedAttempt(request.raw) ?? "";
   const note = (request: FastifyRequest, action: AuditAction, user: string, outcome?: string): Promise<void> =>
@@ -153,6 +156,7 @@ export function addSignInRoutes(
   app.post<{ Body: Static<typeof withCode> }>(
     "/sign-in/code",
     {
+      config: { audit: "signIn", proves: true },
       schema: {
         ...open,
         summary: "Goes on with a sign-in by a one-time code or a recovery code",
@@ -188,7 +192,10 @@ export function addSignInRoutes(
 
   app.post<{ Body: Static<typeof withPasskey> }>(
     "/sign-in/passkey",
-    { schema: { ...open, summary: "Begins or goes on with a sign-in by a passkey", body: withPasskey } },
+    {
+      config: { audit: "signIn", proves: true },
+      schema: { ...open, summary: "Begins or goes on with a sign-in by a passkey", body: withPasskey },
+    },
     async (request, reply) => {
       demand(accounts.knock(originOf(request)));
       const { user: known, asked } = demand(accounts.find(secretOf(request)));
@@ -203,6 +210,7 @@ export function addSignInRoutes(
   app.post<{ Body: Static<typeof passwordReset> }>(
     "/sign-in/reset",
     {
+      config: { audit: "resetPassword", proves: true },
       schema: {
         ...open,
         summary: "Sets a password by a link from an admin or by mail; sessions and keys end",
@@ -219,7 +227,7 @@ export function addSignInRoutes(
   );
 
   const remove = async (request: FastifyRequest, type: string, fields: object = {}): Promise<Record<never, never>> => {
-    const { actor, user } = freshCaller(at, request);
+    const { actor, user } = callerOf(request);
     const message = { ...fields, type };
     const done = at.kernel.ask({ to: actor, from: "gateway", message, timeoutMs: limits.askTimeoutMs });
     return ((await notedAccount(at, request, { action: "removeFactor", user }, done)) as object | undefined) ?? {};
@@ -228,7 +236,7 @@ export function addSignInRoutes(
   app.post<{ Body: Static<typeof confirmation> }>(
     "/me/session/confirm",
     {
-      config: person,
+      config: { ...person, audit: "proveAgain", proves: true },
       schema: {
         summary:
           "Proves again who the caller is, for what asks for a fresh sign-in (SIGN_IN_AGAIN): by the second factor where there is one",
@@ -273,7 +281,7 @@ export function addSignInRoutes(
   app.post(
     "/me/totp",
     {
-      config: person,
+      config: secured,
       schema: {
         summary: "Begins to set up one-time codes; only this answer shows the seed",
         tags,
@@ -281,7 +289,7 @@ export function addSignInRoutes(
       },
     },
     async (request) => {
-      const { user } = freshCaller(at, request);
+      const { user } = callerOf(request);
       const { secret, uri } = demand(await checks.beginTotp(user));
       return { secret, uri, qr: encodeQR(uri, "svg") };
     },
@@ -290,7 +298,7 @@ export function addSignInRoutes(
   app.post<{ Body: Static<typeof typedCode> }>(
     "/me/totp/confirm",
     {
-      config: person,
+      config: ways("addFactor"),
       schema: {
         summary: "Sets up one-time codes by one of them; only this answer shows the recovery codes",
         tags,
@@ -298,7 +306,7 @@ export function addSignInRoutes(
       },
     },
     async (request) => {
-      const caller = freshCaller(at, request);
+      const caller = callerOf(request);
       const from = { ...fromDevice(request), session: caller.session };
       const { fact, recovery } = demand(await checks.confirmTotp(caller.user, request.body.code, from));
       await note(request, "addFactor", caller.user);
@@ -307,18 +315,20 @@ export function addSignInRoutes(
     },
   );
 
-  app.delete("/me/totp", { config: person, schema: { summary: "Removes one-time codes", tags } }, async (request) =>
-    remove(request, "removeTotp"),
+  app.delete(
+    "/me/totp",
+    { config: ways("removeFactor"), schema: { summary: "Removes one-time codes", tags } },
+    async (request) => remove(request, "removeTotp"),
   );
 
   app.post(
     "/me/recovery",
     {
-      config: person,
+      config: ways("addFactor"),
       schema: { summary: "Makes new recovery codes; only this answer shows them", tags, body: schema.object({}) },
     },
     async (request) => {
-      const { user } = freshCaller(at, request);
+      const { user } = callerOf(request);
       const recovery = demand(await checks.recovery(user));
       await note(request, "addFactor", user);
       return { recovery };
@@ -327,9 +337,9 @@ export function addSignInRoutes(
 
   app.post(
     "/me/passkeys/options",
-    { config: person, schema: { summary: "What a browser makes a passkey with", tags, body: alone } },
+    { config: secured, schema: { summary: "What a browser makes a passkey with", tags, body: alone } },
     async (request, reply) => {
-      const { user } = freshCaller(at, request);
+      const { user } = callerOf(request);
       const options = demand(await checks.offer(pageOf(request.raw), user, fromDevice(request)));
       return { options, attempt: ask(request, reply, options.challenge, user) };
     },
@@ -337,9 +347,9 @@ export function addSignInRoutes(
 
   app.post<{ Body: Static<typeof newPasskey> }>(
     "/me/passkeys",
-    { config: person, schema: { summary: "Adds a passkey", tags, body: newPasskey } },
+    { config: ways("addFactor"), schema: { summary: "Adds a passkey", tags, body: newPasskey } },
     async (request) => {
-      const caller = freshCaller(at, request);
+      const caller = callerOf(request);
       const { user, asked } = demand(accounts.take(secretOf(request)));
       if (user !== caller.user) throw new PlexusError(failure("SIGN_IN_EXPIRED"));
       const { name, passkey } = request.body;
@@ -353,7 +363,7 @@ export function addSignInRoutes(
 
   app.delete<{ Params: Static<typeof byId> }>(
     "/me/passkeys/:id",
-    { config: person, schema: { summary: "Removes a passkey", tags, params: byId } },
+    { config: ways("removeFactor"), schema: { summary: "Removes a passkey", tags, params: byId } },
     async (request) => remove(request, "removePasskey", { id: request.params.id }),
   );
 }

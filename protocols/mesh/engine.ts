@@ -15,12 +15,6 @@ const media = closed({
   bytes,
 });
 const toolCall = Type.Object({ id: short, name: short, arguments: Type.String() });
-const callPiece = Type.Object({
-  index: count,
-  id: Type.Optional(short),
-  name: Type.Optional(short),
-  arguments: Type.String(),
-});
 const chatMessage = Type.Object({
   role: Type.Union([Type.Literal("system"), Type.Literal("user"), Type.Literal("assistant"), Type.Literal("tool")]),
   content: Type.String(),
@@ -44,6 +38,7 @@ const toolChoice = Type.Union([
   Type.Literal("required"),
   closed({ name: short }),
 ]);
+const thinking = Type.Union([Type.Boolean(), Type.Literal("low"), Type.Literal("medium"), Type.Literal("high")]);
 const logprob = Type.Object({ token: Type.String(), logprob: Type.Number() });
 const positive = Type.Integer({ minimum: 1, maximum: 65_536 });
 
@@ -73,12 +68,12 @@ const wires: {
       toolChoice: Type.Optional(toolChoice),
       format: Type.Optional(format),
       logprobs: Type.Optional(Type.Integer({ minimum: 0, maximum: 64 })),
+      thinking: Type.Optional(thinking),
     }),
     part: Type.Object({
       text: Type.String(),
       tokens: count,
       calls: Type.Optional(Type.Array(toolCall, { maxItems: 256 })),
-      pieces: Type.Optional(Type.Array(callPiece, { maxItems: 65_536 })),
       thought: Type.Optional(Type.String()),
       logprobs: Type.Optional(
         Type.Array(
@@ -99,10 +94,15 @@ const wires: {
       promptTokens: count,
       completionTokens: count,
       cachedTokens: Type.Optional(count),
+      stoppedBy: Type.Optional(short),
     }),
   },
   embed: {
-    request: closed({ ...call, inputs: Type.Array(Type.Union([Type.String(), media]), { maxItems: 4_096 }) }),
+    request: closed({
+      ...call,
+      inputs: Type.Array(Type.Union([Type.String(), media]), { maxItems: 4_096 }),
+      truncate: Type.Optional(Type.Literal(true)),
+    }),
     part: Type.Never(),
     answer: Type.Object({ vectors: Type.Array(bytes, { maxItems: 4_096 }), promptTokens: count }),
   },

@@ -1,20 +1,23 @@
 /** Anthropic's Messages. https://docs.anthropic.com/en/api/messages */
+import { failure, PlexusError } from "../../protocols/errors.ts";
 import type {
   Capability,
   ChatMessage,
   GenerationEnd,
   GenerationRequest,
+  Thinking,
   Tool,
   ToolChoice,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type Provider } from "../remote/adapter.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
+import { createSeam, flowOf } from "../seam.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 
 const provider: Provider = {
   name: "anthropic",
-  capabilities: ["chat", "tools", "json", "vision"],
+  capabilities: ["chat", "tools", "json", "vision", "continue"],
   wire: {
     base: (url) => url.href.replace(/\/v1\/?$/, ""),
     headers: (key) => ({ "anthropic-version": "2023-06-01", ...(key !== undefined && { "x-api-key": key }) }),
@@ -29,7 +32,8 @@ const provider: Provider = {
     return { capabilities: abilitiesIn(row), contextTokens: countAt(row, "max_input_tokens") ?? 200_000 };
   },
   answers: () => ({
-    generate: (request, here) => writeText(request, here, messagesMapping(request, here)),
+    generate: (request, here) =>
+      writeText(request, { ...here, flow: flowOf(request, here.flow) }, messagesMapping(request, here)),
   }),
 };
 
@@ -50,8 +54,19 @@ export function messagesMapping(
   request: GenerationRequest,
   { model, contextTokens }: { readonly model: string; readonly contextTokens: number },
 ): TextMapping {
-  const { messages, sampling, stop = [], format } = request;
-  const { temperature, topP, maxTokens = Math.min(remoteLimits.maxTokensDefault, contextTokens) } = sampling;
+  const { messages, sampling, stop = [], format, thinking } = request;
+  const {
+    temperature,
+    topP,
+    topK,
+    minP,
+    maxTokens = Math.min(remoteLimits.maxTokensDefault, contextTokens),
+  } = sampling;
+  if (minP !== undefined)
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "min_p", reason: "the server of this model does not take it" }),
+    );
+  const budget = budgetFor(thinking, maxTokens);
   const { tools, tool_choice } = toolsOf(request);
   const system = messages
     .filter(({ role }) => role === "system")
@@ -66,12 +81,27 @@ export function messagesMapping(
     messages: turnsOf(messages),
     ...(system !== "" && { system }),
     // Its scale ends at 1. Newer models take one of the two only.
-    ...(temperature !== undefined && { temperature: Math.min(1, temperature) }),
-    ...(topP !== undefined && temperature === undefined && { top_p: topP }),
+    ...(budget === undefined
+      ? {
+          ...(temperature !== undefined && { temperature: Math.min(1, temperature) }),
+          ...(topP !== undefined && temperature === undefined && { top_p: topP }),
+          ...(topK !== undefined && { top_k: topK }),
+        }
+      : // While it thinks it takes neither.
+        { thinking: { type: "enabled", budget_tokens: budget } }),
     ...(stops.length > 0 && { stop_sequences: stops }),
     ...(tools.length > 0 && { tools, tool_choice }),
   };
   return { ask: { path: "/v1/messages", body }, read: createReader(format !== undefined) };
+}
+
+const budgetMin = 1_024;
+
+/** How many tokens it may think, of those that it may write; undefined: it does not, as without a word of it. */
+function budgetFor(thinking: Thinking | undefined, maxTokens: number): number | undefined {
+  if (thinking === undefined || thinking === false || maxTokens <= budgetMin) return undefined;
+  const share = { low: 0.2, medium: 0.5, high: 0.8 } as const;
+  return Math.max(budgetMin, Math.floor(maxTokens * share[thinking === true ? "medium" : thinking]));
 }
 
 /** Turns that alternate: neighbours of one role are one turn, and what a tool answered is a turn of the user. */
@@ -89,7 +119,9 @@ export function turnsOf(messages: readonly ChatMessage[]): readonly object[] {
   return turns;
 }
 
-function contentOf({ role, content, media = [], calls = [], callId }: ChatMessage): object[] {
+function contentOf({ role, content: said, continues, media = [], calls = [], callId }: ChatMessage): object[] {
+  // A beginning that ends with a space is refused.
+  const content = continues === true ? createSeam(said).begun : said;
   if (role === "tool") return [{ type: "tool_result", tool_use_id: callId, content }];
   return [
     ...media.map(({ mediaType, bytes }) => ({
@@ -163,8 +195,12 @@ function createReader(hasForm: boolean): TextMapping["read"] {
       }
       case "message_delta": {
         const reason = textAt(event, "delta", "stop_reason");
+        if (reason === "refusal") throw new PlexusError(failure("PROVIDER_REFUSED", { said: reason }));
         const end = reason === undefined ? undefined : (ends[reason] ?? "complete");
-        return [{ usage: usageOf(at(event, "usage")), end: end === "calls" && formed >= 0 ? "complete" : end }];
+        const stoppedBy = textAt(event, "delta", "stop_sequence");
+        return [
+          { usage: usageOf(at(event, "usage")), end: end === "calls" && formed >= 0 ? "complete" : end, stoppedBy },
+        ];
       }
       default:
         return [];

@@ -3,7 +3,7 @@ import { failure, ok, refused } from "../../protocols/errors.ts";
 import type { Capability, EngineAnswer, EnginePart, EngineRequest, GenerationRequest } from "../../protocols/index.ts";
 import { settingsOf, type Adapter, type Ended, type Flow, type LoadedModel, type ModelSpec } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
-import { echoTokenCount } from "./reply.ts";
+import { echoTokenCount, echoTokens } from "./reply.ts";
 import { speak } from "./speech.ts";
 import { kindsOf, overlapOf, textKinds, tokenNumbers, tonesOf, vectorOf } from "./words.ts";
 
@@ -74,13 +74,18 @@ interface AtOnce {
   readonly tokenize: EngineAnswer<"tokenize">;
 }
 const atOnce: {
-  readonly [Name in keyof AtOnce]: (request: EngineRequest<Name>) => {
+  readonly [Name in keyof AtOnce]: (
+    request: EngineRequest<Name>,
+    contextTokens: number,
+  ) => {
     readonly texts: readonly string[];
     readonly answer: (promptTokens: number) => AtOnce[Name];
   };
 } = {
-  embed: ({ inputs }) => {
-    const texts = inputs.filter((input) => typeof input === "string");
+  embed: ({ inputs, truncate }, contextTokens) => {
+    const texts = inputs
+      .filter((input) => typeof input === "string")
+      .map((text) => (truncate === true ? echoTokens(text).slice(0, contextTokens).join("") : text));
     return { texts, answer: (promptTokens) => ({ vectors: texts.map(vectorOf), promptTokens }) };
   },
   rerank: ({ query, documents }) => ({
@@ -101,7 +106,7 @@ export function answerTo<Name extends keyof AtOnce>(
   request: EngineRequest<Name>,
   contextTokens: number,
 ): Ended<Name> {
-  const { texts, answer } = atOnce[name](request);
+  const { texts, answer } = atOnce[name](request, contextTokens);
   const counts = texts.map(echoTokenCount);
   const longest = Math.max(0, ...counts);
   // To count tokens is what a text that is too long is asked for.

@@ -6,6 +6,16 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Schemas that refer to themselves end here. */
 const depthMax = 24;
+/** Parts of an example; the rest is null. Names that lead to several parts each would double them at each level. */
+const partsMax = 2_048;
+/** What the schema brings along counts as a part for each so many characters. */
+const charsPerPart = 64;
+
+/** What an example is made from: the whole schema, and how many parts it may still have. */
+interface Source {
+  readonly root: Schema;
+  partsLeft: number;
+}
 
 const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -25,32 +35,32 @@ const formats: Readonly<Record<string, string>> = {
 };
 
 /** An example. Schemas of patterns, or of what contradicts itself, get a value that does not fit them. */
-export const exampleOf = (schema: Schema): unknown => example(schema, schema, 0);
+export const exampleOf = (schema: Schema): unknown => example(schema, { root: schema, partsLeft: partsMax }, 0);
 
-function example(schema: Schema, root: Schema, depth: number): unknown {
-  if (!isFields(schema) || depth > depthMax) return null;
-  if ("const" in schema) return schema["const"];
+function example(schema: Schema, from: Source, depth: number): unknown {
+  from.partsLeft -= 1;
+  if (!isFields(schema) || depth > depthMax || from.partsLeft < 0) return null;
   const [first] = listOf(schema["enum"]);
-  if (first !== undefined) return first;
-  if ("default" in schema) return schema["default"];
-  if (typeof schema["$ref"] === "string") return example(referred(schema["$ref"], root), root, depth + 1);
+  const given = "const" in schema ? schema["const"] : (first ?? schema["default"]);
+  if (given !== undefined) return counted(given, from);
+  if (typeof schema["$ref"] === "string") return example(referred(schema["$ref"], from.root), from, depth + 1);
   const all = listOf(schema["allOf"]);
-  if (all.length > 0) return example(merged([{ ...schema, allOf: [] }, ...all], root), root, depth + 1);
+  if (all.length > 0) return example(merged([{ ...schema, allOf: [] }, ...all], from.root), from, depth + 1);
   const choices = [...listOf(schema["anyOf"]), ...listOf(schema["oneOf"])];
   // The least deep: of a tree's `anyOf`, the leaf.
   const choice = choices.find((one) => isFields(one) && !("$ref" in one)) ?? choices[0];
   if (choice !== undefined) {
     const { anyOf: _any, oneOf: _one, ...rest } = schema;
-    return example(merged([rest, choice], root), root, depth + 1);
+    return example(merged([rest, choice], from.root), from, depth + 1);
   }
   const [type] = [listOf(schema["type"]), schema["type"]].flat();
   switch (type ?? (isFields(schema["properties"]) ? "object" : "items" in schema ? "array" : "string")) {
     case "object":
-      return objectExample(schema, root, depth);
+      return objectExample(schema, from, depth);
     case "array": {
-      const prefix = listOf(schema["prefixItems"]).map((item) => example(item, root, depth + 1));
+      const prefix = listOf(schema["prefixItems"]).map((item) => example(item, from, depth + 1));
       const missing = Math.min(64, numberOr(schema["minItems"], 0)) - prefix.length;
-      return [...prefix, ...Array.from({ length: Math.max(0, missing) }, () => example(schema["items"], root, depth + 1))];
+      return [...prefix, ...Array.from({ length: Math.max(0, missing) }, () => example(schema["items"], from, depth + 1))];
     }
     case "integer":
     case "number":
@@ -66,10 +76,23 @@ function example(schema: Schema, root: Schema, depth: number): unknown {
   }
 } // prettier-ignore
 
-function objectExample(schema: Fields, root: Schema, depth: number): Fields {
+/** What is given in the schema, while there is room for it. */
+function counted(given: unknown, from: Source): unknown {
+  from.partsLeft -= JSON.stringify(given).length / charsPerPart;
+  return from.partsLeft < 0 ? null : given;
+}
+
+function objectExample(schema: Fields, from: Source, depth: number): Fields {
   const properties = isFields(schema["properties"]) ? schema["properties"] : {};
   const names = listOf(schema["required"]).filter((name) => typeof name === "string");
-  return Object.fromEntries(names.map((name) => [name, example(properties[name] ?? {}, root, depth + 1)]));
+  const fields: Record<string, unknown> = {};
+  for (const name of names) {
+    from.partsLeft -= name.length / charsPerPart;
+    if (from.partsLeft < 0) break;
+    const value = example(properties[name] ?? {}, from, depth + 1);
+    Object.defineProperty(fields, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return fields;
 }
 
 function numberExample(schema: Fields, whole: boolean): number {

@@ -65,7 +65,8 @@ export function restOf(request: GenerationRequest): Reply {
   const begun = request.messages.at(-1);
   if (begun?.continues !== true) return replyTo(request);
   const { text, calls } = replyTo({ ...request, messages: request.messages.slice(0, -1) });
-  return { text: text.slice(begun.content.length), calls };
+  // What it would not have begun with, it repeats nothing of.
+  return { text: text.startsWith(begun.content) ? text.slice(begun.content.length) : text, calls };
 }
 
 function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationRequest): readonly ToolCall[] {

@@ -6,6 +6,7 @@ import type {
   EmbedRequest,
   GenerationEnd,
   GenerationRequest,
+  Thinking,
   Tool,
 } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
@@ -85,8 +86,12 @@ export function contentMapping(
   request: GenerationRequest,
   at0: { readonly model: string; readonly facts: unknown; readonly signatures: Map<string, string> },
 ): TextMapping {
-  const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format } = request;
-  const { temperature, topP, maxTokens, seed } = sampling;
+  const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, thinking } = request;
+  const { temperature, topP, topK, minP, maxTokens, seed } = sampling;
+  if (minP !== undefined)
+    throw new PlexusError(
+      failure("BAD_REQUEST", { field: "min_p", reason: "the server of this model does not take it" }),
+    );
   const { model, facts, signatures } = at0;
   const system = messages.filter(({ role }) => role === "system").map(({ content }) => content);
   const mode = { auto: "AUTO", none: "NONE", required: "ANY" } as const;
@@ -96,12 +101,13 @@ export function contentMapping(
     generationConfig: {
       temperature,
       topP,
+      topK,
       maxOutputTokens: maxTokens,
       seed,
       ...(stop.length > 0 && { stopSequences: stop.slice(0, stopStringsMax) }),
       ...(format !== undefined && { responseMimeType: "application/json" }),
       ...(format?.type === "schema" && { responseJsonSchema: format.schema }),
-      ...(at(facts, "thinks") === true && { thinkingConfig: { includeThoughts: true } }),
+      ...(at(facts, "thinks") === true && { thinkingConfig: thinkingIn(model, thinking) }),
     },
     ...(tools.length > 0 && {
       tools: [{ functionDeclarations: tools.map(toolOf) }],
@@ -115,6 +121,17 @@ export function contentMapping(
   };
   const path = `${pathOf(model, "streamGenerateContent")}?alt=sse`;
   return { ask: { path, body }, read: createReader(request.id, at0) };
+}
+
+/** A budget of tokens up to the second family, a level from the third on. The large ones cannot do without: they think the least they can. */
+function thinkingIn(model: string, thinking: Thinking = true): object {
+  const isLarge = /pro/.test(model);
+  const isNewer = /gemini-(?:[3-9]|\d\d)/.test(model);
+  if (thinking === true) return { includeThoughts: true };
+  if (thinking === false)
+    return isNewer ? { thinkingLevel: isLarge ? "low" : "minimal" } : { thinkingBudget: isLarge ? 128 : 0 };
+  if (isNewer) return { includeThoughts: true, thinkingLevel: thinking };
+  return { includeThoughts: true, thinkingBudget: { low: 1_024, medium: 8_192, high: 24_576 }[thinking] };
 }
 
 const toolOf = ({ name, description, parameters }: Tool): object => ({

@@ -111,11 +111,13 @@ export function promptOf(messages: readonly ChatMessage[]): string {
 
 /** The settings of a request, by the names that servers have for them. */
 function settingsOf({ sampling, stop = [] }: GenerationRequest): Readonly<Record<string, unknown>> {
-  const { maxTokens, temperature, topP, seed } = sampling;
+  const { maxTokens, temperature, topP, topK, minP, seed } = sampling;
   return definedOf({
     max_tokens: maxTokens,
     temperature,
     top_p: topP,
+    top_k: topK,
+    min_p: minP,
     ...(seed !== undefined && { seed, random_seed: seed }),
     ...(stop.length > 0 && { stop_words: stop }),
   });

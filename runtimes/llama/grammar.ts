@@ -1,10 +1,13 @@
 /** Makes grammars (GBNF, as llama.cpp reads it) of schemas and of function calls. Pure.
  *
  *  White space is at most one space, or a line's end and its indentation: a model that wanders cannot fill its answer with it. What a
- *  grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at the end.
+ *  grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at the end. So a grammar is bounded
+ *  whatever the schema: its text, what it counts to, and the ways that are open at once while it is followed (`choices.ts`).
  *  Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
 import { runtimeLimits } from "../limits.ts";
-import type { Bounds, Schema, Shape, TextFormat } from "../schema.ts";
+import type { Bounds, Member, Schema, Shape, TextFormat } from "../schema.ts";
+import { Choices } from "./choices.ts";
+import { choiceOf } from "./prefixes.ts";
 
 /** Rules of one grammar, which grow as shapes are said in them. */
 export interface Rules {
@@ -16,6 +19,8 @@ export interface Rules {
   grammar(root: string): string;
 }
 
+const anyElements = '"[" ws (any (ws "," ws any)*)? ws "]"';
+const anyMembers = '"{" ws (pair (ws "," ws pair)*)? ws "}"';
 const common = `ws ::= " "? | "\\n" " "{0,16}
 hex ::= [0-9a-fA-F]
 code ::= [0-9a-cA-Ce-fE-F] hex hex hex | [dD] [0-7] hex hex
@@ -25,7 +30,7 @@ whole ::= "-"? ("0" | [1-9] [0-9]{0,14})
 number ::= whole ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?
 boolean ::= "true" | "false"
 pair ::= string ":" " "? any
-any ::= string | number | boolean | "null" | "[" ws (any (ws "," ws any)*)? ws "]" | "{" ws (pair (ws "," ws pair)*)? ws "}"
+any ::= string | number | boolean | "null" | ${anyElements} | ${anyMembers}
 `;
 
 /** A text as the grammar writes it. */
@@ -46,15 +51,37 @@ export const oneOf = (words: readonly string[]): string => (words.length === 1 ?
 export function createRules(): Rules {
   const rules: string[] = [];
   let sayers = 0;
+  let charsLeft: number = runtimeLimits.grammarCharsMax;
+  const room = { repeats: runtimeLimits.grammarRepeatsSumMax, isFull: () => charsLeft <= 0 };
   const add = (words: string, name = `r${rules.length}`): string => {
     rules.push(`${name} ::= ${words}`);
+    charsLeft -= words.length;
     return name;
   };
   return {
     add,
-    value: ({ root, named }) => new Sayer(add, named, (sayers += 1)).say(root),
+    value: ({ root, named }) => new Sayer({ add, named, number: (sayers += 1), room }).say(root),
     grammar: (root) => `root ::= ${root}\n${common}${rules.join("\n")}\n`,
   };
+}
+
+/** What is left of what one grammar may have. */
+interface Room {
+  repeats: number;
+  /** What is said now is the rest, as briefly as it can be. */
+  isFull(): boolean;
+}
+
+/** A member of an object, with the words for its value. */
+interface Said {
+  readonly key: string;
+  readonly words: string;
+}
+
+/** What may follow in an object: the words behind the quote that begins a key, if there is any, and whether there has to be one. */
+interface Rest {
+  readonly keys: string | undefined;
+  readonly must: boolean;
 }
 
 const comma = 'ws "," ws';
@@ -65,14 +92,23 @@ class Sayer {
   /** Of several schemas in one grammar, which: each has names of its own. */
   readonly #number: number;
   readonly #names = new Map<string, string>();
+  readonly #rules = new Map<string, string>();
+  readonly #choices: Choices;
+  readonly #room: Room;
 
-  constructor(add: Rules["add"], named: Schema["named"], number: number) {
+  constructor(
+    { add, named, number, room }:
+      { readonly add: Rules["add"]; readonly named: Schema["named"]; readonly number: number; readonly room: Room },
+  ) {
     this.#add = add;
     this.#named = named;
     this.#number = number;
-  }
+    this.#room = room;
+    this.#choices = new Choices(named);
+  } // prettier-ignore
 
   say(shape: Shape): string {
+    if (this.#room.isFull()) return this.#briefly(shape);
     switch (shape.type) {
       case "any":
       case "boolean":
@@ -80,17 +116,17 @@ class Sayer {
       case "null":
         return '"null"';
       case "literal":
-        return oneOf(shape.values.map((value) => literal(JSON.stringify(value))));
+        return this.#values(shape.values);
       case "text":
-        return shape.format === undefined ? `"\\"" ${repeated("char", shape)} "\\""` : formatWords[shape.format];
+        return shape.format === undefined ? `"\\"" ${this.#repeated("char", shape)} "\\""` : formatWords[shape.format];
       case "number":
         return shape.whole ? wholeNumber(shape.bounds) : anyNumber(shape.bounds);
       case "list":
         return this.#add(`"[" ws ${this.#elements(shape, 0)} ws "]"`);
       case "object":
-        return this.#add(`"{" ws ${this.#members(shape, 0, false)} ws "}"`);
+        return this.#object(shape.members, shape.others && this.say(shape.others));
       case "some":
-        return this.#add(shape.of.map((part) => this.say(part)).join(" | "));
+        return this.#some(shape);
       case "named":
         return this.#name(shape.name);
     }
@@ -105,6 +141,49 @@ class Sayer {
     return this.#add(this.say(this.#named.get(name) ?? { type: "any" }), rule);
   }
 
+  /** A rule of its own for words that count: what holds them may count, too. */
+  #once(words: string): string {
+    const known = this.#rules.get(words) ?? this.#add(words);
+    this.#rules.set(words, known);
+    return known;
+  }
+
+  #briefly(shape: Shape): string {
+    if (shape.type === "named") return this.#briefly(this.#named.get(shape.name) ?? { type: "any" });
+    return shape.type === "object" ? anyMembers : shape.type === "list" ? anyElements : "any";
+  }
+
+  #values(values: readonly unknown[]): string {
+    const texts = [...new Set(values.map((value) => JSON.stringify(value)))];
+    return choiceOf(
+      texts.map((text) => ({ text, behind: "" })),
+      literal,
+      this.#add,
+    );
+  }
+
+  #some(some: Shape & { readonly type: "some" }): string {
+    const { parts, values, objects, lists } = this.#choices.choice(some);
+    const words = parts.map((part) => this.say(part));
+    if (values.length > 0) words.push(this.#values(values));
+    if (lists) words.push(anyElements);
+    if (objects.length > 0) words.push(this.#together(objects));
+    return this.#add([...new Set(words)].join(" | "));
+  }
+
+  /** One object that allows what each of these allows. */
+  #together(objects: readonly (Shape & { readonly type: "object" })[]): string {
+    const shapes = new Map<string, Shape[]>();
+    for (const { key, shape } of objects.flatMap(({ members }) => members))
+      shapes.set(key, [...(shapes.get(key) ?? []), shape]);
+    const isRequired = ({ key, required }: Member): boolean =>
+      required && objects.every(({ members }) => members.some((one) => one.key === key && one.required));
+    const required = new Set(objects[0]!.members.filter(isRequired).map(({ key }) => key));
+    const members = [...shapes].map(([key, of]): Member => ({ key, required: required.has(key), shape: shared(of) }));
+    const others = objects.some((object) => object.others !== undefined) ? "any" : undefined;
+    return this.#object(members, others);
+  }
+
   /** The elements of a list from one on. */
   #elements(shape: Shape & { type: "list" }, at: number): string {
     const { first, items, min } = shape;
@@ -117,39 +196,91 @@ class Sayer {
       return this.#add(at >= min ? `(${words})?` : words);
     }
     if (items === undefined) return '""';
-    const item = this.say(items);
+    const item = this.#once(this.say(items));
     const more = (least: number, most: number): string =>
-      repeated(`(${comma} ${item})`, { min: Math.max(0, least), max: most === Infinity ? undefined : most });
+      this.#repeated(`(${comma} ${item})`, { min: Math.max(0, least), max: most === Infinity ? undefined : most });
     if (at > 0) return more(min - at, max - at);
     const words = `${item} ${more(min - 1, max - 1)}`;
     return min > 0 ? words : `(${words})?`;
   }
 
-  /** The members of an object from one on; `started`: there is one before it. */
-  #members(shape: Shape & { type: "object" }, at: number, started: boolean): string {
-    const member = shape.members[at];
-    if (member === undefined) return this.#others(shape.others, started);
-    const { key, shape: part, required } = member;
-    const words = `${started ? comma : ""} ${literal(JSON.stringify(key))} ":" " "? ${this.say(part)}`;
-    const with_ = `${words} ${this.#members(shape, at + 1, true)}`;
-    if (required) return this.#add(with_);
-    return this.#add(`${with_} | ${this.#members(shape, at + 1, started)}`);
+  /** An object whose members come in their order. It is said from the last one on: each is said once, with what may follow. */
+  #object(members: readonly Member[], others: string | undefined): string {
+    let rest: Rest = {
+      keys: others && this.#loop((then) => `char* "\\"" ":" " "? ${others} ${then}`, none),
+      must: false,
+    };
+    for (let to = members.length; to > 0;) {
+      let from = to - 1;
+      if (!members[from]!.required) while (from > 0 && !members[from - 1]!.required) from -= 1;
+      const run = members.slice(from, to).map(({ key, shape }): Said => ({ key, words: this.say(shape) }));
+      if (members[to - 1]!.required) rest = { keys: this.#add(memberWords(run[0]!, after(rest))), must: true };
+      else rest = { ...rest, keys: this.#optional(run, rest) };
+      to = from;
+    }
+    const { keys, must } = rest;
+    const words = keys === undefined ? '""' : `"\\"" ${keys}`;
+    return this.#add(`"{" ws ${must || keys === undefined ? words : `(${words})?`} ws "}"`);
   }
 
-  #others(others: Shape | undefined, started: boolean): string {
-    if (others === undefined) return '""';
-    const words = `string ":" " "? ${this.say(others)}`;
-    const more = `(${comma} ${words})*`;
-    return started ? more : `(${words} ${more})?`;
+  /** Members that may be missing: in their order, or where they are many in any, as each place of an order has as many ways on as
+   *  there are members behind it. */
+  #optional(run: readonly Said[], rest: Rest): string {
+    if (run.length > runtimeLimits.grammarRunMax)
+      return this.#loop((next) => {
+        const branches = run.map(({ key, words }) => ({ text: keyText(key), behind: `":" " "? ${words} ${next}` }));
+        return choiceOf(branches, literal, this.#add);
+      }, rest);
+    return run.reduceRight<Rest>((behind, member) => {
+      const words = memberWords(member, after(behind));
+      return { ...behind, keys: this.#add(behind.keys === undefined ? words : `${words} | ${behind.keys}`) };
+    }, rest).keys!;
+  }
+
+  /** Members of one sort, again and again, then the rest. */
+  #loop(words: (then: string) => string, { keys, must }: Rest): string {
+    this.#loops += 1;
+    const name = `m${this.#number}-${this.#loops}`;
+    const said = words(after({ keys: name, must }));
+    return this.#add(keys === undefined ? said : `${said} | ${keys}`, name);
+  }
+  #loops = 0;
+
+  /** As often as it may come, where a grammar can count so far. */
+  #repeated(words: string, { min, max }: { readonly min: number; readonly max: number | undefined }): string {
+    const { grammarRepeatsMax } = runtimeLimits;
+    const least = Math.min(min, grammarRepeatsMax);
+    const most = max === undefined || max > grammarRepeatsMax ? undefined : max;
+    const count = Math.max(least, most ?? 1);
+    if (count > this.#room.repeats) return least === 0 ? `${words}*` : `${words}+`;
+    this.#room.repeats -= count;
+    if (most === undefined) return least === 0 ? `${words}*` : `${words}{${least},}`;
+    return most === 0 ? '""' : `${words}{${least},${most}}`;
   }
 }
 
-/** As often as it may come, where a grammar can count so far. */
-function repeated(words: string, { min, max }: { readonly min: number; readonly max: number | undefined }): string {
-  const { grammarRepeatsMax } = runtimeLimits;
-  const least = Math.min(min, grammarRepeatsMax);
-  if (max === undefined || max > grammarRepeatsMax) return least === 0 ? `${words}*` : `${words}{${least},}`;
-  return max === 0 ? '""' : `${words}{${least},${max}}`;
+const none: Rest = { keys: undefined, must: false };
+
+/** A key as JSON has it, behind its first quote. */
+const keyText = (key: string): string => JSON.stringify(key).slice(1);
+
+const memberWords = ({ key, words }: Said, then: string): string =>
+  `${literal(keyText(key))} ":" " "? ${words} ${then}`;
+
+/** The words behind a member. */
+const after = ({ keys, must }: Rest): string => {
+  if (keys === undefined) return "";
+  const words = `${comma} "\\"" ${keys}`;
+  return must ? words : `(${words})?`;
+}; // prettier-ignore
+
+/** What members of one key are, where it is said once for all of them. */
+function shared(shapes: readonly Shape[]): Shape {
+  const first = shapes[0]!;
+  if (first.type === "named" && shapes.every((one) => one.type === "named" && one.name === first.name)) return first;
+  const isPlain = ({ type }: Shape): boolean =>
+    type !== "object" && type !== "list" && type !== "some" && type !== "named";
+  return shapes.every(isPlain) ? { type: "some", of: shapes, exactlyOne: false } : { type: "any" };
 }
 
 const day = '[0-9]{4} "-" ("0" [1-9] | "1" [0-2]) "-" ("0" [1-9] | [12] [0-9] | "3" [01])';

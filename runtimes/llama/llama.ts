@@ -2,7 +2,6 @@
  *  model's pool. */
 import { setTimeout } from "node:timers/promises";
 import {
-  DraftSequenceTokenPredictor,
   getLlama,
   LlamaLogLevel,
   NoBinaryFoundError,
@@ -18,6 +17,8 @@ import { runtimeLimits } from "../limits.ts";
 import { purposeOf, type Purpose } from "../gguf.ts";
 import { Batches } from "./batches.ts";
 import { capabilitiesBy } from "./capabilities.ts";
+import { Gate } from "./gate.ts";
+import { Guesser } from "./guesser.ts";
 import { loadReason } from "./load-reason.ts";
 import { keptOfCard } from "./plan.ts";
 import { createPromptRenderer } from "./prompt.ts";
@@ -152,8 +153,9 @@ async function serving(
         ...adapted(spec),
       });
       const guessing = await draft?.createContext({ ...size, sequences: count, batching: new Batches().options });
+      const gate = new Gate();
       const sequences = Array.from({ length: count }, () =>
-        context.getSequence(guessing && { tokenPredictor: new DraftSequenceTokenPredictor(guessing.getSequence()) }),
+        context.getSequence(guessing && { tokenPredictor: new Guesser(guessing.getSequence(), gate) }),
       );
       const renderer = createPromptRenderer(model, onWarning);
       const batchTokens = context.batchSize;

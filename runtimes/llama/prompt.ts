@@ -2,7 +2,6 @@
  *  it contains; nothing is added that the template does not add, no default system prompt in particular. */
 import {
   GeneralChatWrapper,
-  isLlamaText,
   JinjaTemplateChatWrapper,
   LlamaText,
   resolveChatWrapper,
@@ -14,12 +13,14 @@ import {
   type ChatWrapperGeneratedContextState,
   type LlamaModel,
   type Token,
+  type Tokenizer,
 } from "node-llama-cpp";
 import { setImmediate } from "node:timers/promises";
-import type { ChatMessage, Tool } from "../../protocols/index.ts";
+import type { ChatMessage, Thinking, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
-import { createSeam } from "./seam.ts";
+import { createSeam } from "../seam.ts";
+import { endFor, thoughtsOf, variablesOf } from "./thinking.ts";
 import { createMarks, type Marks } from "./written-json.ts";
 import type { ThoughtMarks } from "./thoughts.ts";
 
@@ -29,6 +30,16 @@ export interface Prompt {
   readonly stopTokens: ReadonlySet<Token>;
   /** Texts that end the answer, of templates that have no control tokens. */
   readonly stopTexts: readonly string[];
+  /** How thoughts are marked in what follows; undefined: there are none. */
+  readonly thoughts: ThoughtMarks | undefined;
+}
+
+/** What a prompt is made of, beside the messages. */
+export interface Rendering {
+  /** That the model may call; without any, as if there were no such thing. */
+  readonly tools: readonly Tool[];
+  readonly thinking: Thinking | undefined;
+  readonly tokensMax: number;
 }
 
 /** A prompt of which no more was read than it took to know that it is too long: it has at least so many tokens. */
@@ -38,10 +49,7 @@ export interface TooLong {
 
 /** Renders the conversations of one model. */
 export interface PromptRenderer {
-  /** With the tools that the model may call; without any, as if there were no such thing. */
-  render(messages: readonly ChatMessage[], tools: readonly Tool[], tokensMax: number): Promise<Prompt | TooLong>;
-  /** How the model marks what it thinks; undefined: it does not. */
-  readonly thoughts: ThoughtMarks | undefined;
+  render(messages: readonly ChatMessage[], how: Rendering): Promise<Prompt | TooLong>;
   /** How the model writes a call. */
   callSyntax(): CallSyntax;
   /** What begins a call, as the model reads it: control tokens where the template has them. */
@@ -50,26 +58,19 @@ export interface PromptRenderer {
 
 /** Errors: throws what the template throws at an order of roles that it does not know. */
 export function createPromptRenderer(model: LlamaModel, onWarning: (text: string) => void): PromptRenderer {
-  const plain = chooseWrappers(model, "noJinja", onWarning);
-  let calling: readonly ChatWrapper[] | undefined;
-  // Made when first asked for: the library renders a dozen probes to learn the syntax of calls.
-  const forCalls = (): readonly ChatWrapper[] => (calling ??= chooseWrappers(model, "auto", onWarning));
-  const settings = () => forCalls()[0]!.settings.functions;
+  const made = new Map<string, readonly ChatWrapper[]>();
+  // Made when first asked for: the library renders a dozen probes to learn the syntax of calls and thoughts.
+  const wrappers: Wrappers = (syntax, thinking) => {
+    const key = `${syntax} ${String(thinking)}`;
+    const known = made.get(key) ?? chooseWrappers(model, { syntax, thinking }, onWarning);
+    made.set(key, known);
+    return known;
+  };
+  const settings = () => wrappers("auto")[0]!.settings.functions;
   return {
-    thoughts: thoughtsOf(plain[0]!),
-    render(messages, tools, tokensMax) {
-      const withCalls = tools.length > 0 || messages.some(({ calls }) => calls !== undefined);
-      const state = (): Rendered => {
-        const [wrapper, second] = withCalls ? forCalls() : plain;
-        const ask = tools.length > 0 ? { availableFunctions: functionsOf(tools) } : {};
-        try {
-          return rendered(wrapper!, messages, ask);
-        } catch (thrown) {
-          if (second === undefined) throw thrown;
-          return rendered(second, messages, ask);
-        }
-      };
-      return promptOf(state(), tools, model, tokensMax);
+    render(messages, how) {
+      const { context, thoughts } = contextOf(messages, how, wrappers);
+      return promptOf(context, { ...how, thoughts }, model);
     },
     callSyntax() {
       const { call, parallelism } = settings();
@@ -91,14 +92,39 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
   };
 }
 
-function thoughtsOf({ settings }: ChatWrapper): ThoughtMarks | undefined {
-  const { thought } = settings.segments ?? {};
-  const ends = textOf(thought?.suffix).trim();
-  if (thought === undefined || ends === "") return undefined;
-  const { prefix } = thought;
-  if (typeof prefix === "object" && !isLlamaText(prefix)) return { begins: undefined, ends };
-  const begins = textOf(prefix).trim();
-  return begins === "" ? undefined : { begins, ends };
+/** The wrappers of a model's template, the best one first, that are told whether it thinks. */
+type Wrappers = (syntax: Syntax, thinking?: Thinking) => readonly ChatWrapper[];
+/** Of calls: the template's own, or none. */
+type Syntax = "auto" | "noJinja";
+
+/** The conversation as the model reads it, and how its thoughts are marked behind that. */
+export function contextOf(
+  messages: readonly ChatMessage[],
+  { tools, thinking }: Pick<Rendering, "tools" | "thinking">,
+  wrappers: Wrappers,
+): { readonly context: Rendered; readonly thoughts: ThoughtMarks | undefined } {
+  const withCalls = tools.length > 0 || messages.some(({ calls }) => calls !== undefined);
+  const syntax = withCalls ? "auto" : "noJinja";
+  // A template that cannot be told has its end written for it.
+  const all = [...(thinking === undefined ? [] : wrappers(syntax, thinking)), ...wrappers(syntax)];
+  const ask = tools.length > 0 ? { availableFunctions: functionsOf(tools) } : {};
+  const context = firstThatCan(all, (wrapper) => rendered(wrapper, messages, ask));
+  const thoughts = thoughtsOf(wrappers(syntax)[0]!);
+  const isBegun = messages.at(-1)?.continues === true;
+  if (thoughts === undefined || thinking === undefined || isBegun) return { context, thoughts };
+  const end = endFor(context.contextText, thoughts, thinking !== false);
+  return { context: { ...context, contextText: end.text }, thoughts: end.thoughts };
+}
+
+/** What the first of these makes that does not throw; else what the last one throws. */
+function firstThatCan<T>(wrappers: readonly ChatWrapper[], make: (wrapper: ChatWrapper) => T): T {
+  const [first, ...others] = wrappers;
+  try {
+    return make(first!);
+  } catch (thrown) {
+    if (others.length === 0) throw thrown;
+    return firstThatCan(others, make);
+  }
 }
 
 /** As the model writes it. That it ends its turn is not said: it does so by itself. */
@@ -137,9 +163,8 @@ function rendered(
 
 async function promptOf(
   context: Rendered,
-  tools: readonly Tool[],
+  { tools, thoughts, tokensMax }: Pick<Rendering, "tools" | "tokensMax"> & Pick<Prompt, "thoughts">,
   model: LlamaModel,
-  tokensMax: number,
 ): Promise<Prompt | TooLong> {
   // What the template adds are a few control tokens and the tools; what people wrote is text.
   const texts = context.contextText.values.filter((value) => typeof value === "string");
@@ -153,7 +178,7 @@ async function promptOf(
     if (token !== undefined && more.length === 0 && model.isSpecialToken(token)) stopTokens.add(token);
     else if (token !== undefined) stopTexts.push(trigger.toString());
   }
-  return { tokens: context.contextText.tokenize(model.tokenizer), stopTokens, stopTexts };
+  return { tokens: context.contextText.tokenize(model.tokenizer), stopTokens, stopTexts, thoughts };
 }
 
 /** What is certainly in the prompt of each tool, however the template shows it. */
@@ -201,23 +226,36 @@ function historyOf(messages: readonly ChatMessage[], marks: Marks): ChatHistoryI
   return history;
 }
 
-/** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. */
 function chooseWrappers(
   model: LlamaModel,
-  functionCallMessageTemplate: "auto" | "noJinja",
+  how: { readonly syntax: Syntax; readonly thinking: Thinking | undefined },
   onWarning: (text: string) => void,
 ): readonly ChatWrapper[] {
   const template = model.fileInfo.metadata.tokenizer?.chat_template;
-  const { tokenizer } = model;
   if (template !== undefined)
     try {
-      const settings = { template, tokenizer, functionCallMessageTemplate } as const;
-      return [
-        new JinjaTemplateChatWrapper({ ...settings, joinAdjacentMessagesOfTheSameType: false }),
-        new JinjaTemplateChatWrapper(settings),
-      ];
+      return templateWrappers(template, { ...how, tokenizer: model.tokenizer });
     } catch (thrown) {
       onWarning(`the chat template of the model is not usable, a similar one is used: ${String(thrown)}`);
     }
   return [resolveChatWrapper(model) ?? new GeneralChatWrapper()];
+}
+
+/** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. Throws what is
+ *  wrong with the template. */
+export function templateWrappers(
+  template: string,
+  {
+    syntax,
+    thinking,
+    ...vocabulary
+  }: { readonly syntax: Syntax; readonly thinking: Thinking | undefined; readonly tokenizer?: Tokenizer },
+): readonly ChatWrapper[] {
+  const told =
+    thinking === undefined ? {} : { reasoning: thinking !== false, additionalRenderParameters: variablesOf(thinking) };
+  const settings = { template, ...vocabulary, functionCallMessageTemplate: syntax, ...told } as const;
+  return [
+    new JinjaTemplateChatWrapper({ ...settings, joinAdjacentMessagesOfTheSameType: false }),
+    new JinjaTemplateChatWrapper(settings),
+  ];
 }

@@ -7,7 +7,7 @@ import type { LlamaEmbeddingContext, LlamaModel, LlamaRankingContext } from "nod
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { bytesOfFloats, type EmbedRequest, type RerankRequest } from "../../protocols/generation.ts";
 import type { Ended, Flow } from "../adapter.ts";
-import { tokensBeyond } from "../measure.ts";
+import { cutToFit, tokensBeyond } from "../measure.ts";
 
 /** What a text takes, or why it does not fit. */
 type Measured = { readonly tokens: number } | { readonly error: Failure };
@@ -24,12 +24,20 @@ export async function embed(
   flow: Flow<"embed">,
   { context, ...reading }: Reading & { readonly context: LlamaEmbeddingContext },
 ): Promise<Ended<"embed">> {
-  const inputs = request.inputs.filter((input) => typeof input === "string");
+  const inputs: string[] = [];
   let promptTokens = 0;
-  for (const input of inputs) {
-    const measured = await measure([input], reading, () => context.calculateInputLength(input));
+  for (const given of request.inputs) {
+    if (typeof given !== "string") continue;
+    const length = (text: string): number => context.calculateInputLength(text);
+    let input = given;
+    let measured = await measure([input], reading, () => length(input));
+    if (request.truncate === true && "error" in measured && measured.error.code === "CONTEXT_TOO_LONG") {
+      input = await cutToFit(given, reading.contextTokens - 1, length, () => setImmediate());
+      measured = await measure([input], reading, () => length(input));
+    }
     if ("error" in measured) return refused(measured.error);
     promptTokens += measured.tokens;
+    inputs.push(input);
   }
   const vectors: Uint8Array[] = [];
   for (const input of inputs) {

@@ -16,20 +16,21 @@ import {
 import { randomUUID } from "node:crypto";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import type { CallPiece, GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
+import type { GenerationAnswer, GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { bestPlace, placeMark, type Batches } from "./batches.ts";
-import { createCallReader, isFit, triggersOf, type CallReader } from "./calls.ts";
+import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
+import { Guesser } from "./guesser.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
-import { createSeam, type Seam } from "./seam.ts";
+import { flowOf } from "../seam.ts";
 import { Slices } from "./slices.ts";
-import { createThoughtSplitter, type ThoughtMarks, type ThoughtSplitter } from "./thoughts.ts";
+import { createThoughtSplitter, type ThoughtSplitter } from "./thoughts.ts";
 import { fits, type Schema } from "../schema.ts";
 
 /** What a writer works with. */
@@ -76,8 +77,7 @@ export class Writer {
 
   async generate(request: GenerationRequest, wide: Flow<"generate">): Promise<Ended<"generate">> {
     const { contextTokens, renderer } = this.#parts;
-    const begun = request.messages.at(-1);
-    const flow = begun?.continues === true ? behind(createSeam(begun.content), wide) : wide;
+    const flow = flowOf(request, wide);
     const understood = formOf(request, () => renderer.callSyntax());
     if (understood.type === "refused") return refused(understood.error);
     const { form } = understood;
@@ -85,7 +85,11 @@ export class Writer {
     let rendered: Prompt | TooLong;
     try {
       // One is left for the answer.
-      rendered = await renderer.render(request.messages, tools, contextTokens - 1);
+      rendered = await renderer.render(request.messages, {
+        tools,
+        thinking: request.thinking,
+        tokensMax: contextTokens - 1,
+      });
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
@@ -98,6 +102,7 @@ export class Writer {
     const room = contextTokens - promptTokens - opening;
     if (promptTokens === 0 || room < 1)
       return refused(failure("CONTEXT_TOO_LONG", { promptTokens: promptTokens + opening, contextTokens }));
+    if (flow.cancelled) return ok({ end: "stopped", promptTokens, completionTokens: 0 });
     let grammar: LlamaGrammar | undefined;
     try {
       if (form.type !== "text") grammar = new LlamaGrammar(this.#parts.model.llama, { grammar: form.grammar });
@@ -107,6 +112,8 @@ export class Writer {
     }
 
     const sequence = await this.#borrow(prompt.tokens, request.sampling.seed !== undefined);
+    const guesser = sequence.tokenPredictor;
+    if (guesser instanceof Guesser) guesser.wanted = () => !flow.cancelled;
     try {
       return await this.#write({ request, form, grammar, prompt, room, flow }, sequence);
     } finally {
@@ -164,10 +171,16 @@ export class Writer {
     const { model } = this.#parts;
     const promptTokens = prompt.tokens.length;
     const tokensMax = Math.min(request.sampling.maxTokens ?? wireLimits.maxTokensMax, room);
-    const written = new Written(task, { model, thoughts: this.#parts.renderer.thoughts }, tokensMax);
+    const written = new Written(task, model, tokensMax);
     const { left, kept } = await this.#prefill(sequence, prompt.tokens, request.sampling.seed !== undefined, flow);
     const done = (end: GenerationEnd): Ended<"generate"> =>
-      ok({ end, promptTokens, completionTokens: written.tokens, ...(kept > 0 && { cachedTokens: kept }) });
+      ok({
+        end,
+        promptTokens,
+        completionTokens: written.tokens,
+        ...(kept > 0 && { cachedTokens: kept }),
+        ...written.stopped,
+      });
     const finish = (end: GenerationEnd): Ended<"generate"> => {
       const finished = written.finish(end);
       return typeof finished === "string" ? done(finished) : refused(finished);
@@ -221,6 +234,8 @@ export class Writer {
       ...placeMark(this.#placeOf(sequence)),
       temperature: sampling.temperature ?? this.#parts.temperature,
       ...(sampling.topP !== undefined && { topP: sampling.topP }),
+      ...(sampling.topK !== undefined && { topK: sampling.topK }),
+      ...(sampling.minP !== undefined && { minP: sampling.minP }),
       // Without one the library takes the second of the clock: two at once would say the same.
       seed: sampling.seed ?? Math.floor(Math.random() * 2 ** 31),
       ...(grammar !== undefined && {
@@ -229,7 +244,7 @@ export class Writer {
     };
     if (logprobs === undefined) return sequence.evaluateWithMetadata(tokens, {}, options);
     // Of all tokens, not of those that the library leaves to choose from by default.
-    const whole = { topK: 0, topP: sampling.topP ?? 1 };
+    const whole = { topK: sampling.topK ?? 0, topP: sampling.topP ?? 1, minP: sampling.minP ?? 0 };
     return sequence.evaluateWithMetadata(tokens, { probabilities: true }, { ...options, ...whole });
   }
 
@@ -273,16 +288,6 @@ export class Writer {
   }
 }
 
-/** The way of what is new. */
-const behind = (seam: Seam, flow: Flow<"generate">): Flow<"generate"> => ({
-  get cancelled() {
-    return flow.cancelled;
-  },
-  part: (part) => flow.part({ ...part, text: seam.push(part.text) }),
-  ready: () => flow.ready(),
-  onCancel: (callback) => flow.onCancel(callback),
-});
-
 /** How many of these tokens a sequence begins with. */
 const heldOf = (sequence: LlamaContextSequence, tokens: Token[]): number =>
   sequence.compareContextTokens(tokens).firstDifferentIndex;
@@ -309,8 +314,7 @@ class Written {
   readonly #detokenizer: ReturnType<typeof createDetokenizer<Token>>;
   readonly #thoughts: ThoughtSplitter;
   readonly #opening: ReturnType<typeof createStopMatcher>;
-  readonly #calls: CallReader | undefined;
-  readonly #callIds: string[] = [];
+  readonly #syntax: CallSyntax | undefined;
   readonly #said: { readonly token: Token; readonly charsAfter: number }[] = [];
   /** Of the text so far: all, those that are of the answer, and those before an opening that may come. */
   #chars = 0;
@@ -318,18 +322,15 @@ class Written {
   #charsBefore = 0;
   /** What the text has to be, where it is no call. */
   readonly #schema: Schema | undefined;
-  /** JSON as it was written, to check it. */
+  /** JSON as it was written, to check it; or calls behind their opening. */
   #held = "";
   #logprobs: TokenLogprob[] = [];
   /** Whether what comes now is calls. */
   inCalls: boolean;
 
-  constructor(
-    task: Task,
-    { model, thoughts }: { readonly model: LlamaModel; readonly thoughts: ThoughtMarks | undefined },
-    tokensMax: number,
-  ) {
+  constructor(task: Task, model: LlamaModel, tokensMax: number) {
     const { form, request, prompt } = task;
+    const { thoughts } = prompt;
     this.#task = task;
     this.#model = model;
     // A grammar has its own end: a stop text within it would cut it in two.
@@ -347,7 +348,7 @@ class Written {
       // At the beginning of an answer no space is wanted, in its midst each is.
       continues ? prompt.tokens : [],
     );
-    this.#calls = form.type === "calls" ? createCallReader(form.syntax, form.tools) : undefined;
+    this.#syntax = form.type === "calls" ? form.syntax : undefined;
     this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
     this.inCalls = form.type === "calls" && form.begins;
     this.#opening = createStopMatcher(
@@ -361,6 +362,12 @@ class Written {
     return this.#answer.tokens;
   }
 
+  /** Which of the request's texts ended it; those of the template are nobody's wish. */
+  get stopped(): Pick<GenerationAnswer, "stoppedBy"> {
+    const { stoppedBy } = this.#answer;
+    return stoppedBy !== undefined && this.#task.request.stop?.includes(stoppedBy) === true ? { stoppedBy } : {};
+  }
+
   /** Takes a token. `opened`: behind it are calls. */
   push(
     token: Token,
@@ -371,7 +378,7 @@ class Written {
     this.#said.push({ token, charsAfter: this.#chars });
     if (probabilities !== undefined) this.#logprobs.push(this.#logprobOf(token, probabilities));
     if (this.inCalls) {
-      this.#sayCalls(text);
+      this.#held += text;
       return this.#pass("");
     }
     const { thought, text: said } = this.#thoughts.push(text);
@@ -384,6 +391,7 @@ class Written {
     // What was thought is before the opening, too.
     this.#charsBefore += this.#chars - this.#charsOfAnswer;
     this.inCalls = true;
+    this.#held = "";
     return end ?? "opened";
   }
 
@@ -392,19 +400,6 @@ class Written {
     const step = this.#answer.push(text);
     this.#say(step);
     return step.end === "complete" || step.end === "length" ? step.end : undefined;
-  }
-
-  /** Says what is new of calls. */
-  #sayCalls(text: string): void {
-    const pieces = this.#calls?.push(text) ?? [];
-    if (pieces.length === 0) return;
-    const said = pieces.map(({ index, name, arguments: piece }): CallPiece => {
-      if (index < this.#callIds.length) return { index, arguments: piece };
-      const id = `call_${randomUUID().replaceAll("-", "")}`;
-      this.#callIds.push(id);
-      return { index, id, name, arguments: piece };
-    });
-    this.#task.flow.part({ text: "", tokens: 0, pieces: said });
   }
 
   #say({ text, tokens }: { readonly text: string; readonly tokens: number }): void {
@@ -428,7 +423,7 @@ class Written {
   /** Says what was held back. Returns how it ended, or why it counts for nothing. */
   finish(end: GenerationEnd): GenerationEnd | Failure {
     const rest = this.#detokenizer.flush();
-    if (this.inCalls) return this.#finishCalls(end, rest);
+    if (this.inCalls) return this.#finishCalls(end, this.#held + rest);
     const last = [this.#thoughts.push(rest), this.#thoughts.flush()];
     const thought = last.map((one) => one.thought).join("");
     if (thought !== "") this.#task.flow.part({ text: "", tokens: 0, thought });
@@ -440,15 +435,14 @@ class Written {
     return isJsonOf(this.#held, (value) => fits(schema, value)) ? end : this.#unfit();
   }
 
-  #finishCalls(end: GenerationEnd, rest: string): GenerationEnd | Failure {
+  #finishCalls(end: GenerationEnd, text: string): GenerationEnd | Failure {
     const { form } = this.#task;
-    if (form.type !== "calls" || this.#calls === undefined) return end;
-    this.#sayCalls(rest);
-    const written = this.#calls.calls;
+    if (form.type !== "calls" || this.#syntax === undefined) return end;
+    const written = readCalls(this.#syntax, form.tools, text);
     if (written.some((call) => !isFit(call, form.tools))) return this.#unfit();
     // What was cut off in the middle of its first call has none.
     if (written.length === 0) return end === "complete" ? this.#unfit() : end;
-    const calls = written.map((call, index) => ({ id: this.#callIds[index] ?? "", ...call }));
+    const calls = written.map((call) => ({ id: `call_${randomUUID().replaceAll("-", "")}`, ...call }));
     this.#task.flow.part({ text: "", tokens: 0, calls });
     return end === "complete" ? "calls" : end;
   }

@@ -29,7 +29,7 @@ import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 const provider: Provider = {
   name: "ollama",
-  capabilities: ["chat", "tools", "json", "logprobs", "vision", "embed"],
+  capabilities: ["chat", "tools", "json", "logprobs", "vision", "continue", "embed"],
   wire: {
     base: (url) => `${url.href.replace(/\/(?:(?:api|v1)\/?)?$/, "")}/api`,
     headers: (key): Record<string, string> => (key === undefined ? {} : { authorization: `Bearer ${key}` }),
@@ -48,8 +48,8 @@ const provider: Provider = {
   pull,
   answers: () => ({
     generate: (request, here) => writeText(request, here, chatMapping(request, here)),
-    async embed({ inputs }, { call, model, contextTokens }) {
-      const body = { model, input: inputs, truncate: false, options: { num_ctx: contextTokens } };
+    async embed({ inputs, truncate = false }, { call, model, contextTokens }) {
+      const body = { model, input: inputs, truncate, options: { num_ctx: contextTokens } };
       const answer = await call.json({ path: "/embed", body });
       const vectors = wholeVectors(listAt(answer, "embeddings").map(vectorOf), inputs.length);
       return { vectors, promptTokens: countAt(answer, "prompt_eval_count") ?? 0 };
@@ -72,6 +72,7 @@ export function describedBy(
   return {
     capabilities: told.length > 0 ? abilitiesIn(told, version) : abilitiesByName(endpoint.model),
     contextTokens: Math.min(contextTokens, trained),
+    facts: { thinks: told.includes("thinking") },
   };
 }
 
@@ -80,7 +81,7 @@ function abilitiesIn(told: readonly unknown[], version: string): readonly Capabi
   const able = abilitiesOf({ capabilities: told.filter((one) => one !== "completion") }) ?? [];
   const own = able.filter((one) => told.includes(one) || (one === "embed" && told.includes("embedding")));
   if (!told.includes("completion")) return own;
-  return ["chat", "json", ...(isAtLeast(version, [0, 12, 11]) ? (["logprobs"] as const) : []), ...own];
+  return ["chat", "json", "continue", ...(isAtLeast(version, [0, 12, 11]) ? (["logprobs"] as const) : []), ...own];
 }
 
 function isAtLeast(version: string, least: readonly number[]): boolean {
@@ -92,10 +93,10 @@ function isAtLeast(version: string, least: readonly number[]): boolean {
 /** How Ollama is asked for text. It has no way to demand a call: one that is demanded is a form of the text. */
 export function chatMapping(
   request: GenerationRequest,
-  { model, contextTokens }: { readonly model: string; readonly contextTokens: number },
+  { model, contextTokens, facts }: { readonly model: string; readonly contextTokens: number; readonly facts?: unknown },
 ): TextMapping {
-  const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, logprobs } = request;
-  const { temperature, topP, maxTokens, seed } = sampling;
+  const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, logprobs, thinking } = request;
+  const { temperature, topP, topK, minP, maxTokens, seed } = sampling;
   const demanded = toolChoice === "required" ? tools : tools.filter(({ name }) => name === nameIn(toolChoice));
   const form = demanded.length > 0 ? { type: "schema" as const, schema: callSchema(demanded) } : format;
   const body = {
@@ -105,6 +106,8 @@ export function chatMapping(
       ...messages.map((message) => messageOf(message, messages)),
     ],
     stream: true,
+    // It refuses the word for a model that does not think.
+    ...(thinking !== undefined && at(facts, "thinks") === true && { think: thinking }),
     // Otherwise what does not fit is left out without a word.
     truncate: false,
     shift: false,
@@ -112,6 +115,8 @@ export function chatMapping(
       num_ctx: contextTokens,
       temperature,
       top_p: topP,
+      top_k: topK,
+      min_p: minP,
       num_predict: maxTokens,
       seed,
       ...(stop.length > 0 && demanded.length === 0 && { stop }),

@@ -25,7 +25,7 @@ export const capabilitiesBy: { readonly [Each in Purpose]: readonly Capability[]
   classify: ["classify", "tokenize"],
   transcribe: ["transcribe"],
   speak: ["speak"],
-  write: ["chat", "tokenize"],
+  write: ["chat", "continue", "tokenize"],
 };
 
 /** The settings of a model: JSON of its folder that nobody has checked. */

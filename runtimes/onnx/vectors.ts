@@ -24,7 +24,7 @@ import {
   type Tokens,
 } from "./library.ts";
 import { pixelsOf, type Preparation } from "./pictures.ts";
-import { batchesOf, feedsOf, measure, textInputs, typeOf } from "./vocabulary.ts";
+import { batchesOf, cutToRead, feedsOf, measure, textInputs, typeOf } from "./vocabulary.ts";
 
 /** Reads the texts of one model. */
 export interface Reading {
@@ -81,7 +81,9 @@ export async function embed(
     return undefined;
   };
   const texts = [...request.inputs.entries()].flatMap(([index, input]) => (typeof input === "string" ? [{ index, input }] : [])); // prettier-ignore
-  const read = await readAll(texts.map(({ input }) => [input] as const), flow, reading, ({ output, mask, at }) => {
+  const fitting: string[] = [];
+  for (const { input } of texts) fitting.push(request.truncate === true ? await cutToRead(input, reading) : input);
+  const read = await readAll(fitting.map((input) => [input] as const), flow, reading, ({ output, mask, at }) => {
     const { dims } = output;
     const [, , width = dims[1] ?? 0] = dims;
     const values = floatsIn(output);

@@ -5,7 +5,7 @@ import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import type { TokenizeRequest } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
-import { tokensBeyond } from "../measure.ts";
+import { cutToFit, tokensBeyond } from "../measure.ts";
 import { readSettings } from "./folder.ts";
 import type { Library, Session, Tensor, Tensors, Tokenizer, Tokens } from "./library.ts";
 import { onnxLimits } from "./limits.ts";
@@ -32,6 +32,17 @@ export async function measure(
   if (tokens.ids.length === 0) return { error: failure("BAD_REQUEST", { field: "inputs", reason: "a text is empty" }) };
   return tokens.ids.length > contextTokens ? tooLong(tokens.ids.length) : { tokens };
 } // prettier-ignore
+
+/** A text that the model reads to its end: as much of it as that is. */
+export async function cutToRead(
+  text: string,
+  reading: { readonly tokenizer: Tokenizer; readonly contextTokens: number },
+): Promise<string> {
+  const measured = await measure([text], reading);
+  if (!("error" in measured) || measured.error.code !== "CONTEXT_TOO_LONG") return text;
+  const count = (piece: string): number => reading.tokenizer.encode(piece).ids.length;
+  return cutToFit(text, reading.contextTokens, count, () => setImmediate());
+}
 
 /** The numbers of a text's tokens, without those that a model wants around it. */
 export async function tokensOf({ text }: TokenizeRequest, tokenizer: Tokenizer): Promise<Ended<"tokenize">> {

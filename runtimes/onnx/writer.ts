@@ -7,7 +7,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { failure, failureOf, ok, PlexusError, refused } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import type { ChatMessage, GenerationEnd, GenerationRequest } from "../../protocols/index.ts";
+import type { GenerationEnd, GenerationRequest, Sampling } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { createDetokenizer } from "../detokenizer.ts";
@@ -16,6 +16,7 @@ import { tokensBeyond } from "../measure.ts";
 import { createRows, likeliest } from "./decoder.ts";
 import { isRecord, readSettings, wordIn, type Settings } from "./folder.ts";
 import type { Library, Session, Template, Tokenizer } from "./library.ts";
+import { flowOf } from "../seam.ts";
 import { onnxLimits } from "./limits.ts";
 
 interface Parts {
@@ -40,10 +41,11 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
   const encode = (text: string): readonly number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
   const decode = (tokens: readonly number[]): string => tokens.length === 0 ? "" : tokenizer.decode(tokens, { skip_special_tokens: true, clean_up_tokenization_spaces: false });
 
-  return async (request, flow) => {
+  return async (request, wide) => {
+    const flow = flowOf(request, wide);
     let pieces: readonly string[];
     try {
-      pieces = render(request.messages);
+      pieces = render(request);
     } catch (thrown) {
       // Templates refuse orders of roles they do not know.
       return refused(failure("BAD_REQUEST", { field: "messages", reason: String(thrown) }));
@@ -56,11 +58,18 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
     const { sampling } = request;
     const answer = createAnswer(request.stop ?? [], Math.min(sampling.maxTokens ?? wireLimits.maxTokensMax, contextTokens - promptTokens));
     const chance = chanceOf(sampling.seed ?? Math.floor(Math.random() * 2 ** 31));
-    const words = createDetokenizer<number>((tokens, before) => decode([...before, ...tokens]).slice(decode(before).length));
+    const words = createDetokenizer<number>(
+      (tokens, before) => decode([...before, ...tokens]).slice(decode(before).length),
+      // At the beginning of an answer no space is wanted, in its midst each is.
+      request.messages.at(-1)?.continues === true ? prompt : [],
+    );
     const say = ({ text, tokens }: { readonly text: string; readonly tokens: number }): void => {
       if (text !== "") flow.part({ text, tokens });
     };
-    const done = (end: GenerationEnd): Ended<"generate"> => ok({ end, promptTokens, completionTokens: answer.tokens });
+    const done = (end: GenerationEnd): Ended<"generate"> => {
+      const { tokens: completionTokens, stoppedBy } = answer;
+      return ok({ end, promptTokens, completionTokens, ...(stoppedBy !== undefined && { stoppedBy }) });
+    };
     const row = begin({});
     try {
       let logits: Float32Array | undefined;
@@ -75,7 +84,7 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
           say(answer.finish(words.flush()));
           return done("stopped");
         }
-        const token = choose(logits!, sampling.temperature ?? usualTemperature, sampling.topP ?? 1, chance);
+        const token = choose(logits!, { temperature: usualTemperature, ...sampling }, chance);
         if (ends.has(token)) {
           say(answer.finish(words.flush()));
           return done("complete");
@@ -95,26 +104,34 @@ export function createWriter(parts: Parts): (request: GenerationRequest, flow: F
   };
 } // prettier-ignore
 
+/** What `choose` goes by. */
+type Choice = Pick<Sampling, "topP" | "topK" | "minP"> & { readonly temperature: number };
+
 /** One of the tokens, by how likely they are. Pure but for `chance`, from 0 to 1. */
-export function choose(logits: Float32Array, temperature: number, topP: number, chance: () => number): number {
+export function choose(
+  logits: Float32Array,
+  { temperature, topP = 1, topK = 0, minP = 0 }: Choice,
+  chance: () => number,
+): number {
   const best = likeliest(logits);
   if (temperature === 0 || topP === 0) return best;
   const most = logits[best]!;
-  // What is less likely than one in a million of the likeliest is never taken.
+  // What is less likely than one in a million of the likeliest is never taken. `minP` is a share before the temperature, as llama.cpp has it.
   const likely: { readonly token: number; readonly weight: number }[] = [];
   for (let token = 0; token < logits.length; token += 1) {
     const weight = Math.exp((logits[token]! - most) / temperature);
-    if (weight > 1e-6) likely.push({ token, weight });
+    if (weight > 1e-6 && Math.exp(logits[token]! - most) >= minP) likely.push({ token, weight });
   }
-  const sum = likely.reduce((all, { weight }) => all + weight, 0);
-  let left = likely;
+  const sorted = topK > 0 || topP < 1 ? likely.toSorted((one, other) => other.weight - one.weight) : likely;
+  let left = topK > 0 ? sorted.slice(0, topK) : sorted;
+  const sumOf = (all: typeof left): number => all.reduce((sum, { weight }) => sum + weight, 0);
   if (topP < 1) {
-    const sorted = likely.toSorted((one, other) => other.weight - one.weight);
+    const wanted = topP * sumOf(left);
     let reached = 0;
-    const count = sorted.findIndex(({ weight }) => (reached += weight) >= topP * sum);
-    left = sorted.slice(0, count + 1);
+    const count = left.findIndex(({ weight }) => (reached += weight) >= wanted);
+    left = left.slice(0, count + 1);
   }
-  let point = chance() * left.reduce((all, { weight }) => all + weight, 0);
+  let point = chance() * sumOf(left);
   for (const { token, weight } of left) if ((point -= weight) <= 0) return token;
   return best;
 }
@@ -140,12 +157,25 @@ function endsIn(tokenizer: Tokenizer, all: readonly Settings[], { eos_token: nam
   return ends;
 }
 
+/** Where an answer that was begun ends. It is taken out of what people write, too. */
+const here = "\uE001";
+
+/** How most templates mark thoughts. */
+const thought = { begins: "<think>", ends: "</think>" } as const;
+
+/** The end of a prompt, with which a model that would think has thought already. What a template does not do of that is done here. */
+function withoutThought(prompt: string, template: string): string {
+  const end = prompt.trimEnd();
+  if (!template.includes(thought.ends) || end.endsWith(thought.ends)) return prompt;
+  return `${prompt}${end.endsWith(thought.begins) ? "" : thought.begins}\n\n${thought.ends}\n\n`;
+}
+
 /** Where a text is cut, so that what looks like a control token in it is none. It is taken out of what people write. */
 const cut = "\uE000";
 
 /** Makes the function that writes a conversation as the model was trained to read it. The pieces are read one by one: what people wrote is
  *  never a control token. Throws what is wrong with the template. */
-function createRenderer(root: string, settings: Settings, library: Library): (messages: readonly ChatMessage[]) => readonly string[] {
+function createRenderer(root: string, settings: Settings, library: Library): (request: GenerationRequest) => readonly string[] {
   const template = templateIn(root, settings);
   const compiled: Template | undefined = template === undefined ? undefined : library.template(template);
   const vocabulary = readSettings(join(root, "tokenizer.json"), onnxLimits.tokenizerBytesMax) ?? {};
@@ -156,13 +186,25 @@ function createRenderer(root: string, settings: Settings, library: Library): (me
     return typeof value === "string" ? value : ((isRecord(value) ? wordIn(value, "content") : undefined) ?? "");
   };
   const harmless = (text: string): string =>
-    controls.reduce((left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)), text.replaceAll(cut, ""));
-  return (messages) => {
-    const told = messages.map(({ role, content }) => ({ role, content: harmless(content) }));
-    const text = compiled === undefined
-      ? `${told.map(({ content }) => content).join("\n\n")}\n`
-      : compiled.render({ messages: told, add_generation_prompt: true, bos_token: nameOf("bos_token"), eos_token: nameOf("eos_token") });
-    return text.split(cut).filter((piece) => piece !== "");
+    controls.reduce((left, control) => left.replaceAll(control, control[0]! + cut + control.slice(1)), text.replaceAll(cut, "").replaceAll(here, ""));
+  const rendered = ({ messages, thinking }: GenerationRequest): string => {
+    const told = messages.map(({ role, content, continues }) => ({ role, content: harmless(content) + (continues === true ? here : "") }));
+    if (compiled === undefined) return `${told.map(({ content }) => content).join("\n\n")}\n`;
+    const isBegun = messages.at(-1)?.continues === true;
+    const text = compiled.render({
+      messages: told,
+      add_generation_prompt: !isBegun,
+      bos_token: nameOf("bos_token"),
+      eos_token: nameOf("eos_token"),
+      ...(thinking !== undefined && { enable_thinking: thinking !== false, thinking: thinking !== false }),
+      ...(typeof thinking === "string" && { reasoning_effort: thinking }),
+    });
+    return thinking === false && !isBegun ? withoutThought(text, template ?? "") : text;
+  };
+  return (request) => {
+    const text = rendered(request);
+    const end = text.lastIndexOf(here);
+    return (end < 0 ? text : text.slice(0, end).trimEnd()).split(cut).filter((piece) => piece !== "");
   };
 } // prettier-ignore
 

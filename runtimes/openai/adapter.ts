@@ -19,8 +19,7 @@ import { damaged } from "../remote/refusals.ts";
 import { base64Of, writeText } from "../remote/text.ts";
 import { countsOf, vectorOf, wholeVectors } from "../remote/vectors.ts";
 import { chatMapping } from "./chat.ts";
-
-const host = "api.openai.com";
+import { continuing, dialectOf } from "./dialect.ts";
 
 /** Its servers' own paths are beside the API's. */
 const beside = "/..";
@@ -34,6 +33,7 @@ const provider: Provider = {
     "logprobs",
     "vision",
     "hearing",
+    "continue",
     "embed",
     "image-embed",
     "rerank",
@@ -55,13 +55,19 @@ const provider: Provider = {
   describe,
   answers: () => ({
     generate: (request, here) =>
-      writeText(request, here, chatMapping(request, { model: here.model, isOpenAi: here.url.hostname === host })),
-    async embed({ inputs }, { call, model }) {
+      writeText(
+        request,
+        here,
+        chatMapping(request, { model: here.model, dialect: dialectOf(here.url, at(here.facts, "owner")) }),
+      ),
+    async embed({ inputs, truncate }, { call, model, url, facts }) {
       // Images as Jina's interface takes them, and another Plexus.
       const input = inputs.map((one) =>
         typeof one === "string" ? one : { image: `data:${one.mediaType};base64,${base64Of(one.bytes)}` },
       );
-      const body = { model, input, encoding_format: "float" };
+      // Where a server has no word for it, what is too long is refused by it.
+      const cuts = truncate === true && ["vllm", "plexus"].includes(dialectOf(url, at(facts, "owner")));
+      const body = { model, input, encoding_format: "float", ...(cuts && { truncate_prompt_tokens: -1 }) };
       return vectorsOf(await call.json({ path: "/embeddings", body }), inputs.length);
     },
     async rerank({ query, documents }, { call, model }) {
@@ -95,12 +101,14 @@ async function describe(call: Call, { endpoint }: { readonly endpoint: Endpoint 
   const rows = listAt(await call.json({ path: "/models" }), "data");
   const row = rows.find((one) => textAt(one, "id") === endpoint.model);
   const owner = textAt(row ?? rows[0], "owned_by");
-  const isOpenAi = new URL(endpoint.url).hostname === host;
-  const described = describedBy(row, endpoint.model, isOpenAi ? "openai" : owner);
+  const dialect = dialectOf(new URL(endpoint.url), owner);
+  const able = describedBy(row, endpoint.model, dialect === "openai" ? "openai" : owner);
+  const further = able.capabilities.includes("chat") ? continuing(dialect) : [];
+  const described = { ...able, capabilities: [...new Set([...able.capabilities, ...further])], facts: { owner } };
   // These two say who they are. llama-server has one model, whatever it is called, and says more of it elsewhere.
   if (owner === "vllm") return { ...described, capabilities: [...described.capabilities, "tokenize"] };
   if (owner !== "llamacpp") return described;
-  return propsOf(await call.json({ path: `${beside}/props` }), described);
+  return { ...described, ...propsOf(await call.json({ path: `${beside}/props` }), described) };
 }
 
 /** The rows of a list that whoever offers the whole server may offer. Another Plexus also lists agents, which are somebody's, and models

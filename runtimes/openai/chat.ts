@@ -1,7 +1,10 @@
 /** Chat completions: the request, and what the events of an answer say. Pure. */
 import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
+import { failure, PlexusError } from "../../protocols/errors.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { argumentsIn, base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
+import { damaged } from "../remote/refusals.ts";
+import { continuation, furtherSampling, thinkingFields, type Dialect } from "./dialect.ts";
 
 /** OpenAI takes no more; further ones are looked for here. */
 const stopStringsMax = 4;
@@ -9,20 +12,24 @@ const stopStringsMax = 4;
 /** How OpenAI, and what speaks like it, is asked for text. */
 export function chatMapping(
   request: GenerationRequest,
-  { model, isOpenAi }: { readonly model: string; readonly isOpenAi: boolean },
+  { model, dialect }: { readonly model: string; readonly dialect: Dialect },
 ): TextMapping {
-  const { messages, sampling, stop = [], tools = [], toolChoice, format, logprobs } = request;
+  const { messages, sampling, stop = [], tools = [], toolChoice, format, logprobs, thinking } = request;
+  const begun = messages.at(-1)?.continues === true ? continuation(dialect) : undefined;
   const { maxTokens, temperature, topP, seed } = sampling;
   const body = {
     model,
-    messages: messages.map(messageOf),
+    messages: messages.map((message) => ({ ...messageOf(message), ...(message.continues && begun?.message) })),
+    ...begun?.body,
     stream: true,
     stream_options: { include_usage: true },
     temperature,
     top_p: topP,
     seed,
+    ...furtherSampling(request, dialect),
+    ...thinkingFields(thinking, dialect, model),
     // OpenAI's reasoning models refuse the older name, and other servers do not know the newer one.
-    ...(isOpenAi ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
+    ...(dialect === "openai" || dialect === "azure" ? { max_completion_tokens: maxTokens } : { max_tokens: maxTokens }),
     ...(stop.length > 0 && { stop: stop.slice(0, stopStringsMax) }),
     ...(tools.length > 0 && { tools: tools.map(toolOf), tool_choice: choiceOf(toolChoice) }),
     ...(format !== undefined && { response_format: formatOf(format) }),
@@ -96,14 +103,23 @@ const ends: Readonly<Record<string, GenerationEnd>> = {
   model_length: "length",
 };
 
+/** Endings that are none: the server gave up, or its filter did. */
+const broken = /^(?:error|abort|insufficient_system_resource)$/;
+
 /** What an event of a stream says; or the one answer of a server that does not stream. */
 export function readChat(event: unknown): readonly Delta[] {
   const choice = at(event, "choices", 0);
   const said = at(choice, "delta") ?? at(choice, "message");
   const reason = textAt(choice, "finish_reason");
-  const usage = at(event, "usage");
-  const thought = textAt(said, "reasoning_content") ?? textAt(said, "reasoning");
-  const text = textAt(said, "content") ?? textAt(said, "refusal");
+  if (reason === "content_filter") throw new PlexusError(failure("PROVIDER_REFUSED", { said: reason }));
+  if (reason !== undefined && broken.test(reason)) throw damaged(`its answer ends with ${reason}`);
+  // Groq says it beside the answer, unless it is asked for in OpenAI's way.
+  const usage = at(event, "usage") ?? at(event, "x_groq", "usage");
+  const parts = partsIn(at(said, "content"));
+  const thought = textAt(said, "reasoning_content") ?? textAt(said, "reasoning") ?? parts.thought;
+  const text = textAt(said, "content") ?? textAt(said, "refusal") ?? parts.text;
+  // vLLM says which text ended it; of the other endings it gives the number of a token.
+  const stoppedBy = textAt(choice, "stop_reason");
   const logprobs = logprobsIn(listAt(choice, "logprobs", "content"));
   return [
     { ...(text !== undefined && { text }), ...(thought !== undefined && { thought }), ...(logprobs && { logprobs }) },
@@ -118,12 +134,30 @@ export function readChat(event: unknown): readonly Delta[] {
     {
       ...(typeof usage === "object" && usage !== null && { usage: usageOf(usage) }),
       ...(reason !== undefined && { end: ends[reason] ?? "complete" }),
+      ...(stoppedBy !== undefined && { stoppedBy }),
     },
   ];
+}
+
+/** Mistral gives content as a list of parts, whose thoughts have parts of their own. What refers to a source says nothing. */
+function partsIn(content: unknown): { readonly text?: string; readonly thought?: string } {
+  if (!Array.isArray(content)) return {};
+  let [text, thought] = ["", ""];
+  for (const part of content as readonly unknown[]) {
+    const type = textAt(part, "type");
+    if (type === "text") text += textAt(part, "text") ?? "";
+    else if (type === "thinking") {
+      const inner = at(part, "thinking");
+      thought += typeof inner === "string" ? inner : (partsIn(inner).text ?? "");
+    } else if (type !== "reference" && type !== "tool_reference")
+      throw damaged(`its answer has a part of the type ${type ?? "none"}, which nobody knows`);
+  }
+  return { ...(text !== "" && { text }), ...(thought !== "" && { thought }) };
 }
 
 const usageOf = (usage: object): Delta["usage"] => ({
   promptTokens: countAt(usage, "prompt_tokens"),
   completionTokens: countAt(usage, "completion_tokens"),
-  cachedTokens: countAt(usage, "prompt_tokens_details", "cached_tokens"),
+  // DeepSeek's own word is the second.
+  cachedTokens: countAt(usage, "prompt_tokens_details", "cached_tokens") ?? countAt(usage, "prompt_cache_hit_tokens"),
 });

@@ -1,7 +1,6 @@
 /** Text as it comes from a server, as parts and one answer. What all providers share; what differs is how an event becomes deltas. */
 import { randomUUID } from "node:crypto";
 import type {
-  CallPiece as ToldPiece,
   GenerationAnswer,
   GenerationEnd,
   GenerationPart,
@@ -29,9 +28,12 @@ export interface Delta {
   readonly usage?: Usage | undefined;
   /** The server has said how it ended. Usage may still follow. */
   readonly end?: GenerationEnd | undefined;
+  /** Which stop text ended it. */
+  readonly stoppedBy?: string | undefined;
 }
 
-/** A piece of a call. */
+/** A piece of a call. Servers give calls that are made together one index: another id, or a name behind arguments that are whole, begins
+ *  another call. */
 export interface CallPiece {
   readonly index: number;
   readonly id?: string | undefined;
@@ -90,8 +92,14 @@ export async function writeText(
 /** What has come of an answer. Pure. */
 export class TextInProgress {
   readonly #stops: ReturnType<typeof createStopMatcher>;
+  readonly #wanted: readonly string[];
   readonly #tokensMax: number;
-  readonly #calls = new Map<number, CallInProgress>();
+  readonly #calls: { id: string; name: string; arguments: string }[] = [];
+  /** The newest call of each index. */
+  readonly #open = new Map<number, number>();
+  #stoppedBy: string | undefined;
+  /** Whole calls that were given out. */
+  #made = 0;
   #tokens = 0;
   #told = 0;
   #chars = 0;
@@ -102,7 +110,8 @@ export class TextInProgress {
   #cut = false;
 
   constructor(request: Pick<GenerationRequest, "stop" | "sampling">, contextTokens: number) {
-    this.#stops = createStopMatcher(request.stop ?? []);
+    this.#wanted = request.stop ?? [];
+    this.#stops = createStopMatcher(this.#wanted);
     this.#tokensMax = request.sampling.maxTokens ?? contextTokens;
   }
 
@@ -120,18 +129,17 @@ export class TextInProgress {
       if (this.#cut) break;
       this.#usage = { ...this.#usage, ...definedOf(delta.usage) };
       this.#end = delta.end ?? this.#end;
+      this.#stoppedBy = delta.stoppedBy ?? this.#stoppedBy;
       if (!this.#counts(delta)) continue;
       thought += delta.thought ?? "";
       text += this.#text(delta.text ?? "");
       logprobs.push(...(delta.logprobs ?? []));
       if (delta.call !== undefined) this.#piece(delta.call);
     }
-    const pieces = this.#newPieces(false);
-    if (text === "" && thought === "" && logprobs.length === 0 && pieces.length === 0) return undefined;
+    if (text === "" && thought === "" && logprobs.length === 0) return undefined;
     return {
       text,
       tokens: this.#untold(),
-      ...(pieces.length > 0 && { pieces }),
       ...(thought !== "" && { thought: thought.toWellFormed() }),
       ...(logprobs.length > 0 && { logprobs }),
     };
@@ -139,17 +147,11 @@ export class TextInProgress {
 
   /** What was held back, and the calls, which are whole only now. */
   rest(): GenerationPart | undefined {
-    const pieces = this.#newPieces(true);
     const calls = this.#wholeCalls();
     const held = this.#cut && this.#end !== "length" ? "" : this.#stops.push(this.#half).text + this.#stops.flush();
     this.#half = "";
-    if (held === "" && calls.length === 0 && pieces.length === 0) return undefined;
-    return {
-      text: held.toWellFormed(),
-      tokens: this.#untold(),
-      ...(pieces.length > 0 && { pieces }),
-      ...(calls.length > 0 && { calls }),
-    };
+    if (held === "" && calls.length === 0) return undefined;
+    return { text: held.toWellFormed(), tokens: this.#untold(), ...(calls.length > 0 && { calls }) };
   }
 
   usage(): Omit<GenerationAnswer, "end"> {
@@ -165,13 +167,13 @@ export class TextInProgress {
   answer(): GenerationAnswer {
     const end = this.#end;
     if (end === undefined) throw damaged("its answer breaks off");
-    const isCalls = this.#calls.size > 0 && (end === "complete" || end === "calls");
-    return { ...this.usage(), end: isCalls ? "calls" : end === "calls" ? "complete" : end };
-  }
-
-  /** The server has said all that it wanted to. */
-  get #isThrough(): boolean {
-    return this.#end === "complete" || this.#end === "calls";
+    const isCalls = this.#made > 0 && (end === "complete" || end === "calls");
+    const stoppedBy = end === "complete" && !isCalls ? this.#stoppedBy : undefined;
+    return {
+      ...this.usage(),
+      end: isCalls ? "calls" : end === "calls" ? "complete" : end,
+      ...(stoppedBy !== undefined && this.#wanted.includes(stoppedBy) && { stoppedBy }),
+    };
   }
 
   /** Whether there is anything in it, and room for it. An event with text is at least a token. */
@@ -203,89 +205,58 @@ export class TextInProgress {
     const last = text.charCodeAt(text.length - 1);
     this.#half = last >= 0xd8_00 && last <= 0xdb_ff ? text.slice(-1) : "";
     text = this.#half === "" ? text : text.slice(0, -1);
-    const { text: ready, matched } = this.#stops.push(text.toWellFormed());
+    const { text: ready, matched, stop } = this.#stops.push(text.toWellFormed());
     if (matched) {
+      this.#stoppedBy = stop;
       this.#end = "complete";
       this.#cut = true;
     }
     return ready;
   }
 
-  #piece({ index, id, name, arguments: piece = "" }: CallPiece): void {
-    let call = this.#calls.get(index);
-    if (call === undefined) {
-      call = { place: this.#calls.size, id: "", name: "", arguments: "", toldChars: undefined, isOver: false };
-      this.#calls.set(index, call);
+  #piece(piece: CallPiece): void {
+    const { index, id = "", name = "", arguments: said = "" } = piece;
+    const place = this.#open.get(index);
+    const call = place === undefined ? undefined : this.#calls[place];
+    if (call === undefined || isAnother(call, piece)) {
+      this.#open.set(index, this.#calls.length);
+      this.#calls.push({ id, name, arguments: said });
+      return;
     }
-    if (call.isOver) return;
-    // An id that comes when the call was told already is too late.
-    if (call.toldChars === undefined) call.id ||= id ?? "";
-    call.name ||= name ?? "";
-    call.arguments += piece;
-    if (this.#calls.size > remoteLimits.callsMax) throw damaged("it makes too many calls");
-    if (call.name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
-  }
-
-  /** What was not told yet of calls, one after the other: some servers write several at once. */
-  #newPieces(isLast: boolean): readonly ToldPiece[] {
-    const pieces: ToldPiece[] = [];
-    for (const call of this.#calls.values()) {
-      if (call.isOver) continue;
-      if (call.name === "" && isLast) continue;
-      if (call.name === "") break;
-      const { place: index, name } = call;
-      const text = untoldOf(call, isLast, this.#isThrough);
-      if (call.toldChars === undefined) {
-        if (call.id === "" || call.id.length > remoteLimits.nameCharsMax) call.id = `call_${randomUUID()}`;
-        pieces.push({ index, id: call.id, name, arguments: text.toWellFormed() });
-      } else if (text !== "") pieces.push({ index, arguments: text.toWellFormed() });
-      call.toldChars = (call.toldChars ?? 0) + text.length;
-      if (isLast) continue;
-      // The next one is told when this one is whole: there is nothing behind it but white space.
-      if (this.#calls.size === index + 1 || !isObject(call.arguments)) break;
-      call.isOver = true;
-    }
-    return pieces;
+    call.id ||= id;
+    call.name ||= name;
+    call.arguments += said;
   }
 
   /** Of an answer that was not through, those that are whole; of any other all must be. */
   #wholeCalls(): readonly ToolCall[] {
+    if (this.#calls.length > remoteLimits.callsMax) throw damaged("it makes too many calls");
     const whole: ToolCall[] = [];
-    for (const [index, call] of this.#calls) {
-      const { id, name } = call;
-      const text = call.arguments.trim() === "" && this.#isThrough ? "{}" : call.arguments.toWellFormed();
-      if (name !== "" && isObject(text)) whole.push({ id, name, arguments: text });
-      else if (this.#isThrough) throw damaged("a call's arguments are not JSON");
-      else this.#calls.delete(index);
+    for (const { id, name, arguments: said } of this.#calls.splice(0)) {
+      const text = said.trim() === "" ? "{}" : said;
+      if (name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
+      if (name !== "" && isObject(fromJson(text)))
+        whole.push({
+          id: id === "" || id.length > remoteLimits.nameCharsMax ? `call_${randomUUID()}` : id,
+          name,
+          arguments: text,
+        });
+      else if (this.#end === "complete" || this.#end === "calls") throw damaged("a call's arguments are not JSON");
     }
+    this.#made += whole.length;
     return whole;
   }
 }
 
-/** A call of which pieces have come. */
-interface CallInProgress {
-  /** Which of the answer's calls it is. */
-  readonly place: number;
-  id: string;
-  name: string;
-  arguments: string;
-  /** What of the arguments was told; undefined: not even that there is a call. */
-  toldChars: number | undefined;
-  /** Whatever else comes is not of it. */
-  isOver: boolean;
-}
+const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** What can be told of the arguments. Some servers say nothing where there are none, and some halve a character. */
-function untoldOf({ arguments: said, toldChars = 0 }: CallInProgress, isLast: boolean, isThrough: boolean): string {
-  if (toldChars === 0 && said.trim() === "") return isLast && isThrough ? "{}" : "";
-  const last = said.charCodeAt(said.length - 1);
-  const isHalf = !isLast && last >= 0xd8_00 && last <= 0xdb_ff;
-  return said.slice(toldChars, isHalf ? -1 : undefined);
-}
-
-function isObject(text: string): boolean {
-  const value = fromJson(text);
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** Whether a piece begins another call than the one that its index had before. */
+function isAnother(
+  call: Readonly<Record<"id" | "name" | "arguments", string>>,
+  { id = "", name = "" }: CallPiece,
+): boolean {
+  if (id !== "" && call.id !== "") return id !== call.id;
+  return name !== "" && call.name !== "" && isObject(fromJson(call.arguments));
 }
 
 function definedOf(usage: Usage | undefined): Usage {

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
-import type { ChatMessage, GenerationAnswer, GenerationPart, Tool } from "../../protocols/index.ts";
+import type { ChatMessage, GenerationAnswer, GenerationPart, Said, Tool } from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { Batches, placeMark } from "../../runtimes/llama/batches.ts";
 import { fits, understand } from "../../runtimes/schema.ts";
@@ -130,21 +130,6 @@ describe("llama.cpp", function () {
         expect([undefined, "utc", "cet"]).to.include((JSON.parse(said) as { zone?: string }).zone);
     });
 
-    it("says what it wrote of a call that is cut off, and that it was", async () => {
-      const host = await started(chain("cut"));
-      const note = {
-        name: "note",
-        parameters: { type: "object", properties: { text: { type: "string", minLength: 200 } }, required: ["text"] },
-      };
-      const heard = ask(host, { tools: [note], toolChoice: "required", sampling: { seed: 1, maxTokens: 40 } });
-      expect(answerOf(await heard.last).end).to.equal("length");
-      expect(parts(heard).flatMap((part) => part.calls ?? [])).to.deep.equal([]);
-      const pieces = parts(heard).flatMap((part) => part.pieces ?? []);
-      expect(pieces[0]).to.include({ index: 0, name: "note" });
-      expect(pieces.length, "they come while it is written").to.be.greaterThan(1);
-      expect(pieces.map((piece) => piece.arguments).join("")).to.match(/^\{ *\n? *"text": ?".+/s);
-    });
-
     it("answers a schema or calls, where both are asked for", async () => {
       const host = await started(chain("both"));
       const heard = ask(host, { tools: [clock], format: { type: "schema", schema: { enum: ["yes", "no"] } } });
@@ -171,6 +156,27 @@ describe("llama.cpp", function () {
     expect(answerOf(await calling.last).end).to.equal("calls");
     expect([thoughts(calling), calling.text()]).to.deep.equal(["I see.", ""]);
   });
+
+  it("says which text ended it, picks among the likeliest, and cuts what it is to embed", async () => {
+    const host = await started(chain("ends", { text: "fine<s" }), chain("vectors", { reads: { type: "embed" }, contextTokens: 64 }));
+    const stopped = answerOf(await ask(host, { model: "ends", stop: ["ne", "<s"], sampling: { temperature: 0 } }).last);
+    expect(stopped).to.include({ end: "complete", stoppedBy: "ne" });
+    expect(answerOf(await ask(host, { model: "ends", sampling: { temperature: 0 } }).last)).to.not.have.property("stoppedBy");
+    // So hot that every token is about as likely as any other.
+    for (const few of [{ topK: 1 }, { minP: 1 }])
+      expect((await whole(ask(host, { model: "ends", sampling: { temperature: 2, seed: 1, ...few } }))).text).to.equal("fine<s");
+    const long = "word ".repeat(100);
+    const vectors = async (fields: { readonly truncate?: true }) => {
+      const came = Promise.withResolvers<Said<"embed">>();
+      const request = { id: "e", model: "vectors", timeoutMs: 20_000, inputs: ["short", long], ...fields };
+      enginesOf(host).embed.call(request, (said) => void (said.type === "answered" && came.resolve(said)));
+      const said = await came.promise;
+      return said.type === "answered" && said.result.ok ? said.result.value.promptTokens : JSON.stringify(said);
+    };
+    expect(await vectors({})).to.contain("CONTEXT_TOO_LONG");
+    // The short one's five bytes and its beginning, and as much of the long one as there is room for.
+    expect(await vectors({ truncate: true })).to.equal(6 + 63);
+  }); // prettier-ignore
 
   it("writes JSON of any schema that is supported, or says that it did not, whatever the model would say", async () => {
     const path = join(folder, "random.gguf");

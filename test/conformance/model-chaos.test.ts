@@ -4,6 +4,7 @@ import { expect } from "chai";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Media } from "../../protocols/index.ts";
 import { depth } from "../depth.ts";
 import {
   echoAnswer,
@@ -15,7 +16,7 @@ import {
   type InferenceHostOptions,
   type ModelSpec,
 } from "../../runtimes/index.ts";
-import { writeChainModel } from "./chain-model.ts";
+import { writeChainLora, writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 import { sleep } from "../waits.ts";
@@ -158,6 +159,48 @@ describe("models on processes that fail", function () {
     expect(await host.load("rots")).to.deep.equal({ ok: true, value: undefined });
     expect(endOf(await ask(host, "rots").last)).to.equal("complete");
     expect(endOf(await ask(host, "other").last)).to.equal("complete");
+  });
+
+  it("calls that are cancelled together end, whatever their models are made of, and the process that has them goes on", async () => {
+    const base = chain("cancels", "again");
+    const [other, lora] = [chain("guesses-otherwise", "again").path, join(folder, "cancels-lora.gguf")];
+    writeChainModel(other, { text: "fire", after: "again", contextTokens: 65_536 });
+    writeChainLora(lora, { begins: "n" });
+    const sized = { ...base, contextTokens: 4_096, sequences: 8 };
+    const specs: readonly ModelSpec[] = [
+      sized,
+      { ...sized, name: "draft", draft: other },
+      { ...sized, name: "all", draft: other, cacheType: "q8_0", lora: [{ path: lora }] },
+    ];
+    const host = await started(specs);
+    const { native } = host.pids;
+    const json = { type: "array", items: { type: "integer" } };
+    const image: Media = { type: "image", mediaType: "image/png", bytes: new Uint8Array([1]) };
+    for (let round = 0; round < depth(2, 20); round += 1) {
+      const all = specs.flatMap(({ name: model }) =>
+        Array.from({ length: 8 }, (_none, index) =>
+          ask(host, model, {
+            sampling: { maxTokens: 2_000 },
+            ...(index % 4 === 1 && { format: { type: "schema", schema: json } }),
+            ...(index % 4 === 2 && { tools: [{ name: "clock" }] }),
+            ...(index === 3 && { messages: [{ role: "user", content: "What is it?", media: [image] }] }),
+          }),
+        ),
+      );
+      // Long enough that guesses were right and wrong: a text whose guesses were lost would write no more.
+      while (all.some((heard, index) => index % 8 === 0 && heard.tokens() < 60))
+        await new Promise((resolve) => setImmediate(resolve));
+      for (const { generation } of all) generation.cancel();
+      for (const heard of all) {
+        const end = await heard.last;
+        if (end.ok) expect(endOf(end)).to.be.oneOf(["stopped", "complete", "length", "calls"]);
+        else expect(codeOf(end)).to.be.oneOf(["MODEL_UNSUPPORTED", "OUTPUT_UNFIT"]);
+      }
+    }
+    for (const { name: model } of specs)
+      expect(endOf(await ask(host, model, { sampling: { maxTokens: 9 } }).last)).to.equal("length");
+    expect(host.pids.native).to.equal(native);
+    expect(log.lines.filter(({ event }) => event === "generation.stuck")).to.deep.equal([]);
   });
 
   it("models come and go while others are called", async () => {

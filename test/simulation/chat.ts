@@ -18,7 +18,7 @@ import { actorLimits } from "../../actors/limits.ts";
 import { Caller, paced, type Entrance, type Pace } from "./caller.ts";
 import type { CheckerName, LedgerWatch } from "./checkers.ts";
 import type { ResumedStream, Stream } from "./follower.ts";
-import { judgeMentions } from "./mentions.ts";
+import { faultInSimulated, judgeMentions } from "./mentions.ts";
 import { simulatedCalls, simulatedText } from "./runtime.ts";
 import type { World } from "../world/index.ts";
 
@@ -285,7 +285,7 @@ export class Person {
     const messages = await this.#readRoom();
     // Where data is damaged, an agent may be out of reach for good.
     if (messages === undefined || entrance.rotten()) return true;
-    const { open, wrong } = judgeMentions(messages);
+    const { open, wrong } = judgeMentions(messages, faultInSimulated);
     if (wrong !== undefined) this.#violate("mention-settled", wrong);
     this.#owedSinceMs = open.length === 0 ? undefined : (this.#owedSinceMs ?? world.nowMs);
     if (this.#owedSinceMs !== undefined && world.nowMs - this.#owedSinceMs > mentionMsMax)
@@ -328,8 +328,9 @@ export class Person {
       const at = turns.findIndex((turn) => turn.role === "user" && turn.text === text);
       if (at < 0) this.#violate("acknowledged-kept", `${this.#agent} lost ${text}`);
       const answer = turns[at + 1];
-      // A model that calls tools for ever has no other text.
-      const whole = simulatedCalls(text) === "always" ? "Let me see." : simulatedText(text).join("").trim();
+      const whole = simulatedText(text).join("").trim();
+      if (answer?.end === "length" && (simulatedCalls(text) !== "always" || !answer.text.includes("I stopped here: ")))
+        this.#violate("answer-ends-once", `${this.#agent} answered "${answer.text}" to ${text}`);
       if (answer?.end === "complete" && answer.text.trim() !== whole) {
         this.#violate("call-whole", `${this.#agent} answered "${answer.text}" to ${text}`);
       }
@@ -368,11 +369,12 @@ export class Person {
         const stays = answered.get(turn.turn) === JSON.stringify(turn);
         answered.set(turn.turn, JSON.stringify(turn));
         if (stays) continue;
-        if (turn.end === "complete" && JSON.stringify(turn.rounds ?? []) !== JSON.stringify(before))
+        const isWhole = turn.end === "complete" || turn.end === "length";
+        if (isWhole && JSON.stringify(turn.rounds ?? []) !== JSON.stringify(before))
           wrong("has not the rounds it went through");
         const calls = simulatedCalls(asked.get(turn.turn - 1) ?? "");
         const due = calls === "always" ? actorLimits.toolRoundsMax : calls === "never" ? 0 : calls;
-        if (turn.end === "complete" && before.length !== due) wrong(`called tools ${before.length} times, not ${due}`);
+        if (isWhole && before.length !== due) wrong(`called tools ${before.length} times, not ${due}`);
       }
       if (more !== true) return;
     }

@@ -1,5 +1,14 @@
 /** `docs/commands.md`, as it follows from the rows in `protocols/`. */
-import { allCommands, kinds, permissions, type PermissionRow } from "../../protocols/index.ts";
+import {
+  allCommands,
+  isForKeys,
+  isForTokens,
+  kinds,
+  needsFresh,
+  permissions,
+  type Permission,
+  type PermissionRow,
+} from "../../protocols/index.ts";
 
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
@@ -34,11 +43,16 @@ function permissionTable(): string {
   const lines = Object.entries(permissions as Readonly<Record<string, PermissionRow>>).map(([name, permission]) => [
     code(name),
     permission.has.join(", "),
-    permission.apiKeys === false ? "no" : "yes",
-    permission.fresh === true ? "yes" : "",
+    permission.power,
+    isForKeys(name as Permission) ? "yes" : "no",
+    isForTokens(name as Permission) ? "yes" : "no",
+    needsFresh(name as Permission) ? "yes" : "",
     permission.for,
   ]);
-  return table(["permission", "who has it", "API keys", "fresh sign-in", "what it is for"], lines);
+  return table(
+    ["permission", "who has it", "power", "API keys", "control tokens", "fresh sign-in", "what it is for"],
+    lines,
+  );
 }
 
 /** The page. */

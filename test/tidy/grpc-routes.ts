@@ -108,7 +108,7 @@ export async function readOpenApi(): Promise<OpenApi> {
   ]);
   const fixture = await startFixture(everyPart);
   try {
-    return (await (await fetch(`${fixture.url}/openapi.json`)).json()) as OpenApi;
+    return (await fixture.request("GET", "/openapi.json")).body as OpenApi;
   } finally {
     await fixture.stop();
   }

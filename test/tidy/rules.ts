@@ -95,7 +95,6 @@ const clockFiles: ReadonlySet<string> = new Set([
   "test/simulation/main.ts",
   "test/simulation/raft/explore.ts",
   "test/unit/audit/scale.test.ts",
-  "test/unit/gateway/accounts.test.ts",
   "test/unit/observe/profiled-thread.ts",
 ]);
 

@@ -77,11 +77,16 @@ export class World {
   }
 
   /** Lets time pass by itself, for tests that wait for promises: whenever nothing else is to be done, the next thing happens. So a wait is
-   *  never too short for a slow machine. The returned function ends it. */
-  flow(): () => Promise<void> {
+   *  never too short for a slow machine. Where a test waits for sockets or threads as well, `msPerTurn` is the most that passes with one turn of the
+   *  event loop: what they bring then comes at about the time at which it was sent. The returned function ends it. */
+  flow(msPerTurn = Number.POSITIVE_INFINITY): () => Promise<void> {
     let isOver = false;
     const over = (async () => {
-      for (await settled(); !isOver; await settled()) await this.#step();
+      for (await settled(); !isOver; await settled()) {
+        const nextMs = this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
+        if (nextMs <= this.nowMs + msPerTurn) await this.#step();
+        else this.nowMs += msPerTurn;
+      }
     })();
     return async () => {
       isOver = true;

@@ -21,7 +21,6 @@ import { callerOf } from "../http.ts";
 import { demand } from "../refusals.ts";
 import {
   add,
-  type Added,
   checkTools,
   functionSchema,
   isAbsent,
@@ -339,7 +338,7 @@ export function addOllama(surface: Surface): void {
   async function write(
     { body, asking: asked, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
     wanted: Wanted,
-    say: (written: Pick<Written, "text" | "thought"> & { readonly calls: readonly ToolCall[] }) => object,
+    say: (written: Pick<Written, "text" | "thought" | "calls">) => object,
   ): Promise<unknown> {
     const { clock } = at;
     const beganMs = clock.monotonicMs();
@@ -363,15 +362,13 @@ export function addOllama(surface: Surface): void {
       };
     };
     const written = nothingWritten();
-    const take = (part: GenerationPart): Added => {
+    const take = (part: GenerationPart): GenerationPart => {
       firstMs ??= clock.monotonicMs();
       return add(written, part, wanted);
     };
     if (body.stream === false) {
       const answer = await generate(asked, 0, (part) => void take(part));
-      // Calls are whole on this wire.
-      const calls = written.calls.filter(({ isWhole }) => isWhole);
-      return { ...head(), ...shown({ ...written, calls }), ...logprobsOf(written.logprobs), ...lastOf(answer) };
+      return { ...head(), ...shown(written), ...logprobsOf(written.logprobs), ...lastOf(answer) };
     }
     return streamed(
       { asking: asked, reply, at },
@@ -380,7 +377,6 @@ export function addOllama(surface: Surface): void {
         const line = (data: object): void => out.write(`${JSON.stringify({ ...head(), ...data })}\n`);
         const answer = await generate(asking, 0, (part) => {
           const one = take(part);
-          if (one.text === "" && one.thought === undefined && (one.calls ?? []).length === 0) return;
           line({ ...shown(one), done: false, ...logprobsOf(one.logprobs) });
         });
         line({ ...shown({ text: "" }), ...lastOf(answer) });

@@ -158,7 +158,7 @@ describe("the backups of a cluster", function () {
       .waitFor();
 
     await eve.page
-      .getByText(/ada asks you to approve a recall of room\/secret.*She lost it/)
+      .getByText(/ada asks for a recall of room\/secret.*She lost it/)
       .first()
       .waitFor();
     await eve.page.goto(`${fixture.node.url}/admin/backup`);

@@ -1,5 +1,6 @@
 import { expect } from "chai";
 import type { Locator, Page } from "playwright-core";
+import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPagesForTwo, type Person, type Fixture } from "../../fixtures/page/index.ts";
 
 const message = (page: Page, text: string): Locator => page.locator("main article").filter({ hasText: text });
@@ -150,6 +151,24 @@ describe("a room in two browsers", function () {
     await answer.waitFor();
     await bob.page.locator('article[aria-busy="true"]').waitFor({ state: "detached" });
     expect(await answer.count()).to.equal(1);
+  });
+
+  it("shows to everybody what an agent called for its answer, folded, on a wide screen and on a phone's", async () => {
+    const text = '@ada.helper sum\ncall calculator {"expression":"(2 + 3) * 4"}\ncall clock {"timeZone":"Nowhere"}';
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text });
+    const answer = bob.page.locator("main article[data-seq]").filter({ hasText: "The tool said: 20" });
+    await answer.waitFor();
+    const called = answer.locator("details");
+    expect(await called.locator("summary").allInnerTexts()).to.deep.equal(["Could not use clock", "Used calculator"]);
+    expect(await called.last().getByText("20", { exact: true }).isVisible()).to.equal(false);
+    await called.last().locator("summary").click();
+    await called.last().getByText("20", { exact: true }).waitFor();
+    await called.first().locator("summary").click();
+    await bob.page.setViewportSize({ width: 390, height: 844 });
+    const wider = await answer.evaluate((row) => row.scrollWidth - row.clientWidth);
+    expect(wider).to.be.lessThan(1);
+    expect(await axeFaults(bob.page, { graveOnly: true, within: "main" })).to.deep.equal([]);
+    await bob.page.setViewportSize({ width: 1280, height: 800 });
   });
 
   it("stays at its end when one answers and the line of what was unread goes", async () => {

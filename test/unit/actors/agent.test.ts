@@ -581,16 +581,21 @@ describe("an agent in a room", () => {
 
   it("takes a mention only from the room itself, once, and a bounded number of them", () => {
     const fixture = inRoom();
-    const mention = (seq: number) => ({
+    const mention = (seq: number, author = "bob") => ({
       type: "mentioned",
       room: "den",
       seq,
-      context: [{ author: "bob", text: "hi" }],
+      context: [{ author, text: "hi" }],
     });
     expect(fixture.code("room/other", helper, mention(1))).to.equal("FORBIDDEN");
     expect(fixture.code("user/ada", helper, mention(1))).to.equal("FORBIDDEN");
     expect(fixture.code("room/den", "agent/ada.none", mention(1))).to.equal("NOT_FOUND");
-    for (let seq = 0; seq <= actorLimits.agentQueueMentionsMax; seq += 1) fixture.ok("room/den", helper, mention(seq));
+    const theirs = actorLimits.agentQueueMentionsPerPersonMax;
+    for (let seq = 0; seq <= theirs; seq += 1) fixture.ok("room/den", helper, mention(seq));
+    // One of them cannot take all places.
+    expect(fixture.code("room/den", helper, mention(98))).to.equal("QUEUE_FULL");
+    for (let seq = theirs + 1; seq <= actorLimits.agentQueueMentionsMax; seq += 1)
+      fixture.ok("room/den", helper, mention(seq, "cleo"));
     fixture.ok("room/den", helper, mention(0));
     expect(fixture.code("room/den", helper, mention(99))).to.equal("QUEUE_FULL");
     // The other places are the owner's.

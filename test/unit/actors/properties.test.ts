@@ -15,7 +15,7 @@ import type { AgentChange, AgentState } from "../../../actors/agent/state.ts";
 import type { UserState } from "../../../actors/user/state.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { eventKey } from "../../../actors/stream.ts";
-import { judgeMentions } from "../../simulation/mentions.ts";
+import { faultInWords, judgeMentions } from "../../simulation/mentions.ts";
 import { fixtureWith, type Fixture } from "./fixture.ts";
 import { ended, failed, text } from "../../fixtures/said.ts";
 
@@ -321,7 +321,7 @@ describe("whatever people do, and wherever actors crash,", function () {
           ...message,
           mentions: mentions.filter((member) => now.get(message.seq)?.mentions?.includes(member)),
         }));
-        expect(judgeMentions(standing), actor).to.deep.equal({ open: [], wrong: undefined });
+        expect(judgeMentions(standing, faultInWords), actor).to.deep.equal({ open: [], wrong: undefined });
         const generations = [...messagesFolded(eventsOf(fixture, actor)).values()].flatMap(
           ({ generation }) => generation ?? [],
         );

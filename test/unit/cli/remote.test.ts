@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Command, Option } from "commander";
 import { createProgram } from "../../../cli/program.ts";
+import { createClock } from "../../../node/platform/index.ts";
 import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
 import { failureOf } from "../../../protocols/index.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
@@ -119,6 +120,8 @@ describe("commands for another machine", function () {
     folder = await mkdtemp(join(tmpdir(), "plexus-remote-"));
     fixture = await startFixture({
       ...everyPart,
+      // By which OpenSSL takes certificates for good.
+      clock: createClock(),
       disk: { status: () => disk, set: async () => ({ ok: true, value: disk }) },
       controlListen: { host: "127.0.0.1", port: 0 },
       tls: { current: () => ({ cert: authority.pem, key: authority.keyPem }), onChange: () => () => undefined },
@@ -232,14 +235,16 @@ describe("commands for another machine", function () {
     ).to.match(/^UNAUTHENTICATED/);
   });
 
-  it("make, list and revoke tokens; the secret is all that standard output gets", async () => {
-    expect(
-      await run(...remote(), "control", "token", "create", "night", "--scope", "cluster.see", "--expires", "1h"),
-    ).to.equal("ok");
+  it("make, list and revoke tokens; the secret is all that standard output gets, and no token makes another", async () => {
+    const create = ["control", "token", "create", "night", "--scope", "cluster.see", "--expires", "1h"];
+    expect(await run(...remote(), ...create)).to.match(/^FORBIDDEN .*needs a person/);
+    await writeFile(join(folder, "operator"), controlToken);
+    const asOperator = [...remote().slice(0, -1), join(folder, "operator")];
+    expect(await run(...asOperator, ...create)).to.equal("ok");
     expect(lines[0]).to.match(/^plxc_[\w-]{43}$/);
     expect(await run(...remote(), "control", "token", "list")).to.equal("ok");
     expect(lines.join("\n")).to.match(/night/).and.not.to.match(/plxc_/);
-    expect(await run(...remote(), "control", "token", "revoke", "night")).to.equal("ok");
-    expect(await run(...remote(), "control", "token", "revoke", "night")).to.match(/^NOT_FOUND/);
+    expect(await run(...asOperator, "control", "token", "revoke", "night")).to.equal("ok");
+    expect(await run(...asOperator, "control", "token", "revoke", "night")).to.match(/^NOT_FOUND/);
   });
 });

@@ -128,6 +128,20 @@ describe("what a reader sees", () => {
     expect(describeMessage({ ...message, text: "one\ntwo" }, false)).to.match(/one\n {6}two$/);
   });
 
+  it("show above an agent's message what was called for it and what came of it, a line each, and nothing that moves the screen", () => {
+    const calls = [
+      { name: "calculator", arguments: '{"expression":"1 + 1"}', result: "2" },
+      { name: "clock\u001b[2J", arguments: "{}", result: "Error: no", failed: true as const },
+    ];
+    const said = { ...message, author: "agent/ada.helper", text: "2.", rounds: [{ text: "Let me see.", calls }] };
+    const lines = describeMessage(said, false).split("\n");
+    expect(lines.slice(0, 2)).to.deep.equal(["Let me see.", '* used calculator {"expression":"1 + 1"}: 2']);
+    expect(lines[2])
+      .to.match(/^\* could not use clock.*: Error: no$/)
+      .and.not.include("\u001b");
+    expect(lines[3]).to.match(/#7 ada\.helper: 2\.$/);
+  });
+
   it("say which mention an agent answers, and that one will not be answered", () => {
     const said = { ...message, author: "agent/ada.helper", replyTo: 3, answers: 5 };
     expect(describeMessage({ ...said, text: "Yes." }, false)).to.match(/#7 ada\.helper \(to #5\): Yes\.$/);

@@ -56,7 +56,7 @@ describe("gateway: attacks on sessions and sign-ins", () => {
   });
 
   it("a sign-in under way that was planted in a browser leads to nobody else's account", async () => {
-    const nowMs = Date.now();
+    const { nowMs } = fixture.world;
     const { attempt: planted } = await setUpCodes(fixture, "eve", nowMs);
     const { seed } = await setUpCodes(fixture, "victim", nowMs);
     const cookie = `plexus_sign_in=${planted}`;
@@ -76,7 +76,7 @@ describe("gateway: attacks on sessions and sign-ins", () => {
   });
 
   it("a sign-in that lacks its second factor is no session, whichever way it is shown", async () => {
-    const { attempt } = await setUpCodes(fixture, "half", Date.now());
+    const { attempt } = await setUpCodes(fixture, "half", fixture.world.nowMs);
     for (const headers of [
       { authorization: `Bearer ${attempt}` },
       { "x-api-key": attempt },
@@ -120,7 +120,7 @@ describe("gateway: attacks on sessions and sign-ins", () => {
     const token = body.token as string;
     expect(await statusAt(other.url, token)).to.equal("served");
     const [header, claims] = token.split(".").slice(0, 2).map((part) => JSON.parse(Buffer.from(part, "base64url").toString())); // prettier-ignore
-    const [key] = keys.current(Date.now());
+    const [key] = keys.current(fixture.world.nowMs);
     const coded = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const signed = (head: object, said: object, by: (text: string) => Buffer): string => {
       const text = `${coded({ ...header, ...head })}.${coded({ ...claims, ...said })}`;

@@ -5,6 +5,8 @@ import type { KeysControl } from "../../../node/gateway/keys.ts";
 import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
+/** Who is told of what has power. */
+const admins = { people: [], admins: true };
 const recall = (query: object): BackupWish => ({ sort: "recall", query, as: "download" });
 
 describe("what a recall shows of others", () => {
@@ -47,6 +49,7 @@ describe("gateway: holds and approvals of backups", () => {
   let fixture: Fixture;
   let ada: string;
   let eve: string;
+  let session: string;
   const told: unknown[][] = [];
   const erased: string[] = [];
   const keys = { erase: async (tenant: string) => ok(erased.push(tenant)) } as unknown as KeysControl;
@@ -62,6 +65,7 @@ describe("gateway: holds and approvals of backups", () => {
   before(async () => {
     fixture = await startFixture({ keys, changed: (...of) => void told.push(of) });
     ada = (await fixture.signUp("ada")).token;
+    session = (await fixture.request("GET", "/api/v1/me/sessions", { token: ada })).body.current;
     eve = (await fixture.signUp("eve")).token;
     await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
     await fixture.signUp("bob");
@@ -92,7 +96,9 @@ describe("gateway: holds and approvals of backups", () => {
     expect(refused.body.error.code).to.equal("BAD_REQUEST");
     const { body: hold } = await post("holds", ada, { on: { person: "user/bob" }, reason: "case 12" });
     expect(hold).to.deep.include({ on: { person: "user/bob" }, reason: "case 12", by: "ada" });
-    expect(told).to.deep.equal([["setHold", { hold: hold.id, person: "user/bob", reason: "case 12" }, "ada"]]);
+    expect(told).to.deep.equal([
+      ["setHold", { person: "user/bob", reason: "case 12", hold: hold.id, session }, "ada", admins],
+    ]);
     const erase = (tenant: string) =>
       fixture.request("POST", "/api/v1/admin/keys/erase", { token: eve, body: { tenant } });
     expect((await erase("user/bob")).body.error).to.deep.include({ code: "UNDER_HOLD" });
@@ -120,9 +126,9 @@ describe("gateway: holds and approvals of backups", () => {
     expect(first).to.deep.include({ wish, by: "ada", approvers: ["eve"], state: "waiting" });
     expect(told.at(-1)).to.deep.equal([
       "askRecall",
-      { request: first.id, by: "ada", person: "user/bob", atMs: "1", reason: "lost notes" },
+      { person: "user/bob", atMs: "1", reason: "lost notes", request: first.id, session },
       "ada",
-      { people: ["eve"], admins: false },
+      admins,
     ]);
     await post(`requests/${first.id}/decline`, ada);
     await toActor(asked);
@@ -137,7 +143,7 @@ describe("gateway: holds and approvals of backups", () => {
         "approveRecall",
         { request: "r1", for: "ada", by: "eve", person: "user/bob", atMs: "1", reason: "lost notes" },
         "eve",
-        { people: ["ada"], admins: false },
+        { people: ["ada"], admins: true },
       ],
     ]);
     expect((await fixture.request("GET", `${base}/requests`, { token: ada })).body.requests).to.have.length(2);

@@ -1,10 +1,11 @@
 import { everyEngine } from "../../../runtimes/index.ts";
-import { createGateway, type Gateway } from "../../../node/gateway/index.ts";
+import type { Gateway } from "../../../node/gateway/index.ts";
+import { askOf, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
 import { createHub } from "./hub.ts";
 import type { ClusterActors, Kernel, Request } from "../../../node/kernel/api.ts";
 import type { ClusterControl } from "../../../node/placement/api.ts";
 import type { InferenceControl } from "../../../node/ports.ts";
-import { createClock, createRandom } from "../../../node/platform/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import {
   failure,
   ok,
@@ -64,6 +65,7 @@ export const summaryOf = (nodes: readonly ClusterNodeRow[], more: Partial<Cluste
 /** A gateway over a cluster that is a script: what was asked is kept, what is answered is set by the test. */
 export interface ClusterFixture {
   readonly gateway: Gateway;
+  request(method: string, path: string, options?: RequestOptions): Promise<Reply>;
   /** Calls as they came: name and arguments. */
   readonly calls: (readonly [name: string, ...given: unknown[]])[];
   /** Lines of the log at info. */
@@ -96,7 +98,9 @@ export interface ClusterFixture {
 export async function startClusterFixture(
   options: { readonly member?: boolean; readonly inference?: InferenceControl } = {},
 ): Promise<ClusterFixture> {
-  const clock = createClock();
+  const world = createWorld();
+  const stopTime = world.flow(msPerTurn);
+  const clock = world.clock();
   const kernel = {
     ask: async ({ message, timeoutMs }: Request) => fixture.cluster(message, timeoutMs),
     listActors: async () => ({
@@ -164,7 +168,7 @@ export async function startClusterFixture(
     setVoters: (wanted) => called("setVoters", [wanted], async () => ok({ wanted })),
     migrateDirectory: (endpoints) => called("migrateDirectory", [endpoints], async () => ok({ rows: 42 })),
   };
-  const gateway = await createGateway({
+  const { gateway, app } = await openGateway({
     kernel,
     engines: everyEngine({ generate: runtime }),
     hub: createHub(),
@@ -197,6 +201,7 @@ export async function startClusterFixture(
   });
   const fixture: ClusterFixture = {
     gateway,
+    request: (method, path, asked = {}) => askOf(app, gateway.url, method, path, asked),
     calls,
     log,
     summaries: [],
@@ -216,6 +221,7 @@ export async function startClusterFixture(
     async stop() {
       await gateway.stop(1_000);
       await runtime.stop(1_000);
+      await stopTime();
     },
   };
   return fixture;

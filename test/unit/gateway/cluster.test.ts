@@ -26,15 +26,11 @@ describe("the routes of the cluster", () => {
   });
 
   async function request(method: string, path: string, body?: unknown, token: string | undefined = controlToken) {
-    const response = await fetch(`${fixture.gateway.url}/api/v1/admin/cluster${path}`, {
-      method,
-      headers: {
-        ...(token !== "" && { authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+    const answer = await fixture.request(method, `/api/v1/admin/cluster${path}`, {
+      ...(token !== "" && { token }),
+      body,
     });
-    return { status: response.status, body: (await response.json()) as { error?: Failure } & Record<string, unknown> };
+    return { status: answer.status, body: answer.body as { error?: Failure } & Record<string, unknown> };
   }
 
   it("are for admins and the operator alone", async () => {
@@ -220,14 +216,11 @@ describe("the routes of the cluster", () => {
   });
 
   it("show and release actors of any node, and say which nodes are missing", async () => {
-    const below = async (method: string, path: string): Promise<{ status: number; body: unknown }> => {
-      const response = await fetch(`${fixture.gateway.url}/api/v1/admin/actors${path}`, {
-        method,
-        headers: { authorization: `Bearer ${controlToken}`, "content-type": "application/json" },
-        ...(method === "POST" && { body: "{}" }),
+    const below = (method: string, path: string) =>
+      fixture.request(method, `/api/v1/admin/actors${path}`, {
+        token: controlToken,
+        ...(method === "POST" && { body: {} }),
       });
-      return { status: response.status, body: await response.json() };
-    };
     fixture.page = { rows: [], more: false, unanswered: ["node-c"] };
     expect((await below("GET", "?kind=room&status=idle&after=room/a&limit=5")).body).to.deep.equal(fixture.page);
     expect((await below("GET", "/room/den")).status).to.equal(503);
@@ -301,8 +294,8 @@ describe("the routes of the cluster", () => {
   });
 
   it("are described for tools", async () => {
-    const response = await fetch(`${fixture.gateway.url}/openapi.json`);
-    const { paths } = (await response.json()) as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
+    const { body } = await fixture.request("GET", "/openapi.json");
+    const { paths } = body as { paths: Readonly<Record<string, Readonly<Record<string, object>>>> };
     const described = Object.entries(paths).filter(([path]) => path.startsWith("/api/v1/admin/cluster/"));
     expect(described).to.have.length(15);
     for (const [path, methods] of described)
@@ -312,10 +305,8 @@ describe("the routes of the cluster", () => {
   it("say so on a node that is in no cluster", async () => {
     const alone = await startClusterFixture({ member: false });
     try {
-      const response = await fetch(`${alone.gateway.url}/api/v1/admin/cluster/summary`, {
-        headers: { authorization: `Bearer ${controlToken}` },
-      });
-      expect(response.status).to.equal(404);
+      const asked = await alone.request("GET", "/api/v1/admin/cluster/summary", { token: controlToken });
+      expect(asked.status).to.equal(404);
     } finally {
       await alone.stop();
     }

@@ -1,8 +1,7 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { noticeText, ok, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 type Query = RecallBackup["query"];
 
@@ -31,9 +30,11 @@ describe("gateway: downloads of recalls", () => {
   const fetched = (token: string, path: string) => fixture.request("GET", path, { token });
 
   before(async () => {
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
       backups,
+      world,
       clock: { ...clock, monotonicMs: () => clock.monotonicMs() + shiftMs },
       changed: (...of) => void told.push(of),
     });
@@ -52,7 +53,7 @@ describe("gateway: downloads of recalls", () => {
     const query = { person: "user/ada", snapshot: 1 };
     const { body } = await begin(ada, { query });
     expect(told).to.deep.equal([
-      ["downloadBackup", { by: "ada", person: "user/ada", snapshot: "1" }, "ada", undefined],
+      ["downloadBackup", { by: "ada", person: "user/ada", snapshot: "1" }, "ada", { people: [], admins: true }],
     ]);
     expect((await fetched(eve, body.path)).body.error.code, "another's").to.equal("NOT_FOUND");
     expect((await fetched(controlToken, body.path)).body.error.code, "another's").to.equal("NOT_FOUND");
@@ -102,15 +103,15 @@ describe("gateway: downloads of recalls", () => {
       fixture.request("POST", `${base}/${path}`, { token: controlToken, body });
     await recall("recall", { from: "/b", query: { thread: "room/a" } });
     await recall("place", { from: "/b", query: { thread: "room/a" }, recall: "recall01", dryRun: true });
-    expect(told.map(([, , , tell]) => tell)).to.deep.equal([undefined, undefined]);
+    expect(told).to.deep.equal([]);
     await recall("recall", { from: "/b", to: "/c", query: { thread: "room/a" } });
     await recall("place", { from: "/b", query: { thread: "room/a" }, recall: "recall01" });
     const admins = { people: [], admins: true };
-    expect(told.slice(2).map(([action, , , tell]) => [action, tell])).to.deep.equal([
+    expect(told.map(([action, , , tell]) => [action, tell])).to.deep.equal([
       ["recallBackup", admins],
       ["placeBackup", admins],
     ]);
-    const notice = { action: "recallBackup", facts: { thread: "room/a" }, atMs: 0 };
+    const notice = { action: "recallBackup", facts: { by: "operator", thread: "room/a" }, atMs: 0 };
     expect(noticeText(notice, "ada")).to.equal("The operator recalls room/a from the backups.");
   });
 

@@ -1,6 +1,5 @@
 import { expect } from "chai";
-import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
-import { createClock } from "../../../node/platform/index.ts";
+import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const dayMs = 24 * 3_600_000;
 
@@ -9,8 +8,9 @@ describe("gateway: how accounts end", () => {
   let root: string;
   let shiftMs = 0;
   before(async () => {
-    const real = createClock();
-    fixture = await startFixture({ clock: { ...real, nowMs: () => real.nowMs() + shiftMs } });
+    const world = createWorld();
+    const clock = world.clock();
+    fixture = await startFixture({ world, clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs } });
     root = (await fixture.signUp("root")).token;
   });
   after(() => fixture.stop());

@@ -1,7 +1,4 @@
 import { openBranding } from "../../../node/cluster/branding.ts";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { WebSocket, type ClientOptions } from "ws";
 import { activity } from "../../../actors/activity/index.ts";
 import { agent } from "../../../actors/agent/index.ts";
@@ -13,24 +10,22 @@ import { roleManager } from "../../../actors/role-manager/index.ts";
 import { room } from "../../../actors/room/index.ts";
 import { user } from "../../../actors/user/index.ts";
 import { watch } from "../../../actors/watch/index.ts";
-import {
-  adminCodeHash,
-  createGateway,
-  type Gateway,
-  type GatewayLimits,
-  type GatewayOptions,
-} from "../../../node/gateway/index.ts";
+import { adminCodeHash, type Gateway, type GatewayLimits, type GatewayOptions } from "../../../node/gateway/index.ts";
 import { signUpInvitations } from "../../../node/cluster/sign-up-invitations.ts";
 import type { Peer } from "../../../node/composition/peer.ts";
 import { createProviders } from "../../../node/identity/index.ts";
 import { createSecrets } from "../../../node/keys/index.ts";
 import type { Kernel } from "../../../node/kernel/index.ts";
-import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import type { Clock, Directory, Hub, Log, Meter, Random } from "../../../node/ports.ts";
 import type { ClusterView, Failure, SignedIn } from "../../../protocols/index.ts";
 import { startAlone } from "../../fixtures/alone.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/echo/echo.ts";
 import { expireAfter, usualLimitMs } from "../../waits.ts";
+import { Disk, type World } from "../../world/index.ts";
+import { askOf, createWorld, msPerTurn, openGateway, type Reply, type RequestOptions } from "./asking.ts";
+
+export { createWorld, type Reply } from "./asking.ts";
 
 export const adminCode = "ABCD-EFGH-JKLM";
 export const password = "correct horse";
@@ -53,8 +48,10 @@ const cheap: Partial<GatewayLimits> = {
 
 const quiet: Log = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, the real clock. */
+/** A whole node without its process: real kernel, journal, actors and gateway, the echo runtime, on the simulated clock and disk. */
 export interface Fixture {
+  /** Its time passes by itself while the test waits. */
+  readonly world: World;
   readonly gateway: Gateway;
   /** What it was made of: another gateway of it stands for one on another node. */
   readonly settings: GatewayOptions;
@@ -70,21 +67,10 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
-export interface RequestOptions {
-  readonly token?: string;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface Reply {
-  readonly status: number;
-  readonly headers: Headers;
-  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into answers of every shape
-  readonly body: any;
-}
-
 export interface FixtureOptions extends Partial<Omit<GatewayOptions, "limits">> {
   readonly limits?: Partial<GatewayLimits>;
+  /** Where the test makes parts of it itself, on the same clock. */
+  readonly world?: World;
   readonly tokenDelayMs?: number;
   /** Calls go the way that they go in a node: routes, budgets. What they took is told so often. */
   readonly settleIntervalMs?: number;
@@ -111,10 +97,11 @@ after(async () => {
   for (const fixture of running) await fixture.stop();
 });
 
-/** Starts a node in a temporary folder. */
+/** Starts a node. */
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
-  const folder = await mkdtemp(join(tmpdir(), "plexus-gateway-"));
-  const clock: Clock = options.clock ?? createClock();
+  const world = options.world ?? createWorld();
+  const stopTime = world.flow(msPerTurn);
+  const clock: Clock = options.clock ?? world.clock();
   const random = createRandom();
   const meter = { count() {}, gauge() {}, observeMs() {} };
   const troubles: string[] = [];
@@ -123,7 +110,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     warn: (event, facts) => troubles.push(`${event} ${JSON.stringify(facts)}`),
     error: (event, facts) => troubles.push(`${event} ${JSON.stringify(facts)}`),
   };
-  const store = await openLevelStore(folder);
+  const store = new Disk(world).open({ life: 1, alive: true });
   const runtime = createEchoRuntime({ clock, tokenDelayMs: options.tokenDelayMs ?? 0 });
   const behaviors = [room, user, agent, roleManager, catalog, ledger, backup, claim, watch, activity];
   const { peer } = await startAlone({
@@ -149,7 +136,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     await peer.stop(2_000);
     await runtime.stop(1_000);
     await store.close();
-    await rm(folder, { recursive: true, force: true });
+    await stopTime();
   };
   const secrets = createSecrets({ read: () => Promise.resolve(secretsKey) });
   const mail = options.openMail?.({ directory: peer.directory, secrets, clock, random, log, meter });
@@ -184,7 +171,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       models: runtime.models(),
       actors: { active: kernel.status().active, quarantined: 0 },
       slots: { open: 0, quarantined: [] },
-      journal: { entries: 0, bytes: 0, location: folder },
+      journal: { entries: 0, bytes: 0, location: store.location },
       eventLoopLagMs: 0,
       memoryBytes: 0,
     }),
@@ -206,8 +193,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const more = options.open?.(peer, { directory: peer.directory, secrets, clock, random, log, meter }) ?? {};
   // What it says anew each time it is asked stays so.
   Object.defineProperties(settings, Object.getOwnPropertyDescriptors(more));
-  const starting = createGateway(settings);
-  const gateway = await starting.catch(async (error: unknown) => {
+  const { gateway, app } = await openGateway(settings).catch(async (error: unknown) => {
     await close();
     throw error;
   });
@@ -215,6 +201,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const clients: Client[] = [];
 
   const fixture: Fixture = {
+    world,
     gateway,
     settings,
     kernel,
@@ -222,20 +209,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     runtime,
     url,
     troubles,
-    async request(method, path, { token, body, headers } = {}) {
-      const response = await fetch(url + path, {
-        method,
-        headers: {
-          ...(token !== undefined && { authorization: `Bearer ${token}` }),
-          ...(body !== undefined && { "content-type": "application/json" }),
-          ...headers,
-        },
-        ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
-      });
-      const text = await response.text();
-      const isJson = /application\/json\b/.test(response.headers.get("content-type") ?? "");
-      return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
-    },
+    request: (method, path, asked = {}) => askOf(app, url, method, path, asked),
     async signUp(name) {
       const { status, body } = await fixture.request("POST", "/api/v1/sign-up", {
         body: { name, password, adminCode },

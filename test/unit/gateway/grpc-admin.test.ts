@@ -1,3 +1,4 @@
+import { createClock } from "../../../node/platform/index.ts";
 import { credentials, status, type ServiceError } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { checkOf } from "../../../protocols/check.ts";
@@ -35,7 +36,7 @@ describe("gateway: what admins do, by gRPC", () => {
     return made;
   };
   before(async () => {
-    fixture = await startFixture({ grpcListen });
+    fixture = await startFixture({ clock: createClock(), grpcListen });
     await fixture.signUp("ada");
     await fixture.signUp("bob");
   });
@@ -153,7 +154,7 @@ describe("gateway: a step of a trace for each call of gRPC", () => {
       },
       under: () => undefined,
     };
-    const fixture = await startFixture({ grpcListen, tracer });
+    const fixture = await startFixture({ clock: createClock(), grpcListen, tracer });
     const { token } = await fixture.signUp("ada");
     const one = grpcClient(fixture.gateway.grpcAddress as string, token);
     try {

@@ -1,3 +1,4 @@
+import { createClock } from "../../../node/platform/index.ts";
 import { connect as connectTcp } from "node:net";
 import { once } from "node:events";
 import { credentials, loadPackageDefinition, Metadata, status, type Client } from "@grpc/grpc-js";
@@ -40,7 +41,13 @@ describe("gateway: gRPC and its limits", () => {
   let token: string;
   let ready: ReturnType<GatewayOptions["readiness"]> = { ok: true, value: {} };
   const start = async (options: Parameters<typeof startFixture>[0] = {}): Promise<void> => {
-    fixture = await startFixture({ grpcListen: { host: "127.0.0.1", port: 0 }, readiness: () => ready, ...options });
+    fixture = await startFixture({
+      // The library keeps the deadlines of calls by the machine's clock.
+      clock: createClock(),
+      grpcListen: { host: "127.0.0.1", port: 0 },
+      readiness: () => ready,
+      ...options,
+    });
     token = (await fixture.signUp("ada")).token;
     ada = grpcClient(fixture.gateway.grpcAddress as string, token);
   };
@@ -201,7 +208,7 @@ describe("gateway: gRPC and its limits", () => {
     let files: TlsFiles = { ...tlsPair };
     let changed = (): void => undefined;
     const tls = { current: () => files, onChange: (listener: () => void) => ((changed = listener), () => undefined) };
-    fixture = await startFixture();
+    fixture = await startFixture({ clock: createClock() });
     const gateway = await createGateway({ ...fixture.settings, tls, grpcListen: { host: "127.0.0.1", port: 0 } });
     token = (await fixture.signUp("ada")).token;
     ada = grpcClient(gateway.grpcAddress as string, token);

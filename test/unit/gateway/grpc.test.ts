@@ -1,3 +1,4 @@
+import { createClock } from "../../../node/platform/index.ts";
 import { status } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
@@ -26,7 +27,7 @@ describe("gateway: gRPC", () => {
     return made;
   };
   before(async () => {
-    fixture = await startFixture({ grpcListen: { host: "127.0.0.1", port: 0 } });
+    fixture = await startFixture({ clock: createClock(), grpcListen: { host: "127.0.0.1", port: 0 } });
     ada = client((await fixture.signUp("ada")).token);
     bob = client((await fixture.signUp("bob")).token);
   });

@@ -1,4 +1,5 @@
 /** Servers of OpenID Connect that lie, and GitHub as its documentation says it is. */
+import { createClock } from "../../../node/platform/index.ts";
 import { expect } from "chai";
 import { createHmac } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
@@ -19,7 +20,8 @@ describe("gateway: sign-in by servers that lie", () => {
   /** How the token is made that comes next. */
   let forge: (honest: JWTPayload & { nonce: string }, sign: (claims: JWTPayload) => Promise<string>) => Promise<string>;
   before(async () => {
-    fixture = await startFixture();
+    // By the machine's clock, which the library of the forger has.
+    fixture = await startFixture({ clock: createClock() });
     await fixture.signUp("root");
     const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
     const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: "k", alg: "RS256", use: "sig" }] };

@@ -1,3 +1,4 @@
+import { createClock } from "../../../node/platform/index.ts";
 import { expect } from "chai";
 import { pathOfPage } from "../../../node/gateway/identity-attempts.ts";
 import type { AuditEvent, SetIdentityProvider } from "../../../protocols/index.ts";
@@ -14,7 +15,7 @@ describe("gateway: sign-in by another server where the page has a public address
   before(async () => {
     const port = await lastingPort();
     publicUrl = `http://localhost:${port}`;
-    fixture = await startFixture({ port, publicUrl: () => publicUrl });
+    fixture = await startFixture({ clock: createClock(), port, publicUrl: () => publicUrl });
     await fixture.signUp("root");
     // The server knows this address alone.
     server = await startOidcServer({ pages: [publicUrl], names: ["main"] });
@@ -64,7 +65,8 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
   let owner: string;
   const written: AuditEvent[] = [];
   before(async () => {
-    fixture = await startFixture({ audit: { write: async (event) => void written.push(event) } });
+    // By the machine's clock, which the server of OpenID Connect has.
+    fixture = await startFixture({ clock: createClock(), audit: { write: async (event) => void written.push(event) } });
     ({ token: owner } = await fixture.signUp("root"));
     server = await startOidcServer({ pages: [fixture.url], names: ["main", "invited", "linked", "roled", "two"] });
     for (const [name, more] of Object.entries(rows())) expect((await set(name, more)).status, name).to.equal(200);

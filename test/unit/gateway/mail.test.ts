@@ -1,27 +1,32 @@
 import { expect } from "chai";
 import { mailSettings } from "../../../node/cluster/mail.ts";
 import { createOutbound, sendBySmtp } from "../../../node/mail/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import type { FactorsView, MailView } from "../../../protocols/index.ts";
 import { linkIn, startMailServer, type MailServerFixture } from "../../fixtures/mail-server.ts";
-import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 const publicUrl = "https://chat.example.org";
 
 /** A clock that a test moves on. */
-export function movedClock() {
-  const real = createClock();
+function movedClock() {
+  const world = createWorld();
+  const clock = world.clock();
   let shiftMs = 0;
-  return { clock: { ...real, nowMs: () => real.nowMs() + shiftMs }, shift: (ms: number) => void (shiftMs += ms) };
+  return {
+    world,
+    clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
+    shift: (ms: number) => void (shiftMs += ms),
+  };
 }
 
 describe("gateway: mail", () => {
   let fixture: Fixture;
   let server: MailServerFixture;
-  const { clock, shift } = movedClock();
+  const { world, clock, shift } = movedClock();
   before(async () => {
     server = await startMailServer();
     fixture = await startFixture({
+      world,
       clock,
       signUp: "domain",
       signUpDomains: ["example.org"],

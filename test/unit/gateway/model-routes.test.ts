@@ -1,11 +1,10 @@
 import { expect } from "chai";
 import { routeFault, type ModelRoutes } from "../../../node/cluster/model-routes.ts";
 import { routedEngines } from "../../../node/routing/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { ok, refused, type ModelRoute, type QualityView } from "../../../protocols/index.ts";
 import { createEchoRuntime } from "../../../runtimes/index.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: names that stand for several models", () => {
   const all = new Map<string, ModelRoute>();
@@ -23,13 +22,15 @@ describe("gateway: names that stand for several models", () => {
   };
   const ratings: unknown[] = [];
   const view: QualityView = { rows: [] };
-  const clock = createClock();
+  const world = createWorld();
+  const clock = world.clock();
   const runtime = createEchoRuntime({ clock, tokenDelayMs: 0 });
   let fixture: Fixture;
   let tokens: Readonly<Record<string, string>>;
   before(async () => {
     const routed = routedEngines(runtime.engines, { routes: () => modelRoutes.current(), clock, meter: quietMeter });
     fixture = await startFixture({
+      world,
       engines: routed,
       modelRoutes,
       explainRoute: (...asked) => routed.explain(...asked),

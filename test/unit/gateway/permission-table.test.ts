@@ -1,9 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { expect } from "chai";
-import { createClock } from "../../../node/platform/index.ts";
 import { permissions } from "../../../protocols/index.ts";
 import { callers, everyPart, readTable, signInAll, tablePath } from "./permission-table.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 /** What anybody may ask for: to come in, the description, whether the node is well. Everything else needs a name. */
 const open = [
@@ -39,10 +38,12 @@ describe("gateway: the table of permissions", () => {
 
   before(async function () {
     let shiftMs = 0;
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
       ...everyPart,
       grpcListen: { host: "127.0.0.1", port: 0 },
+      world,
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
     });
     const tokens = await signInAll(fixture, controlToken, (ms) => (shiftMs += ms));

@@ -85,7 +85,7 @@ export async function signInAll(
   const named = async (sort: CallerSort) => (tokens[sort] = (await fixture.signUp(sort)).token);
   await named("owner");
   tokens["stale-owner"] = tokens.owner as string;
-  tokens.pending = (await setUpCodes(fixture, "pending", Date.now())).attempt;
+  tokens.pending = (await setUpCodes(fixture, "pending", fixture.world.nowMs)).attempt;
   const key = async (sort: CallerSort, scopes?: readonly string[]) => {
     const body = { label: sort, ...(scopes && { scopes }) };
     tokens[sort] = (await fixture.request("POST", "/api/v1/me/keys", { token: tokens.owner as string, body })).body.key;

@@ -1,7 +1,6 @@
 import { expect } from "chai";
-import { createClock } from "../../../node/platform/index.ts";
 import type { DiskStatus } from "../../../protocols/index.ts";
-import { controlToken, password, startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, password, startFixture, type Fixture } from "./fixture.ts";
 
 const freshMs = 600_000;
 describe("gateway: a fresh sign-in", () => {
@@ -16,8 +15,10 @@ describe("gateway: a fresh sign-in", () => {
 
   beforeEach(async () => {
     shiftMs = 0;
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
+      world,
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
       disk: { status: () => status, set: () => Promise.resolve({ ok: true, value: status }) },
       limits: { signInFailureRate: { count: 2, windowMs: 900_000 } },

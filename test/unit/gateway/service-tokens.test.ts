@@ -181,7 +181,11 @@ describe("the routes of short-lived tokens", () => {
     const { token: session } = await fixture.signUp("eve");
     const { body } = await issue(session, { audience: "https://other.example.org", lifeMs: 60_000 });
     const set = createRemoteJWKSet(new URL(`${fixture.url}/.well-known/jwks.json`));
-    const { payload } = await jwtVerify(body.token, set, { audience: "https://other.example.org", issuer: "plexus" });
+    const { payload } = await jwtVerify(body.token, set, {
+      audience: "https://other.example.org",
+      issuer: "plexus",
+      currentDate: new Date(fixture.world.nowMs),
+    });
     expect(payload.sub).to.equal("eve");
     // It is none here.
     expect((await fixture.request("GET", "/api/v1/me", { token: body.token })).body.error.code).to.equal(

@@ -3,7 +3,7 @@ import { base32, codeOf, stepAt, stepOf } from "../../../node/gateway/totp.ts";
 import type { FactorsView, SignInNeeds } from "../../../protocols/index.ts";
 import { Authenticator } from "./authenticator.ts";
 import { codeAt, seedOf } from "./codes.ts";
-import { controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
+import { createWorld, controlToken, password, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("one-time codes", () => {
   it("are those of RFC 6238, appendix B", () => {
@@ -32,9 +32,8 @@ describe("gateway: sign-in with more than a password", () => {
   let nowMs = 1_800_000_000_000;
   let page: { origin: string; host: string };
   before(async () => {
-    const { createClock } = await import("../../../node/platform/index.ts");
-    const real = createClock();
-    fixture = await startFixture({ clock: { ...real, nowMs: () => nowMs, monotonicMs: () => real.monotonicMs(), after: (ms, then) => real.after(ms, then) } }); // prettier-ignore
+    const world = createWorld();
+    fixture = await startFixture({ world, clock: { ...world.clock(), nowMs: () => nowMs } });
     page = { origin: fixture.url.replace("127.0.0.1", "localhost"), host: "localhost" };
     await fixture.signUp("root");
   });

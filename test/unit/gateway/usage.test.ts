@@ -3,7 +3,6 @@ import { expect } from "chai";
 import OpenAI from "openai";
 import type { ActivityView, BudgetView, UsageView } from "../../../protocols/index.ts";
 import { startFixture, type Reply, type Fixture } from "./fixture.ts";
-import { sleep } from "../../waits.ts";
 
 describe("gateway: usage and budgets", () => {
   let fixture: Fixture;
@@ -34,7 +33,7 @@ describe("gateway: usage and budgets", () => {
     for (;;) {
       const view = await usage();
       if (view.day.rows.reduce((sum, row) => sum + row.calls, 0) >= calls) return view;
-      await sleep(10);
+      await fixture.world.sleep(10);
     }
   }
 
@@ -98,7 +97,11 @@ describe("gateway: usage and budgets", () => {
     await told(4);
     expect((await set("/budgets/most", { ...most, ending: "warn" })).status).to.equal(200);
     let near: string | null = null;
-    while (near === null) near = (await say(bob)).headers.get("x-plexus-budget");
+    while (near === null) {
+      // What was taken is told now and then.
+      await fixture.world.sleep(20);
+      near = (await say(bob)).headers.get("x-plexus-budget");
+    }
     expect(near).to.match(/^most; used=\d{3}; resets=\d{4}-\d\d-01T00:00:00.000Z$/);
     expect((await set("/budgets/most", { ...most, ending: "instead", instead: "echo" })).status).to.equal(200);
     for (const stream of [false, true]) {

@@ -49,6 +49,8 @@ describe("a generation that another node asks for", () => {
     const bad: Readonly<Record<keyof Sampling, readonly unknown[]>> = {
       temperature: ["x", {}, null, -0.1, -1e308, 2.1, NaN, Infinity],
       topP: ["x", [], null, -5, 1.1, NaN],
+      topK: ["x", null, -1, 0.5, 2 ** 31],
+      minP: ["x", null, -0.1, 1.1, NaN],
       maxTokens: ["x", null, 0, -3, 1.5, maxTokensMax + 1],
       seed: ["abc", null, -1, -1.5, 0.5, 2 ** 31, 2 ** 60],
     };
@@ -88,7 +90,7 @@ describe("a generation that another node asks for", () => {
     exchange.on("engine.generate", ({ request }) => void heard.push(request));
     const start = (change: object): void =>
       links.forge("b", "a", "message", ["engine.generate", 0, { run: 1, request: { ...asked, ...change } }]);
-    start({ sampling: { temperature: 1, topK: 7 }, later: 3 });
+    start({ sampling: { temperature: 1, typicalP: 7 }, later: 3 });
     expect([heard, parted]).to.deep.equal([[{ ...asked, sampling: { temperature: 1 } }], []]);
     start({ sampling: { temperature: "x" } });
     expect([heard.length, parted]).to.deep.equal([1, ["b"]]);

@@ -42,7 +42,7 @@ const ask = (given: string, result: string): readonly ChatMessage[] => [
 /** The prompt as a text, and what of it could be read as control tokens. */
 async function read(template: string, messages: readonly ChatMessage[]): Promise<{ readonly all: string; readonly own: string }> {
   const renderer = createPromptRenderer(modelOf(template), (text) => expect.fail(text));
-  const prompt = await renderer.render(withResultsInPlace(messages), [tool], 1_000_000);
+  const prompt = await renderer.render(withResultsInPlace(messages), { tools: [tool], thinking: undefined, tokensMax: 1_000_000 });
   if (!("tokens" in prompt)) throw new Error("too long");
   const text = (tokens: readonly number[]): string => tokens.map((token) => String.fromCharCode(Math.abs(token))).join("");
   return { all: text(prompt.tokens), own: text(prompt.tokens.filter((token) => token < 0)) };

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { createSeam } from "../../../runtimes/llama/seam.ts";
+import { createSeam } from "../../../runtimes/seam.ts";
 
 describe("the seam of an answer that goes on", () => {
   it("has each space once, however the model writes it, and in whatever pieces", () => {

@@ -254,6 +254,22 @@ describe("what happens in a room that the page follows", () => {
     expect(pendingShown(failed, ada).map(({ operationId }) => operationId)).to.include("o1");
   });
 
+  it("shows with a draft the tools that were called before it, until it says others", () => {
+    const rounds = [1, 2].map((value) => ({
+      text: "",
+      calls: [{ name: "calculator", arguments: "{}", result: `${value}` }],
+    }));
+    const piece = (change: object): RoomInput => ({
+      type: "signal",
+      signal: { type: "draft", agent: "agent/ada.helper", generation: "g", offset: 0, text: "", ...change },
+      nowMs: 0,
+    });
+    expect(room(piece({})).drafts["g"]?.rounds).to.deep.equal([]);
+    const called = [piece({ rounds: rounds.slice(0, 1) }), piece({ text: "It" }), piece({ offset: 2, text: " is" })];
+    expect(room(...called).drafts["g"]).to.deep.include({ text: "It is", rounds: rounds.slice(0, 1) });
+    expect(room(...called, piece({ rounds })).drafts["g"]).to.deep.include({ text: "", rounds });
+  });
+
   it("keeps a draft that answers a message beside it, and ends one that is given up", () => {
     const draft = (change: object): RoomInput => ({
       type: "signal",

@@ -16,7 +16,7 @@ import type {
   UserView,
 } from "../../../protocols/index.ts";
 import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
-import { openClient, type Client, type Link } from "../wire/index.ts";
+import { openClient, request, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { notices } from "./notices.ts";
 import { RoomStore } from "./room-store.ts";
@@ -41,6 +41,8 @@ export class Session {
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
+  /** Which session this browser has, once that was asked. */
+  #current: Promise<Result<{ readonly current: string }>> | undefined;
 
   constructor(name: string, queries: QueryClient) {
     this.name = name;
@@ -65,7 +67,7 @@ export class Session {
     this.client.follow(`user/${name}`, {
       state: (view) => {
         applyView(view);
-        for (const notice of view.notices ?? []) this.#tell(notice);
+        for (const notice of view.notices ?? []) void this.#tell(notice);
       },
       event: (event) => this.#onUserEvent(event, applyView),
       signal: (signal) => this.#onUserSignal(signal),
@@ -110,7 +112,7 @@ export class Session {
         return applyView(event.view);
       }
       case "noticed":
-        this.#tell(event.notice);
+        void this.#tell(event.notice);
         return void this.#queries.invalidateQueries({ queryKey: ["budgets"] });
       case "roomLeft":
         this.#forget(event.room);
@@ -126,8 +128,18 @@ export class Session {
     }
   }
 
+  /** Whether it says what was done in this browser: its person knows. What somebody else does in their name is news. */
+  async #isOwnAct({ facts }: Notice): Promise<boolean> {
+    if (facts["session"] === undefined || facts["by"] !== this.name) return false;
+    this.#current ??= request<{ readonly current: string }>("GET", "/api/v1/me/sessions");
+    const own = await this.#current;
+    if (!own.ok) this.#current = undefined;
+    return own.ok && own.value.current === facts["session"];
+  }
+
   /** Shows news of the cluster, once in this browser, and not when what they say is over. */
-  #tell(notice: Notice): void {
+  async #tell(notice: Notice): Promise<void> {
+    if (await this.#isOwnAct(notice)) return;
     const text = noticeText(notice, this.name);
     if (text === undefined || !isNews(this.name, notice)) return;
     const { resets } = notice.facts;
@@ -222,7 +234,7 @@ export class Session {
 }
 
 /** As many as the newest ones of a person, several times. */
-const noticesRemembered = 32;
+const noticesRemembered = 128;
 
 /** Whether this browser has not shown it. One that keeps nothing shows it at each visit. */
 function isNews(name: string, { action, atMs, facts }: Notice): boolean {

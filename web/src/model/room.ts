@@ -7,6 +7,7 @@ import type {
   RoomSignal,
   RoomState,
   RoomView,
+  ToolRound,
 } from "../../../protocols/index.ts";
 
 /** An answer an agent is writing into the room. `text` is undefined after a gap: then the page only says that it writes. */
@@ -15,6 +16,8 @@ export interface RoomDraft {
   readonly generation: string;
   readonly replyTo?: number;
   readonly text: string | undefined;
+  /** The tools that were called before it. */
+  readonly rounds: readonly ToolRound[];
 }
 
 /** A message of this page that the room has not shown back yet. */
@@ -279,6 +282,8 @@ function foldSignal(room: RoomModel, signal: RoomSignal, nowMs: number): RoomMod
         generation: signal.generation,
         ...(signal.replyTo === undefined ? {} : { replyTo: signal.replyTo }),
         text: appendPiece(known?.text, signal.offset, signal.text),
+        // Said at the beginning of the text; what goes on behind it keeps them.
+        rounds: signal.rounds ?? known?.rounds ?? [],
       };
       return { ...room, drafts: { ...room.drafts, [signal.generation]: draft } };
     }

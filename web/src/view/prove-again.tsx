@@ -69,8 +69,8 @@ function Proof(props: {
   return (
     <form onSubmit={(event) => event.preventDefault()}>
       <p>
-        You proved too long ago that it is you for what changes how you sign in, reads or removes what others wrote, or
-        changes keys.
+        You proved too long ago that it is you for what gives or takes power: ways to sign in, roles, nodes, keys,
+        settings, and what others wrote.
       </p>
       {way === "passkey" &&
         (fault === undefined ? <p>Your browser asks for your passkey next.</p> : <Note tone="bad">{fault}</Note>)}

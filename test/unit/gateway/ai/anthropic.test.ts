@@ -1,9 +1,8 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Anthropic's client, unchanged", () => {
@@ -11,8 +10,12 @@ describe("gateway: Anthropic's client, unchanged", () => {
   let client: Anthropic;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock() });
-    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
+    fixture = await startFixture({
+      world,
+      engines: seeing(runtime, (engine, request) => asked.push({ engine, request })),
+    });
     const { token } = await fixture.signUp("ada");
     // As `x-api-key`.
     client = new Anthropic({ apiKey: token, baseURL: fixture.url, maxRetries: 0 });

@@ -2,9 +2,8 @@ import { expect } from "chai";
 import { Ollama } from "ollama";
 import { failure, ok, type EngineName, type EngineRequest, type PullView } from "../../../../protocols/index.ts";
 import type { ModelStore } from "../../../../runtimes/store/port.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
 import { pixel, seeing } from "./seeing.ts";
 
 describe("gateway: Ollama's client, unchanged", () => {
@@ -13,8 +12,12 @@ describe("gateway: Ollama's client, unchanged", () => {
   let client: Ollama;
   const asked: { readonly engine: EngineName; readonly request: EngineRequest }[] = [];
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock() });
-    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
+    fixture = await startFixture({
+      world,
+      engines: seeing(runtime, (engine, request) => asked.push({ engine, request })),
+    });
     token = (await fixture.signUp("ada")).token;
     client = new Ollama({ host: fixture.url, headers: { Authorization: `Bearer ${token}` } });
   });

@@ -3,10 +3,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { expect } from "chai";
 import OpenAI from "openai";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import type { EngineName, EngineRequest } from "../../../../protocols/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 import { ended as endSaid, endOf, text as textSaid } from "../../../fixtures/said.ts";
 
@@ -172,8 +171,10 @@ describe("gateway: OpenAI's client, unchanged", () => {
   }); // prettier-ignore
 
   it("gets its turn soon, however much others have waiting, and its keys take turns", async () => {
-    const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 8, sequences: 1 });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 8, sequences: 1 });
     const shared = await startFixture({
+      world,
       engines: everyEngine({ generate: runtime }),
       limits: { callsPerPersonMax: 100 },
     });
@@ -458,8 +459,9 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
   const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock() });
-    fixture = await startFixture({ engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
+    fixture = await startFixture({ world, engines: seeing(runtime, (engine, request) => asked.push({ engine, request })) });
     const { token } = await fixture.signUp("ada");
     client = new OpenAI({ apiKey: token, baseURL: `${fixture.url}/v1`, maxRetries: 0 });
   });
@@ -685,8 +687,9 @@ describe("gateway: what OpenAI's client asks of models, unchanged", () => {
   });
 
   it("ends all choices of a client that goes away", async () => {
-    const runtime = createEchoRuntime({ clock: createClock(), tokenDelayMs: 20 });
-    const slow = await startFixture({ engines: runtime.engines });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock(), tokenDelayMs: 20 });
+    const slow = await startFixture({ world, engines: runtime.engines });
     const { token } = await slow.signUp("ada");
     const hasty = new OpenAI({ apiKey: token, baseURL: `${slow.url}/v1`, maxRetries: 0 });
     const stream = await hasty.chat.completions.create({ model: "echo", messages: [user("word ".repeat(500))], n: 3, stream: true });

@@ -1,11 +1,10 @@
 /** Another Plexus is a server like others: our adapters ask its interfaces of OpenAI, Ollama and Anthropic. */
 import { expect } from "chai";
-import { createClock } from "../../../../node/platform/index.ts";
 import { floatsOf } from "../../../../protocols/index.ts";
 import { createEchoRuntime, echoAnswer } from "../../../../runtimes/index.ts";
 import { listModels } from "../../../../runtimes/remote/catalogue.ts";
 import { ask, loadRemote, textOf } from "../../runtimes/remote/fixture.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 const keyName = "PLEXUS_TEST_OTHER_KEY";
@@ -17,9 +16,11 @@ const relayed = { model: "third/gpt", runtime: "openai", capabilities: ["chat"],
 describe("a model on another Plexus", () => {
   let fixture: Fixture;
   before(async () => {
-    const engines = seeing(createEchoRuntime({ clock: createClock() }), () => undefined);
+    const world = createWorld();
+    const engines = seeing(createEchoRuntime({ clock: world.clock() }), () => undefined);
     const { generate } = engines;
     fixture = await startFixture({
+      world,
       engines: { ...engines, generate: { ...generate, models: () => [...generate.models(), relayed] } },
     });
     const { token } = await fixture.signUp("ada");

@@ -58,7 +58,7 @@ const request: GenerationRequest = {
 const shape: Shape = { input: "text_input", output: "text_output", makes: "stream", settings: [] };
 const at = { model: "m", contextTokens: 100 };
 const mappings: Readonly<Record<string, () => TextMapping>> = {
-  openai: () => chatMapping(request, { model: "m", isOpenAi: false }),
+  openai: () => chatMapping(request, { model: "m", dialect: "other" }),
   ollama: () => ollamaMapping(request, at),
   "ollama with a call demanded": () => ollamaMapping({ ...request, toolChoice: "required" }, at),
   anthropic: () => messagesMapping(request, at),

@@ -6,6 +6,7 @@ import { contentMapping, contentsOf } from "../../../../runtimes/gemini/adapter.
 import { promptOf, readMetadata, streamMapping } from "../../../../runtimes/kserve/adapter.ts";
 import { chatMapping as ollamaMapping, describedBy as shownBy } from "../../../../runtimes/ollama/adapter.ts";
 import { describedBy, propsOf, scoresOf, transcriptOf, vectorsOf } from "../../../../runtimes/openai/adapter.ts";
+import type { Dialect } from "../../../../runtimes/openai/dialect.ts";
 import { chatMapping, isStrict, readChat } from "../../../../runtimes/openai/chat.ts";
 import { abilitiesByName, abilitiesOf } from "../../../../runtimes/remote/abilities.ts";
 import { TextInProgress, type Delta, type TextMapping } from "../../../../runtimes/remote/text.ts";
@@ -51,8 +52,8 @@ function told({ read }: Pick<TextMapping, "read">, events: readonly unknown[]) {
 }
 
 describe("OpenAI", () => {
-  const mapping = (fields: Partial<GenerationRequest> = {}, isOpenAi = false) =>
-    chatMapping(requestOf(fields), { model: "gpt", isOpenAi });
+  const mapping = (fields: Partial<GenerationRequest> = {}, dialect: Dialect = "other") =>
+    chatMapping(requestOf(fields), { model: "gpt", dialect });
 
   it("is asked in its own words", () => {
     const body = bodyOf(mapping({ stop: ["1", "2", "3", "4", "5"], toolChoice: { name: "look" }, logprobs: 2 }));
@@ -86,7 +87,7 @@ describe("OpenAI", () => {
       { role: "tool", tool_call_id: "c1", content: "a cat" },
       { role: "user", content: "Sure?" },
     ]);
-    expect(bodyOf(mapping({}, true)))
+    expect(bodyOf(mapping({}, "openai")))
       .to.include({ max_completion_tokens: 50 })
       .and.not.have.property("max_tokens");
   });
@@ -309,7 +310,7 @@ describe("Ollama", () => {
     expect(of(undefined).contextTokens).to.equal(4_096);
     expect(of(6_000).contextTokens).to.equal(6_000);
     expect(of(100_000).contextTokens).to.equal(8_192);
-    expect(of(6_000).capabilities).to.have.members(["chat", "json", "logprobs", "tools"]);
+    expect(of(6_000).capabilities).to.have.members(["chat", "continue", "json", "logprobs", "tools"]);
     expect(of(6_000, "0.12.9").capabilities).to.not.include("logprobs");
     expect(
       shownBy({ capabilities: ["embedding"] }, { endpoint: { model: "m" }, version: "" }).capabilities,

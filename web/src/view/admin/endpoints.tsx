@@ -12,6 +12,7 @@ import type {
 } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
@@ -41,12 +42,12 @@ export function Endpoints() {
       >
         <ul className="lines">
           {servers.shown.map((endpoint) => (
-            <Row key={endpoint.name} endpoint={endpoint} changed={changed} />
+            <Row key={endpoint.name} endpoint={endpoint} />
           ))}
         </ul>
         <Pager trail={servers.trail} next={servers.next} waits={false} back="Previous servers" on="More servers" />
         {view.endpoints.length === 0 && <p className="dim">No server is used yet.</p>}
-        <NewEndpoint changed={changed} />
+        <NewEndpoint />
       </Part>
       <Part
         title="Find servers"
@@ -55,7 +56,7 @@ export function Endpoints() {
         <Search search={view.search} changed={changed} />
         <ul className="lines">
           {found.shown.map((candidate) => (
-            <Candidate key={candidate.url} candidate={candidate} changed={changed} />
+            <Candidate key={candidate.url} candidate={candidate} />
           ))}
         </ul>
         <Pager trail={found.trail} next={found.next} waits={false} back="Previous" on="Next" />
@@ -76,17 +77,17 @@ const states: Readonly<Record<EndpointView["state"], string>> = {
 const kindOf = (server: ServerKind | undefined, adapter: string): string =>
   server === undefined ? adapter : [server.kind, server.version].filter(Boolean).join(" ");
 
-function Row({ endpoint, changed }: { readonly endpoint: EndpointView; readonly changed: () => void }) {
+function Row({ endpoint }: { readonly endpoint: EndpointView }) {
   const { ask } = useDialogs();
+  const act = useActOn(queryKey);
   const [testing, setTesting] = useState(false);
   const [report, setReport] = useState<EndpointReport>();
   const { name, adapter, url, server, state, models, from } = endpoint;
   const test = async () => {
     setTesting(true);
-    const result = await request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs);
+    const tested = await act(() => request<EndpointReport>("POST", `${base}/test`, { name }, testTimeoutMs));
     setTesting(false);
-    if (!result.ok) return notices.fail(result.error);
-    setReport(result.value);
+    if (tested !== undefined) setReport(tested);
   };
   const remove = async () => {
     const question = {
@@ -96,9 +97,7 @@ function Row({ endpoint, changed }: { readonly endpoint: EndpointView; readonly 
       grave: true,
     };
     if (!(await ask(question))) return;
-    const result = await request("DELETE", `${base}/${encodeURIComponent(name)}`);
-    if (!result.ok) notices.fail(result.error);
-    changed();
+    await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
   };
   const isWrong = state === "failing" || state === "away";
   return (
@@ -151,7 +150,8 @@ const adapters = {
   kserve: "KServe’s kind (Triton, OpenVINO)",
 } as const satisfies Readonly<Record<RemoteAdapter, string>>;
 
-function NewEndpoint({ changed }: { readonly changed: () => void }) {
+function NewEndpoint() {
+  const act = useActOn(queryKey);
   const [name, setName] = useState("");
   const [adapter, setAdapter] = useState("ollama");
   const [url, setUrl] = useState("");
@@ -159,12 +159,10 @@ function NewEndpoint({ changed }: { readonly changed: () => void }) {
   const add = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = { adapter, url: url.trim(), ...(variable.trim() !== "" && { key: { env: variable.trim() } }) };
-    const result = await request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body);
-    if (!result.ok) return notices.fail(result.error);
+    if ((await act(() => request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body))) === undefined) return;
     setName("");
     setUrl("");
     setVariable("");
-    changed();
   };
   return (
     <form className="row field-row" aria-label="Add a server" onSubmit={(event) => void add(event)}>
@@ -246,8 +244,9 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
   );
 }
 
-function Candidate({ candidate, changed }: { readonly candidate: EndpointCandidate; readonly changed: () => void }) {
+function Candidate({ candidate }: { readonly candidate: EndpointCandidate }) {
   const { ask } = useDialogs();
+  const act = useActOn(queryKey);
   const { name, adapter, url, server, models, needsKey, by } = candidate;
   const add = async () => {
     const question = {
@@ -256,9 +255,7 @@ function Candidate({ candidate, changed }: { readonly candidate: EndpointCandida
       action: "Add",
     };
     if (!(await ask(question))) return;
-    const result = await request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url });
-    if (!result.ok) notices.fail(result.error);
-    changed();
+    await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, { adapter, url }));
   };
   const what = needsKey ? "wants a key: add it above, with the variable" : models.slice(0, 5).join(", ");
   return (

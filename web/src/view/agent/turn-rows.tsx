@@ -1,17 +1,12 @@
 import { memo } from "react";
-import type {
-  CalledTool,
-  ConversationSummary,
-  ConversationTurn,
-  Sound,
-  ToolRound,
-} from "../../../../protocols/index.ts";
+import type { ConversationSummary, ConversationTurn, Sound } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
 import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
+import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 import { Pictures } from "./attachments.tsx";
@@ -55,7 +50,7 @@ export const TurnRow = memo(function TurnRow({
       <Avatar principal={`agent/${agent}`} label={label} size={30} />
       <div className="answer-body">
         {turn.again && <p className="end">This answer was interrupted and begun again.</p>}
-        <Rounds rounds={turn.rounds ?? []} />
+        <Rounds rounds={turn.rounds ?? noRounds} />
         {turn.text !== "" && <RichText text={turn.text} />}
         {end !== undefined && (
           <p className={turn.end === "failed" ? "end failed" : "end"}>
@@ -119,40 +114,6 @@ export const SummaryRow = memo(function SummaryRow({ summary }: { readonly summa
   );
 });
 
-/** What was called before the answer: a line each, which opens. */
-const Rounds = memo(function Rounds({ rounds }: { readonly rounds: readonly ToolRound[] }) {
-  // Rounds are only ever added.
-  return rounds.map(({ text, calls }, round) => (
-    <div key={`r${round}`}>
-      {text !== "" && <RichText text={text} />}
-      {calls.map((call, index) => (
-        <Called key={`c${index}`} call={call} />
-      ))}
-    </div>
-  ));
-});
-
-function Called({ call }: { readonly call: CalledTool }) {
-  return (
-    <details className="called">
-      <summary>
-        <Icon name={call.failed ? "warning" : "check"} size={14} />
-        {call.failed ? `Could not use ${call.name}` : `Used ${call.name}`}
-      </summary>
-      <dl>
-        <dt>Asked</dt>
-        <dd>
-          <code dir="auto">{call.arguments}</code>
-        </dd>
-        <dt>Answered</dt>
-        <dd>
-          <code dir="auto">{call.result}</code>
-        </dd>
-      </dl>
-    </details>
-  );
-}
-
 const told = (who: string, text: string): string => `${who}: ${plainLine(text).slice(0, 300)}`;
 
 function endText(turn: ConversationTurn): string | undefined {
@@ -160,6 +121,8 @@ function endText(turn: ConversationTurn): string | undefined {
     case "stopped":
       return "You stopped this answer.";
     case "length":
+      // The answer itself says which limit it was.
+      if (turn.limit !== undefined) return undefined;
       return "The answer reached its length limit. It can be raised in the agent's settings.";
     case "failed":
       return ["The answer failed.", turn.error, "You can regenerate it."].filter(Boolean).join(" ");
@@ -222,8 +185,6 @@ export function PendingSayRow({ say, store }: { readonly say: PendingSay; readon
     </article>
   );
 }
-
-const noRounds: readonly ToolRound[] = [];
 
 /** The answer that is being written; only this row is rendered again for its tokens. */
 export function AnswerRow({

@@ -9,6 +9,7 @@ import { Composer } from "../composer.tsx";
 import { Icon } from "../icons.tsx";
 import { Actions } from "../layers.tsx";
 import { RichText } from "../rich-text.tsx";
+import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
@@ -136,6 +137,7 @@ export const MessageRow = memo(function MessageRow({
           />
         ) : (
           <>
+            <Rounds rounds={message.rounds ?? noRounds} />
             {message.refused !== undefined && (
               <span className="unanswered">
                 <Icon name="warning" size={14} /> Not answered

@@ -6,6 +6,7 @@ import { plainLine, type PendingPost, type RoomModel } from "../../model/index.t
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
+import { Rounds } from "../rounds.tsx";
 import { clockTime, dayName } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 
@@ -167,6 +168,7 @@ export function DraftRow({
           <span className="tag">agent</span>
           <span className="writing">writing …</span>
         </div>
+        <Rounds rounds={draft.rounds} />
         {draft.text !== undefined && draft.text !== "" && <RichText text={draft.text} streaming />}
       </div>
     </article>

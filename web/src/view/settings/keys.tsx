@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
+import { useActOn } from "../act.ts";
 import { Copyable } from "../copyable.tsx";
 import { useDialogs } from "../dialogs.tsx";
 import { useModels } from "../lists.ts";
@@ -12,25 +13,23 @@ import { NewKey } from "./new-key.tsx";
 import { Part } from "./part.tsx";
 import { keyStory } from "./session-words.ts";
 
+const all = ["keys"];
+
 /** Keys for programs that speak OpenAI's interface to this node. */
 export function Keys() {
   const queries = useQueryClient();
   const { ask } = useDialogs();
+  const act = useActOn(all);
   const [made, setMade] = useState<string>();
   const loaded = useQuery({
-    queryKey: ["keys"],
+    queryKey: all,
     queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
   });
-  const reload = () => queries.invalidateQueries({ queryKey: ["keys"] });
+  const reload = () => queries.invalidateQueries({ queryKey: all });
   const create = async (wish: object): Promise<boolean> => {
-    const result = await request<{ key: string }>("POST", "/api/v1/me/keys", wish);
-    if (!result.ok) {
-      notices.fail(result.error);
-      return false;
-    }
-    setMade(result.value.key);
-    await reload();
-    return true;
+    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", wish));
+    if (created !== undefined) setMade(created.key);
+    return created !== undefined;
   };
   const revoke = async ({ id, label: name }: Session) => {
     const question = {

@@ -71,7 +71,7 @@ function Alerts() {
       {data === undefined && error === null && <p className="dim flush">Loading …</p>}
       <ul className="alerts" aria-busy={data === undefined || isPlaceholderData}>
         {data?.alerts.map((alert) => (
-          <AlertItem key={alert.id} alert={alert} canManage={may("alerts.manage")} />
+          <AlertItem key={alert.id} alert={alert} canManage={may("alerts.acknowledge")} />
         ))}
       </ul>
       {data?.alerts.length === 0 && (

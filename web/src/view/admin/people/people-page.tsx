@@ -34,7 +34,7 @@ export function PeoplePage() {
     <AdminPage title="People" needs="people.see" refusal="Only those who look after people see this.">
       <List />
       <Invitations />
-      {may("people.manage") && <NewProgram />}
+      {may("people.admit") && <NewProgram />}
     </AdminPage>
   );
 }
@@ -169,7 +169,7 @@ function Invitations() {
       title="Invitations"
       about="A link with which somebody makes an account where sign-up asks for an invitation. While sign-up is closed, it lets nobody in."
     >
-      {may("people.manage") && (
+      {may("people.admit") && (
         <form className="row field-row" onSubmit={(event) => void make(event)}>
           <TextInput
             className="grow"

@@ -301,6 +301,7 @@ function Access({ user, person, held, refusal }: Shown) {
   const [key, setKey] = useState<string>();
   const isProgram = held.includes("service") && person.factors?.password === false;
   const suspended = person.suspended === true;
+  const admits = useRights().may("people.admit");
   if (refusal !== undefined) return null;
   const makeLink = async () => {
     const body = (
@@ -340,7 +341,7 @@ function Access({ user, person, held, refusal }: Shown) {
   };
   return (
     <Part title="Access">
-      {isProgram && (
+      {isProgram && admits && (
         <>
           <NewKey onMake={makeKey} />
           {key !== undefined && (
@@ -350,7 +351,7 @@ function Access({ user, person, held, refusal }: Shown) {
           )}
         </>
       )}
-      {!isProgram && !suspended && (
+      {!isProgram && !suspended && admits && (
         <div className="row">
           <Button variant="default" onClick={() => void makeLink()}>
             Make a link for a new password
@@ -365,6 +366,8 @@ function Access({ user, person, held, refusal }: Shown) {
       )}
       {user === me.name ? (
         <p className="dim flush">Nobody suspends their own account.</p>
+      ) : suspended && !admits ? (
+        <p className="dim flush">You may not let people in, so you cannot restore the account.</p>
       ) : (
         <Button variant={suspended ? "filled" : "default"} onClick={() => void suspend()}>
           {suspended ? "Restore the account" : "Suspend the account"}
