@@ -17,6 +17,34 @@ export function checkOf<const Schema extends TSchema>(schema: Schema): Check<Sta
   const validator = () => (made ??= Compile(schema) as unknown as Validator);
   return {
     Check: (value): value is Static<Schema> => validator().Check(value),
-    Errors: (value) => validator().Errors(value),
+    Errors: (value) => validator().Errors(excerpt(value, { values: explainedValuesMax })),
   };
+}
+
+/** Values that are looked at to say what is wrong: to say it of one takes a thousand times as long as to check it. What is wrong behind
+ *  them is not named. */
+const explainedValuesMax = 4_096;
+/** An object with more fields is a table, of which the beginning will do. */
+const explainedFieldsMax = 256;
+
+function excerpt(value: unknown, left: { values: number }): unknown {
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
+  if (Array.isArray(value)) {
+    const list: unknown[] = [];
+    for (const one of value as readonly unknown[]) {
+      left.values -= 1;
+      if (left.values < 0) break;
+      list.push(excerpt(one, left));
+    }
+    return list;
+  }
+  const fields: Record<string, unknown> = {};
+  let count = 0;
+  for (const key in value) {
+    left.values -= 1;
+    count += 1;
+    if (left.values < 0 && count > explainedFieldsMax) break;
+    fields[key] = excerpt((value as Record<string, unknown>)[key], left);
+  }
+  return fields;
 }

@@ -87,4 +87,5 @@ export * from "./text.ts";
 export * from "./traces.ts";
 export * from "./user.ts";
 export * from "./watch.ts";
+export * from "./json-meter.ts";
 export * from "./written.ts";

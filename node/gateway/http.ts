@@ -24,10 +24,10 @@ import {
   traceIdOf,
   type AuditAction,
   type Failure,
+  type JsonBounds,
   type Permission,
   type WrittenPath,
   type WrittenTexts,
-  writtenTexts,
   type Power,
 } from "../../protocols/index.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
@@ -37,7 +37,7 @@ import { describeRoute } from "./api-docs.ts";
 import { addOrigins } from "./ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
 import type { Entrance } from "./entrance.ts";
-import { parseJson } from "./json.ts";
+import { takeJson } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
 import { createProtection } from "./protection.ts";
 import type { Span } from "../ports.ts";
@@ -66,8 +66,8 @@ declare module "fastify" {
     permission?: Permission;
     /** The largest body, when it is not the usual one. */
     bytesMax?: number;
-    /** How deep JSON may be nested, when it is not as usual. */
-    jsonDepthMax?: number;
+    /** What its JSON may be made of, when it is not as usual. */
+    json?: JsonBounds;
     /** Where values of the body are whose texts are kept as they were written. */
     written?: readonly WrittenPath[];
   }
@@ -230,22 +230,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   });
 
   app.removeAllContentTypeParsers();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  app.addContentTypeParser("application/json", { parseAs: "buffer" }, (request, body, done) => {
-    if (body.length === 0) return done(null, {});
-    request.bodyBytes = body.length;
-    let text: string;
-    try {
-      text = decoder.decode(body as Buffer);
-    } catch {
-      return done(new PlexusError(failure("BAD_REQUEST", { path: "", problem: "not UTF-8" })), undefined);
-    }
-    const { jsonDepthMax = limits.jsonDepthMax, written } = request.routeOptions.config;
-    const parsed = parseJson(text, jsonDepthMax);
-    if (!parsed.ok) return done(new PlexusError(parsed.error), undefined);
-    if (written !== undefined) request.written = writtenTexts(text, written);
-    return done(null, parsed.value);
-  });
+  takeJson(app, limits);
   // Of servers of identities that send one by the browser.
   app.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string" }, (request, body, done) => {
     if (request.routeOptions.config.crossSite === true) return done(null, Object.fromEntries(new URLSearchParams(body as string)));

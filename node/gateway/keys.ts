@@ -16,6 +16,7 @@ import {
   type Result,
 } from "../../protocols/index.ts";
 import { audited, audits, changeOf } from "./audited.ts";
+import { wideJsonBounds } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
 import { asTask } from "./tasks.ts";
 
@@ -189,7 +190,7 @@ export function addKeys(app: FastifyInstance, at: GatewayContext): void {
     "/admin/keys/restore",
     {
       bodyLimit: limits.keysBodyBytesMax,
-      config: audits("restoreKeys", "keys.manage"),
+      config: { ...audits("restoreKeys", "keys.manage"), json: wideJsonBounds(limits) },
       schema: {
         summary: "Gives this node the keys that a recovery kit has opened, sealed to it",
         tags,

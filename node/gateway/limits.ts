@@ -169,6 +169,17 @@ export const gatewayLimits = {
   deviceLifeMs: 400 * 24 * 3_600_000,
   /** JSON nested deeper is refused: `BAD_REQUEST` over HTTP, `BAD_FRAME` and the connection's end over WebSocket. */
   jsonDepthMax: 16,
+  /** Values and keys of such JSON. More are refused as soon as they have arrived: `TOO_LARGE`, with the rest of the body unread; over
+   *  WebSocket `BAD_FRAME` and the connection's end.
+   *
+   *  A value of two bytes takes some fifty in memory. */
+  jsonValuesMax: 16_384,
+  /** The same for lists and objects among them, which take most. */
+  jsonContainersMax: 8_192,
+  /** JSON with a longer key is refused in the same way, with `BAD_REQUEST`. */
+  jsonKeyBytesMax: 4_096,
+  /** Bytes of all bodies of JSON together that are being read; a request with more is refused with `OVERLOADED`. */
+  bodiesBytesMax: 128 * 1024 * 1024,
   /** A larger HTTP body is refused with `TOO_LARGE`. */
   bodyBytesMax: wireLimits.frameBytesMax,
   /** The same for keys that a recovery kit gives back: those of a thousand epochs. */
@@ -184,6 +195,12 @@ export const gatewayLimits = {
   mediaBytesMax: 3 * 1024 * 1024,
   /** How deep JSON may be nested there: schemas of tools are deep. Deeper is refused with `BAD_REQUEST`. */
   aiJsonDepthMax: 64,
+  /** Values and keys there, and in what a recovery kit gives back; more are refused with `TOO_LARGE`, with the rest of the body unread.
+   *
+   *  A text to embed may be numbers: as many as `completionBytesMax` has room for. */
+  wideJsonValuesMax: 400_000,
+  /** The same for lists and objects among them. */
+  wideJsonContainersMax: 65_536,
   /** Messages of one completion; more are refused with `TOO_LARGE`. */
   completionMessagesMax: 512,
   /** Text, or sound, of one completion, which may come from another node; one with more ends with `TOO_LARGE`.

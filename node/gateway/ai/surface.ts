@@ -9,6 +9,7 @@ import {
   type EnginePart,
   type WrittenPath,
 } from "../../../protocols/index.ts";
+import { wideJsonBounds } from "../json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
 import type { Wanted } from "./conversation.ts";
@@ -53,7 +54,7 @@ export function addPost<S extends TSchema>(
         access: "user",
         permission: "model.use",
         bytesMax,
-        jsonDepthMax: at.limits.aiJsonDepthMax,
+        json: wideJsonBounds(at.limits),
         ...(about.audit !== undefined && { audit: about.audit }),
         ...(about.written !== undefined && { written: about.written }),
       },

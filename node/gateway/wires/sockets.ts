@@ -12,10 +12,11 @@ import {
   type ClientFrame,
   type Failure,
   type Result,
+  type JsonBounds,
 } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
 import type { Entrance } from "../entrance.ts";
-import { parseJson } from "../json.ts";
+import { jsonBounds, parseJson } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { invalid, rawAnswer } from "../refusals.ts";
@@ -41,12 +42,12 @@ function idOf(data: Buffer, limits: GatewayLimits): number | undefined {
   const id = idAtHead.exec(data.toString("latin1", 0, headBytes))?.[1];
   if (id !== undefined) return Number(id);
   if (data.length > limits.refusedFrameBytesMax) return undefined;
-  const parsed = parseJson(data.toString(), limits.jsonDepthMax);
+  const parsed = parseJson(data.toString(), jsonBounds(limits));
   return parsed.ok && frames.Check(parsed.value) ? parsed.value.id : undefined;
 }
 
-function readFrame(data: Buffer, depthMax: number): Result<ClientFrame> {
-  const parsed = parseJson(data.toString(), depthMax);
+function readFrame(data: Buffer, bounds: JsonBounds): Result<ClientFrame> {
+  const parsed = parseJson(data.toString(), bounds);
   if (!parsed.ok) return parsed;
   return frames.Check(parsed.value) ? ok(parsed.value) : refused(invalid(frames.Errors(parsed.value)));
 }
@@ -151,6 +152,7 @@ export function addSockets(
     maxPayload: wireLimits.frameBytesMax,
   });
   const requests = createRequests(at, subscribers);
+  const bounds = jsonBounds(limits);
   const wires = new WeakMap<WebSocket, SocketWire>();
   /** Upgrades that are not decided yet or were refused. */
   const unsettled = new Set<Duplex>();
@@ -164,7 +166,7 @@ export function addSockets(
     if (isBinary) return subscriber.bye(failure("BAD_FRAME", { path: "", problem: "binary; frames are JSON text" }));
     requests.hear(subscriber, {
       // `ws` has checked that the text is UTF-8, and gives text as a buffer.
-      read: () => readFrame(data as Buffer, limits.jsonDepthMax),
+      read: () => readFrame(data as Buffer, bounds),
       id: () => idOf(data as Buffer, limits),
     });
   }

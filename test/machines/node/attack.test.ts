@@ -17,6 +17,34 @@ const residentMebibytes = async (node: NodeProcess): Promise<number> => {
   return (Number(pages) * 4) / 1024;
 };
 
+/** The most that it ever had. */
+const peakMebibytes = async (node: NodeProcess): Promise<number> =>
+  Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${node.pid}/status`, "utf8"))?.[1]) / 1024;
+
+describe("a node that is sent bodies of a million values", () => {
+  it("refuses each, and its memory does not grow by a multiple of what was sent", async () => {
+    await using folder = await createDataFolder();
+    await using node = new NodeProcess(folder.path, ["--model", "echo"]);
+    await node.start();
+    const token = await node.signUp("mallory");
+    const body = `{"model":"echo","messages":[${"[],".repeat(1_300_000)}[]]}`;
+    const headers = { "content-type": "application/json", authorization: `Bearer ${token}` };
+    const storm = async (): Promise<void> => {
+      const send = () => fetch(`${node.url}/v1/chat/completions`, { method: "POST", headers, body });
+      const statuses = await Promise.all(Array.from({ length: 6 }, async () => (await send()).status));
+      expect(statuses).to.deep.equal(statuses.map(() => 413));
+    };
+    // What the first one compiles and keeps is the node's own.
+    await storm();
+    const before = await residentMebibytes(node);
+    for (let round = 0; round < 10; round += 1) await storm();
+    const sentMebibytes = (6 * body.length) / 2 ** 20;
+    expect((await peakMebibytes(node)) - before, "MiB at most beyond those of before").to.be.below(4 * sentMebibytes);
+    expect((await residentMebibytes(node)) / before, "of before, in the end").to.be.below(1.25);
+    expect(await node.end("SIGTERM")).to.equal(0);
+  });
+});
+
 describe("a node under all attacks at once", function () {
 
   it("lives, keeps its memory, and takes every post of somebody who is signed in", async () => {

@@ -1,0 +1,112 @@
+/** What JSON is made of, counted before it is parsed: a text of some megabytes may be a million values, which take many times its size
+ *  in memory and in time. One pass over the bytes as they arrive, which keeps nothing. Pure.
+ *
+ *  It finds out nothing else: whether the text is JSON at all says `JSON.parse`. */
+
+/** What a text may be made of: how deep lists and objects lie in each other; values of all sorts with keys; lists and objects among them; bytes
+ *  of a key as it is written. */
+export type JsonBounds = Readonly<Record<"depthMax" | "valuesMax" | "containersMax" | "keyBytesMax", number>>;
+
+/** Which bound a text goes beyond. */
+export type JsonExcess = keyof JsonBounds;
+
+const [quote, backslash, colon] = [34, 92, 58];
+const [listStart, listEnd, objectStart, objectEnd] = [91, 93, 123, 125];
+
+/** What a byte outside of texts is. */
+const signs = { word: 0, between: 1, text: 2, start: 3, end: 4, colon: 5 } as const;
+const signOf = new Uint8Array(256);
+for (const code of [32, 10, 13, 9, 44]) signOf[code] = signs.between;
+for (const code of [listStart, objectStart]) signOf[code] = signs.start;
+for (const code of [listEnd, objectEnd]) signOf[code] = signs.end;
+signOf[quote] = signs.text;
+signOf[colon] = signs.colon;
+
+/** Counts one text. */
+export class JsonMeter {
+  readonly #bounds: JsonBounds;
+  #depth = 0;
+  #values = 0;
+  #containers = 0;
+  /** Within a text; within a number or word. */
+  #inText = false;
+  #inWord = false;
+  /** The next byte belongs to the backslash before it. */
+  #escaped = false;
+  /** Of the text that is read, or was read last: before a colon it is a key. */
+  #textBytes = 0;
+
+  constructor(bounds: JsonBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** Reads on, up to the first byte that is beyond a bound. */
+  push(bytes: Uint8Array): JsonExcess | undefined {
+    for (let at = 0; at < bytes.length; at += 1) {
+      if (this.#inText) {
+        at = this.#text(bytes, at);
+        continue;
+      }
+      const sign = signOf[bytes[at]!]!;
+      if (sign === signs.word) {
+        if (this.#inWord) continue;
+        this.#inWord = true;
+        this.#values += 1;
+      } else {
+        this.#inWord = false;
+        if (sign === signs.between) continue;
+        this.#mark(sign);
+      }
+      const excess = this.#excess(sign);
+      if (excess !== undefined) return excess;
+    }
+    return undefined;
+  }
+
+  #mark(sign: number): void {
+    if (sign === signs.end) this.#depth -= 1;
+    else if (sign === signs.text) {
+      this.#values += 1;
+      this.#inText = true;
+      this.#textBytes = 0;
+    } else if (sign === signs.start) {
+      this.#depth += 1;
+      this.#values += 1;
+      this.#containers += 1;
+    }
+  }
+
+  #excess(sign: number): JsonExcess | undefined {
+    const { depthMax, valuesMax, containersMax, keyBytesMax } = this.#bounds;
+    if (sign === signs.colon && this.#textBytes > keyBytesMax) return "keyBytesMax";
+    if (this.#depth > depthMax) return "depthMax";
+    if (this.#containers > containersMax) return "containersMax";
+    return this.#values > valuesMax ? "valuesMax" : undefined;
+  }
+
+  /** Reads on in a text; returns its last byte, or the last that there is. */
+  #text(bytes: Uint8Array, from: number): number {
+    let at = from;
+    let escaped = this.#escaped;
+    for (; at < bytes.length; at += 1) {
+      const code = bytes[at];
+      if (escaped) escaped = false;
+      else if (code === backslash) escaped = true;
+      else if (code === quote) {
+        this.#inText = false;
+        break;
+      }
+    }
+    this.#escaped = escaped;
+    this.#textBytes += at - from;
+    return at;
+  }
+}
+
+/** What a whole text goes beyond. */
+export function jsonExcess(text: string, bounds: JsonBounds): JsonExcess | undefined {
+  // So short a text has no more in it.
+  const { depthMax, valuesMax, containersMax, keyBytesMax } = bounds;
+  if (text.length * 3 < Math.min(depthMax, valuesMax, containersMax, keyBytesMax)) return undefined;
+  return new JsonMeter(bounds).push(new TextEncoder().encode(text));
+}
