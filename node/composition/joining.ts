@@ -47,6 +47,7 @@ export async function joinIfAsked(
       incarnation: 0,
     },
     clock,
+    again: ({ code, details }, leftMs) => log.info("node.join.waits", { code, ...details, leftMs: Math.round(leftMs) }),
   });
   if (!joined.ok) throw new PlexusError(joined.error);
   const { cluster, members, directory } = joined.value;

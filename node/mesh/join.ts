@@ -192,6 +192,8 @@ export interface JoinOptions {
   readonly limits?: MeshLimits;
   /** Slots per role, where it is not this version's. */
   readonly slotCount?: number;
+  /** Told before another attempt: why the last one failed, and for how long it is tried. */
+  readonly again?: (error: Failure, leftMs: number) => void;
 }
 
 /** Redeems a token: afterwards this node is a member, and can start its mesh. May be repeated with the same node and key
@@ -206,8 +208,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
   const invitation = read.value;
   const ours = { version: version.value, slotCount: options.slotCount ?? slotCount };
 
-  const aborted = new AbortController();
-  const cancel = clock.after(limits.joinTimeoutMs, () => aborted.abort());
+  const endMs = clock.monotonicMs() + limits.joinPatienceMs;
   const swarm = await createSwarm({
     key: options.key.privateKey,
     listen: [],
@@ -220,24 +221,27 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
   try {
     await swarm.start();
     for (let attempt = 1; ; attempt += 1) {
-      const { result, passes } = await ask();
+      const aborted = new AbortController();
+      const cancel = clock.after(limits.joinTimeoutMs, () => aborted.abort());
+      const { result, passes } = await ask(aborted.signal).finally(cancel);
       // Closed on before a word: nobody is expected there, or others crowd in.
-      if (!passes || attempt >= limits.joinAttemptsMax || aborted.signal.aborted) return result;
       const pauseMs = backoffMs(attempt, { firstMs: limits.backoffMinMs, maxMs: limits.backoffMaxMs });
+      const leftMs = endMs - clock.monotonicMs();
+      if (result.ok || !passes || leftMs < pauseMs) return result;
+      options.again?.(result.error, leftMs);
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
     }
   } finally {
-    cancel();
     await swarm.stop();
   }
 
   /** One attempt; `passes`: the next may end otherwise. */
-  async function ask(): Promise<{ readonly result: Result<Joined>; readonly passes: boolean }> {
+  async function ask(aborted: AbortSignal): Promise<{ readonly result: Result<Joined>; readonly passes: boolean }> {
     let stream: Stream;
     try {
       const addresses = invitation.addresses.map((address) => multiaddr(`${address}/p2p/${invitation.peer}`));
-      const connection = await swarm.dial(addresses, { signal: aborted.signal });
-      stream = await connection.newStream(joinProtocol, { signal: aborted.signal });
+      const connection = await swarm.dial(addresses, { signal: aborted });
+      stream = await connection.newStream(joinProtocol, { signal: aborted });
     } catch (error) {
       // The other side closes at once, before a word, when it expects nobody.
       const turnedAway = swarm.getConnections().length > 0 || /closed|reset/i.test(textOf(error));
@@ -247,7 +251,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
         : failure("UNREACHABLE", { addresses, reason: textOf(error) });
       return { result: refused(reason), passes: turnedAway || /timeout|timed out/i.test(textOf(error)) };
     }
-    aborted.signal.addEventListener("abort", () => stream.abort(new Error("out of time")));
+    aborted.addEventListener("abort", () => stream.abort(new Error("out of time")));
     const talk = new Talk(stream, { messages: 2, frameBytesMax: limits.frameBytesMax });
     const greeting = await talk.hear();
     if (greeting === undefined)

@@ -83,12 +83,12 @@ export const meshLimits = {
   evictedPauseMs: 1_000,
   /** From a stranger's connection to its request; then it is closed. */
   joinRequestTimeoutMs: 3_000,
-  /** From the request to the end of the join; for the new node, all its attempts together. */
+  /** From the request to the end of the join; for the new node, one attempt. */
   joinTimeoutMs: 15_000,
-  /** Attempts of a new node whose connection is closed before an answer; then `INVITATION_INVALID`.
+  /** A new node whose connection is closed before an answer tries again for so long; then `INVITATION_INVALID`.
    *
-   *  Other strangers may have taken its place. */
-  joinAttemptsMax: 5,
+   *  Other strangers may have taken its place, as many as come; who has the invitation gets in between them. */
+  joinPatienceMs: 30_000,
   /** Size of a joining node's request; a larger one ends its connection. */
   joinRequestBytesMax: 64 * 1024,
   /** A closing connection has so long to send the rest; then it is cut. */

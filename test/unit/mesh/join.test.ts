@@ -215,8 +215,10 @@ describe("joining the mesh", () => {
     incarnation: 1,
     ...more,
   });
+  /** Nobody crowds in here: who is closed on is expected by nobody. */
+  const hasty = { ...meshLimits, joinPatienceMs: 200 };
   const attempt = (token: string, key: NodeKey, node: JoiningNode): Promise<Result<Joined>> =>
-    within(joinCluster({ token, key, node, clock }), "an answer to the join");
+    within(joinCluster({ token, key, node, clock, limits: hasty }), "an answer to the join");
   const audited = (): unknown[] =>
     member.log.lines.filter(({ event }) => event === "mesh.join.refused").map((line) => line.facts["details"]);
 
@@ -486,6 +488,27 @@ describe("joining the mesh", () => {
       const joined = await attempt(token, await newKey(), facts("newcomer"));
       expect([codeOf(joined), reasonOf(joined)]).to.deep.equal(["ok", "ok"]);
     });
+  });
+
+  it("asks again and again while it is closed on before a word, says why each time, and joins as soon as it is heard", async () => {
+    const token = await invite();
+    const read = readToken(token);
+    if (!read.ok) throw new Error(read.error.code);
+    const key = `invitation/${read.value.id}`;
+    const row = directory.rows.get(key);
+    if (row === undefined) throw new Error("an invitation has a row");
+    // As when others have taken all places: nobody is let in.
+    await directory.compareAndSet(key, undefined, row.revision);
+    const said: string[] = [];
+    const again = ({ code }: { readonly code: string }, leftMs: number): void => {
+      said.push(code);
+      expect(leftMs).to.be.above(0);
+      if (said.length === 7) void directory.compareAndSet(key, row.value, 0);
+    };
+    const limits = { ...meshLimits, backoffMinMs: 1, backoffMaxMs: 5 };
+    const joined = await within(joinCluster({ token, key: await newKey(), node: facts("newcomer"), clock, limits, again }), "an answer"); // prettier-ignore
+    expect(codeOf(joined)).to.equal("ok");
+    expect(said).to.deep.equal(Array.from({ length: 7 }, () => "INVITATION_INVALID"));
   });
 
   it("says so when nobody is at the address", async () => {
