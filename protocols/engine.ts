@@ -4,6 +4,7 @@ import type { TraceContext } from "./traces.ts";
 import type { Result } from "./errors.ts";
 import type { Balance, Preference } from "./model-route.ts";
 import type {
+  CallPiece,
   Capability,
   ClassifyAnswer,
   ClassifyRequest,
@@ -60,6 +61,7 @@ const nothing = (): readonly [] => [];
 function joinTexts(parts: readonly GenerationPart[]): readonly GenerationPart[] {
   if (parts.length < 2) return parts;
   const calls = parts.flatMap((part) => part.calls ?? []);
+  const pieces = joinPieces(parts.flatMap((part) => part.pieces ?? []));
   const logprobs = parts.flatMap((part) => part.logprobs ?? []);
   const thought = parts.map((part) => part.thought ?? "").join("");
   return [
@@ -67,10 +69,22 @@ function joinTexts(parts: readonly GenerationPart[]): readonly GenerationPart[] 
       text: parts.map(({ text }) => text).join(""),
       tokens: parts.reduce((sum, { tokens }) => sum + tokens, 0),
       ...(calls.length > 0 && { calls }),
+      ...(pieces.length > 0 && { pieces }),
       ...(thought !== "" && { thought }),
       ...(logprobs.length > 0 && { logprobs }),
     },
   ];
+}
+
+/** Those of one call that follow each other become one. */
+function joinPieces(pieces: readonly CallPiece[]): readonly CallPiece[] {
+  const fewer: CallPiece[] = [];
+  for (const piece of pieces) {
+    const last = fewer.at(-1);
+    if (last?.index === piece.index) fewer[fewer.length - 1] = { ...last, arguments: last.arguments + piece.arguments };
+    else fewer.push(piece);
+  }
+  return fewer;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

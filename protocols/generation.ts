@@ -54,6 +54,16 @@ export interface ToolCall {
   readonly arguments: string;
 }
 
+/** A piece of a call as it is written. The first of a call has its id and name; the arguments of its pieces, one behind the other, are those
+ *  of the call. The pieces of a call are said before those of the next. */
+export interface CallPiece {
+  /** Which call of the answer, from 0. */
+  readonly index: number;
+  readonly id?: string;
+  readonly name?: string;
+  readonly arguments: string;
+}
+
 /** One message of a conversation. */
 export interface ChatMessage {
   /** `tool`: what a function answered. */
@@ -119,8 +129,10 @@ export interface TokenLogprob {
 export interface GenerationPart {
   readonly text: string;
   readonly tokens: number;
-  /** Calls that are whole. */
+  /** Calls that are whole: also those that were told in pieces. */
   readonly calls?: readonly ToolCall[];
+  /** What is written of calls. Of a call that was cut off there is no more. */
+  readonly pieces?: readonly CallPiece[];
   /** What the model thinks before it answers, where its adapter tells that apart. */
   readonly thought?: string;
   /** Of the tokens of `text`. */

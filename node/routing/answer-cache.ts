@@ -242,11 +242,11 @@ function piecesOf(part: GenerationPart): readonly GenerationPart[] {
   const texts = Array.from({ length: count }, (_, index) =>
     chars.slice(index * pieceChars, (index + 1) * pieceChars).join(""),
   );
-  const { text: _text, tokens, calls, ...before } = part;
+  const { text: _text, tokens, calls, pieces, ...before } = part;
   return texts.map((text, index) => ({
     ...(index === 0 && before),
     text,
     tokens: index === 0 ? tokens : 0,
-    ...(index === count - 1 && calls !== undefined && { calls }),
+    ...(index === count - 1 && { ...(pieces && { pieces }), ...(calls && { calls }) }),
   }));
 }

@@ -15,6 +15,12 @@ const media = closed({
   bytes,
 });
 const toolCall = Type.Object({ id: short, name: short, arguments: Type.String() });
+const callPiece = Type.Object({
+  index: count,
+  id: Type.Optional(short),
+  name: Type.Optional(short),
+  arguments: Type.String(),
+});
 const chatMessage = Type.Object({
   role: Type.Union([Type.Literal("system"), Type.Literal("user"), Type.Literal("assistant"), Type.Literal("tool")]),
   content: Type.String(),
@@ -74,6 +80,7 @@ const wires: {
       text: Type.String(),
       tokens: count,
       calls: Type.Optional(Type.Array(toolCall, { maxItems: 256 })),
+      pieces: Type.Optional(Type.Array(callPiece, { maxItems: 65_536 })),
       thought: Type.Optional(Type.String()),
       logprobs: Type.Optional(
         Type.Array(

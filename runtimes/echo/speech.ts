@@ -1,6 +1,6 @@
 /** How the echo says what it answers (`reply.ts`): one token after the other, on whatever clock it is given. */
 import { failure, ok, refused } from "../../protocols/errors.ts";
-import type { GenerationEnd, GenerationPart, GenerationRequest, ToolCall } from "../../protocols/index.ts";
+import type { CallPiece, GenerationEnd, GenerationPart, GenerationRequest, ToolCall } from "../../protocols/index.ts";
 import type { Ended } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { echoTokenCount, echoTokens, restOf } from "./reply.ts";
@@ -90,7 +90,7 @@ export function speak(request: GenerationRequest, options: SpeechOptions, listen
   };
 }
 
-/** Says calls: all at once, in the time that their tokens take. */
+/** Says calls: in pieces, one token after the other, and the whole ones at the end. */
 function sayCalls(
   promptTokens: number,
   calls: readonly ToolCall[],
@@ -98,19 +98,47 @@ function sayCalls(
   options: SpeechOptions,
   listener: Listener,
 ): () => void {
-  const written = calls.flatMap((call) => echoTokens(`${call.name} ${call.arguments}`)).length;
-  const completionTokens = Math.min(written, tokensMax);
-  const stop = options.after(options.tokenDelayMs * completionTokens, () => {
-    over = true;
-    // Calls that are not whole are none.
-    if (written <= tokensMax) listener.part({ text: "", tokens: written, calls });
-    listener.end(ok({ end: written <= tokensMax ? "calls" : "length", promptTokens, completionTokens }));
-  });
+  const said = calls.flatMap((call, index) => piecesOf(call, index));
+  const spoken = said.slice(0, tokensMax);
+  let position = 0;
   let over = false;
-  return () => {
-    if (over) return;
+  let ending = false;
+  let stopTimer: () => void = () => undefined;
+  const done = (end: GenerationEnd): void => {
     over = true;
-    stop();
-    options.after(0, () => listener.end(ok({ end: "stopped", promptTokens, completionTokens: 0 })));
+    listener.end(ok({ end, promptTokens, completionTokens: position }));
   };
+  function next(): void {
+    const step = spoken.slice(position, position + options.tokensPerPart);
+    position += step.length;
+    const pieces = step.flatMap((piece) => (piece === undefined ? [] : [piece]));
+    if (pieces.length > 0) listener.part({ text: "", tokens: 0, pieces });
+    if (position < spoken.length) return wait();
+    // Calls that are not whole are none.
+    if (spoken.length < said.length) return done("length");
+    listener.part({ text: "", tokens: said.length, calls });
+    done("calls");
+  }
+  function wait(): void {
+    if (!ending) stopTimer = options.after(options.tokenDelayMs * options.tokensPerPart, next);
+  }
+  wait();
+  return () => {
+    if (ending) return;
+    ending = true;
+    stopTimer();
+    options.after(0, () => {
+      if (!over) done("stopped");
+    });
+  };
+}
+
+/** What each token of a call adds to it; nothing where it is a piece of the name. */
+function piecesOf({ id, name, arguments: text }: ToolCall, index: number): readonly (CallPiece | undefined)[] {
+  const [, ...named] = echoTokens(name);
+  return [
+    ...named.map(() => undefined),
+    { index, id, name, arguments: "" },
+    ...echoTokens(text).map((token) => ({ index, arguments: token })),
+  ];
 }

@@ -68,23 +68,76 @@ export function callsGrammar(syntax: CallSyntax, tools: readonly Callable[], ins
   return rules.grammar(oneOf([rules.value(instead), `${literal(section + opening)} ${calls}`]));
 }
 
-/** The calls that are whole in a text that was written by that grammar. */
-export function readCalls(syntax: CallSyntax, tools: readonly Callable[], text: string): readonly WrittenCall[] {
-  const calls: WrittenCall[] = [];
+/** A piece of the arguments of a call; the first is the beginning of the call, as soon as its name is certain. */
+export interface WrittenPiece {
+  /** Which call it is of, from 0. */
+  readonly index: number;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+/** Reads calls while they are written. */
+export interface CallReader {
+  /** The calls that are whole so far. */
+  readonly calls: readonly WrittenCall[];
+  /** Takes what comes next; gives what is new of arguments. */
+  push(text: string): readonly WrittenPiece[];
+}
+
+/** A reader of a text that was written by that grammar. However the text is cut into pieces, the arguments are the same. */
+export function createCallReader(syntax: CallSyntax, tools: readonly Callable[]): CallReader {
   // Of two names that begin alike, the longer one first.
   const longestFirst = tools.toSorted((one, other) => other.name.length - one.name.length);
-  for (let at = 0; ;) {
-    const tool = longestFirst.find(({ name }) => text.startsWith(name + named(syntax.middle, name), at));
-    if (tool === undefined) return calls;
-    const from = at + tool.name.length + named(syntax.middle, tool.name).length;
-    const to = endOfObject(text, from);
-    if (to === undefined) return calls;
-    calls.push({ name: tool.name, arguments: text.slice(from, to) });
-    at = to + named(syntax.closing, tool.name).length;
-    const next = (syntax.between ?? "") + syntax.opening;
-    if (syntax.between === undefined || !text.startsWith(next, at)) return calls;
-    at += next.length;
-  }
+  const next = (syntax.between ?? "") + syntax.opening;
+  const calls: WrittenCall[] = [];
+  let text = "";
+  let at = 0;
+  let open: { readonly name: string; readonly from: number; readonly end: ObjectEnd } | undefined;
+  /** What has to stand here before the next name. */
+  let awaited = "";
+
+  const begin = (pieces: WrittenPiece[]): boolean => {
+    // Whatever else comes, there are no more calls.
+    if (calls.length > 0 && syntax.between === undefined) return false;
+    if (text.length < at + awaited.length || !text.startsWith(awaited, at)) return false;
+    const from = at + awaited.length;
+    const heads = longestFirst.map(({ name }) => ({ name, to: from + name.length + named(syntax.middle, name).length }));
+    // Where the arguments begin it is certain that the name has ended.
+    const head = heads.find(({ name, to }) => text.startsWith(name + named(syntax.middle, name), from) && /[{[\s]/.test(text[to] ?? ""));
+    if (head === undefined) return false;
+    open = { name: head.name, from: head.to, end: new ObjectEnd() };
+    at = head.to;
+    pieces.push({ index: calls.length, name: head.name, arguments: "" });
+    return true;
+  }; // prettier-ignore
+  const go = (pieces: WrittenPiece[]): boolean => {
+    if (open === undefined) return begin(pieces);
+    const to = open.end.find(text, at);
+    const { name, from } = open;
+    if (to > at) pieces.push({ index: calls.length, name, arguments: text.slice(at, to) });
+    at = to;
+    if (!open.end.reached) return false;
+    calls.push({ name, arguments: text.slice(from, to) });
+    open = undefined;
+    awaited = named(syntax.closing, name) + next;
+    return true;
+  };
+  return {
+    calls,
+    push(more) {
+      text += more;
+      const pieces: WrittenPiece[] = [];
+      while (go(pieces));
+      return pieces;
+    },
+  };
+}
+
+/** The calls that are whole in such a text. */
+export function readCalls(syntax: CallSyntax, tools: readonly Callable[], text: string): readonly WrittenCall[] {
+  const reader = createCallReader(syntax, tools);
+  reader.push(text);
+  return reader.calls;
 }
 
 /** Whether a call has arguments of its tool's schema. */
@@ -99,21 +152,29 @@ export function isFit(call: WrittenCall, tools: readonly Callable[]): boolean {
 
 const named = (text: string, name: string): string => text.replaceAll("{{functionName}}", name);
 
-/** Where an object ends that begins here; undefined while it has not. */
-function endOfObject(text: string, from: number): number | undefined {
-  let depth = 0;
-  let inText = false;
-  for (let at = from; at < text.length; at += 1) {
-    const char = text[at];
-    if (inText) {
-      if (char === "\\") at += 1;
-      else if (char === '"') inText = false;
-    } else if (char === '"') inText = true;
-    else if (char === "{" || char === "[") depth += 1;
-    else if (char === "}" || char === "]") {
-      depth -= 1;
-      if (depth === 0) return at + 1;
+/** Where an object ends, looked for in a text that grows. */
+class ObjectEnd {
+  reached = false;
+  #depth = 0;
+  #inText = false;
+  #escaped = false;
+
+  /** Goes on from a place; gives the place behind the end, or behind all that there is. */
+  find(text: string, from: number): number {
+    for (let at = from; at < text.length; at += 1) {
+      const char = text[at];
+      if (this.#inText) {
+        if (this.#escaped) this.#escaped = false;
+        else if (char === "\\") this.#escaped = true;
+        else if (char === '"') this.#inText = false;
+      } else if (char === '"') this.#inText = true;
+      else if (char === "{" || char === "[") this.#depth += 1;
+      else if (char === "}" || char === "]") {
+        this.#depth -= 1;
+        this.reached = this.#depth === 0;
+        if (this.reached) return at + 1;
+      }
     }
+    return text.length;
   }
-  return undefined;
 }

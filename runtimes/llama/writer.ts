@@ -16,13 +16,19 @@ import {
 import { randomUUID } from "node:crypto";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
-import type { GenerationAnswer, GenerationEnd, GenerationRequest, TokenLogprob } from "../../protocols/index.ts";
+import type {
+  CallPiece,
+  GenerationAnswer,
+  GenerationEnd,
+  GenerationRequest,
+  TokenLogprob,
+} from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { bestPlace, placeMark, type Batches } from "./batches.ts";
-import { isFit, readCalls, triggersOf, type CallSyntax } from "./calls.ts";
+import { createCallReader, isFit, triggersOf, type CallReader } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
 import { formOf, type Form } from "./form.ts";
 import { Gate } from "./gate.ts";
@@ -314,7 +320,8 @@ class Written {
   readonly #detokenizer: ReturnType<typeof createDetokenizer<Token>>;
   readonly #thoughts: ThoughtSplitter;
   readonly #opening: ReturnType<typeof createStopMatcher>;
-  readonly #syntax: CallSyntax | undefined;
+  readonly #calls: CallReader | undefined;
+  readonly #callIds: string[] = [];
   readonly #said: { readonly token: Token; readonly charsAfter: number }[] = [];
   /** Of the text so far: all, those that are of the answer, and those before an opening that may come. */
   #chars = 0;
@@ -322,7 +329,7 @@ class Written {
   #charsBefore = 0;
   /** What the text has to be, where it is no call. */
   readonly #schema: Schema | undefined;
-  /** JSON as it was written, to check it; or calls behind their opening. */
+  /** JSON as it was written, to check it. */
   #held = "";
   #logprobs: TokenLogprob[] = [];
   /** Whether what comes now is calls. */
@@ -348,7 +355,7 @@ class Written {
       // At the beginning of an answer no space is wanted, in its midst each is.
       continues ? prompt.tokens : [],
     );
-    this.#syntax = form.type === "calls" ? form.syntax : undefined;
+    this.#calls = form.type === "calls" ? createCallReader(form.syntax, form.tools) : undefined;
     this.#schema = form.type === "json" || (form.type === "calls" && form.alsoText) ? form.schema : undefined;
     this.inCalls = form.type === "calls" && form.begins;
     this.#opening = createStopMatcher(
@@ -378,7 +385,7 @@ class Written {
     this.#said.push({ token, charsAfter: this.#chars });
     if (probabilities !== undefined) this.#logprobs.push(this.#logprobOf(token, probabilities));
     if (this.inCalls) {
-      this.#held += text;
+      this.#sayCalls(text);
       return this.#pass("");
     }
     const { thought, text: said } = this.#thoughts.push(text);
@@ -391,7 +398,6 @@ class Written {
     // What was thought is before the opening, too.
     this.#charsBefore += this.#chars - this.#charsOfAnswer;
     this.inCalls = true;
-    this.#held = "";
     return end ?? "opened";
   }
 
@@ -400,6 +406,19 @@ class Written {
     const step = this.#answer.push(text);
     this.#say(step);
     return step.end === "complete" || step.end === "length" ? step.end : undefined;
+  }
+
+  /** Says what is new of calls. */
+  #sayCalls(text: string): void {
+    const pieces = this.#calls?.push(text) ?? [];
+    if (pieces.length === 0) return;
+    const said = pieces.map(({ index, name, arguments: piece }): CallPiece => {
+      if (index < this.#callIds.length) return { index, arguments: piece };
+      const id = `call_${randomUUID().replaceAll("-", "")}`;
+      this.#callIds.push(id);
+      return { index, id, name, arguments: piece };
+    });
+    this.#task.flow.part({ text: "", tokens: 0, pieces: said });
   }
 
   #say({ text, tokens }: { readonly text: string; readonly tokens: number }): void {
@@ -423,7 +442,7 @@ class Written {
   /** Says what was held back. Returns how it ended, or why it counts for nothing. */
   finish(end: GenerationEnd): GenerationEnd | Failure {
     const rest = this.#detokenizer.flush();
-    if (this.inCalls) return this.#finishCalls(end, this.#held + rest);
+    if (this.inCalls) return this.#finishCalls(end, rest);
     const last = [this.#thoughts.push(rest), this.#thoughts.flush()];
     const thought = last.map((one) => one.thought).join("");
     if (thought !== "") this.#task.flow.part({ text: "", tokens: 0, thought });
@@ -435,14 +454,15 @@ class Written {
     return isJsonOf(this.#held, (value) => fits(schema, value)) ? end : this.#unfit();
   }
 
-  #finishCalls(end: GenerationEnd, text: string): GenerationEnd | Failure {
+  #finishCalls(end: GenerationEnd, rest: string): GenerationEnd | Failure {
     const { form } = this.#task;
-    if (form.type !== "calls" || this.#syntax === undefined) return end;
-    const written = readCalls(this.#syntax, form.tools, text);
+    if (form.type !== "calls" || this.#calls === undefined) return end;
+    this.#sayCalls(rest);
+    const written = this.#calls.calls;
     if (written.some((call) => !isFit(call, form.tools))) return this.#unfit();
     // What was cut off in the middle of its first call has none.
     if (written.length === 0) return end === "complete" ? this.#unfit() : end;
-    const calls = written.map((call) => ({ id: `call_${randomUUID().replaceAll("-", "")}`, ...call }));
+    const calls = written.map((call, index) => ({ id: this.#callIds[index] ?? "", ...call }));
     this.#task.flow.part({ text: "", tokens: 0, calls });
     return end === "complete" ? "calls" : end;
   }

@@ -1,6 +1,7 @@
 /** Text as it comes from a server, as parts and one answer. What all providers share; what differs is how an event becomes deltas. */
 import { randomUUID } from "node:crypto";
 import type {
+  CallPiece as ToldPiece,
   GenerationAnswer,
   GenerationEnd,
   GenerationPart,
@@ -94,9 +95,9 @@ export class TextInProgress {
   readonly #stops: ReturnType<typeof createStopMatcher>;
   readonly #wanted: readonly string[];
   readonly #tokensMax: number;
-  readonly #calls: { id: string; name: string; arguments: string }[] = [];
+  readonly #calls: CallInProgress[] = [];
   /** The newest call of each index. */
-  readonly #open = new Map<number, number>();
+  readonly #open = new Map<number, CallInProgress>();
   #stoppedBy: string | undefined;
   /** Whole calls that were given out. */
   #made = 0;
@@ -136,10 +137,12 @@ export class TextInProgress {
       logprobs.push(...(delta.logprobs ?? []));
       if (delta.call !== undefined) this.#piece(delta.call);
     }
-    if (text === "" && thought === "" && logprobs.length === 0) return undefined;
+    const pieces = this.#newPieces(false);
+    if (text === "" && thought === "" && logprobs.length === 0 && pieces.length === 0) return undefined;
     return {
       text,
       tokens: this.#untold(),
+      ...(pieces.length > 0 && { pieces }),
       ...(thought !== "" && { thought: thought.toWellFormed() }),
       ...(logprobs.length > 0 && { logprobs }),
     };
@@ -147,11 +150,17 @@ export class TextInProgress {
 
   /** What was held back, and the calls, which are whole only now. */
   rest(): GenerationPart | undefined {
+    const pieces = this.#newPieces(true);
     const calls = this.#wholeCalls();
     const held = this.#cut && this.#end !== "length" ? "" : this.#stops.push(this.#half).text + this.#stops.flush();
     this.#half = "";
-    if (held === "" && calls.length === 0) return undefined;
-    return { text: held.toWellFormed(), tokens: this.#untold(), ...(calls.length > 0 && { calls }) };
+    if (held === "" && calls.length === 0 && pieces.length === 0) return undefined;
+    return {
+      text: held.toWellFormed(),
+      tokens: this.#untold(),
+      ...(pieces.length > 0 && { pieces }),
+      ...(calls.length > 0 && { calls }),
+    };
   }
 
   usage(): Omit<GenerationAnswer, "end"> {
@@ -174,6 +183,11 @@ export class TextInProgress {
       end: isCalls ? "calls" : end === "calls" ? "complete" : end,
       ...(stoppedBy !== undefined && this.#wanted.includes(stoppedBy) && { stoppedBy }),
     };
+  }
+
+  /** The server has said all that it wanted to. */
+  get #isThrough(): boolean {
+    return this.#end === "complete" || this.#end === "calls";
   }
 
   /** Whether there is anything in it, and room for it. An event with text is at least a token. */
@@ -216,36 +230,73 @@ export class TextInProgress {
 
   #piece(piece: CallPiece): void {
     const { index, id = "", name = "", arguments: said = "" } = piece;
-    const place = this.#open.get(index);
-    const call = place === undefined ? undefined : this.#calls[place];
+    let call = this.#open.get(index);
     if (call === undefined || isAnother(call, piece)) {
-      this.#open.set(index, this.#calls.length);
-      this.#calls.push({ id, name, arguments: said });
-      return;
+      if (this.#calls.length === remoteLimits.callsMax) throw damaged("it makes too many calls");
+      call = { id: "", toldId: "", name: "", arguments: "", toldChars: 0, isOver: false };
+      this.#open.set(index, call);
+      this.#calls.push(call);
     }
+    if (call.isOver) return;
     call.id ||= id;
     call.name ||= name;
     call.arguments += said;
+    if (call.name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
+  }
+
+  /** What was not told yet of calls, one after the other: some servers write several at once. */
+  #newPieces(isLast: boolean): readonly ToldPiece[] {
+    const pieces: ToldPiece[] = [];
+    for (const [index, call] of this.#calls.entries()) {
+      if (call.isOver || (call.name === "" && isLast)) continue;
+      if (call.name === "") break;
+      const text = untoldOf(call, isLast, this.#isThrough);
+      if (call.toldId === "") {
+        const isFine = call.id !== "" && call.id.length <= remoteLimits.nameCharsMax;
+        call.toldId = isFine ? call.id : `call_${randomUUID()}`;
+        pieces.push({ index, id: call.toldId, name: call.name, arguments: text.toWellFormed() });
+      } else if (text !== "") pieces.push({ index, arguments: text.toWellFormed() });
+      call.toldChars += text.length;
+      // The next one is told when this one is whole: there is nothing behind it but white space.
+      const isNext = this.#calls.length > index + 1;
+      if (!isLast && (!isNext || !isObject(fromJson(call.arguments)))) break;
+      call.isOver = isNext;
+    }
+    return pieces;
   }
 
   /** Of an answer that was not through, those that are whole; of any other all must be. */
   #wholeCalls(): readonly ToolCall[] {
-    if (this.#calls.length > remoteLimits.callsMax) throw damaged("it makes too many calls");
     const whole: ToolCall[] = [];
-    for (const { id, name, arguments: said } of this.#calls.splice(0)) {
-      const text = said.trim() === "" ? "{}" : said;
-      if (name.length > remoteLimits.nameCharsMax) throw damaged("the name of a call is too long");
-      if (name !== "" && isObject(fromJson(text)))
-        whole.push({
-          id: id === "" || id.length > remoteLimits.nameCharsMax ? `call_${randomUUID()}` : id,
-          name,
-          arguments: text,
-        });
-      else if (this.#end === "complete" || this.#end === "calls") throw damaged("a call's arguments are not JSON");
+    for (const { toldId: id, name, arguments: said } of this.#calls.splice(0)) {
+      const text = said.trim() === "" && this.#isThrough ? "{}" : said.toWellFormed();
+      if (name !== "" && isObject(fromJson(text))) whole.push({ id, name, arguments: text });
+      else if (this.#isThrough) throw damaged("a call's arguments are not JSON");
     }
     this.#made += whole.length;
     return whole;
   }
+}
+
+/** A call of which pieces have come. */
+interface CallInProgress {
+  /** As the server calls it; and as it was told, once it was. */
+  id: string;
+  toldId: string;
+  name: string;
+  arguments: string;
+  /** What of the arguments was told. */
+  toldChars: number;
+  /** Whatever else comes is not of it. */
+  isOver: boolean;
+}
+
+/** What can be told of the arguments. Some servers say nothing where there are none, and some halve a character. */
+function untoldOf({ arguments: said, toldChars }: CallInProgress, isLast: boolean, isThrough: boolean): string {
+  if (toldChars === 0 && said.trim() === "") return isLast && isThrough ? "{}" : "";
+  const last = said.charCodeAt(said.length - 1);
+  const isHalf = !isLast && last >= 0xd8_00 && last <= 0xdb_ff;
+  return said.slice(toldChars, isHalf ? -1 : undefined);
 }
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);

@@ -130,6 +130,21 @@ describe("llama.cpp", function () {
         expect([undefined, "utc", "cet"]).to.include((JSON.parse(said) as { zone?: string }).zone);
     });
 
+    it("says what it wrote of a call that is cut off, and that it was", async () => {
+      const host = await started(chain("cut"));
+      const note = {
+        name: "note",
+        parameters: { type: "object", properties: { text: { type: "string", minLength: 200 } }, required: ["text"] },
+      };
+      const heard = ask(host, { tools: [note], toolChoice: "required", sampling: { seed: 1, maxTokens: 40 } });
+      expect(answerOf(await heard.last).end).to.equal("length");
+      expect(parts(heard).flatMap((part) => part.calls ?? [])).to.deep.equal([]);
+      const pieces = parts(heard).flatMap((part) => part.pieces ?? []);
+      expect(pieces[0]).to.include({ index: 0, name: "note" });
+      expect(pieces.length, "they come while it is written").to.be.greaterThan(1);
+      expect(pieces.map((piece) => piece.arguments).join("")).to.match(/^\{ *\n? *"text": ?".+/s);
+    });
+
     it("answers a schema or calls, where both are asked for", async () => {
       const host = await started(chain("both"));
       const heard = ask(host, { tools: [clock], format: { type: "schema", schema: { enum: ["yes", "no"] } } });

@@ -296,6 +296,21 @@ export function describeModels(
         expect(answer.end).to.be.oneOf(["complete", "length"]);
       });
 
+      withOne("tools", "tell calls in pieces as they write them, which together are the calls, also of one that is cut off", async (model) => {
+        const asked = { tools: [weather, clock], toolChoice: "required" as const };
+        const { parts, calls, answer } = await write(model, { ...asked, sampling: { seed: 1 } });
+        expect(answer.end).to.equal("calls");
+        const joined = (said: typeof parts, index: number): string =>
+          said.flatMap(({ pieces = [] }) => pieces).map((piece) => (piece.index === index ? piece.arguments : "")).join("");
+        const pieces = parts.flatMap((part) => part.pieces ?? []);
+        expect(calls.map((_, index) => joined(parts, index))).to.deep.equal(calls.map((call) => call.arguments));
+        for (const [index, { id, name }] of calls.entries())
+          expect(pieces.find((piece) => piece.index === index)).to.include({ id, name });
+        const cut = await write(model, { ...asked, sampling: { seed: 1, maxTokens: answer.completionTokens - 1 } });
+        expect(cut.answer.end).to.equal("length");
+        for (const [index, call] of calls.entries()) expect(call.arguments.startsWith(joined(cut.parts, index))).to.equal(true);
+      }); // prettier-ignore
+
       withOne("tools", "end with calls when there are some, and only then", async (model) => {
         const { calls, answer } = await write(model, { tools: [weather] });
         expect(answer.end === "calls").to.equal(calls.length > 0);

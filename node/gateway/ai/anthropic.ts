@@ -13,7 +13,6 @@ import {
   maybe,
   mediaFor,
   nothingWritten,
-  parsedArguments,
   readCall,
   readFormat,
   readSampling,
@@ -28,6 +27,7 @@ import {
 import { anthropicError } from "./errors.ts";
 import { type MediaReader, refuse, wrong } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
+import { objectSoFar } from "./unfinished.ts";
 import { addPost, checkMessages, checkTexts, generator, newId, type Posted, type Surface } from "./surface.ts";
 
 const block = Type.Object({ type: Type.String({ maxLength: 64 }) });
@@ -228,7 +228,7 @@ const toolUse = ({ id, name, arguments: text }: ToolCall) => ({
   type: "tool_use",
   id,
   name,
-  input: parsedArguments(text),
+  input: objectSoFar(text),
 });
 
 /** Adds them. */
@@ -299,7 +299,7 @@ export function addAnthropic(surface: Surface): void {
       streams.anthropic,
       async (out, asking) => {
         let index = -1;
-        let open: "text" | "thinking" | undefined;
+        let open: "text" | "thinking" | "tool_use" | undefined;
         let begun = false;
         const say = (type: string, fields?: object): void => out.write(line(type, fields));
         const begin = (): void => {
@@ -324,7 +324,7 @@ export function addAnthropic(surface: Surface): void {
         };
         const written = nothingWritten();
         const answer = await generate(asking, 0, (part) => {
-          const { text, thought, calls: made = [] } = add(written, part, wanted);
+          const { text, thought, pieces } = add(written, part, wanted);
           begin();
           if (thinks && thought !== undefined && thought !== "") {
             enter("thinking", { type: "thinking", thinking: "", signature: "" });
@@ -334,13 +334,15 @@ export function addAnthropic(surface: Surface): void {
             enter("text", { type: "text", text: "" });
             say("content_block_delta", { index, delta: { type: "text_delta", text } });
           }
-          for (const call of made) {
-            close();
-            index += 1;
-            say("content_block_start", { index, content_block: { ...toolUse(call), input: {} } });
-            const delta = { type: "input_json_delta", partial_json: call.arguments };
-            say("content_block_delta", { index, delta });
-            say("content_block_stop", { index });
+          for (const { begins, call, text: piece } of pieces) {
+            if (begins) {
+              close();
+              index += 1;
+              open = "tool_use";
+              say("content_block_start", { index, content_block: { ...toolUse(call), input: {} } });
+            }
+            const delta = { type: "input_json_delta", partial_json: piece };
+            if (piece !== "" && open === "tool_use") say("content_block_delta", { index, delta });
           }
         });
         begin();

@@ -297,9 +297,10 @@ export function createCalls(at: GatewayContext): Calls {
 /** Bytes of a part, about. */
 function sizeOf(part: EnginePart): number {
   if ("bytes" in part) return part.bytes.byteLength;
-  const { thought, calls } = part as GenerationPart;
+  const { thought, calls, pieces } = part as GenerationPart;
   let size = Buffer.byteLength(part.text);
   if (thought !== undefined) size += Buffer.byteLength(thought);
+  if (pieces !== undefined) for (const one of pieces) size += Buffer.byteLength(one.arguments);
   if (calls !== undefined) for (const one of calls) size += Buffer.byteLength(one.arguments) + one.name.length;
   return size;
 }

@@ -17,6 +17,7 @@ import { demand } from "../refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import {
   add,
+  type AddedPiece,
   checkTools,
   functionSchema,
   isEmpty,
@@ -253,6 +254,10 @@ const callOf = (call: ToolCall) => ({
   function: { name: call.name, arguments: call.arguments },
 });
 
+/** What is new of a call: the first piece says which it is. */
+const pieceOf = ({ place, begins, call, text }: AddedPiece) =>
+  begins ? { index: place, ...callOf({ ...call, arguments: text }) } : { index: place, function: { arguments: text } };
+
 /** Adds it. */
 export function addChat(surface: Surface): void {
   const { app, at, models } = surface;
@@ -365,17 +370,20 @@ export function addChat(surface: Surface): void {
         const answer = await generate(each, index, (one) => {
           begin();
           // Nearly all that is said is a token and no more.
-          if (one.calls === undefined && one.thought === undefined && one.logprobs === undefined) {
+          if (
+            one.calls === undefined &&
+            one.pieces === undefined &&
+            one.thought === undefined &&
+            one.logprobs === undefined
+          ) {
             if (one.text !== "") out.write(plain + JSON.stringify(one.text) + plainTail);
             return;
           }
-          const { text, thought, logprobs, calls = [] } = add(written, one, wanted);
+          const { text, thought, logprobs, pieces } = add(written, one, wanted);
           if (thought !== undefined && thought !== "") out.write(chunk(index, { reasoning_content: thought }));
           if (logprobs !== undefined) out.write(chunk(index, { content: text }, logprobsOf(logprobs)));
           else if (text !== "") out.write(plain + JSON.stringify(text) + plainTail);
-          const before = written.calls.length - calls.length;
-          for (const [order, call] of calls.entries())
-            out.write(chunk(index, { tool_calls: [{ index: before + order, ...callOf(call) }] }));
+          for (const piece of pieces) out.write(chunk(index, { tool_calls: [pieceOf(piece)] }));
         });
         begin();
         out.write(chunk(index, {}, null, finishOf(answer)));

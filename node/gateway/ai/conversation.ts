@@ -7,6 +7,7 @@ import {
   refused,
   textFault,
   wireLimits,
+  type CallPiece,
   type Format,
   type GenerationAnswer,
   type GenerationPart,
@@ -141,26 +142,82 @@ export function readFormat(path: string, format: unknown): Result<Format | undef
 /** A reader of media for one request. */
 export const mediaFor = (limits: GatewayLimits): MediaReader => createMediaReader(limits.mediaBytesMax);
 
+/** A call as far as it is written. */
+export interface WrittenCall {
+  readonly id: string;
+  readonly name: string;
+  arguments: string;
+  isWhole: boolean;
+}
+
 /** What came of one generation. */
 export interface Written {
   text: string;
   thought: string;
-  readonly calls: ToolCall[];
+  /** One that was cut off, too. */
+  readonly calls: WrittenCall[];
   readonly logprobs: TokenLogprob[];
+}
+
+/** What is new of a call. */
+export interface AddedPiece {
+  /** Which of the calls it is, from 0. */
+  readonly place: number;
+  /** The first that is told of it. */
+  readonly begins: boolean;
+  readonly call: WrittenCall;
+  readonly text: string;
+}
+
+/** A part as it counts. */
+export interface Added extends Omit<GenerationPart, "pieces"> {
+  readonly pieces: readonly AddedPiece[];
 }
 
 /** Nothing yet. */
 export const nothingWritten = (): Written => ({ text: "", thought: "", calls: [], logprobs: [] });
 
-/** Adds a part, and gives it as it counts: without the calls that are too many. */
-export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted, "parallel">): GenerationPart {
+const noPieces: readonly AddedPiece[] = [];
+
+/** Adds a part, and gives it as it counts: without the calls that are too many, and with each call in pieces, however it came. */
+export function add(written: Written, part: GenerationPart, wanted: Pick<Wanted, "parallel">): Added {
   written.text += part.text;
   if (part.thought !== undefined) written.thought += part.thought;
   if (part.logprobs !== undefined) written.logprobs.push(...part.logprobs);
-  if (part.calls === undefined) return part;
-  const calls = wanted.parallel ? part.calls : part.calls.slice(0, Math.max(0, 1 - written.calls.length));
-  written.calls.push(...calls);
-  return { ...part, calls };
+  if (part.calls === undefined && part.pieces === undefined) return { ...part, pieces: noPieces };
+  const pieces = [
+    ...(part.pieces ?? []).flatMap((piece) => addPiece(written, piece, wanted)),
+    ...(part.calls ?? []).flatMap((call) => addCall(written, call, wanted)),
+  ];
+  const isKnown = ({ id }: ToolCall): boolean => written.calls.some((call) => call.id === id);
+  return { ...part, calls: (part.calls ?? []).filter(isKnown), pieces };
+}
+
+function addPiece({ calls }: Written, piece: CallPiece, { parallel }: Pick<Wanted, "parallel">): readonly AddedPiece[] {
+  const { index: place, id, name, arguments: text } = piece;
+  if (!parallel && place > 0) return [];
+  const known = calls[place];
+  if (known !== undefined) {
+    known.arguments += text;
+    return [{ place, begins: false, call: known, text }];
+  }
+  // Of a call whose beginning was not heard nothing can be told.
+  if (id === undefined || name === undefined || place !== calls.length) return [];
+  const call = { id, name, arguments: text, isWhole: false };
+  calls.push(call);
+  return [{ place, begins: true, call, text }];
+}
+
+/** A call that is whole. Nodes of an earlier version tell them without pieces. */
+function addCall({ calls }: Written, given: ToolCall, { parallel }: Pick<Wanted, "parallel">): readonly AddedPiece[] {
+  const known = calls.find(({ id }) => id === given.id);
+  if (known !== undefined) {
+    known.isWhole = true;
+    return [];
+  }
+  if (!parallel && calls.length > 0) return [];
+  const call = { ...given, isWhole: true };
+  return [{ place: calls.push(call) - 1, begins: true, call, text: given.arguments }];
 }
 
 /** What generations took together: of one prompt. */

@@ -21,6 +21,7 @@ import { callerOf } from "../http.ts";
 import { demand } from "../refusals.ts";
 import {
   add,
+  type Added,
   checkTools,
   functionSchema,
   isAbsent,
@@ -338,7 +339,7 @@ export function addOllama(surface: Surface): void {
   async function write(
     { body, asking: asked, reply }: Posted<{ readonly model: string } & Pick<Static<typeof generateRequest>, "stream" | "think">>,
     wanted: Wanted,
-    say: (written: Pick<Written, "text" | "thought" | "calls">) => object,
+    say: (written: Pick<Written, "text" | "thought"> & { readonly calls: readonly ToolCall[] }) => object,
   ): Promise<unknown> {
     const { clock } = at;
     const beganMs = clock.monotonicMs();
@@ -362,13 +363,15 @@ export function addOllama(surface: Surface): void {
       };
     };
     const written = nothingWritten();
-    const take = (part: GenerationPart): GenerationPart => {
+    const take = (part: GenerationPart): Added => {
       firstMs ??= clock.monotonicMs();
       return add(written, part, wanted);
     };
     if (body.stream === false) {
       const answer = await generate(asked, 0, (part) => void take(part));
-      return { ...head(), ...shown(written), ...logprobsOf(written.logprobs), ...lastOf(answer) };
+      // Calls are whole on this wire.
+      const calls = written.calls.filter(({ isWhole }) => isWhole);
+      return { ...head(), ...shown({ ...written, calls }), ...logprobsOf(written.logprobs), ...lastOf(answer) };
     }
     return streamed(
       { asking: asked, reply, at },
@@ -377,6 +380,7 @@ export function addOllama(surface: Surface): void {
         const line = (data: object): void => out.write(`${JSON.stringify({ ...head(), ...data })}\n`);
         const answer = await generate(asking, 0, (part) => {
           const one = take(part);
+          if (one.text === "" && one.thought === undefined && (one.calls ?? []).length === 0) return;
           line({ ...shown(one), done: false, ...logprobsOf(one.logprobs) });
         });
         line({ ...shown({ text: "" }), ...lastOf(answer) });

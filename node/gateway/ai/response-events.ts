@@ -5,7 +5,7 @@
  *  Whole responses are made by the same steps, with nobody to tell. */
 import type { Failure, GenerationAnswer, GenerationPart } from "../../../protocols/index.ts";
 import { logprobOf } from "./chat.ts";
-import { add, nothingWritten, type Fields, type Wanted } from "./conversation.ts";
+import { add, nothingWritten, type AddedPiece, type Fields, type Wanted, type WrittenCall } from "./conversation.ts";
 import { responseError } from "./errors.ts";
 
 /** A response as clients see it. */
@@ -26,11 +26,17 @@ export interface ResponseWriter {
   end(answer: GenerationAnswer | Failure, atSeconds: number, cancelled: boolean): ResponseState;
 }
 
-interface Open {
+interface OpenText {
   readonly kind: "message" | "reasoning";
   readonly id: string;
   text: string;
   logprobs: object[];
+}
+
+interface OpenCall {
+  readonly kind: "call";
+  readonly id: string;
+  readonly call: WrittenCall;
 }
 
 /** Begins one. */
@@ -44,7 +50,7 @@ export function writeResponse(
 ): ResponseWriter {
   const output: Fields[] = [];
   const written = nothingWritten();
-  let open: Open | undefined;
+  let open: OpenText | OpenCall | undefined;
   let begun = false;
   let number = 0;
   const say = (type: string, fields: Fields): void => {
@@ -58,9 +64,9 @@ export function writeResponse(
     say("response.in_progress", { response: state });
   };
 
-  const partOf = ({ kind, text, logprobs }: Open) =>
+  const partOf = ({ kind, text, logprobs }: OpenText) =>
     kind === "message" ? { type: "output_text", text, annotations: [], logprobs } : { type: "reasoning_text", text };
-  const itemOf = (one: Open, status: string, withContent: boolean): Fields => ({
+  const itemOf = (one: OpenText, status: string, withContent: boolean): Fields => ({
     id: one.id,
     type: one.kind,
     status,
@@ -70,8 +76,20 @@ export function writeResponse(
   /** Where the open item and its only part are. */
   const place = (): Fields => ({ item_id: open?.id, output_index: output.length, content_index: 0 });
 
-  const enter = (kind: Open["kind"]): Open => {
-    if (open?.kind === kind) return open;
+  const callOf = ({ id, call }: OpenCall, status: string, text: string): Fields => ({
+    id,
+    type: "function_call",
+    call_id: call.id,
+    name: call.name,
+    status,
+    arguments: text,
+  });
+  const isOpenText = (kind: OpenText["kind"]): OpenText | undefined =>
+    open?.kind === kind ? (open as OpenText) : undefined;
+
+  const enter = (kind: OpenText["kind"]): OpenText => {
+    const same = isOpenText(kind);
+    if (same !== undefined) return same;
     close("completed");
     open = { kind, id: at.newId(kind === "message" ? "msg_" : "rs_"), text: "", logprobs: [] };
     say("response.output_item.added", { output_index: output.length, item: itemOf(open, "in_progress", false) });
@@ -80,26 +98,34 @@ export function writeResponse(
   };
   const close = (status: string): void => {
     if (open === undefined) return;
-    const { kind, text, logprobs } = open;
-    if (kind === "message") say("response.output_text.done", { ...place(), text, logprobs });
-    else say("response.reasoning_text.done", { ...place(), text });
-    say("response.content_part.done", { ...place(), part: partOf(open) });
-    const item = itemOf(open, status, true);
+    const item = open.kind === "call" ? closeCall(open, status) : closeText(open, status);
     say("response.output_item.done", { output_index: output.length, item });
     output.push(item);
     open = undefined;
   };
-  const call = (id: string, name: string, text: string): void => {
-    close("completed");
-    const item = { id: at.newId("fc_"), type: "function_call", call_id: id, name };
-    const where = { item_id: item.id, output_index: output.length };
-    const { output_index } = where;
-    say("response.output_item.added", { output_index, item: { ...item, status: "in_progress", arguments: "" } });
-    say("response.function_call_arguments.delta", { ...where, delta: text });
+  const closeText = (one: OpenText, status: string): Fields => {
+    const { kind, text, logprobs } = one;
+    if (kind === "message") say("response.output_text.done", { ...place(), text, logprobs });
+    else say("response.reasoning_text.done", { ...place(), text });
+    say("response.content_part.done", { ...place(), part: partOf(one) });
+    return itemOf(one, status, true);
+  };
+  const closeCall = (one: OpenCall, status: string): Fields => {
+    const { name, arguments: text } = one.call;
+    const where = { item_id: one.id, output_index: output.length };
     say("response.function_call_arguments.done", { ...where, name, arguments: text });
-    const whole = { ...item, status: "completed", arguments: text };
-    say("response.output_item.done", { output_index, item: whole });
-    output.push(whole);
+    // Of an answer that was cut off, a call may be whole all the same.
+    return callOf(one, status === "completed" || isWhole(text) ? "completed" : "incomplete", text);
+  };
+  const piece = ({ begins, call, text }: AddedPiece): void => {
+    if (begins) {
+      close("completed");
+      open = { kind: "call", id: at.newId("fc_"), call };
+      say("response.output_item.added", { output_index: output.length, item: callOf(open, "in_progress", "") });
+    }
+    if (open?.kind !== "call" || text === "") return;
+    const where = { item_id: open.id, output_index: output.length };
+    say("response.function_call_arguments.delta", { ...where, delta: text });
   };
 
   return {
@@ -108,7 +134,7 @@ export function writeResponse(
     },
     open: begin,
     part(part) {
-      const { text, thought, logprobs = [], calls = [] } = add(written, part, at.wanted);
+      const { text, thought, logprobs = [], pieces } = add(written, part, at.wanted);
       begin();
       if (thought !== undefined && thought !== "") {
         enter("reasoning").text += thought;
@@ -121,7 +147,7 @@ export function writeResponse(
         one.logprobs.push(...told);
         say("response.output_text.delta", { ...place(), delta: text, logprobs: told });
       }
-      for (const { id, name, arguments: given } of calls) call(id, name, given);
+      for (const one of pieces) piece(one);
     },
     end(answer, atSeconds, cancelled) {
       begin();
@@ -133,14 +159,14 @@ export function writeResponse(
         say("response.failed", { response: failed });
         return failed;
       }
-      const isWhole = answer.end === "complete" || answer.end === "calls";
+      const isThrough = answer.end === "complete" || answer.end === "calls";
       // A model that says nothing has answered with an empty text.
       if (output.length === 0 && open === undefined) enter("message");
-      close(isWhole ? "completed" : "incomplete");
+      close(isThrough ? "completed" : "incomplete");
       const ended: ResponseState = {
         ...state,
-        status: cancelled ? "cancelled" : isWhole ? "completed" : "incomplete",
-        completed_at: isWhole ? atSeconds : null,
+        status: cancelled ? "cancelled" : isThrough ? "completed" : "incomplete",
+        completed_at: isThrough ? atSeconds : null,
         incomplete_details: answer.end === "length" ? { reason: "max_output_tokens" } : null,
         output,
         usage: {
@@ -151,8 +177,17 @@ export function writeResponse(
           total_tokens: answer.promptTokens + answer.completionTokens,
         },
       };
-      say(isWhole ? "response.completed" : "response.incomplete", { response: ended });
+      say(isThrough ? "response.completed" : "response.incomplete", { response: ended });
       return ended;
     },
   };
+}
+
+function isWhole(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

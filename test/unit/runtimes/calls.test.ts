@@ -1,5 +1,12 @@
 import { expect } from "chai";
-import { readCalls, triggersOf, type Callable, type CallSyntax } from "../../../runtimes/llama/calls.ts";
+import {
+  createCallReader,
+  readCalls,
+  triggersOf,
+  type Callable,
+  type CallSyntax,
+} from "../../../runtimes/llama/calls.ts";
+import { Dice } from "../../world/index.ts";
 import { anyObject } from "../../../runtimes/schema.ts";
 
 const tagged: CallSyntax = {
@@ -46,5 +53,43 @@ describe("calls as a model writes them", () => {
       '{ "name": "',
       "||call:",
     ]);
+  });
+
+  describe("in pieces", () => {
+    const between: CallSyntax = { ...tagged, section: "[", opening: "", middle: "", closing: "", between: ", " };
+    const rows: readonly (readonly [name: string, syntax: CallSyntax, text: string])[] = [
+      [
+        "behind each other",
+        tagged,
+        'get_all", "arguments": {"a": "}\\"]\\\\", "b": [{}], "c": "\u{1F600}"}}\n</tool_call>\n<tool_call>\n{"name": "get", "arguments": { }}\n</tool_call>\n<tool_call>\n{"name": "get", "arg',
+      ],
+      ["with nothing around them", between, 'get_all{"a":{"b":"\\u007d"}}, get{}, get{"a":[1,{"b":"{"}],"c'],
+    ];
+    for (const [name, syntax, text] of rows)
+      it(`are the same however the text is cut: ${name}`, () => {
+        for (let seed = 0; seed < 300; seed += 1) {
+          const dice = new Dice(seed);
+          const whole = text.slice(0, dice.chance(0.5) ? text.length : dice.below(text.length + 1));
+          const reader = createCallReader(syntax, tools);
+          const told: string[] = [];
+          const names: string[] = [];
+          for (let at = 0; at < whole.length;) {
+            const to = at + 1 + dice.below(dice.pick([1, 3, 40]));
+            for (const piece of reader.push(whole.slice(at, to))) {
+              expect(piece.index, "one call after the other").to.be.oneOf([told.length - 1, told.length]);
+              if (piece.index === told.length) names.push(piece.name);
+              told[piece.index] = (told[piece.index] ?? "") + piece.arguments;
+            }
+            at = to;
+          }
+          const calls = readCalls(syntax, tools, whole);
+          expect(reader.calls).to.deep.equal(calls);
+          expect(told.slice(0, calls.length)).to.deep.equal(calls.map((call) => call.arguments));
+          expect(names.slice(0, calls.length)).to.deep.equal(calls.map((call) => call.name));
+          // What was cut off is there as far as it was written.
+          expect(told.length - calls.length).to.be.oneOf([0, 1]);
+          expect(whole.endsWith(told[calls.length] ?? "")).to.equal(true);
+        }
+      });
   });
 });

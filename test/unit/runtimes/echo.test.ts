@@ -92,12 +92,14 @@ describe("the echo", () => {
     expect(again.map(({ id }) => id)).to.deep.equal(["call_2"]);
   });
 
-  it("says calls that are not whole as none", async () => {
+  it("says of calls that are not whole what there is of them, and no call", async () => {
     const { parts, result } = await ask(
       "generate",
       generation({ tools: [weather], toolChoice: "required", sampling: { maxTokens: 1 } }),
     );
-    expect([parts, result]).to.deep.equal([[], ok({ end: "length", promptTokens: 1, completionTokens: 1 })]);
+    const begun = { index: 0, id: "call_1", name: "get_weather", arguments: "" };
+    const end = ok({ end: "length", promptTokens: 1, completionTokens: 1 });
+    expect([parts, result]).to.deep.equal([[{ text: "", tokens: 0, pieces: [begun] }], end]);
   });
 
   it("tells of each token how likely it was, also of one that a stop text held back", async () => {

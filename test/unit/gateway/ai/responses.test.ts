@@ -230,7 +230,8 @@ describe("gateway: responses", () => {
 
     it("tool calling, streaming", async () => {
       const { events: all } = await stream(aboutWeather);
-      expect(all.slice(2).map(({ type }) => type as string)).to.deep.equal([
+      const types = all.slice(2).map(({ type }) => type as string);
+      expect(types.filter((type, index) => type !== types[index - 1])).to.deep.equal([
         "response.output_item.added",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
@@ -238,7 +239,7 @@ describe("gateway: responses", () => {
         "response.completed",
       ]);
       expect(all[2].item).to.include({ type: "function_call", status: "in_progress", arguments: "" });
-      expect(all[5].item).to.include({ type: "function_call", status: "completed" });
+      expect(all.at(-2).item).to.include({ type: "function_call", status: "completed" });
     });
 
     it("image input", async () => {
