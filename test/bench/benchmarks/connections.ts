@@ -44,9 +44,9 @@ async function fanOutOurs(): Promise<Target> {
   const load = await startServed("load.ts");
   const tokens = await signUpPeople(server, Math.ceil(readers / connectionsPerPerson), room);
   const plan = { port: server.port, path: "/ws", greetings: 1 };
-  await load.call("read", { ...plan, seats: membersFor(tokens, readers), first: subscribe });
+  await load.call("read", { ...plan, members: membersFor(tokens, readers), first: subscribe });
   await load.call("post", {
-    plan: { ...plan, seats: tokens.map((token) => ({ token, count: 1 })) },
+    plan: { ...plan, members: tokens.map((token) => ({ token, count: 1 })) },
     text: JSON.stringify({ id: 1, do: "room.post", to: room, with: { text: "{text}" }, operationId: "post{n}" }),
     answered: true,
   });
@@ -64,8 +64,8 @@ async function fanOutPeer(): Promise<Target> {
   const server = await startServer("targets/broadcast.ts", [], watched);
   const load = await startServed("load.ts");
   const plan = { port: server.port, greetings: 0 };
-  await load.call("read", { ...plan, path: "/ws", seats: [{ count: readers }] });
-  await load.call("post", { plan: { ...plan, path: "/post", seats: [{ count: 1 }] }, text: eventOf("{n}"), answered: false });
+  await load.call("read", { ...plan, path: "/ws", members: [{ count: readers }] });
+  await load.call("post", { plan: { ...plan, path: "/post", members: [{ count: 1 }] }, text: eventOf("{n}"), answered: false });
   return {
     round: () => fanOutRound(server, load),
     async stop() {
@@ -93,12 +93,12 @@ const idlers = 2_000;
 const idlersBefore = 200;
 
 /** A fresh server, because memory that was once taken is not given back. */
-async function idleRound(server: Server, seats: (count: number) => object[], first: string | undefined): Promise<Figures> {
+async function idleRound(server: Server, members: (count: number) => object[], first: string | undefined): Promise<Figures> {
   const load = await startServed("load.ts");
   const plan = { port: server.port, path: "/ws", greetings: first === undefined ? 0 : 1, ...(first !== undefined && { first }) };
-  await load.call("read", { ...plan, seats: seats(idlersBefore) });
+  await load.call("read", { ...plan, members: members(idlersBefore) });
   const before = await server.watch("memory");
-  await load.call("read", { ...plan, seats: seats(idlers) });
+  await load.call("read", { ...plan, members: members(idlers) });
   const after = await server.watch("memory");
   await load.stop();
   return { kilobytes: (after - before) / idlers / 1024 };

@@ -15,7 +15,7 @@ interface Member {
 interface Plan {
   readonly port: number;
   readonly path: string;
-  readonly seats: readonly Member[];
+  readonly members: readonly Member[];
   /** Sent by every client once it is connected; its answer is waited for. */
   readonly first?: string;
   /** Text frames the server sends by itself before anything is asked. */
@@ -99,12 +99,12 @@ function received(): void {
   if (total >= wanted) reached();
 }
 
-function open(plan: Plan, seat: Member): Promise<Client> {
+function open(plan: Plan, member: Member): Promise<Client> {
   return new Promise((resolve, reject) => {
     const socket = connectSocket({ host: "127.0.0.1", port: plan.port, noDelay: true });
     const client = new Client(socket, () => resolve(client));
     socket.once("error", reject);
-    const authorization = seat.token === undefined ? "" : `Authorization: Bearer ${seat.token}\r\n`;
+    const authorization = member.token === undefined ? "" : `Authorization: Bearer ${member.token}\r\n`;
     const key = Buffer.alloc(16, "bench").toString("base64");
     socket.write(
       `GET ${plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
@@ -115,11 +115,11 @@ function open(plan: Plan, seat: Member): Promise<Client> {
 
 /** Connects everybody; resolves when all have been greeted and answered. */
 async function openAll(plan: Plan): Promise<Client[]> {
-  const waiting = plan.seats.flatMap((seat) => Array.from({ length: seat.count }, () => seat));
+  const waiting = plan.members.flatMap((member) => Array.from({ length: member.count }, () => member));
   const clients: Client[] = [];
   const next = async (): Promise<void> => {
-    for (let seat = waiting.pop(); seat !== undefined; seat = waiting.pop()) {
-      const client = await open(plan, seat);
+    for (let member = waiting.pop(); member !== undefined; member = waiting.pop()) {
+      const client = await open(plan, member);
       const expected = plan.greetings + (plan.first === undefined ? 0 : 1);
       await new Promise<void>((resolve) => {
         if (plan.first !== undefined) client.socket.write(frameOf(plan.first));

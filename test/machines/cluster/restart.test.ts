@@ -7,7 +7,7 @@ import { healthy, until } from "../../fixtures/processes/cluster-waits.ts";
 import type { NodeProcess } from "../../fixtures/processes/node-process.ts";
 
 /** Every node takes any port, as `--port 0` has it. */
-const anywhere: Placing = { seat: async () => ({ launcher: [], flags: ["--mesh-port", "0"] }) };
+const anywhere: Placing = { placeOf: async () => ({ launcher: [], flags: ["--mesh-port", "0"] }) };
 
 describe("a cluster of real processes whose nodes take any port", () => {
   const meshPort = async (cluster: ClusterProcesses, node: NodeProcess): Promise<number> => {

@@ -82,7 +82,7 @@ export class Member {
       source: scene.journals.sourceOf(this.node),
       target: scene.rooms.targetOf(this),
       drill: () => Promise.reject(new Error("nobody rehearses here")),
-      use: async (work) => work(await this.ports(scene.seats, scene.watch)),
+      use: async (work) => work(await this.ports(scene.members, scene.watch)),
       ask: (message, timeoutMs) => this.ask(scene, message, timeoutMs),
       limits: quickRunner,
     });

@@ -28,7 +28,7 @@ export class Operator {
     if (this.#scene.isCalm) return;
     const chance = key === headRow ? this.#commitCrash : 0.003;
     if (!dice.chance(chance)) return;
-    const node = dice.pick(this.#scene.seats.filter(({ isUp }) => isUp))?.node;
+    const node = dice.pick(this.#scene.members.filter(({ isUp }) => isUp))?.node;
     if (node !== undefined) this.#scene.world.after(0, () => this.crash(node, false));
   }
 
@@ -39,9 +39,9 @@ export class Operator {
     this.#scene.run(
       this.#scene.fixture.start(node).then(() => {
         const machine = this.#scene.fixture.machine(node);
-        const seat = new Member(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
-        seat.serve(this.#scene);
-        this.#scene.seats = [...this.#scene.seats.filter((seat) => seat.node !== node), seat]; // prettier-ignore
+        const member = new Member(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
+        member.serve(this.#scene);
+        this.#scene.members = [...this.#scene.members.filter((member) => member.node !== node), member]; // prettier-ignore
       }),
     );
   }

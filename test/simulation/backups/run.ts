@@ -84,16 +84,16 @@ class BackupsLife implements Simulated {
   #do(what: string): void {
     const { dice } = this.#scene.world;
     const fixture = this.#scene.fixture;
-    const seat = this.#scene.someMember();
-    if (seat !== undefined && what === "backup" && !this.#tasks.erasing) this.#scene.run(this.#tasks.backup(seat));
-    if (seat !== undefined && what === "wish" && !this.#tasks.erasing) this.#scene.run(this.#tasks.wish(seat));
-    if (seat !== undefined && what === "actor") this.#scene.moveActor(seat.node);
-    if (seat !== undefined && what === "prune") this.#scene.run(this.#tasks.prune(seat));
-    if (seat !== undefined && what === "recall") this.#scene.run(this.#tasks.recall(seat));
-    if (seat !== undefined && what === "place" && !this.#tasks.erasing) this.#scene.run(this.#tasks.place(seat));
+    const member = this.#scene.someMember();
+    if (member !== undefined && what === "backup" && !this.#tasks.erasing) this.#scene.run(this.#tasks.backup(member));
+    if (member !== undefined && what === "wish" && !this.#tasks.erasing) this.#scene.run(this.#tasks.wish(member));
+    if (member !== undefined && what === "actor") this.#scene.moveActor(member.node);
+    if (member !== undefined && what === "prune") this.#scene.run(this.#tasks.prune(member));
+    if (member !== undefined && what === "recall") this.#scene.run(this.#tasks.recall(member));
+    if (member !== undefined && what === "place" && !this.#tasks.erasing) this.#scene.run(this.#tasks.place(member));
     if (what === "post") this.#scene.rooms.post();
-    if (seat !== undefined && what === "verify") this.#scene.run(this.#tasks.verify(seat));
-    if (seat !== undefined && what === "rotate") this.#scene.run(this.#tasks.rotate(seat));
+    if (member !== undefined && what === "verify") this.#scene.run(this.#tasks.verify(member));
+    if (member !== undefined && what === "rotate") this.#scene.run(this.#tasks.rotate(member));
     if (what === "erase") this.#scene.run(this.#tasks.erase());
     if (what === "slot") this.#scene.run(this.#scene.journals.move(dice.pick(slots), dice.pick(fixture.machines).node));
     if (what === "move") this.#operator.move();
@@ -102,9 +102,9 @@ class BackupsLife implements Simulated {
     if (what === "rot") this.#operator.rot();
     if (what === "full") this.#operator.full();
     if (what === "cut") fixture.network.cut(dice.pick(fixture.machines).node, dice.pick(fixture.machines).node);
-    if (what === "apart" && seat !== undefined) {
-      this.#scene.directory.cutOff.add(seat.pulse);
-      this.#scene.world.after(dice.between(100, 3_000), () => this.#scene.directory.cutOff.delete(seat.pulse));
+    if (what === "apart" && member !== undefined) {
+      this.#scene.directory.cutOff.add(member.pulse);
+      this.#scene.world.after(dice.between(100, 3_000), () => this.#scene.directory.cutOff.delete(member.pulse));
     }
   }
 
@@ -169,16 +169,16 @@ class BackupsLife implements Simulated {
   }
 
   async #audit(): Promise<void> {
-    const seat = this.#scene.someMember() as Member;
+    const member = this.#scene.someMember() as Member;
     for (const living of this.#scene.watch.living.values()) {
       let whole = false;
-      const recalled = this.#tasks.recall(seat, living).then((done) => void (whole = done));
+      const recalled = this.#tasks.recall(member, living).then((done) => void (whole = done));
       if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-kept", `snapshot ${living.snapshot.number} is not brought back in the end`); // prettier-ignore
     }
-    await this.#demandNamed(seat, new Set());
+    await this.#demandNamed(member, new Set());
     // What others have left is collected by the next ones that remove anything. Audits may bring a reference back that was released meanwhile.
     for (let rounds = 0; rounds < 4 && this.#scene.watch.left().length > 0; rounds += 1) {
-      await this.#scene.wait(this.#tasks.prune(seat, { last: 1_000 }), 60_000);
+      await this.#scene.wait(this.#tasks.prune(member, { last: 1_000 }), 60_000);
       await this.#scene.pass(5_000);
     }
     const [left] = this.#scene.watch.left();
@@ -209,7 +209,7 @@ class BackupsLife implements Simulated {
   }
 
   /** A check down to the data names what is lost, and exactly that. */
-  async #demandNamed(seat: Member, lost: ReadonlySet<string>): Promise<void> {
+  async #demandNamed(member: Member, lost: ReadonlySet<string>): Promise<void> {
     const unreadable = new Set<string>();
     const opens = this.#scene.watch.opener();
     for (const { snapshot, nodes } of this.#scene.watch.living.values()) {
@@ -225,11 +225,11 @@ class BackupsLife implements Simulated {
     }
     let found: VerifyReport | undefined;
     const done = await this.#scene.wait(
-      this.#tasks.verified(seat, "data").then((report) => void (found = report)),
+      this.#tasks.verified(member, "data").then((report) => void (found = report)),
       120_000,
     );
     if (!done || found === undefined)
-      return this.#scene.violate("backup-named", `${seat.node} cannot check what there is`);
+      return this.#scene.violate("backup-named", `${member.node} cannot check what there is`);
     const named = { stripes: [...new Set(found.lost.named.map(({ stripe }) => stripe))].sort(), units: [...new Set(found.lostUnits.named.map(({ name }) => JSON.stringify(name)))].sort() }; // prettier-ignore
     const expected = { stripes: [...lost].sort(), units: [...unreadable].sort() };
     if (JSON.stringify(named) !== JSON.stringify(expected)) this.#scene.violate("backup-named", `${JSON.stringify(named)} is called lost, which is ${JSON.stringify(expected)}`); // prettier-ignore

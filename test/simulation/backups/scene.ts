@@ -24,7 +24,7 @@ export class Scene {
   /** Where recalls bring messages back. */
   readonly rooms: Rooms;
   /** The lives of processes that run. */
-  seats: readonly Member[] = [];
+  members: readonly Member[] = [];
   /** The node that owns the actor of the backups. */
   actorOwner: NodeId = "n1";
   /** No faults any more. */
@@ -63,12 +63,12 @@ export class Scene {
   moveActor(to: NodeId): void {
     this.actorOwner = to;
     this.world.note(() => `${to} owns ${backupActor}`);
-    for (const seat of this.seats)
-      this.world.after(this.world.dice.between(0, 2_500), () => (seat.heardOwner = this.actorOwner));
+    for (const member of this.members)
+      this.world.after(this.world.dice.between(0, 2_500), () => (member.heardOwner = this.actorOwner));
   }
 
   someMember(): Member | undefined {
-    const up = this.seats.filter(({ isUp }) => isUp);
+    const up = this.members.filter(({ isUp }) => isUp);
     return up.length === 0 ? undefined : this.world.dice.pick(up);
   }
 

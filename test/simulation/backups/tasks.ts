@@ -14,32 +14,32 @@ const passing = new Set(["HOLDERS_TOO_FEW", "SLOT_UNAVAILABLE", "ASK_TIMEOUT", "
 export class Tasks {
   readonly #scene: Scene;
   /** Ends a node's process, if it still runs. */
-  readonly #crash: (seat: Member) => void;
+  readonly #crash: (member: Member) => void;
   /** Processes that change backups now. */
-  readonly #changing = new Set<{ readonly seat: Member }>();
+  readonly #changing = new Set<{ readonly member: Member }>();
   /** A tenant's keys are being destroyed: no backup is begun. */
   erasing = false;
   /** Backups that were taken. */
   done = 0;
 
-  constructor(scene: Scene, crash: (seat: Member) => void) {
+  constructor(scene: Scene, crash: (member: Member) => void) {
     this.#scene = scene;
     this.#crash = crash;
   }
 
-  async backup(seat: Member): Promise<void> {
+  async backup(member: Member): Promise<void> {
     const { dice } = this.#scene.world;
-    const task = { seat };
+    const task = { member };
     this.#changing.add(task);
     const stop = new AbortController();
     if (dice.chance(this.#scene.isCalm ? 0 : 0.15)) this.#scene.world.after(dice.between(0, 1_500), () => stop.abort());
-    if (dice.chance(0.15)) this.#scene.world.after(dice.between(0, 2_500), () => this.#crash(seat));
+    if (dice.chance(0.15)) this.#scene.world.after(dice.between(0, 2_500), () => this.#crash(member));
     let committed: number | undefined;
     let unknown = false;
     // The directory takes the head or does not, and is not heard of any more.
     const mute = dice.chance(this.#scene.isCalm ? 0 : 0.08) ? dice.pick(["before", "behind"]) : undefined;
     try {
-      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const ports = await member.ports(this.#scene.members, this.#scene.watch);
       const heads = {
         ...ports.heads,
         commit: async (head: Uint8Array, number: number): Promise<boolean> => {
@@ -54,20 +54,20 @@ export class Tasks {
         },
       };
       const counted = { ...ports, heads };
-      this.#scene.world.note(() => `${seat.node} backs up`);
-      const report = await runBackup(counted, openRepository(counted), this.#scene.journals.sourceOf(seat.node), {
+      this.#scene.world.note(() => `${member.node} backs up`);
+      const report = await runBackup(counted, openRepository(counted), this.#scene.journals.sourceOf(member.node), {
         signal: stop.signal,
         progress: () => undefined,
-        pace: () => seat.pause(dice.between(0, 30)),
+        pace: () => member.pause(dice.between(0, 30)),
       });
       this.done += 1;
-      this.#scene.world.note(() => `${seat.node} has backed up: snapshot ${report.snapshot.number}`);
+      this.#scene.world.note(() => `${member.node} has backed up: snapshot ${report.snapshot.number}`);
       await this.#scene.watch.settled();
-      if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed) this.#scene.violate("backup-whole", `${seat.node} says that there is snapshot ${report.snapshot.number}`); // prettier-ignore
+      if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed) this.#scene.violate("backup-whole", `${member.node} says that there is snapshot ${report.snapshot.number}`); // prettier-ignore
     } catch (error) {
       const code = codeOf(error);
-      this.#scene.world.note(() => `${seat.node} has not backed up: ${code} ${JSON.stringify(error)}`);
-      if (committed !== undefined && !unknown) this.#scene.violate("backup-whole", `${seat.node} says ${code} of snapshot ${committed}, which is there`); // prettier-ignore
+      this.#scene.world.note(() => `${member.node} has not backed up: ${code} ${JSON.stringify(error)}`);
+      if (committed !== undefined && !unknown) this.#scene.violate("backup-whole", `${member.node} says ${code} of snapshot ${committed}, which is there`); // prettier-ignore
       const isAborted = stop.signal.aborted;
       if (!isAborted && code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a backup: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
     } finally {
@@ -81,31 +81,31 @@ export class Tasks {
   }
 
   /** Somebody asks for a backup of the whole cluster, and may think better of it. False: nobody has heard of it. */
-  async wish(seat: Member): Promise<boolean> {
+  async wish(member: Member): Promise<boolean> {
     const { world } = this.#scene;
-    const asked = await seat.ask(this.#scene, { type: "start", wish: { sort: "run" }, by: "operator" }, 1_000);
+    const asked = await member.ask(this.#scene, { type: "start", wish: { sort: "run" }, by: "operator" }, 1_000);
     if (!asked.ok) return false;
     const { id } = asked.value as { id: string };
     world.note(() => `task ${id} is to be done`);
     if (!this.#scene.isCalm && world.dice.chance(0.15))
-      world.after(world.dice.between(0, 3_000), () => void seat.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+      world.after(world.dice.between(0, 3_000), () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
     return true;
   }
 
   /** Somebody has messages brought back, and may think better of it. */
-  async place(seat: Member): Promise<void> {
+  async place(member: Member): Promise<void> {
     const { world, rooms, isCalm } = this.#scene;
-    const id = await rooms.wish(seat);
+    const id = await rooms.wish(member);
     if (id === undefined) return;
     world.note(() => `task ${id} is to bring messages back`);
     if (!isCalm && world.dice.chance(0.15))
-      world.after(world.dice.between(0, 3_000), () => void seat.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
+      world.after(world.dice.between(0, 3_000), () => void member.ask(this.#scene, { type: "cancel", task: id, by: "operator" }, 1_000)); // prettier-ignore
   }
 
   /** Each task has ended, and what it says of a snapshot is true. */
-  async ended(seat: Member): Promise<boolean> {
+  async ended(member: Member): Promise<boolean> {
     if (this.#open.length > 0) return false;
-    const asked = await seat.ask(this.#scene, { type: "tasks", limit: 50 }, 1_000);
+    const asked = await member.ask(this.#scene, { type: "tasks", limit: 50 }, 1_000);
     if (!asked.ok) return false;
     for (const task of (asked.value as ClusterBackupTasks).tasks) {
       const { id, state, result, error } = task;
@@ -119,14 +119,14 @@ export class Tasks {
     return true;
   }
 
-  async prune(seat: Member, wanted?: Retention): Promise<void> {
+  async prune(member: Member, wanted?: Retention): Promise<void> {
     const { dice } = this.#scene.world;
-    const task = { seat };
+    const task = { member };
     this.#changing.add(task);
     const drawn = dice.chance(0.6) ? { last: 1 + dice.below(3) } : { withinMs: dice.between(2_000, 9_000) };
     const retention: Retention = wanted ?? drawn;
     try {
-      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const ports = await member.ports(this.#scene.members, this.#scene.watch);
       const may = ({ number, atMs }: Snapshot, all: readonly Snapshot[]): boolean => {
         const newer = all.filter((one) => one.number > number).length;
         return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || this.#scene.world.nowMs - atMs > retention.withinMs); // prettier-ignore
@@ -134,7 +134,7 @@ export class Tasks {
       this.#scene.watch.mayGo.add(may);
       const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore
       this.#scene.watch.mayGo.delete(may);
-      this.#scene.world.note(() => `${seat.node} has pruned ${removed.join()}`);
+      this.#scene.world.note(() => `${member.node} has pruned ${removed.join()}`);
     } catch (error) {
       const code = codeOf(error);
       if (code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a prune: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
@@ -143,7 +143,7 @@ export class Tasks {
     }
   }
 
-  async recall(seat: Member, wanted?: Living): Promise<boolean> {
+  async recall(member: Member, wanted?: Living): Promise<boolean> {
     const living = [...this.#scene.watch.living.values()];
     const chosen = wanted ?? (living.length === 0 ? undefined : this.#scene.world.dice.pick(living));
     if (chosen === undefined) return true;
@@ -152,7 +152,7 @@ export class Tasks {
     const lost = new Map<UnitEntry, string>();
     let broken: unknown;
     try {
-      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const ports = await member.ports(this.#scene.members, this.#scene.watch);
       const sink = {
         async write({ name }: UnitEntry, content: Uint8Array): Promise<void> {
           const place = `${name.thread} ${name.type}`;
@@ -173,15 +173,15 @@ export class Tasks {
       .filter(([unit]) => !this.#scene.journals.gone.has(tenantOf(unit.name)))
       .map(([, code]) => code);
     if (broken !== undefined) codes.push(codeOf(broken));
-    this.#scene.world.note(() => `${seat.node} has recalled ${number}: ${codes.join()} ${JSON.stringify(broken)}`);
+    this.#scene.world.note(() => `${member.node} has recalled ${number}: ${codes.join()} ${JSON.stringify(broken)}`);
     const bad = codes.find(
       (code) => !passing.has(code) || code === "DATA_DAMAGED" || (this.#scene.isCalm && broken === undefined),
     );
-    if (bad !== undefined) this.#scene.violate("backup-kept", `snapshot ${number} is brought back at ${seat.node} with ${bad} ${JSON.stringify(broken)}`); // prettier-ignore
+    if (bad !== undefined) this.#scene.violate("backup-kept", `snapshot ${number} is brought back at ${member.node} with ${bad} ${JSON.stringify(broken)}`); // prettier-ignore
     if (codes.length > 0) return false;
     this.#demandErased(contents);
     const fault = this.#scene.watch.faultIn(chosen, contents, (actor) => this.#scene.watch.isGone(actor));
-    if (fault !== undefined) this.#scene.violate("backup-true", `snapshot ${number} at ${seat.node}: ${fault}`);
+    if (fault !== undefined) this.#scene.violate("backup-true", `snapshot ${number} at ${member.node}: ${fault}`);
     return true;
   }
 
@@ -196,18 +196,18 @@ export class Tasks {
     }
   }
 
-  async verify(seat: Member): Promise<void> {
+  async verify(member: Member): Promise<void> {
     const before = [...this.#scene.watch.living.keys()];
-    const found = await this.verified(seat, "manifest");
+    const found = await this.verified(member, "manifest");
     if (found === undefined || !before.every((number) => this.#scene.watch.living.has(number))) return;
     const wrong = found.lost.named.find(({ error }) => error.code === "BACKUP_DAMAGED");
     if (wrong !== undefined)
-      this.#scene.violate("backup-named", `${wrong.stripe} is called ${wrong.error.code} at ${seat.node}`);
+      this.#scene.violate("backup-named", `${wrong.stripe} is called ${wrong.error.code} at ${member.node}`);
   }
 
-  async verified(seat: Member, depth: "manifest" | "data") {
+  async verified(member: Member, depth: "manifest" | "data") {
     try {
-      const ports = await seat.ports(this.#scene.seats, this.#scene.watch);
+      const ports = await member.ports(this.#scene.members, this.#scene.watch);
       const repository = openRepository(ports);
       const { snapshots } = await repository.state();
       const signal = new AbortController().signal;
@@ -219,11 +219,11 @@ export class Tasks {
     }
   }
 
-  async rotate(seat: Member): Promise<boolean> {
+  async rotate(member: Member): Promise<boolean> {
     try {
-      await seat.completeKeys(this.#scene.seats, this.#scene.watch);
-      const done = await seat.keys.rotate({ compromised: this.#scene.world.dice.chance(0.2) });
-      this.#scene.world.note(() => `${seat.node} has rotated: ${done.ok ? "done" : done.error.code}`);
+      await member.completeKeys(this.#scene.members, this.#scene.watch);
+      const done = await member.keys.rotate({ compromised: this.#scene.world.dice.chance(0.2) });
+      this.#scene.world.note(() => `${member.node} has rotated: ${done.ok ? "done" : done.error.code}`);
       return done.ok;
     } catch (error) {
       if (!passing.has(codeOf(error))) this.#scene.violate("no-stray-error", `a rotation: ${(error as Error).stack}`);
@@ -235,14 +235,14 @@ export class Tasks {
   async erase(): Promise<void> {
     const { dice } = this.#scene.world;
     const tenant = dice.pick(people.slice(0, 2));
-    const isBusy = (): boolean => this.#open.length > 0 || [...this.#changing].some(({ seat }) => seat.isUp);
+    const isBusy = (): boolean => this.#open.length > 0 || [...this.#changing].some(({ member }) => member.isUp);
     if (this.#scene.journals.gone.has(tenant) || isBusy()) return;
     this.erasing = true;
     await this.#scene.journals.leave(tenant);
     for (;;) {
-      const seat = this.#scene.someMember();
+      const member = this.#scene.someMember();
       // A process that dies never answers.
-      const done = seat && (await Promise.race([seat.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)])); // prettier-ignore
+      const done = member && (await Promise.race([member.keys.erase(tenant).catch(() => undefined), this.#scene.world.sleep(2_000)])); // prettier-ignore
       if (typeof done === "object" && done.ok) break;
       await this.#scene.world.sleep(300);
     }

@@ -143,7 +143,7 @@ export class Machine {
     const meter = this.#parts.bounds.meter(this.node);
     const journal = await openJournal({ store, clock, log, meter, limits: plan.journalLimits, identity });
     if (store instanceof SealedStore) this.#seal(store, journal, clock, log);
-    // The wall around the mesh: the members, as this node knows them.
+    // Who is let into the mesh: the members, as this node knows them.
     const transport = network.attach(this.node, pulse, (other) => this.knows(other));
     const peer = createPeer({
       node: this.node,

@@ -18,7 +18,7 @@ export interface OperatorParts {
   /** Puts up one more machine, which is let in and starts. */
   readonly add: () => void;
   /** Cuts an owner off and reads from it while others write. */
-  readonly strand: (forMs: number) => void;
+  readonly cutOffOwner: (forMs: number) => void;
 }
 
 /** Whoever breaks things, by accident or on purpose, and mends them again. Bounded by what the design survives: of every
@@ -158,8 +158,8 @@ export class Operator {
         return void this.#evict(machine);
       case "roles":
         return void this.#takeRole(machine, lastsMs);
-      case "strand":
-        return this.#parts.strand(Math.max(lastsMs, strandedMsMin));
+      case "cutOffOwner":
+        return this.#parts.cutOffOwner(Math.max(lastsMs, strandedMsMin));
       case "moveSlot": {
         const slots = [...this.#parts.watch.records.keys()] as SlotId[];
         if (slots.length > 0)

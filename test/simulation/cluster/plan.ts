@@ -28,7 +28,7 @@ export const faults = [
   "roles", // an admin takes a role away from a node, and gives it back
   "moveSlot",
   "moveActor",
-  "strand", // an owner that nobody but a client hears, while somebody else writes to the new one
+  "cutOffOwner", // an owner that nobody but a client hears, while somebody else writes to the new one
 ] as const;
 export type Fault = (typeof faults)[number];
 
@@ -86,7 +86,7 @@ const groups: readonly (readonly Fault[])[] = [
   ["join", "drain", "evict"],
   ["roles"],
   ["moveSlot", "moveActor"],
-  ["strand"],
+  ["cutOffOwner"],
 ];
 
 const actors: Actors = {
@@ -109,7 +109,7 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
   const moving = !parted && dice.chance(0.1);
   if (parted || moving) for (const fault of faults) delete weights[fault];
   if (moving) Object.assign(weights, { moveActor: 4, moveSlot: 1, break: 1 });
-  if (parted) Object.assign(weights, { strand: 3, isolate: 2, oneWay: 1 });
+  if (parted) Object.assign(weights, { cutOffOwner: 3, isolate: 2, oneWay: 1 });
   const narrow = dice.chance(0.5);
   const faultsMs = parted ? 6_000 : dice.pick([1_500, 4_000]);
   const zones = dice.pick([0, 0, 2, 3]);

@@ -26,11 +26,11 @@ import { Machine, type ClusterParts } from "./machine.ts";
 import { endOf, Operator } from "./operator.ts";
 import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
-import { Member, type Gates } from "./member.ts";
+import { Attachment, type Gates } from "./attachment.ts";
 import { crowded, ShardOwner } from "./storage.ts";
 import { bearsSlowDisk, slowSyncMs, sparedMsMax, waitsForSlow } from "./slow-disk.ts";
-import { strand } from "./strand.ts";
-import { Wall } from "./wall.ts";
+import { cutOffOwner } from "./cut-off-owner.ts";
+import { MembersOnly } from "./members-only.ts";
 import { ClusterWatch } from "./watch.ts";
 
 /** The machines must have started, without faults, within this. */
@@ -44,7 +44,7 @@ export const runClusterSeed = (seed: number, options: SeedOptions<ClusterPlan> =
 
 /** Where somebody follows. */
 interface Place {
-  readonly seat: Member;
+  readonly attachment: Attachment;
   at: Machine | undefined;
   life: number;
   leave: () => void;
@@ -70,7 +70,7 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #machines = new Map<NodeId, Machine>();
   readonly #watch: ClusterWatch;
   readonly #bounds: BoundsWatch;
-  readonly #wall: Wall;
+  readonly #membersOnly: MembersOnly;
   readonly #ledgers: LedgerWatch;
   readonly #registers: RegisterWatch;
   readonly #clients: Client[];
@@ -82,11 +82,11 @@ class ClusterSimulation implements Gates, Simulated {
   readonly #operator: Operator;
   readonly #heard = new Set<string>();
   #faulty = false;
-  #strands = 0;
+  #cutOffs = 0;
   /** Changes that voters decided, by revision, and the last revision. */
   readonly #changes = new Map<number, string>();
   #revision = 0;
-  #fixture = "found";
+  #phase = "found";
 
   constructor(world: World, fixed: Partial<ClusterPlan> = {}) {
     this.#world = world;
@@ -110,8 +110,8 @@ class ClusterSimulation implements Gates, Simulated {
     this.#network.watch(this.#watch);
     this.#bounds = new BoundsWatch(world, { ...plan.limits, journal: plan.journalLimits });
     this.#network.watch(this.#bounds);
-    this.#wall = new Wall(world, { machines: this.#machines, truth: this.#watch.members });
-    this.#network.watch(this.#wall);
+    this.#membersOnly = new MembersOnly(world, { machines: this.#machines, truth: this.#watch.members });
+    this.#network.watch(this.#membersOnly);
     this.#external =
       plan.directory === "external"
         ? new ExternalDirectory(world, { delayMs: plan.network.delayMs ?? 1, lossChance: plan.directoryLossChance })
@@ -159,10 +159,10 @@ class ClusterSimulation implements Gates, Simulated {
       watch: this.#watch,
       machines: () => [...this.#machines.values()],
       add: () => void this.#letIn(add()),
-      strand: (forMs) => void this.#strand(forMs),
+      cutOffOwner: (forMs) => void this.#cutOffOwner(forMs),
     });
 
-    const around = () => ({ world, plan, entrance: new Member(world, this), ledgers: this.#ledgers });
+    const around = () => ({ world, plan, entrance: new Attachment(world, this), ledgers: this.#ledgers });
     this.#clients = Array.from({ length: plan.clients }, (_, index) => new Client(`c${index}`, around()));
     this.#auditor = new Client("auditor", around());
     this.#registerClients = Array.from(
@@ -175,7 +175,7 @@ class ClusterSimulation implements Gates, Simulated {
         ),
     );
     const roomPlace = this.#place();
-    const reading = { ...around(), entrance: roomPlace.seat };
+    const reading = { ...around(), entrance: roomPlace.attachment };
     const room = new RoomWatch(new Caller("p0", "user/p0", reading), reading);
     this.#people = Array.from({ length: plan.people }, (_, index) => {
       const pace = { commands: Math.ceil(plan.commandsPerClient / 2), thinkMs: 30, lingerMs: plan.lingerMs };
@@ -183,11 +183,11 @@ class ClusterSimulation implements Gates, Simulated {
     });
     this.#shardOwners = Array.from({ length: plan.storage > 0 ? 2 : 0 }, (_, index) => {
       const groups = () => [...this.#watch.groups.values()];
-      return new ShardOwner(`s${index}`, { world, entrance: new Member(world, this), groups });
+      return new ShardOwner(`s${index}`, { world, entrance: new Attachment(world, this), groups });
     });
     const streams = plan.actors.ledgers.map((ledger, index) => {
       const place = this.#place();
-      const reader = new Client(`f${index}`, { ...around(), entrance: place.seat });
+      const reader = new Client(`f${index}`, { ...around(), entrance: place.attachment });
       const stream = {
         topic: ledger as string,
         resume: (after: number) => reader.resume(ledger, after),
@@ -208,7 +208,7 @@ class ClusterSimulation implements Gates, Simulated {
     for (const machine of others) void this.#letIn(machine);
     const started = await world.run(() => [...this.#machines.values()].every(({ ready }) => ready), foundMsMax);
     if (started !== "done") return this.#late(started);
-    this.#fixture = "faults";
+    this.#phase = "faults";
     this.#faulty = true;
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
     for (const worker of workers) void worker.run();
@@ -222,7 +222,7 @@ class ClusterSimulation implements Gates, Simulated {
     await world.run(() => world.nowMs > endMs, endMs + 1);
     if (world.violations.length > 0) return;
     world.note(() => "calm");
-    this.#fixture = "calm";
+    this.#phase = "calm";
     this.#faulty = false;
     this.#operator.calm();
     let done = false;
@@ -257,9 +257,9 @@ class ClusterSimulation implements Gates, Simulated {
     }
   }
 
-  #strand(forMs: number): Promise<void> {
-    this.#strands += 1;
-    return strand(forMs, {
+  #cutOffOwner(forMs: number): Promise<void> {
+    this.#cutOffs += 1;
+    return cutOffOwner(forMs, {
       world: this.#world,
       network: this.#network,
       registers: this.#registers,
@@ -268,7 +268,7 @@ class ClusterSimulation implements Gates, Simulated {
       // An embedded directory stays with most: else nobody would get the slot.
       spared: this.#plan.directory === "embedded" ? "n0" : undefined,
       faulty: () => this.#faulty,
-      number: this.#strands,
+      number: this.#cutOffs,
     });
   }
 
@@ -290,7 +290,7 @@ class ClusterSimulation implements Gates, Simulated {
   /** The admin: looks at the nodes now and then. */
   async #administer(): Promise<void> {
     const { dice } = this.#world;
-    while (this.#fixture !== "done") {
+    while (this.#phase !== "done") {
       await this.#world.sleep(dice.between(20, 300));
       for (const { node, peer, pulse } of this.gates()) {
         if (peer === undefined || !dice.chance(0.2)) continue;
@@ -324,8 +324,8 @@ class ClusterSimulation implements Gates, Simulated {
   /** Who follows at a node asks that node, as its gateway does: another may not know yet of the owner that it has heard of. */
   #place(): Place {
     const gates = (): readonly Machine[] => this.gates().filter((machine) => machine === place.at);
-    const seat = new Member(this.#world, { gates, faulty: () => this.#faulty });
-    const place: Place = { seat, at: undefined, life: 0, leave: () => undefined };
+    const attachment = new Attachment(this.#world, { gates, faulty: () => this.#faulty });
+    const place: Place = { attachment, at: undefined, life: 0, leave: () => undefined };
     return place;
   }
 
@@ -341,7 +341,7 @@ class ClusterSimulation implements Gates, Simulated {
         place.leave();
         place.at = dice.pick(open);
         place.life = place.at.pulse.life;
-        place.seat.leave();
+        place.attachment.leave();
         place.leave = this.#follow(place.follower, place.at);
       }
       await this.#world.sleep(dice.between(5, 40));
@@ -369,9 +369,9 @@ class ClusterSimulation implements Gates, Simulated {
 
   async #settle(): Promise<void> {
     const world = this.#world;
-    const until = async (fixture: string, done: () => boolean | Promise<boolean>): Promise<void> => {
-      this.#fixture = fixture;
-      world.note(() => `waits: ${fixture}`);
+    const until = async (phase: string, done: () => boolean | Promise<boolean>): Promise<void> => {
+      this.#phase = phase;
+      world.note(() => `waits: ${phase}`);
       while (!(await done())) await world.sleep(50);
     };
     const workers = [...this.#clients, ...this.#registerClients, ...this.#people];
@@ -386,7 +386,7 @@ class ClusterSimulation implements Gates, Simulated {
     await until("every slot is whole", () => this.#unsettled() === undefined);
     await until("every holder is apart", () => this.#crowded() === undefined);
     await until("as many vote as should", () => this.#votes());
-    await until("all nodes know the members", () => this.#wall.difference() === undefined);
+    await until("all nodes know the members", () => this.#membersOnly.difference() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
     if (this.#plan.lateDisk && bearsSlowDisk(this.#plan)) await this.#withSlowDisk(until);
@@ -394,7 +394,7 @@ class ClusterSimulation implements Gates, Simulated {
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
     for (const machine of this.#machines.values()) machine.start();
-    this.#fixture = "the audit";
+    this.#phase = "the audit";
     for (const ledger of this.#plan.actors.ledgers) await this.#auditor.audit(ledger);
     for (const person of this.#people) await person.audit();
     for (const owner of this.#shardOwners) await owner.audit();
@@ -404,7 +404,7 @@ class ClusterSimulation implements Gates, Simulated {
     await until("every slot is whole again", () => this.#unsettled() === undefined);
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     await until("all replicas hold the same", () => this.#watch.difference() === undefined);
-    this.#fixture = "done";
+    this.#phase = "done";
   }
 
   /** While nobody reaches the directory, every slot goes on whose owner and copies are up: also when connections break and
@@ -523,12 +523,12 @@ class ClusterSimulation implements Gates, Simulated {
   }
 
   #late(how: string): void {
-    const facts = [`${how} in stage "${this.#fixture}"`];
+    const facts = [`${how} in phase "${this.#phase}"`];
     const unsettled = this.#unsettled();
     const difference = this.#watch.difference();
     if (unsettled !== undefined) facts.push(unsettled);
     if (difference !== undefined) facts.push(difference);
-    const stranger = this.#wall.difference();
+    const stranger = this.#membersOnly.difference();
     if (stranger !== undefined) facts.push(stranger);
     const crowd = this.#crowded();
     if (crowd !== undefined) facts.push(crowd);
@@ -547,13 +547,13 @@ class ClusterSimulation implements Gates, Simulated {
       this.#world.note(() => `${machine.node}: ready ${machine.ready} ${JSON.stringify(status)}`);
       if (!machine.ready && !machine.gone) facts.push(`${machine.node} has not started`);
     }
-    const checker: CheckerName = this.#fixture.startsWith("every slot is whole")
+    const checker: CheckerName = this.#phase.startsWith("every slot is whole")
       ? "fully-replicated"
-      : this.#fixture.startsWith("every holder is apart")
+      : this.#phase.startsWith("every holder is apart")
         ? "holders-apart"
-        : this.#fixture.startsWith("all replicas")
+        : this.#phase.startsWith("all replicas")
           ? "replicas-equal"
-          : this.#fixture.startsWith("all nodes know")
+          : this.#phase.startsWith("all nodes know")
             ? "members-only"
             : "liveness";
     this.#world.violate(checker, facts.join("; "));

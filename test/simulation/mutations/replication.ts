@@ -24,7 +24,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 3,
     seeds: 60,
     cluster: true,
-    plan: { ...three, faults: { strand: 2, isolate: 2, stall: 2, oneWay: 1 }, faultMs: 400, thinkMs: 5 },
+    plan: { ...three, faults: { cutOffOwner: 2, isolate: 2, stall: 2, oneWay: 1 }, faultMs: 400, thinkMs: 5 },
   },
   {
     name: "forgets its fence when it starts again",
@@ -114,7 +114,7 @@ export const ofReplication: readonly Mutation[] = [
     from: 5,
     seeds: 60,
     cluster: true,
-    plan: { ...three, faults: { strand: 1 }, faultMs: 1_000, faultLastsMs: 3_000 },
+    plan: { ...three, faults: { cutOffOwner: 1 }, faultMs: 1_000, faultLastsMs: 3_000 },
   },
   {
     name: "takes an actor up in a new epoch without the answers that the log has",

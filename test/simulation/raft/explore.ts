@@ -7,7 +7,7 @@
  *  - _Symmetry_: voters that differ by name alone are one state, and so are their messages.
  *  - A state is kept as 64 bits. Two that are not the same may have the same ones: among ten million with a chance of one in 400,000.
  *
- *  What is checked is in `Search.#check`, and at one node in `seat.ts`. */
+ *  What is checked is in `Search.#check`, and at one node in `member.ts`. */
 import type { Members } from "../../../node/directory/raft/messages.ts";
 import { textOf } from "./opened.ts";
 import {
@@ -52,7 +52,7 @@ export interface Explored {
   readonly states: number;
   readonly steps: number;
   /** Of one node. */
-  readonly seats: number;
+  readonly statesOfOne: number;
   readonly messages: number;
   readonly deepest: number;
   readonly seconds: number;
@@ -110,12 +110,12 @@ class Seen {
   }
 }
 
-/** Not of a node's state: its functions, and what `seat.ts` sets anew after each step. */
+/** Not of a node's state: its functions, and what `member.ts` sets anew after each step. */
 const leftOut = new Set(["_options", "_elapsed", "_patience", "_chance"]);
 
 /** A node's state with its number, and what steps make of it. */
 interface Known {
-  readonly seat: Member;
+  readonly node: Member;
   readonly outcomes: Map<number, Kept>;
   readonly hashes: Map<string, Hash>;
   readonly shape: string;
@@ -124,14 +124,14 @@ interface KnownSent extends Sent {
   readonly number: number;
   readonly hashes: Map<string, Hash>;
 }
-interface Kept extends Omit<Outcome, "seat" | "sent"> {
+interface Kept extends Omit<Outcome, "node" | "sent"> {
   readonly to: Known;
   readonly sent: readonly KnownSent[];
 }
 
 /** All nodes and messages, and what has happened so far. Never changed. */
 interface World {
-  readonly seats: readonly Known[];
+  readonly nodes: readonly Known[];
   readonly sent: readonly KnownSent[];
   readonly left: readonly number[];
   /** What was applied first at each place, by somebody in that term. */
@@ -168,7 +168,7 @@ export class Search {
   run(limitMs = Infinity): Explored {
     const startedMs = performance.now();
     const first: World = {
-      seats: this.#scope.nodes.map((id) => this.#know(newMember(id, this.#scope.voters))),
+      nodes: this.#scope.nodes.map((id) => this.#know(newMember(id, this.#scope.voters))),
       sent: [],
       left: bounded.map((bound) => this.#scope.bounds[bound] ?? 0),
       applied: [],
@@ -192,20 +192,20 @@ export class Search {
         cutOff = true;
         break;
       }
-      const known = top.world.seats[move.at] as Known;
+      const known = top.world.nodes[move.at] as Known;
       const outcome = this.#outcome(known, move);
       if (outcome.to === known && move.takes === undefined && outcome.sent.every((one) => top.world.sent.includes(one))) continue; // prettier-ignore
       const next = this.#moved(top.world, move, outcome);
       broken = outcome.broken ?? this.#check(top.world, next, move, outcome);
       if (broken === undefined && !this.#isNew(next)) continue;
-      stack.push({ world: next, moves: broken === undefined ? this.#moves(next) : [], at: 0, by: describeStep(known.seat.id, move.step) }); // prettier-ignore
+      stack.push({ world: next, moves: broken === undefined ? this.#moves(next) : [], at: 0, by: describeStep(known.node.id, move.step) }); // prettier-ignore
       deepest = Math.max(deepest, stack.length - 1);
       if (broken !== undefined) break;
     }
     return {
       states: this.#seen.size,
       steps,
-      seats: this.#known.size,
+      statesOfOne: this.#known.size,
       messages: this.#sent.size,
       deepest,
       seconds: (performance.now() - startedMs) / 1_000,
@@ -216,13 +216,13 @@ export class Search {
 
   // --- what is known of nodes, messages and steps ------------------------------------------------------------------------
 
-  #know(seat: Member): Known {
-    const key = textOf(seat, String, leftOut);
+  #know(node: Member): Known {
+    const key = textOf(node, String, leftOut);
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     // What the node is, whatever the names: the others are alike.
-    const shape = textOf(seat, (id) => (id === seat.id ? "self" : this.#scope.voters.includes(id) ? "other" : id), leftOut); // prettier-ignore
-    const made = { seat, outcomes: new Map<number, Kept>(), hashes: new Map<string, Hash>(), shape };
+    const shape = textOf(node, (id) => (id === node.id ? "self" : this.#scope.voters.includes(id) ? "other" : id), leftOut); // prettier-ignore
+    const made = { node, outcomes: new Map<number, Kept>(), hashes: new Map<string, Hash>(), shape };
     this.#known.set(key, made);
     return made;
   }
@@ -237,16 +237,16 @@ export class Search {
     return known;
   }
 
-  #outcome({ seat, outcomes }: Known, { step, key }: Move): Kept {
+  #outcome({ node, outcomes }: Known, { step, key }: Move): Kept {
     let outcome = outcomes.get(key);
     if (outcome === undefined) {
       let made: Outcome;
       try {
-        made = this.#scope.late === true ? stepped(seat, step) : steppedAtOnce(seat, step);
+        made = this.#scope.late === true ? stepped(node, step) : steppedAtOnce(node, step);
       } catch (thrown) {
-        made = { seat, sent: [], applied: [], restored: undefined, reads: [], broken: `throws ${String(thrown)}` };
+        made = { node, sent: [], applied: [], restored: undefined, reads: [], broken: `throws ${String(thrown)}` };
       }
-      outcome = { ...made, to: this.#know(made.seat), sent: made.sent.map((one) => this.#knowSent(one)) };
+      outcome = { ...made, to: this.#know(made.node), sent: made.sent.map((one) => this.#knowSent(one)) };
       outcomes.set(key, outcome);
     }
     return outcome;
@@ -262,12 +262,12 @@ export class Search {
 
   // --- what may happen -----------------------------------------------------------------------------------------------------
 
-  #moves({ seats, sent, left }: World): readonly Move[] {
+  #moves({ nodes, sent, left }: World): readonly Move[] {
     const moves: Move[] = [];
     const may = (bound: Bound): boolean => (left[bounded.indexOf(bound)] as number) > 0;
     const used = (bound: Bound): number => (this.#scope.bounds[bound] ?? 0) - (left[bounded.indexOf(bound)] as number);
-    for (const [at, { seat }] of seats.entries()) {
-      const { core, id, unsynced } = seat;
+    for (const [at, { node }] of nodes.entries()) {
+      const { core, id, unsynced } = node;
       const add = (step: Step, takes?: Bound): void => void moves.push({ at, step, key: this.#keyOf(step), takes });
       for (const one of sent) {
         if (one.to !== id) continue;
@@ -276,7 +276,7 @@ export class Search {
       if (unsynced.length > 0) add({ type: "sync" });
       if (may("crashes"))
         for (let count = 0; count <= unsynced.length; count += 1) add({ type: "crash", written: count }, "crashes");
-      if (may("compacts") && unsynced.length === 0 && seat.state.index > core.log.base.index) add({ type: "compact" }, "compacts"); // prettier-ignore
+      if (may("compacts") && unsynced.length === 0 && node.state.index > core.log.base.index) add({ type: "compact" }, "compacts"); // prettier-ignore
       if (core.role !== "leader") {
         if (may("elections")) add({ type: "election" }, "elections");
         continue;
@@ -307,34 +307,34 @@ export class Search {
 
   #moved(world: World, { at, step, takes }: Move, outcome: Kept): World {
     const { to, sent, applied } = outcome;
-    const { seat } = to;
-    const seats = world.seats.with(at, to);
-    const all = this.#answered(seats, new Set([...world.sent, ...sent]));
-    const before = (world.seats[at] as Known).seat;
-    const leads = seat.core.role === "leader" && (before.core.role !== "leader" || before.core.term !== seat.core.term);
+    const { node } = to;
+    const nodes = world.nodes.with(at, to);
+    const all = this.#answered(nodes, new Set([...world.sent, ...sent]));
+    const before = (world.nodes[at] as Known).node;
+    const leads = node.core.role === "leader" && (before.core.role !== "leader" || before.core.term !== node.core.term);
     let text = before.state.text;
     const news = applied.flatMap((entry) => {
       text = `${text} ${textOfEntry(entry)}`;
       if (entry.index <= world.applied.length) return [];
-      return [{ text: textOfEntry(entry), term: entry.term, byTerm: seat.core.term, all: text }];
+      return [{ text: textOfEntry(entry), term: entry.term, byTerm: node.core.term, all: text }];
     });
     return {
-      seats,
+      nodes,
       sent: this.#worthHearing(all, to),
       left: takes === undefined ? world.left : world.left.with(bounded.indexOf(takes), (world.left[bounded.indexOf(takes)] as number) - 1), // prettier-ignore
       applied: news.length === 0 ? world.applied : [...world.applied, ...news],
-      leaders: leads ? [...world.leaders, [seat.core.term, seat.id]] : world.leaders,
+      leaders: leads ? [...world.leaders, [node.core.term, node.id]] : world.leaders,
       asked: step.type === "read" ? [...world.asked, world.applied.length] : world.asked,
     };
   }
 
   /** With all that nodes answer as they are, without becoming anything else. */
-  #answered(seats: readonly Known[], sent: Set<KnownSent>): readonly KnownSent[] {
+  #answered(nodes: readonly Known[], sent: Set<KnownSent>): readonly KnownSent[] {
     // What is added meanwhile is gone through as well.
     for (let size = 0; size !== sent.size;) {
       size = sent.size;
       for (const one of sent) {
-        const known = seats.find(({ seat }) => seat.id === one.to) as Known;
+        const known = nodes.find(({ node }) => node.id === one.to) as Known;
         for (const silent of this.#hearings(one)) {
           const move: Move = { at: 0, step: { type: "deliver", sent: one, silent }, key: 2 * one.number + Number(silent), takes: undefined }; // prettier-ignore
           const outcome = this.#outcome(known, move);
@@ -351,18 +351,18 @@ export class Search {
   }
 
   /** Without what its receiver, whose term has gone on for good, will never make anything of. */
-  #worthHearing(sent: readonly KnownSent[], { seat }: Known): readonly KnownSent[] {
-    const { term } = seat.disk.promise;
+  #worthHearing(sent: readonly KnownSent[], { node }: Known): readonly KnownSent[] {
+    const { term } = node.disk.promise;
     const isOver = ({ to, message }: KnownSent): boolean =>
-      to === seat.id && message.term < term && message.type !== "append" && message.type !== "install" && !(message.type === "vote" && message.pre); // prettier-ignore
+      to === node.id && message.term < term && message.type !== "append" && message.type !== "install" && !(message.type === "vote" && message.pre); // prettier-ignore
     return sent.some(isOver) ? sent.filter((one) => !isOver(one)) : sent;
   }
 
   // --- what must hold ------------------------------------------------------------------------------------------------------
 
   #check(before: World, after: World, { at }: Move, outcome: Kept): string | undefined {
-    const { seat } = outcome.to;
-    const { core, id } = seat;
+    const { node } = outcome.to;
+    const { core, id } = node;
     if (after.leaders !== before.leaders) {
       const [term] = after.leaders.at(-1) as readonly [number, string];
       const other = before.leaders.find(([led, leader]) => led === term && leader !== id);
@@ -374,14 +374,14 @@ export class Search {
     for (const entry of outcome.applied)
       if (after.applied[entry.index - 1]?.text !== textOfEntry(entry))
         return `applied-same: ${id} applies ${textOfEntry(entry)} at ${entry.index}`;
-    if (seat.state.index > 0 && after.applied[seat.state.index - 1]?.all !== seat.state.text)
-      return `applied-same: ${id} has${seat.state.text}, which others have not`;
+    if (node.state.index > 0 && after.applied[node.state.index - 1]?.all !== node.state.text)
+      return `applied-same: ${id} has${node.state.text}, which others have not`;
     for (const read of outcome.reads)
       if (read.index < (before.asked[read.id] ?? 0)) return `reads-of-now: a read of ${read.index}, when ${before.asked[read.id]} was known`; // prettier-ignore
-    for (const [number, other] of after.seats.entries()) {
-      const place = number === at ? undefined : this.#differ(seat, other.seat);
+    for (const [number, other] of after.nodes.entries()) {
+      const place = number === at ? undefined : this.#differ(node, other.node);
       if (place !== undefined)
-        return `logs-match: ${id} and ${other.seat.id} have different entries of one term at ${place}`;
+        return `logs-match: ${id} and ${other.node.id} have different entries of one term at ${place}`;
     }
     for (const sent of after.sent) {
       const broken = before.sent.includes(sent) ? undefined : this.#saidWell(after, sent);
@@ -404,13 +404,13 @@ export class Search {
   }
 
   /** A voter has one vote a term; a term begins when a majority would vote for who begins it. */
-  #saidWell({ sent, seats }: World, { from, to, message }: KnownSent): string | undefined {
+  #saidWell({ sent, nodes }: World, { from, to, message }: KnownSent): string | undefined {
     if (message.type === "voted" && message.granted && !message.pre) {
       const twice = sent.find((one) => one.from === from && one.to !== to && one.message.type === "voted" && !one.message.pre && one.message.granted && one.message.term === message.term); // prettier-ignore
       if (twice !== undefined) return `one-leader: ${from} votes for ${to} and ${twice.to} in term ${message.term}`;
     }
     if (message.type !== "vote" || message.pre || message.forced) return undefined;
-    const { voters } = (seats.find(({ seat }) => seat.id === from) as Known).seat.core.members;
+    const { voters } = (nodes.find(({ node }) => node.id === from) as Known).node.core.members;
     const would = voters.filter((voter) => voter === from || sent.some((one) => one.from === voter && one.to === from && one.message.type === "voted" && one.message.pre && one.message.granted && one.message.term === message.term)); // prettier-ignore
     return would.length > voters.length / 2
       ? undefined
@@ -419,13 +419,13 @@ export class Search {
 
   // --- which states are the same -------------------------------------------------------------------------------------------
 
-  #isNew({ seats, sent, left, applied, leaders, asked }: World): boolean {
+  #isNew({ nodes, sent, left, applied, leaders, asked }: World): boolean {
     const { voters } = this.#scope;
     // Those who are alike in all but their names may change places. Where several are quite alike, any order will do.
-    const order = seats
-      .filter(({ seat }) => voters.includes(seat.id))
+    const order = nodes
+      .filter(({ node }) => voters.includes(node.id))
       .toSorted((one, other) => (one.shape < other.shape ? -1 : one.shape > other.shape ? 1 : 0))
-      .map(({ seat }) => seat.id);
+      .map(({ node }) => node.id);
     const names = order.join();
     let name = this.#names.get(names);
     if (name === undefined) {
@@ -444,7 +444,7 @@ export class Search {
       one = (one + hash[0]) >>> 0;
       other = (other + hash[1]) >>> 0;
     };
-    for (const { hashes, seat } of seats) add(hashes, seat);
+    for (const { hashes, node } of nodes) add(hashes, node);
     for (const message of sent) add(message.hashes, message);
     return this.#seen.add(one, other);
   }

@@ -75,7 +75,7 @@ interface Member {
 
 export class RaftLife {
   readonly #dice: Dice;
-  readonly #seats: Member[];
+  readonly #nodes: Member[];
   readonly #checks: Checks;
   readonly #trace: ((line: string) => void) | undefined;
   #flight: { readonly from: string; readonly to: string; readonly message: Message }[] = [];
@@ -96,7 +96,7 @@ export class RaftLife {
     this.#entriesMax = dice.pick([1, 3, 8]);
     const ids = Array.from({ length: count }, (_, number) => `n${number}`);
     const voters = ids.slice(0, dice.pick([1, 3, 3, 3, count]));
-    this.#seats = ids.map((id) => ({
+    this.#nodes = ids.map((id) => ({
       id,
       core: undefined,
       state: nothing,
@@ -109,7 +109,7 @@ export class RaftLife {
       },
       unsynced: [],
     }));
-    for (const seat of this.#seats) this.#start(seat);
+    for (const node of this.#nodes) this.#start(node);
   }
 
   get applied(): number {
@@ -128,7 +128,7 @@ export class RaftLife {
 
   /** What whoever leads, or believes to, does to give the rows away. */
   #move(at: number): void {
-    const leader = this.#seats.find(({ core }) => core?.role === "leader");
+    const leader = this.#nodes.find(({ core }) => core?.role === "leader");
     if (leader === undefined) return;
     if (at === 0) {
       this.#copied = leader.rows.image;
@@ -141,8 +141,8 @@ export class RaftLife {
 
   #do(step: Step): void {
     const dice = this.#dice;
-    const seat = this.#seats[dice.below(this.#seats.length)] as Member;
-    const { core } = seat;
+    const node = this.#nodes[dice.below(this.#nodes.length)] as Member;
+    const { core } = node;
     switch (step) {
       case "deliver":
         return this.#deliver(dice.below(this.#flight.length), false);
@@ -153,10 +153,10 @@ export class RaftLife {
         return;
       case "tick": {
         for (let ticks = 1 + dice.below(electionTicks); ticks > 0 && core !== undefined; ticks -= 1) core.tick();
-        return this.#carry(seat);
+        return this.#carry(node);
       }
       case "sync":
-        return this.#sync(seat);
+        return this.#sync(node);
       case "propose": {
         const leader = this.#leading();
         leader?.core?.propose(this.#change(leader));
@@ -164,24 +164,24 @@ export class RaftLife {
       }
       case "read":
         if (core === undefined) return;
-        this.#ask(seat.id, core);
-        return this.#carry(seat);
+        this.#ask(node.id, core);
+        return this.#carry(node);
       case "crash":
-        return this.#crash(seat);
+        return this.#crash(node);
       case "start":
-        if (core === undefined) this.#start(seat);
+        if (core === undefined) this.#start(node);
         return;
       case "cut":
-        this.#cut = this.#cut === undefined ? seat.id : undefined;
+        this.#cut = this.#cut === undefined ? node.id : undefined;
         this.faults += 1;
         return;
       case "handOver":
-        core?.handOver((this.#seats[dice.below(this.#seats.length)] as Member).id);
-        return this.#carry(seat);
+        core?.handOver((this.#nodes[dice.below(this.#nodes.length)] as Member).id);
+        return this.#carry(node);
       case "members":
         return this.#changeMembers();
       case "compact":
-        return this.#compact(seat, dice.below(4));
+        return this.#compact(node, dice.below(4));
     }
   }
 
@@ -207,7 +207,7 @@ export class RaftLife {
 
   /** One of those who believe that they lead. */
   #leading(): Member | undefined {
-    const leaders = this.#seats.filter(({ core }) => core?.role === "leader");
+    const leaders = this.#nodes.filter(({ core }) => core?.role === "leader");
     return leaders[this.#dice.below(leaders.length)];
   }
 
@@ -215,14 +215,14 @@ export class RaftLife {
     const leader = this.#leading();
     if (leader?.core === undefined) return;
     const { voters, learners } = leader.core.members;
-    const { id } = this.#seats[this.#dice.below(this.#seats.length)] as Member;
+    const { id } = this.#nodes[this.#dice.below(this.#nodes.length)] as Member;
     const without = (list: readonly string[]): string[] => list.filter((one) => one !== id);
     const members = voters.includes(id)
       ? { voters: without(voters), learners }
       : learners.includes(id)
         ? { voters: [...voters, id], learners: without(learners) }
         : { voters, learners: [...learners, id] };
-    const { id: other } = this.#seats[this.#dice.below(this.#seats.length)] as Member;
+    const { id: other } = this.#nodes[this.#dice.below(this.#nodes.length)] as Member;
     // Two at once are refused.
     if (this.#dice.chance(0.2)) members.voters = members.voters.includes(other) ? members.voters.filter((one) => one !== other) : [...members.voters, other]; // prettier-ignore
     leader.core.changeMembers(members);
@@ -241,16 +241,16 @@ export class RaftLife {
     this.#receive(this.#memberAt(to), from, message);
   }
 
-  #receive(seat: Member, from: string, message: Message): void {
-    if (seat.core === undefined) return;
-    this.#trace?.(`${from} → ${seat.id} ${JSON.stringify(message)}`);
-    this.#checks.heard(from, seat.id, message);
-    seat.core.receive(from, message);
-    this.#carry(seat);
+  #receive(node: Member, from: string, message: Message): void {
+    if (node.core === undefined) return;
+    this.#trace?.(`${from} → ${node.id} ${JSON.stringify(message)}`);
+    this.#checks.heard(from, node.id, message);
+    node.core.receive(from, message);
+    this.#carry(node);
   }
 
   #memberAt(id: string): Member {
-    return this.#seats.find((seat) => seat.id === id) as Member;
+    return this.#nodes.find((node) => node.id === id) as Member;
   }
 
   #post(from: Member, { to, message }: Addressed<Asked, State>): void {
@@ -259,48 +259,48 @@ export class RaftLife {
   }
 
   /** Does what a core wants done. */
-  #carry(seat: Member): void {
-    const { core } = seat;
+  #carry(node: Member): void {
+    const { core } = node;
     if (core === undefined) return;
     const ready = core.take();
     if (ready.write !== undefined || ready.sendStored.length > 0) {
-      seat.unsynced.push({ write: ready.write, promises: ready.sendStored });
-      this.#checks.written(seat.id, ready.write);
+      node.unsynced.push({ write: ready.write, promises: ready.sendStored });
+      this.#checks.written(node.id, ready.write);
     }
-    for (const one of ready.send) this.#post(seat, one);
-    for (const { message } of ready.sendStored) this.#checks.said(seat.id, core.members.voters, message);
-    this.#apply(seat, ready);
-    this.#checks.leads(seat.id, core);
+    for (const one of ready.send) this.#post(node, one);
+    for (const { message } of ready.sendStored) this.#checks.said(node.id, core.members.voters, message);
+    this.#apply(node, ready);
+    this.#checks.leads(node.id, core);
     for (const { id, index } of ready.reads) {
       this.#checks.read(id, index);
       this.#open.delete(id);
     }
     for (const id of ready.dropped) this.#open.delete(id);
     // A write that nothing stands before.
-    if (ready.write === undefined && seat.unsynced.length === 1) this.#sync(seat);
+    if (ready.write === undefined && node.unsynced.length === 1) this.#sync(node);
   }
 
-  #apply(seat: Member, { restore, apply }: Ready<Asked, State>): void {
+  #apply(node: Member, { restore, apply }: Ready<Asked, State>): void {
     if (restore !== undefined) {
-      seat.state = restore.state;
-      seat.rows.restore(restore.state.image);
-      this.#checks.restored(seat.id, restore);
+      node.state = restore.state;
+      node.rows.restore(restore.state.image);
+      this.#checks.restored(node.id, restore);
     }
     for (const entry of apply) {
-      const decided = entry.body.type === "data" ? seat.rows.apply(entry.body.data) : undefined;
-      seat.state = this.#checks.applied(seat.id, seat.state, entry, { decided, byTerm: seat.core?.term ?? 0 });
-      this.#checks.moving(seat.id, entry, decided, seat.rows.image);
+      const decided = entry.body.type === "data" ? node.rows.apply(entry.body.data) : undefined;
+      node.state = this.#checks.applied(node.id, node.state, entry, { decided, byTerm: node.core?.term ?? 0 });
+      this.#checks.moving(node.id, entry, decided, node.rows.image);
     }
   }
 
   /** The oldest write is on the disk. */
-  #sync(seat: Member): void {
-    const done = seat.unsynced.shift();
+  #sync(node: Member): void {
+    const done = node.unsynced.shift();
     if (done === undefined) return;
-    this.#write(seat, done.write);
-    for (const one of done.promises) this.#post(seat, one);
-    if (done.write !== undefined) seat.core?.stored(done.write);
-    this.#carry(seat);
+    this.#write(node, done.write);
+    for (const one of done.promises) this.#post(node, one);
+    if (done.write !== undefined) node.core?.stored(done.write);
+    this.#carry(node);
   }
 
   #write({ disk }: Member, write: Write<Asked, State> | undefined): void {
@@ -317,26 +317,26 @@ export class RaftLife {
     disk.entries.push(...write.entries);
   }
 
-  #crash(seat: Member): void {
-    if (seat.core === undefined) return;
-    this.#trace?.(`${seat.id} dies`);
+  #crash(node: Member): void {
+    if (node.core === undefined) return;
+    this.#trace?.(`${node.id} dies`);
     this.faults += 1;
     // What was being written may have come about, in order.
-    for (const { write } of seat.unsynced.slice(0, this.#dice.below(seat.unsynced.length + 1)))
-      this.#write(seat, write);
-    seat.unsynced = [];
-    seat.core = undefined;
-    for (const [question, id] of this.#open) if (id === seat.id) this.#open.delete(question);
+    for (const { write } of node.unsynced.slice(0, this.#dice.below(node.unsynced.length + 1)))
+      this.#write(node, write);
+    node.unsynced = [];
+    node.core = undefined;
+    for (const [question, id] of this.#open) if (id === node.id) this.#open.delete(question);
   }
 
-  #start(seat: Member): void {
-    const { promise, base, entries, state } = seat.disk;
-    this.#trace?.(`${seat.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
-    seat.state = state;
-    const rows = (seat.rows = new ReplicatedRows(state.image, rowsMax));
-    const snapshot = (): State => ({ ...seat.state, image: rows.image });
+  #start(node: Member): void {
+    const { promise, base, entries, state } = node.disk;
+    this.#trace?.(`${node.id} starts with ${JSON.stringify({ promise, base, entries: entries.length, state })}`);
+    node.state = state;
+    const rows = (node.rows = new ReplicatedRows(state.image, rowsMax));
+    const snapshot = (): State => ({ ...node.state, image: rows.image });
     const options = {
-      node: seat.id,
+      node: node.id,
       electionTicks,
       heartbeatTicks: 1,
       entriesPerMessageMax: this.#entriesMax,
@@ -344,16 +344,16 @@ export class RaftLife {
       seed: this.#dice.below(2 ** 32),
       snapshot,
     };
-    seat.core = new Core<Asked, State>(options, { promise, base, entries, applied: state.index });
-    this.#carry(seat);
+    node.core = new Core<Asked, State>(options, { promise, base, entries, applied: state.index });
+    this.#carry(node);
   }
 
   /** The state is written; the log is cut so far. */
-  #compact(seat: Member, kept: number): void {
-    const { core, disk, state } = seat;
+  #compact(node: Member, kept: number): void {
+    const { core, disk, state } = node;
     // Only when nothing else is being written: then the disk is as the core believes.
-    if (core === undefined || seat.unsynced.length > 0) return;
-    disk.state = { ...state, image: seat.rows.image };
+    if (core === undefined || node.unsynced.length > 0) return;
+    disk.state = { ...state, image: node.rows.image };
     core.compact(state.index - kept);
     const { base } = core.log;
     disk.base = { ...base, members: core.log.membersAt(base.index) };
@@ -363,23 +363,23 @@ export class RaftLife {
   /** Nothing goes wrong any more: a majority of voters must suffice for everything. */
   #mend(): void {
     this.#cut = undefined;
-    for (const seat of this.#seats) if (seat.core === undefined) this.#start(seat);
+    for (const node of this.#nodes) if (node.core === undefined) this.#start(node);
     let asked: Mark | undefined;
     let question: number | undefined;
     for (let round = 0; round < calmRounds; round += 1) {
-      for (const seat of this.#seats) {
-        seat.core?.tick();
-        this.#carry(seat);
+      for (const node of this.#nodes) {
+        node.core?.tick();
+        this.#carry(node);
       }
       for (let turns = 0; turns < 8; turns += 1) {
-        for (const seat of this.#seats) while (seat.unsynced.length > 0) this.#sync(seat);
+        for (const node of this.#nodes) while (node.unsynced.length > 0) this.#sync(node);
         const flight = this.#flight;
         this.#flight = [];
         for (const { from, to, message } of flight) {
           this.#receive(this.#memberAt(to), from, message);
         }
       }
-      const leader = this.#seats.find(({ core }) => core?.role === "leader");
+      const leader = this.#nodes.find(({ core }) => core?.role === "leader");
       const counted = leader?.core;
       if (counted === undefined) continue;
       if (asked === undefined || counted.log.termAt(asked.index) !== asked.term)

@@ -59,7 +59,7 @@ export type Step =
 
 /** What a step comes to, at the node and for the others. */
 export interface Outcome {
-  readonly seat: Member;
+  readonly node: Member;
   readonly sent: readonly Sent[];
   readonly applied: readonly Entry<string>[];
   readonly restored: State | undefined;
@@ -75,7 +75,7 @@ export function newMember(id: string, voters: readonly string[]): Member {
   const members = { voters: voters.includes(id) ? voters : [], learners: [] };
   const state = { index: 0, text: "" };
   const disk = { promise: { term: 0, vote: undefined }, base: { index: 0, term: 0, members }, entries: [], state };
-  return begun(id, disk).seat;
+  return begun(id, disk).node;
 }
 
 function begun(id: string, disk: Disk): Outcome {
@@ -95,8 +95,8 @@ export function stepped(before: Member, step: Step): Outcome {
     return begun(before.id, disk);
   }
   const core = copyOf(before.core);
-  const seat = { ...before, core };
-  set(core, { _options: { ...(get(core, "_options") as object), snapshot: () => seat.state } });
+  const node = { ...before, core };
+  set(core, { _options: { ...(get(core, "_options") as object), snapshot: () => node.state } });
   let sent: readonly Sent[] = [];
   let broken: string | undefined;
   switch (step.type) {
@@ -106,9 +106,9 @@ export function stepped(before: Member, step: Step): Outcome {
       break;
     case "sync": {
       const [first, ...rest] = before.unsynced as readonly [Unsynced, ...Unsynced[]];
-      seat.disk = written(before.disk, first.write);
-      seat.unsynced = rest;
-      sent = first.promises.map(({ to, message }) => ({ from: seat.id, to, message }));
+      node.disk = written(before.disk, first.write);
+      node.unsynced = rest;
+      sent = first.promises.map(({ to, message }) => ({ from: node.id, to, message }));
       if (first.write !== undefined) core.stored(first.write);
       break;
     }
@@ -136,24 +136,24 @@ export function stepped(before: Member, step: Step): Outcome {
       core.handOver(step.heir);
       break;
     case "compact": {
-      core.compact(seat.state.index);
+      core.compact(node.state.index);
       const { base } = core.log;
-      const entries = seat.disk.entries.filter(({ index }) => index > base.index);
-      seat.disk = { ...seat.disk, base: { ...base, members: core.log.membersAt(base.index) }, entries, state: seat.state };
+      const entries = node.disk.entries.filter(({ index }) => index > base.index);
+      node.disk = { ...node.disk, base: { ...base, members: core.log.membersAt(base.index) }, entries, state: node.state };
     }
   } // prettier-ignore
   broken ??= changedWell(before.core, core);
-  const outcome = carried(seat, sent);
+  const outcome = carried(node, sent);
   return { ...outcome, broken: broken ?? outcome.broken };
 }
 
 /** The same where every write is on the disk at once. */
 export function steppedAtOnce(before: Member, step: Step): Outcome {
   let all = stepped(before, step);
-  while (all.seat.unsynced.length > 0) {
-    const then = stepped(all.seat, { type: "sync" });
+  while (all.node.unsynced.length > 0) {
+    const then = stepped(all.node, { type: "sync" });
     all = {
-      seat: then.seat,
+      node: then.node,
       sent: [...all.sent, ...then.sent],
       applied: [...all.applied, ...then.applied],
       restored: then.restored ?? all.restored,
@@ -166,8 +166,8 @@ export function steppedAtOnce(before: Member, step: Step): Outcome {
 
 /** Does what the machine wants done, until it wants nothing. */
 function carried(from: Member, before: readonly Sent[] = []): Outcome {
-  const seat = { ...from };
-  const { core, id } = seat;
+  const node = { ...from };
+  const { core, id } = node;
   const sent = [...before];
   const applied: Entry<string>[] = [];
   const reads: { id: number; index: number }[] = [];
@@ -176,20 +176,20 @@ function carried(from: Member, before: readonly Sent[] = []): Outcome {
     const ready = core.take();
     const { write, sendStored } = ready;
     for (const { to, message } of ready.send) sent.push({ from: id, to, message });
-    if (ready.restore !== undefined) restored = seat.state = ready.restore.state;
+    if (ready.restore !== undefined) restored = node.state = ready.restore.state;
     for (const entry of ready.apply) {
       applied.push(entry);
-      seat.state = { index: entry.index, text: `${seat.state.text} ${textOfEntry(entry)}` };
+      node.state = { index: entry.index, text: `${node.state.text} ${textOfEntry(entry)}` };
     }
     reads.push(...ready.reads);
     if (write === undefined && sendStored.length === 0) break;
-    if (write !== undefined) seat.unsynced = [...seat.unsynced, { write, promises: sendStored }];
-    else if (seat.unsynced.length === 0) for (const { to, message } of sendStored) sent.push({ from: id, to, message });
-    else seat.unsynced = withPromises(seat.unsynced, sendStored);
+    if (write !== undefined) node.unsynced = [...node.unsynced, { write, promises: sendStored }];
+    else if (node.unsynced.length === 0) for (const { to, message } of sendStored) sent.push({ from: id, to, message });
+    else node.unsynced = withPromises(node.unsynced, sendStored);
   }
   set(core, { _elapsed: 0, _patience: 2 * electionTicks, _chance: 1 });
-  const broken = sent.map((one) => kept(seat.disk, one)).find((one) => one !== undefined);
-  return { ...nothing, seat, sent, applied, restored, reads, broken };
+  const broken = sent.map((one) => kept(node.disk, one)).find((one) => one !== undefined);
+  return { ...nothing, node, sent, applied, restored, reads, broken };
 }
 
 /** What waits for no write of its own leaves with the last one; once, however often it was said. */

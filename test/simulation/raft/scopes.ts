@@ -65,8 +65,8 @@ export function explore(
 }
 
 const cellsOf = ({ name, nodes, bounds, late: isLate = false }: Scope, explored: Explored): readonly unknown[] => {
-  const { states, steps, seats, messages, deepest, seconds, broken, cutOff } = explored;
+  const { states, steps, statesOfOne, messages, deepest, seconds, broken, cutOff } = explored;
   const result = broken !== undefined ? `VIOLATED: ${broken.what}` : cutOff ? "cut off" : "no violation, complete";
-  const counts = [states, steps, seats, messages, deepest].map((count) => count.toLocaleString("en"));
+  const counts = [states, steps, statesOfOne, messages, deepest].map((count) => count.toLocaleString("en"));
   return [name, nodes.length, texts(bounds), isLate ? "late" : "at once", ...counts, seconds.toFixed(1), result];
 };

@@ -457,7 +457,7 @@ export class Fixture {
 const resultOf = (effect: Extract<Effect, { type: "reply" | "refuse" }>): Result<unknown> =>
   effect.type === "reply" ? ok(effect.value) : refused(failure(effect.code, effect.details) as Failure);
 
-/** A stage on which these people have signed up. */
+/** A fixture in which these people have signed up. */
 export function fixtureWith(...names: readonly string[]): Fixture {
   const fixture = new Fixture();
   for (const name of names) fixture.ok("gateway", `user/${name}`, { type: "create", passwordHash: `hash of ${name}` });

@@ -30,7 +30,7 @@ describe("the cluster's control", () => {
     await cluster.open(["a", "b", "c"]);
     await cluster.put(...Array.from({ length: 256 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
     await cluster.pass(5_000);
-    const { control } = cluster.seats.get("c") as Member;
+    const { control } = cluster.members.get("c") as Member;
     const moved = await cluster.settle(control.moveSlot(chat(0), "node-b", 5_000, "ada"));
     expect(moved).to.deep.include({ ok: true });
     expect(cluster.record(chat(0))).to.include({ owner: "b", held: "b" });
@@ -55,7 +55,7 @@ describe("the cluster's control", () => {
     await cluster.put({ ...fresh("room/lobby" as SlotId, "b"), held: "b", splitFrom: chat(0) });
     await cluster.pass(20_000);
     expect(cluster.record(chat(0)).owner).to.equal("a");
-    const { control } = cluster.seats.get("b") as Member;
+    const { control } = cluster.members.get("b") as Member;
     const release = async (slot: SlotId): Promise<string> => {
       const result = await cluster.settle(control.release(slot, "ada"));
       return result.ok ? "ok" : result.error.code;
@@ -342,7 +342,7 @@ describe("the cluster's control", () => {
   it("says whose disk takes nothing", async () => {
     const cluster = new Placed(16);
     const { control } = await cluster.open(["a", "b"]);
-    (cluster.seats.get("b") as Member).refusedAtMs = cluster.life("b").clock.monotonicMs();
+    (cluster.members.get("b") as Member).refusedAtMs = cluster.life("b").clock.monotonicMs();
     const summary = await cluster.settle(control.summary());
     const rows = summary.ok ? summary.value.nodes.map(({ node, diskRefuses }) => [node, diskRefuses]) : [];
     expect(rows).to.deep.equal([["a", undefined], ["b", true]]); // prettier-ignore
@@ -360,7 +360,7 @@ describe("the cluster's control", () => {
       b: busy("room/b", 50),
       c: busy("room/c", 90),
     };
-    for (const [node, load] of Object.entries(loads)) (cluster.seats.get(node) as Member).loads = load;
+    for (const [node, load] of Object.entries(loads)) (cluster.members.get(node) as Member).loads = load;
     const busiest = async (): Promise<readonly BusyActor[]> => {
       const summary = await cluster.settle(control.summary());
       return (summary.ok && summary.value.busiest) || [];

@@ -23,16 +23,16 @@ function countChanges(directory: Directory): () => number {
 describe("the controller", () => {
   it("gives slots their copies and evens them out, then keeps still", async () => {
     const cluster = new Placed(1);
-    const seat = await cluster.open(["a", "b", "c"]);
+    const member = await cluster.open(["a", "b", "c"]);
     await cluster.put(...Array.from({ length: 30 }, (_, index) => fresh(chat(index), "a")));
     await cluster.pass(10_000);
-    const rows = [...seat.table.rows()].map(({ record }) => record);
+    const rows = [...member.table.rows()].map(({ record }) => record);
     for (const { inSync } of rows) expect(inSync).to.have.length(2);
     for (const node of ["a", "b", "c"]) expect(rows.filter(({ owner }) => owner === node).length).to.be.within(8, 12);
     const changes = cluster.history.length;
     await cluster.pass(60_000);
     expect(cluster.history).to.have.length(changes);
-    expect(seat.controller.standing()).to.deep.include({ lost: [], stranded: [], moving: 0, waiting: 0 });
+    expect(member.controller.standing()).to.deep.include({ lost: [], stranded: [], moving: 0, waiting: 0 });
   });
 
   it("lets another node take over within milliseconds of a closed connection", async () => {
@@ -51,7 +51,7 @@ describe("the controller", () => {
   it("gives new slots their copies before it has settled, and moves nothing until then", async () => {
     const cluster = new Placed(9);
     await cluster.begin(["a", "b", "c"].map((node) => ownRecord(node)));
-    for (const node of ["a", "b", "c"]) cluster.sit(node);
+    for (const node of ["a", "b", "c"]) cluster.add(node);
     await cluster.put(fresh(chat(0), "b"), ...[1, 2, 3, 4, 5].map((index) => fresh(chat(index), "a", ["a", "b"])));
     await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 2_000);
     const moved = () => cluster.history.filter(({ slot, owner }) => owner !== (slot === chat(0) ? "b" : "a"));
@@ -71,11 +71,11 @@ describe("the controller", () => {
     cluster.kill("a");
     const seed = cluster.life("b").membership.members().members;
     cluster.start("a", { seed });
-    const seat = cluster.sit("a");
+    const member = cluster.add("a");
     await cluster.pass(1_500);
     expect(epochs()).to.deep.equal(before);
     cluster.network.heal();
-    await cluster.until(() => seat.membership.isUp("b") && seat.membership.isUp("c"), 5_000);
+    await cluster.until(() => member.membership.isUp("b") && member.membership.isUp("c"), 5_000);
     await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 5_000);
     cluster.kill("b");
     await cluster.until(() => cluster.record(chat(0)).owner !== "b", 200);
@@ -100,7 +100,7 @@ describe("the controller", () => {
     const cluster = new Placed(5);
     await cluster.open(["a", "b", "c", "d"]);
     await cluster.put(...Array.from({ length: 40 }, (_, index) => fresh(chat(index), "b", ["b", "c"])));
-    const second = cluster.seats.get("c") as Member;
+    const second = cluster.members.get("c") as Member;
     createController({ ...portsOf(second), rank: () => 0 });
     await cluster.pass(10_000);
     cluster.kill("b");
@@ -124,9 +124,9 @@ describe("the controller", () => {
     cluster.kill("a");
     await cluster.pass(500);
     cluster.controllerNode = "b";
-    cluster.seats.get("b")?.controller.wake();
+    cluster.members.get("b")?.controller.wake();
     await cluster.until(() => cluster.record(chat(0)).owner === "c", 100);
-    expect(cluster.seats.get("c")?.controller.standing()).to.equal(undefined);
+    expect(cluster.members.get("c")?.controller.standing()).to.equal(undefined);
   });
 
   it("sees to failovers where the first in line does not reach the directory", async () => {
@@ -151,31 +151,31 @@ describe("the controller", () => {
   it("follows the policy that the directory has: the configuration of the manager that began to act last", async () => {
     const cluster = new Placed(7);
     cluster.configured.set("b", { replicas: 3, minInSync: 2 });
-    const seat = await cluster.open(["a", "b", "c"]);
+    const member = await cluster.open(["a", "b", "c"]);
     await cluster.put(fresh(chat(0), "a"));
-    const policies = () => [...cluster.seats.values()].map(({ policy }) => policy.current());
+    const policies = () => [...cluster.members.values()].map(({ policy }) => policy.current());
     await cluster.until(() => cluster.record(chat(0)).inSync.length === 2, 5_000);
     expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 2, minInSync: 1 })));
     cluster.controllerNode = "b";
-    cluster.seats.get("b")?.controller.wake();
+    cluster.members.get("b")?.controller.wake();
     await cluster.until(() => cluster.record(chat(0)).inSync.length === 3, 8_000);
     expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 3, minInSync: 2 })));
-    const summary = await cluster.settle(seat.control.summary());
+    const summary = await cluster.settle(member.control.summary());
     expect(summary.ok && summary.value).to.deep.include({ replicas: 3, minInSync: 2 });
     // While it runs its configuration says something else; of the others' nobody asks.
-    cluster.seats.get("a")?.policy.configure({ replicas: 2, minInSync: 2 });
-    cluster.seats.get("b")?.policy.configure({ replicas: 3, minInSync: 1 });
+    cluster.members.get("a")?.policy.configure({ replicas: 2, minInSync: 2 });
+    cluster.members.get("b")?.policy.configure({ replicas: 3, minInSync: 1 });
     await cluster.until(() => policies().every(({ minInSync }) => minInSync === 1), 5_000);
     expect(policies()).to.deep.equal(["a", "b", "c"].map(() => ({ replicas: 3, minInSync: 1 })));
   });
 
   it("does not let a policy that is none be the policy", async () => {
     const cluster = new Placed(7);
-    const seat = await cluster.open(["a", "b"]);
-    const row = await cluster.settle(seat.directory.read(policyKey));
-    await cluster.settle(seat.directory.compareAndSet(policyKey, { replicas: "all" }, row?.revision ?? 0));
+    const member = await cluster.open(["a", "b"]);
+    const row = await cluster.settle(member.directory.read(policyKey));
+    await cluster.settle(member.directory.compareAndSet(policyKey, { replicas: "all" }, row?.revision ?? 0));
     await cluster.pass(1_000);
-    expect(seat.policy.current()).to.deep.equal({ replicas: 2, minInSync: 1 });
+    expect(member.policy.current()).to.deep.equal({ replicas: 2, minInSync: 1 });
   });
 
   it("gives others what a node with a full disk should have, and tries it again later", async () => {
@@ -184,8 +184,8 @@ describe("the controller", () => {
     await cluster.put(...[0, 1, 2, 3].map((index) => fresh(chat(index), "a")));
     const holders = (): NodeId[] => [0, 1, 2, 3].flatMap((index) => cluster.record(chat(index)).want?.replicas ?? []);
     await cluster.until(() => holders().length === 8 && holders().includes("c"), 30_000);
-    const seat = cluster.seats.get("c") as Member;
-    seat.refusedAtMs = seat.clock.monotonicMs();
+    const member = cluster.members.get("c") as Member;
+    member.refusedAtMs = member.clock.monotonicMs();
     await cluster.until(() => holders().length === 8 && !holders().includes("c"), 30_000);
     await cluster.until(() => holders().includes("c"), 120_000);
   });
@@ -207,10 +207,10 @@ describe("the controller", () => {
 
   it("gives a hot actor a slot of its own on the least busy node", async () => {
     const cluster = new Placed(8);
-    const seat = await cluster.open(["a", "b", "c"]);
+    const member = await cluster.open(["a", "b", "c"]);
     const base = slotOf("chat", hot);
     await cluster.put(...[base, chat(0), chat(1), chat(2)].map((slot) => ({ ...fresh(slot, "a"), held: "a" })));
-    seat.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
+    member.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
     await cluster.until(() => cluster.history.some(({ slot }) => slot === hot), 60_000);
     await cluster.pass(1_000);
     expect(cluster.record(hot as SlotId)).to.include({ splitFrom: base });
@@ -219,33 +219,37 @@ describe("the controller", () => {
 
   it("moves nothing that is not a node's own because that node says that it is busy", async () => {
     const cluster = new Placed(8);
-    const seat = await cluster.open(["a", "b", "c"]);
+    const member = await cluster.open(["a", "b", "c"]);
     await cluster.put(...Array.from({ length: 12 }, (_, index) => fresh(chat(index), "abc"[index % 3] ?? "a")));
     await cluster.pass(30_000);
     const changes = cluster.history.length;
-    const others = [...seat.table.rows()].flatMap(({ record: { slot, owner } }) => (owner === "a" ? [slot] : []));
-    (cluster.seats.get("c") as Member).loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
+    const others = [...member.table.rows()].flatMap(({ record: { slot, owner } }) => (owner === "a" ? [slot] : []));
+    (cluster.members.get("c") as Member).loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
     await cluster.pass(60_000);
     expect(cluster.history).to.have.length(changes);
     // As its owner says, so it is.
-    seat.loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
+    member.loads = others.map((slot) => ({ slot, actors: 9, turns: 90_000 }));
     await cluster.until(() => cluster.history.length > changes, 60_000);
   });
 
   it("does not send an actor's slot on its way that another than the asked owner has", async () => {
     const cluster = new Placed(8);
-    const seat = await cluster.open(["a", "b", "c"]);
+    const member = await cluster.open(["a", "b", "c"]);
     const base = slotOf("chat", hot);
     await cluster.put(...[base, chat(0), chat(1), chat(2)].map((slot) => ({ ...fresh(slot, "a"), held: "a" })));
     await cluster.pass(15_000);
     let asked = 0;
     // It says that it has split the actor off, and another has such a slot.
-    seat.exchange.on("placement.pin", async () => {
+    member.exchange.on("placement.pin", async () => {
       asked += 1;
-      await seat.directory.compareAndSet(slotKey(hot as SlotId), { ...fresh(hot as SlotId, "c"), splitFrom: base }, 0);
+      await member.directory.compareAndSet(
+        slotKey(hot as SlotId),
+        { ...fresh(hot as SlotId, "c"), splitFrom: base },
+        0,
+      );
       return { ok: true, value: { slot: hot as SlotId } };
     });
-    seat.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
+    member.loads = [{ slot: base, actors: 9, turns: 9_000, busiest: { actor: hot, turns: 5_000 } }];
     await cluster.until(() => asked > 0, 60_000);
     await cluster.pass(20_000);
     const owners = cluster.history.flatMap(({ slot, owner, want }) =>
@@ -303,7 +307,7 @@ describe("placement in bad weather", () => {
           await cluster.pass(dice.between(50, 3_000));
           const life = cluster.start(node, { seed: seed5 });
           void life.membership.join(ownRecord(node));
-          cluster.sit(node);
+          cluster.add(node);
         } else if (fault === "stall" && pulse.waiting === undefined) {
           cluster.stop(node);
           await cluster.pass(dice.between(100, 4_000));

@@ -46,8 +46,8 @@ export interface Member extends Life {
 }
 
 /** What a controller is made with at a node. */
-export function portsOf(seat: Life & Pick<Member, "table" | "policy" | "groups" | "trust">) {
-  const { node, directory, exchange, membership, clock, table, policy, groups, trust } = seat;
+export function portsOf(member: Life & Pick<Member, "table" | "policy" | "groups" | "trust">) {
+  const { node, directory, exchange, membership, clock, table, policy, groups, trust } = member;
   return {
     node,
     directory,
@@ -64,7 +64,7 @@ export function portsOf(seat: Life & Pick<Member, "table" | "policy" | "groups" 
 }
 
 export class Placed extends Cluster {
-  readonly seats = new Map<NodeId, Member>();
+  readonly members = new Map<NodeId, Member>();
   /** Undefined: those that are up, in each node's opinion, so that there may be two that act, or none. */
   controllerNode: NodeId | undefined = "a";
   /** Every change of a slot record, as it took effect. */
@@ -89,12 +89,12 @@ export class Placed extends Cluster {
 
   async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Member> {
     await this.begin(nodes.map((node) => ownRecord(node, more)));
-    for (const node of nodes) this.sit(node);
+    for (const node of nodes) this.add(node);
     await this.pass(4_000);
-    return this.seats.get("a") as Member;
+    return this.members.get("a") as Member;
   }
 
-  sit(node: NodeId): Member {
+  add(node: NodeId): Member {
     const life = this.life(node);
     const { directory, exchange, membership, clock } = life;
     const table = watchSlots(directory);
@@ -123,7 +123,7 @@ export class Placed extends Cluster {
       changed: (action, facts, by) =>
         void this.notes.push([action, ...Object.values(facts), ...(by === undefined ? [] : [`by ${by}`])].join(" ")),
     });
-    const seat: Member = {
+    const member: Member = {
       ...life,
       table,
       policy,
@@ -134,16 +134,16 @@ export class Placed extends Cluster {
       loads: [],
       refusedAtMs: undefined,
     };
-    const kernel = { load: () => seat.loads, split: (actor: string) => this.#split(seat, actor) };
-    servePlacement({ exchange, clock, kernel, journal: seat });
-    table.onChange(() => void this.#work(seat));
+    const kernel = { load: () => member.loads, split: (actor: string) => this.#split(member, actor) };
+    servePlacement({ exchange, clock, kernel, journal: member });
+    table.onChange(() => void this.#work(member));
     const again = (): void => {
-      void this.#work(seat);
+      void this.#work(member);
       clock.after(500, again);
     };
     again();
-    this.seats.set(node, seat);
-    return seat;
+    this.members.set(node, member);
+    return member;
   }
 
   #rank({ membership, node }: Life): number | undefined {
@@ -153,7 +153,7 @@ export class Placed extends Cluster {
   }
 
   async put(...records: SlotRecord[]): Promise<void> {
-    const { directory } = this.seats.get(this.controllerNode ?? "a") as Member;
+    const { directory } = this.members.get(this.controllerNode ?? "a") as Member;
     const all = records.map((record) => changeSlot(directory, record, 0));
     let done = false;
     void Promise.all(all).then(() => (done = true));

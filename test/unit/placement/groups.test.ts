@@ -258,9 +258,9 @@ describe("the spread of shard-holders", () => {
 
 describe("the controller and groups", () => {
   const groupRows = (placed: Placed): readonly HolderGroup[] =>
-    (placed.seats.get("a")?.groups.current() ?? []).map(({ name, width, open }) => group(name, width, open));
+    (placed.members.get("a")?.groups.current() ?? []).map(({ name, width, open }) => group(name, width, open));
   const owners = (placed: Placed, name: string, width: number): readonly (NodeId | undefined)[] =>
-    Array.from({ length: width }, (_, index) => placed.seats.get("a")?.table.get(ownSlot(holderOf(name, index)))?.record.owner); // prettier-ignore
+    Array.from({ length: width }, (_, index) => placed.members.get("a")?.table.get(ownSlot(holderOf(name, index)))?.record.owner); // prettier-ignore
 
   const closed = (placed: Placed, name: string, withinMs: number): Promise<number> =>
     placed.until(() => groupRows(placed).some((row) => row.name === name && !row.open), withinMs);
@@ -273,7 +273,7 @@ describe("the controller and groups", () => {
     const seed = placed.life("a").membership.members().members;
     const life = placed.start("d", { seed });
     void life.membership.join(ownRecord("d", { roles: ["chat", "storage"] }), { found: true });
-    placed.sit("d");
+    placed.add("d");
     await closed(placed, "g1", 60_000);
     expect(groupRows(placed)).to.deep.equal([group("g1", 3, false), group("g2", 4)]);
     await placed.until(() => new Set(owners(placed, "g2", 4)).size === 4 && !owners(placed, "g2", 4).includes(undefined), 60_000); // prettier-ignore
@@ -329,8 +329,11 @@ describe("the controller and groups", () => {
     const placed = new Placed(23);
     const { directory } = await placed.open(["a", "b"], { roles: ["chat"] });
     await placed.settle(directory.compareAndSet(`${groupPrefix}g1`, group("g1", 9), 0));
-    await placed.until(() => ["a", "b"].every((node) => placed.seats.get(node)?.groups.current().length === 1), 5_000);
-    const { control } = placed.seats.get("a") as NonNullable<ReturnType<typeof placed.seats.get>>;
+    await placed.until(
+      () => ["a", "b"].every((node) => placed.members.get(node)?.groups.current().length === 1),
+      5_000,
+    );
+    const { control } = placed.members.get("a") as NonNullable<ReturnType<typeof placed.members.get>>;
     placed.controllerNode = undefined;
     await placed.settle(control.setRoles("node-b", ["chat", "storage"]));
     await closed(placed, "g1", 11 * 60_000);

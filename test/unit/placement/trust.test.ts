@@ -50,7 +50,7 @@ describe("trust in nodes that keep shards", () => {
     await placed.open(["a", "b", "c", "d"], { roles: ["chat", "storage"] });
     const rows = () =>
       new Map(
-        placed.seats
+        placed.members
           .get("b")
           ?.trust.current()
           .map(({ name, state }) => [name, state]),
@@ -69,6 +69,6 @@ describe("trust in nodes that keep shards", () => {
       }));
     await placed.until(() => rows().get("d") === "suspect", 3 * placementLimits.trustEveryMs);
     expect(rows().get("a")).to.equal("trusted");
-    expect(placed.seats.get("c")?.trust.of("nobody knows it")).to.equal("new");
+    expect(placed.members.get("c")?.trust.of("nobody knows it")).to.equal("new");
   });
 });

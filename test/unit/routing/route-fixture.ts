@@ -1,4 +1,4 @@
-/** A stage for routes: models with a script, and what came of a call. */
+/** For tests of routes: models with a script, and what came of a call. */
 import { routedEngines } from "../../../node/routing/model-routes.ts";
 import type { RoutingLimits } from "../../../node/routing/limits.ts";
 import {

@@ -366,7 +366,7 @@ describe("the watcher", () => {
           asked += 1;
           // Each third answer is lost on its way.
           if (asked % 3 === 0) return Promise.resolve(refused(failure("ASK_TIMEOUT")));
-          // Rows are records, which this stage has none of: the fold that takes over begins with none.
+          // Rows are records, which this fixture has none of: the fold that takes over begins with none.
           if (message.type === "rows") return Promise.resolve(ok({ rows: [], more: false }));
           return Promise.resolve(code === undefined ? ok(value) : refused(failure(code as "TASK_TAKEN")));
         },

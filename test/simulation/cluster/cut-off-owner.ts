@@ -8,9 +8,9 @@ import { Caller } from "../caller.ts";
 import type { Network, World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 import type { RegisterWatch } from "./register.ts";
-import { Member } from "./member.ts";
+import { Attachment } from "./attachment.ts";
 
-export interface ThreadParts {
+export interface CutOffParts {
   readonly world: World;
   readonly network: Network;
   readonly registers: RegisterWatch;
@@ -29,16 +29,16 @@ const readTimeoutMs = 300;
 const callsMax = 12;
 
 /** Cuts the owner of a fresh register off for a while, and reads and writes it meanwhile. */
-export async function strand(forMs: number, parts: ThreadParts): Promise<void> {
+export async function cutOffOwner(forMs: number, parts: CutOffParts): Promise<void> {
   const { world, network, registers, records, number } = parts;
   const { dice } = world;
   const actor: ActorId = `register/s${number}`;
   const away = new Set<Machine>();
-  const seat = new Member(world, {
+  const attachment = new Attachment(world, {
     gates: () => parts.machines().filter((machine) => !away.has(machine)),
     faulty: parts.faulty,
   });
-  const caller = new Caller(`s${number}`, `user/s${number}`, { world, entrance: seat });
+  const caller = new Caller(`s${number}`, `user/s${number}`, { world, entrance: attachment });
   const write = async (): Promise<void> => {
     const value = caller.token();
     const open = registers.asked(actor, { type: "write", value });
@@ -55,7 +55,7 @@ export async function strand(forMs: number, parts: ThreadParts): Promise<void> {
     network.cut(owner, node);
     network.cut(node, owner);
   }
-  seat.leave();
+  attachment.leave();
   const endMs = world.nowMs + forMs;
   world.after(forMs, () => network.heal());
   const goesOn = (): boolean => world.nowMs < endMs && parts.faulty();

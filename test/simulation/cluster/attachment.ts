@@ -6,7 +6,7 @@ import type { World } from "../../world/index.ts";
 import type { Machine } from "./machine.ts";
 
 /** How a client is attached to the cluster: to one node, and to another when that one is gone or does not answer. */
-export class Member implements Entrance {
+export class Attachment implements Entrance {
   readonly #world: World;
   readonly #cluster: Gates;
   #machine: Machine | undefined;
