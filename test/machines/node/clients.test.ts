@@ -73,9 +73,8 @@ describe("clients of models, unchanged", () => {
 
   for (const make of clients) {
     const of = (): Client => make(where);
-    describe(make({ url: "http://127.0.0.1:1", token: "none" }).name, () => {
-      const { embed, models, draw, hear, speak } = make({ url: "http://127.0.0.1:1", token: "none" });
-
+    const has = make({ url: "http://127.0.0.1:1", token: "none" });
+    describe(has.name, () => {
       it("chats", async () => {
         expect(await of().chat("echo", "hello")).to.match(/^You said: hello/);
       });
@@ -149,24 +148,24 @@ describe("clients of models, unchanged", () => {
         await slow.stop();
       });
 
-      if (embed !== undefined)
+      if (has.embed !== undefined)
         it("gets vectors, one for each text", async () => {
           const vectors = (await of().embed?.("echo", ["one two", "three"])) ?? [];
           expect(vectors.map(({ length }) => length)).to.deep.equal([64, 64]);
           expect(vectors[0]).to.not.deep.equal(vectors[1]);
         });
 
-      if (models !== undefined)
+      if (has.models !== undefined)
         it("lists models", async () => {
           expect(await of().models?.()).to.deep.equal(["echo", "seeing"]);
         });
 
-      if (draw !== undefined)
+      if (has.draw !== undefined)
         it("has a picture drawn", async () => {
           expect([...((await of().draw?.("seeing", "a house")) ?? [])]).to.deep.equal([...pixel]);
         });
 
-      if (hear !== undefined || speak !== undefined)
+      if (has.hear !== undefined || has.speak !== undefined)
         it("speaks, and has written down what is said", async () => {
           const sound = (await of().speak?.("echo", "hello there")) ?? new Uint8Array();
           expect(Buffer.from(sound).toString("latin1", 0, 4)).to.equal("RIFF");

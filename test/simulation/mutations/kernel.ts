@@ -194,7 +194,7 @@ export const ofKernel: readonly Mutation[] = [
     find: '[{ event: { type: "deleted" }, mail }]',
     replace: '[{ event: { type: "deleted" }, mail: mail.slice(mail.length) }]',
     caughtBy: ["mention-settled"],
-    from: 10,
+    from: 24,
     seeds: 200,
     plan: { people: 3, clients: 1, commandsPerClient: 40, rot: false, runtime: { failChance: 0, tokenMs: 100 } },
   },
