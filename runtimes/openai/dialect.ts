@@ -23,9 +23,10 @@ export function dialectOf({ hostname }: URL, owner?: unknown): Dialect {
   return known ?? (owner === "vllm" || owner === "llamacpp" || owner === "plexus" ? owner : "other");
 }
 
-/** What those offer that go on with an answer which was begun elsewhere; the others begin another one behind it. */
+/** What those offer that go on with an answer which was begun elsewhere; the others begin another one behind it. Another
+ *  Plexus says it itself. */
 export const continuing = (dialect: Dialect): readonly Capability[] =>
-  ["mistral", "openrouter", "vllm", "llamacpp", "plexus"].includes(dialect) ? ["continue"] : [];
+  ["mistral", "openrouter", "vllm", "llamacpp"].includes(dialect) ? ["continue"] : [];
 
 /** The fields that ask for it. */
 export function continuation(dialect: Dialect): { readonly body: object; readonly message: object } {

@@ -1,11 +1,12 @@
 /** Anthropic: messages, and how many tokens they would take. */
 import { Type, type Static } from "typebox";
-import type { ChatMessage, GenerationAnswer, Media, Result, ToolCall, ToolChoice, WrittenTexts } from "../../../protocols/index.ts"; // prettier-ignore
+import type { ChatMessage, GenerationAnswer, Media, Result, Thinking, ToolCall, ToolChoice, WrittenTexts } from "../../../protocols/index.ts"; // prettier-ignore
 import { ok, writtenAt } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 import {
   add,
+  begunIn,
   checkTools,
   isAbsent,
   isEmpty,
@@ -14,6 +15,7 @@ import {
   mediaFor,
   nothingWritten,
   readCall,
+  readEffort,
   readFormat,
   readSampling,
   readStops,
@@ -58,7 +60,13 @@ const conversation = {
       disable_parallel_tool_use: maybe(Type.Boolean()),
     }),
   ),
-  thinking: maybe(Type.Object({ type: Type.String({ maxLength: 32 }) })),
+  thinking: maybe(
+    Type.Object({
+      type: Type.String({ maxLength: 32 }),
+      budget_tokens: maybe(Type.Integer({ minimum: 1 })),
+      display: maybe(Type.String({ maxLength: 32 })),
+    }),
+  ),
 };
 const messageRequest = Type.Object({
   ...conversation,
@@ -67,6 +75,7 @@ const messageRequest = Type.Object({
   stop_sequences: maybe(Type.Array(Type.String())),
   temperature: maybe(Type.Number({ minimum: 0, maximum: 1 })),
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
+  top_k: maybe(Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1 })),
 });
 const countRequest = Type.Object(conversation);
 type Body = Static<typeof messageRequest>;
@@ -74,7 +83,6 @@ type Conversation = Static<typeof countRequest>;
 
 const leaveOut = (says: string) => `${says}; leave it out`;
 const unsupported: readonly Unsupported[] = [
-  ["top_k", () => false, leaveOut("top_k is not supported")],
   ["mcp_servers", isEmpty, leaveOut("servers of tools are not supported")],
   ["container", () => false, leaveOut("containers are not supported")],
 ];
@@ -121,7 +129,8 @@ function readUser(path: string, blocks: readonly Block[], reader: MediaReader): 
       if (typeof callId !== "string" || callId.length > 256) refuse(`${at}/tool_use_id`, "must be an id");
       const parts = typeof content === "string" ? [{ type: "text", text: content }] : (content as readonly Block[]);
       if (!Array.isArray(parts) || !parts.every(isFields)) refuse(`${at}/content`, "must be text or blocks");
-      const said: string[] = [];
+      // Whatever the model makes of it, it reads that it is one.
+      const said: string[] = one["is_error"] === true ? ["The tool failed:"] : [];
       for (const part of parts as unknown as readonly Block[])
         takeBlock(`${at}/content`, part, { texts: said, media }, reader);
       answers.push({ role: "tool", content: said.join("\n\n"), callId: callId as string });
@@ -141,7 +150,9 @@ function takeBlock(
   const { media_type: mediaType, data, type } = source;
   if (one.type === "text" && typeof one["text"] === "string") into.texts.push(demand(readText(path, one["text"])));
   else if (one.type === "document" && type === "text" && typeof data === "string")
-    into.texts.push(demand(readText(`${path}/source/data`, data)));
+    for (const text of [one["title"], one["context"], data]) {
+      if (typeof text === "string") into.texts.push(demand(readText(`${path}/source/data`, text)));
+    }
   else if (one.type === "image" && type === "base64" && typeof mediaType === "string" && typeof data === "string")
     into.media.push(demand(reader.base64(`${path}/source`, { mediaType, data })));
   else if (one.type === "image") refuse(`${path}/source`, "must be base64; the node fetches nothing from elsewhere");
@@ -206,16 +217,40 @@ function readRequest(body: Body, at: GatewayContext, reader: MediaReader, writte
   const config = (body as Fields)["output_config"];
   const format = isFields(config) ? config["format"] : (body as Fields)["output_format"];
   const form = demand(readFormat("/output_config/format", format));
+  const given = readConversation(body, at, reader, written);
+  const effort = demand(readEffort("/output_config/effort", isFields(config) ? config["effort"] : undefined));
   return {
-    ...readConversation(body, at, reader, written),
-    sampling: readSampling({ temperature: body.temperature, topP: body.top_p, maxTokens: body.max_tokens }),
+    ...given,
+    messages: begunIn(given.messages),
+    sampling: readSampling({
+      temperature: body.temperature,
+      topP: body.top_p,
+      topK: body.top_k,
+      maxTokens: body.max_tokens,
+    }),
     stop: demand(readStops("/stop_sequences", body.stop_sequences)),
     ...(form && { format: form }),
+    thinking: demand(thinkingIn(body.thinking, effort)),
     parallel: body.tool_choice?.disable_parallel_tool_use !== true,
   };
 }
 
+/** Nothing said means no thoughts there; what is told to think has an effort, or a budget that is nearest to one. */
+function thinkingIn(given: Body["thinking"], effort: Thinking | undefined): Result<Thinking> {
+  if (isAbsent(given) || given.type === "disabled") return ok(false);
+  if (given.type === "adaptive") return ok(effort ?? true);
+  if (given.type !== "enabled") return wrong("/thinking/type", "must be enabled, adaptive or disabled");
+  const { budget_tokens: budget } = given;
+  if (effort !== undefined || isAbsent(budget)) return ok(effort ?? true);
+  return ok(budget < 4_096 ? "low" : budget < 16_384 ? "medium" : "high");
+}
+
 const reasons = { complete: "end_turn", stopped: "end_turn", length: "max_tokens", calls: "tool_use" } as const;
+
+const stopOf = ({ end, stoppedBy }: GenerationAnswer) =>
+  end === "complete" && stoppedBy !== undefined
+    ? { stop_reason: "stop_sequence", stop_sequence: stoppedBy }
+    : { stop_reason: reasons[end], stop_sequence: null };
 
 const usageOf = ({ promptTokens, completionTokens, cachedTokens = 0 }: Omit<GenerationAnswer, "end">) => ({
   input_tokens: promptTokens - cachedTokens,
@@ -245,7 +280,7 @@ export function addAnthropic(surface: Surface): void {
     const reader = mediaFor(at.limits);
     const wanted = readRequest(body, at, reader, request.written);
     checkTexts(posted, at, reader);
-    const thinks = !isAbsent(body.thinking) && body.thinking.type !== "disabled";
+    const thinks = wanted.thinking !== false && body.thinking?.display !== "omitted";
     const about = { id: newId(at, "msg_"), type: "message", role: "assistant", model: body.model };
     const generate = await generator(surface, asking, body.model, wanted);
     if (body.stream === true) return stream(posted, about, wanted, thinks, generate);
@@ -258,8 +293,7 @@ export function addAnthropic(surface: Surface): void {
         ...(written.text !== "" || written.calls.length === 0 ? [{ type: "text", text: written.text }] : []),
         ...written.calls.map(toolUse),
       ],
-      stop_reason: reasons[answer.end],
-      stop_sequence: null,
+      ...stopOf(answer),
       usage: usageOf(answer),
     };
   });
@@ -348,7 +382,7 @@ export function addAnthropic(surface: Surface): void {
         begin();
         if (index < 0) enter("text", { type: "text", text: "" });
         close();
-        const delta = { stop_reason: reasons[answer.end], stop_sequence: null };
+        const delta = stopOf(answer);
         say("message_delta", { delta, usage: usageOf(answer) });
         say("message_stop");
       },

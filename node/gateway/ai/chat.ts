@@ -18,7 +18,9 @@ import { together, type Asking } from "./calls.ts";
 import {
   add,
   type AddedPiece,
+  begunIn,
   checkTools,
+  dialectFields,
   functionSchema,
   isEmpty,
   isFields,
@@ -26,10 +28,12 @@ import {
   mediaFor,
   nothingWritten,
   readCall,
+  readForm,
   readFormat,
   readSampling,
   readStops,
   readText,
+  readThinking,
   readTool,
   refuseUnsupported,
   sumOf,
@@ -96,6 +100,8 @@ export const chatRequest = Type.Object({
   tools: maybe(Type.Array(Type.Object({ type: Type.String(), function: Type.Optional(functionSchema) }))),
   tool_choice: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
   parallel_tool_calls: maybe(Type.Boolean()),
+  continue_final_message: maybe(Type.Boolean()),
+  ...dialectFields,
 }); // prettier-ignore
 type Body = Static<typeof chatRequest>;
 
@@ -133,7 +139,8 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
   demand(refuseUnsupported(body, unsupported));
   if (typeof body.top_logprobs === "number" && body.top_logprobs > 0 && body.logprobs !== true)
     refuse("/top_logprobs", "needs logprobs: true");
-  const format = demand(readFormat("/response_format", (body as Fields)["response_format"]));
+  const format = demand(readForm(readFormat("/response_format", (body as Fields)["response_format"]), body));
+  const thinking = demand(readThinking(body));
   const chosen = demand(readChoice("/tool_choice", body.tool_choice, (name) => name));
   const tools = (body.tools ?? []).map((tool, index) =>
     tool.type === "function" && tool.function
@@ -141,12 +148,18 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
       : refuse(`/tools/${index}/type`, "only tools of the type function are supported"),
   );
   const offered = tools.filter(({ name }) => chosen.among?.includes(name) ?? true);
+  const messages = body.messages.map((message, index) => readMessage(`/messages/${index}`, message, reader));
   return {
-    messages: body.messages.map((message, index) => readMessage(`/messages/${index}`, message, reader)),
-    sampling: readSampling({ temperature: body.temperature, topP: body.top_p, seed: body.seed, maxTokens: body.max_completion_tokens ?? body.max_tokens }),
+    // Who says otherwise wants a message behind the last one.
+    messages: body.continue_final_message === false ? messages : begunIn(messages),
+    sampling: readSampling({
+      temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p,
+      seed: body.seed, maxTokens: body.max_completion_tokens ?? body.max_tokens,
+    }),
     stop: demand(readStops("/stop", body.stop)),
     ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
     ...(format && { format }),
+    ...(thinking !== undefined && { thinking }),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
     parallel: body.parallel_tool_calls !== false,
   };

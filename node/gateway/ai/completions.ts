@@ -4,7 +4,7 @@ import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts
 import { demand } from "../refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import { finishOf, usageOf } from "./chat.ts";
-import { add, isEmpty, maybe, nothingWritten, readSampling, readStops, readText, refuseUnsupported, type Unsupported, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
+import { add, dialectFields, isEmpty, maybe, nothingWritten, readForm, readFormat, readSampling, readStops, readText, readThinking, refuseUnsupported, type Fields, type Unsupported, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -22,6 +22,7 @@ const completionRequest = Type.Object({
   top_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
   seed: maybe(Type.Integer()),
   logprobs: maybe(Type.Integer({ minimum: 0, maximum: 5 })),
+  ...dialectFields,
 });
 
 const leaveOut = (says: string) => `${says}; leave it out`;
@@ -59,11 +60,15 @@ export function addCompletions(surface: Surface): void {
     const max = at.limits.choicesMax;
     if (count > max) refuse(each > 1 ? "/n" : "/prompt", `at most ${max} choices of all prompts`);
     const { logprobs } = body;
+    const form = demand(readForm(readFormat("/response_format", (body as Fields)["response_format"]), body));
+    const thinking = demand(readThinking(body));
     const wantedFor = (prompt: string, index: number): Wanted => ({
       messages: [{ role: "user", content: demand(readText(`/prompt/${index}`, prompt)) }],
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, seed: body.seed, maxTokens: body.max_tokens }),
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, seed: body.seed, maxTokens: body.max_tokens }),
       stop: demand(readStops("/stop", body.stop)),
       ...(typeof logprobs === "number" && { logprobs }),
+      ...(form && { format: form }),
+      ...(thinking !== undefined && { thinking }),
       parallel: true,
     }); // prettier-ignore
     const generates = await Promise.all(

@@ -8,11 +8,13 @@ import {
   textFault,
   wireLimits,
   type CallPiece,
+  type ChatMessage,
   type Format,
   type GenerationAnswer,
   type GenerationPart,
   type Result,
   type Sampling,
+  type Thinking,
   type TokenLogprob,
   type Tool,
   type ToolCall,
@@ -76,11 +78,16 @@ export function readText(path: string, text: string): Result<string> {
 export const readSampling = (given: {
   readonly temperature?: number | null | undefined;
   readonly topP?: number | null | undefined;
+  readonly topK?: number | null | undefined;
+  readonly minP?: number | null | undefined;
   readonly maxTokens?: number | null | undefined;
   readonly seed?: number | null | undefined;
 }): Sampling => ({
   ...(!isAbsent(given.temperature) && { temperature: given.temperature }),
   ...(!isAbsent(given.topP) && { topP: given.topP }),
+  // -1 is what vLLM has for all.
+  ...(!isAbsent(given.topK) && { topK: Math.max(0, given.topK) }),
+  ...(!isAbsent(given.minP) && { minP: given.minP }),
   // More than we ever write is no error: the answer ends with `length` as it would there.
   ...(!isAbsent(given.maxTokens) && { maxTokens: Math.min(given.maxTokens, wireLimits.maxTokensMax) }),
   ...(!isAbsent(given.seed) && { seed: given.seed & 0x7fffffff }),
@@ -131,12 +138,92 @@ export function readFormat(path: string, format: unknown): Result<Format | undef
   if (isAbsent(format)) return ok(undefined);
   if (!isFields(format)) return wrong(path, "must be an object");
   if (format["type"] === "text") return ok(undefined);
-  if (format["type"] === "json_object") return ok({ type: "json" });
+  // Together, Fireworks and llama-server take a schema with it.
+  if (format["type"] === "json_object" && isAbsent(format["schema"])) return ok({ type: "json" });
+  if (format["type"] === "json_object") return readSchema(`${path}/schema`, format["schema"]);
   if (format["type"] !== "json_schema") return wrong(`${path}/type`, "must be text, json_object or json_schema");
   const holder = isFields(format["json_schema"]) ? format["json_schema"] : format;
-  const { schema } = holder;
-  const where = holder === format ? `${path}/schema` : `${path}/json_schema/schema`;
-  return isFields(schema) ? ok({ type: "schema", schema }) : wrong(where, "must be a JSON schema");
+  return readSchema(holder === format ? `${path}/schema` : `${path}/json_schema/schema`, holder["schema"]);
+}
+
+const readSchema = (path: string, schema: unknown): Result<Format> =>
+  isFields(schema) ? ok({ type: "schema", schema }) : wrong(path, "must be a JSON schema");
+
+/** The fields of vLLM, and of other servers that speak like OpenAI, in which their clients ask for a form, for less of what is likely, and for
+ *  no thoughts. */
+export const dialectFields = {
+  top_k: maybe(Type.Integer({ minimum: -1, maximum: 2 ** 31 - 1 })),
+  min_p: maybe(Type.Number({ minimum: 0, maximum: 1 })),
+  guided_json: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
+  structured_outputs: maybe(Type.Record(Type.String(), Type.Unknown())),
+};
+
+/** The form that is asked for in OpenAI's way or in vLLM's. */
+export function readForm(format: Result<Format | undefined>, body: Fields): Result<Format | undefined> {
+  const outputs = body["structured_outputs"];
+  const given = [
+    ["/guided_json", body["guided_json"]],
+    ["/structured_outputs/json", isFields(outputs) ? outputs["json"] : undefined],
+  ] as const;
+  const asked = given.find(([, schema]) => !isAbsent(schema));
+  if (!format.ok || asked === undefined) return format;
+  const [path, schema] = asked;
+  if (format.value !== undefined) return wrong(path, "there is a response_format already");
+  return readSchema(path, typeof schema === "string" ? parsedArguments(schema) : schema);
+}
+
+const efforts: Readonly<Record<string, Thinking>> = {
+  none: false,
+  minimal: "low",
+  low: "low",
+  medium: "medium",
+  high: "high",
+  xhigh: "high",
+  max: "high",
+  // Groq's word for a model's own way.
+  default: true,
+};
+
+/** An effort in OpenAI's words. */
+export function readEffort(path: string, effort: unknown): Result<Thinking | undefined> {
+  if (isAbsent(effort)) return ok(undefined);
+  const known = typeof effort === "string" && Object.hasOwn(efforts, effort) ? efforts[effort] : undefined;
+  return known === undefined ? wrong(path, `must be ${Object.keys(efforts).join(", ")}`) : ok(known);
+}
+
+/** Whether the model is to think, in the ways in which clients of servers like OpenAI's say it. The first that says it counts. */
+export function readThinking(body: Fields): Result<Thinking | undefined> {
+  const { thinking, reasoning, chat_template_kwargs: kwargs } = body as Readonly<Record<string, unknown>>;
+  const of = (holder: unknown, name: string): unknown => (isFields(holder) ? holder[name] : undefined);
+  const all: readonly (readonly [path: string, value: unknown, read: (path: string, value: unknown) => Result<Thinking | undefined>])[] = [
+    ["/reasoning_effort", body["reasoning_effort"], readEffort],
+    ["/reasoning/effort", of(reasoning, "effort"), readEffort],
+    ["/reasoning/enabled", of(reasoning, "enabled"), readSwitch],
+    ["/enable_thinking", body["enable_thinking"], readSwitch],
+    ["/thinking/type", of(thinking, "type"), readWord],
+    ["/chat_template_kwargs/enable_thinking", of(kwargs, "enable_thinking"), readSwitch],
+    ["/chat_template_kwargs/thinking", of(kwargs, "thinking"), readSwitch],
+    ["/chat_template_kwargs/reasoning_effort", of(kwargs, "reasoning_effort"), readEffort],
+  ]; // prettier-ignore
+  for (const [path, value, read] of all) if (!isAbsent(value)) return read(path, value);
+  return ok(undefined);
+}
+
+const readSwitch = (path: string, value: unknown): Result<Thinking | undefined> =>
+  typeof value === "boolean" ? ok(value) : wrong(path, "must be true or false");
+
+/** DeepSeek's words. */
+const readWord = (path: string, value: unknown): Result<Thinking | undefined> =>
+  value === "disabled" || value === "enabled" || value === "auto"
+    ? ok(value === "auto" ? undefined : value === "enabled")
+    : wrong(path, "must be enabled or disabled");
+
+/** A conversation whose last message is the assistant's: the answer has been begun with it. An empty beginning is none. */
+export function begunIn(messages: readonly ChatMessage[]): readonly ChatMessage[] {
+  const last = messages.at(-1);
+  if (last?.role !== "assistant" || last.calls !== undefined || messages.length === 1) return messages;
+  const before = messages.slice(0, -1);
+  return last.content.trim() === "" ? before : [...before, { ...last, continues: true }];
 }
 
 /** A reader of media for one request. */

@@ -2,7 +2,7 @@
 import { Type } from "typebox";
 import { failure, floatsOf, PlexusError, type Media } from "../../../protocols/index.ts";
 import { demand } from "../refusals.ts";
-import { maybe, mediaFor, readText } from "./conversation.ts";
+import { isAbsent, maybe, mediaFor, readText } from "./conversation.ts";
 import { imageType, refuse, type MediaReader } from "./media.ts";
 import { addPost, checkTexts, newId, type Surface } from "./surface.ts";
 
@@ -11,6 +11,7 @@ const embeddingRequest = Type.Object({
   input: Type.Union([Type.String(), Type.Array(Type.Unknown(), { minItems: 1 })]),
   encoding_format: maybe(Type.Union([Type.Literal("float"), Type.Literal("base64")])),
   dimensions: maybe(Type.Integer({ minimum: 1 })),
+  truncate_prompt_tokens: maybe(Type.Integer({ minimum: -1 })),
 });
 
 const rerankRequest = Type.Object({
@@ -28,9 +29,16 @@ export function readInputs(path: string, input: unknown, max: number): readonly 
   return inputs.map((text, index) =>
     typeof text === "string"
       ? demand(readText(`${path}/${index}`, text))
-      : refuse(path, "must be a text or texts; numbers of tokens are not supported"),
+      : refuse(path, isNumbers(text) ? tokenNumbers : "must be a text or texts"),
   );
 }
+
+/** Clients that cut texts for OpenAI's models send the numbers of tokens in those models' vocabularies; which of them, nothing says. */
+const tokenNumbers =
+  "numbers of tokens are of the vocabulary of another model; send texts (LangChain: check_embedding_ctx_length=False)";
+
+const isNumbers = (given: unknown): boolean =>
+  typeof given === "number" || (Array.isArray(given) && given.every((one) => typeof one === "number"));
 
 /** Refuses a length that the model's vectors do not have: to cut one would make another vector of it. */
 export function checkDimensions(wanted: number | null | undefined, vector: Uint8Array | undefined): void {
@@ -73,7 +81,11 @@ export function addEmbeddings(surface: Surface): void {
     const inputs = readMixed(body.input, media, max);
     checkTexts(posted, at, media);
     const { model } = await models.resolve(asking.caller, body.model);
-    const { vectors, promptTokens } = await calls.run(asking, "embed", { model, inputs });
+    const { truncate_prompt_tokens: cutTo } = body;
+    if (!isAbsent(cutTo) && cutTo !== -1)
+      refuse("/truncate_prompt_tokens", "must be -1, to what the model reads; leave it out");
+    const asked = { model, inputs, ...(cutTo === -1 && { truncate: true as const }) };
+    const { vectors, promptTokens } = await calls.run(asking, "embed", asked);
     checkDimensions(body.dimensions, vectors[0]);
     return {
       object: "list",

@@ -12,6 +12,7 @@ import {
   type Media,
   type ModelInfo,
   type PullView,
+  type Thinking,
   type TokenLogprob,
   type ToolCall,
   type WrittenTexts,
@@ -22,6 +23,7 @@ import { demand } from "../refusals.ts";
 import {
   add,
   type Added,
+  begunIn,
   checkTools,
   functionSchema,
   isAbsent,
@@ -53,6 +55,8 @@ const options = maybe(
   Type.Object({
     temperature: maybe(Type.Number()),
     top_p: maybe(Type.Number()),
+    top_k: maybe(Type.Integer()),
+    min_p: maybe(Type.Number()),
     seed: maybe(Type.Integer()),
     num_predict: maybe(Type.Integer()),
     stop: maybe(Type.Union([Type.String(), Type.Array(Type.String())])),
@@ -99,15 +103,24 @@ const embedRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
   input: Type.Union([Type.String(), Type.Array(Type.Unknown(), { minItems: 1 })]),
   dimensions: maybe(Type.Integer({ minimum: 1 })),
+  truncate: maybe(Type.Boolean()),
+  keep_alive: common.keep_alive,
 });
-const embeddingsRequest = Type.Object({ model: Type.String({ maxLength: 200 }), prompt: Type.String() });
+const embeddingsRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  prompt: Type.String(),
+  keep_alive: common.keep_alive,
+});
 const named = Type.Object({
   model: Type.Optional(Type.String({ maxLength: 200 })),
   name: Type.Optional(Type.String({ maxLength: 200 })),
   stream: maybe(Type.Boolean()),
 });
 
-type Common = Pick<Static<typeof generateRequest>, "format" | "logprobs" | "top_logprobs" | "options" | "keep_alive">;
+type Common = Pick<
+  Static<typeof generateRequest>,
+  "format" | "think" | "logprobs" | "top_logprobs" | "options" | "keep_alive"
+>;
 
 const unitsMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -130,8 +143,10 @@ const unsupported: readonly Unsupported[] = [
 
 /** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a model has not:
  *  its clients send all of them always. */
-function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" | "logprobs" | "keepAliveMs"> {
-  const { temperature, top_p: topP, seed, num_predict: most, stop } = body.options ?? {};
+function readCommon(
+  body: Common,
+): Pick<Wanted, "thinking" | "sampling" | "stop" | "format" | "logprobs" | "keepAliveMs"> {
+  const { temperature, top_p: topP, top_k: topK, min_p: minP, seed, num_predict: most, stop } = body.options ?? {};
   const within = (value: number | null | undefined, max: number) =>
     isAbsent(value) ? undefined : Math.min(max, Math.max(0, value));
   const format = readFormat(body.format);
@@ -139,6 +154,8 @@ function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" |
     sampling: readSampling({
       temperature: within(temperature, 2),
       topP: within(topP, 1),
+      topK: within(topK, 2 ** 31 - 1),
+      minP: within(minP, 1),
       seed,
       // -1: as long as it likes.
       maxTokens: isAbsent(most) || most < 1 ? undefined : most,
@@ -146,6 +163,7 @@ function readCommon(body: Common): Pick<Wanted, "sampling" | "stop" | "format" |
     stop: demand(readStops("/options/stop", stop)),
     ...(format && { format }),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
+    ...(!isAbsent(body.think) && { thinking: readThink(body.think) }),
     ...readKeepAlive(body.keep_alive),
   };
 }
@@ -155,6 +173,11 @@ function readFormat(format: unknown): Format | undefined {
   if (format === "json") return { type: "json" };
   return isFields(format) ? { type: "schema", schema: format } : refuse("/format", "must be json or a schema");
 }
+
+const readThink = (think: unknown): Thinking =>
+  typeof think === "boolean" || think === "low" || think === "medium" || think === "high"
+    ? think
+    : refuse("/think", "must be true, false, low, medium or high");
 
 const readImages = (path: string, given: readonly string[] | null | undefined, reader: MediaReader): readonly Media[] =>
   (given ?? []).map((data, index) =>
@@ -427,7 +450,7 @@ export function addOllama(surface: Surface): void {
     const given = body.messages ?? [];
     checkMessages(given.length, at);
     const reader = mediaFor(at.limits);
-    const messages = readMessages(given, reader, posted.request.written);
+    const messages = begunIn(readMessages(given, reader, posted.request.written));
     checkTexts(posted, at, reader);
     if (messages.length === 0) return loaded(posted, { message: { role: "assistant", content: "" } });
     const tools = (body.tools ?? []).map((tool, index) => demand(readTool(`/tools/${index}/function`, tool.function)));
@@ -450,7 +473,10 @@ export function addOllama(surface: Surface): void {
     const beganMs = at.clock.monotonicMs();
     const inputs = readInputs("/input", body.input, at.limits.embeddingInputsMax);
     const { model } = await models.resolve(asking.caller, body.model);
-    const { vectors, promptTokens } = await calls.run(asking, "embed", { model, inputs });
+    // As Ollama does unless it is told otherwise.
+    const cut = body.truncate === false ? {} : { truncate: true as const };
+    const asked = { model, inputs, ...cut, ...readKeepAlive(body.keep_alive) };
+    const { vectors, promptTokens } = await calls.run(asking, "embed", asked);
     checkDimensions(body.dimensions, vectors[0]);
     return {
       model: body.model,
@@ -467,7 +493,8 @@ export function addOllama(surface: Surface): void {
     checkTexts(posted, at);
     const { model } = await models.resolve(asking.caller, body.model);
     const inputs = readInputs("/prompt", body.prompt, 1);
-    const { vectors } = await calls.run(asking, "embed", { model, inputs });
+    const asked = { model, inputs, truncate: true as const, ...readKeepAlive(body.keep_alive) };
+    const { vectors } = await calls.run(asking, "embed", asked);
     return { embedding: vectors.flatMap((vector) => [...floatsOf(vector)]) };
   });
 }

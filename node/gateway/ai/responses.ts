@@ -15,16 +15,20 @@ import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 import { readChoice } from "./chat.ts";
 import {
+  begunIn,
   checkTools,
+  dialectFields,
   isAbsent,
   isEmpty,
   isFields,
   maybe,
   mediaFor,
   readCall,
+  readForm,
   readFormat,
   readSampling,
   readText,
+  readThinking,
   readTool,
   refuseUnsupported,
   type Fields,
@@ -81,6 +85,7 @@ const responseRequest = Type.Object({
   tool_choice: maybe(Type.Union([Type.String(), Type.Record(Type.String(), Type.Unknown())])),
   parallel_tool_calls: maybe(Type.Boolean()),
   text: maybe(Type.Object({ format: Type.Optional(Type.Unknown()) })),
+  ...dialectFields,
 });
 type Body = Static<typeof responseRequest>;
 
@@ -214,8 +219,11 @@ export function addResponses(surface: Surface): void {
     );
     const chosen = demand(readChoice("/tool_choice", body.tool_choice, (name) => name));
     const offered = tools.filter(({ name }) => chosen.among?.includes(name) ?? true);
-    const format = demand(readFormat("/text/format", body.text?.format));
-    const messages = readItems(items, reader);
+    const format = demand(readForm(readFormat("/text/format", body.text?.format), body));
+    const thinking = demand(readThinking(body));
+    // What was answered before is whole; what the client gives now may be a beginning.
+    const isBegun = items.at(-1)?.["role"] === "assistant" && !isEmpty(body.input ?? []);
+    const messages = isBegun ? begunIn(readItems(items, reader)) : readItems(items, reader);
     const instructions = demand(readText("/instructions", body.instructions ?? ""));
     const told = (body.top_logprobs ?? 0) > 0 || (body.include ?? []).includes("message.output_text.logprobs");
     const asked: readonly ChatMessage[] =
@@ -223,9 +231,10 @@ export function addResponses(surface: Surface): void {
     if (asked.length === 0) refuse("/input", "must hold something to answer");
     return {
       messages: asked,
-      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, maxTokens: body.max_output_tokens }),
+      sampling: readSampling({ temperature: body.temperature, topP: body.top_p, topK: body.top_k, minP: body.min_p, maxTokens: body.max_output_tokens }),
       ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
       ...(format && { format }),
+      ...(thinking !== undefined && { thinking }),
       ...(told && { logprobs: body.top_logprobs ?? 0 }),
       parallel: body.parallel_tool_calls !== false,
     };

@@ -32,7 +32,13 @@ describe("gateway: Anthropic's client, unchanged", () => {
 
   it("gets a whole message with its usage", async () => {
     const message = await client.messages.create({ ...base, system: [{ type: "text", text: "Be brief." }], temperature: 0.5, stop_sequences: ["These"] } as Anthropic.MessageCreateParamsNonStreaming); // prettier-ignore
-    expect(message).to.include({ type: "message", role: "assistant", stop_reason: "end_turn", model: "echo" });
+    expect(message).to.include({
+      type: "message",
+      role: "assistant",
+      stop_reason: "stop_sequence",
+      stop_sequence: "These",
+      model: "echo",
+    });
     expect(message.content).to.deep.equal([{ type: "text", text: "You said: hello\n" }]);
     expect(message.usage).to.include({ input_tokens: 3, cache_read_input_tokens: 0 });
     const { messages, stop, sampling } = asked[0]!.request as EngineRequest<"generate">;
@@ -76,7 +82,7 @@ describe("gateway: Anthropic's client, unchanged", () => {
     ];
     const more = [...messages, { role: "assistant" as const, content: first.content }, { role: "user" as const, content: results }];
     const last = await client.messages.create({ ...base, messages: more, tools });
-    expect(last.content).to.deep.equal([{ type: "text", text: "The tool said: noon" }]);
+    expect(last.content).to.deep.equal([{ type: "text", text: "The tool said: The tool failed:\n\nnoon" }]);
     expect((asked.at(-1)!.request as EngineRequest<"generate">).messages.map(({ role }) => role)).to.deep.equal(["user", "assistant", "tool", "tool"]);
   }); // prettier-ignore
 
@@ -126,7 +132,7 @@ describe("gateway: Anthropic's client, unchanged", () => {
     expect(wrong).to.be.instanceOf(Anthropic.AuthenticationError);
     expect((wrong as InstanceType<typeof Anthropic.APIError>).error).to.have.nested.property("error.type", "authentication_error");
     for (const [fields, says] of [
-      [{ top_k: 5 }, /top_k is not supported/],
+      [{ thinking: { type: "between_tools" } }, /must be enabled, adaptive or disabled/],
       [{ mcp_servers: [{ type: "url", url: "https://example.org", name: "x" }] }, /servers of tools/],
       [{ tools: [{ type: "web_search_20250305", name: "web_search" }] }, /tools\[0\].type: web_search_20250305 is not supported/],
       [{ messages: [{ role: "user", content: [{ type: "document", source: { type: "base64", media_type: "application/pdf", data: "AA==" } }] }] }, /document is not supported/],

@@ -51,7 +51,11 @@ describe("gateway: Ollama's client, unchanged", () => {
     const whole = await client.generate({ model: "echo", prompt: "hello", system: "Be brief.", options: { seed: 7, num_predict: 3, num_ctx: 2_048, top_k: 40 } }); // prettier-ignore
     expect(whole).to.include({ response: "You said: hello", done: true, done_reason: "length", eval_count: 3 });
     expect(whole.total_duration).to.be.at.least(whole.eval_duration);
-    expect((asked[0]!.request as EngineRequest<"generate">).sampling).to.deep.equal({ seed: 7, maxTokens: 3 });
+    expect((asked[0]!.request as EngineRequest<"generate">).sampling).to.deep.equal({
+      seed: 7,
+      maxTokens: 3,
+      topK: 40,
+    });
     let text = "";
     let last;
     for await (const part of await client.generate({ model: "echo", prompt: "hello", stream: true })) {
