@@ -9,7 +9,6 @@ import {
   begunIn,
   checkTools,
   isAbsent,
-  isEmpty,
   isFields,
   maybe,
   mediaFor,
@@ -21,9 +20,7 @@ import {
   readStops,
   readText,
   readTool,
-  refuseUnsupported,
   type Fields,
-  type Unsupported,
   type Wanted,
 } from "./conversation.ts";
 import { anthropicError } from "./errors.ts";
@@ -80,12 +77,6 @@ const messageRequest = Type.Object({
 const countRequest = Type.Object(conversation);
 type Body = Static<typeof messageRequest>;
 type Conversation = Static<typeof countRequest>;
-
-const leaveOut = (says: string) => `${says}; leave it out`;
-const unsupported: readonly Unsupported[] = [
-  ["mcp_servers", isEmpty, leaveOut("servers of tools are not supported")],
-  ["container", () => false, leaveOut("containers are not supported")],
-];
 
 /** Where the arguments of earlier calls are. */
 const inputs = [["messages", "*", "content", "*", "input"]];
@@ -213,7 +204,6 @@ function readConversation(body: Conversation, at: GatewayContext, reader: MediaR
 } // prettier-ignore
 
 function readRequest(body: Body, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Wanted {
-  demand(refuseUnsupported(body, unsupported));
   const config = (body as Fields)["output_config"];
   const format = isFields(config) ? config["format"] : (body as Fields)["output_format"];
   const form = demand(readFormat("/output_config/format", format));

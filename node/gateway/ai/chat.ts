@@ -35,10 +35,8 @@ import {
   readText,
   readThinking,
   readTool,
-  refuseUnsupported,
   sumOf,
   type Fields,
-  type Unsupported,
   type Wanted,
   type Written,
 } from "./conversation.ts";
@@ -105,25 +103,7 @@ export const chatRequest = Type.Object({
 }); // prettier-ignore
 type Body = Static<typeof chatRequest>;
 
-const leaveOut = (says: string) => `${says}; leave it out`;
 const useTools = "functions are not supported in this old form; use tools and tool_choice";
-
-/** What would make another answer of it and nothing here can do. */
-const unsupported: readonly Unsupported[] = [
-  ["functions", (value, body) => isEmpty(value) || body["function_call"] === "none", useTools],
-  ["function_call", (value) => value === "none" || value === "auto", useTools],
-  ["logit_bias", isEmpty, leaveOut("logit_bias is not supported")],
-  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-  [
-    "modalities",
-    (value) => Array.isArray(value) && value.every((one) => one === "text"),
-    leaveOut("only text output is supported"),
-  ],
-  ["audio", () => false, leaveOut("only text output is supported")],
-  ["web_search_options", () => false, leaveOut("web search is not supported")],
-  ["moderation", () => false, leaveOut("moderation is not supported")],
-];
 
 type Role = ChatMessage["role"];
 const rolesOf: Readonly<Record<string, Role>> = {
@@ -136,7 +116,6 @@ const rolesOf: Readonly<Record<string, Role>> = {
 
 /** Reads what the schema alone can not say. Error: BAD_REQUEST with the path. */
 function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
-  demand(refuseUnsupported(body, unsupported));
   if (typeof body.top_logprobs === "number" && body.top_logprobs > 0 && body.logprobs !== true)
     refuse("/top_logprobs", "needs logprobs: true");
   const format = demand(readForm(readFormat("/response_format", (body as Fields)["response_format"]), body));

@@ -4,7 +4,7 @@ import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts
 import { demand } from "../refusals.ts";
 import { together, type Asking } from "./calls.ts";
 import { finishOf, usageOf } from "./chat.ts";
-import { add, dialectFields, isEmpty, maybe, nothingWritten, readForm, readFormat, readSampling, readStops, readText, readThinking, refuseUnsupported, type Fields, type Unsupported, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
+import { add, dialectFields, maybe, nothingWritten, readForm, readFormat, readSampling, readStops, readText, readThinking, type Fields, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
@@ -25,16 +25,6 @@ const completionRequest = Type.Object({
   ...dialectFields,
 });
 
-const leaveOut = (says: string) => `${says}; leave it out`;
-const unsupported: readonly Unsupported[] = [
-  ["best_of", (value) => value === 1, leaveOut("best_of is not supported")],
-  ["echo", (value) => value === false, leaveOut("to repeat the prompt is not supported")],
-  ["suffix", (value) => value === "", leaveOut("to fill in before a suffix is not supported")],
-  ["logit_bias", isEmpty, leaveOut("logit_bias is not supported")],
-  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-];
-
 /** The older form of probabilities: lists beside each other. */
 function listsOf(told: readonly TokenLogprob[]) {
   let at = 0;
@@ -52,7 +42,6 @@ export function addCompletions(surface: Surface): void {
   const about = { summary: "Writes what follows a prompt", tag: "openai", body: completionRequest };
   addPost(surface, "/v1/completions", about, async (posted) => {
     const { body, reply } = posted;
-    demand(refuseUnsupported(body, unsupported));
     checkTexts(posted, at);
     const prompts = typeof body.prompt === "string" ? [body.prompt] : (body.prompt ?? [""]);
     const each = body.n ?? 1;

@@ -1,7 +1,7 @@
 /** OpenAI: images of a text. */
 import { Type } from "typebox";
 import { demand } from "../refusals.ts";
-import { maybe, readText, refuseUnsupported, type Unsupported } from "./conversation.ts";
+import { maybe, readText } from "./conversation.ts";
 import { refuse } from "./media.ts";
 import { addPost, checkTexts, nowSeconds, type Surface } from "./surface.ts";
 
@@ -12,19 +12,12 @@ const imageRequest = Type.Object({
   size: maybe(Type.String({ pattern: "^(auto|[1-9][0-9]{1,3}x[1-9][0-9]{1,3})$", description: "auto, or like 512x512" })),
 }); // prettier-ignore
 
-const unsupported: readonly Unsupported[] = [
-  ["response_format", (value) => value === "b64_json", "only b64_json is supported; the node keeps no images"],
-  ["stream", (value) => value === false, "images are not streamed; leave it out"],
-  ["partial_images", (value) => value === 0, "images are not streamed; leave it out"],
-];
-
 /** Adds it. */
 export function addImages(surface: Surface): void {
   const { at, calls, models } = surface;
   const about = { summary: "Images of a text", tag: "openai", body: imageRequest };
   addPost(surface, "/v1/images/generations", about, async (posted) => {
     const { body, asking } = posted;
-    demand(refuseUnsupported(body, unsupported));
     checkTexts(posted, at);
     const prompt = demand(readText("/prompt", body.prompt));
     const [width, height] = (body.size ?? "auto").split("x").map(Number);

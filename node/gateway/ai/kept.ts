@@ -16,6 +16,8 @@ export interface Kept<Value> {
   /** Undefined also for somebody else's. */
   get(user: string, id: string): Value | undefined;
   delete(user: string, id: string): boolean;
+  /** All of a person's, the newest first. */
+  of(user: string): readonly Value[];
 }
 
 /** Makes it, empty. */
@@ -65,6 +67,10 @@ export function createKept<Value>(
       return true;
     },
     get: (user, id) => find(user, id)?.value,
+    of(user) {
+      sweep();
+      return [...entries.values()].flatMap((entry) => (entry.user === user ? [entry.value] : [])).toReversed();
+    },
     delete(user, id) {
       const entry = find(user, id);
       if (entry !== undefined) remove(id, entry);

@@ -36,8 +36,6 @@ import {
   readStops,
   readText,
   readTool,
-  refuseUnsupported,
-  type Unsupported,
   type Wanted,
   type Written,
 } from "./conversation.ts";
@@ -134,12 +132,6 @@ function readKeepAlive(given: string | number | null | undefined): { readonly ke
   const ms = parts.reduce((sum, [, count, unit = ""]) => sum + Number(count) * (unitsMs[unit] ?? 1_000), 0);
   return { keepAliveMs: sign === "" ? Math.round(ms) : -1 };
 }
-
-const unsupported: readonly Unsupported[] = [
-  ["suffix", (value) => value === "", "to fill in before a suffix is not supported; leave it out"],
-  ["raw", (value) => value === false, "prompts without a template are not supported; leave it out"],
-  ["template", (value) => value === "", "templates are the model's own; leave it out"],
-];
 
 /** What all requests for text share. Options that Plexus has not are passed over, as Ollama does with those that a model has not:
  *  its clients send all of them always. */
@@ -422,7 +414,6 @@ export function addOllama(surface: Surface): void {
   const generate = { summary: "Writes what follows a prompt", tag: "ollama", body: generateRequest };
   addPost(surface, "/api/generate", generate, async (posted) => {
     const { body } = posted;
-    demand(refuseUnsupported(body, unsupported));
     const reader = mediaFor(at.limits);
     const media = readImages("/images", body.images, reader);
     checkTexts(posted, at, reader);

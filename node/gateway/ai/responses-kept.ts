@@ -33,6 +33,8 @@ export interface KeptResponses {
   drop(user: string, id: string): void;
   /** Errors: NOT_FOUND, UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
   find(user: string, id: string): Promise<KeptResponse>;
+  /** An item of one of a person's that this node keeps. */
+  item(user: string, id: string): Fields | undefined;
   /** Ends it if it is under way; with `forget` nothing of it is kept. Errors as of `find`. */
   end(user: string, id: string, forget: boolean): Promise<void>;
 }
@@ -92,6 +94,13 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
       const answer = await elsewhere.peers.read(elsewhere.node, { user, id });
       if (!answer.ok) throw new PlexusError(answer.error);
       return JSON.parse(Buffer.from(answer.value.kept).toString("utf8")) as KeptResponse;
+    },
+    item(user, id) {
+      for (const { response, input } of own.of(user)) {
+        const found = [...response.output, ...input].find((one) => one["id"] === id);
+        if (found !== undefined) return found;
+      }
+      return undefined;
     },
     async end(user, id, forget) {
       if (endHere(user, id, forget)) return;

@@ -30,9 +30,7 @@ import {
   readText,
   readThinking,
   readTool,
-  refuseUnsupported,
   type Fields,
-  type Unsupported,
   type Wanted,
 } from "./conversation.ts";
 import type { Asking } from "./calls.ts";
@@ -88,16 +86,6 @@ const responseRequest = Type.Object({
   ...dialectFields,
 });
 type Body = Static<typeof responseRequest>;
-
-const leaveOut = (says: string) => `${says}; leave it out`;
-const unsupported: readonly Unsupported[] = [
-  ["conversation", () => false, leaveOut("conversations are not kept under names of their own; use previous_response_id")],
-  ["prompt", () => false, leaveOut("stored prompts are not supported")],
-  ["truncation", (value) => value === "disabled", leaveOut("nothing is left out of a conversation")],
-  ["frequency_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-  ["presence_penalty", (value) => value === 0, leaveOut("penalties are not supported")],
-  ["context_management", isEmpty, leaveOut("nothing is left out of a conversation")],
-]; // prettier-ignore
 
 const roles: Readonly<Record<string, ChatMessage["role"]>> = {
   user: "user",
@@ -171,6 +159,24 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
   return messages;
 } // prettier-ignore
 
+/** One that says nothing of itself but its id is a reference. */
+const sortOf = ({ type, role, content, id }: Item): unknown =>
+  type ?? (role === undefined && content === undefined && typeof id === "string" ? "item_reference" : "message");
+
+const isReference = ({ type }: Item): boolean => type === "item_reference";
+
+/** Items in the place of references to them. One that is in the conversation already is there once. */
+function resolved(given: readonly Item[], before: readonly Item[], find: (id: string) => Item | undefined): readonly Item[] {
+  return given.flatMap((one, index) => {
+    if (!isReference(one)) return [one];
+    const id = String(one["id"]);
+    if (before.some((item) => item["id"] === id)) return [];
+    const found = find(id) ?? given.find((item) => item !== one && item["id"] === id);
+    const missing = "no item of this id is kept here: responses are kept for a while, by the node that answered; send the item itself";
+    return [found ?? refuse(`/input/${index}/id`, missing)];
+  });
+} // prettier-ignore
+
 /** What was kept comes along to the engine: together with what is new it has the bounds of a request that says all of it. */
 function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): void {
   const max = at.limits.completionBytesMax;
@@ -199,9 +205,9 @@ export function addResponses(surface: Surface): void {
       typeof body.input === "string" ? [{ type: "message", role: "user", content: body.input }] : (body.input ?? []);
     return given.map((one) => ({
       ...one,
-      type: one["type"] ?? "message",
+      type: sortOf(one),
       id: typeof one["id"] === "string" ? one["id"] : newId(at, one["type"] === "function_call" ? "fc_" : "msg_"),
-      ...((one["type"] ?? "message") === "message" && {
+      ...(sortOf(one) === "message" && {
         content:
           typeof one["content"] === "string"
             ? [{ type: one["role"] === "assistant" ? "output_text" : "input_text", text: one["content"] }]
@@ -296,7 +302,6 @@ export function addResponses(surface: Surface): void {
     { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest },
     async (posted) => {
       const { body, asking } = posted;
-      demand(refuseUnsupported(body, unsupported));
       const { user } = asking.caller;
       const keep = body.store !== false;
       const inBackground = body.background === true;
@@ -310,11 +315,12 @@ export function addResponses(surface: Surface): void {
       if (earlier?.response.status === "in_progress")
         refuse("/previous_response_id", "this response is not complete yet");
       const before = earlier === undefined ? [] : [...earlier.before, ...earlier.input, ...earlier.response.output];
-      const input = itemsOf(body);
+      const given = itemsOf(body);
+      const input = resolved(given, before, (id) => kept.item(user, id));
       const reader = mediaFor(at.limits);
       const wanted = readRequest(body, [...before, ...input], reader);
       checkMessages(wanted.messages.length, at);
-      if (before.length === 0) checkTexts(posted, at, reader);
+      if (before.length === 0 && !given.some(isReference)) checkTexts(posted, at, reader);
       else checkContinued(wanted, at);
       const state = stateOf(body);
       let cancelled = false;

@@ -12,7 +12,8 @@ import {
 import { wideJsonBounds } from "../json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
-import type { Wanted } from "./conversation.ts";
+import type { Fields, Wanted } from "./conversation.ts";
+import { refuseFields, unknownFields } from "./fields/index.ts";
 import type { MediaReader } from "./media.ts";
 import type { Models, Resolved } from "./models.ts";
 
@@ -61,9 +62,19 @@ export function addPost<S extends TSchema>(
       schema: { summary: about.summary, tags: [about.tag], body: about.body },
     },
     (request, reply) =>
-      whileAsked(request, reply, (asking) => serve({ body: request.body as Static<S>, asking, request, reply })),
+      whileAsked(request, reply, (asking) => {
+        refuseFields(path, request.body as Fields);
+        const unknown = unknownFields(path, request.body as Fields);
+        // Nothing is passed over in silence.
+        if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));
+        return serve({ body: request.body as Static<S>, asking, request, reply });
+      }),
   );
 }
+
+/** A header has letters of its own, and an end. */
+const ignored = (names: readonly string[]): string =>
+  names.slice(0, 16).map((name) => encodeURIComponent(name.slice(0, 64))).join(", "); // prettier-ignore
 
 /** Refuses a request whose texts are more than one message between nodes takes beside its media. */
 export function checkTexts({ request }: Pick<Posted<unknown>, "request">, at: GatewayContext, media?: MediaReader): void {

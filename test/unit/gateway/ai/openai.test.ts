@@ -345,7 +345,7 @@ describe("gateway: OpenAI's client, unchanged", () => {
         n: 1, tools: [], tool_choice: "auto", parallel_tool_calls: true, functions: [], function_call: "none",
         response_format: { type: "text" }, logprobs: false, top_logprobs: 0, logit_bias: {}, frequency_penalty: 0,
         presence_penalty: 0, modalities: ["text"], audio: null, user: "u", store: true, metadata: { a: "b" },
-        service_tier: "auto", reasoning_effort: "low", verbosity: "low", prompt_cache_key: "k", safety_identifier: "s",
+        service_tier: "auto", reasoning_effort: "low", verbosity: "medium", prompt_cache_key: "k", safety_identifier: "s",
         messages: [...messages, { role: "assistant", content: "hello", tool_calls: [], refusal: null, name: "a" }, ...messages],
       }),
     ); // prettier-ignore

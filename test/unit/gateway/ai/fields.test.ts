@@ -1,0 +1,138 @@
+/** Every field of every interface changes what the model is asked or the answer, or is refused by name, or is on the list of those that mean
+ *  nothing here. The fields are those of the packages that send requests: a new version's new field is on no list yet. */
+import { expect } from "chai";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { EngineRequest, Said } from "../../../../protocols/index.ts";
+import { fieldsOf, type FieldRow } from "../../../../node/gateway/ai/fields/index.ts";
+import { createClock } from "../../../../node/platform/index.ts";
+import { createEchoRuntime, type Engines } from "../../../../runtimes/index.ts";
+import { readSdkFields } from "../../../fixtures/sdk-fields.ts";
+import { fieldsPage } from "../../../tidy/fields.ts";
+import { startFixture, type Fixture } from "../fixture.ts";
+import { baseOf, examples, withField } from "./field-examples.ts";
+import { seeing } from "./seeing.ts";
+
+/** Engines of which every call is noted. */
+const noted = (engines: Engines, note: (request: EngineRequest) => void): Engines =>
+  Object.fromEntries(
+    Object.entries(engines).map(([name, engine]) => [
+      name,
+      {
+        models: () => engine.models(),
+        watch: (listener: () => void) => engine.watch(listener),
+        call(request: EngineRequest, hear: (said: Said) => void) {
+          note(request);
+          return engine.call(request as never, hear as never);
+        },
+      },
+    ]),
+  ) as unknown as Engines;
+
+/** What covers a path: its own row, or that of all other words there. */
+function rowFor(rows: readonly FieldRow[], path: string): FieldRow | undefined {
+  const own = rows.find((row) => row.path === path);
+  const word = /^(.*)\([^()]*\)$/.exec(path)?.[1];
+  return own ?? (word === undefined ? undefined : rows.find((row) => row.path === `${word}(*)`));
+}
+
+const isAbove = (rows: readonly FieldRow[], path: string): boolean =>
+  rows.some((row) => row.path.startsWith(`${path}.`) || row.path.startsWith(`${path}(`));
+
+/** What is written of a field, and whether that says enough of it. */
+const told = (rows: readonly FieldRow[], path: string): "enough" | "deeper" | undefined => {
+  const row = rowFor(rows, path);
+  if (row !== undefined && row.fate !== "used") return "enough";
+  if (isAbove(rows, path)) return "deeper";
+  return row === undefined ? undefined : "enough";
+};
+
+describe("gateway: fields of requests", () => {
+  const fields = readSdkFields((request, path) =>
+    told(fieldsOf[request] ?? [], path) === "deeper" ? "deeper" : "enough",
+  );
+
+  for (const [request, paths] of fields)
+    it(`${request}: each is on a list`, () => {
+      const rows = fieldsOf[request] ?? [];
+      expect(paths.length).to.be.greaterThan(0);
+      expect(paths.filter((path) => told(rows, path) === undefined)).to.deep.equal([]);
+    });
+
+  it("are on the page as in the table", () => {
+    const isCurrent = readFileSync(join(import.meta.dirname, "../../../../docs/fields.md"), "utf8") === fieldsPage();
+    expect(isCurrent, "docs/fields.md is not current: node test/tidy/fields.ts --write").to.equal(true);
+  });
+
+  it("are on one list once", () => {
+    for (const [request, rows] of Object.entries(fieldsOf)) {
+      const paths = rows.map(({ path }) => path);
+      expect(paths.filter((path, index) => paths.indexOf(path) !== index), request).to.deep.equal([]);
+      expect(rows.filter(({ fate, why }) => (fate === "used" || fate === "whole") === (why !== "")), request).to.deep.equal([]);
+    }
+  }); // prettier-ignore
+
+  it("of a package that nobody looked at are on none", () => {
+    expect(told(fieldsOf["/v1/chat/completions"] ?? [], "telepathy")).to.equal(undefined);
+    expect(told(fieldsOf["/v1/chat/completions"] ?? [], "messages(user).mood")).to.equal(undefined);
+    expect(told(fieldsOf["/v1/chat/completions"] ?? [], "messages(user).content(smell)")).to.equal("enough");
+    expect(told(fieldsOf["/v1/chat/completions"] ?? [], "messages(oracle)")).to.equal(undefined);
+  });
+
+  describe("do what their lists say", () => {
+    let fixture: Fixture;
+    let token: string;
+    let asked: EngineRequest[] = [];
+    before(async () => {
+      const runtime = createEchoRuntime({ clock: createClock() });
+      fixture = await startFixture({
+        engines: noted(
+          seeing(runtime, () => undefined),
+          (request) => asked.push(request),
+        ),
+      });
+      token = (await fixture.signUp("ada")).token;
+    });
+    after(() => fixture.stop());
+
+    /** What came of a request: its status, what the model was asked, and what was answered, without ids and times. */
+    const cameOf = async (path: string, body: object) => {
+      asked = [];
+      const reply = await fixture.request("POST", path, { token, body });
+      const reached = asked.map(({ id: _id, timeoutMs: _timeoutMs, trace: _trace, ...rest }) => rest);
+      const plain = JSON.stringify(reply.body)
+        .replaceAll(/"(?:id|item_id|created_at|created|completed_at|[a-z_]*_duration|call_id)":(?:"[^"]*"|\d+)/g, "")
+        .replaceAll(/(?:chatcmpl|cmpl|resp|msg|call|rs|fc)[-_][\w-]+/g, "");
+      return {
+        status: reply.status,
+        body: reply.body as { readonly error?: unknown },
+        plain: plain + JSON.stringify(reached),
+        reached: JSON.stringify(reached),
+      };
+    };
+
+    for (const [request, rows] of Object.entries(fieldsOf))
+      for (const row of rows) {
+        const example = examples[request]?.[row.path];
+        if (example === "elsewhere" || baseOf(request, row.path) === undefined) continue;
+        it(`${request} ${row.path}: ${row.fate}`, async () => {
+          expect(baseOf(request, row.path), "there is no example").to.not.equal(undefined);
+          const without = await cameOf(request, baseOf(request, row.path) ?? {});
+          expect(without.status, JSON.stringify(without.body)).to.equal(200);
+          const body = withField(baseOf(request, row.path) ?? {}, row, example);
+          const came = await cameOf(request, body);
+          const shown = `${JSON.stringify(body)} → ${JSON.stringify(came.body)}`;
+          if (row.fate === "refused") {
+            expect(came.status, shown).to.equal(400);
+            // It is named.
+            const names = row.path.split(/[.()*]+/).filter((name) => name !== "");
+            expect(JSON.stringify(came.body), shown).to.satisfy((text: string) => names.some((name) => text.includes(name)));
+            return;
+          }
+          expect(came.status, shown).to.be.lessThan(row.fate === "nothing" ? 300 : 500);
+          if (row.fate === "nothing") expect(came.reached, shown).to.equal(without.reached);
+          else expect(came.plain, shown).to.not.equal(without.plain);
+        }); // prettier-ignore
+      }
+  });
+});
