@@ -97,6 +97,18 @@ describe("gateway: what is asked of models", () => {
     expect([two.status, two.body.error.param]).to.deep.equal([400, "guided_json"]);
   });
 
+  it("an item that is kept is meant by its id", async () => {
+    const { body } = await post("/v1/responses", {});
+    const [message] = body.output as readonly { readonly id: string }[];
+    for (const reference of [{ type: "item_reference", id: message?.id }, { id: message?.id }]) {
+      const { messages } = await reached("/v1/responses", { input: [reference, { role: "user", content: "more" }] });
+      expect(messages.map(({ role }) => role)).to.deep.equal(["assistant", "user"]);
+      expect(messages[0]?.content).to.contain("hello");
+    }
+    const unknown = await post("/v1/responses", { input: [{ type: "item_reference", id: "msg_none" }] });
+    expect([unknown.status, unknown.body.error.param]).to.deep.equal([400, "input[0].id"]);
+  });
+
   it("only what is likely is picked", async () => {
     const few = { top_k: 5, min_p: 0.1 };
     for (const path of ["/v1/chat/completions", "/v1/completions", "/v1/responses"] as const)

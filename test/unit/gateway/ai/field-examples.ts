@@ -190,7 +190,7 @@ const common: Readonly<Record<string, unknown>> = {
   metadata: { a: "b" },
   top_p: 0.5,
 };
-const options = Object.fromEntries([...Object.entries({ ...numbers, num_predict: 2, stop: ["said"] })].map(([name, value]) => [`options.${name}`, value])); // prettier-ignore
+const options = Object.fromEntries(Object.entries({ ...numbers, num_predict: 2, stop: ["said"] }).map(([name, value]) => [`options.${name}`, value])); // prettier-ignore
 const ofText = { ...common, ...options, think: false, format: "json", keep_alive: "7m", options: { num_ctx: 7 }, images: [picture] }; // prettier-ignore
 
 const ofMessages: Body = {

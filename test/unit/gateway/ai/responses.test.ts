@@ -424,7 +424,7 @@ describe("gateway: responses", () => {
 
   const refusals: readonly (readonly [object, param: string, says: RegExp])[] = [
     [{}, "input", /must hold something/],
-    [{ input: [{ type: "item_reference", id: "msg_1" }] }, "input[0].type", /item_reference is not supported/],
+    [{ input: [{ type: "item_reference", id: "msg_1" }] }, "input[0].id", /no item of this id/],
     [{ input: [{ role: "judge", content: "x" }] }, "input[0].role", /must be user, assistant/],
     [{ input: [{ role: "user", content: [{ type: "input_file", file_id: "f" }] }] }, "input[0].content[0]", /input_file/],
     [{ input: [user([{ type: "input_image", image_url: "https://example.org/a.png" }])] }, "input[0].content[0].image_url", /fetches nothing/],
