@@ -1,3 +1,5 @@
+import type { Permission } from "../protocols/index.ts";
+
 /** How a field is written in an environment variable. */
 type Form = "text" | "integer" | "number" | "boolean" | "duration" | "list" | "labels" | "models";
 
@@ -12,8 +14,8 @@ export interface Field {
   readonly says: string;
   /** Why only the node itself can be told, not by the cluster. Absent: admins can set it for all nodes or for one. */
   readonly own?: string;
-  /** It decides who becomes whom: setting it for the cluster takes what making owners takes. */
-  readonly ofOwners?: true;
+  /** It decides who may come in, who may do what, or where things are sent: setting it for the cluster takes what doing that by hand takes. */
+  readonly needs?: Permission;
 }
 
 const machine = "it says where the node is on its machine";
@@ -41,11 +43,39 @@ export const fields: readonly Field[] = [
     says: "port, 0 for any free one",
     own: machine,
   },
-  { name: "trustedProxies", variable: "PLEXUS_TRUSTED_PROXIES", form: "list", live: false, says: "proxies, by commas" },
+  {
+    name: "trustedProxies",
+    variable: "PLEXUS_TRUSTED_PROXIES",
+    form: "list",
+    live: false,
+    says: "proxies, by commas",
+    needs: "roles.manage",
+  },
   { name: "blockLists", variable: "PLEXUS_BLOCK_LISTS", form: "list", live: false, says: "files and URLs, by commas" },
-  { name: "adminAddresses", variable: "PLEXUS_ADMIN_ADDRESSES", form: "list", live: true, says: "ranges, by commas" },
-  { name: "allowedHosts", variable: "PLEXUS_ALLOWED_HOSTS", form: "list", live: false, says: "names, by commas" },
-  { name: "allowedOrigins", variable: "PLEXUS_ALLOWED_ORIGINS", form: "list", live: true, says: "origins, by commas" },
+  {
+    name: "adminAddresses",
+    variable: "PLEXUS_ADMIN_ADDRESSES",
+    form: "list",
+    live: true,
+    says: "ranges, by commas",
+    needs: "roles.manage",
+  },
+  {
+    name: "allowedHosts",
+    variable: "PLEXUS_ALLOWED_HOSTS",
+    form: "list",
+    live: false,
+    says: "names, by commas",
+    needs: "roles.manage",
+  },
+  {
+    name: "allowedOrigins",
+    variable: "PLEXUS_ALLOWED_ORIGINS",
+    form: "list",
+    live: true,
+    says: "origins, by commas",
+    needs: "roles.manage",
+  },
   {
     name: "metricsListen",
     variable: "PLEXUS_METRICS_LISTEN",
@@ -140,6 +170,7 @@ export const fields: readonly Field[] = [
     form: "text",
     live: false,
     says: "where repositories of models are",
+    needs: "models.connect",
   },
   {
     name: "ollamaRegistry",
@@ -147,34 +178,79 @@ export const fields: readonly Field[] = [
     form: "text",
     live: false,
     says: "where models are by name and tag",
+    needs: "models.connect",
   },
-  { name: "finding.mdns", variable: "PLEXUS_FINDING_MDNS", form: "boolean", live: false, says: "true or false" },
-  { name: "finding.dns", variable: "PLEXUS_FINDING_DNS", form: "list", live: false, says: "domains, by commas" },
+  {
+    name: "finding.mdns",
+    variable: "PLEXUS_FINDING_MDNS",
+    form: "boolean",
+    live: false,
+    says: "true or false",
+    needs: "models.connect",
+  },
+  {
+    name: "finding.dns",
+    variable: "PLEXUS_FINDING_DNS",
+    form: "list",
+    live: false,
+    says: "domains, by commas",
+    needs: "models.connect",
+  },
   {
     name: "finding.dnsServers",
     variable: "PLEXUS_FINDING_DNS_SERVERS",
     form: "list",
     live: false,
     says: "DNS servers for that, by commas",
+    needs: "models.connect",
   },
-  { name: "finding.consul", variable: "PLEXUS_FINDING_CONSUL", form: "text", live: false, says: "Consul's address" },
+  {
+    name: "finding.consul",
+    variable: "PLEXUS_FINDING_CONSUL",
+    form: "text",
+    live: false,
+    says: "Consul's address",
+    needs: "models.connect",
+  },
   {
     name: "finding.consulTokenFile",
     variable: "PLEXUS_FINDING_CONSUL_TOKEN_FILE",
     form: "text",
     live: false,
     says: "file with Consul's token",
+    needs: "models.connect",
   },
-  { name: "finding.accept", variable: "PLEXUS_FINDING_ACCEPT", form: "text", live: false, says: "none or all" },
-  { name: "signUp", variable: "PLEXUS_SIGN_UP", form: "text", live: true, says: "open, domain, invitation or closed" },
-  { name: "signUpDomains", variable: "PLEXUS_SIGN_UP_DOMAINS", form: "list", live: true, says: "domains, by commas" },
+  {
+    name: "finding.accept",
+    variable: "PLEXUS_FINDING_ACCEPT",
+    form: "text",
+    live: false,
+    says: "none or all",
+    needs: "models.connect",
+  },
+  {
+    name: "signUp",
+    variable: "PLEXUS_SIGN_UP",
+    form: "text",
+    live: true,
+    says: "open, domain, invitation or closed",
+    needs: "people.admit",
+  },
+  {
+    name: "signUpDomains",
+    variable: "PLEXUS_SIGN_UP_DOMAINS",
+    form: "list",
+    live: true,
+    says: "domains, by commas",
+    needs: "people.admit",
+  },
   {
     name: "publicUrl",
     variable: "PLEXUS_PUBLIC_URL",
     form: "text",
     live: true,
     says: "where people find the page",
-    ofOwners: true,
+    needs: "cluster.own",
   },
   {
     name: "addressPlaces",

@@ -78,6 +78,8 @@ export const wireLimits = {
   roleGrantsMax: 128,
   /** Roles of a person; a longer list is refused with `BAD_REQUEST`. */
   rolesPerUserMax: 8,
+  /** Who is an admin for less, or has a password that a link set for less, is no second one to agree to what another asks for. */
+  secondAdminMs: 24 * 3_600_000,
   /** People whose roles one question names. */
   rolesAmongMax: 100,
   /** Adding one more passkey is refused with `LIMIT_REACHED`. */

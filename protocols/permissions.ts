@@ -161,7 +161,7 @@ export const permissions = {
   "config.manage": {
     has: ["admin"],
     power: "takes",
-    for: "Changing the configuration of the cluster. Where links of mail lead to also takes `cluster.own`",
+    for: "Changing the configuration of the cluster. What decides who comes in or where things are sent takes what that takes by hand, too",
   },
   "secrets.read": {
     has: ["admin"],

@@ -164,6 +164,8 @@ export interface NodeRecord {
 export interface ClusterView {
   readonly nodes: readonly NodeRecord[];
   readonly admins: readonly string[];
+  /** Those of them who have been one for a day, and so may agree to what another asks for. An older node does not say: nobody. */
+  readonly secondAdmins?: readonly string[];
   /** True while no admin exists: the first account needs the printed code. */
   readonly adminNeeded: boolean;
 }

@@ -508,6 +508,8 @@ export interface Credentials {
   readonly totp?: string;
   readonly totpBegun?: string;
   readonly passkeys?: readonly Passkey[];
+  /** How long ago a link set the password, which somebody else may have made. Absent: never, or before that was kept. */
+  readonly linkUsedAgoMs?: number;
 }
 
 /** Answer to `mailOf`. */

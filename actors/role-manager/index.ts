@@ -57,6 +57,8 @@ export interface ClusterState {
   readonly nodes: readonly NodeRecord[];
   /** Who has the role admin or owner, the longest first. */
   readonly admins: readonly string[];
+  /** Since when each of them is one without a break, by this actor's clock. Absent: since before this was kept. */
+  readonly adminsSince?: Readonly<Record<string, number>>;
   /** Roles of everybody who has other ones than a member's. Absent in a state from before there were roles, and of people whom an older
    *  version made admins: see `rolesIn`. */
   readonly roles?: Readonly<Record<string, readonly string[]>>;
@@ -77,6 +79,7 @@ export type ClusterChange =
       readonly admin: boolean;
       readonly roles?: readonly string[];
       readonly mail: readonly Mail[];
+      readonly atMs?: number;
     }
   | { readonly type: "audited"; readonly entry: AuditEntry; readonly mail?: readonly Mail[] }
   | Delivered;
@@ -130,7 +133,7 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
     case "people":
       return people(state, message);
     case "describe":
-      return [reply(viewOf(state))];
+      return [reply(viewOf(state, turn))];
     case "audit":
       return audit(state, message, turn);
     case "auditPage":
@@ -148,7 +151,7 @@ function nodeStarted(
   const record: NodeRecord = { node, roles, models, labels, startedAtMs: turn.nowMs, running: true };
   const change: ClusterChange = { type: "nodeStarted", record, adminCodeHash: adminCodeHash ?? null };
   const next = evolve(state, change);
-  return [persist(change), reply(viewOf(next)), ...crown(next, turn)];
+  return [persist(change), reply(viewOf(next, turn)), ...crown(next, turn)];
 }
 
 /** Makes the first admin of a cluster of before the owner. */
@@ -271,7 +274,10 @@ function told(state: ClusterState, { user, roles }: PersonRoles, turn: Turn): Ef
   const admin = isAdminBy(roles);
   const message = { type: "setAdmin", admin, roles: answerOf(user, roles).roles };
   const mail: readonly Mail[] = [{ to: `user/${user}`, message }];
-  return [persist({ type: "adminSet", user, admin, roles, mail }), ...dispatch(state.outbox, mail, turn.self)];
+  return [
+    persist({ type: "adminSet", user, admin, roles, mail, atMs: turn.nowMs }),
+    ...dispatch(state.outbox, mail, turn.self),
+  ];
 }
 
 function people(state: ClusterState, message: Extract<Incoming, { type: "people" }>): Effects {
@@ -356,9 +362,16 @@ function record(change: ClusterChange): readonly RecordOp[] {
   return seq > limits.auditEntriesMax ? [put, { delete: auditKey(seq - limits.auditEntriesMax) }] : [put];
 }
 
-function viewOf(state: ClusterState): ClusterView {
-  return { nodes: state.nodes, admins: state.admins, adminNeeded: state.admins.length === 0 };
-}
+const viewOf = ({ nodes, admins, adminsSince }: ClusterState, { nowMs }: Pick<Turn, "nowMs">): ClusterView => ({
+  nodes,
+  admins,
+  secondAdmins: admins.filter((user) => isLongAgo(adminsSince, user, nowMs)),
+  adminNeeded: admins.length === 0,
+});
+
+/** Whether somebody has been an admin for so long that nobody made them one for what they are to agree to. */
+const isLongAgo = (since: ClusterState["adminsSince"] = {}, user: string, nowMs: number): boolean =>
+  !Object.hasOwn(since, user) || (since[user] as number) + wireLimits.secondAdminMs <= nowMs;
 
 function evolve(state: ClusterState, change: ClusterChange): ClusterState {
   switch (change.type) {
@@ -378,9 +391,12 @@ function evolve(state: ClusterState, change: ClusterChange): ClusterState {
       const admins = admin ? (state.admins.includes(user) ? state.admins : [...others, user]) : others;
       const roles = change.roles ?? rolesIn({ ...state, admins }, user);
       const { [user]: _before, ...rest } = state.roles ?? {};
+      const { [user]: known, ...since } = state.adminsSince ?? {};
+      const sinceMs = state.admins.includes(user) ? known : change.atMs;
       return {
         ...state,
         admins,
+        adminsSince: admin && sinceMs !== undefined ? { ...since, [user]: sinceMs } : since,
         roles: roles.length > 0 ? { ...rest, [user]: roles } : rest,
         adminCodeHash: null,
         outbox: enqueue(state.outbox, change.mail),

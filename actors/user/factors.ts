@@ -116,7 +116,7 @@ export function decideFactors(
       const holds = links.some(({ secretHash, untilMs }) => secretHash === message.secretHash && untilMs > turn.nowMs);
       if (!holds) return [refuse("LINK_INVALID")];
       return [
-        persist({ type: "passwordSet", passwordHash: message.passwordHash }),
+        persist({ type: "passwordSet", passwordHash: message.passwordHash, linkUsedAtMs: turn.nowMs }),
         ...set({ reset: null, mailResets: null }),
         ...endAll(state, account, turn),
         reply({}),

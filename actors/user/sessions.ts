@@ -292,6 +292,7 @@ export function credentials(
     ...(totp && { totp: totp.sealed }),
     ...(totpBegun !== undefined && { totpBegun }),
     ...(passkeys && { passkeys }),
+    ...(account.linkUsedAtMs !== undefined && { linkUsedAgoMs: Math.max(0, turn.nowMs - account.linkUsedAtMs) }),
   };
   return [reply(answer)];
 }

@@ -100,6 +100,8 @@ export interface Account {
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly notices?: readonly Notice[];
+  /** When a link set the password: it may have been somebody else's. */
+  readonly linkUsedAtMs?: number;
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
   readonly rooms: readonly string[];
@@ -160,7 +162,12 @@ export type UserChange =
   | { readonly type: "erased"; readonly atMs: number; readonly mail: readonly Mail[] }
   | ({ readonly type: "sessionOpened"; readonly tokenHash: string; readonly deviceHash?: string } & Streamed)
   | ({ readonly type: "happened" } & Streamed)
-  | { readonly type: "passwordSet"; readonly passwordHash: string; readonly deviceHash?: string }
+  | {
+      readonly type: "passwordSet";
+      readonly passwordHash: string;
+      readonly deviceHash?: string;
+      readonly linkUsedAtMs?: number;
+    }
   | { readonly type: "keyUsed"; readonly id: string; readonly atMs: number }
   | { readonly type: "sessionConfirmed"; readonly id: string; readonly atMs: number; readonly proofs?: readonly Fact[] }
   | FactorChange
@@ -205,6 +212,7 @@ export function evolve(state: UserState, change: UserChange): UserState {
       return withAccount(state, {
         passwordHash: change.passwordHash,
         devices: change.deviceHash === undefined ? [] : [change.deviceHash],
+        ...(change.linkUsedAtMs !== undefined && { linkUsedAtMs: change.linkUsedAtMs }),
       });
     case "sessionConfirmed": {
       const { id, atMs, proofs } = change;

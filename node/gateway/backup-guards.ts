@@ -1,8 +1,14 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
+  actorId,
   backupActor,
   failure,
+  ok,
+  refused,
+  wireLimits,
+  type ActorId,
+  type Credentials,
   holdBody,
   PlexusError,
   recallAsked,
@@ -47,6 +53,24 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     facts: Readonly<Record<string, string>>,
     differs?: (answer: Answer) => AuditFacts,
   ): Promise<Answer> => audited(at, request, facts, ask<Answer>({ ...message, by: whoIs(request) }), differs);
+
+  const askFor = async <Answer>(to: ActorId, type: string): Promise<Answer> =>
+    demand(await kernel.ask({ to, from: "gateway", message: { type }, timeoutMs: limits.askTimeoutMs })) as Answer;
+  const secondAdmins = async (): Promise<readonly string[]> =>
+    (await askFor<ClusterView>("role-manager/cluster", "describe")).secondAdmins ?? [];
+  /** Whether it is somebody else who agrees: nobody made them an admin for it, and nobody came in as them by a link. */
+  async function mayAgree(user: string): Promise<Result<unknown>> {
+    const forbidden = (reason: string) => refused(failure("FORBIDDEN", { reason }));
+    if (!(await secondAdmins()).includes(user)) return forbidden("who has been an admin for less than a day agrees to nothing"); // prettier-ignore
+    const { linkUsedAgoMs = wireLimits.secondAdminMs } = await askFor<Credentials>(
+      actorId("user", user),
+      "credentials",
+    );
+    const isOwn = linkUsedAgoMs >= wireLimits.secondAdminMs;
+    return isOwn
+      ? ok({})
+      : forbidden("a link set your password less than a day ago, and somebody else may have made it");
+  }
 
   app.get("/admin/backups/holds", { config: seen, schema: { summary: "The legal holds", tags } }, async () =>
     demand(await ask<BackupHolds>({ type: "holds" })),
@@ -103,7 +127,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       config: audits("askRecall", "backup.recall"),
       schema: {
         summary: "Asks the other admins to agree to a recall of what others wrote in private",
-        description: "They are told. One of them approves it within a day, and whoever asked begins it within a day of that. Where there is no other admin, the operator approves it.", // prettier-ignore
+        description: "They are told. One of them, who has been an admin for a day, approves it within a day, and whoever asked begins it within a day of that. Where there is none, the operator approves it.", // prettier-ignore
         tags,
         body: recallAsked,
       },
@@ -116,15 +140,8 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
         );
       const { reason } = request.body;
       const wish = atMoment(request.body.wish, Math.round(at.clock.nowMs()));
-      const view = await kernel.ask({
-        to: "role-manager/cluster",
-        from: "gateway",
-        message: { type: "describe" },
-        timeoutMs: limits.askTimeoutMs,
-      });
-      const { admins } = demand(view) as ClusterView;
       const by = whoIs(request);
-      const approvers = admins.filter((user) => user !== by).slice(0, recallApproversMax);
+      const approvers = (await secondAdmins()).filter((user) => user !== by).slice(0, recallApproversMax);
       const facts = { ...factsOf(wish), reason };
       const message = { type: "askRecall", id: at.newId(), wish, reason, approvers };
       return change<RecallRequest>(request, message, facts, (asked) => ({ request: asked.id }));
@@ -144,6 +161,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
       async (request) => {
         const { id } = request.params;
         const by = whoIs(request);
+        if (approve && request.caller !== null) demand(await mayAgree(by));
         const done = ask<RecallRequest>({ type: "answerRecall", id, approve, by });
         // Whoever asked is told as well, and may be no admin.
         const answered = await audited(quietly(at), request, { request: id }, done);

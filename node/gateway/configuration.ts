@@ -3,7 +3,9 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { checkSetting, fields, settingSchema, shownSetting, type ClusterValues } from "../../config/index.ts";
 import {
   changeSettings,
+  defaultRole,
   failure,
+  grantsOf,
   ok,
   planSettings,
   refused,
@@ -36,6 +38,7 @@ import { createAddressRule } from "./addresses.ts";
 import { audited, audits, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { refusalOf, refusalToGive } from "./roles.ts";
 
 /** The configuration, as a gateway has it. */
 export interface SettingsControl {
@@ -102,10 +105,11 @@ export function addConfiguration(app: FastifyInstance, at: GatewayContext, contr
       const checked = after === undefined ? undefined : checkSetting(key, after);
       if (checked !== undefined && "reason" in checked)
         return refused(failure("BAD_REQUEST", { path: `/set/${key}`, problem: checked.reason }));
-      if (fields.find(({ name }) => name === key)?.ofOwners === true && request.caller !== null) {
-        const reason = at.rights.refusal(request.caller, "cluster.own", request.address);
-        if (reason !== undefined) return refused(reason);
-      }
+      const needs = fields.find(({ name }) => name === key)?.needs;
+      // Who sets the door open gives what a member has.
+      const gives = needs === "people.admit" ? grantsOf([defaultRole], at.rights.table()) : [];
+      const reason = needs && (refusalOf(at, request, needs) ?? refusalToGive(at, request, gives));
+      if (reason !== undefined) return refused(reason);
       const ranges = key === "adminAddresses" ? ((after ?? []) as readonly string[]) : [];
       if (ranges.length > 0 && !createAddressRule(ranges)(request.address))
         return refused(failure("BAD_REQUEST", { path: `/set/${key}`, problem: `it would lock you out: you come from ${request.address}` })); // prettier-ignore

@@ -1,22 +1,26 @@
 /** What is watched for, for admins: thresholds of detectors and rules over events. */
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import type { Message } from "../../actors/behavior.ts";
 import {
   detectorSettings,
   failure,
+  neededFor,
+  refused,
   PlexusError,
   setRuleBody,
   ruleTrial,
   schema,
   watchActor,
   type DetectorView,
+  type Playbook,
   type Result,
   type WatchRule,
 } from "../../protocols/index.ts";
 import { audited, audits, changeOf, whoIs } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
+import { refusalOf } from "./roles.ts";
 
 const ruleParams = schema.object({ rule: schema.key });
 const detectorParams = schema.object({ detector: schema.key });
@@ -33,6 +37,20 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
   const seen = { access: "admin", permission: "alerts.read" } as const;
   const ask = async <Answer>(message: Message): Promise<Result<Answer>> =>
     (await kernel.ask({ to: watchActor, from: "gateway", message, timeoutMs: limits.askTimeoutMs })) as Result<Answer>;
+  /** Sets what makes alerts of a source, where whoever asks may do by hand what playbooks then do by themselves. */
+  const triggered = async <Answer>(
+    request: FastifyRequest,
+    source: string,
+    set: () => Promise<Result<Answer>>,
+  ): Promise<Result<Answer>> => {
+    const known = await ask<{ readonly playbooks: readonly Playbook[] }>({ type: "playbooks" });
+    if (!known.ok) return known;
+    for (const needed of neededFor(source, known.value.playbooks)) {
+      const reason = refusalOf(at, request, needed);
+      if (reason !== undefined) return refused(reason);
+    }
+    return set();
+  };
 
   app.get(
     "/admin/detectors",
@@ -58,7 +76,7 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       const facts = { detector: name, ...set.settings, off: set.off === true };
       const said = (view: Pick<DetectorView, "now" | "off"> | undefined) =>
         view && { settings: view.now, off: view.off };
-      const done = ask<DetectorView>({ type: "setDetector", name, set });
+      const done = triggered(request, `detector/${name}`, () => ask<DetectorView>({ type: "setDetector", name, set }));
       return audited(at, request, facts, done, (view) => changeOf(said(view.before), said(view)));
     },
   );
@@ -85,7 +103,9 @@ export function addWatchRoutes(app: FastifyInstance, at: GatewayContext): void {
       const known = await ask<{ readonly rules: readonly WatchRule[] }>({ type: "rules" });
       const before = known.ok ? known.value.rules.find((one) => one.name === name) : undefined;
       const done = known.ok
-        ? ask<WatchRule>({ type: "setRule", name, rule, ...(seen !== undefined && { seen }) })
+        ? triggered(request, `rule/${name}`, () =>
+            ask<WatchRule>({ type: "setRule", name, rule, ...(seen !== undefined && { seen }) }),
+          )
         : Promise.resolve(known);
       return audited(at, request, { rule: name }, done, (now) => changeOf(before, now));
     },

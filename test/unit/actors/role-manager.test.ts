@@ -1,5 +1,11 @@
 import { expect } from "chai";
-import type { AuditPage, ClusterView, PeoplePage, UserView } from "../../../protocols/index.ts";
+import {
+  wireLimits,
+  type AuditPage,
+  type ClusterView,
+  type PeoplePage,
+  type UserView,
+} from "../../../protocols/index.ts";
 import { roleManager } from "../../../actors/index.ts";
 import type { ClusterChange, ClusterState } from "../../../actors/role-manager/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
@@ -32,6 +38,7 @@ describe("the role-manager", () => {
     expect(fixture.ok("node", cluster, started("n1"))).to.deep.equal({
       nodes: [{ ...record, running: true }],
       admins: [],
+      secondAdmins: [],
       adminNeeded: true,
     });
     fixture.ok("node", cluster, { type: "nodeStopped", node: "n1" });
@@ -104,6 +111,26 @@ describe("the role-manager", () => {
     expect(view(fixture).admins).to.deep.equal(["bob"]);
   });
 
+  it("knows who has been an admin for a day without a break, by its own clock and through a crash", () => {
+    const fixture = fixtureWith("ada", "bob");
+    const set = (user: string, roles: readonly string[]) =>
+      fixture.ok("gateway", cluster, { type: "setRoles", user, roles });
+    const second = () => view(fixture).secondAdmins;
+    set("ada", ["owner"]);
+    fixture.pass(1_000);
+    set("bob", ["admin"]);
+    expect(second()).to.deep.equal([]);
+    fixture.pass(wireLimits.secondAdminMs - 1_000);
+    expect(second()).to.deep.equal(["ada"]);
+    set("bob", ["owner"]);
+    fixture.crash(cluster);
+    fixture.pass(1_000);
+    expect(second(), "another role of admins is no break").to.deep.equal(["ada", "bob"]);
+    set("bob", ["member"]);
+    set("bob", ["admin"]);
+    expect(second(), "given again").to.deep.equal(["ada"]);
+  });
+
   it("gives roles, says who has them, and tells the user", () => {
     const fixture = fixtureWith("ada", "bob", "eve");
     const rolesOf = (user: string) => fixture.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).roles;
@@ -162,6 +189,7 @@ describe("the role-manager", () => {
       admin: true,
       roles: ["owner"],
       mail: [{ to: "user/ada", message: { type: "setAdmin", admin: true, roles: ["owner"] } }],
+      atMs: 1,
     });
     const after = changes.reduce(evolve, before);
     const again = roleManager.decide(after, started("n2") as never, turn);

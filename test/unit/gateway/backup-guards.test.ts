@@ -2,8 +2,9 @@ import { expect } from "chai";
 import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/private-recalls.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { KeysControl } from "../../../node/gateway/keys.ts";
-import { ok, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
-import { controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { ok, wireLimits, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
+import { createClock } from "../../../node/platform/index.ts";
+import { controlToken, password, startFixture, type Fixture } from "./fixture.ts";
 
 /** Who is told of what has power. */
 const admins = { people: [], admins: true };
@@ -50,6 +51,15 @@ describe("gateway: holds and approvals of backups", () => {
   let ada: string;
   let eve: string;
   let session: string;
+  let shiftMs = 0;
+  const signIn = async (name: string, typed = password): Promise<string> =>
+    (await fixture.request("POST", "/api/v1/sign-in", { body: { name, password: typed } })).body.token;
+  /** Who was made an admin has been one for a day then, and is freshly signed in. */
+  const aDayLater = async (): Promise<void> => {
+    shiftMs += wireLimits.secondAdminMs;
+    [ada, eve] = [await signIn("ada"), await signIn("eve")];
+    session = (await fixture.request("GET", "/api/v1/me/sessions", { token: ada })).body.current;
+  };
   const told: unknown[][] = [];
   const erased: string[] = [];
   const keys = { erase: async (tenant: string) => ok(erased.push(tenant)) } as unknown as KeysControl;
@@ -63,12 +73,14 @@ describe("gateway: holds and approvals of backups", () => {
   };
 
   before(async () => {
-    fixture = await startFixture({ keys, changed: (...of) => void told.push(of) });
+    const clock = createClock();
+    const shifted = { ...clock, nowMs: () => clock.nowMs() + shiftMs };
+    fixture = await startFixture({ keys, clock: shifted, changed: (...of) => void told.push(of) });
     ada = (await fixture.signUp("ada")).token;
-    session = (await fixture.request("GET", "/api/v1/me/sessions", { token: ada })).body.current;
-    eve = (await fixture.signUp("eve")).token;
+    await fixture.signUp("eve");
     await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
     await fixture.signUp("bob");
+    await aDayLater();
   });
   beforeEach(() => void (told.length = 0));
   after(() => fixture.stop());
@@ -155,5 +167,45 @@ describe("gateway: holds and approvals of backups", () => {
     await toActor(alone);
     expect((await post("requests/r2/approve", eve)).body.error.code).to.equal("FORBIDDEN");
     expect((await post("requests/r2/approve", controlToken)).body).to.include({ answeredBy: "operator" });
+  });
+
+  it("nobody agrees who is an admin for less than a day, whoever made them one", async () => {
+    const set = (admin: boolean) => fixture.request("PUT", "/api/v1/admin/users/bob", { token: ada, body: { admin } });
+    const wish = recall({ person: "user/eve", atMs: 1 });
+    const ask = async () => (await post("requests", ada, { wish, reason: "lost notes" })).body as RecallRequest;
+    const demoted = await fixture.request("PUT", "/api/v1/admin/users/eve", { token: ada, body: { admin: false } });
+    expect([demoted.status, (await set(true)).status]).to.deep.equal([200, 200]);
+    const first = await ask();
+    expect(first.approvers, "the operator decides").to.deep.equal([]);
+    const bob = await signIn("bob");
+    expect((await post(`requests/${first.id}/approve`, bob)).body.error.code).to.equal("FORBIDDEN");
+    shiftMs += wireLimits.secondAdminMs - 60_000;
+    [ada, eve] = [await signIn("ada"), await signIn("eve")];
+    expect((await ask()).approvers, "a minute too early").to.deep.equal([]);
+    shiftMs += 60_000;
+    const second = await ask();
+    expect(second.approvers).to.deep.equal(["bob"]);
+    // Taken away and given again, the day begins anew, though the request names him.
+    expect([(await set(false)).status, (await set(true)).status]).to.deep.equal([200, 200]);
+    const refused = await post(`requests/${second.id}/approve`, await signIn("bob"));
+    expect(refused.body.error.details.reason).to.match(/for less than a day/);
+  });
+
+  it("nobody agrees whose password was set by a link less than a day ago, which the asker may have made", async () => {
+    await aDayLater();
+    const wish = recall({ person: "user/eve", atMs: 1 });
+    const asked = (await post("requests", ada, { wish, reason: "lost notes" })).body as RecallRequest;
+    expect(asked.approvers).to.deep.equal(["bob"]);
+    const { body: link } = await fixture.request("POST", "/api/v1/admin/users/bob/reset", { token: ada, body: {} });
+    const taken = "of ada and no other";
+    const body = { user: "bob", secret: link.secret, password: taken };
+    expect((await fixture.request("POST", "/api/v1/sign-in/reset", { body })).status).to.equal(200);
+    const refused = await post(`requests/${asked.id}/approve`, await signIn("bob", taken));
+    expect(refused.body.error.details.reason).to.match(/a link set your password/);
+    shiftMs += wireLimits.secondAdminMs;
+    ada = await signIn("ada");
+    const later = (await post("requests", ada, { wish, reason: "lost notes" })).body as RecallRequest;
+    const agreed = await post(`requests/${later.id}/approve`, await signIn("bob", taken));
+    expect(agreed.body).to.include({ state: "approved", answeredBy: "bob" });
   });
 });

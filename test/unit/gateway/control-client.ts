@@ -36,7 +36,7 @@ export function ask(
       response.on("data", (part: Buffer) => parts.push(part)).once("error", reject);
       response.once("end", () => {
         const said = Buffer.concat(parts).toString();
-        const isJson = response.headers["content-type"]?.startsWith("application/json") === true;
+        const isJson = /^application\/json\b/.test(response.headers["content-type"] ?? "");
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,

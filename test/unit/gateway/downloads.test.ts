@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
-import { noticeText, ok, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
-import { createWorld, controlToken, startFixture, type Fixture } from "./fixture.ts";
+import { noticeText, ok, wireLimits, type BackupTask, type RecallBackup } from "../../../protocols/index.ts";
+import { createWorld, controlToken, password, startFixture, type Fixture } from "./fixture.ts";
 
 type Query = RecallBackup["query"];
 
@@ -10,6 +10,7 @@ describe("gateway: downloads of recalls", () => {
   let ada: string;
   let eve: string;
   let shiftMs = 0;
+  let dayMs = 0;
   let fault: Error | undefined;
   const told: unknown[][] = [];
   const queries: Query[] = [];
@@ -35,12 +36,17 @@ describe("gateway: downloads of recalls", () => {
     fixture = await startFixture({
       backups,
       world,
-      clock: { ...clock, monotonicMs: () => clock.monotonicMs() + shiftMs },
+      clock: { ...clock, nowMs: () => clock.nowMs() + dayMs, monotonicMs: () => clock.monotonicMs() + shiftMs },
       changed: (...of) => void told.push(of),
     });
-    ada = (await fixture.signUp("ada")).token;
-    eve = (await fixture.signUp("eve")).token;
+    for (const name of ["ada", "eve"]) await fixture.signUp(name);
     await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });
+    // Who agrees has been an admin for a day.
+    dayMs = wireLimits.secondAdminMs;
+    const signIn = async (name: string): Promise<string> =>
+      (await fixture.request("POST", "/api/v1/sign-in", { body: { name, password } })).body.token;
+    ada = await signIn("ada");
+    eve = await signIn("eve");
   });
   beforeEach(() => {
     told.length = 0;

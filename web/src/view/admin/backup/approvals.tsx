@@ -73,7 +73,7 @@ function Row({ asked }: { readonly asked: RecallRequest }) {
     switch (state) {
       case "waiting":
         return approvers.length === 0
-          ? `There is no other admin: the operator approves it until ${momentOf(untilMs)}: plexus backup approve ${id}`
+          ? `Nobody else has been an admin for a day: the operator approves it until ${momentOf(untilMs)}: plexus backup approve ${id}`
           : `${approvers.join(" or ")} may approve it until ${momentOf(untilMs)}.`;
       case "approved":
         return `Approved by ${answeredBy ?? "somebody"}${task === undefined ? `; to be begun until ${momentOf(untilMs)}.` : `; task ${task} has begun it.`}`;
