@@ -24,6 +24,50 @@ export const encode = (value: unknown): Uint8Array => packr.pack(value);
  *  bytes from outside catch and refuse. What it reads may be nested deeper than `encode` can go: `encodedBytesMax` tells. */
 export const decode = (bytes: Uint8Array): unknown => packr.unpack(bytes);
 
+/** The same of what a peer sends: what holds more lists and objects than any message is not decoded. */
+export function decodeFromPeer(bytes: Uint8Array): unknown {
+  const max = wireLimits.peerContainersMax;
+  // Each takes a byte at least.
+  if (bytes.length > max && containersOf(bytes) > max) throw new Error(`more than ${max} lists and objects`);
+  return decode(bytes);
+}
+
+/** Lists and objects of a packed value, from its heads alone. */
+function containersOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = (at: number, size: number): number =>
+    at + size > bytes.length ? bytes.length : size === 1 ? view.getUint8(at) : size === 2 ? view.getUint16(at) : view.getUint32(at);
+  let count = 0;
+  for (let at = 0; at < bytes.length;) {
+    const head = bytes[at]!;
+    if (head < 0x80 || head >= 0xe0) at += 1;
+    else if (head < 0xa0) {
+      count += 1;
+      at += 1;
+    } else if (head < 0xc0) at += 1 + (head & 0x1f);
+    else {
+      const [fixed, sized] = heads[head - 0xc0]!;
+      if (head >= 0xdc) count += 1;
+      at += fixed + (sized === 0 || head >= 0xdc ? sized : sized + length(at + 1, sized));
+    }
+  }
+  return count;
+} // prettier-ignore
+
+/** Of the heads from 0xc0 on: bytes that it has whatever it says, and bytes in which it says how many follow. */
+const heads: readonly (readonly [fixed: number, sized: number])[] = [
+  // nil, unused, false, true
+  [1, 0], [1, 0], [1, 0], [1, 0],
+  // bin 8, 16, 32; ext 8, 16, 32
+  [1, 1], [1, 2], [1, 4], [2, 1], [2, 2], [2, 4],
+  // float 32, 64; uint 8 to 64; int 8 to 64
+  [5, 0], [9, 0], [2, 0], [3, 0], [5, 0], [9, 0], [2, 0], [3, 0], [5, 0], [9, 0],
+  // fixext 1 to 16
+  [3, 0], [4, 0], [6, 0], [10, 0], [18, 0],
+  // str 8, 16, 32; array 16, 32; map 16, 32
+  [1, 1], [1, 2], [1, 4], [1, 2], [1, 4], [1, 2], [1, 4],
+]; // prettier-ignore
+
 /** How many bytes `encode` makes of plain data at most, and seldom many fewer, without encoding it. Infinity when it is nested
  *  deeper than what peers take. */
 export function encodedBytesMax(value: unknown, depthMax: number = wireLimits.peerMessageDepthMax): number {

@@ -2,6 +2,7 @@
  *  in memory and in time. One pass over the bytes as they arrive, which keeps nothing. Pure.
  *
  *  It finds out nothing else: whether the text is JSON at all says `JSON.parse`. */
+import { wireLimits } from "./limits.ts";
 
 /** What a text may be made of: how deep lists and objects lie in each other; values of all sorts with keys; lists and objects among them; bytes
  *  of a key as it is written. */
@@ -105,8 +106,39 @@ export class JsonMeter {
 
 /** What a whole text goes beyond. */
 export function jsonExcess(text: string, bounds: JsonBounds): JsonExcess | undefined {
-  // So short a text has no more in it.
-  const { depthMax, valuesMax, containersMax, keyBytesMax } = bounds;
-  if (text.length * 3 < Math.min(depthMax, valuesMax, containersMax, keyBytesMax)) return undefined;
   return new JsonMeter(bounds).push(new TextEncoder().encode(text));
+}
+
+const documentBounds: JsonBounds = {
+  depthMax: wireLimits.documentDepthMax,
+  valuesMax: wireLimits.documentValuesMax,
+  containersMax: wireLimits.documentContainersMax,
+  keyBytesMax: wireLimits.documentKeyBytesMax,
+};
+const excessWords: Readonly<Record<JsonExcess, string>> = {
+  depthMax: "it is nested deeper than",
+  valuesMax: "its values and keys are more than",
+  containersMax: "its lists and objects are more than",
+  keyBytesMax: "a key of it has more bytes than",
+};
+
+/** JSON of others is made of more than any document. */
+export class TooMuch extends Error {}
+
+/** Counts what another server says, or a file of others holds. */
+export class DocumentMeter {
+  readonly #meter = new JsonMeter(documentBounds);
+
+  /** Reads on. Throws as soon as there is too much, and says of what. */
+  push(bytes: Uint8Array): void {
+    const excess = this.#meter.push(bytes);
+    if (excess !== undefined) throw new TooMuch(`${excessWords[excess]} ${documentBounds[excess]}`);
+  }
+}
+
+/** The value of such JSON. Throws where it is none, and where it is made of more than any. */
+export function parseDocument(text: string): unknown {
+  // Of so few bytes nothing is too much but the depth, which `JSON.parse` bears.
+  if (text.length > wireLimits.documentDepthMax) new DocumentMeter().push(new TextEncoder().encode(text));
+  return JSON.parse(text) as unknown;
 }

@@ -42,6 +42,22 @@ export const wireLimits = {
    *
    *  JSON from clients has 16; the encoder's stack ends at 1,400. */
   peerMessageDepthMax: 512,
+  /** Lists and objects in such a message; a message with more is not read, and its connection ends.
+   *
+   *  An empty one is a byte there, and eighty in memory. */
+  peerContainersMax: 524_288,
+  /** How deep JSON of another server, or of a file of others, may be nested; what is deeper counts as damaged, as do the following. */
+  documentDepthMax: 256,
+  /** Values and keys of such JSON.
+   *
+   *  1,000 vectors of 4,096 numbers are four million. */
+  documentValuesMax: 6_000_000,
+  /** Lists and objects of such JSON.
+   *
+   *  The largest vocabularies have half a million pairs. */
+  documentContainersMax: 1_000_000,
+  /** Bytes of a key of such JSON. */
+  documentKeyBytesMax: 64 * 1024,
   /** A longer operation id is refused with `BAD_REQUEST`. */
   operationIdCharsMax: 64,
   /** Topics one WebSocket connection may follow; one more is refused with `LIMIT_REACHED`. */

@@ -1,4 +1,13 @@
-import { decode, encode, failure, failureOf, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
+import {
+  decodeFromPeer,
+  encode,
+  failure,
+  failureOf,
+  ok,
+  PlexusError,
+  refused,
+  type Result,
+} from "../../protocols/index.ts";
 import type { DirectoryWireChange, DirectoryWireRow, MeshAnswer } from "../../protocols/mesh/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Directory, DirectoryRow, NodeId } from "../ports.ts";
@@ -170,7 +179,7 @@ export function serveDirectory(
   exchange.on("directory.change", ({ key, value, revision, guard }, from) =>
     answer(async () => {
       if (!(await mayChange(key, from))) throw new PlexusError(failure("FORBIDDEN", { reason: "this member may not change this row", key })); // prettier-ignore
-      const next = value === undefined ? undefined : decode(value);
+      const next = value === undefined ? undefined : decodeFromPeer(value);
       if (next !== undefined && !accepts(key, next))
         throw new PlexusError(failure("BAD_REQUEST", { reason: "not a row of this kind", key }));
       const changed = await directory.compareAndSet(

@@ -1,5 +1,5 @@
 /** Questions to other servers, bounded in time and in bytes. */
-import { PlexusError } from "../../protocols/index.ts";
+import { DocumentMeter, PlexusError, TooMuch } from "../../protocols/index.ts";
 import { identityAway } from "./claims.ts";
 import { identityLimits as limits } from "./limits.ts";
 
@@ -17,15 +17,19 @@ export function boundedFetch(send: typeof fetch): typeof fetch {
       const response = await send(input, { ...init, redirect: "manual", signal });
       const parts: Uint8Array[] = [];
       let size = 0;
+      const meter = new DocumentMeter();
+      const isJson = response.headers.get("content-type")?.includes("json") === true;
       for await (const part of response.body ?? []) {
         size += (part as Uint8Array).length;
         if (size > limits.answerBytesMax) throw away(`its answer is longer than ${limits.answerBytesMax} bytes`);
+        if (isJson) meter.push(part as Uint8Array);
         parts.push(part as Uint8Array);
       }
       const { status, headers } = response;
       return new Response(bare.has(status) ? null : Buffer.concat(parts), { status, headers });
     } catch (error) {
       if (error instanceof PlexusError) throw error;
+      if (error instanceof TooMuch) throw away(`of its answer ${error.message}`);
       throw away(signal.aborted ? "it did not answer in time" : wordOf(error));
     }
   };

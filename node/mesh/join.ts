@@ -11,7 +11,16 @@ import type { Connection, Stream } from "@libp2p/interface";
 import { multiaddr } from "@multiformats/multiaddr";
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
-import { decode, encode, failure, ok, refused, slotCount, type Failure, type Result } from "../../protocols/index.ts";
+import {
+  decodeFromPeer,
+  encode,
+  failure,
+  ok,
+  refused,
+  slotCount,
+  type Failure,
+  type Result,
+} from "../../protocols/index.ts";
 import type { Clock, Log, MemberRecord, Meter } from "../ports.ts";
 import { FrameReader, framesOf, frameHeaderBytes } from "./frames.ts";
 import { asHeard, introduction, introductionCheck, meshVersion, speaksWith, type Introduction } from "./handshake.ts";
@@ -86,7 +95,7 @@ class Talk {
         isTooMuch = this.#left === 0;
         if (isTooMuch) return false;
         this.#left -= 1;
-        this.#arrived.push(decode(payload));
+        this.#arrived.push(decodeFromPeer(payload));
         return true;
       });
       return wellFormed && !isTooMuch;

@@ -9,7 +9,7 @@
  *  one frame. Urgent frames (credit itself, the handshake, last words) wait for no credit: two nodes that both wait for
  *  it would wait for ever. */
 import type { Stream } from "@libp2p/interface";
-import { decode, failure, type Failure } from "../../protocols/index.ts";
+import { decodeFromPeer, failure, type Failure } from "../../protocols/index.ts";
 import type { Channel, Clock } from "../ports.ts";
 import { frameHeader, frameHeaderBytes, FrameReader, framesOf } from "./frames.ts";
 import type { ChannelLimits } from "./limits.ts";
@@ -230,7 +230,7 @@ export class Lane {
     const wellFormed = this.#reader.read(chunk, (payload) => {
       let value: unknown;
       try {
-        value = decode(payload);
+        value = decodeFromPeer(payload);
       } catch {
         garbage = true;
         return false;

@@ -1,7 +1,7 @@
 /** The side of the copies: what this node does for slots that others own. A copy accepts an epoch that is not below its
  *  fence, writes entries that fit where its log ends, and acknowledges entries that are on disk. It decides nothing. */
 import {
-  decode,
+  decodeFromPeer,
   failure,
   failureOf,
   ok,
@@ -407,7 +407,7 @@ function rowsIn(
 ): readonly (readonly [string, Uint8Array])[] | undefined {
   let rows: unknown;
   try {
-    rows = decode(encoded);
+    rows = decodeFromPeer(encoded);
   } catch {
     return undefined;
   }

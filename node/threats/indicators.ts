@@ -1,3 +1,4 @@
+import { parseDocument } from "../../protocols/index.ts";
 import { parseRange, type Range } from "./address-set.ts";
 
 /** What a list says. */
@@ -106,7 +107,7 @@ function readStix(objects: readonly StixObject[], nowMs: number, draft: Draft): 
 export function readIndicators(text: string, nowMs: number): Indicators {
   const draft: Draft = { blocked: [], allowed: [], domains: [], files: [], skipped: 0 };
   if (/^\s*\{/.test(text)) {
-    const { objects } = JSON.parse(text) as { readonly objects?: unknown };
+    const { objects } = parseDocument(text) as { readonly objects?: unknown };
     if (!Array.isArray(objects)) throw new Error("JSON without the objects of a STIX bundle");
     readStix(objects as readonly StixObject[], nowMs, draft);
   } else readPlain(text, draft);

@@ -9,6 +9,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Capability } from "../../protocols/index.ts";
+import { parseDocument } from "../../protocols/json-meter.ts";
 import { withFile } from "../store/bytes.ts";
 import { inspectOnnx, type OnnxFacts } from "../store/onnx.ts";
 import { onnxLimits } from "./limits.ts";
@@ -218,7 +219,7 @@ export function readSettings(path: string, bytesMax: number = onnxLimits.configB
   if (statSync(path).size > bytesMax) throw new Error(`${basename(path)} is larger than any`);
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = parseDocument(readFileSync(path, "utf8"));
   } catch {
     throw new Error(`${basename(path)} is no JSON`);
   }

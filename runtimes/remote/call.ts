@@ -6,6 +6,7 @@
  *
  *  The only place where models on other servers are spoken to. */
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
+import { DocumentMeter, TooMuch } from "../../protocols/json-meter.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
@@ -146,7 +147,9 @@ export class Call {
   async #text(bytesMax: number): Promise<string> {
     const pieces: Uint8Array[] = [];
     let length = 0;
+    const meter = new DocumentMeter();
     for await (const piece of this.#pieces()) {
+      counted(meter, piece);
       pieces.push(piece);
       if ((length += piece.length) >= bytesMax) break;
     }
@@ -269,3 +272,11 @@ export class Call {
 
 const silent = (model: string): Failure =>
   failure("PROVIDER_FAILED", { model, reason: "the server has fallen silent" });
+
+function counted(meter: DocumentMeter, piece: Uint8Array): void {
+  try {
+    meter.push(piece);
+  } catch (thrown) {
+    throw thrown instanceof TooMuch ? damaged(`of its answer ${thrown.message}`) : thrown;
+  }
+}

@@ -1,5 +1,7 @@
 /** Reading what somebody else wrote: what is not there, or is of another type, is undefined. */
 
+import { parseDocument } from "../../protocols/json-meter.ts";
+
 /** The value at a path of names and places. */
 export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
   let inner = value;
@@ -37,7 +39,7 @@ export const listAt = (value: unknown, ...path: readonly (string | number)[]): r
 /** The value of a JSON text; undefined where it is none. */
 export function fromJson(text: string): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return parseDocument(text);
   } catch {
     return undefined;
   }

@@ -3,7 +3,7 @@
  *      have 0 bytes   200 ► all of it                           have n, with a validator   206 from n ► the rest
  *                     everything else ► refused                                            200 ► all of it, anew
  *                                                                                          416 ► complete, or anew */
-import { failure, PlexusError, type Failure } from "../../protocols/index.ts";
+import { failure, parseDocument, PlexusError, type Failure } from "../../protocols/index.ts";
 import { storeLimits } from "./limits.ts";
 
 /** What is known of a file before the answer. */
@@ -207,9 +207,11 @@ export async function jsonAt(
 ): Promise<{ readonly value: unknown; readonly headers: Headers }> {
   const { text, headers } = await textAt(address, options);
   try {
-    return { value: JSON.parse(text) as unknown, headers };
-  } catch {
-    throw new PlexusError(sourceFailure(address, "its answer is no JSON"));
+    return { value: parseDocument(text), headers };
+  } catch (thrown) {
+    const reason =
+      thrown instanceof SyntaxError ? "its answer is no JSON" : `of its answer ${(thrown as Error).message}`;
+    throw new PlexusError(sourceFailure(address, reason));
   }
 }
 

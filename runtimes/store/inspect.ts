@@ -2,6 +2,7 @@
 import { assert } from "../../protocols/assert.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { ModelCard } from "../../protocols/index.ts";
+import { parseDocument } from "../../protocols/json-meter.ts";
 import { inspectGguf, inspectGgufFile, type GgufHeader } from "../gguf.ts";
 import { runtimeLimits } from "../limits.ts";
 import { capabilitiesBy, chooseGraphs, countIn, isRecord, purposeOf, wordIn, type Part, type Settings } from "../onnx/folder.ts"; // prettier-ignore
@@ -78,7 +79,7 @@ const areSettings = (name: string): boolean => /(?:^|\/)config\.json$|\.onnx\.js
 function inspectJson(name: string, size: number, read: () => Buffer): Found {
   if (size > jsonBytesMax) return { type: "refused", reason: "its JSON is larger than any" };
   try {
-    const value: unknown = JSON.parse(read().toString("utf8"));
+    const value: unknown = parseDocument(read().toString("utf8"));
     const isSettings = areSettings(name) && size <= onnxLimits.configBytesMax && isRecord(value);
     return isSettings ? { type: "beside", settings: value } : { type: "beside" };
   } catch {

@@ -1,7 +1,7 @@
 /** What may come from another voter. Who sends anything else is no voter, whatever it says. */
 import { Type } from "typebox";
 import { checkOf } from "../../../protocols/check.ts";
-import { decode } from "../../../protocols/index.ts";
+import { decodeFromPeer } from "../../../protocols/index.ts";
 import type { VoterMessage } from "./voter.ts";
 
 const closed = <Fields extends Parameters<typeof Type.Object>[0]>(fields: Fields) => Type.Object(fields, { additionalProperties: false }); // prettier-ignore
@@ -46,7 +46,7 @@ const check = checkOf(
 export function voterMessageIn(encoded: Uint8Array): VoterMessage | undefined {
   let said: unknown;
   try {
-    said = decode(encoded);
+    said = decodeFromPeer(encoded);
   } catch {
     return undefined;
   }
