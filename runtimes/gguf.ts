@@ -7,6 +7,7 @@
  *
  *  Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md */
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { valueFault } from "./gguf-values.ts";
 import { runtimeLimits } from "./limits.ts";
 
 /** What a file says of itself. */
@@ -214,7 +215,7 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
     if (key === "general.file_type") fileTypeAt = reader.skip(0);
     if (key === "general.file_type" && valueBytes.get(valueType) !== 4)
       return refuse("its general.file_type is no number");
-    facts.set(key, reader.fact(valueType));
+    facts.set(key, key === "tokenizer.ggml.tokens" ? reader.tokens(valueType) : reader.fact(valueType));
   }
   const layoutOf = (alignment: number): GgufLayout => ({
     alignment,
@@ -243,7 +244,11 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   const tensors = found.map((tensor) => ({ ...tensor, offset: dataStart + tensor.offset }));
   const beyond = tensors.find(({ offset, bytes }) => offset + bytes > fileBytes);
   if (beyond !== undefined) return refuse(`the file is cut off: tensor ${shown(beyond.name)} reaches beyond its end`);
-  return { type: "fine", header: headerOf(facts, tensors), tensors, layout: layoutOf(alignment) };
+  const header = headerOf(facts, tensors);
+  const claims = { facts, tensors, whole: header.part === undefined, tokenTwice: reader.twice };
+  const fault = header.kind === "model" && (header.part?.number ?? 0) === 0 ? valueFault(claims) : undefined;
+  if (fault !== undefined) return refuse(fault);
+  return { type: "fine", header, tensors, layout: layoutOf(alignment) };
 }
 
 /** Reads one tensor's line; its offset counts from the first tensor's data on. */
@@ -399,6 +404,8 @@ const countMax = 2 ** 32;
 class Reader {
   readonly #bytes: Buffer;
   #at = 0;
+  /** A token that is in the vocabulary twice. */
+  twice: string | undefined;
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }
@@ -465,6 +472,26 @@ class Reader {
       default:
         return bytes.readDoubleLE(at);
     }
+  }
+
+  /** The list of a vocabulary, and whether a text is in it twice. An empty one has no meaning, and may be. */
+  tokens(type: number): GgufFact {
+    const from = this.#at;
+    const fact = this.fact(type);
+    if (!("of" in fact) || fact.of !== stringType) return fact;
+    const to = this.#at;
+    const known = new Set<string>();
+    this.#at = from + 12;
+    for (let index = 0; index < fact.count && this.twice === undefined; index += 1) {
+      const length = this.u64();
+      const at = this.skip(length);
+      // As bytes: what is no text in UTF-8 is another token.
+      const token = this.#bytes.toString("latin1", at, at + length);
+      if (token !== "" && known.has(token)) this.twice = this.#bytes.toString("utf8", at, at + length);
+      known.add(token);
+    }
+    this.#at = to;
+    return fact;
   }
 
   #list(): GgufFact {

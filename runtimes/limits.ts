@@ -104,6 +104,18 @@ export const runtimeLimits = {
    *
    *  A pass of its own costs as much as to read ten tokens, at each token of the answer. */
   reReadTokensMax: 32,
+  /** Steps of a model's template for one prompt; one that takes more is refused with `BAD_REQUEST`.
+   *
+   *  A message takes some hundred; these take a second or two. */
+  templateStepsMax: 500_000,
+  /** The same for a template that has just used up its steps, at least. */
+  templateStepsMin: 20_000,
+  /** Characters, and values of lists, that the steps of a template make together; the same.
+   *
+   *  What is within several blocks counts for each of them. */
+  templateMadeMax: 268_435_456,
+  /** Numbers that one `range` of a template may have; the same. */
+  templateRangeMax: 100_000,
   /** Tokens that a model which guesses ahead guesses at a time. */
   guessedTokensMax: 16,
   /** A guess that is less likely than this is not made: to read a wrong one costs as much as to read a right one. */

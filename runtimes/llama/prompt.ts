@@ -20,6 +20,7 @@ import type { ChatMessage, Thinking, Tool } from "../../protocols/index.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
 import { createSeam } from "../seam.ts";
+import { boundedEngine } from "./template.ts";
 import { endFor, thoughtsOf, variablesOf } from "./thinking.ts";
 import { createMarks, type Marks } from "./written-json.ts";
 import type { ThoughtMarks } from "./thoughts.ts";
@@ -67,6 +68,8 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
     return known;
   };
   const settings = () => wrappers("auto")[0]!.settings.functions;
+  // What is wrong with the template is found while the model is loaded.
+  wrappers("noJinja");
   return {
     render(messages, how) {
       const { context, thoughts } = contextOf(messages, how, wrappers);
@@ -231,14 +234,18 @@ function chooseWrappers(
   how: { readonly syntax: Syntax; readonly thinking: Thinking | undefined },
   onWarning: (text: string) => void,
 ): readonly ChatWrapper[] {
-  const template = model.fileInfo.metadata.tokenizer?.chat_template;
+  const { tokenizer, fileInfo } = model;
+  const { chat_template: template, ...words } = fileInfo.metadata.tokenizer ?? {};
   if (template !== undefined)
     try {
-      return templateWrappers(template, { ...how, tokenizer: model.tokenizer });
+      return templateWrappers(template, { ...how, tokenizer });
     } catch (thrown) {
       onWarning(`the chat template of the model is not usable, a similar one is used: ${String(thrown)}`);
     }
-  return [resolveChatWrapper(model) ?? new GeneralChatWrapper()];
+  // Without the template: the library would render it by code that has no budget.
+  const metadata = { ...fileInfo.metadata, tokenizer: words } as typeof fileInfo.metadata;
+  const about = { fileInfo: { ...fileInfo, metadata }, architecture: metadata.general.architecture, tokenizer };
+  return [resolveChatWrapper(about) ?? new GeneralChatWrapper()];
 }
 
 /** The model's template as it is; then, for templates that insist on turns by turns, with neighbours of one role joined. Throws what is
@@ -253,9 +260,22 @@ export function templateWrappers(
 ): readonly ChatWrapper[] {
   const told =
     thinking === undefined ? {} : { reasoning: thinking !== false, additionalRenderParameters: variablesOf(thinking) };
-  const settings = { template, ...vocabulary, functionCallMessageTemplate: syntax, ...told } as const;
-  return [
-    new JinjaTemplateChatWrapper({ ...settings, joinAdjacentMessagesOfTheSameType: false }),
-    new JinjaTemplateChatWrapper(settings),
-  ];
+  const settings = {
+    template,
+    ...vocabulary,
+    functionCallMessageTemplate: syntax,
+    ...told,
+    ...boundedEngine(),
+  } as const;
+  let fault: unknown;
+  const wrappers = [{ joinAdjacentMessagesOfTheSameType: false }, {}].flatMap((joins) => {
+    try {
+      return [new JinjaTemplateChatWrapper({ ...settings, ...joins })];
+    } catch (thrown) {
+      fault ??= thrown;
+      return [];
+    }
+  });
+  if (wrappers.length === 0) throw fault;
+  return wrappers;
 }

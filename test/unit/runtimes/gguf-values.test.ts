@@ -1,0 +1,57 @@
+/** Each number of a valid file, changed to what it cannot be. What is not found here meets the process of its own (`test/conformance`). */
+import { expect } from "chai";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspectGguf } from "../../../runtimes/gguf.ts";
+import { changesOf } from "../../fixtures/changed-model.ts";
+import { writeRandomModel, hundredMillion } from "../../fixtures/random-model.ts";
+
+describe("the values of a model", () => {
+  let whole: Buffer;
+  before(() => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
+    const small = { width: 64, layers: 2, heads: 2, inner: 128, contextTokens: 512 };
+    writeRandomModel(join(folder, "m.gguf"), { ...hundredMillion, ...small, weights: "F16" });
+    whole = readFileSync(join(folder, "m.gguf"));
+    rmSync(folder, { recursive: true });
+  });
+  const reasonOf = (bytes: Buffer): string => {
+    const verdict = inspectGguf(bytes, bytes.length);
+    return verdict.type === "refused" ? verdict.reason : verdict.type;
+  };
+  const changed = (key: string, to: string): string => {
+    const change = [...changesOf(whole)].find((one) => one.key === key && one.to === to);
+    if (change === undefined) throw new Error(`${key} cannot be ${to}`);
+    return reasonOf(change.bytes);
+  };
+
+  it("are fine in a file that is", () => expect(reasonOf(whole)).to.equal("fine"));
+
+  it("are refused by name when native code would end the process by them", () => {
+    for (const to of ["zero", "absurd", "most"])
+      expect(changed("llama.block_count", to)).to.match(/block_count is \d+/);
+    expect(changed("llama.block_count", "one")).to.match(/block_count is 1, and it has tensors of 2 blocks/);
+    expect(changed("llama.attention.head_count", "zero")).to.match(/head_count is 0, and it has tensor/);
+    expect(changed("llama.attention.head_count_kv", "zero")).to.match(/head_count_kv is 0, and it has tensor/);
+    expect(changed("llama.attention.head_count", "absurd")).to.match(/head_count is \d+/);
+    expect(changed("llama.feed_forward_length", "zero")).to.match(/feed_forward_length is 0, and it has tensor/);
+    expect(changed("llama.embedding_length", "one")).to.match(
+      /embedding_length is 1|head_count is 2, and it is 1 wide/,
+    );
+    for (const to of ["not a number", "negative", "infinite", "absurd"])
+      expect(changed("llama.attention.layer_norm_rms_epsilon", to), to).to.match(/epsilon is/);
+    for (const to of ["not a number", "negative", "zero"])
+      expect(changed("llama.rope.freq_base", to), to).to.match(/freq_base is/);
+    expect(changed("llama.rope.dimension_count", "one")).to.match(/dimension_count is 1/);
+    expect(changed("llama.context_length", "zero")).to.match(/context_length is 0/);
+  });
+
+  it("are refused when a token is there twice", () => {
+    const pair = Buffer.from(whole);
+    const [first, second] = ["a", "b"].map((letter) => pair.indexOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 0, letter.charCodeAt(0)]))); // prettier-ignore
+    expect([first! > 0, second! > 0]).to.deep.equal([true, true]);
+    pair.write("a", second! + 8, "latin1");
+    expect(reasonOf(pair)).to.match(/vocabulary has the token "a" twice/);
+  });
+});

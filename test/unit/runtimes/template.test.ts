@@ -1,0 +1,51 @@
+import { expect } from "chai";
+import { templateFault } from "../../../runtimes/gguf-values.ts";
+import { boundedTemplate } from "../../../runtimes/llama/template.ts";
+
+const render = (text: string, values: Readonly<Record<string, unknown>> = {}): string => boundedTemplate(text).render(values); // prettier-ignore
+
+describe("the template of a model", () => {
+  it("is rendered as the library does it, with what templates call", () => {
+    const messages = [{ role: "user", content: "hi" }, { role: "assistant", content: "you" }]; // prettier-ignore
+    const text =
+      "{%- for m in messages %}{{ '<|' ~ m.role ~ '|>' + m['content'] }}{%- endfor %}{% if not none %}.{% endif %}";
+    expect(render(text, { messages })).to.equal("<|user|>hi<|assistant|>you.");
+    expect(render("{% for i in range(2) %}{{ i }}{% endfor %}{{ range(5, 1, -2) | join(',') }}")).to.equal("015,3");
+    expect(render("{{ strftime_now('%Y') }}")).to.match(/^\d{4}$/u);
+    expect(() => render("{{ raise_exception('roles must alternate') }}")).to.throw("roles must alternate");
+  });
+
+  it("ends when it takes too many steps, however it loops", () => {
+    const loops = [
+      "{% for a in range(90000) %}{% for b in range(90000) %}{{ b }}{% endfor %}{% endfor %}",
+      "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+      "{% macro m(n) %}{% for i in range(2) %}{{ m(n - 1) if n > 0 }}{% endfor %}{% endmacro %}{{ m(60) }}",
+    ];
+    for (const text of loops) expect(() => render(text)).to.throw(/steps|call stack|not a function/u);
+  });
+
+  it("ends when it makes too much", () => {
+    const doubles =
+      "{% set n = namespace(t='0123456789') %}{% for i in range(40) %}{% set n.t = n.t ~ n.t %}{% endfor %}{{ n.t }}";
+    expect(() => render(doubles)).to.throw(/makes more than \d+ characters/u);
+    expect(() => render("{{ range(1000000000) }}")).to.throw(/too many numbers/u);
+    expect(() => render("{{ range(0, 10, 0) }}")).to.throw(/too many numbers/u);
+  });
+
+  it("is not read when it is nested deeper, or longer, than any", () => {
+    const deep = (count: number): readonly string[] => [
+      `{{ ${"(".repeat(count)}1${")".repeat(count)} }}`,
+      `{{ ${"[".repeat(count)}1${"]".repeat(count)} }}`,
+      `${"{% if true %}".repeat(count)}x${"{% endif %}".repeat(count)}`,
+      `${"{%- for a in [1] -%}".repeat(count)}x${"{%- endfor -%}".repeat(count)}`,
+    ];
+    for (const text of deep(50_000)) {
+      expect(templateFault(text)).to.match(/nested \d+ deep|characters/u);
+      expect(() => boundedTemplate(text)).to.throw(/nested \d+ deep|characters/u);
+    }
+    for (const text of deep(60)) expect(templateFault(text)).to.equal(undefined);
+    for (const text of deep(1).slice(2)) expect(templateFault(text.repeat(5_000))).to.equal(undefined);
+    expect(templateFault("x".repeat(2_000_000))).to.match(/2000000 characters/u);
+    expect(() => boundedTemplate(`{{ ${"not ".repeat(200_000)}1 }}`)).to.throw();
+  });
+});
