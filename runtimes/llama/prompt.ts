@@ -67,6 +67,8 @@ export function createPromptRenderer(model: LlamaModel, onWarning: (text: string
     made.set(key, known);
     return known;
   };
+  // The plain ones cost little, and a template that cannot be read is said when the model is loaded.
+  wrappers("noJinja");
   const settings = () => wrappers("auto")[0]!.settings.functions;
   // What is wrong with the template is found while the model is loaded.
   wrappers("noJinja");
