@@ -11,7 +11,7 @@ import { makeCertificate } from "../../fixtures/certificates.ts";
 import { ask } from "../gateway/control-client.ts";
 import { everyPart } from "../gateway/permission-table.ts";
 import { controlToken, startFixture, type Fixture } from "../gateway/fixture.ts";
-import { sleep } from "../../waits.ts";
+import { expireAfter } from "../../waits.ts";
 
 /** What acts on this machine, its files and its processes, and goes to no other node. */
 const local = [
@@ -45,7 +45,8 @@ const ofOperator = ["backup copy"];
 const disk = { state: "plain", keyFile: "/keys/disk.key" } as const;
 
 /** A command that has not ended by then was let in, and waits for something. */
-const waitMs = 1_500;
+const waitMs = 300;
+const stillWaits = (): Promise<string> => new Promise((resolve) => void expireAfter(waitMs, () => resolve("waits")));
 
 /** Looks again and again until somebody ends it, and so is not run to its end here. */
 const endless = new Set(["top", "logs"]);
@@ -174,7 +175,7 @@ describe("commands for another machine", function () {
     const outcomes: Record<string, number> = {};
     for (const leaf of leaves.filter(({ path }) => !local.includes(path) && !endless.has(path))) {
       // Some wait for the end of a task, which never comes here: these were let in.
-      const outcome = await Promise.race([run(...unprotected, ...typedFor(leaf)), sleep(waitMs).then(() => "waits")]);
+      const outcome = await Promise.race([run(...unprotected, ...typedFor(leaf)), stillWaits()]);
       if (ofOperator.includes(leaf.path)) {
         expect(outcome, leaf.path).to.match(/^FORBIDDEN .*are for its operator/);
         continue;

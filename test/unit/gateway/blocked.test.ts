@@ -1,9 +1,8 @@
 import { request } from "node:http";
 import { expect } from "chai";
-import { createClock } from "../../../node/platform/index.ts";
 import { watchThreats } from "../../../node/threats/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { connectClient, controlToken, startFixture } from "./fixture.ts";
+import { connectClient, controlToken, createWorld, startFixture } from "./fixture.ts";
 
 /** A request from an address of this machine; its status, or how the connection ended. */
 const from = (localAddress: string, url: string, headers: Record<string, string> = {}): Promise<string> =>
@@ -21,11 +20,12 @@ describe("addresses that are refused", () => {
   it("are refused before anything else, behind a proxy by name, and their connections end when they are listed", async () => {
     let list = "203.0.113.0/24\n!203.0.113.9\n";
     const read = async (): Promise<string> => list;
-    const threats = watchThreats({ sources: ["list"], read, clock: createClock(), log: quietLog, meter: quietMeter });
+    const world = createWorld();
+    const threats = watchThreats({ sources: ["list"], read, clock: world.clock(), log: quietLog, meter: quietMeter });
     await threats.first;
     // Loopback is never blocked; so what is connected directly counts as another address here.
     const seen = { isBlocked: (address: string) => threats.isBlocked(address === "127.0.0.9" ? "198.51.100.9" : address), onChange: (listener: () => void) => threats.onChange(listener) }; // prettier-ignore
-    const fixture = await startFixture({ threats: seen, trustedProxies: ["127.0.0.1"] });
+    const fixture = await startFixture({ world, threats: seen, trustedProxies: ["127.0.0.1"] });
     try {
       const { token } = await fixture.signUp("ada");
       const me = `${fixture.url}/api/v1/me`;

@@ -6,10 +6,10 @@ import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import { createServiceTokens } from "../../../node/gateway/service-tokens.ts";
 import { createIds } from "../../../node/gateway/tokens.ts";
-import { createClock, createRandom } from "../../../node/platform/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import type { Directory } from "../../../node/ports.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
-import { startFixture, type Fixture } from "./fixture.ts";
+import { createWorld, startFixture, type Fixture } from "./fixture.ts";
 
 const base64 = (value: unknown): string =>
   Buffer.from(typeof value === "string" ? value : JSON.stringify(value)).toString("base64url");
@@ -30,7 +30,7 @@ function nodeOf(
 ) {
   const keys = watchTokenKeys(rows, { node, isMember: (one) => members.has(one) });
   const random = createRandom();
-  const clock = { ...createClock(), nowMs: () => time.nowMs, monotonicMs: () => time.nowMs };
+  const clock = { ...createWorld().clock(), nowMs: () => time.nowMs, monotonicMs: () => time.nowMs };
   const tokens = createServiceTokens({ options: { node, keys }, limits: gatewayLimits, clock, random, newId: createIds(random) }); // prettier-ignore
   return { keys, tokens };
 }

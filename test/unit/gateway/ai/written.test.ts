@@ -2,9 +2,8 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import type { EngineRequest } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture, type Reply } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 /** Each interface, with a body that tells of one call and its result. The arguments are a text of JSON in two of them, and JSON in two. */
@@ -24,20 +23,16 @@ describe("gateway: calls and results, as they were written", () => {
   let token: string;
   let asked: EngineRequest<"generate">[] = [];
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock() });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
     const engines = seeing(runtime, (_engine, request) => asked.push(request as EngineRequest<"generate">));
-    fixture = await startFixture({ engines });
+    fixture = await startFixture({ world, engines });
     ({ token } = await fixture.signUp("ada"));
   });
   beforeEach(() => (asked = []));
   after(() => fixture.stop());
 
-  const post = (path: string, body: string): Promise<Response> =>
-    fetch(`${fixture.url}${path}`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body,
-    });
+  const post = (path: string, body: string): Promise<Reply> => fixture.request("POST", path, { token, body });
   const member = fc.tuple(
     fc.constantFrom('"a"', '"2"', '"1"', '"\\u00e9"', '"a b"'),
     fc.constantFrom("", " ", "\n "),
@@ -56,7 +51,7 @@ describe("gateway: calls and results, as they were written", () => {
         fc.asyncProperty(anyGiven, fc.oneof(anyGiven, fc.string({ unit: fc.constantFrom("é", "\n", '"', "1.10", "<") })), async (given, result) => {
           asked = [];
           const answer = await post(path, bodyOf(given, result));
-          expect(answer.status, await answer.text()).to.equal(200);
+          expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
           const { messages } = asked[0]!;
           expect(messages.flatMap(({ calls = [] }) => calls.map((call) => call.arguments))).to.deep.equal([given]);
           expect(messages.find(({ role }) => role === "tool")?.content).to.equal(result);
