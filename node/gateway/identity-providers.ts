@@ -3,6 +3,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import {
+  defaultRole,
   failure,
   failureOf,
   grantsOf,
@@ -118,7 +119,9 @@ export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): 
     const named = [...(before?.roles ?? []), ...(given.roles ?? [])].map(({ role }) => role);
     const unknown = (given.roles ?? []).find(({ role }) => !table.has(role));
     if (unknown !== undefined) return refused(failure("NOT_FOUND", { role: unknown.role }));
-    const reason = refusalToGive(at, request, grantsOf(named, table));
+    // Where it makes accounts, whoever comes by it is a member.
+    const made = given.registration === "create" ? [defaultRole] : [];
+    const reason = refusalToGive(at, request, grantsOf([...named, ...made], table));
     if (reason !== undefined) return refused(reason);
     const isSame = before?.server.kind === set.server.kind && before.server.issuer === set.server.issuer && before.server.clientId === set.server.clientId;
     if (secret === undefined && before?.sealed !== undefined && !isSame)

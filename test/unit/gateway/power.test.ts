@@ -126,6 +126,11 @@ describe("gateway: what gives or takes power", () => {
     const invite = { uses: 1, expiresInMs: 60_000 };
     expect(code(await call("porter", "POST", "/admin/sign-up-invitations", invite)), "a member may do more").to.equal(FORBIDDEN); // prettier-ignore
     expect(code(await call("eve", "POST", "/admin/sign-up-invitations", invite))).to.equal(ok);
+    await withRole("linker", "identity.manage");
+    const server = { server: { kind: "oidc", issuer: "http://127.0.0.1:9", clientId: "c" }, label: "Mine" };
+    const link = (registration: string) => call("linker", "PUT", "/admin/identity-providers/mine", { ...server, registration }); // prettier-ignore
+    expect(code(await link("create")), "its server would make members").to.equal(FORBIDDEN);
+    expect(code(await link("invitation")), "who has an invitation has it from somebody who may").to.equal(ok);
     expect(code(await call("warden", "PUT", "/admin/users/bob/suspended", { suspended: true }))).to.equal(ok);
     const back = await call("warden", "PUT", "/admin/users/bob/suspended", { suspended: false });
     expect(back.body.error.details.permission).to.equal("people.admit");
