@@ -87,6 +87,9 @@ export interface Tool {
   readonly description?: string;
   /** JSON schema of an object; absent: no parameters. */
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** Arguments fit the schema, or there is no answer; one that cannot be promised is refused. Else what can be kept to is, and what does
+   *  not fit is named with the answer. */
+  readonly strict?: true;
 }
 
 /** Whether the model may, must or must not call one; or the one that it must. */
@@ -94,7 +97,13 @@ export type ToolChoice = "auto" | "none" | "required" | { readonly name: string 
 
 /** What form the text has: any JSON object, or JSON of a schema. */
 export type Format =
-  { readonly type: "json" } | { readonly type: "schema"; readonly schema: Readonly<Record<string, unknown>> };
+  | { readonly type: "json" }
+  | {
+      readonly type: "schema";
+      readonly schema: Readonly<Record<string, unknown>>;
+      /** As of a tool. False: whoever asks does not want it; absent: nothing is said. */
+      readonly strict?: boolean;
+    };
 
 /** One run of text asked of a model: a call of the engine `generate`. */
 export interface GenerationRequest extends CallRequest {
@@ -144,6 +153,17 @@ export interface GenerationPart {
 /** `calls`: the model waits for what the functions answer. `length`: it was not through. `stopped`: it was cancelled. */
 export type GenerationEnd = "complete" | "length" | "stopped" | "calls";
 
+/** What of an answer does not fit a schema that it was asked to have. */
+export interface Unfit {
+  /** Whose arguments; absent: the text itself. */
+  readonly tool?: string;
+  /** Where in the value: `/people/0/mail`. */
+  readonly at: string;
+  /** The keyword of the schema that says so. */
+  readonly keyword: string;
+  readonly problem: string;
+}
+
 /** How a text ended, and what it took. */
 export interface GenerationAnswer {
   readonly end: GenerationEnd;
@@ -153,6 +173,8 @@ export interface GenerationAnswer {
   readonly cachedTokens?: number;
   /** The text of `stop` that ended it, where that is known. */
   readonly stoppedBy?: string;
+  /** Of schemas that are not strict; the first of many. */
+  readonly unfit?: readonly Unfit[];
   /** What the model reads and writes at most, where the node that asked knows it. */
   readonly contextTokens?: number;
   /** Where it comes from. One with `cache` took nothing now: its tokens are those of the answer that was kept. */

@@ -29,7 +29,6 @@ import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./env
 import type { Ended } from "./adapter.ts";
 import type { Running } from "./engine.ts";
 import { runtimeLimits } from "./limits.ts";
-import { createReader } from "./schema.ts";
 import { withResultsInPlace } from "./tool-turns.ts";
 import { wrongIn } from "./wrong-request.ts";
 
@@ -112,7 +111,6 @@ export interface MeasuredCalls extends Calls {
 
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #readSchema = createReader();
   readonly #executor: Executor;
   /** The default one first. */
   readonly #lanes = new Map<string, Lane>();
@@ -310,7 +308,7 @@ export class Admission {
       return failure("BAD_REQUEST", { field: "stop", max: runtimeLimits.stopStringsMax });
     if (stops.some((stop) => stop === "" || stop.length > runtimeLimits.stopStringCharsMax))
       return failure("BAD_REQUEST", { field: "stop", charsMin: 1, charsMax: runtimeLimits.stopStringCharsMax });
-    const wrong = wrongIn(request, this.#readSchema);
+    const wrong = wrongIn(request);
     if (wrong !== undefined) return wrong;
     if (lane.door.type !== "open" || lane.door.contextTokens === undefined) return undefined;
     // Counted, not read: to measure such a prompt would hold others up, and it cannot fit.

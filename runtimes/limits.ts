@@ -35,14 +35,24 @@ export const runtimeLimits = {
   stopStringsMax: 8,
   /** Length of one stop string; a longer one is refused with `BAD_REQUEST`. */
   stopStringCharsMax: 64,
-  /** Parts of the JSON schemas of one request; more are refused with `BAD_REQUEST`.
+  /** Parts of the JSON schemas of one request that a grammar is made of; what is beyond is checked when the answer is there.
    *
    *  A grammar has about one rule a part. */
   schemaShapesMax: 2_000,
-  /** How deep a JSON schema may be; a deeper one is refused with `BAD_REQUEST`. */
+  /** How deep a grammar follows a JSON schema; what is deeper is checked when the answer is there. */
   schemaDepthMax: 32,
   /** Steps in which a value is compared with a schema; a value that takes more counts as one that does not fit. */
   schemaStepsMax: 4_000_000,
+  /** Characters of a regular expression of a schema; a longer one is not kept to, and the answer says so. */
+  patternCharsMax: 4_096,
+  /** How deep its groups may be, likewise. */
+  patternDepthMax: 64,
+  /** Steps in which a text is compared with a regular expression; one that takes more is not compared, and the answer says so. */
+  patternStepsMax: 200_000,
+  /** Letters that a grammar says of a regular expression; what has more is checked when the answer is there. */
+  patternSizeMax: 2_000,
+  /** Faults of one answer that are named; more are not told. */
+  unfitMax: 16,
   /** Repetitions that a grammar counts. What a schema allows beyond it is checked when the answer is there.
    *
    *  llama.cpp refuses grammars that count to 2,000. */

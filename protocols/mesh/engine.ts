@@ -33,10 +33,11 @@ const tool = closed({
   name: short,
   description: Type.Optional(Type.String()),
   parameters: Type.Optional(open(Type.Unknown())),
+  strict: Type.Optional(Type.Literal(true)),
 });
 const format = Type.Union([
   closed({ type: Type.Literal("json") }),
-  closed({ type: Type.Literal("schema"), schema: open(Type.Unknown()) }),
+  closed({ type: Type.Literal("schema"), schema: open(Type.Unknown()), strict: Type.Optional(Type.Boolean()) }),
 ]);
 const toolChoice = Type.Union([
   Type.Literal("auto"),
@@ -46,6 +47,12 @@ const toolChoice = Type.Union([
 ]);
 const thinking = Type.Union([Type.Boolean(), Type.Literal("low"), Type.Literal("medium"), Type.Literal("high")]);
 const logprob = Type.Object({ token: Type.String(), logprob: Type.Number() });
+const unfit = Type.Object({
+  tool: Type.Optional(Type.String()),
+  at: Type.String(),
+  keyword: Type.String(),
+  problem: Type.String(),
+});
 const positive = Type.Integer({ minimum: 1, maximum: 65_536 });
 
 /** What every call has. */
@@ -102,6 +109,7 @@ const wires: {
       completionTokens: count,
       cachedTokens: Type.Optional(count),
       stoppedBy: Type.Optional(short),
+      unfit: Type.Optional(Type.Array(unfit, { maxItems: 64 })),
     }),
   },
   embed: {

@@ -152,10 +152,11 @@ function toolsOf({ tools = [], toolChoice = "auto", format }: GenerationRequest)
   return { tools: [...tools, answer].map(toolOf), tool_choice: choiceOf(choice) };
 }
 
-const toolOf = ({ name, description, parameters }: Tool): object => ({
+const toolOf = ({ name, description, parameters, strict }: Tool): object => ({
   name,
   ...(description !== undefined && { description }),
   input_schema: { type: "object", ...parameters },
+  ...(strict && { strict }),
 });
 
 function choiceOf(choice: ToolChoice): object {

@@ -6,6 +6,7 @@
 import { createRules, literal, oneOf } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
 import { fits, type Schema } from "../schema.ts";
+import { faultsOf, type Fault } from "../schema-check.ts";
 
 /** The syntax of one model's calls. */
 export interface CallSyntax {
@@ -25,7 +26,11 @@ export interface CallSyntax {
 /** A function that may be called, with the schema of its arguments. */
 export interface Callable {
   readonly name: string;
-  readonly parameters: Schema;
+  readonly schema: Schema;
+  /** The schema as it came. */
+  readonly document: unknown;
+  /** Arguments that do not fit are none; else what does not fit is named. */
+  readonly strict: boolean;
 }
 
 /** A call as it was written. */
@@ -56,8 +61,8 @@ export function callsGrammar(syntax: CallSyntax, tools: readonly Callable[], ins
   const call = rules.add(
     tools
       .map(
-        ({ name, parameters }) =>
-          `${literal(name)} ${literal(named(middle, name))} ${rules.value(parameters)} ${literal(named(closing, name))}`,
+        ({ name, schema }) =>
+          `${literal(name)} ${literal(named(middle, name))} ${rules.value(schema)} ${literal(named(closing, name))}`,
       )
       .join(" | "),
   );
@@ -140,14 +145,25 @@ export function readCalls(syntax: CallSyntax, tools: readonly Callable[], text: 
   return reader.calls;
 }
 
-/** Whether a call has arguments of its tool's schema. */
-export function isFit(call: WrittenCall, tools: readonly Callable[]): boolean {
+/** What of a call's arguments does not fit the schema of its tool; undefined: it is no call at all. */
+export function faultsIn(call: WrittenCall, tools: readonly Callable[]): readonly Fault[] | undefined {
   const tool = tools.find(({ name }) => name === call.name);
+  return tool && faultsOfJson(tool, call.arguments);
+}
+
+/** What of a text does not fit a schema; undefined: it is not JSON, or not of a schema that is strict. */
+export function faultsOfJson(
+  { schema, document, strict }: Omit<Callable, "name">,
+  text: string,
+): readonly Fault[] | undefined {
+  let value: unknown;
   try {
-    return tool !== undefined && fits(tool.parameters, JSON.parse(call.arguments));
+    value = JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
+  if (!strict) return faultsOf(document, value);
+  return fits(schema, value) ? [] : undefined;
 }
 
 const named = (text: string, name: string): string => text.replaceAll("{{functionName}}", name);

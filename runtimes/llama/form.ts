@@ -4,12 +4,14 @@ import { failure, type Failure } from "../../protocols/errors.ts";
 import type { GenerationRequest } from "../../protocols/index.ts";
 import { callsGrammar, type Callable, type CallSyntax } from "./calls.ts";
 import { createRules } from "./grammar.ts";
-import { anyObject, emptyObject, understand, type Schema } from "../schema.ts";
+import { runtimeLimits } from "../limits.ts";
+import { anyObject, emptyObject, type Schema, type Shape } from "../schema.ts";
+import { understand, type Left } from "../schema-reader.ts";
 
 /** The form, with the grammar that it is kept by. */
 export type Form =
   | { readonly type: "text" }
-  | { readonly type: "json"; readonly schema: Schema; readonly grammar: string }
+  | { readonly type: "json"; readonly schema: Kept; readonly grammar: string }
   | {
       readonly type: "calls";
       readonly syntax: CallSyntax;
@@ -18,9 +20,18 @@ export type Form =
       readonly begins: boolean;
       /** The grammar begins with the answer, which is calls or JSON of the schema; else it begins behind an opening. */
       readonly alsoText: boolean;
-      readonly schema: Schema | undefined;
+      readonly schema: Kept | undefined;
       readonly grammar: string;
     };
+
+/** A schema, and how it is kept to: one that is strict by its grammar, all of it; of any other the grammar says what it can, and what the
+ *  answer has otherwise is named at the end. */
+export interface Kept {
+  readonly schema: Schema;
+  /** As it came. */
+  readonly document: unknown;
+  readonly strict: boolean;
+}
 
 /** The form, or why the request is refused. */
 export type FormVerdict =
@@ -46,39 +57,74 @@ class Refused extends Error {
 
 function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
   const { format, tools = [], toolChoice = "auto" } = request;
+  const keep = createKeeper(request.model);
   const schema =
     format === undefined ? undefined
-    : format.type === "json" ? anyObject
-    : schemaOf(request, format.schema, "format"); // prettier-ignore
+    : format.type === "json" ? { schema: anyObject, document: true, strict: true }
+    : keep(format.schema, { strict: format.strict === true, field: "format" }); // prettier-ignore
   if (tools.length === 0 || toolChoice === "none") {
     if (schema === undefined) return { type: "text" };
     const rules = createRules();
-    return { type: "json", schema, grammar: rules.grammar(rules.value(schema)) };
+    return { type: "json", schema, grammar: rules.grammar(rules.value(schema.schema)) };
   }
   const wanted = typeof toolChoice === "object" ? tools.filter(({ name }) => name === toolChoice.name) : tools;
-  const callable = wanted.map(({ name, parameters }): Callable => ({
+  const callable = wanted.map(({ name, parameters, strict = false }): Callable => ({
     name,
-    parameters: parameters === undefined ? emptyObject : objectOf(request, parameters, name),
+    ...(parameters === undefined
+      ? { schema: emptyObject, document: true, strict: true }
+      : keep(parameters, { strict, field: `tools.${name}.parameters`, isObject: true })),
   }));
   const syntax = syntaxOf();
   const begins = toolChoice !== "auto";
   const alsoText = !begins && schema !== undefined;
-  const grammar = callsGrammar(syntax, callable, alsoText ? schema : undefined);
+  const grammar = callsGrammar(syntax, callable, alsoText ? schema.schema : undefined);
   return { type: "calls", syntax, tools: callable, begins, alsoText, schema, grammar };
 }
 
-function objectOf(request: GenerationRequest, parameters: Readonly<Record<string, unknown>>, name: string): Schema {
-  const schema = schemaOf(request, parameters, `tools.${name}.parameters`);
-  return schema.root.type === "any" ? emptyObject : schema;
+/** Where a schema of a request stands, and what it has to be. */
+interface Place {
+  readonly strict: boolean;
+  readonly field: string;
+  readonly isObject?: boolean;
 }
 
-function schemaOf(request: GenerationRequest, schema: unknown, field: string): Schema {
-  const understood = understand(schema);
-  if (understood.type === "fine") return understood.schema;
-  const { reason } = understood;
-  throw new Refused(
-    understood.type === "unsupported"
-      ? failure("MODEL_UNSUPPORTED", { model: request.model, capability: "json", field, reason })
-      : failure("BAD_REQUEST", { field, reason }),
-  );
+/** Reads the schemas of one request: together they have so many parts at most, as their grammar is one. */
+function createKeeper(model: string): (document: unknown, place: Place) => Kept {
+  let parts: number = runtimeLimits.schemaShapesMax;
+  return (document, { strict, field, isObject = false }) => {
+    const { schema: whole, size, left: own } = understand(document, parts);
+    parts = Math.max(0, parts - size);
+    const schema = isObject ? objectOf(whole, own.length === 0) : whole;
+    const left: readonly Left[] =
+      schema === undefined ? [{ place: "/type", problem: "arguments are an object", wrong: true }, ...own] : own;
+    const [first] = left;
+    if (strict && first !== undefined) {
+      const { place, problem: reason, wrong } = first;
+      throw new Refused(
+        wrong
+          ? failure("BAD_REQUEST", { field, place, reason })
+          : failure("MODEL_UNSUPPORTED", { model, capability: "json", field, place, reason }),
+      );
+    }
+    return { schema: schema ?? anyObject, document, strict };
+  };
 }
+
+/** The objects of a schema, which arguments are; undefined: it has none. One that says nothing at all is a function without parameters. */
+function objectOf(schema: Schema, isWhole: boolean): Schema | undefined {
+  const { root, named } = schema;
+  const seen = new Set<Shape>();
+  const objects = (shape: Shape): readonly Shape[] => {
+    if (seen.has(shape)) return [];
+    seen.add(shape);
+    if (shape.type === "some") return shape.of.flatMap(objects);
+    if (shape.type === "named") return objects(named.get(shape.name) ?? { type: "any" }).length > 0 ? [shape] : [];
+    if (shape.type === "any") return isWhole ? [] : [anyObject.root];
+    return shape.type === "object" ? [shape] : [];
+  };
+  if (root.type === "any" && isWhole) return emptyObject;
+  const of = root.type === "some" ? objects(root) : objects(root).length > 0 ? [root.type === "any" ? anyObject.root : root] : [];
+  const [only] = of;
+  if (only === undefined) return undefined;
+  return { root: of.length === 1 ? only : { type: "some", of, exactlyOne: root.type === "some" && root.exactlyOne }, named };
+} // prettier-ignore

@@ -7,6 +7,7 @@
 import { runtimeLimits } from "../limits.ts";
 import type { Bounds, Member, Schema, Shape, TextFormat } from "../schema.ts";
 import { Choices } from "./choices.ts";
+import { patternWords } from "./pattern-words.ts";
 import { choiceOf } from "./prefixes.ts";
 
 /** Rules of one grammar, which grow as shapes are said in them. */
@@ -118,6 +119,7 @@ class Sayer {
       case "literal":
         return this.#values(shape.values);
       case "text":
+        if (shape.said !== undefined) return this.#once(patternWords(shape.said));
         return shape.format === undefined ? `"\\"" ${this.#repeated("char", shape)} "\\""` : formatWords[shape.format];
       case "number":
         return shape.whole ? wholeNumber(shape.bounds) : anyNumber(shape.bounds);

@@ -22,22 +22,22 @@ import type {
   GenerationEnd,
   GenerationRequest,
   TokenLogprob,
+  Unfit,
 } from "../../protocols/index.ts";
 import type { Ended, Flow } from "../adapter.ts";
 import { createAnswer } from "../answer.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import { bestPlace, placeMark, type Batches } from "./batches.ts";
-import { createCallReader, isFit, triggersOf, type CallReader } from "./calls.ts";
+import { createCallReader, faultsIn, faultsOfJson, triggersOf, type CallReader } from "./calls.ts";
 import { createDetokenizer } from "../detokenizer.ts";
-import { formOf, type Form } from "./form.ts";
+import { formOf, type Form, type Kept } from "./form.ts";
 import { Gate } from "./gate.ts";
 import { Guesser } from "./guesser.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
 import { flowOf } from "../seam.ts";
 import { Slices } from "./slices.ts";
 import { createThoughtSplitter, type ThoughtSplitter } from "./thoughts.ts";
-import { fits, type Schema } from "../schema.ts";
 
 /** What a writer works with. */
 export interface WriterParts {
@@ -186,6 +186,7 @@ export class Writer {
         completionTokens: written.tokens,
         ...(kept > 0 && { cachedTokens: kept }),
         ...written.stopped,
+        ...(written.unfit.length > 0 && { unfit: written.unfit }),
       });
     const finish = (end: GenerationEnd): Ended<"generate"> => {
       const finished = written.finish(end);
@@ -328,12 +329,14 @@ class Written {
   #charsOfAnswer = 0;
   #charsBefore = 0;
   /** What the text has to be, where it is no call. */
-  readonly #schema: Schema | undefined;
+  readonly #schema: Kept | undefined;
   /** JSON as it was written, to check it. */
   #held = "";
   #logprobs: TokenLogprob[] = [];
   /** Whether what comes now is calls. */
   inCalls: boolean;
+  /** What of the answer does not fit its schemas. */
+  readonly unfit: Unfit[] = [];
 
   constructor(task: Task, model: LlamaModel, tokensMax: number) {
     const { form, request, prompt } = task;
@@ -451,7 +454,10 @@ class Written {
     if (schema !== undefined) this.#held += free;
     this.#say(this.#answer.finish(free));
     if (end !== "complete" || schema === undefined) return end;
-    return isJsonOf(this.#held, (value) => fits(schema, value)) ? end : this.#unfit();
+    const faults = faultsOfJson(schema, this.#held);
+    if (faults === undefined) return this.#unfit();
+    this.unfit.push(...faults);
+    return end;
   }
 
   #finishCalls(end: GenerationEnd, rest: string): GenerationEnd | Failure {
@@ -459,7 +465,11 @@ class Written {
     if (form.type !== "calls" || this.#calls === undefined) return end;
     this.#sayCalls(rest);
     const written = this.#calls.calls;
-    if (written.some((call) => !isFit(call, form.tools))) return this.#unfit();
+    for (const call of written) {
+      const faults = faultsIn(call, form.tools);
+      if (faults === undefined) return this.#unfit();
+      this.unfit.push(...faults.map((fault) => ({ tool: call.name, ...fault })));
+    }
     // What was cut off in the middle of its first call has none.
     if (written.length === 0) return end === "complete" ? this.#unfit() : end;
     const calls = written.map((call, index) => ({ id: this.#callIds[index] ?? "", ...call }));
@@ -492,11 +502,3 @@ class Written {
 
 /** What OpenAI's interface says of a token that cannot be: JSON has no infinity. */
 const logprobMin = -9_999;
-
-function isJsonOf(text: string, fit: (value: unknown) => boolean): boolean {
-  try {
-    return fit(JSON.parse(text));
-  } catch {
-    return false;
-  }
-}

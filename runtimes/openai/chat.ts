@@ -1,6 +1,7 @@
 /** Chat completions: the request, and what the events of an answer say. Pure. */
 import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
+import { isRecord } from "../schema.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { argumentsIn, base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
 import { damaged } from "../remote/refusals.ts";
@@ -64,12 +65,13 @@ function mediaOf({ type, mediaType, bytes }: Media): object {
 }
 
 /** A tool as OpenAI has it, and Ollama after it. */
-export const toolOf = ({ name, description, parameters }: Tool): object => ({
+export const toolOf = ({ name, description, parameters, strict }: Tool): object => ({
   type: "function",
   function: {
     name,
     ...(description !== undefined && { description }),
     parameters: parameters ?? { type: "object", properties: {} },
+    ...(strict && { strict }),
   },
 });
 
@@ -78,20 +80,26 @@ const choiceOf = (choice: ToolChoice = "auto"): unknown =>
 
 function formatOf(format: NonNullable<GenerationRequest["format"]>): object {
   if (format.type === "json") return { type: "json_object" };
-  const { schema } = format;
-  return { type: "json_schema", json_schema: { name: "answer", schema, strict: isStrict(schema) } };
+  const { schema, strict } = format;
+  return { type: "json_schema", json_schema: { name: "answer", schema, strict: strict ?? isStrict(schema) } };
 }
 
-/** Whether OpenAI can hold a model to a schema: every object names all that it has, and demands it. */
+/** Keywords that OpenAI holds a model to, whatever the model. It refuses a strict schema with others. */
+const strictKeywords: ReadonlySet<string> = new Set([
+  "type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf", "$ref", "$defs", "definitions", "title", "description",
+]); // prettier-ignore
+
+/** Whether OpenAI can hold a model to a schema: it has no other keywords, and every object names all that it has, and demands it. */
 export function isStrict(schema: unknown): boolean {
-  if (typeof schema !== "object" || schema === null) return true;
-  if (Array.isArray(schema)) return schema.every(isStrict);
-  if (at(schema, "type") === "object") {
-    const names = Object.keys((at(schema, "properties") as object | undefined) ?? {});
+  if (!isRecord(schema) || Object.keys(schema).some((keyword) => !strictKeywords.has(keyword))) return false;
+  const { properties = {}, $defs = {}, definitions = {}, items, anyOf = [] } = schema;
+  if (schema["type"] === "object") {
     const required = listAt(schema, "required");
-    if (at(schema, "additionalProperties") !== false || names.some((name) => !required.includes(name))) return false;
+    const names = Object.keys(properties as object);
+    if (schema["additionalProperties"] !== false || names.some((name) => !required.includes(name))) return false;
   }
-  return Object.values(schema).every(isStrict);
+  const parts = [properties, $defs, definitions, anyOf].flatMap((held) => Object.values(held as object) as unknown[]);
+  return [...parts, ...(items === undefined ? [] : [items])].every(isStrict);
 }
 
 const ends: Readonly<Record<string, GenerationEnd>> = {

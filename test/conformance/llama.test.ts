@@ -4,11 +4,20 @@ import fc from "fast-check";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { getLlama, LlamaLogLevel } from "node-llama-cpp";
-import type { ChatMessage, GenerationAnswer, GenerationPart, Said, Tool } from "../../protocols/index.ts";
+import { getLlama, LlamaGrammar, LlamaLogLevel } from "node-llama-cpp";
+import type {
+  ChatMessage,
+  GenerationAnswer,
+  GenerationPart,
+  GenerationRequest,
+  Said,
+  Tool,
+} from "../../protocols/index.ts";
 import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { Batches, placeMark } from "../../runtimes/llama/batches.ts";
-import { fits, understand } from "../../runtimes/schema.ts";
+import { formOf } from "../../runtimes/llama/form.ts";
+import { fits } from "../../runtimes/schema.ts";
+import { understand } from "../../runtimes/schema-reader.ts";
 import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
 import { splitAsTool, writeSplit } from "../fixtures/split-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
@@ -202,9 +211,9 @@ describe("llama.cpp", function () {
     await fc.assert(
       fc.asyncProperty(anySchema, fc.nat(), async (schema, seed) => {
         const understood = understand(schema);
-        if (understood.type !== "fine") throw new Error(understood.reason);
+        expect(understood.left).to.deep.equal([]);
         const sampling = { temperature: 1.2, seed, maxTokens: 600 };
-        const heard = ask(host, { format: { type: "schema", schema }, sampling });
+        const heard = ask(host, { format: { type: "schema", schema, strict: true }, sampling });
         const last = await heard.last;
         if (!last.ok) expect(last.error.code).to.equal("OUTPUT_UNFIT");
         else if (last.value.end === "complete") {
@@ -215,6 +224,68 @@ describe("llama.cpp", function () {
       { numRuns: 40 },
     );
     expect(complete).to.be.greaterThan(20);
+  });
+
+  describe("with schemas that say more than a grammar can", () => {
+    let host: InferenceHost;
+    beforeEach(async () => {
+      const path = join(folder, "random-schemas.gguf");
+      const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
+      writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
+      host = await started({ name: "random", adapter: "llama", path });
+    });
+    const twins = { type: "array", items: { const: 1 }, minItems: 2, maxItems: 2, uniqueItems: true };
+    const recorded = (name: string): unknown =>
+      JSON.parse(readFileSync(join(import.meta.dirname, `../fixtures/schemas/${name}.json`), "utf8"));
+
+    it("writes what the grammar says, and names what does not fit with the answer", async () => {
+      const heard = ask(host, { format: { type: "schema", schema: { properties: { a: twins }, required: ["a"] } } });
+      expect(answerOf(await heard.last)).to.deep.include({
+        end: "complete",
+        unfit: [{ at: "/a", keyword: "uniqueItems", problem: "two elements are the same" }],
+      });
+      expect(JSON.parse(heard.text())).to.deep.equal({ a: [1, 1] });
+      const tool: Tool = { name: "look", parameters: { type: "object", properties: { a: twins }, required: ["a"] } };
+      const calling = ask(host, { tools: [tool], toolChoice: "required", sampling: { maxTokens: 60 } });
+      const { end, unfit = [] } = answerOf(await calling.last);
+      expect(end).to.be.oneOf(["calls", "length"]);
+      expect(unfit[0]).to.deep.equal({ tool: "look", at: "/a", keyword: "uniqueItems", problem: "two elements are the same" });
+    }); // prettier-ignore
+
+    it("refuses the tool that is strict, by its path, and no other", async () => {
+      const parameters = { type: "object", properties: { a: twins }, required: ["a"] };
+      const tools: readonly Tool[] = [
+        { name: "fine", parameters },
+        { name: "kept", parameters, strict: true },
+      ];
+      expect(await ask(host, { tools }).last)
+        .to.have.nested.property("error.details")
+        .that.deep.includes({
+          field: "tools.kept.parameters",
+          place: "/properties/a/uniqueItems",
+        });
+    });
+
+    it("reads the grammars of tools of three MCP servers, and of all that zod makes", async () => {
+      const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.disabled });
+      const syntax = { section: "", opening: "<call>", middle: ":", closing: "</call>", between: "", alternatives: [] };
+      const read = (fields: Partial<GenerationRequest>): LlamaGrammar => {
+        const request = { id: "r", model: "m", messages: [], sampling: {}, timeoutMs: 1, ...fields };
+        const verdict = formOf(request, () => syntax);
+        if (verdict.type !== "fine" || verdict.form.type === "text") throw new Error(JSON.stringify(verdict));
+        return new LlamaGrammar(llama, { grammar: verdict.form.grammar });
+      };
+      for (const name of ["filesystem", "playwright", "notion"]) {
+        const { tools } = recorded(`mcp-${name}`) as { readonly tools: readonly { readonly name: string; readonly inputSchema: object }[] };
+        read({ tools: tools.map((tool) => ({ name: tool.name, parameters: tool.inputSchema as NonNullable<Tool["parameters"]> })) });
+      }
+      const { schemas } = recorded("zod") as { readonly schemas: Readonly<Record<string, object>> };
+      for (const schema of Object.values(schemas)) read({ format: { type: "schema", schema: schema as Readonly<Record<string, unknown>> } });
+      const { json: _json, recursive: _recursive, ...properties } = schemas;
+      const all = { type: "object", properties, required: Object.keys(properties) };
+      const heard = ask(host, { format: { type: "schema", schema: all }, sampling: { maxTokens: 600, seed: 1 } });
+      expect(await heard.last).to.have.property("ok", true);
+    }); // prettier-ignore
   });
 
   describe("remembers", () => {

@@ -13,6 +13,7 @@ import {
   maybe,
   mediaFor,
   nothingWritten,
+  placesOf,
   readCall,
   readEffort,
   readFormat,
@@ -20,6 +21,7 @@ import {
   readStops,
   readText,
   readTool,
+  warningsOf,
   type Fields,
   type Wanted,
 } from "./conversation.ts";
@@ -36,6 +38,7 @@ const toolType = Type.Object({
   name: Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
   description: maybe(Type.String({ maxLength: 16_384 })),
   input_schema: maybe(Type.Record(Type.String(), Type.Unknown())),
+  strict: maybe(Type.Boolean()),
 });
 
 /** What both routes read. */
@@ -189,16 +192,17 @@ function readChoice(given: Conversation["tool_choice"]): Result<ToolChoice | und
   }
 }
 
-function readConversation(body: Conversation, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Pick<Wanted, "messages" | "tools" | "toolChoice"> {
+function readConversation(body: Conversation, at: GatewayContext, reader: MediaReader, written: WrittenTexts | null): Pick<Wanted, "messages" | "tools" | "toolChoice" | "places"> {
   checkMessages(body.messages.length, at);
-  const tools = (body.tools ?? []).map(({ type, name, description, input_schema: parameters }, index) =>
+  const tools = (body.tools ?? []).map(({ type, name, description, input_schema: parameters, strict }, index) =>
     isAbsent(type) || type === "custom"
-      ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null }))
+      ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null }))
       : refuse(`/tools/${index}/type`, `${type} is not supported: the node runs no tools of its own here`),
   );
   const choice = demand(readChoice(body.tool_choice));
   return {
     messages: readMessages(body, reader, written),
+    places: placesOf(tools, (place) => `/tools/${place}/input_schema`, "/output_config/format/schema"),
     ...demand(checkTools(tools, choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
   };
 } // prettier-ignore
@@ -285,6 +289,7 @@ export function addAnthropic(surface: Surface): void {
       ],
       ...stopOf(answer),
       usage: usageOf(answer),
+      ...warningsOf(answer),
     };
   });
 
@@ -373,7 +378,7 @@ export function addAnthropic(surface: Surface): void {
         if (index < 0) enter("text", { type: "text", text: "" });
         close();
         const delta = stopOf(answer);
-        say("message_delta", { delta, usage: usageOf(answer) });
+        say("message_delta", { delta, usage: usageOf(answer), ...warningsOf(answer) });
         say("message_stop");
       },
       (reason) => `event: error\ndata: ${JSON.stringify(anthropicError(reason))}\n\n`,

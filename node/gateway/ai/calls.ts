@@ -19,6 +19,7 @@ import {
   type GenerationPart,
   type Said,
   type TraceContext,
+  type Unfit,
 } from "../../../protocols/index.ts";
 import { engineOf, type Running } from "../../../runtimes/engine.ts";
 import { FairQueue } from "../../../runtimes/fair-queue.ts";
@@ -37,6 +38,8 @@ export interface Asking {
   readonly told?: (from: AnswerFrom) => void;
   /** Is told which budgets are near their end, before that as well. */
   readonly near?: (budgets: CallNotices["budgets"]) => void;
+  /** Is told what of the answer does not fit its schemas. */
+  readonly unfit?: (faults: readonly Unfit[]) => void;
   /** Is told when a call of it has its place: then it is worked on, and nobody is refused for want of one. */
   readonly placed?: () => void;
   /** The step of a trace that asks. */
@@ -73,7 +76,8 @@ export async function whileAsked<T>(
     const told = (from: AnswerFrom): void => tellFrom(reply, from);
     const near = (budgets: CallNotices["budgets"]): void => tellBudgets(reply, budgets);
     const caller = callerOf(request);
-    const asking = { caller, interest, told, near, trace: request.span?.context };
+    const unfit = (faults: readonly Unfit[]): void => tellUnfit(reply, faults);
+    const asking = { caller, interest, told, near, unfit, trace: request.span?.context };
     return await work(cache === undefined ? asking : { ...asking, cache });
   } finally {
     socket.off("close", leave);
@@ -102,6 +106,15 @@ export function nearOf(budgets: CallNotices["budgets"]): Readonly<Record<string,
     ({ budget, percent, resetsAtMs }) => `${budget}; used=${percent}; resets=${new Date(resetsAtMs).toISOString()}`,
   );
   return near.length === 0 ? {} : { "x-plexus-budget": near.join(", ") };
+}
+
+/** `look/people/0#pattern`: whose, where, and by which keyword. */
+const wordsOf = (fault: Unfit | undefined): string => fault === undefined ? "" : `${fault.tool ?? ""}${fault.at}#${fault.keyword}`; // prettier-ignore
+
+/** Says in a header what of an answer does not fit its schemas, where nothing of it is sent yet. */
+function tellUnfit(reply: FastifyReply, faults: readonly Unfit[]): void {
+  if (reply.sent || reply.hasHeader("x-plexus-warning")) return;
+  reply.header("x-plexus-warning", faults.map((fault) => headerText(wordsOf(fault))).join(", ").slice(0, 1_000)); // prettier-ignore
 }
 
 /** Says in headers where an answer comes from. Of several choices the first says it. */
@@ -222,7 +235,7 @@ export function createCalls(at: GatewayContext): Calls {
 
   /** Runs a call that has a place, and leaves it. */
   function call<Name extends EngineName>(
-    { caller, interest, cache, told, near, placed, trace }: Asking,
+    { caller, interest, cache, told, near, unfit, placed, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
     timeoutMs: number,
     leave: () => void,
@@ -252,6 +265,11 @@ export function createCalls(at: GatewayContext): Calls {
           interest.keep(cancel);
           leave();
           if (said.result.ok && "from" in said.result.value) told?.(said.result.value.from as AnswerFrom);
+          if (said.result.ok && "unfit" in said.result.value) {
+            const faults = said.result.value.unfit as readonly Unfit[];
+            at.log.info("answer.unfit", { model: asked.model, faults: faults.length, first: wordsOf(faults[0]) });
+            unfit?.(faults);
+          }
           if (said.result.ok) resolve(said.result.value as EngineAnswer<Name>);
           else reject(new PlexusError(said.result.error));
           return;

@@ -27,6 +27,7 @@ import {
   maybe,
   mediaFor,
   nothingWritten,
+  placesOf,
   readCall,
   readForm,
   readFormat,
@@ -36,6 +37,7 @@ import {
   readThinking,
   readTool,
   sumOf,
+  warningsOf,
   type Fields,
   type Wanted,
   type Written,
@@ -139,6 +141,7 @@ function readChat(body: Body, at: GatewayContext, reader: MediaReader): Wanted {
     ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
     ...(format && { format }),
     ...(thinking !== undefined && { thinking }),
+    places: placesOf(tools, (place) => `/tools/${place}/function/parameters`, "/response_format/json_schema/schema"),
     ...(body.logprobs === true && { logprobs: body.top_logprobs ?? 0 }),
     parallel: body.parallel_tool_calls !== false,
   };
@@ -332,6 +335,7 @@ export function addChat(surface: Surface): void {
     },
     logprobs: logprobsOf(logprobs),
     finish_reason: finishOf(answer),
+    ...warningsOf(answer),
   });
 
   function stream(
@@ -346,8 +350,13 @@ export function addChat(surface: Surface): void {
     // What every chunk has is made into JSON once: a token is what there are most of.
     const head = `data: ${JSON.stringify(about).slice(0, -1)},"choices":[`;
     const tail = withUsage ? `],"usage":null}\n\n` : `]}\n\n`;
-    const chunk = (index: number, delta: object, logprobs: object | null = null, finish: string | null = null) =>
-      `${head}${JSON.stringify({ index, delta, logprobs, finish_reason: finish })}${tail}`;
+    const chunk = (
+      index: number,
+      delta: object,
+      logprobs: object | null = null,
+      finish: string | null = null,
+      more: object = {},
+    ) => `${head}${JSON.stringify({ index, delta, logprobs, finish_reason: finish, ...more })}${tail}`;
     const work = async (out: Outgoing, asking: Asking): Promise<void> => {
       const answers = await together(asking, count, async (each, index) => {
         const written = nothingWritten();
@@ -378,7 +387,7 @@ export function addChat(surface: Surface): void {
           for (const piece of pieces) out.write(chunk(index, { tool_calls: [pieceOf(piece)] }));
         });
         begin();
-        out.write(chunk(index, {}, null, finishOf(answer)));
+        out.write(chunk(index, {}, null, finishOf(answer), warningsOf(answer)));
         return answer;
       });
       if (withUsage) out.write(`${head}],"usage":${JSON.stringify(usageOf(answers))}}\n\n`);

@@ -43,7 +43,21 @@ export const isEmpty = (value: unknown): boolean =>
 export type Wanted = Omit<Asked<"generate">, "model"> & {
   /** False: one call a turn at most; further ones are left out. */
   readonly parallel: boolean;
+  /** Where its schemas stand in the body. */
+  readonly places?: Places;
 };
+
+/** Where the schemas of a request stand: of its tools by their names, and of its format. */
+export interface Places {
+  readonly tools: ReadonlyMap<string, string>;
+  readonly format: string;
+}
+
+/** The same, of tools in their order. */
+export const placesOf = (tools: readonly Tool[], pathOf: (place: number) => string, format: string): Places => ({
+  tools: new Map(tools.map(({ name }, place) => [name, pathOf(place)])),
+  format,
+});
 
 /** A field that would make another answer and that nothing here can follow: its name, the values that ask for nothing, what to say to others. */
 export type Unsupported = readonly [name: string, asksNothing: (value: unknown, body: Fields) => boolean, says: string];
@@ -98,13 +112,22 @@ export const functionSchema = Type.Object({
   name: Type.String({ pattern: "^[A-Za-z0-9_.:-]{1,128}$", description: "letters, digits, _ . : -" }),
   description: maybe(Type.String({ maxLength: 16_384 })),
   parameters: maybe(Type.Record(Type.String(), Type.Unknown())),
+  strict: maybe(Type.Boolean()),
 });
 
 /** Reads one function. */
-export function readTool(path: string, { name, description, parameters }: Static<typeof functionSchema>): Result<Tool> {
+export function readTool(
+  path: string,
+  { name, description, parameters, strict }: Static<typeof functionSchema>,
+): Result<Tool> {
   const text = readText(`${path}/description`, description ?? "");
   if (!text.ok) return text;
-  return ok({ name, ...(text.value !== "" && { description: text.value }), ...(parameters && { parameters }) });
+  return ok({
+    name,
+    ...(text.value !== "" && { description: text.value }),
+    ...(parameters && { parameters }),
+    ...(strict === true && { strict }),
+  });
 }
 
 /** Checks tools and the choice among them. */
@@ -143,11 +166,17 @@ export function readFormat(path: string, format: unknown): Result<Format | undef
   if (format["type"] === "json_object") return readSchema(`${path}/schema`, format["schema"]);
   if (format["type"] !== "json_schema") return wrong(`${path}/type`, "must be text, json_object or json_schema");
   const holder = isFields(format["json_schema"]) ? format["json_schema"] : format;
-  return readSchema(holder === format ? `${path}/schema` : `${path}/json_schema/schema`, holder["schema"]);
+  return readSchema(
+    holder === format ? `${path}/schema` : `${path}/json_schema/schema`,
+    holder["schema"],
+    holder["strict"],
+  );
 }
 
-const readSchema = (path: string, schema: unknown): Result<Format> =>
-  isFields(schema) ? ok({ type: "schema", schema }) : wrong(path, "must be a JSON schema");
+const readSchema = (path: string, schema: unknown, strict?: unknown): Result<Format> =>
+  isFields(schema)
+    ? ok({ type: "schema", schema, ...(typeof strict === "boolean" && { strict }) })
+    : wrong(path, "must be a JSON schema");
 
 /** The fields of vLLM, and of other servers that speak like OpenAI, in which their clients ask for a form, for less of what is likely, and for
  *  no thoughts. */
@@ -318,6 +347,22 @@ export function sumOf(
     completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0),
   };
 }
+
+/** What of an answer does not fit its schemas, as every interface says it: beside the answer, which is as it is. */
+export const warningsOf = ({
+  unfit = [],
+}: Pick<GenerationAnswer, "unfit">): { readonly warnings?: readonly object[] } =>
+  unfit.length === 0
+    ? {}
+    : {
+        warnings: unfit.map(({ tool, at, keyword, problem }) => ({
+          type: "schema",
+          ...(tool !== undefined && { tool }),
+          path: at,
+          keyword,
+          message: problem,
+        })),
+      };
 
 /** What a tool or a model was given as arguments, as an object to be sent: its numbers are written as they were. */
 export function parsedArguments(text: string): Fields {

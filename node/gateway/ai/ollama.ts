@@ -32,10 +32,12 @@ import {
   mediaFor,
   nothingWritten,
   parsedArguments,
+  placesOf,
   readSampling,
   readStops,
   readText,
   readTool,
+  warningsOf,
   type Wanted,
   type Written,
 } from "./conversation.ts";
@@ -375,6 +377,7 @@ export function addOllama(surface: Surface): void {
         prompt_eval_duration: nanos(beganMs, firstMs ?? nowMs),
         eval_count: answer.completionTokens,
         eval_duration: nanos(firstMs ?? nowMs, nowMs),
+        ...warningsOf(answer),
       };
     };
     const written = nothingWritten();
@@ -446,7 +449,8 @@ export function addOllama(surface: Surface): void {
     if (messages.length === 0) return loaded(posted, { message: { role: "assistant", content: "" } });
     const tools = (body.tools ?? []).map((tool, index) => demand(readTool(`/tools/${index}/function`, tool.function)));
     const offered = demand(checkTools(tools, undefined, { tools: "/tools", choice: "/tools" }, at.limits));
-    const wanted = { ...readCommon(body), ...offered, messages, parallel: true };
+    const places = placesOf(tools, (place) => `/tools/${place}/function/parameters`, "/format");
+    const wanted = { ...readCommon(body), ...offered, messages, places, parallel: true };
     return write(posted, wanted, ({ text, thought, calls: made }) => ({
       message: {
         role: "assistant",

@@ -5,7 +5,7 @@
  *  Whole responses are made by the same steps, with nobody to tell. */
 import type { Failure, GenerationAnswer, GenerationPart } from "../../../protocols/index.ts";
 import { logprobOf } from "./chat.ts";
-import { add, nothingWritten, type AddedPiece, type Fields, type Wanted, type WrittenCall } from "./conversation.ts";
+import { add, nothingWritten, warningsOf, type AddedPiece, type Fields, type Wanted, type WrittenCall } from "./conversation.ts"; // prettier-ignore
 import { responseError } from "./errors.ts";
 
 /** A response as clients see it. */
@@ -169,6 +169,7 @@ export function writeResponse(
         completed_at: isThrough ? atSeconds : null,
         incomplete_details: answer.end === "length" ? { reason: "max_output_tokens" } : null,
         output,
+        ...warningsOf(answer),
         usage: {
           input_tokens: answer.promptTokens,
           input_tokens_details: { cached_tokens: answer.cachedTokens ?? 0 },

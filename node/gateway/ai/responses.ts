@@ -23,6 +23,7 @@ import {
   isFields,
   maybe,
   mediaFor,
+  placesOf,
   readCall,
   readForm,
   readFormat,
@@ -218,9 +219,9 @@ export function addResponses(surface: Surface): void {
   }
 
   function readRequest(body: Body, items: readonly Item[], reader: MediaReader): Wanted {
-    const tools = (body.tools ?? []).map(({ type, name, description, parameters }, index) =>
+    const tools = (body.tools ?? []).map(({ type, name, description, parameters, strict }, index) =>
       type === "function" && name !== undefined
-        ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null }))
+        ? demand(readTool(`/tools/${index}`, { name, description: description ?? null, parameters: parameters ?? null, strict: strict ?? null }))
         : refuse(`/tools/${index}/type`, `${type} is not supported: only functions that the client runs are`),
     );
     const chosen = demand(readChoice("/tool_choice", body.tool_choice, (name) => name));
@@ -241,6 +242,7 @@ export function addResponses(surface: Surface): void {
       ...demand(checkTools(offered, chosen.choice, { tools: "/tools", choice: "/tool_choice" }, at.limits)),
       ...(format && { format }),
       ...(thinking !== undefined && { thinking }),
+      places: placesOf(tools, (place) => `/tools/${place}/parameters`, "/text/format/schema"),
       ...(told && { logprobs: body.top_logprobs ?? 0 }),
       parallel: body.parallel_tool_calls !== false,
     };

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static, TSchema } from "typebox";
 import {
   failure,
+  failureOf,
   PlexusError,
   type AuditAction,
   type EngineAnswer,
@@ -12,7 +13,7 @@ import {
 import { wideJsonBounds } from "../json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
-import type { Fields, Wanted } from "./conversation.ts";
+import type { Fields, Places, Wanted } from "./conversation.ts";
 import { refuseFields, unknownFields } from "./fields/index.ts";
 import type { MediaReader } from "./media.ts";
 import type { Models, Resolved } from "./models.ts";
@@ -109,16 +110,29 @@ export function generator(
   name: string,
   wanted: Wanted,
 ): Generate | Promise<Generate> {
-  const { parallel: _parallel, ...asked } = wanted;
+  const { parallel: _parallel, places, ...asked } = wanted;
   const generate = ({ model, persona, sampling }: Resolved): Generate => {
     const messages =
       persona === "" ? asked.messages : [{ role: "system" as const, content: persona }, ...asked.messages];
     const first = { ...asked, model, messages, sampling: { ...sampling, ...asked.sampling } };
     return (each, index, onPart) =>
-      surface.calls.run(each, "generate", index === 0 ? first : further(first, index), onPart);
+      surface.calls
+        .run(each, "generate", index === 0 ? first : further(first, index), onPart)
+        .catch((error: unknown) => Promise.reject(located(error, places)));
   };
   const resolved = surface.models.resolve(asking.caller, name);
   return resolved instanceof Promise ? resolved.then(generate) : generate(resolved);
+}
+
+/** A refusal of a schema, with its path in the body. */
+function located(error: unknown, places: Places | undefined): unknown {
+  const { details = {} } = failureOf(error);
+  const { field, place, reason, ...others } = details;
+  if (places === undefined || typeof field !== "string" || typeof place !== "string") return error;
+  const tool = /^tools\.(.*)\.parameters$/.exec(field)?.[1];
+  const path = tool === undefined ? places.format : places.tools.get(tool);
+  if (path === undefined) return error;
+  return new PlexusError({ ...failureOf(error), details: { ...others, path: `${path}${place}`, problem: reason } });
 }
 
 /** What a further choice is asked: the same seed would make the same choice again, and one that was kept would be the first one. */

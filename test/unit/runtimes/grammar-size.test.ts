@@ -4,13 +4,14 @@ import fc from "fast-check";
 import { exampleOf } from "../../../runtimes/echo/example.ts";
 import { runtimeLimits } from "../../../runtimes/limits.ts";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
-import { fits, understand, type Schema } from "../../../runtimes/schema.ts";
+import { fits, type Schema } from "../../../runtimes/schema.ts";
+import { understand } from "../../../runtimes/schema-reader.ts";
 import { readGbnf, type Gbnf } from "../../fixtures/gbnf.ts";
 
 const schemaOf = (schema: unknown): Schema => {
-  const understood = understand(schema);
-  if (understood.type !== "fine") throw new Error(understood.reason);
-  return understood.schema;
+  const { schema: read, left } = understand(schema);
+  if (left.length > 0) throw new Error(JSON.stringify(left));
+  return read;
 };
 const textOf = (schema: unknown): string => {
   const rules = createRules();
@@ -205,7 +206,7 @@ describe("the check of a value", () => {
       }),
     );
     const ladder = { $defs: { ...same, [`n${levels}`]: { type: "integer" } }, $ref: "#/$defs/n0" };
-    expect(understand(ladder).type).to.equal("fine");
+    expect(understand(ladder).left).to.deep.equal([]);
     expect(fits(schemaOf(ladder), "no number")).to.equal(false);
     expect(fits(schemaOf(ladder), 1)).to.equal(true);
     let deep: unknown = 1;
@@ -221,8 +222,8 @@ describe("the check of a value", () => {
       anyOf: times(256, (at) => ({ $ref: `#/$defs/${spelled(at)}` })),
     };
     const understood = understand(schema);
-    expect(understood.type === "fine" && understood.schema.named.size).to.equal(1);
-    expect(understand({ $ref: "#/%" })).to.deep.equal({ type: "wrong", reason: "the schema: #/% is no reference" });
+    expect(understood.schema.named.size).to.equal(1);
+    expect(understand({ $ref: "#/%" }).left).to.deep.equal([{ place: "/$ref", problem: "there is nothing at #/%", wrong: true }]);
   }); // prettier-ignore
 });
 

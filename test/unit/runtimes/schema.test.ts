@@ -1,15 +1,15 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { createRules } from "../../../runtimes/llama/grammar.ts";
-import { createReader, fits, understand, type Schema } from "../../../runtimes/schema.ts";
+import { fits, type Schema } from "../../../runtimes/schema.ts";
+import { understand } from "../../../runtimes/schema-reader.ts";
 
 const schemaOf = (schema: unknown): Schema => {
-  const understood = understand(schema);
-  if (understood.type !== "fine") throw new Error(understood.reason);
-  return understood.schema;
+  const { schema: read, left } = understand(schema);
+  if (left.length > 0) throw new Error(JSON.stringify(left));
+  return read;
 };
 const fit = (schema: unknown, value: unknown): boolean => fits(schemaOf(schema), value);
-const verdict = (schema: unknown): string => understand(schema).type;
 
 /** The words of a grammar without rules, as an expression: those of numbers are such. */
 const matches = (schema: unknown, text: string): boolean => {
@@ -51,32 +51,67 @@ describe("a JSON schema", () => {
       expect(fit(schema, value), `${JSON.stringify(schema)} and ${JSON.stringify(value)}`).to.equal(expected);
   });
 
-  it("is refused where it says more than is kept, with the place", () => {
-    expect(understand({ properties: { a: { pattern: "^x" } } })).to.deep.equal({
-      type: "unsupported",
-      reason: "/properties/a: pattern is not supported",
-    });
-    for (const schema of [{ not: {} }, { allOf: [{}, {}] }, { $ref: "other.json" }, { anyOf: [{}], minimum: 1 }])
-      expect(verdict(schema), JSON.stringify(schema)).to.equal("unsupported");
+  it("says what of it is left, with the place, and allows no less for it", () => {
+    const rows: readonly (readonly [schema: unknown, left: readonly string[], value: unknown])[] = [
+      [{ properties: { a: { type: "string", pattern: "^(?=x)" } } }, ["/properties/a/pattern"], { a: "x" }],
+      [{ not: {} }, ["/not"], 1],
+      [{ $ref: "other.json" }, ["/$ref"], 1],
+      [{ type: "integer", multipleOf: 3 }, ["/multipleOf"], 3],
+      [{ type: "array", uniqueItems: true, contains: { type: "null" } }, ["/uniqueItems", "/contains"], [null]],
+      [{ type: "object", propertyNames: { pattern: "^x" }, patternProperties: { "^x": { type: "integer" } } }, ["/propertyNames", "/patternProperties"], { x: 1 }],
+      [{ if: { type: "string" }, then: { minLength: 3 } }, ["/if"], "abc"],
+      [{ allOf: [{ const: 1 }, { const: 2 }] }, ["/const"], 1],
+      [{ type: "text" }, ["/type"], 1],
+      [{ enum: [] }, ["/enum"], 1],
+      [{ minimum: "1" }, ["/minimum"], 1],
+      [{ minItems: 3, maxItems: 2 }, ["/minItems"], []],
+      [{ $defs: { a: { anyOf: [{ $ref: "#/$defs/a" }] } }, $ref: "#/$defs/a" }, ["/$defs/a"], 1],
+      [1, [""], 1],
+      [{ type: "string", pattern: "(" }, ["/pattern"], "x"],
+    ]; // prettier-ignore
+    for (const [schema, left, value] of rows) {
+      const understood = understand(schema);
+      expect(understood.left.map(({ place }) => place), JSON.stringify(schema)).to.deep.equal(left);
+      const { root } = understood.schema;
+      if (root.type !== "text") expect(fits(understood.schema, value), JSON.stringify(schema)).to.equal(true);
+    }
+  }); // prettier-ignore
+
+  it("has no rest where parts hold together, or stand beside a choice or a reference", () => {
+    const a = { type: "object", properties: { a: { type: "integer", minimum: 1 } }, required: ["a"] };
+    const b = { type: "object", properties: { b: { type: "string" }, a: { maximum: 3 } }, required: ["b"] };
+    const rows: readonly (readonly [schema: unknown, fine: unknown, not: unknown])[] = [
+      [{ allOf: [a, b] }, { a: 2, b: "" }, { a: 4, b: "" }],
+      [{ ...a, anyOf: [{ required: ["x"] }, { required: ["y"] }], additionalProperties: true }, { a: 1, x: 1 }, { a: 1 }],
+      [{ $defs: { a }, $ref: "#/$defs/a", properties: { c: { type: "null" } }, required: ["c"] }, { a: 1, c: null }, { c: null }],
+      [{ type: "object", required: ["x"], additionalProperties: { type: "integer" } }, { x: 1 }, {}],
+      [{ type: "object", propertyNames: { enum: ["x", "y"] }, additionalProperties: { type: "integer" } }, { y: 1 }, { z: 1 }],
+      [{ type: "string", pattern: "^a+$", minLength: 2 }, "aa", "ab"],
+      [{ type: "string", format: "date", minLength: 1 }, "2026-01-01", "x"],
+      [{ minimum: 2, anyOf: [{ type: "integer" }, { type: "number", maximum: 9 }] }, 3, 1],
+      [{ type: ["string", "null"], enum: ["a", null] }, null, "b"],
+      [{ items: [{ type: "integer" }], additionalItems: { type: "null" } }, [1, null], [null]],
+    ]; // prettier-ignore
+    for (const [schema, fine, not] of rows) {
+      const { schema: read, left } = understand(schema);
+      expect(left, JSON.stringify(schema)).to.deep.equal([]);
+      expect(fits(read, fine), JSON.stringify(schema)).to.equal(true);
+      expect(fits(read, not), JSON.stringify(schema)).to.equal(false);
+    }
   });
 
-  it("is refused where it makes no sense", () => {
-    const itself = { $defs: { a: { anyOf: [{ $ref: "#/$defs/a" }] } }, $ref: "#/$defs/a" };
-    for (const schema of [1, false, { type: "text" }, { enum: [] }, { minimum: "1" }, { minLength: -1 }, itself])
-      expect(verdict(schema), JSON.stringify(schema)).to.equal("wrong");
-    expect(verdict({ minItems: 3, maxItems: 2 })).to.equal("wrong");
-  });
-
-  it("of any size and depth has a verdict, soon", () => {
+  it("of any size and depth is read, soon", () => {
     let deep: unknown = {};
     for (let depth = 0; depth < 100_000; depth += 1) deep = { items: deep };
-    expect(verdict(deep)).to.equal("wrong");
-    expect(verdict({ enum: Array.from({ length: 10 }, () => 1), anyOf: [] })).to.equal("fine");
+    expect(understand(deep).left).to.have.length(1);
+    expect(understand({ enum: Array.from({ length: 10 }, () => 1), anyOf: [] }).left).to.deep.equal([]);
     const wide = { properties: Object.fromEntries(Array.from({ length: 5_000 }, (_none, at) => [`k${at}`, {}])) };
-    expect(verdict(wide)).to.equal("wrong");
-    expect(verdict({ enum: Array.from({ length: 5_000 }, (_none, at) => at) })).to.equal("wrong");
-    fc.assert(fc.property(fc.jsonValue(), (value) => verdict(value) !== ""));
-  });
+    expect(understand(wide).left[0]).to.deep.include({ problem: "it has more than 2000 parts" });
+    expect(understand({ enum: Array.from({ length: 5_000 }, (_none, at) => at) }).left).to.have.length(1);
+    const bomb = Object.fromEntries(Array.from({ length: 30 }, (_none, at) => [`n${at}`, { allOf: [{ $ref: `#/$defs/n${at + 1}` }, { $ref: `#/$defs/n${at + 1}` }] }]));
+    expect(understand({ $defs: bomb, allOf: [{ $ref: "#/$defs/n0" }, { type: "object" }] }).left).not.to.deep.equal([]);
+    fc.assert(fc.property(fc.jsonValue(), (value) => understand(value).left.length >= 0));
+  }); // prettier-ignore
 });
 
 describe("the grammar of a schema", () => {
@@ -109,14 +144,5 @@ describe("the grammar of a schema", () => {
     for (const text of ["-1", "-0.75", "0", "1.25", "2", "2.5", "-1.5"])
       expect(matches(around, text), text).to.equal(true);
     for (const text of ["-2", "3", "-2.5", "3.5"]) expect(matches(around, text), text).to.equal(false);
-  });
-
-  it("are read once where the same object comes again", () => {
-    const read = createReader();
-    const schema = { type: "object", properties: { one: { type: "string" } } };
-    expect(read(schema)).to.deep.equal(understand(schema));
-    expect(read(schema)).to.equal(read(schema));
-    expect(read({ type: "text" }), "another one").to.include({ type: "wrong" });
-    expect(read(true)).to.deep.equal(understand(true));
   });
 });

@@ -26,7 +26,8 @@ nothing cache_control messages(user).content(text).cache_control messages(assist
 refused messages(user).content(*) messages(user).content(tool_result).content(*) messages(assistant).content(*) | only texts, images, calls of tools and their answers are supported
 used tools(custom).name tools(custom).description
 whole tools(custom).input_schema
-nothing tools(custom).strict tools(custom).eager_input_streaming | a schema is kept to in any case, and calls are told as soon as they can be
+used tools(custom).strict
+nothing tools(custom).eager_input_streaming | calls are told as soon as they can be
 refused tools(custom).input_examples tools(custom).allowed_callers tools(custom).defer_loading | tools are called by the model, at once, and are all shown to it; say examples in the description
 refused tools(*) | the node runs no tools of its own here
 used tool_choice(any) tool_choice(auto) tool_choice(none) tool_choice(tool).name

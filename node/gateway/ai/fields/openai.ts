@@ -48,14 +48,14 @@ nothing messages(assistant).refusal | what was refused is in the content
 nothing messages(system).content(text).prompt_cache_breakpoint messages(developer).content(text).prompt_cache_breakpoint messages(user).content(text).prompt_cache_breakpoint messages(assistant).content(text).prompt_cache_breakpoint messages(tool).content(text).prompt_cache_breakpoint messages(user).content(image_url).prompt_cache_breakpoint messages(user).content(input_audio).prompt_cache_breakpoint | what is in memory of a prompt is found by itself
 used tools(function).function.name tools(function).function.description
 whole tools(function).function.parameters
-nothing tools(function).function.strict | a schema is kept to in any case
+used tools(function).function.strict
 used tool_choice(function).function.name tool_choice(allowed_tools).allowed_tools.mode
 whole tool_choice(allowed_tools).allowed_tools.tools
 used response_format(json_object) response_format(json_object).schema
 whole response_format(json_schema).json_schema.schema
 nothing response_format(text) | text is what there is without it
 nothing response_format(json_schema).json_schema.name response_format(json_schema).json_schema.description | the model is told nothing of a form; it is held to it
-nothing response_format(json_schema).json_schema.strict | a schema is kept to in any case
+used response_format(json_schema).json_schema.strict
 refused response_format(*) | only text, json_object and json_schema are known
 refused modalities audio | only text output is supported
 refused moderation | moderation is not supported; there is /v1/moderations
@@ -102,7 +102,7 @@ nothing input(reasoning) | what the model thought is not shown to it again
 refused input(*) | only messages, calls of functions and their outputs are supported
 used tools(function).name tools(function).description
 whole tools(function).parameters
-nothing tools(function).strict | a schema is kept to in any case
+used tools(function).strict
 nothing tools(function).output_schema | the model reads what a tool answered as it is
 refused tools(function).allowed_callers tools(function).async tools(function).defer_loading | functions are called by the model, at once, and are all shown to it
 refused tools(*) | only functions that the client runs are supported
@@ -112,7 +112,8 @@ refused tool_choice(*) | only functions are supported
 whole text.format(json_schema).schema
 used text.format(json_object)
 nothing text.format(text) | text is what there is without it
-nothing text.format(json_schema).name text.format(json_schema).description text.format(json_schema).strict | the model is told nothing of a form; it is held to it
+used text.format(json_schema).strict
+nothing text.format(json_schema).name text.format(json_schema).description | the model is told nothing of a form; it is held to it
 refused text.verbosity | how long an answer is, is said in words
 refused reasoning.context reasoning.mode | what the model thought is not shown to it again
 nothing reasoning.summary reasoning.generate_summary | what a model thinks is told whole

@@ -102,6 +102,24 @@ describe("OpenAI", () => {
     expect(isStrict(strict)).to.equal(true);
     expect(isStrict({ ...strict, required: [] })).to.equal(false);
     expect(isStrict({ ...strict, properties: { a: { type: "object", properties: {} } } })).to.equal(false);
+    for (const part of [{ type: "string", minLength: 1 }, { not: {} }, { anyOf: [{ pattern: "x" }] }, true])
+      expect(isStrict({ ...strict, properties: { a: part } }), JSON.stringify(part)).to.equal(false);
+    expect(
+      isStrict({
+        ...strict,
+        properties: { a: { anyOf: [{ type: "null" }, { $ref: "#/$defs/b" }] } },
+        $defs: { b: strict },
+      }),
+    ).to.equal(true);
+    const asked = (schema: object, said: { readonly strict?: boolean }): unknown =>
+      bodyOf(mapping({ format: { type: "schema", schema: schema as Readonly<Record<string, unknown>>, ...said } }))[
+        "response_format"
+      ];
+    // Who asks decides; the schema is the one that came.
+    const odd = { ...strict, not: {} };
+    expect(asked(odd, {})).to.have.deep.property("json_schema", { name: "answer", schema: odd, strict: false });
+    expect(asked(odd, { strict: true })).to.have.nested.property("json_schema.strict", true);
+    expect(asked(strict, { strict: false })).to.have.nested.property("json_schema.strict", false);
     const body = bodyOf(mapping({ format: { type: "schema", schema: strict } }));
     expect(body["response_format"]).to.deep.include({ type: "json_schema" });
     expect(bodyOf(mapping({ format: { type: "json" } }))["response_format"]).to.deep.equal({ type: "json_object" });

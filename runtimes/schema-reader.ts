@@ -1,0 +1,322 @@
+/** Reads JSON schemas as shapes. Whatever a shape cannot say is left: the shape allows more there, and the list of what is left says
+ *  where. So every schema has a shape, and whoever needs a promise looks at the list. Pure.
+ *
+ *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
+ *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
+import { isPlain, readPattern, withoutLooking } from "./pattern.ts";
+import { runtimeLimits } from "./limits.ts";
+import {
+  formats,
+  isRecord,
+  isSame,
+  type Bounds,
+  type Keywords,
+  type Member,
+  type Schema,
+  type Shape,
+  type TextFormat,
+} from "./schema.ts";
+import { isBare, joined, pointed } from "./schema-joins.ts";
+
+/** What of a schema its shape does not say. */
+export interface Left {
+  /** Where it stands in the schema: `/properties/mail/pattern`. */
+  readonly place: string;
+  readonly problem: string;
+  /** It makes no sense, whoever reads it. */
+  readonly wrong: boolean;
+}
+
+/** A schema that was read. */
+export interface Understood {
+  readonly schema: Schema;
+  /** How many parts it has: schemas in it, and values to choose from. */
+  readonly size: number;
+  /** In the order of the schema; the first ones of many. */
+  readonly left: readonly Left[];
+}
+
+/** Reads a schema, of at most so many parts. */
+export function understand(schema: unknown, partsMax: number = runtimeLimits.schemaShapesMax): Understood {
+  const reader = new Reader(schema, partsMax);
+  return { schema: reader.read(), size: reader.size, left: reader.left };
+}
+
+/** They forbid something, and a shape cannot say it. */
+const beyond: ReadonlySet<string> = new Set([
+  "not",
+  "if",
+  "patternProperties",
+  "propertyNames",
+  "uniqueItems",
+  "contains",
+  "dependentRequired",
+  "dependentSchemas",
+  "dependencies",
+  "unevaluatedProperties",
+  "unevaluatedItems",
+  "$dynamicRef",
+  "$recursiveRef",
+]);
+
+const any: Shape = { type: "any" };
+type Within = (part: unknown, name: string) => Shape;
+
+class Reader {
+  readonly left: Left[] = [];
+  readonly #document: unknown;
+  readonly #partsMax: number;
+  readonly #named = new Map<string, Shape>();
+  #parts = 0;
+
+  constructor(document: unknown, partsMax: number) {
+    this.#document = document;
+    this.#partsMax = partsMax;
+  }
+
+  get size(): number {
+    return this.#parts;
+  }
+
+  read(): Schema {
+    const root = this.#shape(this.#document, "", 0);
+    const schema = { root, named: this.#named };
+    // A name that stands for nothing but itself has no values, and a grammar without end.
+    for (const name of this.#named.keys())
+      if (standsForItself(schema, name)) {
+        this.#leave(name.slice(1), "it refers to nothing but itself", true);
+        this.#named.set(name, any);
+      }
+    return schema;
+  }
+
+  #leave(place: string, problem: string, wrong = false): Shape {
+    if (this.left.length < runtimeLimits.unfitMax) this.left.push({ place, problem, wrong });
+    return any;
+  }
+
+  #shape(schema: unknown, place: string, depth: number): Shape {
+    this.#parts += 1;
+    if (this.#parts > this.#partsMax) return this.#leave(place, `it has more than ${this.#partsMax} parts`, true);
+    if (depth > runtimeLimits.schemaDepthMax) return this.#leave(place, "it is too deep", true);
+    if (schema === true) return any;
+    if (schema === false) return this.#leave(place, "nothing is allowed");
+    if (!isRecord(schema)) return this.#leave(place, "a schema is an object, true or false", true);
+    if ("$ref" in schema && isBare(schema, "$ref")) return this.#reference(schema["$ref"], place, depth);
+    const { keywords, left } = joined(schema, this.#document);
+    for (const [keyword, problem] of left) this.#leave(`${place}/${keyword}`, problem);
+    return this.#plain(keywords, place, depth);
+  }
+
+  /** One without references and without parts that hold all together. */
+  #plain(schema: Keywords, place: string, depth: number): Shape {
+    for (const keyword in schema)
+      if (beyond.has(keyword) && !asksNothing(schema, keyword)) this.#leave(`${place}/${keyword}`, "it is checked at the end");
+    const within: Within = (part, name) => this.#shape(part, `${place}/${name}`, depth + 1);
+    if ("const" in schema) return { type: "literal", values: [schema["const"]] };
+    if ("enum" in schema) {
+      const values = this.#list(schema, "enum", place);
+      this.#parts += values.length;
+      if (this.#parts > this.#partsMax) return this.#leave(`${place}/enum`, `it has more than ${this.#partsMax} parts`, true);
+      if (values.length > 0) return { type: "literal", values };
+    }
+    for (const keyword of ["anyOf", "oneOf"] as const) if (keyword in schema) {
+      const { [keyword]: _choice, ...rest } = schema;
+      if (keyword === "anyOf" && "oneOf" in rest) this.#leave(`${place}/oneOf`, "beside anyOf it is checked at the end");
+      const { oneOf: _other, ...base } = rest;
+      const of = this.#list(schema, keyword, place).map((part, index) =>
+        within(isBare(base) ? part : { allOf: [base, part] }, `${keyword}/${index}`),
+      );
+      if (of.length > 0) return { type: "some", of, exactlyOne: keyword === "oneOf" };
+    }
+    const of = this.#types(schema, place).map((type) => this.#typed(type, schema, place, within));
+    return of.length === 1 ? of[0]! : { type: "some", of, exactlyOne: false };
+  } // prettier-ignore
+
+  #reference(reference: unknown, place: string, depth: number): Shape {
+    const found = pointed(this.#document, reference);
+    if (found === undefined) return this.#leave(`${place}/$ref`, `there is nothing at ${String(reference)}`, true);
+    const { name, schema } = found;
+    if (!this.#named.has(name)) {
+      // Held before it is read: it may mean itself.
+      this.#named.set(name, any);
+      this.#named.set(name, this.#shape(schema, name.slice(1), depth + 1));
+    }
+    return { type: "named", name };
+  }
+
+  #typed(type: string, schema: Keywords, place: string, within: Within): Shape {
+    switch (type) {
+      case "null":
+      case "boolean":
+      case "any":
+        return { type };
+      case "string":
+        return this.#text(schema, place);
+      case "integer":
+      case "number": {
+        const step = schema["multipleOf"];
+        const whole = type === "integer" || step === 1;
+        if (step !== undefined && step !== 1) this.#leave(`${place}/multipleOf`, "it is checked at the end");
+        return { type: "number", whole, bounds: this.#bounds(schema, place) };
+      }
+      case "array": {
+        // Before 2020 the first ones were in `items`.
+        const isOld = Array.isArray(schema["items"]);
+        const [heads, rest] = isOld ? ["items", "additionalItems"] : ["prefixItems", "items"];
+        const first = this.#list(schema, heads!, place).map((part, index) => within(part, `${heads}/${index}`));
+        const items = schema[rest!] === false ? undefined : within(schema[rest!] ?? true, rest!);
+        return { type: "list", first, items, ...this.#counts(schema, place, ["minItems", "maxItems"]) };
+      }
+      default:
+        return this.#object(schema, place, within);
+    }
+  }
+
+  #text(schema: Keywords, place: string): Shape {
+    const { format, pattern: source } = schema;
+    const kept = typeof format === "string" && Object.hasOwn(formats, format) ? (format as TextFormat) : undefined;
+    const pattern = typeof source === "string" ? readPattern(source) : undefined;
+    if (source !== undefined && pattern === undefined)
+      this.#leave(`${place}/pattern`, "it is no regular expression that is known here, and is not checked", typeof source !== "string");
+    else if (pattern !== undefined && !isPlain(pattern)) this.#leave(`${place}/pattern`, "it is checked at the end");
+    const said = pattern && withoutLooking(pattern);
+    return {
+      type: "text",
+      ...this.#counts(schema, place, ["minLength", "maxLength"]),
+      ...(kept && { format: kept }),
+      ...(pattern && { pattern }),
+      ...(said !== undefined && isPlain(said) && { said }),
+    };
+  } // prettier-ignore
+
+  #object(schema: Keywords, place: string, within: Within): Shape {
+    const given = schema["properties"] ?? {};
+    if (!isRecord(given)) this.#leave(`${place}/properties`, "it is an object", true);
+    const properties = isRecord(given) ? given : {};
+    const required = new Set(this.#list(schema, "required", place).filter((key) => typeof key === "string"));
+    const additional = schema["additionalProperties"];
+    const other = additional === false ? undefined : (additional ?? true);
+    const members = Object.entries(properties)
+      .filter(([key, part]) => !isNothing(part) || required.has(key))
+      .map(([key, part]): Member => ({ key, shape: within(part, `properties/${key}`), required: required.has(key) }));
+    // What has to be there and is not described is one of the others; so is each of the names that others may have.
+    const names = namesIn(schema["propertyNames"]);
+    const more = [...new Set([...required, ...names])].filter((key) => !Object.hasOwn(properties, key));
+    for (const key of more)
+      if (other !== undefined) members.push({ key, shape: within(other, "additionalProperties"), required: required.has(key) });
+      else if (required.has(key)) this.#leave(`${place}/required`, `${key} has to be there, and may not`, true);
+    // Unsaid, a model is held to what is described: that is of the schema, too.
+    const isClosed = other === undefined || names.length > 0 || (additional === undefined && members.length > 0);
+    const patterns = isRecord(schema["patternProperties"]) ? Object.entries(schema["patternProperties"]) : [];
+    const others = [
+      ...(isClosed ? [] : [within(other, "additionalProperties")]),
+      ...patterns.map(([source, part]) => within(part, `patternProperties/${source}`)),
+    ];
+    return {
+      type: "object",
+      members,
+      others: others.length < 2 ? others[0] : { type: "some", of: others, exactlyOne: false },
+      ...this.#counts(schema, place, ["minProperties", "maxProperties"]),
+    };
+  } // prettier-ignore
+
+  #list(schema: Keywords, keyword: string, place: string): readonly unknown[] {
+    const value = schema[keyword];
+    if (value !== undefined && (!Array.isArray(value) || (value.length === 0 && !mayBeEmpty.has(keyword))))
+      this.#leave(`${place}/${keyword}`, "it is a list", true);
+    return Array.isArray(value) ? value : [];
+  }
+
+  #types(schema: Keywords, place: string): readonly string[] {
+    const said = schema["type"];
+    if (said === undefined) return [guessedType(schema)];
+    const types = Array.isArray(said) ? said : [said];
+    const known = types.filter((type) => typeof type === "string" && knownTypes.has(type)) as readonly string[];
+    if (known.length < types.length || types.length === 0) this.#leave(`${place}/type`, "there is no such type", true);
+    return known.length === 0 ? [guessedType(schema)] : known;
+  }
+
+  #counts(schema: Keywords, place: string, [least, most]: readonly [string, string]): { readonly min: number; readonly max: number | undefined } {
+    const count = (keyword: string): number | undefined => {
+      const value = schema[keyword];
+      if (value === undefined) return undefined;
+      if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+      this.#leave(`${place}/${keyword}`, "it is a whole number", true);
+      return undefined;
+    };
+    const [min, max] = [count(least) ?? 0, count(most)];
+    if (max === undefined || max >= min) return { min, max };
+    this.#leave(`${place}/${least}`, "the least is more than the most", true);
+    return { min: 0, max: undefined };
+  } // prettier-ignore
+
+  #bounds(schema: Keywords, place: string): Bounds {
+    const bound = (keyword: string): number | undefined => {
+      const value = schema[keyword];
+      if (typeof value === "number") return value;
+      if (value !== undefined) this.#leave(`${place}/${keyword}`, "it is a number", true);
+      return undefined;
+    };
+    const [min, max] = [bound("minimum"), bound("maximum")];
+    const [above, below] = [bound("exclusiveMinimum"), bound("exclusiveMaximum")];
+    if (Math.max(min ?? -Infinity, above ?? -Infinity) > Math.min(max ?? Infinity, below ?? Infinity)) {
+      this.#leave(`${place}/minimum`, "the least is more than the most", true);
+      return {};
+    }
+    return {
+      ...(min !== undefined && { min }),
+      ...(max !== undefined && { max }),
+      ...(above !== undefined && { above }),
+      ...(below !== undefined && { below }),
+    };
+  }
+}
+
+/** Whether a keyword forbids nothing as it stands there. */
+function asksNothing(schema: Keywords, keyword: string): boolean {
+  const value = schema[keyword];
+  if (keyword === "uniqueItems") return value === false;
+  if (keyword === "propertyNames")
+    return value === true || (isRecord(value) && (namesIn(value).length > 0 || isSame(value, { type: "string" }) || isBare(value)));
+  if (keyword === "if") return !("then" in schema) && !("else" in schema);
+  return isRecord(value) && Object.keys(value).length === 0 && keyword !== "not";
+} // prettier-ignore
+
+/** Whether a schema allows nothing: a word, or as some write it. */
+const isNothing = (schema: unknown): boolean => schema === false || (isRecord(schema) && isSame(schema["not"], {}));
+
+/** The names that members may have, where they are told one by one. */
+function namesIn(schema: unknown): readonly string[] {
+  if (!isRecord(schema)) return [];
+  const names = "const" in schema ? [schema["const"]] : schema["enum"];
+  return Array.isArray(names) && names.every((name) => typeof name === "string") ? (names as string[]) : [];
+}
+
+/** Whether the values of a name are those of the name itself, with nothing around them. */
+function standsForItself({ named }: Schema, name: string): boolean {
+  const seen = new Set<string>();
+  const reaches = (shape: Shape | undefined): boolean => {
+    if (shape?.type === "some") return shape.of.some(reaches);
+    if (shape?.type !== "named") return false;
+    if (shape.name === name) return true;
+    if (seen.has(shape.name)) return false;
+    seen.add(shape.name);
+    return reaches(named.get(shape.name));
+  };
+  return reaches(named.get(name));
+}
+
+const mayBeEmpty = new Set(["required", "prefixItems", "items"]);
+const knownTypes = new Set(["null", "boolean", "string", "integer", "number", "array", "object"]);
+
+const speaksOf = {
+  object: ["properties", "required", "additionalProperties", "minProperties", "maxProperties", "patternProperties", "propertyNames", "dependentRequired"],
+  array: ["items", "prefixItems", "minItems", "maxItems", "uniqueItems", "contains"],
+  string: ["minLength", "maxLength", "format", "pattern"],
+  number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
+} as const; // prettier-ignore
+
+/** A schema that names no type, yet speaks of one: it is that, which is of the schema, too. */
+const guessedType = (schema: Keywords): string =>
+  Object.entries(speaksOf).find(([, keywords]) => keywords.some((keyword) => keyword in schema))?.[0] ?? "any";
