@@ -106,7 +106,7 @@ class Check {
     const reference = schema["$ref"];
     if (reference !== undefined) {
       const found = pointed(this.#document, reference);
-      if (found === undefined) this.#note(at, "$ref", `there is nothing at ${String(reference)}: it is not checked`);
+      if (found === undefined) this.#note(at, "$ref", `there is nothing at ${JSON.stringify(reference)}: it is not checked`);
       else this.look(found.schema, value, at, depth + 1);
     }
     for (const part of listOf("allOf") ?? []) this.look(part, value, at, depth + 1);
