@@ -173,10 +173,12 @@ export function readFormat(path: string, format: unknown): Result<Format | undef
   );
 }
 
-const readSchema = (path: string, schema: unknown, strict?: unknown): Result<Format> =>
-  isFields(schema)
-    ? ok({ type: "schema", schema, ...(typeof strict === "boolean" && { strict }) })
-    : wrong(path, "must be a JSON schema");
+function readSchema(path: string, schema: unknown, strict?: unknown): Result<Format> {
+  if (!isFields(schema)) return wrong(path, "must be a JSON schema");
+  if (!isAbsent(strict) && typeof strict !== "boolean")
+    return wrong(path.replace(/schema$/, "strict"), "must be true or false");
+  return ok({ type: "schema", schema, ...(typeof strict === "boolean" && { strict }) });
+}
 
 /** The fields of vLLM, and of other servers that speak like OpenAI, in which their clients ask for a form, for less of what is likely, and for
  *  no thoughts. */
