@@ -182,6 +182,10 @@ function checkTogether(config: Partial<Config>): void {
   };
   if (minInSync > replicas)
     refuse("minInSync", `must not be more than replicas, which is ${replicas}; it is ${minInSync}`);
+  const names = (config.models ?? []).map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    refuse("models", `two models are called ${twice}; give one of them another name (--model FILE,NAME)`);
   if (port !== 0 && port === mesh?.port)
     refuse("mesh.port", `is port as well (${port}); people and nodes need one each`);
   if ((tls.cert === undefined) !== (tls.key === undefined))

@@ -252,6 +252,13 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   const protection = createProtection();
   // Hooks that call back: what they do is done at once, and a promise for each would cost a request more than they do.
   app.addHook("onRequest", (request, reply, done) => {
+    const { headers } = request;
+    // `curl -d` says so of whatever it sends, and the documents of these interfaces leave it at that.
+    if (
+      /^application\/x-www-form-urlencoded\b/.test(headers["content-type"] ?? "") &&
+      wireOf(request.raw) !== undefined
+    )
+      headers["content-type"] = "application/json";
     reply.headers(protection(request.headers.host));
     if (request.originalUrl !== request.url) {
       reply.headers(deprecation);

@@ -62,6 +62,15 @@ export interface Models {
   resolve(caller: Caller, name: string): Resolved | Promise<Resolved>;
 }
 
+/** Where a name of Ollama's leads: its registry, Hugging Face as `hf.co/OWNER/REPO`, or a source as Plexus writes it. A tag `latest` is the
+ *  one that is there without a tag; Hugging Face has no such file. */
+export function sourceOf(name: string): string {
+  const plain = name.endsWith(latest) ? name.slice(0, -latest.length) : name;
+  const repository = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\/([^/]+\/[^/]+)$/.exec(plain)?.[1];
+  if (repository !== undefined) return `hf:${repository}`;
+  return /^(?:https?|hf|ollama|cluster):/.test(plain) ? plain : `ollama:${plain}`;
+}
+
 /** Makes it. */
 export function createModels(at: GatewayContext): Models {
   const { kernel, limits } = at;
@@ -77,9 +86,19 @@ export function createModels(at: GatewayContext): Models {
     return all;
   }
 
+  /** The model that was pulled by the name of a source, as Ollama's clients go on to call it. */
+  const pulled = (name: string): string | undefined => {
+    const source = sourceOf(name);
+    return at.models?.store?.list().find((one) => one.source === source)?.name;
+  };
+
   /** Ollama's clients write `NAME:latest` for a name without a tag. */
-  const untagged = (name: string): string =>
-    name.endsWith(latest) && !served().has(name) ? name.slice(0, -latest.length) : name;
+  const untagged = (name: string): string => {
+    const all = served();
+    if (all.has(name)) return name;
+    const plain = name.endsWith(latest) ? name.slice(0, -latest.length) : name;
+    return all.has(plain) ? plain : (pulled(name) ?? plain);
+  };
 
   async function lent(caller: Caller, name: string): Promise<Resolved> {
     const key = untagged(name).slice(agentPrefix.length);

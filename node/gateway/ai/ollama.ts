@@ -44,7 +44,7 @@ import {
 import { checkDimensions, readInputs } from "./embeddings.ts";
 import { ollamaError } from "./errors.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
-import type { Listed } from "./models.ts";
+import { sourceOf, type Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
 import { addPost, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
 
@@ -116,6 +116,9 @@ const named = Type.Object({
   name: Type.Optional(Type.String({ maxLength: 200 })),
   stream: maybe(Type.Boolean()),
 });
+/** Its licence is accepted as it is with `plexus models pull`. */
+const acceptHeader = "x-plexus-accept-licence";
+const pullRequest = Type.Object({ ...named.properties, accept_licence: maybe(Type.Boolean()) });
 
 type Common = Pick<
   Static<typeof generateRequest>,
@@ -238,13 +241,6 @@ const detailsOf = (info: ModelInfo | undefined) => ({
 });
 const words: Readonly<Record<string, string>> = { chat: "completion", tools: "tools", vision: "vision", embed: "embedding", hearing: "audio" }; // prettier-ignore
 
-/** Where a name of Ollama's leads: its registry, Hugging Face as `hf.co/OWNER/REPO`, or a source as Plexus writes it. */
-function sourceOf(name: string): string {
-  if (/^(?:https?|hf|ollama|cluster):/.test(name)) return name;
-  const repository = /^(?:hf\.co|huggingface\.co)\/(.+)$/.exec(name)?.[1];
-  return repository === undefined ? `ollama:${name}` : `hf:${repository}`;
-}
-
 /** Adds it. */
 export function addOllama(surface: Surface): void {
   const { app, at, calls, models } = surface;
@@ -291,12 +287,20 @@ export function addOllama(surface: Surface): void {
     };
   });
 
-  const pulls = { summary: "Pulls a model to this node", tag: "ollama", body: named, audit: "pullModel" } as const;
+  const pulls = {
+    summary: "Pulls a model to this node",
+    tag: "ollama",
+    body: pullRequest,
+    audit: "pullModel",
+  } as const;
   addPost(surface, "/api/pull", pulls, async (posted) => {
     const { body, asking, reply } = posted;
     const name = nameIn(body);
     const line = (data: object): string => `${JSON.stringify(data)}\n`;
-    const isHere = (await models.list(asking.caller)).some((one) => one.name === name.replace(/:latest$/, ""));
+    const isHere = await models.find(asking.caller, name).then(
+      () => true,
+      () => false,
+    );
     const pull = isHere ? undefined : await begin(posted, name);
     if (body.stream === false) {
       if (pull !== undefined) await followed(pull, () => undefined);
@@ -313,14 +317,19 @@ export function addOllama(surface: Surface): void {
     );
   });
 
+  /** In the body, or in a header, as the clients for JavaScript and Python send no other fields than their own. */
+  const accepts = (body: Static<typeof pullRequest>, { headers }: Posted<unknown>["request"]): boolean =>
+    body.accept_licence === true || headers[acceptHeader] === "true";
+
   /** Begins to pull, for an admin. It goes on when the client is gone. */
-  function begin({ asking, request }: Posted<unknown>, name: string): Promise<PullView> {
+  function begin({ body, asking, request }: Posted<Static<typeof pullRequest>>, name: string): Promise<PullView> {
     const reason = at.rights.refusal(asking.caller, "cluster.administer", request.address);
     if (reason !== undefined) throw new PlexusError(reason);
     const store = at.models?.store;
     if (store === undefined) throw new PlexusError(failure("NOT_FOUND", { path: "/api/pull" }));
     const source = sourceOf(name);
-    const begun = audited(at, request, { source }, Promise.resolve(store.pull({ source }, asking.caller.user)));
+    const wanted = { source, ...(accepts(body, request) && { acceptLicence: true }) };
+    const begun = audited(at, request, { source }, Promise.resolve(store.pull(wanted, asking.caller.user)));
     at.changed?.("pullModel", { source }, asking.caller.user);
     return begun;
   }
@@ -346,6 +355,11 @@ export function addOllama(surface: Surface): void {
     try {
       look();
       const { state, error } = demand(await store.ended(id));
+      if (error?.code === "LICENCE_NOT_ACCEPTED")
+        throw new PlexusError({
+          ...error,
+          message: `${error.message} Here: with the field "accept_licence": true, or the header ${acceptHeader}: true.`,
+        });
       if (state !== "done") throw new PlexusError(error ?? failure("CANCELLED"));
     } finally {
       stopWatching();

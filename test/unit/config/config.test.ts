@@ -274,6 +274,19 @@ describe("configuration", () => {
     [{ flags: { directory: { kind: "etcd" } } }, "directory.endpoints", /together/, /--etcd/],
     [{ flags: { directory: { kind: "embedded", endpoints: ["http://a:1"] } } }, "directory.endpoints", /^flags$/, /./],
     [{ flags: { replicas: 8 } }, "replicas", /^flags$/, /7/],
+    [
+      {
+        flags: {
+          models: [
+            { name: "a", path: "/a.gguf" },
+            { name: "a", path: "/b.gguf" },
+          ],
+        },
+      },
+      "models",
+      /together/,
+      /two models are called a/,
+    ],
     [{ flags: { minInSync: 2 }, environment: { PLEXUS_REPLICAS: "1" } }, "minInSync", /together/, /which is 1/],
     ...["4+2/8+4", "4+2/6", "4+0", "0", "8+5", "13", "4 + 2", "", "4+2/"].map((schemes): (typeof wrong)[number] => [
       { environment: { PLEXUS_SHARD_SCHEMES: `backup=${schemes}` } },

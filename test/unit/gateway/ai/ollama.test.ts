@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import { Ollama } from "ollama";
-import { failure, ok, type EngineName, type EngineRequest, type PullView } from "../../../../protocols/index.ts";
+import {
+  failure,
+  ok,
+  type EngineName,
+  type EngineRequest,
+  type PullView,
+  type StoredModel,
+} from "../../../../protocols/index.ts";
 import type { ModelStore } from "../../../../runtimes/store/port.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
 import { createWorld, startFixture, type Fixture, type FixtureOptions } from "../fixture.ts";
@@ -132,15 +139,20 @@ describe("gateway: Ollama's client, unchanged", () => {
 
   it("pulls to the node's store, and is told how far it is and what failed", async () => {
     const sources: string[] = [];
+    const accepted: boolean[] = [];
+    let stored: readonly Pick<StoredModel, "name" | "source">[] = [];
     let view: PullView;
     let wake: () => void = () => undefined;
     const store = {
-      pull({ source }: { source: string }) {
+      pull(request: { source: string; acceptLicence?: boolean }) {
+        const { source } = request;
         sources.push(source);
+        accepted.push(request.acceptLicence === true);
         view = { id: "1", source, state: "fetching", doneBytes: 1, totalBytes: 2, startedAtMs: 0 };
         return ok(view);
       },
       pulls: () => [view],
+      list: () => stored,
       watch(listener: () => void) {
         wake = listener;
         return () => undefined;
@@ -150,8 +162,10 @@ describe("gateway: Ollama's client, unchanged", () => {
         view = { ...view, doneBytes: 2, state: "checking" };
         wake();
         wake();
-        const failed = view.source.endsWith("broken");
-        const error = failure("SOURCE_FAILED", { reason: "it hangs up" });
+        const failed = /broken|licensed/.test(view.source) && accepted.at(-1) !== true;
+        const error = view.source.endsWith("licensed")
+          ? failure("LICENCE_NOT_ACCEPTED", { licence: "llama3.2" })
+          : failure("SOURCE_FAILED", { reason: "it hangs up" });
         return ok({ ...view, ...(failed ? { state: "failed", error } : { state: "done" }) });
       },
     } as unknown as ModelStore;
@@ -159,8 +173,10 @@ describe("gateway: Ollama's client, unchanged", () => {
     const pulling = await startFixture({
       models: { store, wanted } as unknown as NonNullable<FixtureOptions["models"]>,
     });
+    let adminKey = "";
     const of = async (name: string) => {
       const { token: key } = await pulling.signUp(name);
+      if (name === "ada") adminKey = key;
       return new Ollama({ host: pulling.url, headers: { Authorization: `Bearer ${key}` } });
     };
     const admin = await of("ada");
@@ -173,10 +189,53 @@ describe("gateway: Ollama's client, unchanged", () => {
     ]);
     expect(await admin.pull({ model: "hf.co/owner/repo:Q4_0" })).to.include({ status: "success" });
     expect((await refusalOf(admin.pull({ model: "broken" }))).message).to.match(/it hangs up/);
+    // A licence is named, and how to accept it; a model is then called by the name that it was pulled by.
+    const licence = await refusalOf(admin.pull({ model: "hf.co/owner/licensed:latest" }));
+    expect(licence.message).to.match(/accept_licence": true/);
+    const accepting = new Ollama({
+      host: pulling.url,
+      headers: { Authorization: `Bearer ${adminKey}`, "x-plexus-accept-licence": "true" },
+    });
+    await accepting.pull({ model: "hf.co/owner/licensed:latest" });
+    expect([sources.at(-1), accepted.at(-1)]).to.deep.equal(["hf:owner/licensed", true]);
+    const body = { model: "hf.co/owner/licensed", accept_licence: true, stream: false };
+    expect((await pulling.request("POST", "/api/pull", { token: adminKey, body })).body).to.deep.equal({
+      status: "success",
+    });
+    expect([sources.at(-1), accepted.at(-1)]).to.deep.equal(["hf:owner/licensed", true]);
+    stored = [
+      { name: "echo", source: "hf:owner/licensed" },
+      { name: "echo", source: "ollama:llama3.2:3b" },
+    ];
+    for (const model of ["hf.co/owner/licensed", "hf.co/owner/licensed:latest", "llama3.2:3b"]) {
+      expect((await admin.chat({ model, messages: [user("hi")] })).message.content, model).to.contain("hi");
+      expect((await admin.show({ model })).capabilities, model).to.include("completion");
+      expect(await admin.pull({ model })).to.include({ status: "success" });
+    }
+    const unread = sources.splice(3).length;
+    expect(unread).to.equal(3);
     const other = await of("bob");
     expect((await refusalOf(other.pull({ model: "llama3" }))).message).to.match(/do not have permission/);
     expect(sources).to.deep.equal(["ollama:llama3:8b", "hf:owner/repo:Q4_0", "ollama:broken"]);
     await pulling.stop();
+  });
+
+  it("is not needed: curl's own content type is taken for JSON, and elsewhere it is refused", async () => {
+    const post = (path: string) =>
+      fetch(`${fixture.url}${path}`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${token}`, "content-type": "application/x-www-form-urlencoded" },
+        body: JSON.stringify({
+          model: "echo",
+          prompt: "hello",
+          messages: [user("hello")],
+          input: "hello",
+          max_tokens: 9,
+        }),
+      });
+    for (const path of ["/api/generate", "/api/chat", "/api/embed", "/v1/chat/completions", "/v1/messages"])
+      expect((await post(path)).status, path).to.equal(200);
+    expect((await post("/api/v1/agents")).status).to.equal(400);
   });
 
   it("gets errors of its own shape", async () => {
