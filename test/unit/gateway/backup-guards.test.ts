@@ -3,8 +3,7 @@ import { atMoment, closenessOf, isPrivateRecall } from "../../../node/gateway/pr
 import { gatewayLimits } from "../../../node/gateway/index.ts";
 import type { KeysControl } from "../../../node/gateway/keys.ts";
 import { ok, wireLimits, type BackupWish, type RecallRequest } from "../../../protocols/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
-import { controlToken, password, startFixture, type Fixture } from "./fixture.ts";
+import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 
 /** Who is told of what has power. */
 const admins = { people: [], admins: true };
@@ -73,9 +72,10 @@ describe("gateway: holds and approvals of backups", () => {
   };
 
   before(async () => {
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     const shifted = { ...clock, nowMs: () => clock.nowMs() + shiftMs };
-    fixture = await startFixture({ keys, clock: shifted, changed: (...of) => void told.push(of) });
+    fixture = await startFixture({ world, keys, clock: shifted, changed: (...of) => void told.push(of) });
     ada = (await fixture.signUp("ada")).token;
     await fixture.signUp("eve");
     await fixture.request("PUT", "/api/v1/admin/users/eve", { token: controlToken, body: { admin: true } });

@@ -1,8 +1,7 @@
 import { expect } from "chai";
-import { createClock } from "../../../node/platform/index.ts";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
 import { failure, refused, wireLimits, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
-import { controlToken, password, startFixture, type Fixture } from "./fixture.ts";
+import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 
 const base = "/api/v1/admin/backups";
 
@@ -22,9 +21,11 @@ describe("gateway: backups of the cluster", () => {
     fixture.request("POST", `${base}/${path}`, { token, body });
 
   before(async () => {
-    const clock = createClock();
+    const world = createWorld();
+    const clock = world.clock();
     fixture = await startFixture({
       backups,
+      world,
       clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs },
       changed: (...of) => void told.push(of),
     });

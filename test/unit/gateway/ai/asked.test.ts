@@ -1,9 +1,8 @@
 /** What clients ask for in words of their own reaches the model, or is refused by name: the ways that several interfaces have for one wish. */
 import { expect } from "chai";
 import type { EngineRequest, GenerationRequest } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 
 describe("gateway: what is asked of models", () => {
@@ -11,8 +10,9 @@ describe("gateway: what is asked of models", () => {
   let token: string;
   const asked: EngineRequest[] = [];
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock(), contextTokens: 64 });
-    fixture = await startFixture({ engines: seeing(runtime, (_engine, request) => asked.push(request)) });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock(), contextTokens: 64 });
+    fixture = await startFixture({ world, engines: seeing(runtime, (_engine, request) => asked.push(request)) });
     token = (await fixture.signUp("ada")).token;
   });
   beforeEach(() => void asked.splice(0));

@@ -5,11 +5,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EngineRequest, Said } from "../../../../protocols/index.ts";
 import { fieldsOf, type FieldRow } from "../../../../node/gateway/ai/fields/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime, type Engines } from "../../../../runtimes/index.ts";
 import { readSdkFields } from "../../../fixtures/sdk-fields.ts";
 import { fieldsPage } from "../../../tidy/fields.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { baseOf, examples, withField } from "./field-examples.ts";
 import { seeing } from "./seeing.ts";
 
@@ -84,8 +83,10 @@ describe("gateway: fields of requests", () => {
     let token: string;
     let asked: EngineRequest[] = [];
     before(async () => {
-      const runtime = createEchoRuntime({ clock: createClock() });
+      const world = createWorld();
+      const runtime = createEchoRuntime({ clock: world.clock() });
       fixture = await startFixture({
+        world,
         engines: noted(
           seeing(runtime, () => undefined),
           (request) => asked.push(request),

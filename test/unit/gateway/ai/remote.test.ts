@@ -63,7 +63,7 @@ describe("a model on another Plexus", () => {
 
   it("says what it can do and how much it reads, so that nobody guesses by its name", async () => {
     const { model } = await loadRemote({ adapter: "openai", endpoint: endpoint("seeing") });
-    expect(model.capabilities).to.have.members(["chat", "vision", "hearing", "continue"]);
+    expect(model.capabilities).to.have.members(["chat", "vision", "hearing"]);
     expect(model.contextTokens).to.equal(4_096);
     // The echo counts tokens, and there is no path for that.
     expect((await loadRemote({ adapter: "openai", endpoint: endpoint() })).model.capabilities).not.to.include(
