@@ -86,7 +86,7 @@ describe("the administration", function () {
     await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
     await page.keyboard.press("Enter");
     await page.getByText("The roles of bob were changed.").waitFor();
-    await part(page, "Permissions").getByText("Looking after people: 2 of 3").waitFor();
+    await part(page, "Permissions").getByText("Looking after people: 3 of 4").waitFor();
     const devices = part(page, "Devices and keys");
     await devices
       .getByText(/from 127\.0\.0\.1/)

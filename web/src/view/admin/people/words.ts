@@ -6,9 +6,9 @@ import type { GrantWhen } from "../../../../../protocols/index.ts";
 export const permissionGroups: readonly { readonly title: string; readonly names: readonly Permission[] }[] = group([
   ["Rooms", "room."],
   ["Account and people", "account.", "catalog."],
-  ["Agents and models", "agent.", "model."],
+  ["Agents and models", "agent.", "model.", "models."],
   ["Looking after people", "people.", "roles."],
-  ["The cluster", "cluster.", "shards.", "config.", "secrets."],
+  ["The cluster", "cluster.", "nodes.", "shards.", "config.", "secrets."],
   ["Audit and alerts", "audit.", "alerts.", "rules.", "playbooks."],
   ["Backups and keys", "backup.", "keys."],
 ]);
