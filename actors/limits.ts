@@ -167,7 +167,7 @@ export const actorLimits = {
   /** Times the model of one answer may call tools; then it is told to call none, and calls that come all the same are
    *  not run. */
   toolRoundsMax: 4,
-  /** Calls of one such time that are run; further ones are dropped. */
+  /** Calls of one such time that are run; the next one is told so, and further ones are dropped. */
   toolCallsMax: 4,
   /** Characters of a call's name and arguments; a longer one is told so instead of run. */
   toolArgumentsCharsMax: 300,

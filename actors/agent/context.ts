@@ -187,7 +187,7 @@ export function measured(
 const calledMessages = (rounds: readonly ToolRound[]): readonly ChatMessage[] =>
   rounds.flatMap(({ text, calls }, round) => {
     // Nine letters and digits: the strictest of the templates and servers takes no other.
-    const idOf = (index: number): string => `call${String(round * limits.toolCallsMax + index).padStart(5, "0")}`;
+    const idOf = (index: number): string => `call${String(round * (limits.toolCallsMax + 1) + index).padStart(5, "0")}`;
     const made = calls.map(({ name, arguments: given }, index) => ({ id: idOf(index), name, arguments: given }));
     return [
       { role: "assistant" as const, content: text, calls: made },

@@ -145,7 +145,8 @@ export function onPart(state: AgentState, tag: string, part: GenerationPart, tur
   const now = {
     ...found.now,
     tokens: found.now.tokens + tokens,
-    calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax),
+    // With the first that is too many, which is told so.
+    calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax + 1),
   };
   return text === "" ? [note({ run: now })] : onText(found.job, now, text, turn);
 }

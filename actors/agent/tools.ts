@@ -67,20 +67,30 @@ export const declaredChars = (allowed: readonly AgentTool[] = agentTools): numbe
     agentTools.reduce((sum, name) => (allowed.includes(name) ? sum + charsByTool[name] + 1 : sum), 1),
   );
 
-/** Runs the calls of one time, as many as may be. What a model wrote is not trusted: a call that is not right is told so. */
+/** Runs the calls of one time, as many as may be; the first that is too many is told so for all of them. What a model wrote is not
+ *  trusted: a call that is not right is told so. */
 export const runCalls = (
   calls: readonly ToolCall[],
   allowed: readonly AgentTool[] | undefined,
   nowMs: number,
-): readonly CalledTool[] => calls.slice(0, limits.toolCallsMax).map((call) => runCall(call, allowed, nowMs));
+): readonly CalledTool[] =>
+  calls
+    .slice(0, limits.toolCallsMax + 1)
+    .map((call, index) => runCall(call, allowed, nowMs, index >= limits.toolCallsMax));
 
-function runCall(call: ToolCall, allowed: readonly AgentTool[] = agentTools, nowMs: number): CalledTool {
+function runCall(
+  call: ToolCall,
+  allowed: readonly AgentTool[] = agentTools,
+  nowMs: number,
+  isTooMany: boolean,
+): CalledTool {
   const name = cleaned(cut(call.name, limits.toolArgumentsCharsMax), "line");
   const isTooLong = call.arguments.length > limits.toolArgumentsCharsMax;
   const given = isTooLong ? undefined : objectIn(call.arguments);
   const known = agentTools.find((tool) => tool === name && allowed.includes(tool));
-  const outcome: Outcome =
-    known === undefined
+  const outcome: Outcome = isTooMany
+    ? { fault: `only ${limits.toolCallsMax} calls at a time are run` }
+    : known === undefined
       ? { fault: `there is no tool ${name}` }
       : given === undefined
         ? { fault: isTooLong ? "the arguments are too long" : "the arguments are no JSON object" }

@@ -142,6 +142,23 @@ describe("the loop of an agent's tools", () => {
     });
   }
 
+  it("says to the model and to whoever reads that calls were too many at a time, each under an id of its own", () => {
+    const fixture = inRoom();
+    room.ask(fixture, "all at once");
+    for (let round = 0; round < 2; round += 1) {
+      const { id } = fixture.generation;
+      const calls = Array.from({ length: 9 }, (_, index) => ({ id: "x", name: "calculator", arguments: JSON.stringify(sum(index)) })); // prettier-ignore
+      for (const one of calls) fixture.part(id, { type: "part", part: { text: "", tokens: 1, calls: [one] } });
+      fixture.part(id, ended("calls"));
+    }
+    const ids = fixture.generation.messages.flatMap(({ callId = [] }) => callId);
+    expect(ids).to.have.length(2 * (limits.toolCallsMax + 1));
+    expect(new Set(ids).size).to.equal(ids.length);
+    fixture.answer("Done.");
+    const results = message(fixture)?.rounds?.[0]?.calls.map(({ result }) => result);
+    expect(results).to.deep.equal(["0", "2", "4", "6", "Error: only 4 calls at a time are run"]);
+  });
+
   it("ends by each of its bounds", () => {
     const run = { hasTools: true, calls: [{ id: "x", name: "clock", arguments: "{}" }] } as unknown as Run;
     const may = (job: Partial<Job>): boolean => mayCall(job as Job, run);

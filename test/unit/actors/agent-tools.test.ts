@@ -171,7 +171,9 @@ describe("an agent's tools", () => {
     expect(run("x\ud800\n\u202e".repeat(1_000), "{}")?.name).to.match(/^(?:x\ufffd{3})+x?\ufffd*$/u);
     expect(run("__proto__", "{}")).to.have.property("failed", true);
     const many = Array.from({ length: 50 }, () => ({ id: "x", name: "clock", arguments: "{}" }));
-    expect(runCalls(many, undefined, 0)).to.have.length(limits.toolCallsMax);
+    const told = runCalls(many, undefined, 0).map(({ failed: isFailed, result }) => (isFailed ? result : "run"));
+    const all = Array.from({ length: limits.toolCallsMax }, () => "run");
+    expect(told).to.deep.equal([...all, `Error: only ${limits.toolCallsMax} calls at a time are run`]);
     fc.assert(
       fc.property(
         fc.constantFrom("clock", "calculator", "x"),
