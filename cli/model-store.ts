@@ -243,8 +243,14 @@ async function changeWanted(
 
 const other = "Use a version of the model in TQ2_0 or TQ1_0: publishers offer them beside i2_s, and `plexus models pull hf:OWNER/REPO:TQ2_0` finds them. convert_hf_to_gguf.py of llama.cpp (--outtype tq2_0) makes one of the original weights."; // prettier-ignore
 
+const trial = async (path: string): Promise<string | undefined> => (await import("./model-trial.ts")).trialFault(path);
+
 /** `plexus models convert FILE`: says whether there is anything to convert. */
-export async function convertModel(path: string, output: Output): Promise<number> {
+export async function convertModel(
+  path: string,
+  output: Output,
+  tried: (path: string) => Promise<string | undefined> = trial,
+): Promise<number> {
   demandFile(path);
   const { inspectFile } = await import("../runtimes/store/index.ts");
   const found = inspectFile(path, path);
@@ -252,6 +258,8 @@ export async function convertModel(path: string, output: Output): Promise<number
     const isI2s = found.reason.includes("i2_s");
     throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: isI2s ? "it is written in i2_s of bitnet.cpp, whose layout differs between processors and is not in the file" : found.reason, ...(isI2s && { hint: other }) })); // prettier-ignore
   }
+  const fault = found.type === "gguf" && found.header.kind === "model" ? await tried(resolve(path)) : undefined;
+  if (fault !== undefined) throw new PlexusError(failure("MODEL_REFUSED", { file: path, reason: fault }));
   output.print(`${withoutControls(path)} can be used as it is: plexus models pull ${withoutControls(resolve(path))}`);
   return exitCodes.ok;
 }

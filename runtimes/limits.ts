@@ -222,6 +222,16 @@ export const runtimeLimits = {
   healthyAfterMs: 30_000,
   /** Hosts that may die while they load the same model; then the model has failed and is left out. */
   loadAttemptsMax: 2,
+  /** Hosts that calls of one model may end, by an assertion or because they do not end; then it has failed until somebody loads it. */
+  hostsEndedMax: 2,
+  /** Context of a model that is tried in a process of its own. */
+  trialContextTokens: 512,
+  /** Tokens that it is asked for. */
+  trialTokens: 4,
+  /** The longest that this takes; then it has failed. */
+  trialCallMsMax: 60_000,
+  /** Models whose trial is remembered while the node runs. */
+  trialsKept: 1_024,
   /** How often the host is asked for a sign of life. */
   heartbeatMs: 2_000,
   /** Beats in a row without an answer (three times as many while it starts); then the host is killed and started

@@ -305,8 +305,14 @@ export class Residency {
     this.#advance();
   }
 
-  /** A worker is gone, or the whole host (`host`), and these models with it. What ran has ended, what waits goes on waiting. */
-  lost(names: readonly string[], how: string, by: "worker" | "host"): void {
+  /** A worker is gone, or the whole host (`host`), and these models with it. What ran has ended, what waits goes on waiting. `ended`: how many
+   *  hosts were ended by calls of a model: one that ended several is taken out. */
+  lost(
+    names: readonly string[],
+    how: string,
+    by: "worker" | "host",
+    ended: ReadonlyMap<string, number> = new Map(),
+  ): void {
     const nowMs = this.#options.clock.monotonicMs();
     const gone = names.flatMap((name) => this.#models.get(name) ?? []).filter(isAtHost);
     const fates = gone.map((model): { model: Model; comesBack: boolean; reason?: string } => {
@@ -319,6 +325,9 @@ export class Residency {
       // Before anything is refused: whoever asks again at once must wait for the next host.
       this.#rests(model);
       if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
+      const calls = ended.get(model.spec.name) ?? 0;
+      if (calls >= runtimeLimits.hostsEndedMax)
+        return { model, comesBack, reason: `its calls ended the process of native models ${calls} times (${how}), so it is taken out until somebody loads it` }; // prettier-ignore
       const deathsMax = state === "loading" ? runtimeLimits.loadAttemptsMax : runtimeLimits.workerDeathsMax;
       if (model.deaths < deathsMax) return { model, comesBack };
       const when = state === "loading" ? "while it loaded" : "with";

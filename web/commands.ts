@@ -45,6 +45,7 @@ const absent: ReadonlySet<string> = new Set([
   "cli/kit-shares.ts",
   "cli/model-quantise.ts",
   "cli/model-suggest.ts",
+  "cli/model-trial.ts",
   "cli/restore.ts",
   "cli/route-questions.ts",
   "cli/settings.ts",

@@ -19,9 +19,12 @@ import { toldPace } from "../pace.ts";
 import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
+import { partNames } from "../store/inspect.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
+import { isOwnFault } from "./supervision.ts";
+import { trialKey, tryModel } from "./trial.ts";
 import { keyVariables } from "./variables.ts";
 
 export interface InferenceHostOptions {
@@ -71,6 +74,14 @@ class Host implements InferenceHost {
   /** How fast each model was said to be. */
   readonly #paces = new Map<string, number>();
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
+  /** What was tried in a process of its own, by its files and how they are loaded. */
+  readonly #tried = new Set<string>();
+  /** What ends the trial of each model that is tried now. */
+  readonly #trials = new Map<string, () => void>();
+  /** Hosts that ended by the fault of native code while calls of a model ran: of no other, or of several. */
+  readonly #ended = new Map<string, { readonly alone: number; readonly among: number }>();
+  /** The model for which the host was killed. */
+  #abandoned: string | undefined;
   #restarts = 0;
   #shares: Shares;
   #stopLook: () => void = () => undefined;
@@ -208,6 +219,7 @@ class Host implements InferenceHost {
   }
 
   load(name: string): Promise<Result<void>> {
+    this.#ended.delete(name);
     return this.#residency.load(name);
   }
 
@@ -234,6 +246,7 @@ class Host implements InferenceHost {
 
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopLook();
+    for (const stop of this.#trials.values()) stop();
     const idle = this.#residency.close();
     await Promise.all(hostKinds.map((kind) => this.#hosts[kind].stop(deadlineMs, idle)));
   }
@@ -251,14 +264,19 @@ class Host implements InferenceHost {
       load: (spec, plan: LoadPlan) => {
         this.#options.log.debug("model.loading", { model: spec.name });
         this.#threads.set(spec.name, plan.threads);
-        at(spec).send({ type: "load", spec, plan, variables: keyVariables(spec, process.env) });
+        const load = (): void =>
+          at(spec).send({ type: "load", spec, plan, variables: keyVariables(spec, process.env) });
+        if (hostOf(spec) === "native") this.#firstTried(spec, plan, load);
+        else load();
       },
       unload: (model) => of(model).send({ type: "unload", model }),
       abandon: (model, reason) => {
         const kind = this.#kinds.get(model) ?? "light";
         // A thread in native code cannot be ended: its process is.
-        if (kind === "native") this.#hosts.native.kill(reason, { model });
-        else this.#hosts.light.send({ type: "abandon", model, reason });
+        if (kind === "native") {
+          this.#abandoned = model;
+          this.#hosts.native.kill(reason, { model });
+        } else this.#hosts.light.send({ type: "abandon", model, reason });
       },
       begin: (run, engine, model, request) => {
         const kind = this.#kinds.get(model) ?? "light";
@@ -293,6 +311,7 @@ class Host implements InferenceHost {
         return this.#residency.part(message.run, message.part);
       case "end": {
         const kind = this.#runs.get(message.run)?.kind;
+        if (message.result.ok) this.#proven(this.#runs.get(message.run)?.model ?? "");
         this.#runs.delete(message.run);
         this.#residency.end(message.run, message.result);
         return kind === "native" ? this.#shareThreads() : undefined;
@@ -306,8 +325,42 @@ class Host implements InferenceHost {
     }
   }
 
+  /** Tries a model in a process of its own, unless it was; then it is loaded where the others are. */
+  #firstTried(spec: ModelSpec, plan: LoadPlan, load: () => void): void {
+    const { clock, log } = this.#options;
+    const { name, path, lora = [], draft } = spec;
+    let key: string;
+    try {
+      key = trialKey(spec, [...partNames(path), ...lora.map((one) => one.path), ...(draft === undefined ? [] : [draft])]);
+    } catch {
+      // What cannot be read is refused by the load.
+      return load();
+    }
+    if (this.#tried.has(key)) return load();
+    this.#trials.get(name)?.();
+    const stop = tryModel({ spec, plan, clock }, (verdict) => {
+      this.#trials.delete(name);
+      if (verdict.type === "failed") {
+        log.warn("model.trial_failed", { model: name, reason: causeOf(verdict.error) });
+        return this.#residency.failed(name, verdict.error, plan.sizeBytes);
+      }
+      log.debug("model.tried", { model: name });
+      if (this.#tried.size >= runtimeLimits.trialsKept) this.#tried.clear();
+      this.#tried.add(key);
+      load();
+    });
+    this.#trials.set(name, stop);
+  } // prettier-ignore
+
+  /** A call has ended well: what ended a host among several calls was another one. */
+  #proven(model: string): void {
+    const ended = this.#ended.get(model);
+    if (ended !== undefined) this.#ended.set(model, { ...ended, among: 0 });
+  }
+
   #onGone(kind: HostKind, how: string): void {
     const names = this.#residency.residents().map(({ spec }) => spec.name);
+    this.#blame(kind, how);
     this.#lose(
       [...names, ...this.#kinds.keys()].filter((name) => this.#kinds.get(name) === kind),
       how,
@@ -315,10 +368,28 @@ class Host implements InferenceHost {
     );
   }
 
+  /** Counts against each model whose calls may have ended the host that they did. */
+  #blame(kind: HostKind, how: string): void {
+    const stuck = this.#abandoned;
+    if (kind === "native") this.#abandoned = undefined;
+    const ran = new Set([...this.#runs.values()].filter((one) => one.kind === kind).map(({ model }) => model));
+    const blamed = kind === "native" && stuck !== undefined ? [stuck] : isOwnFault(how) ? [...ran] : [];
+    for (const model of blamed) {
+      const { alone, among } = this.#ended.get(model) ?? { alone: 0, among: 0 };
+      const isAlone = blamed.length === 1;
+      this.#ended.set(model, { alone: alone + Number(isAlone), among: among + Number(!isAlone) });
+    }
+  }
+
   #lose(names: readonly string[], how: string, by: "worker" | "host"): void {
     const lost = new Set(names);
     for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
-    this.#residency.lost([...lost], how, by);
+    for (const name of lost) {
+      this.#trials.get(name)?.();
+      this.#trials.delete(name);
+    }
+    const ended = new Map([...this.#ended].map(([name, { alone, among }]) => [name, alone + among]));
+    this.#residency.lost([...lost], how, by, ended);
   }
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */

@@ -79,7 +79,10 @@ describe("plexus models, as a person reads it", () => {
     const fine = join(folder, "fine.gguf");
     writeFileSync(fine, gguf({ facts: { "general.architecture": "llama" } }));
     const output = collected();
-    expect(await convertModel(fine, output)).to.equal(0);
+    expect(await convertModel(fine, output, async () => undefined)).to.equal(0);
+    const fault = await thrown(() => convertModel(fine, output, async (path) => `${path} ends what reads it`));
+    expect(fault).to.deep.include({ code: "MODEL_REFUSED" });
+    expect(fault.details?.["reason"]).to.equal(`${fine} ends what reads it`);
     expect(output.out.join()).to.include("can be used as it is");
     expect(await thrown(() => convertModel(join(folder, "none.gguf"), output))).to.include({ code: "NOT_FOUND" });
     expect(await thrown(() => convertModel(folder, output))).to.include({ code: "BAD_REQUEST" });

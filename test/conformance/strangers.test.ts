@@ -1,0 +1,112 @@
+/** Files of strangers: each is refused with its reason, or loads and answers; none of them ends the process that has everybody's native models. */
+import { expect } from "chai";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { trialFault } from "../../cli/model-trial.ts";
+import { isAll } from "../depth.ts";
+import { changesOf } from "../fixtures/changed-model.ts";
+import { gguf } from "../fixtures/model-files.ts";
+import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
+import { writeChainModel } from "./chain-model.ts";
+import { keptLog, realClock, type KeptLog } from "./real-time.ts";
+import { codeOf, endOf, listen } from "./runtime.ts";
+
+describe("files of strangers", function () {
+  let folder: string;
+  let log: KeptLog;
+  const hosts: InferenceHost[] = [];
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "plexus-strangers-"));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+  afterEach(async () => {
+    await Promise.all(hosts.splice(0).map((host) => host.stop(0)));
+  });
+
+  async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
+    log = keptLog();
+    const host = startInferenceHost({ models, clock: realClock(), log });
+    hosts.push(host);
+    await host.settled();
+    return host;
+  }
+  function good(name = "good"): ModelSpec {
+    const path = join(folder, `${name}.gguf`);
+    writeChainModel(path, { text: "abc", after: "again", contextTokens: 65_536 });
+    return { name, adapter: "llama", path, contextTokens: 65_536, sequences: 2 };
+  }
+
+  it("are refused or answer, whichever number of a valid one is changed", async () => {
+    const path = join(folder, "valid.gguf");
+    const small = { width: 64, layers: 2, heads: 2, inner: 128, contextTokens: 512 };
+    writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
+    const host = await started(good());
+    const { native } = host.pids;
+    const changes = [...changesOf(readFileSync(path))];
+    let answered = 0;
+    for (const [index, { key, to, bytes }] of changes.entries()) {
+      // A part of them where there is little time: another one each time that the list grows.
+      if (!isAll && index % 9 !== changes.length % 9) continue;
+      const name = `changed-${index}`;
+      const spec: ModelSpec = { name, adapter: "llama", path: join(folder, `${name}.gguf`) };
+      writeFileSync(spec.path, bytes);
+      host.add(spec);
+      const last = await listen(enginesOf(host).generate, { model: name, sampling: { maxTokens: 3 } }).last;
+      const what = `${key}: ${to}: ${JSON.stringify(last)}`;
+      if (last.ok) answered += 1;
+      else {
+        // Or it loads, and has no room for a question.
+        expect(codeOf(last), what).to.be.oneOf(["MODEL_LOAD_FAILED", "CONTEXT_TOO_LONG"]);
+        if (codeOf(last) === "MODEL_LOAD_FAILED")
+          expect(String(last.error.details?.["reason"]), what).to.have.length.greaterThan(10);
+      }
+      expect(host.pids.native, what).to.equal(native);
+      await host.remove(name);
+    }
+    expect(answered).to.be.greaterThan(0);
+    const last = await listen(enginesOf(host).generate, { model: "good", sampling: { maxTokens: 3 } }).last;
+    expect(endOf(last)).to.equal("length");
+  });
+
+  it("are told from others by the command line in the same way", async () => {
+    const [fine, bad] = [good().path, join(folder, "bad.gguf")];
+    // Nothing in it is wrong, and most is missing.
+    writeFileSync(bad, gguf({ facts: { "general.architecture": "llama" } }));
+    expect(await trialFault(fine)).to.equal(undefined);
+    expect(await trialFault(bad)).to.match(/llama\.context_length|key not found/u);
+  });
+
+  it("are tried once, however often their models come and go", async () => {
+    const host = await started(good());
+    const first = log.lines.filter(({ event }) => event === "model.tried").length;
+    await host.unload("good");
+    await host.load("good");
+    expect(first).to.equal(1);
+    expect(log.lines.filter(({ event }) => event === "model.tried")).to.have.length(1);
+  });
+
+  it("are taken out when their calls have ended the process twice, and come back when somebody loads them", async () => {
+    const host = await started(good("culprit"), good("other"));
+    for (const round of [1, 2]) {
+      const heard = listen(enginesOf(host).generate, { model: "culprit" });
+      await heard.firstText;
+      const died = log.next("inference.host_died");
+      process.kill(host.pids.native!, "SIGABRT");
+      await died;
+      expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
+      const next = await listen(enginesOf(host).generate, { model: "culprit", sampling: { maxTokens: 3 } }).last;
+      if (round === 1) expect(endOf(next)).to.equal("length");
+      else expect(codeOf(next)).to.equal("MODEL_LOAD_FAILED");
+    }
+    expect(host.models().find(({ model }) => model === "culprit")?.reason).to.match(
+      /its calls ended the process of native models 2 times \(SIGABRT\)/u,
+    );
+    const other = listen(enginesOf(host).generate, { model: "other", sampling: { maxTokens: 3 } });
+    expect(endOf(await other.last)).to.equal("length");
+    expect((await host.load("culprit")).ok).to.equal(true);
+    const back = listen(enginesOf(host).generate, { model: "culprit", sampling: { maxTokens: 3 } });
+    expect(endOf(await back.last)).to.equal("length");
+  });
+});
