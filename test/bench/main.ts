@@ -24,6 +24,7 @@ import {
 } from "./benchmarks/cluster.ts";
 import { agents } from "./benchmarks/agents.ts";
 import { signInStorm, underAttack } from "./benchmarks/attack.ts";
+import { underCostlyRequests } from "./benchmarks/costly.ts";
 import { authority } from "./benchmarks/authority.ts";
 import { backup, chatBeside } from "./benchmarks/backup.ts";
 import { blobs, coding } from "./benchmarks/blobs.ts";
@@ -99,6 +100,7 @@ const timings: readonly Timing[] = [
   migrationFilled,
   moveBusy,
   underAttack,
+  underCostlyRequests,
   signInStorm,
   dashboard,
   fanOutNodes,

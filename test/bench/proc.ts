@@ -30,3 +30,7 @@ export function libraryOf(pids: readonly number[], before: string, after: string
     }
   return undefined;
 }
+
+/** What a process has in memory. */
+export const residentBytes = (pid: number): number =>
+  Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]) * 4_096;

@@ -11,6 +11,7 @@ import { startProcess, workspace } from "./processes.ts";
 export interface Server {
   readonly url: string;
   readonly port: number;
+  readonly pid: number;
   /** What else its ready line says. */
   readonly ready: Readonly<Record<string, unknown>>;
   /** From the spawn to the ready line. */
@@ -43,6 +44,7 @@ export async function startServer(
   return {
     url,
     port: Number(new URL(url).port),
+    pid: child.pid ?? 0,
     ready,
     startedInMs,
     async watch(what) {

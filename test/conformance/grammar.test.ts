@@ -1,0 +1,95 @@
+/** The grammars of schemas, as llama.cpp itself reads and follows them. */
+import { expect } from "chai";
+import { getLlama, LlamaGrammar, LlamaLogLevel, type Llama } from "node-llama-cpp";
+import { createRules } from "../../runtimes/llama/grammar.ts";
+import { understand } from "../../runtimes/schema.ts";
+import { readGbnf } from "../fixtures/gbnf.ts";
+
+const grammarOf = (schema: unknown): string => {
+  const understood = understand(schema);
+  if (understood.type !== "fine") throw new Error(understood.reason);
+  const rules = createRules();
+  return rules.grammar(rules.value(understood.schema));
+};
+/** What the library has for its own tests. */
+interface Testing {
+  _testText(text: string): boolean;
+}
+
+const text = { type: "string" };
+const members = (count: number, of: unknown = text): object =>
+  Object.fromEntries(Array.from({ length: count }, (_none, at) => [`p${at}`, of]));
+
+/** Schemas, with JSON that is let through and JSON that is not. */
+const rows: readonly (readonly [name: string, schema: unknown, fine: readonly string[], wrong: readonly string[]])[] = [
+  [
+    "22 members that may be missing",
+    { type: "object", properties: members(22), required: [] },
+    ["{}", '{"p3":"a","p9":"b"}', '{ "p21": "" }'],
+    ['{"p9":"a","p3":"b"}', '{"p22":""}', '{"p1":""'],
+  ],
+  [
+    "1,900 members that may be missing",
+    { type: "object", properties: members(1_900) },
+    ["{}", '{"p9":"a","p3":"b"}', '{"p1899":""}'],
+    ['{"p1900":""}', '{"p":""}'],
+  ],
+  [
+    "members of which one has to be there, and others",
+    { type: "object", properties: members(3), required: ["p1"], additionalProperties: { type: "integer" } },
+    ['{"p1":""}', '{"p0":"","p1":"","x":1,"y":2}', '{"p1":"","p2":"","é":1}'],
+    ["{}", '{"p0":""}', '{"p1":"","x":""}'],
+  ],
+  ["1,900 values", { enum: Array.from({ length: 1_900 }, (_none, at) => `v${at}`) }, ['"v0"', '"v1899"'], ['"v"', '"v1900"']],
+  [
+    "values beyond the first plane",
+    { enum: Array.from({ length: 40 }, (_none, at) => String.fromCodePoint(0x1f600 + at, 0x1f600)) },
+    [JSON.stringify("\u{1f600}\u{1f600}"), JSON.stringify("\u{1f627}\u{1f600}")],
+    [JSON.stringify("\u{1f600}"), JSON.stringify("\u{1f628}\u{1f600}")],
+  ],
+  [
+    "objects that hold each other and begin alike",
+    { anyOf: [{ type: "object", properties: { a: { $ref: "#" } } }, { type: "object", properties: { a: { $ref: "#" }, b: text } }] },
+    ["{}", `${'{"a":'.repeat(40)}{}${"}".repeat(40)}`, '{"a":{},"b":""}'],
+    ["[]", '{"c":1}'],
+  ],
+  [
+    "lists of texts, all of which are counted",
+    { type: "array", maxItems: 1_000, items: { type: "array", maxItems: 500, items: { type: "string", maxLength: 900 } } },
+    ["[]", '[["a"],[]]', `[["${"a".repeat(900)}"]]`],
+    ['["a"]', `[["${"a".repeat(901)}"]]`],
+  ],
+  [
+    "lists of identifiers, which are counted",
+    { type: "array", maxItems: 1_000, items: { type: "string", format: "uuid" } },
+    ["[]", '["00000000-0000-0000-0000-000000000000"]'],
+    ['["0"]'],
+  ],
+  [
+    "1,500 ranges",
+    { anyOf: Array.from({ length: 900 }, (_none, at) => ({ type: "integer", minimum: -at, maximum: 999_999 + 7 * at })) },
+    ["1", "999999"],
+    ['"1"', "x"],
+  ],
+]; // prettier-ignore
+
+describe("the grammar of a schema, in llama.cpp", () => {
+  let llama: Llama;
+  before(async () => {
+    llama = await getLlama({ gpu: false, logLevel: LlamaLogLevel.disabled, build: "never" });
+  });
+  after(() => llama.dispose());
+
+  for (const [name, schema, fine, wrong] of rows)
+    it(`is read and followed: ${name}`, () => {
+      const written = grammarOf(schema);
+      const grammar = new LlamaGrammar(llama, { grammar: written }) as unknown as Testing;
+      const follows = (json: string): boolean => grammar._testText(json);
+      for (const json of fine) expect(follows(json), json.slice(0, 100)).to.equal(true);
+      for (const json of wrong) expect(follows(json), json.slice(0, 100)).to.equal(false);
+      // The tests that count the ways of a grammar follow it as the library does.
+      const counting = readGbnf(written);
+      for (const json of [...fine, ...wrong])
+        expect(counting.follow(json).ends, json.slice(0, 100)).to.equal(follows(json));
+    });
+});
