@@ -2,14 +2,12 @@
 import { expect } from "chai";
 import { getLlama, LlamaGrammar, LlamaLogLevel, type Llama } from "node-llama-cpp";
 import { createRules } from "../../runtimes/llama/grammar.ts";
-import { understand } from "../../runtimes/schema.ts";
+import { understand } from "../../runtimes/schema-reader.ts";
 import { readGbnf } from "../fixtures/gbnf.ts";
 
 const grammarOf = (schema: unknown): string => {
-  const understood = understand(schema);
-  if (understood.type !== "fine") throw new Error(understood.reason);
   const rules = createRules();
-  return rules.grammar(rules.value(understood.schema));
+  return rules.grammar(rules.value(understand(schema).schema));
 };
 /** What the library has for its own tests. */
 interface Testing {
