@@ -128,10 +128,12 @@ export type Thinking = boolean | "low" | "medium" | "high";
 /** How likely a token was. */
 export interface TokenLogprob {
   readonly token: string;
+  /** Where it is no text by itself: a piece of a character. Those of all tokens together are the bytes of the answer. */
+  readonly bytes?: Uint8Array;
   /** Natural logarithm. */
   readonly logprob: number;
   /** The likeliest, in order; as many as were asked for. */
-  readonly top?: readonly { readonly token: string; readonly logprob: number }[];
+  readonly top?: readonly { readonly token: string; readonly bytes?: Uint8Array; readonly logprob: number }[];
 }
 
 /** A piece of what a model says. */

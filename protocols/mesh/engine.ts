@@ -46,7 +46,7 @@ const toolChoice = Type.Union([
   closed({ name: short }),
 ]);
 const thinking = Type.Union([Type.Boolean(), Type.Literal("low"), Type.Literal("medium"), Type.Literal("high")]);
-const logprob = Type.Object({ token: Type.String(), logprob: Type.Number() });
+const logprob = Type.Object({ token: Type.String(), bytes: Type.Optional(bytes), logprob: Type.Number() });
 const unfit = Type.Object({
   tool: Type.Optional(Type.String()),
   at: Type.String(),

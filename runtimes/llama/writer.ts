@@ -37,6 +37,7 @@ import { Guesser } from "./guesser.ts";
 import type { Prompt, PromptRenderer, TooLong } from "./prompt.ts";
 import { flowOf } from "../seam.ts";
 import { Slices } from "./slices.ts";
+import { bytesOfPiece, createToldTokens, tokenOf } from "../told-tokens.ts";
 import { createThoughtSplitter, type ThoughtSplitter } from "./thoughts.ts";
 
 /** What a writer works with. */
@@ -304,6 +305,11 @@ interface Copying {
   _copyStateFromOtherSequence?(from: LlamaContextSequence, tokens: number): Promise<boolean>;
 }
 
+/** What a model of the library has beyond its types. */
+interface Naming {
+  readonly _model?: { getTokenString?(token: Token): string };
+}
+
 const opened = (prompt: Prompt, renderer: PromptRenderer): Prompt => ({
   ...prompt,
   tokens: [...prompt.tokens, ...renderer.opening()],
@@ -332,7 +338,7 @@ class Written {
   readonly #schema: Kept | undefined;
   /** JSON as it was written, to check it. */
   #held = "";
-  #logprobs: TokenLogprob[] = [];
+  readonly #told = createToldTokens();
   /** Whether what comes now is calls. */
   inCalls: boolean;
   /** What of the answer does not fit its schemas. */
@@ -386,13 +392,15 @@ class Written {
     const text = this.#detokenizer.push(token);
     this.#chars += text.length;
     this.#said.push({ token, charsAfter: this.#chars });
-    if (probabilities !== undefined) this.#logprobs.push(this.#logprobOf(token, probabilities));
+    const told = probabilities !== undefined && !this.inCalls;
+    if (told) this.#told.push(this.#logprobOf(token, probabilities), this.#bytesOf(token), text);
     if (this.inCalls) {
       this.#sayCalls(text);
       return this.#pass("");
     }
     const { thought, text: said } = this.#thoughts.push(text);
     if (thought !== "") this.#task.flow.part({ text: "", tokens: 0, thought });
+    if (told) this.#told.begin(said);
     this.#charsOfAnswer += said.length;
     const { text: free, matched } = this.#opening.push(said);
     this.#charsBefore += free.length;
@@ -407,7 +415,7 @@ class Written {
   #pass(text: string): "complete" | "length" | undefined {
     if (this.#schema !== undefined) this.#held += text;
     const step = this.#answer.push(text);
-    this.#say(step);
+    this.#say(step, step.end !== undefined);
     return step.end === "complete" || step.end === "length" ? step.end : undefined;
   }
 
@@ -424,10 +432,19 @@ class Written {
     this.#task.flow.part({ text: "", tokens: 0, pieces: said });
   }
 
-  #say({ text, tokens }: { readonly text: string; readonly tokens: number }): void {
-    if (text === "") return;
-    this.#task.flow.part({ text, tokens, ...(this.#logprobs.length > 0 && { logprobs: this.#logprobs }) });
-    this.#logprobs = [];
+  #say({ text, tokens }: { readonly text: string; readonly tokens: number }, isLast: boolean): void {
+    const logprobs = [...this.#told.out(text), ...(isLast ? this.#told.rest() : [])];
+    if (text === "" && logprobs.length === 0) return;
+    this.#task.flow.part({ text, tokens, ...(logprobs.length > 0 && { logprobs }) });
+  }
+
+  /** The bytes of a token: by its text, or where it is a piece of a character, by how the vocabulary writes it. */
+  #bytesOf(token: Token): Uint8Array {
+    const text = this.#model.detokenize([token], true);
+    if (!text.includes("\uFFFD")) return Buffer.from(text);
+    // The library has it for itself; without it such a piece is a mark.
+    const piece = (this.#model as unknown as Naming)._model?.getTokenString?.(token);
+    return (piece === undefined ? undefined : bytesOfPiece(piece)) ?? Buffer.from(text);
   }
 
   /** The tokens of the text before the opening, from which the calls go on. */
@@ -452,7 +469,7 @@ class Written {
     const free = last.map(({ text }) => this.#opening.push(text).text).join("") + this.#opening.flush();
     const schema = this.#schema;
     if (schema !== undefined) this.#held += free;
-    this.#say(this.#answer.finish(free));
+    this.#say(this.#answer.finish(free), true);
     if (end !== "complete" || schema === undefined) return end;
     const faults = faultsOfJson(schema, this.#held);
     if (faults === undefined) return this.#unfit();
@@ -482,7 +499,7 @@ class Written {
   }
 
   #logprobOf(token: Token, probabilities: ReadonlyMap<Token, number>): TokenLogprob {
-    const text = (one: Token): string => this.#model.detokenize([one], true);
+    const named = (one: Token): Pick<TokenLogprob, "token" | "bytes"> => tokenOf(this.#bytesOf(one));
     const { request } = this.#task;
     // Sampling divides by the temperature first: that is taken back, and what is left is made to add up to one again.
     const temperature = request.sampling.temperature ?? 1;
@@ -492,10 +509,10 @@ class Written {
     const logprobOf = (one: number): number => Math.max(logprobMin, scale * Math.log(one) - Math.log(sum));
     const top = [...probabilities].slice(0, request.logprobs);
     return {
-      token: text(token),
+      ...named(token),
       logprob: logprobOf(probabilities.get(token) ?? 0),
       ...(request.logprobs !== undefined &&
-        request.logprobs > 0 && { top: top.map(([one, p]) => ({ token: text(one), logprob: logprobOf(p) })) }),
+        request.logprobs > 0 && { top: top.map(([one, p]) => ({ ...named(one), logprob: logprobOf(p) })) }),
     };
   }
 }

@@ -14,7 +14,7 @@ import type { Flow } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
 import type { Ask, Call } from "./call.ts";
-import { at, fromJson, numberAt, textAt } from "./json.ts";
+import { at, fromJson, listAt, numberAt, textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
 import { damaged, errorIn } from "./refusals.ts";
 
@@ -333,10 +333,20 @@ export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): o
 export const argumentsIn = (value: unknown): string | undefined =>
   typeof value === "string" ? value : value === undefined || value === null ? undefined : JSON.stringify(value);
 
+/** A token with its bytes, where the server says other ones than those of its text. */
+function namedIn(entry: unknown): Pick<TokenLogprob, "token" | "bytes"> {
+  const token = (textAt(entry, "token") ?? "").toWellFormed();
+  const given = listAt(entry, "bytes").slice(0, remoteLimits.nameCharsMax);
+  const isByte = (one: unknown): one is number =>
+    Number.isInteger(one) && (one as number) >= 0 && (one as number) < 256;
+  if (given.length === 0 || !given.every(isByte) || Buffer.from(token).equals(Uint8Array.from(given))) return { token };
+  return { token, bytes: Uint8Array.from(given) };
+}
+
 /** The log probabilities of OpenAI's form, which others have too. */
 export function logprobsIn(entries: readonly unknown[]): readonly TokenLogprob[] | undefined {
   const one = (entry: unknown) => ({
-    token: (textAt(entry, "token") ?? "").toWellFormed(),
+    ...namedIn(entry),
     logprob: numberAt(entry, "logprob") ?? Number.NaN,
   });
   const all = entries.map((entry) => {

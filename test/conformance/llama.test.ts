@@ -288,6 +288,19 @@ describe("llama.cpp", function () {
     }); // prettier-ignore
   });
 
+  it("tells tokens that are pieces of characters by their bytes, which together are those of the answer", async () => {
+    // Each byte is a token of its own.
+    const host = await started(chain("pieces", { text: "aé€😀!" }));
+    const heard = ask(host, { logprobs: 2, stop: ["!"] });
+    await heard.last;
+    const told = parts(heard).flatMap(({ logprobs = [] }) => logprobs);
+    expect(heard.text()).to.contain("é€😀");
+    expect(Buffer.concat(told.map(({ token, bytes }) => bytes ?? Buffer.from(token))).toString()).to.equal(
+      heard.text(),
+    );
+    expect(told.filter(({ bytes }) => bytes !== undefined)).to.have.length(9);
+  });
+
   describe("remembers", () => {
     it("a conversation: ten turns read less than a fifth of what they hold", async () => {
       const host = await started(chain("turns"));

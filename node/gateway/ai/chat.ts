@@ -232,14 +232,19 @@ export function usageOf(answers: readonly GenerationAnswer[]) {
   };
 }
 
-const bytesOf = (token: string) => [...Buffer.from(token)];
+type Named = Pick<TokenLogprob, "token" | "bytes">;
+/** The bytes of a token. */
+export const bytesOf = ({ token, bytes }: Named): readonly number[] => [...(bytes ?? Buffer.from(token))];
+/** The name of a token: one that is a piece of a character is called by its bytes, as OpenAI calls it. */
+export const nameOf = ({ token, bytes }: Named): string =>
+  bytes === undefined ? token : Array.from(bytes, (byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 
 /** OpenAI's form of a token's probability. */
-export const logprobOf = ({ token, logprob, top = [] }: TokenLogprob) => ({
-  token,
+export const logprobOf = ({ logprob, top = [], ...named }: TokenLogprob) => ({
+  token: nameOf(named),
   logprob,
-  bytes: bytesOf(token),
-  top_logprobs: top.map((one) => ({ token: one.token, logprob: one.logprob, bytes: bytesOf(one.token) })),
+  bytes: bytesOf(named),
+  top_logprobs: top.map((one) => ({ token: nameOf(one), logprob: one.logprob, bytes: bytesOf(one) })),
 });
 const logprobsOf = (told: readonly TokenLogprob[] | undefined) =>
   told === undefined || told.length === 0 ? null : { content: told.map(logprobOf), refusal: null };

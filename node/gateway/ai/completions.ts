@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import type { GenerationAnswer, TokenLogprob } from "../../../protocols/index.ts";
 import { demand } from "../refusals.ts";
 import { together, type Asking } from "./calls.ts";
-import { finishOf, usageOf } from "./chat.ts";
+import { bytesOf, finishOf, nameOf, usageOf } from "./chat.ts";
 import { add, dialectFields, maybe, nothingWritten, readForm, readFormat, readSampling, readStops, readText, readThinking, type Fields, type Wanted, type Written } from "./conversation.ts"; // prettier-ignore
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
@@ -25,14 +25,28 @@ const completionRequest = Type.Object({
   ...dialectFields,
 });
 
+/** Where the tokens of one answer begin, in its characters (code points): one that goes on with a character begins where that does. */
+function createOffsets(): (one: TokenLogprob) => number {
+  let begun = 0;
+  return (one) => {
+    const bytes = bytesOf(one);
+    const goesOn = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x80 && byte < 0xc0;
+    const at = goesOn(bytes[0]) ? Math.max(0, begun - 1) : begun;
+    begun += bytes.filter((byte) => !goesOn(byte)).length;
+    return at;
+  };
+}
+
+/** As OpenAI calls a token in this form. */
+const oldNameOf = (one: Pick<TokenLogprob, "token" | "bytes">): string => `${one.bytes === undefined ? "" : "bytes:"}${nameOf(one)}`; // prettier-ignore
+
 /** The older form of probabilities: lists beside each other. */
-function listsOf(told: readonly TokenLogprob[]) {
-  let at = 0;
+function listsOf(told: readonly TokenLogprob[], offsetOf: (one: TokenLogprob) => number) {
   return {
-    tokens: told.map(({ token }) => token),
+    tokens: told.map(oldNameOf),
     token_logprobs: told.map(({ logprob }) => logprob),
-    top_logprobs: told.map(({ top = [] }) => Object.fromEntries(top.map((one) => [one.token, one.logprob]))),
-    text_offset: told.map(({ token }) => (at += token.length) - token.length),
+    top_logprobs: told.map(({ top = [] }) => Object.fromEntries(top.map((one) => [oldNameOf(one), one.logprob]))),
+    text_offset: told.map(offsetOf),
   };
 }
 
@@ -64,10 +78,11 @@ export function addCompletions(surface: Surface): void {
       prompts.map(async (prompt, index) => generator(surface, posted.asking, body.model, wantedFor(prompt, index))),
     );
     const head = { id: newId(at, "cmpl-"), object: "text_completion", created: nowSeconds(at), model: body.model };
+    const offsets: ReturnType<typeof createOffsets>[] = [];
     const choice = (index: number, text: string, told: readonly TokenLogprob[] = [], answer?: GenerationAnswer) => ({
       index,
       text,
-      logprobs: told.length === 0 ? null : listsOf(told),
+      logprobs: told.length === 0 ? null : listsOf(told, (offsets[index] ??= createOffsets())),
       finish_reason: answer === undefined ? null : finishOf(answer),
     });
     /** All choices; the usage has each prompt once. */

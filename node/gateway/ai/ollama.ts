@@ -41,6 +41,7 @@ import {
   type Wanted,
   type Written,
 } from "./conversation.ts";
+import { bytesOf, nameOf } from "./chat.ts";
 import { checkDimensions, readInputs } from "./embeddings.ts";
 import { ollamaError } from "./errors.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
@@ -224,7 +225,7 @@ function readMessages(
 const logprobsOf = (told: readonly TokenLogprob[] | undefined) =>
   told === undefined || told.length === 0
     ? {}
-    : { logprobs: told.map(({ token, logprob, top = [] }) => ({ token, logprob, ...(top.length > 0 && { top_logprobs: top }) })) }; // prettier-ignore
+    : { logprobs: told.map(({ logprob, top = [], ...named }) => ({ token: nameOf(named), logprob, bytes: bytesOf(named), ...(top.length > 0 && { top_logprobs: top.map((one) => ({ token: nameOf(one), logprob: one.logprob, bytes: bytesOf(one) })) }) })) }; // prettier-ignore
 
 const callOf = ({ name, arguments: text }: ToolCall) => ({ function: { name, arguments: parsedArguments(text) } });
 

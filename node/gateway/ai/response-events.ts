@@ -140,7 +140,7 @@ export function writeResponse(
         enter("reasoning").text += thought;
         say("response.reasoning_text.delta", { ...place(), delta: thought });
       }
-      if (text !== "") {
+      if (text !== "" || logprobs.length > 0) {
         const one = enter("message");
         const told = logprobs.map(logprobOf);
         one.text += text;
