@@ -169,7 +169,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const entrances: { control?: typeof entrance } = {};
   addEntrance(app, ({ raw }) => (at.control?.has(raw) === true ? (entrances.control ?? entrance) : entrance));
   const subscribers = createSubscribers(at, { accounts, entrance });
-  const sockets = addSockets(app.server, at, { subscribers, entrance });
+  const interfaces: { responses?: ReturnType<typeof addAiRoutes> } = {};
+  const sockets = addSockets(app.server, at, { subscribers, entrance, responses: () => interfaces.responses });
   addHealthRoutes(app, at);
   addApiDocs(app, at);
   await app.register(
@@ -220,7 +221,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     { prefix: apiPrefix },
   );
   if (at.serviceTokens !== undefined) addTokenKeys(app, at, at.serviceTokens.keys);
-  addAiRoutes(app, at);
+  interfaces.responses = addAiRoutes(app, at);
   const cut = (): void => {
     subscribers.cut();
     sockets.cut();

@@ -227,6 +227,14 @@ export const gatewayLimits = {
   responsePersonBytesMax: 16 * 1024 * 1024,
   /** The same for all people of a node. */
   responseBytesMax: 128 * 1024 * 1024,
+  /** Longest short form of a conversation, in tokens. */
+  compactionTokensMax: 2_048,
+  /** A connection of `/v1/responses` ends after so long: `websocket_connection_limit_reached`.
+   *
+   *  As the specification has it. */
+  responseSocketLifeMs: 3_600_000,
+  /** Requests that wait on one such connection for the response before them; one more is refused with `RATE_LIMITED`. */
+  responseSocketWaitingMax: 8,
   /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
   completionTimeoutMs: 300_000,
   /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was said yet; what is refused before

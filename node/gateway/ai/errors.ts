@@ -26,7 +26,7 @@ const paramOf = (path: string): string =>
 
 /** Everything that is known, in a sentence, and the parameter that it is about. */
 function told(reason: Failure): { readonly message: string; readonly param: string | null } {
-  const { path, problem, ...others } = reason.details ?? {};
+  const { path, problem, word: _, ...others } = reason.details ?? {};
   const param = typeof path === "string" && typeof problem === "string" && path !== "" ? paramOf(path) : null;
   const facts = Object.entries(param === null ? { path, problem, ...others } : others)
     .filter(([, value]) => value !== undefined && value !== "")
@@ -40,7 +40,10 @@ const openAiWords: Readonly<Record<string, string>> = {
   UNAUTHENTICATED: "invalid_api_key",
   QUOTA_EXCEEDED: "insufficient_quota",
 };
-const openAiCode = ({ code }: Failure): string => openAiWords[code] ?? code.toLowerCase();
+const openAiCode = ({ code, details }: Failure): string => {
+  const word = details?.["word"];
+  return typeof word === "string" ? word : (openAiWords[code] ?? code.toLowerCase());
+};
 
 /** OpenAI's shape of an error. */
 export function openAiError(reason: Failure) {

@@ -20,12 +20,14 @@ import { addEmbeddings } from "./embeddings.ts";
 import { addImages } from "./images.ts";
 import { createModels } from "./models.ts";
 import { addOllama } from "./ollama.ts";
-import { addResponses } from "./responses.ts";
+import { addResponses, type Responses } from "./responses.ts";
+export type { Responses } from "./responses.ts";
 import type { Surface } from "./surface.ts";
 
 /** Adds all of them. */
-export function addAiRoutes(app: FastifyInstance, at: GatewayContext): void {
+export function addAiRoutes(app: FastifyInstance, at: GatewayContext): Responses {
   const surface: Surface = { app, at, calls: createCalls(at), models: createModels(at) };
-  for (const add of [addChat, addResponses, addCompletions, addEmbeddings, addClassification, addAudio, addImages, addAnthropic, addOllama])
+  for (const add of [addChat, addCompletions, addEmbeddings, addClassification, addAudio, addImages, addAnthropic, addOllama])
     add(surface);
+  return addResponses(surface);
 } // prettier-ignore

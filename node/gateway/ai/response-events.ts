@@ -39,6 +39,15 @@ interface OpenCall {
   readonly call: WrittenCall;
 }
 
+/** What an answer took. */
+export const responseUsage = (answer: GenerationAnswer): Fields => ({
+  input_tokens: answer.promptTokens,
+  input_tokens_details: { cached_tokens: answer.cachedTokens ?? 0 },
+  output_tokens: answer.completionTokens,
+  output_tokens_details: { reasoning_tokens: 0 },
+  total_tokens: answer.promptTokens + answer.completionTokens,
+});
+
 /** Begins one. */
 export function writeResponse(
   state: ResponseState,
@@ -170,13 +179,7 @@ export function writeResponse(
         incomplete_details: answer.end === "length" ? { reason: "max_output_tokens" } : null,
         output,
         ...warningsOf(answer),
-        usage: {
-          input_tokens: answer.promptTokens,
-          input_tokens_details: { cached_tokens: answer.cachedTokens ?? 0 },
-          output_tokens: answer.completionTokens,
-          output_tokens_details: { reasoning_tokens: 0 },
-          total_tokens: answer.promptTokens + answer.completionTokens,
-        },
+        usage: responseUsage(answer),
       };
       say(isThrough ? "response.completed" : "response.incomplete", { response: ended });
       return ended;

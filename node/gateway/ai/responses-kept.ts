@@ -18,6 +18,8 @@ export interface KeptResponse {
   readonly input: readonly Fields[];
   /** All items before its own input. */
   readonly before: readonly Fields[];
+  /** The connection that alone may continue it. */
+  readonly only?: object;
   /** Ends it, while it is under way here; with `forget` nothing of it is kept. */
   readonly cancel?: (how?: { readonly forget: boolean }) => void;
 }
@@ -31,8 +33,8 @@ export interface KeptResponses {
   put(user: string, one: KeptResponse): void;
   /** Forgets one of this node's own. */
   drop(user: string, id: string): void;
-  /** Errors: NOT_FOUND, UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
-  find(user: string, id: string): Promise<KeptResponse>;
+  /** Errors: NOT_FOUND (also where it is another connection's), UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
+  find(user: string, id: string, by?: object): Promise<KeptResponse>;
   /** An item of one of a person's that this node keeps. */
   item(user: string, id: string): Fields | undefined;
   /** Ends it if it is under way; with `forget` nothing of it is kept. Errors as of `find`. */
@@ -68,7 +70,7 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
   at.responsePeers?.serve({
     read({ user, id }): Result<{ readonly kept: Uint8Array }> {
       const found = own.get(user, id);
-      if (found === undefined) return refused(failure("NOT_FOUND", { response: id }));
+      if (found === undefined || found.only !== undefined) return refused(failure("NOT_FOUND", { response: id }));
       const { cancel: _, ...said } = found;
       const kept = Buffer.from(JSON.stringify(said));
       const { peerMessageBytesMax } = wireLimits;
@@ -86,9 +88,9 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
     bytesOf,
     put: (user, one) => void own.put(user, one.response.id, one, bytesOf(one)),
     drop: (user, id) => void own.delete(user, id),
-    async find(user, id) {
+    async find(user, id, by) {
       const here = own.get(user, id);
-      if (here !== undefined) return here;
+      if (here !== undefined && (here.only === undefined || here.only === by)) return here;
       const elsewhere = peersOf(id);
       if (elsewhere === undefined) throw unknown(id);
       const answer = await elsewhere.peers.read(elsewhere.node, { user, id });
@@ -96,7 +98,8 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
       return JSON.parse(Buffer.from(answer.value.kept).toString("utf8")) as KeptResponse;
     },
     item(user, id) {
-      for (const { response, input } of own.of(user)) {
+      for (const { response, input, only } of own.of(user)) {
+        if (only !== undefined) continue;
         const found = [...response.output, ...input].find((one) => one["id"] === id);
         if (found !== undefined) return found;
       }

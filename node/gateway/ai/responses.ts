@@ -14,6 +14,7 @@ import { callerOf } from "../http.ts";
 import type { GatewayContext } from "../options.ts";
 import { demand } from "../refusals.ts";
 import { readChoice } from "./chat.ts";
+import { compactionItem, compactionOf, readCompaction } from "./compaction.ts";
 import {
   begunIn,
   checkTools,
@@ -38,7 +39,7 @@ import type { Asking } from "./calls.ts";
 import { Interest } from "./interest.ts";
 import { type MediaReader, refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { writeResponse, type ResponseState } from "./response-events.ts";
+import { responseUsage, writeResponse, type ResponseState } from "./response-events.ts";
 import { createKeptResponses, type KeptResponse } from "./responses-kept.ts";
 import {
   addPost,
@@ -88,6 +89,31 @@ const responseRequest = Type.Object({
 });
 type Body = Static<typeof responseRequest>;
 
+const compactRequest = Type.Object({
+  model: Type.String({ maxLength: 200 }),
+  input: maybe(Type.Union([Type.String(), Type.Array(item)])),
+  instructions: maybe(Type.String()),
+  previous_response_id: maybe(Type.String({ maxLength: 128 })),
+  prompt_cache_key: maybe(Type.String({ maxLength: 64 })),
+});
+
+/** A request for a response, by whatever way it came. */
+export interface Asked {
+  readonly body: Body;
+  readonly bytes: number;
+  readonly asking: Asking;
+  /** The connection that it came by, which may continue what is not stored. */
+  readonly only?: object;
+}
+
+/** Responses for other ways than HTTP. */
+export interface Responses {
+  readonly schema: typeof responseRequest;
+  begin(asked: Asked): Promise<{ readonly state: ResponseState; readonly run: Run }>;
+  /** Forgets what that connection alone could continue. */
+  forget(user: string, id: string): void;
+}
+
 const roles: Readonly<Record<string, ChatMessage["role"]>> = {
   user: "user",
   assistant: "assistant",
@@ -120,6 +146,7 @@ function readParts(path: string, content: unknown, reader: MediaReader): { reado
 /** Reads items into messages of the port. Calls that follow each other, or a text of the assistant, are one message there. */
 function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMessage[] {
   const messages: ChatMessage[] = [];
+  const made = new Set<string>();
   for (const [index, one] of items.entries()) {
     const path = `/input/${index}`;
     const type = one["type"] ?? (one["role"] === undefined ? undefined : "message");
@@ -136,6 +163,7 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
         const { call_id: id, name, arguments: text } = one;
         if (typeof id !== "string" || typeof name !== "string" || typeof text !== "string")
           return refuse(path, "must have call_id, name and arguments");
+        made.add(id);
         const call: ToolCall = demand(readCall(path, { id, name, arguments: text }));
         const last = messages.at(-1);
         if (last?.role === "assistant") messages[messages.length - 1] = { ...last, calls: [...(last.calls ?? []), call] };
@@ -145,11 +173,15 @@ function readItems(items: readonly Item[], reader: MediaReader): readonly ChatMe
       case "function_call_output": {
         const { call_id: callId, output } = one;
         if (typeof callId !== "string" || callId.length > 256) return refuse(`${path}/call_id`, "must be an id");
+        if (!made.has(callId)) return refuse(`${path}/call_id`, "no call before it has this id");
         const { text, media } = readParts(`${path}/output`, output, reader);
         if (media.length > 0) return refuse(`${path}/output`, "only texts are supported here");
         messages.push({ role: "tool", content: text, callId });
         break;
       }
+      case "compaction":
+        messages.push(demand(readCompaction(path, one)));
+        break;
       // What it thought is not shown to it again.
       case "reasoning":
         break;
@@ -186,22 +218,23 @@ function checkContinued({ messages, ...others }: Wanted, at: GatewayContext): vo
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));
 }
 
-type ResponseEvent = Fields & { readonly type: string };
+/** An event of a stream. */
+export type ResponseEvent = Fields & { readonly type: string };
 
 /** Runs one: `say` is told each event; `opens`, how the events begin where there is nothing else to tell yet. */
-type Run = (
+export type Run = (
   say: (event: ResponseEvent) => void,
   how?: Pick<Asking, "placed" | "told" | "near">,
   opens?: (opening: () => void) => void,
 ) => Promise<ResponseState>;
 
 /** Adds them. */
-export function addResponses(surface: Surface): void {
+export function addResponses(surface: Surface): Responses {
   const { app, at } = surface;
   const kept = createKeptResponses(at);
   const tags = ["openai"];
 
-  function itemsOf(body: Body): readonly Item[] {
+  function itemsOf(body: Pick<Body, "input">): readonly Item[] {
     const given: readonly Item[] =
       typeof body.input === "string" ? [{ type: "message", role: "user", content: body.input }] : (body.input ?? []);
     return given.map((one) => ({
@@ -298,80 +331,126 @@ export function addResponses(surface: Surface): void {
     };
   };
 
-  addPost(
-    surface,
-    "/v1/responses",
-    { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest },
-    async (posted) => {
-      const { body, asking } = posted;
-      const { user } = asking.caller;
-      const keep = body.store !== false;
-      const inBackground = body.background === true;
-      if (inBackground && !keep) refuse("/background", "needs store: who would find the response?");
-      const earlier = isAbsent(body.previous_response_id)
-        ? undefined
-        : await kept.find(user, body.previous_response_id).catch((error: unknown) => {
-            if (failureOf(error).code !== "NOT_FOUND") throw error;
-            return refuse("/previous_response_id", "not found: responses are kept for a while, by the node that answered; send the conversation again");
-          });
-      if (earlier?.response.status === "in_progress")
-        refuse("/previous_response_id", "this response is not complete yet");
-      const before = earlier === undefined ? [] : [...earlier.before, ...earlier.input, ...earlier.response.output];
-      const given = itemsOf(body);
-      const input = resolved(given, before, (id) => kept.item(user, id));
-      const reader = mediaFor(at.limits);
-      const wanted = readRequest(body, [...before, ...input], reader);
-      checkMessages(wanted.messages.length, at);
-      if (before.length === 0 && !given.some(isReference)) checkTexts(posted, at, reader);
-      else checkContinued(wanted, at);
-      const state = stateOf(body);
-      let cancelled = false;
-      const interest = inBackground ? new Interest() : new Interest(asking.interest);
-      const mine = { ...asking, interest };
-      const generate = await generator(surface, mine, body.model, wanted);
-      const max = at.limits.responsePersonBytesMax;
-      // Nobody could find what is too large to be kept.
-      if (inBackground && kept.bytesOf({ response: state, input, before }) > max)
-        throw new PlexusError(failure("TOO_LARGE", { limit: "responsePersonBytesMax", max }));
-      let forgotten = false;
-      const cancel: NonNullable<KeptResponse["cancel"]> = ({ forget } = { forget: false }) => {
-        forgotten ||= forget;
-        cancelled = true;
-        interest.lose();
+  /** What a response goes on from. Error: BAD_REQUEST. */
+  async function earlierOf({ previous_response_id: id }: Pick<Body, "previous_response_id">, user: string, by?: object) {
+    if (isAbsent(id)) return { earlier: undefined, before: [] };
+    const earlier = await kept.find(user, id, by).catch((error: unknown) => {
+      if (failureOf(error).code !== "NOT_FOUND") throw error;
+      const problem = "not found: responses are kept for a while, by the node that answered; send the conversation again";
+      throw new PlexusError(
+        failure("BAD_REQUEST", { path: "/previous_response_id", problem, word: "previous_response_not_found" }),
+      );
+    });
+    if (earlier.response.status === "in_progress")
+      refuse("/previous_response_id", "this response is not complete yet");
+    return { earlier, before: [...earlier.before, ...earlier.input, ...earlier.response.output] };
+  } // prettier-ignore
+
+  /** Begins one: what has a status of its own is thrown. */
+  async function begin({
+    body,
+    bytes,
+    asking,
+    only,
+  }: Asked): Promise<{ readonly state: ResponseState; readonly run: Run }> {
+    const { user } = asking.caller;
+    const stored = body.store !== false;
+    const keep = stored || only !== undefined;
+    const inBackground = body.background === true;
+    if (inBackground && !stored) refuse("/background", "needs store: who would find the response?");
+    const { before } = await earlierOf(body, user, only);
+    const given = itemsOf(body);
+    const input = resolved(given, before, (id) => kept.item(user, id));
+    const reader = mediaFor(at.limits);
+    const wanted = readRequest(body, [...before, ...input], reader);
+    checkMessages(wanted.messages.length, at);
+    if (before.length === 0 && !given.some(isReference)) checkTexts({ request: { bodyBytes: bytes } }, at, reader);
+    else checkContinued(wanted, at);
+    const state = stateOf(body);
+    let cancelled = false;
+    const interest = inBackground ? new Interest() : new Interest(asking.interest);
+    const mine = { ...asking, interest };
+    const generate = await generator(surface, mine, body.model, wanted);
+    const max = at.limits.responsePersonBytesMax;
+    // Nobody could find what is too large to be kept.
+    if (inBackground && kept.bytesOf({ response: state, input, before }) > max)
+      throw new PlexusError(failure("TOO_LARGE", { limit: "responsePersonBytesMax", max }));
+    let forgotten = false;
+    const cancel: NonNullable<KeptResponse["cancel"]> = ({ forget } = { forget: false }) => {
+      forgotten ||= forget;
+      cancelled = true;
+      interest.lose();
+    };
+    const remember = (response: ResponseState, ending?: KeptResponse["cancel"]): void => {
+      if (!keep) return;
+      const mineAlone = !stored && only !== undefined && { only };
+      kept.put(user, { response, input, before, ...(ending && { cancel: ending }), ...mineAlone });
+    };
+    const run: Run = async (say, how, opens) => {
+      const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
+      const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
+        const response = writer.end(answer, nowSeconds(at), cancelled);
+        // A client that went away in the middle knows no id to ask for.
+        if (forgotten || (asking.interest.lost && !inBackground)) kept.drop(user, response.id);
+        else remember(response);
+        return response;
       };
-      const remember = (response: ResponseState, ending?: KeptResponse["cancel"]): void => {
-        if (!keep) return;
-        kept.put(user, { response, input, before, ...(ending && { cancel: ending }) });
-      };
-      const run: Run = async (say, how, opens) => {
-        const writer = writeResponse(state, { say, newId: (prefix) => newId(at, prefix), wanted });
-        const end = (answer: EngineAnswer<"generate"> | Failure): ResponseState => {
-          const response = writer.end(answer, nowSeconds(at), cancelled);
-          // A client that went away in the middle knows no id to ask for.
-          if (forgotten || (asking.interest.lost && !inBackground)) kept.drop(user, response.id);
-          else remember(response);
-          return response;
-        };
-        try {
-          // Somebody may ask for it, or end it, while it is under way.
-          if (inBackground || body.stream === true) remember(state, cancel);
-          opens?.(() => writer.open());
-          return end(await generate({ ...mine, ...how }, 0, (part) => writer.part(part)));
-        } catch (error) {
-          const reason = failureOf(error);
-          if (!writer.begun && !inBackground) {
-            kept.drop(user, state.id);
-            throw error;
-          }
-          return end(reason);
+      try {
+        // Somebody may ask for it, or end it, while it is under way.
+        if (inBackground || body.stream === true) remember(state, cancel);
+        opens?.(() => writer.open());
+        return end(await generate({ ...mine, ...how }, 0, (part) => writer.part(part)));
+      } catch (error) {
+        const reason = failureOf(error);
+        if (!writer.begun && !inBackground) {
+          kept.drop(user, state.id);
+          throw error;
         }
-      };
-      if (body.stream === true) return stream(posted, run);
-      if (!inBackground) return run(() => undefined);
-      run(() => undefined).catch((error: unknown) => at.log.error("response.failed", { error: String(error) }));
-      return state;
-    },
-  ); // prettier-ignore
+        return end(reason);
+      }
+    };
+    return { state, run };
+  }
+
+  const about1 = { summary: "Answers, and remembers what was answered", tag: "openai", body: responseRequest };
+  addPost(surface, "/v1/responses", about1, async (posted) => {
+    const { body, asking, request } = posted;
+    const { state, run } = await begin({ body, bytes: request.bodyBytes, asking });
+    if (body.stream === true) return stream(posted, run);
+    if (body.background !== true) return run(() => undefined);
+    run(() => undefined).catch((error: unknown) => at.log.error("response.failed", { error: String(error) }));
+    return state;
+  });
+
+  const compacts = { summary: "Makes a conversation short", tag: "openai", body: compactRequest };
+  addPost(surface, "/v1/responses/compact", compacts, async (posted) => {
+    const { body, asking } = posted;
+    const { user } = asking.caller;
+    const { before } = await earlierOf(body, user);
+    const reader = mediaFor(at.limits);
+    const input = resolved(itemsOf(body), before, (id) => kept.item(user, id));
+    const messages = readItems([...before, ...input], reader);
+    checkMessages(messages.length, at);
+    if (messages.length === 0) refuse("/input", "must hold a conversation");
+    const instructions = demand(readText("/instructions", body.instructions ?? ""));
+    const asked: Wanted = {
+      messages: compactionOf(messages, instructions),
+      sampling: { temperature: 0, maxTokens: at.limits.compactionTokensMax },
+      parallel: true,
+    };
+    if (before.length === 0) checkTexts(posted, at, reader);
+    checkContinued(asked, at);
+    const generate = await generator(surface, asking, body.model, asked);
+    let summary = "";
+    const answer = await generate(asking, 0, ({ text }) => void (summary += text));
+    return {
+      id: newId(at, "resp_"),
+      object: "response.compaction",
+      created_at: nowSeconds(at),
+      output: [compactionItem(newId(at, "cmp_"), summary)],
+      usage: responseUsage(answer),
+    };
+  });
 
   const stream = ({ asking, reply }: Posted<Body>, run: Run): Promise<void> =>
     streamed(
@@ -439,4 +518,6 @@ export function addResponses(surface: Surface): void {
       };
     },
   );
+
+  return { schema: responseRequest, begin, forget: (user, id) => kept.drop(user, id) };
 }

@@ -78,7 +78,7 @@ const ignored = (names: readonly string[]): string =>
   names.slice(0, 16).map((name) => encodeURIComponent(name.slice(0, 64))).join(", "); // prettier-ignore
 
 /** Refuses a request whose texts are more than one message between nodes takes beside its media. */
-export function checkTexts({ request }: Pick<Posted<unknown>, "request">, at: GatewayContext, media?: MediaReader): void {
+export function checkTexts({ request }: { readonly request: Pick<FastifyRequest, "bodyBytes"> }, at: GatewayContext, media?: MediaReader): void {
   const max = at.limits.completionBytesMax;
   if (request.bodyBytes - (media?.chars ?? 0) > max)
     throw new PlexusError(failure("TOO_LARGE", { limit: "completionBytesMax", max }));

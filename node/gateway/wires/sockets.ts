@@ -15,15 +15,17 @@ import {
   type JsonBounds,
 } from "../../../protocols/index.ts";
 import { checkSameOrigin, presentedToken } from "../callers.ts";
+import type { Responses } from "../ai/index.ts";
 import type { Entrance } from "../entrance.ts";
 import { jsonBounds, parseJson } from "../json.ts";
 import type { GatewayLimits } from "../limits.ts";
 import type { GatewayContext } from "../options.ts";
 import { invalid, rawAnswer } from "../refusals.ts";
 import { createRequests } from "../requests.ts";
-import type { Subscriber, Wire } from "../subscriber.ts";
+import type { Encode, Subscriber, Wire } from "../subscriber.ts";
 import { greeting, type Entry, type Subscribers } from "../subscribers.ts";
 import { frameOf } from "./frames.ts";
+import { envelopeOf, responsesPath, ResponseSocket, serveResponses } from "./response-sockets.ts";
 
 /** The WebSocket side of the gateway. */
 export interface Sockets {
@@ -63,7 +65,7 @@ const closeCodeBinary = 1003;
 
 /** One WebSocket. */
 class SocketWire implements Wire {
-  readonly encode = frameOf;
+  readonly encode: Encode;
   readonly socket: WebSocket;
   /** The stream under `socket`. Frames made by `frameOf` go straight to it: see there. */
   readonly stream: Socket;
@@ -76,7 +78,13 @@ class SocketWire implements Wire {
   isPaused = false;
   sentBinary = false;
 
-  constructor(socket: WebSocket, stream: Duplex, at: Pick<GatewayContext, "limits" | "clock">) {
+  constructor(
+    socket: WebSocket,
+    stream: Duplex,
+    at: Pick<GatewayContext, "limits" | "clock">,
+    encode: Encode = frameOf,
+  ) {
+    this.encode = encode;
     this.socket = socket;
     this.stream = stream as Socket;
     this.#at = at;
@@ -134,23 +142,28 @@ class SocketWire implements Wire {
   }
 }
 
-/** Serves `/ws` on an HTTP server.
+/** What is said on a connection for responses besides them: why it ends. */
+const encodeEnding: Encode = (frame) => ("bye" in frame ? envelopeOf(frame.bye) : Buffer.alloc(0));
+
+/** Serves `/ws` on an HTTP server, and responses at their own path.
  *
  *  It stands on `ws` itself and not on a fastify plugin: the plugin keeps request and reply of the upgrade alive in
  *  closures for as long as the connection lives, which costs more memory than the connection. */
 export function addSockets(
   server: Server,
   at: GatewayContext,
-  parts: { readonly subscribers: Subscribers; readonly entrance: Entrance },
+  parts: {
+    readonly subscribers: Subscribers;
+    readonly entrance: Entrance;
+    /** They are there once the interfaces of others are. */
+    readonly responses: () => Responses | undefined;
+  },
 ): Sockets {
   const { subscribers, entrance } = parts;
   const { limits, clock, log } = at;
-  const upgrader = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: wireLimits.frameBytesMax,
-  });
+  const shared = { noServer: true, clientTracking: false, perMessageDeflate: false };
+  const upgrader = new WebSocketServer({ ...shared, maxPayload: wireLimits.frameBytesMax });
+  const forResponses = new WebSocketServer({ ...shared, maxPayload: limits.aiRequestBytesMax });
   const requests = createRequests(at, subscribers);
   const bounds = jsonBounds(limits);
   const wires = new WeakMap<WebSocket, SocketWire>();
@@ -201,6 +214,26 @@ export function addSockets(
     if (!isHere) leave();
   }
 
+  function admitForResponses(request: IncomingMessage, stream: Duplex, head: Buffer, { seat, leave }: Entry): void {
+    const responses = parts.responses();
+    let isHere = false;
+    forResponses.handleUpgrade(request, stream, head, (socket) => {
+      isHere = true;
+      const wire = new SocketWire(socket, stream, at, encodeEnding);
+      wires.set(socket, wire);
+      socket
+        .on("message", () => wire.heard())
+        .on("pong", onPong)
+        .on("close", onClose)
+        .on("error", onError);
+      seat(wire, (subscriber) => {
+        wire.subscriber = subscriber;
+        if (responses !== undefined) serveResponses(socket, new ResponseSocket(at, responses, subscriber));
+      });
+    });
+    if (!isHere) leave();
+  }
+
   /** After an upgrade nobody but us watches over the socket: it is read to its end, so that its closing is seen, and cut
    *  when the peer does not close in time. */
   function refuseUpgrade(stream: Duplex, reason: Failure): void {
@@ -230,7 +263,8 @@ export function addSockets(
     } catch {
       return refuse(failure("BAD_REQUEST", { path: "", problem: "not a URL" }));
     }
-    if (url.pathname !== "/ws") return refuse(failure("NOT_FOUND", { path: url.pathname.slice(0, 200) }));
+    if (url.pathname !== "/ws" && url.pathname !== responsesPath)
+      return refuse(failure("NOT_FOUND", { path: url.pathname.slice(0, 200) }));
     const presented = presentedToken(request, url.searchParams.get("token") ?? undefined);
     if (presented === undefined) return refuse(failure("UNAUTHENTICATED"));
     if (presented.by === "cookie") {
@@ -248,13 +282,15 @@ export function addSockets(
       if (gone) return entry.value.leave();
       stream.off("error", ignore);
       unsettled.delete(stream);
-      admit(request, stream, head, entry.value);
+      const letIn = url.pathname === responsesPath ? admitForResponses : admit;
+      letIn(request, stream, head, entry.value);
     });
   }
 
-  upgrader.on("wsClientError", (error, stream) => {
-    refuseUpgrade(stream.on("error", ignore), failure("BAD_REQUEST", { path: "", problem: error.message }));
-  });
+  for (const one of [upgrader, forResponses])
+    one.on("wsClientError", (error, stream) => {
+      refuseUpgrade(stream.on("error", ignore), failure("BAD_REQUEST", { path: "", problem: error.message }));
+    });
   server.on("upgrade", onUpgrade);
 
   return {
