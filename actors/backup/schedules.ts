@@ -51,11 +51,15 @@ export function removeSchedule(state: BackupState, { name }: Of<"removeSchedule"
 }
 
 /** However late it is, a schedule begins one task, and none while its last one has not ended. */
-export function onTime(state: BackupState, { id }: Extract<Signal, { type: "reminded" }>, turn: BackupTurn): Effects {
+export function onTime(
+  state: BackupState,
+  { id, dueMs }: Extract<Signal, { type: "reminded" }>,
+  turn: BackupTurn,
+): Effects {
   const schedule = state.schedules.find(({ name }) => reminderOf(name) === id);
   if (schedule?.nextAtMs === undefined) return [{ type: "forget", id }];
-  if (schedule.nextAtMs > turn.nowMs) return [{ type: "remind", id, dueMs: schedule.nextAtMs }];
   const nextAtMs = nextTime(schedule, turn.nowMs);
+  if (schedule.nextAtMs > turn.nowMs) return onEarly(schedule, nextAtMs, { id, dueMs });
   const isBusy = state.open.some((open) => open.schedule === schedule.name) || isFull(state);
   const added = isBusy ? undefined : taskOf(state, schedule, turn, schedule.name);
   const after: BackupSchedule = {
@@ -72,4 +76,15 @@ export function onTime(state: BackupState, { id }: Extract<Signal, { type: "remi
     ...(added === undefined ? [] : [persist<BackupChange>({ type: "added", task: added })]),
     nextAtMs === undefined ? { type: "forget", id } : { type: "remind", id, dueMs: nextAtMs },
   ];
+}
+
+/** Its time has not come. The pattern may name an earlier one: then the clock was ahead when the time was reckoned. */
+function onEarly(
+  schedule: BackupSchedule,
+  firstMs: number | undefined,
+  { id, dueMs }: { readonly id: string; readonly dueMs: number },
+): Effects {
+  const nextAtMs = Math.min(schedule.nextAtMs ?? Infinity, firstMs ?? Infinity);
+  if (nextAtMs === schedule.nextAtMs) return dueMs === nextAtMs ? [] : [{ type: "remind", id, dueMs: nextAtMs }];
+  return [persist({ type: "scheduled", schedule: { ...schedule, nextAtMs } }), { type: "remind", id, dueMs: nextAtMs }];
 }

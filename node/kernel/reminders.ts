@@ -1,4 +1,7 @@
-/** Durable reminders of the open slots: rings each at its due time, again and again until it is forgotten. */
+/** Durable reminders of the open slots: rings each at its due time, again and again until it is forgotten.
+ *
+ *  A clock that is wrong once leaves due times that are years off. So a reminder whose time is far off rings in between, too: soon after its slot
+ *  opens, then again and again, and all ring once when the clock is found to have gone back. An actor compares its own time with now at each ring. */
 import type { ActorId, SlotId } from "../../protocols/index.ts";
 import { backoffMs } from "../waiting.ts";
 import type { Clock } from "../ports.ts";
@@ -12,8 +15,18 @@ interface Reminder {
   readonly rings: number;
 }
 
+interface Pauses {
+  readonly reminderRetryMs: number;
+  readonly reminderRetryMaxMs: number;
+  readonly reminderCheckMs: number;
+  readonly reminderGapMs: number;
+}
+
 /** Longest sleep: Node's timers hold 31 bits, and a clock that was set is noticed within this time. */
 const sleepMaxMs = 60_000;
+
+/** How far a clock goes back before all reminders ring: less makes them so much late at most. */
+const stepMinMs = 60_000;
 
 export class Reminders {
   readonly #byKey = new Map<string, Reminder>();
@@ -22,23 +35,40 @@ export class Reminders {
   #cancelTimer: (() => void) | undefined;
   #timerAtMs = Infinity;
   readonly #clock: Clock;
-  readonly #retry: { readonly reminderRetryMs: number; readonly reminderRetryMaxMs: number };
+  readonly #pauses: Pauses;
   readonly #ring: (actor: ActorId, id: string, dueMs: number) => void;
 
-  constructor(
-    clock: Clock,
-    retry: { readonly reminderRetryMs: number; readonly reminderRetryMaxMs: number },
-    ring: (actor: ActorId, id: string, dueMs: number) => void,
-  ) {
+  /** How far the wall clock was ahead of the monotonic one, at most, since it went back last. */
+  #aheadMs: number;
+
+  constructor(clock: Clock, pauses: Pauses, ring: (actor: ActorId, id: string, dueMs: number) => void) {
     this.#clock = clock;
-    this.#retry = retry;
+    this.#pauses = pauses;
     this.#ring = ring;
+    this.#aheadMs = clock.nowMs() - clock.monotonicMs();
   }
 
   /** A time that is no finite number never comes: among the others it would break their order. */
   set(slot: SlotId, actor: ActorId, id: string, dueMs: number): void {
     if (!Number.isFinite(dueMs)) return this.forget(actor, id);
-    this.#put({ slot, actor, id, dueMs, ringAtMs: dueMs, rings: 0 });
+    const ringAtMs = Math.min(dueMs, this.#clock.nowMs() + this.#pauses.reminderCheckMs);
+    this.#put({ slot, actor, id, dueMs, ringAtMs, rings: 0 });
+    this.#arm();
+  }
+
+  /** Those of a slot that opens: by which clock they were set is not known, so those that are far off ring soon, one after another. */
+  load(
+    slot: SlotId,
+    reminders: readonly { readonly actor: ActorId; readonly id: string; readonly dueMs: number }[],
+  ): void {
+    const nowMs = this.#clock.nowMs();
+    let far = 0;
+    for (const { actor, id, dueMs } of reminders) {
+      if (!Number.isFinite(dueMs)) continue;
+      const isFar = dueMs - nowMs > this.#pauses.reminderCheckMs;
+      this.#put({ slot, actor, id, dueMs, ringAtMs: isFar ? this.#soonMs(nowMs, far) : dueMs, rings: 0 });
+      if (isFar) far += 1;
+    }
     this.#arm();
   }
 
@@ -73,7 +103,7 @@ export class Reminders {
     this.#byKey.set(`${reminder.actor}/${reminder.id}`, reminder);
     // Replaced and forgotten ones must not pile up: once they outnumber the rest, start from the rest.
     if (this.#heap.length > 2 * this.#byKey.size + 64) {
-      this.#heap = [...this.#byKey.values()].sort((one, other) => one.ringAtMs - other.ringAtMs);
+      this.#sort();
       return;
     }
     const heap = this.#heap;
@@ -113,15 +143,44 @@ export class Reminders {
     return this.#byKey.get(`${reminder.actor}/${reminder.id}`) === reminder;
   }
 
+  /** When one rings before its time, behind so many others. */
+  #soonMs(nowMs: number, before: number): number {
+    const { reminderCheckMs, reminderGapMs } = this.#pauses;
+    return nowMs + Math.min(reminderCheckMs, before * reminderGapMs);
+  }
+
+  /** Times that were reckoned by a clock that was ahead come too late, those of repetitions, too. */
+  #noticeStep(nowMs: number): void {
+    const aheadMs = nowMs - this.#clock.monotonicMs();
+    const wentBack = this.#aheadMs - aheadMs > stepMinMs;
+    this.#aheadMs = wentBack ? aheadMs : Math.max(this.#aheadMs, aheadMs);
+    if (!wentBack) return;
+    const inOrder = [...this.#byKey.entries()].sort(([, one], [, other]) => one.dueMs - other.dueMs);
+    for (const [index, [key, reminder]] of inOrder.entries())
+      this.#byKey.set(key, { ...reminder, ringAtMs: Math.min(reminder.ringAtMs, this.#soonMs(nowMs, index)) });
+    this.#sort();
+  }
+
+  #sort(): void {
+    this.#heap = [...this.#byKey.values()].sort((one, other) => one.ringAtMs - other.ringAtMs);
+  }
+
+  /** When one that rings now rings next, if nobody forgets it: at its time, or later and later. */
+  #next(reminder: Reminder, nowMs: number): Reminder {
+    const { reminderRetryMs, reminderRetryMaxMs, reminderCheckMs } = this.#pauses;
+    if (reminder.dueMs > nowMs) return { ...reminder, ringAtMs: Math.min(reminder.dueMs, nowMs + reminderCheckMs) };
+    const delayMs = backoffMs(reminder.rings, { firstMs: reminderRetryMs, maxMs: reminderRetryMaxMs });
+    return { ...reminder, ringAtMs: nowMs + delayMs, rings: reminder.rings + 1 };
+  }
+
   #ringDue(): void {
-    const { reminderRetryMs, reminderRetryMaxMs } = this.#retry;
     const nowMs = this.#clock.nowMs();
+    this.#noticeStep(nowMs);
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
       if (this.#stands(top) && top.ringAtMs > nowMs) break;
       this.#pop();
       if (!this.#stands(top)) continue;
-      const delayMs = backoffMs(top.rings, { firstMs: reminderRetryMs, maxMs: reminderRetryMaxMs });
-      this.#put({ ...top, ringAtMs: nowMs + delayMs, rings: top.rings + 1 });
+      this.#put(this.#next(top, nowMs));
       this.#ring(top.actor, top.id, top.dueMs);
     }
     this.#arm();

@@ -411,7 +411,8 @@ export class SlotHost implements ActivationHost {
       this.reason = undefined;
       this.cause = undefined;
       this.#failures = 0;
-      for (const { actor, key, value } of own(reminded)) this.reminders.set(this.slot, actor, key, value as number);
+      const rows = own(reminded).map(({ actor, key, value }) => ({ actor, id: key, dueMs: value as number }));
+      this.reminders.load(this.slot, rows);
       for (const actor of this.pending) this.activate(actor);
       this.#warnOfForeign(foreign);
       services.log.debug("slot.opened", { slot: this.slot, epoch: log.epoch, entries: log.length });

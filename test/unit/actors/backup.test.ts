@@ -182,6 +182,46 @@ describe("the schedules of backups", () => {
     expect(schedules(fixture)[0]).to.deep.include({ nextAtMs: 8 * hourMs, last: "2" });
   });
 
+  it("set while the clock was years ahead wake up once it is right, at a time that their pattern names", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 40 }),
+        fc.constantFrom("0 * * * *", "30 3 * * *", "0 2 * * 0", "0 0 1 * *", "0 0 29 2 *"),
+        fc.boolean(),
+        (years, cron, ran) => {
+          const fixture = new Fixture();
+          const ahead = years * 365 * 24 * hourMs;
+          if (!ran) fixture.nowMs += ahead;
+          set(fixture, { cron });
+          if (ran) {
+            // It rang while the clock was ahead.
+            fixture.nowMs += ahead;
+            fixture.pass(1);
+          }
+          fixture.nowMs -= ahead;
+          fixture.ringEarly(cluster);
+          fixture.settle();
+          const [schedule] = schedules(fixture);
+          expect(schedule?.nextAtMs).to.equal(nextTime({ cron }, fixture.nowMs));
+          const before = list(fixture).length;
+          if (before > 0) said(fixture, take(fixture, "n1") as TakenTask, { type: "finish", result });
+          fixture.pass((schedule?.nextAtMs ?? 0) - fixture.nowMs);
+          expect(list(fixture)).to.have.length(before + 1);
+        },
+      ),
+    );
+  });
+
+  it("keep their time when they ring early for nothing", () => {
+    const fixture = new Fixture();
+    const { nextAtMs } = set(fixture);
+    const appended = fixture.journalOf(cluster).length;
+    fixture.ringEarly(cluster);
+    fixture.settle();
+    expect(schedules(fixture)[0]).to.deep.include({ nextAtMs });
+    expect(fixture.journalOf(cluster)).to.have.length(appended);
+  });
+
   it("begin none while their last one has not ended", () => {
     const fixture = new Fixture();
     set(fixture);

@@ -167,6 +167,11 @@ export class Fixture {
     this.nowMs = untilMs;
   }
 
+  /** The reminders of an actor ring before their time, as they do when the clock was set back. */
+  ringEarly(actor: ActorId): void {
+    for (const [id, { dueMs }] of this.#live(actor).reminders) this.#signal(actor, { type: "reminded", id, dueMs });
+  }
+
   /** Messages to the actor are refused with `code`, until `reach`. */
   cutOff(actor: ActorId, code: ErrorCode = "SLOT_UNAVAILABLE"): void {
     this.#unreachable.set(actor, code);

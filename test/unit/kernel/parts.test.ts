@@ -192,12 +192,16 @@ describe("slots of one actor", () => {
   });
 });
 
+const hourMs = 3_600_000;
+const yearMs = 365 * 24 * hourMs;
+const pauses = { reminderRetryMs: 1_000, reminderRetryMaxMs: hourMs, reminderCheckMs: hourMs, reminderGapMs: 20 };
+
 describe("reminders", () => {
   it("ring at or after their time, again with growing gaps, and not once forgotten", async () => {
     const world = new World(1);
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
     const rings: [string, number][] = [];
-    const reminders = new Reminders(clock, { reminderRetryMs: 100, reminderRetryMaxMs: 300 }, (_, id) =>
+    const reminders = new Reminders(clock, { ...pauses, reminderRetryMs: 100, reminderRetryMaxMs: 300 }, (_, id) =>
       rings.push([id, clock.nowMs()]),
     );
     reminders.set("chat/1", "pad/a", "late", 500);
@@ -230,7 +234,7 @@ describe("reminders", () => {
     const world = new World(3);
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
     const rings: string[] = [];
-    const reminders = new Reminders(clock, { reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 }, (_, id) =>
+    const reminders = new Reminders(clock, { ...pauses, reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 }, (_, id) =>
       rings.push(id),
     );
     reminders.set("chat/1", "pad/a", "kept", 100);
@@ -243,12 +247,76 @@ describe("reminders", () => {
     reminders.stop();
   });
 
+  it("ring once early when the clock goes back by years, one after another, and then at the time that their actor sets", async () => {
+    const world = new World(6);
+    const wall = { offsetMs: 5 * yearMs };
+    const clock = simulatedClock(world, wall, { life: 1, alive: true });
+    const rings: [string, number][] = [];
+    const reminders = new Reminders(clock, pauses, (actor, id) => {
+      rings.push([id, world.nowMs]);
+      // As an actor does whose time is further off than its rule allows.
+      if (rings.filter(([other]) => other === id).length === 1)
+        reminders.set("chat/1", actor, id, clock.nowMs() + 90_000);
+      else reminders.forget(actor, id);
+    });
+    for (const id of ["a", "b", "c"]) reminders.set("chat/1", "pad/a", id, clock.nowMs() + 90_000);
+    await world.run(() => world.nowMs >= 1_000, 1_000);
+    wall.offsetMs = 0;
+    await world.run(() => rings.length >= 6, hourMs);
+    const early = rings.slice(0, 3);
+    expect(early.map(([id]) => id)).to.deep.equal(["a", "b", "c"]);
+    expect(Math.max(...early.map(([, atMs]) => atMs))).to.be.below(62_000);
+    expect(rings.slice(3).map(([id, atMs]) => [id, atMs < 160_000])).to.deep.equal([
+      ["a", true],
+      ["b", true],
+      ["c", true],
+    ]);
+    reminders.stop();
+  });
+
+  it("that wait for their repetition go on with it when the clock goes back", async () => {
+    const world = new World(7);
+    const wall = { offsetMs: yearMs };
+    const clock = simulatedClock(world, wall, { life: 1, alive: true });
+    const rings: number[] = [];
+    const reminders = new Reminders(clock, pauses, () => rings.push(world.nowMs));
+    reminders.set("chat/1", "pad/a", "r", clock.nowMs() + 100);
+    await world.run(() => rings.length > 0, 10_000);
+    wall.offsetMs = 0;
+    await world.run(() => rings.length > 1, 10 * hourMs);
+    expect(rings).to.have.length(2);
+    expect(rings[1]).to.be.below(120_000);
+    reminders.stop();
+  });
+
+  it("that are far off ring soon after their slot opens, and in between, however right the clock seems", async () => {
+    const world = new World(8);
+    const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
+    const rings: [string, number][] = [];
+    const reminders = new Reminders(clock, pauses, (_, id) => rings.push([id, world.nowMs]));
+    const far = Array.from({ length: 50 }, (_, index) => ({
+      actor: "pad/a" as const,
+      id: `far${index}`,
+      dueMs: yearMs,
+    }));
+    reminders.load("chat/1", [...far, { actor: "pad/a", id: "near", dueMs: 1_800_000 }]);
+    await world.run(() => rings.length >= 50, 10_000);
+    expect(rings.map(([id]) => id)).to.deep.equal(far.map(({ id }) => id));
+    expect(rings.at(-1)?.[1]).to.be.within(49 * 20, 5_000);
+    await world.run(() => rings.filter(([id]) => id === "far7").length > 1, 2 * hourMs);
+    expect(rings.filter(([id]) => id === "far7").map(([, atMs]) => Math.floor(atMs / hourMs))).to.deep.equal([0, 1]);
+    expect(rings.find(([id]) => id === "near")?.[1]).to.be.at.least(1_800_000);
+    reminders.stop();
+  });
+
   it("at a time that is none never ring, and do not disturb the others", async () => {
     const world = new World(4);
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
     const rings: string[] = [];
-    const reminders = new Reminders(clock, { reminderRetryMs: 10_000, reminderRetryMaxMs: 10_000 }, (_, id) =>
-      rings.push(id),
+    const reminders = new Reminders(
+      clock,
+      { ...pauses, reminderRetryMs: 10_000, reminderRetryMaxMs: 10_000 },
+      (_, id) => rings.push(id),
     );
     for (const [index, dueMs] of [300, NaN, 100, "soon", null, 200, Infinity, {}, 250].entries())
       reminders.set("chat/1", "pad/a", `r${index}`, dueMs as number);
@@ -264,7 +332,11 @@ describe("reminders", () => {
     const world = new World(2);
     const clock = simulatedClock(world, { offsetMs: 0 }, { life: 1, alive: true });
     let rang = 0;
-    const reminders = new Reminders(clock, { reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 }, () => (rang += 1));
+    const reminders = new Reminders(
+      clock,
+      { ...pauses, reminderRetryMs: 1_000, reminderRetryMaxMs: 1_000 },
+      () => (rang += 1),
+    );
     for (let index = 0; index < 1_000; index += 1) reminders.set("chat/1", "pad/a", `r${index % 3}`, 90_000 + index);
     await world.run(() => rang >= 3, 95_000);
     expect(rang).to.equal(3);
