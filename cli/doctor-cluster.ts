@@ -1,13 +1,14 @@
 import type { Config } from "../config/index.ts";
 import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
-import { failureOf, type KeysStatus } from "../protocols/index.ts";
+import { adviceOn } from "../protocols/cluster-advice.ts";
+import { failureOf, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
-import { describeRefusal } from "./output.ts";
+import { counted, describeRefusal } from "./output.ts";
 import { withoutControls } from "./printable.ts";
 
 /** What `plexus doctor` knows when it looks at the cluster. */
@@ -22,10 +23,34 @@ interface Seen {
 export async function clusterChecks(config: Config, seen: Seen): Promise<readonly Check[]> {
   const member = await findMember(config, seen);
   return [
+    ...(await stateChecks(seen.control)),
     ...(member?.evicted === true ? [evictedCheck] : []),
     ...(await directoryChecks(config, member)),
     ...(await keyChecks(seen.control)),
   ];
+}
+
+/** What the node that runs says of its cluster. Nothing is said where none runs. */
+async function stateChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
+  if (control === undefined) return [];
+  const summary = await readSummary(localTarget(control));
+  if (summary.ok) return stateChecksOf(summary.value);
+  const says = `the node that runs here says nothing of it: ${describeRefusal(summary.error)}`;
+  return [{ name: clusterName, state: "bad", says, hint: "See plexus status." }];
+}
+
+const clusterName = "Cluster";
+
+/** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else goes on. */
+export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
+  const { nodes, directoryAway, directoryRefuses, slots } = summary;
+  const advice = adviceOn(summary);
+  const isBad = (directoryAway ?? directoryRefuses) !== undefined || slots.blocked + slots.down > 0;
+  if (advice.length === 0)
+    return [
+      { name: clusterName, state: "good", says: `${counted(nodes.length, "node")} up, and the directory answers` },
+    ];
+  return advice.map((says) => ({ name: clusterName, state: isBad ? "bad" : "warning", says }));
 }
 
 /** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */

@@ -49,6 +49,14 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
   ];
 }
 
+/** That the directory takes no change although it answers, why, and what to type. Nothing where it does not answer either: that is said. */
+export function describeRefusal({ directoryAway, directoryRefuses }: ClusterSummary): readonly string[] {
+  if (directoryRefuses === undefined || directoryAway !== undefined) return [];
+  return [
+    `The directory takes no change: what is placed keeps running; nothing fails over, joins or moves until it does. Why: ${withoutControls(directoryRefuses.because)}`,
+  ];
+}
+
 /** What nobody can make while no node of a role takes anything new; the other roles have no actors and no models. */
 export const madeBy: Readonly<Partial<Record<Role, string>>> = {
   chat: "no account, room or agent",
@@ -74,6 +82,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
   const isKeeperDown = keeper !== undefined && !keeper.up && !keeper.refused;
   return [
     ...describeAway(summary),
+    ...describeRefusal(summary),
     ...refused,
     ...(down.length === 0 || describeNoMajority(summary) !== undefined
       ? []

@@ -34,8 +34,9 @@ export function stateOf(node: ClusterNodeRow, directory: ClusterSummary["directo
 }
 
 /** Where the cluster remembers who owns what. */
-export function describeDirectory({ directory, directoryAway, nodes }: ClusterSummary): string {
-  const silent = directoryAway === undefined ? "" : ", which does not answer";
+export function describeDirectory({ directory, directoryAway, directoryRefuses, nodes }: ClusterSummary): string {
+  const refuses = directoryRefuses === undefined ? "" : ", which takes no change";
+  const silent = directoryAway === undefined ? refuses : ", which does not answer";
   if (directory.kind === "etcd")
     return `Directory: etcd at ${withoutControls(directory.endpoints.join(", "))}${silent}`;
   const nameOf = (id: string): string => withoutControls(nodes.find(({ node }) => node === id)?.name ?? id);

@@ -88,6 +88,12 @@ export interface DirectoryAway {
   readonly because?: string;
 }
 
+/** The directory answers, and takes no change: nothing fails over, joins or moves until it does. */
+export interface DirectoryRefuses {
+  /** Why, and what to type. */
+  readonly because: string;
+}
+
 /** Who began a drain, and when. */
 export interface DrainBegun {
   readonly by: string;
@@ -219,6 +225,8 @@ export interface ClusterSummary {
   readonly directory: DirectoryInfo;
   /** Absent while it answers. */
   readonly directoryAway?: DirectoryAway;
+  /** Absent while it takes changes, as far as is known. */
+  readonly directoryRefuses?: DirectoryRefuses;
   readonly replicas: number;
   readonly minInSync: number;
   readonly nodes: readonly ClusterNodeRow[];

@@ -423,7 +423,12 @@ export const errorTable = {
   DIRECTORY_UNAVAILABLE: {
     outcome: "unknown",
     http: 503,
-    help: "The cluster's directory does not answer. Check that its node (or etcd) is up; what is already placed keeps running.",
+    help: "The cluster's directory does not answer; details say why, where that is known. Check that its node (or etcd) is up; what is already placed keeps running.",
+  },
+  DIRECTORY_REFUSES: {
+    outcome: "not_started",
+    http: 503,
+    help: "The cluster's directory answers, and takes no change; details say why and what to type. Nothing was done; what is already placed keeps running.",
   },
   DIRECTORY_AWAY: {
     outcome: "not_started",

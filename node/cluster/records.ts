@@ -506,7 +506,7 @@ export const asTokenKeys = ({ key, value }: DirectoryRow): TokenKeysRow | undefi
 export const readSlot = async (directory: Directory, slot: SlotId): Promise<SlotRow | undefined> =>
   asSlot(await directory.read(slotKey(slot)));
 
-/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent. */
+/** Whether a compare-and-set that failed in this way surely changed nothing: it was refused, or never sent (`asked: false`). */
 export function changedNothing(thrown: unknown): boolean {
   const { code, outcome, details } = failureOf(thrown);
   return code === "DIRECTORY_UNAVAILABLE" ? details?.["asked"] === false : outcome !== "unknown";

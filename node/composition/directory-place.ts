@@ -47,8 +47,10 @@ export interface PlacedDirectory {
   /** The node that acts for the cluster, because the directory is there; undefined where none is named by that. */
   readonly leader: () => NodeId | undefined;
   readonly info: () => ClusterSummary["directory"];
-  /** What is known to be wrong with etcd. */
+  /** What is known to be wrong with etcd, or with the disk under the directory. */
   readonly trouble: () => string | undefined;
+  /** Why it takes no change while it tells what it has, and what to type. */
+  readonly refusal: () => string | undefined;
   /** Reads the rows that this node keeps, if it keeps them. Error: DATA_DAMAGED. */
   readonly opened: () => Promise<void>;
   /** Sees from now on that the voters are those that should be, where this node leads. */
@@ -340,7 +342,11 @@ export function openDirectory(
         ...(now !== undefined && { leader: now }),
       };
     },
-    trouble: () => etcd?.trouble(),
+    trouble() {
+      if (place?.kind === "etcd") return etcd?.trouble();
+      return behind() === remote ? remote.trouble() : embedded?.trouble();
+    },
+    refusal: () => etcd?.refusal(),
     async opened() {
       await embedded?.opened();
       embedded?.onMoved(moved);

@@ -218,6 +218,8 @@ export interface Peer {
   lead(): Lead;
   /** What is known of the directory while it does not answer. */
   directoryAway(): DirectoryAway;
+  /** Why the directory takes no change although it answers, and what to type; undefined while it takes them. */
+  directoryRefusal(): string | undefined;
   /** Joins under `record`, then serves. `found`: this node may make its own member row, being the first. Errors: NOT_A_PEER,
    *  DATA_DAMAGED, STOPPING (also when `stopAsked` resolves before it has joined). */
   start(
@@ -530,6 +532,7 @@ export function createPeer(options: PeerOptions): Peer {
     ...(options.refusals && { refusals: options.refusals }),
     directoryInfo: placed.info,
     directoryAway,
+    directoryRefusal: placed.refusal,
     joined: () => membership.joined,
     invite: (terms) =>
       options.invite?.(directory, terms) ??
@@ -586,6 +589,7 @@ export function createPeer(options: PeerOptions): Peer {
     place: placed.place,
     lead: placed.lead,
     directoryAway,
+    directoryRefusal: placed.refusal,
     async start(record, { found, stopAsked = new Promise(() => undefined) }) {
       ({ version } = record);
       await placed.opened();

@@ -239,9 +239,18 @@ function listenAddress(text: string): { readonly host: string; readonly port: nu
 const meshAddresses = (mesh: Mesh): readonly string[] =>
   mesh.addresses().map((address) => `${address}/p2p/${mesh.peer}`);
 
+/** What a node that is ready says of a directory that does not answer, or takes no change. */
+function directoryWords(peer: Peer): { readonly directory?: string } {
+  const away = peer.control.directoryAnswers() ? undefined : (peer.directoryAway().because ?? "no answer");
+  if (away !== undefined) return { directory: `does not answer: ${away}` };
+  const refusal = peer.directoryRefusal();
+  return refusal === undefined ? {} : { directory: `takes no change: ${refusal}` };
+}
+
 /** Ready once it has joined, while no slot that it owns is known to be unavailable: failed here, or waiting for a copy that
  *  is down. Not less so while the directory is away: what is placed goes on. */
-async function readiness({ kernel, control, membership }: Peer, node: string): Promise<Result<unknown>> {
+async function readiness(peer: Peer, node: string): Promise<Result<{ readonly directory?: string }>> {
+  const { kernel, control, membership } = peer;
   if (!membership.joined) {
     const reason = "this node has not joined since it started, so it serves nothing yet";
     return refused(failure("DIRECTORY_AWAY", { reason }));
@@ -249,5 +258,5 @@ async function readiness({ kernel, control, membership }: Peer, node: string): P
   const rows = await control.slots();
   const blocked = (rows.ok ? rows.value : []).filter(({ owner, status }) => owner === node && status === "blocked");
   const slots = new Set([...kernel.status().slotsQuarantined, ...blocked].map(({ slot }) => slot));
-  return slots.size === 0 ? ok({}) : refused(failure("SLOT_UNAVAILABLE", { slots: [...slots] }));
+  return slots.size === 0 ? ok(directoryWords(peer)) : refused(failure("SLOT_UNAVAILABLE", { slots: [...slots] }));
 }

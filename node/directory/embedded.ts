@@ -20,6 +20,8 @@ export interface EmbeddedDirectory extends Directory {
   ): Promise<void>;
   /** Calls back when it has been moved; at once if that was long ago. */
   onMoved(listener: (home: DirectoryHome) => void): () => void;
+  /** Why its disk is not believed; undefined while it is. */
+  trouble(): string | undefined;
 }
 
 interface Waiting extends Change {
@@ -45,6 +47,7 @@ export function createEmbeddedDirectory(ports: {
   let queue: Waiting[] = [];
   let committing: Promise<void> | undefined;
   let handingOver = false;
+  let trouble: string | undefined;
 
   const load = async (): Promise<void> => {
     const loaded = await loadContent(store, limits);
@@ -60,6 +63,7 @@ export function createEmbeddedDirectory(ports: {
     }
     const { home } = content;
     content = loaded;
+    trouble = undefined;
     if (content.home !== undefined && home === undefined) tellMoved(content.home);
     if (content.home === undefined) watches.beginAll(content.rows);
   };
@@ -70,8 +74,9 @@ export function createEmbeddedDirectory(ports: {
       // Damage does not heal by reading again.
       if (code === "DATA_DAMAGED" || code === "DATA_FORMAT_UNKNOWN") throw error;
       loading = undefined;
+      trouble ??= describeDisk("cannot be read", error);
       if (watches.size > 0) clock?.after(limits.reloadMs, () => void opened().catch(() => undefined));
-      throw unavailable("the store cannot be read", error);
+      throw unavailable(trouble, error);
     });
     return loading;
   };
@@ -100,9 +105,10 @@ export function createEmbeddedDirectory(ports: {
     } catch (error) {
       for (const { key } of ops) doubtful.add(key);
       loading = undefined;
+      trouble = describeDisk("takes no writes", error);
       watches.stale();
       void opened().catch(() => undefined);
-      throw unavailable("the store refused a write", error);
+      throw unavailable(trouble, error);
     }
   };
 
@@ -176,6 +182,7 @@ export function createEmbeddedDirectory(ports: {
 
   return {
     opened,
+    trouble: () => trouble,
     async read(key) {
       checkKey(key);
       await present();
@@ -234,4 +241,12 @@ export function createEmbeddedDirectory(ports: {
       return () => movedListeners.delete(listener);
     },
   };
+}
+
+/** What is wrong with the disk under the directory, and where to mend it. */
+function describeDisk(what: string, error: unknown): string {
+  const { cause } = error as { readonly cause?: unknown };
+  const said = [error, cause].map((one) => (one instanceof Error ? one.message : "")).join(" ");
+  const isFull = /ENOSPC|no space left|disk.*full/i.test(said);
+  return `the disk under the directory ${what}${isFull ? ": it is full. Make room at the node that keeps the directory; it goes on by itself" : `. The log of the node that keeps the directory names the reason`}`;
 }

@@ -35,6 +35,8 @@ export function createEtcdFeed(ports: {
   readonly range: { readonly key: Buffer; readonly range_end: Buffer };
   /** etcd's present revision, of the directory's own cluster. */
   readRevision(): Promise<number>;
+  /** Looks at whether etcd takes changes. Never rejects. */
+  lookAtRefusal(): Promise<void>;
   /** Every row, and etcd's revision they were read at; `cluster`: which etcd that is, by its own id. */
   readLevel(): Promise<{ readonly rows: readonly DirectoryRow[]; readonly revision: number; readonly cluster: string }>;
   toEvents(response: WatchResponse): readonly Event[];
@@ -91,6 +93,7 @@ export function createEtcdFeed(ports: {
       rows = new Map(level.rows.map((row) => [row.key, row]));
       trouble = undefined;
       watches.beginAll(rows);
+      void ports.lookAtRefusal();
       const doubted = prove(run, attempt, () => stream.write({ progress_request: {} }));
       return await Promise.race([broken, run.stopping, doubted]);
     } finally {
@@ -110,6 +113,7 @@ export function createEtcdFeed(ports: {
       if (attempt.over || run.stopped) return "over";
       const revision = await ports.readRevision().catch((error: unknown) => error as Error);
       if (typeof revision !== "number") return revision;
+      await ports.lookAtRefusal();
       for (let asks = 0; attempt.seen < revision && !attempt.over; asks += 1) {
         if (asks === progressAsksMax) return "the stream stays behind";
         ask();

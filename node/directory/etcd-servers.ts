@@ -2,12 +2,14 @@ import type { Clock } from "../ports.ts";
 import {
   loadEtcdWire,
   type EtcdMember,
+  type EtcdStatus,
   type EtcdSecurity,
   type TxnRequest,
   type TxnResponse,
   type WatchStream,
 } from "./etcd-wire.ts";
 import type { DirectoryLimits } from "./limits.ts";
+import { saysRefusal } from "./etcd-refusals.ts";
 import { unavailable } from "./row.ts";
 
 /** Throws, with why, at an answer that is none of this directory. */
@@ -20,7 +22,7 @@ export interface EtcdServers {
   look(request: TxnRequest, accept: Accept): Promise<TxnResponse>;
   /** Asks once: when it fails, or `accept` throws, the outcome is unknown. */
   transact(request: TxnRequest, accept: Accept): Promise<TxnResponse>;
-  version(): Promise<string>;
+  status(): Promise<EtcdStatus>;
   /** A stream on a connection of its own. `end` closes it, and prefers another member from now on if it `failed`. */
   watch(): Promise<{ readonly stream: WatchStream; readonly end: (failed: boolean) => void }>;
   close(): void;
@@ -59,8 +61,11 @@ export function createEtcdServers(ports: {
     try {
       return await work(members[member] as EtcdMember, clock.nowMs() + timeoutMs);
     } catch (error) {
-      avoid(member);
-      throw unavailable(`etcd ${endpoints[member]}: ${(error as Error).message}`, error);
+      const { message } = error as Error;
+      // The other members would say the same, and nothing was done.
+      const refuses = saysRefusal(message);
+      if (!refuses) avoid(member);
+      throw unavailable(`etcd ${endpoints[member]}: ${message}`, error, refuses ? { asked: false, refuses } : {});
     }
   };
   const anyOf = async <Answer>(work: (client: EtcdMember, deadlineMs: number) => Promise<Answer>): Promise<Answer> => {
@@ -85,7 +90,7 @@ export function createEtcdServers(ports: {
   return {
     look: (request, accept) => anyOf(ask(request, accept)),
     transact: (request, accept) => attempt(limits.callTimeoutMs, ask(request, accept)),
-    version: async () => (await anyOf((member, deadlineMs) => member.status(deadlineMs))).version,
+    status: () => anyOf((member, deadlineMs) => member.status(deadlineMs)),
     async watch() {
       await load();
       const member = preferred;

@@ -88,10 +88,17 @@ export interface EtcdSecurity {
   };
 }
 
+/** How one member is. `errors`: the alarms of the whole etcd, and that no member leads. */
+export interface EtcdStatus {
+  readonly header: ResponseHeader;
+  readonly version: string;
+  readonly errors: readonly string[];
+}
+
 export interface EtcdMember {
   /** `deadlineMs` on the wall clock, as gRPC wants it. */
   txn(request: TxnRequest, deadlineMs: number): Promise<TxnResponse>;
-  status(deadlineMs: number): Promise<{ readonly version: string }>;
+  status(deadlineMs: number): Promise<EtcdStatus>;
   /** A stream on a connection of its own, which `close` ends. The deadline is that of a sign-in; a token that is over is found by the calls, one
    *  of which comes before every stream. */
   watch(deadlineMs: number): Promise<{ readonly stream: WatchStream; readonly close: () => void }>;
@@ -118,7 +125,7 @@ interface Method<Asked, Answer> {
 interface Methods {
   readonly txn: Method<TxnRequest, TxnResponse>;
   readonly watch: Method<WatchRequest, WatchResponse>;
-  readonly status: Method<object, { readonly version: string }>;
+  readonly status: Method<object, EtcdStatus>;
   readonly authenticate: Method<{ readonly name: string; readonly password: string }, { readonly token: string }>;
 }
 

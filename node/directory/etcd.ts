@@ -1,6 +1,7 @@
 import { decode, encode, failure, failureOf, PlexusError } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow, Log } from "../ports.ts";
 import { createEtcdFeed } from "./etcd-feed.ts";
+import { describeRefusal, saysRefusal } from "./etcd-refusals.ts";
 import { createEtcdServers, type Accept } from "./etcd-servers.ts";
 import type {
   Compare,
@@ -48,6 +49,8 @@ export interface EtcdDirectory extends Directory {
   opened(): Promise<void>;
   /** Why its watchers hear nothing now; undefined while they do, and before it is known. */
   trouble(): string | undefined;
+  /** Why it takes no change while it tells what it has, and what to type; undefined while it takes them. */
+  refusal(): string | undefined;
   /** Takes over the rows of another directory, all or nothing: until the last one is there, it serves nobody. `source` says
    *  whose they are. May be repeated after a failure. Error: ALREADY_DONE (it is another one's, or in use). */
   fill(source: string, rows: readonly DirectoryRow[], base: number): Promise<void>;
@@ -96,6 +99,28 @@ export function createEtcdDirectory(
   /** The highest of etcd's revisions that an answer came with. */
   let seen = 0;
 
+  let refusal: string | undefined;
+  /** What etcd says of itself is said of all of its members. */
+  const noteRefusal = (said: string | undefined, revision: number): string | undefined => {
+    const next = said === undefined ? undefined : describeRefusal(said, endpoints, revision);
+    if (refusal === undefined && next !== undefined) log.error("directory.refuses", { because: next });
+    if (refusal !== undefined && next === undefined) log.info("directory.accepts");
+    refusal = next;
+    return next;
+  };
+  const lookAtRefusal = async (): Promise<void> => {
+    const status = await servers.status().catch(() => undefined);
+    // Who does not answer says nothing of it.
+    if (status !== undefined) noteRefusal(status.errors.find(saysRefusal), Number(status.header.revision));
+  };
+  /** A change of rows, or of the head. */
+  const transact: typeof servers.transact = (request, isAccepted) =>
+    servers.transact(request, isAccepted).catch((error: unknown) => {
+      const { because, refuses } = failureOf(error).details ?? {};
+      if (refuses !== true) throw error;
+      throw unavailable(noteRefusal(String(because), seen) ?? "", error, { asked: false, refuses });
+    });
+
   /** Refuses answers of another directory: `isHere` says whether the head is there. To be made before the question
    *  is asked: of two answers the later may come first. */
   const accept = (isHere: (answer: TxnResponse) => boolean): Accept => {
@@ -132,7 +157,7 @@ export function createEtcdDirectory(
   };
   /** The rows stay here after all, unless they are gone by now. */
   const comeBack = async (head: Head, left: string): Promise<boolean> => {
-    const { succeeded } = await servers.transact(
+    const { succeeded } = await transact(
       {
         compare: [isAt(leftKey, left)],
         success: [put(headKey, encode(head)), { request_delete_range: { key: leftKey } }],
@@ -180,7 +205,7 @@ export function createEtcdDirectory(
     return head && { head: decode(head.value) as Head, revision: head.mod_revision };
   };
   const writeHead = async (head: Head, ifRevision: string | number): Promise<number | undefined> => {
-    const { succeeded, header } = await servers.transact(
+    const { succeeded, header } = await transact(
       {
         compare: [isAt(headKey, ifRevision), isAt(leftKey, 0)],
         success: [put(headKey, encode(head))],
@@ -191,7 +216,7 @@ export function createEtcdDirectory(
   };
 
   const checkVersion = async (): Promise<void> => {
-    const version = await servers.version();
+    const { version } = await servers.status();
     if (!isSupportedEtcd(version))
       throw new PlexusError(failure("VERSION_UNSUPPORTED", { etcd: version, versionMin: "3.4" }));
   };
@@ -253,6 +278,7 @@ export function createEtcdDirectory(
     limits,
     // With the head: that it goes is told before the rows that go with it, in the same breath.
     range: { key: Buffer.from(prefix), range_end: endOf(prefix) },
+    lookAtRefusal,
     readRevision: async () => Number((await range({ key: headKey, count_only: true })).revision),
     async readLevel() {
       plusOfFeed = await base();
@@ -284,7 +310,7 @@ export function createEtcdDirectory(
         return { applied: false, row: await read(key) };
       const compare = [hasHead, isAt(rowKey(key), revision && revision - plus)];
       if (guard !== undefined) compare.push(isAt(rowKey(guard.key), guard.revision && guard.revision - plus));
-      const answer = await servers.transact(
+      const answer = await transact(
         {
           compare,
           success: [bytes === undefined ? { request_delete_range: { key: rowKey(key) } } : put(rowKey(key), bytes)],
@@ -312,6 +338,7 @@ export function createEtcdDirectory(
     },
     watch: (under, watcher) => feed.watch(under, watcher),
     trouble: () => feed.trouble(),
+    refusal: () => refusal,
     async fill(source, rows, from) {
       // Before anything is moved there, from where there is no way back.
       await checkVersion();
@@ -328,7 +355,7 @@ export function createEtcdDirectory(
       if (mine === undefined) throw unavailable("somebody else is filling it");
       // A change of an earlier attempt that arrives only now no longer fits this revision of the head.
       const write = async (success: readonly RequestOp[]): Promise<void> => {
-        const { succeeded } = await servers.transact(
+        const { succeeded } = await transact(
           { compare: [isAt(headKey, mine)], success },
           accept(() => true),
         );
@@ -359,7 +386,7 @@ export function createEtcdDirectory(
       const head: Head = { ...found.head, given: next };
       const home: VotersHome = { generation: next, voters };
       const writeLeft = async (left: Left, compare: readonly Compare[], also: readonly RequestOp[] = []) => {
-        const { succeeded, header } = await servers.transact(
+        const { succeeded, header } = await transact(
           { compare, success: [put(leftKey, encode(left)), ...also] },
           accept(() => true),
         );

@@ -45,6 +45,8 @@ interface Watch {
 export interface RemoteDirectory extends Directory {
   /** Another node keeps it now: watches begin there at once. */
   hostChanged(): void;
+  /** What the keeper said when it refused the last call; undefined after one that it answered, and where it said nothing. */
+  trouble(): string | undefined;
 }
 
 /** The directory that another node keeps (`serveDirectory`). `host` says which one; asked each time. `onMoved` hears
@@ -66,6 +68,7 @@ export function createRemoteDirectory(
   const listings = new Set<Promise<readonly DirectoryRow[]>>();
   let lastAttempt = 0;
   let toldHome = "";
+  let trouble: string | undefined;
 
   const call = async <Name extends MeshCall>(
     to: NodeId | undefined,
@@ -77,7 +80,10 @@ export function createRemoteDirectory(
       throw unavailable("no node is known to keep it", undefined, { asked: false });
     }
     const result = await exchange.call(to, name, body, limits.callTimeoutMs);
-    if (result.ok) return result.value;
+    if (result.ok) {
+      trouble = undefined;
+      return result.value;
+    }
     const error = new PlexusError(result.error);
     const home = homeIn(error);
     if (home !== undefined && JSON.stringify(home) !== toldHome) {
@@ -87,7 +93,14 @@ export function createRemoteDirectory(
     if (callersFault.includes(result.error.code)) throw error;
     onAway?.();
     const unasked = result.error.outcome === "not_started";
-    throw unavailable(result.error.code, error, { node: to, ...(unasked && { asked: false }) });
+    const { because, refuses } = result.error.details ?? {};
+    // The keeper itself may say why: nothing is there to guess at, then.
+    trouble = result.error.code === "DIRECTORY_UNAVAILABLE" && typeof because === "string" ? because : undefined;
+    throw unavailable(trouble ?? result.error.code, error, {
+      node: to,
+      ...(unasked && { asked: false }),
+      ...(refuses === true && { refuses }),
+    });
   };
 
   const toRow = (row: DirectoryWireRow | null): DirectoryRow | undefined =>
@@ -210,6 +223,7 @@ export function createRemoteDirectory(
   });
 
   return {
+    trouble: () => trouble,
     hostChanged() {
       const keeper = host();
       if (keeper === undefined) return;

@@ -48,11 +48,11 @@ export function decodeRow(key: string, revision: number, bytes: Uint8Array, loca
 }
 
 /** The directory does not answer, or its disk does not. `node`: the node that was asked, or was to be asked. `asked: false`: the
- *  request never left this node. */
+ *  request never left this node, or was refused: nothing was done. `refuses`: it answers, and takes no change. */
 export function unavailable(
   because: string,
   cause?: unknown,
-  about: { readonly node?: string; readonly asked?: false } = {},
+  about: { readonly node?: string; readonly asked?: false; readonly refuses?: true } = {},
 ): PlexusError {
   return new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...about, because }), cause);
 }

@@ -28,8 +28,8 @@ export function addHealthRoutes(app: FastifyInstance, at: GatewayContext): void 
     async () => {
       const degraded = at.degraded();
       if (degraded !== undefined) throw new PlexusError(degraded.reason);
-      demand(await at.readiness());
-      return { ready: true };
+      const { directory } = demand(await at.readiness());
+      return { ready: true, ...(directory !== undefined && { directory }) };
     },
   );
 

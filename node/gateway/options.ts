@@ -81,6 +81,12 @@ import type { RatePeers, Rates } from "./shared-rates.ts";
 import type { ProfileControl } from "./profiles.ts";
 import type { TaskControl } from "./tasks.ts";
 
+/** What a node says that is ready. */
+interface Ready {
+  /** What is wrong with the cluster's directory. Absent: it answers and takes changes. */
+  readonly directory?: string;
+}
+
 /** What a gateway is made of. */
 export interface GatewayOptions {
   readonly kernel: Kernel;
@@ -189,8 +195,8 @@ export interface GatewayOptions {
   readonly adminCodeHash: string | undefined;
   /** Facts for `GET /api/v1/admin/status`; the gateway adds its url and connections. */
   status(): OwnStatus | Promise<OwnStatus>;
-  /** Whether every slot that this node owns can be served, for /readyz. */
-  readiness(): Result<unknown> | Promise<Result<unknown>>;
+  /** Whether every slot that this node owns can be served, for /readyz. `directory`: what is wrong with the directory, which makes it no less ready. */
+  readiness(): Result<Ready> | Promise<Result<Ready>>;
   metricsText(): Promise<{ readonly contentType: string; readonly body: string }>;
   /** The operator's secret: as a bearer token it opens /api/v1/admin/* and /metrics, and nothing else. */
   readonly controlToken?: string;

@@ -329,8 +329,10 @@ export function createController(options: ControllerOptions): Controller {
       pauseMs = limits.retryMs;
     } catch (error) {
       // The outcome is unknown. The watch tells it; until the directory answers nothing more is tried.
-      const { code } = failureOf(error);
-      log.warn("placement.change.failed", { slot: job.change.slot, code, pauseMs });
+      const { code, details } = failureOf(error);
+      const { type, slot } = job.change;
+      const because = details?.["because"];
+      log.warn("placement.change.failed", { change: type, slot, code, ...(because !== undefined && { because }), pauseMs }); // prettier-ignore
       meter.count("placement_failed");
       if (clock.monotonicMs() < quietUntilMs) return;
       quietUntilMs = clock.monotonicMs() + pauseMs;

@@ -60,6 +60,8 @@ export interface OverviewPorts {
   directoryInfo(): ClusterSummary["directory"];
   /** For how long the directory has not answered, and why. */
   directoryAway(): DirectoryAway;
+  /** Why the directory takes no change although it answers, and what to type; undefined while it takes them. */
+  directoryRefusal(): string | undefined;
   /** Whether this start of the node is in the directory. */
   joined(): boolean;
   /** The version that this process runs; its row has that of an earlier start while the directory is away. */
@@ -263,12 +265,14 @@ export function createOverview(ports: OverviewPorts): Overview {
         nodeRow(member, { held: held.get(member.node) ?? noSlots, refuses: refusing.has(member.node) }),
       );
       const { replicas, minInSync } = policy.current();
+      const refusal = ports.directoryRefusal();
       const stranded = strandedOf(records()).map((row) => ({ ...row, slots: row.slots.length }));
       return ok({
         cluster,
         view,
         directory: ports.directoryInfo(),
         ...(!directoryAnswers() && { directoryAway: ports.directoryAway() }),
+        ...(refusal !== undefined && { directoryRefuses: { because: refusal } }),
         replicas,
         minInSync,
         nodes,

@@ -27,6 +27,7 @@ class Script {
       limits: { ...directoryLimits, retryMinMs: 2, retryMaxMs: 4, ...limits },
       range: { key: Buffer.from("a"), range_end: Buffer.from("b") },
       readLevel: async () => ({ ...this.level, cluster: this.cluster }),
+      lookAtRefusal: async () => undefined,
       readRevision: async () => this.level.revision,
       toEvents: ({ events }) => events as unknown as readonly { row: DirectoryRow }[],
     });

@@ -20,7 +20,7 @@ const closed = (socket: Socket): Promise<unknown> => (socket.closed ? Promise.re
 
 /** `/readyz` answers when `answer` says so. */
 function heldReadiness() {
-  const answer = Promise.withResolvers<Result<unknown>>();
+  const answer = Promise.withResolvers<Result<{ readonly directory?: string }>>();
   let asked = 0;
   let wake = (): void => undefined;
   const readiness = () => {

@@ -14,6 +14,7 @@ describe("gateway: HTTP", () => {
   let ada: string;
   let bob: string;
   let ready = true;
+  let directory: string | undefined;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-page-"));
     await mkdir(join(folder, "assets"));
@@ -23,7 +24,7 @@ describe("gateway: HTTP", () => {
       webFolder: folder,
       readiness: () =>
         ready
-          ? { ok: true, value: {} }
+          ? { ok: true, value: directory === undefined ? {} : { directory } }
           : { ok: false, error: { code: "STOPPING", outcome: "not_started", message: "leaving" } },
     });
     ada = (await fixture.signUp("ada")).token;
@@ -200,6 +201,9 @@ describe("gateway: HTTP", () => {
   it("tells the operator's tools about life, readiness and metrics", async () => {
     expect((await fixture.request("GET", "/healthz")).status).to.equal(200);
     expect((await fixture.request("GET", "/readyz")).body).to.deep.equal({ ready: true });
+    directory = "takes no change: its space is used up";
+    expect((await fixture.request("GET", "/readyz")).body).to.deep.equal({ ready: true, directory });
+    directory = undefined;
     ready = false;
     expect((await fixture.request("GET", "/readyz")).status).to.equal(503);
     ready = true;
@@ -321,7 +325,7 @@ describe("gateway: HTTP", () => {
 
   it("says that it stops to who asks on over a connection that is still busy", async () => {
     const asked = Promise.withResolvers<void>();
-    const answer = Promise.withResolvers<Result<unknown>>();
+    const answer = Promise.withResolvers<Result<{ readonly directory?: string }>>();
     const leaving = await startFixture({
       readiness() {
         asked.resolve();

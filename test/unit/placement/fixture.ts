@@ -85,6 +85,7 @@ export class Placed extends Cluster {
   }
 
   /** Where the directory is said to be. */
+  directoryRefusal: string | undefined;
   directoryInfo: DirectoryInfo = { kind: "etcd", endpoints: ["http://x"] };
 
   async open(nodes: readonly NodeId[], more: Parameters<typeof ownRecord>[1] = {}): Promise<Member> {
@@ -115,6 +116,7 @@ export class Placed extends Cluster {
       heard: (other) => membership.heard(other),
       directoryInfo: () => this.directoryInfo,
       directoryAway: () => ({ because: "it is away" }),
+      directoryRefusal: () => this.directoryRefusal,
       joined: () => membership.joined,
       version: () => "0.2.0",
       refusals: () => new Map([["b", failure("VERSION_UNSUPPORTED")]]),

@@ -1,0 +1,27 @@
+import { expect } from "chai";
+import { stateChecksOf } from "../../../cli/doctor-cluster.ts";
+import type { ClusterSummary } from "../../../protocols/index.ts";
+import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
+
+const slots: ClusterSummary["slots"] = { total: 4, ok: 4, moving: 0, short: 0, blocked: 0, down: 0 };
+const nodes = [nodeRow("node-a", { self: true }), nodeRow("node-b")];
+
+describe("the doctor's look at the cluster", () => {
+  it("is content with nodes that are up and a directory that answers", () => {
+    expect(stateChecksOf(summaryOf(nodes, { slots }))).to.deep.equal([
+      { name: "Cluster", state: "good", says: "2 nodes up, and the directory answers" },
+    ]);
+  });
+
+  for (const [what, trouble, says] of [
+    ["does not answer", { directoryAway: { forMs: 4_000 } }, "The directory has not answered for 4 s"],
+    ["takes no change", { directoryRefuses: { because: "it is full" } }, "Why: it is full"],
+  ] as const)
+    it(`never says that all is well while the directory ${what}, though every slot is served`, () => {
+      const checks = stateChecksOf(summaryOf(nodes, { slots, ...trouble }));
+      const states = checks.map(({ state }) => state);
+      expect(states).to.include("bad");
+      expect(states).to.not.include("good");
+      expect(checks.map((check) => check.says).join("\n")).to.include(says);
+    });
+});
