@@ -98,8 +98,9 @@ used input(function_call_output).output input(function_call_output).output(input
 nothing input(function_call).caller input(function_call).async input(function_call_output).caller | a call is a call, whoever made it
 refused input(function_call).namespace input(function_call_output).namespace | functions have no namespaces here
 used input(item_reference).id
+used input(compaction).encrypted_content
 nothing input(reasoning) | what the model thought is not shown to it again
-refused input(*) | only messages, calls of functions and their outputs are supported
+refused input(*) | only messages, calls of functions, their outputs and conversations made short are supported
 used tools(function).name tools(function).description
 whole tools(function).parameters
 used tools(function).strict
