@@ -11,6 +11,7 @@ import {
   joinCommand,
   stateOf,
 } from "../protocols/cluster-words.ts";
+import { folded } from "../protocols/names.ts";
 import type { ClusterSlotRow, ClusterSummary, InvitationIssued } from "../protocols/index.ts";
 import { paint } from "./output.ts";
 import { didYouMean } from "./suggest.ts";
@@ -83,7 +84,8 @@ export function findMember(names: NodeNames, slots: readonly ClusterSlotRow[], t
   const ids = [...new Set([...names.keys(), ...slots.flatMap((slot) => nodesOf(slot))])];
   const exact = ids.find((id) => id === text) ?? ids.find((id) => names.get(id) === text);
   if (exact !== undefined) return ok(exact);
-  const begun = ids.filter((id) => id.startsWith(text) || names.get(id)?.startsWith(text) === true);
+  const wanted = folded(text);
+  const begun = ids.filter((id) => id.startsWith(text) || folded(names.get(id) ?? "").startsWith(wanted));
   const [only, ...others] = begun;
   if (only === undefined) {
     const meant = didYouMean(text, names.values());

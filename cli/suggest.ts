@@ -1,5 +1,6 @@
 /** What somebody meant who typed a name that does not exist. Commands and flags are commander's own matter; this is for what only
  *  a node knows: nodes, actors, rooms. */
+import { folded, sought } from "../protocols/names.ts";
 
 /** How many are named at most. */
 const namedMax = 3;
@@ -31,12 +32,13 @@ const nameLettersMax = 128;
 /** The names that look most like what was typed, the nearest first: those that differ in a third of their letters at most, or
  *  go on where it ends. */
 export function nearest(typed: string, names: Iterable<string>): readonly string[] {
-  const wanted = typed.toLowerCase();
-  if (wanted === "" || wanted.length > nameLettersMax) return [];
+  if (typed.length > nameLettersMax) return [];
+  const wanted = sought(typed);
+  if (wanted === "") return [];
   return [...new Set(names)]
     .filter((name) => name.length <= nameLettersMax)
     .map((name) => {
-      const known = name.toLowerCase();
+      const known = folded(name);
       const apart = known.startsWith(wanted) ? 1 : distance(wanted, known);
       return { name, apart, isNear: apart <= Math.max(1, Math.floor(Math.max(wanted.length, known.length) / 3)) };
     })

@@ -1,5 +1,6 @@
 /** Which slots a list of them shows. Pure, and without schemas. */
 import type { ClusterSlotRow } from "./cluster.ts";
+import { finder } from "./names.ts";
 
 /** All; those that are not in order; those that were moved by hand; those of one actor. */
 export const slotShows = ["all", "faulty", "held", "own"] as const;
@@ -33,11 +34,12 @@ const byNumber = new Intl.Collator("en", { numeric: true });
 /** The slots that a list shows, in its order. */
 export function shownSlots(slots: readonly ClusterSlotRow[], wanted: SlotsWanted): readonly ClusterSlotRow[] {
   const { show = "all", node = "", text = "", order = "name" } = wanted;
+  const isFound = finder(text);
   const found = slots.filter(
     (row) =>
       (show === "faulty" ? row.status !== "ok" : show === "held" ? row.held !== undefined : show === "own" ? !isOfRole(row.slot) : true) &&
       (node === "" || row.owner === node || row.inSync.includes(node) || row.learners.includes(node)) &&
-      row.slot.includes(text),
+      isFound(row.slot),
   );
   return order === "load"
     ? found.toSorted((one, other) => (other.turnsPerSecond ?? 0) - (one.turnsPerSecond ?? 0))

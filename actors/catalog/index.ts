@@ -8,6 +8,8 @@ import {
   type CommandOf,
   type CatalogPage,
   type CatalogRow,
+  folded,
+  sought,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import {
@@ -76,7 +78,7 @@ function decide(_state: CatalogState, message: Incoming | Signal, turn: Turn): E
       if (!ownsRow(message.key, turn)) return [refuse("FORBIDDEN")];
       return [persist({ type: "removed", key: message.key }), reply({})];
     case "find": {
-      const text = (message.text ?? "").trim().toLowerCase();
+      const text = sought(message.text ?? "");
       const limit = message.limit ?? limits.catalogPageDefault;
       return [scan({ text, limit, found: [], scanned: 0, to: turn.replyTo }, message.after)];
     }
@@ -133,4 +135,4 @@ function answer(rows: readonly CatalogRow[], next: string | undefined, search: S
 }
 
 const fitsText = (row: CatalogRow, text: string): boolean =>
-  row.key.includes(text) || row.title.toLowerCase().includes(text);
+  text === "" || folded(row.key).includes(text) || folded(row.title).includes(text);

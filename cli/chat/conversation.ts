@@ -1,6 +1,7 @@
 import type { Activity, Client, Link } from "../../client/index.ts";
 import { failure, type Failure, type Result } from "../../protocols/errors.ts";
 import type { CatalogRow, Notice } from "../../protocols/index.ts";
+import { sought } from "../../protocols/names.ts";
 import { noticeText } from "../../protocols/notice-text.ts";
 import { cliLimits } from "../limits.ts";
 import { withoutControls } from "../printable.ts";
@@ -220,11 +221,11 @@ export function createConversation(options: {
       case "rooms":
         return listRooms();
       case "join":
-        return enterRoom(first);
+        return enterRoom(sought(first));
       case "create":
-        return createRoom(first, line.rest);
+        return createRoom(sought(first), line.rest);
       case "direct":
-        return openDirect(first);
+        return openDirect(sought(first));
       case "results": {
         const results = onNumber(first, (seq) => inRoom((room) => showResults(room, seq)));
         return "wrong" in results ? wrong(results) : results;
@@ -236,7 +237,7 @@ export function createConversation(options: {
       case "agents":
         return listAgents();
       case "agent":
-        return openAgent(first, line.rest);
+        return openAgent(sought(first), line.rest);
       case "signout":
         return { end: "signOut" };
       case "quit":

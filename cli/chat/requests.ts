@@ -1,5 +1,6 @@
 import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
 import { cleaned } from "../../protocols/text.ts";
+import { sought } from "../../protocols/names.ts";
 import type { CommandName, Line } from "./commands.ts";
 
 /** A room or an agent. */
@@ -72,9 +73,9 @@ export function requestOf(
     here.place?.kind === "agent" ? asked : { wrong: "Talk to an agent first: /agent NAME." };
   switch (name) {
     case "leave":
-      return inRoom(request("room.leave", rest === "" ? {} : { successor: `user/${rest}` }));
+      return inRoom(request("room.leave", rest === "" ? {} : { successor: `user/${sought(rest)}` }));
     case "invite":
-      return inRoom(request("room.invite", { member: first.includes(".") ? `agent/${first}` : `user/${first}` }));
+      return inRoom(request("room.invite", { member: `${first.includes(".") ? "agent" : "user"}/${sought(first)}` }));
     case "reply":
       return onNumber(first, (replyTo) => inRoom(request("room.post", { text: cleaned(rest, "lines"), replyTo })));
     case "edit":

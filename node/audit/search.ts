@@ -6,6 +6,7 @@ import {
   type AuditFound,
   type AuditQuery,
   type AuditRecord,
+  folded,
 } from "../../protocols/index.ts";
 import type { AuditBook } from "./book.ts";
 import { recordOf } from "./chain.ts";
@@ -46,7 +47,7 @@ export function matches(filter: AuditFilter, record: AuditRecord): boolean {
     (outcome === undefined || (outcome === "refused" ? record.outcome !== "done" : fits(outcome, record.outcome))) &&
     (sinceMs === undefined || record.atMs >= sinceMs) &&
     (untilMs === undefined || record.atMs < untilMs) &&
-    (text === undefined || JSON.stringify(record).toLowerCase().includes(text.toLowerCase()))
+    (text === undefined || folded(JSON.stringify(record)).includes(folded(text)))
   );
 }
 

@@ -10,6 +10,7 @@ import {
   type AdminRoomPage,
   type AdminRoomRow,
   type RoomFacts,
+  finder,
 } from "../../protocols/index.ts";
 import type { ClusterActors } from "../kernel/api.ts";
 import type { GatewayContext } from "./options.ts";
@@ -30,6 +31,7 @@ export function addRoomRoutes(app: FastifyInstance, at: GatewayContext): void {
     const found: ActorRow[] = [];
     const unanswered = new Set<string>();
     let from: ActorId | undefined = after === undefined ? undefined : actorId("room", after);
+    const isFound = finder(text);
     for (let looked = 0; ;) {
       const rows = text === "" ? limit - found.length : limits.actorRowsMax;
       const page = await actors.list({ kind: "room", limit: rows, ...(from !== undefined && { after: from }) });
@@ -37,7 +39,7 @@ export function addRoomRoutes(app: FastifyInstance, at: GatewayContext): void {
       looked += page.rows.length;
       for (const row of page.rows) {
         from = row.actor as ActorId;
-        if (keyOf(row).includes(text)) found.push(row);
+        if (isFound(keyOf(row))) found.push(row);
         if (found.length === limit) return { found, unanswered, from };
       }
       if (!page.more || page.rows.length === 0) return { found, unanswered, from: undefined };

@@ -15,6 +15,7 @@ import {
   type NodeSilent,
   type Result,
   type TraceSpan,
+  finder,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, MemberRecord, Membership, NodeId, ObserveControl } from "../ports.ts";
@@ -103,7 +104,7 @@ export function createObserveControl(ports: {
     const { range, series, names, factor, stepMs, points, endMs } = at;
     const { per = query.node === undefined ? "cluster" : "node", top, by = "cores", text = "", after } = query;
     const sorted = asked
-      .filter(({ name: called }) => called.includes(text))
+      .filter(({ name: called }) => finder(text)(called))
       .toSorted((one, other) => (one.name < other.name ? -1 : 1));
     const wanted = { range, endMs, ...(names && { series: names }) };
     const told = { range, endMs, stepMs, points, series, nodes: sorted.length };

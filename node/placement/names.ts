@@ -1,5 +1,5 @@
 /** Members by the names that people use. */
-import { failure, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
+import { failure, folded, ok, refused, type Failure, type Result } from "../../protocols/index.ts";
 import type { Membership, MemberRecord, NodeId } from "../ports.ts";
 
 export interface Names {
@@ -27,7 +27,7 @@ export function createNames(membership: Pick<Membership, "members">): Names {
     find(text) {
       const exact = exactly(text);
       if (exact.ok) return exact;
-      const begun = members().filter((one) => one.node.startsWith(text) || one.name.startsWith(text));
+      const begun = members().filter((one) => one.node.startsWith(text) || folded(one.name).startsWith(folded(text)));
       const [only, ...others] = begun;
       if (only === undefined) return exact;
       if (others.length === 0) return ok(only);

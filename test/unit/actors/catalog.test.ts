@@ -44,6 +44,17 @@ describe("a catalog", () => {
     expect(fixture.code("user/a", rooms, { type: "dance" })).to.equal("BAD_REQUEST");
   });
 
+  it("finds a title and a name however they are typed", () => {
+    const fixture = new Fixture();
+    fixture.ok("room/muller", rooms, put("muller", "Zimmer"));
+    fixture.ok("room/den", rooms, put("den", "Hans Müller"));
+    fixture.ok("room/x", rooms, put("x", "健太 ＡＢＣ"));
+    for (const text of ["muller", "MÜLLER", "Mu\u0308ller", "@muller"])
+      expect(keys(find(fixture, { text })), text).to.deep.equal(["den", "muller"]);
+    expect(keys(find(fixture, { text: "abc" }))).to.deep.equal(["x"]);
+    expect(keys(find(fixture, { text: "#" }))).to.deep.equal(["den", "muller", "x"]);
+  });
+
   it("is paged by key", () => {
     const fixture = filled(5);
     const first = find(fixture, { limit: 2 });

@@ -26,6 +26,8 @@ describe("a line of the terminal", () => {
       ["/reply #7 yes", "room.post", { text: "yes", replyTo: 7 }],
       ["/edit 7 no", "room.edit", { seq: 7, text: "no" }],
       ["/delete 7", "room.delete", { seq: 7 }],
+      ["/invite @Bén", "room.invite", { member: "user/ben" }],
+      ["/invite @Ada.Helper", "room.invite", { member: "agent/ada.helper" }],
       ["/react 7 🎲", "room.react", { seq: 7, emoji: "🎲", on: false }],
       ["/react 8 🎲", "room.react", { seq: 8, emoji: "🎲", on: true }],
       ["/poll Lunch? | Pizza | Soup", "room.poll", { question: "Lunch?", options: ["Pizza", "Soup"] }],

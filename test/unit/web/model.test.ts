@@ -14,7 +14,6 @@ import {
   listAfterNews,
   listAfterRead,
   listAfterRoom,
-  matching,
   mentionAt,
   messageAt,
   needsMarkdown,
@@ -598,13 +597,11 @@ describe("message text", () => {
   });
 
   it("knows the mention that is being typed", () => {
-    expect(mentionAt("hello @Ad", 9)).to.deep.equal({ start: 6, part: "ad" });
+    expect(mentionAt("hello @Ad", 9)).to.deep.equal({ start: 6, part: "Ad" });
+    expect(mentionAt("请@健", 3)).to.deep.equal({ start: 1, part: "健" });
+    expect(mentionAt("＠Mü", 3)).to.deep.equal({ start: 0, part: "Mü" });
     expect(mentionAt("hello @ada now", 14)).to.equal(undefined);
     expect(mentionAt("mail@ad", 7)).to.equal(undefined);
-  });
-
-  it("offers names that start with the text before those that contain it", () => {
-    expect(matching(["bada", "ada", "bob"], "ad", (name) => name)).to.deep.equal(["ada", "bada"]);
   });
 
   it("leaves holes neither with Markdown nor without", () => {

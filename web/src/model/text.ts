@@ -1,4 +1,5 @@
 /** Rules about message text: names, mentions, what needs Markdown. Pure. */
+import { folded } from "../../../protocols/names.ts";
 
 /** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
 export const nameOf = (principal: string): string => principal.slice(principal.indexOf("/") + 1);
@@ -58,18 +59,13 @@ export function absentMentions(
 
 /** The mention that is being typed at the caret: the part after `@`, and where it starts. */
 export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
-  const found = /(?:^|[\s(])@([a-z0-9._-]{0,40})$/i.exec(text.slice(0, caret));
+  const found =
+    /(?<![\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}_./@＠-])[@＠]([\p{L}\p{M}\p{N}._-]{0,40})$/u.exec(
+      text.slice(0, caret),
+    );
   if (found === null) return undefined;
   const part = found[1] ?? "";
-  return { start: caret - part.length - 1, part: part.toLowerCase() };
-}
-
-/** Names that fit what was typed: those that start with it first, then those that contain it. */
-export function matching<T>(items: readonly T[], part: string, text: (item: T) => string): readonly T[] {
-  const wanted = part.toLowerCase();
-  const starts = items.filter((item) => text(item).toLowerCase().startsWith(wanted));
-  const contains = items.filter((item) => text(item).toLowerCase().indexOf(wanted) > 0);
-  return [...starts, ...contains];
+  return { start: caret - part.length - 1, part };
 }
 
 /** Up to two letters that stand for a name. */
@@ -82,10 +78,7 @@ export function initials(name: string): string {
 
 /** A room's name made from its title: lower-case letters, digits and `-`. */
 export const roomNameFrom = (title: string): string =>
-  title
-    .normalize("NFKD")
-    .replaceAll(/\p{M}/gu, "")
-    .toLowerCase()
+  folded(title)
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "")
     .slice(0, 64);

@@ -1,7 +1,8 @@
 import { Textarea } from "@mantine/core";
 import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
-import { matching, mentionAt, nameOf } from "../model/index.ts";
+import { namesFound } from "../../../protocols/names.ts";
+import { mentionAt, nameOf } from "../model/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
 import "./composer.css";
@@ -64,7 +65,7 @@ export function Composer(props: {
   const suggestions =
     typed === undefined || typed.start === dismissed
       ? []
-      : matching(props.mentionable ?? [], typed.part, (entry) => `${nameOf(entry.principal)} ${entry.label}`).slice(
+      : namesFound(props.mentionable ?? [], typed.part, (entry) => [nameOf(entry.principal), entry.label]).slice(
           0,
           suggestionsShown,
         );

@@ -6,6 +6,7 @@ import { useState, type ReactNode, type SubmitEvent } from "react";
 import type { CatalogRow } from "../../../protocols/index.ts";
 import { hash32 } from "../../../protocols/ids.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
+import { sought } from "../../../protocols/names.ts";
 import { notices, queryKeys, useSession } from "../live/index.ts";
 import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
@@ -146,7 +147,7 @@ function CatalogRows(props: Catalog) {
         row={props.row}
         onPick={props.onPick}
         behind={found.data === undefined || found.isPlaceholderData || wanted !== text}
-        isExact={(row) => row.key === text.trim().toLowerCase()}
+        isExact={(row) => row.key === sought(text)}
         beside={props.head}
         nothing={
           error !== null ? (

@@ -1,8 +1,9 @@
 import { Modal } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
+import { namesFound } from "../../../protocols/names.ts";
 import { notices, useSession } from "../live/index.ts";
-import { agentLabel, groupRooms, matching, otherPerson } from "../model/index.ts";
+import { agentLabel, groupRooms, otherPerson } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
@@ -36,7 +37,11 @@ export function Switcher({ opened, onClose }: DialogProps) {
 
 function Search({ onClose }: { readonly onClose: () => void }) {
   const [text, setText] = useState("");
-  const found = matching(usePlaces(), text.trim(), (place) => `${place.label} ${place.hint}`).slice(0, placesShown);
+  const found = namesFound(usePlaces(), text, ({ label, hint, id }) => [
+    label,
+    hint,
+    id.slice(id.indexOf("/") + 1),
+  ]).slice(0, placesShown);
   return (
     <PickList
       label="Go to a room, a person or an agent"

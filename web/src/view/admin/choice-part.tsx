@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import type { ServingRow } from "../../../../protocols/index.ts";
+import { finder } from "../../../../protocols/names.ts";
 import { request } from "../../wire/index.ts";
 import { Part } from "../settings/part.tsx";
 import { Pager, SearchField, usePaged } from "./pages.tsx";
@@ -22,7 +23,7 @@ export function ChoicePart() {
   const [text, setText] = useState("");
   // Where a call goes is the same for all that a model does on a node.
   const rows = useMemo(() => [...Map.groupBy(data ?? [], ({ model, node }) => JSON.stringify([model, node])).values()], [data]); // prettier-ignore
-  const found = rows.filter(([row]) => row?.model.includes(text) === true || row?.node.includes(text) === true);
+  const found = rows.filter(([row]) => finder(text)(row?.model, row?.node));
   const { shown, trail, next } = usePaged(found, pageRows, text);
   if (rows.length === 0) return null;
   return (

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { InferenceView, ModelInMemory, ModelOrder, NodeInference } from "../../../../protocols/index.ts";
+import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
 import { request } from "../../wire/index.ts";
@@ -43,7 +44,7 @@ export function MemoryPart() {
 /** Some nodes at a time, with the models of which there are most in the document. */
 function MemoryList({ nodes }: { readonly nodes: readonly NodeInference[] }) {
   const [text, setText] = useState("");
-  const found = nodes.filter(({ node, models }) => node.includes(text) || models.some(({ model }) => model.includes(text)));
+  const found = nodes.filter(({ node, models }) => finder(text)(node, ...models.map(({ model }) => model)));
   const { shown, trail, next } = usePaged(found, pageNodes, text);
   return (
     <>

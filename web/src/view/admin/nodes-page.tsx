@@ -9,6 +9,7 @@ import {
 } from "../../../../protocols/cluster-words.ts";
 import { voterCounts } from "../../../../protocols/directory-info.ts";
 import type { ClusterSummary } from "../../../../protocols/index.ts";
+import { finder } from "../../../../protocols/names.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
@@ -94,9 +95,7 @@ function State({ summary }: { readonly summary: ClusterSummary }) {
 function Nodes({ summary }: { readonly summary: ClusterSummary }) {
   const [said, setSaid] = useState<Said>();
   const [text, setText] = useState("");
-  const all = byName(summary).filter(({ name, labels }) =>
-    [name, ...Object.values(labels)].some((one) => one.includes(text)),
-  );
+  const all = byName(summary).filter(({ name, labels }) => finder(text)(name, ...Object.values(labels)));
   const { shown, trail, next } = usePaged(all, pageNodes, text);
   return (
     <Part title="Nodes">

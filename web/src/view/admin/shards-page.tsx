@@ -12,6 +12,7 @@ import {
   type StorageNodeRow,
   type TrustState,
 } from "../../../../protocols/index.ts";
+import { finder } from "../../../../protocols/names.ts";
 import { notices } from "../../live/index.ts";
 import { request } from "../../wire/index.ts";
 import { Note } from "../note.tsx";
@@ -137,7 +138,7 @@ const trusts: Readonly<Record<TrustState, string>> = {
 /** The nodes that keep shards: how much they have, and whether they may have more. */
 function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
   const [text, setText] = useState("");
-  const found = nodes.filter(({ name, zone = "" }) => name.includes(text) || zone.includes(text));
+  const found = nodes.filter(({ name, zone }) => finder(text)(name, zone));
   const { shown, trail, next } = usePaged(found, pageNodes, text);
   return (
     <Part

@@ -2,8 +2,9 @@ import { Menu, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 import type { MemberRole, RoomView } from "../../../../protocols/index.ts";
+import { namesFound } from "../../../../protocols/names.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
-import { agentLabel, isAgent, matching, nameOf } from "../../model/index.ts";
+import { agentLabel, isAgent, nameOf } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { useDialogs, type Question } from "../dialogs.tsx";
@@ -153,7 +154,10 @@ function Invite({
       hint: `@${person.key}`,
     })),
   ].filter((entry) => view.members[entry.principal] === undefined);
-  const found = matching(everybody, wanted, (entry) => `${entry.label} ${entry.hint}`).slice(0, invitesShown);
+  const found = namesFound(everybody, wanted, ({ label, principal }) => [label, nameOf(principal)]).slice(
+    0,
+    invitesShown,
+  );
   // Whoever does not moderate brings in nobody but the agents that are theirs.
   if (!moderates && agents.length === 0) return null;
   const label = moderates ? "Add a person or your agent" : "Add your agent";

@@ -2,6 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { NodeSettings, SettingAtNode, SettingKind, SettingsView } from "../../../../../protocols/index.ts";
+import { finder } from "../../../../../protocols/names.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -97,11 +98,11 @@ function Keys(props: {
         {of.unknown}
       </Note>
     );
-  const wanted = text.trim().toLowerCase();
+  const isFound = finder(text);
   const kinds = new Map(view.keys.map((kind) => [kind.key, kind]));
   const rows = of.settings.filter((one) => {
-    if (wanted === "") return all || isRemarkable(one);
-    return `${one.key} ${kinds.get(one.key)?.says ?? ""}`.toLowerCase().includes(wanted);
+    if (text.trim() === "") return all || isRemarkable(one);
+    return isFound(one.key, kinds.get(one.key)?.says);
   });
   return (
     <>
@@ -132,7 +133,7 @@ function Keys(props: {
         })}
       </ul>
       {rows.length === 0 && (
-        <p className="dim flush">{wanted === "" ? "Every key has its default." : "No key is like that."}</p>
+        <p className="dim flush">{text.trim() === "" ? "Every key has its default." : "No key is like that."}</p>
       )}
     </>
   );

@@ -91,7 +91,7 @@ function Rooms() {
         maxLength={64}
         autoCapitalize="none"
         leftSection={<Icon name="search" size={16} />}
-        onChange={(event) => setText(event.currentTarget.value.trim().toLowerCase())}
+        onChange={(event) => setText(event.currentTarget.value.trim())}
       />
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data?.unanswered !== undefined && <Note tone="warn">This is not all: {data.unanswered.join(", ")} did not answer.</Note>}
