@@ -1,6 +1,7 @@
 /** `plexus backup run|list|show|verify|recall|prune`: the backups of the cluster, or those in a folder on the node's machine. */
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import { isDatedAhead } from "../protocols/backup-dates.ts";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
 import { demand, findNode, type AdminFlags } from "./admin.ts";
@@ -71,12 +72,17 @@ const slotNames = (slots: readonly string[]): string => {
 /** `plexus backup list`. */
 export async function listBackups(flags: AdminFlags, from: string | undefined, output: Output): Promise<number> {
   const list = demand(await callNode<BackupList>(await findNode(flags), "POST", `${base}/list`, within("from", from)));
-  output.print(flags.json ? jsonLine(list) : describeList(list, output.color, output.columns));
+  output.print(
+    flags.json ? jsonLine(list) : describeList(list, { color: output.color, nowMs: Date.now(), width: output.columns }),
+  );
   return exitCodes.ok;
 }
 
 /** The snapshots as a table. */
-export function describeList({ folder, node, snapshots }: BackupList, color: boolean, width = Infinity): string {
+export function describeList(
+  { folder, node, snapshots }: BackupList,
+  { color, nowMs, width = Infinity }: { readonly color: boolean; readonly nowMs: number; readonly width?: number },
+): string {
   if (snapshots.length === 0)
     return folder === undefined
       ? "The cluster has no backup yet: `plexus backup run` takes one."
@@ -91,13 +97,15 @@ export function describeList({ folder, node, snapshots }: BackupList, color: boo
   ];
   const cells = snapshots.map(({ number, atMs, units, bytes, missed }) => [
     String(number),
-    timeText(atMs),
+    isDatedAhead(atMs, nowMs) ? paint(color, "yellow", `${timeText(atMs)}, in the future`) : timeText(atMs),
     describeBytes(bytes),
     String(units),
     missed.length === 0 ? "" : paint(color, "yellow", String(missed.length)),
   ]);
   const whose = node === undefined ? "the cluster" : `the node ${withoutControls(node)}`;
-  return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}`;
+  const ahead = snapshots.filter(({ atMs }) => isDatedAhead(atMs, nowMs)).map(({ number }) => number);
+  const note = ahead.length === 0 ? "" : `\nDated in the future, by a clock that was ahead: ${ahead.join(", ")}. A prune counts them as of no day.`; // prettier-ignore
+  return `Backups of ${whose}\n${renderTable(columns, cells, { color, columns: width })}${note}`;
 }
 
 /** `plexus backup show`. */
@@ -300,13 +308,13 @@ export async function withdrawBackup(
 /** `plexus backup prune`: says what would go, asks, and removes it. */
 export async function pruneBackup(
   flags: AdminFlags,
-  { from, keep, dryRun, yes }: { readonly from: string | undefined; readonly keep: PruneBackup["keep"]; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
+  { from, keep, timeZone, dryRun, yes }: { readonly from: string | undefined; readonly keep: PruneBackup["keep"]; readonly timeZone: string | undefined; readonly dryRun: boolean; readonly yes: boolean }, // prettier-ignore
   output: Output,
 ): Promise<number> {
   if (Object.keys(keep).length === 0)
     throw new PlexusError(failure("BAD_REQUEST", { field: "--keep-last", reason: "say what is to be kept: --keep-last 7, --keep-daily 30, …" })); // prettier-ignore
   const target = await findNode(flags);
-  const body = { ...within("from", from), keep };
+  const body = { ...within("from", from), keep, ...(timeZone !== undefined && { timeZone }) };
   const plan = await finished(target, "prune", body, flags, output);
   if (plan === undefined) return exitCodes.unknown;
   if (dryRun || plan.removed.length === 0) {
@@ -323,11 +331,12 @@ export async function pruneBackup(
 }
 
 /** Which snapshots stay and why, and which go. */
-export function describePrune({ kept, removed, bytes, applied }: BackupResults["prune"]): string {
+export function describePrune({ kept, timeZone, removed, bytes, applied }: BackupResults["prune"]): string {
   const staying = kept.map(({ snapshot, by }) => `  ${snapshot} stays (${by.join(", ")})`);
   const goes =
     removed.length === 0
       ? "No snapshot goes."
       : `${applied ? "Removed" : "To be removed"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
-  return [...staying, goes].join("\n");
+  const days = timeZone === undefined ? [] : [`Days and months are those of ${timeZone}.`];
+  return [...staying, ...days, goes].join("\n");
 }

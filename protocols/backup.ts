@@ -5,7 +5,15 @@
  *
  *  A sort of task is one row of `backupSorts`, and what it comes to one of `BackupResults`. */
 import { Type, type Static } from "typebox";
-import { backupDepth, backupQuery, backupRetention, placeRules, type BackupResults, type TaskView } from "./backups.ts";
+import {
+  backupDepth,
+  backupQuery,
+  backupRetention,
+  placeRules,
+  retentionZone,
+  type BackupResults,
+  type TaskView,
+} from "./backups.ts";
 import { answer, command } from "./command.ts";
 import type { Failure } from "./errors.ts";
 import type { ActorId } from "./ids.ts";
@@ -55,7 +63,12 @@ export const backupSorts = {
   prune: {
     does: "removes",
     needs: "backup.prune",
-    wish: object({ sort: Type.Literal("prune"), keep: backupRetention, apply: Type.Optional(Type.Boolean()) }),
+    wish: object({
+      sort: Type.Literal("prune"),
+      keep: backupRetention,
+      timeZone: retentionZone,
+      apply: Type.Optional(Type.Boolean()),
+    }),
   },
   drill: { does: "reads", needs: "backup.run", wish: object({ sort: Type.Literal("drill"), snapshot }) },
 } as const satisfies Readonly<

@@ -50,6 +50,13 @@ export const backupRetention = Type.Object(
   { last: kept, hourly: kept, daily: kept, weekly: kept, monthly: kept, yearly: kept, withinMs: Type.Optional(atMs) },
   { additionalProperties: false, minProperties: 1, description: "What any of them keeps, stays; the newest does" },
 );
+/** Whose hours, days and months a retention counts. */
+export const retentionZone = Type.Optional(
+  Type.String({
+    pattern: "^[A-Za-z0-9_+/-]{1,64}$",
+    description: "Whose days and months count, such as Europe/Vienna; absent: those of the schedule, else UTC",
+  }),
+);
 /** Body. */
 export const verifyBackup = object({ from, snapshot: Type.Optional(number), depth: backupDepth });
 /** Body. */
@@ -81,6 +88,7 @@ export type WithdrawBackup = Static<typeof withdrawBackup>;
 export const pruneBackup = object({
   from,
   keep: backupRetention,
+  timeZone: retentionZone,
   apply: Type.Optional(Type.Boolean({ description: "Without it the answer only says what would go" })),
 });
 /** Body. */
@@ -200,6 +208,8 @@ export interface BackupResults {
   readonly withdraw: { readonly threads: number; readonly removed: number; readonly failed: Losses<FailedThread> };
   readonly prune: {
     readonly kept: readonly { readonly snapshot: number; readonly by: readonly string[] }[];
+    /** Whose days were counted; absent: a node of the release before, which counts those of UTC. */
+    readonly timeZone?: string;
     readonly removed: readonly number[];
     readonly stripes: number;
     readonly bytes: number;

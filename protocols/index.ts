@@ -16,6 +16,7 @@ export * from "./backup.ts";
 export * from "./branding.ts";
 export * from "./contrast.ts";
 export * from "./backup-guards.ts";
+export * from "./backup-dates.ts";
 export * from "./backups.ts";
 export * from "./activity.ts";
 export * from "./budgets.ts";

@@ -168,6 +168,8 @@ export const wireLimits = {
   shardsPageMax: 1_000,
   /** Longer times of grace and trash are refused with `BAD_REQUEST`. */
   shardGraceMsMax: 400 * 24 * 3_600_000,
+  /** A snapshot that is dated further ahead of now was made while a clock was wrong; its date does not count. */
+  snapshotAheadMs: 600_000,
   /** Tasks with backups that one runner has at a time; the others wait. */
   backupTasksTakenMax: 3,
   /** A larger checkpoint of a task is refused with `BAD_REQUEST`. */

@@ -10,7 +10,7 @@ import { persist, refuse, reply, type Signal } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { BackupTurn, Effects } from "./effects.ts";
 import type { BackupChange, BackupState } from "./state.ts";
-import { isFull, taskOf } from "./tasks.ts";
+import { isFull, isZoned, noZone, taskOf } from "./tasks.ts";
 import { nextTime } from "./times.ts";
 
 type Incoming = CommandOf<typeof backupCommands>;
@@ -23,6 +23,7 @@ export function putSchedule(state: BackupState, message: Of<"putSchedule">, turn
   // Nobody would be there to agree to it, nor to take what it brings.
   if (backupSorts[wish.sort].needs === "backup.recall")
     return [refuse("BAD_REQUEST", { field: "wish", reason: "a recall has no schedule" })];
+  if (!isZoned(wish)) return [noZone];
   const wanted = { name, cron, ...(timeZone !== undefined && { timeZone }), wish, by };
   const before = state.schedules.find((schedule) => schedule.name === name);
   const now = before && { cron: before.cron, timeZone: before.timeZone, wish: before.wish };

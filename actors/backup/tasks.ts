@@ -1,8 +1,10 @@
 /** Tasks with backups as people see them: added, looked at, ended before their time. */
 import {
   backupSorts,
+  isTimeZone,
   wireLimits,
   type BackupSchedule,
+  type BackupWish,
   type backupCommands,
   type ClusterBackupTask,
   type CommandOf,
@@ -18,14 +20,22 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
 export const isFull = (state: BackupState): boolean => state.open.length >= limits.backupTasksOpenMax;
 
+/** Days that a retention counts are those of its schedule, where it names no others; without one, those of the first schedule that names a zone. */
+function inZone(wish: BackupWish, { schedules }: BackupState, own: string | undefined): BackupWish {
+  if (wish.sort !== "prune" || wish.timeZone !== undefined) return wish;
+  const zones = [...schedules.filter((one) => one.wish.sort === "prune"), ...schedules];
+  const timeZone = own ?? zones.find((one) => one.timeZone !== undefined)?.timeZone;
+  return timeZone === undefined ? wish : { ...wish, timeZone };
+}
+
 export const taskOf = (
   state: BackupState,
-  { wish, by }: Pick<BackupSchedule, "wish" | "by">,
+  { wish, by, timeZone }: Pick<BackupSchedule, "wish" | "by" | "timeZone">,
   { nowMs }: BackupTurn,
   schedule?: string,
 ): OpenTask => ({
   id: String(state.count + 1),
-  wish,
+  wish: inZone(wish, state, schedule === undefined ? undefined : (timeZone ?? "UTC")),
   by,
   ...(schedule !== undefined && { schedule }),
   addedAtMs: nowMs,
@@ -36,8 +46,14 @@ export const taskOf = (
 export function start(state: BackupState, message: Of<"start">, turn: BackupTurn): Effects {
   // Who is at the machine of a node can read its keys and its disk: a rule would bind nobody there.
   if (message.private === true && message.by !== "operator") return [refuse("APPROVAL_NEEDED")];
+  if (!isZoned(message.wish)) return [noZone];
   return add(state, message, turn);
 }
+
+export const noZone = refuse("BAD_REQUEST", { field: "wish/timeZone", reason: "no time zone has this name" });
+/** Whether the time zone of a wish is one. */
+export const isZoned = (wish: BackupWish): boolean =>
+  wish.sort !== "prune" || wish.timeZone === undefined || isTimeZone(wish.timeZone);
 
 export function add(
   state: BackupState,

@@ -29,6 +29,7 @@ interface RecallOptions extends AdminOptions {
 
 type PruneOptions = AdminOptions &
   KeepOptions & {
+    readonly timeZone?: string;
     readonly from?: string;
     readonly dryRun?: boolean;
     readonly yes?: boolean;
@@ -169,11 +170,17 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
       "plexus backup prune --from /mnt/backup/plexus --keep-daily 7 --keep-weekly 8 --keep-monthly 24 --yes",
     ],
     more: (inner) =>
-      withKeepOptions(from(inner)).option("--dry-run", "only say what would go").option("--yes", "do not ask"),
+      withKeepOptions(from(inner))
+        .option(
+          "--time-zone <zone>",
+          "whose days and months count, such as Europe/Vienna (default: those of the schedule, else UTC)",
+        )
+        .option("--dry-run", "only say what would go")
+        .option("--yes", "do not ask"),
     run: async (flags, options) => {
       const { pruneBackup } = await load();
-      const { from: folder, dryRun = false, yes = false } = options;
-      return pruneBackup(flags, { from: folder, keep: keepOf(options), dryRun, yes }, output);
+      const { from: folder, timeZone, dryRun = false, yes = false } = options;
+      return pruneBackup(flags, { from: folder, keep: keepOf(options), timeZone, dryRun, yes }, output);
     },
   });
 }

@@ -121,12 +121,13 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
     prune: (at) =>
       usePaced(async (backup) => {
         const { wish, checkpoint } = at.task;
-        const { apply = false } = wish;
+        const { apply = false, timeZone } = wish;
         const holds = await options.ask({ type: "holds" }, limits.askTimeoutMs);
         // Unknown holds may keep anything.
         if (!holds.ok) throw new PlexusError(holds.error);
         const report = await prune(backup, openRepository(backup), wish.keep, {
           apply,
+          timeZone,
           signal: at.signal,
           progress: (far) => at.progress({ ...far }),
           holds: (holds.value as BackupHolds).holds,

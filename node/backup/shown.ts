@@ -26,7 +26,10 @@ export const shownCheck = ({ lostUnits, ...found }: VerifyReport): BackupResults
 });
 
 /** Which snapshots stay and go. */
-export function shownPrune({ kept, removed, stripes, bytes }: PruneReport, applied: boolean): BackupResults["prune"] {
+export function shownPrune(
+  { kept, timeZone, removed, stripes, bytes }: PruneReport,
+  applied: boolean,
+): BackupResults["prune"] {
   const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
-  return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), removed, stripes, bytes, applied };
+  return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), timeZone, removed, stripes, bytes, applied };
 }

@@ -41,6 +41,8 @@ async function markStripes(
 /** What removing snapshots comes to. */
 export interface PruneReport {
   readonly kept: Kept;
+  /** Whose days were counted. */
+  readonly timeZone: string;
   readonly removed: readonly number[];
   /** Stripes that nobody refers to any more, and their bytes. */
   readonly stripes: number;
@@ -57,6 +59,8 @@ export interface PruneOptions {
   readonly progress: (at: { readonly stripes: number; readonly stripesDone: number }) => void;
   /** What is kept whatever the retention says. */
   readonly holds?: readonly BackupHold[];
+  /** Whose days the retention counts; absent: UTC. */
+  readonly timeZone?: string | undefined;
   /** What an earlier turn of the same removal was about to remove. */
   readonly mark?: PruneMark | undefined;
   /** Remembers what is about to be removed. Its error ends the removal before anything is gone. */
@@ -84,7 +88,7 @@ export async function prune(
   retention: Retention,
   options: PruneOptions,
 ): Promise<PruneReport> {
-  const { apply, signal, progress, holds = [], mark } = options;
+  const { apply, signal, progress, holds = [], mark, timeZone = "UTC" } = options;
   await repository.settle();
   // Before the head is read: what is referred to without an end by then has been led to, so what this head does not lead to nobody needs.
   const referred: StripeName[] = [];
@@ -93,7 +97,7 @@ export async function prune(
   const { snapshots, head } = state;
   const before = mark !== undefined && isRemoved(state, mark) ? mark : undefined;
   const held = await heldSnapshots(repository, snapshots, holds);
-  const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), held);
+  const kept = keptSnapshots(snapshots, retention, ports.clock.nowMs(), { held, timeZone });
   const stays = ({ number }: Snapshot): boolean => before !== undefined || kept.has(number);
   const staying = snapshots.filter(stays);
   const going = snapshots.filter((one) => !stays(one));
@@ -133,7 +137,7 @@ export async function prune(
     }
   }
   const { removed, stripes, bytes } = plan;
-  return { kept, removed, stripes, bytes, unheard };
+  return { kept, timeZone, removed, stripes, bytes, unheard };
 }
 
 /** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and

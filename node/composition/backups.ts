@@ -287,7 +287,7 @@ export function createBackups(at: BackupsAt): Backups {
           withdraw(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
-    prune: ({ from, keep, apply = false }) =>
+    prune: ({ from, keep, timeZone, apply = false }) =>
       tasks.begin("prune", from, ({ signal, progress }) =>
         within(from, undefined, async (ports, repository, mark) => {
           demandOwn(from, mark);
@@ -297,7 +297,7 @@ export function createBackups(at: BackupsAt): Backups {
           // Numbers of snapshots are those of the cluster's own backups.
           const own = holds.value.filter(({ on }) => !("snapshot" in on));
           const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
-          const report = await prune(ports, repository, keep, { apply, signal, progress: far, holds: own });
+          const report = await prune(ports, repository, keep, { apply, timeZone, signal, progress: far, holds: own });
           if (apply) await countAnew(ports, repository, placeOf(from));
           return shownPrune(report, apply);
         }),

@@ -4,6 +4,7 @@ import {
   copyBackup,
   drillBackup,
   failure,
+  isTimeZone,
   listBackups,
   ok,
   placeBackup,
@@ -212,10 +213,14 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       },
     },
     (request): Promise<TaskView> => {
-      const { from, keep, apply = false } = request.body;
-      const facts = { keep: JSON.stringify(keep), apply: String(apply) };
-      if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", keep, apply });
-      return begin(request, "pruneBackup", { folder: from, ...facts }, () => backups.prune({ from, keep, apply }));
+      const { from, keep, timeZone, apply = false } = request.body;
+      const zone = timeZone !== undefined && { timeZone };
+      if (timeZone !== undefined && !isTimeZone(timeZone))
+        throw new PlexusError(failure("BAD_REQUEST", { field: "timeZone", reason: "no time zone has this name" }));
+      const facts = { keep: JSON.stringify(keep), ...zone, apply: String(apply) };
+      const wish = { keep, ...zone, apply };
+      if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", ...wish });
+      return begin(request, "pruneBackup", { folder: from, ...facts }, () => backups.prune({ from, ...wish }));
     },
   );
 

@@ -222,6 +222,30 @@ describe("the schedules of backups", () => {
     expect(fixture.journalOf(cluster)).to.have.length(appended);
   });
 
+  it("give their prunes the days of their time zone, and a prune by hand those of the schedules", () => {
+    const fixture = new Fixture();
+    const zoneOf = (id: string): unknown => (look(fixture, id).wish as BackupWish<"prune">).timeZone;
+    const byHand = (wish: object = {}): string =>
+      told<ClusterBackupTask>(fixture, { type: "start", by: "ada", wish: { ...wishes.prune, ...wish } }).id;
+    expect(zoneOf(byHand())).to.equal(undefined);
+    set(fixture, { name: "tidy", wish: wishes.prune, timeZone: "Europe/Vienna" });
+    expect(zoneOf(byHand())).to.equal("Europe/Vienna");
+    expect(zoneOf(byHand({ timeZone: "Asia/Tokyo" }))).to.equal("Asia/Tokyo");
+    set(fixture, { name: "plain", cron: "5 * * * *", wish: wishes.prune });
+    fixture.pass(hourMs + 5 * 60_000);
+    const begun = list(fixture).filter(({ schedule }) => schedule !== undefined);
+    expect(begun.map(({ id, schedule }) => [schedule, zoneOf(id)])).to.have.deep.members([
+      ["tidy", "Europe/Vienna"],
+      ["plain", "UTC"],
+    ]);
+    const wish = { ...wishes.prune, timeZone: "Mars/Olympus" };
+    for (const message of [
+      { type: "start", by: "ada", wish },
+      { type: "putSchedule", name: "x", cron: "5 * * * *", by: "ada", wish },
+    ])
+      expect(fixture.code("gateway", cluster, message)).to.equal("BAD_REQUEST");
+  });
+
   it("begin none while their last one has not ended", () => {
     const fixture = new Fixture();
     set(fixture);

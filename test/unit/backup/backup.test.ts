@@ -311,10 +311,74 @@ describe("backups", () => {
     expect(keptSnapshots(hourly, { last: 1, daily: 1 }, nowMs).get(960)).to.deep.equal(["newest", "last", "daily"]);
     expect([...keptSnapshots([], { last: 3 }, nowMs)]).to.deep.equal([]);
     const held = new Set([7, 960]);
-    expect([...keptSnapshots(hourly, { last: 1 }, nowMs, held)]).to.deep.equal([
+    expect([...keptSnapshots(hourly, { last: 1 }, nowMs, { held })]).to.deep.equal([
       [960, ["newest", "held", "last"]],
       [7, ["held"]],
     ]);
+  });
+
+  it("keep a snapshot of each local day, over the changes of the clock of every time zone", () => {
+    const zones = ["Europe/Vienna", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Pacific/Apia", "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Chatham", "UTC"]; // prettier-ignore
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...zones),
+        fc.integer({ min: Date.parse("2011-01-01T00:00Z"), max: Date.parse("2030-01-01T00:00Z") }),
+        fc.integer({ min: 15, max: 200 }),
+        fc.integer({ min: 1, max: 40 }),
+        (timeZone, endMs, stepMinutes, daily) => {
+          const many = Array.from({ length: 400 }, (_, n) => ({ number: n + 1, atMs: endMs - (399 - n) * stepMinutes * 60_000 })); // prettier-ignore
+          // Another way to the day: what a clock of that zone shows.
+          const dayOf = (atMs: number): string => new Date(atMs).toLocaleDateString("en-CA", { timeZone });
+          const newestOf = new Map(many.map(({ number, atMs }) => [dayOf(atMs), number]));
+          const wanted = [...newestOf.values()].slice(-daily);
+          const kept = keptSnapshots(many, { daily }, endMs, { timeZone });
+          expect([...kept.keys()].sort((a, b) => a - b)).to.deep.equal(wanted);
+        },
+      ),
+      { numRuns: depth(40, 1_000) },
+    );
+  });
+
+  it("keep both of the hour that comes twice, and no day too few where the clocks change at midnight", () => {
+    const at = (...texts: readonly string[]) => texts.map((text, n) => ({ number: n + 1, atMs: Date.parse(text) }));
+    const numbers = (...of: Parameters<typeof keptSnapshots>) => [...keptSnapshots(...of).keys()].sort((a, b) => a - b);
+    const twice = at("2026-10-25T00:30Z", "2026-10-25T01:30Z");
+    const nowMs = Date.parse("2026-11-01T00:00Z");
+    expect(numbers(twice, { hourly: 5 }, nowMs, { timeZone: "Europe/Vienna" })).to.deep.equal([1, 2]);
+    // Of two local days, one day of UTC.
+    const evening = at("2026-03-28T22:30Z", "2026-03-28T23:30Z", "2026-03-29T21:30Z");
+    expect(numbers(evening, { daily: 2 }, nowMs, { timeZone: "Europe/Vienna" })).to.deep.equal([1, 3]);
+    expect(numbers(evening, { daily: 2 }, nowMs)).to.deep.equal([2, 3]);
+    // Apia had no 30 December 2011.
+    const apia = at("2011-12-29T12:00Z", "2011-12-30T09:59Z", "2011-12-30T10:00Z");
+    expect(numbers(apia, { daily: 9 }, nowMs, { timeZone: "Pacific/Apia" })).to.deep.equal([2, 3]);
+  });
+
+  it("count none that is dated in the future, and let it go once one with a right date follows", () => {
+    const right = fc.record({ last: fc.nat(6), daily: fc.nat(20), weekly: fc.nat(6), monthly: fc.nat(3) });
+    const made = fc.array(fc.option(fc.integer({ min: 1, max: 40 })), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(right, made, (retention, aheads) => {
+        const nowMs = start + 60 * day;
+        const all = aheads.map((years, n) => ({ number: n + 1, atMs: years === null ? start + n * day : nowMs + years * 365 * day })); // prettier-ignore
+        const dated = all.filter((_, n) => aheads[n] === null);
+        const lastRight = dated.at(-1)?.number ?? 0;
+        const kept = keptSnapshots(all, retention, nowMs);
+        // The others stay as if none were dated ahead.
+        for (const [number, why] of keptSnapshots(dated, retention, nowMs)) {
+          const others = why.filter((one) => one !== "newest");
+          if (others.length > 0) expect(kept.get(number)).to.include.members(others);
+        }
+        for (const { number } of all.filter((_, n) => aheads[n] !== null))
+          expect(kept.has(number)).to.equal(number > lastRight);
+      }),
+    );
+    // Whose clock is behind removes nothing by it.
+    const some = [1, 2, 3].map((number) => ({ number, atMs: start + number * day }));
+    expect([...keptSnapshots(some, { last: 1 }, start - 300 * day).keys()]).to.have.members([1, 2, 3]);
+    // A date ahead that has come to pass is bounded by what was made after it.
+    const passed = [0, 500, 1, 2].map((days, n) => ({ number: n + 1, atMs: start + days * day }));
+    expect([...keptSnapshots(passed, { daily: 3 }, start + 600 * day).keys()]).to.have.members([1, 3, 4]);
   });
 
   it("keep what is held, whatever the retention says: a snapshot, or those that contain a person or an actor", async () => {

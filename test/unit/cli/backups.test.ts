@@ -12,6 +12,8 @@ const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100
 const recalled: BackupResults["recall"] = { snapshot, units: 2, rows: 30, bytes: 2_048, threads: 1, stripeBytes: 8_192, lost: nothing }; // prettier-ignore
 const checked: BackupResults["verify"] = { snapshots: 2, units: 12, stripes: 5, bytes: 4_096, weak: 0, lost: nothing, lostUnits: nothing }; // prettier-ignore
 
+const inBlack = { color: false, nowMs: Date.parse("2030-01-01T00:00Z") };
+
 describe("plexus backup", () => {
   it("reads moments, by the zone that is named, and so long ago", () => {
     const now = Date.UTC(2026, 10, 23, 12);
@@ -49,11 +51,19 @@ describe("plexus backup", () => {
     expect(describeRun({ ...run, missed: many }, false)).to.match(/chat\/7 and 22 more$/);
     const shown = describeSnapshot({ ...recalled, snapshot: { ...snapshot, missed: ["chat/1"] } });
     expect(shown).to.match(/1 slot not read for it: chat\/1\./);
-    const list = describeList({ folder: "/b", node: "ann", snapshots: [{ ...snapshot, missed: ["chat/1"] }] }, false);
+    const list = describeList({ folder: "/b", node: "ann", snapshots: [{ ...snapshot, missed: ["chat/1"] }] }, inBlack);
     expect(list).to.match(
       /Backups of the node ann\n.*Slots not in it.*3\W+2026-11-23T09:00:00Z\W+4\.0 KiB\W+12\W+1\W/s,
     );
-    expect(describeList({ folder: "/b", node: "ann", snapshots: [] }, false)).to.match(/no snapshot yet/);
+    expect(describeList({ folder: "/b", node: "ann", snapshots: [] }, inBlack)).to.match(/no snapshot yet/);
+  });
+
+  it("marks the snapshots that are dated in the future", () => {
+    const ahead = { ...snapshot, number: 4, atMs: Date.parse("2031-01-01T00:00Z") };
+    const list = describeList({ snapshots: [snapshot, ahead] }, inBlack);
+    expect(list).to.match(/2031-01-01T00:00:00Z, in the future/);
+    expect(list).to.match(/Dated in the future, by a clock that was ahead: 4\./);
+    expect(describeList({ snapshots: [snapshot] }, inBlack)).not.to.match(/future/);
   });
 
   it("says what a check found", () => {
@@ -121,7 +131,7 @@ describe("plexus backup", () => {
     expect(describeSchedules([], false)).to.match(/plexus backup schedule set/);
     const schedule = { name: "nightly", cron: "0 3 * * *", wish: { sort: "run" }, by: "ada" } as const;
     expect(describeSchedules([schedule], false)).to.match(/nightly.*run.*0 3 \* \* \*.*UTC.*never/);
-    expect(describeList({ snapshots: [] }, false)).to.match(/^The cluster has no backup yet/);
-    expect(describeList({ snapshots: [snapshot] }, false)).to.match(/^Backups of the cluster\n/);
+    expect(describeList({ snapshots: [] }, inBlack)).to.match(/^The cluster has no backup yet/);
+    expect(describeList({ snapshots: [snapshot] }, inBlack)).to.match(/^Backups of the cluster\n/);
   });
 });

@@ -1,6 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { BackupHold, BackupSnapshot, VerifyBackup } from "../../../../../protocols/index.ts";
+import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
@@ -42,6 +43,8 @@ export function Snapshots() {
                   </span>
                   <span className="dim break" title={fullTime(one.atMs)}>
                     {ago(one.atMs, nowMs)} · {bytes(one.bytes)} in {counted(one.units, "unit")}
+                    {isDatedAhead(one.atMs, nowMs) &&
+                      " · dated in the future: a clock was ahead, and no prune counts it"}
                     {isHeld(one, held) && " · held"}
                     {one.missed.length > 0 && ` · ${counted(one.missed.length, "slot")} not read for it`}
                   </span>
