@@ -19,6 +19,8 @@ export interface Started {
   readonly node?: string;
   /** How many more nodes must join before anything can be written. */
   readonly nodesMissing: number;
+  /** False: the directory has not answered yet, and nothing is served until it has. */
+  readonly joined: boolean;
   /** Whether it runs models; other nodes do where it does not. */
   readonly ai: boolean;
 }
@@ -51,7 +53,14 @@ export function banner(started: Started): string {
     `  ${label.padEnd(12)}${value}`,
     ...more.map((line) => `  ${"".padEnd(12)}${paint(color, "dim", line)}`),
   ]);
-  return ["", `  ${paint(color, "bold", `Plexus ${version} is ready.`)} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
+  const state = started.joined
+    ? paint(color, "bold", `Plexus ${version} is ready.`)
+    : paint(
+        color,
+        "yellow",
+        `Plexus ${version} runs, and serves nothing yet: the cluster's directory has not answered. \`plexus nodes\` says why.`,
+      );
+  return ["", `  ${state} Ctrl-C stops it.`, "", ...lines, ""].join("\n");
 }
 
 function describeWait(missing: number, color: boolean): readonly [string, string, ...string[]] {

@@ -143,6 +143,15 @@ const slotColumns: readonly Column[] = [
   { head: "Wanted", leaves: 2 },
 ];
 
+/** Why a list of slots has none. `all`: without what the caller chose. */
+export function describeNoSlots(all: readonly ClusterSlotRow[], { directoryAway, nodes }: ClusterSummary): string {
+  if (all.length > 0) return `Of the slots, ${all.length} in all, none is so.`;
+  if (directoryAway === undefined)
+    return "There are no slots yet: they begin with the first account and the first room.";
+  const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "The node that was asked");
+  return `${asked} does not know which slots there are: it has started since the directory answered last. They are not lost.`;
+}
+
 /** `plexus slots`. */
 export function describeSlots(
   slots: readonly ClusterSlotRow[],
@@ -150,7 +159,6 @@ export function describeSlots(
   color: boolean,
   columns = Infinity,
 ): string {
-  if (slots.length === 0) return "No slots.";
   const rows = slots.map((slot) => [
     withoutControls(slot.slot),
     paint(color, statusStyles[slot.status], statusOf(slot)),

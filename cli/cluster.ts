@@ -7,6 +7,7 @@ import { describeAway, describeDown } from "../protocols/cluster-advice.ts";
 import {
   chooseSlots,
   describeInvitation,
+  describeNoSlots,
   describeSlots,
   findMember,
   nameOf,
@@ -85,7 +86,10 @@ export async function listSlots(flags: AdminFlags, filter: SlotFilter, output: O
   const chosen = chooseSlots(demand(slots), { ...filter, node: member });
   if (flags.json) for (const slot of chosen) output.print(jsonLine(slot));
   else {
-    const table = describeSlots(chosen, names, output.color, output.columns);
+    const table =
+      chosen.length === 0
+        ? describeNoSlots(demand(slots), demand(summary))
+        : describeSlots(chosen, names, output.color, output.columns);
     output.print([table, ...(filter.notOk ? describeDown : describeAway)(demand(summary))].join("\n"));
   }
   return exitCodes.ok;

@@ -228,6 +228,7 @@ function announce(
       node,
       name,
       pid: process.pid,
+      ...(!running.joined && { joined: false }),
     };
     output.print(jsonLine(line));
   } else if (!flags.quiet) {
@@ -242,6 +243,7 @@ function announce(
       startCommand,
       ai: running.roles.includes("ai"),
       nodesMissing: running.nodesMissing,
+      joined: running.joined,
       ...(isPart && { node: `${running.name} (${running.roles.join(", ")})` }),
     };
     output.print(banner({ ...facts, ...code, color: output.color }));

@@ -108,7 +108,9 @@ function describeRoom({ nodes, replicas, minInSync, directory }: ClusterSummary)
   const leftOut = keeper !== undefined && usable.length - 1 >= Math.max(2, minInSync);
   const places = usable.length - (leftOut ? 1 : 0);
   if (places === 0 || places >= replicas) return "";
-  const why = leftOut ? `, since ${withoutControls(keeper.name)} keeps the directory and copies nothing` : "";
+  const why = leftOut
+    ? `, since ${withoutControls(keeper.name)} keeps the directory and copies nothing that two others can`
+    : "";
   return `; ${places} possible${why}`;
 }
 

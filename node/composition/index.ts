@@ -112,6 +112,8 @@ export interface RunningNode {
   /** At the start of a cluster's first node, how many more `minInSync` asks for: until they are there, commands are refused.
    *  0 otherwise. */
   readonly nodesMissing: number;
+  /** False: it started without the directory, and serves nothing until that answers. */
+  readonly joined: boolean;
   /** Those of the cluster, as this node knows them now. */
   readonly models: readonly ModelInfo[];
   /** Takes no more work, finishes what is under way, closes the data folder. */
@@ -466,6 +468,7 @@ async function start(
     name: member.name,
     roles: member.roles,
     nodesMissing,
+    joined: peer.membership.joined,
     stop: (deadlineMs: number) => stops.run(deadlineMs),
     get models() {
       return peer.calls.engines.generate.models();

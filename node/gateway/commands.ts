@@ -33,6 +33,16 @@ export const commandRoutes: readonly CommandRoute[] = allCommands.flatMap((comma
   (command.row.http ?? []).map((route) => ({ ...command, route })),
 );
 
+/** The commands that only read, as those whose every route is a GET. */
+const reading: ReadonlySet<string> = new Set(
+  allCommands.flatMap(({ kind, name, row: { http = [] } }) =>
+    http.length > 0 && http.every(({ method }) => method === "GET") ? [`${kind}.${name}`] : [],
+  ),
+);
+
+/** Whether a command, as it is named on wires that carry both ways, can change nothing. */
+export const readsOnly = (named: string): boolean => reading.has(named);
+
 /** What the description of the interface calls a route: its command, with what tells apart the routes of one. */
 export function operationName({ kind, name, row, route }: CommandRoute): string {
   const alone = (row.http ?? []).length === 1;

@@ -41,7 +41,7 @@ import { takeJson } from "./json.ts";
 import type { GatewayContext } from "./options.ts";
 import { createProtection } from "./protection.ts";
 import type { Span } from "../ports.ts";
-import { demand, invalid, refuseBroken, refusalOf, retryAfterSeconds, statusOf } from "./refusals.ts";
+import { demand, invalid, refuseBroken, refusalOf, retryAfterSeconds, statusOf, toldOf } from "./refusals.ts";
 import { secureOptions } from "./tls.ts";
 import { sameSecret } from "./tokens.ts";
 
@@ -173,7 +173,9 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
-    if (!fault) return sendFailure(request, reply, reason);
+    // Who signs in may do so by an address alone: of a caller that is known a GET changes nothing.
+    const reads = isSafeMethod(request.method) && request.caller !== null && request.routeOptions.config.audit === undefined;
+    if (!fault) return sendFailure(request, reply, toldOf(reason, { reads }));
     log.error("request.failed", { ...idsOf(request), route: request.routeOptions.url, error: String((error as Error)?.stack ?? error) });
     return sendFailure(request, reply, failure("INTERNAL", { requestId: request.id }));
   }; // prettier-ignore

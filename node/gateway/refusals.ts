@@ -65,6 +65,17 @@ export function rawAnswer(reason: Failure): string {
   ].join("\r\n");
 }
 
+/** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing was. What only matters to the node that
+ *  asked the directory is left out. */
+export function toldOf(reason: Failure, { reads }: { readonly reads: boolean }): Failure {
+  const { details } = reason;
+  const kept = Object.entries(details ?? {}).filter(([name]) => name !== "asked" && name !== "refuses");
+  const told: Failure = details === undefined ? reason : { ...reason, details: Object.fromEntries(kept) };
+  if (!reads || reason.outcome !== "unknown") return told;
+  const message = "No answer came, or it was lost. This only reads, so nothing has changed: ask again.";
+  return { ...told, outcome: "not_started", message };
+}
+
 /** The value of a Retry-After header, when the failure says how long to wait. */
 export function retryAfterSeconds(reason: Failure): number | undefined {
   const waitMs = reason.details?.["retryAfterMs"];

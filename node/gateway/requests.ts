@@ -9,10 +9,11 @@ import {
 } from "../../protocols/index.ts";
 import { noteCommand } from "./audited.ts";
 import { noteDone } from "./noting.ts";
-import { answerCosts, isTopicFor, permissionToFollow, readCommand, rowNamed } from "./commands.ts";
+import { answerCosts, isTopicFor, permissionToFollow, readCommand, readsOnly, rowNamed } from "./commands.ts";
 import type { Admission, GatewayContext } from "./options.ts";
 import type { Permit } from "./outflow.ts";
 import { admitQuota } from "./quotas.ts";
+import { toldOf } from "./refusals.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { Subscribers } from "./subscribers.ts";
 
@@ -117,7 +118,7 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       noteDone(at, { user: caller.user, ...command.value, operationId }, result);
       const say = (): void => {
         subscriber.outstanding -= 1;
-        answer(subscriber, id, result);
+        answer(subscriber, id, result.ok ? result : refused(toldOf(result.error, { reads: readsOnly(frame.do) })));
         permit?.();
       };
       if (permit === undefined || !result.ok) say();

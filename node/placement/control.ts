@@ -12,6 +12,7 @@ import {
   refused,
   slotOf,
   soleKeeper,
+  type Failure,
   type InvitationIssued,
   type Moved,
   type Result,
@@ -53,6 +54,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   const limits: PlacementLimits = { ...placementLimits, ...options.limits };
   const names = createNames(membership);
   const survey = createSurvey({ exchange, membership, table, clock, limits });
+  const overview = createOverview({ ...options, limits, survey });
   const keepsDirectory = (member: NodeId): boolean => soleKeeper(options.directoryInfo()) === member;
   const members = createMembers({ table, membership, limits, keepsDirectory });
   const votes = (member: NodeId): boolean => {
@@ -72,10 +74,20 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
     votes,
   };
 
+  /** What helps after a refusal needs the directory as well: while that is away, its absence is the cause that counts. */
+  const insteadOf = (error: Failure): Failure => {
+    const isHelped = error.code === "NO_CANDIDATE" || error.details?.["advice"] !== undefined;
+    if (!isHelped || overview.directoryAnswers()) return error;
+    const keeper = soleKeeper(options.directoryInfo());
+    const start = keeper === undefined || membership.isUp(keeper) ? undefined : `start ${names.of(keeper)} again, on its own data folder`; // prettier-ignore
+    const because = start ?? options.directoryAway().because;
+    return failure("DIRECTORY_AWAY", because === undefined ? {} : { because });
+  };
   /** Runs a command, whose refusal calls nodes by their names. */
   const run = async <T>(command: (at: Attempt) => Promise<Result<T>>): Promise<Result<T>> => {
-    const result = await attempt(options.directory, command);
-    if (result.ok) return result;
+    const done = await attempt(options.directory, command);
+    if (done.ok) return done;
+    const result = refused(insteadOf(done.error));
     const isUp = (one: NodeId): boolean => membership.isUp(one);
     return refused(
       withAwaited(names.inFailure(result.error), options.directoryInfo(), { isUp, nameOf: (one) => names.of(one) }),
@@ -132,7 +144,7 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   };
 
   return {
-    ...createOverview({ ...options, limits, survey }),
+    ...overview,
 
     preview: async (wish) => preview(await facts(), wish, (text) => names.find(text)),
 

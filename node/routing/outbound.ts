@@ -37,7 +37,7 @@ import type { Identities } from "./identity.ts";
 import { fromWire, toWire } from "./inbound.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
-import { ownerAway, Targets, type Aimed, type Waiting } from "./targets.ts";
+import { ownerAway, ownerless, Targets, type Aimed, type Waiting } from "./targets.ts";
 
 /** One envelope, until it is settled. */
 interface Entry extends Waiting {
@@ -448,7 +448,7 @@ export class Outbound {
       if (outbox.target !== undefined) this.#beginAnew(outbox);
       const error =
         target === undefined
-          ? failure("NO_CANDIDATE", { slot: outbox.slot })
+          ? ownerless(outbox.slot, this.#ports)
           : ownerAway(outbox.slot, target, this.#ports.membership);
       for (const entry of outbox.unsent) entry.refusal = error;
       outbox.hint = undefined;

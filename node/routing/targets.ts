@@ -2,6 +2,7 @@
  *  not know yet. */
 import { failure, type Failure, type SlotId } from "../../protocols/index.ts";
 import type { Outgoing } from "../kernel/api.ts";
+import { roleOf, type SlotTable } from "../cluster/slot-table.ts";
 import type { Membership, NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
 import type { RoutingLimits } from "./limits.ts";
@@ -100,3 +101,24 @@ export function ownerAway(slot: SlotId, owner: NodeId, membership: Membership): 
     : "the node that has it is down";
   return failure("SLOT_UNAVAILABLE", { slot, node, reason });
 }
+
+/** The failure while nobody has a slot: none is up that could have its first copy, or the directory, which would say or settle who has it, does
+ *  not answer. Names the nodes that are to be started. */
+export function ownerless(
+  slot: SlotId,
+  { membership, table }: { readonly membership: Membership; readonly table: Pick<SlotTable, "current"> },
+): Failure {
+  const role = roleOf({ slot });
+  const able = membership.members().members.filter(({ roles }) => roles.includes(role));
+  const down = able.filter(({ node }) => !membership.isUp(node)).map(({ name }) => name);
+  const start = down.length === 0 ? "" : `: start ${down.slice(0, namesMax).join(" or ")}`;
+  if (able.length === 0)
+    return failure("NO_CANDIDATE", { slot, role, reason: `no node has the role ${role}: plexus nodes roles NAME …` });
+  if (down.length === able.length)
+    return failure("SLOT_UNAVAILABLE", { slot, role, reason: `no node with the role ${role} is up${start}` });
+  if (!table.current)
+    return failure("DIRECTORY_AWAY", { slot, reason: `the directory, which says who has it, does not answer${start}` });
+  return failure("NO_CANDIDATE", { slot, role, reason: `every node with the role ${role} that is up drains or is leaving${start}` }); // prettier-ignore
+}
+
+const namesMax = 5;

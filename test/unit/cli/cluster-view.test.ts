@@ -8,7 +8,7 @@ import {
   partInDirectory,
   rolesWithoutTaker,
 } from "../../../protocols/cluster-leaving.ts";
-import { chooseSlots, describeInvitation, describeNodes, describeSlots, findMember, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
+import { chooseSlots, describeInvitation, describeNodes, describeNoSlots, describeSlots, findMember, namesOf } from "../../../cli/cluster-view.ts"; // prettier-ignore
 import { describeVotersWanted, joinCommand } from "../../../protocols/cluster-words.ts";
 import { failure, type ClusterSlotRow, type ClusterSummary } from "../../../protocols/index.ts";
 import { nodeRow, slotRow, summaryOf } from "../gateway/cluster-fixture.ts";
@@ -146,7 +146,7 @@ describe("the table of nodes", () => {
     expect(wish({})).to.equal("(3 replicas wanted, at least 1 in sync; 1 possible)");
     expect(wish({}, {})).to.equal("(3 replicas wanted, at least 1 in sync; 2 possible)");
     expect(wish({}, {}, {})).to.equal(
-      "(3 replicas wanted, at least 1 in sync; 2 possible, since node-a keeps the directory and copies nothing)",
+      "(3 replicas wanted, at least 1 in sync; 2 possible, since node-a keeps the directory and copies nothing that two others can)",
     );
     expect(wish({}, {}, {}, { state: "draining" })).to.include("2 possible, since node-a");
     expect(wish({}, {}, {}, {})).to.equal("(3 replicas wanted, at least 1 in sync)");
@@ -210,7 +210,13 @@ describe("the table of slots", () => {
     expect(text)
       .to.match(/manager\/1.*node-a.*node-b/)
       .and.match(/chat\/3.*id-of-gone/);
-    expect(describeSlots([], names, false)).to.equal("No slots.");
+    const self = nodeRow("node-a", { self: true });
+    const [calm, away] = [summaryOf([self]), summaryOf([self], { directoryAway: {} })];
+    expect(describeNoSlots([slotRow("chat/3", "gone")], calm)).to.equal("Of the slots, 1 in all, none is so.");
+    expect(describeNoSlots([], calm)).to.include("they begin with the first account");
+    expect(describeNoSlots([], away)).to.equal(
+      "node-a does not know which slots there are: it has started since the directory answered last. They are not lost.",
+    );
   });
 });
 

@@ -151,7 +151,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
   }); // prettier-ignore
 
   it("by the first text of a node, which tells models of others", () => {
-    const started = { version: "1", url: "http://x", hasPage: true, dataFolder: "/d", color: false, startCommand: "plexus up", nodesMissing: 0, ai: true }; // prettier-ignore
+    const started = { version: "1", url: "http://x", hasPage: true, dataFolder: "/d", color: false, startCommand: "plexus up", nodesMissing: 0, joined: true, ai: true }; // prettier-ignore
     for (const state of ["ready", "failed", "loading"] as const)
       expect(banner({ ...started, node: `n${hostile}`, models: [poisoned({ ...model, state, reason: "r", node: "n" })] })).to.not.match(controls); // prettier-ignore
   });

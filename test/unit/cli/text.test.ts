@@ -350,6 +350,7 @@ describe("sizes and durations", () => {
 describe("the banner", () => {
   const started = {
     nodesMissing: 0,
+    joined: true,
     version: "1.2.3",
     url: "http://127.0.0.1:7070",
     hasPage: true,
@@ -371,6 +372,12 @@ describe("the banner", () => {
       .and.not.include("Open");
     const early = banner({ ...started, models: [model], nodesMissing: 2 });
     expect(early).to.include("for 2 more nodes: minInSync requires so many").and.include("plexus invite");
+  });
+
+  it("calls no node ready that serves nothing, and says why and where to look", () => {
+    const text = banner({ ...started, joined: false, models: [model] });
+    expect(text).to.not.include("is ready");
+    expect(text).to.include("serves nothing yet: the cluster's directory has not answered. `plexus nodes` says why.");
   });
 
   it("says plainly what a demonstration model is, that a model failed, and that there is none", () => {

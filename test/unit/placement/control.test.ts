@@ -418,6 +418,32 @@ describe("the cluster's control", () => {
     expect(await cluster.settle(control.slots())).to.have.nested.property("value[0].status", "blocked");
   });
 
+  it("names a cause that is true and what works while the directory's node is down, and no command that needs it", async () => {
+    const cluster = new Placed(19);
+    cluster.directoryInfo = { kind: "embedded", node: "c" };
+    const { control } = await cluster.open(["a", "b", "c"]);
+    await cluster.settle(control.setRoles("a", ["chat"]));
+    await cluster.settle(control.setRoles("b", ["chat"]));
+    await cluster.put({ ...fresh(chat(0), "b", ["a", "b"]), held: "b" });
+    await cluster.pass(500);
+    cluster.kill("c");
+    cluster.external.setDown(true);
+    await cluster.pass(500);
+    const because = "start node-c again, on its own data folder";
+    for (const [what, command] of [
+      ["eviction of its node", () => control.evict("c", false)],
+      ["eviction of another", () => control.evict("b", false)],
+      ["roles", () => control.setRoles("b", ["chat", "ai"])],
+      ["a drain", () => control.setDraining("b", true)],
+    ] as const) {
+      const answer = await cluster.settle(command());
+      expect(answer, what).to.have.nested.property("error.code", "DIRECTORY_AWAY");
+      expect(answer, what).to.not.have.nested.property("error.details.advice");
+      expect(answer, what).to.not.have.nested.property("error.details.asked");
+      if (what.startsWith("eviction")) expect(answer, what).to.have.nested.property("error.details.because", because);
+    }
+  });
+
   it("calls slots short while all that they lack is a node that is down, and ok when it is no member any more", async () => {
     const cluster = new Placed(20);
     const { control } = await cluster.open(["a", "b"]);

@@ -1,0 +1,26 @@
+import { expect } from "chai";
+import { readsOnly } from "../../../node/gateway/commands.ts";
+import { toldOf } from "../../../node/gateway/refusals.ts";
+import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
+
+describe("what a caller is told of a failure", () => {
+  it("never doubts whether a read took effect, whatever became of it", () => {
+    for (const code of Object.keys(errorTable) as ErrorCode[]) {
+      const told = toldOf(failure(code, { slot: "chat/1" }), { reads: true });
+      expect(told.outcome, code).to.not.equal("unknown");
+      expect(told.message, code).to.not.match(/may have taken effect|may still|operationId/);
+      expect(told, code).to.deep.include({ code, details: { slot: "chat/1" } });
+    }
+    expect(toldOf(failure("ASK_TIMEOUT"), { reads: false })).to.deep.equal(failure("ASK_TIMEOUT"));
+  });
+
+  it("keeps to itself what only the node that asked the directory needs to know", () => {
+    const reason = failure("DIRECTORY_UNAVAILABLE", { because: "it is away", asked: false, refuses: true });
+    expect(toldOf(reason, { reads: false }).details).to.deep.equal({ because: "it is away" });
+  });
+
+  it("knows the commands that only read", () => {
+    expect(["room.post", "room.create", "user.signIn"].filter(readsOnly)).to.deep.equal([]);
+    expect(["room.get", "room.history"].filter(readsOnly)).to.not.deep.equal([]);
+  });
+});
