@@ -6,7 +6,10 @@ import { withoutControls } from "./printable.ts";
 /** What a person should know about a node that has just started. */
 export interface Started {
   readonly version: string;
+  /** Where the person who started it finds it. */
   readonly url: string;
+  /** Where others find it, if that is elsewhere. */
+  readonly outwardUrl?: string;
   /** Whether there is a page at that address. */
   readonly hasPage: boolean;
   readonly adminCode?: string;
@@ -28,10 +31,11 @@ export interface Started {
 /** The text a person sees when the node is ready. */
 export function banner(started: Started): string {
   const { color, url, adminCode, models, version, dataFolder, startCommand } = started;
+  const others = started.outwardUrl === undefined ? [] : [`From other machines: ${started.outwardUrl}`];
   const rows: (readonly [label: string, value: string, ...more: string[]])[] = [
     started.hasPage
-      ? ["Open", paint(color, ["bold", "cyan"], url)]
-      : ["API", paint(color, ["bold", "cyan"], url), `${pageHint}.`],
+      ? ["Open", paint(color, ["bold", "cyan"], url), ...others]
+      : ["API", paint(color, ["bold", "cyan"], url), ...others, `${pageHint}.`],
     ...(adminCode === undefined
       ? []
       : ([

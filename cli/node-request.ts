@@ -2,6 +2,7 @@
 import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
+import { lookupHere } from "./here.ts";
 import { cliLimits } from "./limits.ts";
 import type { Method, Target } from "./node-client.ts";
 import { describeBytes } from "./output.ts";
@@ -93,6 +94,7 @@ export function openRequest(
       ...headers,
     },
     agent: false,
+    lookup: lookupHere,
     ...(signal && { signal }),
     ...(socketPath !== undefined && { socketPath }),
     ...(isLocal === true && { rejectUnauthorized: false }),

@@ -1,10 +1,18 @@
 import { constants } from "node:os";
-import { parseControl, unknownVariables, type Config, type ConfigInput, type Settings } from "../config/index.ts";
+import {
+  isEverywhere,
+  parseControl,
+  unknownVariables,
+  type Config,
+  type ConfigInput,
+  type Settings,
+} from "../config/index.ts";
 import type { MembershipEnd, RunningNode } from "../node/composition/index.ts";
 import { failure, failureOf, roles, PlexusError, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
+import { shownHere } from "./here.ts";
 import { hasPage, installation, pageHint, readVersion } from "./installation.ts";
 import { plexusCommand } from "./launcher.ts";
 import { cliLimits } from "./limits.ts";
@@ -87,7 +95,8 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
   settings.onChange((now) => log.setLevel(now.log.level));
   process.on("SIGHUP", () => void reread(run, log));
   if (!hasPage()) log.warn("web.missing", { help: pageHint });
-  announce(flags, output, { running, config, version });
+  const shownUrl = isEverywhere(config.host) ? await shownHere(url) : url;
+  announce(flags, output, { running, config, version, shownUrl });
 
   const signal = await stopAsked;
   return await drain(running, settings.current(), { log, signal });
@@ -213,12 +222,18 @@ function explainFailure(thrown: unknown): unknown {
 function announce(
   flags: UpFlags,
   output: Output,
-  started: { readonly running: RunningNode; readonly config: Config; readonly version: string },
+  started: {
+    readonly running: RunningNode;
+    readonly config: Config;
+    readonly version: string;
+    readonly shownUrl: string;
+  },
 ): void {
-  const { running, config, version } = started;
+  const { running, config, version, shownUrl } = started;
   const code = running.adminCode === undefined ? {} : { adminCode: running.adminCode };
   if (flags.json) {
-    const { url, controlUrl, grpc, node, name } = running;
+    // Whoever reads this line may hand the address on.
+    const { outwardUrl: url, controlUrl, grpc, node, name } = running;
     const line = {
       event: "ready",
       url,
@@ -236,7 +251,8 @@ function announce(
     const isPart = config.join !== undefined || running.roles.length < roles.length;
     const facts = {
       version,
-      url: running.url,
+      url: shownUrl,
+      ...(running.outwardUrl !== running.url && { outwardUrl: running.outwardUrl }),
       hasPage: hasPage(),
       models: running.models,
       dataFolder: config.data,

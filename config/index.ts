@@ -21,6 +21,7 @@ export {
   type ConfigContext,
   type SettingSource,
 } from "./layers.ts";
+export { hostAddress, isEverywhere } from "./addresses.ts";
 export { modelFromText, modelProblem, type ModelEntry } from "./models.ts";
 export { planReload, type ReloadPlan } from "./reload.ts";
 export { createSettings, shownSetting, type SettingEffect, type Settings, type SettingState } from "./settings.ts";

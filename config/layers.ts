@@ -13,6 +13,7 @@ import {
   type Config,
   type ConfigInput,
 } from "./schema.ts";
+import { meshProblem } from "./addresses.ts";
 import { modelFromText, modelProblem, splitAt, type ModelEntry } from "./models.ts";
 import { valueAt } from "./reload.ts";
 import { parseDurationMs } from "./units.ts";
@@ -188,6 +189,8 @@ function checkTogether(config: Partial<Config>): void {
     refuse("models", `two models are called ${twice}; give one of them another name (--model FILE,NAME)`);
   if (port !== 0 && port === mesh?.port)
     refuse("mesh.port", `is port as well (${port}); people and nodes need one each`);
+  const unusable = mesh === undefined ? undefined : meshProblem(mesh);
+  if (unusable !== undefined) refuse(unusable.field, unusable.reason);
   if ((tls.cert === undefined) !== (tls.key === undefined))
     refuse(
       tls.cert === undefined ? "tls.cert" : "tls.key",

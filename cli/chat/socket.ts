@@ -3,6 +3,7 @@ import WebSocket from "ws";
 import { standardPorts, type ClientPorts } from "../../client/index.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
+import { lookupHere } from "../here.ts";
 import { cliLimits } from "../limits.ts";
 
 /** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of the
@@ -17,6 +18,7 @@ export function terminalPorts(token: string): ClientPorts {
       const socket = new WebSocket(address, {
         headers: { authorization: `Bearer ${token}` },
         perMessageDeflate: false,
+        lookup: lookupHere,
       });
       socket.on("unexpected-response", (_request, response) => {
         void refusalIn(response, url).then((refusal) => {

@@ -45,6 +45,8 @@ export async function openIdentity(
     readonly machine: Machine;
     readonly stops: Stops;
     readonly trustsData: boolean;
+    /** Looked at once the folder is this process's, and before an invitation is redeemed. */
+    checked(): Promise<void>;
     /** Hears what each change of a slot took. */
     readonly heard: NonNullable<JournalPorts["heard"]>;
   },
@@ -60,6 +62,7 @@ export async function openIdentity(
   stops.add(() => raw.close());
   const store = await openSealedStore(raw, () => readDiskKey(config.diskKey ?? diskKeyFile(config.data)));
   if (!folder.isNew && (await readFormat(store)) === undefined) throw notNew(config.data);
+  await at.checked();
 
   const fresh = { cluster: randomHex(random.bytes(8)), node: randomHex(random.bytes(8)) };
   const joined = await joinIfAsked(config, { store, clock, log, version });

@@ -11,7 +11,7 @@
  *  The simulation runs the same peers on simulated ports. */
 import { resolve } from "node:path";
 import { behaviors } from "../../actors/index.ts";
-import type { Config, Settings } from "../../config/index.ts";
+import { isEverywhere, type Config, type Settings } from "../../config/index.ts";
 import {
   backupActor,
   newcomerRoles,
@@ -30,7 +30,7 @@ import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { createObserveControl } from "../observe/index.ts";
 import { startedAgain, type NodeLoad } from "../membership/index.ts";
-import { bytesIn, createClock, diskOf, keptText, readSource } from "../platform/index.ts";
+import { bytesIn, createClock, diskOf, keptText, outwardAddresses, readSource } from "../platform/index.ts";
 import { watchSecrets } from "../cluster/secrets.ts";
 import { shareLists, watchThreats } from "../threats/index.ts";
 import { isHolder, type Shards } from "../shards/index.ts";
@@ -59,6 +59,7 @@ import { openMail } from "./mail.ts";
 import { createMeshPort, type MeshPort } from "./mesh-port.ts";
 import { openModels, type NodeModels } from "./models.ts";
 import { patientLimits } from "./patience.ts";
+import { checkPlaces } from "./places.ts";
 import { createPeer, type PeerOptions } from "./peer.ts";
 import { openSecrets, secretsControl } from "./secrets.ts";
 import { openSettings } from "./settings.ts";
@@ -69,7 +70,7 @@ import { join, register, rememberCluster } from "./taking-part.ts";
 import { openTls } from "./tls.ts";
 import { openTracing } from "./tracing.ts";
 import { openWatch } from "./watch.ts";
-import { webAddressFor } from "./web-address.ts";
+import { placeFor, webAddressFor } from "./web-address.ts";
 
 export type { MembershipEnd } from "../ports.ts";
 export { rememberedSettings } from "./settings.ts";
@@ -97,7 +98,10 @@ export interface NodePlatform {
 }
 
 export interface RunningNode {
+  /** Where it is reached from this machine, by an address: nothing has to resolve a name. */
   readonly url: string;
+  /** Where others reach it, as far as it knows; the same where it listens at one address. */
+  readonly outwardUrl: string;
   /** Where gRPC is: `127.0.0.1:7080`. Absent: nowhere. */
   readonly grpc?: string;
   /** Where its control endpoint is; absent: it has none. */
@@ -161,6 +165,7 @@ async function start(
     machine,
     stops,
     trustsData: platform.trustsData === true,
+    checked: () => checkPlaces(config),
     heard(slot, tookMs) {
       // A holder's inventory changes because of a backup.
       if (!isHolder(slot)) pacing.heard(tookMs);
@@ -458,11 +463,14 @@ async function start(
   noteOwn(ownAudit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
   const addresses = listening.addresses();
-  void peer.membership.update({ peer: listening.peer, addresses, url: webAddressFor(url, addresses) });
+  const reach = { mesh: addresses, own: outwardAddresses() };
+  const outwardUrl = webAddressFor(url, { ...reach, everywhere: isEverywhere(config.host) });
+  void peer.membership.update({ peer: listening.peer, addresses, url: outwardUrl });
   const { controlUrl } = gateway;
   const running = {
     url,
-    ...(grpcAddress !== undefined && { grpc: grpcAddress }),
+    outwardUrl,
+    ...(grpcAddress !== undefined && { grpc: placeFor(grpcAddress, reach) }),
     ...(controlUrl !== undefined && { controlUrl }),
     node,
     name: member.name,

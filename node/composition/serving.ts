@@ -1,19 +1,21 @@
 /** A node serves people and programs: the gateway, opened for a peer. */
 import { readFile, stat } from "node:fs/promises";
 import { hostname } from "node:os";
-import { parseControl, type Config } from "../../config/index.ts";
+import { hostAddress, isEverywhere, parseControl, type Config } from "../../config/index.ts";
 import { failure, ok, PlexusError, refused, type Result } from "../../protocols/index.ts";
 import { signUpInvitations } from "../cluster/sign-up-invitations.ts";
 import { createGateway, gatewayLimits, readLeakList, type LeakList } from "../gateway/index.ts";
 import { createProviders } from "../identity/index.ts";
 import type { Mesh } from "../mesh/index.ts";
+import { outwardAddresses } from "../platform/index.ts";
 import { auditInCopy, type FirstAdmin } from "./cluster-memory.ts";
 import type { Identity } from "./identity.ts";
 import type { Machine } from "./machine.ts";
 import type { MeshPort } from "./mesh-port.ts";
 import { patientLimits } from "./patience.ts";
 import type { Peer } from "./peer.ts";
-import { placesOf } from "./web-address.ts";
+import { placeIn } from "./places.ts";
+import { placesOf, webAddressFor } from "./web-address.ts";
 
 /** How long another node may take to say what it keeps of a response. */
 const responseTimeoutMs = 5_000;
@@ -63,12 +65,14 @@ export async function serveClients(
 ): ReturnType<typeof createGateway> {
   const { machine, identity, peer, meshPort, firstAdmin } = at;
   const config = live();
+  const ownAddresses = outwardAddresses();
   const { clock, random, log, meter, metrics, descriptors, version, startedAtMs } = machine;
   const { node, journal, store } = identity;
   const others = () => peer.membership.members().members.filter((one) => one.node !== node);
   const leaks = config.leakedPasswords === undefined ? undefined : await readLeaks(config.leakedPasswords);
   if (leaks !== undefined) log.info("passwords.leaked", { file: config.leakedPasswords, passwords: leaks.size });
-  const control = config.control === undefined ? undefined : parseControl(config.control);
+  const named = config.control === undefined ? undefined : parseControl(config.control);
+  const control = named !== undefined && "host" in named ? { ...named, host: hostAddress(named.host) } : named;
   return createGateway({
     limits: patientLimits(config.limits.patience).gateway,
     kernel: peer.kernel,
@@ -142,7 +146,7 @@ export async function serveClients(
     random,
     log,
     meter,
-    host: config.host,
+    host: hostAddress(config.host),
     port: config.port,
     descriptors: descriptors.web,
     hosts: hostNames(config),
@@ -159,8 +163,8 @@ export async function serveClients(
     get signUpDomains() {
       return live().signUpDomains;
     },
-    ...(config.metricsListen !== undefined && { metricsListen: listenAddress(config.metricsListen) }),
-    ...(config.grpc !== undefined && { grpcListen: listenAddress(config.grpc) }),
+    ...(config.metricsListen !== undefined && { metricsListen: placeIn(config.metricsListen) }),
+    ...(config.grpc !== undefined && { grpcListen: placeIn(config.grpc) }),
     trustedProxies: config.trustedProxies,
     ...(at.threats && { threats: at.threats }),
     node,
@@ -171,6 +175,12 @@ export async function serveClients(
     ...(at.settings && { settings: at.settings }),
     // It may be set while the node runs.
     publicUrl: () => at.mail?.publicUrl,
+    outwardUrl: (url) =>
+      webAddressFor(url, {
+        everywhere: isEverywhere(config.host),
+        mesh: meshPort.mesh?.addresses() ?? [],
+        own: ownAddresses,
+      }),
     ...(at.namedSecrets && { namedSecrets: at.namedSecrets }),
     identities: {
       rows: peer.identityProviders,
@@ -226,13 +236,6 @@ function hostNames({ host, allowedHosts, mesh }: Config): readonly string[] {
   const [label = machine] = machine.split(".");
   const announced = mesh.announce.flatMap((address) => /^\/dns[46]?\/([^/]+)\//.exec(address)?.[1] ?? []);
   return [host, ...allowedHosts, ...announced, machine, label, `${label}.local`].filter((name) => name !== "");
-}
-
-function listenAddress(text: string): { readonly host: string; readonly port: number } {
-  const at = text.lastIndexOf(":");
-  // Who names a port alone lets nobody from elsewhere in.
-  if (at < 0) return { host: "127.0.0.1", port: Number(text) };
-  return { host: text.slice(0, at).replace(/^\[|\]$/g, ""), port: Number(text.slice(at + 1)) };
 }
 
 /** Where a node is reached by others, each address with the id that must answer there. */

@@ -1,13 +1,36 @@
+import { isEverywhere } from "../../config/index.ts";
 import { isLoopback, type NodePlace } from "../../protocols/index.ts";
 import type { MemberRecord } from "../ports.ts";
 
-/** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself `localhost`, which
- *  leads nowhere from another machine; the first address at which the node's mesh is announced takes its place. */
-export function webAddressFor(url: string, meshAddresses: readonly string[]): string {
+/** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself by a loopback address, which
+ *  leads nowhere from another machine: the first address at which the node's mesh is announced takes its place, else one of the machine's own.
+ *  A machine that has none is reached by itself alone. */
+export function webAddressFor(
+  url: string,
+  at: {
+    /** It listens at all addresses of its machine. */
+    readonly everywhere: boolean;
+    readonly mesh: readonly string[];
+    /** The machine's, without those of the loopback. */
+    readonly own: readonly string[];
+  },
+): string {
+  if (!at.everywhere) return url;
   const address = new URL(url);
-  if (address.hostname !== "localhost") return url;
-  const host = meshAddresses.map(hostOf).find((found) => found !== undefined && !isLoopback(found));
+  // Who listens at all addresses of IPv4 has none of IPv6; the other way round both are served.
+  const isServed = (host: string): boolean => !host.startsWith("[") || address.hostname.startsWith("[");
+  const own = at.own.map((one) => (one.includes(":") ? `[${one}]` : one));
+  const hosts = [...at.mesh.map(hostOf), ...own].filter((host) => host !== undefined);
+  const host = hosts.find((found) => !isLoopback(found) && isServed(found));
   return host === undefined ? url : `${address.protocol}//${host}:${address.port}`;
+}
+
+/** The same of a place without a scheme, `0.0.0.0:7080`, as others reach it. */
+export function placeFor(place: string, at: Omit<Parameters<typeof webAddressFor>[1], "everywhere">): string {
+  const host = place.slice(0, place.lastIndexOf(":")).replaceAll(/[[\]]/g, "");
+  const here = place.replace(/^0\.0\.0\.0:/, "127.0.0.1:").replace(/^\[::\]:/, "[::1]:");
+  // A scheme of which no port is the usual one, so that the port stays in the text.
+  return webAddressFor(`grpc://${here}`, { ...at, everywhere: isEverywhere(host) }).slice("grpc://".length);
 }
 
 /** Where clients may go on, of these members: those that serve clients, take new ones, and can be reached at their address. One

@@ -196,9 +196,10 @@ export async function listenForControl(
   };
 }
 
-/** Where a listener is reached. A wildcard address is where we listen, not where anybody can go. */
+/** Where a listener is reached from its own machine. A wildcard address is where we listen, not where anybody can go; and a name would have
+ *  to be resolved, which not every machine does for `localhost`. */
 export function urlOf({ address, port }: AddressInfo, isSecure: boolean): string {
-  const host = address === "0.0.0.0" || address === "::" ? "localhost" : address;
+  const host = address === "0.0.0.0" ? "127.0.0.1" : address === "::" ? "::1" : address;
   return `${isSecure ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

@@ -112,6 +112,7 @@ function adminRule(options: Pick<GatewayOptions, "adminAddresses">): (address: s
 /** Starts listening. Rejects when the address is taken. */
 export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   let url = "";
+  const outward = (): string => options.outwardUrl?.(url) ?? url;
   const routes: GatewayRoute[] = [];
   const all = { ...gatewayLimits, ...options.limits };
   const newId = createIds(options.random);
@@ -145,7 +146,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       options.log.warn("gateway.proxy.unnamed", { address, help });
     }),
     nodes: () => {
-      const own = { name: options.name ?? options.node, url };
+      const own = { name: options.name ?? options.node, url: outward() };
       // A node that is cut off takes others for down that are not.
       const cutOff = options.reach?.degraded() !== undefined;
       return listNodes(own, (cutOff ? options.reach?.others() : options.peers?.()) ?? [], at.limits.nodesListedMax);
@@ -179,7 +180,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
       addRoutes(api, at, accounts);
       if (at.tokens !== undefined) addServiceTokens(api, at.tokens);
       addEvents(api, at, { subscribers });
-      addAdminRoutes(api, at, { url: () => url, connections: () => subscribers.count() });
+      addAdminRoutes(api, at, { url: outward, connections: () => subscribers.count() });
       addRoleRoutes(api, at);
       addRoomRoutes(api, at);
       if (at.controlTokens !== undefined) addControlRoutes(api, at, at.controlTokens);

@@ -172,6 +172,8 @@ export interface GatewayOptions {
   readonly invitations?: SignUpInvitations;
   /** Where people find the page: where other servers send browsers back to. Absent: wherever the browser that asks has found it. */
   publicUrl?(): string | undefined;
+  /** Where others reach what listens at this address of the machine; absent: there. */
+  outwardUrl?(url: string): string;
   /** Mail. Absent: the cluster sends none. */
   readonly mail?: MailPort;
   /** How the cluster looks. Absent: as Plexus does. */

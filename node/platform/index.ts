@@ -16,6 +16,7 @@ export { findFileDamage, surveyLevel, type FileDamage, type Loss, type Survey } 
 export { openLevelReader, type OnDamage } from "./level-reader.ts";
 export { platformLimits } from "./limits.ts";
 export { findLoss, makeFolder, openLevelStore, type LevelOptions } from "./level-store.ts";
+export { outwardAddresses, refusalToListen } from "./listening.ts";
 export { mayDumpCore } from "./core-dumps.ts";
 export { createMemoryReading, readDescriptorLimit, shareDescriptors, type DescriptorShares } from "./descriptors.ts";
 

@@ -87,6 +87,33 @@ describe("real nodes that join one cluster", () => {
     });
   });
 
+  it("use up no invitation and leave nobody in the list when they could not listen, and join by the same one then", async () => {
+    const own = fixture.use(await createDataFolder());
+    const names = async (): Promise<readonly string[]> => (await cluster.members()).map(({ name }) => name);
+    const before = await names();
+    const line = await invitedBy(cluster.first, "--role", "gateway");
+    const { port } = new URL(cluster.first.url);
+    const tried: readonly (readonly [flags: readonly string[], says: RegExp])[] = [
+      [["--mesh-host", "192.0.2.1"], /This machine has no address 192\.0\.2\.1; .*--mesh-host/],
+      [["--mesh-host", "node-b.example"], /node-b\.example is a name; .*--announce \/dns\/node-b\.example\/tcp\//],
+      [["--announce", "/ip4/node-b/tcp/7071"], /a name is \/dns\/node-b\/tcp\/7071/],
+      [["--mesh-port", port], /Port \d+ is in use .*--mesh-port/],
+      [["--host", "192.0.2.1"], /This machine has no address 192\.0\.2\.1; .*--host/],
+    ];
+    for (const [flags, says] of tried) {
+      const at = ["--name", "ghost", "--data", own.path, "--port", "0", "--mesh-port", "0"];
+      const { code, stderr } = await runPlexus(...line, ...at, ...model, ...flags);
+      expect(code, stderr).to.equal(3);
+      expect(stderr).to.match(says);
+    }
+    expect(await names()).to.deep.equal(before);
+    await using joined = new NodeProcess(own.path, [...model, "--name", "ghost", ...line.slice(1)]);
+    await joined.start();
+    expect(joined.name).to.equal("ghost");
+    await joined.end("SIGTERM");
+    await plexus(cluster.first, "nodes", "evict", "ghost");
+  });
+
   it("say as which one the cluster knows them, so that nobody takes one for the other that has its name", async () => {
     expect(second.name).to.equal("manager-2");
     expect(await statusOf(second)).to.include({ name: "manager-2" });

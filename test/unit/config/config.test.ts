@@ -311,6 +311,30 @@ describe("configuration", () => {
     ),
     [{ file: { path: "/c.yaml", content: { trustedProxies: "::1" } } }, "trustedProxies", /c\.yaml/, /\[127\.0\.0\.1/],
     [{ flags: { port: 7071, mesh: { port: 7071 } } }, "mesh.port", /together/, /7071/],
+    [
+      { flags: { mesh: { host: "node-a.example.org" } } },
+      "mesh.host",
+      /together/,
+      /is a name; --mesh-host takes an IP address .*0\.0\.0\.0.*; --announce \/dns\/node-a\.example\.org\/tcp\/7071 tells/,
+    ],
+    ...["10.0.0.300", "10.0.0.5:7071", "http://a", "[::1]", "-"].map((host): (typeof wrong)[number] => [
+      { flags: { mesh: { host } } },
+      "mesh.host",
+      /together/,
+      /is not an IP address; --mesh-host takes/,
+    ]),
+    ...[
+      ["/ip4/node-a/tcp/7071", /not an IPv4 address; a name is \/dns\/node-a\/tcp\/7071$/],
+      ["/ip6/10.0.0.5/tcp/7071", /not an IPv6 address/],
+      ["/dns4/10.0.0.5/tcp/7071", /is an address: \/ip4\/10\.0\.0\.5$/],
+      ["/dns/a_b!/tcp/7071", /not the name of a host/],
+      ["/ip4/10.0.0.5/tcp/70710", /1 to 65535/],
+    ].map(([address, reason]): (typeof wrong)[number] => [
+      { flags: { mesh: { announce: ["/ip4/10.0.0.5/tcp/7071", address as string] } } },
+      "mesh.announce.1",
+      /together/,
+      reason as RegExp,
+    ]),
   ];
   for (const [layers, field, from, reason] of wrong)
     it(`refuses ${JSON.stringify(layers)} and names ${field === "" ? "the file" : field}`, () => {
