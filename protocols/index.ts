@@ -48,6 +48,7 @@ export {
   type Route,
   type Source,
 } from "./command.ts";
+export * from "./emoji.ts";
 export * from "./endpoints.ts";
 export * from "./engine.ts";
 export * from "./errors.ts";

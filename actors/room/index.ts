@@ -40,7 +40,7 @@ import {
   type CreateTag,
 } from "./membership.ts";
 import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
-import { history, historyPage, markRead, withoutDeleted, type HistoryTag } from "./reading.ts";
+import { history, historyPage, markRead, eventsShown, type HistoryTag } from "./reading.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
 import {
   evolve,
@@ -221,7 +221,7 @@ function onRecords(
 ): Effects {
   switch (tag.type) {
     case "resume":
-      return resumePage({ head: state.head, floor: 0 }, tag, records, withoutDeleted(state));
+      return resumePage({ head: state.head, floor: 0 }, tag, records, eventsShown(state));
     case "history":
       return historyPage(state, tag, records);
     case "withdraw":

@@ -1,5 +1,6 @@
 /** What happens to messages: posted, edited, deleted, reacted to, pinned. Polls are messages, too: `polls.ts`. */
 import {
+  normalEmoji,
   unreachable,
   wireLimits,
   type CommandOf,
@@ -16,7 +17,7 @@ import { hasByRank, entryOf } from "./members.ts";
 import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
-import { emptied, messageInMemory, messageKey, type Room } from "./state.ts";
+import { asShown, emptied, messageInMemory, messageKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
@@ -140,7 +141,7 @@ export function onMessageRead(room: Room, tag: MessageTag, message: RoomMessage 
   if (entryOf(room.members, tag.from) === undefined && !outside) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
   if (known !== undefined) return apply(room, tag.command, known, turn);
   if (message === undefined) return [refuse("NOT_FOUND", { seq: tag.seq }, tag.to)];
-  return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, message, turn);
+  return maybeOld ? onMessage(room, tag.command, tag.seq, turn) : apply(room, tag.command, asShown(message), turn);
 }
 
 function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn): Effects {
@@ -198,9 +199,12 @@ function remove(room: Room, message: RoomMessage, turn: Turn): Effects {
 }
 
 function react(room: Room, command: Extract<Command, { type: "react" }>, message: RoomMessage, turn: Turn): Effects {
-  const { emoji, on } = command;
-  // The one text that plain objects cannot hold as a key of their own.
-  if (emoji === "__proto__") return [refuse("BAD_REQUEST", { field: "emoji" }, turn.replyTo)];
+  const { on } = command;
+  const form = normalEmoji(command.emoji);
+  // Whatever was taken as a reaction before can be taken back.
+  if (form === undefined && on)
+    return [refuse("BAD_REQUEST", { field: "emoji", reason: "it is not one emoji" }, turn.replyTo)];
+  const emoji = form ?? command.emoji;
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   const reactions = message.reactions ?? {};
   const who = Object.hasOwn(reactions, emoji) ? (reactions[emoji] ?? []) : [];

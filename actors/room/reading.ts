@@ -12,7 +12,7 @@ import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Turn } fro
 import { firstPage, lastPage } from "../page.ts";
 import { entryOf } from "./members.ts";
 import type { Effects } from "./happening.ts";
-import { emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
+import { asShown, emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
@@ -38,7 +38,7 @@ export function history(room: Room, command: History, turn: Turn): Effects {
   const oldest = room.messageSeq - room.recent.length + 1;
   // What is in memory needs no disk: most pages are the newest.
   if (thread === undefined && (reverse ? Math.max(from, to - limit) : from) >= oldest) {
-    const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest);
+    const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest).map(asShown);
     const messages = reverse ? lastPage(inMemory, limit) : firstPage(inMemory, limit);
     return [reply({ messages, more: messages.length < to - from } satisfies RoomHistory)];
   }
@@ -57,22 +57,21 @@ export function historyPage(room: Room, tag: HistoryTag, records: readonly Actor
     const range = { from: messageKey(root), to: messageKey(root + 1), limit: 1 };
     return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
   }
-  const found = records.map(({ value }) => value as RoomMessage);
+  const found = records.map(({ value }) => asShown(value as RoomMessage));
   const page = firstPage(found, tag.limit);
   const messages = tag.reverse ? page.toReversed() : page;
   return [reply({ messages, more: page.length < found.length } satisfies RoomHistory, tag.to)];
 }
 
-/** Shows old events without the texts that were deleted since. */
-export function withoutDeleted(room: Room): (event: unknown) => unknown {
+/** Shows old events without the texts that were deleted since, and their reactions in the form of today. */
+export function eventsShown(room: Room): (event: unknown) => unknown {
   const deletedAtMs = new Map(room.deletions.map(({ seq, atMs }) => [seq, atMs]));
   const shown = (message: RoomMessage): RoomMessage => {
     const atMs = deletedAtMs.get(message.seq);
-    return atMs === undefined ? message : emptied(message, atMs);
+    return atMs === undefined ? asShown(message) : emptied(message, atMs);
   };
   return (stored) => {
     const event = stored as RoomEvent;
-    if (deletedAtMs.size === 0) return event;
     if (event.type === "restored") {
       const { messages, root } = event;
       return { ...event, messages: messages.map(shown), ...(root !== undefined && { root: shown(root) }) };

@@ -1,6 +1,7 @@
 /** A room's state, how events change it, and how readers see it. */
 import {
   cut,
+  joinedReactions,
   unreachable,
   wireLimits,
   type RoomBan,
@@ -291,7 +292,15 @@ function replaceMessage(room: Room, message: RoomMessage): Room {
 /** A message as it is now, if it is in memory. */
 export function messageInMemory(room: Room, seq: number): RoomMessage | undefined {
   const index = seq - 1 - (room.messageSeq - room.recent.length);
-  return index >= 0 ? room.recent[index] : room.changed.find((message) => message.seq === seq);
+  const message = index >= 0 ? room.recent[index] : room.changed.find((one) => one.seq === seq);
+  return message && asShown(message);
+}
+
+/** A message as it is read: what was written before reactions had one form is counted in it. */
+export function asShown(message: RoomMessage): RoomMessage {
+  if (message.reactions === undefined) return message;
+  const reactions = joinedReactions(message.reactions);
+  return reactions === message.reactions ? message : { ...message, reactions };
 }
 
 /** What a change does to the records. */
@@ -326,7 +335,7 @@ export function viewOf(room: Room, key: string): RoomView {
 /** The view with the newest messages: what a page needs to open the room. */
 export function snapshotOf(room: Room, key: string, asker: string): RoomSnapshot {
   const votes = votesOf(room.polls, asker);
-  const messages = lastPage(room.recent, wireLimits.pageEntriesDefault);
+  const messages = lastPage(room.recent.map(asShown), wireLimits.pageEntriesDefault);
   return { ...viewOf(room, key), messages, ...(votes !== undefined && { votes }) };
 }
 

@@ -1,5 +1,6 @@
 import type { CommandName as WireCommand, ParametersOf } from "../../client/index.ts";
 import { cleaned } from "../../protocols/text.ts";
+import { normalEmoji } from "../../protocols/emoji.ts";
 import { sought } from "../../protocols/names.ts";
 import type { CommandName, Line } from "./commands.ts";
 
@@ -83,9 +84,12 @@ export function requestOf(
     case "delete":
       return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
     case "react":
-      return onNumber(first, (seq) =>
-        inRoom(request("room.react", { seq, emoji: second, on: !here.hasReacted(seq, second) })),
-      );
+      return onNumber(first, (seq) => {
+        const form = normalEmoji(second);
+        const on = !here.hasReacted(seq, form ?? second);
+        if (form === undefined && on) return { wrong: `${second} is not one emoji.` };
+        return inRoom(request("room.react", { seq, emoji: form ?? second, on }));
+      });
     case "poll":
     case "multipoll": {
       // `Lunch? | Pizza | Soup`

@@ -159,7 +159,11 @@ export class Person {
       case "post":
         return this.#post();
       case "react":
-        return void (await caller.untilKnown(lobby, { type: "react", seq, emoji: "+1", on: true }, caller.operation()));
+        return void (await caller.untilKnown(
+          lobby,
+          { type: "react", seq, emoji: seq % 2 === 0 ? "❤" : "❤️", on: true },
+          caller.operation(),
+        ));
       case "poll":
         return this.#poll();
       case "vote":

@@ -57,7 +57,12 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("delete"), seq }) },
   {
     weight: 3,
-    arbitrary: fc.record({ type: fc.constant("react"), seq, emoji: fc.constantFrom("a", "b"), on: fc.boolean() }),
+    arbitrary: fc.record({
+      type: fc.constant("react"),
+      seq,
+      emoji: fc.constantFrom("❤", "❤️", "👍", "a"),
+      on: fc.boolean(),
+    }),
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("pin"), seq, on: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("markRead"), seq }) },

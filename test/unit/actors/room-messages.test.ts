@@ -1,10 +1,14 @@
 import { expect } from "chai";
-import { wireLimits, type RoomMessage } from "../../../protocols/index.ts";
+import { assert, wireLimits, type RoomMessage } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
-import type { Room } from "../../../actors/room/state.ts";
+import { eventsShown, history, historyPage } from "../../../actors/room/reading.ts";
+import { messageInMemory, snapshotOf, type Room } from "../../../actors/room/state.ts";
 import type { Fixture } from "./fixture.ts";
 import { lobby, type Page, inLobby, post, view, texts } from "./lobby.ts";
+
+/** One emoji for each number. */
+const face = (index: number): string => String.fromCodePoint(0x1f600 + index);
 
 describe("a room's messages", () => {
   it("are numbered from 1, published at their position, and kept as records", () => {
@@ -55,7 +59,7 @@ describe("a room's messages", () => {
     expect(view(fixture).pins).to.deep.equal([]);
     expect(fixture.code("user/bob", lobby, { type: "delete", seq: 2 })).to.equal("accepted");
     expect(fixture.code("user/bob", lobby, { type: "edit", seq: 2, text: "x" })).to.equal("NOT_FOUND");
-    expect(fixture.code("user/bob", lobby, { type: "react", seq: 2, emoji: "x", on: true })).to.equal("NOT_FOUND");
+    expect(fixture.code("user/bob", lobby, { type: "react", seq: 2, emoji: "❌", on: true })).to.equal("NOT_FOUND");
     expect(fixture.code("user/ada", lobby, { type: "pin", seq: 2, on: true })).to.equal("NOT_FOUND");
   });
 
@@ -68,27 +72,75 @@ describe("a room's messages", () => {
     expect(react("ada", "👍", true)).to.deep.equal({ "👍": ["user/ada"] });
     expect(react("bob", "👍", true)).to.deep.equal({ "👍": ["user/ada", "user/bob"] });
     expect(react("ada", "👍", false)).to.deep.equal({ "👍": ["user/bob"] });
-    expect(react("ada", "constructor", true)).to.have.keys("👍", "constructor");
-    expect(react("ada", "constructor", false)).to.deep.equal({ "👍": ["user/bob"] });
+    expect(react("ada", "🎉", true)).to.have.keys("👍", "🎉");
+    expect(react("ada", "🎉", false)).to.deep.equal({ "👍": ["user/bob"] });
     expect(react("bob", "👍", false)).to.equal(undefined);
     expect(fixture.code("user/bob", lobby, { type: "react", seq: 1, emoji: "__proto__", on: true })).to.equal(
       "BAD_REQUEST",
     );
   });
 
+  it("count what looks the same as one reaction, and take no text for one", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "hi");
+    const react = (who: string, emoji: string, on: boolean) =>
+      fixture.ok<RoomMessage>(`user/${who}`, lobby, { type: "react", seq: 1, emoji, on }).reactions;
+    react("ada", "❤", true);
+    expect(react("bob", "❤️", true)).to.deep.equal({ "❤️": ["user/ada", "user/bob"] });
+    expect(react("bob", "❤\ufe0e", true)).to.deep.equal({ "❤️": ["user/ada", "user/bob"] });
+    expect(react("ada", "❤️", false)).to.deep.equal({ "❤️": ["user/bob"] });
+    expect(react("ada", "👍🏽", true)).to.have.all.keys("❤️", "👍🏽");
+    expect(react("ada", "👍", true)).to.have.all.keys("❤️", "👍🏽", "👍");
+    for (const emoji of ["abc", "1", "constructor", "👍👍", "+1", "x❤", "🇩"])
+      expect(fixture.code("user/bob", lobby, { type: "react", seq: 1, emoji, on: true }), emoji).to.equal(
+        "BAD_REQUEST",
+      );
+  });
+
+  it("count the reactions of older versions in the form of today, wherever they are read", () => {
+    const fixture = inLobby();
+    post(fixture, "ada", "hi");
+    const old = { "❤": ["user/ada", "user/bob"], abc: ["user/bob"], "❤️": ["user/ada"] };
+    const now = { "❤️": ["user/ada", "user/bob"], abc: ["user/bob"] };
+    const state = fixture.stateOf<Room>(lobby);
+    const [message] = state.recent;
+    assert(message !== undefined, "it was posted");
+    const kept: RoomMessage = { ...message, reactions: old };
+    const event = { type: "reacted", message: kept, by: "user/ada", emoji: "❤️", on: true } as const;
+    const after = room.evolve(state, { type: "happened", at: state.head + 1, event });
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/bob", notes: undefined } as const;
+    assert(after !== null, "there is a room");
+    const stored = { key: "message/1", value: kept };
+    const tag = { type: "history", limit: 5, reverse: true, root: undefined, to: undefined } as const;
+    const [inMemory] = history(after, { type: "history" }, turn);
+    const [onDisk] = historyPage(after, tag, [stored]);
+    const live = (eventsShown(after)(event) as typeof event).message;
+    const read = [messageInMemory(after, 1), snapshotOf(after, "lobby", "user/bob").messages[0], live];
+    expect(read.map((one) => one?.reactions)).to.deep.equal([now, now, now]);
+    for (const answer of [inMemory, onDisk])
+      expect(JSON.stringify(answer)).to.include(JSON.stringify(now)).and.not.include('"❤"');
+    // What is no emoji can only be taken back.
+    const taken = room.decide(after, { type: "react", seq: 1, emoji: "abc", on: false }, turn);
+    expect(JSON.stringify(taken))
+      .to.include(JSON.stringify({ "❤️": now["❤️"] }))
+      .and.not.include('"abc":');
+  });
+
   it("hold a bounded number of reactions", () => {
     const fixture = inLobby();
     post(fixture, "bob", "hi");
     for (let index = 0; index < wireLimits.reactionKindsMax; index += 1)
-      fixture.ok("user/bob", lobby, { type: "react", seq: 1, emoji: `e${index}`, on: true });
-    expect(fixture.code("user/ada", lobby, { type: "react", seq: 1, emoji: "more", on: true })).to.equal(
+      fixture.ok("user/bob", lobby, { type: "react", seq: 1, emoji: face(index), on: true });
+    expect(fixture.code("user/ada", lobby, { type: "react", seq: 1, emoji: face(64), on: true })).to.equal(
       "LIMIT_REACHED",
     );
     for (let index = 1; index < wireLimits.reactionsPerKindMax; index += 1) {
       fixture.ok(`user/u${index}`, lobby, { type: "join" });
-      fixture.ok(`user/u${index}`, lobby, { type: "react", seq: 1, emoji: "e0", on: true });
+      fixture.ok(`user/u${index}`, lobby, { type: "react", seq: 1, emoji: face(0), on: true });
     }
-    expect(fixture.code("user/ada", lobby, { type: "react", seq: 1, emoji: "e0", on: true })).to.equal("LIMIT_REACHED");
+    expect(fixture.code("user/ada", lobby, { type: "react", seq: 1, emoji: face(0), on: true })).to.equal(
+      "LIMIT_REACHED",
+    );
   });
 
   it("are pinned by moderators, a bounded number of them", () => {
@@ -153,7 +205,7 @@ describe("a room's older messages", () => {
     const answers = [];
     for (let seq = 1; seq <= 2; seq += 1)
       for (let index = 0; index < 15; index += 1)
-        answers.push(fixture.begin("user/ada", lobby, { type: "react", seq, emoji: `e${index}`, on: true }));
+        answers.push(fixture.begin("user/ada", lobby, { type: "react", seq, emoji: face(index), on: true }));
     fixture.settle();
     expect(answers.every((answer) => answer()?.ok)).to.equal(true);
     const { messages } = fixture.ok<Page>("user/ada", lobby, { type: "history", after: 0, limit: 2 });
@@ -163,7 +215,7 @@ describe("a room's older messages", () => {
   it("are read again when more of them changed meanwhile than memory holds", () => {
     const fixture = long();
     const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: undefined } as const;
-    const command = { type: "react", seq: 1, emoji: "x", on: true } as const;
+    const command = { type: "react", seq: 1, emoji: "❌", on: true } as const;
     const state = fixture.stateOf<Room>(lobby);
     const old = fixture.records(lobby, "message/")[0];
     const signal = (changes: number, records = [old]) =>

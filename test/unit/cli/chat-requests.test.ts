@@ -29,6 +29,7 @@ describe("a line of the terminal", () => {
       ["/invite @Bén", "room.invite", { member: "user/ben" }],
       ["/invite @Ada.Helper", "room.invite", { member: "agent/ada.helper" }],
       ["/react 7 🎲", "room.react", { seq: 7, emoji: "🎲", on: false }],
+      ["/react 8 ❤", "room.react", { seq: 8, emoji: "❤️", on: true }],
       ["/react 8 🎲", "room.react", { seq: 8, emoji: "🎲", on: true }],
       ["/poll Lunch? | Pizza | Soup", "room.poll", { question: "Lunch?", options: ["Pizza", "Soup"] }],
       ["/multipoll When? | Mo | Tu", "room.poll", { question: "When?", options: ["Mo", "Tu"], multiple: true }],

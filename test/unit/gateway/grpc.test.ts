@@ -47,8 +47,8 @@ describe("gateway: gRPC", () => {
     expect(messages[0]).to.deep.include({ seq: 1, author: "user/ada", text: "hi" });
     expect(await ada.call("RoomService", "Typing", { to: "den" })).to.deep.equal({});
     // The default of protobuf is not sent, and is meant all the same.
-    await ada.call("RoomService", "React", { to: "den", seq: 1, emoji: "+1", on: true });
-    const after = await ada.call("RoomService", "React", { to: "den", seq: 1, emoji: "+1", on: false });
+    await ada.call("RoomService", "React", { to: "den", seq: 1, emoji: "👍", on: true });
+    const after = await ada.call("RoomService", "React", { to: "den", seq: 1, emoji: "👍", on: false });
     expect(plain(after.reactions) ?? {}).to.deep.equal({});
     expect(await ada.call("UserService", "Describe", {})).to.deep.include({ user: "ada" });
   });

@@ -1,5 +1,6 @@
 import { Popover, TextInput } from "@mantine/core";
 import { useState, type FormEvent } from "react";
+import { normalEmoji } from "../../../../protocols/emoji.ts";
 import { Icon } from "../icons.tsx";
 import { useLayer } from "../layers.tsx";
 import { emojis } from "./emoji.ts";
@@ -14,6 +15,7 @@ export function EmojiPicker({
 }) {
   const [opened, setOpened] = useState(false);
   const [other, setOther] = useState("");
+  const [wrong, setWrong] = useState(false);
   const change = (open: boolean) => {
     setOpened(open);
     onOpen(open);
@@ -27,8 +29,9 @@ export function EmojiPicker({
   const submit = (event: FormEvent) => {
     event.preventDefault();
     event.stopPropagation();
-    const emoji = other.trim();
-    if (/^\S{1,32}$/.test(emoji)) pick(emoji);
+    const emoji = normalEmoji(other.trim());
+    if (emoji !== undefined) return pick(emoji);
+    setWrong(other.trim() !== "");
   };
   return (
     <Popover opened={opened} onChange={change} position="top-end" withinPortal trapFocus shadow="md">
@@ -64,7 +67,11 @@ export function EmojiPicker({
             aria-label="Another emoji"
             value={other}
             maxLength={32}
-            onChange={(event) => setOther(event.currentTarget.value)}
+            error={wrong && "This is not one emoji."}
+            onChange={(event) => {
+              setOther(event.currentTarget.value);
+              setWrong(false);
+            }}
           />
         </form>
       </Popover.Dropdown>

@@ -15,6 +15,7 @@ import {
   type TimelineRow,
 } from "../../model/index.ts";
 import { copyText } from "../clipboard.ts";
+import { normalEmoji } from "../../../../protocols/emoji.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
@@ -189,7 +190,8 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       room: store,
       moderates,
       nameFor,
-      react(message, emoji) {
+      react(message, picked) {
+        const emoji = normalEmoji(picked) ?? picked;
         const on = message.reactions?.[emoji]?.includes(session.me) !== true;
         void store.change("react", { seq: message.seq, emoji, on });
       },
