@@ -68,6 +68,16 @@ describe("how backups fixture, in words", () => {
     ({ id: "1", sort: "run", wish: { sort: "run" }, by: "ada", state: "done", progress: {}, addedAtMs: 0, turn: 1, endedAtMs: 1, ...more }) as ClusterBackupTask; // prettier-ignore
   const standing = (more: Partial<Known>) => standingOf({ ...well, ...more }, nowMs);
 
+  it("are not well when a schedule waits for a time of a wrong clock, or only a snapshot dated in the future is young", () => {
+    const year = 365 * 24 * hour;
+    const asleep = standing({ schedules: [{ ...nightly, nextAtMs: nowMs + 5 * year }] });
+    expect(asleep.tone).to.equal("bad");
+    expect(asleep.faults.join()).to.match(/nightly waits for a time that a wrong clock has set/);
+    const ahead = standing({ snapshots: [snapshot(nowMs - 49 * hour), snapshot(nowMs + 5 * year)] });
+    expect(ahead.tone).to.equal("bad");
+    expect(ahead.faults.join()).to.match(/2 days old, and one is due each 24 hours.*is dated in the future/);
+  });
+
   it("are well when a backup is young, whole and the next one is scheduled", () => {
     expect(standing({})).to.deep.equal({ tone: "good", title: "Backups are well", faults: [] });
     expect(nextRunMs([nightly])).to.equal(nowMs + hour);

@@ -9,6 +9,7 @@ import type {
   HeldThing,
   KeysStatus,
 } from "../../../../../protocols/index.ts";
+import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { bytes } from "../bytes.ts";
 
 export const counted = (count: number, what: string): string =>
@@ -167,10 +168,19 @@ export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: 
   } else {
     const intervals = runs.flatMap((schedule) => intervalMs(schedule, nowMs) ?? []);
     const due = Math.min(...intervals);
-    if (runs.length > 0 && nowMs - newest.atMs > 2 * due)
-      bad.push(`The newest backup is ${spanText(nowMs - newest.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
+    // One that is dated in the future says nothing of how old it is.
+    const dated = snapshots.findLast(({ atMs }) => !isDatedAhead(atMs, nowMs));
+    if (runs.length > 0 && dated !== undefined && nowMs - dated.atMs > 2 * due)
+      bad.push(`The newest backup is ${spanText(nowMs - dated.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
+    if (dated !== newest) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
     if (newest.missed.length > 0)
       warn.push(`${counted(newest.missed.length, "slot")} could not be read for the newest backup, which has of them what the one before had: ${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}.`); // prettier-ignore
+  }
+  for (const schedule of schedules) {
+    const next = nextTimes(schedule.cron, schedule.timeZone ?? "UTC", nowMs, 1);
+    const [firstMs = Infinity] = "fault" in next ? [] : next.times;
+    if ((schedule.nextAtMs ?? 0) > firstMs && (schedule.nextAtMs ?? 0) > nowMs + hourMs)
+      bad.push(`The schedule ${schedule.name} waits for a time that a wrong clock has set. It names the next one anew within an hour.`); // prettier-ignore
   }
   if (runs.length === 0 && keys.root !== undefined) warn.push("Nothing is scheduled: nobody makes the next backup unless somebody asks for it. Add a schedule below."); // prettier-ignore
   const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
