@@ -47,6 +47,10 @@ export const recalledMessage = object({
 });
 export type RecalledMessage = Static<typeof recalledMessage>;
 
+/** The state of a message that an edit rests on: its `editedAtMs` as the author saw it, 0 where there was none. If the message was edited
+ *  since then, nothing is done: CHANGED_MEANWHILE. Without it, an edit takes the place of whatever is there. */
+const seenState = Type.Optional(Type.Integer({ minimum: 0 }));
+
 /** One message as every reader sees it. `seq` counts a room's messages from 1 and never changes. */
 export const roomMessage = object({
   seq: position,
@@ -212,7 +216,7 @@ export const roomCommands = {
     summary: "Posts a message",
   }),
   edit: command({
-    params: { seq: position, text: messageText },
+    params: { seq: position, text: messageText, seen: seenState },
     result: message,
     from: members,
     effect: "changes",

@@ -45,6 +45,18 @@ export function cleaned(text: string, kind: TextKind): string {
   return replaced.split("").filter((_, at) => !places.has(at)).join(""); // prettier-ignore
 }
 
+/** What is sent of what somebody wrote: without the whole blank lines before and after it, and with every other space, so that
+ *  code keeps its indentation. Whoever writes, in whatever client, sends this. Nothing but space is "". */
+export function asWritten(text: string): string {
+  const lines = text.split("\n");
+  const isWritten = (line: string): boolean => line.trim() !== "";
+  const first = lines.findIndex(isWritten);
+  if (first < 0) return "";
+  const last = lines.findLastIndex(isWritten);
+  const kept = lines.slice(first, last + 1).join("\n");
+  return last < lines.length - 1 && kept.endsWith("\r") ? kept.slice(0, -1) : kept;
+}
+
 /** The beginning of a text, at most so many UTF-16 units: no pair is cut in half. */
 export function cut(text: string, unitsMax: number): string {
   const last = text.charCodeAt(unitsMax - 1);

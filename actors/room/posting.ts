@@ -21,6 +21,7 @@ import { asShown, emptied, messageInMemory, messageKey, type Room } from "./stat
 
 type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
+type Edit = Extract<Command, { type: "edit" }>;
 
 /** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. */
 type Reply = Post & { readonly replyTo: number; readonly answers?: number };
@@ -158,7 +159,7 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
     case "late":
       return answeredLate(room, command.generation, message, turn);
     case "edit":
-      return edit(room, command.text, message, turn);
+      return edit(room, command, message, turn);
     case "delete":
       return remove(room, message, turn);
     case "react":
@@ -176,18 +177,23 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
   }
 }
 
-function edit(room: Room, text: string, message: RoomMessage, turn: Turn): Effects {
+function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from)
     return [refuse("FORBIDDEN", { reason: "only its author edits a message" }, turn.replyTo)];
   if (message.deletedAtMs !== undefined) return [refuse("NOT_FOUND", { seq: message.seq }, turn.replyTo)];
   if (message.text === text) return [reply(message, turn.replyTo)];
+  const { editedAtMs = 0 } = message;
+  if (seen !== undefined && seen !== editedAtMs)
+    return [refuse("CHANGED_MEANWHILE", { seq: message.seq, now: editedAtMs }, turn.replyTo)];
   // Who has voted has answered this question.
   if (message.poll !== undefined)
     return [refuse("FORBIDDEN", { reason: "the question of a poll is not edited" }, turn.replyTo)];
   // An edit mentions, but it does not summon: a correction is not a second question.
   const mentions = mentionsIn(text, room);
   const { mentions: _before, ...rest } = message;
-  const next = { ...rest, text, editedAtMs: turn.nowMs, ...(mentions.length > 0 && { mentions: [...mentions] }) };
+  // It names the state of the message: two have never the same, whatever the clocks of nodes say.
+  const nextMs = Math.max(turn.nowMs, editedAtMs + 1);
+  const next = { ...rest, text, editedAtMs: nextMs, ...(mentions.length > 0 && { mentions: [...mentions] }) };
   return changed(room, turn, { type: "edited", message: next, by: turn.from });
 }
 

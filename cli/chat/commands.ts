@@ -1,3 +1,4 @@
+import { asWritten } from "../../protocols/text.ts";
 import { nearest } from "../suggest.ts";
 
 /** One line of input, understood. Text without a slash is said to whom the conversation is with. */
@@ -49,12 +50,13 @@ export const commands = {
 
 export type CommandName = keyof typeof commands;
 
-/** Reads one line. `//text` says `/text`. */
+/** Reads one line. `//text` says `/text`. A command begins the line: behind a space, as in pasted code, it is text. */
 export function parseLine(line: string): Line {
-  const text = line.trim();
-  if (text === "") return { type: "nothing" };
-  if (text.startsWith("//")) return { type: "say", text: text.slice(1) };
-  if (!text.startsWith("/")) return { type: "say", text };
+  const written = asWritten(line);
+  if (written === "") return { type: "nothing" };
+  if (written.startsWith("//")) return { type: "say", text: written.slice(1) };
+  if (!written.startsWith("/")) return { type: "say", text: written };
+  const text = written.trimEnd();
   const [name = "", ...all] = text.slice(1).split(/\s+/);
   if (!Object.hasOwn(commands, name))
     return { type: "wrong", reason: `There is no command /${name}. ${meant(name)}/help lists the commands.` };
@@ -62,8 +64,10 @@ export function parseLine(line: string): Line {
   const count = wanted === "" ? 0 : wanted.split(" ").length;
   const words = all.slice(0, count);
   // Cut from the text itself, so that spaces inside the rest stay as they were typed.
-  const before = new RegExp(`^/\\S+(?:\\s+\\S+){${words.length}}\\s*`).exec(text);
-  const rest = text.slice(before?.[0].length ?? text.length);
+  const before = new RegExp(`^/\\S+(?:\\s+\\S+){${words.length}}\\s?`).exec(text);
+  const behind = text.slice(before?.[0].length ?? text.length);
+  // What others will read as a text begins as it was written, behind one space.
+  const rest = tail === "TEXT" ? asWritten(behind) : behind.trimStart();
   const isMissing = words.length < count || (rest === "" && tail !== "" && !tail.startsWith("["));
   if (isMissing) return { type: "wrong", reason: `Usage: ${usageOf(name as CommandName)}` };
   return { type: "command", name: name as CommandName, words, rest };

@@ -6,7 +6,11 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
 import { App } from "./view/app.tsx";
 import { ScreenBoundary } from "./view/broken-screen.tsx";
+import { keepComposing } from "./view/keys.ts";
 import { theme } from "./view/theme.ts";
+
+// Before anything else listens.
+keepComposing(window);
 
 const queries = new QueryClient({
   // Lists change by events of the wire; asking again on every focus would only add load.

@@ -41,6 +41,23 @@ describe("a room's messages", () => {
       expect(fixture.code("user/bob", lobby, { type: "edit", seq, text: "x" })).to.equal("NOT_FOUND");
   });
 
+  it("are not edited on the ground of an older state, and two states have never the same name", () => {
+    const fixture = inLobby();
+    post(fixture, "bob", "one");
+    const edit = { type: "edit", seq: 1 } as const;
+    const first = fixture.ok<RoomMessage>("user/bob", lobby, { ...edit, text: "two", seen: 0 });
+    expect(fixture.code("user/bob", lobby, { ...edit, text: "three", seen: 0 })).to.equal("CHANGED_MEANWHILE");
+    // The clock stands still.
+    const second = fixture.ok<RoomMessage>("user/bob", lobby, { ...edit, text: "three", seen: first.editedAtMs ?? 0 });
+    expect(second.editedAtMs).to.be.greaterThan(first.editedAtMs ?? 0);
+    expect(fixture.code("user/bob", lobby, { ...edit, text: "x", seen: first.editedAtMs ?? 0 })).to.equal(
+      "CHANGED_MEANWHILE",
+    );
+    // Who saves what it says already has lost nothing, and a client that does not say what it saw goes on.
+    fixture.ok("user/bob", lobby, { ...edit, text: "three", seen: 0 });
+    fixture.ok("user/bob", lobby, { ...edit, text: "four" });
+  });
+
   it("are deleted by author or moderator, and leave an empty place", () => {
     const fixture = inLobby();
     post(fixture, "ada", "one @bob");

@@ -39,7 +39,10 @@ const message: RoomMessage = { seq: 7, author: "user/ada", text: "hi", atMs: 0 }
 
 describe("a line of chat", () => {
   it("without a slash is said as it is", () => {
-    expect(parseLine("  hello  there ")).to.deep.equal({ type: "say", text: "hello  there" });
+    expect(parseLine("  hello  there ")).to.deep.equal({ type: "say", text: "  hello  there " });
+    expect(parseLine("    // in code")).to.deep.equal({ type: "say", text: "    // in code" });
+    expect(parseLine("/quit ")).to.include({ type: "command", name: "quit" });
+    expect(parseLine("/edit 3     if (a)")).to.include({ name: "edit", rest: "    if (a)" });
     expect(parseLine("//etc is a folder")).to.deep.equal({ type: "say", text: "/etc is a folder" });
     expect(parseLine("   ")).to.deep.equal({ type: "nothing" });
   });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import {
+  asWritten,
   clientCommands,
   cleaned,
   createApiKey,
@@ -91,6 +92,21 @@ describe("text at the entrance", () => {
       instancePath: "/title",
       message: "has the control character U+0007 at position 1",
     });
+  });
+
+  it("is sent without the blank lines around it, and with every other space", () => {
+    const sent = (text: string): string => asWritten(text);
+    expect(sent("\n \t\n    if (a)\n\n      b();  \n\n  ")).to.equal("    if (a)\n\n      b();  ");
+    expect(sent("\r\n  one\r\n\r\n")).to.equal("  one");
+    expect([" \n\t\n ", "", " x "].map(sent)).to.deep.equal(["", "", " x "]);
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(" ", "\n", "\t", "a", "\u3000")), (parts) => {
+        const text = parts.join("");
+        expect(text).to.contain(sent(text));
+        expect(sent(sent(text))).to.equal(sent(text));
+        expect(sent(text).trim()).to.equal(text.trim());
+      }),
+    );
   });
 
   it("is cut between characters", () => {

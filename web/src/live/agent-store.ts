@@ -8,10 +8,11 @@ import type {
   Sound,
 } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
-import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type PendingSay } from "../model/index.ts";
+import { emptyAgent, foldAgent, type AgentInput, type AgentModel, type Kept, type PendingSay } from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
+import { UnsentStore } from "./unsent-store.ts";
 
 const historyPage = 50;
 
@@ -20,12 +21,16 @@ export class AgentStore {
   readonly agent: string;
   readonly store = new TopicStore<AgentModel, AgentInput>(emptyAgent, foldAgent);
   readonly #client: Client;
+  readonly #unsent: UnsentStore<PendingSay>;
   readonly #unfollow: () => void;
   #loadingOlder: Promise<void> | undefined;
 
-  constructor(client: Client, agent: string) {
+  constructor(client: Client, agent: string, kept: Kept) {
     this.#client = client;
     this.agent = agent;
+    this.#unsent = new UnsentStore(kept, `agent/${agent}`);
+    const says = this.#unsent.all(Date.now());
+    this.store.apply({ type: "restored", says });
     const topic = `agent/${agent}` as const;
     this.#unfollow = client.follow(topic, {
       state: (state) => this.store.apply({ type: "state", state }),
@@ -38,13 +43,14 @@ export class AgentStore {
       },
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
+    for (const say of says) if (say.status === "waiting") void this.#send(say);
   }
 
   close(): void {
     this.#unfollow();
   }
 
-  /** Whether something was said here that the node has not taken: it goes with the page. */
+  /** Whether something was said here that the node has not taken: it waits while the page is closed. */
   get hasUnsent(): boolean {
     return this.store.latest.pending.some((say) => say.status !== "accepted");
   }
@@ -63,6 +69,7 @@ export class AgentStore {
       ...(sounds.length > 0 && { sounds }),
     };
     this.store.apply({ type: "saying", say }, "now");
+    this.#keep(operationId);
     void this.#send(say);
   }
 
@@ -70,11 +77,17 @@ export class AgentStore {
     const say = this.store.latest.pending.find((pending) => pending.operationId === operationId);
     if (say === undefined) return;
     this.store.apply({ type: "retrying", operationId }, "now");
+    this.#keep(operationId);
     void this.#send(say);
   }
 
   discard(operationId: string): void {
     this.store.apply({ type: "discarded", operationId }, "now");
+    this.#keep(operationId);
+  }
+
+  #keep(operationId: string): void {
+    this.#unsent.keep(operationId, this.store.latest.pending);
   }
 
   async #send({
@@ -90,6 +103,7 @@ export class AgentStore {
     const result = await this.#client.call("agent.say", this.agent, said, { operationId });
     if (result.ok) this.store.apply({ type: "said", operationId });
     else this.store.apply({ type: "sayFailed", operationId, failure: result.error });
+    this.#keep(operationId);
   }
 
   /** Loads one more page of the conversation; calls during a load share it. */

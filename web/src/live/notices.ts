@@ -75,6 +75,11 @@ export class Notices {
     if (this.#list.some((notice) => notice.id === id)) this.#set(this.#list.filter((notice) => notice.id !== id));
   }
 
+  /** What was said to one person is not left for the next. */
+  clear(): void {
+    for (const { id } of this.#list) this.dismiss(id);
+  }
+
   #set(list: readonly Notice[]): void {
     this.#list = list;
     for (const listener of this.#listeners) listener();

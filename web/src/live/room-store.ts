@@ -1,9 +1,26 @@
-import type { AnswerOf, CommandsOf, ParametersOf, Result, RoomEvent, RoomHistory } from "../../../protocols/index.ts";
+import type {
+  AnswerOf,
+  CommandsOf,
+  ParametersOf,
+  Result,
+  RoomEvent,
+  RoomHistory,
+  RoomMessage,
+} from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
-import { emptyRoom, foldRoom, hasOlder, type PendingPost, type RoomInput, type RoomModel } from "../model/index.ts";
+import {
+  emptyRoom,
+  foldRoom,
+  hasOlder,
+  type Kept,
+  type PendingPost,
+  type RoomInput,
+  type RoomModel,
+} from "../model/index.ts";
 import { newOperationId, type Client } from "../wire/index.ts";
 import { notices } from "./notices.ts";
 import { TopicStore } from "./topic-store.ts";
+import { UnsentStore } from "./unsent-store.ts";
 
 const historyPage = 50;
 const typingEveryMs = 3_000;
@@ -14,6 +31,8 @@ export class RoomStore {
   readonly room: string;
   readonly store = new TopicStore<RoomModel, RoomInput>(emptyRoom, foldRoom);
   readonly #client: Client;
+  readonly #kept: Kept;
+  readonly #unsent: UnsentStore<PendingPost>;
   readonly #unfollow: () => void;
   readonly #outbox: PendingPost["operationId"][] = [];
   #sending = false;
@@ -22,15 +41,21 @@ export class RoomStore {
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
 
-  constructor(client: Client, room: string, me: string) {
+  constructor(client: Client, room: string, me: string, kept: Kept) {
     this.#client = client;
+    this.#kept = kept;
     this.room = room;
+    this.#unsent = new UnsentStore(kept, `room/${room}`);
+    const posts = this.#unsent.all(Date.now());
+    this.store.apply({ type: "restored", posts });
+    this.#outbox.push(...posts.filter(({ status }) => status === "waiting").map(({ operationId }) => operationId));
     this.#unfollow = client.follow(`room/${room}`, {
       state: (state) => this.store.apply({ type: "state", state }),
       event: (event) => this.#happened(event, me),
       signal: (signal) => this.store.apply({ type: "signal", signal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
     });
+    void this.#send();
   }
 
   close(): void {
@@ -43,7 +68,7 @@ export class RoomStore {
       this.store.apply({ type: "chose", seq: event.message.seq, choices: event.choices });
   }
 
-  /** Whether something was written here that the node has not taken: it goes with the page. */
+  /** Whether something was written here that the node has not taken: it waits while the page is closed. */
   get hasUnsent(): boolean {
     return this.store.latest.pending.some((post) => post.status !== "accepted");
   }
@@ -55,18 +80,45 @@ export class RoomStore {
     const text = cleaned(written, "lines");
     const post = { operationId, text, atMs: Date.now(), ...(replyTo === undefined ? {} : { replyTo }) };
     this.store.apply({ type: "posting", post }, "now");
+    this.#keep(operationId);
     this.#outbox.push(operationId);
     void this.#send();
   }
 
   retry(operationId: string): void {
     this.store.apply({ type: "retrying", operationId }, "now");
+    this.#keep(operationId);
     this.#outbox.push(operationId);
     void this.#send();
   }
 
   discard(operationId: string): void {
     this.store.apply({ type: "discarded", operationId }, "now");
+    this.#keep(operationId);
+  }
+
+  #keep(operationId: string): void {
+    this.#unsent.keep(operationId, this.store.latest.pending);
+  }
+
+  /** Where a half-done edit of a message is kept. */
+  editPlace(seq: number): string {
+    return `room/${this.room}/edit/${seq}`;
+  }
+
+  /** The messages whose edit was left half done. */
+  halfEdits(): readonly number[] {
+    const beginning = `room/${this.room}/edit/`;
+    return this.#kept.places(beginning).map((place) => Number(place.slice(beginning.length)));
+  }
+
+  /** Saves an edit that rests on a state of the message: when it was edited last, or 0. Where it is another by now, nothing is saved,
+   *  and the message as it is comes as news. */
+  async edit(seq: number, text: string, seenMs: number): Promise<Result<RoomMessage>> {
+    const parameters = { seq, text: cleaned(text, "lines"), seen: seenMs };
+    const result = await this.#client.call("room.edit", this.room, parameters);
+    if (!result.ok && result.error.code !== "CHANGED_MEANWHILE") notices.fail(result.error);
+    return result;
   }
 
   async #send(): Promise<void> {
@@ -80,6 +132,7 @@ export class RoomStore {
       const result = await this.#client.call("room.post", this.room, parameters, { operationId });
       if (result.ok) this.store.apply({ type: "posted", operationId, seq: result.value.seq });
       else this.store.apply({ type: "postFailed", operationId, failure: result.error });
+      this.#keep(operationId);
     }
     this.#sending = false;
   }

@@ -15,11 +15,12 @@ import type {
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
-import { listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
-import { openClient, request, type Client, type Link } from "../wire/index.ts";
+import { Kept, listAfterNews, listAfterRead, listAfterRoom } from "../model/index.ts";
+import { hasUnkept, onShelfChanged, openClient, request, shelf, type Client, type Link } from "../wire/index.ts";
 import { AgentStore } from "./agent-store.ts";
 import { notices } from "./notices.ts";
 import { RoomStore } from "./room-store.ts";
+import { waitingTopics } from "./unsent-store.ts";
 
 // Rooms and agents that stay followed after one leaves them, so that going back shows them at once.
 const followedMax = 12;
@@ -37,6 +38,10 @@ export class Session {
   /** The user as member and author, `user/ada`. */
   readonly me: string;
   readonly client: Client;
+  /** What the person has not finished, in this browser. */
+  readonly kept: Kept;
+  /** What was typed into the terminal of the page; it goes with the session. */
+  terminalLines: readonly string[] = [];
   readonly #queries: QueryClient;
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
@@ -48,6 +53,8 @@ export class Session {
     this.name = name;
     this.me = `user/${name}`;
     this.#queries = queries;
+    this.kept = new Kept(shelf, name, Date.now);
+    const stopHearing = onShelfChanged((changed) => this.kept.changedElsewhere(changed));
     this.client = openClient();
     let greeting: Hello | undefined;
     this.client.onLink((link) => {
@@ -85,21 +92,29 @@ export class Session {
     window.addEventListener("offline", sleep);
     document.addEventListener("visibilitychange", wake);
     this.#stopListening = () => {
+      stopHearing();
       window.removeEventListener("beforeunload", beforeUnload);
       window.removeEventListener("online", wake);
       window.removeEventListener("offline", sleep);
       document.removeEventListener("visibilitychange", wake);
     };
     this.client.start();
+    // What waits for the node goes out wherever the person looks.
+    for (const [kind, topic] of waitingTopics(this.kept).slice(0, followedMax))
+      if (kind === "room") this.room(topic);
+      else this.agent(topic);
   }
 
   close(): void {
     this.#stopListening();
+    // Before the client, whose end fails what waits: it stays kept as it is, and goes on when this person is back.
+    this.kept.close();
     this.client.close();
+    notices.clear();
   }
 
   #hasUnsent(): boolean {
-    return [...this.#rooms.values(), ...this.#agents.values()].some((store) => store.hasUnsent);
+    return hasUnkept() || [...this.#rooms.values(), ...this.#agents.values()].some((store) => store.hasUnsent);
   }
 
   #onUserEvent(event: UserEvent, applyView: (view: UserView) => void): void {
@@ -141,10 +156,20 @@ export class Session {
   async #tell(notice: Notice): Promise<void> {
     if (await this.#isOwnAct(notice)) return;
     const text = noticeText(notice, this.name);
-    if (text === undefined || !isNews(this.name, notice)) return;
+    if (text === undefined || !this.#isNews(notice)) return;
     const { resets } = notice.facts;
     const isOver = (resets === undefined ? notice.atMs + newsMs : Date.parse(resets)) <= Date.now();
     if (!isOver) notices.show(text, resets === undefined ? "plain" : "bad");
+  }
+
+  /** Whether this browser has not shown it. One that keeps nothing shows it at each visit. */
+  #isNews({ action, atMs, facts }: Notice): boolean {
+    const known = this.kept.read("notices");
+    const shown = Array.isArray(known) ? known.filter((line) => typeof line === "string") : [];
+    const own = [atMs, action, facts["counted"]].join(" ");
+    if (shown.includes(own)) return false;
+    this.kept.write("notices", [...shown, own].slice(-noticesRemembered));
+    return true;
   }
 
   /** What was read on another device is read here, too. */
@@ -161,7 +186,7 @@ export class Session {
     const known = this.#rooms.get(room);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#rooms, room, known);
     known?.close();
-    const store = new RoomStore(this.client, room, this.me);
+    const store = new RoomStore(this.client, room, this.me, this.kept);
     store.store.subscribe(() => {
       const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
       if (list === undefined) return;
@@ -175,7 +200,7 @@ export class Session {
     const known = this.#agents.get(agent);
     if (known !== undefined && known.store.latest.status !== "refused") return touch(this.#agents, agent, known);
     known?.close();
-    return touch(this.#agents, agent, new AgentStore(this.client, agent));
+    return touch(this.#agents, agent, new AgentStore(this.client, agent, this.kept));
   }
 
   /** A change of the user's own; a refusal is shown. */
@@ -235,20 +260,6 @@ export class Session {
 
 /** As many as the newest ones of a person, several times. */
 const noticesRemembered = 128;
-
-/** Whether this browser has not shown it. One that keeps nothing shows it at each visit. */
-function isNews(name: string, { action, atMs, facts }: Notice): boolean {
-  const key = `plexus.notices.${name}`;
-  const own = [atMs, action, facts["counted"]].join(" ");
-  try {
-    const shown = (localStorage.getItem(key) ?? "").split("\n");
-    if (shown.includes(own)) return false;
-    localStorage.setItem(key, [...shown, own].slice(-noticesRemembered).join("\n"));
-  } catch {
-    // Nothing is kept.
-  }
-  return true;
-}
 
 /** Marks as last used, and lets go of the one that was not used for longest; rather of one without unsent messages. */
 function touch<Store extends { close(): void; readonly hasUnsent: boolean }>(

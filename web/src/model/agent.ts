@@ -41,6 +41,8 @@ export type AgentInput =
   | { readonly type: "signal"; readonly signal: AgentSignal }
   | { readonly type: "older"; readonly history: AgentHistory }
   | { readonly type: "saying"; readonly say: Omit<PendingSay, "status" | "afterSeq"> }
+  /** Said before the page was loaded. */
+  | { readonly type: "restored"; readonly says: readonly PendingSay[] }
   | { readonly type: "said"; readonly operationId: string }
   | { readonly type: "sayFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
@@ -86,6 +88,8 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
       const say = { ...input.say, status: "waiting", afterSeq: agent.turns.at(-1)?.turn ?? 0 } as const;
       return { ...agent, pending: [...agent.pending, say] };
     }
+    case "restored":
+      return { ...agent, pending: [...input.says, ...agent.pending] };
     case "said":
       return settle(changePending(agent, input.operationId, { status: "accepted" }));
     case "sayFailed":

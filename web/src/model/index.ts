@@ -2,11 +2,13 @@
  *
  *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is shown;
  *  `timelineRows` turns a room into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and mentions;
- *  `explain.ts` says failures in words. */
+ *  `explain.ts` says failures in words; `kept.ts` is what one account has not finished, in this browser. */
 export * from "./agent.ts";
 export * from "./explain.ts";
+export * from "./kept.ts";
 export * from "./leaving.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";
 export * from "./timeline.ts";
+export * from "./unfinished.ts";

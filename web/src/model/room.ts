@@ -56,6 +56,8 @@ export type RoomInput =
   | { readonly type: "signal"; readonly signal: RoomSignal; readonly nowMs: number }
   | { readonly type: "older"; readonly history: RoomHistory }
   | { readonly type: "posting"; readonly post: Omit<PendingPost, "status" | "afterSeq"> }
+  /** Written before the page was loaded. */
+  | { readonly type: "restored"; readonly posts: readonly PendingPost[] }
   | { readonly type: "posted"; readonly operationId: string; readonly seq: number }
   | { readonly type: "postFailed"; readonly operationId: string; readonly failure: Failure }
   | { readonly type: "retrying"; readonly operationId: string }
@@ -105,6 +107,8 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       const post = { ...input.post, status: "waiting", afterSeq: room.view?.messageSeq ?? 0 } as const;
       return { ...room, pending: [...room.pending, post] };
     }
+    case "restored":
+      return { ...room, pending: [...input.posts, ...room.pending] };
     case "posted":
       return settle(changePending(room, input.operationId, { status: "accepted", seq: input.seq }));
     case "postFailed":

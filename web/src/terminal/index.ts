@@ -20,6 +20,9 @@ export interface TerminalWorld {
   /** Says how things stand with the keyboard. */
   onKeys(leaving: boolean): void;
   onRunning(runs: boolean): void;
+  /** What this person typed before, since the page was opened. */
+  lines(): readonly string[];
+  keepLines(lines: readonly string[]): void;
 }
 
 /** A terminal that is open. */
@@ -35,8 +38,6 @@ export interface OpenTerminal {
 }
 
 const prompt = "plexus ";
-// It is kept from one visit of the screen to the next, and goes with the page.
-let history: readonly string[] = [];
 
 /** What was pasted, as lines that could be run. */
 export const linesPasted = (text: string): readonly string[] =>
@@ -72,7 +73,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
   screen.open(place);
   fit.fit();
 
-  let line: Line = emptyLine(history);
+  let line: Line = emptyLine(world.lines());
   let asking: { readonly prompt: string; readonly hidden: boolean; readonly answer: (text: string | undefined) => void } | undefined; // prettier-ignore
   let runs = false;
   let leaving = false;
@@ -142,7 +143,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       // oxlint-disable-next-line no-await-in-loop -- one after the other
       await run(first);
     }
-    line = emptyLine(history);
+    line = emptyLine(world.lines());
     draw();
   }
 
@@ -156,9 +157,9 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       return;
     }
     line = afterRun(line);
-    history = line.history;
+    world.keepLines(line.history);
     void run(typed).then(() => {
-      line = emptyLine(history);
+      line = emptyLine(world.lines());
       draw();
     });
   }
@@ -193,7 +194,7 @@ export async function openTerminal(place: HTMLElement, world: TerminalWorld): Pr
       commands.interrupt();
     } else {
       put("^C\n");
-      line = emptyLine(history);
+      line = emptyLine(world.lines());
       draw();
     }
   }

@@ -2,6 +2,8 @@ import { Textarea } from "@mantine/core";
 import { useLayoutEffect, useRef, useState, type KeyboardEvent, type ReactNode, type Ref } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { namesFound } from "../../../protocols/names.ts";
+import { asWritten } from "../../../protocols/text.ts";
+import { isText, useKept, useSession } from "../live/index.ts";
 import { mentionAt, nameOf } from "../model/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
@@ -21,16 +23,14 @@ export interface Mentionable {
   readonly label: string;
 }
 
-// What was typed and not sent, by place; it survives going elsewhere and back, not a reload.
-const unsent = new Map<string, string>();
-
 /** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last message. */
 export function Composer(props: {
-  /** Names the place whose unsent text this is. */
+  /** Names the place whose unsent text this is; it is kept there until it is sent. */
   readonly place: string;
   readonly label: string;
   readonly onSend: (text: string) => void;
-  readonly initial?: string;
+  /** A text that somebody else keeps: that of an edit. */
+  readonly edited?: { readonly text: string; readonly onText: (text: string) => void };
   readonly mentionable?: readonly Mentionable[];
   readonly onTyping?: () => void;
   readonly onUp?: () => void;
@@ -47,14 +47,11 @@ export function Composer(props: {
   readonly autoFocus?: boolean;
   readonly field?: Ref<HTMLTextAreaElement>;
 }) {
-  const editing = props.initial !== undefined;
-  const [text, setTextState] = useState(() => props.initial ?? unsent.get(props.place) ?? "");
-  const setText = (next: string) => {
-    setTextState(next);
-    if (editing) return;
-    if (next === "") unsent.delete(props.place);
-    else unsent.set(props.place, next);
-  };
+  const { edited } = props;
+  const session = useSession();
+  const [kept, keep] = useKept(props.place, isText, "");
+  const text = edited?.text ?? kept;
+  const setText = (next: string) => (edited === undefined ? keep(next === "" ? undefined : next) : edited.onText(next));
   const own = useRef<HTMLTextAreaElement>(null);
   const caretWanted = useRef<number>(undefined);
   const [caret, setCaret] = useState(0);
@@ -76,11 +73,14 @@ export function Composer(props: {
     caretWanted.current = undefined;
   });
 
+  const ready = asWritten(text);
+  // What is sent is counted.
+  const left = wireLimits.messageCharsMax - ready.length;
   const send = () => {
-    const ready = text.trim();
-    if ((ready === "" && props.mayBeEmpty !== true) || ready.length > wireLimits.messageCharsMax) return;
-    setText("");
+    if ((ready === "" && props.mayBeEmpty !== true) || left < 0) return;
     props.onSend(ready);
+    // What another tab has put there since stays.
+    if (edited === undefined) session.kept.finish(props.place, text);
   };
   const complete = (entry: Mentionable | undefined) => {
     if (entry === undefined || typed === undefined) return;
@@ -92,8 +92,6 @@ export function Composer(props: {
     own.current?.focus();
   };
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
-    // An input method that is composing owns its keys.
-    if (event.nativeEvent.isComposing) return;
     if (suggestions.length > 0) {
       const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
       if (step !== 0) {
@@ -120,8 +118,6 @@ export function Composer(props: {
       props.onEscape();
     }
   };
-  // What is sent is counted: without the blank space around it.
-  const left = wireLimits.messageCharsMax - text.trim().length;
   return (
     <div className="composer">
       {suggestions.length > 0 && (
@@ -182,12 +178,12 @@ export function Composer(props: {
           <button
             type="button"
             className="tool send"
-            aria-label={editing ? "Save" : "Send"}
-            title={editing ? "Save (Enter)" : "Send (Enter)"}
-            disabled={(text.trim() === "" && props.mayBeEmpty !== true) || left < 0}
+            aria-label={edited ? "Save" : "Send"}
+            title={edited ? "Save (Enter)" : "Send (Enter)"}
+            disabled={(ready === "" && props.mayBeEmpty !== true) || left < 0}
             onClick={send}
           >
-            <Icon name={editing ? "check" : "send"} />
+            <Icon name={edited ? "check" : "send"} />
           </button>
         )}
       </div>

@@ -7,7 +7,8 @@ import type { CatalogRow } from "../../../protocols/index.ts";
 import { hash32 } from "../../../protocols/ids.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { sought } from "../../../protocols/names.ts";
-import { notices, queryKeys, useSession } from "../live/index.ts";
+import { asWritten } from "../../../protocols/text.ts";
+import { isText, notices, queryKeys, useKept, useSession } from "../live/index.ts";
 import { roomNameFrom } from "../model/index.ts";
 import { request } from "../wire/index.ts";
 import { Avatar } from "./avatar.tsx";
@@ -162,14 +163,26 @@ function CatalogRows(props: Catalog) {
   );
 }
 
+interface RoomForm {
+  readonly title: string;
+  readonly topic: string;
+  readonly visibility: "public" | "private";
+}
+const noRoom: RoomForm = { title: "", topic: "", visibility: "public" };
+
+function isRoomForm(value: unknown): value is RoomForm {
+  const { title, topic, visibility } = (value ?? {}) as Partial<Record<keyof RoomForm, unknown>>;
+  return isText(title) && isText(topic) && (visibility === "public" || visibility === "private");
+}
+
 /** A new room: its title gives it its name. */
 function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
-  const [texts, setTexts] = useState({ title: "", topic: "" });
-  const title = texts.title.trim();
-  const topic = texts.topic.trim();
-  const [visibility, setVisibility] = useState<"public" | "private">("public");
+  const [form, keep] = useKept("form/room", isRoomForm, noRoom);
+  const title = form.title.trim();
+  const topic = form.topic.trim();
+  const { visibility } = form;
   const [busy, setBusy] = useState(false);
   // A title without a single Latin letter or digit gives no name, and is one all the same.
   const room = roomNameFrom(title) || (title === "" ? "" : `room-${hash32(title).toString(36)}`);
@@ -182,15 +195,15 @@ function CreateRoom({ opened, onClose }: DialogProps) {
     setBusy(false);
     if (!result.ok) return;
     onClose();
-    setTexts({ title: "", topic: "" });
+    keep(undefined);
     await navigate({ to: "/room/$room", params: { room } });
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New room">
       <form onSubmit={(event) => void create(event)} className="stack">
         <RoomFields
-          values={texts}
-          onChange={setTexts}
+          values={form}
+          onChange={(texts) => keep({ ...form, ...texts })}
           hint={
             room === ""
               ? "What the room is about, in a word or two"
@@ -201,7 +214,7 @@ function CreateRoom({ opened, onClose }: DialogProps) {
           <SegmentedControl
             fullWidth
             value={visibility}
-            onChange={(value) => setVisibility(value === "private" ? "private" : "public")}
+            onChange={(value) => keep({ ...form, visibility: value === "private" ? "private" : "public" })}
             data={[
               { value: "public", label: "Public" },
               { value: "private", label: "Private" },
@@ -220,7 +233,17 @@ function CreateRoom({ opened, onClose }: DialogProps) {
   );
 }
 
-const noAgent: { readonly persona: string; readonly model: string | null } = { persona: "", model: null };
+interface AgentForm {
+  readonly name: string;
+  readonly persona: string;
+  readonly model: string | null;
+}
+const noAgent: AgentForm = { name: "", persona: "", model: null };
+
+function isAgentForm(value: unknown): value is AgentForm {
+  const { name, persona, model } = (value ?? {}) as Partial<Record<keyof AgentForm, unknown>>;
+  return isText(name) && isText(persona) && (model === null || isText(model));
+}
 
 /** A new agent of one's own. */
 function CreateAgent({ opened, onClose }: DialogProps) {
@@ -228,25 +251,24 @@ function CreateAgent({ opened, onClose }: DialogProps) {
   const queries = useQueryClient();
   const navigate = useNavigate();
   const models = useModels();
-  const [name, setName] = useState("");
-  const [values, setValues] = useState(noAgent);
+  const [form, keep] = useKept("form/agent", isAgentForm, noAgent);
+  const { name } = form;
   const [busy, setBusy] = useState(false);
   const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);
-    const persona = values.persona.trim();
+    const persona = asWritten(form.persona);
     const result = await session.change("createAgent", {
       name,
       ...(persona !== "" && { persona }),
-      ...(values.model !== null && { model: values.model }),
+      ...(form.model !== null && { model: form.model }),
     });
     setBusy(false);
     if (!result.ok) return;
     await queries.invalidateQueries({ queryKey: queryKeys.agents });
     onClose();
-    setName("");
-    setValues(noAgent);
+    keep(undefined);
     await navigate({ to: "/agent/$agent", params: { agent: `${session.name}.${name}` } });
   };
   return (
@@ -257,7 +279,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
           description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}
           value={name}
           maxLength={wireLimits.nameCharsMax}
-          onChange={(event) => setName(event.currentTarget.value.toLowerCase())}
+          onChange={(event) => keep({ ...form, name: event.currentTarget.value.toLowerCase() })}
           error={
             name !== "" && !valid
               ? "Only lower-case letters, digits, _ and -, and a letter or a digit first"
@@ -266,7 +288,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
           required
           data-autofocus
         />
-        <AgentFields values={values} onChange={setValues} models={models} />
+        <AgentFields values={form} onChange={(values) => keep({ ...form, ...values })} models={models} />
         <Button type="submit" loading={busy} disabled={!valid}>
           Create agent
         </Button>

@@ -2,10 +2,10 @@ import { Button, Loader } from "@mantine/core";
 import { Link, Navigate } from "@tanstack/react-router";
 import { useState } from "react";
 import type { RoomSummary } from "../../../protocols/index.ts";
+import { useSession } from "../live/index.ts";
 import { brandName, useBrand } from "./brand.ts";
 import { MenuButton, useDialogs } from "./dialogs.tsx";
 import { Mark } from "./icons.tsx";
-import { readLastPlace } from "./last-place.ts";
 import { useRooms, useRoomTitle } from "./lists.ts";
 
 /** `/`: goes on where the person was, or greets somebody who is in no room yet. */
@@ -22,12 +22,13 @@ export function Home() {
 
 function Start({ rooms }: { readonly rooms: readonly RoomSummary[] }) {
   const { open } = useDialogs();
+  const { kept } = useSession();
   const brand = useBrand();
   const titleOf = useRoomTitle();
   // Decided once. A room that appears later was somebody else's doing, and so was a conversation that was never opened here:
   // both stand in the list, and nobody is taken to them.
   const [last] = useState(
-    () => rooms.find((room) => room.room === readLastPlace()) ?? rooms.find((room) => room.visibility !== "direct"),
+    () => rooms.find((room) => room.room === kept.read("room")) ?? rooms.find((room) => room.visibility !== "direct"),
   );
   if (last !== undefined) return <Navigate to="/room/$room" params={{ room: last.room }} replace />;
   const waiting = rooms.filter((room) => room.unread > 0);

@@ -43,7 +43,6 @@ export function PickList<Item>(props: {
     pick(items.find((item) => props.isExact?.(item) === true) ?? (items.length === 1 ? items[0] : undefined));
   });
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.nativeEvent.isComposing) return;
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (step !== 0) {
       event.preventDefault();

@@ -47,7 +47,7 @@ const faultOf = (reason: Failure): string =>
 
 /** Enter answers the shell's question with yes. */
 function answer(event: KeyboardEvent<HTMLInputElement>): void {
-  if (event.key !== "Enter" || event.nativeEvent.isComposing) return;
+  if (event.key !== "Enter") return;
   event.currentTarget.closest("[role=dialog]")?.querySelector<HTMLElement>(".answers button:last-child")?.click();
 }
 

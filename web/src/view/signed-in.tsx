@@ -4,11 +4,16 @@ import { useEffect, useState } from "react";
 import { Session, SessionContext, useLink } from "../live/index.ts";
 import { router } from "./router.tsx";
 
+// The next person does not begin where this one was: the address names a room.
+let shownTo: string | undefined;
+
 /** The chat of somebody who is signed in: everything but the screen for signing in. */
 export function SignedIn({ name, onLeft }: { readonly name: string; readonly onLeft: (byItself: boolean) => void }) {
   const queries = useQueryClient();
   const [session, setSession] = useState<Session>();
   useEffect(() => {
+    if (shownTo !== undefined && shownTo !== name) void router.navigate({ to: "/", replace: true });
+    shownTo = name;
     const opened = new Session(name, queries);
     setSession(opened);
     return () => {

@@ -14,6 +14,7 @@ export { watchModels } from "./models.ts";
 export { hasPasskeys, makePasskey, provePasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
 export { fetched, request } from "./rest.ts";
+export { hasUnkept, onShelfChanged, shelf } from "./storage.ts";
 
 /** A client of the node that served the page, as whoever is signed in. */
 export function openClient(): Client {

@@ -1,15 +1,12 @@
 import { otherNodes, type NodePlace } from "../../../protocols/nodes.ts";
 import { request } from "./rest.ts";
+import { shelf } from "./storage.ts";
 
 const storageKey = "plexus.nodes";
 
 /** Keeps what the node said about others: it is needed when the node can no longer be asked. */
 export function rememberNodes(nodes: readonly NodePlace[]): void {
-  try {
-    localStorage.setItem(storageKey, JSON.stringify(nodes));
-  } catch {
-    // Private windows of some browsers throw here; the only loss is the memory.
-  }
+  shelf.write(storageKey, JSON.stringify(nodes));
 }
 
 /** Has the node say which others are up by now. One that does not answer says nothing, and what is remembered stands. */
@@ -21,7 +18,7 @@ export async function refreshNodes(): Promise<void> {
 /** The nodes whose pages can take the place of this one. */
 export function rememberedNodes(): readonly NodePlace[] {
   try {
-    const nodes: unknown = JSON.parse(localStorage.getItem(storageKey) ?? "[]");
+    const nodes: unknown = JSON.parse(shelf.read(storageKey) ?? "[]");
     return Array.isArray(nodes) ? otherNodes(nodes.filter(isPlace), location.origin) : [];
   } catch {
     return [];

@@ -2,6 +2,7 @@ import { Button } from "@mantine/core";
 import { getRouteApi } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { failure, ok, refused } from "../../../../protocols/errors.ts";
+import { useSession } from "../../live/index.ts";
 import type { OpenTerminal } from "../../terminal/index.ts";
 import { copyText } from "../clipboard.ts";
 import { useDialogs } from "../dialogs.tsx";
@@ -24,6 +25,7 @@ export function TerminalPage() {
 function Screen() {
   const { run } = route.useSearch();
   const { ask } = useDialogs();
+  const session = useSession();
   const place = useRef<HTMLDivElement>(null);
   const [terminal, setTerminal] = useState<OpenTerminal>();
   const [fault, setFault] = useState<string>();
@@ -52,6 +54,8 @@ function Screen() {
           }),
         onKeys: setLeaving,
         onRunning: setRuns,
+        lines: () => session.terminalLines,
+        keepLines: (lines) => (session.terminalLines = lines),
       });
       if (over) return opened.close();
       setTerminal(opened);
@@ -62,7 +66,7 @@ function Screen() {
       over = true;
       opened?.close();
     };
-  }, []);
+  }, [session]);
   useEffect(() => {
     if (terminal !== undefined && run !== undefined) terminal.type(run.slice(0, 1_000));
   }, [terminal, run]);

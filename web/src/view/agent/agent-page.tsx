@@ -149,7 +149,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
         <div className="foot agent-foot">
           <Composer
             key={store.agent}
-            place={`agent-${store.agent}`}
+            place={`agent/${store.agent}/text`}
             label={`Message ${label}`}
             autoFocus={!matchMedia("(pointer: coarse)").matches}
             field={field}

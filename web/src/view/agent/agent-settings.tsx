@@ -4,7 +4,7 @@ import { Button, NumberInput, Slider } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { notices, type AgentStore } from "../../live/index.ts";
+import { isText, notices, useKept, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "./agent-fields.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
@@ -28,10 +28,8 @@ export function AgentSettings({
   readonly models: readonly ModelInfo[];
   readonly onClose: () => void;
 }) {
-  const [{ persona, model }, setValues] = useState({
-    persona: view.persona,
-    model: view.model === "" ? null : view.model,
-  });
+  const [persona, keep] = useKept(`agent/${store.agent}/persona`, isText, view.persona);
+  const [model, setModel] = useState(view.model === "" ? null : view.model);
   const [temperature, setTemperature] = useState(view.sampling.temperature ?? usualTemperature);
   const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
   const [allowed, setAllowed] = useState<readonly string[]>(view.tools ?? tools.map(({ tool }) => tool));
@@ -55,13 +53,22 @@ export function AgentSettings({
     });
     setBusy(false);
     if (!result.ok) return;
+    keep(undefined);
     notices.show("Settings saved. They apply from the next answer on.");
     onClose();
   };
   return (
     <Panel title="Agent settings" onClose={onClose}>
       <form className="panel-body stack settings-form" onSubmit={(event) => void save(event)}>
-        <AgentFields values={{ persona, model }} onChange={setValues} models={models} hasModel />
+        <AgentFields
+          values={{ persona, model }}
+          onChange={(values) => {
+            keep(values.persona === view.persona ? undefined : values.persona);
+            setModel(values.model);
+          }}
+          models={models}
+          hasModel
+        />
         <div>
           <div className="slider-label">
             Temperature <span>{temperature.toFixed(1)}</span>

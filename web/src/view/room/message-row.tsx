@@ -5,12 +5,12 @@ import type { RoomStore } from "../../live/index.ts";
 import { answeredBy, isAgent, nameOf, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
-import { Composer } from "../composer.tsx";
 import { Icon } from "../icons.tsx";
 import { Actions } from "../layers.tsx";
 import { RichText } from "../rich-text.tsx";
 import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
+import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
 import { PollCard } from "./poll-card.tsx";
@@ -24,8 +24,7 @@ export interface MessageActions {
   readonly react: (message: RoomMessage, emoji: string) => void;
   readonly reply: (message: RoomMessage) => void;
   readonly openThread: (root: number) => void;
-  readonly edit: (message: RoomMessage, text: string) => void;
-  readonly setEditing: (seq: number | undefined) => void;
+  readonly setEditing: (seq: number, on: boolean) => void;
   readonly remove: (message: RoomMessage) => void;
   readonly pin: (message: RoomMessage) => void;
   readonly closePoll: (message: RoomMessage) => void;
@@ -116,25 +115,15 @@ export const MessageRow = memo(function MessageRow({
         {answered !== undefined && (!inThread || quoted !== undefined) && (
           <Quote seq={answered} quoted={quoted} nameFor={nameFor} onShow={actions.show} />
         )}
-        {gone ? (
-          <p className="gone">This message was deleted.</p>
-        ) : editing ? (
-          <Composer
-            place={`edit-${message.seq}`}
-            label="Edit the message"
-            initial={message.text}
-            autoFocus
-            onSend={(text) => actions.edit(message, text)}
-            onEscape={() => actions.setEditing(undefined)}
-            head={
-              <div className="composer-head">
-                <span className="grow">Edit — Enter saves, Esc cancels</span>
-                <button type="button" className="link" onClick={() => actions.setEditing(undefined)}>
-                  Cancel
-                </button>
-              </div>
-            }
+        {editing ? (
+          <EditField
+            message={message}
+            room={actions.room}
+            onDone={() => actions.setEditing(message.seq, false)}
+            onResume={() => actions.setEditing(message.seq, true)}
           />
+        ) : gone ? (
+          <p className="gone">This message was deleted.</p>
         ) : (
           <>
             <Rounds rounds={message.rounds ?? noRounds} />
@@ -309,7 +298,7 @@ function Tools({
           </Menu.Item>
         )}
         {own && message.poll === undefined && (
-          <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq)}>
+          <Menu.Item leftSection={<Icon name="edit" size={16} />} onClick={() => actions.setEditing(message.seq, true)}>
             Edit
           </Menu.Item>
         )}

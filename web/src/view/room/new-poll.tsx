@@ -1,7 +1,7 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import type { RoomStore } from "../../live/index.ts";
+import { isText, useKept, type RoomStore } from "../../live/index.ts";
 import { Icon } from "../icons.tsx";
 import { Dialog, type DialogProps } from "../layers.tsx";
 
@@ -12,10 +12,22 @@ export const NewPoll = ({ store, opened, onClose }: DialogProps & { readonly sto
   </Dialog>
 );
 
+interface Form {
+  readonly question: string;
+  readonly texts: readonly string[];
+  readonly multiple: boolean;
+}
+const emptyForm: Form = { question: "", texts: ["", ""], multiple: false };
+
+function isForm(value: unknown): value is Form {
+  const { question, texts, multiple } = (value ?? {}) as Partial<Record<keyof Form, unknown>>;
+  return isText(question) && Array.isArray(texts) && texts.every(isText) && typeof multiple === "boolean";
+}
+
 function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDone: () => void }) {
-  const [question, setQuestion] = useState("");
-  const [texts, setTexts] = useState<readonly string[]>(["", ""]);
-  const [multiple, setMultiple] = useState(false);
+  const [form, keep] = useKept(`room/${store.room}/poll`, isForm, emptyForm);
+  const { question, texts, multiple } = form;
+  const setTexts = (next: readonly string[]) => keep({ ...form, texts: next });
   const [busy, setBusy] = useState(false);
   const options = texts.map((text) => text.trim()).filter((text) => text !== "");
   const twice = options.find((text, index) => options.indexOf(text) < index);
@@ -24,7 +36,9 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
     setBusy(true);
     const asked = await store.change("poll", { question: question.trim(), options, ...(multiple && { multiple }) });
     setBusy(false);
-    if (asked.ok) onDone();
+    if (!asked.ok) return;
+    keep(undefined);
+    onDone();
   };
   return (
     <form className="stack" onSubmit={(event) => void ask(event)}>
@@ -32,7 +46,7 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
         label="Question"
         value={question}
         maxLength={wireLimits.pollQuestionCharsMax}
-        onChange={(event) => setQuestion(event.currentTarget.value)}
+        onChange={(event) => keep({ ...form, question: event.currentTarget.value })}
         required
         data-autofocus
       />
@@ -54,7 +68,11 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
         </Button>
       )}
       <label className="check">
-        <input type="checkbox" checked={multiple} onChange={(event) => setMultiple(event.currentTarget.checked)} />
+        <input
+          type="checkbox"
+          checked={multiple}
+          onChange={(event) => keep({ ...form, multiple: event.currentTarget.checked })}
+        />
         Several options may be chosen
       </label>
       <p className="dim flush">Everybody in the room sees who votes for what while the poll is open.</p>

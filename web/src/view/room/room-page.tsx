@@ -2,7 +2,7 @@ import { Button, Loader } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
-import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { explain, isNumber, notices, useKept, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import {
   answeredBy,
   hasOlder,
@@ -19,9 +19,9 @@ import { normalEmoji } from "../../../../protocols/emoji.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
-import { writeLastPlace } from "../last-place.ts";
 import { useIsListed, useNames, useRoomTitle } from "../lists.ts";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
+import { useEdits } from "./edit-field.tsx";
 import { MembersPanel } from "./members-panel.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { NewPoll } from "./new-poll.tsx";
@@ -43,8 +43,8 @@ export function RoomPage() {
   const status = useShown(store.store, (model: RoomModel) => model.status);
   const refused = useShown(store.store, (model: RoomModel) => model.refusal);
   useEffect(() => {
-    if (status === "ready") writeLastPlace(room);
-  }, [room, status]);
+    if (status === "ready") session.kept.write("room", room);
+  }, [session, room, status]);
   // Sent away while one looks on: asked again, the room says why.
   const wasIn = useRef(false);
   useEffect(() => {
@@ -107,8 +107,12 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const titleOf = useRoomTitle();
   const feed = useRef<FeedHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
-  const [editing, setEditing] = useState<number>();
-  const [replyTo, setReplyTo] = useState<RoomMessage>();
+  const { editing, setEditing } = useEdits(store);
+  const [replySeq, keepReply] = useKept(`room/${store.room}/reply`, isNumber, 0);
+  const replyTo = useShown(store.store, (model: RoomModel) =>
+    replySeq === 0 ? undefined : messageAt(model, replySeq),
+  );
+  const setReplyTo = (message?: RoomMessage) => keepReply(message?.seq);
   const [marked, setMarked] = useState<number>();
   const [polling, setPolling] = useState(false);
   const room = store.room;
@@ -180,7 +184,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   };
 
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, show, remove, pin, closePoll };
+  const now = { setPanel, setReplyTo, show, remove, pin, closePoll };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
@@ -196,18 +200,13 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         void store.change("react", { seq: message.seq, emoji, on });
       },
       reply(message) {
-        setReplyTo(message);
+        current.current.setReplyTo(message);
         field.current?.focus();
       },
       openThread: (root) => current.current.setPanel("thread", root),
-      edit(message, text) {
-        setEditing(undefined);
-        field.current?.focus();
-        if (text !== message.text) void store.change("edit", { seq: message.seq, text });
-      },
-      setEditing(seq) {
-        setEditing(seq);
-        if (seq === undefined) field.current?.focus();
+      setEditing(seq, on) {
+        setEditing(seq, on);
+        if (!on) field.current?.focus();
       },
       remove: (message) => void current.current.remove(message),
       pin: (message) => void current.current.pin(message),
@@ -220,7 +219,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       },
       show: (seq) => void current.current.show(seq),
     }),
-    [session, store, nameFor, moderates],
+    [session, store, nameFor, moderates, setEditing],
   );
 
   if (view === undefined) return null;
@@ -239,7 +238,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     );
     if (last === undefined) return;
     feed.current?.show(`m${last.seq}`);
-    setEditing(last.seq);
+    setEditing(last.seq, true);
   };
   return (
     <div className="screen">
@@ -267,7 +266,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         <div className="foot">
           <Composer
             key={room}
-            place={`room-${room}`}
+            place={`room/${room}/text`}
             label={direct ? `Message ${title}` : `Message #${title}`}
             autoFocus={!isTouch()}
             field={field}
@@ -276,11 +275,11 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             onTyping={() => store.typing()}
             onUp={editLast}
             onEscape={() => {
-              if (replyTo !== undefined) setReplyTo(undefined);
+              if (replySeq !== 0) setReplyTo(undefined);
               else if (panelOpen) setPanel();
             }}
             onSend={(text) => {
-              store.post(text, replyTo?.seq);
+              store.post(text, replySeq === 0 ? undefined : replySeq);
               setReplyTo(undefined);
               feed.current?.toEnd();
             }}
@@ -296,15 +295,21 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
               </button>
             }
             head={
-              replyTo !== undefined && (
+              replySeq !== 0 && (
                 <div className="composer-head">
                   <Icon name="reply" size={16} />
                   <span className="grow ellipsis">
-                    Reply to{" "}
-                    <b>
-                      <bdi>{nameFor(replyTo.author)}</bdi>
-                    </b>
-                    : <bdi>{plainLine(replyTo.text)}</bdi>
+                    {replyTo === undefined ? (
+                      "Reply to an earlier message"
+                    ) : (
+                      <>
+                        Reply to{" "}
+                        <b>
+                          <bdi>{nameFor(replyTo.author)}</bdi>
+                        </b>
+                        : <bdi>{plainLine(replyTo.text)}</bdi>
+                      </>
+                    )}
                   </span>
                   <button
                     type="button"
@@ -351,7 +356,7 @@ function Timeline(props: {
   readonly store: RoomStore;
   readonly title: string;
   readonly actions: MessageActions;
-  readonly editing: number | undefined;
+  readonly editing: ReadonlySet<number>;
   readonly marked: number | undefined;
   readonly handle: React.Ref<FeedHandle>;
   readonly skipUnread: boolean;
@@ -419,7 +424,7 @@ function Timeline(props: {
             message={message}
             head={entry.head}
             quoted={quotedOf(store.store.shown(), message)}
-            editing={props.editing === message.seq}
+            editing={props.editing.has(message.seq)}
             marked={props.marked === message.seq}
             inThread={false}
             actions={actions}

@@ -1,10 +1,11 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import { useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
 import { useRoving } from "../roving.ts";
+import { useEdits } from "./edit-field.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
 import { DraftRow, PendingRow } from "./rows.tsx";
@@ -29,7 +30,7 @@ export function ThreadPanel({
 }) {
   const session = useSession();
   const model = useShown(store.store, (room: RoomModel) => room);
-  const [editing, setEditing] = useState<number>();
+  const { editing, setEditing } = useEdits(store);
   const end = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -53,13 +54,12 @@ export function ThreadPanel({
   const own = useMemo<MessageActions>(
     () => ({
       ...actions,
-      setEditing,
-      edit(message, text) {
-        setEditing(undefined);
-        if (text !== message.text) void store.change("edit", { seq: message.seq, text });
+      setEditing(seq, on) {
+        setEditing(seq, on);
+        if (!on) field.current?.focus();
       },
     }),
-    [actions, store],
+    [actions, setEditing],
   );
   return (
     <Panel title="Thread" onClose={onClose}>
@@ -70,7 +70,7 @@ export function ThreadPanel({
             <MessageRow
               message={message}
               head
-              editing={editing === message.seq}
+              editing={editing.has(message.seq)}
               quoted={messages.find(({ seq }) => seq === message.answers)}
               marked={false}
               inThread
@@ -100,7 +100,7 @@ export function ThreadPanel({
       </div>
       <div className="foot">
         <Composer
-          place={`thread-${store.room}-${root}`}
+          place={`room/${store.room}/thread/${root}`}
           label="Reply in the thread"
           mentionable={mentionable}
           note={note}

@@ -1,0 +1,77 @@
+import { expect } from "chai";
+import { globSync, readFileSync } from "node:fs";
+import { isComposing, keepComposing } from "../../../web/src/view/keys.ts";
+
+const files = globSync("web/src/**/*.{ts,tsx}").map((path) => ({ path, text: readFileSync(path, "utf8") }));
+
+describe("the one rule for keys", () => {
+  it("leaves to an input method what is its own, also the key that ends a composition in Safari", () => {
+    const keys = [
+      { isComposing: false, keyCode: 13 },
+      { isComposing: true, keyCode: 13 },
+      { isComposing: false, keyCode: 229 },
+    ];
+    expect(keys.map(isComposing)).to.deep.equal([false, true, true]);
+  });
+
+  it("stops such a key before whatever else listens hears it", () => {
+    const page = new EventTarget();
+    const before = Reflect.get(globalThis, "Element") as unknown;
+    Reflect.set(globalThis, "Element", class {});
+    try {
+      keepComposing(page);
+      const heard: number[] = [];
+      const listen = (event: Event) => heard.push((event as KeyboardEvent).keyCode);
+      page.addEventListener("keydown", listen, { capture: true });
+      page.addEventListener("keydown", listen);
+      for (const keyCode of [229, 13])
+        page.dispatchEvent(Object.assign(new Event("keydown"), { keyCode, isComposing: false }));
+      expect(heard).to.deep.equal([13, 13]);
+    } finally {
+      Reflect.set(globalThis, "Element", before);
+    }
+  });
+
+  it("is there before anything else listens, and nothing looks at keys by another event or rule", () => {
+    const main = files.find(({ path }) => path.endsWith("src/main.tsx"))?.text ?? "";
+    expect(main.indexOf("keepComposing(window)")).to.be.within(1, main.indexOf("createRoot(place)"));
+    const listening =
+      /onKey(?:Down|Up)(?:Capture)?=|onKeyDown:|"keydown"|"keyup"|useHotkeys\(|attachCustomKeyEventHandler/;
+    // Each of these sends, takes, leaves or moves by a key, behind the rule. A new one belongs in this list, and in the browser's test.
+    expect(
+      files
+        .filter(({ text }) => listening.test(text))
+        .map(({ path }) => path.slice("web/src/".length))
+        .toSorted(),
+    ).to.deep.equal([
+      "terminal/index.ts",
+      "view/composer.tsx",
+      "view/keys.ts",
+      "view/pick-list.tsx",
+      "view/prove-again.tsx",
+      "view/room/members-panel.tsx",
+      "view/room/panel.tsx",
+      "view/roving.ts",
+      "view/shell.tsx",
+    ]);
+    const asks = /isComposing|keyCode|keypress|onKeyPress/;
+    expect(files.filter(({ text }) => asks.test(text)).map(({ path }) => path)).to.deep.equal(["web/src/view/keys.ts"]);
+  });
+});
+
+describe("the storage of the browser", () => {
+  it("is touched in one place, so that whatever is kept has an account or is of the cluster", () => {
+    const touches = /\b(?:localStorage|sessionStorage|indexedDB|BroadcastChannel|caches)\b/;
+    expect(files.filter(({ text }) => touches.test(text)).map(({ path }) => path)).to.deep.equal([
+      "web/src/wire/storage.ts",
+    ]);
+    const named = files.filter(({ text }) => /\bshelf\b/.test(text)).map(({ path }) => path);
+    expect(named.toSorted()).to.deep.equal([
+      "web/src/live/session.ts",
+      "web/src/model/kept.ts",
+      "web/src/wire/index.ts",
+      "web/src/wire/other-nodes.ts",
+      "web/src/wire/storage.ts",
+    ]);
+  });
+});
