@@ -1,4 +1,5 @@
-import { failure, ok, refused, type Failure, type Result } from "../protocols/errors.ts";
+import { failure, refused, type Result } from "../protocols/errors.ts";
+import { readAnswer } from "../protocols/plexus-answer.ts";
 import { cliLimits } from "./limits.ts";
 import { exchange } from "./node-request.ts";
 import { describeDuration } from "./output.ts";
@@ -57,20 +58,10 @@ async function request<T>(target: Target, method: Method, path: string, body: un
     return refused(failure(code, { url, reason: exchanged.reason }));
   }
   const { status, text, location } = exchanged;
-  const content = parsed(text);
-  if (status >= 200 && status < 300) return ok(content as T);
-  const carried = (content as { error?: Failure } | null | undefined)?.error;
-  if (carried?.code !== undefined) return refused(carried);
+  const answer = readAnswer<T>(url, { status, text, location });
   // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
-  const code = method === "GET" || status < 500 ? "UNREACHABLE" : "PEER_LOST";
-  const elsewhere = location === undefined ? "not from a Plexus node" : `it names another address: ${location}`;
-  return refused(failure(code, { url, reason: `HTTP ${status}, ${elsewhere}` }));
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
+  if (answer.ok || answer.error.code !== "UNREACHABLE" || method === "GET" || status < 500) return answer;
+  return answer.error.details?.["url"] === url
+    ? refused(failure("PEER_LOST", { url, reason: answer.error.details["reason"] }))
+    : answer;
 }

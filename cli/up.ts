@@ -11,6 +11,7 @@ import type { MembershipEnd, RunningNode } from "../node/composition/index.ts";
 import { failure, failureOf, roles, PlexusError, type Failure } from "../protocols/index.ts";
 import { banner } from "./banner.ts";
 import { createControlToken, findRunning, removeControlFile, writeControlFile } from "./control.ts";
+import { checkModels } from "./first-checks.ts";
 import { explainFolder } from "./data-folder.ts";
 import { shownHere } from "./here.ts";
 import { hasPage, installation, pageHint, readVersion } from "./installation.ts";
@@ -49,6 +50,7 @@ export async function up(flags: UpFlags, output: Output): Promise<number> {
     process.exit(exitCodes.failed);
   });
 
+  await checkModels(settings.current());
   const version = await readVersion();
   const controlToken = createControlToken();
   const { startNode } = await node();

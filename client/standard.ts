@@ -1,5 +1,6 @@
 import { failure, type Failure } from "../protocols/errors.ts";
 import { Client, type ClientOptions } from "./client.ts";
+import { refusalIn } from "../protocols/plexus-answer.ts";
 import type { ClientPorts, NodeStorage } from "./ports.ts";
 
 /** How long a node may take to say why it refuses a connection. */
@@ -49,8 +50,8 @@ async function refusalOf(url: string, token: string | undefined): Promise<Failur
       signal: AbortSignal.timeout(refusalTimeoutMs),
     });
     if (answer.ok) return undefined;
-    const carried = ((await answer.json()) as { readonly error?: Failure } | null)?.error;
-    if (carried?.code !== undefined) return carried;
+    const carried = refusalIn(await answer.json());
+    if (carried !== undefined) return carried;
     return answer.status === 401 ? failure("UNAUTHENTICATED") : undefined;
   } catch {
     // Down, or not a Plexus node.

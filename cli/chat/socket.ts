@@ -4,6 +4,7 @@ import { standardPorts, type ClientPorts } from "../../client/index.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { lookupHere } from "../here.ts";
+import { readAnswer, stranger } from "../../protocols/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 
 /** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of the
@@ -45,18 +46,16 @@ export function terminalPorts(token: string): ClientPorts {
 
 /** What a node answered instead of the upgrade. */
 async function refusalIn(response: IncomingMessage, url: string): Promise<Failure> {
-  const { statusCode = 0 } = response;
-  if (statusCode === 401 || statusCode === 403) return failure("UNAUTHENTICATED");
+  const { statusCode: status = 0 } = response;
+  let text = "";
   try {
-    let text = "";
     for await (const piece of response) {
       text += String(piece);
       if (text.length > wireLimits.frameBytesMax) break;
     }
-    const carried = (JSON.parse(text) as { readonly error?: Failure } | null)?.error;
-    if (carried?.code !== undefined) return carried;
   } catch {
-    // Not from a Plexus node, or cut off: the status is all there is.
+    // Cut off: what has come is all there is.
   }
-  return failure("UNREACHABLE", { url, reason: `HTTP ${statusCode}` });
+  const answer = readAnswer<unknown>(url, { status, text });
+  return answer.ok ? stranger(url, status) : answer.error;
 }

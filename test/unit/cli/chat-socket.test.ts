@@ -79,7 +79,7 @@ describe("the sockets of clients", () => {
       expect(await reasonsOf(server.url, terminalPorts("t"))).to.deep.equal([
         "SLOT_UNAVAILABLE user/ada",
         "STOPPING",
-        "UNREACHABLE HTTP 502",
+        "UNREACHABLE HTTP 502, not from a Plexus node",
         "open",
       ]);
       expect(new Set(server.tokens)).to.deep.equal(new Set(["Bearer t"]));

@@ -64,7 +64,9 @@ describe("commands to a cluster", () => {
     const notOk = await run("slots", "--role", "chat", "--not-ok");
     expect(notOk.text).to.include("chat/2").and.not.include("chat/17");
     fixture.slots = [slotRow("chat/17", "node-b")];
-    expect((await run("slots", "--not-ok")).text).to.match(/^Of the slots, 1 in all, none is so\.\nDown: node-c\. Start it again/);
+    expect((await run("slots", "--not-ok")).text).to.match(
+      /^Of the slots, 1 in all, none is so\.\nDown: node-c\. Start it again/,
+    );
     expect((await run("slots")).text).not.to.include("Down:");
     fixture.summaries = [
       summaryOf(summary.nodes, { directory: { kind: "etcd", endpoints: ["http://e"] }, directoryAway: {} }),

@@ -91,6 +91,28 @@ describe("a request to a node", () => {
       .and.include({ reason: "ECONNREFUSED" });
   });
 
+  it("is answered by no Plexus when a 200 is not what a node says, in one sentence and with what to do", async () => {
+    for (const body of ["<html>hello</html>", "ok", '"ok"', "3", "null", "{", "data: x\n\n", "\u0000\u0001"]) {
+      const answer = await callNode({ url: await peer(reply("200 OK", body)) }, "GET", "/api/v1/setup");
+      expect(answer, body).to.have.nested.property("error.code", "UNREACHABLE");
+      expect(answer).to.have.nested.property("error.details.reason", "HTTP 200, not from a Plexus node");
+      expect(answer).to.have.nested.property("error.details.hint").that.includes("plexus up");
+    }
+    for (const error of [
+      "no",
+      {},
+      { code: "not_found", message: "m" },
+      { code: "NOT_FOUND", message: 3, outcome: "failed" },
+    ]) {
+      const answer = await callNode(
+        { url: await peer(reply("404 Not Found", JSON.stringify({ error }))) },
+        "GET",
+        "/x",
+      );
+      expect(answer, JSON.stringify(error)).to.have.nested.property("error.code", "UNREACHABLE");
+    }
+  });
+
   it("that asks for a fresh sign-in is sent again when the password was given, and only then", async () => {
     const body = { error: { code: "SIGN_IN_AGAIN", outcome: "not_started", message: "m" } };
     const stale = reply("403 Forbidden", JSON.stringify(body));

@@ -79,6 +79,17 @@ describe("signing in from a terminal", () => {
     expect(unfinished.details?.["reason"]).to.include("another server").and.include(other.url);
   });
 
+  it("says that no Plexus answers there, whatever a 200 has in it", async () => {
+    for (const body of [{}, [], { ok: true }, { adminNeeded: "no" }, { token: 3 }, { needs: [] }]) {
+      const other = await node({ "/api/v1/setup": [200, body], "/api/v1/sign-in": [200, body] });
+      for (const more of [{}, { user: undefined }]) {
+        const reason = await signIn(options([other.url], more), piped).then(() => undefined, failureOf);
+        expect(reason, JSON.stringify(body)).to.include({ code: "UNREACHABLE" });
+        expect(reason?.details).to.include({ reason: "HTTP 200, not from a Plexus node" }).and.have.property("hint");
+      }
+    }
+  });
+
   it("goes to the next node when one cannot say, and not when the password is wrong", async () => {
     const busy = await node({ "/api/v1/sign-in": [503, { error: failure("SLOT_UNAVAILABLE") }] });
     const good = await node({ "/api/v1/sign-in": [200, session] });
