@@ -5,25 +5,28 @@
  *
  *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; whoever is given it twice
  *  knows it again. So each is answered, or refused where everybody reads it, once. */
-import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
+import {
+  calledIn,
+  namesIn,
+  wireLimits,
+  type ErrorCode,
+  type RoomEvent,
+  type RoomMessage,
+} from "../../protocols/index.ts";
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
 import { entryOf } from "./members.ts";
 import { messageInMemory, type Room } from "./state.ts";
 
-// After a letter or digit it is an e-mail address, not a mention.
-const mention = /(?<![\p{L}\p{N}_])@([a-z0-9][a-z0-9._-]{0,95})/giu;
-
 /** The members a text mentions, each once, in order: `@name`, `@owner.agent`, or `@agent` when only one is called so.
- *  Text inside code is not looked at. */
+ *  Where a mention can stand, `calledIn` says. */
 export function mentionsIn(text: string, room: Room): readonly string[] {
-  if (!text.includes("@")) return [];
   const found = new Set<string>();
   const callNames = callNamesOf(room);
   let tried = 0;
-  for (const [, called = ""] of withoutSpans(withoutFences(text)).matchAll(mention)) {
-    for (const name of namesIn(called.toLowerCase())) {
+  for (const called of calledIn(text)) {
+    for (const name of namesIn(called)) {
       tried += 1;
       if (tried > limits.mentionNamesMax) return [...found];
       const member = memberCalled(name, room, callNames);
@@ -34,45 +37,6 @@ export function mentionsIn(text: string, room: Room): readonly string[] {
     if (found.size >= wireLimits.mentionsPerMessageMax) break;
   }
   return [...found];
-}
-
-/** The text without fenced code blocks. One pass: the text comes from outside and may be built to be slow. */
-function withoutFences(text: string): string {
-  let open: string | undefined;
-  const kept = text.split("\n").filter((line) => {
-    const fence = /^ {0,3}(`{3,}|~{3,})/.exec(line)?.[1];
-    if (open === undefined) {
-      open = fence;
-      return fence === undefined;
-    }
-    if (fence !== undefined && fence.startsWith(open)) open = undefined;
-    return false;
-  });
-  return kept.join("\n");
-}
-
-/** The text without `code spans`: from a run of backticks to the next run of the same length, in one pass. */
-function withoutSpans(text: string): string {
-  const runs = [...text.matchAll(/`+/g)].map((run) => ({ from: run.index, to: run.index + run[0].length, end: -1 }));
-  const nextOfLength = new Map<number, number>();
-  for (const run of runs.toReversed()) {
-    run.end = nextOfLength.get(run.to - run.from) ?? -1;
-    nextOfLength.set(run.to - run.from, run.to);
-  }
-  let prose = "";
-  let at = 0;
-  for (const { from, end } of runs) {
-    if (from < at || end < 0) continue;
-    prose += `${text.slice(at, from)} `;
-    at = end;
-  }
-  return prose + text.slice(at);
-}
-
-/** What may be a member's name, the longest first: what follows may be the end of a sentence, as in "@ada." */
-function* namesIn(called: string): Iterable<string> {
-  for (let end = called.length; end > 0; end -= 1)
-    if (end === called.length || /[._-]/.test(called.charAt(end))) yield called.slice(0, end);
 }
 
 /** Agents by the name without their owner; null when several are called so. */

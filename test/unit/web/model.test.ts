@@ -2,6 +2,7 @@ import { expect } from "chai";
 import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
 import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
+import { splitMentions } from "../../../protocols/mentions.ts";
 import { readMarkdown, visibleText } from "../../../web/src/markdown/index.ts";
 import {
   appendPiece,
@@ -23,7 +24,6 @@ import {
   pendingShown,
   plainLine,
   roomNameFrom,
-  splitMentions,
   threadOf,
   timelineRows,
   windowMessagesMax,
@@ -592,7 +592,7 @@ describe("message text", () => {
   });
 
   it("finds mentions, but not in addresses", () => {
-    expect(splitMentions("hi @ada and @bob.helper!")).to.deep.equal(["hi ", "ada", " and ", "bob.helper", "!"]);
+    expect(splitMentions("hi @ada and @bob.helper!")).to.deep.equal(["hi ", "@ada", " and ", "@bob.helper", "!"]);
     expect(splitMentions("mail ada@example.org")).to.deep.equal(["mail ada@example.org"]);
   });
 

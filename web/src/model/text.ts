@@ -1,4 +1,5 @@
 /** Rules about message text: names, mentions, what needs Markdown. Pure. */
+import { calledIn } from "../../../protocols/mentions.ts";
 import { folded } from "../../../protocols/names.ts";
 
 /** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
@@ -10,10 +11,6 @@ export const isAgent = (principal: string): boolean => principal.startsWith("age
 export function agentLabel(key: string, owner: string): string {
   return key.startsWith(`${owner}.`) ? key.slice(owner.length + 1) : key;
 }
-
-/** Text split at its mentions: odd entries are the names, without the `@`. */
-export const splitMentions = (text: string): readonly string[] =>
-  text.split(/(?<![\w.@/])@([a-z0-9][a-z0-9_-]*(?:\.[a-z0-9][a-z0-9_-]*)?)/);
 
 /** False for text that means the same without a Markdown renderer: most chat messages. */
 export const needsMarkdown = (text: string): boolean =>
@@ -33,9 +30,9 @@ export const plainLine = (text: string): string =>
     .replaceAll(/\s+/g, " ")
     .trim();
 
-/** The names that a text mentions, each once. */
+/** The names that a text mentions, each once, as the room finds them. */
 export const mentionedNames = (text: string): readonly string[] => [
-  ...new Set(splitMentions(text.toLowerCase()).filter((_, index) => index % 2 === 1)),
+  ...new Set(calledIn(text).map((called) => called.replace(/[._-]+$/, ""))),
 ];
 
 /** An agent's own name, without its owner's: members are also called so. */

@@ -63,9 +63,10 @@ const BlockView = memo(function BlockView({
       );
     }
     case "quote":
+      // A quotation mentions nobody.
       return (
         <blockquote dir={block.direction}>
-          <Blocks blocks={block.blocks} names={names} />
+          <Blocks blocks={block.blocks} names={undefined} />
         </blockquote>
       );
     case "list": {
