@@ -43,9 +43,9 @@ const clusterName = "Cluster";
 
 /** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else goes on. */
 export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
-  const { nodes, directoryAway, directoryRefuses, slots } = summary;
+  const { nodes, directoryAway, directoryRefuses, directoryOlder, slots } = summary;
   const advice = adviceOn(summary);
-  const isBad = (directoryAway ?? directoryRefuses) !== undefined || slots.blocked + slots.down > 0;
+  const isBad = (directoryAway ?? directoryRefuses ?? directoryOlder) !== undefined || slots.blocked + slots.down > 0;
   if (advice.length === 0)
     return [
       { name: clusterName, state: "good", says: `${counted(nodes.length, "node")} up, and the directory answers` },

@@ -57,6 +57,20 @@ export function describeRefusal({ directoryAway, directoryRefuses }: ClusterSumm
   ];
 }
 
+/** That the directory was put back, and the way out. */
+function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): readonly string[] {
+  if (directoryOlder === undefined) return [];
+  const keeper = soleKeeper(directory);
+  const name = withoutControls(nodes.find(({ node }) => node === keeper)?.name ?? "each node that keeps it");
+  const cure =
+    directory.kind === "etcd"
+      ? "Restore etcd from its newest snapshot as docs/operating.md says: etcd lost or restored."
+      : `Stop ${name}, and start it again on the newest folder that it had. Keep all folders until that is done.`;
+  return [
+    `The directory is older than what it told before (slot ${withoutControls(directoryOlder.slot)}): it lies on an older copy of its data. This node moves nothing and fails nothing over by it. ${cure}`,
+  ];
+}
+
 /** What nobody can make while no node of a role takes anything new; the other roles have no actors and no models. */
 export const madeBy: Readonly<Partial<Record<Role, string>>> = {
   chat: "no account, room or agent",
@@ -83,6 +97,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
   return [
     ...describeAway(summary),
     ...describeRefusal(summary),
+    ...describeOlder(summary),
     ...refused,
     ...(down.length === 0 || describeNoMajority(summary) !== undefined
       ? []

@@ -94,6 +94,12 @@ export interface DirectoryRefuses {
   readonly because: string;
 }
 
+/** The directory tells older rows than it told the answering node before: it lies on an older copy of its data. */
+export interface DirectoryOlder {
+  /** One of the slots of which it does. */
+  readonly slot: string;
+}
+
 /** Who began a drain, and when. */
 export interface DrainBegun {
   readonly by: string;
@@ -227,6 +233,8 @@ export interface ClusterSummary {
   readonly directoryAway?: DirectoryAway;
   /** Absent while it takes changes, as far as is known. */
   readonly directoryRefuses?: DirectoryRefuses;
+  /** Absent while it is as new as what the answering node was told. */
+  readonly directoryOlder?: DirectoryOlder;
   readonly replicas: number;
   readonly minInSync: number;
   readonly nodes: readonly ClusterNodeRow[];

@@ -17,6 +17,8 @@ export interface SlotTable {
   readonly current: boolean;
   /** Calls back for every row that changed or went away (`row` undefined), after it is in the table. */
   onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
+  /** A slot of which the directory tells an older row now than it told before: it lies on an older copy of its data. Undefined: none is known. */
+  older(): SlotId | undefined;
   stop(): void;
 }
 
@@ -40,6 +42,8 @@ export function watchSlots(directory: Directory): SlotTable {
   /** The newest revision that the watch has told of. Whatever is not newer was told already, or has been replaced or
    *  removed since. Revisions rise over all rows, also when the directory is moved. */
   let told = 0;
+  /** Slots of which the watch has told a newer row before, with its revision. */
+  const behind = new Map<SlotId, number>();
   const waiting = new Map<() => void, number>();
   const tellReached = (revision: number): void => {
     told = Math.max(told, revision);
@@ -61,6 +65,13 @@ export function watchSlots(directory: Directory): SlotTable {
   const stop = directory.watch(slotPrefix, {
     reset(all) {
       const present = new Set(all.map(({ key }) => key.slice(slotPrefix.length)));
+      behind.clear();
+      for (const { key, revision } of all) {
+        const slot = key.slice(slotPrefix.length) as SlotId;
+        const known = rows.get(slot)?.revision ?? 0;
+        // What an answer told may be newer than this; what the watch itself told is not, unless the directory has gone back.
+        if (revision < known && known <= told) behind.set(slot, known);
+      }
       for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
       for (const row of all) learnRow(row);
       tellReached(Math.max(0, ...all.map(({ revision }) => revision)));
@@ -68,11 +79,14 @@ export function watchSlots(directory: Directory): SlotTable {
       markReady();
     },
     changed(row) {
+      const slot = row.key.slice(slotPrefix.length) as SlotId;
+      if (row.revision >= (behind.get(slot) ?? Infinity)) behind.delete(slot);
       learnRow(row);
       tellReached(row.revision);
     },
     removed(key, revision) {
       const slot = key.slice(slotPrefix.length) as SlotId;
+      behind.delete(slot);
       // A compare-and-set's answer may have told of the slot's next life before the watch tells of this end.
       if ((rows.get(slot)?.revision ?? 0) < revision) forget(slot);
       tellReached(revision);
@@ -92,6 +106,7 @@ export function watchSlots(directory: Directory): SlotTable {
     get current() {
       return current;
     },
+    older: () => behind.keys().next().value,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -120,7 +120,8 @@ export function createController(options: ControllerOptions): Controller {
   /** Whether this node's view of the directory is fresh, and changes arrive. */
   const sees = (): boolean => {
     if (!table.current) waitForTable();
-    return table.current && clock.monotonicMs() >= quietUntilMs;
+    // What an older copy of the directory tells is not acted on.
+    return table.current && table.older() === undefined && clock.monotonicMs() >= quietUntilMs;
   };
 
   /** One that acts no more knows of nothing that is lost: another tells it. */

@@ -265,7 +265,7 @@ export function createOverview(ports: OverviewPorts): Overview {
         nodeRow(member, { held: held.get(member.node) ?? noSlots, refuses: refusing.has(member.node) }),
       );
       const { replicas, minInSync } = policy.current();
-      const refusal = ports.directoryRefusal();
+      const [refusal, older] = [ports.directoryRefusal(), table.older()];
       const stranded = strandedOf(records()).map((row) => ({ ...row, slots: row.slots.length }));
       return ok({
         cluster,
@@ -273,6 +273,7 @@ export function createOverview(ports: OverviewPorts): Overview {
         directory: ports.directoryInfo(),
         ...(!directoryAnswers() && { directoryAway: ports.directoryAway() }),
         ...(refusal !== undefined && { directoryRefuses: { because: refusal } }),
+        ...(older !== undefined && { directoryOlder: { slot: older } }),
         replicas,
         minInSync,
         nodes,

@@ -15,6 +15,11 @@ describe("the doctor's look at the cluster", () => {
 
   for (const [what, trouble, says] of [
     ["does not answer", { directoryAway: { forMs: 4_000 } }, "The directory has not answered for 4 s"],
+    [
+      "is older than what it told before",
+      { directoryOlder: { slot: "chat/1" } },
+      "it lies on an older copy of its data",
+    ],
     ["takes no change", { directoryRefuses: { because: "it is full" } }, "Why: it is full"],
   ] as const)
     it(`never says that all is well while the directory ${what}, though every slot is served`, () => {

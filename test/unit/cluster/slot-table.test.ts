@@ -39,6 +39,32 @@ describe("the slot table", () => {
     expect(table.get(slot)?.record.epoch).to.equal(3);
   });
 
+  it("notices a directory that lies on an older copy of its data, keeps what it knows, and takes no answer for what the watch told", () => {
+    let watcher: DirectoryWatcher | undefined;
+    const directory = {
+      watch(_: string, given: DirectoryWatcher) {
+        watcher = given;
+        return () => undefined;
+      },
+    } as unknown as Directory;
+    const table = watchSlots(directory);
+    const row = (epoch: number, revision: number) => ({ key: slotKey(slot), value: record(epoch), revision });
+    watcher?.reset([row(1, 5)]);
+    table.learn({ record: record(2), revision: 8 });
+    // Made before that answer, and on its way for longer.
+    watcher?.stale();
+    watcher?.reset([row(1, 5)]);
+    expect(table.older(), "only an answer was newer").to.equal(undefined);
+    watcher?.changed(row(2, 8));
+    watcher?.stale();
+    watcher?.reset([row(1, 5)]);
+    expect(table.older()).to.equal(slot);
+    expect(table.get(slot)?.record.epoch).to.equal(2);
+    // A new leader of voters may be a moment behind.
+    watcher?.changed(row(2, 8));
+    expect(table.older()).to.equal(undefined);
+  });
+
   it("keeps what it knows of a slot when nonsense takes the row's place, and knows nothing by nonsense", async () => {
     const directory = createEmbeddedDirectory({ store: new MemoryStore() });
     const { row } = await directory.compareAndSet(slotKey(slot), record(1), 0);

@@ -171,6 +171,9 @@ class Table implements SlotTable {
   readonly #rows = new Map<SlotId, SlotRow>();
   readonly #listeners = new Set<(slot: SlotId, row: SlotRow | undefined) => void>();
 
+  older(): undefined {
+    return undefined;
+  }
   get(slot: SlotId): SlotRow | undefined {
     return this.#rows.get(slot);
   }
