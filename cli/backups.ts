@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { isDatedAhead } from "../protocols/backup-dates.ts";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
+import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, RunLosses, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { backupsPath as base, finished } from "./backup-tasks.ts";
 import { cliLimits } from "./limits.ts";
@@ -17,21 +17,41 @@ import { renderTable } from "./table.ts";
 const within = (name: "from" | "to", folder: string | undefined) =>
   folder === undefined ? {} : { [name]: resolve(folder) };
 
-/** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read. */
-export async function runBackup(flags: AdminFlags, to: string | undefined, output: Output): Promise<number> {
-  const result = await finished(await findNode(flags), "run", within("to", to), flags, output);
+/** `plexus backup run`. Ends with an error when a slot of the node, or a file, could not be read, or something of the snapshot cannot be brought back. */
+export async function runBackup(
+  flags: AdminFlags,
+  { to, full }: { readonly to: string | undefined; readonly full: boolean },
+  output: Output,
+): Promise<number> {
+  const body = { ...within("to", to), ...(full && { full }) };
+  const result = await finished(await findNode(flags), "run", body, flags, output);
   if (result === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
-  const broken = result.missed.some(({ error }) => error.code !== "MOVED") || result.missedFiles.total > 0;
+  const broken =
+    result.missed.some(({ error }) => error.code !== "MOVED") ||
+    result.missedFiles.total + (result.lost?.stripes ?? 0) > 0;
   return broken ? exitCodes.failed : exitCodes.ok;
 }
 
+const nothingLost: RunLosses = { before: 0, units: 0, stripes: 0 };
+
 /** What a run came to, for people: what is not in it, too. */
 export function describeRun(run: BackupResults["run"], color: boolean): string {
-  const { snapshot, changedBytes, changedUnits, storedBytes, missed, missedFiles } = run;
+  const { snapshot, changedBytes, changedUnits, storedBytes, missed, missedFiles, lost = nothingLost } = run;
+  const mark = lost.stripes > 0 ? paint(color, "red", "✖") : paint(color, "green", "✔");
   const [elsewhere, broken] = [missed.filter(isElsewhere), missed.filter((row) => !isElsewhere(row))];
   return [
-    `${paint(color, "green", "✔")} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
+    `${mark} Snapshot ${snapshot.number}: ${describeBytes(snapshot.bytes)} in ${counted(snapshot.units, "unit")}. New are ${describeBytes(changedBytes)} in ${counted(changedUnits, "unit")}; ${describeBytes(storedBytes)} were written.`,
+    ...(lost.stripes === 0
+      ? []
+      : [
+          `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. Look which nodes are away (plexus nodes), then run this command again: it stores again what still lives. plexus backup verify names what is lost.`,
+        ]),
+    ...(lost.before === 0
+      ? []
+      : [
+          `${paint(color, "yellow", "!")} ${counted(lost.before, "stripe")} of the snapshot before ${lost.before === 1 ? "is" : "are"} lost. What still lives of ${lost.before === 1 ? "it" : "them"} was stored again; the older snapshots lack it (plexus backup list).`,
+        ]),
     ...(elsewhere.length === 0
       ? []
       : [
@@ -94,13 +114,15 @@ export function describeList(
     { head: "Bytes", align: right },
     { head: "Units", align: right, leaves: 1 },
     { head: "Slots not in it", align: right },
+    { head: "Units lost", align: right },
   ];
-  const cells = snapshots.map(({ number, atMs, units, bytes, missed }) => [
+  const cells = snapshots.map(({ number, atMs, units, bytes, missed, lostUnits = 0 }) => [
     String(number),
     isDatedAhead(atMs, nowMs) ? paint(color, "yellow", `${timeText(atMs)}, in the future`) : timeText(atMs),
     describeBytes(bytes),
     String(units),
     missed.length === 0 ? "" : paint(color, "yellow", String(missed.length)),
+    lostUnits === 0 ? "" : paint(color, "red", String(lostUnits)),
   ]);
   const whose = node === undefined ? "the cluster" : `the node ${withoutControls(node)}`;
   const ahead = snapshots.filter(({ atMs }) => isDatedAhead(atMs, nowMs)).map(({ number }) => number);
@@ -151,7 +173,7 @@ export async function verifyBackup(
 
 /** What a check found. */
 export function describeVerify(
-  { snapshots, stripes, units, bytes, weak, lost, lostUnits }: BackupResults["verify"],
+  { snapshots, stripes, units, bytes, weak, lost, lostUnits, damaged = [] }: BackupResults["verify"],
   depth: VerifyBackup["depth"],
   color: boolean,
 ): string {
@@ -164,6 +186,10 @@ export function describeVerify(
     ...(weak === 0 ? [] : [`${paint(color, "yellow", "!")} ${counted(weak, "stripe")} can be read, but lack copies.`]),
     ...(lost.total === 0 ? [] : [`${cross} ${counted(lost.total, "stripe")} cannot be read.`]),
     ...lost.named.map(({ stripe, error }) => `  ${stripe.slice(0, 16)}: ${error.code}`),
+    ...damaged.map(
+      (one) =>
+        `${cross} Snapshot ${one.snapshot} has lost ${counted(one.units, "unit")}. The next run stores again what still lives.`,
+    ),
     ...describeLosses(lostUnits, color),
   ].join("\n");
 }

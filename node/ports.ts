@@ -241,6 +241,8 @@ export interface Stripes {
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   /** How it stands. `deep`: each shard is read whole where it is. */
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+  /** The ids of those that enough holders say they have, a few questions for all; of the others nothing is known. No shard is read. */
+  standing(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
   /** What an owner refers to without an end, each stripe once; holders that do not answer are left out. */
   referred(owner: ActorId): AsyncIterable<StripeRef>;
 }

@@ -33,7 +33,11 @@ const snapshot = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SA
 
 /** The sorts of tasks: what each does, what who asks for it needs, and what it is told. */
 export const backupSorts = {
-  run: { does: "changes", needs: "backup.run", wish: object({ sort: Type.Literal("run") }) },
+  run: {
+    does: "changes",
+    needs: "backup.run",
+    wish: object({ sort: Type.Literal("run"), full: Type.Optional(Type.Boolean()) }),
+  },
   verify: {
     does: "reads",
     needs: "backup.run",

@@ -21,6 +21,7 @@ export const runBackup = object({
       "The folder of the backups of this node, which is made where it is absent: its absolute path on the node's machine; absent: the whole cluster, onto its storage nodes",
     ),
   ),
+  full: Type.Optional(Type.Boolean({ description: "Everything is stored anew, also what is there" })),
 });
 /** Body. */
 export const listBackups = object({ from });
@@ -122,6 +123,8 @@ export interface BackupSnapshot {
   /** Slots that were not read: what the snapshot before had of them is there, or nothing. Files that were not there to be read:
    *  `agent/ada.helper/files/…`. */
   readonly missed: readonly string[];
+  /** Units of it that cannot be brought back, as the last check or run found; absent: none is known. */
+  readonly lostUnits?: number;
 }
 
 /** The backups of the cluster, or those in a folder. */
@@ -149,6 +152,15 @@ export interface MissedFile {
   readonly error: Failure;
 }
 
+/** What a run found lost. */
+export interface RunLosses {
+  /** Stripes of the snapshot before that could not be read any more: what still lives of them was stored again. */
+  readonly before: number;
+  /** Units of the new snapshot that cannot be brought back now, and the stripes for which that is so. */
+  readonly units: number;
+  readonly stripes: number;
+}
+
 /** What each sort of task comes to. */
 export interface BackupResults {
   readonly run: {
@@ -159,9 +171,13 @@ export interface BackupResults {
     readonly missed: readonly MissedSlot[];
     /** Files of actors that were not there to be read; the next run looks for them again. */
     readonly missedFiles: Losses<MissedFile>;
+    /** Absent: it was made by an older version, which did not look. */
+    readonly lost?: RunLosses;
   };
   readonly verify: {
     readonly snapshots: number;
+    /** Of those that have lost any, how many units cannot be brought back. Absent in what an older version has found. */
+    readonly damaged?: readonly { readonly snapshot: number; readonly units: number }[];
     readonly units: number;
     readonly stripes: number;
     readonly bytes: number;

@@ -43,12 +43,15 @@ function defineBackups(command: Parameters<Define>[0], { output, onExit }: Param
     inner.option("--from <folder>", "a folder of backups on the node's machine, in place of those of the cluster");
   const snapshot = () => new Option("--snapshot <number>", "this snapshot").argParser(wholeNumber("The snapshot", 1));
 
-  add<AdminOptions & { readonly to?: string }>({
+  add<AdminOptions & { readonly to?: string; readonly full?: boolean }>({
     name: "run",
     says: "Back up the cluster onto its storage nodes, or the slots that this node owns into a folder on its machine; what has not changed is not written again.",
-    examples: ["plexus backup run", "plexus backup run --to /mnt/backup/plexus"],
-    more: (inner) => inner.option("--to <folder>", "the folder of this node's backups; it is made where it is absent"),
-    run: async (flags, { to }) => (await load()).runBackup(flags, to, output),
+    examples: ["plexus backup run", "plexus backup run --to /mnt/backup/plexus", "plexus backup run --full"],
+    more: (inner) =>
+      inner
+        .option("--to <folder>", "the folder of this node's backups; it is made where it is absent")
+        .option("--full", "store everything anew, also what is there"),
+    run: async (flags, { to, full = false }) => (await load()).runBackup(flags, { to, full }, output),
   });
   add<AdminOptions & { readonly from?: string }>({
     name: "list",

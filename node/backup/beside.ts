@@ -4,6 +4,7 @@ import { failure, PlexusError } from "../../protocols/index.ts";
 import type { Files } from "../ports.ts";
 
 const keysFile = "keys.json";
+const lossesFile = "losses.json";
 const headFolder = "heads";
 const headName = (number: number): string => `${headFolder}/${String(number).padStart(10, "0")}`;
 
@@ -45,6 +46,14 @@ export const readKeysFile = (files: Files, bytesMax: number): Promise<Uint8Array
 
 /** Writes them, in place of what there was. */
 export const writeKeysFile = (files: Files, bytes: Uint8Array): Promise<void> => replace(files, keysFile, bytes, "");
+
+/** What is known to be lost of its snapshots; undefined: nothing was noted. Error: BACKUP_DAMAGED (longer than it may be). */
+export const readLossesFile = (files: Files, bytesMax: number): Promise<Uint8Array | undefined> =>
+  readWhole(files, lossesFile, { object: "losses", bytesMax });
+
+/** Writes it, in place of what there was. */
+export const writeLossesFile = (files: Files, bytes: Uint8Array): Promise<void> =>
+  replace(files, lossesFile, bytes, "");
 
 async function readWhole(
   files: Files,

@@ -3,6 +3,9 @@
  *
  *      slots, by owner ─ backup.part ─► part lists (pieces of the task) ─► one tree ─► the mark (checkpoint) ─► head
  *
+ *  Before the first question, and again before the head, holders are asked whether they have what the newest snapshot refers to (`survey.ts`): what is
+ *  lost the owners store again.
+ *
  *  A runner that takes over asks for the slots that no piece has, and goes on. If the newest snapshot has the mark, the one before has
  *  committed, and said so too late. */
 import {
@@ -26,8 +29,9 @@ import type { Missed, MissedFiles, PartProgress } from "./part.ts";
 import type { BackupPorts } from "./ports.ts";
 import { catalogTenant, openRepository, type Repository } from "./repository.ts";
 import { renewUnits } from "./renewal.ts";
-import { beginSnapshot, type SnapshotDraft } from "./run.ts";
+import { beginSnapshot, groundOf, type Committed, type Ground, type SnapshotDraft } from "./run.ts";
 import { isHandedOn, type TaskAt } from "./runner.ts";
+import { lostUnitsOf, surveyStripes, type SurveyOptions } from "./survey.ts";
 import type { UnitChange } from "./tree.ts";
 
 export interface ClusterRunPorts {
@@ -46,6 +50,8 @@ interface DonePart extends Sums {
   readonly turn: number;
   readonly part: string;
   readonly slots: readonly SlotId[];
+  /** The slots were read from their beginnings, and nothing that was lost then is trusted. */
+  readonly anew?: boolean;
   readonly missedFiles: MissedFiles;
   readonly list: SealedList;
 }
@@ -115,11 +121,13 @@ class ClusterRun {
       const { base, marks } = await this.#begin(snapshots.at(-1)?.number ?? 0);
       this.#mayBeCommitted = marks.length > 0;
       const made = marked(snapshots, marks);
-      if (made !== undefined) return await this.#end(made);
+      if (made !== undefined) return await this.#end(await this.#lookAgain(made));
+      const ground = await groundOf(this.#backup, this.#repository, { ...this.#survey, full: this.#at.task.wish.full ?? false }); // prettier-ignore
+      await this.#forget(ground);
       for (let merges = 1; ; merges += 1) {
-        await this.#ask(base);
+        await this.#ask(base, ground);
         const lists = await this.#open();
-        if (lists !== undefined) return await this.#end(await this.#merge({ base, marks }, lists));
+        if (lists !== undefined) return await this.#end(await this.#merge({ base, marks }, lists, ground));
         if (merges >= this.#ports.limits.mergesMax)
           throw new PlexusError(failure("BACKUP_DAMAGED", { object: "part" }));
       }
@@ -142,6 +150,30 @@ class ClusterRun {
     return begun;
   }
 
+  /** People come first. */
+  get #survey(): SurveyOptions {
+    const { clock } = this.#ports;
+    return { signal: this.#at.signal, pace: () => new Promise((done) => clock.soon(done)) };
+  }
+
+  /** Parts of an earlier turn that trusted what is lost are asked for again. */
+  async #forget({ isAnew }: Ground): Promise<void> {
+    if (!isAnew) return;
+    for (const [key, { anew = false }] of this.#parts) {
+      if (anew) continue;
+      this.#parts.delete(key);
+      await this.#at.keep({ pieces: [{ key, value: lostPiece }] });
+    }
+  }
+
+  /** A snapshot that an earlier turn has committed, with what of it cannot be brought back. */
+  async #lookAgain(snapshot: Snapshot): Promise<Committed> {
+    const { lost, away } = await surveyStripes(this.#backup, this.#repository, [snapshot], this.#survey);
+    const unread = new Set([...lost, ...away]);
+    const units = (await lostUnitsOf(this.#repository, [snapshot], unread)).get(snapshot.number) ?? 0;
+    return { snapshot, lost: { before: 0, units, stripes: unread.size } };
+  }
+
   #tell(): void {
     const works = [...this.#running.values()].map(({ workPercent = 100 }) => workPercent);
     const workPercent = Math.min(100, ...works);
@@ -160,7 +192,7 @@ class ClusterRun {
   // --- parts -------------------------------------------------------------------------------------------------------------
 
   /** Asks until each slot is in a part, or could not be read for too long. */
-  async #ask(base: number): Promise<void> {
+  async #ask(base: number, ground: Ground): Promise<void> {
     const { clock, limits } = this.#ports;
     const busy = new Map<NodeId, Promise<void>>();
     /** Slots that were refused: when first, and when they may be asked for again. */
@@ -189,7 +221,7 @@ class ClusterRun {
           if (busy.size >= limits.partsAtOnce) break;
           const slots = rows.slice(0, limits.partSlots).map(({ slot }) => slot);
           for (const slot of slots) this.#busy.add(slot);
-          const work = this.#part(owner, base, slots, refuse)
+          const work = this.#part(owner, base, slots, { ground, refuse })
             .catch((error: unknown) => void failed.push({ error }))
             .finally(() => {
               busy.delete(owner);
@@ -222,15 +254,22 @@ class ClusterRun {
     owner: NodeId,
     base: number,
     slots: readonly SlotId[],
-    refuse: (slots: readonly SlotId[], error: Failure, isFinal: boolean) => void,
+    {
+      ground,
+      refuse,
+    }: {
+      readonly ground: Ground;
+      readonly refuse: (slots: readonly SlotId[], error: Failure, isFinal: boolean) => void;
+    },
   ): Promise<void> {
     const { task, signal } = this.#at;
     const part = String((this.#asked += 1));
     const name = { task: task.id, turn: task.turn, part };
     const isOver = (): boolean => signal.aborted;
+    const anew = anewOf(ground, this.#ports.limits.lostTold);
     try {
       for (;;) {
-        const answer = await this.#ports.call(owner, { ...name, base, slots: [...slots] });
+        const answer = await this.#ports.call(owner, { ...name, base, slots: [...slots], ...anew });
         if (isOver()) return;
         if (!answer.ok) {
           const { code } = answer.error;
@@ -250,6 +289,7 @@ class ClusterRun {
           turn: task.turn,
           part,
           slots: read,
+          anew: ground.isAnew,
           list,
           actors,
           units,
@@ -305,18 +345,15 @@ class ClusterRun {
     this.#repository.adopt(news);
   }
 
-  async #merge({ base, marks }: Checkpoint, lists: readonly OpenedList[]): Promise<Snapshot> {
-    const draft = await beginSnapshot(this.#repository);
+  async #merge({ base, marks }: Checkpoint, lists: readonly OpenedList[], ground: Ground): Promise<Committed> {
+    const draft = await beginSnapshot(this.#backup, this.#repository, ground);
     if (draft.base !== base) throw new PlexusError(failure("BACKUP_CHANGED", { base }));
     const cursors = new Map<string, Cursor>();
     for (const list of lists) {
       for (const [slot, cursor] of list.cursors) cursors.set(slot, cursor);
       await applyChanges(draft, list, this.#backup.limits.changesMax, this.#at.signal);
     }
-    const { clock } = this.#ports;
-    // People come first.
-    const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
-    await renewUnits(this.#backup, this.#repository, draft, { signal: this.#at.signal, pace });
+    await renewUnits(this.#backup, this.#repository, draft, this.#survey);
     try {
       const committing = async (mark: string): Promise<void> => {
         const checkpoint: Checkpoint = { base, marks: [...marks, mark].slice(-marksKept) };
@@ -325,7 +362,8 @@ class ClusterRun {
         this.#mayBeCommitted = true;
       };
       const missed = [...this.#missed.values()];
-      const snapshot = await draft.commit(this.#backup, cursors, missed, {
+      const committed = await draft.commit(this.#backup, cursors, missed, {
+        survey: this.#survey,
         files: this.#missedFiles().named,
         committing,
       });
@@ -333,14 +371,14 @@ class ClusterRun {
       // What nobody hears of expires.
       for (const { own } of lists)
         for (const stripe of own) await this.#backup.stripes.release(stripe, this.#backup.owner);
-      return snapshot;
+      return committed;
     } catch (error) {
       if (failureOf(error).code !== "BACKUP_CHANGED") throw error;
       // The turn before may have been faster, with the same parts.
       const made = marked((await this.#repository.state()).snapshots, marks);
       if (made === undefined) throw error;
       await this.#repository.abandon(({ id }) => !this.#adopted.has(id));
-      return made;
+      return this.#lookAgain(made);
     }
   }
 
@@ -351,7 +389,7 @@ class ClusterRun {
     return { total: all.reduce((sum, { total }) => sum + total, 0), named };
   }
 
-  async #end(snapshot: Snapshot): Promise<BackupResults["run"]> {
+  async #end({ snapshot, lost }: Committed): Promise<BackupResults["run"]> {
     this.#isCommitted = true;
     const parts = [...this.#parts.values()];
     const sum = (field: keyof Sums): number => parts.reduce((total, part) => total + part[field], 0);
@@ -369,6 +407,7 @@ class ClusterRun {
         return { slot, error, ...(owner !== undefined && { owner }) };
       }),
       missedFiles: this.#missedFiles(),
+      lost,
     };
   }
 
@@ -398,6 +437,12 @@ const marked = (snapshots: readonly Snapshot[], marks: readonly string[]): Snaps
 
 const stripesOf = (changes: readonly UnitChange[]): readonly StripeRef[] =>
   changes.flatMap((change) => (change.type === "put" ? change.entry.fragments.map(({ stripe }) => stripe) : []));
+
+/** What an owner of slots is told of what is lost; of too much that it is all. */
+function anewOf({ isAnew, full, lost }: Ground, max: number): Pick<MeshBody<"backup.part">, "anew"> {
+  if (!isAnew) return {};
+  return { anew: { full: full || lost.size > max, lost: lost.size > max ? [] : [...lost] } };
+}
 
 /** Brings a list's changes into the tree, many at a time: each time writes the nodes on the way to them anew. */
 async function applyChanges(draft: SnapshotDraft, list: OpenedList, max: number, signal: AbortSignal): Promise<void> {

@@ -15,7 +15,7 @@ import { planRecall, readingTime, type ReadRate } from "./recall.ts";
 import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
 import { createRunner, type BackupWorks, type TaskAt } from "./runner.ts";
-import { shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
+import { shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 import { prune, verify, type PruneMark } from "./upkeep.ts";
 
 export interface ClusterBackupsOptions extends Omit<PartPorts, "limits"> {
@@ -151,7 +151,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
 
   return {
     measured,
-    list: () => options.use(async (backup) => (await openRepository(backup).state()).snapshots.map(shownSnapshot)),
+    list: () => options.use((backup) => shownSnapshots(backup, openRepository(backup))),
     wake: () => runner.wake(),
     async stop() {
       await runner.stop();

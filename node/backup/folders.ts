@@ -14,8 +14,9 @@ import {
 } from "../../protocols/index.ts";
 import { headFormat } from "../../runtimes/backup/index.ts";
 import type { BlobStore, Files } from "../ports.ts";
-import { headNumbers, readHeadFile, writeHeadFile } from "./beside.ts";
+import { headNumbers, readHeadFile, readLossesFile, writeHeadFile, writeLossesFile } from "./beside.ts";
 import type { CopyTarget } from "./copying.ts";
+import { knownLossesIn, noLosses } from "./known-losses.ts";
 import { unpaced, type Piece } from "./pacing.ts";
 import type { BackupStripes, Heads } from "./ports.ts";
 
@@ -199,6 +200,18 @@ export function createFolderHeads(folders: readonly Files[]): Heads {
   };
   return {
     read,
+    losses: {
+      async read() {
+        for (const files of folders) {
+          const bytes = await readLossesFile(files, headFormat.bytesMax);
+          if (bytes !== undefined) return knownLossesIn(bytes);
+        }
+        return noLosses;
+      },
+      async write(losses) {
+        for (const files of folders) await writeLossesFile(files, Buffer.from(`${JSON.stringify(losses)}\n`));
+      },
+    },
     async commit(head, number) {
       const there = await newest();
       // One that another attempt has brought to some folders is brought to the others.

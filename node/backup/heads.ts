@@ -1,10 +1,14 @@
 /** Where the head of the cluster's backups is: a row of the directory, which every node reads and only a compare-and-set changes. The hash chain
  *  and the signature are what vouches for it; the row's number is there so that nobody needs keys to tell which one is next. */
 import type { Directory } from "../ports.ts";
-import type { Heads } from "./ports.ts";
+import { noLosses } from "./known-losses.ts";
+import type { Heads, KnownLosses } from "./ports.ts";
 
 /** The row. */
 export const headRow = "backup/head";
+
+/** What is known to be lost of the snapshots. */
+const lossesRow = "backup/losses";
 
 interface HeadRow {
   readonly number: number;
@@ -39,6 +43,14 @@ export function createDirectoryHeads(directory: Pick<Directory, "read" | "compar
         const { known, revision } = await read();
         // One that is changed meanwhile is not settled: the next commit asks.
         if (known?.number === number) await directory.compareAndSet(headRow, { ...known, settled: number }, revision);
+      },
+    },
+    losses: {
+      read: async () => ((await directory.read(lossesRow))?.value as KnownLosses | undefined) ?? noLosses,
+      async write(losses) {
+        const row = await directory.read(lossesRow);
+        // Another one knows more by now, or the next check says it again.
+        await directory.compareAndSet(lossesRow, losses, row?.revision ?? 0);
       },
     },
   };

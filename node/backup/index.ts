@@ -49,7 +49,7 @@ export {
   type Coder,
 } from "./folders.ts";
 export { createPacing, pacedSource, pacedStripes, type Pacing, type Piece } from "./pacing.ts";
-export type { BackupKeys, BackupPorts, BackupStripes, Heads } from "./ports.ts";
+export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from "./ports.ts";
 export {
   planRecall,
   recall,
@@ -63,7 +63,7 @@ export {
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";
-export { lostUnit, shownCheck, shownPrune, shownSnapshot } from "./shown.ts";
+export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
 export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";
 export { countAnew, renewUnits, type RenewalReport } from "./renewal.ts";

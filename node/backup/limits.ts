@@ -56,6 +56,10 @@ export const backupLimits = {
   keptAtOnce: 16,
   /** What is lost is named so often in what a check found; of more there is the number. */
   lossesNamed: 50,
+  /** Stripes whose holders are asked at a time whether they are there. */
+  stripesAsked: 256,
+  /** Stripes that are remembered as lost until a run has looked at them; and snapshots with losses. */
+  lossesKept: 400,
   /** How often a commit is tried again when another one was there first; then `BACKUP_CHANGED`. */
   commitTriesMax: 5,
 } as const;
@@ -99,6 +103,8 @@ export const runnerLimits = {
   partBytesPerSecond: 32 * 1024 * 1024,
   /** Files that a part names as missing; of more there is the number. */
   partFilesNamed: 16,
+  /** Lost stripes that an owner of slots is told of; of more it stores everything anew. */
+  lostTold: 1_024,
   /** Slots that the result of a run names as missing, each with the reason; the snapshot names all. */
   missedNamed: 100,
 } as const;

@@ -8,7 +8,7 @@ import type { Clock, Log } from "../ports.ts";
 import { within } from "../waiting.ts";
 import type { RunnerLimits } from "./limits.ts";
 import { PartListWriter } from "./part-list.ts";
-import { readPart, type PartProgress } from "./part.ts";
+import { readPart, type PartOptions, type PartProgress } from "./part.ts";
 import { pacedSource, type Pacing, type Piece } from "./pacing.ts";
 import type { BackupPorts } from "./ports.ts";
 import { openRepository } from "./repository.ts";
@@ -70,7 +70,10 @@ export function serveParts(ports: PartPorts): Parts {
   };
   const keyOf = ({ task, turn, part }: MeshBody<"backup.end">): string => `${task} ${turn} ${part}`;
 
-  async function run({ task, turn, part, base, slots }: Asked, job: Pick<Job, "abort" | "progress">): Promise<Done> {
+  async function run(
+    { task, turn, part, base, slots, anew }: Asked,
+    job: Pick<Job, "abort" | "progress">,
+  ): Promise<Done> {
     const { signal } = job.abort;
     return ports.use(async (backup) => {
       const repository = openRepository(backup);
@@ -78,7 +81,11 @@ export function serveParts(ports: PartPorts): Parts {
         const { snapshots } = await repository.state();
         const newest = snapshots.at(-1);
         if ((newest?.number ?? 0) !== base) throw new PlexusError(failure("BACKUP_CHANGED", { base }));
-        const cursors = newest === undefined ? new Map<string, Cursor>() : await repository.loadCursors(newest.cursors);
+        const ground: PartOptions["ground"] = { lost: new Set(anew?.lost), full: anew?.full ?? false, isAnew: anew !== undefined }; // prettier-ignore
+        const cursors =
+          newest === undefined || ground.isAnew
+            ? new Map<string, Cursor>()
+            : await repository.loadCursors(newest.cursors);
         const tree = treeOf(newest);
         const list = new PartListWriter(repository);
         const {
@@ -88,6 +95,7 @@ export function serveParts(ports: PartPorts): Parts {
           ...sums
         } = await readPart(backup, source, slots as readonly SlotId[], cursors, {
           nodes: repository,
+          ground,
           tree: () => tree,
           put: (pack) => repository.put(pack, "pack"),
           change: (changes) => list.add(changes),

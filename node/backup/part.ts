@@ -27,6 +27,7 @@ import { cutFiles, fileSubject, fileType, ownerOf, type MissedFile } from "./fil
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { ChangedActor, SlotSource, SlotView, StoredRow } from "./sources.ts";
+import { isLostUnit, tornNodes, type Survey } from "./survey.ts";
 import { unitsOf, type Tree, type TreeNodes, type UnitChange } from "./tree.ts";
 
 /** How far a part is. */
@@ -42,6 +43,8 @@ export interface PartOptions {
   /** Where the nodes of the tree are, and the tree that is changed: what each actor's units were. */
   readonly nodes: Pick<TreeNodes, "load">;
   tree(): Tree;
+  /** What may not be referred to again: it is lost, or, with `full`, all of it. */
+  readonly ground: Pick<Survey, "lost"> & { readonly full: boolean; readonly isAnew: boolean };
   /** Stores a pack. */
   put(pack: Uint8Array): Promise<StripeRef>;
   /** Takes changes of slots that were read to their ends. */
@@ -101,6 +104,7 @@ class Part {
   /** Of the slot that is being read. */
   #own: UnitChange[] = [];
   #progress: PartProgress = { slotsDone: 0, actors: 0, units: 0, bytes: 0 };
+  readonly #nodes: Pick<TreeNodes, "load">;
   #storedBytes = 0;
   #missedFiles: MissedFiles = { total: 0, named: [] };
 
@@ -108,6 +112,7 @@ class Part {
     this.#ports = ports;
     this.#source = source;
     this.#options = options;
+    this.#nodes = options.ground.isAnew ? tornNodes(options.nodes) : options.nodes;
     this.#batch = new Batch(ports.limits, (rows, tasks) => ports.sealer.cut(rows, tasks, this.#how));
     this.#packer = new Packer(ports, async (bytes) => {
       const stripe = await options.put(bytes);
@@ -156,6 +161,12 @@ class Part {
     return cursor;
   }
 
+  /** Whether a unit that is as it was may stay where it is. */
+  #stands(entry: UnitEntry): boolean {
+    const { full, lost } = this.#options.ground;
+    return !full && !isLostUnit(entry, lost);
+  }
+
   /** Up to where the slot was read for good: from before a file that was not there it is read again. */
   async #read(slot: SlotId, since: Cursor | undefined): Promise<Cursor | undefined> {
     const missed = this.#missedFiles.total;
@@ -187,7 +198,7 @@ class Part {
     const subject = (type: string): Subject => subjectOf(this.#ports.cluster, actor, type);
     const { person, thread } = subject("");
     const before = new Map<string, UnitEntry[]>();
-    for await (const entry of unitsOf(this.#options.nodes, this.#options.tree(), { person, thread })) {
+    for await (const entry of unitsOf(this.#nodes, this.#options.tree(), { person, thread })) {
       const same = before.get(entry.name.type) ?? [];
       same.push(entry);
       before.set(entry.name.type, same);
@@ -213,21 +224,29 @@ class Part {
     const files = fileSubject(this.#ports.cluster, actor);
     if (files.person === person) return this.#files(view, actor, state, hadFiles);
     const had: UnitEntry[] = [];
-    for await (const entry of unitsOf(this.#options.nodes, this.#options.tree(), { person: files.person, thread })) had.push(entry); // prettier-ignore
+    for await (const entry of unitsOf(this.#nodes, this.#options.tree(), { person: files.person, thread })) had.push(entry); // prettier-ignore
     return this.#files(view, actor, state, had);
   }
 
-  async #files(
-    view: SlotView,
-    actor: ActorId,
-    state: readonly StoredRow[],
-    before: readonly UnitEntry[],
-  ): Promise<void> {
+  async #files(view: SlotView, actor: ActorId, state: readonly StoredRow[], had: readonly UnitEntry[]): Promise<void> {
+    const before = had.filter((entry) => this.#stands(entry));
+    const made = new Set<string>();
     const { missed, gone } = await cutFiles(this.#ports, view, { actor, state, before }, async (cut, fragments) => {
+      for (const { name } of cut.units) made.add(unitPlace(name));
       await this.#take(cut, fragments, new Map(), this.#own);
       await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
     });
     for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
+    // What may not stay was made anew, or its file is named as missed; else nothing refers to it any more.
+    const unread = new Set(missed.map(({ hash }) => hash));
+    for (const entry of had)
+      if (
+        !this.#stands(entry) &&
+        !made.has(unitPlace(entry.name)) &&
+        !unread.has(entry.name.bucket) &&
+        !unread.has("*")
+      )
+        this.#own.push({ type: "drop", name: entry.name });
     const { total, named } = this.#missedFiles;
     const first = [...named, ...missed].slice(0, this.#ports.limits.missedFilesNamed);
     this.#missedFiles = { total: total + missed.length, named: first };
@@ -244,7 +263,9 @@ class Part {
     // The last unit before the change is cut anew: it may take more rows.
     const untouched = inOrder.filter(({ last }) => last < from).slice(0, -1);
     const gone = new Map(inOrder.slice(untouched.length).map((entry) => [unitPlace(entry.name), entry]));
-    const known = Object.fromEntries([...gone].map(([place, { hash }]) => [place, hash]));
+    const known = Object.fromEntries(
+      [...gone].filter(([, entry]) => this.#stands(entry)).map(([place, { hash }]) => [place, hash]),
+    );
     const state = untouched.reduce(afterUnit, cutFromStart);
     const { rows } = this.#batch;
     const [countBefore, bytesBefore] = [rows.count, rows.bytes];

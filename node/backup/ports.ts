@@ -14,6 +14,8 @@ export interface BackupStripes {
   keep(ref: StripeRef, owner: ActorId, expiresAtMs?: number): Promise<Result<null>>;
   release(ref: StripeRef, owner: ActorId): Promise<Result<null>>;
   inspect(ref: StripeRef, deep?: boolean): Promise<Result<StripeHealth>>;
+  /** Those that are there, as far as a few questions say; of the others nothing is known. Absent: each is inspected. */
+  standing?(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
   /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what snapshots refer to. */
   referred?(owner: ActorId): AsyncIterable<StripeRef>;
 }
@@ -31,6 +33,20 @@ export interface Heads {
     /** Up to this one, if it is still the newest. */
     tell(number: number): Promise<void>;
   };
+  /** What the last checks and runs found lost, beside the head. Absent: nobody remembers. */
+  readonly losses?: {
+    read(): Promise<KnownLosses>;
+    /** In place of what there was. */
+    write(losses: KnownLosses): Promise<void>;
+  };
+}
+
+/** What is known to be lost. */
+export interface KnownLosses {
+  /** Of each snapshot that has any, the number of units that cannot be brought back. */
+  readonly snapshots: Readonly<Record<string, number>>;
+  /** Stripes that a check could not read: a run reads these before it trusts them. */
+  readonly stripes: readonly string[];
 }
 
 /** The keys of a backup. What is sealed for one context opens in no other. */

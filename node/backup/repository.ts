@@ -1,6 +1,6 @@
 /** One cluster's backups: the head, the snapshots that it leads to, and how the next head is made. Everything is stored before the head is;
  *  taking the next number is the only commit. */
-import { failure, ok, PlexusError, type Result, type StripeRef } from "../../protocols/index.ts";
+import { failure, failureOf, ok, PlexusError, type Result, type StripeRef } from "../../protocols/index.ts";
 import {
   demandSuccession,
   hashOfHead,
@@ -23,6 +23,7 @@ import {
   type TreeNode,
 } from "../../runtimes/backup/index.ts";
 import type { BackupPorts } from "./ports.ts";
+import { isGone } from "./survey.ts";
 import { walkTree, type TreeNodes } from "./tree.ts";
 
 /** The keys of the catalog, and of what nodes tell each other of a run, are those of this tenant, which nobody erases. */
@@ -169,9 +170,13 @@ export function openRepository(ports: BackupPorts): Repository {
         add(stripe);
         if ("units" in one) for (const { fragments } of one.units) for (const place of fragments) add(place.stripe);
       };
+      // What is gone for good, and what it led to, nobody can keep.
+      const lost = (_: NodeLink, error: unknown): void => {
+        if (!isGone(failureOf(error))) throw error;
+      };
       for (const { root, cursors } of snapshots.filter(({ number }) => number > upTo)) {
         add(cursors.stripe);
-        if (root !== null) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node });
+        if (root !== null) await walkTree({ load }, root, { skip: ({ stripe }) => needed.has(stripe.id), node, lost });
       }
       if ((await keepAll([...needed.values()])).ok) await heads.settled.tell(head.number);
     },

@@ -1,6 +1,8 @@
 /** What backups come to, as people see it. */
 import type { BackupResults, BackupSnapshot, Failure, LostUnit } from "../../protocols/index.ts";
 import type { Snapshot, UnitName } from "../../runtimes/backup/index.ts";
+import type { BackupPorts } from "./ports.ts";
+import type { Repository } from "./repository.ts";
 import type { PruneReport, VerifyReport } from "./upkeep.ts";
 
 /** A snapshot, without what opens it. */
@@ -11,6 +13,19 @@ export const shownSnapshot = ({ number, atMs, units, bytes, missed }: Snapshot):
   bytes,
   missed,
 });
+
+/** All snapshots, the oldest first; those with known losses are marked. Errors: those of `Repository.state`. */
+export async function shownSnapshots(
+  { heads }: Pick<BackupPorts, "heads">,
+  repository: Pick<Repository, "state">,
+): Promise<readonly BackupSnapshot[]> {
+  const { snapshots } = await repository.state();
+  const known = (await heads.losses?.read())?.snapshots ?? {};
+  return snapshots.map((one) => {
+    const lostUnits = known[String(one.number)] ?? 0;
+    return { ...shownSnapshot(one), ...(lostUnits > 0 && { lostUnits }) };
+  });
+}
 
 /** A unit that cannot be brought back. */
 export const lostUnit = ({ thread, type }: Pick<UnitName, "thread" | "type">, error: Failure): LostUnit => ({

@@ -1,42 +1,15 @@
 /** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
-import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Losses, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
-import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
+import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Losses, type StripeHealth, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
+import type { Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
 import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { BackupState, Repository } from "./repository.ts";
+import { noteLosses } from "./known-losses.ts";
 import { LossList } from "./losses.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
-import { walkTree } from "./tree.ts";
-
-/** Every stripe that some snapshots refer to, with the nodes of their trees, each visited once however many share it. */
-async function markStripes(
-  repository: Repository,
-  snapshots: readonly Snapshot[],
-  visit: {
-    readonly signal: AbortSignal;
-    readonly node?: (node: TreeNode) => void | Promise<void>;
-    readonly lost?: (link: NodeLink, error: unknown) => void;
-  },
-): Promise<Map<string, StripeName>> {
-  const stripes = new Map<string, StripeName>();
-  const mark = (stripe: StripeName): void => void stripes.set(stripe.id, stripe);
-  for (const { root, cursors } of snapshots) {
-    mark(cursors.stripe);
-    if (root === null) continue;
-    await walkTree(repository, root, {
-      skip: ({ stripe }: NodeLink) => stripes.has(stripe.id),
-      async node({ stripe }, node) {
-        visit.signal.throwIfAborted();
-        mark(stripe);
-        if ("units" in node) for (const { fragments } of node.units) for (const place of fragments) mark(place.stripe);
-        await visit.node?.(node);
-      },
-      ...(visit.lost && { lost: visit.lost }),
-    });
-  }
-  return stripes;
-}
+import { isGone, lostUnitsOf } from "./survey.ts";
+import { markStripes } from "./marking.ts";
 
 /** What removing snapshots comes to. */
 export interface PruneReport {
@@ -147,6 +120,8 @@ export type VerifyDepth = "manifest" | "shards" | "data";
 /** What a check found. Of what is lost it names the first. */
 export interface VerifyReport {
   readonly snapshots: number;
+  /** Of those that have lost any, how many units cannot be brought back. */
+  readonly damaged: readonly { readonly snapshot: number; readonly units: number }[];
   readonly units: number;
   readonly stripes: number;
   readonly bytes: number;
@@ -174,6 +149,11 @@ export async function verify(
 ): Promise<VerifyReport> {
   let weak = 0;
   const lost = new LossList<{ stripe: string; error: Failure }>(ports.limits.lossesNamed);
+  const unread = new Map<string, Failure>();
+  const lose = (stripe: string, error: Failure): void => {
+    lost.push({ stripe, error });
+    unread.set(stripe, error);
+  };
   const lostUnits = new LossList<{ name: UnitName; error: Failure }>(ports.limits.lossesNamed);
   const packs = new PackCache(repository, ports.limits.packsKept);
   let [units, bytes] = [0, 0];
@@ -193,25 +173,29 @@ export async function verify(
     signal,
     node,
     // Its shards are looked at below, too; that it does not open is known here only.
-    lost: ({ stripe }, error) => lost.push({ stripe: stripe.id, error: failureOf(error) }),
+    lost: ({ stripe }, error) => lose(stripe.id, failureOf(error)),
   });
   let stripesDone = 0;
   for (const stripe of stripes.values()) {
     signal.throwIfAborted();
     const health = await ports.stripes.inspect(stripe as StripeRef, depth !== "manifest");
-    if (!health.ok) lost.push({ stripe: stripe.id, error: health.error });
-    else if (health.value.well < health.value.enough)
-      lost.push({
-        stripe: stripe.id,
-        error: failure("STRIPE_LOST", { stripe: stripe.id, needed: health.value.enough, well: health.value.well }),
-      });
-    else if (health.value.well < health.value.shards.length) weak += 1;
+    if (!health.ok) lose(stripe.id, health.error);
+    else if (health.value.well < health.value.enough) {
+      const error = await faultOf(ports, stripe as StripeRef, health.value);
+      if (error === undefined) weak += 1;
+      else lose(stripe.id, error);
+    } else if (health.value.well < health.value.shards.length) weak += 1;
     stripesDone += 1;
     progress({ stripes: stripes.size, stripesDone });
     await pace(depth === "manifest" ? 0 : stripe.sizeBytes);
   }
+  const gone = new Set([...unread].filter(([, error]) => isGone(error)).map(([id]) => id));
+  const lostOf = await lostUnitsOf(repository, snapshots, gone);
+  const { snapshots: all } = await repository.state();
+  await noteLosses(ports, { units: lostOf, lost: gone, looked: (stripe) => depth !== "manifest" && stripes.has(stripe) }, all); // prettier-ignore
   return {
     snapshots: snapshots.length,
+    damaged: [...lostOf].filter(([, count]) => count > 0).map(([snapshot, count]) => ({ snapshot, units: count })),
     units,
     stripes: stripes.size,
     bytes,
@@ -219,4 +203,17 @@ export async function verify(
     lost: lost.rows,
     lostUnits: lostUnits.rows,
   };
+}
+
+/** Why a stripe of which too few shards are well cannot be read; undefined: it can. */
+async function faultOf(
+  { stripes }: Pick<BackupPorts, "stripes">,
+  stripe: StripeRef,
+  { shards, enough, well }: StripeHealth,
+): Promise<Failure | undefined> {
+  const bad = shards.filter(({ state }) => state === "missing" || state === "damaged").length;
+  if (shards.length - bad < enough) return failure("STRIPE_LOST", { stripe: stripe.id, needed: enough, well });
+  // Who does not answer now is away, and what it has is not lost.
+  const read = await stripes.read(stripe);
+  return read.ok ? undefined : read.error;
 }

@@ -38,6 +38,7 @@ import {
   shownCheck,
   shownPrune,
   shownSnapshot,
+  shownSnapshots,
   verify,
   withdraw,
   type BackupPorts,
@@ -64,7 +65,8 @@ import { writeArchive } from "./recall-archive.ts";
 
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
 export interface Backups {
-  run(wish: { readonly to: string }): Result<BackupTask<"run">>;
+  /** `full`: everything is stored anew. */
+  run(wish: { readonly to: string; readonly full?: boolean }): Result<BackupTask<"run">>;
   /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
   verify(wish: InFolder<VerifyBackup>): Result<BackupTask<"verify">>;
@@ -206,7 +208,7 @@ export function createBackups(at: BackupsAt): Backups {
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
 
   return {
-    run: ({ to }) =>
+    run: ({ to, full = false }) =>
       tasks.begin("run", to, ({ signal, progress }) =>
         within(
           to,
@@ -218,6 +220,7 @@ export function createBackups(at: BackupsAt): Backups {
               signal,
               progress: (far) => progress({ ...far, ...stepping() }),
               pace,
+              full,
             });
             await countAnew(ports, repository, placeOf(to));
             const rows = missed.map(({ slot, error }): MissedSlot => {
@@ -232,12 +235,9 @@ export function createBackups(at: BackupsAt): Backups {
       ),
     async list({ from }) {
       try {
-        return await within(from, undefined, async (_, repository, mark) => {
-          const { snapshots } = await repository.state();
-          return {
-            ok: true,
-            value: { folder: from, node: at.nameOf(mark.node), snapshots: snapshots.map(shownSnapshot) },
-          };
+        return await within(from, undefined, async (ports, repository, mark) => {
+          const snapshots = await shownSnapshots(ports, repository);
+          return { ok: true, value: { folder: from, node: at.nameOf(mark.node), snapshots } };
         });
       } catch (error) {
         return refused(failureOf(error));

@@ -102,9 +102,10 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       },
     },
     (request): Promise<TaskView> => {
-      const { to } = request.body;
-      if (to === undefined) return start(request, "runBackup", {}, { sort: "run" });
-      return begin(request, "runBackup", { folder: to }, () => backups.run({ to }));
+      const { to, full } = request.body;
+      const how = full === true ? { full } : {};
+      if (to === undefined) return start(request, "runBackup", {}, { sort: "run", ...how });
+      return begin(request, "runBackup", { folder: to }, () => backups.run({ to, ...how }));
     },
   );
 

@@ -46,23 +46,50 @@ export const shareCode = (share: Uint8Array): string => codeHead + Buffer.from(s
 
 const wrong = (details: object, reason: string): Failure => failure("SHARE_WRONG", { ...details, reason });
 
-/** Reads a share from what was typed, scanned, or is in a share's file. Error: SHARE_WRONG (which line and word, and why). */
-export function shareFromText(text: string): Result<Uint8Array> {
-  const [, hex] = new RegExp(`${codeHead}([0-9A-Fa-f]+)`).exec(text) ?? [];
-  if (hex !== undefined) {
-    const bytes = Buffer.from(hex, "hex");
-    const read = readShare(bytes);
-    return read.ok ? ok(bytes) : read;
-  }
-  const lines = text
+/** The lines of a text that may be a share's words, without their numbers. On a page with a code other lines are sentences; those have a number. */
+const wordLines = (text: string): readonly string[] => {
+  const isPage = text.includes(codeHead);
+  return text
     .split(/\r?\n/)
+    .filter((line) => !isPage || /^\s*\d+\s*[.:)]?\s+\S/.test(line))
     .map((line) =>
       line
         .replace(/^\s*\d+\s*[.:)]?\s+/, "")
         .trim()
         .toLowerCase(),
-    )
-    .filter((line) => /^[a-z]+(\s+[a-z]+)*$/.test(line));
+    ) // prettier-ignore
+    .filter((line) => isPage || /^[a-z]+(\s+[a-z]+)*$/.test(line));
+};
+
+/** Where the words beside a code are not those of its share: each word by its place. */
+function faultInWords(lines: readonly string[], share: Uint8Array): Failure | undefined {
+  if (lines.length !== linesPerShare)
+    return wrong({ lines: lines.length }, `its code is right, and beside it are ${lines.length} lines of words, not ${linesPerShare}`); // prettier-ignore
+  for (const [at, printed] of shareLines(share).entries()) {
+    const expected = printed.split(" ");
+    const words = lines[at]!.split(/\s+/);
+    if (words.length !== expected.length)
+      return wrong({ line: at + 1 }, `line ${at + 1} has ${words.length} words, and must have ${expected.length}`);
+    // Four letters are enough; more must be right.
+    const differs = words.findIndex((word, index) => word.slice(0, 4) !== expected[index]!.slice(0, 4) || !expected[index]!.startsWith(word)); // prettier-ignore
+    if (differs >= 0)
+      return wrong({ line: at + 1, word: differs + 1 }, `word ${differs + 1} of line ${at + 1} is “${words[differs]}”, and its code says another`); // prettier-ignore
+  }
+  return undefined;
+}
+
+/** Reads a share from what was typed, scanned, or is in a share's file. Error: SHARE_WRONG (which line and word, and why). */
+export function shareFromText(text: string): Result<Uint8Array> {
+  const [, hex] = new RegExp(`${codeHead}([0-9A-Fa-f]+)`).exec(text) ?? [];
+  const lines = wordLines(text);
+  if (hex !== undefined) {
+    const bytes = Buffer.from(hex, "hex");
+    const read = readShare(bytes);
+    if (!read.ok) return read;
+    // A page has both. What somebody will type one day is its words.
+    const fault = lines.length === 0 ? undefined : faultInWords(lines, bytes);
+    return fault === undefined ? ok(bytes) : refused(fault);
+  }
   if (lines.length !== linesPerShare)
     return refused(wrong({ lines: lines.length }, `a share has ${linesPerShare} lines of ${dataWords + 1} words`));
   let bits = "";

@@ -22,6 +22,7 @@ import { ownerOf } from "./parts.ts";
 import { createReading } from "./reading.ts";
 import { referredBy } from "./referred.ts";
 import { createStripeRoom } from "./room.ts";
+import { standingOf } from "./standing.ts";
 import { holderOfShard, type Shard, type StripesPorts } from "./wanted.ts";
 import { createWriting } from "./writing.ts";
 
@@ -106,6 +107,7 @@ export function createStripes(ports: StripesPorts): Stripes & { stop(): void; co
       const well = shards.filter(({ state }) => state === "well").length;
       return ok({ id, group, scheme, shards, enough: shardsOf(scheme).enough, well });
     },
+    standing: (some) => standingOf(ports, some),
     referred: (owner) => referredBy(ports, owner),
     comingShards: () => writing.coming.size,
     stop() {

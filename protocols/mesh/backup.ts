@@ -36,7 +36,15 @@ export const backupMessages = {
    *  storing. */
   "backup.part": call(
     "message",
-    { ...part, base: count, slots: Type.Array(slot, { minItems: 1, maxItems: 64 }) },
+    {
+      ...part,
+      base: count,
+      slots: Type.Array(slot, { minItems: 1, maxItems: 64 }),
+      /** The slots are read from their beginnings, and what lies in these stripes, or with `full` all, is stored anew: it is lost. */
+      anew: Type.Optional(
+        closed({ lost: Type.Array(Type.String({ maxLength: 64 }), { maxItems: 1_024 }), full: Type.Boolean() }),
+      ),
+    },
     closed({ progress: closed({ ...progress, workPercent }), done: Type.Optional(partDone) }),
   ),
   /** The part is not asked for again: what is under way of it is given up. */

@@ -4,7 +4,8 @@
  *
  *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased. Faults stay within what is promised:
  *  of every stripe that somebody was told of as many shards stay whole as suffice. So each snapshot brings back what each slot
- *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else. */
+ *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else;
+ *  then the next run stores it again, and what it says is done a recall brings back. */
 import type { VerifyReport } from "../../../node/backup/index.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
 import { holderOf, shardsOf } from "../../../protocols/index.ts";
@@ -45,7 +46,7 @@ class BackupsLife implements Simulated {
     return this.#operator.lives;
   }
   get replies(): number {
-    return this.#tasks.done;
+    return this.#scene.watch.seen.size;
   }
 
   async run(): Promise<void> {
@@ -189,7 +190,9 @@ class BackupsLife implements Simulated {
   /** More of a stripe is lost than it may lose: what that makes unreadable is named, and nothing else. */
   async #lose(): Promise<void> {
     const { dice } = this.#scene.world;
-    const all = [...this.#scene.watch.living.values()].flatMap(({ stripes }) => [...stripes.values()]);
+    const living = [...this.#scene.watch.living.values()];
+    // Mostly of the newest, from which the next run begins.
+    const all = (dice.chance(0.3) ? living : living.slice(-1)).flatMap(({ stripes }) => [...stripes.values()]);
     if (all.length === 0) return;
     const stripe = dice.pick(all);
     const keeps = dice.below(shardsOf(stripe.scheme).enough);
@@ -204,8 +207,27 @@ class BackupsLife implements Simulated {
         if (dice.chance(0.5)) files.flipBit(path, dice.below(500));
         else files.truncate(path, 0);
       }
-    await this.#demandNamed(this.#scene.someMember() as Member, new Set([stripe.id]));
+    const member = this.#scene.someMember() as Member;
+    await this.#demandNamed(member, new Set([stripe.id]));
+    await this.#demandMended(member, stripe.id);
     if (this.#scene.world.violations.length > 0) throw over;
+  }
+
+  /** A run behind losses stores again what lives, which is everything, or says what it has not. */
+  async #demandMended(member: Member, lost: string): Promise<void> {
+    const { size } = this.#scene.watch.seen;
+    const isDone = async (): Promise<void> => {
+      await this.#tasks.wish(member);
+      while (!(await this.#tasks.ended(member))) await this.#scene.world.sleep(500);
+    };
+    if (!(await this.#scene.wait(isDone(), 120_000))) return this.#scene.violate("liveness", "a run behind losses does not end"); // prettier-ignore
+    await this.#scene.watch.settled();
+    const newest = [...this.#scene.watch.living.values()].at(-1);
+    if (newest === undefined || this.#scene.watch.seen.size === size) return this.#scene.violate("liveness", "a run behind losses makes no snapshot"); // prettier-ignore
+    if (newest.stripes.has(lost)) this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} refers to ${lost}, which is lost`); // prettier-ignore
+    let whole = false;
+    const recalled = this.#tasks.recall(member, newest).then((done) => void (whole = done));
+    if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} is done, and is not brought back`); // prettier-ignore
   }
 
   /** A check down to the data names what is lost, and exactly that. */

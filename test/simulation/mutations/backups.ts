@@ -13,6 +13,16 @@ export const ofBackups: readonly Mutation[] = [
     long: true,
   },
   {
+    name: "trusts that what the snapshot before refers to is there",
+    file: "node/backup/run.ts",
+    find: "isAnew: full || found.lost.size > 0",
+    replace: "isAnew: full",
+    caughtBy: ["backup-true"],
+    seeds: 20,
+    backups: true,
+    long: true,
+  },
+  {
     name: "commits a head and does not keep what it leads to",
     file: "node/backup/repository.ts",
     find: "const kept = await keepAll(unfinished);",

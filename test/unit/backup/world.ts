@@ -10,7 +10,7 @@ import {
   type SlotId,
   type StripeRef,
 } from "../../../protocols/index.ts";
-import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
+import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type KnownLosses, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
 import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
 import { batchOf, cut, open, seal } from "../../../runtimes/backup/thread.ts";
@@ -58,8 +58,15 @@ export function memoryStripes() {
   return { stripes, held, fault, made };
 }
 
-export function memoryHeads(): Heads & { bytes: Uint8Array | undefined; number: number } {
+export function memoryHeads(): Heads & { bytes: Uint8Array | undefined; number: number; known: KnownLosses } {
   return {
+    known: { snapshots: {}, stripes: [] },
+    get losses() {
+      return {
+        read: async () => this.known,
+        write: async (known: KnownLosses) => void (this.known = known),
+      };
+    },
     bytes: undefined,
     number: 0,
     async read() {

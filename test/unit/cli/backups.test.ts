@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
 import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
+import { backupCheckOf } from "../../../cli/doctor-cluster.ts";
 import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup-tasks.ts";
 import { moment } from "../../../cli/options.ts";
 import { failure } from "../../../protocols/errors.ts";
@@ -8,9 +9,28 @@ import type { BackupResults, BackupSnapshot, ClusterBackupTask } from "../../../
 
 const snapshot: BackupSnapshot = { number: 3, atMs: Date.UTC(2026, 10, 23, 9), units: 12, bytes: 4_096, missed: [] };
 const nothing = { total: 0, named: [] };
-const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100, storedBytes: 1_024, missed: [], missedFiles: nothing }; // prettier-ignore
+const run: BackupResults["run"] = { snapshot, changedUnits: 2, changedBytes: 100, storedBytes: 1_024, missed: [], missedFiles: nothing, lost: { before: 0, units: 0, stripes: 0 } }; // prettier-ignore
 const recalled: BackupResults["recall"] = { snapshot, units: 2, rows: 30, bytes: 2_048, threads: 1, stripeBytes: 8_192, lost: nothing }; // prettier-ignore
-const checked: BackupResults["verify"] = { snapshots: 2, units: 12, stripes: 5, bytes: 4_096, weak: 0, lost: nothing, lostUnits: nothing }; // prettier-ignore
+const checked: BackupResults["verify"] = { snapshots: 2, damaged: [], units: 12, stripes: 5, bytes: 4_096, weak: 0, lost: nothing, lostUnits: nothing }; // prettier-ignore
+
+describe("what plexus backup says of losses", () => {
+  it("has no tick where something of the snapshot cannot be brought back", () => {
+    const broken = describeRun({ ...run, lost: { before: 0, units: 231, stripes: 38 } }, false);
+    expect(broken).to.include("✖ Snapshot 3").and.include("231 units of it cannot be brought back").and.not.include("✔"); // prettier-ignore
+    const mended = describeRun({ ...run, lost: { before: 38, units: 0, stripes: 0 } }, false);
+    expect(mended).to.include("✔ Snapshot 3").and.include("38 stripes of the snapshot before are lost");
+    expect(describeRun(run, false)).to.not.include("lost");
+  });
+
+  it("marks snapshots, in the list, in a check, and in doctor", () => {
+    const snapshots = [{ ...snapshot, number: 2, lostUnits: 845 }, snapshot];
+    expect(describeList({ snapshots }, false)).to.include("Units lost").and.include("845");
+    const found = { ...checked, damaged: [{ snapshot: 2, units: 845 }], lost: { total: 38, named: [] } };
+    expect(describeVerify(found, "data", false)).to.include("Snapshot 2 has lost 845 units");
+    const states = [snapshots, [{ ...snapshot, lostUnits: 1 }], [snapshot], []].map((rows) => backupCheckOf({ snapshots: rows }).map(({ state }) => state)); // prettier-ignore
+    expect(states).to.deep.equal([["warning"], ["bad"], ["good"], []]);
+  });
+});
 
 const inBlack = { color: false, nowMs: Date.parse("2030-01-01T00:00Z") };
 

@@ -24,6 +24,30 @@ const read = (text: string) => {
   return result.ok ? Buffer.from(result.value).toString("hex") : result.error.details;
 };
 
+describe("a printed share whose words and code differ", () => {
+  it("is wrong, and the word that differs is named, whichever it is and however many", async () => {
+    const share = await shareOf();
+    const page = sharePageText({ cluster: "c", kit: "k", words: "w", needed: 2, of: 3, number: 2, madeAtMs: 0, share });
+    const lines = shareLines(share);
+    const put = (line: number, words: readonly string[]): string => page.replace(lines[line]!, words.join(" "));
+    for (const [line, printed] of lines.entries())
+      for (const [at, word] of printed.split(" ").entries()) {
+        const other = word === "zoo" ? "zone" : "zoo";
+        const changed = put(line, printed.split(" ").with(at, other));
+        expect(read(changed)).to.include({ line: line + 1, word: at + 1 });
+        expect(JSON.stringify(read(changed)))
+          .to.include(other)
+          .and.not.include(`“${word}”`);
+      }
+    const seven = lines.reduce((text, line) => text.replace(line, line.split(" ").with(2, "zoo").join(" ")), page);
+    expect(read(seven)).to.include({ word: 3 });
+    expect(read(page.replace(`  4  ${lines[3]!}\n`, ""))).to.include({ lines: 6 });
+    const short = lines.reduce((text, line) => text.replace(line, line.split(" ").map((word) => word.slice(0, 4).toUpperCase()).join(" ")), page); // prettier-ignore
+    const hex = Buffer.from(share).toString("hex");
+    expect([read(page), read(short), read(shareCode(share))]).to.deep.equal([hex, hex, hex]);
+  });
+});
+
 describe("a printed share", () => {
   let share: Uint8Array;
   let hex: string;

@@ -46,6 +46,7 @@ export function Snapshots() {
                     {isDatedAhead(one.atMs, nowMs) &&
                       " · dated in the future: a clock was ahead, and no prune counts it"}
                     {isHeld(one, held) && " · held"}
+                    {one.lostUnits !== undefined && ` · ${counted(one.lostUnits, "unit")} lost`}
                     {one.missed.length > 0 && ` · ${counted(one.missed.length, "slot")} not read for it`}
                   </span>
                 </span>
@@ -93,10 +94,10 @@ function Timeline({ snapshots }: { readonly snapshots: readonly BackupSnapshot[]
   return (
     <div className="timeline" aria-hidden="true">
       <div className="timeline-line">
-        {snapshots.map(({ number, atMs, missed }) => (
+        {snapshots.map(({ number, atMs, missed, lostUnits = 0 }) => (
           <span
             key={number}
-            className={missed.length > 0 ? "timeline-dot partly" : "timeline-dot"}
+            className={missed.length + lostUnits > 0 ? "timeline-dot partly" : "timeline-dot"}
             style={{ left: `${((atMs - first.atMs) / span) * 100}%` }}
           />
         ))}

@@ -173,6 +173,8 @@ export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: 
     if (runs.length > 0 && dated !== undefined && nowMs - dated.atMs > 2 * due)
       bad.push(`The newest backup is ${spanText(nowMs - dated.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
     if (dated !== newest) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
+    if (newest.lostUnits !== undefined)
+      bad.push(`${counted(newest.lostUnits, "unit")} of the newest backup cannot be brought back. Run a backup now: it stores again what still lives.`); // prettier-ignore
     if (newest.missed.length > 0)
       warn.push(`${counted(newest.missed.length, "slot")} could not be read for the newest backup, which has of them what the one before had: ${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}.`); // prettier-ignore
   }
@@ -278,9 +280,11 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
   if (result === undefined) return "Done.";
   switch (sort) {
     case "run": {
-      const { snapshot, changedBytes, storedBytes, missed } = result as RunResult;
+      const { snapshot, changedBytes, storedBytes, missed, lost } = result as RunResult;
+      const gone =
+        lost === undefined || lost.stripes === 0 ? "" : ` ${counted(lost.units, "unit")} of it cannot be brought back.`;
       const not = missed.length === 0 ? "" : ` ${counted(missed.length, "slot")} could not be read.`;
-      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${not}`;
+      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${gone}${not}`;
     }
     case "verify": {
       const { stripes, units, bytes: amount, weak, lost, lostUnits } = result as CheckResult;
