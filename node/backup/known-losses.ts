@@ -14,7 +14,7 @@ export interface FoundLosses {
   /** Stripes that were looked at and could not be read. */
   readonly lost: Iterable<string>;
   /** Whether a stripe that was called lost before has been looked at. */
-  looked(stripe: string): boolean;
+  readonly looked: (stripe: string) => boolean;
 }
 
 /** What is known after a look: of what was not looked at it is what was known before. */

@@ -36,7 +36,7 @@ export type Rooted = Pick<Snapshot, "root" | "cursors">;
 
 export interface SurveyOptions {
   readonly signal: AbortSignal;
-  pace(bytes: number): Promise<void>;
+  readonly pace: (bytes: number) => Promise<void>;
 }
 
 /** Looks whether all that some snapshots refer to is there. Errors: CANCELLED. */

@@ -117,6 +117,7 @@ describe("backups of which something is lost", () => {
     await life.run();
     const [pack = ""] = (await life.stripes()).packs;
     const { stripes } = life.backups.ports;
+    const before = { ...stripes };
     // Its disk says that it is there, and gives something else.
     const bad = new Set([pack]);
     Object.assign(stripes, {
@@ -124,8 +125,8 @@ describe("backups of which something is lost", () => {
         const well = bad.has(id) && deep ? 0 : 1;
         return { ok: true, value: { id, group, scheme, shards: [{ index: 0, hash: id, state: "well" }], enough: 1, well } }; // prettier-ignore
       },
-      read: ((read) => async (ref: { id: string }) =>
-        bad.has(ref.id) ? { ok: false, error: { code: "STRIPE_LOST", outcome: "not-done", message: "" } } : read(ref as never))(stripes.read), // prettier-ignore
+      read: async (ref: { id: string }) =>
+        bad.has(ref.id) ? { ok: false, error: { code: "STRIPE_LOST", outcome: "not-done", message: "" } } : before.read(ref as never), // prettier-ignore
     });
     expect((await life.run()).lost.before, "nobody has looked at it").to.equal(0);
     expect((await life.check()).damaged).to.have.length(2);
@@ -152,13 +153,17 @@ describe("backups of which something is lost", () => {
     const life = new Life();
     await life.run();
     const { stripes } = life.backups.ports;
+    const before = { ...stripes };
     let [asked, inspected] = [0, 0];
     Object.assign(stripes, {
       standing: async (refs: readonly { id: string }[]) => {
         asked += 1;
         return new Set(refs.map(({ id }) => id).filter((id) => life.backups.store.held.has(id)));
       },
-      inspect: ((inspect) => (...of: readonly unknown[]) => ((inspected += 1), inspect(...(of as [never]))))(stripes.inspect), // prettier-ignore
+      inspect: (ref: never) => {
+        inspected += 1;
+        return before.inspect(ref);
+      },
     });
     await life.run();
     expect({ asked, inspected }).to.deep.equal({ asked: 2, inspected: 0 });
