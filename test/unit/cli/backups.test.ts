@@ -24,7 +24,9 @@ describe("what plexus backup says of losses", () => {
 
   it("marks snapshots, in the list, in a check, and in doctor", () => {
     const snapshots = [{ ...snapshot, number: 2, lostUnits: 845 }, snapshot];
-    expect(describeList({ snapshots }, false)).to.include("Units lost").and.include("845");
+    expect(describeList({ snapshots }, { color: false, nowMs: snapshot.atMs }))
+      .to.include("Units lost")
+      .and.include("845");
     const found = { ...checked, damaged: [{ snapshot: 2, units: 845 }], lost: { total: 38, named: [] } };
     expect(describeVerify(found, "data", false)).to.include("Snapshot 2 has lost 845 units");
     const states = [snapshots, [{ ...snapshot, lostUnits: 1 }], [snapshot], []].map((rows) => backupCheckOf({ snapshots: rows }).map(({ state }) => state)); // prettier-ignore
