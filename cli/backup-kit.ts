@@ -1,5 +1,5 @@
 /** `plexus backup kit make|check|restore` and `plexus disk recover`. The root of the keys is made, split, joined and forgotten here, and nowhere else. */
-import { mkdir, open, readdir, readFile } from "node:fs/promises";
+import { mkdir, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import {
   anchorOf,
@@ -26,6 +26,7 @@ import { escrowFile } from "../node/data-folder/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
+import { namesPut } from "../runtimes/folders.ts";
 import { describeKeys, keysPath as path, summaryOf } from "./backup-keys.ts";
 import { joinShares, openRoot, type KitSource } from "./kit-shares.ts";
 import type { TokenFlags } from "./kit-token.ts";
@@ -68,7 +69,7 @@ export async function makeKit(flags: AdminFlags, told: MakeKit, output: Output):
   }
   const folder = resolve(told.to);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const [name] = await readdir(folder);
+  const [name] = await namesPut(folder);
   if (name !== undefined)
     throw new PlexusError(
       failure("BAD_REQUEST", { field: "--to", reason: `${folder} is not empty: ${name} is in it` }),

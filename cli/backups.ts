@@ -343,12 +343,13 @@ export async function pruneBackup(
   const body = { ...within("from", from), keep, ...(timeZone !== undefined && { timeZone }) };
   const plan = await finished(target, "prune", body, flags, output);
   if (plan === undefined) return exitCodes.unknown;
-  if (dryRun || plan.removed.length === 0) {
+  if (dryRun || !frees(plan)) {
     output.print(flags.json ? jsonLine(plan) : describePrune(plan));
     return exitCodes.ok;
   }
   if (!flags.json) output.printError(describePrune(plan));
-  if (!yes && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
+  // What no snapshot refers to is nobody's: that is not asked for.
+  if (!yes && plan.removed.length > 0 && !(await isSure(`Remove ${counted(plan.removed.length, "snapshot")} for good?`)))
     throw new PlexusError(failure("BAD_REQUEST", { field: "--yes", reason: "nothing was removed: it must be confirmed" })); // prettier-ignore
   const done = await finished(target, "prune", { ...body, apply: true }, flags, output);
   if (done === undefined) return exitCodes.unknown;
@@ -356,13 +357,29 @@ export async function pruneBackup(
   return exitCodes.ok;
 }
 
+/** Whether a removal has anything to do. */
+const frees = ({ removed, bytes, leftovers, repacked }: BackupResults["prune"]): boolean =>
+  removed.length + bytes + (leftovers?.bytes ?? 0) + (repacked?.freedBytes ?? 0) > 0;
+
+/** What goes beside snapshots. */
+function describeWaste({ leftovers, repacked, applied }: Pick<BackupResults["prune"], "leftovers" | "repacked" | "applied">): readonly string[] {
+  const [frees, wrote] = applied ? ["frees", "Written anew"] : ["would free", "To be written anew"];
+  const { error, packs = 0, freedBytes = 0 } = repacked ?? {};
+  return [
+    ...(leftovers === undefined || leftovers.files === 0 ? [] : [`Left by runs that did not come to an end: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`]),
+    ...(freedBytes === 0 ? [] : [`${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`]),
+    ...(error === undefined ? [] : [`Packs with little left in them were not written anew (${error.code}): the next prune does it.`]),
+  ];
+} // prettier-ignore
+
 /** Which snapshots stay and why, and which go. */
-export function describePrune({ kept, timeZone, removed, bytes, applied }: BackupResults["prune"]): string {
+export function describePrune(report: BackupResults["prune"]): string {
+  const { kept, timeZone, removed, bytes, applied } = report;
   const staying = kept.map(({ snapshot, by }) => `  ${snapshot} stays (${by.join(", ")})`);
   const goes =
     removed.length === 0
       ? "No snapshot goes."
       : `${applied ? "Removed" : "To be removed"}: ${counted(removed.length, "snapshot")} (${removed.join(", ")}), which ${applied ? "frees" : "would free"} ${describeBytes(bytes)}.`;
   const days = timeZone === undefined ? [] : [`Days and months are those of ${timeZone}.`];
-  return [...staying, ...days, goes].join("\n");
+  return [...staying, ...days, goes, ...describeWaste(report)].join("\n");
 }

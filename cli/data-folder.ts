@@ -1,10 +1,14 @@
 import { existsSync, readlinkSync } from "node:fs";
 import { dirname } from "node:path";
+import { failure, failureOf, PlexusError } from "../protocols/errors.ts";
 import { describeRefusal } from "./output.ts";
 
 const makeRoom = "Make room; this damages nothing that is stored.";
 const ownIt = "The user that runs Plexus must own the folder and everything in it.";
 const chooseAnother = "Choose another folder: --data.";
+const unsynced =
+  "The file system there cannot sync what the journal writes. Choose a folder on a disk of this machine: --data.";
+const away = "The share is away: mount it again, then give the same command again.";
 
 /** What helps when the system refuses to read or write, whatever was to be read or written. */
 const hints: Readonly<Record<string, string>> = {
@@ -14,6 +18,11 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: ownIt,
   EPERM: ownIt,
   EROFS: "Mount it for writing, or choose another folder: --data.",
+  EINVAL: unsynced,
+  EOPNOTSUPP: unsynced,
+  ENOSYS: unsynced,
+  ESTALE: away,
+  ENOTCONN: away,
   EMFILE: "Raise the limit on open files: ulimit -n.",
   ENFILE: "End other programs: all of them together have too many files open.",
 };
@@ -36,6 +45,16 @@ export function explainFolder(thrown: unknown): { readonly reason: string; reado
     reason: isDenied ? `no folder can be made in ${dirname(path)} (${code})` : describeRefusal(thrown),
     hint: chooseAnother,
   };
+}
+
+/** A folder that the system does not let be read or written, as a refusal; anything else as it is. */
+export function refusedFolder(thrown: unknown): unknown {
+  if (failureOf(thrown).code !== "INTERNAL") return thrown;
+  const { code, path } = thrown as NodeJS.ErrnoException;
+  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return thrown;
+  const why = explainFolder(thrown) ?? { reason: describeRefusal(thrown), hint: chooseAnother };
+  const invalid = failure("CONFIG_INVALID", { ...why, ...(path !== undefined && { value: path }) });
+  return new PlexusError({ ...invalid, message: `${path ?? "A folder"} cannot be used: ${why.reason}.` }, thrown);
 }
 
 function linkTarget(path: string): string | undefined {

@@ -14,6 +14,8 @@ import {
 import { sheetOf } from "../node/keys/index.ts";
 import { createClock, createRandom } from "../node/platform/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
+import { hearUnsynced } from "../runtimes/folders.ts";
+import { refusedFolder } from "./data-folder.ts";
 import { openRoot, type KitSource } from "./kit-shares.ts";
 import { cliLimits } from "./limits.ts";
 import { createLog } from "./log.ts";
@@ -38,7 +40,7 @@ export async function restoreWithKit(
   output: Output,
 ): Promise<{ readonly done: Restored; readonly seconds: number }> {
   const from = told.from.map((folder) => resolve(folder));
-  const [newest] = await findCarried(from);
+  const [newest] = await findCarried(from).catch((thrown: unknown) => Promise.reject(refusedFolder(thrown)));
   const root = await openRoot(sheetOf((newest as FoundKeys).carried), told, output);
   const { to, snapshot, atMs } = told;
   const wish = { from, to, ...(snapshot !== undefined && { snapshot }), ...(atMs !== undefined && { atMs }) };
@@ -47,6 +49,9 @@ export async function restoreWithKit(
   process.once("SIGINT", cancel).once("SIGTERM", cancel);
   let toldMs = performance.now();
   const begunMs = toldMs;
+  hearUnsynced(({ folder, code }) =>
+    output.printError(`  ${folder}: its file system does not sync folders (${code}): what is written last may be missing after a power loss.`),
+  ); // prettier-ignore
   try {
     const done = await restore(wish, root, {
       clock: createClock(),
@@ -60,6 +65,8 @@ export async function restoreWithKit(
       },
     });
     return { done, seconds: (performance.now() - begunMs) / 1_000 };
+  } catch (thrown) {
+    throw refusedFolder(thrown);
   } finally {
     process.off("SIGINT", cancel).off("SIGTERM", cancel);
   }

@@ -1,9 +1,9 @@
 /** `plexus salvage`: saves what a damaged data folder still has, and says what is gone. */
-import { failure, failureOf, PlexusError } from "../protocols/index.ts";
+import { failure, PlexusError } from "../protocols/index.ts";
 import { createClock, createRandom } from "../node/platform/index.ts";
 import { salvage, type Lost, type Salvaged } from "../node/composition/salvage.ts";
 import { findRunning } from "./control.ts";
-import { explainFolder } from "./data-folder.ts";
+import { refusedFolder } from "./data-folder.ts";
 import { cliLimits } from "./limits.ts";
 import { counted, describeBytes, exitCodes, paint, type Output } from "./output.ts";
 
@@ -33,17 +33,8 @@ export async function salvageFolder(
     else output.print(describe(done, to, output.color));
     return exitCodes.ok;
   } catch (thrown) {
-    throw explained(thrown);
+    throw refusedFolder(thrown);
   }
-}
-
-/** A folder that the system does not let be read or written, in words. */
-function explained(thrown: unknown): unknown {
-  const why = failureOf(thrown).code === "INTERNAL" ? explainFolder(thrown) : undefined;
-  if (why === undefined) return thrown;
-  const { path } = thrown as NodeJS.ErrnoException;
-  const invalid = failure("CONFIG_INVALID", { ...why, ...(path !== undefined && { value: path }) });
-  return new PlexusError({ ...invalid, message: `${path ?? "A folder"} cannot be used: ${why.reason}.` }, thrown);
 }
 
 function describe(done: Salvaged, to: string, color: boolean): string {

@@ -229,6 +229,10 @@ export interface BackupResults {
     readonly removed: readonly number[];
     readonly stripes: number;
     readonly bytes: number;
+    /** What killed runs have left in a folder. */
+    readonly leftovers?: { readonly files: number; readonly bytes: number };
+    /** Packs that were written anew, and what that freed, or would at the most; or why it was not done. */
+    readonly repacked?: { readonly packs: number; readonly freedBytes: number; readonly error?: Failure };
     readonly applied: boolean;
   };
   readonly copy: {

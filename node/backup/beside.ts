@@ -33,6 +33,39 @@ export async function writeHeadFile(files: Files, { number, bytes }: HeadFile): 
   await replace(files, headName(number), bytes, headFolder);
 }
 
+const leavingFile = "leaving.json";
+const leavingBytesMax = 1024 * 1024;
+
+/** Snapshots that are being removed, as the folder says. Error: BACKUP_DAMAGED. */
+export async function readLeaving(files: Files): Promise<readonly number[]> {
+  const bytes = await readWhole(files, leavingFile, { object: "leaving", bytesMax: leavingBytesMax });
+  if (bytes === undefined) return [];
+  const said = parsed(Buffer.from(bytes).toString());
+  if (Array.isArray(said) && said.every((one) => Number.isSafeInteger(one))) return said as readonly number[];
+  throw new PlexusError(failure("BACKUP_DAMAGED", { object: "leaving", reason: "it is no list of snapshots" }));
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says it on a disk that may be full. All heads but the newest go first: nothing needs them, and each has had the room that this takes. */
+export async function writeLeaving(files: Files, numbers: readonly number[]): Promise<void> {
+  await keepNewestHeads(files, 1);
+  await replace(files, leavingFile, Buffer.from(`${JSON.stringify(numbers)}\n`), "");
+}
+
+/** Nothing is being removed any more. */
+export async function endLeaving(files: Files): Promise<void> {
+  if ((await files.size(leavingFile)) === undefined) return;
+  await files.remove(leavingFile);
+  await files.sync("");
+}
+
 /** Removes all heads but the newest. */
 export async function keepNewestHeads(files: Files, kept: number): Promise<void> {
   const old = (await headNumbers(files)).slice(0, -kept);
@@ -78,6 +111,10 @@ async function replace(files: Files, path: string, bytes: Uint8Array, folder: st
   try {
     await file.write(bytes);
     await file.sync();
+  } catch (error) {
+    // On a full disk what was written of it takes room, too.
+    await files.remove(partial).catch(() => undefined);
+    throw error;
   } finally {
     await file.close();
   }

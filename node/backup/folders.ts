@@ -14,11 +14,11 @@ import {
 } from "../../protocols/index.ts";
 import { headFormat } from "../../runtimes/backup/index.ts";
 import type { BlobStore, Files } from "../ports.ts";
-import { headNumbers, readHeadFile, readLossesFile, writeHeadFile, writeLossesFile } from "./beside.ts";
+import { endLeaving, headNumbers, readHeadFile, readLeaving, readLossesFile, writeHeadFile, writeLeaving, writeLossesFile } from "./beside.ts"; // prettier-ignore
 import type { CopyTarget } from "./copying.ts";
 import { knownLossesIn, noLosses } from "./known-losses.ts";
 import { unpaced, type Piece } from "./pacing.ts";
-import type { BackupStripes, Heads } from "./ports.ts";
+import type { BackupStripes, Heads, StoredFile, StoredFiles } from "./ports.ts";
 
 /** Codes bytes into shards and back: as `node/shards/coding` does. */
 export interface Coder {
@@ -127,6 +127,7 @@ export function createFolderStripes(
         return refused(failureOf(error));
       }
     },
+    ...(stores.length === 1 && { stored: storedIn(stores[0] as BlobStore) }),
     async inspect(ref, deep = false) {
       const states = [];
       for (const { index, hash } of ref.shards) {
@@ -139,6 +140,18 @@ export function createFolderStripes(
     },
   };
 }
+
+/** What lies in a folder: shards under the names of their bytes. */
+const storedIn = (store: BlobStore): StoredFiles => ({
+  async list() {
+    const all: StoredFile[] = [];
+    for (let page = await store.list(); page.length > 0; page = await store.list(page.at(-1)?.hash))
+      all.push(...page.map(({ hash, size }) => ({ name: hash, bytes: size })));
+    return all;
+  },
+  namesOf: ({ id, shards }) => [id, ...shards.map(({ hash }) => hash)],
+  remove: ({ name }) => store.delete(name),
+});
 
 /** Stripes by their ids, as copies have them: one file each, whatever scheme the original has. What is not there `others` may have. */
 export function createCopiedStripes(store: BlobStore, others: BackupStripes): BackupStripes {
@@ -219,6 +232,16 @@ export function createFolderHeads(folders: readonly Files[]): Heads {
       if (there !== number - 1 && !isSame) return false;
       for (const files of folders) await writeHeadFile(files, { number, bytes: head });
       return true;
+    },
+    leaving: {
+      // Any folder's word counts: it was written before anything went.
+      read: async () => [...new Set((await Promise.all(folders.map(readLeaving))).flat())],
+      async write(numbers) {
+        for (const files of folders) await writeLeaving(files, numbers);
+      },
+      async end() {
+        for (const files of folders) await endLeaving(files);
+      },
     },
   };
 }

@@ -65,5 +65,5 @@ export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";
 export { lostUnit, shownCheck, shownPrune, shownSnapshot, shownSnapshots } from "./shown.ts";
 export type { ChangedActor, SlotSource, SlotView } from "./sources.ts";
-export { prune, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";
+export { prune, sweepFolder, verify, type PruneReport, type VerifyDepth, type VerifyReport } from "./upkeep.ts";
 export { countAnew, renewUnits, type RenewalReport } from "./renewal.ts";

@@ -12,8 +12,10 @@ export const backupLimits = {
   batchTasks: 512,
   /** Batches that are being cut while the next one is gathered. */
   batchesCut: 2,
-  /** Fragments of a unit, each in a pack of its own. */
-  fragments: 3,
+  /** Fragments of a unit, each in a pack of its own.
+   *
+   *  The fewest with which one pack gives nothing: a unit is lost with any of them. */
+  fragments: 2,
   /** A set of packs is closed when one of them has so many bytes. */
   packBytes: 4 * 1024 * 1024,
   /** Sets of packs that are being stored while the next one fills; more hold the reading back. */
@@ -22,6 +24,12 @@ export const backupLimits = {
   missedFilesNamed: 1_000,
   /** Changes of units that are in memory; then they are written into the manifest. */
   changesMax: 20_000,
+  /** A removal writes packs anew when more than this share of all packs is what no snapshot refers to. */
+  wasteMax: 0.1,
+  /** Of those, packs in which more than this share is waste. */
+  packWasteMax: 0.2,
+  /** Bytes that live in the packs which are written anew with one commit. */
+  repackedBytes: 32 * 1024 * 1024,
   /** Nodes of the manifest that a reader keeps in memory. */
   nodesKept: 32,
   /** Units that a recall puts into the order in which they are stored; the others follow in the next lot. */

@@ -1,6 +1,6 @@
 /** What a backup needs of the node. */
 import type { ActorId, Result, StripeHealth, StripeRef } from "../../protocols/index.ts";
-import type { HeadKeys, Sealer } from "../../runtimes/backup/index.ts";
+import type { HeadKeys, Sealer, StripeName } from "../../runtimes/backup/index.ts";
 import type { Clock, Log, Random } from "../ports.ts";
 import type { BackupLimits } from "./limits.ts";
 
@@ -18,6 +18,22 @@ export interface BackupStripes {
   standing?(refs: readonly StripeRef[]): Promise<ReadonlySet<string>>;
   /** Stripes that an owner refers to without an end, as far as holders answer. Absent: nothing is known but what snapshots refer to. */
   referred?(owner: ActorId): AsyncIterable<StripeRef>;
+  /** What lies there, whoever put it. Only one may write at a time. Absent: what nobody refers to goes by itself. */
+  readonly stored?: StoredFiles;
+}
+
+/** What lies where stripes are kept: nothing there says which of it is still needed. */
+export interface StoredFiles {
+  list(): Promise<readonly StoredFile[]>;
+  /** The names that stripes have there. */
+  namesOf(stripe: StripeName): readonly string[];
+  remove(file: StoredFile): Promise<void>;
+}
+
+/** One of them. */
+export interface StoredFile {
+  readonly name: string;
+  readonly bytes: number;
 }
 
 /** Where the head is. */
@@ -32,6 +48,14 @@ export interface Heads {
     read(): Promise<number>;
     /** Up to this one, if it is still the newest. */
     tell(number: number): Promise<void>;
+  };
+  /** Snapshots that are as good as gone although the newest head names them: what they alone need may be removed already. Written where there is no
+   *  room for the head that leaves them out; that head, when it is there, ends it. Absent: a head is always written first. */
+  readonly leaving?: {
+    read(): Promise<readonly number[]>;
+    /** Makes the room that it needs itself. */
+    write(numbers: readonly number[]): Promise<void>;
+    end(): Promise<void>;
   };
   /** What the last checks and runs found lost, beside the head. Absent: nobody remembers. */
   readonly losses?: {

@@ -101,7 +101,9 @@ export function openRepository(ports: BackupPorts): Repository {
     const { stripe, sealedKey } = head.catalog;
     const context = { tenant: catalogTenant, unit: catalogUnit(head.number), epoch: head.epoch };
     const catalog = await loadNode({ stripe, key: keys.open(context, sealedKey) }, "catalog");
-    return { head: { ...head, hash: hashOfHead(bytes) }, snapshots: readCatalog(catalog) };
+    const leaving = new Set(await heads.leaving?.read());
+    const snapshots = readCatalog(catalog).filter((one) => !leaving.has(one.number));
+    return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };
   };
 
   /** Asks for all of them, also behind one that could not be kept. */
@@ -204,6 +206,8 @@ export function openRepository(ports: BackupPorts): Repository {
         if (await take(bytes, number)) {
           const kept = await keepAll(unfinished);
           unfinished = [];
+          // What is said of snapshots that are not there any more does no harm.
+          await heads.leaving?.end().catch(() => undefined);
           // The snapshot is there, whatever comes of these; `settle` makes up for them, and the next removal releases the old catalog.
           if (kept.ok && settledTo === number - 1) await heads.settled?.tell(number).catch(() => undefined);
           if (before.head !== undefined) await stripes.release(before.head.catalog.stripe, owner);

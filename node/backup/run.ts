@@ -164,6 +164,10 @@ export async function beginSnapshot(
       const { snapshots: after } = await repository.commit((state, number) => {
         // What was left as it was is in the base: if that was removed meanwhile, it may be gone.
         if (state.snapshots.at(-1)?.number !== base?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
+        // Its packs may have been written anew: what was left as it was is elsewhere then.
+        const now = state.snapshots.at(-1);
+        if (now?.number === base?.number && now?.root?.stripe.id !== base?.root?.stripe.id)
+          throw new PlexusError(failure("BACKUP_CHANGED"));
         return [...state.snapshots, { number, ...made }];
       });
       const snapshot = after.at(-1) as Snapshot;

@@ -42,9 +42,18 @@ export const shownCheck = ({ lostUnits, ...found }: VerifyReport): BackupResults
 
 /** Which snapshots stay and go. */
 export function shownPrune(
-  { kept, timeZone, removed, stripes, bytes }: PruneReport,
+  { kept, timeZone, removed, stripes, bytes, leftovers, repacked }: PruneReport,
   applied: boolean,
 ): BackupResults["prune"] {
   const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
-  return { kept: rows.toSorted((a, b) => a.snapshot - b.snapshot), timeZone, removed, stripes, bytes, applied };
+  return {
+    kept: rows.toSorted((a, b) => a.snapshot - b.snapshot),
+    timeZone,
+    removed,
+    stripes,
+    bytes,
+    leftovers,
+    repacked,
+    applied,
+  };
 }

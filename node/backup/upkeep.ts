@@ -6,7 +6,9 @@ import type { BackupPorts } from "./ports.ts";
 import { asStored, openUnits, PackCache } from "./packs.ts";
 import type { BackupState, Repository } from "./repository.ts";
 import { noteLosses } from "./known-losses.ts";
+import { leftIn, removeLeft } from "./leftovers.ts";
 import { LossList } from "./losses.ts";
+import { repack, repackable, type RepackReport } from "./repacking.ts";
 import { keptSnapshots, type Kept, type Retention } from "./retention.ts";
 import { isGone, lostUnitsOf } from "./survey.ts";
 import { markStripes } from "./marking.ts";
@@ -22,6 +24,10 @@ export interface PruneReport {
   readonly bytes: number;
   /** Stripes whose holders did not hear of it: the next removal tells them again. */
   readonly unheard: number;
+  /** What killed runs and removals have left in a folder. */
+  readonly leftovers: { readonly files: number; readonly bytes: number };
+  /** What is waste in packs that are written anew: before that what may be freed, afterwards what was. */
+  readonly repacked: RepackReport & { readonly error?: Failure };
 }
 
 export interface PruneOptions {
@@ -53,17 +59,15 @@ export interface PruneMark {
 const isRemoved = ({ head, snapshots }: BackupState, mark: PruneMark): boolean =>
   (head?.number ?? 0) > mark.head && !snapshots.some(({ number }) => mark.removed.includes(number));
 
-/** Removes the snapshots that neither a retention nor a hold keeps, and gives up what earlier removals and commits have left. Where an earlier turn has
- *  removed them, nothing more is removed, and the report is of that. Errors: BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything). */
-export async function prune(
+/** What a removal comes to, before anything is done. */
+async function look(
   ports: BackupPorts,
   repository: Repository,
   retention: Retention,
-  options: PruneOptions,
-): Promise<PruneReport> {
-  const { apply, signal, progress, holds = [], mark, timeZone = "UTC" } = options;
-  await repository.settle();
-  // Before the head is read: what is referred to without an end by then has been led to, so what this head does not lead to nobody needs.
+  { signal, holds = [], mark, timeZone = "UTC" }: PruneOptions,
+) {
+  // Before the head is read: what lies there, or is referred to without an end, by then has been led to, so what this head does not lead to nobody needs.
+  const listed = (await ports.stripes.stored?.list()) ?? [];
   const referred: StripeName[] = [];
   for await (const stripe of ports.stripes.referred?.(ports.owner) ?? []) referred.push(stripe);
   const state = await repository.state();
@@ -78,39 +82,105 @@ export async function prune(
   const known = await markStripes(repository, going, { signal });
   for (const stripe of referred) known.set(stripe.id, stripe);
   const needless = [...known.values()].filter(({ id }) => !needed.has(id) && id !== head?.catalog.stripe.id);
+  const left = leftIn(ports, listed, [...needed.values(), ...known.values(), ...(head ? [head.catalog.stripe] : [])]);
   const plan: PruneMark = before ?? {
     head: head?.number ?? 0,
     removed: going.map(({ number }) => number),
     stripes: needless.length,
     bytes: needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
-  let unheard = 0;
-  if (apply) {
-    signal.throwIfAborted();
-    if (going.length > 0) {
-      await options.keep?.(plan);
-      try {
-        await repository.commit((now) => {
-          // What a snapshot refers to that came meanwhile is not known here.
-          if (now.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
-          return staying;
-        });
-      } catch (error) {
-        // Its answer was lost, or the turn before was heard late: what is so stands in the head.
-        const now = await repository.state().catch(() => Promise.reject(error));
-        const done = [plan, ...(mark === undefined ? [] : [mark])].find((one) => isRemoved(now, one));
-        if (done === undefined) throw error;
-        if (done !== plan) return await prune(ports, repository, retention, { ...options, mark: done });
-      }
-    }
-    // Behind the commit: until then the snapshots are there, and need all of it.
-    for (const [done, stripe] of needless.entries()) {
-      if (!(await ports.stripes.release(stripe, ports.owner)).ok) unheard += 1;
-      progress({ stripes: needless.length, stripesDone: done + 1 });
-    }
-  }
+  return { head, kept, staying, going, needless, left, plan };
+}
+
+/** Removes the snapshots that neither a retention nor a hold keeps, gives up what earlier removals and commits have left, and writes packs anew in
+ *  which little is left. Where an earlier turn has removed them, nothing more is removed, and the report is of that. It needs no free room. Errors:
+ *  BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything), DISK_FULL (not even a few
+ *  hundred bytes can be written). */
+export async function prune(
+  ports: BackupPorts,
+  repository: Repository,
+  retention: Retention,
+  options: PruneOptions,
+): Promise<PruneReport> {
+  const { apply, signal, progress, mark, timeZone = "UTC" } = options;
+  await repository.settle();
+  const found = await look(ports, repository, retention, options);
+  const { head, kept, staying, needless, left, plan } = found;
+  const leftovers = { files: left.length, bytes: left.reduce((sum, { bytes }) => sum + bytes, 0) };
   const { removed, stripes, bytes } = plan;
-  return { kept, timeZone, removed, stripes, bytes, unheard };
+  if (!apply) {
+    const freedBytes = await repackable(ports, repository, staying, signal);
+    return { kept, timeZone, removed, stripes, bytes, unheard: 0, leftovers, repacked: { packs: 0, freedBytes } };
+  }
+  signal.throwIfAborted();
+  // The first room that is made.
+  await removeLeft(ports, left, { headHash: head?.hash, signal });
+  const heard = new Set<string>();
+  const release = async (): Promise<void> => {
+    for (const stripe of needless) {
+      if (!heard.has(stripe.id) && (await ports.stripes.release(stripe, ports.owner)).ok) heard.add(stripe.id);
+      progress({ stripes: needless.length, stripesDone: heard.size });
+    }
+  };
+  try {
+    await removeSnapshots(ports, repository, found, { ...options, release });
+  } catch (error) {
+    // Its answer was lost, or the turn before was heard late: what is so stands in the head.
+    const now = await repository.state().catch(() => Promise.reject(error));
+    const done = [plan, ...(mark === undefined ? [] : [mark])].find((one) => one.removed.length > 0 && isRemoved(now, one));
+    if (done === undefined) throw error;
+    if (done !== plan) return await prune(ports, repository, retention, { ...options, mark: done });
+  }
+  // Behind the commit: until then the snapshots are there, and need all of it.
+  await release();
+  const unheard = needless.length - heard.size;
+  return { kept, timeZone, removed, stripes, bytes, unheard, leftovers, repacked: await repackAfter(ports, repository, signal) };
+} // prettier-ignore
+
+/** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as much room as old heads had;
+ *  then what they alone need goes, and the head comes last. */
+async function removeSnapshots(
+  { heads: { leaving } }: BackupPorts,
+  repository: Repository,
+  { head, going, staying, plan }: Awaited<ReturnType<typeof look>>,
+  { keep, release }: Pick<PruneOptions, "keep"> & { readonly release: () => Promise<void> },
+): Promise<void> {
+  // An earlier removal may not have come to its head.
+  const said = (await leaving?.read()) ?? [];
+  if (going.length === 0 && said.length === 0) return;
+  if (going.length > 0) await keep?.(plan);
+  const commit = () =>
+    repository.commit((now) => {
+      // What a snapshot refers to that came meanwhile is not known here.
+      if (now.head?.number !== head?.number) throw new PlexusError(failure("BACKUP_CHANGED"));
+      return staying;
+    });
+  try {
+    await commit();
+  } catch (error) {
+    if (leaving === undefined || failureOf(error).code !== "DISK_FULL") throw error;
+    await leaving.write([...new Set([...said, ...plan.removed])]);
+    await release();
+    await commit();
+  }
+}
+
+/** The snapshots are gone already, whatever comes of this. */
+async function repackAfter(ports: BackupPorts, repository: Repository, signal: AbortSignal): Promise<PruneReport["repacked"]> {
+  try {
+    return await repack(ports, repository, { signal, pace: () => new Promise((done) => ports.clock.soon(done)) });
+  } catch (error) {
+    return { packs: 0, freedBytes: 0, error: failureOf(error) };
+  }
+} // prettier-ignore
+
+/** Removes what a run has left that was killed. Errors: as of reading the manifest, then nothing is removed; CANCELLED. */
+export async function sweepFolder(ports: BackupPorts, repository: Repository, signal: AbortSignal): Promise<void> {
+  const listed = (await ports.stripes.stored?.list()) ?? [];
+  const { head, snapshots } = await repository.state();
+  const known = await markStripes(repository, snapshots, { signal });
+  const left = leftIn(ports, listed, [...known.values(), ...(head ? [head.catalog.stripe] : [])]);
+  await removeLeft(ports, left, { headHash: head?.hash, signal });
 }
 
 /** How deep a check goes: `manifest` reads all that leads to the data, and asks whether the shards are there; `shards` has each shard read and

@@ -1,10 +1,11 @@
 /** Copies of backups that leave the cluster, and rehearsals of a disaster. */
-import { readdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, failureOf, PlexusError, type BackupResults, type Losses } from "../../protocols/index.ts";
 import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { Clock, Log, Random } from "../ports.ts";
+import { namesPut } from "../../runtimes/folders.ts";
 import { openBackupFolder } from "./backup-folder.ts";
 import type { TaskAt } from "./backup-tasks.ts";
 import type { HolderHeadsReport } from "./holder-heads.ts";
@@ -24,7 +25,7 @@ export async function copyInto(
   { signal, progress, pace }: TaskAt & { readonly pace: () => Promise<void> },
 ): Promise<BackupResults["copy"]> {
   const { cluster } = ports;
-  const opened = await openBackupFolder(folder, { cluster, node: "", copy: true });
+  const opened = await openBackupFolder(folder, { cluster, node: "", copy: true }, { use: "writing" });
   const { mark, target } = opened;
   if (mark.cluster !== cluster || mark.copy !== true) {
     const of = mark.cluster === cluster ? "the backups of a node, and is no copy" : "the backups of another cluster";
@@ -78,7 +79,7 @@ export async function rehearse(
 
 /** Removes what a rehearsal has made, and nothing else: the mark says so. */
 export async function sweep(scratch: string): Promise<void> {
-  const names = await readdir(scratch).catch((): string[] => []);
+  const names = await namesPut(scratch).catch((): string[] => []);
   if (!names.includes(beganFile)) return;
   // The mark last: what is left when this is broken off is still known for what it is.
   for (const name of names) if (name !== beganFile) await rm(join(scratch, name), { recursive: true, force: true });

@@ -3,6 +3,7 @@ import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
 import type { UnitEntry } from "../../runtimes/backup/index.ts";
+import { namesPut } from "../../runtimes/folders.ts";
 import {
   createCopiedStripes,
   createCopyTarget,
@@ -38,6 +39,10 @@ export interface FolderMark {
 
 export interface BackupFolder {
   readonly mark: FolderMark;
+  /** Whether somebody began to write into it and did not come to an end. */
+  wasLeft(): Promise<boolean>;
+  /** Says that somebody writes into it, while `work` does: it stays said where that does not come to a good end. */
+  writing<Answer>(work: () => Promise<Answer>): Promise<Answer>;
   readonly stripes: BackupStripes;
   readonly heads: Heads;
   /** For a copy. */
@@ -67,28 +72,85 @@ export const isBackupFolder = (folder: string): Promise<boolean> =>
     () => false,
   );
 
-/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `looksOnly`: nothing in it is touched. `piece` does each shard when
- *  its time has come. Errors: BAD_REQUEST;
- *  the system's. */
+/** There while somebody writes into a folder of backups. */
+const writingFile = "writing";
+
+/** What the system says where there is no room. */
+const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+/** The disk of a folder of backups is full, which is not the node's own. */
+const folderFull = (folder: string, cause?: unknown): PlexusError =>
+  new PlexusError(
+    {
+      ...failure("DISK_FULL", { folder }),
+      message: `The disk of the backup folder ${folder} is full. Make room there, or remove what is no longer needed, which needs no room: plexus backup prune --from '${folder.replaceAll("'", String.raw`'\''`)}' --keep-last 7`,
+    },
+    cause,
+  );
+
+/** Files of a folder of backups, whose errors name the folder. `frees`: somebody makes room there, and may use what else is left to the node's journal
+ *  where the folder is on its disk. */
+function filesOfFolder(files: Files, folder: string, frees: boolean): Files {
+  const told = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw fullCodes.has((error as { readonly code?: unknown }).code) ? folderFull(folder, error) : error;
+    }
+  };
+  return {
+    ...files,
+    makeFolder: (path) => told(files.makeFolder(path)),
+    async create(path) {
+      const file = await told(files.create(path));
+      return { write: (bytes) => told(file.write(bytes)), sync: () => told(file.sync()), close: () => told(file.close()) };
+    },
+    rename: (from, to) => told(files.rename(from, to)),
+    sync: (path) => told(files.sync(path)),
+    hasRoom(bytes) {
+      if (frees || files.hasRoom(bytes)) return true;
+      throw folderFull(folder);
+    },
+  };
+} // prettier-ignore
+
+/** What a folder of backups is opened for. Only who writes may clean up: others may be beside somebody who does. */
+export type FolderUse = "looking" | "writing" | "freeing";
+
+/** Opens a folder of backups. `begins`: whose it becomes where it is empty or absent. `piece` does each shard when its time has come. Errors:
+ *  BAD_REQUEST; DISK_FULL (of the folder); the system's. */
 export async function openBackupFolder(
   folder: string,
   begins?: FolderMark,
-  { looksOnly = false, piece }: { readonly looksOnly?: boolean; readonly piece?: Piece | undefined } = {},
+  { use = "looking", piece }: { readonly use?: FolderUse; readonly piece?: Piece | undefined } = {},
 ): Promise<BackupFolder> {
   const isThere = await isBackupFolder(folder);
   if (!isThere && begins === undefined) throw wrong(`${folder} has no backups: \`plexus backup run --to\` makes them`);
-  const files = await openFiles(folder);
+  const files = filesOfFolder(await openFiles(folder), folder, use === "freeing");
   if (!isThere) {
-    if ((await files.names("")).length > 0)
-      throw wrong(`${folder} is not empty, and is no folder of backups: name an empty one`);
+    const [name] = await namesPut(folder);
+    if (name !== undefined)
+      throw wrong(`${folder} is not empty, and is no folder of backups: ${name} is in it. Name an empty one`);
     await writeFile(files, markFile, `${JSON.stringify({ plexus: "backups", version: 1, ...begins })}\n`);
   }
   const mark = await readMark(files);
   const scheme = folderScheme(1);
   if (!scheme.ok) throw new PlexusError(scheme.error);
-  const blobs = await openBlobStore({ files: await openFiles(join(folder, "blobs")), meter: noMeter, looksOnly });
+  const blobFiles = filesOfFolder(await openFiles(join(folder, "blobs")), folder, use === "freeing");
+  const blobs = await openBlobStore({ files: blobFiles, meter: noMeter, looksOnly: use === "looking" });
   return {
     mark,
+    wasLeft: async () => (await files.size(writingFile)) !== undefined,
+    async writing(work) {
+      // On a disk that is full it may not be said; who frees room looks for leftovers anyhow.
+      await files.create(writingFile).then(
+        (file) => file.close(),
+        () => undefined,
+      );
+      const answer = await work();
+      await files.remove(writingFile);
+      return answer;
+    },
     readKeys: () => readKeysFile(files, keyLimits.carriedBytesMax),
     writeKeys: (bytes) => writeKeysFile(files, bytes),
     stripes: createCopiedStripes(
@@ -143,7 +205,9 @@ export interface FolderSink extends RecallSink {
 /** Errors: BAD_REQUEST (it is not empty); the system's. */
 export async function openFolderSink(folder: string): Promise<FolderSink> {
   const files = await openFiles(folder);
-  if ((await files.names("")).length > 0) throw wrong(`${folder} is not empty: a recall is written into a new folder`);
+  const [name] = await namesPut(folder);
+  if (name !== undefined)
+    throw wrong(`${folder} is not empty: ${name} is in it. A recall is written into a new folder`);
   const folders = new Set<string>();
   let open: { readonly path: string; readonly file: FileWriter } | undefined;
   let count = 0;

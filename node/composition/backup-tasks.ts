@@ -106,13 +106,14 @@ export class BackupTasks {
   }
 }
 
-const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT"]);
+const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
 /** What the system says of a folder belongs to whoever named the folder. */
-function folderFailure(error: unknown): Failure {
+export function folderFailure(error: unknown): Failure {
   const told = failureOf(error);
   const { code, path, message } = error as NodeJS.ErrnoException;
   if (told.code !== "INTERNAL" || typeof code !== "string" || !/^E[A-Z]+$/.test(code)) return told;
-  if (fullCodes.has(code)) return failure("DISK_FULL", { folder: path });
+  if (fullCodes.has(code))
+    return { ...failure("DISK_FULL", { folder: path }), message: `The disk of ${path ?? "the folder"} is full. Make room there, then give the same command again.` }; // prettier-ignore
   return failure("BAD_REQUEST", { field: "folder", reason: message });
 }

@@ -39,6 +39,7 @@ import {
   shownPrune,
   shownSnapshot,
   shownSnapshots,
+  sweepFolder,
   verify,
   withdraw,
   type BackupPorts,
@@ -53,11 +54,18 @@ import type { Kernel } from "../kernel/api.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { ActorBlobs, Clock, Directory, Log, Random } from "../ports.ts";
 import { copyInto, rehearse, watchedDrill } from "./backup-copies.ts";
-import { demandOutside, openBackupFolder, openFolderSink, type FolderMark } from "./backup-folder.ts";
+import {
+  demandOutside,
+  openBackupFolder,
+  openFolderSink,
+  type BackupFolder,
+  type FolderMark,
+  type FolderUse,
+} from "./backup-folder.ts";
 import { placeTarget } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
-import { BackupTasks } from "./backup-tasks.ts";
+import { BackupTasks, folderFailure } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
 import type { HolderHeadsReport } from "./holder-heads.ts";
 import { commandLimits } from "./limits.ts";
@@ -152,14 +160,15 @@ export function createBackups(at: BackupsAt): Backups {
   const within = async <Answer>(
     folder: string,
     begins: FolderMark | undefined,
-    use: (ports: BackupPorts, repository: Repository, mark: FolderMark) => Promise<Answer>,
-    piece?: Piece,
+    use: (ports: BackupPorts, repository: Repository, opened: BackupFolder) => Promise<Answer>,
+    how: { readonly use?: FolderUse; readonly piece?: Piece } = {},
   ): Promise<Answer> => {
+    const { piece } = how;
     demandOutside(resolve(data), resolve(folder));
     // Before the folder is touched: without keys nothing can be done with it.
     const keys = await at.keys.backupKeys();
     if (!keys.ok) throw new PlexusError(keys.error);
-    const opened = await openBackupFolder(folder, begins, { piece });
+    const opened = await openBackupFolder(folder, begins, how);
     const { mark, stripes } = opened;
     if (mark.cluster !== cluster)
       throw new PlexusError(
@@ -179,7 +188,7 @@ export function createBackups(at: BackupsAt): Backups {
     };
     const ports: BackupPorts = { cluster, owner, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
     try {
-      return await use(ports, openRepository(ports), mark);
+      return await use(ports, openRepository(ports), opened);
     } finally {
       await sealer.close();
     }
@@ -199,6 +208,20 @@ export function createBackups(at: BackupsAt): Backups {
     const reason = `${folder} has the backups of the node ${at.nameOf(mark.node)}, which alone changes them: name another folder for this node`;
     throw new PlexusError(failure("BAD_REQUEST", { field: "folder", reason }));
   };
+  /** What a run has left that was killed. A backup that cannot be made is worse than bytes that stay. */
+  const sweep = async (
+    ports: BackupPorts,
+    repository: Repository,
+    folder: string,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    try {
+      await sweepFolder(ports, repository, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      log.warn("backup.leftovers.stay", { folder, error });
+    }
+  };
   /** How much of the time it works, where that is less than all. */
   const stepping = (): { readonly workPercent?: number } => {
     const workPercent = pacing.percent();
@@ -213,15 +236,14 @@ export function createBackups(at: BackupsAt): Backups {
         within(
           to,
           { cluster, node },
-          async (ports, repository, mark) => {
-            demandOwn(to, mark);
+          async (ports, repository, opened) => {
+            demandOwn(to, opened.mark);
+            if (await opened.wasLeft()) await sweep(ports, repository, to, signal);
             const source = withSettings(pacedSource(ownSource(at), pacing.piece), at.directory);
-            const { snapshot, missed, missedFiles, ...sums } = await runBackup(ports, repository, source, {
-              signal,
-              progress: (far) => progress({ ...far, ...stepping() }),
-              pace,
-              full,
-            });
+            const options = { signal, progress: (far: object) => progress({ ...far, ...stepping() }), pace, full };
+            const { snapshot, missed, missedFiles, ...sums } = await opened.writing(() =>
+              runBackup(ports, repository, source, options),
+            );
             await countAnew(ports, repository, placeOf(to));
             const rows = missed.map(({ slot, error }): MissedSlot => {
               const owner = error.details?.["owner"];
@@ -230,17 +252,17 @@ export function createBackups(at: BackupsAt): Backups {
             const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
             return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
           },
-          pacing.piece,
+          { use: "writing", piece: pacing.piece },
         ),
       ),
     async list({ from }) {
       try {
-        return await within(from, undefined, async (ports, repository, mark) => {
+        return await within(from, undefined, async (ports, repository, opened) => {
           const snapshots = await shownSnapshots(ports, repository);
-          return { ok: true, value: { folder: from, node: at.nameOf(mark.node), snapshots } };
+          return { ok: true, value: { folder: from, node: at.nameOf(opened.mark.node), snapshots } };
         });
       } catch (error) {
-        return refused(failureOf(error));
+        return refused(folderFailure(error));
       }
     },
     verify: ({ from, snapshot, depth }) =>
@@ -260,7 +282,7 @@ export function createBackups(at: BackupsAt): Backups {
             });
             return shownCheck(found);
           },
-          pacing.piece,
+          { piece: pacing.piece },
         ),
       ),
     recall: ({ from, to, query }) =>
@@ -289,18 +311,24 @@ export function createBackups(at: BackupsAt): Backups {
       ),
     prune: ({ from, keep, timeZone, apply = false }) =>
       tasks.begin("prune", from, ({ signal, progress }) =>
-        within(from, undefined, async (ports, repository, mark) => {
-          demandOwn(from, mark);
-          const holds = await at.holds();
-          // Unknown holds may keep anything.
-          if (!holds.ok) throw new PlexusError(holds.error);
-          // Numbers of snapshots are those of the cluster's own backups.
-          const own = holds.value.filter(({ on }) => !("snapshot" in on));
-          const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
-          const report = await prune(ports, repository, keep, { apply, timeZone, signal, progress: far, holds: own });
-          if (apply) await countAnew(ports, repository, placeOf(from));
-          return shownPrune(report, apply);
-        }),
+        within(
+          from,
+          undefined,
+          async (ports, repository, opened) => {
+            demandOwn(from, opened.mark);
+            const holds = await at.holds();
+            // Unknown holds may keep anything.
+            if (!holds.ok) throw new PlexusError(holds.error);
+            // Numbers of snapshots are those of the cluster's own backups.
+            const own = holds.value.filter(({ on }) => !("snapshot" in on));
+            const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
+            const work = () => prune(ports, repository, keep, { apply, timeZone, signal, progress: far, holds: own });
+            const report = await (apply ? opened.writing(work) : work());
+            if (apply) await countAnew(ports, repository, placeOf(from));
+            return shownPrune(report, apply);
+          },
+          { use: apply ? "freeing" : "looking" },
+        ),
       ),
     copy: ({ from, to }) =>
       tasks.begin("copy", to, (task) =>

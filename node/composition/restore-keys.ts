@@ -32,7 +32,7 @@ export async function findCarried(folders: readonly string[]): Promise<readonly 
   const clusters = new Set<string>();
   for (const folder of folders) {
     const holder = await openHolderFolder(folder);
-    const opened = holder === undefined ? await openBackupFolder(folder, undefined, { looksOnly: true }) : undefined;
+    const opened = holder === undefined ? await openBackupFolder(folder) : undefined;
     const bytes = holder === undefined ? await opened?.readKeys() : holder.keys;
     const read = bytes && readCarried(bytes);
     // Of several holders each has them: one that is damaged is passed over.

@@ -8,10 +8,11 @@
  *
  *  `restoring` is in the folder until all of it is; the row that says whose the folder is comes last. So a restore that was broken off does
  *  not start, and begins again. */
-import { open, readdir, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, failureOf, PlexusError, type ActorId, type Failure, type SlotId } from "../../protocols/index.ts";
 import { createSealer } from "../../runtimes/backup/index.ts";
+import { namesPut } from "../../runtimes/folders.ts";
 import { fileType, recall, type BackupKeys } from "../backup/index.ts";
 import { actorBlobPrefix, blobLimits, openBlobStore, openOwnedBlobs } from "../blobs/index.ts";
 import { isRow, policyKey, slotKey, type Policy } from "../cluster/records.ts";
@@ -111,7 +112,7 @@ export async function restore(
     const holder = await openHolderFolder(name);
     if (holder !== undefined) holders.push(holder);
     else {
-      const { stripes, heads } = await openBackupFolder(name, undefined, { looksOnly: true });
+      const { stripes, heads } = await openBackupFolder(name);
       places.push({ name, stripes, heads });
     }
   }
@@ -156,7 +157,9 @@ export async function restoreFrom(
       to,
       sources.reduce((sum, { snapshot }) => sum + snapshot.bytes, 0),
     );
-    const target = await openLevelStore(journalFolder(to), { mark: markFile(to) });
+    const target = await openLevelStore(journalFolder(to), { mark: markFile(to) }).catch((error: unknown) => {
+      throw unfit(to, error);
+    });
     try {
       const directory = createEmbeddedDirectory({ store: target });
       await directory.opened();
@@ -196,10 +199,20 @@ export async function endRestore(to: string): Promise<void> {
   await (await openFiles(to)).sync("");
 }
 
+/** A new folder has no data that could be damaged: its disk does not take a journal. */
+function unfit(to: string, error: unknown): unknown {
+  const { code, details } = failureOf(error);
+  if (code !== "DATA_DAMAGED") return error;
+  const reason = String(details?.["reason"]);
+  const hint = "Choose a folder on another disk: --data.";
+  const message = `${to} takes no journal: ${reason}.`;
+  return new PlexusError({ ...failure("CONFIG_INVALID", { field: "data", reason, hint }), message }, error);
+}
+
 /** What a restore left that was broken off goes; anything else stays, and refuses. */
 async function begin(to: string, bytes: number): Promise<void> {
   const files = await openFiles(to);
-  const names = await readdir(to);
+  const names = await namesPut(to);
   if (names.includes(beganFile)) {
     for (const name of names) if (name !== beganFile) await rm(join(to, name), { recursive: true });
   } else if (names[0] !== undefined) {

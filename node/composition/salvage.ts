@@ -7,7 +7,7 @@
  *  takes for a member; it comes back to them by joining with an empty folder.
  *
  *  The row that says whose the folder is comes last: one that was not finished does not start. */
-import { mkdir, open, readdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { behaviors } from "../../actors/index.ts";
 import {
@@ -22,6 +22,7 @@ import {
   type SlotId,
 } from "../../protocols/index.ts";
 import { diskKeyFile, journalFolder, markFile, readKey, tracesOf } from "../data-folder/index.ts";
+import { namesPut, syncFolder } from "../../runtimes/folders.ts";
 import { createEmbeddedDirectory, directoryRowKey } from "../directory/index.ts";
 import { homeKey, homeRow, readHome, type Home } from "../data-folder/home.ts";
 import { epochKeysRow, openSealedStore, readDiskKey } from "../keys/index.ts";
@@ -141,7 +142,7 @@ export async function salvage(
 
 async function expectEmpty(to: string): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 });
-  const [name] = await readdir(to);
+  const [name] = await namesPut(to);
   if (name === undefined) return;
   const reason = `${to} is not empty: ${name} is in it`;
   throw new PlexusError({
@@ -153,12 +154,7 @@ async function expectEmpty(to: string): Promise<void> {
 async function writeKey(to: string, key: Uint8Array): Promise<void> {
   const file = join(to, "node.key");
   await writeFile(file, key, { mode: 0o600, flush: true });
-  const folder = await open(to);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(to);
 }
 
 // --- whose it is -------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ import { createPrivateKey, createPublicKey } from "node:crypto";
 import { chmod, open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
+import { hearUnsynced, syncFolder } from "../../runtimes/folders.ts";
 import { makeFolder } from "../platform/index.ts";
 import type { Log } from "../ports.ts";
 
@@ -53,6 +54,7 @@ export interface DataFolder {
 /** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
  *  can read the key); the system's. */
 export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
+  hearUnsynced(({ folder, code }) => log.warn("folder.sync.missing", { folder, code, help: "docs/backup.md, Shares that do not sync folders" })); // prettier-ignore
   await makeFolder(data);
   const hasKey = await checkKey(data);
   await narrow(data, log);
@@ -113,16 +115,6 @@ async function begin(data: string): Promise<boolean> {
 async function end(data: string): Promise<void> {
   await rm(creatingFile(data), { force: true });
   await syncFolder(data);
-}
-
-/** Makes what was made, renamed or removed in a folder last. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 // --- who may read it ---------------------------------------------------------------------------------------------------

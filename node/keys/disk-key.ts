@@ -6,6 +6,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { link, open, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { failure, PlexusError } from "../../protocols/index.ts";
+import { syncFolder } from "../../runtimes/folders.ts";
 import { deriveKey, keyBytes, sealerOf, type Sealer } from "./cipher.ts";
 
 /** A disk's key in use. */
@@ -73,12 +74,7 @@ export async function writeDiskKey(file: string, bytes: Uint8Array = randomBytes
   } finally {
     await rm(part, { force: true });
   }
-  const folder = await open(dirname(file));
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
+  await syncFolder(dirname(file));
   return diskKeyOf(bytes);
 }
 

@@ -2,6 +2,7 @@
 import { constants, statfsSync } from "node:fs";
 import { mkdir, open, readdir, rename, rm, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../../runtimes/folders.ts";
 import type { Files } from "../ports.ts";
 import { makeFolder, roomKept } from "./level-store.ts";
 
@@ -41,14 +42,7 @@ export async function openFiles(folder: string): Promise<Files> {
     rename: (from, to) => rename(at(from), at(to)),
     remove: (path) => rm(at(path), { force: true }),
     names: async (path) => (await whereThere(readdir(at(path))))?.sort() ?? [],
-    async sync(path) {
-      const opened = await open(at(path));
-      try {
-        await opened.sync();
-      } finally {
-        await opened.close();
-      }
-    },
+    sync: (path) => syncFolder(at(path)),
     hasRoom: (bytes) => (freeIn(folder) ?? Infinity) >= bytes,
     freeBytes: () => freeIn(folder),
   };

@@ -447,12 +447,18 @@ const refusals: Readonly<Record<string, string>> = {
   "Read-only file system": "EROFS",
   "Too many open files": "EMFILE",
   "Too many open files in system": "ENFILE",
+  // A file system that cannot sync a folder, or a file: LevelDB needs both. Of a table's block it would be damage, which is told apart before.
+  "Invalid argument": "EINVAL",
+  "Operation not supported": "EOPNOTSUPP",
+  "Function not implemented": "ENOSYS",
+  "Stale file handle": "ESTALE",
+  "Transport endpoint is not connected": "ENOTCONN",
 };
 
 /** Such a refusal as Node would have thrown it; undefined when it is none. */
 function refusalIn(thrown: unknown, folder: string): Error | undefined {
   const reason = reasonOf(thrown, folder);
   const code = refusals[reason.slice(reason.lastIndexOf(": ") + 2)];
-  if (code === undefined) return undefined;
+  if (code === undefined || isDamage(thrown)) return undefined;
   return Object.assign(new Error(`${code}: ${reason}`, { cause: thrown }), { code, path: folder });
 }

@@ -9,6 +9,7 @@
 import { link, mkdir, open, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { assert, type RefusedModel, type StoredModel } from "../../protocols/index.ts";
+import { syncFolder } from "../folders.ts";
 import { storeLimits } from "./limits.ts";
 import { readManifest, writeManifest } from "./manifest.ts";
 
@@ -263,15 +264,6 @@ async function syncFile(path: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
-  }
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path);
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
   }
 }
 

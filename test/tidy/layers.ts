@@ -22,6 +22,7 @@ const sharedFiles = [
   "runtimes/children.ts",
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
+  "runtimes/folders.ts",
   "runtimes/store/port.ts",
   "node/ports.ts",
   "node/waiting.ts",

@@ -54,7 +54,7 @@ export interface SealedUnit {
 
 export const unitFormat = {
   /** Fewer would let who has one fragment and its key have half. */
-  fragmentsMin: 3,
+  fragmentsMin: 2,
   fragmentsMax: 16,
   /** Of the plaintext. */
   bytesMax: 16 * 1024 * 1024,
