@@ -26,7 +26,8 @@ async function edit(page: Page, text: string): Promise<void> {
 /** A key that an input method has, told as Safari tells of the one that ends a composition. */
 const composed = (place: Locator, key: string): Promise<void> =>
   place.evaluate((element, name) => {
-    const event = new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true });
+    const event = new Event("keydown", { bubbles: true, cancelable: true });
+    Object.defineProperty(event, "key", { value: name });
     Object.defineProperty(event, "keyCode", { value: 229 });
     element.dispatchEvent(event);
   }, key);
