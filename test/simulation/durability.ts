@@ -4,7 +4,8 @@
  *  failures as frequent as repairs, and counts each path for as much less as it is less likely in truth (importance sampling by failure
  *  biasing; Heidelberger, "Fast simulation of rare events in queueing and reliability models", 1995). A path begins and ends with all shards
  *  well, or ends with the stripe lost; the chance of the latter gives the mean time until it happens. */
-import { countsOf, lossWithinYear, meanYearsToLoss, overheadOf, schemeText, widthOf, type Circumstances } from "../../node/shards/coding/index.ts"; // prettier-ignore
+import { backupLimits } from "../../node/backup/index.ts";
+import { countsOf, lossOfAny, lossWithinYear, meanYearsToLoss, overheadOf, schemeText, widthOf, type Circumstances } from "../../node/shards/coding/index.ts"; // prettier-ignore
 import type { Scheme } from "../../protocols/index.ts";
 import { Dice } from "../world/dice.ts";
 
@@ -135,9 +136,33 @@ export function durabilityTable(paths = 30_000): string {
   ].join("\n");
 }
 
-/** Prints the table, and what plain simulation says where losses are frequent enough for it. */
+/** Stripes of the snapshot that the page shows: about 4 GB. */
+export const snapshotStripes = 1_000;
+
+/** The second table of docs/backup.md: the nines of a year of a unit, and of a whole snapshot. */
+export function unitTable(): string {
+  const of = (stripes: number) => (scheme: Scheme) =>
+    Object.values(shown).map((one) => nines(lossOfAny(lossWithinYear(scheme, one), stripes)).toFixed(2));
+  const [unit, snapshot] = [of(backupLimits.fragments), of(snapshotStripes)];
+  const rows = schemesShown.map((scheme) => {
+    const whole = snapshot(scheme);
+    return `| ${schemeText(scheme)} of a backup | ${unit(scheme).map((nine, at) => `${nine}, ${whole[at]}`).join(" | ")} |`; // prettier-ignore
+  });
+  return [`| a unit, a snapshot | ${Object.keys(shown).join(" | ")} |`, `| --- |${" --- |".repeat(Object.keys(shown).length)}`, ...rows].join("\n"); // prettier-ignore
+}
+
+/** How often a unit is lost when a stripe is lost with this chance: stripes drawn one by one. */
+export function unitsLost(loss: number, { seed, units }: { readonly seed: number; readonly units: number }): Estimate {
+  const dice = new Dice(seed);
+  let lost = 0;
+  for (let unit = 0; unit < units; unit += 1)
+    if (Array.from({ length: backupLimits.fragments }, () => dice.chance(loss)).includes(true)) lost += 1;
+  return meanOf(units, lost, lost);
+}
+
+/** Prints the tables, and what plain simulation says where losses are frequent enough for it. */
 export function printDurability(): void {
-  console.log(`${durabilityTable()}\n`);
+  console.log(`${durabilityTable()}\n\n${unitTable()}\n`);
   const often: Circumstances = { lossesPerYear: 1, repairYears: 14 * day };
   console.log(`Mean years until a stripe is lost, with a loss of a node each year and repairs of two weeks:\n`);
   for (const scheme of schemesShown.slice(0, 4)) {

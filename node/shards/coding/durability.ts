@@ -38,3 +38,6 @@ export function meanYearsToLoss(scheme: Scheme, { lossesPerYear, repairYears }: 
 /** How likely a stripe is lost within a year. */
 export const lossWithinYear = (scheme: Scheme, circumstances: Circumstances): number =>
   -Math.expm1(-1 / meanYearsToLoss(scheme, circumstances));
+
+/** How likely any of so many stripes is lost, each by itself with this chance: a unit of a backup needs all of its stripes, a snapshot all that it has. */
+export const lossOfAny = (loss: number, stripes: number): number => -Math.expm1(stripes * Math.log1p(-loss));

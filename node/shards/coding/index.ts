@@ -9,7 +9,7 @@
  *  Read scheme.ts, stripe.ts, header.ts, choose.ts. */
 
 export { chooseHolders, rankGroups, survivesZone, type Candidate } from "./choose.ts";
-export { lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
+export { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "./durability.ts";
 export { headerBytes, readHeader, readShard, type ShardHeader } from "./header.ts";
 export { codingLimits } from "./limits.ts";
 export {

@@ -2,9 +2,18 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "chai";
 import { format } from "prettier";
-import { lossWithinYear, meanYearsToLoss, type Circumstances } from "../../../node/shards/coding/index.ts";
+import { backupLimits } from "../../../node/backup/index.ts";
+import { lossOfAny, lossWithinYear, meanYearsToLoss, type Circumstances } from "../../../node/shards/coding/index.ts";
 import type { Scheme } from "../../../protocols/index.ts";
-import { durabilityTable, plainly, rarely, schemesShown, type Estimate } from "../../simulation/durability.ts";
+import {
+  durabilityTable,
+  unitsLost,
+  unitTable,
+  plainly,
+  rarely,
+  schemesShown,
+  type Estimate,
+} from "../../simulation/durability.ts";
 
 const day = 1 / 365.25;
 const rs = (k: number, m: number): Scheme => ({ type: "rs", k, m });
@@ -55,6 +64,17 @@ describe("durability", () => {
         { lossesPerYear: 2, repairYears: 30 * day },
       ])
         expectNear(rarely(scheme, circumstances, { seed, paths: 15_000 }), meanYearsToLoss(scheme, circumstances), 3.5);
+  });
+
+  it("of a unit is that of any of its stripes, as those that are drawn one by one are lost", () => {
+    for (const [seed, loss] of [0.01, 0.1, 0.33].entries())
+      expectNear(unitsLost(loss, { seed, units: 200_000 }), lossOfAny(loss, backupLimits.fragments), 3.5);
+  });
+
+  it("of a unit and a snapshot is on the page as it is computed", async () => {
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/backup.md"), "utf8");
+    const [table = ""] = /\| a unit, a snapshot[^]*?(?=\n\n)/.exec(page) ?? [];
+    expect(table.trim()).to.equal((await format(unitTable(), { parser: "markdown" })).trim());
   });
 
   it("is on the page as it is computed and simulated", async () => {
