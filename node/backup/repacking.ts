@@ -182,7 +182,7 @@ async function move(
   ports: BackupPorts,
   repository: Repository,
   units: Iterable<UnitEntry>,
-  { signal, pace }: { readonly signal: AbortSignal; pace(bytes: number): Promise<void> },
+  { signal, pace }: { readonly signal: AbortSignal; readonly pace: (bytes: number) => Promise<void> },
 ): Promise<{ readonly moved: ReadonlyMap<string, readonly FragmentPlace[]>; readonly left: ReadonlySet<string> }> {
   const moved = new Map<string, readonly FragmentPlace[]>();
   const left = new Set<string>();
