@@ -18,8 +18,9 @@ interface Opinion {
 
 export type DiskOpinions = ReadonlyMap<NodeId, Opinion>;
 
+/** The middle one, of two the higher: no more than half of the disks are ever far slower than the others. */
 const median = (values: readonly number[]): number =>
-  values.toSorted((one, other) => one - other)[Math.floor((values.length - 1) / 2)] ?? Infinity;
+  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Infinity;
 
 /** The next opinions. `figures`: what a synced write takes at each node that is up and has said so, in milliseconds. Who says nothing is
  *  forgotten, and comes back as well. */

@@ -17,7 +17,12 @@ const tagged: CallSyntax = {
   between: "",
   alternatives: [],
 };
-const tools: readonly Callable[] = ["get", "get_all"].map((name) => ({ name, schema: anyObject, document: true, strict: false }));
+const tools: readonly Callable[] = ["get", "get_all"].map((name) => ({
+  name,
+  schema: anyObject,
+  document: true,
+  strict: false,
+}));
 const read = (text: string, syntax = tagged) => readCalls(syntax, tools, text);
 
 describe("calls as a model writes them", () => {
