@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { expect } from "chai";
 import type { Page } from "playwright-core";
 import { readControlFile } from "../../../cli/control.ts";
-import type { RecallRequests } from "../../../protocols/index.ts";
+import type { RecallRequests, ShardsView } from "../../../protocols/index.ts";
 import { plexus } from "../../fixtures/processes/plexus-command.ts";
 import { axeFaults } from "../../fixtures/page/axe.ts";
 import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+import { until } from "../../waits.ts";
 
 /** Has the node think that everybody gave the password long ago, until it is given again: nobody waits ten minutes here. */
 async function asIfLater(page: Page): Promise<void> {
@@ -39,6 +40,10 @@ describe("the backups of a cluster", function () {
     await eve.api("POST", "/api/v1/rooms", { room: "secret", title: "Secret", visibility: "private" });
     await eve.api("POST", "/api/v1/rooms/secret/messages", { text: "Nobody else reads this" });
     await ada.api("PUT", "/api/v1/admin/users/eve", { admin: true });
+    await until("somebody keeps shards", async () => {
+      const { groups } = (await ada.api("GET", "/api/v1/admin/shards")) as ShardsView;
+      expect(groups.filter(({ open }) => open)).to.not.deep.equal([]);
+    });
   });
   after(async () => {
     await fixture.close();
