@@ -21,7 +21,9 @@ describe("a real node that cannot start as it is told to", () => {
   it("ends when it cannot listen for the others, and names the setting", async () => {
     await using folder = await createDataFolder();
     await using node = new NodeProcess(folder.path, [...model, "--mesh-host", "10.255.255.254"]);
-    expect(await refusalOf(node)).to.match(/ended with 3.*CONFIG_INVALID.*no address 10\.255\.255\.254; .*--mesh-host/s);
+    expect(await refusalOf(node)).to.match(
+      /ended with 3.*CONFIG_INVALID.*no address 10\.255\.255\.254; .*--mesh-host/s,
+    );
   });
 
   it("says which port another process has, and with which flag another one is chosen", async () => {
