@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { shownDrill, sweep } from "../node/composition/backup-copies.ts";
 import { openEpoch, verifyEpochs } from "../node/keys/index.ts";
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { BackupResults, KeysStatus } from "../protocols/index.ts";
+import type { BackupResults, HeadHolders, KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { keysPath } from "./backup-keys.ts";
 import { describeLosses } from "./backups.ts";
@@ -152,11 +152,12 @@ export function describeDrill(done: BackupResults["drill"], opened: OpenedBy, co
 }
 
 /** Whether the disks of storage nodes would do without any node. */
-function describeKept(
-  { nodes, current, behind }: NonNullable<BackupResults["drill"]["holders"]>,
-  color: boolean,
-): string {
-  const mark = behind.length === 0 ? paint(color, "green", "✔") : paint(color, "red", "✖");
-  const without = behind.length === 0 ? "" : `; not, or an older one: ${behind.map(withoutControls).join(", ")}`;
+function describeKept({ nodes, current, behind, ahead = [] }: HeadHolders, color: boolean): string {
+  const mark = current === nodes ? paint(color, "green", "✔") : paint(color, "red", "✖");
+  const list = (names: readonly string[]): string => names.map(withoutControls).join(", ");
+  const without = [
+    behind.length === 0 ? "" : `; not, or an older one: ${list(behind)}`,
+    ahead.length === 0 ? "" : `; a later one than the directory, which went back to an older state: ${list(ahead)}`,
+  ].join("");
   return `${mark} ${current} of ${counted(nodes, "storage node")} have the newest head and the keys on their disks, for a restore without any node${without}.`;
 }

@@ -161,6 +161,16 @@ export interface RunLosses {
   readonly stripes: number;
 }
 
+/** Which storage nodes have the newest head and the keys on their disks, for a restore without any node. */
+export interface HeadHolders {
+  readonly nodes: number;
+  readonly current: number;
+  /** Those that do not, or have an older head, or did not answer. */
+  readonly behind: readonly string[];
+  /** Those that have a later head than the directory, or another one of its number: the directory went back to an older state. Absent: none. */
+  readonly ahead?: readonly string[];
+}
+
 /** What each sort of task comes to. */
 export interface BackupResults {
   readonly run: {
@@ -266,7 +276,7 @@ export interface BackupResults {
     /** Slots of which there is nothing or something older, and files that were gone already. */
     readonly missing: Losses<string>;
     /** Of the cluster's backups: how many storage nodes have the newest head and the keys on their disks, for a restore without any node. */
-    readonly holders?: { readonly nodes: number; readonly current: number; readonly behind: readonly string[] };
+    readonly holders?: HeadHolders;
   };
 }
 

@@ -1,9 +1,10 @@
 /** Keeps the newest heads of the cluster's backups, and the keys that they need, beside the shards of this node: so the disks of storage nodes and the
  *  recovery kit suffice when everything else is gone.
  *
- *      rows of head and keys change ─► settle ─► head, verified ─► keys.json ─► heads/N        an error: again, later
+ *      rows of head and keys change ─► settle ─► head, verified ─┬─ newer than what is here ─► keys.json ─► heads/N        an error: again, later
+ *                                                                └─ older, or of another history ─► nothing is replaced, and it is said
  *
- *  Pulled, not pushed: who was away or restarted needs nothing else. Decision 0063. */
+ *  Pulled, not pushed: who was away or restarted needs nothing else. Decisions 0063, 0129. */
 import { failureOf } from "../../protocols/index.ts";
 import { hashOfHead, headFormat, type BackupHead } from "../../runtimes/backup/index.ts";
 import type { Clock, Directory, Files, Log } from "../ports.ts";
@@ -38,6 +39,12 @@ export interface HolderHeads {
   stop(): void;
 }
 
+/** Whether a head may take the newest place beside another that was kept: it is that one, or a later one. Of two with the same number one is of
+ *  another history. */
+const mayFollow = (kept: NamedHead, head: NamedHead): boolean =>
+  head.hash === kept.hash || head.epoch > kept.epoch || (head.epoch === kept.epoch && head.number > kept.number);
+type NamedHead = Pick<BackupHead, "epoch" | "number"> & { readonly hash: string };
+
 /** Begins at once, and goes on until it is stopped. */
 export function keepHolderHeads(ports: HolderHeadsPorts): HolderHeads {
   const { files, clock, log } = ports;
@@ -47,11 +54,32 @@ export function keepHolderHeads(ports: HolderHeadsPorts): HolderHeads {
   let pauseMs = limits.retryMsMin;
   let cancel = (): void => undefined;
 
+  /** The newest head here that the cluster signed. */
+  const keptHead = async () => {
+    for (const number of (await headNumbers(files)).toReversed())
+      try {
+        const bytes = await readHeadFile(files, number, headFormat.bytesMax);
+        if (bytes !== undefined) return { ...(await ports.verified(bytes)), hash: hashOfHead(bytes) };
+      } catch (error) {
+        // Damaged, or nobody's: it counts for nothing. That nothing can be verified now is known later.
+        if (failureOf(error).code !== "BACKUP_DAMAGED") throw error;
+      }
+    return undefined;
+  };
+  let told = "";
   const look = async (): Promise<void> => {
     if (!ports.holds()) return;
     const bytes = await ports.heads.read();
     if (bytes === undefined) return;
-    const { number } = await ports.verified(bytes);
+    const head = { ...(await ports.verified(bytes)), hash: hashOfHead(bytes) };
+    const { number } = head;
+    const kept = await keptHead();
+    if (kept !== undefined && !mayFollow(kept, head)) {
+      // The directory has gone back, and its keys may have, too.
+      if (told !== head.hash) log.error("backup.head.older", { head: number, kept: kept.number });
+      told = head.hash;
+      return;
+    }
     // Before the head that needs them.
     await writeKeysFile(files, await ports.carried());
     const there = await readHeadFile(files, number, headFormat.bytesMax);

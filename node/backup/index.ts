@@ -26,6 +26,7 @@ export { createDirectoryHeads, headRow } from "./heads.ts";
 export { headNumbers, readHeadFile, readKeysFile, writeKeysFile, type HeadFile } from "./beside.ts";
 export { keepHolderHeads, type HolderHeads } from "./holder-heads.ts";
 export {
+  chainOf,
   createSurvivingStripes,
   foldersMissing,
   rankHeads,

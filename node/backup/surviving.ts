@@ -122,6 +122,35 @@ export interface SignedHead {
   readonly folders: readonly string[];
 }
 
+/** What the heads that were found say of one another: each names the one before it by its hash. */
+export interface HeadChain {
+  /** Numbers between the oldest that was found and the one that was taken, of which no folder has a head. */
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+  /** Heads that the cluster signed, and that the one that was taken does not come from: of a directory that went back, or of who left with old keys. */
+  readonly strangers: readonly SignedHead[];
+}
+
+/** How the others stand to the head that was taken. Those behind a gap may be of its history or not. */
+export function chainOf(taken: SignedHead, all: readonly SignedHead[]): HeadChain {
+  const byHash = new Map(all.map((one) => [hashOfHead(one.bytes), one]));
+  const chain = new Set([taken]);
+  // As far down as each head is there that the one above it names.
+  let last = taken;
+  for (let next = byHash.get(last.head.previous); next !== undefined; next = byHash.get(last.head.previous)) {
+    chain.add(next);
+    last = next;
+  }
+  const isLater = ({ head }: SignedHead): boolean =>
+    head.number > taken.head.number && head.epoch >= taken.head.epoch;
+  const strangers = all.filter((one) => !chain.has(one) && !isLater(one) && one.head.number >= last.head.number - 1);
+  const numbers = [...new Set(all.map(({ head }) => head.number))].filter((one) => one <= taken.head.number).toSorted((a, b) => a - b);
+  const gaps = numbers.flatMap((number, at) => {
+    const before = numbers[at - 1] ?? number - 1;
+    return number - before > 1 ? [{ from: before + 1, to: number - 1 }] : [];
+  });
+  return { gaps, strangers };
+} // prettier-ignore
+
 /** A head that does not count. */
 export interface RefusedHead {
   readonly folder: string;

@@ -1,14 +1,20 @@
 /** Copies of backups that leave the cluster, and rehearsals of a disaster. */
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { failure, failureOf, PlexusError, type BackupResults, type Losses } from "../../protocols/index.ts";
+import {
+  failure,
+  failureOf,
+  PlexusError,
+  type BackupResults,
+  type HeadHolders,
+  type Losses,
+} from "../../protocols/index.ts";
 import { copyBackups, holderHeadLimits, type BackupPorts, type Repository } from "../backup/index.ts";
 import type { ClusterKeys } from "../keys/index.ts";
 import type { Clock, Log, Random } from "../ports.ts";
 import { namesPut } from "../../runtimes/folders.ts";
 import { openBackupFolder } from "./backup-folder.ts";
 import type { TaskAt } from "./backup-tasks.ts";
-import type { HolderHeadsReport } from "./holder-heads.ts";
 import { commandLimits } from "./limits.ts";
 import { beganFile, isWhole, restoreFrom, type Restored } from "./restore.ts";
 
@@ -54,7 +60,7 @@ export async function copyInto(
  *  is ever started. Errors: those of `restoreFrom`. */
 export async function rehearse(
   scratch: string,
-  { from, ports, snapshot, surveyHolders }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined; readonly surveyHolders?: (() => Promise<HolderHeadsReport>) | undefined }, // prettier-ignore
+  { from, ports, snapshot, surveyHolders }: { readonly from: string | undefined; readonly ports: BackupPorts; readonly snapshot?: number | undefined; readonly surveyHolders?: (() => Promise<HeadHolders>) | undefined }, // prettier-ignore
   at: TaskAt & { readonly clock: Clock; readonly random: Random; readonly log: Log },
 ): Promise<BackupResults["drill"]> {
   const { cluster, stripes, heads, keys } = ports;

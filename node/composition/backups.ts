@@ -10,6 +10,7 @@ import {
   type BackupHold,
   type BackupList,
   type BackupResults,
+  type HeadHolders,
   type BackupTask,
   type CopyBackup,
   type DrillBackup,
@@ -67,7 +68,6 @@ import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
 import { BackupTasks, folderFailure } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
-import type { HolderHeadsReport } from "./holder-heads.ts";
 import { commandLimits } from "./limits.ts";
 import { writeArchive } from "./recall-archive.ts";
 
@@ -124,7 +124,7 @@ export interface BackupsAt {
   /** What people call a node; its id where nobody knows. */
   nameOf(node: string): string;
   /** What storage nodes have on their disks for a restore without nodes. */
-  readonly surveyHolders?: () => Promise<HolderHeadsReport>;
+  readonly surveyHolders?: () => Promise<HeadHolders>;
   /** A rehearsal showed that not everything would come back. */
   drillFailed(facts: Readonly<Record<string, string>>): void;
   readonly pacing: Pacing;

@@ -1,5 +1,5 @@
 /** The backups of the whole cluster at this node, on the real ports: keys, stripes of the storage nodes, the head in the directory. */
-import { backupActor, PlexusError } from "../../protocols/index.ts";
+import { backupActor, PlexusError, type HeadHolders } from "../../protocols/index.ts";
 import { createSealer } from "../../runtimes/backup/index.ts";
 import {
   backupLimits,
@@ -18,7 +18,6 @@ import { settingsSlot, withSettings } from "./backup-settings.ts";
 import { rehearse, watchedDrill } from "./backup-copies.ts";
 import { placeTarget } from "./backup-place.ts";
 import { journalSource } from "./backup-source.ts";
-import type { HolderHeadsReport } from "./holder-heads.ts";
 import type { Identity } from "./identity.ts";
 import { commandLimits } from "./limits.ts";
 import type { Machine } from "./machine.ts";
@@ -36,7 +35,7 @@ export function openClusterBackups(at: {
   readonly shards: Pick<Shards, "stripes">;
   readonly blobs: ActorBlobs;
   /** What storage nodes have on their disks for a restore without nodes. */
-  readonly surveyHolders: () => Promise<HolderHeadsReport>;
+  readonly surveyHolders: () => Promise<HeadHolders>;
   readonly pacing: Pacing;
   /** Where disasters are rehearsed. */
   readonly scratch: string;

@@ -5,11 +5,11 @@ import {
   ok,
   PlexusError,
   refused,
-  type BackupResults,
   type Failure,
+  type HeadHolders,
   type Result,
 } from "../../protocols/index.ts";
-import { hashOfHead, readHead } from "../../runtimes/backup/index.ts";
+import { hashOfHead, readHead, type BackupHead } from "../../runtimes/backup/index.ts";
 import {
   createDirectoryHeads,
   holderHeadLimits,
@@ -36,13 +36,8 @@ export interface HolderHeadsAt {
   readonly keys: Pick<ClusterKeys, "carried">;
 }
 
-/** What storage nodes have on their disks for a restore without nodes. */
-export type HolderHeadsReport = NonNullable<BackupResults["drill"]["holders"]>;
-
 /** Keeps them here where this node has the role storage, gives other nodes what they need for it, and asks all of them how they stand. */
-export function openHolderHeads(
-  at: HolderHeadsAt,
-): Pick<HolderHeads, "stop"> & { survey(): Promise<HolderHeadsReport> } {
+export function openHolderHeads(at: HolderHeadsAt): Pick<HolderHeads, "stop"> & { survey(): Promise<HeadHolders> } {
   const { clock, log } = at.machine;
   const { node, cluster } = at.identity;
   const { directory, exchange, membership } = at.peer;
@@ -93,22 +88,23 @@ export function openHolderHeads(
     throw new PlexusError(why);
   };
 
+  const verified = async (bytes: Uint8Array): Promise<BackupHead> => {
+    const { records, fault } = await known.read();
+    if (fault !== undefined) throw new PlexusError(fault);
+    return readHead(bytes, {
+      verify(signed, signature, epoch) {
+        const record = records[epoch - 1];
+        return record !== undefined && isHeadSigned(record, signed, signature);
+      },
+    });
+  };
   const keeper = keepHolderHeads({
     files,
     heads,
     directory,
     keyRows: keysPrefix,
     holds: () => isStorage(node),
-    async verified(bytes) {
-      const { records, fault } = await known.read();
-      if (fault !== undefined) throw new PlexusError(fault);
-      return readHead(bytes, {
-        verify(signed, signature, epoch) {
-          const record = records[epoch - 1];
-          return record !== undefined && isHeadSigned(record, signed, signature);
-        },
-      });
-    },
+    verified,
     carried,
     clock,
     log,
@@ -166,6 +162,7 @@ export function openHolderHeads(
     async survey() {
       const bytes = await heads.read();
       const hash = bytes && hashOfHead(bytes);
+      const newest = bytes === undefined ? 0 : (await verified(bytes)).number;
       const all = storages();
       const asked = await Promise.all(
         all.map(async ({ node: other, name }) => {
@@ -173,12 +170,16 @@ export function openHolderHeads(
             other === node
               ? ok(await kept())
               : await exchange.call(other, "backup.kept", {}, holderHeadLimits.fetchTimeoutMs);
-          const isCurrent = answer.ok && answer.value.head?.hash === hash && answer.value.keysAtMs > 0;
-          return { name, isCurrent };
+          const head = answer.ok ? answer.value.head : undefined;
+          const isCurrent = answer.ok && head?.hash === hash && answer.value.keysAtMs > 0;
+          return { name, isCurrent, isAhead: head !== undefined && head.hash !== hash && head.number >= newest };
         }),
       );
-      const behind = asked.filter(({ isCurrent }) => !isCurrent).map(({ name }) => name);
-      return { nodes: all.length, current: all.length - behind.length, behind };
+      const namesOf = (some: typeof asked): readonly string[] => some.map(({ name }) => name);
+      const ahead = namesOf(asked.filter(({ isAhead }) => isAhead));
+      const behind = namesOf(asked.filter(({ isCurrent, isAhead }) => !isCurrent && !isAhead));
+      const current = all.length - behind.length - ahead.length;
+      return { nodes: all.length, current, behind, ...(ahead.length > 0 && { ahead }) };
     },
   };
 }

@@ -5,6 +5,7 @@ import { readdir, stat } from "node:fs/promises";
 import { failure, failureOf, PlexusError, type Failure } from "../../protocols/index.ts";
 import { headFormat } from "../../runtimes/backup/index.ts";
 import {
+  chainOf,
   createSurvivingStripes,
   foldersMissing,
   headNumbers,
@@ -46,6 +47,10 @@ export interface HoldersUsed {
   readonly unreadable: readonly { readonly number: number; readonly error: Failure }[];
   /** Folders that have older heads only, and the newest of them; 0: none. */
   readonly behind: readonly { readonly folder: string; readonly number: number }[];
+  /** Numbers of heads that no folder has, between those that were found. */
+  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+  /** Heads of this cluster that the one that was taken does not come from. */
+  readonly strangers: readonly { readonly number: number; readonly folders: readonly string[] }[];
   /** Shards that are not what their names say: the first of them. */
   readonly damaged: {
     readonly total: number;
@@ -92,7 +97,8 @@ export async function openHolders(
   if (ranked.length === 0) throw noHead(names, refused);
   const unreadable: { number: number; error: Failure }[] = [];
   let more = 0;
-  for (const { head, bytes, folders: headIn } of ranked) {
+  for (const taken of ranked) {
+    const { head, bytes, folders: headIn } = taken;
     const stripes = createSurvivingStripes(folders, readStripe);
     const heads: Heads = { read: async () => bytes, commit: async () => false };
     const place: BackupPlace = { name: names.join(", "), stripes, heads };
@@ -114,6 +120,7 @@ export async function openHolders(
       .map(({ name, heads: own }) => ({ folder: name, number: newestOf(own.filter(({ bytes: one }) => isIn(ranked, one))) }))
       .filter(({ number }) => number < head.number); // prettier-ignore
     const { number, atMs, epoch } = head;
+    const { gaps, strangers } = chainOf(taken, ranked);
     return {
       source,
       used() {
@@ -125,6 +132,8 @@ export async function openHolders(
           refused,
           unreadable,
           behind,
+          gaps,
+          strangers: strangers.map((one) => ({ number: one.head.number, folders: one.folders })),
           damaged: { total: damaged.length, named: damaged.slice(0, commandLimits.lostNamedMax) },
           short: { stripes: short.size, folders: foldersMissing({ short }) },
         };

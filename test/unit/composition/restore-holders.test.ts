@@ -7,6 +7,7 @@ import {
   backupLimits,
   createDirectoryHeads,
   createFolderStripes,
+  headRow,
   keepHolderHeads,
   openRepository,
   runBackup,
@@ -72,6 +73,7 @@ describe("a restore from the disks of storage nodes", function () {
     const folders = await Promise.all(holders.map((index) => openFiles(join(holder(index), "shards"))));
     const stores = await Promise.all(folders.map((files) => openBlobStore({ files, meter: quietMeter })));
     const heads = createDirectoryHeads(directory);
+    const errors: string[] = [];
     const keepers = folders.map((files) =>
       keepHolderHeads({
         files,
@@ -82,7 +84,7 @@ describe("a restore from the disks of storage nodes", function () {
         verified: async (bytes) => readHead(bytes, valueIn(await keys.backupKeys()).head),
         carried: async () => valueIn(await keys.carried()),
         clock,
-        log: quietLog,
+        log: { ...quietLog, error: (event) => void errors.push(event) },
         limits: { settleMs: 0, retryMsMin: 1, headsKept: 3 },
       }),
     );
@@ -107,9 +109,16 @@ describe("a restore from the disks of storage nodes", function () {
       journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read: async () => refused(failure("NOT_FOUND")) }),
       directory,
     ); // prettier-ignore
+    const snapshot = async (): Promise<BackupPorts> => {
+      const at = await ports();
+      await runBackup(at, openRepository(at), source, { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined }); // prettier-ignore
+      return at;
+    };
     return {
       keys,
       directory,
+      /** What the keepers have said. */
+      errors,
       stop: () => keepers.forEach((keeper) => keeper.stop()),
       async write(actor: ActorId, row: string, words = `${actor} ${row}`) {
         const slot = slotOf("chat", actor);
@@ -117,10 +126,10 @@ describe("a restore from the disks of storage nodes", function () {
         const side = [{ space: "record" as const, put: row, value: { atMs: 1_795_000_000_000, text: words } }];
         must(await append(await openAs(journal, slot, 1), draft(actor, row, { side, events: [{ type: "put" }] })));
       },
+      run: snapshot,
       /** A snapshot, of which each node's keeper has heard. */
       async back() {
-        const at = await ports();
-        await runBackup(at, openRepository(at), source, { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined }); // prettier-ignore
+        const at = await snapshot();
         const { number } = readHead((await heads.read())!, at.keys.head);
         for (const keeper of keepers) while ((await keeper.newest())?.number !== number) await new Promise((done) => setImmediate(done)); // prettier-ignore
         return number;
@@ -296,6 +305,63 @@ describe("a restore from the disks of storage nodes", function () {
     expect((await failureIn(run([2, 3].map(holder)))).code).to.equal("BACKUP_DAMAGED");
     await rm(join(holder(4), "shards", "heads"), { recursive: true });
     expect((await failureIn(run([holder(4)]))).code).to.equal("NOT_FOUND");
+  });
+
+  it("says which heads lack between those that were found, and which do not come from one another", async () => {
+    const of = await cluster();
+    for (let n = 1; n <= 6; n += 1) {
+      await of.write("catalog/a", `row/${n}`);
+      await of.back();
+      if (n === 2) await cp(holder(0), join(top, "stale"), { recursive: true });
+    }
+    of.stop();
+    // Each has 4, 5 and 6, and one that was away has 1 and 2.
+    const from = [join(top, "stale"), ...[1, 2, 3, 4].map(holder)];
+    const done = await run(from);
+    expect([done.holders?.head.number, isWhole(done)]).to.deep.equal([6, true]);
+    expect(done.holders?.gaps).to.deep.equal([{ from: 3, to: 3 }]);
+    expect(done.holders?.strangers).to.deep.equal([]);
+    expect(done.holders?.behind).to.deep.equal([{ folder: join(top, "stale"), number: 2 }]);
+    // One gives another head 5, which the cluster signed: not the one that head 6 follows.
+    await again();
+    const head = readHead(await of.head(), await of.signer());
+    const heads = join(holder(3), "shards", "heads");
+    await writeFile(join(heads, "0000000005"), writeHead({ ...head, number: 5 }, await of.signer()));
+    const told = await run(from);
+    expect(told.holders?.strangers).to.deep.equal([{ number: 5, folders: [holder(3)] }]);
+    expect(told.holders?.head.number).to.equal(6);
+  });
+
+  it("takes nothing away from a disk because the directory has an older head, and each node says so", async () => {
+    const of = await cluster();
+    const heads: unknown[] = [];
+    for (let n = 1; n <= 3; n += 1) {
+      await of.write("catalog/a", `row/${n}`);
+      await of.back();
+      heads.push((await of.directory.read(headRow))?.value);
+    }
+    const filesOf = (index: number) => ["keys.json", "heads/0000000003"].map((name) => readFile(join(holder(index), "shards", name), "utf8")); // prettier-ignore
+    const before = await Promise.all(holders.flatMap(filesOf));
+    // A directory that lies on an older copy of its data.
+    const { revision } = (await of.directory.read(headRow))!;
+    await of.directory.compareAndSet(headRow, heads[0], revision);
+    while (of.errors.length < holders.length) await new Promise((done) => setImmediate(done));
+    expect(of.errors).to.deep.equal(holders.map(() => "backup.head.older"));
+    // The next run makes another head 2 and 3 of it.
+    for (const fresh of [2, 3]) {
+      of.errors.length = 0;
+      await of.write("catalog/a", `row/again/${fresh}`);
+      await of.run();
+      while (of.errors.length < holders.length) await new Promise((done) => setImmediate(done));
+    }
+    expect(await Promise.all(holders.flatMap(filesOf))).to.deep.equal(before);
+    // With a number that none of them has, it is the newest, and does not come from theirs.
+    of.errors.length = 0;
+    expect(await of.back()).to.equal(4);
+    of.stop();
+    expect(of.errors).to.deep.equal([]);
+    const done = await run(holders.map(holder));
+    expect([done.holders?.head.number, done.holders?.strangers.map(({ number }) => number)]).to.deep.equal([4, [3]]);
   });
 
   it("brings nothing back whose key was erased, without a run: the keys on each disk are those of now", async () => {
