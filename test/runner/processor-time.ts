@@ -88,12 +88,3 @@ export function treeSeconds(): number {
   }
   return sum;
 }
-
-/** Processor milliseconds that this thread takes for work that does not wait: neither what else the machine does counts nor what other
- *  threads do, so that a limit says something about the work alone. */
-export function threadMsOf(work: () => void): number {
-  const before = process.threadCpuUsage();
-  work();
-  const { user, system } = process.threadCpuUsage(before);
-  return (user + system) / 1_000;
-}

@@ -6,8 +6,17 @@ import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room } from "../../../actors/room/state.ts";
 import type { Fixture } from "./fixture.ts";
 import { ended, text } from "../../fixtures/said.ts";
-import { threadMsOf } from "../../runner/processor-time.ts";
+import { stepsOf } from "../../fixtures/steps.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";
+
+const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {
+  const { seq } = post(fixture, "cleo", text);
+  const [message] = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages;
+  return message?.mentions ?? [];
+};
+
+/** A text of which much may begin code or a name, and none does. */
+const stepsOfMentions = stepsOf(import.meta.url, (pieces) => mentionsOf(inLobby(), `x${"`a``b```c@".repeat(pieces)}`));
 
 describe("a room's mentions", () => {
   function withAgents(): Fixture {
@@ -22,12 +31,6 @@ describe("a room's mentions", () => {
     }
     return fixture;
   }
-
-  const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {
-    const { seq } = post(fixture, "cleo", text);
-    const [message] = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages;
-    return message?.mentions ?? [];
-  };
 
   it("find people and agents by name, in any case, at the end of a sentence, each once", () => {
     const fixture = withAgents();
@@ -49,10 +52,9 @@ describe("a room's mentions", () => {
     expect(mentionsOf(fixture, "a lone ` before @ada")).to.deep.equal(["user/ada"]);
   });
 
-  it("take time in proportion to the text, however it is built", () => {
-    const fixture = inLobby();
-    const text = "`a``b```c@".repeat(1_000);
-    expect(threadMsOf(() => mentionsOf(fixture, text))).to.be.below(2_000);
+  it("take steps in proportion to the text, however it is built", async () => {
+    const [none = 0, half = 0, whole = 0] = await stepsOfMentions(0, 500, 1_000);
+    expect((whole - none) / (half - none)).to.be.within(1.5, 2.5);
   });
 
   it("summon an agent with the recent conversation, the mention last", () => {

@@ -157,8 +157,8 @@ const longRun = new RegExp(
 /** True for a text that would keep the browser busy for long; nobody writes such a text to be read as Markdown. */
 function isTooMuch(text: string): boolean {
   if (text.length > markdownLimits.charsMax || deep.test(text) || longRun.test(text)) return true;
-  const marks = text.match(/[*_~`[\]|<]+/g);
-  return marks !== null && marks.length > markdownLimits.marksMax;
+  const runs = text.match(/([*_~`[\]|<])\1*/g);
+  return runs !== null && runs.length > markdownLimits.marksMax;
 }
 
 const literal = (text: string): Block => ({

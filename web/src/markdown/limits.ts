@@ -8,7 +8,7 @@ export const markdownLimits = {
    *
    *  The parser's time grows with the square: a depth of 5,000 took 11 s, and 10,000 its stack. */
   nestedMax: 16,
-  /** A text with more runs of characters that may be marks is shown as it was written.
+  /** A text with more runs of one character that may be a mark is shown as it was written.
    *
    *  The time for emphasis grows with the square: 5,000 took a second. */
   marksMax: 1_500,
