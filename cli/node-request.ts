@@ -2,6 +2,7 @@
 import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
+import { urlAt } from "../protocols/nodes.ts";
 import { lookupHere } from "./here.ts";
 import { cliLimits } from "./limits.ts";
 import type { Method, Target } from "./node-client.ts";
@@ -82,7 +83,7 @@ export function openRequest(
 ): ClientRequest {
   const { url: place, token, ca, cert, key, isLocal } = target;
   const socketPath = place.startsWith("unix:") ? place.slice("unix:".length) : undefined;
-  const url = new URL(path, socketPath === undefined ? place : "http://localhost");
+  const url = urlAt(socketPath === undefined ? place : "http://localhost", path);
   // `import` reads every export, and one of them brings what `fetch` is made of.
   const isSecure = url.protocol === "https:";
   const options: RequestOptions = {

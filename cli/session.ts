@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { placeOf } from "../protocols/nodes.ts";
 import { userConfigFolder } from "./folders.ts";
 
 /** A sign-in that is kept between runs. */
@@ -25,15 +26,15 @@ async function readSessions(): Promise<Sessions> {
 
 /** The session kept for a node, unless it has expired. */
 export async function savedSession(url: string, nowMs: number): Promise<SavedSession | undefined> {
-  const saved = (await readSessions())[new URL(url).origin];
+  const saved = (await readSessions())[placeOf(url)];
   return saved !== undefined && typeof saved.token === "string" && saved.expiresAtMs > nowMs ? saved : undefined;
 }
 
 /** Keeps a session, readable by its owner only; undefined forgets the one that was kept. */
 export async function saveSession(url: string, session: SavedSession | undefined): Promise<void> {
   const path = sessionPath();
-  const { [new URL(url).origin]: _, ...others } = await readSessions();
-  const sessions = session === undefined ? others : { ...others, [new URL(url).origin]: session };
+  const { [placeOf(url)]: _, ...others } = await readSessions();
+  const sessions = session === undefined ? others : { ...others, [placeOf(url)]: session };
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.${process.pid}`;
   await writeFile(draft, `${JSON.stringify(sessions, undefined, 2)}\n`, { mode: 0o600 });

@@ -5,6 +5,7 @@ import { callNode } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
 import { isSure } from "./sure.ts";
+import { urlAt } from "../protocols/nodes.ts";
 
 const pathOf = (user: string, what: string): string => `/api/v1/admin/users/${encodeURIComponent(user)}/${what}`;
 
@@ -18,7 +19,7 @@ interface Link {
 export async function resetPassword(flags: AdminFlags, user: string, output: Output): Promise<number> {
   const target = await findNode(flags);
   const link = demand(await callNode<Link>(target, "POST", pathOf(user, "reset")));
-  const url = new URL(link.path, target.url).href;
+  const url = urlAt(target.url, link.path).href;
   if (flags.json) output.print(jsonLine({ ...link, url }));
   else {
     output.print(url);
@@ -67,7 +68,7 @@ export async function inviteUsers(
   const { note, guest, ...rest } = asked;
   const body = { ...rest, ...(note !== undefined && { note }), ...(guest && { guest }) };
   const made = demand(await callNode<Invitation>(target, "POST", "/api/v1/admin/sign-up-invitations", body));
-  const url = new URL(made.path, target.url).href;
+  const url = urlAt(target.url, made.path).href;
   if (flags.json) output.print(jsonLine({ ...made, url }));
   else {
     output.print(url);

@@ -1,4 +1,4 @@
-import { otherNodes, type NodePlace } from "../protocols/nodes.ts";
+import { otherNodes, placeOf, type NodePlace } from "../protocols/nodes.ts";
 
 /** Where a client connects to: the addresses it knows, the one in use first, and how many attempts were made in turn since it
  *  was last connected. */
@@ -31,10 +31,10 @@ export const roundsOf = ({ addresses, attempts }: Route): number => Math.floor(a
 export const attempted = (route: Route): Route => ({ ...route, attempts: route.attempts + 1 });
 
 function distinct(addresses: readonly string[]): readonly string[] {
-  const byOrigin = new Map<string, string>();
+  const byPlace = new Map<string, string>();
   for (const address of addresses) {
-    const { origin } = new URL(address);
-    if (!byOrigin.has(origin)) byOrigin.set(origin, address);
+    const place = placeOf(address);
+    if (!byPlace.has(place)) byPlace.set(place, address);
   }
-  return [...byOrigin.values()];
+  return [...byPlace.values()];
 }

@@ -1,4 +1,5 @@
 import { failure, type Failure } from "../protocols/errors.ts";
+import { urlAt } from "../protocols/nodes.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { refusalIn } from "../protocols/plexus-answer.ts";
 import type { ClientPorts, NodeStorage } from "./ports.ts";
@@ -18,7 +19,7 @@ export function standardPorts(session: { readonly token?: string; readonly stora
   const { token, storage } = session;
   return {
     open(url, on) {
-      const address = new URL("/ws", url);
+      const address = urlAt(url, "/ws");
       address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
       // A browser lets no program set a header of a WebSocket.
       if (token !== undefined) address.searchParams.set("token", token);
@@ -44,7 +45,7 @@ export function standardPorts(session: { readonly token?: string; readonly stora
 /** A refused upgrade looks like a node that is down; the answer to a request tells the two apart. */
 async function refusalOf(url: string, token: string | undefined): Promise<Failure | undefined> {
   try {
-    const answer = await fetch(new URL("/api/v1/me", url), {
+    const answer = await fetch(urlAt(url, "/api/v1/me"), {
       credentials: "same-origin",
       headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
       signal: AbortSignal.timeout(refusalTimeoutMs),

@@ -277,8 +277,8 @@ export const configSchema = schema.object({
   /** Where people find the page. Links in mail begin with it, whatever name a request was sent to. */
   publicUrl: Type.Optional(
     Type.String({
-      pattern: "^https?://[^\\s/@?#]{1,253}$",
-      description: "an address without a slash at its end, like https://chat.example.org",
+      pattern: "^https?://[^\\s/@?#]{1,253}(?:/[\\w.~-]{1,64}){0,8}$",
+      description: "an address without a slash at its end, like https://chat.example.org or https://example.org/chat",
     }),
   ),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */

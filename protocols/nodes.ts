@@ -5,20 +5,29 @@ export interface NodePlace {
   readonly url: string;
 }
 
+/** What is at `path` of the node whose address is `place`. A proxy may have put the node below a path: then its address ends with that. */
+export function urlAt(place: string, path: string): URL {
+  const { origin, pathname } = new URL(place);
+  return new URL(`${origin}${pathname.replace(/\/+$/, "")}${path}`);
+}
+
+/** A node's address as one text, however it was written: what tells two nodes apart. */
+export const placeOf = (place: string): string => urlAt(place, "").href.replace(/\/$/, "");
+
 /** Of the nodes that a node has listed, those at which a client that reached it at `current` may go on: it will send its
  *  session there. So none where the way there is weaker (plain HTTP after HTTPS), and no loopback address learned from a
  *  node elsewhere: on this machine somebody else may listen there. The address in use is left out. */
 export function otherNodes(nodes: readonly NodePlace[], current: string): readonly NodePlace[] {
   const from = webAddress(current);
   if (from === undefined) return [];
-  const seen = new Set([from.origin]);
+  const seen = new Set([placeOf(current)]);
   // The first is the node that answered, whatever address it knows itself by.
   return nodes.slice(1).filter((node) => {
     const to = webAddress(node.url);
-    if (to === undefined || seen.has(to.origin)) return false;
+    if (to === undefined || seen.has(placeOf(node.url))) return false;
     if (from.protocol === "https:" && to.protocol !== "https:") return false;
     if (isLoopback(to.hostname) && !isLoopback(from.hostname)) return false;
-    seen.add(to.origin);
+    seen.add(placeOf(node.url));
     return true;
   });
 }

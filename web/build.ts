@@ -95,6 +95,9 @@ async function build(): Promise<void> {
       configFile: false,
       logLevel: "warn",
       plugins: [react(), commandsOfPlexus()],
+      // The first file names the others from the host's root, and the node puts a path before that where a proxy in front has one; the
+      // others find each other from where they are.
+      experimental: { renderBuiltUrl: (_file, { hostType }) => (hostType === "html" ? undefined : { relative: true }) },
       build: { outDir: aside, emptyOutDir: true, reportCompressedSize: false, chunkSizeWarningLimit: 700 },
     })) as Rolldown.RolldownOutput;
     const unstyled = withoutStyles(output);

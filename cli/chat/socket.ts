@@ -3,6 +3,7 @@ import WebSocket from "ws";
 import { standardPorts, type ClientPorts } from "../../client/index.ts";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
+import { urlAt } from "../../protocols/nodes.ts";
 import { lookupHere } from "../here.ts";
 import { readAnswer, stranger } from "../../protocols/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
@@ -13,7 +14,7 @@ export function terminalPorts(token: string): ClientPorts {
   return {
     ...standardPorts({ token }),
     open(url, on) {
-      const address = new URL("/ws", url);
+      const address = urlAt(url, "/ws");
       address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
       let reason: Failure | undefined;
       const socket = new WebSocket(address, {

@@ -424,6 +424,7 @@ async function start(
   }
   const gateway = await serveClients(live, {
     ...parts,
+    ownPublicUrl: config.publicUrl,
     ...(settings && { settings: settings.control }),
     ...(tls && { tls }),
     namedSecrets: secretsControl(secrets, { peer, mail: mail.settings }),
@@ -464,7 +465,11 @@ async function start(
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
   const addresses = listening.addresses();
   const reach = { mesh: addresses, own: outwardAddresses() };
-  const outwardUrl = webAddressFor(url, { ...reach, everywhere: isEverywhere(config.host) });
+  const outwardUrl = webAddressFor(url, {
+    ...reach,
+    everywhere: isEverywhere(config.host),
+    publicUrl: config.publicUrl,
+  });
   void peer.membership.update({ peer: listening.peer, addresses, url: outwardUrl });
   const { controlUrl } = gateway;
   const running = {

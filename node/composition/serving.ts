@@ -61,6 +61,8 @@ export async function serveClients(
     readonly peer: Peer;
     readonly meshPort: MeshPort;
     readonly firstAdmin: FirstAdmin;
+    /** Where people find the page, by this node's own configuration. */
+    readonly ownPublicUrl: string | undefined;
   },
 ): ReturnType<typeof createGateway> {
   const { machine, identity, peer, meshPort, firstAdmin } = at;
@@ -180,6 +182,7 @@ export async function serveClients(
         everywhere: isEverywhere(config.host),
         mesh: meshPort.mesh?.addresses() ?? [],
         own: ownAddresses,
+        publicUrl: at.ownPublicUrl,
       }),
     ...(at.namedSecrets && { namedSecrets: at.namedSecrets }),
     identities: {

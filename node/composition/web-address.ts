@@ -4,7 +4,8 @@ import type { MemberRecord } from "../ports.ts";
 
 /** The address of a node's page and API as others reach it. A gateway that listens everywhere calls itself by a loopback address, which
  *  leads nowhere from another machine: the first address at which the node's mesh is announced takes its place, else one of the machine's own.
- *  A machine that has none is reached by itself alone. */
+ *  A machine that has none is reached by itself alone. A gateway that only its own machine reaches is behind a proxy where the node itself has a
+ *  public address: others reach it there. */
 export function webAddressFor(
   url: string,
   at: {
@@ -13,10 +14,12 @@ export function webAddressFor(
     readonly mesh: readonly string[];
     /** The machine's, without those of the loopback. */
     readonly own: readonly string[];
+    /** Where people find the page, as this node's own configuration says; that of the whole cluster says nothing of one node. */
+    readonly publicUrl?: string | undefined;
   },
 ): string {
-  if (!at.everywhere) return url;
   const address = new URL(url);
+  if (!at.everywhere) return isLoopback(address.hostname) ? (at.publicUrl ?? url) : url;
   // Who listens at all addresses of IPv4 has none of IPv6; the other way round both are served.
   const isServed = (host: string): boolean => !host.startsWith("[") || address.hostname.startsWith("[");
   const own = at.own.map((one) => (one.includes(":") ? `[${one}]` : one));

@@ -162,9 +162,12 @@ export function addApiDocs(app: FastifyInstance, at: Pick<GatewayContext, "contr
     texts.set(where, text);
     return text;
   }
-  const describeTo = async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+  const describeTo = async ({ raw, mount }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const text = await describe(at.control?.has(raw) === true ? "control" : "gateway");
-    return reply.type("application/json; charset=utf-8").send(text);
+    const below = Buffer.from(`{"servers":[${JSON.stringify({ url: mount })}],`);
+    return reply
+      .type("application/json; charset=utf-8")
+      .send(mount === "" ? text : Buffer.concat([below, text.subarray(1)]));
   };
   for (const path of ["/openapi.json", `${apiPrefix}/openapi.json`])
     app.get(path, { config: { control: "open" }, schema: { hide: true } }, describeTo);
@@ -176,7 +179,7 @@ export function addApiDocs(app: FastifyInstance, at: Pick<GatewayContext, "contr
       { config: { access: "admin", permission: "cluster.see", control: "open" }, schema: { hide: true } },
       async (request, reply): Promise<FastifyReply> => {
         const [asked] = request.url.split("?", 1);
-        if (asked === "/api-docs") return reply.redirect("/api-docs/");
+        if (asked === "/api-docs") return reply.redirect(`${request.mount}/api-docs/`);
         // The page reads this, whatever it is told: the description of the listener that is asked.
         if (asked === "/api-docs/json") return describeTo(request, reply);
         const pagesNow = await (pages ??= openPages());

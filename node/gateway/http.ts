@@ -1,4 +1,3 @@
-import statics from "@fastify/static";
 import swagger from "@fastify/swagger";
 import {
   fastify,
@@ -33,6 +32,7 @@ import {
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
+import { servePage } from "./page.ts";
 import { describeRoute } from "./api-docs.ts";
 import { addOrigins } from "./ai/origins.ts";
 import { checkSameOrigin, isSafeMethod, presentedToken } from "./callers.ts";
@@ -83,6 +83,8 @@ declare module "fastify" {
     span: Span | null;
     /** Where it comes from. `ip` is who is connected: behind a proxy always the same. */
     readonly address: string;
+    /** The path below which whoever sent it reaches this node, by a proxy in front; mostly nothing. */
+    readonly mount: string;
   }
 }
 
@@ -196,7 +198,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     },
     routerOptions: { maxParamLength: 256 },
     schemaController: { compilersFactory },
-    rewriteUrl: (request) => versionedUrl(request.url ?? "/"),
+    rewriteUrl: (request) => versionedUrl(at.mounts.within(request.url ?? "/")),
     genReqId: () => at.newId(),
     // An id from outside could name a line of the log that is not its own.
     requestIdHeader: false,
@@ -228,6 +230,11 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   app.decorateRequest("address", {
     getter() {
       return at.control?.isLocal === true && at.control.has(this.raw) ? "127.0.0.1" : at.addresses.of(this.raw);
+    },
+  });
+  app.decorateRequest("mount", {
+    getter() {
+      return at.mounts.of(this.raw);
     },
   });
 
@@ -262,7 +269,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     )
       headers["content-type"] = "application/json";
     reply.headers(protection(request.headers.host));
-    if (request.originalUrl !== request.url) {
+    if (at.mounts.within(request.originalUrl) !== request.url) {
       reply.headers(deprecation);
       meter.count("gateway_deprecated_requests");
     }
@@ -404,7 +411,12 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
       };
     },
   });
-  await servePage(app, at.webFolder, sendFailure);
+  await servePage(app, at.webFolder, (request, reply) => {
+    const [path = ""] = at.mounts.within(request.originalUrl).split("?", 1);
+    const reason = failure("NOT_FOUND", { path: path.slice(0, 200) });
+    const isOther = wireOf(request) !== undefined;
+    return sendFailure(request, reply, isOther ? { ...reason, message: "This endpoint is not supported." } : reason);
+  });
   return app;
 }
 
@@ -419,36 +431,4 @@ export function addEntrance(
     if (entered.value !== undefined) reply.raw.once("close", entered.value);
     done();
   });
-}
-
-async function servePage(
-  app: FastifyInstance,
-  webFolder: string | undefined,
-  answer: typeof sendFailure,
-): Promise<void> {
-  if (webFolder !== undefined)
-    await app.register(statics, {
-      root: webFolder,
-      wildcard: true,
-      index: ["index.html"],
-      // `web/build.ts` leaves brotli and gzip beside each file: nothing is compressed while somebody waits.
-      preCompressed: true,
-      cacheControl: false,
-      setHeaders(reply, path) {
-        // Vite names what lies in assets/ by its content, so it never changes under its name.
-        const hashed = /[\\/]assets[\\/]/.test(path);
-        reply.header("cache-control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
-      },
-    });
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.originalUrl.split("?", 1)[0] as string;
-    const isPage =
-      webFolder !== undefined &&
-      request.method === "GET" &&
-      !/^\/(?:api|v1|ws|assets|metrics|healthz|readyz|openapi\.json)(?:\/|$)/.test(path) &&
-      (request.headers.accept ?? "*/*").includes("text/html");
-    if (isPage) return reply.sendFile("index.html");
-    const reason = failure("NOT_FOUND", { path: path.slice(0, 200) });
-    return answer(request, reply, wireOf(request) === undefined ? reason : { ...reason, message: "This endpoint is not supported." });
-  }); // prettier-ignore
 }

@@ -20,7 +20,7 @@ import { identityClaim } from "./claims.ts";
 import { callerOf } from "./http.ts";
 import { factOf, type IdentityAccounts, type Named } from "./identity-accounts.ts";
 import { pathOfPage, type IdentityAttempts } from "./identity-attempts.ts";
-import { openedProvider, originOfPage } from "./identity-providers.ts";
+import { openedProvider, addressOfPage } from "./identity-providers.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
 import { fromDevice } from "./sign-in.ts";
@@ -78,7 +78,7 @@ export function addIdentityLinks(
     async (request, reply) => {
       const caller = callerOf(request);
       const { purpose, provider, claims, atMs } = attempts.provenOf(request, true);
-      reply.clearCookie(attemptCookie, { path: "/api" });
+      reply.clearCookie(attemptCookie, { path: `${request.mount}/api` });
       const named: Named = { row: demand(attempts.rowOf(provider)), claims, from: fromDevice(request) };
       if (purpose === "confirm") {
         await notedAccount(at, request, { action: "proveAgain", user: caller.user }, accounts.confirmBy(caller, [factOf(named, atMs)]));
@@ -140,5 +140,5 @@ export async function signOutElsewhere(
   { row, subject }: Elsewhere,
 ): Promise<string | undefined> {
   const provider = await openedProvider(at, row);
-  return provider.ok ? provider.value.signOut?.({ subject, back: `${originOfPage(at, request)}/` }) : undefined;
+  return provider.ok ? provider.value.signOut?.({ subject, back: `${addressOfPage(at, request)}/` }) : undefined;
 }

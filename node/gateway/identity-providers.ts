@@ -35,13 +35,13 @@ const sealedFor = (name: string): readonly string[] => ["identity-provider", nam
 const serverOf = ({ issuer = "https://github.com" }: { readonly issuer?: string }) =>
   URL.canParse(issuer) ? destinationOf(issuer) : undefined;
 
-/** The page's origin: as it is configured, since other servers know that one alone; else as the browser that asks has it. */
-export const originOfPage = (at: Pick<GatewayContext, "publicUrl">, request: FastifyRequest): string =>
-  at.publicUrl?.() ?? `${isSecure(request) ? "https" : "http"}://${request.headers.host ?? ""}`;
+/** The page's address, without a slash at its end: as it is configured, since other servers know that one alone; else as the browser that asks has it. */
+export const addressOfPage = (at: Pick<GatewayContext, "publicUrl">, request: FastifyRequest): string =>
+  at.publicUrl?.() ?? `${isSecure(request) ? "https" : "http"}://${request.headers.host ?? ""}${request.mount}`;
 
 /** Where a server sends people back to. */
 export const backOf = (at: Pick<GatewayContext, "publicUrl">, request: FastifyRequest, provider: string): string =>
-  `${originOfPage(at, request)}/api/v1/sign-in/back/${provider}`;
+  `${addressOfPage(at, request)}/api/v1/sign-in/back/${provider}`;
 
 /** The provider of a row, with its secret. Errors: BAD_REQUEST (this version has no such kind), IDENTITY_PROVIDER_AWAY (the secret cannot be opened),
  *  DIRECTORY_UNAVAILABLE. */

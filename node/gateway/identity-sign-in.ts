@@ -54,7 +54,7 @@ export function addIdentitySignIn(app: FastifyInstance, at: GatewayContext, acco
   const tags = ["account"];
   const open = { tags, security: [] };
   const go = (reply: FastifyReply, url: string, code = 302): FastifyReply =>
-    reply.header("cache-control", "no-store").redirect(url, code);
+    reply.header("cache-control", "no-store").redirect(url.startsWith("/") ? reply.request.mount + url : url, code);
   const fail = (reply: FastifyReply, path: string, code: ErrorCode, provider: string): FastifyReply =>
     go(reply, told(path, { signIn: code, with: provider }));
 

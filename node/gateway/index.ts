@@ -25,6 +25,7 @@ import cookie from "@fastify/cookie";
 import { apiPrefix } from "../../protocols/index.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAddresses, createAddressRule } from "./addresses.ts";
+import { createMounts } from "./mount.ts";
 import { addAdminRoutes } from "./admin.ts";
 import { addAiRoutes } from "./ai/index.ts";
 import { addAgentUploadRoutes } from "./agent-uploads.ts";
@@ -117,6 +118,10 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
   const all = { ...gatewayLimits, ...options.limits };
   const newId = createIds(options.random);
   const rates = createRates({ ...options, limits: all });
+  const addresses = createAddresses(options.trustedProxies ?? [], (address) => {
+    const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
+    options.log.warn("gateway.proxy.unnamed", { address, help });
+  });
   const at: GatewayContext = {
     ...options,
     // They may change while the node runs.
@@ -141,10 +146,8 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     newId,
     tokens: options.serviceTokens && createServiceTokens({ ...options, options: options.serviceTokens, limits: all, newId }), // prettier-ignore
     isOurs: createHostCheck(options.hosts ?? [], options.log),
-    addresses: createAddresses(options.trustedProxies ?? [], (address) => {
-      const help = `If this is a proxy of yours, name it: --trusted-proxy ${address}. Until then its clients count as one.`;
-      options.log.warn("gateway.proxy.unnamed", { address, help });
-    }),
+    addresses,
+    mounts: createMounts({ publicUrl: () => options.publicUrl?.(), isProxy: addresses.isProxy }),
     nodes: () => {
       const own = { name: options.name ?? options.node, url: outward() };
       // A node that is cut off takes others for down that are not.

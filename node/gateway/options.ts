@@ -58,6 +58,7 @@ import type {
   Tracer,
 } from "../ports.ts";
 import type { Addresses } from "./addresses.ts";
+import type { Mounts } from "./mount.ts";
 import type { AuditRules } from "../cluster/audit-rules.ts";
 import type { AuditControl } from "./audit.ts";
 import type { BackupControl } from "./backups.ts";
@@ -372,6 +373,8 @@ export type GatewayContext = Omit<
   /** A new id of what has none of its own: 80 random bits. */
   readonly newId: () => string;
   readonly isOurs: HostCheck;
+  /** Below which path of a proxy in front this node is reached. */
+  readonly mounts: Mounts;
   /** Whether admins, and the operator's control token, may come from there. */
   /** Origins of other sites whose pages may use the interfaces of `ai/`, as they are now. */
   readonly origins: () => readonly string[];

@@ -246,7 +246,7 @@ function addAccountRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       const elsewhere = await openedElsewhere(at, caller);
       const ended = ask(caller, caller.actor, { type: "revokeSession", id: caller.session });
       await notedAccount(at, request, { action: "signOut", user: caller.user }, ended);
-      reply.clearCookie(sessionCookie, { path: "/" });
+      reply.clearCookie(sessionCookie, { path: request.mount || "/" });
       // It has ended here, whatever the other server answers.
       const url = elsewhere && (await signOutElsewhere(at, request, elsewhere).catch(() => undefined));
       return url === undefined ? {} : { url };

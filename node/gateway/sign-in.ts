@@ -36,7 +36,7 @@ export function setAttempt(request: FastifyRequest, reply: FastifyReply, attempt
     httpOnly: true,
     sameSite: "lax",
     secure: isSecure(request),
-    path: "/api",
+    path: `${request.mount}/api`,
     maxAge,
   });
 }
@@ -58,10 +58,18 @@ export function answerSignIn(
     return { attempt, needs, setUp, expiresAtMs };
   }
   const { session, device } = progress;
-  if (presentedAttempt(request.raw) !== undefined) reply.clearCookie(attemptCookie, { path: "/api" });
-  reply.setCookie(sessionCookie, session.token, { ...ours, path: "/", maxAge: secondsTo(session.expiresAtMs) });
+  if (presentedAttempt(request.raw) !== undefined) reply.clearCookie(attemptCookie, { path: `${request.mount}/api` });
+  reply.setCookie(sessionCookie, session.token, {
+    ...ours,
+    path: request.mount || "/",
+    maxAge: secondsTo(session.expiresAtMs),
+  });
   // It outlives the session: it is for the next time.
-  reply.setCookie(deviceCookie, device, { ...ours, path: "/api", maxAge: Math.floor(limits.deviceLifeMs / 1000) });
+  reply.setCookie(deviceCookie, device, {
+    ...ours,
+    path: `${request.mount}/api`,
+    maxAge: Math.floor(limits.deviceLifeMs / 1000),
+  });
   return session;
 }
 

@@ -259,7 +259,7 @@ export function addSockets(
     at.addresses.look(request);
     let url: URL;
     try {
-      url = new URL(request.url ?? "/", "http://node");
+      url = new URL(at.mounts.within(request.url ?? "/"), "http://node");
     } catch {
       return refuse(failure("BAD_REQUEST", { path: "", problem: "not a URL" }));
     }

@@ -19,6 +19,12 @@ describe("the web address of a node", () => {
     expect(webAddressFor("http://127.0.0.1:7070", at)).to.equal("http://127.0.0.1:7070");
   });
 
+  it("is its own public address, when only its machine reaches the gateway itself", () => {
+    const at = { everywhere: false, mesh: [], own: [], publicUrl: "https://example.org/b" };
+    expect(webAddressFor("http://127.0.0.1:7070", at)).to.equal("https://example.org/b");
+    expect(webAddressFor("http://10.0.0.2:7070", at)).to.equal("http://10.0.0.2:7070");
+  });
+
   it("is where its mesh is announced, when the gateway listens everywhere", () => {
     const from = (url: string, mesh: readonly string[]) => webAddressFor(url, { everywhere: true, mesh, own: [] });
     const mesh = ["/ip4/127.0.0.1/tcp/7071", "/ip4/10.0.0.2/tcp/7071"];

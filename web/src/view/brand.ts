@@ -2,7 +2,7 @@
 import { useSyncExternalStore } from "react";
 import type { BrandingView } from "../../../protocols/index.ts";
 import { coloursOf } from "../../../protocols/contrast.ts";
-import { request } from "../wire/index.ts";
+import { at, request } from "../wire/index.ts";
 
 let brand: BrandingView = {};
 const listeners = new Set<() => void>();
@@ -24,7 +24,7 @@ export function showBrand(view: BrandingView): void {
   sheet.textContent = stylesOf(view.colour);
   const icon = document.querySelector<HTMLLinkElement>("link[rel=icon]");
   if (icon !== null) {
-    icon.href = view.logo === undefined ? "/icon.svg" : logoUrl(view.logo);
+    icon.href = view.logo === undefined ? at("/icon.svg") : logoUrl(view.logo);
     if (view.logo === undefined) icon.type = "image/svg+xml";
     else icon.removeAttribute("type");
   }
@@ -32,7 +32,7 @@ export function showBrand(view: BrandingView): void {
   for (const listener of listeners) listener();
 }
 
-export const logoUrl = (hash: string): string => `/api/v1/branding/logo/${hash}`;
+export const logoUrl = (hash: string): string => at(`/api/v1/branding/logo/${hash}`);
 export const brandName = ({ name }: BrandingView): string => name ?? "Plexus";
 
 async function look(): Promise<void> {

@@ -1,5 +1,6 @@
 import { useEffect, useReducer } from "react";
-import { refreshNodes, rememberedNodes } from "../wire/index.ts";
+import { ownPath, refreshNodes, rememberedNodes } from "../wire/index.ts";
+import { urlAt } from "../../../protocols/nodes.ts";
 
 /** Links to the same place on the pages of other nodes, for when this one does not answer; nothing where there are none. A
  *  session holds at every node, but a browser keeps its cookie for each host: there one may have to sign in once.
@@ -19,12 +20,7 @@ export function Elsewhere({ away, ask = false }: { readonly away?: string | unde
         <span key={url}>
           {index > 0 && ", "}
           {/* A tab of its own: what waits to be sent on this page is not lost. */}
-          <a
-            className="link"
-            target="_blank"
-            rel="noopener"
-            href={new URL(location.pathname + location.search, url).href}
-          >
+          <a className="link" target="_blank" rel="noopener" href={urlAt(url, ownPath() + location.search).href}>
             {name}
           </a>
         </span>

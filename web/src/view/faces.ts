@@ -2,6 +2,7 @@ import { createContext, useContext, useMemo } from "react";
 import { useSession } from "../live/index.ts";
 import { isAgent, nameOf } from "../model/index.ts";
 import { usePeople, useProfile } from "./lists.ts";
+import { at } from "../wire/index.ts";
 
 /** Where somebody's picture is; undefined for who has none, or whom this page's list of people does not have. */
 export type Faces = (principal: string) => string | undefined;
@@ -22,7 +23,7 @@ export function useKnownFaces(): Faces {
     return (principal) => {
       const name = nameOf(principal);
       const hash = isAgent(principal) ? undefined : hashes.get(name);
-      return hash === undefined ? undefined : `/api/v1/people/${name}/avatar/${hash}`;
+      return hash === undefined ? undefined : at(`/api/v1/people/${name}/avatar/${hash}`);
     };
   }, [people, own, session.name]);
 }

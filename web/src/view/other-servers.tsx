@@ -1,14 +1,15 @@
 import { Button } from "@mantine/core";
 import { useEffect } from "react";
+import { placeOf } from "../../../protocols/nodes.ts";
 import type { SignInChoice, SignInNeeds } from "../../../protocols/index.ts";
 import { explain } from "../live/index.ts";
-import { request } from "../wire/index.ts";
+import { at, ownPath, ownPlace, request } from "../wire/index.ts";
 import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 
 /** Buttons of the other servers by which people sign in, and what came of it when somebody is back from one. */
 export default function OtherServers({
   providers,
-  publicUrl = location.origin,
+  publicUrl = ownPlace(),
   invitation,
   onNeeds,
   onTrouble,
@@ -30,18 +31,18 @@ export default function OtherServers({
     );
   }, [onNeeds, onTrouble]);
   const query = new URLSearchParams({
-    return: location.pathname,
+    return: ownPath(),
     ...(invitation !== undefined && { invitation }),
   });
-  const isThere = new URL(publicUrl).origin === location.origin;
-  const page = `${publicUrl}${location.pathname}${invitation === undefined ? "" : `#invitation=${invitation}`}`;
+  const isThere = placeOf(publicUrl) === ownPlace();
+  const page = `${publicUrl}${ownPath()}${invitation === undefined ? "" : `#invitation=${invitation}`}`;
   return (
     <>
       {providers.map(({ name, label }) => (
         <Button
           key={name}
           component="a"
-          href={isThere ? `/api/v1/sign-in/with/${name}?${query}` : page}
+          href={isThere ? at(`/api/v1/sign-in/with/${name}?${query}`) : page}
           variant="default"
           fullWidth
         >

@@ -1,6 +1,6 @@
 /** A fresh proof at another server: there and back. Loaded when somebody needs it. */
 import { notices } from "../live/index.ts";
-import { request } from "../wire/index.ts";
+import { ownPath, request } from "../wire/index.ts";
 import type { Dialogs } from "./dialogs.tsx";
 import { cameBack, failureOf, leaveOff } from "./came-back.ts";
 
@@ -11,7 +11,7 @@ export async function proveElsewhere(ask: Dialogs["ask"], provider: string): Pro
   );
   if (!(await ask({ title: "Sign in there again", body, action: "Go on" }))) return false;
   const path = `/api/v1/me/session/confirm/with/${provider}`;
-  const begun = await request<{ url: string }>("POST", path, { return: location.pathname });
+  const begun = await request<{ url: string }>("POST", path, { return: ownPath() });
   if (begun.ok) location.assign(begun.value.url);
   else notices.fail(begun.error);
   return false;

@@ -3,6 +3,7 @@ import { Home } from "./home.tsx";
 import { RoomPage } from "./room/room-page.tsx";
 import { BrokenScreen } from "./broken-screen.tsx";
 import { NothingHere, Shell } from "./shell.tsx";
+import { mount } from "../wire/index.ts";
 
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {
@@ -73,6 +74,7 @@ const routes = root.addChildren([
 /** The page's addresses. */
 export const router = createRouter({
   routeTree: routes,
+  basepath: mount === "" ? "/" : mount,
   defaultPreload: "intent",
   defaultErrorComponent: BrokenScreen,
 });

@@ -6,11 +6,14 @@
  *  search. */
 import { Client, standardPorts } from "../../../client/index.ts";
 import { pageLimits } from "./limits.ts";
+import { ownPlace } from "./place.ts";
 import { rememberNodes } from "./other-nodes.ts";
 
 export { newOperationId, type Client, type Link } from "../../../client/index.ts";
 export { refreshNodes, rememberedNodes } from "./other-nodes.ts";
 export { watchModels } from "./models.ts";
+export { at, mount } from "./mount.ts";
+export { ownPath, ownPlace } from "./place.ts";
 export { hasPasskeys, makePasskey, provePasskey } from "./passkeys.ts";
 export { exchange } from "./raw.ts";
 export { fetched, request } from "./rest.ts";
@@ -21,7 +24,7 @@ export function openClient(): Client {
   const ports = standardPorts({ storage: { load: () => [], save: rememberNodes } });
   const { answerTimeoutMs } = pageLimits;
   return new Client(
-    { urls: [location.origin], roams: false, answerTimeoutMs },
+    { urls: [ownPlace()], roams: false, answerTimeoutMs },
     { ...ports, online: () => navigator.onLine },
   );
 }

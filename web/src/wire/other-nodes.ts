@@ -1,4 +1,5 @@
 import { otherNodes, type NodePlace } from "../../../protocols/nodes.ts";
+import { ownPlace } from "./place.ts";
 import { request } from "./rest.ts";
 import { shelf } from "./storage.ts";
 
@@ -19,7 +20,7 @@ export async function refreshNodes(): Promise<void> {
 export function rememberedNodes(): readonly NodePlace[] {
   try {
     const nodes: unknown = JSON.parse(shelf.read(storageKey) ?? "[]");
-    return Array.isArray(nodes) ? otherNodes(nodes.filter(isPlace), location.origin) : [];
+    return Array.isArray(nodes) ? otherNodes(nodes.filter(isPlace), ownPlace()) : [];
   } catch {
     return [];
   }

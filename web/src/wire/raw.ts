@@ -1,5 +1,6 @@
 /** Requests whose answers are wanted as they come: of the commands in the page's terminal. */
 import type { PageAnswer } from "../../../cli/page/terminal.ts";
+import { at } from "./mount.ts";
 
 /** One request to the node that served the page, with the session in its cookie. Rejects when there is no answer, or it is longer than `bytesMax`. */
 export async function exchange(
@@ -8,7 +9,7 @@ export async function exchange(
   body: unknown,
   { signal, bytesMax }: { readonly signal: AbortSignal; readonly bytesMax: number },
 ): Promise<PageAnswer> {
-  const response = await fetch(path, {
+  const response = await fetch(at(path), {
     method,
     credentials: "same-origin",
     redirect: "error",

@@ -1,6 +1,7 @@
 import type { Failure, Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
 import { pageLimits } from "./limits.ts";
+import { at } from "./mount.ts";
 
 /** One request to the node that served the page, with a body of JSON or a blob of its own type. The session travels in its cookie.
  *  A node that hangs is given up: UNREACHABLE, or ASK_TIMEOUT where it may still do what was asked. */
@@ -13,7 +14,7 @@ export async function request<Answer>(
   let response: Response;
   let text: string;
   try {
-    response = await fetch(path, {
+    response = await fetch(at(path), {
       method,
       credentials: "same-origin",
       headers: body === undefined ? {} : { "content-type": body instanceof Blob ? body.type : "application/json" },

@@ -3,7 +3,7 @@ import { useState, type ChangeEvent, type SubmitEvent } from "react";
 import type { BrandingView, SetBranding } from "../../../../protocols/index.ts";
 import { coloursOf } from "../../../../protocols/contrast.ts";
 import { notices } from "../../live/index.ts";
-import { request } from "../../wire/index.ts";
+import { at, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { brandName, logoUrl, showBrand, useBrand } from "../brand.ts";
 import { Note } from "../note.tsx";
@@ -39,7 +39,7 @@ function Branding() {
   const shownName = name ?? brand.name ?? "";
   const shownColour = colour ?? brand.colour ?? "#4f46e5";
   const used = coloursOf(shownColour);
-  const shownLogo = logo?.shown ?? (brand.logo === undefined ? "/icon.svg" : logoUrl(brand.logo));
+  const shownLogo = logo?.shown ?? (brand.logo === undefined ? at("/icon.svg") : logoUrl(brand.logo));
   const choose = async (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.currentTarget.files?.[0];
     if (file === undefined) return;

@@ -3,12 +3,12 @@ import { useState } from "react";
 import type { Picture, UploadedPicture } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
-import { request } from "../../wire/index.ts";
+import { at, request } from "../../wire/index.ts";
 import { UnfitPicture, wholeOf } from "../drawn.ts";
 import { Icon } from "../icons.tsx";
 
 /** Where a picture of a conversation is. */
-export const pictureUrl = (agent: string, hash: string): string => `/api/v1/agents/${agent}/pictures/${hash}`;
+export const pictureUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/pictures/${hash}`);
 
 /** Pictures that go with the next message. */
 export interface Attachments {

@@ -4,11 +4,11 @@ import type { HeardSound, Sound } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices } from "../../live/index.ts";
 import { pageLimits } from "../../wire/limits.ts";
-import { request } from "../../wire/index.ts";
+import { at, request } from "../../wire/index.ts";
 import { Icon } from "../icons.tsx";
 import { record, soundOf, UnfitSound, type Recording } from "../recorded.ts";
 
-const soundUrl = (agent: string, hash: string): string => `/api/v1/agents/${agent}/sounds/${hash}`;
+const soundUrl = (agent: string, hash: string): string => at(`/api/v1/agents/${agent}/sounds/${hash}`);
 
 /** Sounds that go with the next message. */
 export interface SoundsToSend {

@@ -31,6 +31,7 @@ import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
 import { ThreadPanel } from "./thread-panel.tsx";
 import "./room.css";
+import { ownPlace } from "../../wire/index.ts";
 
 const route = getRouteApi("/room/$room");
 
@@ -212,7 +213,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
       pin: (message) => void current.current.pin(message),
       closePoll: (message) => void current.current.closePoll(message),
       copyLink(message) {
-        const link = `${location.origin}/room/${store.room}?at=${message.seq}`;
+        const link = `${ownPlace()}/room/${store.room}?at=${message.seq}`;
         void copyText(link).then((copied) => {
           if (copied) notices.show("Link copied.");
         });

@@ -4,7 +4,7 @@ import { useState, type SubmitEvent } from "react";
 import { failure, type Failure } from "../../../../protocols/errors.ts";
 import type { FactorsView, Result } from "../../../../protocols/index.ts";
 import { explain } from "../../live/index.ts";
-import { fetched, request } from "../../wire/index.ts";
+import { at, fetched, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
 import { formText } from "../form-text.ts";
@@ -96,7 +96,7 @@ function MailAddress() {
 /** Fetched, and not opened as a link: a refusal is to be seen here. */
 async function fetchExport(): Promise<Result<Blob>> {
   try {
-    const answer = await fetch("/api/v1/me/export");
+    const answer = await fetch(at("/api/v1/me/export"));
     if (answer.ok) return { ok: true, value: await answer.blob() };
     return { ok: false, error: ((await answer.json()) as { readonly error: Failure }).error };
   } catch {

@@ -3,7 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
-import { fetched, request } from "../../wire/index.ts";
+import { fetched, ownPlace, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { Copyable } from "../copyable.tsx";
 import { useDialogs } from "../dialogs.tsx";
@@ -86,13 +86,13 @@ function Example({ apiKey }: { readonly apiKey: string }) {
   const model = useModels()[0]?.model ?? "MODEL";
   const [way, setWay] = useState("curl");
   const examples: Readonly<Record<string, string>> = {
-    curl: `curl ${location.origin}/v1/chat/completions \\
+    curl: `curl ${ownPlace()}/v1/chat/completions \\
   -H "Authorization: Bearer ${apiKey}" \\
   -H "Content-Type: application/json" \\
   -d '{"model": "${model}", "messages": [{"role": "user", "content": "Hello!"}]}'`,
     openai: `import OpenAI from "openai";
 
-const client = new OpenAI({ baseURL: "${location.origin}/v1", apiKey: "${apiKey}" });
+const client = new OpenAI({ baseURL: "${ownPlace()}/v1", apiKey: "${apiKey}" });
 const stream = await client.chat.completions.create({
   model: "${model}",
   messages: [{ role: "user", content: "Hello!" }],
@@ -101,7 +101,7 @@ const stream = await client.chat.completions.create({
 for await (const part of stream) process.stdout.write(part.choices[0]?.delta.content ?? "");`,
     python: `from openai import OpenAI
 
-client = OpenAI(base_url="${location.origin}/v1", api_key="${apiKey}")
+client = OpenAI(base_url="${ownPlace()}/v1", api_key="${apiKey}")
 answer = client.chat.completions.create(
     model="${model}",
     messages=[{"role": "user", "content": "Hello!"}],

@@ -18,6 +18,7 @@ import { actionsByArea, areaTitles, keyOf } from "./words.ts";
 import "../backup/backup.css";
 import "../people/people.css";
 import "./audit.css";
+import { at } from "../../../wire/index.ts";
 
 const route = getRouteApi("/admin/$page");
 const pageEntries = 50;
@@ -263,7 +264,7 @@ function Export({ search }: { readonly search: AuditSearch }) {
         <Choice label="Format" data={formats} value={format} onChange={setFormat} />
         <Button
           component="a"
-          href={`/api/v1/admin/audit/export?${query}`}
+          href={at(`/api/v1/admin/audit/export?${query}`)}
           download={`audit.${format === "jsonl" ? "jsonl" : "txt"}`}
         >
           Download

@@ -9,7 +9,7 @@ import type {
   RecallRequest,
   Result,
 } from "../../../../../protocols/index.ts";
-import { request } from "../../../wire/index.ts";
+import { at, request } from "../../../wire/index.ts";
 import { useActOn, type Act } from "../../act.ts";
 import { live, look } from "../look.ts";
 
@@ -53,7 +53,7 @@ export const changes = {
 /** Has the node begin an archive, and the browser fetch it. */
 export async function fetchDownload(body: object): Promise<Result<unknown>> {
   const begun = await request<{ readonly path: string }>("POST", `${base}/downloads`, body);
-  if (begun.ok) location.assign(begun.value.path);
+  if (begun.ok) location.assign(at(begun.value.path));
   return begun;
 }
 

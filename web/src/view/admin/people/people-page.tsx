@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-route
 import { useEffect, useState, type SubmitEvent } from "react";
 import type { SignUpInvitation } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import { request } from "../../../wire/index.ts";
+import { ownPlace, request } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
@@ -154,7 +154,7 @@ function Invitations() {
       request<{ readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
     );
     if (invitation === undefined) return;
-    setMade(location.origin + invitation.path);
+    setMade(ownPlace() + invitation.path);
     setNote("");
   };
   const end = async ({ id, note: of, uses: left }: SignUpInvitation) => {

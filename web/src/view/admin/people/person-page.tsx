@@ -5,7 +5,7 @@ import { counted } from "../../../../../protocols/amounts.ts";
 import { beyond, grantsOf, roleTable, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { ClusterRole, Failure, PersonView, Session } from "../../../../../protocols/index.ts";
 import { notices, useSession } from "../../../live/index.ts";
-import { request } from "../../../wire/index.ts";
+import { ownPlace, request } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
@@ -314,7 +314,7 @@ function Access({ user, person, held, refusal }: Shown) {
     const made = await act(() =>
       request<{ readonly path: string; readonly expiresAtMs: number }>("POST", `/api/v1/admin/users/${user}/reset`, {}),
     );
-    if (made !== undefined) setLink({ url: location.origin + made.path, expiresAtMs: made.expiresAtMs });
+    if (made !== undefined) setLink({ url: ownPlace() + made.path, expiresAtMs: made.expiresAtMs });
   };
   const makeKey = async (wish: object): Promise<boolean> => {
     const made = await act(() => request<{ readonly key: string }>("POST", `/api/v1/admin/users/${user}/keys`, wish));

@@ -13,6 +13,7 @@ import { look } from "../look.ts";
 import { Table, type Column } from "../table.tsx";
 import { boxesOf, largestOf, totalsOf } from "./flame.ts";
 import "./profiles.css";
+import { at } from "../../../wire/index.ts";
 
 const rowHeight = 20;
 const hotShown = 20;
@@ -43,7 +44,7 @@ function One({ id }: { readonly id: string }) {
         {of === "cpu" ? "What the processor did" : "What is on the heap"} at {node}, {momentOf(begunAtMs)}, {seconds} s, for {by}:{" "}
         {amount(tree, tree.total)}
         {tree.idle !== undefined && `; it waited ${amount(tree, tree.idle)}`}.{" "}
-        <a className="link" href={`/api/v1${path}/v8`} download>
+        <a className="link" href={at(`/api/v1${path}/v8`)} download>
           Download it for the developer tools of a browser
         </a>
       </p>
