@@ -147,7 +147,7 @@ export async function createGateway(options: GatewayOptions): Promise<Gateway> {
     tokens: options.serviceTokens && createServiceTokens({ ...options, options: options.serviceTokens, limits: all, newId }), // prettier-ignore
     isOurs: createHostCheck(options.hosts ?? [], options.log),
     addresses,
-    mounts: createMounts({ publicUrl: () => options.publicUrl?.(), isProxy: addresses.isProxy }),
+    mounts: createMounts({ publicUrl: () => options.publicUrl?.(), isProxy: (address) => addresses.isProxy(address) }),
     nodes: () => {
       const own = { name: options.name ?? options.node, url: outward() };
       // A node that is cut off takes others for down that are not.

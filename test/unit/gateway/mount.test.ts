@@ -36,7 +36,8 @@ describe("gateway: below which path a node is reached", () => {
   });
 
   it("leaves of a URL what the routes know, and any other as it is", () => {
-    const { within } = mountsAt("https://example.org/chat");
+    const mounts = mountsAt("https://example.org/chat");
+    const within = (url: string): string => mounts.within(url);
     expect(within("/chat/api/v1/me?x=1")).to.equal("/api/v1/me?x=1");
     expect(within("/chat")).to.equal("/");
     expect(within("/chat?x=1")).to.equal("/?x=1");
