@@ -29,6 +29,17 @@ export const actorLimits = {
   roomRecallOpenMax: 1_000,
   /** Positions that are looked at together when a recall is taken back. */
   roomWithdrawnAtOnce: 50,
+  /** Threads of which a room knows who has read how much; of the one that was not written in for longest nothing is unread any more. */
+  roomThreadsKept: 50,
+  /** People who follow one thread; who comes into it later is not told of what is unread in it. */
+  threadReadersMax: 200,
+  /** Messages that are read at once when a read marker moves far back. */
+  countedAtOnce: 200,
+  /** Messages that are counted one by one when a read marker moves; what is behind them counts as read. */
+  countedMax: 20_000,
+  /** Messages that are looked at for one page of a room without the answers that are in threads only; the page ends there, and says that there
+   *  are more. */
+  historyScannedMax: 4_000,
   /** “Is typing” holds this long unless repeated.
    *
    *  Clients repeat it about every 3 seconds while a person types. */

@@ -9,6 +9,7 @@ import type {
   RoomSignal,
   RoomState,
   UserEvent,
+  ThreadSignal,
   UserSignal,
   UserView,
 } from "../protocols/index.ts";
@@ -17,7 +18,7 @@ import type {
 export interface Streams {
   readonly room: { readonly state: RoomState; readonly event: RoomEvent; readonly signal: RoomSignal };
   readonly agent: { readonly state: AgentState; readonly event: AgentEvent; readonly signal: AgentSignal };
-  readonly user: { readonly state: UserView; readonly event: UserEvent; readonly signal: UserSignal };
+  readonly user: { readonly state: UserView; readonly event: UserEvent; readonly signal: UserSignal | ThreadSignal };
 }
 
 /** The commands that change nothing, with what their rows say: the compiler compares. The rows themselves would bring every

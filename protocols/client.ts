@@ -56,6 +56,8 @@ export type NodeFrame =
         readonly seq: number;
         readonly author: string;
         readonly mentioned: boolean;
+        /** It is shown in the thread of this message only. */
+        readonly thread?: number;
       };
     }
   /** This node cannot reach what it needs, from now on; `null`: it does again. The `hello` of a connection that is made in

@@ -44,6 +44,8 @@ export const recalledMessage = object({
   editedAtMs: Type.Optional(timeMs),
   poll: Type.Optional(poll),
   rounds,
+  /** Of what answers a message: it was shown in the thread only. */
+  threadOnly: Type.Optional(Type.Literal(true)),
 });
 export type RecalledMessage = Static<typeof recalledMessage>;
 
@@ -63,6 +65,8 @@ export const roomMessage = object({
   /** The message this one answers; its thread is that message and all that answer it. */
   replyTo: Type.Optional(position),
   replies: Type.Optional(object({ count: position, lastAtMs: timeMs })),
+  /** An answer that is shown in its thread only: in the room it is neither a line nor unread. */
+  threadOnly: Type.Optional(Type.Literal(true)),
   reactions: Type.Optional(
     Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
   ),
@@ -200,7 +204,10 @@ export const roomCommands = {
   post: command({
     params: {
       text: messageText,
+      /** The answer is in the thread only. What an agent answers is where it was asked. */
       replyTo: Type.Optional(position),
+      /** With `replyTo`: the answer is a line of the room, too. */
+      alsoInRoom: Type.Optional(Type.Boolean()),
       /** Set by agents only. */
       generation: Type.Optional(Type.String({ maxLength: 128 })),
       /** Set by agents only: as in the message. */
@@ -317,15 +324,26 @@ export const roomCommands = {
     http: ["GET", "/rooms/:room/polls/:seq"],
     summary: "The counts of a poll, and the caller's own vote",
   }),
-  /** Only the reader hears of it: on the own topic, as `roomRead`. */
+  /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and the reader
+   *  hears `threadRead`. */
   markRead: command({
-    params: { seq: position },
-    result: object({ readSeq: position }),
+    params: { seq: position, thread: Type.Optional(position) },
+    result: answer<RoomRead>("RoomRead"),
     from: members,
     effect: "changes",
     permission: "room.read",
     http: ["PUT", "/rooms/:room/read"],
-    summary: "Moves the caller's read marker forward",
+    summary: "Moves the caller's read marker forward, of the room or of a thread",
+  }),
+  /** The marker moves back before the message, if it is not there already. The reader hears of it as `roomRead`. Error: NOT_FOUND. */
+  markUnread: command({
+    params: { seq: position },
+    result: answer<RoomRead>("RoomRead"),
+    from: members,
+    effect: "changes",
+    permission: "room.read",
+    http: ["PUT", "/rooms/:room/unread"],
+    summary: "Counts a message and all behind it as unread again",
   }),
   typing: command({
     params: {},
@@ -361,8 +379,12 @@ export const roomCommands = {
       /** Messages with seq below this, newest first in time but returned oldest first. */
       before: Type.Optional(position),
       after: Type.Optional(position),
+      /** Half of the page from before this message, the other half from it on. Not with `before` or `after`. */
+      around: Type.Optional(position),
       /** Only the thread of this message (the message itself and its answers). */
       thread: Type.Optional(position),
+      /** Without the answers that are in their threads only. */
+      roomOnly: Type.Optional(Type.Boolean()),
       limit: Type.Optional(limit),
     },
     result: answer<RoomHistory>("RoomHistory"),
@@ -550,22 +572,54 @@ export interface RoomBans {
   readonly bans: readonly RoomBan[];
 }
 
-/** A line of the room list. `unread` counts messages after the asker's read marker. */
-export interface RoomSummary {
-  readonly room: string;
-  readonly title: string;
-  readonly visibility: Visibility;
-  readonly memberCount: number;
+/** How much a member has to read: messages of others behind the marker, without the answers that are in their threads only. */
+export interface RoomUnread {
   readonly messageSeq: number;
   readonly readSeq: number;
   readonly unread: number;
   readonly mentioned: boolean;
+}
+
+/** Answer to `markRead` and `markUnread`; after a thread's was moved, `readSeq` is of the thread. */
+export interface RoomRead extends RoomUnread {
+  readonly thread?: number;
+}
+
+/** A thread that was written in lately. */
+export interface RoomThread {
+  /** The message that it answers. */
+  readonly root: number;
+  readonly count: number;
+  readonly last: { readonly seq: number; readonly author: string; readonly text: string; readonly atMs: number };
+  /** Of the asker: absent for who neither wrote in it nor is mentioned in it. */
+  readonly own?: ThreadUnread;
+}
+
+/** What one person has to read of a thread. */
+export interface ThreadUnread {
+  readonly readSeq: number;
+  readonly unread: number;
+  readonly mentioned: boolean;
+}
+
+/** A line of the room list. */
+export interface RoomSummary extends RoomUnread {
+  readonly room: string;
+  readonly title: string;
+  readonly visibility: Visibility;
+  readonly memberCount: number;
+  /** Threads with something to read. Absent: none. */
+  readonly threads?: number;
   readonly last?: { readonly author: string; readonly text: string; readonly atMs: number };
 }
 
 /** Snapshot for a page that opens a room: the view and the newest messages, oldest first. */
 export interface RoomState extends RoomView {
   readonly messages: readonly RoomMessage[];
+  /** What the asker has to read. Absent: the node is older. */
+  readonly unread?: RoomUnread;
+  /** The threads that were written in last. Absent: there is none. */
+  readonly threads?: readonly RoomThread[];
   /** The asker's own votes in open polls, by `seq`. Absent: none. */
   readonly votes?: Readonly<Record<string, readonly number[]>>;
 }
@@ -579,9 +633,12 @@ export interface PollResults {
   readonly choices: readonly number[];
 }
 
+/** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older ones. */
 export interface RoomHistory {
   readonly messages: readonly RoomMessage[];
   readonly more: boolean;
+  /** Of a page around a message: there are newer ones. */
+  readonly newer?: boolean;
 }
 
 export interface Posted {

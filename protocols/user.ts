@@ -19,7 +19,7 @@ import { mailAddress } from "./mail.ts";
 import { keyScope, roleName } from "./roles.ts";
 import { notice, type Notice } from "./notice.ts";
 import { fact, identity, type Fact, type Factors, type Identity } from "./sign-in.ts";
-import type { RoomSummary } from "./room.ts";
+import type { RoomSummary, RoomUnread } from "./room.ts";
 
 const hash = Type.String({ minLength: 1, maxLength: 256 });
 /** A picture of a person. Its bytes are a blob of this name (node/blobs). */
@@ -446,7 +446,14 @@ export const userCommands = {
   }),
   roomRead: command({
     ...byRoom,
-    params: { room: key, seq: position },
+    params: {
+      room: key,
+      seq: position,
+      thread: Type.Optional(position),
+      unread: Type.Optional(
+        object({ messageSeq: position, readSeq: position, unread: position, mentioned: Type.Boolean() }),
+      ),
+    },
     effect: "signals",
     summary: "Tells the user's devices how far the user has read",
   }),
@@ -656,5 +663,15 @@ export type UserEvent =
 export interface UserSignal {
   readonly type: "roomRead";
   readonly room: string;
+  readonly seq: number;
+  /** What is to be read since then. Absent: the node is older. */
+  readonly unread?: RoomUnread;
+}
+
+/** The same of the marker of a thread: `in` is its room, `of` the message that it answers. To older pages a `room` says that the room was read. */
+export interface ThreadSignal {
+  readonly type: "threadRead";
+  readonly in: string;
+  readonly of: number;
   readonly seq: number;
 }

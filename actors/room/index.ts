@@ -6,7 +6,7 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `restoring.ts`. */
+ *  Read `state.ts` (what a room is), then `posting.ts`, `threads.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
 import {
   roomCommands,
   type CommandOf,
@@ -40,7 +40,7 @@ import {
   type CreateTag,
 } from "./membership.ts";
 import { askPoll, late, onMessage, onMessageRead, post, type MessageTag } from "./posting.ts";
-import { history, historyPage, markRead, eventsShown, type HistoryTag } from "./reading.ts";
+import { history, historyPage, eventsShown, type HistoryTag } from "./reading.ts";
 import { entries, remake, restore, withdraw, withdrawRead, type WithdrawTag } from "./restoring.ts";
 import {
   evolve,
@@ -53,6 +53,8 @@ import {
   type RoomChange,
   type RoomState,
 } from "./state.ts";
+
+import { counted, markRead, markUnread, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";
 
@@ -170,7 +172,9 @@ function decideForMember(
     case "pollResults":
       return onMessage(state, message, message.seq, turn);
     case "markRead":
-      return markRead(state, message.seq, turn);
+      return markRead(state, message, turn);
+    case "markUnread":
+      return markUnread(state, message.seq, turn);
     case "typing": {
       const signal: RoomSignal = { type: "typing", member: turn.from, untilMs: turn.nowMs + limits.typingMs };
       return [publish(signal), reply({})];
@@ -211,7 +215,7 @@ function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, 
   return [...effects, ...undone];
 }
 
-type ReadTag = ResumeTag | HistoryTag | MessageTag | WithdrawTag;
+type ReadTag = ResumeTag | HistoryTag | CountTag | MessageTag | WithdrawTag;
 
 function onRecords(
   state: Room,
@@ -224,6 +228,8 @@ function onRecords(
       return resumePage({ head: state.head, floor: 0 }, tag, records, eventsShown(state));
     case "history":
       return historyPage(state, tag, records);
+    case "count":
+      return counted(state, tag, records, turn);
     case "withdraw":
       return withdrawRead(state, tag, records, turn);
     case "message":

@@ -7,9 +7,13 @@ import {
   type Visibility,
 } from "../../protocols/index.ts";
 
-/** A member as the room keeps it. `own` counts the member's messages after the read marker: they are not unread. */
+/** A member as the room keeps it. `own` counts the member's messages after the read marker, and restored ones: they are not unread. */
 export interface Member extends RoomMember {
   readonly own: number;
+  /** Of the answers that were posted into threads only: how many there were up to the read marker. */
+  readonly quiet?: number;
+  /** The newest message that mentions the member. */
+  readonly mentionedSeq?: number;
   /** Somebody else brought this member in. */
   readonly invited: boolean;
 }

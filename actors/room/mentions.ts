@@ -74,6 +74,8 @@ function contextOf(room: Room, message: RoomMessage, root: RoomMessage | undefin
   for (const said of [message, ...recent, ...old]) {
     if (said.deletedAtMs !== undefined) continue;
     if (replyTo !== undefined && said.seq !== replyTo && said.replyTo !== replyTo) continue;
+    // What is said in threads is no part of what the room talks about.
+    if (replyTo === undefined && said.threadOnly === true) continue;
     // Cut where a later mention cuts, too: what begins in the same way the model has read already.
     const { mentionContextMessages: count, mentionContextChars: charsMax, mentionContextStep: step } = limits;
     if (lines.length > 0 && chars + said.text.length > charsMax) {
@@ -150,7 +152,7 @@ export function unanswered(said: Posting, refusals: readonly Refusal[]): readonl
   let root = said.root ?? message;
   return refusals.map((refusal, index) => {
     const place = { seq: message.seq + 1 + index, atMs: message.atMs };
-    const event = saidIn(refusalOf(refusal, message.seq, root, place), root);
+    const event = saidIn(refusalOf(refusal, message, root, place), root);
     root = event.root ?? root;
     return event;
   });
@@ -160,12 +162,12 @@ export function unanswered(said: Posting, refusals: readonly Refusal[]): readonl
 export function unansweredNow(room: Room, seq: number, refusal: Refusal, atMs: number): RoomEvent {
   const message = messageInMemory(room, seq);
   const root = message?.replyTo === undefined ? message : messageInMemory(room, message.replyTo);
-  return saidIn(refusalOf(refusal, seq, root, { seq: room.messageSeq + 1, atMs }), root);
+  return saidIn(refusalOf(refusal, message ?? { seq }, root, { seq: room.messageSeq + 1, atMs }), root);
 }
 
 const refusalOf = (
   { agent, code, waiting, generation }: Refusal,
-  answers: number,
+  mention: Pick<RoomMessage, "seq" | "threadOnly">,
   root: RoomMessage | undefined,
   { seq, atMs }: { readonly seq: number; readonly atMs: number },
 ): RoomMessage => ({
@@ -173,8 +175,8 @@ const refusalOf = (
   author: agent,
   text: `Sorry, ${reasonOf(code, waiting)}`,
   atMs,
-  ...(root && { replyTo: root.seq }),
-  answers,
+  ...(root && { replyTo: root.seq, ...(mention.threadOnly && { threadOnly: mention.threadOnly }) }),
+  answers: mention.seq,
   refused: code,
   ...(generation !== undefined && { generation }),
 });

@@ -23,8 +23,9 @@ type Command = CommandOf<typeof roomCommands>;
 type Post = Extract<Command, { type: "post" }>;
 type Edit = Extract<Command, { type: "edit" }>;
 
-/** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. */
-type Reply = Post & { readonly replyTo: number; readonly answers?: number };
+/** A post in a thread. `answers` is the message that an agent answers; the thread's first one may be another. `asked`: that one is shown in
+ *  its thread only. */
+type Reply = Post & { readonly replyTo: number; readonly answers?: number; readonly asked?: "inThread" };
 /** The answer of an agent that was removed meanwhile. */
 type Late = { readonly type: "late"; readonly generation: string };
 /** What comes back as answers to a message. */
@@ -80,7 +81,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     author: turn.from,
     text: command.text,
     atMs,
-    ...(root && { replyTo: root.seq }),
+    ...(root && { replyTo: root.seq, ...(isQuiet(command) && { threadOnly: true }) }),
     ...(mentions.length > 0 && { mentions: [...mentions] }),
     ...("answers" in command && { answers: command.answers }),
     ...(command.refused !== undefined && { refused: command.refused }),
@@ -95,6 +96,10 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
   const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
   return [...happen(room, turn, [said, ...unanswered(said, refusals)], mail), reply(answer, turn.replyTo)];
 }
+
+/** Whether an answer is shown in its thread only: what an agent answers is where it was asked. */
+const isQuiet = (command: Post | Reply): boolean =>
+  "answers" in command ? command.asked === "inThread" : command.alsoInRoom !== true;
 
 /** An agent that lost the answer to its post sends it again, perhaps after the node forgot the operation. */
 const sameGeneration = (room: Room, generation: string, author: string): RoomMessage | undefined =>
@@ -151,7 +156,7 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       // Threads are one level deep: an answer to an answer belongs to the thread it is read in.
       return message.replyTo === undefined
         ? posted(room, command, message, turn)
-        : onMessage(room, { ...command, replyTo: message.replyTo }, message.replyTo, turn);
+        : onMessage(room, inThreadOf(message, command), message.replyTo, turn);
     case "restore":
       return message.replyTo === undefined
         ? restore(room, command, message, turn)
@@ -176,6 +181,13 @@ function apply(room: Room, command: Targeted, message: RoomMessage, turn: Turn):
       return unreachable(command);
   }
 }
+
+/** A post that answers an answer, in the thread of that one. */
+const inThreadOf = ({ replyTo = 0, threadOnly }: RoomMessage, command: Reply): Reply => ({
+  ...command,
+  replyTo,
+  ...(threadOnly === true && { asked: "inThread" }),
+});
 
 function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn): Effects {
   if (message.author !== turn.from)

@@ -1,66 +1,131 @@
-/** What members read: pages of history, read markers. */
+/** What members read: pages of history, events of before. */
 import {
   wireLimits,
   type CommandOf,
-  type ActorId,
   type RoomEvent,
   type RoomHistory,
   type RoomMessage,
   type roomCommands,
 } from "../../protocols/index.ts";
-import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
-import { firstPage, lastPage } from "../page.ts";
-import { entryOf } from "./members.ts";
+import { refuse, reply, type ActorRecord, type ReplyTo, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { firstPage } from "../page.ts";
 import type { Effects } from "./happening.ts";
-import { asShown, emptied, messageInMemory, messageKey, threadKey, type Room } from "./state.ts";
+import { asShown, emptied, messageInMemory, messageKey, recentFrom, threadKey, type Room } from "./state.ts";
 
 type Command = CommandOf<typeof roomCommands>;
 type History = Extract<Command, { type: "history" }>;
 
-/** Tag of the read behind a page of history. */
-export interface HistoryTag {
-  readonly type: "history";
-  readonly limit: number;
+/** A stretch of positions, read from one of its ends. */
+interface Stretch {
   readonly reverse: boolean;
+  readonly from: number;
+  /** Not included. */
+  readonly to: number;
+  readonly limit: number;
+}
+
+/** Tag of the read behind a page of history. */
+export interface HistoryTag extends Stretch {
+  readonly type: "history";
+  readonly thread: number | undefined;
+  readonly roomOnly: boolean;
+  /** What was found of the page, in the order of reading, and how many records were looked at for it. */
+  readonly found: readonly RoomMessage[];
+  readonly scanned: number;
   /** The root to look for when the thread has no records: nobody has answered it. */
   readonly root: number | undefined;
-  readonly to: ReplyTo | undefined;
+  /** Of a page around a message: its older half, once that is there, and the stretch that follows. */
+  readonly older?: RoomHistory;
+  readonly next?: Stretch;
+  readonly asker: ReplyTo | undefined;
 }
 
-/** A page of messages: forward from `after`, else backward from `before` or the end; always answered oldest first. */
+/** A page of messages: around one, forward from `after`, else backward from `before` or the end; always answered oldest first. */
 export function history(room: Room, command: History, turn: Turn): Effects {
-  const { thread } = command;
+  const { thread, around } = command;
+  if (around !== undefined && (command.before ?? command.after) !== undefined)
+    return [refuse("BAD_REQUEST", { field: "around", reason: "before and after say something else" })];
   const limit = command.limit ?? wireLimits.pageEntriesDefault;
   const from = (command.after ?? 0) + 1;
-  const to = Math.min(command.before ?? Infinity, room.messageSeq + 1);
-  if (from >= to) return [reply({ messages: [], more: false } satisfies RoomHistory)];
-  const reverse = command.after === undefined;
-  const oldest = room.messageSeq - room.recent.length + 1;
-  // What is in memory needs no disk: most pages are the newest.
-  if (thread === undefined && (reverse ? Math.max(from, to - limit) : from) >= oldest) {
-    const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest).map(asShown);
-    const messages = reverse ? lastPage(inMemory, limit) : firstPage(inMemory, limit);
-    return [reply({ messages, more: messages.length < to - from } satisfies RoomHistory)];
+  const end = room.messageSeq + 1;
+  const to = Math.min(command.before ?? Infinity, end);
+  const rest = { type: "history", thread, roomOnly: command.roomOnly === true, found: [], scanned: 0 } as const;
+  const inThread = (seq: number, { from: first, to: last }: Pick<Stretch, "from" | "to">) =>
+    seq >= first && seq < last ? seq : undefined;
+  if (around !== undefined) {
+    const place = Math.min(Math.max(1, around), end);
+    const half = Math.floor(limit / 2);
+    const next = { reverse: false, from: place, to: end, limit: limit - half };
+    const older = { reverse: true, from: 1, to: place, limit: half };
+    const root = thread && inThread(thread, older);
+    return readOn(room, { ...rest, ...older, root, next, asker: turn.replyTo });
   }
-  const root = thread !== undefined && thread >= from && thread < to ? thread : undefined;
-  const tag: HistoryTag = { type: "history", limit, reverse, root, to: turn.replyTo };
-  const keyOf = (seq: number): string => (thread === undefined ? messageKey(seq) : threadKey(thread, seq));
-  return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1, reverse }, tag }];
+  const stretch = { reverse: command.after === undefined, from, to, limit };
+  return readOn(room, { ...rest, ...stretch, root: thread && inThread(thread, stretch), asker: turn.replyTo });
 }
 
-/** The page arrived. One record more than asked for says that there is more. */
+/** Goes on with a page: what is in memory needs no disk, and most pages are the newest. */
+function readOn(room: Room, tag: HistoryTag): Effects {
+  const { from, to, reverse, limit, thread, roomOnly, found } = tag;
+  if (from >= to) return onward(room, tag, false);
+  const oldest = recentFrom(room);
+  if (thread === undefined && (reverse ? to > oldest : from >= oldest)) {
+    const inMemory = room.recent.slice(Math.max(from, oldest) - oldest, to - oldest).map(asShown);
+    const fitting = roomOnly ? inMemory.filter(isLine) : inMemory;
+    const grown = { ...tag, found: [...found, ...(reverse ? fitting.toReversed() : fitting)] };
+    const isWhole = !reverse || from >= oldest;
+    // Where all count, it is known without a look at them that there are more.
+    if (isWhole || grown.found.length > limit || (!roomOnly && grown.found.length === limit))
+      return onward(room, grown, !isWhole);
+    return readOn(room, { ...grown, to: oldest });
+  }
+  const keyOf = (seq: number): string => (thread === undefined ? messageKey(seq) : threadKey(thread, seq));
+  const range = { from: keyOf(from), to: keyOf(to), limit: wantedOf(tag), reverse };
+  return [{ type: "read", range, tag }];
+}
+
+/** One more than is missing says that there is more; where not all fit, as many as are looked at together. */
+const wantedOf = ({ roomOnly, limit, found }: HistoryTag): number =>
+  roomOnly ? limits.countedAtOnce : limit + 1 - found.length;
+
+const isLine = ({ threadOnly }: RoomMessage): boolean => threadOnly !== true;
+
+/** Records arrived. */
 export function historyPage(room: Room, tag: HistoryTag, records: readonly ActorRecord[]): Effects {
-  const { root } = tag;
-  if (records.length === 0 && root !== undefined) {
+  const { root, found, roomOnly, reverse } = tag;
+  if (records.length === 0 && found.length === 0 && root !== undefined) {
     const known = messageInMemory(room, root);
-    if (known !== undefined) return [reply({ messages: [known], more: false } satisfies RoomHistory, tag.to)];
+    if (known !== undefined) return onward(room, { ...tag, found: [known] }, false);
     const range = { from: messageKey(root), to: messageKey(root + 1), limit: 1 };
     return [{ type: "read", range, tag: { ...tag, root: undefined } satisfies HistoryTag }];
   }
-  const found = records.map(({ value }) => asShown(value as RoomMessage));
-  const page = firstPage(found, tag.limit);
-  const messages = tag.reverse ? page.toReversed() : page;
-  return [reply({ messages, more: page.length < found.length } satisfies RoomHistory, tag.to)];
+  const read = records.map(({ value }) => asShown(value as RoomMessage));
+  const grown = { ...tag, found: [...found, ...(roomOnly ? read.filter(isLine) : read)], scanned: tag.scanned + read.length }; // prettier-ignore
+  const last = read.at(-1);
+  const isEnd = last === undefined || records.length < wantedOf(tag);
+  if (isEnd || !roomOnly || grown.found.length > tag.limit) return onward(room, grown, false);
+  // Whoever asks goes on behind the last that was looked at, wherever that is shown.
+  if (grown.scanned >= limits.historyScannedMax) return onward(room, { ...grown, found: [...grown.found, last] }, true);
+  return readOn(room, { ...grown, ...(reverse ? { to: last.seq } : { from: last.seq + 1 }) });
+}
+
+/** Answers with what was found, or goes on with the other half of a page around a message. */
+function onward(room: Room, tag: HistoryTag, hasMore: boolean): Effects {
+  const { found, limit, reverse, older, next, thread } = tag;
+  const isHalf = older !== undefined || next !== undefined;
+  const page = firstPage(found, limit, isHalf ? wireLimits.pageBytesMax / 2 : undefined);
+  const half: RoomHistory = {
+    messages: reverse ? page.toReversed() : page,
+    more: hasMore || page.length < found.length,
+  };
+  if (next !== undefined) {
+    const { next: _, ...rest } = tag;
+    const root = thread !== undefined && thread >= next.from ? thread : undefined;
+    return readOn(room, { ...rest, ...next, older: half, found: [], scanned: 0, root });
+  }
+  const whole = older && { messages: [...older.messages, ...half.messages], more: older.more, newer: half.more };
+  return [reply(whole ?? half, tag.asker)];
 }
 
 /** Shows old events without the texts that were deleted since, and their reactions in the form of today. */
@@ -80,17 +145,4 @@ export function eventsShown(room: Room): (event: unknown) => unknown {
     const root = event.type === "posted" && event.root !== undefined ? { root: shown(event.root) } : {};
     return { ...event, message: shown(event.message), ...root };
   };
-}
-
-/** Moves the sender's read marker forward; back it does not go. Other members do not hear of it: in a busy room there
- *  is a marker for every reader of every message. The reader does, on every device. */
-export function markRead(room: Room, seq: number, turn: Turn): Effects {
-  if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
-  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
-  if (seq <= readSeq) return [reply({ readSeq })];
-  const { from: member } = turn;
-  const told: Effects = member.startsWith("user/")
-    ? [{ type: "tell", to: member as ActorId, message: { type: "roomRead", room: turn.key, seq } }]
-    : [];
-  return [persist({ type: "readMarked", member, seq }), ...told, reply({ readSeq: seq })];
 }

@@ -42,7 +42,7 @@ export function remaking(state: unknown): Of<"remake"> | undefined {
 /** Reads messages by their positions, or what was brought back of them by the positions that they had. */
 export function entries({ of, from, to, limit }: Of<"entries">, turn: Turn): Effects {
   const keyOf = of === "message" ? messageKey : (seq: number) => restoredKey(seq);
-  const tag: HistoryTag = { type: "history", limit, reverse: false, root: undefined, to: turn.replyTo };
+  const tag: HistoryTag = { type: "history", limit, reverse: false, from, to, thread: undefined, roomOnly: false, found: [], scanned: 0, root: undefined, asker: turn.replyTo }; // prettier-ignore
   return [{ type: "read", range: { from: keyOf(from), to: keyOf(to), limit: limit + 1 }, tag }];
 }
 
@@ -56,12 +56,12 @@ export function restore(room: Room, command: Of<"restore">, root: RoomMessage | 
   const wanted = messages.filter(({ seq }) => seq > (known?.through ?? 0) && !brought.has(seq));
   if (brought.size + wanted.length > limits.roomRecallOpenMax)
     return [refuse("LIMIT_REACHED", { limit: "roomRecallOpenMax" }, turn.replyTo)];
-  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll, rounds }, index): RoomMessage => ({
+  const made = wanted.map(({ seq, atMs, editedAtMs, author, text, poll, rounds, threadOnly }, index): RoomMessage => ({
     seq: room.messageSeq + 1 + index,
     author,
     text,
     atMs: turn.nowMs,
-    ...(root && { replyTo: root.seq }),
+    ...(root && { replyTo: root.seq, ...(threadOnly && { threadOnly }) }),
     // What people voted is not brought back, only how many: no vote can be changed.
     ...(poll && { poll: { ...poll, closedAtMs: poll.closedAtMs ?? turn.nowMs } }),
     ...(rounds && { rounds }),

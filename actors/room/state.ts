@@ -11,6 +11,7 @@ import {
   type RoomMessage,
   type RoomState as RoomSnapshot,
   type RoomSummary,
+  type RoomUnread,
   type RoomView,
   type Visibility,
 } from "../../protocols/index.ts";
@@ -29,6 +30,7 @@ import {
   type Member,
   type MemberTable,
 } from "./members.ts";
+import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
 import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
 
 /** A room that was created. */
@@ -56,6 +58,10 @@ export interface Room {
   readonly polls?: readonly OpenPoll[];
   /** What recalls have brought, the newest last. Absent: there was never one. */
   readonly recalls?: readonly RoomRecall[];
+  /** Answers that were posted into their threads only. Absent: there was never one. */
+  readonly quiet?: number;
+  /** The threads that were written in last, the newest at the end. Absent: there was never one. */
+  readonly threads?: readonly Thread[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -91,7 +97,15 @@ export type RoomChange =
       readonly settled?: number;
     })
   /** Nobody else's business: it has no position in the stream. */
-  | { readonly type: "readMarked"; readonly member: string; readonly seq: number }
+  | {
+      readonly type: "readMarked";
+      readonly member: string;
+      readonly seq: number;
+      readonly thread?: number;
+      /** What does not count behind the marker, as the records say. Absent: what is in memory says it. */
+      readonly own?: number;
+      readonly quiet?: number;
+    }
   | Delivered;
 
 /** Owners that are named. */
@@ -126,7 +140,7 @@ export const restoredKey = (was: number, seq?: number): string =>
 /** Folds one change into the state. */
 export function evolve(state: RoomState, change: RoomChange): RoomState {
   if (change.type === "delivered") return state && { ...state, outbox: deliver(state.outbox, change.id) };
-  if (change.type === "readMarked") return state && evolveReadMarked(state, change.member, change.seq);
+  if (change.type === "readMarked") return state && evolveMarked(state, change);
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, change.event, change.at, change.settled);
@@ -155,6 +169,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
         joinedAtMs: atMs,
         readSeq: room.messageSeq,
         own: 0,
+        ...(room.quiet !== undefined && { quiet: room.quiet }),
         invited: event.by !== member,
       });
       return member.startsWith("agent/")
@@ -164,7 +179,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
     case "left": {
       const { member } = event;
       return {
-        ...room,
+        ...withThreads(room, withoutReader(room.threads, member)),
         members: withoutEntry(room.members, member),
         agents: room.agents.filter((agent) => agent !== member),
       };
@@ -188,7 +203,18 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return evolveRestored(room, event, settled);
     case "withdrawn":
       return evolveWithdrawn(room, event, at);
-    case "edited":
+    case "edited": {
+      const { message } = event;
+      const members = withoutMentions(room, message);
+      const told = message.threadOnly === true ? members : withMentioned(members, message);
+      return replaceMessage(
+        {
+          ...withThreads(room, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
+          members: told,
+        },
+        message,
+      );
+    }
     case "reacted":
       return replaceMessage(room, event.message);
     case "voted":
@@ -219,16 +245,33 @@ function changeMember(table: MemberTable, principal: string, change: Partial<Mem
 function evolvePosted(room: Room, message: RoomMessage, root: RoomMessage | undefined): Room {
   const before = root === undefined ? room : replaceMessage(room, root);
   const full = before.recent.length >= limits.roomRecentMessages;
-  const author = entryOf(room.members, message.author);
+  const isQuiet = message.threadOnly === true;
+  const author = isQuiet ? undefined : entryOf(room.members, message.author);
+  const counted = author && withEntry(room.members, message.author, { ...author, own: author.own + 1 });
   return {
-    ...before,
+    ...withThreads(before, root === undefined ? room.threads : withAnswer(room.threads, root, message)),
     ...(message.poll !== undefined && { polls: [...(room.polls ?? []), { seq: message.seq, votes: emptyTable }] }),
+    ...(isQuiet && { quiet: (room.quiet ?? 0) + 1 }),
     messageSeq: message.seq,
     recent: [...(full ? before.recent.slice(1) : before.recent), message],
-    members:
-      author === undefined ? room.members : withEntry(room.members, message.author, { ...author, own: author.own + 1 }),
+    members: isQuiet ? room.members : withMentioned(counted ?? room.members, message),
   };
 }
+
+/** How many answers that are in a thread only come after a position, of those in memory. */
+const quietBehind = ({ recent }: Room, root: number | undefined, seq: number): number =>
+  recent.filter((one) => one.seq > seq && one.replyTo === root && one.threadOnly === true).length;
+
+const withThreads = (room: Room, threads: readonly Thread[] | undefined): Room =>
+  threads === undefined ? room : { ...room, threads };
+
+/** The members, of whom those that a message mentions know it. */
+const withMentioned = (members: MemberTable, { seq, author, mentions = [] }: RoomMessage): MemberTable =>
+  mentions.reduce((table, principal) => {
+    const member = entryOf(table, principal);
+    if (member === undefined || principal === author || (member.mentionedSeq ?? 0) >= seq) return table;
+    return withEntry(table, principal, { ...member, mentionedSeq: seq });
+  }, members);
 
 type Restored = Extract<RoomEvent, { type: "restored" }>;
 type Withdrawn = Extract<RoomEvent, { type: "withdrawn" }>;
@@ -241,13 +284,15 @@ function evolveRestored(room: Room, { recall, messages, root }: Restored, settle
   const brought = messages.flatMap(({ restored }) => (restored === undefined ? [] : [restored.seq]));
   const done = [...(known?.done ?? []), ...brought].filter((seq) => seq > through);
   const first = known?.first ?? Math.min(...seqs);
+  const quiet = messages.filter(({ threadOnly }) => threadOnly === true).length;
   const others = (room.recalls ?? []).filter(({ id }) => id !== recall);
   return {
     ...before,
     messageSeq: Math.max(...seqs),
     recent: [...before.recent, ...messages].slice(-limits.roomRecentMessages),
     // Unread for nobody: it was read when it was new, or is looked for.
-    members: eachEntry(before.members, (member) => ({ ...member, own: member.own + messages.length })),
+    members: eachEntry(before.members, (member) => ({ ...member, own: member.own + messages.length - quiet })),
+    ...(quiet > 0 && { quiet: (room.quiet ?? 0) + quiet }),
     recalls: [...others, { id: recall, through, done, first, last: Math.max(...seqs) }].slice(-limits.roomRecallsKept),
   };
 }
@@ -261,24 +306,70 @@ function evolveWithdrawn(room: Room, { recall, through, messages }: Withdrawn, a
 function evolveDeleted(room: Room, message: RoomMessage, at: number): Room {
   const kept = room.deletions.filter((deletion) => deletion.at > at - wireLimits.eventWindow);
   return {
-    ...replaceMessage(room, message),
+    ...replaceMessage(
+      withThreads(room, withChanged(room.threads, message, quietBehind(room, message.replyTo, message.seq - 1))),
+      message,
+    ),
+    members: withoutMentions(room, message),
     pins: room.pins.filter((seq) => seq !== message.seq),
     ...(room.polls !== undefined && { polls: withoutPoll(room.polls, message.seq) }),
     deletions: [...kept, { seq: message.seq, at, atMs: message.deletedAtMs ?? 0 }],
   };
 }
 
-function evolveReadMarked(room: Room, principal: string, seq: number): Room {
+/** The members after a message was changed or deleted: whom it mentions no more is not told of it. */
+const withoutMentions = (room: Room, { seq, mentions = [] }: RoomMessage): MemberTable =>
+  (messageInMemory(room, seq)?.mentions ?? [])
+    .filter((principal) => !mentions.includes(principal))
+    .reduce((table, principal) => {
+      const member = entryOf(table, principal);
+      if (member?.mentionedSeq !== seq) return table;
+      const { mentionedSeq: _, ...rest } = member;
+      return withEntry(table, principal, rest);
+    }, room.members);
+
+/** Whether a message is none for this member to read: their own, or restored. Those that are in threads only are counted apart. */
+export const isOwn = ({ author, restored, threadOnly }: RoomMessage, principal: string): boolean =>
+  threadOnly !== true && (author === principal || restored !== undefined);
+
+/** The position of the oldest message in memory. */
+export const recentFrom = (room: Room): number => room.messageSeq - room.recent.length + 1;
+
+/** The room after a marker has moved. */
+export function evolveMarked(room: Room, change: Extract<RoomChange, { type: "readMarked" }>): Room {
+  const { member: principal, seq, thread } = change;
   const member = entryOf(room.members, principal);
   if (member === undefined) return room;
-  const recentFrom = room.messageSeq - room.recent.length + 1;
-  // Exact where the marker stands among the recent messages. Further back nobody counted: then all of the member's
-  // messages are taken to come after the marker, so too few are shown as unread, never more than there are.
-  const own =
-    seq >= recentFrom - 1
-      ? room.recent.filter(({ seq: at, author, restored }) => at > seq && (author === principal || restored)).length
-      : Math.min(member.own, room.messageSeq - seq);
-  return { ...room, members: withEntry(room.members, principal, { ...member, readSeq: seq, own }) };
+  const behind = room.recent.filter((message) => message.seq > seq);
+  if (thread !== undefined) {
+    const threads = withRead(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
+    return withThreads(room, threads);
+  }
+  const all = room.quiet ?? 0;
+  const inMemory = seq >= recentFrom(room) - 1;
+  const own = inMemory
+    ? behind.filter((message) => isOwn(message, principal)).length
+    : // Written down before such stretches were counted.
+      (change.own ?? Math.min(member.own, room.messageSeq - seq));
+  const quiet = inMemory ? all - behind.filter(({ threadOnly }) => threadOnly === true).length : (change.quiet ?? 0);
+  const marked = { ...member, readSeq: seq, own: Math.max(0, own), ...(all > 0 && { quiet: Math.max(0, quiet) }) };
+  return { ...room, members: withEntry(room.members, principal, marked) };
+}
+
+/** What somebody has to read. */
+export function unreadFor(room: Room, asker: string): RoomUnread {
+  const { messageSeq, recent, quiet: all = 0 } = room;
+  const member = entryOf(room.members, asker);
+  if (member === undefined) return { messageSeq, readSeq: messageSeq, unread: 0, mentioned: false };
+  const { readSeq, own, quiet = 0, mentionedSeq = 0 } = member;
+  const isToldOf = ({ seq, author, mentions, threadOnly }: RoomMessage): boolean =>
+    seq > readSeq && author !== asker && threadOnly !== true && mentions?.includes(asker) === true;
+  return {
+    messageSeq,
+    readSeq,
+    unread: Math.max(0, messageSeq - readSeq - own - (all - quiet)),
+    mentioned: mentionedSeq > readSeq || recent.some(isToldOf),
+  };
 }
 
 function replaceMessage(room: Room, message: RoomMessage): Room {
@@ -336,25 +427,30 @@ export function viewOf(room: Room, key: string): RoomView {
 export function snapshotOf(room: Room, key: string, asker: string): RoomSnapshot {
   const votes = votesOf(room.polls, asker);
   const messages = lastPage(room.recent.map(asShown), wireLimits.pageEntriesDefault);
-  return { ...viewOf(room, key), messages, ...(votes !== undefined && { votes }) };
+  const threads = threadsFor(room.threads, asker);
+  return {
+    ...viewOf(room, key),
+    messages,
+    unread: unreadFor(room, asker),
+    ...(threads.length > 0 && { threads }),
+    ...(votes !== undefined && { votes }),
+  };
 }
 
 /** The room as a line of the asker's room list. */
 export function summaryOf(room: Room, key: string, asker: string): RoomSummary {
-  const { title, visibility, messageSeq, recent } = room;
-  const { readSeq, own } = entryOf(room.members, asker) ?? { readSeq: messageSeq, own: 0 };
-  const last = recent.findLast((message) => message.deletedAtMs === undefined);
+  const { title, visibility, recent } = room;
+  const last = recent.findLast(({ deletedAtMs, threadOnly }) => deletedAtMs === undefined && threadOnly !== true);
+  const unread = unreadFor(room, asker);
+  const threads = threadsToRead(room.threads, asker);
   return {
     room: key,
     title,
     visibility,
     memberCount: room.members.size,
-    messageSeq,
-    readSeq,
-    unread: Math.max(0, messageSeq - readSeq - own),
-    mentioned: recent.some(
-      ({ seq, author, mentions }) => seq > readSeq && author !== asker && mentions?.includes(asker) === true,
-    ),
+    ...unread,
+    mentioned: unread.mentioned || threads.some(({ mentioned }) => mentioned),
+    ...(threads.length > 0 && { threads: threads.length }),
     ...(last !== undefined && {
       last: { author: last.author, text: cut(last.text, limits.summaryTextChars), atMs: last.atMs },
     }),

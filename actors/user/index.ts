@@ -13,6 +13,7 @@ import {
   type CommandFrom,
   type CommandOf,
   type UserEvent,
+  type ThreadSignal,
   type UserSignal,
 } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
@@ -205,7 +206,10 @@ function setAdmin(
 function fromRoom(state: UserState, account: Account, message: FromRoom, turn: Here): Effects {
   const { type, room } = message;
   if (type === "roomRead") {
-    const signal: UserSignal = { type, room, seq: message.seq };
+    const { seq, thread, unread } = message;
+    const ofRoom: UserSignal = { type, room, seq, ...(unread && { unread }) };
+    const signal: UserSignal | ThreadSignal =
+      thread === undefined ? ofRoom : { type: "threadRead", in: room, of: thread, seq };
     return [publish(signal), reply({})];
   }
   const isListed = account.rooms.includes(room);

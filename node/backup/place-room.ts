@@ -94,7 +94,7 @@ export class RoomPlace implements Place {
   }
 }
 
-const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds }: RoomMessage): RecalledMessage => ({
+const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds, threadOnly }: RoomMessage): RecalledMessage => ({
   seq,
   author,
   text,
@@ -102,4 +102,5 @@ const recalled = ({ seq, author, text, atMs, editedAtMs, poll, rounds }: RoomMes
   ...(editedAtMs !== undefined && { editedAtMs }),
   ...(poll && { poll }),
   ...(rounds && { rounds }),
+  ...(threadOnly && { threadOnly }),
 });

@@ -51,6 +51,8 @@ const seen = Type.Object({
   seq: schema.position,
   author: Type.String(),
   mentions: Type.Optional(Type.Array(Type.String())),
+  replyTo: Type.Optional(schema.position),
+  threadOnly: Type.Optional(Type.Literal(true)),
 });
 const postedCheck = checkOf(Type.Object({ type: Type.Literal("posted"), message: seen }));
 

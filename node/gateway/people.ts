@@ -207,13 +207,14 @@ export function createPeople(
           describing: undefined,
           stop: () => undefined,
           watcher: {
-            posted(topic, { seq, author, mentions }) {
+            posted(topic, { seq, author, mentions, replyTo, threadOnly }) {
               let frame: Encoded | undefined;
               for (const connection of connections) {
                 if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
                 const room = topic.slice("room/".length);
                 const mentioned = mentions?.includes(`user/${user}`) ?? false;
-                frame ??= Encoded.of({ activity: { room, seq, author, mentioned } });
+                const thread = threadOnly === true && replyTo !== undefined ? { thread: replyTo } : {};
+                frame ??= Encoded.of({ activity: { room, seq, author, mentioned, ...thread } });
                 connection.write(frame);
               }
             },

@@ -6,6 +6,7 @@ import {
   failure,
   type RoomEvent,
   type RoomMessage,
+  type RoomState as RoomSnapshot,
   type RoomSummary,
 } from "../../../protocols/index.ts";
 import type { Message } from "../../../actors/behavior.ts";
@@ -52,7 +53,10 @@ const words = fc.constantFrom(
 
 const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ type: fc.constant("post"), text: words }) },
-  { weight: 3, arbitrary: fc.record({ type: fc.constant("post"), text: words, replyTo: seq }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ type: fc.constant("post"), text: words, replyTo: seq, alsoInRoom: fc.boolean() }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("edit"), seq, text: words }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("delete"), seq }) },
   {
@@ -66,6 +70,8 @@ const roomCommand: fc.Arbitrary<Message> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("pin"), seq, on: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("markRead"), seq }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("markRead"), seq, thread: seq }) },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant("markUnread"), seq }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("join", "leave") }) },
   { weight: 3, arbitrary: fc.record({ type: fc.constant("invite"), member: anybody }) },
   { weight: 1, arbitrary: fc.record({ type: fc.constant("remove"), member: anybody }) },
@@ -271,19 +277,35 @@ describe("whatever people do, and wherever actors crash,", function () {
     });
   });
 
-  it("unread counts are what others wrote after the marker", () => {
+  it("unread counts are what others wrote after the marker, of the room and of each thread", () => {
     check((fixture) => {
       for (const actor of rooms)
         for (const name of people) {
-          const member = entryOf(fixture.stateOf<Room>(actor).members, `user/${name}`);
+          const me = `user/${name}` as const;
+          const { members, threads = [] } = fixture.stateOf<Room>(actor);
+          const member = entryOf(members, me);
           if (member === undefined) continue;
-          const summary = fixture.ok<RoomSummary>(`user/${name}`, actor, { type: "summary" });
-          const messages = [...messagesFolded(eventsOf(fixture, actor)).values()];
-          const unread = messages.filter((one) => one.seq > member.readSeq && one.author !== `user/${name}`);
-          expect(summary).to.deep.include({
-            unread: unread.length,
-            mentioned: unread.some(({ mentions }) => mentions?.includes(`user/${name}`)),
+          const summary = fixture.ok<RoomSummary>(me, actor, { type: "summary" });
+          const messages = [...messagesFolded(eventsOf(fixture, actor)).values()].filter(({ author }) => author !== me);
+          const tellsMe = (some: readonly RoomMessage[]): boolean =>
+            some.some(({ mentions }) => mentions?.includes(me) === true);
+          const unread = messages.filter(({ seq: at, threadOnly }) => at > member.readSeq && threadOnly !== true);
+          const ofThreads = threads.flatMap(({ root, readers }) => {
+            const reader = readers[me];
+            if (reader === undefined) return [];
+            const some = messages.filter(
+              ({ seq: at, replyTo, threadOnly }) => at > reader.readSeq && replyTo === root && threadOnly === true,
+            );
+            return [{ root, unread: some }];
           });
+          expect(summary, `${actor} ${me}`).to.deep.include({
+            unread: unread.length,
+            mentioned: tellsMe(unread) || ofThreads.some((thread) => tellsMe(thread.unread)),
+          });
+          const { state } = fixture.ok<{ state: RoomSnapshot }>(me, actor, { type: "resume" });
+          const own = (state.threads ?? []).flatMap(({ root, own: mine }) => (mine ? [[root, mine.unread]] : []));
+          expect(own, `${actor} ${me}`).to.deep.equal(ofThreads.map((thread) => [thread.root, thread.unread.length]));
+          expect(summary.threads ?? 0).to.equal(ofThreads.filter((thread) => thread.unread.length > 0).length);
         }
     });
   });

@@ -128,7 +128,8 @@ describe("a room's messages", () => {
     const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/bob", notes: undefined } as const;
     assert(after !== null, "there is a room");
     const stored = { key: "message/1", value: kept };
-    const tag = { type: "history", limit: 5, reverse: true, root: undefined, to: undefined } as const;
+    const page = { limit: 5, reverse: true, from: 1, to: 2, thread: undefined, roomOnly: false, root: undefined };
+    const tag = { type: "history", ...page, found: [], scanned: 0, asker: undefined } as const;
     const [inMemory] = history(after, { type: "history" }, turn);
     const [onDisk] = historyPage(after, tag, [stored]);
     const live = (eventsShown(after)(event) as typeof event).message;

@@ -32,12 +32,13 @@ describe("a room's read markers", () => {
       mentioned: true,
       last: { author: "user/bob", text: "four", atMs: fixture.nowMs },
     });
-    expect(fixture.ok("user/ada", lobby, { type: "markRead", seq: 2 })).to.deep.equal({ readSeq: 2 });
+    const unread = { messageSeq: 4, readSeq: 2, unread: 1, mentioned: false };
+    expect(fixture.ok("user/ada", lobby, { type: "markRead", seq: 2 })).to.deep.equal(unread);
     expect(summary(fixture, "ada")).to.deep.include({ unread: 1, mentioned: false });
-    expect(fixture.ok("user/ada", lobby, { type: "markRead", seq: 1 })).to.deep.equal({ readSeq: 2 });
+    expect(fixture.ok("user/ada", lobby, { type: "markRead", seq: 1 })).to.deep.equal(unread);
     expect(fixture.code("user/ada", lobby, { type: "markRead", seq: 5 })).to.equal("BAD_REQUEST");
     expect(view(fixture).members["user/ada"]?.readSeq).to.equal(2);
-    expect(fixture.signals("user/ada")).to.deep.equal([{ type: "roomRead", room: "lobby", seq: 2 }]);
+    expect(fixture.signals("user/ada")).to.deep.equal([{ type: "roomRead", room: "lobby", seq: 2, unread }]);
     fixture.ok("user/dan", lobby, { type: "join" });
     expect(summary(fixture, "dan")).to.deep.include({ unread: 0, readSeq: 4 });
   });
@@ -56,7 +57,7 @@ describe("a room's read markers", () => {
     expect(fixture.ok("user/bob", lobby, { type: "resume", after: at })).to.have.nested.property("events.length", 1);
   });
 
-  it("never show more unread than there is, however far back they stand", () => {
+  it("show exactly what is unread, however far back they stand, and back again", () => {
     const fixture = inLobby();
     for (let index = 0; index < 80; index += 1) {
       post(fixture, "ada", "mine");
@@ -64,9 +65,16 @@ describe("a room's read markers", () => {
     }
     expect(summary(fixture, "ada").unread).to.equal(80);
     fixture.ok("user/ada", lobby, { type: "markRead", seq: 2 });
-    expect(summary(fixture, "ada").unread).to.be.within(60, 79);
+    expect(summary(fixture, "ada").unread).to.equal(79);
+    fixture.ok("user/ada", lobby, { type: "markRead", seq: 41 });
+    expect(summary(fixture, "ada").unread).to.equal(60);
     fixture.ok("user/ada", lobby, { type: "markRead", seq: 100 });
     expect(summary(fixture, "ada").unread).to.equal(30);
+    expect(fixture.ok("user/ada", lobby, { type: "markUnread", seq: 12 })).to.deep.include({ readSeq: 11, unread: 75 });
+    expect(summary(fixture, "ada")).to.deep.include({ readSeq: 11, unread: 75 });
+    // It stands further back already.
+    expect(fixture.ok("user/ada", lobby, { type: "markUnread", seq: 50 })).to.deep.include({ readSeq: 11, unread: 75 });
+    expect(fixture.code("user/ada", lobby, { type: "markUnread", seq: 161 })).to.equal("NOT_FOUND");
   });
 
   it("come with a last line that shows no deleted text", () => {

@@ -89,6 +89,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   closePoll: { seq: 2 },
   pollResults: { seq: 2 },
   markRead: { seq: 1 },
+  markUnread: { seq: 1 },
   typing: {},
   describe: {},
   summary: {},

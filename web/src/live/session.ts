@@ -12,6 +12,7 @@ import type {
   RoomLeft,
   UserEvent,
   UserRooms,
+  ThreadSignal,
   UserSignal,
   UserView,
 } from "../../../protocols/index.ts";
@@ -173,8 +174,9 @@ export class Session {
   }
 
   /** What was read on another device is read here, too. */
-  #onUserSignal(signal: UserSignal): void {
-    this.#rooms.get(signal.room)?.store.apply({ type: "seen", member: this.me, seq: signal.seq });
+  #onUserSignal(signal: UserSignal | ThreadSignal): void {
+    if (signal.type === "roomRead")
+      this.#rooms.get(signal.room)?.store.apply({ type: "seen", member: this.me, seq: signal.seq });
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
     const rooms = list && listAfterRead(list.rooms, signal);
     if (list !== undefined && rooms !== undefined && rooms !== list.rooms)

@@ -1,4 +1,4 @@
-import type { RoomSummary, UserSignal } from "../../../protocols/index.ts";
+import type { RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room.ts";
 
 /** News of a room that this page does not follow (the wire's `activity`). */
@@ -34,10 +34,15 @@ export function listAfterNews(
 }
 
 /** The list after the user read a room, perhaps on another device; the same list when nothing shown changed. */
-export function listAfterRead(list: readonly RoomSummary[], { room, seq }: UserSignal): readonly RoomSummary[] {
+export function listAfterRead(list: readonly RoomSummary[], signal: UserSignal | ThreadSignal): readonly RoomSummary[] {
+  if (signal.type !== "roomRead") return list;
+  const { room, seq, unread } = signal;
   const index = list.findIndex((one) => one.room === room);
   const old = list[index];
-  if (old === undefined || seq <= old.readSeq) return list;
+  if (old === undefined) return list;
+  if (unread !== undefined)
+    return list.with(index, { ...old, ...unread, messageSeq: Math.max(old.messageSeq, unread.messageSeq) });
+  if (seq <= old.readSeq) return list;
   const left = Math.max(0, old.messageSeq - seq);
   return list.with(index, {
     ...old,

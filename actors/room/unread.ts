@@ -1,0 +1,123 @@
+/** What a member has to read, and how the marker moves that parts it from what was read.
+ *
+ *      1 … ● readSeq … ○ ○ · ○ · ○ messageSeq       ○ unread: of others, and a line of the room
+ *                                                   · not: the member's own, restored, or in its thread only
+ *
+ *  What is unread is computed: all messages behind the marker without those that do not count. How many these are is known for each member
+ *  (`own`) and for the room (`quiet`). Where the marker moves among messages that are not in memory, the records between are read and
+ *  counted, so a marker may go far back and the count stays right. */
+import type { ActorId, CommandOf, RoomMessage, RoomRead, RoomUnread, roomCommands } from "../../protocols/index.ts"; // prettier-ignore
+import { persist, refuse, reply, type ActorRecord, type ReplyTo, type Sender, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import { evolveMarked, isOwn, messageKey, recentFrom, unreadFor, type Room, type RoomChange } from "./state.ts";
+import type { Effects } from "./happening.ts";
+import { entryOf } from "./members.ts";
+
+type Command = CommandOf<typeof roomCommands>;
+type MarkRead = Extract<Command, { type: "markRead" }>;
+
+/** Tag of a read that counts what a marker passes. */
+export interface CountTag {
+  readonly type: "count";
+  readonly member: Sender;
+  /** Where the marker stood and where it goes. */
+  readonly was: number;
+  readonly seq: number;
+  /** What was counted, from the end of the stretch to before `next`. */
+  readonly own: number;
+  readonly quiet: number;
+  readonly next: number;
+  readonly to: ReplyTo | undefined;
+}
+
+/** Moves the sender's read marker forward, of the room or of a thread; back it does not go. Other members do not hear of it: in a busy
+ *  room there is a marker for every reader of every message. The reader does, on every device. */
+export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
+  if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
+  if (thread !== undefined) return markThread(room, thread, seq, turn);
+  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
+  return seq <= readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq, turn);
+}
+
+/** Moves the sender's read marker back before a message. Error: NOT_FOUND. */
+export function markUnread(room: Room, seq: number, turn: Turn): Effects {
+  if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
+  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
+  return seq > readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq - 1, turn);
+}
+
+function markThread(room: Room, root: number, seq: number, turn: Turn): Effects {
+  const reader = room.threads?.find((thread) => thread.root === root)?.readers[turn.from];
+  // Nothing of it is unread for who does not follow it, or of a thread that is no longer known here.
+  const answer: RoomRead = {
+    ...unreadFor(room, turn.from),
+    readSeq: Math.max(seq, reader?.readSeq ?? 0),
+    thread: root,
+  };
+  if (reader === undefined || seq <= reader.readSeq) return [reply(answer)];
+  return [
+    persist({ type: "readMarked", member: turn.from, seq, thread: root }),
+    ...told(turn, { type: "roomRead", room: turn.key, seq, thread: root }),
+    reply(answer),
+  ];
+}
+
+const told = (turn: Turn, message: { readonly type: string; readonly [field: string]: unknown }): Effects =>
+  turn.from.startsWith("user/") ? [{ type: "tell", to: turn.from as ActorId, message }] : [];
+
+/** Moves a marker, when it is known how many messages it passes that do not count. */
+function move(room: Room, member: Sender, seq: number, turn: Turn): Effects {
+  const was = entryOf(room.members, member)?.readSeq ?? 0;
+  // What comes behind it is in memory.
+  if (seq >= recentFrom(room) - 1) return moved(room, { type: "readMarked", member, seq }, turn);
+  const tag: CountTag = {
+    type: "count",
+    member,
+    was,
+    seq,
+    own: 0,
+    quiet: 0,
+    next: Math.max(was, seq),
+    to: turn.replyTo,
+  };
+  return [readOn(tag)];
+}
+
+const readOn = (tag: CountTag): Effects[number] => {
+  const range = { from: messageKey(Math.min(tag.was, tag.seq) + 1), to: messageKey(tag.next + 1) };
+  return { type: "read", range: { ...range, limit: limits.countedAtOnce, reverse: true }, tag };
+};
+
+/** The records of a stretch arrived. Whether a message counts never changes, so what was counted holds. */
+export function counted(room: Room, tag: CountTag, records: readonly ActorRecord[], here: Turn): Effects {
+  const turn: Turn = { ...here, from: tag.member, ...(tag.to && { replyTo: tag.to }) };
+  const member = entryOf(room.members, tag.member);
+  if (member === undefined) return [refuse("NOT_A_MEMBER", undefined, tag.to)];
+  // Somebody else, on another device, was faster.
+  if (member.readSeq !== tag.was) return [reply(unreadFor(room, tag.member), tag.to)];
+  const messages = records.map(({ value }) => value as RoomMessage);
+  const quiet = tag.quiet + messages.filter(({ threadOnly }) => threadOnly === true).length;
+  const own = tag.own + messages.filter((message) => isOwn(message, tag.member)).length;
+  const first = Math.min(tag.was, tag.seq) + 1;
+  const reached = messages.at(-1)?.seq ?? first;
+  const next = reached - 1;
+  const far = Math.max(tag.was, tag.seq) - next;
+  if (messages.length > 0 && reached > first && far < limits.countedMax) return [readOn({ ...tag, quiet, own, next })];
+  // What was not counted is taken for what does not count: rather too few are unread than too many.
+  const rest = Math.max(0, reached - first);
+  const back = tag.seq < tag.was;
+  const change = {
+    own: back ? member.own + own + rest : member.own - own,
+    quiet: (member.quiet ?? 0) + (back ? -quiet : quiet),
+  };
+  return moved(room, { type: "readMarked", member: tag.member, seq: tag.seq, ...change }, turn);
+}
+
+function moved(room: Room, change: Extract<RoomChange, { type: "readMarked" }>, turn: Turn): Effects {
+  const unread: RoomUnread = unreadFor(evolveMarked(room, change), change.member);
+  return [
+    persist(change),
+    ...told(turn, { type: "roomRead", room: turn.key, seq: change.seq, unread }),
+    reply(unread, turn.replyTo),
+  ];
+}
