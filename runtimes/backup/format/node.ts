@@ -67,7 +67,7 @@ export function openNode(
   } catch {
     throw damaged("node", "changed, or not the one that is meant");
   }
-  return decodeValue(Buffer.from(unframed(frame, nodeFormat.bytesMax)).toString("utf8"));
+  return decodeValue(Buffer.from(unframed(frame, { bytesMax: nodeFormat.bytesMax })).toString("utf8"));
 }
 
 /** A link as a node above has it. Error: BACKUP_DAMAGED. */

@@ -7,11 +7,10 @@
  *  `plexus backup fragments 1`, 32 bytes a fragment). A unit's key is drawn anew for each sealing, also of the same unit after a
  *  failure: so each fragment's key encrypts once, and its nonce is zero. */
 import { createCipheriv, createDecipheriv, hash, hkdfSync } from "node:crypto";
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { damaged, demand } from "./damaged.ts";
-import { encodeValue } from "./rows.ts";
 import { paddedSize } from "./sizes.ts";
 import { split, transform, transformBytes, untransform } from "./transform.ts";
+import { packInto, packedRoom, unpackInto } from "./zstd.ts";
 
 /** What these formats are: all objects name it, so that another may come beside. Suite 1: Zstandard, AES-256-GCM and -CTR,
  *  SHA-256, HKDF-SHA-512, Ed25519. */
@@ -70,18 +69,18 @@ const frameHeadBytes = 9;
 /** More than units of the journal have; larger memory is not kept. */
 const scratchBytesMax = 1024 * 1024;
 const codecs = { stored: 0, zstd: 1 } as const;
-const zstdLevel = { [constants.ZSTD_c_compressionLevel]: 3 };
-/** What Zstandard makes of anything at most, and a little more: with room for all of it, it needs no memory of its own, and nothing is joined. */
-const zstdRoom = (bytes: number): number => bytes + (bytes >> 8) + 1_024;
 const info = "plexus backup fragments 1";
 /** Each key encrypts once. */
 const nonce = new Uint8Array(12);
+
+/** Gives memory for some bytes. */
+export type Room = (bytes: number) => Buffer;
 
 /** Memory of a unit on its way, used again for the next: buffers are given back only when garbage is collected, which a thread with little of it
  *  on its heap does seldom. */
 const scratch = { frame: reusable(), transformed: reusable() };
 
-function reusable(): (bytes: number) => Buffer {
+function reusable(): Room {
   let memory = Buffer.alloc(0);
   return (bytes) => {
     if (memory.length < bytes || memory.length > scratchBytesMax) memory = Buffer.allocUnsafeSlow(bytes);
@@ -89,24 +88,27 @@ function reusable(): (bytes: number) => Buffer {
   };
 }
 
+const ownMemory: Room = (bytes) => Buffer.allocUnsafe(bytes);
+
 export const hashOfUnit = (plaintext: Uint8Array): string => hash("sha256", plaintext, "hex");
 
 /** Seals a unit. `random` is `unitFormat.randomBytes` of secret randomness that nothing else ever sees; `hash` is the plaintext's, where it is
- *  known already. */
+ *  known already. The fragments lie one behind the other in the memory that `room` gives. */
 export function sealUnit(
   plaintext: Uint8Array,
   context: UnitContext,
-  how: { readonly fragments: number; readonly random: Uint8Array; readonly hash?: string },
+  how: { readonly fragments: number; readonly random: Uint8Array; readonly hash?: string; readonly room?: Room },
 ): SealedUnit {
   const { keyBytes, randomBytes, bytesMax, tagBytes } = unitFormat;
   if (how.random.length !== randomBytes || plaintext.length > bytesMax || !isCount(how.fragments))
     throw new RangeError("a unit is sealed within its limits");
   const key = how.random.slice(0, keyBytes);
-  const body = transform(framed(plaintext, scratch.frame), how.random.subarray(keyBytes), scratch.transformed);
+  const body = transform(framed(plaintext), how.random.subarray(keyBytes), scratch.transformed);
   const pieces = split(body, how.fragments);
   const keys = fragmentKeys(key, pieces.length);
   const associated = contextOf(context, pieces.length);
-  const made = Buffer.allocUnsafe(pieces.reduce((sum, { length }) => sum + length + tagBytes, 0));
+  const { room = ownMemory } = how;
+  const made = room(body.length + pieces.length * tagBytes);
   let end = 0;
   const fragments = pieces.map((piece, at) => {
     const start = end;
@@ -121,18 +123,28 @@ export function sealUnit(
   return { key, hash: how.hash ?? hashOfUnit(plaintext), fragments };
 }
 
-/** The plaintext of a unit, from all its fragments in order. Error: BACKUP_DAMAGED, which names the fragment that does not fit. */
+/** The plaintext of a unit, from all its fragments in order, in the memory that `room` gives. Error: BACKUP_DAMAGED, which names the fragment that
+ *  does not fit. */
 export function openUnit(
   fragments: readonly Uint8Array[],
   context: UnitContext,
   expected: { readonly key: Uint8Array; readonly hash: string },
+  room?: Room,
 ): Uint8Array {
   demand(isCount(fragments.length), "unit", "a wrong number of fragments");
   demand(expected.key.length === unitFormat.keyBytes, "unit", "its key has a wrong length");
   const keys = fragmentKeys(expected.key, fragments.length);
   const associated = contextOf(context, fragments.length);
-  const pieces = fragments.map((fragment, at) => opened(fragment, keys[at] as Uint8Array, associated(at), at));
-  const plaintext = unframed(untransform(Buffer.concat(pieces)));
+  const whole = scratch.transformed(
+    fragments.reduce((sum, { length }) => sum + Math.max(0, length - unitFormat.tagBytes), 0),
+  );
+  let end = 0;
+  for (const [at, fragment] of fragments.entries()) {
+    const piece = opened(fragment, keys[at] as Uint8Array, associated(at), at);
+    whole.set(piece, end);
+    end += piece.length;
+  }
+  const plaintext = unframed(untransform(whole), { room });
   demand(hashOfUnit(plaintext) === expected.hash, "unit", "not the plaintext that the manifest names");
   return plaintext;
 }
@@ -151,7 +163,7 @@ function contextOf(
 ): (at: number) => Uint8Array {
   const { version, suite } = backupFormat;
   const unit = [cluster, person, thread, type, bucket, part];
-  const common = encodeValue(["plexus backup fragment", version, suite, unit, id, epoch]).slice(0, -1);
+  const common = JSON.stringify(["plexus backup fragment", version, suite, unit, id, epoch]).slice(0, -1);
   return (at) => Buffer.from(`${common},${at},${of}]`);
 }
 
@@ -170,44 +182,59 @@ function opened(fragment: Uint8Array, key: Uint8Array, context: Uint8Array, at: 
   return piece;
 }
 
-/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. It lies in the memory that `allocate` gives. */
-export function framed(
-  plaintext: Uint8Array,
-  allocate: (bytes: number) => Buffer = (bytes) => Buffer.allocUnsafe(bytes),
-): Uint8Array {
-  const packed = zstdCompressSync(plaintext, { params: zstdLevel, chunkSize: zstdRoom(plaintext.length) });
-  const isSmaller = packed.length < plaintext.length;
-  const data = isSmaller ? packed : plaintext;
-  const bytes = paddedSize(frameHeadBytes + data.length + transformBytes, unitFormat.frameBytesMin) - transformBytes;
-  const frame = allocate(bytes);
+/** The frame of a body, padded so that with the transform's bytes it is of a size that many have. It lies where the next one will. */
+export function framed(plaintext: Uint8Array): Uint8Array {
+  const most = paddedFrame(packedRoom(plaintext.length));
+  const frame = scratch.frame(most);
+  const packed = packInto(plaintext, frame.subarray(frameHeadBytes));
+  const isSmaller = packed < plaintext.length;
+  const dataBytes = isSmaller ? packed : plaintext.length;
+  if (!isSmaller) frame.set(plaintext, frameHeadBytes);
   frame.writeUInt8(isSmaller ? codecs.zstd : codecs.stored, 0);
-  frame.writeUInt32LE(data.length, 1);
+  frame.writeUInt32LE(dataBytes, 1);
   frame.writeUInt32LE(plaintext.length, 5);
-  frame.set(data, frameHeadBytes);
-  frame.fill(0, frameHeadBytes + data.length);
-  return frame;
+  const bytes = paddedFrame(dataBytes);
+  frame.fill(0, frameHeadBytes + dataBytes, bytes);
+  return frame.subarray(0, bytes);
 }
 
-/** What a frame holds. Error: BACKUP_DAMAGED. */
-export function unframed(bytes: Uint8Array, bytesMax: number = unitFormat.bytesMax): Uint8Array {
+/** The size of a frame with so much data. */
+const paddedFrame = (dataBytes: number): number =>
+  paddedSize(frameHeadBytes + dataBytes + transformBytes, unitFormat.frameBytesMin) - transformBytes;
+
+/** What a frame holds, in the memory that `room` gives, or where it lies. Error: BACKUP_DAMAGED. */
+export function unframed(
+  bytes: Uint8Array,
+  {
+    bytesMax = unitFormat.bytesMax,
+    room = ownMemory,
+  }: { readonly bytesMax?: number; readonly room?: Room | undefined } = {},
+): Uint8Array {
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   demand(frame.length >= frameHeadBytes, "unit", "a frame without a head");
   const [codec, dataBytes, plainBytes] = [frame.readUInt8(0), frame.readUInt32LE(1), frame.readUInt32LE(5)];
   demand(frameHeadBytes + dataBytes <= frame.length && plainBytes <= bytesMax, "unit", "a frame with wrong lengths");
   demand(codec === codecs.stored || codec === codecs.zstd, "unit", "a codec that nobody knows");
-  const padding = frame.subarray(frameHeadBytes + dataBytes);
-  demand(padding.equals(Buffer.alloc(padding.length)), "unit", "padding that is none");
+  demand(isZero(frame.subarray(frameHeadBytes + dataBytes)), "unit", "padding that is none");
   const data = frame.subarray(frameHeadBytes, frameHeadBytes + dataBytes);
-  const plaintext = codec === codecs.stored ? data : unpacked(data, plainBytes);
-  demand(plaintext.length === plainBytes, "unit", "a frame that holds another length than it says");
+  if (codec === codecs.zstd) return unpacked(data, plainBytes, room);
+  demand(dataBytes === plainBytes, "unit", "a frame that holds another length than it says");
+  const plaintext = room(plainBytes);
+  plaintext.set(data);
   return plaintext;
 }
 
-function unpacked(data: Uint8Array, bytes: number): Uint8Array {
-  try {
-    const most = Math.max(1, bytes);
-    return zstdDecompressSync(data, { maxOutputLength: most, chunkSize: Math.max(constants.Z_MIN_CHUNK, most) });
-  } catch {
-    throw damaged("unit", "data that cannot be decompressed");
+const zeros = Buffer.alloc(64 * 1024);
+function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at += zeros.length) {
+    const some = bytes.subarray(at, at + zeros.length);
+    if (!some.equals(zeros.subarray(0, some.length))) return false;
   }
+  return true;
+}
+
+function unpacked(data: Uint8Array, bytes: number, room: Room): Uint8Array {
+  const memory = room(bytes + 1);
+  demand(unpackInto(data, bytes, memory), "unit", "data that is not what it says");
+  return memory.subarray(0, bytes);
 }
