@@ -192,6 +192,15 @@ export function beyond(roles: readonly string[], grants: readonly Grant[], table
     ?.permission;
 }
 
+/** Whether whoever has roles may make a way into an account of others: a link for its password, a key, a server whose word counts for it. Whoever comes in by it is
+ *  that person, with all that is theirs: so of accounts that may do more than a member nobody makes one who may not do more still, and equals none for one another. */
+export function mayLetInto(into: readonly string[], by: readonly string[], table: RoleTable): boolean {
+  const theirs = grantsOf(into, table);
+  const isWithin = beyond(by, theirs, table) === undefined;
+  const isMembers = beyond([defaultRole], theirs, table) === undefined;
+  return isWithin && (isMembers || beyond(into, grantsOf(by, table), table) !== undefined);
+}
+
 /** Whether whatever meets `when` meets `own`, as far as that can be read from them: each condition of `own` stands in it as it is. */
 const isNarrower = (when: GrantWhen | undefined, own: GrantWhen): boolean =>
   Object.entries(own).every(

@@ -90,6 +90,8 @@ export interface IdentityProviderView extends Omit<SetIdentityProvider, "secret"
   readonly hasSecret: boolean;
   /** Roles of whoever set it: people who may do more do not come in by it. Absent: the operator did. */
   readonly within?: readonly string[];
+  /** Who set it. Absent: the operator, or an older version. */
+  readonly by?: string;
 }
 
 /** What whoever signs in sees of a server. */
@@ -107,6 +109,18 @@ export interface IdentityProviderReport {
   /** The address to enter at the server. */
   readonly back: string;
 }
+
+/** All of a server by which its word counts: another one, or one with another key, may say something else of the same people. What is hashed of it stands in the
+ *  link of an account. */
+export const vouchedOf = ({ server, trustTwo }: Pick<SetIdentityProvider, "server" | "trustTwo">): string =>
+  JSON.stringify([
+    server.kind,
+    server.issuer ?? "",
+    server.clientId,
+    server.kind === "saml" ? server.certificates.toSorted() : [],
+    [...(trustTwo?.amr ?? [])].toSorted(),
+    [...(trustTwo?.acr ?? [])].toSorted(),
+  ]);
 
 /** How the people of a server come to have accounts, as a rule for `registrationState`. Nobody, where the cluster is closed. */
 export function registrationBy(

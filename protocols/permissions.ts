@@ -95,7 +95,7 @@ export const permissions = {
   "identity.manage": {
     has: ["admin"],
     power: "within",
-    for: "Setting up the servers by which people sign in. Whoever has it can become everybody who comes in by them and may do no more than they",
+    for: "Setting up the servers by which people sign in. Whoever has it can become everybody who comes in by them and may do less than they",
   },
   "audit.read": { has: ["admin"], power: "none", for: "Reading what was done to the cluster, and by whom" },
   "cluster.own": {

@@ -17,13 +17,15 @@ import { key, line, object, timeMs } from "./schema.ts";
 /** What a server calls somebody, or is called itself. */
 const told = line(512);
 
-/** Somebody as another server knows them. `label`: what people call that, such as a mail address; `claim`: the actor that says whose it is. */
+/** Somebody as another server knows them. `label`: what people call that, such as a mail address; `claim`: the actor that says whose it is;
+ *  `vouched`: a hash of the server as it was set when this was linked: `vouchedOf`. */
 export const identity = object({
   provider: told,
   issuer: told,
   subject: told,
   label: Type.Optional(told),
   claim: Type.Optional(key),
+  vouched: Type.Optional(key),
 });
 export type Identity = Static<typeof identity>;
 

@@ -144,6 +144,20 @@ export const userCommands = {
     result: nothing,
     summary: "Lets an identity of another server in",
   }),
+  /** Somebody comes in by an identity, whose server is set as `vouched` says. Where it was set otherwise when the identity was linked, whoever has set it since
+   *  let this person in. `by`: whether they may. `own`: it was the person, or nobody since that is kept; `others`: they may, and the account notes it as a way in
+   *  that somebody else made; `unknown`: an older version has set it, and then a link of before counts; `nobody`: they may not. Errors: NOT_FOUND, FORBIDDEN. */
+  vouchIdentity: command({
+    ...byGateway,
+    params: {
+      issuer: identity.properties.issuer,
+      subject: identity.properties.subject,
+      vouched: key,
+      by: Type.Union([Type.Literal("own"), Type.Literal("others"), Type.Literal("unknown"), Type.Literal("nobody")]),
+    },
+    result: nothing,
+    summary: "Says that somebody comes in by an identity, and how its server is set",
+  }),
   /** Errors: NOT_FOUND; FORBIDDEN where nothing else would let the person in. */
   unlinkIdentity: command({
     ...byGateway,
@@ -515,7 +529,8 @@ export interface Credentials {
   readonly totp?: string;
   readonly totpBegun?: string;
   readonly passkeys?: readonly Passkey[];
-  /** How long ago a link set the password, which somebody else may have made. Absent: never, or before that was kept. */
+  /** How long ago somebody came in by a way that somebody else may have made: a link for the password, a server that was set since. Absent: never, or before
+   *  that was kept. */
   readonly linkUsedAgoMs?: number;
 }
 

@@ -57,7 +57,7 @@ export interface ClusterState {
   readonly nodes: readonly NodeRecord[];
   /** Who has the role admin or owner, the longest first. */
   readonly admins: readonly string[];
-  /** Since when each of them is one without a break, by this actor's clock. Absent: since before this was kept. */
+  /** Since when each of them is one without a break, by this actor's clock. Absent: nobody has looked since an older version made them one. */
   readonly adminsSince?: Readonly<Record<string, number>>;
   /** Roles of everybody who has other ones than a member's. Absent in a state from before there were roles, and of people whom an older
    *  version made admins: see `rolesIn`. */
@@ -133,7 +133,7 @@ function decide(state: ClusterState, message: Incoming | Signal, turn: Turn): Ef
     case "people":
       return people(state, message);
     case "describe":
-      return [reply(viewOf(state, turn))];
+      return describe(state, turn);
     case "audit":
       return audit(state, message, turn);
     case "auditPage":
@@ -152,6 +152,13 @@ function nodeStarted(
   const change: ClusterChange = { type: "nodeStarted", record, adminCodeHash: adminCodeHash ?? null };
   const next = evolve(state, change);
   return [persist(change), reply(viewOf(next, turn)), ...crown(next, turn)];
+}
+
+/** Says what there is. Of admins whom an older version made nobody knows since when: their day begins when this version first sees them. */
+function describe(state: ClusterState, turn: Turn): Effects {
+  const unknown = state.admins.filter((user) => !Object.hasOwn(state.adminsSince ?? {}, user));
+  const changes = unknown.map((user): ClusterChange => ({ type: "adminSet", user, admin: true, roles: rolesIn(state, user), mail: [], atMs: turn.nowMs })); // prettier-ignore
+  return [...changes.map((change) => persist(change)), reply(viewOf(changes.reduce(evolve, state), turn))];
 }
 
 /** Makes the first admin of a cluster of before the owner. */
@@ -371,7 +378,7 @@ const viewOf = ({ nodes, admins, adminsSince }: ClusterState, { nowMs }: Pick<Tu
 
 /** Whether somebody has been an admin for so long that nobody made them one for what they are to agree to. */
 const isLongAgo = (since: ClusterState["adminsSince"] = {}, user: string, nowMs: number): boolean =>
-  !Object.hasOwn(since, user) || (since[user] as number) + wireLimits.secondAdminMs <= nowMs;
+  Object.hasOwn(since, user) && (since[user] as number) + wireLimits.secondAdminMs <= nowMs;
 
 function evolve(state: ClusterState, change: ClusterChange): ClusterState {
   switch (change.type) {
@@ -392,7 +399,7 @@ function evolve(state: ClusterState, change: ClusterChange): ClusterState {
       const roles = change.roles ?? rolesIn({ ...state, admins }, user);
       const { [user]: _before, ...rest } = state.roles ?? {};
       const { [user]: known, ...since } = state.adminsSince ?? {};
-      const sinceMs = state.admins.includes(user) ? known : change.atMs;
+      const sinceMs = (state.admins.includes(user) ? known : undefined) ?? change.atMs;
       return {
         ...state,
         admins,

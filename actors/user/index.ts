@@ -47,6 +47,7 @@ import {
   setPassword,
   signInsFailed,
   unlinkIdentity,
+  vouchIdentity,
   personView,
   validSessions,
   type Effects,
@@ -134,6 +135,7 @@ function fromGateway(state: UserState, message: FromGateway, turn: Here): Effect
   if (message.type === "confirmSession") return confirmSession(account, message, turn);
   if (message.type === "sessionUsed") return sessionUsed(account, message, turn);
   if (message.type === "linkIdentity") return linkIdentity(state, account, message, turn);
+  if (message.type === "vouchIdentity") return vouchIdentity(account, message, turn);
   if (message.type === "unlinkIdentity") return unlinkIdentity(state, account, message, turn);
   if (message.type === "setPassword") return setPassword(state, account, message, turn);
   if (isOfContact(message)) return decideContact(state, account, message, turn);

@@ -30,6 +30,7 @@ import {
   rolesOf,
   viewOf,
   type Account,
+  type HeldIdentity,
   type HeldSession,
   type UserChange,
   type UserState,
@@ -354,7 +355,10 @@ export function linkIdentity(
   turn: Turn<UserNotes>,
 ): Effects {
   const { identities = [] } = account;
-  if (identities.some((held) => identityOf(held) === identityOf(identity))) return [reply({})];
+  const held = identities.find((one) => identityOf(one) === identityOf(identity));
+  // Linked again by its person, it counts as the server is now.
+  if (held !== undefined)
+    return held.vouched === identity.vouched ? [reply({})] : [...vouched(held, identity.vouched), reply({})];
   if (identities.length >= wireLimits.identitiesPerUserMax)
     return [refuse("LIMIT_REACHED", { limit: "identitiesPerUserMax" })];
   const mail = identityMail("keep", identity);
@@ -363,6 +367,27 @@ export function linkIdentity(
     ...dispatch(state.outbox, mail, turn.self),
     reply({}),
   ];
+}
+
+/** The link is as the server is set now. `linkUsedAtMs`: by somebody else. */
+const vouched = (held: HeldIdentity, as: string | undefined, linkUsedAtMs?: number): Effects => [
+  persist({ type: "identityUnlinked", issuer: held.issuer, subject: held.subject }),
+  persist({
+    type: "identityLinked",
+    identity: { ...held, ...(as !== undefined && { vouched: as }) },
+    ...(linkUsedAtMs !== undefined && { linkUsedAtMs }),
+  }),
+];
+
+/** Somebody comes in by it. Errors: NOT_FOUND; FORBIDDEN: the server was set anew by somebody who may not let this person in. */
+export function vouchIdentity(account: Account, message: Of<"vouchIdentity">, { nowMs }: Turn<UserNotes>): Effects {
+  const held = account.identities?.find((one) => identityOf(one) === identityOf(message));
+  if (held === undefined) return [refuse("NOT_FOUND")];
+  if (held.vouched === message.vouched) return [reply({})];
+  const isOwn = message.by === "own" || (message.by === "unknown" && held.vouched === undefined);
+  if (!isOwn && message.by !== "others")
+    return [refuse("FORBIDDEN", { reason: "this way to sign in was set up anew by somebody who may do no more than this account: come in another way and link it again, or ask the operator to set it" })]; // prettier-ignore
+  return [...vouched(held, message.vouched, isOwn ? undefined : nowMs), reply({})];
 }
 
 /** Takes it away again. Errors: NOT_FOUND; FORBIDDEN: nothing else lets the person in. */

@@ -100,7 +100,7 @@ export interface Account {
   readonly endsAtMs?: number;
   readonly avatar?: Avatar;
   readonly notices?: readonly Notice[];
-  /** When a link set the password: it may have been somebody else's. */
+  /** When somebody came in by what may have been made by somebody else: a link for the password, a server that was set since. */
   readonly linkUsedAtMs?: number;
   readonly sessions: readonly HeldSession[];
   readonly agents: readonly HeldAgent[];
@@ -171,7 +171,12 @@ export type UserChange =
   | { readonly type: "keyUsed"; readonly id: string; readonly atMs: number }
   | { readonly type: "sessionConfirmed"; readonly id: string; readonly atMs: number; readonly proofs?: readonly Fact[] }
   | FactorChange
-  | { readonly type: "identityLinked"; readonly identity: HeldIdentity; readonly mail?: readonly Mail[] }
+  | {
+      readonly type: "identityLinked";
+      readonly identity: HeldIdentity;
+      readonly linkUsedAtMs?: number;
+      readonly mail?: readonly Mail[];
+    }
   | {
       readonly type: "identityUnlinked";
       readonly issuer: string;
@@ -235,7 +240,9 @@ export function evolve(state: UserState, change: UserChange): UserState {
     case "passkeyRemoved":
       return withAccount(state, { passkeys: state.account?.passkeys?.filter(({ id }) => id !== change.id) ?? [] });
     case "identityLinked": {
-      const linked = withAccount(state, { identities: [...(state.account?.identities ?? []), change.identity] });
+      const { identity, linkUsedAtMs } = change;
+      const identities = [...(state.account?.identities ?? []), identity];
+      const linked = withAccount(state, { identities, ...(linkUsedAtMs !== undefined && { linkUsedAtMs }) });
       return { ...linked, outbox: enqueue(state.outbox, change.mail) };
     }
     case "identityUnlinked": {

@@ -17,6 +17,8 @@ export interface IdentityProviderRow extends Omit<SetIdentityProvider, "secret">
   readonly sealed?: string;
   /** Roles of whoever set it; absent: the operator did. */
   readonly within?: readonly string[];
+  /** Who set it. Absent: the operator, or an older version, which does not say. */
+  readonly by?: string;
 }
 
 /** The servers of the cluster. */
@@ -30,6 +32,7 @@ const isRow = checkOf(
     name: Type.String({ maxLength: 64 }),
     sealed: Type.Optional(Type.String({ maxLength: 4_096 })),
     within: Type.Optional(Type.Array(Type.String({ maxLength: 64 }), { maxItems: 64 })),
+    by: Type.Optional(Type.String({ maxLength: 64 })),
   }),
 );
 const read = ({ key, value }: DirectoryRow): IdentityProviderRow | undefined => {

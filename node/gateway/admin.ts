@@ -28,7 +28,7 @@ import { personOf } from "./http.ts";
 import type { GatewayLimits } from "./limits.ts";
 import type { GatewayContext } from "./options.ts";
 import { demand } from "./refusals.ts";
-import { refusalOf, refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
+import { refusalOf, refusalToGive, rolesChange, rolesLetInto, rolesWithin } from "./roles.ts";
 import { createDevice, sha256 } from "./tokens.ts";
 
 const rowsQuery = (limits: GatewayLimits) =>
@@ -249,7 +249,7 @@ export function addAdminRoutes(
       const expiresAtMs = at.clock.nowMs() + limits.resetLinkMs;
       const message = { type: "makeReset", secretHash: sha256(secret), untilMs: expiresAtMs };
       const make = async (): Promise<Result<unknown>> => {
-        const may = await rolesWithin(at, request, user);
+        const may = await rolesLetInto(at, request, user);
         if (may.ok && may.value.includes("service"))
           return refused(failure("FORBIDDEN", { reason: "an account of a program has keys and no password" }));
         return may.ok ? askUser(user, message) : may;

@@ -69,7 +69,7 @@ export function addBackupGuards(app: FastifyInstance, at: GatewayContext): void 
     const isOwn = linkUsedAgoMs >= wireLimits.secondAdminMs;
     return isOwn
       ? ok({})
-      : forbidden("a link set your password less than a day ago, and somebody else may have made it");
+      : forbidden("somebody came into your account less than a day ago by a way that somebody else may have made");
   }
 
   app.get("/admin/backups/holds", { config: seen, schema: { summary: "The legal holds", tags } }, async () =>

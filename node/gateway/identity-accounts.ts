@@ -10,9 +10,11 @@ import {
   grantsOf,
   identityOf,
   mappedRoles,
+  mayLetInto,
   ok,
   refused,
   registrationBy,
+  vouchedOf,
   type Fact,
   type Identity,
   type PeoplePage,
@@ -25,6 +27,7 @@ import type { Accounts, Origin } from "./accounts.ts";
 import { claimsAt, identityClaim } from "./claims.ts";
 import type { GatewayContext } from "./options.ts";
 import { mayRegister, register, registrationAt } from "./registering.ts";
+import { sha256 } from "./tokens.ts";
 
 /** Somebody whom a server has named, and where they want to come in from. */
 export interface Named {
@@ -40,6 +43,8 @@ export interface IdentityAccounts {
   /** The account, which is made where there is none and the rules let it be. With the roles that the groups give. Errors: IDENTITY_UNKNOWN, those of sign-up, FORBIDDEN
    *  (the account may do more than whoever set the server). */
   settle(named: Named): Promise<Result<{ readonly user: string; readonly isNew: boolean }>>;
+  /** The server's word counts for an account that has the identity. Error: FORBIDDEN: somebody set the server anew who may not let this person in. */
+  vouch(named: Named, user: string): Promise<Result<unknown>>;
   /** Errors: IDENTITY_TAKEN, LIMIT_REACHED. */
   link(named: Named, user: string): Promise<Result<unknown>>;
   /** Errors: NOT_FOUND, FORBIDDEN where nothing else lets the person in. */
@@ -75,12 +80,27 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
     return ok(stored.value.factors.identities.includes(identityOf(said)) ? user : undefined);
   }
 
+  const vouchedBy = (row: IdentityProviderRow): string => sha256(vouchedOf(row));
+
+  /** Whether the server's word counts for this account: as the server was when it was linked, or whoever set it since may let the person in. */
+  async function vouch({ row, claims: { issuer, subject } }: Named, user: string): Promise<Result<unknown>> {
+    const held = await rolesOf(user);
+    if (!held.ok) return held;
+    const { within, by: setBy } = row;
+    const may = within === undefined || mayLetInto(held.value, within, at.rights.table());
+    const by = setBy === user ? "own" : may ? "others" : within !== undefined && setBy === undefined ? "unknown" : "nobody";
+    const vouched = await ask(actorId("user", user), { type: "vouchIdentity", issuer, subject, vouched: vouchedBy(row), by });
+    // A node of an older version does not know the question.
+    return !vouched.ok && vouched.error.code === "BAD_REQUEST" && by !== "nobody" ? ok(undefined) : vouched;
+  } // prettier-ignore
+
   const identityFor = ({ row, claims: said }: Named): Identity & { readonly claim: string } => ({
     provider: row.name,
     issuer: said.issuer,
     subject: said.subject,
     ...(said.label !== undefined && { label: said.label }),
     claim: identityClaim(said),
+    vouched: vouchedBy(row),
   });
 
   async function make(named: Named): Promise<Result<string>> {
@@ -144,12 +164,15 @@ export function createIdentityAccounts(at: GatewayContext, accounts: Accounts): 
   } // prettier-ignore
 
   return {
+    vouch,
     async settle(named) {
       const held = await holderOf(named);
       if (!held.ok) return held;
       const known = held.value;
       const made = known === undefined ? await make(named) : ok(known);
       if (!made.ok) return made;
+      const vouched = known === undefined ? ok(undefined) : await vouch(named, known);
+      if (!vouched.ok) return vouched;
       const set = await empower(named, made.value);
       return set.ok ? ok({ user: made.value, isNew: known === undefined }) : set;
     },

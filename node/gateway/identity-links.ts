@@ -81,7 +81,11 @@ export function addIdentityLinks(
       reply.clearCookie(attemptCookie, { path: `${request.mount}/api` });
       const named: Named = { row: demand(attempts.rowOf(provider)), claims, from: fromDevice(request) };
       if (purpose === "confirm") {
-        await notedAccount(at, request, { action: "proveAgain", user: caller.user }, accounts.confirmBy(caller, [factOf(named, atMs)]));
+        const proven = async () => {
+          const vouched = await people.vouch(named, caller.user);
+          return vouched.ok ? accounts.confirmBy(caller, [factOf(named, atMs)]) : vouched;
+        };
+        await notedAccount(at, request, { action: "proveAgain", user: caller.user }, proven());
         return {};
       }
       await notedAccount(at, request, { action: "linkIdentity", user: caller.user }, people.link(named, caller.user));

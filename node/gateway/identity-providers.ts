@@ -132,7 +132,7 @@ export function addIdentityProviders(app: FastifyInstance, at: GatewayContext): 
       ...given,
       name,
       ...(sealed !== undefined && { sealed }),
-      ...(request.caller !== null && { within: request.caller.roles }),
+      ...(request.caller !== null && { within: request.caller.roles, by: request.caller.user }),
     };
     const opened = await openedProvider(at, row);
     return opened.ok ? ok(row) : opened;

@@ -7,6 +7,7 @@ import { Type, type Static } from "typebox";
 import {
   actorId,
   failure,
+  grantsOf,
   isMailAddress,
   mailAddress,
   ok,
@@ -20,6 +21,8 @@ import {
   type MailServer,
   type MailSet,
   type MailView,
+  type PeoplePage,
+  type PersonRoles,
   type Result,
 } from "../../protocols/index.ts";
 import type { Message } from "../../actors/behavior.ts";
@@ -93,12 +96,30 @@ export function addMailRoutes(app: FastifyInstance, at: GatewayContext, accounts
     return found.ok ? found.value : undefined;
   };
 
+  /** Whether a link in a mail may let this person in. Whoever owns the cluster says where mail goes, and to which address links lead: so of two owners neither comes
+   *  in by mail, since the other may have sent it to where he reads it. */
+  async function mayBeMailed(user: string): Promise<boolean> {
+    const table = at.rights.table();
+    const isOwner = ({ roles }: PersonRoles) => grantsOf(roles, table).some(({ permission }) => permission === "cluster.own");
+    let after = "";
+    const owners: string[] = [];
+    for (;;) {
+      const page = await ask<PeoplePage>("role-manager/cluster", { type: "people", after });
+      if (!page.ok) return false;
+      owners.push(...page.value.people.filter(isOwner).map((one) => one.user));
+      after = page.value.people.at(-1)?.user ?? "";
+      if (!page.value.more || after === "") return !owners.includes(user) || owners.length === 1;
+    }
+  } // prettier-ignore
+
   async function sendReset(account: string): Promise<void> {
     const user = isMailAddress(account) ? await holderOf(account) : account.toLowerCase();
     if (user === undefined || !isUserName(user)) return;
     const found = await ask<MailOf>(actorId("user", user), { type: "mailOf" });
     // Who has no password comes in another way; a link must not give them one more.
     if (!found.ok || found.value.address === undefined || !found.value.password || found.value.out) return;
+    if (!(await mayBeMailed(user)))
+      return log.info("mail.held", { what: "reset", reason: "others own the cluster too" });
     if (takeMessage([`user ${user}`, plainAddress(found.value.address)], "reset") > 0) return;
     const secret = createDevice(at.random);
     const untilMs = at.clock.nowMs() + limits.mailResetMs;

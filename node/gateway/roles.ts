@@ -8,6 +8,7 @@ import {
   failure,
   fixedRoles,
   grantsOf,
+  mayLetInto,
   ok,
   permissions,
   PlexusError,
@@ -85,6 +86,19 @@ export async function rolesWithin(
   const roles = (held.value as PeoplePage).people[0]?.roles ?? [defaultRole];
   const reason = refusalToGive(at, request, grantsOf(roles, at.rights.table()));
   return reason === undefined ? ok(roles) : refused(reason);
+}
+
+/** The same, of a way into their account that is being made. Error: FORBIDDEN also where they may do as much: see `mayLetInto`. */
+export async function rolesLetInto(
+  at: Pick<GatewayContext, "rights" | "kernel" | "limits">,
+  request: Pick<FastifyRequest, "caller">,
+  user: string,
+): Promise<Result<readonly string[]>> {
+  const within = await rolesWithin(at, request, user);
+  const { caller } = request;
+  if (!within.ok || caller === null || caller.user === user) return within;
+  if (mayLetInto(within.value, caller.roles, at.rights.table())) return within;
+  return refused(failure("FORBIDDEN", { reason: "this account may do as much as yours: whoever may do more makes a way into it, or the operator" })); // prettier-ignore
 }
 
 /** Adds the routes under /api/v1/admin/roles and /api/v1/admin/users: what roles grant, who has them, and the sessions of people. */

@@ -18,7 +18,7 @@ import {
 import type { Accounts } from "./accounts.ts";
 import { audited, audits, changeOf } from "./audited.ts";
 import type { GatewayContext } from "./options.ts";
-import { refusalToGive, rolesChange, rolesWithin } from "./roles.ts";
+import { refusalToGive, rolesChange, rolesLetInto } from "./roles.ts";
 
 const service = "service";
 const userParams = schema.object({ user: schema.userName });
@@ -105,7 +105,7 @@ export function addServiceAccountRoutes(app: FastifyInstance, at: GatewayContext
   );
 
   async function makeKey(request: FastifyRequest<{ Body: Static<typeof createApiKey> }>, user: string) {
-    const may = await rolesWithin(at, request, user);
+    const may = await rolesLetInto(at, request, user);
     if (!may.ok) return may;
     const reason = await refusalOfPerson(at, user, may.value);
     return reason === undefined ? accounts.createKey(user, request.body) : refused(reason);

@@ -131,6 +131,24 @@ describe("the role-manager", () => {
     expect(second(), "given again").to.deep.equal(["ada"]);
   });
 
+  it("takes whom an older version made an admin for a new one, from when it first sees them", () => {
+    const written = { type: "adminSet", user: "bob", admin: true, mail: [] } as const;
+    const state = roleManager.evolve(roleManager.initial("cluster"), written);
+    const at = (nowMs: number) => {
+      const turn = { from: "gateway", self: cluster, key: "cluster", nowMs, notes: undefined } as unknown as Parameters<typeof roleManager.decide>[2]; // prettier-ignore
+      return roleManager.decide(state, { type: "describe" }, turn);
+    };
+    const seconds = (effects: ReturnType<typeof at>) =>
+      effects.flatMap((effect) => (effect.type === "reply" ? (effect.value as ClusterView).secondAdmins : []));
+    const day = wireLimits.secondAdminMs;
+    const seen = at(5 * day);
+    expect(seconds(seen)).to.deep.equal([]);
+    const kept = seen.flatMap((effect) => (effect.type === "persist" ? [effect.event] : []));
+    expect(kept).to.have.length(1);
+    const known = kept.reduce((held, one) => roleManager.evolve(held, one), state);
+    expect(known.adminsSince).to.deep.equal({ bob: 5 * day });
+  }); // prettier-ignore
+
   it("gives roles, says who has them, and tells the user", () => {
     const fixture = fixtureWith("ada", "bob", "eve");
     const rolesOf = (user: string) => fixture.ok<UserView>(`user/${user}`, `user/${user}`, { type: "describe" }).roles;

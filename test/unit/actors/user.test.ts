@@ -236,6 +236,30 @@ describe("a user's sessions", () => {
     fixture.ok("gateway", ada, open("s2"));
   });
 
+  it("count by the word of a server as it was linked, or as somebody has set it since who may", () => {
+    const fixture = fixtureWith();
+    const identity = { provider: "company", issuer: "https://id.example", subject: "7" };
+    fixture.ok("gateway", ada, { type: "create", identity });
+    const { issuer, subject } = identity;
+    const vouch = (vouched: string, by: string) => ({ type: "vouchIdentity", issuer, subject, vouched, by });
+    const isNoted = () =>
+      fixture.ok<{ linkUsedAgoMs?: number }>("gateway", ada, { type: "credentials" }).linkUsedAgoMs !== undefined;
+    expect(fixture.code("gateway", ada, vouch("one", "nobody"))).to.equal("FORBIDDEN");
+    fixture.ok("gateway", ada, vouch("one", "unknown"));
+    fixture.ok("gateway", ada, vouch("one", "nobody"));
+    expect(fixture.code("gateway", ada, vouch("two", "unknown")), "it is known by now").to.equal("FORBIDDEN");
+    fixture.ok("gateway", ada, { type: "linkIdentity", ...identity, vouched: "two" });
+    fixture.ok("gateway", ada, vouch("two", "nobody"));
+    fixture.ok("gateway", ada, vouch("three", "own"));
+    expect(isNoted()).to.equal(false);
+    fixture.ok("gateway", ada, vouch("four", "others"));
+    fixture.crash(ada);
+    expect(isNoted()).to.equal(true);
+    fixture.ok("gateway", ada, vouch("four", "nobody"));
+    expect(fixture.code("user/bob", ada, vouch("four", "own"))).to.equal("FORBIDDEN");
+    expect(fixture.code("gateway", ada, { ...vouch("four", "own"), subject: "8" })).to.equal("NOT_FOUND");
+  });
+
   it("note their use once an hour, with the address", () => {
     const fixture = fixtureWith("ada");
     fixture.ok("gateway", ada, open("s1", { address: "10.0.0.1" }));

@@ -1,7 +1,7 @@
 import { createClock } from "../../../node/platform/index.ts";
 import { expect } from "chai";
 import { pathOfPage } from "../../../node/gateway/identity-attempts.ts";
-import type { AuditEvent, SetIdentityProvider } from "../../../protocols/index.ts";
+import type { AuditEvent, Credentials, SetIdentityProvider } from "../../../protocols/index.ts";
 import { Browser } from "../../fixtures/identity/browser.ts";
 import { clientId, clientSecret, startOidcServer, type OidcServer } from "../../fixtures/identity/oidc-server.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
@@ -372,6 +372,49 @@ describe("gateway: sign-in by a real server of OpenID Connect", function () {
       expect((await me(before)).user).to.equal("root");
       expect((await set("linked", { registration: "link-only" }, admin.token)).status).to.equal(200);
       expect((await begin(new Browser(), "linked")).url.searchParams.get("signIn")).to.equal("FORBIDDEN");
+    });
+
+    it("by an admin who sets a server to come in as another: the link counts as its person made it", async () => {
+      const admins = ["ida", "kim"].map(async (name) => {
+        const { token } = await fixture.signUp(name);
+        await fixture.request("PUT", `/api/v1/admin/users/${name}/roles`, { token: controlToken, body: { roles: ["admin"] } }); // prettier-ignore
+        return token;
+      });
+      const [ida = "", kim = ""] = await Promise.all(admins);
+      server.person = { sub: "kim-there" };
+      const link = async (token: string) => {
+        const browser = new Browser();
+        browser.plant(fixture.url, "plexus_session", token);
+        await browser.go((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/with/main", {})).body.url);
+        expect((await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {})).status).to.equal(200);
+      };
+      const comeIn = async () => {
+        const browser = new Browser();
+        const { url } = await begin(browser, "main");
+        return url.searchParams.get("signIn") ?? (await me(browser)).user;
+      };
+      const isYoung = async (): Promise<boolean> => {
+        const found = await fixture.kernel.ask({ to: "user/kim", from: "gateway", message: { type: "credentials" }, timeoutMs: 5_000 }); // prettier-ignore
+        return found.ok && (found.value as Credentials).linkUsedAgoMs !== undefined;
+      };
+      await link(kim);
+      expect(await comeIn()).to.equal("kim");
+      // It says from now on that one factor is two; a certificate of SAML is the same.
+      expect((await set("main", { trustTwo: { amr: ["pwd"] } }, ida)).status).to.equal(200);
+      expect(await comeIn(), "set by an equal").to.equal("FORBIDDEN");
+      const browser = new Browser();
+      browser.plant(fixture.url, "plexus_session", kim);
+      await browser.go((await browser.ask(fixture.url, "POST", "/api/v1/me/session/confirm/with/main", {})).body.url);
+      const fresh = await browser.ask(fixture.url, "POST", "/api/v1/me/identities/proven", {});
+      expect(fresh.body.error.code, "nor does it make an open browser a fresh one").to.equal("FORBIDDEN");
+      await link(kim);
+      expect([await comeIn(), await isYoung()], "linked again by its person").to.deep.equal(["kim", false]);
+      expect((await set("main", { trustTwo: { amr: ["otp"] } }, owner)).status).to.equal(200);
+      expect([await comeIn(), await isYoung()], "set by an owner, it is noted").to.deep.equal(["kim", true]);
+      const reset = await fixture.request("POST", "/api/v1/admin/users/kim/reset", { token: ida, body: {} });
+      expect(reset.body.error.code, "an equal's password").to.equal("FORBIDDEN");
+      expect((await fixture.request("POST", "/api/v1/admin/users/kim/reset", { token: owner, body: {} })).status).to.equal(200); // prettier-ignore
+      await set("main", { signOut: true });
     });
 
     it("to read the secret: no answer has it", async () => {

@@ -123,6 +123,18 @@ describe("gateway: mail", () => {
     expect(codeOf(await post("/sign-in", { name: "dan", password: next }))).to.equal("ok");
   });
 
+  it("lets neither of two owners in by mail: the other one says where mail goes", async () => {
+    for (const name of ["oda", "moe"]) await join(name);
+    const roles = (...held: readonly string[]) => call("PUT", "/admin/users/oda/roles", { roles: held }, controlToken);
+    expect(codeOf(await roles("owner"))).to.equal("ok");
+    for (const account of ["oda", "moe"]) expect(codeOf(await post("/sign-in/forgot", { account }))).to.equal("ok");
+    await server.next(({ to }) => to === "moe@example.org");
+    expect(server.arrived.map(({ to }) => to)).to.deep.equal([]);
+    expect(codeOf(await roles("admin"))).to.equal("ok");
+    expect(codeOf(await post("/sign-in/forgot", { account: "oda" }))).to.equal("ok");
+    await server.next(({ to }) => to === "oda@example.org");
+  });
+
   it("leads only to the public address, whatever a request calls the node", async () => {
     await join("hal");
     const headers = { "x-forwarded-host": "evil.example.net" };

@@ -4,10 +4,13 @@ import {
   allCommands,
   auditActionOf,
   auditActions,
+  beyond,
   builtInRoles,
+  grantsOf,
   isAdminBy,
   isAtLeast,
   isForTokens,
+  mayLetInto,
   permissionOf,
   permissions,
   scopeSets,
@@ -21,7 +24,7 @@ import { Dice } from "../../world/dice.ts";
 import { ask, codeOf } from "./control-client.ts";
 import { grpcClient } from "./grpc-client.ts";
 import { everyPart } from "./permission-table.ts";
-import { createSearch, guardOf, operationsOf, type Credential, type Guard, type Operation } from "./reach.ts";
+import { createSearch, guardOf, operationsOf, searchTakeovers, type Credential, type Guard, type Operation } from "./reach.ts"; // prettier-ignore
 import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 
 const names = Object.keys(permissions) as Permission[];
@@ -53,6 +56,38 @@ const harmless = [
   "POST /api/v1/sign-out",
   "POST /api/v1/sign-up/mail",
   "PUT /api/v1/me/avatar",
+];
+
+/** What makes a way into an account of others that is there. */
+const waysIntoOthers = [
+  "POST /api/v1/admin/users/:user/keys",
+  "POST /api/v1/admin/users/:user/reset",
+  "PUT /api/v1/admin/identity-providers/:provider",
+  // Links for forgotten passwords go where it says.
+  "PUT /api/v1/admin/mail",
+];
+/** What gives rights, things or ways, and none into an account of others: the own account, a new one, what is in backups. */
+const waysElsewhere = [
+  "DELETE /api/v1/me/mail",
+  "GET /api/v1/admin/users/:user/export",
+  "GET /api/v1/me/export",
+  "POST /api/v1/admin/backups/downloads",
+  "POST /api/v1/admin/backups/place",
+  "POST /api/v1/admin/backups/recall",
+  "POST /api/v1/admin/backups/requests",
+  "POST /api/v1/admin/backups/requests/:id/approve",
+  "POST /api/v1/admin/backups/requests/:id/begin",
+  "POST /api/v1/admin/control/tokens",
+  "POST /api/v1/admin/service-accounts",
+  "POST /api/v1/admin/sign-up-invitations",
+  "POST /api/v1/me/keys",
+  "POST /api/v1/me/passkeys",
+  "POST /api/v1/me/recovery",
+  "POST /api/v1/me/totp/confirm",
+  "PUT /api/v1/admin/roles/:role",
+  "PUT /api/v1/admin/users/:user",
+  "PUT /api/v1/admin/users/:user/roles",
+  "PUT /api/v1/me/mail",
 ];
 
 /** Where a search begins, for these roles. */
@@ -167,6 +202,34 @@ describe("gateway: what can be reached", () => {
     const routed = new Set(routes.flatMap(({ audit }) => audit ?? []));
     const elsewhere = Object.entries(auditActions).filter(([action, { power }]) => power !== "none" && !routed.has(action as AuditAction)).map(([action]) => action); // prettier-ignore
     expect(elsewhere.toSorted()).to.deep.equal(["isolate", "join", "migrate", "recallPrivate", "restoreUser", "revokeSessions", "runPlaybook", "setBlocklist", "setSignIn", "signInStep"]); // prettier-ignore
+  });
+
+  it("is no account of somebody who may do as much: by no way into accounts of others, nor by an account that comes of one", () => {
+    const routed = operations.filter(({ what, power }) => power === "within" && !what.startsWith("configuration"));
+    const all = [...waysIntoOthers, ...waysElsewhere].filter((what) => what !== "PUT /api/v1/admin/mail");
+    expect(routed.map(({ what }) => what).toSorted(), "each is on one of the lists").to.deep.equal(all.toSorted());
+    const search = { operations, waysIntoOthers, mayLetInto, startsAnew: () => true };
+    expect(searchTakeovers(search)).to.deep.equal([]);
+    const pick = <T>(dice: Dice, list: readonly T[]): T => list[Math.floor(dice.number() * list.length)] as T;
+    for (let seed = 1; seed <= depth(40, 1_000); seed += 1) {
+      const dice = new Dice(seed);
+      const own = ["r0", "r1", "r2"].map((name): ClusterRole => ({
+        name,
+        grants: Array.from({ length: 8 }, () => ({ permission: pick(dice, names) })),
+      }));
+      expect(searchTakeovers({ ...search, own }), `seed ${seed}`).to.deep.equal([]);
+    }
+    // As it was: whoever may do as much, and only a link for the password made the day of the account begin anew.
+    const within: typeof mayLetInto = (into, by, table) => beyond(by, grantsOf(into, table), table) === undefined;
+    const before = {
+      ...search,
+      mayLetInto: within,
+      startsAnew: (what: string) => !what.includes("identity-providers"),
+    };
+    const found = searchTakeovers(before);
+    expect(found).to.include("admin comes in as admin by PUT /api/v1/admin/identity-providers/:provider");
+    expect(found).to.include("admin agrees with itself as admin by PUT /api/v1/admin/identity-providers/:provider");
+    expect(searchTakeovers({ ...before, waysIntoOthers: waysIntoOthers.slice(1, 2) })).to.include("admin comes in as admin by POST /api/v1/admin/users/:user/reset"); // prettier-ignore
   });
 
   it("needs a fresh session at the real doors: HTTP, the control endpoint and gRPC, for each operation that gives or takes", async () => {

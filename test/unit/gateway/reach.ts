@@ -122,3 +122,53 @@ export function createSearch(at: {
   }
   return { rightsOf, beyondStart };
 }
+
+/** An account that somebody is in: their own, or one of somebody else that was there before them. */
+interface Held {
+  readonly roles: readonly string[];
+  readonly isOwn: boolean;
+  /** Its word counts as that of a second admin. */
+  readonly agrees: boolean;
+}
+
+/** Searches what accounts of others somebody can come into, in any number of steps, who has one account of these roles: by the operations that make a way into
+ *  accounts of others, and by accounts that come of it. `mayLetInto`: for whom a way may be made; `startsAnew`: whether whoever came in by it is no second
+ *  admin at once. Each finding says whose account it was and by what. */
+export function searchTakeovers(at: {
+  readonly operations: readonly Operation[];
+  readonly waysIntoOthers: readonly string[];
+  readonly mayLetInto: (into: readonly string[], by: readonly string[], table: ReturnType<typeof roleTable>) => boolean;
+  readonly startsAnew: (operation: string) => boolean;
+  readonly own?: readonly ClusterRole[];
+}): readonly string[] {
+  const { operations, own = [] } = at;
+  const table = roleTable(own);
+  const ways = operations.filter(({ what }) => at.waysIntoOthers.includes(what));
+  const others = [...table.keys()].map((role) => [role]);
+  const mayBy = (roles: readonly string[], needs: readonly Permission[]) =>
+    needs.every((one) => grantsOf(roles, table).some(({ permission }) => permission === one));
+  const isBelow = (roles: readonly string[], of: readonly string[]) =>
+    beyond(of, grantsOf(roles, table), table) === undefined && beyond(roles, grantsOf(of, table), table) !== undefined;
+  const found = new Set<string>();
+  for (const roles of others) {
+    const seen = new Set<string>();
+    const queue: Held[] = [{ roles, isOwn: true, agrees: true }];
+    for (let by = queue.shift(); by !== undefined; by = queue.shift()) {
+      const key = JSON.stringify(by);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      for (const { what, needs } of ways) {
+        if (!mayBy(by.roles, needs)) continue;
+        for (const into of others) {
+          if (!at.mayLetInto(into, by.roles, table)) continue;
+          const holdsPower = beyond(["member"], grantsOf(into, table), table) !== undefined;
+          if (holdsPower && !isBelow(into, roles)) found.add(`${roles.join()} comes in as ${into.join()} by ${what}`);
+          const agrees = !at.startsAnew(what);
+          if (agrees && mayBy(into, ["backup.approve"])) found.add(`${roles.join()} agrees with itself as ${into.join()} by ${what}`);
+          queue.push({ roles: into, isOwn: false, agrees });
+        }
+      }
+    }
+  }
+  return [...found];
+} // prettier-ignore
