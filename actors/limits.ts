@@ -277,6 +277,8 @@ export const actorLimits = {
   backupSchedulesMax: 32,
   /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left out. */
   backupTasksOpenMax: 16,
+  /** Folders with backups that are remembered; the one that was looked at the longest ago is forgotten. */
+  backupFoldersMax: 64,
   /** Tasks with backups that have ended and are remembered; the oldest is forgotten. */
   backupTasksKept: 200,
   /** What a runner keeps of one task; more is refused with `LIMIT_REACHED`, and the task fails.

@@ -253,6 +253,14 @@ export const fields: readonly Field[] = [
     needs: "cluster.own",
   },
   {
+    name: "backupFolders",
+    variable: "PLEXUS_BACKUP_FOLDERS",
+    form: "list",
+    live: false,
+    says: "folders in which admins may keep backups, by commas",
+    own: "it says where people who are not at the machine may write there",
+  },
+  {
     name: "addressPlaces",
     variable: "PLEXUS_ADDRESS_PLACES",
     form: "text",

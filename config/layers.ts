@@ -1,4 +1,4 @@
-import { isAbsolute, join } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { Value } from "typebox/value";
 import { parseDocument } from "yaml";
 import { assert, failure, failureOf, isLoopback, PlexusError } from "../protocols/index.ts";
@@ -332,13 +332,14 @@ function readDurations(content: unknown, from: string): unknown {
 
 function absolutePaths(layer: Raw, folder: string): Raw {
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
-  const { data, models, finding, leakedPasswords, addressPlaces, tls } = layer as Partial<Config>;
+  const { data, models, finding, leakedPasswords, addressPlaces, backupFolders, tls } = layer as Partial<Config>;
   const tokenFile = finding?.consulTokenFile;
   return {
     ...layer,
     ...(data !== undefined && { data: absolute(data) }),
     ...(leakedPasswords !== undefined && { leakedPasswords: absolute(leakedPasswords) }),
     ...(addressPlaces !== undefined && { addressPlaces: absolute(addressPlaces) }),
+    ...(backupFolders !== undefined && { backupFolders: backupFolders.map((one) => resolve(absolute(one))) }),
     ...(tls !== undefined && {
       tls: Object.fromEntries(Object.entries(tls).map(([name, file]) => [name, absolute(file)])),
     }),

@@ -283,6 +283,8 @@ export const configSchema = schema.object({
   ),
   /** Passwords that nobody may take: one a line, or SHA-1 hashes. */
   leakedPasswords: Type.Optional(path),
+  /** Folders on this machine in which admins may keep backups; the operator's commands may use any. */
+  backupFolders: Type.Array(path, { maxItems: 16, description: "a list like [/mnt/backup/plexus]" }),
   /** A file that says where addresses are, for the detector of impossible travel. */
   addressPlaces: Type.Optional(path),
   /** The token of an invitation. Used once, when the data folder belongs to no cluster yet. */
@@ -352,6 +354,7 @@ export const configDefaults = {
   port: 7070,
   trustedProxies: [],
   blockLists: [],
+  backupFolders: [],
   adminAddresses: [],
   tls: {},
   allowedHosts: [],

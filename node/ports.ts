@@ -252,6 +252,8 @@ export interface ShardControl {
   readonly stripes: Pick<Stripes, "put" | "read" | "release" | "inspect">;
   /** Tells every node with the role `storage` to make good at once what it lacks. One that does not answer is there with the reason. */
   heal(): Promise<readonly NodeHealed[]>;
+  /** Whether storage nodes could take a stripe of this class now. Errors: HOLDERS_TOO_FEW, DISK_FULL. */
+  canPlace(what: string): Result<null>;
 }
 
 /** The id of a node: made with its data folder, never used again. Its name is what people call it. */

@@ -12,6 +12,7 @@ import {
   placeRules,
   retentionZone,
   type BackupResults,
+  type BackupSnapshot,
   type TaskView,
 } from "./backups.ts";
 import { answer, command } from "./command.ts";
@@ -30,18 +31,27 @@ export const backupActor: ActorId = "backup/cluster";
 export type BackupEffect = "changes" | "removes" | "reads";
 
 const snapshot = Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }));
+const nodeId = Type.String({ minLength: 1, maxLength: 128, description: "The id of a node" });
+/** A folder on the machine of a node, where its operator lets admins keep backups (`backupFolders`). */
+export const backupFolder = object({
+  node: nodeId,
+  path: Type.String({ pattern: "^/", maxLength: 4_096, description: "Its absolute path there" }),
+});
+export type BackupFolder = Static<typeof backupFolder>;
+/** Absent: the backups of the cluster, on its storage nodes. */
+const folder = Type.Optional(backupFolder);
 
 /** The sorts of tasks: what each does, what who asks for it needs, and what it is told. */
 export const backupSorts = {
   run: {
     does: "changes",
     needs: "backup.run",
-    wish: object({ sort: Type.Literal("run"), full: Type.Optional(Type.Boolean()) }),
+    wish: object({ sort: Type.Literal("run"), full: Type.Optional(Type.Boolean()), folder }),
   },
   verify: {
     does: "reads",
     needs: "backup.run",
-    wish: object({ sort: Type.Literal("verify"), snapshot, depth: backupDepth }),
+    wish: object({ sort: Type.Literal("verify"), snapshot, depth: backupDepth, folder }),
   },
   recall: {
     does: "reads",
@@ -72,6 +82,7 @@ export const backupSorts = {
       keep: backupRetention,
       timeZone: retentionZone,
       apply: Type.Optional(Type.Boolean()),
+      folder,
     }),
   },
   drill: { does: "reads", needs: "backup.run", wish: object({ sort: Type.Literal("drill"), snapshot }) },
@@ -86,6 +97,9 @@ export type BackupSort = keyof typeof backupSorts;
 export type BackupWish<Sort extends BackupSort = BackupSort> = {
   readonly [Name in Sort]: Static<(typeof backupSorts)[Name]["wish"]>;
 }[Sort];
+
+/** The folder that a wish is about; undefined: the backups of the cluster. */
+export const folderOf = (wish: BackupWish): BackupFolder | undefined => ("folder" in wish ? wish.folder : undefined);
 
 /** Any of them. */
 export const backupWish = Type.Unsafe<BackupWish>(Type.Union(Object.values(backupSorts).map(({ wish }) => wish)));
@@ -182,9 +196,11 @@ export const backupCommands = {
     summary: "Ends a task",
     answers: "list",
   }),
-  /** The runner asks for work: a task that may begin now, or one that another runner had. `holds`: the tasks that this one is busy with. */
+  /** The runner asks for work: a task that may begin now, or one that another runner had. `holds`: the tasks that this one is busy with. `node`: it
+   *  works on those in folders of this node alone; without it on all that are in no folder. */
   take: command({
     params: {
+      node: Type.Optional(nodeId),
       runner: Type.String({ minLength: 1, maxLength: 128 }),
       holds: Type.Array(task, { maxItems: limits.backupTasksTakenMax }),
     },
@@ -216,6 +232,36 @@ export const backupCommands = {
     effect: "reads",
     summary: "The pieces that were kept of a task",
     answers: "page",
+  }),
+  /** A node has looked at the backups in a folder of its machine, after a run or a prune. */
+  noteFolder: command({
+    params: {
+      folder: backupFolder,
+      snapshots: position,
+      newest: Type.Union([
+        Type.Null(),
+        object({
+          number: position,
+          atMs: position,
+          units: position,
+          bytes: position,
+          missed: Type.Array(Type.String({ maxLength: 512 }), { maxItems: 16 }),
+        }),
+      ]),
+    },
+    result: nothing,
+    from: ["node"],
+    effect: "changes",
+    summary: "Says what backups are in a folder",
+  }),
+  folders: command({
+    params: {},
+    result: answer<BackupFolderList>("BackupFolderList"),
+    from: ["gateway", "node"],
+    effect: "reads",
+    permission: "cluster.administer",
+    summary: "The folders that have backups, as their nodes last saw them",
+    answers: "list",
   }),
   /** So many bytes of stripes were read for a recall in so long: what later ones are told to take. */
   measured: command({
@@ -284,6 +330,32 @@ export interface BackupSchedule {
 /** Answer to `schedules`. */
 export interface BackupScheduleList {
   readonly schedules: readonly BackupSchedule[];
+}
+
+/** A folder with backups of a node, as that node last saw it. */
+export interface BackupFolderSeen extends BackupFolder {
+  readonly snapshots: number;
+  /** Absent: there is no snapshot in it any more. */
+  readonly newest?: BackupSnapshot;
+  readonly seenAtMs: number;
+}
+
+/** Answer to `folders`. */
+export interface BackupFolderList {
+  readonly folders: readonly BackupFolderSeen[];
+}
+
+/** Where backups can be made from a node, and where there are some. */
+export interface BackupPlaces {
+  readonly node: { readonly id: string; readonly name: string };
+  /** How many nodes the cluster has. */
+  readonly nodes: number;
+  /** Why the storage nodes can take no backup now; absent: they can. */
+  readonly storage?: Failure;
+  /** Folders of this node in which its operator lets admins keep backups. */
+  readonly offered: readonly string[];
+  /** Folders of all nodes that have backups. `name`: what people call the node. */
+  readonly folders: readonly (BackupFolderSeen & { readonly name: string })[];
 }
 
 /** Answer to `take`. */

@@ -20,7 +20,7 @@ import { erased, hold, lift, mayErase } from "./holds.ts";
 import { onTime, putSchedule, removeSchedule } from "./schedules.ts";
 import { evolve, initial, record, type BackupChange, type BackupState } from "./state.ts";
 import { cancel, isPruning, onRecords, start, task, tasks, type Tag } from "./tasks.ts";
-import { advance, finish, measured, pieces, take } from "./turns.ts";
+import { advance, finish, measured, noteFolder, pieces, take } from "./turns.ts";
 
 type Incoming = CommandOf<typeof allBackupCommands>;
 
@@ -70,6 +70,10 @@ function decide(state: BackupState, message: Incoming | Signal, turn: BackupTurn
       return pieces(state, message, turn);
     case "measured":
       return measured(message);
+    case "noteFolder":
+      return noteFolder(message, turn);
+    case "folders":
+      return [reply({ folders: state.folders ?? [] })];
     case "finish":
       return finish(state, message, turn);
     case "hold":

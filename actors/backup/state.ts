@@ -1,6 +1,11 @@
 /** What the actor of the backups remembers: schedules and the tasks that have not ended. Tasks that have, and the pieces of those that
  *  have not, are records. */
-import { type BackupSchedule, type BackupWish, type ClusterBackupTask } from "../../protocols/index.ts";
+import {
+  type BackupFolderSeen,
+  type BackupSchedule,
+  type BackupWish,
+  type ClusterBackupTask,
+} from "../../protocols/index.ts";
 import type { ActorRecord, RecordOp, RecordRange } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { evolveGuards, noGuards, type GuardChange, type GuardState } from "./guards.ts";
@@ -25,6 +30,8 @@ export interface BackupState extends GuardState {
   readonly open: readonly OpenTask[];
   /** Bytes that recalls have read, and in how long: the older count less. Absent: none was measured. */
   readonly read?: { readonly bytes: number; readonly ms: number };
+  /** Folders with backups, the one that was seen last at the end. Absent: no node has told of any. */
+  readonly folders?: readonly BackupFolderSeen[];
 }
 
 export interface Piece {
@@ -52,6 +59,7 @@ export type BackupChange =
       readonly pieces?: readonly Piece[];
     }
   | { readonly type: "measured"; readonly bytes: number; readonly ms: number }
+  | { readonly type: "folderSeen"; readonly folder: BackupFolderSeen }
   | { readonly type: "cancelled"; readonly task: string; readonly by: string }
   | { readonly type: "ended"; readonly task: ClusterBackupTask };
 
@@ -86,6 +94,11 @@ export function evolve(state: BackupState, change: BackupChange): BackupState {
     case "measured": {
       const { bytes = 0, ms = 0 } = state.read ?? {};
       return { ...state, read: { bytes: bytes / 2 + change.bytes, ms: ms / 2 + change.ms } };
+    }
+    case "folderSeen": {
+      const { node, path } = change.folder;
+      const others = (state.folders ?? []).filter((one) => one.node !== node || one.path !== path);
+      return { ...state, folders: [...others, change.folder].slice(-limits.backupFoldersMax) };
     }
     case "cancelled":
       return withTask(state, change.task, (task) => ({ ...task, cancelledBy: change.by }));

@@ -1,5 +1,5 @@
 /** Tasks as their runner sees them: taken in turns, so that of two runners the later one's words count. */
-import { backupSorts, wireLimits, type backupCommands, type ClusterBackupTask, type CommandOf, type TakenTask } from "../../protocols/index.ts"; // prettier-ignore
+import { backupSorts, folderOf, wireLimits, type backupCommands, type BackupFolderSeen, type ClusterBackupTask, type CommandOf, type TakenTask } from "../../protocols/index.ts"; // prettier-ignore
 import { note, persist, refuse, reply } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { BackupTurn, Effects } from "./effects.ts";
@@ -11,15 +11,23 @@ type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
 
 const does = ({ wish }: OpenTask) => backupSorts[wish.sort].does;
 
+/** Where its backups are. Each place has a head of its own. */
+const placeOf = ({ wish }: OpenTask): string => {
+  const folder = folderOf(wish);
+  return folder === undefined ? "" : `${folder.node}:${folder.path}`;
+};
+
 /** Whether two tasks may run at the same time. */
 function mayMeet(one: OpenTask, other: OpenTask): boolean {
+  if (placeOf(one) !== placeOf(other)) return true;
   const both = [does(one), does(other)];
   return !both.includes("removes") && both.includes("reads");
 }
 
 /** The task that this runner should have now: first those that another one had, or that it has forgotten; then the first that is in nobody's way,
  *  also not in that of one which waits before it. */
-function choose({ open }: BackupState, { runner, holds }: Of<"take">): OpenTask | undefined {
+function choose({ open: all }: BackupState, { runner, holds, node }: Of<"take">): OpenTask | undefined {
+  const open = all.filter(({ wish }) => folderOf(wish)?.node === node);
   const running = open.filter(({ startedAtMs }) => startedAtMs !== undefined);
   const left = running.find((one) => one.runner !== runner || !holds.includes(one.id));
   if (left !== undefined || running.length >= wireLimits.backupTasksTakenMax) return left;
@@ -92,6 +100,12 @@ export const measured = ({ bytes, ms }: Of<"measured">): Effects =>
   bytes < limits.backupMeasuredBytesMin || ms === 0
     ? [reply({})]
     : [persist({ type: "measured", bytes, ms }), reply({})];
+
+/** What a node sees in a folder of its machine: what the page of backups lists. */
+export function noteFolder({ folder, snapshots, newest }: Of<"noteFolder">, { nowMs }: BackupTurn): Effects {
+  const seen: BackupFolderSeen = { ...folder, snapshots, seenAtMs: nowMs, ...(newest !== null && { newest }) };
+  return [persist({ type: "folderSeen", folder: seen }), reply({})];
+}
 
 export function finish(state: BackupState, message: Of<"finish">, turn: BackupTurn): Effects {
   const open = inTurn(state, message);

@@ -23,6 +23,7 @@ export interface UpOptions {
   readonly port?: number;
   readonly trustedProxy?: readonly string[];
   readonly blockList?: readonly string[];
+  readonly backupFolder?: readonly string[];
   readonly adminAddress?: readonly string[];
   readonly allowedHost?: readonly string[];
   readonly allowedOrigin?: readonly string[];
@@ -66,6 +67,7 @@ export function upConfig(options: UpOptions): ConfigInput {
     name: options.name,
     host: options.host,
     port: options.port,
+    backupFolders: options.backupFolder === undefined ? undefined : [...options.backupFolder],
     blockLists: options.blockList === undefined ? undefined : [...options.blockList],
     adminAddresses: options.adminAddress === undefined ? undefined : [...options.adminAddress],
     trustedProxies: options.trustedProxy === undefined ? undefined : [...options.trustedProxy],
@@ -130,6 +132,11 @@ export const define: Define = (command, { output, onExit }) => {
     .option(
       "--block-list <source>",
       "file or URL with addresses that are refused, read again each minute, repeatable: plain or STIX 2.1",
+      collect<string>,
+    )
+    .option(
+      "--backup-folder <folder>",
+      "folder on this machine in which admins may keep backups, by the page too, repeatable: /mnt/backup/plexus (default: none)",
       collect<string>,
     )
     .option(

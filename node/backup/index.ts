@@ -61,6 +61,7 @@ export {
   type RecallQuery,
   type RecallSink,
 } from "./recall.ts";
+export { createRunner, type BackupWorks, type Runner, type TaskAt } from "./runner.ts";
 export { openRepository, type BackupState, type Repository } from "./repository.ts";
 export { keptSnapshots, type Retention } from "./retention.ts";
 export { runBackup, type RunProgress, type RunReport } from "./run.ts";

@@ -49,8 +49,10 @@ export type BackupWorks = {
 export interface RunnerPorts {
   /** Names this runner: another start of the node is another one. */
   readonly runner: string;
-  /** Whether this node owns the slot of `backup/cluster`. */
+  /** Whether there may be work for this runner: this node owns the slot of `backup/cluster`, or has folders. */
   owns(): boolean;
+  /** It works on tasks in folders of this node; absent: on those in no folder. */
+  readonly folderNode?: string;
   ask(message: Message, timeoutMs: number): Promise<Result<unknown>>;
   readonly works: BackupWorks;
   readonly clock: Clock;
@@ -76,7 +78,7 @@ export function isHandedOn({ signal, task }: Pick<TaskAt, "signal" | "task">, er
 
 /** Begins to look for work. */
 export function createRunner(ports: RunnerPorts): Runner {
-  const { runner, clock, log, limits } = ports;
+  const { runner, clock, log, limits, folderNode } = ports;
   const held = new Map<string, { readonly abort: AbortController; readonly done: Promise<void> }>();
   let stopped = false;
   let looking = false;
@@ -105,7 +107,10 @@ export function createRunner(ports: RunnerPorts): Runner {
         return;
       }
       while (ports.owns()) {
-        const answer = await ports.ask({ type: "take", runner, holds: [...held.keys()] }, limits.askTimeoutMs);
+        const answer = await ports.ask(
+          { type: "take", runner, holds: [...held.keys()], ...(folderNode !== undefined && { node: folderNode }) },
+          limits.askTimeoutMs,
+        ); // prettier-ignore;
         const task = answer.ok ? (answer.value as BackupWork).task : null;
         if (task === null || stopped) return;
         begin(task);

@@ -30,6 +30,8 @@ export class BackupTasks {
   readonly #tasks = new Map<string, Running>();
   readonly #log: Log;
   readonly #newId: () => string;
+  /** A task of the cluster in a folder of this machine. */
+  #other: { readonly sort: string; readonly folder: string; readonly done: Promise<unknown> } | undefined;
   #stopped = false;
 
   constructor({ log, newId }: { readonly log: Log; readonly newId: () => string }) {
@@ -44,7 +46,7 @@ export class BackupTasks {
     work: (at: TaskAt) => Promise<BackupResults[Sort]>,
   ): Result<BackupTask<Sort>> {
     if (this.#stopped) return refused(failure("STOPPING"));
-    const busy = [...this.#tasks.values()].find(({ task }) => task.state === "running")?.task;
+    const busy = this.#running()?.task ?? this.#other;
     if (busy !== undefined)
       return refused(
         failure("LIMIT_REACHED", {
@@ -75,6 +77,33 @@ export class BackupTasks {
     const [oldest] = this.#tasks.keys();
     if (this.#tasks.size > commandLimits.backupTasksKept && oldest !== undefined) this.#tasks.delete(oldest);
     return ok(begun);
+  }
+
+  #running(): Running | undefined {
+    return [...this.#tasks.values()].find(({ task }) => task.state === "running");
+  }
+
+  /** Does a task of the cluster when no other is under way here; no task begins meanwhile. Errors: CANCELLED, those of the work. */
+  async whenFree<Done>(
+    { sort, folder, signal }: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal },
+    work: () => Promise<Done>,
+  ): Promise<Done> {
+    const ended = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    for (let busy = this.#running() ?? this.#other; busy !== undefined; busy = this.#running() ?? this.#other) {
+      await Promise.race([busy.done.catch(() => undefined), ended]);
+      signal.throwIfAborted();
+    }
+    const done = work();
+    const own = { sort, folder, done };
+    this.#other = own;
+    try {
+      return await done;
+    } catch (error) {
+      const told = folderFailure(error);
+      throw told.code === "INTERNAL" ? error : new PlexusError(told, error);
+    } finally {
+      this.#other = undefined;
+    }
   }
 
   /** The newest first. */

@@ -10,6 +10,7 @@ import {
   type BackupHold,
   type BackupList,
   type BackupResults,
+  type BackupSnapshot,
   type HeadHolders,
   type BackupTask,
   type CopyBackup,
@@ -66,13 +67,23 @@ import {
 import { placeTarget } from "./backup-place.ts";
 import { journalSource, type SlotCuts } from "./backup-source.ts";
 import { withSettings } from "./backup-settings.ts";
-import { BackupTasks, folderFailure } from "./backup-tasks.ts";
+import { BackupTasks, folderFailure, type TaskAt } from "./backup-tasks.ts";
 import type { UseBackup } from "./cluster-backups.ts";
 import { commandLimits } from "./limits.ts";
 import { writeArchive } from "./recall-archive.ts";
 
+/** What is done in a folder, by an operator and by tasks of the cluster alike. */
+export interface FolderWorks {
+  run(wish: { readonly to: string; readonly full?: boolean | undefined }, at: TaskAt): Promise<BackupResults["run"]>;
+  verify(wish: InFolder<VerifyBackup>, at: TaskAt): Promise<BackupResults["verify"]>;
+  prune(wish: InFolder<PruneBackup>, at: TaskAt): Promise<BackupResults["prune"]>;
+}
+
 /** What an operator does with backups. One task at a time; errors of what begins one: LIMIT_REACHED, STOPPING. */
 export interface Backups {
+  readonly works: FolderWorks;
+  /** Does one thing with backups when no task is under way here; none begins meanwhile. Errors: those of the work, CANCELLED. */
+  whenFree<Done>(task: { readonly sort: string; readonly folder: string; readonly signal: AbortSignal }, work: () => Promise<Done>): Promise<Done>; // prettier-ignore
   /** `full`: everything is stored anew. */
   run(wish: { readonly to: string; readonly full?: boolean }): Result<BackupTask<"run">>;
   /** Errors: BAD_REQUEST (no folder of backups), KEY_MISSING, BACKUP_DAMAGED. */
@@ -119,6 +130,8 @@ export interface BackupsAt {
   measured(rate: ReadRate): void;
   /** What no prune takes away. */
   holds(): Promise<Result<readonly BackupHold[]>>;
+  /** Tells the cluster what is in a folder of this node's machine. A cluster that does not hear it shows what it heard before. */
+  noteFolder(path: string, snapshots: number, newest: BackupSnapshot | undefined): Promise<void>;
   /** All slots of the cluster. */
   slots(): Iterable<OwnedSlot>;
   /** What people call a node; its id where nobody knows. */
@@ -229,32 +242,78 @@ export function createBackups(at: BackupsAt): Backups {
   };
   /** People come first: what they wait for is done between two pages. */
   const pace = (): Promise<void> => new Promise((done) => clock.soon(done));
+  /** Remembers in the cluster what is in a folder. The page of backups is told of it there. */
+  const noteFolder = async (path: string, ports: BackupPorts, repository: Repository): Promise<void> => {
+    const snapshots = await shownSnapshots(ports, repository);
+    const newest = snapshots.at(-1);
+    await at.noteFolder(path, snapshots.length, newest);
+  };
+
+  const works: FolderWorks = {
+    run: ({ to, full = false }, { signal, progress }) =>
+      within(
+        to,
+        { cluster, node },
+        async (ports, repository, opened) => {
+          demandOwn(to, opened.mark);
+          if (await opened.wasLeft()) await sweep(ports, repository, to, signal);
+          const source = withSettings(pacedSource(ownSource(at), pacing.piece), at.directory);
+          const options = { signal, progress: (far: object) => progress({ ...far, ...stepping() }), pace, full };
+          const { snapshot, missed, missedFiles, ...sums } = await opened.writing(() =>
+            runBackup(ports, repository, source, options),
+          );
+          await countAnew(ports, repository, placeOf(to));
+          await noteFolder(to, ports, repository);
+          const rows = missed.map(({ slot, error }): MissedSlot => {
+            const owner = error.details?.["owner"];
+            return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
+          });
+          const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
+          return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
+        },
+        { use: "writing", piece: pacing.piece },
+      ),
+    verify: ({ from, snapshot, depth }, { signal, progress }) =>
+      within(
+        from,
+        undefined,
+        async (ports, repository) => {
+          const { snapshots } = await repository.state();
+          const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
+          if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
+          const far = (all: object): void => progress({ ...all } as Readonly<Record<string, number>>);
+          return shownCheck(await verify(ports, repository, chosen, { depth, signal, progress: far, pace }));
+        },
+        { piece: pacing.piece },
+      ),
+    prune: ({ from, keep, timeZone, apply = false }, { signal, progress }) =>
+      within(
+        from,
+        undefined,
+        async (ports, repository, opened) => {
+          demandOwn(from, opened.mark);
+          const holds = await at.holds();
+          // Unknown holds may keep anything.
+          if (!holds.ok) throw new PlexusError(holds.error);
+          // Numbers of snapshots are those of the cluster's own backups.
+          const own = holds.value.filter(({ on }) => !("snapshot" in on));
+          const far = (all: object): void => progress({ ...all } as Readonly<Record<string, number>>);
+          const work = () => prune(ports, repository, keep, { apply, timeZone, signal, progress: far, holds: own });
+          const report = await (apply ? opened.writing(work) : work());
+          if (apply) {
+            await countAnew(ports, repository, placeOf(from));
+            await noteFolder(from, ports, repository);
+          }
+          return shownPrune(report, apply);
+        },
+        { use: apply ? "freeing" : "looking" },
+      ),
+  };
 
   return {
-    run: ({ to, full = false }) =>
-      tasks.begin("run", to, ({ signal, progress }) =>
-        within(
-          to,
-          { cluster, node },
-          async (ports, repository, opened) => {
-            demandOwn(to, opened.mark);
-            if (await opened.wasLeft()) await sweep(ports, repository, to, signal);
-            const source = withSettings(pacedSource(ownSource(at), pacing.piece), at.directory);
-            const options = { signal, progress: (far: object) => progress({ ...far, ...stepping() }), pace, full };
-            const { snapshot, missed, missedFiles, ...sums } = await opened.writing(() =>
-              runBackup(ports, repository, source, options),
-            );
-            await countAnew(ports, repository, placeOf(to));
-            const rows = missed.map(({ slot, error }): MissedSlot => {
-              const owner = error.details?.["owner"];
-              return { slot, error, ...(typeof owner === "string" && { owner: at.nameOf(owner) }) };
-            });
-            const files = { total: missedFiles.total, named: missedFiles.named.slice(0, commandLimits.lostNamedMax) };
-            return { snapshot: shownSnapshot(snapshot), ...sums, missed: rows, missedFiles: files };
-          },
-          { use: "writing", piece: pacing.piece },
-        ),
-      ),
+    works,
+    whenFree: (task, work) => tasks.whenFree(task, work),
+    run: (wish) => tasks.begin("run", wish.to, (task) => works.run(wish, task)),
     async list({ from }) {
       try {
         return await within(from, undefined, async (ports, repository, opened) => {
@@ -265,26 +324,7 @@ export function createBackups(at: BackupsAt): Backups {
         return refused(folderFailure(error));
       }
     },
-    verify: ({ from, snapshot, depth }) =>
-      tasks.begin("verify", from, ({ signal, progress }) =>
-        within(
-          from,
-          undefined,
-          async (ports, repository) => {
-            const { snapshots } = await repository.state();
-            const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
-            if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
-            const found = await verify(ports, repository, chosen, {
-              depth,
-              signal,
-              progress: (far) => progress({ ...far }),
-              pace,
-            });
-            return shownCheck(found);
-          },
-          { piece: pacing.piece },
-        ),
-      ),
+    verify: (wish) => tasks.begin("verify", wish.from, (task) => works.verify(wish, task)),
     recall: ({ from, to, query }) =>
       tasks.begin("recall", from ?? to ?? "", ({ signal, progress }) =>
         reading(from, async (ports, repository) => {
@@ -309,27 +349,7 @@ export function createBackups(at: BackupsAt): Backups {
           withdraw(ports, repository, wish, { signal, progress, clock, target: placeTarget(at.kernel, at.blobs) }),
         ),
       ),
-    prune: ({ from, keep, timeZone, apply = false }) =>
-      tasks.begin("prune", from, ({ signal, progress }) =>
-        within(
-          from,
-          undefined,
-          async (ports, repository, opened) => {
-            demandOwn(from, opened.mark);
-            const holds = await at.holds();
-            // Unknown holds may keep anything.
-            if (!holds.ok) throw new PlexusError(holds.error);
-            // Numbers of snapshots are those of the cluster's own backups.
-            const own = holds.value.filter(({ on }) => !("snapshot" in on));
-            const far = (at: object): void => progress({ ...at } as Readonly<Record<string, number>>);
-            const work = () => prune(ports, repository, keep, { apply, timeZone, signal, progress: far, holds: own });
-            const report = await (apply ? opened.writing(work) : work());
-            if (apply) await countAnew(ports, repository, placeOf(from));
-            return shownPrune(report, apply);
-          },
-          { use: apply ? "freeing" : "looking" },
-        ),
-      ),
+    prune: (wish) => tasks.begin("prune", wish.from, (task) => works.prune(wish, task)),
     copy: ({ from, to }) =>
       tasks.begin("copy", to, (task) =>
         reading(from, async (ports, repository) => {

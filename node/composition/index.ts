@@ -39,6 +39,7 @@ import { usageLimits } from "../usage/index.ts";
 import type { ActorBlobs, Directory, Log, MembershipEnd, Random } from "../ports.ts";
 import { within } from "../waiting.ts";
 import { createPacing } from "../backup/index.ts";
+import { runFolderTasks } from "./folder-tasks.ts";
 import { createBackups } from "./backups.ts";
 import { openTasks, tellBackupEnded, type tellEnded } from "./tasks.ts";
 import { openClusterBackups } from "./cluster-backups.ts";
@@ -278,6 +279,7 @@ async function start(
     changed(peer.kernel, action, facts, by, tell);
   const holderHeads = openHolderHeads({ machine, identity, peer, files: shardFiles, known, keys });
   stops.add(async () => holderHeads.stop());
+  const backupEnded = (task: string): void => void tellBackupEnded(peer.kernel, task, told);
   const clusterBackups = openClusterBackups({
     machine,
     identity,
@@ -289,9 +291,10 @@ async function start(
     scratch: drillFolder(config.data),
     surveyHolders: () => holderHeads.survey(),
     drillFailed,
-    ended: (task) => void tellBackupEnded(peer.kernel, task, told),
+    ended: backupEnded,
   });
   stops.add(() => clusterBackups.stop());
+  const nameOf = (one: string): string => membership.members().members.find((member) => member.node === one)?.name ?? one; // prettier-ignore
   const backups = createBackups({
     data: config.data,
     useCluster: clusterBackups.use,
@@ -309,7 +312,13 @@ async function start(
       const answer = await peer.kernel.ask(ask);
       return answer.ok ? ok((answer.value as BackupHolds).holds) : answer;
     },
-    nameOf: (one) => membership.members().members.find((member) => member.node === one)?.name ?? one,
+    async noteFolder(path, snapshots, newest) {
+      const shown = newest && { number: newest.number, atMs: newest.atMs, units: newest.units, bytes: newest.bytes, missed: newest.missed.slice(0, 16) }; // prettier-ignore
+      const message = { type: "noteFolder", folder: { node, path }, snapshots, newest: shown ?? null };
+      const noted = await peer.kernel.ask({ to: backupActor, from: "node", message, timeoutMs: commandLimits.holdsTimeoutMs }); // prettier-ignore
+      if (!noted.ok) log.warn("backup.folder.unheard", { folder: path, failure: noted.error });
+    },
+    nameOf,
     surveyHolders: () => holderHeads.survey(),
     drillFailed,
     pacing,
@@ -318,6 +327,9 @@ async function start(
     log,
   });
   stops.add(() => backups.stop());
+  const { backupFolders: offered } = config;
+  const folderTasks = runFolderTasks({ node, offered, backups, kernel: peer.kernel, ended: backupEnded, clock, random, log }); // prettier-ignore
+  stops.add(() => folderTasks.stop());
   stops.add(() => pacing.stop());
   const suggest = createSuggestions(boundedMachine(config), clock);
   const control = createInferenceControl({
@@ -443,7 +455,16 @@ async function start(
     disk: disk.control,
     shards: ownShards,
     keys,
-    backups: { ...backups, ofCluster: () => clusterBackups.list() },
+    backups: {
+      ...backups,
+      nameOf,
+      places() {
+        const room = ownShards.canPlace("backup.pack");
+        const nodes = membership.members().members.length;
+        return { node: { id: node, name: nameOf(node) }, nodes, offered, ...(!room.ok && { storage: room.error }) };
+      },
+      ofCluster: () => clusterBackups.list(),
+    },
     name: member.name,
     changed: told,
     tasks: tasks.tasks,

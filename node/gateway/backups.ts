@@ -15,7 +15,9 @@ import {
   runBackup,
   verifyBackup,
   withdrawBackup,
+  type BackupFolder,
   type BackupList,
+  type BackupPlaces,
   type BackupTask,
   type BackupWish,
   type PlaceBackup,
@@ -37,6 +39,10 @@ import { demand } from "./refusals.ts";
 
 /** What the gateway asks of the node's backups. What takes its time is a task. */
 export interface BackupControl {
+  /** Where backups can be made from here. */
+  places(): Omit<BackupPlaces, "folders">;
+  /** What people call a node. */
+  nameOf(node: string): string;
   run(wish: { readonly to: string }): Result<BackupTask>;
   list(wish: { readonly from: string }): Promise<Result<BackupList>>;
   /** The snapshots of the cluster's own backups. */
@@ -56,7 +62,8 @@ export interface BackupControl {
 }
 
 /** A folder on the machine is for who can use the machine: an admin, or a program with a control token, could else write and read there as the node,
- *  beyond all that their permissions say. */
+ *  beyond all that their permissions say. Admins have the folders that the operator has named, to make, check, list and prune backups: what is in
+ *  one comes back by the operator alone. */
 function forOperator<Value>({ caller }: FastifyRequest, use: () => Result<Value>): Result<Value> {
   if (caller === null) return use();
   const reason = "folders on the node's machine are for its operator, whatever a role or a control token grants";
@@ -83,6 +90,11 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     if (auditActionOf(action)?.power === "none") at.changed?.(action, facts, whoIs(request));
     return answer;
   };
+  /** The folder as admins may use it, in a task of the cluster; undefined: it is the operator's. */
+  const offered = ({ caller }: FastifyRequest, path: string): BackupFolder | undefined => {
+    const { node, offered: folders } = backups.places();
+    return caller !== null && folders.includes(path) ? { node: node.id, path } : undefined;
+  };
   const begin = (request: FastifyRequest, action: string, facts: Facts, task: () => Result<BackupTask>) =>
     told(request, action, facts, Promise.resolve(forOperator(request, task)));
   /** Begins a task with the backups of the cluster. */
@@ -105,7 +117,26 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const { to, full } = request.body;
       const how = full === true ? { full } : {};
       if (to === undefined) return start(request, "runBackup", {}, { sort: "run", ...how });
+      const folder = offered(request, to);
+      if (folder !== undefined) return start(request, "runBackup", { folder: to }, { sort: "run", ...how, folder });
       return begin(request, "runBackup", { folder: to }, () => backups.run({ to, ...how }));
+    },
+  );
+
+  app.get(
+    "/admin/backups/places",
+    {
+      config: { access: "admin" },
+      schema: {
+        summary: "Where backups can be made from this node, and the folders of all nodes that have some",
+        description:
+          "`storage` says why the storage nodes can take none now. `offered` are the folders of this node's machine in which its operator lets admins keep backups.",
+        tags,
+      },
+    },
+    async (): Promise<BackupPlaces> => {
+      const { folders } = demand(await cluster.folders());
+      return { ...backups.places(), folders: folders.map((one) => ({ ...one, name: backups.nameOf(one.node) })) };
     },
   );
 
@@ -118,7 +149,7 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     async (request): Promise<BackupList> => {
       const { from } = request.body;
       if (from === undefined) return { snapshots: await backups.ofCluster() };
-      demand(forOperator(request, () => ok(null)));
+      if (offered(request, from) === undefined) demand(forOperator(request, () => ok(null)));
       return demand(await backups.list({ from }));
     },
   );
@@ -136,6 +167,8 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
     (request): Promise<TaskView> => {
       const { from, ...wish } = request.body;
       if (from === undefined) return start(request, "verifyBackup", { depth: wish.depth }, { sort: "verify", ...wish });
+      const folder = offered(request, from);
+      if (folder !== undefined) return start(request, "verifyBackup", { depth: wish.depth, folder: from }, { sort: "verify", ...wish, folder }); // prettier-ignore
       return begin(request, "verifyBackup", { folder: from }, () => backups.verify({ from, ...wish }));
     },
   );
@@ -221,6 +254,8 @@ export function addBackups(app: FastifyInstance, at: GatewayContext, backups: Ba
       const facts = { keep: JSON.stringify(keep), ...zone, apply: String(apply) };
       const wish = { keep, ...zone, apply };
       if (from === undefined) return start(request, "pruneBackup", facts, { sort: "prune", ...wish });
+      const folder = offered(request, from);
+      if (folder !== undefined) return start(request, "pruneBackup", { folder: from, ...facts }, { sort: "prune", ...wish, folder }); // prettier-ignore
       return begin(request, "pruneBackup", { folder: from, ...facts }, () => backups.prune({ from, ...wish }));
     },
   );

@@ -9,6 +9,7 @@ import {
   ok,
   schema,
   scheduleSeen,
+  type BackupFolderList,
   type BackupSchedule,
   type BackupScheduleList,
   type BackupWish,
@@ -48,6 +49,7 @@ export function clusterBackups(at: GatewayContext) {
       const by = whoIs(request);
       return ask<ClusterBackupTask>({ type: "start", wish: wanted, by, ...(isPrivate && { private: true }) });
     },
+    folders: () => ask<BackupFolderList>({ type: "folders" }),
     task: (id: string) => ask<ClusterBackupTask>({ type: "task", task: id }),
     cancel: (request: FastifyRequest, id: string) =>
       ask<ClusterBackupTask>({ type: "cancel", task: id, by: whoIs(request) }),

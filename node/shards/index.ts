@@ -98,11 +98,12 @@ export function createShards(options: ShardsOptions): Shards {
     freeBytes: options.freeBytesOf?.(other),
     trust: trustOf(other),
   });
+  const choose = (how: { readonly class: string; readonly bytes: number }) => choosePlace({ ...ports, conditionOf }, how); // prettier-ignore
   const stripes = createStripes({
     ...ports,
     links,
     paces: createPaces(node, limits.pacesMax),
-    choose: (how) => choosePlace({ ...ports, conditionOf }, how),
+    choose,
     mend: (wanted) => messenger.tell(wanted),
     forget(stripe, owner) {
       messenger.forget(stripe, owner);
@@ -167,6 +168,10 @@ export function createShards(options: ShardsOptions): Shards {
           return healed.ok ? { node: name, ...healed.value } : { node: name, error: healed.error.code };
         }),
       );
+    },
+    canPlace(what) {
+      const chosen = choose({ class: what, bytes: 1 });
+      return chosen.ok ? ok(null) : chosen;
     },
     mayHandOver: (slot, to) => ahead.mayHandOver(slot, to),
     stop() {

@@ -60,7 +60,7 @@ describe("the backups of a cluster", function () {
     await page.getByRole("link", { name: "Backups", exact: true }).click();
     await part(page, "State").getByText("The cluster has no recovery kit").waitFor();
     await plexus(fixture.node, "backup", "kit", "make", "--to", join(outside, "kit"));
-    await part(page, "State").getByText("There is no backup yet. Run the first one below.").waitFor();
+    await part(page, "State").getByText("There is no backup yet. Make the first one below.").waitFor();
     await part(page, "State").getByRole("button", { name: "Back up now" }).click();
     await part(page, "Tasks")
       .getByText(/^Snapshot 1: /)
@@ -101,7 +101,7 @@ describe("the backups of a cluster", function () {
     const { page } = ada;
     const recall = part(page, "Recall");
     await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
-    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByText(/records? of 1 actor, up to/).waitFor();
     const [download] = await Promise.all([
       page.waitForEvent("download"),
@@ -122,7 +122,7 @@ describe("the backups of a cluster", function () {
     const recall = part(page, "Recall");
     await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
     await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
-    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByRole("button", { name: "Bring back into place" }).click();
     const rules = recall.getByRole("form", { name: "How it comes back" });
     await rules.getByRole("button", { name: "What would come?" }).click();
@@ -156,7 +156,7 @@ describe("the backups of a cluster", function () {
     const recall = part(page, "Recall");
     await recall.getByRole("textbox", { name: "With these words" }).fill("");
     await recall.getByRole("combobox", { name: "Which" }).fill("secret");
-    await recall.getByRole("button", { name: "How much is it?" }).click();
+    await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByRole("button", { name: "Download" }).click();
     await recall.getByRole("textbox", { name: /a second admin has to agree/ }).fill("She lost it");
     await recall.getByRole("button", { name: "Ask for approval" }).click();

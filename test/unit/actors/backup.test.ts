@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { nextTime } from "../../../actors/backup/times.ts";
 import { actorLimits as limits } from "../../../actors/limits.ts";
 import type { Message } from "../../../actors/behavior.ts";
-import { backupSorts, type BackupPieces, type BackupSchedule, type BackupScheduleList, type BackupSort, type BackupWish, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type TakenTask } from "../../../protocols/index.ts"; // prettier-ignore
+import { backupSorts, type BackupFolderList, type BackupPieces, type BackupSchedule, type BackupScheduleList, type BackupSort, type BackupWish, type BackupWork, type ClusterBackupTask, type ClusterBackupTasks, type TakenTask } from "../../../protocols/index.ts"; // prettier-ignore
 import { depth } from "../../depth.ts";
 import { Fixture } from "./fixture.ts";
 
@@ -49,6 +49,37 @@ describe("the tasks of backups", () => {
     expect(said(fixture, second, { type: "finish", result })).to.equal("accepted");
     expect(said(fixture, second, { type: "finish", result })).to.equal("TASK_TAKEN");
     expect(look(fixture, id)).to.deep.include({ state: "done", result, turn: 2, runner: "n2" });
+  });
+
+  it("in a folder wait for the node that has it, in nobody's way, and what is there is remembered, a bounded number", () => {
+    const fixture = new Fixture();
+    const folder = { node: "n2", path: "/mnt/backup" };
+    const inFolder = told<ClusterBackupTask>(fixture, { type: "start", wish: { sort: "run", folder }, by: "ada" });
+    const onStorage = start(fixture, "run");
+    expect(take(fixture, "n1.a")?.id, "the owner of the actor has no such folder").to.equal(onStorage.id);
+    const takeAs = (node: string, ...holds: readonly string[]) =>
+      fixture.ok<BackupWork>("node", cluster, { type: "take", runner: `${node}.b`, holds, node }).task;
+    expect(takeAs("n3")).to.equal(null);
+    expect(takeAs("n2")?.id, "beside what is done elsewhere").to.equal(inFolder.id);
+    const prune = { sort: "prune", keep: { last: 1 }, folder };
+    const next = told<ClusterBackupTask>(fixture, { type: "start", wish: prune, by: "ada" });
+    expect(takeAs("n2", inFolder.id), "one thing at a time in a folder").to.equal(null);
+    said(fixture, { id: inFolder.id, turn: 1 } as TakenTask, { type: "finish", result });
+    expect(takeAs("n2")?.id).to.equal(next.id);
+
+    const newest = { number: 1, atMs: 5, units: 2, bytes: 3, missed: [] };
+    const see = (path: string, snapshots: number) =>
+      fixture.ok("node", cluster, { type: "noteFolder", folder: { node: "n2", path }, snapshots, newest });
+    for (let at = 0; at <= limits.backupFoldersMax; at += 1) see(`/mnt/${at}`, 1);
+    see("/mnt/1", 2);
+    fixture.crash(cluster);
+    const { folders } = told<BackupFolderList>(fixture, { type: "folders" });
+    expect(folders).to.have.length(limits.backupFoldersMax);
+    expect(folders.at(-1)).to.deep.include({ node: "n2", path: "/mnt/1", snapshots: 2, newest });
+    expect(
+      folders.some(({ path }) => path === "/mnt/0"),
+      "the oldest is forgotten",
+    ).to.equal(false);
   });
 
   it("say how fast recalls read, by the newest ones most, and by large ones alone", () => {

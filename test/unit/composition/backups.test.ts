@@ -68,6 +68,7 @@ describe("backups into a folder", () => {
       },
       holds: async () => holds,
       slots: () => [{ slot, owner: name }, ...others],
+      noteFolder: async () => undefined,
       nameOf: (one) => one.toUpperCase(),
       drillFailed: (facts) => void told.push(facts),
       pacing: createPacing({ clock: createClock() }),

@@ -105,6 +105,7 @@ describe("a restore", () => {
         },
         holds: async () => ok([]),
         slots: () => [...owners].map(([slot, owner]): OwnedSlot => ({ slot, owner })),
+        noteFolder: async () => undefined,
         nameOf: (one) => one,
         drillFailed: (facts) => void told.push(facts),
         pacing: createPacing({ clock: createClock() }),

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { BackupControl } from "../../../node/gateway/backups.ts";
-import { failure, refused, wireLimits, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
+import { failure, ok, refused, wireLimits, type BackupSchedule, type ClusterBackupTask, type ClusterBackupTasks } from "../../../protocols/index.ts"; // prettier-ignore
 import { controlToken, createWorld, password, startFixture, type Fixture } from "./fixture.ts";
 
 const base = "/api/v1/admin/backups";
@@ -16,7 +16,14 @@ describe("gateway: backups of the cluster", () => {
     asked.push(wish);
     return refused(failure("KEY_MISSING"));
   };
-  const backups = { run: inFolder, prune: inFolder, ofCluster: async () => [] } as unknown as BackupControl;
+  const backups = {
+    run: inFolder,
+    prune: inFolder,
+    list: async ({ from }: { from: string }) => ok({ folder: from, snapshots: [] }),
+    ofCluster: async () => [],
+    nameOf: (node: string) => node.toUpperCase(),
+    places: () => ({ node: { id: "n1", name: "N1" }, nodes: 1, offered: ["/mnt/named"] }),
+  } as unknown as BackupControl;
   const post = (path: string, token: string, body: object) =>
     fixture.request("POST", `${base}/${path}`, { token, body });
 
@@ -59,6 +66,36 @@ describe("gateway: backups of the cluster", () => {
     const { body: drill } = (await post("drill", ada, {})) as { body: ClusterBackupTask };
     expect(drill).to.deep.include({ sort: "drill", by: "ada", state: "waiting" });
     expect((await fixture.request("GET", `${base}/tasks/99`, { token: ada })).status).to.equal(404);
+  });
+
+  it("are also in folders that the operator has named, and in no other: neither beside, nor above, nor below", async () => {
+    const folder = { node: "n1", path: "/mnt/named" };
+    const wishes = [
+      ["run", { to: folder.path }, { sort: "run", folder }],
+      ["verify", { from: folder.path, depth: "shards" }, { sort: "verify", depth: "shards", folder }],
+      ["prune", { from: folder.path, keep: { last: 1 } }, { sort: "prune", keep: { last: 1 }, apply: false, folder }],
+    ] as const;
+    for (const [what, body, wish] of wishes) {
+      const { body: task } = (await post(what, ada, body)) as { body: ClusterBackupTask };
+      expect(task).to.deep.include({ wish, by: "ada", state: "waiting" });
+      expect((await post(what, bob, body)).status, "no admin").to.equal(403);
+      await fixture.request("DELETE", `${base}/tasks/${task.id}`, { token: ada });
+    }
+    expect((await post("list", ada, { from: folder.path })).body).to.deep.equal({ folder: folder.path, snapshots: [] });
+    for (const other of ["/etc", "/mnt", "/mnt/named/", "/mnt/named/below", "/mnt/named/../../etc", "/mnt/NAMED"])
+      for (const [what, body] of [
+        ["run", { to: other }],
+        ["list", { from: other }],
+        ["verify", { from: other, depth: "data" }],
+        ["prune", { from: other, keep: { last: 1 }, apply: true }],
+        ["recall", { from: folder.path, to: other, query: {} }],
+        ["recall", { from: folder.path, query: {} }],
+      ] as const)
+        expect((await post(what, ada, body)).body, `${what} ${other}`).to.have.nested.property("error.code", "FORBIDDEN"); // prettier-ignore
+    expect(asked.length, "nothing was begun").to.equal(1);
+    const { body: places } = await fixture.request("GET", `${base}/places`, { token: ada });
+    expect(places).to.deep.equal({ node: { id: "n1", name: "N1" }, nodes: 1, offered: ["/mnt/named"], folders: [] });
+    expect((await fixture.request("GET", `${base}/places`, { token: bob })).status).to.equal(403);
   });
 
   it("bring an admin's own things back into place by a task, and others' private ones only after a second admin agreed", async () => {

@@ -1,5 +1,13 @@
 import { expect } from "chai";
-import type { BackupSchedule, BackupSnapshot, ClusterBackupTask, KeysStatus } from "../../../protocols/index.ts";
+import {
+  failure,
+  type BackupPlaces,
+  type BackupSchedule,
+  type BackupSnapshot,
+  type ClusterBackupTask,
+  type KeysStatus,
+} from "../../../protocols/index.ts";
+import { placesToUse, storageText } from "../../../web/src/view/admin/backup/where.ts";
 import {
   ago,
   cronText,
@@ -63,7 +71,8 @@ describe("how backups fixture, in words", () => {
     nextAtMs: nowMs + hour,
   };
   const keys = { cluster: "c", root: {}, epochs: [{ epoch: 1 }], here: [1], receiver: "" } as unknown as KeysStatus;
-  const well: Known = { snapshots: [snapshot(nowMs - hour)], tasks: [], schedules: [nightly], keys };
+  const places: BackupPlaces = { node: { id: "n1", name: "node-a" }, nodes: 3, offered: [], folders: [] };
+  const well: Known = { snapshots: [snapshot(nowMs - hour)], tasks: [], schedules: [nightly], keys, places };
   const task = (more: object): ClusterBackupTask =>
     ({ id: "1", sort: "run", wish: { sort: "run" }, by: "ada", state: "done", progress: {}, addedAtMs: 0, turn: 1, endedAtMs: 1, ...more }) as ClusterBackupTask; // prettier-ignore
   const standing = (more: Partial<Known>) => standingOf({ ...well, ...more }, nowMs);
@@ -76,6 +85,25 @@ describe("how backups fixture, in words", () => {
     const ahead = standing({ snapshots: [snapshot(nowMs - 49 * hour), snapshot(nowMs + 5 * year)] });
     expect(ahead.tone).to.equal("bad");
     expect(ahead.faults.join()).to.match(/2 days old, and one is due each 24 hours.*is dated in the future/);
+  });
+
+  it("know what exists: one node offers no storage nodes, a folder counts, and nothing is offered that cannot work", () => {
+    const storage = failure("HOLDERS_TOO_FEW", { class: "backup.pack", holders: 0, needed: 2 });
+    const alone: BackupPlaces = { ...places, nodes: 1, storage };
+    const none = { snapshots: [], schedules: [], places: alone };
+    expect(placesToUse(alone)).to.deep.equal([]);
+    expect(standing(none).faults).to.deep.equal(["There is no backup yet, and nothing here can take one: below is what helps."]); // prettier-ignore
+    expect(storageText(alone)).to.equal("This cluster has one node. The cluster can keep backups itself when 2 nodes with the role storage are up."); // prettier-ignore
+    const offered = { ...alone, offered: ["/mnt/backup"] };
+    expect(placesToUse(offered)).to.deep.equal(["/mnt/backup"]);
+    expect(placesToUse(places)).to.deep.equal([""]);
+    const seen = { node: "n1", name: "node-a", path: "/mnt/backup", snapshots: 1, newest: snapshot(nowMs - hour), seenAtMs: nowMs }; // prettier-ignore
+    const inFolder = { ...nightly, wish: { sort: "run", folder: { node: "n1", path: "/mnt/backup" } } as const };
+    const made = { ...none, schedules: [inFolder], places: { ...offered, folders: [seen] } };
+    expect(standing(made)).to.deep.equal({ tone: "good", title: "Backups are well", faults: [] });
+    expect(wishText(inFolder.wish)).to.equal("Backup in /mnt/backup");
+    const old = { ...seen, newest: snapshot(nowMs - 49 * hour) };
+    expect(standing({ ...made, places: { ...offered, folders: [old] } }).faults.join()).to.match(/2 days old/);
   });
 
   it("are well when a backup is young, whole and the next one is scheduled", () => {

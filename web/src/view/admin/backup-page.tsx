@@ -1,6 +1,7 @@
 import { AdminPage } from "./frame.tsx";
 import { Approvals } from "./backup/approvals.tsx";
 import { BackupKeys } from "./backup/keys.tsx";
+import { Folders } from "./backup/folders.tsx";
 import { Prune } from "./backup/prune.tsx";
 import { Recall } from "./backup/recall.tsx";
 import { Schedules } from "./backup/schedules.tsx";
@@ -16,6 +17,7 @@ export function BackupPage() {
       <State />
       <Approvals />
       <Tasks />
+      <Folders />
       <Snapshots />
       <Recall />
       <Schedules />

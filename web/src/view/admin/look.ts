@@ -13,8 +13,8 @@ export class Refused extends Error {
 }
 
 /** Asks for something to look at. */
-export async function look<Value>(path: string, method: "GET" | "POST" = "GET"): Promise<Value> {
-  const result = await request<Value>(method, `/api/v1${path}`, method === "POST" ? {} : undefined);
+export async function look<Value>(path: string, method: "GET" | "POST" = "GET", body: object = {}): Promise<Value> {
+  const result = await request<Value>(method, `/api/v1${path}`, method === "POST" ? body : undefined);
   if (result.ok) return result.value;
   throw new Refused(result.error);
 }

@@ -1,6 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import type {
   BackupHold,
+  BackupList,
+  BackupPlaces,
   BackupSchedule,
   BackupSnapshot,
   BackupWish,
@@ -31,6 +33,14 @@ function useLook<Value>(name: string, path: string, method?: "POST") {
 }
 
 export const useSnapshots = () => useLook<{ readonly snapshots: readonly BackupSnapshot[] }>("snapshots", "/admin/backups/list", "POST"); // prettier-ignore
+export const usePlaces = () => useLook<BackupPlaces>("places", "/admin/backups/places");
+/** The snapshots in a folder of the node that is asked. */
+export const useFolder = (path: string) =>
+  useQuery({
+    ...live(readMs),
+    queryKey: ["backups", "folder", path],
+    queryFn: () => look<BackupList>("/admin/backups/list", "POST", { from: path }),
+  });
 export const useTasks = () => useLook<{ readonly tasks: readonly ClusterBackupTask[] }>("tasks", "/admin/backups/tasks"); // prettier-ignore
 export const useSchedules = () => useLook<{ readonly schedules: readonly BackupSchedule[] }>("schedules", "/admin/backups/schedules"); // prettier-ignore
 export const useHolds = () => useLook<{ readonly holds: readonly BackupHold[] }>("holds", "/admin/backups/holds");
@@ -39,7 +49,12 @@ export const useKeys = () => useLook<KeysStatus>("keys", "/admin/keys");
 
 /** Each change of backups. */
 export const changes = {
-  start: ({ sort, ...wish }: BackupWish) => request<ClusterBackupTask>("POST", `${base}/${sort}`, wish),
+  start({ sort, ...wish }: BackupWish) {
+    // The node names its own folders by their paths alone.
+    const { folder, ...body } = { folder: undefined, ...wish };
+    const place = folder === undefined ? {} : { [sort === "run" ? "to" : "from"]: folder.path };
+    return request<ClusterBackupTask>("POST", `${base}/${sort}`, { ...body, ...place });
+  },
   cancel: (task: string) => request<ClusterBackupTask>("DELETE", `${base}/tasks/${task}`),
   putSchedule: (name: string, body: object) => request<BackupSchedule>("PUT", `${base}/schedules/${name}`, body),
   removeSchedule: (name: string) => request("DELETE", `${base}/schedules/${name}`),

@@ -3,8 +3,10 @@ import { useState, type SubmitEvent } from "react";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { changes, useAct, useTasks } from "./asks.tsx";
+import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./asks.tsx";
+import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn, type Keep } from "./keeps.tsx";
+import { inPlace, placeText, storageNodes } from "./where.ts";
 import { counted, pruneText, taskText, type PruneResult } from "./words.ts";
 
 /** Removes old snapshots: first it says which would go. */
@@ -13,14 +15,22 @@ export function Prune() {
   const { ask } = useDialogs();
   const { data } = useTasks();
   const [kept, setKept] = useState(keptIn(undefined));
-  const [looked, setLooked] = useState<{ readonly id: string; readonly keep: Keep }>();
+  const [looked, setLooked] = useState<{ readonly id: string; readonly keep: Keep; readonly folder: object }>();
+  const snapshots = useSnapshots().data?.snapshots ?? [];
+  const { data: places } = usePlaces();
+  const [chosen, setChosen] = useState<string>();
   const keep = keepOf(kept);
+  const inFolders = places?.offered.filter((path) => places.folders.some((one) => one.path === path && one.snapshots > 0)) ?? []; // prettier-ignore
+  const having = [...(snapshots.length > 0 ? [storageNodes] : []), ...inFolders];
+  const place = having.find((one) => one === chosen) ?? having[0];
   const task = data?.tasks.find(({ id }) => id === looked?.id);
   const plan = task?.state === "done" ? (task.result as PruneResult) : undefined;
   const preview = async (event: SubmitEvent) => {
     event.preventDefault();
-    const begun = await act(() => changes.start({ sort: "prune", keep }));
-    if (begun !== undefined) setLooked({ id: begun.id, keep });
+    if (places === undefined || place === undefined) return;
+    const folder = inPlace(place, places);
+    const begun = await act(() => changes.start({ sort: "prune", keep, ...folder }));
+    if (begun !== undefined) setLooked({ id: begun.id, keep, folder });
   };
   const remove = async () => {
     if (looked === undefined || plan === undefined) return;
@@ -31,14 +41,26 @@ export function Prune() {
       grave: true,
     };
     if (!(await ask(question))) return;
-    const begun = await act(() => changes.start({ sort: "prune", keep: looked.keep, apply: true }));
+    const begun = await act(() => changes.start({ sort: "prune", keep: looked.keep, apply: true, ...looked.folder }));
     if (begun !== undefined) setLooked(undefined);
   };
+  if (place === undefined) return null;
   return (
     <Part
       title="Prune"
-      about="Removes snapshots that no line keeps: so many of the newest, and the newest one of so many hours, days, weeks, months and years. The newest and what is held always stay."
+      about="Removes old snapshots. Say which stay: so many of the newest, and the newest one of each of so many hours, days, weeks, months and years. The newest snapshot and those under a legal hold always stay."
     >
+      {(having.length > 1 || place !== storageNodes) && (
+        <Choice
+          label="Where"
+          data={having.map((value) => ({ value, label: placeText(value) }))}
+          value={place}
+          onChange={(next) => {
+            setChosen(next);
+            setLooked(undefined);
+          }}
+        />
+      )}
       <form className="row field-row keeps" aria-label="What to keep" onSubmit={(event) => void preview(event)}>
         <Keeps
           kept={kept}

@@ -73,8 +73,18 @@ export function Recall() {
     if (begun !== undefined) setLooked({ id: begun.id, query });
   };
   const needsName = fields.of !== "all";
+  const snapshots = useSnapshots();
+  if (snapshots.data?.snapshots.length === 0)
+    return (
+      <Part
+        title="Recall"
+        about="Brings back what a backup on the storage nodes has. There is none. Out of a folder, things come back in a terminal on the machine that has it: plexus backup recall --from FOLDER"
+      >
+        {null}
+      </Part>
+    );
   return (
-    <Part title="Recall" about="Looks first how much it is; nothing is changed, and nothing is written over.">
+    <Part title="Recall" about="First it says how much would come back. Nothing that is there now is changed.">
       <form className="backup-form" aria-label="What to bring back" onSubmit={(event) => void look(event)}>
         <div className="row field-row">
           <Choice
@@ -90,7 +100,7 @@ export function Recall() {
         </div>
         <div className="row field-row">
           <Choice
-            label="Of that"
+            label="Which kind of data"
             data={Object.entries(types).map(([value, label]) => ({ value, label }))}
             value={fields.type}
             onChange={(chosen) => change({ type: chosen })}
@@ -118,7 +128,7 @@ export function Recall() {
             onChange={(event) => change({ to: event.currentTarget.value })}
           />
           <Button type="submit" variant="default" disabled={needsName && fields.name.trim() === ""}>
-            How much is it?
+            Show how much it is
           </Button>
         </div>
       </form>

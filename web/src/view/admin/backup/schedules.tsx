@@ -1,14 +1,15 @@
 import { Button, TextInput } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
-import type { BackupSchedule, BackupWish, Failure } from "../../../../../protocols/index.ts";
+import type { BackupPlaces, BackupSchedule, BackupWish, Failure } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
-import { changes, useAct, useSchedules } from "./asks.tsx";
+import { changes, useAct, usePlaces, useSchedules } from "./asks.tsx";
 import { Choice } from "./choice.tsx";
 import { keepOf, Keeps, keptIn } from "./keeps.tsx";
+import { folderIn, inPlace, placesToUse, placeText, storageNodes, whereText } from "./where.ts";
 import { cronText, nextTimes, wishText } from "./words.ts";
 
 const common = {
@@ -37,9 +38,13 @@ function keyOf(wish: BackupWish): string {
 /** When backups are made and checked by themselves. */
 export function Schedules() {
   const { data, error } = useSchedules();
+  const { data: places } = usePlaces();
   const [edited, setEdited] = useState<BackupSchedule>();
   return (
-    <Part title="Schedules" about="Whichever node is up begins them. A time that was missed is made up for once.">
+    <Part
+      title="Schedules"
+      about="A schedule begins its task while any node is up; one in a folder waits for the node of that folder. If all nodes were down at its time, it begins once when they are back."
+    >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && data.schedules.length > 0 && (
         <ul className="lines">
@@ -48,7 +53,12 @@ export function Schedules() {
           ))}
         </ul>
       )}
-      <Editor key={edited?.name ?? ""} schedule={edited} done={() => setEdited(undefined)} />
+      {places !== undefined && placesToUse(places).length === 0 && edited === undefined && (
+        <p className="dim">Nothing can be scheduled until there is a place for backups: State says what helps.</p>
+      )}
+      {places !== undefined && (placesToUse(places).length > 0 || edited !== undefined) && (
+        <Editor key={edited?.name ?? ""} schedule={edited} places={places} done={() => setEdited(undefined)} />
+      )}
     </Part>
   );
 }
@@ -71,7 +81,11 @@ function Row({ schedule, edit }: { readonly schedule: BackupSchedule; readonly e
       <div className="row">
         <span className="grow">
           <span className="line-title break">
-            {name} <span className="dim">{wishes[keyOf(wish)]?.label ?? wishText(wish)}</span>
+            {name}{" "}
+            <span className="dim">
+              {wishes[keyOf(wish)]?.label ?? wishText(wish)}
+              {wishes[keyOf(wish)] !== undefined && whereText(wish)}
+            </span>
           </span>
           <span className="dim break">
             {cronText(cron) ?? cron} ({timeZone}) · next {nextAtMs === undefined ? "never" : momentOf(nextAtMs)} · by{" "}
@@ -91,15 +105,26 @@ function Row({ schedule, edit }: { readonly schedule: BackupSchedule; readonly e
   );
 }
 
-function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefined; readonly done: () => void }) {
+function Editor(props: {
+  readonly schedule: BackupSchedule | undefined;
+  readonly places: BackupPlaces;
+  readonly done: () => void;
+}) {
+  const { schedule, places, done } = props;
   const act = useAct();
   const nowMs = useNow(30_000, true);
   const [name, setName] = useState(schedule?.name ?? "nightly");
   const [does, setDoes] = useState(schedule === undefined ? "run" : keyOf(schedule.wish));
   const [kept, setKept] = useState(keptIn(schedule?.wish));
+  const there = schedule === undefined ? undefined : folderIn(schedule.wish);
+  const usable = [
+    ...new Set([...(schedule === undefined ? [] : [there?.path ?? storageNodes]), ...placesToUse(places)]),
+  ];
+  const [place, setPlace] = useState(usable[0] ?? storageNodes);
   const [cron, setCron] = useState(schedule?.cron ?? "0 3 * * *");
   const [timeZone, setTimeZone] = useState(schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
   const [fault, setFault] = useState<string>();
+  const isInFolders = does !== "drill";
   const before = schedule?.wish;
   // What the command set, and this form does not show.
   const within = before?.sort === "prune" && before.keep.withinMs !== undefined ? { withinMs: before.keep.withinMs } : {}; // prettier-ignore
@@ -115,7 +140,8 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
     setFault(undefined);
     const chosen = wishes[does]?.wish;
     if (chosen === undefined) return;
-    const wish: BackupWish = chosen.sort === "prune" ? { ...chosen, keep: { ...within, ...keepOf(kept) } } : chosen;
+    const folder = !isInFolders ? {} : place === there?.path ? { folder: there } : inPlace(place, places);
+    const wish: BackupWish = chosen.sort === "prune" ? { ...chosen, keep: { ...within, ...keepOf(kept) }, ...folder } : { ...chosen, ...folder }; // prettier-ignore
     // The form was filled from what was there: whoever has changed it meanwhile is not overwritten.
     const seen = schedule && { cron: schedule.cron, ...(schedule.timeZone !== undefined && { timeZone: schedule.timeZone }), wish: schedule.wish }; // prettier-ignore
     const saved = await act(() => changes.putSchedule(name.trim(), { cron: cron.trim(), timeZone: timeZone.trim(), wish, seen: seen ?? null }), changedBy); // prettier-ignore
@@ -139,10 +165,20 @@ function Editor({ schedule, done }: { readonly schedule: BackupSchedule | undefi
         />
         <Choice
           label="What it does"
-          data={Object.entries(wishes).map(([value, { label }]) => ({ value, label }))}
+          data={Object.entries(wishes).flatMap(([value, { label }]) =>
+            value === "drill" && !usable.includes(storageNodes) ? [] : [{ value, label }],
+          )}
           value={does}
           onChange={(chosen) => setDoes(chosen)}
         />
+        {isInFolders && (usable.length > 1 || usable[0] !== storageNodes) && (
+          <Choice
+            label="Where"
+            data={usable.map((value) => ({ value, label: placeText(value) }))}
+            value={place}
+            onChange={setPlace}
+          />
+        )}
         <Choice
           label="When"
           data={[

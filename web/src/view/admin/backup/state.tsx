@@ -1,33 +1,41 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import type { BackupPlaces } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../time.ts";
 import { bytes } from "../bytes.ts";
-import { changes, useAct, useKeys, useSchedules, useSnapshots, useTasks } from "./asks.tsx";
-import { ago, nextRunMs, standingOf } from "./words.ts";
+import { changes, useAct, useKeys, usePlaces, useSchedules, useSnapshots, useTasks } from "./asks.tsx";
+import { Choice } from "./choice.tsx";
+import { folderAdvice, inPlace, placesToUse, placeText, storageText } from "./where.ts";
+import { ago, everywhere, nextRunMs, standingOf } from "./words.ts";
 
 /** How backups stand, in one glance, and the button that makes one. */
 export function State() {
   const act = useAct();
   const nowMs = useNow(10_000, true);
   const [asked, setAsked] = useState<string>();
+  const [chosen, setChosen] = useState<string>();
   const snapshots = useSnapshots();
   const tasks = useTasks();
   const schedules = useSchedules();
   const keys = useKeys();
-  const fault = snapshots.error ?? tasks.error ?? schedules.error ?? keys.error;
+  const places = usePlaces();
+  const fault = snapshots.error ?? tasks.error ?? schedules.error ?? keys.error ?? places.error;
   const known =
-    snapshots.data && tasks.data && schedules.data && keys.data
-      ? { ...snapshots.data, ...tasks.data, ...schedules.data, keys: keys.data }
+    snapshots.data && tasks.data && schedules.data && keys.data && places.data
+      ? { ...snapshots.data, ...tasks.data, ...schedules.data, keys: keys.data, places: places.data }
       : undefined;
   const standing = known && standingOf(known, nowMs);
-  const newest = known?.snapshots.at(-1);
+  const newest = known && everywhere(known).at(-1);
+  const usable = known === undefined ? [] : placesToUse(known.places);
+  const place = usable.find((one) => one === chosen) ?? usable[0];
   const nextMs = known && nextRunMs(known.schedules);
   const busy = known?.tasks.some((task) => task.sort === "run" && task.endedAtMs === undefined) === true;
   const run = async () => {
-    const task = await act(() => changes.start({ sort: "run" }));
+    if (known === undefined || place === undefined) return;
+    const task = await act(() => changes.start({ sort: "run", ...inPlace(place, known.places) }));
     if (task !== undefined) setAsked(task.id);
   };
   return (
@@ -66,14 +74,43 @@ export function State() {
           </div>
         </dl>
       )}
-      <div className="row">
-        <Button onClick={() => void run()} disabled={known === undefined || known.keys.root === undefined || busy}>
-          {busy ? "A backup is under way" : "Back up now"}
-        </Button>
-        <span className="dim" role="status">
-          {asked !== undefined && `Task ${asked} was added.`}
-        </span>
-      </div>
+      {known !== undefined && place === undefined && <NoPlace places={known.places} />}
+      {known !== undefined && place !== undefined && (
+        <div className="row field-row">
+          {usable.length > 1 && (
+            <Choice
+              label="Back up into"
+              data={usable.map((value) => ({ value, label: placeText(value) }))}
+              value={place}
+              onChange={setChosen}
+            />
+          )}
+          <Button onClick={() => void run()} disabled={known.keys.root === undefined || busy}>
+            {busy ? "A backup is under way" : "Back up now"}
+          </Button>
+          <span className="dim break" role="status">
+            {asked === undefined
+              ? usable.length === 1 && `It goes into ${placeText(place)}.`
+              : `Task ${asked} was added.`}
+          </span>
+        </div>
+      )}
     </Part>
+  );
+}
+
+/** Nothing here can take a backup: why, and what helps. */
+function NoPlace({ places }: { readonly places: BackupPlaces }) {
+  return (
+    <Note tone="plain" title="There is no place for backups yet">
+      <p>{storageText(places)} Until then, keep them in a folder:</p>
+      <ul className="faults">
+        {folderAdvice(places).map((one) => (
+          <li key={one} className="break">
+            {one}
+          </li>
+        ))}
+      </ul>
+    </Note>
   );
 }

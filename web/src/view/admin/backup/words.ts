@@ -1,6 +1,7 @@
 /** What the page of backups says: times of schedules, how backups stand, and what tasks came to, in words. Pure. */
 import { Cron } from "croner";
 import type {
+  BackupPlaces,
   BackupSchedule,
   BackupSnapshot,
   BackupWish,
@@ -11,6 +12,7 @@ import type {
 } from "../../../../../protocols/index.ts";
 import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { bytes } from "../bytes.ts";
+import { placesToUse, whereText } from "./where.ts";
 
 export const counted = (count: number, what: string): string =>
   `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`;
@@ -131,7 +133,12 @@ export interface Known {
   readonly tasks: readonly ClusterBackupTask[];
   readonly schedules: readonly BackupSchedule[];
   readonly keys: KeysStatus;
+  readonly places: BackupPlaces;
 }
+
+/** All backups, in whatever place, the oldest first. */
+export const everywhere = ({ snapshots, places }: Pick<Known, "snapshots" | "places">): readonly BackupSnapshot[] =>
+  [...snapshots, ...places.folders.flatMap(({ newest }) => newest ?? [])].toSorted((a, b) => a.atMs - b.atMs);
 
 export interface Standing {
   readonly tone: "good" | "warn" | "bad";
@@ -141,10 +148,12 @@ export interface Standing {
 }
 
 /** How the backups stand, and what to do about it. */
-export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: number): Standing {
+export function standingOf({ snapshots, tasks, schedules, keys, places }: Known, nowMs: number): Standing {
   const bad: string[] = [];
   const warn: string[] = [];
-  const newest = snapshots.at(-1);
+  const all = everywhere({ snapshots, places });
+  const newest = all.at(-1);
+  const usable = placesToUse(places).length > 0;
   const last = (sort: ClusterBackupTask["sort"]) =>
     tasks.find((task) => task.sort === sort && task.endedAtMs !== undefined);
   if (keys.root === undefined)
@@ -164,18 +173,21 @@ export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: 
     );
   const runs = schedules.filter(({ wish }) => wish.sort === "run");
   if (newest === undefined) {
-    if (keys.root !== undefined) warn.push("There is no backup yet. Run the first one below.");
+    if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and nothing here can take one: below is what helps."); // prettier-ignore
   } else {
     const intervals = runs.flatMap((schedule) => intervalMs(schedule, nowMs) ?? []);
     const due = Math.min(...intervals);
     // One that is dated in the future says nothing of how old it is.
-    const dated = snapshots.findLast(({ atMs }) => !isDatedAhead(atMs, nowMs));
+    const dated = all.findLast(({ atMs }) => !isDatedAhead(atMs, nowMs));
     if (runs.length > 0 && dated !== undefined && nowMs - dated.atMs > 2 * due)
       bad.push(`The newest backup is ${spanText(nowMs - dated.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
     if (dated !== newest) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
     if (newest.lostUnits !== undefined)
       bad.push(`${counted(newest.lostUnits, "unit")} of the newest backup cannot be brought back. Run a backup now: it stores again what still lives.`); // prettier-ignore
-    if (newest.missed.length > 0)
+    for (const folder of places.folders)
+      if ((folder.newest?.missed.length ?? 0) > 0)
+        warn.push(`The backup in ${folder.path} has not everything of the cluster: a folder has what its node ${folder.name} keeps. Make one at each node.`); // prettier-ignore
+    if (snapshots.includes(newest) && newest.missed.length > 0)
       warn.push(`${counted(newest.missed.length, "slot")} could not be read for the newest backup, which has of them what the one before had: ${newest.missed.slice(0, 3).join(", ")}${newest.missed.length > 3 ? ", …" : ""}.`); // prettier-ignore
   }
   for (const schedule of schedules) {
@@ -184,7 +196,7 @@ export function standingOf({ snapshots, tasks, schedules, keys }: Known, nowMs: 
     if ((schedule.nextAtMs ?? 0) > firstMs && (schedule.nextAtMs ?? 0) > nowMs + hourMs)
       bad.push(`The schedule ${schedule.name} waits for a time that a wrong clock has set. It names the next one anew within an hour.`); // prettier-ignore
   }
-  if (runs.length === 0 && keys.root !== undefined) warn.push("Nothing is scheduled: nobody makes the next backup unless somebody asks for it. Add a schedule below."); // prettier-ignore
+  if (runs.length === 0 && keys.root !== undefined && usable) warn.push("Nothing is scheduled: nobody makes the next backup unless somebody asks for it. Add a schedule below."); // prettier-ignore
   const lacking = keys.epochs.filter(({ epoch }) => !keys.here.includes(epoch));
   if (keys.root !== undefined && lacking.length > 0)
     warn.push(
@@ -225,12 +237,13 @@ const sorts: Readonly<Record<string, string>> = {
 /** What a task is called. */
 export function wishText(wish: BackupWish): string {
   const name = sorts[wish.sort] ?? wish.sort;
+  const where = whereText(wish);
   if (wish.sort === "verify")
-    return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}, ${depths[wish.depth]}`;
+    return `${name}${wish.snapshot === undefined ? " of all snapshots" : ` of snapshot ${wish.snapshot}`}${where}, ${depths[wish.depth]}`;
   if (wish.sort === "place") return `${name} of ${queryText(wish.query)}${wish.dryRun === true ? ", a look at what would come" : ""}`; // prettier-ignore
   if (wish.sort === "recall" || wish.sort === "withdraw") return `${name} of ${queryText(wish.query)}`;
-  if (wish.sort === "prune") return `${name}${wish.apply === true ? "" : ", a look at what would go"}`;
-  return name;
+  if (wish.sort === "prune") return `${name}${where}${wish.apply === true ? "" : ", a look at what would go"}`;
+  return `${name}${where}`;
 }
 
 export const depths = {

@@ -1,0 +1,45 @@
+/** Where backups can be made, and what helps where they cannot. Pure. */
+import type { BackupFolder, BackupPlaces, BackupWish } from "../../../../../protocols/index.ts";
+import { counted } from "../../../../../protocols/amounts.ts";
+
+/** What a choice of places has for the storage nodes: no folder is called so. */
+export const storageNodes = "";
+
+/** The places where a backup can be made now: the storage nodes first, where they can take it. */
+export const placesToUse = ({ storage, offered }: Pick<BackupPlaces, "storage" | "offered">): readonly string[] => [
+  ...(storage === undefined ? [storageNodes] : []),
+  ...offered,
+];
+
+/** A place as a wish has it. */
+export const inPlace = (place: string, { node }: Pick<BackupPlaces, "node">): { readonly folder?: BackupFolder } =>
+  place === storageNodes ? {} : { folder: { node: node.id, path: place } };
+
+/** What people call a place. */
+export const placeText = (place: string): string => (place === storageNodes ? "the storage nodes" : place);
+
+/** The folder that a wish is about. */
+export const folderIn = (wish: BackupWish): BackupFolder | undefined => ("folder" in wish ? wish.folder : undefined);
+
+/** ` in /mnt/backup`, for what is done in a folder. */
+export function whereText(wish: BackupWish): string {
+  const folder = folderIn(wish);
+  return folder === undefined ? "" : ` in ${folder.path}`;
+}
+
+/** Why the storage nodes take no backup now. */
+export function storageText({ storage, nodes }: Pick<BackupPlaces, "storage" | "nodes">): string | undefined {
+  if (storage === undefined) return undefined;
+  const { needed } = storage.details ?? {};
+  const has = nodes === 1 ? "This cluster has one node" : `This cluster has ${counted(nodes, "node")}`;
+  if (storage.code === "DISK_FULL") return "The storage nodes have no room for another backup.";
+  return typeof needed === "number"
+    ? `${has}. The cluster can keep backups itself when ${counted(needed, "node")} with the role storage are up.`
+    : `${has}, and the storage nodes can take no backup now: ${storage.message}`;
+}
+
+/** How to get a folder onto this page, for whoever can use the machine. */
+export const folderAdvice = ({ node }: Pick<BackupPlaces, "node">): readonly string[] => [
+  `plexus backup run --to /mnt/backup/plexus, on the machine of ${node.name}, makes a backup into a folder now.`,
+  `plexus up --backup-folder /mnt/backup/plexus, or backupFolders in its configuration, lets admins make, schedule and check backups there on this page. A folder on another disk than the node's survives the loss of that disk.`,
+];
