@@ -80,9 +80,9 @@ export interface Adapter<Found = unknown> {
   readonly name: string;
   /** What a call may need of its models, as far as it is known before one is loaded. */
   readonly capabilities: readonly Capability[];
-  /** Its models keep processor threads busy, so they share the machine with each other; and they run native code, so they share
-   *  a host that goes down whole. */
-  readonly threaded: boolean;
+  /** Of an adapter whose models run native code: they keep processor threads busy, so they share the machine with each other, and they
+   *  share a host that goes down whole. */
+  readonly native?: NativeCode;
   /** Whether a configured model is this adapter's. The first row that says so has it. */
   claims(entry: Pick<ModelSpec, "name" | "path">): boolean;
   /** What this model can do, by a quick look at its file; undefined: what the row says. */
@@ -97,6 +97,14 @@ export interface Adapter<Found = unknown> {
   list?(spec: ModelSpec): Promise<readonly Listed[]>;
   /** What people are told of a model that is not one to work with. */
   label(spec: ModelSpec): ModelLabel | undefined;
+}
+
+/** What decides how native code takes a model: the files that it reads, and its own version. */
+export interface NativeCode {
+  /** Every file that a load of the model reads. Throws what the file system throws. */
+  files(spec: ModelSpec): readonly string[];
+  /** Throws what the file system throws. */
+  version(): string;
 }
 
 /** A model that an endpoint has. */
@@ -173,7 +181,7 @@ export interface LoadedModel {
   readonly contextTokens?: number;
   /** One function for each engine whose capability it has. */
   readonly serves: { readonly [Name in EngineName]?: Serve<Name> };
-  /** Computes on that many threads from its next token on; of an adapter that is `threaded`. */
+  /** Computes on that many threads from its next token on; of an adapter of native code. */
   useThreads?(threads: number): void;
   unload(): Promise<void>;
 }

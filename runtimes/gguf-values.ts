@@ -12,6 +12,8 @@ export interface Claims {
   readonly whole: boolean;
   /** A token that is in the vocabulary twice. */
   readonly tokenTwice?: string | undefined;
+  /** A byte for which the vocabulary has no token. */
+  readonly byteMissing?: number | undefined;
 }
 
 /** Most layers and experts that llama.cpp reads (`LLAMA_MAX_LAYERS`, `LLAMA_MAX_EXPERTS`). */
@@ -196,6 +198,14 @@ const experts: Rule = (asked) => {
   return undefined;
 }; // prettier-ignore
 
+/** A text of people has any character: of one without a token each byte is one, which llama.cpp looks up without asking whether it is there. */
+const everyByte: Rule = (_asked, { facts, byteMissing }) => {
+  const model = facts.get("tokenizer.ggml.model");
+  const isOfPieces = model !== undefined && "value" in model && model.value === "llama";
+  if (!isOfPieces || byteMissing === undefined) return undefined;
+  return `its vocabulary has no token for the byte 0x${byteMissing.toString(16).toUpperCase().padStart(2, "0")}, so it cannot read every text`;
+}; // prettier-ignore
+
 const vocabulary: Rule = (asked, { facts, tensors, tokenTwice }) => {
   const list = (name: string) => facts.get(`tokenizer.ggml.${name}`);
   const tokens = list("tokens");
@@ -266,5 +276,6 @@ const rules: readonly Rule[] = [
   inner,
   experts,
   vocabulary,
+  everyByte,
   template,
 ];

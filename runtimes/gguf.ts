@@ -245,7 +245,13 @@ function readHead(reader: Reader, fileBytes: number): GgufVerdict {
   const beyond = tensors.find(({ offset, bytes }) => offset + bytes > fileBytes);
   if (beyond !== undefined) return refuse(`the file is cut off: tensor ${shown(beyond.name)} reaches beyond its end`);
   const header = headerOf(facts, tensors);
-  const claims = { facts, tensors, whole: header.part === undefined, tokenTwice: reader.twice };
+  const claims = {
+    facts,
+    tensors,
+    whole: header.part === undefined,
+    tokenTwice: reader.twice,
+    byteMissing: reader.byteMissing,
+  };
   const fault = header.kind === "model" && (header.part?.number ?? 0) === 0 ? valueFault(claims) : undefined;
   if (fault !== undefined) return refuse(fault);
   return { type: "fine", header, tensors, layout: layoutOf(alignment) };
@@ -406,6 +412,8 @@ class Reader {
   #at = 0;
   /** A token that is in the vocabulary twice. */
   twice: string | undefined;
+  /** The first byte for which the vocabulary has no token, as SentencePiece writes it. */
+  byteMissing: number | undefined;
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
   }
@@ -491,6 +499,9 @@ class Reader {
       known.add(token);
     }
     this.#at = to;
+    const isThere = (byte: number): boolean =>
+      known.has(`<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`) || known.has(String.fromCharCode(byte));
+    this.byteMissing = Array.from({ length: 256 }, (_none, byte) => byte).find((byte) => !isThere(byte));
     return fact;
   }
 

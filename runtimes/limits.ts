@@ -230,8 +230,14 @@ export const runtimeLimits = {
   trialTokens: 4,
   /** The longest that this takes; then it has failed. */
   trialCallMsMax: 60_000,
-  /** Models whose trial is remembered while the node runs. */
+  /** Trials that are remembered, beyond a restart, too; the one that was needed longest ago goes. */
   trialsKept: 1_024,
+  /** Bytes of the file that they are remembered in; a larger one is not read, and models are tried anew. */
+  trialsFileBytesMax: 1_048_576,
+  /** Characters of the reason why one failed. */
+  trialReasonCharsMax: 600,
+  /** Bytes of a model's file that are read at a time to know it by its content. */
+  trialReadBytes: 1_048_576,
   /** How often the host is asked for a sign of life. */
   heartbeatMs: 2_000,
   /** Beats in a row without an answer (three times as many while it starts); then the host is killed and started

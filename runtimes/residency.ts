@@ -305,33 +305,38 @@ export class Residency {
     this.#advance();
   }
 
-  /** A worker is gone, or the whole host (`host`), and these models with it. What ran has ended, what waits goes on waiting. `ended`: how many
-   *  hosts were ended by calls of a model: one that ended several is taken out. */
+  /** A worker is gone, or the whole host, and these models with it. What ran has ended, what waits goes on waiting. `unsure`: the host, and calls
+   *  ran in it that may have ended it as well as a load. `guilty`: models that are taken out, with how many hosts the calls of each have ended. */
   lost(
     names: readonly string[],
     how: string,
-    by: "worker" | "host",
-    ended: ReadonlyMap<string, number> = new Map(),
+    by: "worker" | "host" | "unsure",
+    guilty: ReadonlyMap<string, number> = new Map(),
   ): void {
     const nowMs = this.#options.clock.monotonicMs();
     const gone = names.flatMap((name) => this.#models.get(name) ?? []).filter(isAtHost);
     const fates = gone.map((model): { model: Model; comesBack: boolean; reason?: string } => {
       const { state } = model.phase;
       const young = state === "loading" || (by === "worker" && nowMs - model.loadedMs < runtimeLimits.healthyAfterMs);
-      if (young) model.deaths += 1;
+      // Twice as often while others were suspects: they are told apart before.
+      if (young) model.deaths += by === "unsure" ? 0.5 : 1;
       else if (state !== "inspecting") model.deaths = 0;
       const comesBack = state !== "draining" && state !== "unloading" && !model.unwanted;
       this.#outOfLine(model);
       // Before anything is refused: whoever asks again at once must wait for the next host.
       this.#rests(model);
       if (!model.removed) this.#admission.setDoor(model.spec.name, { type: "held" });
-      const calls = ended.get(model.spec.name) ?? 0;
-      if (calls >= runtimeLimits.hostsEndedMax)
+      const calls = guilty.get(model.spec.name);
+      if (calls !== undefined)
         return { model, comesBack, reason: `its calls ended the process of native models ${calls} times (${how}), so it is taken out until somebody loads it` }; // prettier-ignore
       const deathsMax = state === "loading" ? runtimeLimits.loadAttemptsMax : runtimeLimits.workerDeathsMax;
       if (model.deaths < deathsMax) return { model, comesBack };
       const when = state === "loading" ? "while it loaded" : "with";
-      return { model, comesBack, reason: `the inference ${by} died ${model.deaths} times ${when} this model (${how})` };
+      return {
+        model,
+        comesBack,
+        reason: `the inference ${by === "worker" ? by : "host"} died ${Math.ceil(model.deaths)} times ${when} this model (${how})`,
+      };
     });
     this.#admission.fault({ reason: how }, new Set(gone.map(({ spec }) => spec.name)));
     for (const { model, comesBack, reason } of fates) {

@@ -23,9 +23,9 @@ import {
   type Result,
   type Role,
 } from "../../protocols/index.ts";
-import { enginesOf, readMachine, startInferenceHost } from "../../runtimes/index.ts";
+import { enginesOf, readMachine, runtimeLimits, startInferenceHost } from "../../runtimes/index.ts";
 import { openActorBlobs } from "../blobs/index.ts";
-import { drillFolder, qualityFile } from "../data-folder/index.ts";
+import { drillFolder, qualityFile, trialsFile } from "../data-folder/index.ts";
 import { adminCodeHash } from "../gateway/index.ts";
 import { createInferenceControl } from "../models/index.ts";
 import { createObserveControl } from "../observe/index.ts";
@@ -531,6 +531,7 @@ function startInference(
         models,
         nodeLoad: () => ({ ...at.machine.used(), memoryBytes: at.machine.memoryBytes() }),
         machine: boundedMachine(config),
+        trials: keptText(trialsFile(config.data), runtimeLimits.trialsFileBytesMax),
         clock,
         log,
         onEvent: (event) => measureInference(meter, event),

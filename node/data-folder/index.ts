@@ -9,6 +9,7 @@
  *      drill/          a restore that is rehearsed, while one is (`node/composition/backup-copies.ts`)
  *      settings.json   what the cluster has set of the configuration, for the next start (`node/composition/settings.ts`)
  *      quality.json    how good the answers of models were (`node/quality`)
+ *      trials.json     which files of models were tried in a process of their own, and what came of it (`runtimes/host/tried.ts`)
  *      node.key        who the node is
  *      disk.key.sealed the same, as the recovery kit opens it
  *      disk.key        what the journal and the blobs are encrypted with, where they are (`node/keys`)
@@ -32,6 +33,7 @@ export const shardFolder = (data: string): string => join(data, "shards");
 export const keyFolder = (data: string): string => join(data, "keys");
 export const modelFolder = (data: string): string => join(data, "models");
 export const qualityFile = (data: string): string => join(data, "quality.json");
+export const trialsFile = (data: string): string => join(data, "trials.json");
 export const settingsFile = (data: string): string => join(data, "settings.json");
 /** The key of an encrypted disk, where the configuration names no other file. */
 export const diskKeyFile = (data: string): string => join(data, "disk.key");

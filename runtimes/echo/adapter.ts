@@ -25,7 +25,6 @@ const capabilities: readonly Capability[] = [
 export const echo: Adapter<undefined> = {
   name: "echo",
   capabilities,
-  threaded: false,
   claims: ({ name }) => name === "echo",
   inspect: () => ({ type: "fine", fileBytes: 0, found: undefined }),
   plan({ spec }) {

@@ -8,7 +8,7 @@
  *  A fault in native code ends the process it happens in; what other adapters do then goes on, in the other one. When a host dies,
  *  what ran in it ends with RUNTIME_FAULT (its outcome is unknown); what still waits here has not started, and goes on
  *  waiting for the next host. */
-import { unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
+import { failure, unreachable, type Capability, type EngineName, type EngineRequest, type ModelInfo, type Result, type Said } from "../../protocols/index.ts"; // prettier-ignore
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
 import { adapterOf } from "../adapters.ts";
 import type { LocalModels, Running } from "../engine.ts";
@@ -19,12 +19,13 @@ import { toldPace } from "../pace.ts";
 import { shareNode, type NodeLoad, type Shares } from "../sharing.ts";
 import { runtimeLimits } from "../limits.ts";
 import { Residency, type Carrier } from "../residency.ts";
-import { partNames } from "../store/inspect.ts";
 import { causeOf, type Resident } from "../resident.ts";
 import { hostKinds, type FromHost, type HostKind } from "./messages.ts";
 import { HostProcess } from "./process.ts";
 import { isOwnFault } from "./supervision.ts";
-import { trialKey, tryModel } from "./trial.ts";
+import { Suspects } from "./suspects.ts";
+import { subjectOf, tryModel, type Question, type Subject, type TrialVerdict } from "./trial.ts";
+import { Tried, type KeptTrials } from "./tried.ts";
 import { keyVariables } from "./variables.ts";
 
 export interface InferenceHostOptions {
@@ -39,6 +40,8 @@ export interface InferenceHostOptions {
   readonly keepAliveMs?: number;
   /** What the node itself took since the last call: models give cores and memory to a node that needs them. */
   readonly nodeLoad?: () => NodeLoad;
+  /** Where trials of models are remembered. Default: while this process runs. */
+  readonly trials?: KeptTrials;
   /** What there is to share, and within which bounds. Default: what `readMachine` finds. */
   readonly machine?: Machine;
 }
@@ -57,8 +60,14 @@ export function startInferenceHost(options: InferenceHostOptions): InferenceHost
   return new Host(options);
 }
 
+/** A call that runs. */
+interface Run extends Question {
+  readonly kind: HostKind;
+  readonly model: string;
+}
+
 /** The host that a model is loaded in. */
-const hostOf = (spec: ModelSpec): HostKind => (adapterOf(spec).threaded ? "native" : "light");
+const hostOf = (spec: ModelSpec): HostKind => (adapterOf(spec).native ? "native" : "light");
 
 class Host implements InferenceHost {
   readonly #options: InferenceHostOptions;
@@ -66,7 +75,7 @@ class Host implements InferenceHost {
   readonly #hosts: Readonly<Record<HostKind, HostProcess>>;
   readonly #machine: Machine;
   /** Where each run is, and of which model. */
-  readonly #runs = new Map<number, { readonly kind: HostKind; readonly model: string }>();
+  readonly #runs = new Map<number, Run>();
   readonly #kinds = new Map<string, HostKind>();
   /** What each model was last told to compute on. */
   readonly #threads = new Map<string, number>();
@@ -74,12 +83,16 @@ class Host implements InferenceHost {
   /** How fast each model was said to be. */
   readonly #paces = new Map<string, number>();
   readonly #abilities = new WeakMap<ModelSpec, readonly Capability[]>();
-  /** What was tried in a process of its own, by its files and how they are loaded. */
-  readonly #tried = new Set<string>();
+  /** What was tried in a process of its own. */
+  readonly #tried: Tried;
+  /** Models that native code is loading. */
+  readonly #loading = new Set<string>();
+  /** How each model was loaded last. */
+  readonly #plans = new Map<string, LoadPlan>();
   /** What ends the trial of each model that is tried now. */
   readonly #trials = new Map<string, () => void>();
-  /** Hosts that ended by the fault of native code while calls of a model ran: of no other, or of several. */
-  readonly #ended = new Map<string, { readonly alone: number; readonly among: number }>();
+  /** Hosts that ended by the fault of native code, and whose calls ran. */
+  readonly #suspects = new Suspects((...one) => this.#retry(...one));
   /** The model for which the host was killed. */
   #abandoned: string | undefined;
   #restarts = 0;
@@ -92,6 +105,7 @@ class Host implements InferenceHost {
 
   constructor(options: InferenceHostOptions) {
     this.#options = options;
+    this.#tried = new Tried(options.trials, options.log);
     this.#machine = options.machine ?? readMachine();
     this.#shares = shareNode(this.#machine, undefined);
     const { clock, log } = options;
@@ -213,13 +227,17 @@ class Host implements InferenceHost {
     // A model of that name that was added meanwhile has a place of its own there.
     if (!this.#residency.residents().some(({ spec }) => spec.name === name)) {
       this.#kinds.delete(name);
+      this.#plans.delete(name);
+      this.#suspects.forget(name);
       this.#paces.delete(name);
     }
     return removed;
   }
 
   load(name: string): Promise<Result<void>> {
-    this.#ended.delete(name);
+    this.#suspects.forget(name);
+    const known = this.#residency.residents().find(({ spec }) => spec.name === name);
+    if (known?.state === "failed") this.#forgetTrial(known.spec);
     return this.#residency.load(name);
   }
 
@@ -247,6 +265,7 @@ class Host implements InferenceHost {
   async #stop(deadlineMs: number): Promise<void> {
     this.#stopLook();
     for (const stop of this.#trials.values()) stop();
+    this.#suspects.stop();
     const idle = this.#residency.close();
     await Promise.all(hostKinds.map((kind) => this.#hosts[kind].stop(deadlineMs, idle)));
   }
@@ -264,8 +283,11 @@ class Host implements InferenceHost {
       load: (spec, plan: LoadPlan) => {
         this.#options.log.debug("model.loading", { model: spec.name });
         this.#threads.set(spec.name, plan.threads);
-        const load = (): void =>
+        this.#plans.set(spec.name, plan);
+        const load = (): void => {
+          if (hostOf(spec) === "native") this.#loading.add(spec.name);
           at(spec).send({ type: "load", spec, plan, variables: keyVariables(spec, process.env) });
+        };
         if (hostOf(spec) === "native") this.#firstTried(spec, plan, load);
         else load();
       },
@@ -280,7 +302,7 @@ class Host implements InferenceHost {
       },
       begin: (run, engine, model, request) => {
         const kind = this.#kinds.get(model) ?? "light";
-        this.#runs.set(run, { kind, model });
+        this.#runs.set(run, { kind, model, engine, request });
         if (kind === "native") this.#shareThreads();
         of(model).send({ type: "begin", run, engine, model, request });
       },
@@ -298,9 +320,11 @@ class Host implements InferenceHost {
       case "inspected":
         return this.#residency.inspected(message.model, message.plan);
       case "loaded":
+        this.#loading.delete(message.model);
         this.#options.log.info("model.loaded", { model: message.model, ...message.facts });
         return this.#residency.loaded(message.model, message.facts);
       case "loadFailed":
+        this.#loading.delete(message.model);
         return this.#residency.failed(message.model, message.error, message.sizeBytes);
       case "unloaded":
         return this.#residency.unloaded(message.model);
@@ -311,7 +335,7 @@ class Host implements InferenceHost {
         return this.#residency.part(message.run, message.part);
       case "end": {
         const kind = this.#runs.get(message.run)?.kind;
-        if (message.result.ok) this.#proven(this.#runs.get(message.run)?.model ?? "");
+        if (message.result.ok) this.#suspects.answered(this.#runs.get(message.run)?.model ?? "");
         this.#runs.delete(message.run);
         this.#residency.end(message.run, message.result);
         return kind === "native" ? this.#shareThreads() : undefined;
@@ -319,6 +343,7 @@ class Host implements InferenceHost {
       case "log":
         return this.#options.log.debug(message.event, message.facts);
       case "beat":
+      case "identified":
         return undefined;
       default:
         return unreachable(message);
@@ -327,69 +352,112 @@ class Host implements InferenceHost {
 
   /** Tries a model in a process of its own, unless it was; then it is loaded where the others are. */
   #firstTried(spec: ModelSpec, plan: LoadPlan, load: () => void): void {
-    const { clock, log } = this.#options;
-    const { name, path, lora = [], draft } = spec;
-    let key: string;
+    const { name } = spec;
+    this.#trials.get(name)?.();
+    let isOver = false;
+    let stopTrial = (): void => undefined;
+    const end = (): void => {
+      if (this.#trials.get(name) === stop) this.#trials.delete(name);
+    };
+    const stop = (): void => {
+      isOver = true;
+      end();
+      stopTrial();
+    };
+    this.#trials.set(name, stop);
+    const decide = (verdict: TrialVerdict): void => {
+      end();
+      if (verdict.type === "passed") return load();
+      this.#options.log.warn("model.trial_failed", { model: name, reason: causeOf(verdict.error) });
+      this.#residency.failed(name, verdict.error, plan.sizeBytes);
+    };
+    let subject: Subject;
     try {
-      key = trialKey(spec, [...partNames(path), ...lora.map((one) => one.path), ...(draft === undefined ? [] : [draft])]);
+      subject = subjectOf(spec);
     } catch {
       // What cannot be read is refused by the load.
+      end();
       return load();
     }
-    if (this.#tried.has(key)) return load();
-    this.#trials.get(name)?.();
-    const stop = tryModel({ spec, plan, clock }, (verdict) => {
-      this.#trials.delete(name);
-      if (verdict.type === "failed") {
-        log.warn("model.trial_failed", { model: name, reason: causeOf(verdict.error) });
-        return this.#residency.failed(name, verdict.error, plan.sizeBytes);
-      }
-      log.debug("model.tried", { model: name });
-      if (this.#tried.size >= runtimeLimits.trialsKept) this.#tried.clear();
-      this.#tried.add(key);
-      load();
+    void this.#tried.byDisk(subject.disk).then((found) => {
+      if (isOver) return;
+      if (found?.type === "passed") return decide(found);
+      if (found !== undefined)
+        return decide({ type: "failed", ended: true, error: failure("MODEL_LOAD_FAILED", { model: name, reason: found.reason }) });
+      stopTrial = this.#try(spec, plan, subject, decide);
     });
-    this.#trials.set(name, stop);
   } // prettier-ignore
 
-  /** A call has ended well: what ended a host among several calls was another one. */
-  #proven(model: string): void {
-    const ended = this.#ended.get(model);
-    if (ended !== undefined) this.#ended.set(model, { ...ended, among: 0 });
+  #forgetTrial(spec: ModelSpec): void {
+    try {
+      if (hostOf(spec) === "native") this.#tried.forget(subjectOf(spec).disk);
+    } catch {
+      // Of files that cannot be read nothing is remembered.
+    }
+  }
+
+  #try(spec: ModelSpec, plan: LoadPlan, subject: Subject, decide: (verdict: TrialVerdict) => void): () => void {
+    const { clock, log } = this.#options;
+    const known = { subject, found: (content: string) => this.#tried.byContent(subject.disk, content) };
+    return tryModel({ spec, plan, clock, known }, (verdict) => {
+      const { type, content } = verdict;
+      if (content !== undefined && type === "passed") log.debug("model.tried", { model: spec.name });
+      // What ended for another reason, as for want of memory, may pass another time.
+      if (content !== undefined && type === "passed") this.#tried.add(content, verdict);
+      if (content !== undefined && type === "failed" && verdict.ended)
+        this.#tried.add(content, { type, reason: causeOf(verdict.error) });
+      decide(verdict);
+    });
+  }
+
+  /** Asks a model again what it was asked, alone. */
+  #retry(model: string, ask: readonly Question[], tell: (ended: boolean) => void): () => void {
+    const { clock, log } = this.#options;
+    const spec = this.#residency.residents().find((one) => one.spec.name === model)?.spec;
+    const plan = this.#plans.get(model);
+    if (spec === undefined || plan === undefined) {
+      tell(false);
+      return () => undefined;
+    }
+    log.info("model.suspected", { model, calls: ask.length });
+    return tryModel({ spec, plan, clock, ask }, (verdict) => {
+      const ended = verdict.type === "failed" && verdict.ended;
+      log.info(ended ? "model.at_fault" : "model.cleared", { model, ...(ended && { reason: causeOf(verdict.error) }) });
+      tell(ended);
+    });
   }
 
   #onGone(kind: HostKind, how: string): void {
     const names = this.#residency.residents().map(({ spec }) => spec.name);
-    this.#blame(kind, how);
+    const isUnsure = this.#blame(kind, how);
+    if (kind === "native") this.#loading.clear();
     this.#lose(
       [...names, ...this.#kinds.keys()].filter((name) => this.#kinds.get(name) === kind),
       how,
-      "host",
+      isUnsure ? "unsure" : "host",
     );
   }
 
-  /** Counts against each model whose calls may have ended the host that they did. */
-  #blame(kind: HostKind, how: string): void {
+  /** Counts against each model whose calls may have ended the host that they did. True: it may have been one that was being loaded as well. */
+  #blame(kind: HostKind, how: string): boolean {
     const stuck = this.#abandoned;
     if (kind === "native") this.#abandoned = undefined;
-    const ran = new Set([...this.#runs.values()].filter((one) => one.kind === kind).map(({ model }) => model));
-    const blamed = kind === "native" && stuck !== undefined ? [stuck] : isOwnFault(how) ? [...ran] : [];
-    for (const model of blamed) {
-      const { alone, among } = this.#ended.get(model) ?? { alone: 0, among: 0 };
-      const isAlone = blamed.length === 1;
-      this.#ended.set(model, { alone: alone + Number(isAlone), among: among + Number(!isAlone) });
+    if (kind === "native" && stuck !== undefined) {
+      this.#suspects.blame(new Map([[stuck, []]]), false);
+      return true;
     }
+    if (!isOwnFault(how)) return false;
+    const running = [...this.#runs.values()].filter((run) => run.kind === kind);
+    const asked = new Map(running.map(({ model }) => [model, running.filter((run) => run.model === model)] as const));
+    this.#suspects.blame(asked, kind === "native" && this.#loading.size > 0);
+    return asked.size > 0;
   }
 
-  #lose(names: readonly string[], how: string, by: "worker" | "host"): void {
+  #lose(names: readonly string[], how: string, by: "worker" | "host" | "unsure"): void {
     const lost = new Set(names);
     for (const [run, { model }] of this.#runs) if (lost.has(model)) this.#runs.delete(run);
-    for (const name of lost) {
-      this.#trials.get(name)?.();
-      this.#trials.delete(name);
-    }
-    const ended = new Map([...this.#ended].map(([name, { alone, among }]) => [name, alone + among]));
-    this.#residency.lost([...lost], how, by, ended);
+    for (const name of lost) this.#trials.get(name)?.();
+    this.#residency.lost([...lost], how, by, this.#suspects.guilty(lost));
   }
 
   /** Models that write now share the cores that are for models: with more threads than cores they would wait for each other. */

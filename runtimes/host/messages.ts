@@ -41,6 +41,8 @@ export type ToHost =
   /** Ends the model's worker whatever it does; in the host of native code, the host. Answered by `lost`, or the exit. */
   | { readonly type: "abandon"; readonly model: string; readonly reason: string }
   | { readonly type: "threads"; readonly model: string; readonly threads: number }
+  /** Answered by `identified`, with the hash of what is in the files. */
+  | { readonly type: "identify"; readonly files: readonly string[] }
   | {
       readonly type: "begin";
       readonly run: number;
@@ -59,6 +61,8 @@ export type FromHost =
   | { readonly type: "loaded"; readonly model: string; readonly facts: LoadedFacts }
   | { readonly type: "loadFailed"; readonly model: string; readonly sizeBytes: number; readonly error: Failure }
   | { readonly type: "unloaded"; readonly model: string }
+  /** Absent: they cannot be read. */
+  | { readonly type: "identified"; readonly content?: string }
   /** Its worker is gone, and all that ran in it. */
   | { readonly type: "lost"; readonly model: string; readonly how: string }
   | { readonly type: "part"; readonly run: number; readonly part: EnginePart }

@@ -1,22 +1,30 @@
-/** Loads a model in a process of its own and asks it once, before the process that has everybody's native models sees its file.
+/** Loads a model in a process of its own and asks it, before the process that has everybody's native models sees its file; and again, with what
+ *  it was asked, when that process ended and nobody can tell by whom.
  *
- *      up ─► load ─► loaded ─► one short call ─► ended ─► passed
- *       └──────┴─ refused, the process ends, or nothing comes ─► failed, with the reason */
-import { statSync, writeFileSync } from "node:fs";
+ *      up ─► identify ─► identified ─► load ─► loaded ─► calls ─► ended ─► passed
+ *       │                    └─ known: what came of it before
+ *       └─ refused, the process ends, or nothing comes ─► failed, with the reason */
+import { createHash } from "node:crypto";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { failure, type Failure } from "../../protocols/errors.ts";
 import type { EngineName, EngineRequest } from "../../protocols/index.ts";
 import type { LoadPlan, ModelSpec } from "../adapter.ts";
+import { adapterOf } from "../adapters.ts";
 import { forkOurs } from "../children.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { runtimeLimits } from "../limits.ts";
 import type { FromHost, LoadedFacts, ToHost } from "./messages.ts";
+import { isOwnFault } from "./supervision.ts";
+import type { Found } from "./tried.ts";
 import { hostVariables } from "./variables.ts";
 
-/** What came of a trial. */
-export type TrialVerdict = { readonly type: "passed" } | { readonly type: "failed"; readonly error: Failure };
+/** What came of a trial. `content`: what the files are known by, unless it was known already what comes of them. `ended`: native code ended the process, so another trial of them ends as well. */
+export type TrialVerdict = { readonly content?: string } & (
+  { readonly type: "passed" } | { readonly type: "failed"; readonly error: Failure; readonly ended: boolean }
+);
 
-/** One short call of an engine. */
-interface Question {
+/** One call of an engine. */
+export interface Question {
   readonly engine: EngineName;
   readonly request: EngineRequest;
 }
@@ -34,78 +42,169 @@ export function questionFor(model: string, { capabilities }: Pick<LoadedFacts, "
     : undefined;
 } // prettier-ignore
 
-/** What the disk knows the files of a model by, with all that it is loaded with: what was tried so is not tried again. */
-export function trialKey(spec: ModelSpec, files: readonly string[]): string {
-  const { name: _name, keepAliveMs: _stays, pinned: _pinned, ...how } = spec;
+/** What a trial is of: how a model is loaded and by which version of what; and what the disk knows its files by. */
+export interface Subject {
+  readonly how: string;
+  readonly disk: string;
+  readonly files: readonly string[];
+}
+
+const ownManifest = new URL("../../package.json", import.meta.url);
+const hashOf = (value: unknown): string => createHash("sha256").update(JSON.stringify(value)).digest("hex");
+
+/** What would be tried. Throws what the file system throws. */
+export function subjectOf(spec: ModelSpec): Subject {
+  const { native } = adapterOf(spec);
+  const files = native?.files(spec) ?? [];
+  const { version } = JSON.parse(readFileSync(ownManifest, "utf8")) as { readonly version: string };
+  const { name: _name, keepAliveMs: _stays, pinned: _pinned, preload: _when, path: _path, draft, lora = [], ...settings } = spec;
+  const how = hashOf([version, native?.version(), process.arch, settings, draft !== undefined, lora.map(({ scale }) => scale)]);
   const known = files.map((path) => {
-    const { dev, ino, size, mtimeMs } = statSync(path);
-    return [dev, ino, size, mtimeMs];
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].map(String);
   });
-  return JSON.stringify([how, known]);
+  return { how, disk: hashOf([how, known]), files };
+} // prettier-ignore
+
+/** A trial. */
+export interface TrialOptions {
+  readonly spec: ModelSpec;
+  readonly plan: LoadPlan;
+  readonly clock: RuntimeClock;
+  /** What is known of such content already; absent: the files are not read through. */
+  readonly known?: { readonly subject: Subject; found(content: string): Found | undefined };
+  /** What it is asked, at once. Default: a question for what it can do. */
+  readonly ask?: readonly Question[];
 }
 
 /** Tries a model. The returned function ends the trial. */
-export function tryModel(
-  { spec, plan, clock }: { readonly spec: ModelSpec; readonly plan: LoadPlan; readonly clock: RuntimeClock },
-  tell: (verdict: TrialVerdict) => void,
-): () => void {
+export function tryModel(options: TrialOptions, tell: (verdict: TrialVerdict) => void): () => void {
+  const { plan, clock } = options;
   const child = forkOurs(new URL("./child.ts", import.meta.url), ["native"], {
     env: { ...hostVariables(process.env, "native") },
     streams: ["ignore", "pipe", "pipe"],
   });
   sacrifice(child.pid);
-  let [step, lastWords, over] = ["it began", "", false];
+  let [lastWords, over] = ["", false];
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding("utf8").on("data", (text: string) => {
       lastWords = (lastWords + text).slice(-runtimeLimits.lastWordsCharsMax);
     });
+  const steps = new Steps(options, (message) => void child.send(message, () => undefined));
   const limitMs = runtimeLimits.loadMsMax + plan.sizeBytes / runtimeLimits.loadBytesPerMs + runtimeLimits.trialCallMsMax;
-  const stopTimer = clock.after(limitMs, () => fail(`it did not end while ${step}`));
-  const end = (verdict: TrialVerdict | undefined): void => {
+  const end = (verdict?: TrialVerdict): void => {
     if (over) return;
     over = true;
     stopTimer();
     child.kill("SIGKILL");
     if (verdict !== undefined) tell(verdict);
   };
-  const fail = (reason: string): void =>
-    end({ type: "failed", error: failure("MODEL_LOAD_FAILED", { model: spec.name, reason: `in a process of its own ${reason}` }) });
-  const send = (message: ToHost): void => void child.send(message, () => undefined);
-  const take = (message: FromHost): void => {
+  const stopTimer = clock.after(limitMs, () => end(steps.failed("did not end", false)));
+  child.on("message", (message) => {
+    const verdict = steps.take(message as FromHost);
+    if (verdict !== undefined) end(verdict);
+  });
+  child.on("error", (error) => end(steps.failed(`failed (${error.message})`, false)));
+  child.on("close", (code, signal) => {
+    const how = signal ?? `exit code ${code}`;
+    const words = lastWords.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
+    end(steps.failed(`ended with ${how}`, isOwnFault(how), words === "" ? "" : ` (${words})`));
+  });
+  return () => end();
+} // prettier-ignore
+
+/** What is sent next, and what follows from what comes. */
+class Steps {
+  readonly #options: TrialOptions;
+  readonly #send: (message: ToHost) => void;
+  #step = "it began";
+  #content: string | undefined;
+  /** Calls that have not ended. */
+  #asked = 0;
+
+  constructor(options: TrialOptions, send: (message: ToHost) => void) {
+    this.#options = options;
+    this.#send = send;
+  }
+
+  /** Undefined: it goes on. */
+  take(message: FromHost): TrialVerdict | undefined {
+    const { known } = this.#options;
     switch (message.type) {
-      case "up": {
-        step = "it loaded";
-        const contextTokens = Math.min(plan.contextTokens, runtimeLimits.trialContextTokens);
-        return send({ type: "load", spec, plan: { ...plan, sequences: 1, contextTokens }, variables: {} });
-      }
-      case "loaded": {
-        step = "it was asked";
-        const question = questionFor(spec.name, message.facts);
-        if (question === undefined) return end({ type: "passed" });
-        return send({ type: "begin", run: 1, model: spec.name, ...question });
-      }
+      case "up":
+        if (known === undefined) return this.#load();
+        this.#step = "its files were read";
+        this.#send({ type: "identify", files: known.subject.files });
+        return undefined;
+      case "identified":
+        return this.#identified(message.content);
+      case "loaded":
+        return this.#ask(message.facts);
       case "loadFailed":
-        return end({ type: "failed", error: message.error });
+        return this.#failed(message.error, false);
       case "part":
-        return send({ type: "credit", run: 1, frames: 1 });
+        this.#send({ type: "credit", run: message.run, frames: 1 });
+        return undefined;
       case "end": {
         const { result } = message;
+        this.#asked -= 1;
         // What it refuses it refuses with an answer: that is its right.
-        const isBroken = !result.ok && result.error.code === "RUNTIME_FAULT";
-        return isBroken ? fail(`it failed while ${step}: ${String(result.error.details?.["reason"])}`) : end({ type: "passed" });
+        if (!result.ok && result.error.code === "RUNTIME_FAULT")
+          return this.failed("failed", false, `: ${String(result.error.details?.["reason"])}`);
+        return this.#asked > 0 ? undefined : this.#passed();
       }
       default:
         return undefined;
     }
-  };
-  child.on("message", (message) => take(message as FromHost));
-  child.on("error", (error) => fail(error.message));
-  child.on("close", (code, signal) => {
-    const words = lastWords.trim().split("\n").at(-1)?.slice(0, 300) ?? "";
-    fail(`it ended with ${signal ?? `exit code ${code}`} while ${step}${words === "" ? "" : ` (${words})`}`);
-  });
-  return () => end(undefined);
-} // prettier-ignore
+  }
+
+  /** The verdict when the process did that, at the step that it was at. */
+  failed(did: string, ended: boolean, words = ""): TrialVerdict {
+    const reason = `in a process of its own it ${did} while ${this.#step}${words}`;
+    return this.#failed(failure("MODEL_LOAD_FAILED", { model: this.#options.spec.name, reason }), ended);
+  }
+
+  #failed(error: Failure, ended: boolean): TrialVerdict {
+    return { type: "failed", error, ended, ...this.#known() };
+  }
+
+  #passed(): TrialVerdict {
+    return { type: "passed", ...this.#known() };
+  }
+
+  #known(): { readonly content?: string } {
+    return this.#content === undefined ? {} : { content: this.#content };
+  }
+
+  #identified(files: string | undefined): TrialVerdict | undefined {
+    const { spec, known } = this.#options;
+    if (known === undefined || files === undefined) return this.#load();
+    this.#content = hashOf([known.subject.how, files]);
+    const found = known.found(this.#content);
+    if (found === undefined) return this.#load();
+    this.#content = undefined;
+    if (found.type === "passed") return this.#passed();
+    return this.#failed(failure("MODEL_LOAD_FAILED", { model: spec.name, reason: found.reason }), true);
+  }
+
+  #load(): undefined {
+    this.#step = "it loaded";
+    const { spec, plan, ask } = this.#options;
+    const small = { sequences: 1, contextTokens: Math.min(plan.contextTokens, runtimeLimits.trialContextTokens) };
+    this.#send({ type: "load", spec, plan: { ...plan, ...(ask === undefined && small) }, variables: {} });
+  }
+
+  #ask(facts: LoadedFacts): TrialVerdict | undefined {
+    this.#step = "it was asked";
+    const { spec, ask } = this.#options;
+    const questions = ask ?? [questionFor(spec.name, facts)].filter((one) => one !== undefined);
+    if (questions.length === 0) return this.#passed();
+    this.#asked = questions.length;
+    for (const [index, question] of questions.entries())
+      this.#send({ type: "begin", run: index + 1, model: spec.name, ...question });
+    return undefined;
+  }
+}
 
 /** When the system is short of memory, this process ends first. Where it cannot be told, it decides by itself. */
 function sacrifice(pid: number | undefined): void {

@@ -1,10 +1,10 @@
 /** GGUF models on llama.cpp. */
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import type { Capability } from "../../protocols/index.ts";
 import type { Adapter, Inspection, ModelSpec } from "../adapter.ts";
 import { inspectGgufFile, purposeOf, type GgufHeader } from "../gguf.ts";
-import { adapterFault, partPaths, partsFault, wholeOf } from "../store/inspect.ts";
+import { adapterFault, partNames, partPaths, partsFault, wholeOf } from "../store/inspect.ts";
 import { capabilitiesBy } from "./capabilities.ts";
 import { planLoad, type LlamaFound } from "./plan.ts";
 
@@ -19,7 +19,14 @@ const asFarAsItGoes = (spec: Pick<ModelSpec, "path">, can: readonly Capability[]
 export const llama: Adapter<LlamaFound> = {
   name: "llama",
   capabilities: capabilitiesBy.write,
-  threaded: true,
+  native: {
+    files: ({ path, lora = [], draft }) => [
+      ...partNames(path),
+      ...lora.map((one) => one.path),
+      ...(draft === undefined ? [] : partNames(draft)),
+    ],
+    version: libraryVersion,
+  },
   claims: () => true,
   can({ path }) {
     try {
@@ -49,6 +56,15 @@ export const llama: Adapter<LlamaFound> = {
         }
       : undefined,
 };
+
+/** The version of node-llama-cpp, and which of its builds for graphics cards are here. An archive has the package among its own files. */
+function libraryVersion(): string {
+  const at = (path: string): URL => new URL(`../../${path}`, import.meta.url);
+  const manifests = ["node_modules", "vendor"].map((place) => at(`${place}/node-llama-cpp/package.json`));
+  const { version } = JSON.parse(readFileSync(manifests.find((one) => existsSync(one)) ?? manifests[0]!, "utf8")) as { version: string };
+  const builds = ["cuda", "cuda-ext", "vulkan"].filter((kind) => existsSync(at(`node_modules/@node-llama-cpp/linux-x64-${kind}/bins`)));
+  return [version, ...builds].join("+");
+} // prettier-ignore
 
 /** The usual choice of chat servers: lively, seldom wrong. */
 const usualTemperature = 0.7;

@@ -1,14 +1,14 @@
 /** ONNX models on ONNX Runtime: they embed, rank, classify, write down speech, speak, and write. */
 import type { Adapter } from "../adapter.ts";
-import { capabilitiesBy, isOnnx, lookAt, type OnnxFound } from "./folder.ts";
-import { missingPackages } from "./library.ts";
+import { capabilitiesBy, filesOf, isOnnx, lookAt, type OnnxFound } from "./folder.ts";
+import { missingPackages, packagesVersion } from "./library.ts";
 import { planLoad } from "./plan.ts";
 
 /** The row of ONNX. */
 export const onnx: Adapter<OnnxFound> = {
   name: "onnx",
   capabilities: [...new Set(Object.values(capabilitiesBy).flat())],
-  threaded: true,
+  native: { files: ({ path }) => filesOf(path), version: packagesVersion },
   claims: ({ path }) => isOnnx(path),
   can({ path }) {
     try {

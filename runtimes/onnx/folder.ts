@@ -85,6 +85,27 @@ export function lookAt(path: string): Look {
   return { type: "fine", found, fileBytes };
 } // prettier-ignore
 
+/** Every file that a load of the model reads: its graphs, what is beside them of their numbers, and all settings. Throws what the file system throws. */
+export function filesOf(path: string): readonly string[] {
+  const look = lookAt(path);
+  if (look.type === "refused") throw new Error(look.reason);
+  const { graphs, root } = look.found;
+  const settingsIn = (folder: string): readonly string[] =>
+    readdirSync(folder, { withFileTypes: true }).flatMap((one) =>
+      one.isFile() && /\.(?:json|txt|model|jinja)$/.test(one.name) ? [join(folder, one.name)] : [],
+    );
+  const pooling = join(root, "1_Pooling");
+  const paths = Object.values(graphs).flatMap((graph) => [graph, ...externalsOf(graph), ...settingsIn(dirname(graph))]);
+  return [...new Set([...paths, ...settingsIn(root), ...(existsSync(pooling) ? settingsIn(pooling) : [])])];
+}
+
+function externalsOf(graph: string): readonly string[] {
+  const verdict = withFile(graph, inspectOnnx);
+  return verdict.type === "refused"
+    ? []
+    : verdict.facts.externals.map(({ location }) => join(dirname(graph), location));
+}
+
 /** What a graph's name says of its part; the rest of the name is which of several equal ones it is: `_quantized`. */
 const names: readonly (readonly [part: Part, name: string])[] = [
   ["encoder", "encoder_model"],

@@ -2,7 +2,7 @@
  *  `plexus onnx install` puts them beside the other packages. Their types are written down here, because the code has to be checked without them, too.
  *
  *  Sources: https://onnxruntime.ai/docs/api/js/, https://github.com/huggingface/tokenizers.js, https://sharp.pixelplumbing.com */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
@@ -87,6 +87,12 @@ const place = fileURLToPath(new URL("../../node_modules/plexus-onnx/package.json
 /** Why no ONNX model can be served; undefined: the packages are here. */
 export const missingPackages = (at = place): string | undefined =>
   existsSync(at) ? undefined : "ONNX Runtime is not installed: `plexus onnx install` fetches it; then start the node again"; // prettier-ignore
+
+/** The versions of the packages, in one text. Throws what the file system throws. */
+export const packagesVersion = (): string => {
+  const { dependencies } = JSON.parse(readFileSync(place, "utf8")) as { readonly dependencies: Readonly<Record<string, string>> };
+  return JSON.stringify(dependencies);
+}; // prettier-ignore
 
 /** Loads the packages into this thread. Errors: those of a package that is missing or damaged. */
 export function loadLibrary(): Library {

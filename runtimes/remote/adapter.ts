@@ -68,7 +68,6 @@ export function remoteAdapter(provider: Provider): Adapter<undefined> {
   return {
     name: provider.name,
     capabilities: provider.capabilities,
-    threaded: false,
     // Only an entry that names it is one of its models.
     claims: () => false,
     can: ({ expected, endpoint }) =>

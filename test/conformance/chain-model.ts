@@ -198,6 +198,18 @@ export const u32 = (key: string, value: number): Buffer => pair(key, type.u32, (
 export const f32 = (key: string, value: number): Buffer => pair(key, type.f32, (to) => to.f32(value));
 /** A text. */
 export const text = (key: string, value: string): Buffer => pair(key, type.text, (to) => to.text(value));
+/** A truth. */
+export const truth = (key: string, value: boolean): Buffer =>
+  pair(key, type.bool, (to) => to.bytes(Buffer.from([Number(value)])));
+/** A list of texts. */
+export const texts = (key: string, values: readonly string[]): Buffer =>
+  list(key, type.text, values.length, (to) => values.forEach((one) => to.text(one)));
+/** A list of whole numbers. */
+export const integers = (key: string, values: readonly number[]): Buffer =>
+  list(key, type.i32, values.length, (to) => values.forEach((one) => to.u32(one)));
+/** A list of fractions. */
+export const fractions = (key: string, values: readonly number[]): Buffer =>
+  list(key, type.f32, values.length, (to) => values.forEach((one) => to.f32(one)));
 const list = (key: string, of: number, count: number, write: (to: Writer) => void): Buffer =>
   pair(key, type.list, (to) => {
     to.u32(of);
@@ -212,16 +224,17 @@ export const byteTokens = (): readonly string[] => [...specials, ...byteCharacte
 export const tokenizerOf = (tokens: readonly string[]): readonly Buffer[] => [
   text("tokenizer.ggml.model", "gpt2"),
   text("tokenizer.ggml.pre", "gpt-2"),
-  list("tokenizer.ggml.tokens", type.text, tokens.length, (to) => tokens.forEach((token) => to.text(token))),
-  list("tokenizer.ggml.token_type", type.i32, tokens.length, (to) =>
-    tokens.forEach((_token, index) => to.u32(index < specials.length ? 3 : 1)),
+  texts("tokenizer.ggml.tokens", tokens),
+  integers(
+    "tokenizer.ggml.token_type",
+    tokens.map((_token, index) => (index < specials.length ? 3 : 1)),
   ),
   list("tokenizer.ggml.merges", type.text, 0, () => undefined),
   u32("tokenizer.ggml.bos_token_id", 1),
   u32("tokenizer.ggml.eos_token_id", endToken),
   u32("tokenizer.ggml.eot_token_id", endToken),
   u32("tokenizer.ggml.padding_token_id", 0),
-  pair("tokenizer.ggml.add_bos_token", type.bool, (to) => to.bytes(Buffer.from([1]))),
+  truth("tokenizer.ggml.add_bos_token", true),
 ];
 
 /** The characters that stand for the 256 bytes in a byte-level vocabulary, as GPT-2 chose them. */

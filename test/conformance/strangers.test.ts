@@ -1,9 +1,9 @@
 /** Files of strangers: each is refused with its reason, or loads and answers; none of them ends the process that has everybody's native models. */
 import { expect } from "chai";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
+import { enginesOf, startInferenceHost, type InferenceHost, type InferenceHostOptions, type ModelSpec } from "../../runtimes/index.ts"; // prettier-ignore
 import { trialFault } from "../../cli/model-trial.ts";
 import { isAll } from "../depth.ts";
 import { changesOf } from "../fixtures/changed-model.ts";
@@ -25,9 +25,10 @@ describe("files of strangers", function () {
     await Promise.all(hosts.splice(0).map((host) => host.stop(0)));
   });
 
-  async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
+  const started = (...models: readonly ModelSpec[]): Promise<InferenceHost> => startedWith({ models });
+  async function startedWith(options: Pick<InferenceHostOptions, "models" | "trials">): Promise<InferenceHost> {
     log = keptLog();
-    const host = startInferenceHost({ models, clock: realClock(), log });
+    const host = startInferenceHost({ ...options, clock: realClock(), log });
     hosts.push(host);
     await host.settled();
     return host;
@@ -87,9 +88,54 @@ describe("files of strangers", function () {
     expect(log.lines.filter(({ event }) => event === "model.tried")).to.have.length(1);
   });
 
+  it("are tried once in the life of a folder, by whatever name and in whatever file their content comes", async () => {
+    let kept: string | undefined;
+    const trials = { read: async () => kept, write: async (text: string) => void (kept = text) };
+    const tried = () => log.lines.filter(({ event }) => event === "model.tried").map(({ facts }) => facts["model"]);
+    const spec = good("first");
+    const first = await startedWith({ models: [spec], trials });
+    expect(tried()).to.deep.equal(["first"]);
+    await first.stop(0);
+    const copy = { ...spec, name: "copy", path: join(folder, "copy.gguf") };
+    copyFileSync(spec.path, copy.path);
+    const changed = { ...spec, name: "changed", path: join(folder, "changed.gguf") };
+    writeChainModel(changed.path, { text: "abd", after: "again", contextTokens: 65_536 });
+    const otherwise = { ...spec, name: "otherwise", cacheType: "q8_0" } as const;
+    const again = await startedWith({ models: [{ ...spec, name: "renamed" }, copy, changed, otherwise], trials });
+    expect(again.models().map(({ state }) => state)).to.deep.equal(["ready", "ready", "ready", "ready"]);
+    expect(tried()).to.have.members(["changed", "otherwise"]);
+  });
+
+  it("are not blamed for what another one ended: each suspect is asked the same again, alone", async () => {
+    const host = await started(good("culprit"), good("other"));
+    const asks = { sampling: { maxTokens: 20_000 } };
+    const both = async (): Promise<void> => {
+      const heard = ["culprit", "other"].map((model) => listen(enginesOf(host).generate, { model, ...asks }));
+      await Promise.all(heard.map(({ firstText }) => firstText));
+      const died = log.next("inference.host_died");
+      process.kill(host.pids.native!, "SIGABRT");
+      await died;
+      expect((await Promise.all(heard.map(({ last }) => last))).map(codeOf)).to.deep.equal(["RUNTIME_FAULT", "RUNTIME_FAULT"]);
+    };
+    const before = new Set(childrenOf(process.pid));
+    const fault = log.next("model.at_fault");
+    const cleared = log.next("model.cleared");
+    await both();
+    // The first trial is of the culprit.
+    const trial = childrenOf(process.pid).find((pid) => !before.has(pid) && pid !== host.pids.native);
+    process.kill(trial!, "SIGABRT");
+    expect((await fault).facts).to.include({ model: "culprit" });
+    expect((await cleared).facts).to.include({ model: "other" });
+    await both();
+    const next = (model: string) => listen(enginesOf(host).generate, { model, sampling: { maxTokens: 3 } }).last;
+    expect(codeOf(await next("culprit"))).to.equal("MODEL_LOAD_FAILED");
+    expect(endOf(await next("other"))).to.equal("length");
+  }); // prettier-ignore
+
   it("are taken out when their calls have ended the process twice, and come back when somebody loads them", async () => {
     const host = await started(good("culprit"), good("other"));
     for (const round of [1, 2]) {
+      await host.settled();
       const heard = listen(enginesOf(host).generate, { model: "culprit" });
       await heard.firstText;
       const died = log.next("inference.host_died");
@@ -110,3 +156,17 @@ describe("files of strangers", function () {
     expect(endOf(await back.last)).to.equal("length");
   });
 });
+
+/** Processes that another one has started, the oldest first. */
+const childrenOf = (pid: number): readonly number[] =>
+  readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .toSorted((one, other) => one - other)
+    .filter((one) => {
+      try {
+        return Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${one}/stat`, "utf8"))?.[1]) === pid;
+      } catch {
+        return false;
+      }
+    });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspectGguf } from "../../../runtimes/gguf.ts";
 import { changesOf } from "../../fixtures/changed-model.ts";
+import { smallArchitectures, writeSmallModel } from "../../fixtures/small-models.ts";
 import { writeRandomModel, hundredMillion } from "../../fixtures/random-model.ts";
 
 describe("the values of a model", () => {
@@ -45,6 +46,26 @@ describe("the values of a model", () => {
       expect(changed("llama.rope.freq_base", to), to).to.match(/freq_base is/);
     expect(changed("llama.rope.dimension_count", "one")).to.match(/dimension_count is 1/);
     expect(changed("llama.context_length", "zero")).to.match(/context_length is 0/);
+  });
+
+  it("are fine in small models of each architecture", () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
+    for (const architecture of smallArchitectures) {
+      writeSmallModel(join(folder, "m.gguf"), architecture);
+      expect(reasonOf(readFileSync(join(folder, "m.gguf"))), architecture).to.equal("fine");
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  it("are refused when a text of people has a byte for which there is no token", () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
+    writeSmallModel(join(folder, "m.gguf"), "llama");
+    const model = readFileSync(join(folder, "m.gguf"));
+    rmSync(folder, { recursive: true });
+    expect(reasonOf(model)).to.equal("fine");
+    // The first of an emoji's.
+    model.write("x", model.indexOf("<0xF0>") + 1, "latin1");
+    expect(reasonOf(model)).to.match(/no token for the byte 0xF0/);
   });
 
   it("are refused when a token is there twice", () => {
