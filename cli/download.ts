@@ -3,7 +3,8 @@ import { createWriteStream } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { failure, ok, PlexusError, refused, type Failure, type Result } from "../protocols/errors.ts";
+import { failure, ok, PlexusError, refused, type Result } from "../protocols/errors.ts";
+import { plexusMark, readAnswer, stranger } from "../protocols/plexus-answer.ts";
 import { demand } from "./admin.ts";
 import type { Target } from "./node-client.ts";
 import { openRequest } from "./node-request.ts";
@@ -40,8 +41,9 @@ async function ask(target: Target, path: string): Promise<Result<AsyncIterable<U
   });
   if (answer instanceof Error) return refused(failure("UNREACHABLE", { url, reason: answer.message }));
   const { statusCode: status = 0 } = answer;
-  if (status >= 200 && status < 300) return ok(answer);
+  const isMarked = plexusMark in answer.headers;
+  if (isMarked && status >= 200 && status < 300) return ok(answer);
   const body = await text(answer).catch(() => "");
-  const carried = body.startsWith("{") ? (JSON.parse(body) as { readonly error?: Failure }) : undefined;
-  return refused(carried?.error ?? failure("UNREACHABLE", { url, reason: `HTTP ${status}` }));
+  const read = readAnswer<never>(url, { status, text: body, location: answer.headers.location, isMarked });
+  return read.ok ? refused(stranger(url, status)) : read;
 }

@@ -57,8 +57,8 @@ async function request<T>(target: Target, method: Method, path: string, body: un
     const code = method === "GET" || !exchanged.wasSent ? "UNREACHABLE" : "PEER_LOST";
     return refused(failure(code, { url, reason: exchanged.reason }));
   }
-  const { status, text, location } = exchanged;
-  const answer = readAnswer<T>(url, { status, text, location });
+  const { status } = exchanged;
+  const answer = readAnswer<T>(url, exchanged);
   // A proxy that says 502 or 504 may have lost the answer of a node that was asked.
   if (answer.ok || answer.error.code !== "UNREACHABLE" || method === "GET" || status < 500) return answer;
   return answer.error.details?.["url"] === url

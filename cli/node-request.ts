@@ -3,6 +3,7 @@ import type { ClientRequest } from "node:http";
 import type { RequestOptions } from "node:https";
 import { hostname } from "node:os";
 import { urlAt } from "../protocols/nodes.ts";
+import { plexusMark } from "../protocols/plexus-answer.ts";
 import { lookupHere } from "./here.ts";
 import { cliLimits } from "./limits.ts";
 import type { Method, Target } from "./node-client.ts";
@@ -10,7 +11,13 @@ import { describeBytes } from "./output.ts";
 
 /** What became of one request. */
 export type Exchanged =
-  | { readonly type: "answered"; readonly status: number; readonly text: string; readonly location: string | undefined }
+  | {
+      readonly type: "answered";
+      readonly status: number;
+      readonly text: string;
+      readonly location: string | undefined;
+      readonly isMarked: boolean;
+    }
   | { readonly type: "late" }
   | { readonly type: "lost"; readonly wasSent: boolean; readonly reason: string };
 
@@ -54,7 +61,8 @@ export async function exchange(
       });
       response.once("end", () => {
         const { statusCode: status = 0, headers: told } = response;
-        resolve({ type: "answered", status, text: Buffer.concat(pieces).toString(), location: told.location });
+        const text = Buffer.concat(pieces).toString();
+        resolve({ type: "answered", status, text, location: told.location, isMarked: plexusMark in told });
       });
     });
     outgoing.end(payload);

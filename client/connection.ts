@@ -392,8 +392,15 @@ export class Connection {
 function parse(text: string): NodeFrame | undefined {
   try {
     const frame: unknown = JSON.parse(text);
-    return typeof frame === "object" && frame !== null ? (frame as NodeFrame) : undefined;
+    if (typeof frame !== "object" || frame === null || Array.isArray(frame)) return undefined;
+    return "hello" in frame && !isHello(frame.hello) ? undefined : (frame as NodeFrame);
   } catch {
     return undefined;
   }
+}
+
+/** Whether a node began the connection: another program may say hello as well. */
+function isHello(said: unknown): boolean {
+  const { node, heartbeatMs } = (said ?? {}) as { readonly [field: string]: unknown };
+  return typeof node === "string" && typeof heartbeatMs === "number" && heartbeatMs > 0;
 }

@@ -1,6 +1,9 @@
 /** Whether what answers at an address is a Plexus node. A status of 200 says nothing: proxies, portals and other programs answer everything with it. */
 import { failure, type Failure, type Result } from "./errors.ts";
 
+/** The header that every answer of a node's HTTP interface has. */
+export const plexusMark = "plexus-api";
+
 const outcomes: readonly unknown[] = ["not_started", "failed", "unknown"];
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -17,15 +20,21 @@ export function refusalIn(content: unknown): Failure | undefined {
     : undefined;
 }
 
-/** What a node at `url` has said, by status and text. UNREACHABLE with the reason and what to do: it is no node of Plexus. */
+/** What a node at `url` has said, by status, text and whether the answer has the mark of a node. UNREACHABLE with the reason and what to do: it is no node
+ *  of Plexus. */
 export function readAnswer<T>(
   url: string,
-  heard: { readonly status: number; readonly text: string; readonly location?: string | undefined },
+  heard: {
+    readonly status: number;
+    readonly text: string;
+    readonly location?: string | undefined;
+    readonly isMarked: boolean;
+  },
 ): Result<T> {
-  const { status, text, location } = heard;
+  const { status, text, location, isMarked } = heard;
   const content = parsed(text);
   const isDone = status >= 200 && status < 300;
-  if (isDone && (text.trim() === "" || (typeof content === "object" && content !== null)))
+  if (isDone && isMarked && (text.trim() === "" || (typeof content === "object" && content !== null)))
     return { ok: true, value: content as T };
   const carried = refusalIn(content);
   if (!isDone && carried !== undefined) return { ok: false, error: carried };
@@ -40,19 +49,6 @@ export function stranger(url: string, status: number, location?: string): Failur
   // Above 500 it may be a proxy whose node is down: then the address is right.
   return failure("UNREACHABLE", { url, reason: `HTTP ${status}, ${elsewhere}`, ...(status < 500 && { hint }) });
 }
-
-/** Whether this is what a node says before anybody has signed in. */
-export const isSetup = (value: unknown): boolean =>
-  isObject(value) && typeof value["adminNeeded"] === "boolean" && typeof value["signUp"] === "string";
-
-/** Whether this is what a node answers to a name and a password. */
-export const isSignIn = (value: unknown): boolean =>
-  isObject(value) &&
-  (Array.isArray(value["needs"])
-    ? typeof value["attempt"] === "string"
-    : typeof value["token"] === "string" &&
-      typeof value["user"] === "string" &&
-      typeof value["expiresAtMs"] === "number");
 
 function parsed(text: string): unknown {
   try {

@@ -1,5 +1,4 @@
 import { failure, PlexusError, refused, type Failure, type Result } from "../../protocols/errors.ts";
-import { isSetup, isSignIn, stranger } from "../../protocols/plexus-answer.ts";
 import type { RegistrationRule, SignedIn, SignInNeeds } from "../../protocols/index.ts";
 import { callNode } from "../node-client.ts";
 import { withoutControls } from "../printable.ts";
@@ -63,7 +62,6 @@ const triesMax = 3;
 /** Goes on with a sign-in that needs more than the password. Errors: SIGN_IN_UNFINISHED, CODE_WRONG. */
 async function finished(url: string, first: Result<SignedIn | SignInNeeds>, screen: Screen): Promise<Result<SignedIn>> {
   let answer = first;
-  if (answer.ok && !isSignIn(answer.value)) return refused(stranger(url, 200));
   for (let tries = 0; answer.ok && "needs" in answer.value;) {
     const { attempt, needs } = answer.value;
     if (!needs.includes("totp") && !needs.includes("recovery")) {
@@ -115,10 +113,7 @@ async function firstToAnswer<T>(
 ): Promise<Answered<T>> {
   let last: Answered<T> = { url: "", answer: refused(failure("UNREACHABLE")) };
   for (const url of urls) {
-    const answer = await callNode<T>({ url }, ...request);
-    const [, path] = request;
-    const isPlexus = answer.ok && (path === "/api/v1/setup" ? isSetup(answer.value) : isSignIn(answer.value));
-    last = { url, answer: answer.ok && !isPlexus ? refused(stranger(url, 200)) : answer };
+    last = { url, answer: await callNode<T>({ url }, ...request) };
     if (last.answer.ok || last.answer.error.outcome === "failed") break;
   }
   return last;

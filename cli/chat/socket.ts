@@ -5,7 +5,7 @@ import { failure, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import { urlAt } from "../../protocols/nodes.ts";
 import { lookupHere } from "../here.ts";
-import { readAnswer, stranger } from "../../protocols/plexus-answer.ts";
+import { plexusMark, readAnswer, stranger } from "../../protocols/plexus-answer.ts";
 import { cliLimits } from "../limits.ts";
 
 /** The ports of a client on `ws`: unlike the WebSocket that Node has built in, it shows what a node answers instead of the
@@ -57,6 +57,6 @@ async function refusalIn(response: IncomingMessage, url: string): Promise<Failur
   } catch {
     // Cut off: what has come is all there is.
   }
-  const answer = readAnswer<unknown>(url, { status, text });
+  const answer = readAnswer<unknown>(url, { status, text, isMarked: plexusMark in response.headers });
   return answer.ok ? stranger(url, status) : answer.error;
 }

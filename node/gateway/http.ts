@@ -29,6 +29,7 @@ import {
   type WrittenTexts,
   type Power,
 } from "../../protocols/index.ts";
+import { plexusMark } from "../../protocols/plexus-answer.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";
@@ -269,6 +270,7 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     )
       headers["content-type"] = "application/json";
     reply.headers(protection(request.headers.host));
+    reply.header(plexusMark, "1");
     if (at.mounts.within(request.originalUrl) !== request.url) {
       reply.headers(deprecation);
       meter.count("gateway_deprecated_requests");

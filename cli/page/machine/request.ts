@@ -37,7 +37,8 @@ export async function exchange(
   if (ended.signal.aborted) return never();
   if (answer.status === 401)
     throw new PlexusError(failure("UNAUTHENTICATED", { hint: "Your session on this page has ended. Sign in again." }));
-  return { type: "answered", ...answer, location: undefined };
+  // The page came from there.
+  return { type: "answered", ...answer, location: undefined, isMarked: true };
 }
 
 /** Files are not fetched here. */

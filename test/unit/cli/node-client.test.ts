@@ -12,7 +12,9 @@ type Fate = (socket: Socket) => void;
 const reply =
   (status: string, body: string, promised = body.length): Fate =>
   (socket) =>
-    void socket.end(`HTTP/1.1 ${status}\r\ncontent-length: ${promised}\r\nconnection: close\r\n\r\n${body}`);
+    void socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-length: ${promised}\r\nconnection: close\r\nplexus-api: 1\r\n\r\n${body}`,
+    );
 
 describe("a request to a node", () => {
   const servers: Server[] = [];

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
+import { plexusMark } from "../../../protocols/plexus-answer.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
 import { signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
 import { failure, failureOf, type Failure } from "../../../protocols/index.ts";
@@ -34,13 +35,17 @@ describe("signing in from a terminal", () => {
   });
 
   /** A node that answers each path with a status and a body, and remembers what it was asked. */
-  async function node(answers: Readonly<Record<string, readonly [status: number, body: object]>>) {
+  async function node(answers: Readonly<Record<string, readonly [status: number, body: object]>>, isPlexus = true) {
     const asked: string[] = [];
     const server = createServer((request, response) => {
       asked.push(`${request.method} ${request.url}`);
       const [status, body] = answers[request.url ?? ""] ?? [404, { error: failure("NOT_FOUND") }];
       request.resume();
-      response.writeHead(status, { "content-type": "application/json", connection: "close" });
+      response.writeHead(status, {
+        "content-type": "application/json",
+        connection: "close",
+        ...(isPlexus && { [plexusMark]: "1" }),
+      });
       response.end(JSON.stringify(body));
     });
     servers.push(server);
@@ -80,8 +85,8 @@ describe("signing in from a terminal", () => {
   });
 
   it("says that no Plexus answers there, whatever a 200 has in it", async () => {
-    for (const body of [{}, [], { ok: true }, { adminNeeded: "no" }, { token: 3 }, { needs: [] }]) {
-      const other = await node({ "/api/v1/setup": [200, body], "/api/v1/sign-in": [200, body] });
+    for (const body of [{}, [], { ok: true }, { adminNeeded: false, signUp: "open" }, session, { needs: [] }]) {
+      const other = await node({ "/api/v1/setup": [200, body], "/api/v1/sign-in": [200, body] }, false);
       for (const more of [{}, { user: undefined }]) {
         const reason = await signIn(options([other.url], more), piped).then(() => undefined, failureOf);
         expect(reason, JSON.stringify(body)).to.include({ code: "UNREACHABLE" });

@@ -1,17 +1,23 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { failure } from "../../../protocols/errors.ts";
-import { isSetup, isSignIn, readAnswer, refusalIn } from "../../../protocols/plexus-answer.ts";
+import { readAnswer, refusalIn } from "../../../protocols/plexus-answer.ts";
 
 describe("who answers at an address", () => {
   it("is decided for any status and text: a value, a node's refusal, or no Plexus", () => {
     const texts = fc.oneof(fc.string(), fc.json(), fc.constantFrom("<html>", "", "{", '{"error":{"code":"X"}}'));
     fc.assert(
-      fc.property(fc.integer({ min: 100, max: 599 }), texts, fc.option(fc.string()), (status, text, location) => {
-        const answer = readAnswer("http://a", { status, text, location: location ?? undefined });
-        if (answer.ok) expect(answer.value === undefined || typeof answer.value === "object").to.equal(true);
-        else expect(answer.error.code).to.equal("UNREACHABLE");
-      }),
+      fc.property(
+        fc.integer({ min: 100, max: 599 }),
+        texts,
+        fc.option(fc.string()),
+        fc.boolean(),
+        (status, text, location, isMarked) => {
+          const answer = readAnswer("http://a", { status, text, location: location ?? undefined, isMarked });
+          if (!answer.ok) expect(answer.error.code).to.equal("UNREACHABLE");
+          else expect(isMarked && (answer.value === undefined || typeof answer.value === "object")).to.equal(true);
+        },
+      ),
     );
   });
 
@@ -19,21 +25,18 @@ describe("who answers at an address", () => {
     const error = failure("NOT_FOUND");
     expect(refusalIn({ error })).to.equal(error);
     expect(refusalIn({ error: { ...error, outcome: "maybe" } })).to.equal(undefined);
-    expect(readAnswer("http://a", { status: 404, text: JSON.stringify({ error }) })).to.deep.equal({
+    expect(readAnswer("http://a", { status: 404, text: JSON.stringify({ error }), isMarked: false })).to.deep.equal({
       ok: false,
       error,
     });
   });
 
-  it("is no node where JSON is not what was asked for", () => {
+  it("is no node where a 200 has no mark of one, whatever it says", () => {
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
-        expect(isSetup(value)).to.equal(false);
-        expect(isSignIn(value)).to.equal(false);
+      fc.property(fc.json(), (text) => {
+        expect(readAnswer("http://a", { status: 200, text, isMarked: false })).to.have.property("ok", false);
       }),
     );
-    expect(isSetup({ adminNeeded: false, signUp: "open" })).to.equal(true);
-    expect(isSignIn({ token: "t", user: "ada", expiresAtMs: 1 })).to.equal(true);
-    expect(isSignIn({ attempt: "a", needs: ["totp"] })).to.equal(true);
+    expect(readAnswer("http://a", { status: 200, text: "{}", isMarked: true })).to.deep.equal({ ok: true, value: {} });
   });
 });

@@ -1,5 +1,6 @@
-import type { Failure, Result } from "../../../protocols/index.ts";
+import type { Result } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/errors.ts";
+import { refusalIn } from "../../../protocols/plexus-answer.ts";
 import { pageLimits } from "./limits.ts";
 import { at } from "./mount.ts";
 
@@ -26,9 +27,13 @@ export async function request<Answer>(
     const isLate = (thrown as Error).name === "TimeoutError";
     return { ok: false, error: failure(isLate && method !== "GET" ? "ASK_TIMEOUT" : "UNREACHABLE") };
   }
-  const answer = parse(text) as { error?: Failure } | undefined;
-  if (response.ok) return { ok: true, value: answer as Answer };
-  return { ok: false, error: answer?.error ?? failure(response.status === 401 ? "UNAUTHENTICATED" : "INTERNAL") };
+  const answer = parse(text);
+  const { ok, status } = response;
+  // Something between the page and its node (a portal, a proxy's own page) answers everything with 200.
+  if (ok && (text === "" || typeof answer === "object")) return { ok, value: answer as Answer };
+  const refusal = ok ? undefined : refusalIn(answer);
+  const stranger = failure("UNREACHABLE", { reason: `HTTP ${status}, not from a Plexus node` });
+  return { ok: false, error: refusal ?? (status === 401 ? failure("UNAUTHENTICATED") : stranger) };
 }
 
 /** As `request`, for callers that take failures as exceptions (queries do). Throws the `Failure` itself. */
