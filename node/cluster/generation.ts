@@ -7,5 +7,9 @@ const span = 2 ** 32;
 /** Everything that a generation gives out is above this. */
 export const floorOf = (generation: number): number => generation * span;
 
+/** Whether an epoch was given out before the generation of a directory, which has come to this revision, began: it was recovered since. */
+export const isOfEarlier = (epoch: number, revision: number): boolean =>
+  Math.floor(epoch / span) < Math.floor(revision / span);
+
 /** The first epoch of a slot, by the revision or the epoch of any row as its directory has it now. */
 export const firstEpoch = (current: number): number => Math.floor(current / span) * span + 1;

@@ -19,6 +19,8 @@ export interface SlotTable {
   onChange(listener: (slot: SlotId, row: SlotRow | undefined) => void): () => void;
   /** A slot of which the directory tells an older row now than it told before: it lies on an older copy of its data. Undefined: none is known. */
   older(): SlotId | undefined;
+  /** Calls back whenever all rows have been read anew, after they are in the table. */
+  onRead(listener: () => void): void;
   stop(): void;
 }
 
@@ -26,6 +28,7 @@ export interface SlotTable {
 export function watchSlots(directory: Directory): SlotTable {
   const rows = new Map<SlotId, SlotRow>();
   const listeners = new Set<(slot: SlotId, row: SlotRow | undefined) => void>();
+  const readers = new Set<() => void>();
   let current = false;
   let markReady = (): void => undefined;
   const ready = new Promise<void>((resolve) => (markReady = resolve));
@@ -72,11 +75,18 @@ export function watchSlots(directory: Directory): SlotTable {
         // What an answer told may be newer than this; what the watch itself told is not, unless the directory has gone back.
         if (revision < known && known <= told) behind.set(slot, known);
       }
-      for (const slot of rows.keys()) if (!present.has(slot)) forget(slot);
+      const newest = all.reduce((most, { revision }) => Math.max(most, revision), 0);
+      for (const [slot, { revision }] of rows) {
+        if (present.has(slot)) continue;
+        // A directory that was recovered has forgotten it, and is newer; one that has no revision so new never had it.
+        if (revision > newest && revision <= told) behind.set(slot, revision);
+        else forget(slot);
+      }
       for (const row of all) learnRow(row);
-      tellReached(Math.max(0, ...all.map(({ revision }) => revision)));
+      tellReached(newest);
       current = true;
       markReady();
+      for (const reader of readers) reader();
     },
     changed(row) {
       const slot = row.key.slice(slotPrefix.length) as SlotId;
@@ -107,6 +117,7 @@ export function watchSlots(directory: Directory): SlotTable {
       return current;
     },
     older: () => behind.keys().next().value,
+    onRead: (listener) => void readers.add(listener),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

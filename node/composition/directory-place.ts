@@ -19,6 +19,7 @@ import {
   planVoters,
   serveDirectory,
   unavailableHere,
+  unavailableWhere,
   votersFor,
   type DirectoryHome,
   type DirectoryLimits,
@@ -32,6 +33,7 @@ import {
 import { auditRowsPrefix } from "../cluster/audit-rules.ts";
 import { keysPrefix } from "../keys/index.ts";
 import type { Exchange } from "../exchange/index.ts";
+import { createDirectoryAge, type DirectoryAge } from "./directory-age.ts";
 import type { Clock, Directory, DirectoryWatcher, Log, MemberRecord, NodeId, Random, Store } from "../ports.ts";
 import { hasKeyRole } from "./keys.ts";
 
@@ -61,6 +63,8 @@ export interface PlacedDirectory {
   /** Lets another node lead, if this one does. */
   readonly leave: () => Promise<void>;
   readonly close: () => Promise<void>;
+  /** Compares what is told with what this node knows. */
+  readonly age: Pick<DirectoryAge, "follow" | "vouch">;
 }
 
 /** Who may vote. */
@@ -90,6 +94,10 @@ export function openDirectory(
     /** The directory has a new place from now on. */
     readonly placed: (place: DirectoryPlace) => void;
     readonly limits?: Partial<DirectoryLimits>;
+    /** The other members that are known. */
+    readonly others?: readonly NodeId[];
+    /** An operator has said that this node's folder is all there is. */
+    readonly trusted?: boolean;
     /** This node leads from now on. */
     readonly leads?: () => void;
     /** Told of every change that this node's voter knows to be decided. */
@@ -119,6 +127,8 @@ export function openDirectory(
     others: () => exchange.peers(),
     changed: ({ generation, voters, leader: led, etcd: there }) => {
       if (place === undefined) return;
+      // Whoever leads now is compared anew.
+      if (led !== node) age.forget();
       moveTo(there ? { kind: "etcd", ...there } : { kind: "replicated", generation, voters });
       remote.hostChanged();
       if (led === node) queueMicrotask(() => ports.leads?.());
@@ -145,6 +155,7 @@ export function openDirectory(
   const behind = (founding = false): Directory => {
     if (place === undefined) return at as Directory;
     if (place.kind === "etcd") return etcd ?? openEtcd(place, founding);
+    if (age.older !== undefined && (embedded !== undefined || part.leads)) return silent(age.older);
     if (place.kind === "embedded") return embedded ?? remote;
     return (part.leads ? part.kept : undefined) ?? remote;
   };
@@ -161,7 +172,27 @@ export function openDirectory(
     if (JSON.stringify(before) !== JSON.stringify(next)) ports.placed(next);
     directory.switchTo(behind());
   };
-  const directory = createSwitchingDirectory(isDirectory(at) ? at : behind(ports.founding));
+  /** Watches of what this node keeps, by others. */
+  const served = new Set<DirectoryWatcher>();
+  const age = createDirectoryAge({
+    node,
+    exchange,
+    clock,
+    log,
+    limits,
+    others: ports.others ?? [],
+    trusted: ports.trusted === true,
+    keeper: () => (place?.kind === "etcd" ? undefined : leader()),
+    kept: () => ({ directory: kept(), revision: () => (place?.kind === "embedded" ? embedded?.revision() : undefined) ?? part.revision() }), // prettier-ignore
+    told: () => directory.told(),
+    foundOlder() {
+      directory.switchTo(behind());
+      for (const watcher of served) watcher.stale();
+    },
+  });
+  /** What this node keeps is changed only when it is known not to be older than what others know. */
+  const changes = (): Promise<void> | undefined => (leader() === node ? age.mayChange() : undefined);
+  const directory = createSwitchingDirectory(isDirectory(at) ? at : behind(ports.founding), changes);
   if (place?.kind === "replicated") part.learn(place);
   if (place?.kind === "etcd" && place.generation !== undefined) part.learn({ ...place, generation: place.generation });
 
@@ -170,6 +201,7 @@ export function openDirectory(
   /** What this node keeps for them. Errors: DIRECTORY_MOVED, DIRECTORY_UNAVAILABLE. */
   const kept = (): Directory => {
     if (place?.kind === "etcd") throw movedAway(place);
+    if (age.older !== undefined) throw unavailableWhere(age.older);
     const own = place?.kind === "embedded" ? embedded : part.kept;
     if (own === undefined) throw unavailableHere();
     return own;
@@ -185,8 +217,18 @@ export function openDirectory(
       {
         read: async (key) => kept().read(key),
         list: async (prefix) => kept().list(prefix),
-        compareAndSet: async (...change) => kept().compareAndSet(...change),
-        watch: (prefix, watcher) => watchOrEnd(kept, prefix, watcher),
+        async compareAndSet(...change) {
+          await changes();
+          return kept().compareAndSet(...change);
+        },
+        watch(prefix, watcher) {
+          served.add(watcher);
+          const stop = watchOrEnd(kept, prefix, watcher);
+          return () => {
+            served.delete(watcher);
+            stop();
+          };
+        },
       },
       undefined,
       { accepts: isRow, mayChange },
@@ -250,6 +292,7 @@ export function openDirectory(
   };
   /** The rows become the first state of voters, of whom this node is the only one. */
   const replicate = async (from: EmbeddedDirectory): Promise<void> => {
+    await age.mayChange();
     const home = { generation: part.lead.generation + 1, voters: [node] };
     const members = { voters: [node], learners: [] };
     await from.handOver(home, (rows, revision) =>
@@ -344,6 +387,7 @@ export function openDirectory(
     },
     trouble() {
       if (place?.kind === "etcd") return etcd?.trouble();
+      if (age.older !== undefined) return age.older;
       return behind() === remote ? remote.trouble() : embedded?.trouble();
     },
     refusal: () => etcd?.refusal(),
@@ -354,6 +398,7 @@ export function openDirectory(
     },
     keepVoters,
     migrate,
+    age,
     leave: () => part.leave(),
     async close() {
       stopKeeping();
@@ -365,6 +410,12 @@ export function openDirectory(
 
 /** What gives its rows away. */
 type Departing = Parameters<typeof migrateDirectory>[0];
+
+/** What this node keeps is not told. */
+function silent(older: string): Directory {
+  const refuse = (): Promise<never> => Promise.reject(unavailableWhere(older));
+  return { read: refuse, list: refuse, compareAndSet: refuse, watch: () => () => undefined };
+}
 
 /** A watch of what is not here ends as soon as it begins. */
 function watchOrEnd(kept: () => Directory, prefix: string, watcher: DirectoryWatcher): () => void {

@@ -224,6 +224,7 @@ async function start(
     changed,
     mayHandOver: (slot, to) => !isHolder(slot) || beside.shards?.mayHandOver(slot, to) === true,
     age: ageOf(identity, platform.trustsData === true),
+    trustsData: platform.trustsData === true,
     placed: (place) => home.remember({ directory: place }),
     ended: (why) => ending.begin(why),
     located: (other, addresses) => meshPort.located(other, addresses),

@@ -117,6 +117,8 @@ export interface PeerOptions {
   /** Absent: nothing is traced. */
   readonly tracer?: Tracer;
   readonly policy: Policy;
+  /** What its folder has is relied on, though it is an older copy. */
+  readonly trustsData?: boolean;
   /** Members as last known. */
   readonly seed: readonly MemberRecord[];
   readonly limits?: {
@@ -252,6 +254,8 @@ export function createPeer(options: PeerOptions): Peer {
     clock,
     random,
     log,
+    others: options.seed.flatMap((member) => (member.node === node ? [] : [member.node])),
+    trusted: options.trustsData === true,
     placed: (place) => options.placed?.(place),
     // It acts as the controller: what died with the leader before it waits for that.
     leads: () => controller.wake(),
@@ -263,6 +267,7 @@ export function createPeer(options: PeerOptions): Peer {
   // --- who is here, who owns what -------------------------------------------------------------------------------------
 
   const table = watchSlots(directory);
+  placed.age.follow(table, () => journal.fences());
   const policy = watchPolicy(directory, options.policy);
   const modelRoutes = watchModelRoutes(directory);
   const identityRule = watchIdentity(directory);
@@ -331,6 +336,7 @@ export function createPeer(options: PeerOptions): Peer {
     drain: (slot, deadlineMs) => kernel.drain(slot, deadlineMs),
     resume: (slot) => kernel.resume(slot),
     ...(options.mayHandOver && { mayHandOver: options.mayHandOver }),
+    vouch: (newer) => placed.age.vouch(newer),
     discarded: (slot) => age.discarded(slot),
   });
 

@@ -20,6 +20,8 @@ export interface EmbeddedDirectory extends Directory {
   ): Promise<void>;
   /** Calls back when it has been moved; at once if that was long ago. */
   onMoved(listener: (home: DirectoryHome) => void): () => void;
+  /** Of the last change that is on disk. */
+  revision(): number;
   /** Why its disk is not believed; undefined while it is. */
   trouble(): string | undefined;
 }
@@ -182,6 +184,7 @@ export function createEmbeddedDirectory(ports: {
 
   return {
     opened,
+    revision: () => content.revision,
     trouble: () => trouble,
     async read(key) {
       checkKey(key);

@@ -32,7 +32,14 @@ export { createRemoteDirectory } from "./remote.ts";
 export { foundVoter } from "./raft/disk.ts";
 export { readLastKnown, type LastKnown } from "./raft/last-known.ts";
 export { createReplicatedPart, type Lead, type ReplicatedPart } from "./replicated.ts";
-export { moved as movedAway, unavailableHere, type DirectoryHome, type EtcdHome, type VotersHome } from "./row.ts";
+export {
+  moved as movedAway,
+  unavailableHere,
+  unavailableWhere,
+  type DirectoryHome,
+  type EtcdHome,
+  type VotersHome,
+} from "./row.ts";
 export { serveDirectory, type DirectoryRules } from "./serve.ts";
 export { createSwitchingDirectory, type SwitchingDirectory } from "./switching.ts";
 export { rowKey as directoryRowKey } from "./layout.ts";

@@ -29,6 +29,8 @@ export interface ReplicatedPart {
   readonly lead: Lead;
   /** This node's voter's rows; undefined where it has none. */
   readonly kept: Directory | undefined;
+  /** Of the last change that this node's voter knows to be decided. */
+  revision(): number;
   /** Whether this node leads. */
   readonly leads: boolean;
   state(): VoterState | undefined;
@@ -211,6 +213,7 @@ export function createReplicatedPart(ports: {
     get kept() {
       return voter?.directory;
     },
+    revision: () => voter?.revision() ?? 0,
     get leads() {
       return leads();
     },

@@ -57,6 +57,9 @@ export function unavailable(
   return new PlexusError(failure("DIRECTORY_UNAVAILABLE", { ...about, because }), cause);
 }
 
+/** Nothing was done, and this is why. */
+export const unavailableWhere = (because: string): PlexusError => unavailable(because, undefined, { asked: false });
+
 /** This node keeps no directory. */
 export const unavailableHere = (): PlexusError =>
   unavailable("this node does not keep it", undefined, { asked: false });

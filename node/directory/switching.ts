@@ -6,6 +6,8 @@ import { unavailable } from "./row.ts";
 export interface SwitchingDirectory extends Directory {
   /** From now on this one. Watchers hear `stale`, and a `reset` from the new one. */
   switchTo(next: Directory): void;
+  /** The newest revision of a row that any of them has told. */
+  told(): number;
 }
 
 interface Watch {
@@ -16,10 +18,15 @@ interface Watch {
 }
 
 /** Begins with `first`. An operation that the old directory refused because it had moved is asked of the new one, if the
- *  switch has happened by then; else it ends with DIRECTORY_UNAVAILABLE, like any other that failed. */
-export function createSwitchingDirectory(first: Directory): SwitchingDirectory {
+ *  switch has happened by then; else it ends with DIRECTORY_UNAVAILABLE, like any other that failed. Every change waits for `mayChange`. */
+export function createSwitchingDirectory(
+  first: Directory,
+  mayChange: () => Promise<void> | undefined = () => undefined,
+): SwitchingDirectory {
   let directory = first;
   const watches = new Set<Watch>();
+  let told = 0;
+  const note = (revision = 0): void => void (told = Math.max(told, revision));
 
   const ask = async <Answer>(work: (directory: Directory) => Promise<Answer>): Promise<Answer> => {
     const asked = directory;
@@ -40,12 +47,15 @@ export function createSwitchingDirectory(first: Directory): SwitchingDirectory {
       reset(rows) {
         if (!isCurrent()) return;
         watch.current = true;
+        for (const { revision } of rows) note(revision);
         watch.watcher.reset(rows);
       },
       changed(row) {
+        note(row.revision);
         if (isCurrent()) watch.watcher.changed(row);
       },
       removed(key, revision) {
+        note(revision);
         if (isCurrent()) watch.watcher.removed(key, revision);
       },
       stale: () => isCurrent() && doubt(watch),
@@ -58,9 +68,19 @@ export function createSwitchingDirectory(first: Directory): SwitchingDirectory {
   };
 
   return {
-    read: (key) => ask((asked) => asked.read(key)),
+    told: () => told,
+    async read(key) {
+      const row = await ask((asked) => asked.read(key));
+      note(row?.revision);
+      return row;
+    },
     list: (prefix) => ask((asked) => asked.list(prefix)),
-    compareAndSet: (key, value, revision, guard) => ask((asked) => asked.compareAndSet(key, value, revision, guard)),
+    async compareAndSet(key, value, revision, guard) {
+      await mayChange();
+      const answer = await ask((asked) => asked.compareAndSet(key, value, revision, guard));
+      note(answer.row?.revision);
+      return answer;
+    },
     watch(prefix, watcher) {
       const watch: Watch = { prefix, watcher, current: false, stop: () => undefined };
       watches.add(watch);

@@ -28,6 +28,8 @@ export interface AcquisitionPorts {
   readonly log: Log;
   readonly limits: ReplicationLimits;
   readonly healing: Pick<Healing, "damage" | "damaged">;
+  /** Resolves when the directory's keeper has seen that it is not older than this epoch of a slot. Error: DIRECTORY_UNAVAILABLE. */
+  vouch(newer: readonly [slot: SlotId, epoch: number]): Promise<void>;
   /** Begins the epoch of a row, whose fence is on disk. */
   begin(row: SlotRow, slotLog: SlotLog): Ownership;
   /** The slot is this node's, and its copy here is of no use. */
@@ -117,6 +119,8 @@ export class Acquisition {
       }
       if (slotLog.incomplete || !record.inSync.includes(node))
         throw new PlexusError(failure("SLOT_UNAVAILABLE", { slot, because: "this node's copy is not complete" }));
+      // No epoch reaches a log before it is in the directory: a row below the fence is an old one.
+      if (slotLog.fence > record.epoch) await this.#ports.vouch([slot, slotLog.fence]);
       const epoch = Math.max(record.epoch, slotLog.fence) + 1;
       const changed = await changeSlot(directory, { ...record, epoch }, row.revision);
       row = changed.row;

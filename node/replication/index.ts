@@ -68,6 +68,8 @@ export interface ReplicationPorts {
   readonly resume: (slot: SlotId) => void;
   /** See `OwnershipPorts.mayHandOver`; absent: every slot may. */
   readonly mayHandOver?: (slot: SlotId, to: NodeId) => boolean;
+  /** See `AcquisitionPorts.vouch`; absent: the directory is believed. */
+  vouch?(newer: readonly [slot: SlotId, epoch: number]): Promise<void>;
   /** The copy here was thrown away. */
   discarded?(slot: SlotId): void;
 }
@@ -232,6 +234,7 @@ export function createReplication(ports: ReplicationPorts): Replication {
     limits,
     healing,
     begin,
+    vouch: async (newer) => ports.vouch?.(newer),
     unable: cannotGoOn,
     over: (slot) => void (slots.has(slot) || againIfOwned(slot)),
   });

@@ -69,6 +69,8 @@ export interface Journal {
   holdsRows(slot: SlotId): Promise<boolean>;
   /** Slots this node holds or once held. */
   slots(): Promise<SlotId[]>;
+  /** The lowest epoch that each of them accepts, as it lies on the disk. Those whose head is damaged are left out. */
+  fences(): Promise<ReadonlyMap<SlotId, number>>;
   /** Slots where some actor has work waiting: reminders or pending work. */
   slotsWithWork(): Promise<SlotId[]>;
   readonly queuedBytes: number;
@@ -143,6 +145,14 @@ export async function openJournal(ports: JournalPorts): Promise<Journal> {
     },
     settled: () => committer.settled(),
     slots: () => slotsOf(store),
+    async fences() {
+      const fences = new Map<SlotId, number>();
+      for (const slot of await slotsOf(store)) {
+        const head = await readHead(store, slot).catch(() => undefined);
+        if (head !== undefined) fences.set(slot, head.fence);
+      }
+      return fences;
+    },
     slotsWithWork: async () => {
       const found = new Set<SlotId>();
       for (const space of ["reminder", "wake"] as const) {

@@ -9,7 +9,7 @@
  *        │ directory.seen 7, 1 ─────────────────►│
  *        │◄──────────── directory.ended 7 ───────│  too far behind: watch anew */
 import { Type, type Static } from "typebox";
-import { bytes, call, closed, count, endpoint, message, node } from "./parts.ts";
+import { bytes, call, closed, count, endpoint, message, node, slot } from "./parts.ts";
 
 const key = Type.String({ pattern: "^[!-~]{1,256}$" });
 const prefix = Type.String({ pattern: "^[!-~]{0,256}$" });
@@ -66,5 +66,8 @@ export const directoryMessages = {
   /** Asks for it. */
   "directory.leader": call("control", {}, closed(lead)),
   /** Is the watch still kept, and what was the last number sent? */
+  /** What the sender was told: the newest revision, and an epoch of a slot that it knows and the directory does not tell. Refused with why if the keeper
+   *  knows less. */
+  "directory.known": call("control", { revision: count, newer: Type.Optional(Type.Tuple([slot, count])) }, closed({})),
   "directory.check": call("control", { watch: count }, closed({ sent: count })),
 } as const;

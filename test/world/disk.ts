@@ -251,6 +251,17 @@ export class Disk {
     });
   }
 
+  /** A copy of what lies under a prefix. */
+  copyOf(prefix: string): ReadonlyMap<string, Uint8Array> {
+    return new Map(this.#content.range({ gte: prefix, lt: `${prefix}\xff` }));
+  }
+
+  /** Somebody puts such a copy back in the place of what is there. Nothing is written, so no watcher hears of it. */
+  putBack(prefix: string, copy: ReadonlyMap<string, Uint8Array>): void {
+    for (const [key] of this.#content.range({ gte: prefix, lt: `${prefix}\xff` })) this.#content.set(key, undefined);
+    for (const [key, value] of copy) this.#content.set(key, value);
+  }
+
   /** Loses a key, as a file system that was repaired does. */
   lose(key: string): void {
     this.#content.set(key, undefined);

@@ -55,6 +55,8 @@ export interface Voter {
   /** Its operations end with DIRECTORY_UNAVAILABLE wherever this node does not lead. */
   readonly directory: Directory;
   state(): VoterState | undefined;
+  /** Of the last change that it knows to be decided. */
+  revision(): number;
   /** Calls back when another node leads, or none, and when others count. */
   onLeader(listener: (leader: NodeId | undefined) => void): void;
   /** Changes who counts, by one voter; resolves when it is settled. Error: DIRECTORY_UNAVAILABLE. */
@@ -150,6 +152,10 @@ class RunningVoter implements Voter {
     }); // prettier-ignore
     this.#tick();
     this.#life.schedule();
+  }
+
+  revision(): number {
+    return this.#life?.rows.revision ?? 0;
   }
 
   state(): VoterState | undefined {

@@ -68,6 +68,8 @@ export interface ClusterPlan {
   readonly actors: Actors;
   /** In the end one disk becomes far slower than the others, and well again. */
   readonly lateDisk: boolean;
+  /** In the end the directory comes back on an older copy of its data, and then on the newest one. */
+  readonly olderDirectory: boolean;
   /** The disks are encrypted while the nodes run, and opened again. */
   readonly sealed: boolean;
   /** Never on here: one node simulated alone has enough of it. */
@@ -220,5 +222,6 @@ export function drawClusterPlan(dice: Dice): ClusterPlan {
     poison: false,
     sealed: false,
     lateDisk: false,
+    olderDirectory: false,
   };
 }

@@ -28,6 +28,15 @@ import { drawClusterPlan, type ClusterPlan } from "./plan.ts";
 import { registerBehaviors, RegisterClient, RegisterWatch } from "./register.ts";
 import { Attachment, type Gates } from "./attachment.ts";
 import { crowded, ShardOwner } from "./storage.ts";
+import {
+  bearsOlderDirectory,
+  directoryKeys,
+  epochsOf,
+  moveSome,
+  saidMsMax,
+  saysOlder,
+  toldMs,
+} from "./older-directory.ts";
 import { bearsSlowDisk, slowSyncMs, sparedMsMax, waitsForSlow } from "./slow-disk.ts";
 import { cutOffOwner } from "./cut-off-owner.ts";
 import { MembersOnly } from "./members-only.ts";
@@ -101,6 +110,7 @@ class ClusterSimulation implements Gates, Simulated {
       ...(sealed && { faults }),
       ...(replicated && { directory: "replicated" }),
       lateDisk: world.seed % 3 === 1,
+      olderDirectory: world.seed % 3 === 2,
       ...fixed,
     };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
@@ -390,6 +400,7 @@ class ClusterSimulation implements Gates, Simulated {
     await until("no node takes itself for cut off", () => this.gates().every((one) => !one.peer?.reach.degraded()));
     if (world.dice.chance(0.5)) await this.#withoutDirectory(until);
     if (this.#plan.lateDisk && bearsSlowDisk(this.#plan)) await this.#withSlowDisk(until);
+    if (this.#plan.olderDirectory && bearsOlderDirectory(this.#plan)) await this.#withOlderDirectory(until);
     // What everybody has must outlive everybody.
     world.note(() => "all machines lose power");
     for (const machine of this.#machines.values()) machine.kill(true);
@@ -449,6 +460,62 @@ class ClusterSimulation implements Gates, Simulated {
     else this.#external?.setDown(false);
     await until("the directory is back", () => host === undefined || host.ready);
     await until("every slot is whole with the directory", () => this.#unsettled() === undefined);
+  }
+
+  /** The nodes that keep the directory come back on an older copy of it. Until the newest one is back, that is said, and nobody acts by it: the checkers
+   *  compare all that is written with the newest. */
+  async #withOlderDirectory(
+    until: (fixture: string, done: () => boolean | Promise<boolean>) => Promise<void>,
+  ): Promise<void> {
+    const world = this.#world;
+    const { dice } = world;
+    const present = (): readonly Machine[] => [...this.#machines.values()].filter(({ gone }) => !gone);
+    const keepers = this.#plan.directory === "embedded" ? present().filter(({ node }) => node === "n0") : present();
+    const copies = (): readonly ReadonlyMap<string, Uint8Array>[] => keepers.map(({ disk }) => disk.copyOf(keys)); // prettier-ignore
+    const putBack = (kept: ReturnType<typeof copies>): void =>
+      keepers.forEach(({ disk }, index) => disk.putBack(keys, kept[index] ?? new Map()));
+    const keys = directoryKeys(this.#plan);
+    const older = copies();
+    const before = epochsOf(this.#watch.records);
+    await until("slots move", async () => {
+      await moveSome(this.#plan.actors.ledgers, { dice, gates: this.gates() });
+      return epochsOf(this.#watch.records) > before && this.#unsettled() === undefined;
+    });
+    await world.sleep(toldMs);
+    // Some of those who know more are started again as well: they know by what is on their disks.
+    const restarts = dice.chance(0.3) ? 1 : 0.3;
+    const ending = new Set([...keepers, ...present().filter(() => dice.chance(restarts))]);
+    for (const machine of ending) machine.kill(false);
+    const newest = copies();
+    world.note(() => `the directory of ${keepers.map(({ node }) => node).join(",")} is an older one`);
+    putBack(older);
+    for (const machine of ending) machine.start();
+    const going = new Set(this.#plan.actors.ledgers);
+    for (const ledger of going) void this.#appendsTo(ledger).then(() => going.delete(ledger));
+    const dying = dice.chance(0.5) ? dice.pick(present()) : undefined;
+    await world.sleep(dice.between(0, 3_000));
+    if (dying !== undefined && !keepers.includes(dying)) dying.kill(false);
+    const sinceMs = world.nowMs;
+    const silent = async (): Promise<NodeId | undefined> => {
+      for (const machine of this.gates()) if (!(await saysOlder(machine))) return machine.node;
+      return this.gates().length === 0 ? "every node" : undefined;
+    };
+    let left: NodeId | undefined;
+    await until("it is said that the directory is older", async () => {
+      left = await silent();
+      return left === undefined || world.nowMs - sinceMs > saidMsMax;
+    });
+    if (left !== undefined) world.violate("older-is-said", `after ${saidMsMax} ms ${left} does not say it`);
+    for (const machine of keepers) machine.kill(false);
+    putBack(newest);
+    world.note(() => "the newest directory is back");
+    for (const machine of present()) machine.start();
+    await until("every slot is whole with the newest directory", () => this.#unsettled() === undefined);
+    await until("slots go on with the newest directory", () => going.size === 0);
+    await until("nobody says any more that the directory is older", async () => {
+      const said = await Promise.all(this.gates().map(saysOlder));
+      return !said.includes(true);
+    });
   }
 
   /** While one disk is far slower than the others, people write, and soon nobody waits for it; when it is well again, it is as before. */

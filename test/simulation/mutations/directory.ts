@@ -1,9 +1,29 @@
-import type { Mutation } from "./mutation.ts";
+import { three, type Mutation } from "./mutation.ts";
 
 const raft = "node/directory/raft/core.ts";
 
 /** Consensus of a replicated directory. Each is a fault that the simulator must find (mutation.ts). */
 export const ofDirectory: readonly Mutation[] = [
+  {
+    name: "tells and changes a directory of which another node knows a newer state",
+    file: "node/composition/directory-age.ts",
+    find: "if (lacks !== undefined && trusted) log.warn",
+    replace: "if (lacks !== undefined) log.warn",
+    caughtBy: ["older-is-said", "record-changes", "one-owner-per-epoch", "acknowledged-kept", "owner-appends"],
+    seeds: 20,
+    cluster: true,
+    plan: { ...three, directory: "embedded", olderDirectory: true, sealed: false, lateDisk: false },
+  },
+  {
+    name: "does not compare its logs with the directory when it starts",
+    file: "node/composition/directory-age.ts",
+    find: "for (const [fenced, fence] of await fences)",
+    replace: "for (const [fenced, fence] of new Map(await fences.then(() => [])))",
+    caughtBy: ["older-is-said", "record-changes", "one-owner-per-epoch", "acknowledged-kept", "owner-appends"],
+    seeds: 40,
+    cluster: true,
+    plan: { ...three, directory: "embedded", olderDirectory: true, sealed: false, lateDisk: false },
+  },
   {
     name: "promises its vote before it is on its disk",
     file: raft,

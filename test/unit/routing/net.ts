@@ -171,6 +171,9 @@ class Table implements SlotTable {
   readonly #rows = new Map<SlotId, SlotRow>();
   readonly #listeners = new Set<(slot: SlotId, row: SlotRow | undefined) => void>();
 
+  onRead(): void {
+    // Its rows are given one by one.
+  }
   older(): undefined {
     return undefined;
   }
