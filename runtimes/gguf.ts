@@ -487,6 +487,7 @@ class Reader {
     const from = this.#at;
     const fact = this.fact(type);
     if (!("of" in fact) || fact.of !== stringType) return fact;
+    if (fact.count > runtimeLimits.ggufTokensMax) throw new Refusal(`it claims a vocabulary of ${fact.count} tokens`);
     const to = this.#at;
     const known = new Set<string>();
     this.#at = from + 12;

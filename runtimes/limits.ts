@@ -153,6 +153,8 @@ export const runtimeLimits = {
   ggufTensorsMax: 131_072,
   /** The same for pairs of metadata. */
   ggufPairsMax: 65_536,
+  /** Tokens of a vocabulary; a file with more is refused. The largest that there are have a quarter of it. */
+  ggufTokensMax: 1_048_576,
   /** Share of the machine's memory for models when no control group sets a limit; a model beyond it fails with
    *  `MODEL_LOAD_FAILED`. */
   memoryShareMax: 0.8,

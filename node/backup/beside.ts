@@ -1,6 +1,6 @@
 /** What lies beside the bytes of a backup in a folder: the head, and the keys that it carries. The same in a folder of backups and in the folder of a
  *  node's shards, so one reader reads both. */
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, parseDocument, PlexusError } from "../../protocols/index.ts";
 import type { Files } from "../ports.ts";
 
 const keysFile = "keys.json";
@@ -47,7 +47,7 @@ export async function readLeaving(files: Files): Promise<readonly number[]> {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseDocument(text);
   } catch {
     return undefined;
   }

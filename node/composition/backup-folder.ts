@@ -1,7 +1,7 @@
 /** Folders of an operator: one with backups, and one that a recall is written into. */
 import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { failure, PlexusError } from "../../protocols/index.ts";
+import { failure, parseDocument, PlexusError } from "../../protocols/index.ts";
 import type { UnitEntry } from "../../runtimes/backup/index.ts";
 import { namesPut } from "../../runtimes/folders.ts";
 import {
@@ -166,7 +166,7 @@ async function readMark(files: Files): Promise<FolderMark> {
   const reader = await files.open(markFile);
   try {
     const text = Buffer.from((await reader?.read(0, reader.size)) ?? []).toString();
-    const read = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const read = parseDocument(text) as Readonly<Record<string, unknown>>;
     const { plexus, version, cluster, node, copy } = read;
     if (plexus === "backups" && version === 1 && typeof cluster === "string" && typeof node === "string")
       return { cluster, node, ...(copy === true && { copy }) };

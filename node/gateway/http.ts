@@ -251,6 +251,10 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
     "multipart/form-data",
     { parseAs: "buffer" },
     async (request: FastifyRequest, body: Buffer) => {
+      // Each part is an object of its own, however small.
+      const parts = partsOf(body, request.headers["content-type"] ?? "", limits.formPartsMax);
+      if (parts > limits.formPartsMax)
+        throw new PlexusError(failure("TOO_LARGE", { limit: "formPartsMax", max: limits.formPartsMax }));
       const form = new Response(new Uint8Array(body), {
         headers: { "content-type": request.headers["content-type"] ?? "" },
       });
@@ -433,4 +437,15 @@ export function addEntrance(
     if (entered.value !== undefined) reply.raw.once("close", entered.value);
     done();
   });
+}
+
+/** Parts of a form, counted by the lines that begin them, up to one more than `max`. */
+function partsOf(body: Buffer, contentType: string, max: number): number {
+  const [, boundary] = /boundary=(?:"([^"]+)"|([^;\s]+))/i.exec(contentType)?.filter((one) => one !== undefined) ?? [];
+  if (boundary === undefined) return 0;
+  const line = Buffer.from(`--${boundary}`);
+  // The last such line ends the form.
+  let count = -1;
+  for (let at = body.indexOf(line); at >= 0 && count <= max; at = body.indexOf(line, at + line.length)) count += 1;
+  return count;
 }

@@ -32,7 +32,8 @@ export const wideJsonBounds = (limits: GatewayLimits): JsonBounds => ({
   keyBytesMax: limits.jsonKeyBytesMax,
 });
 
-function excessFailure(excess: JsonExcess, bounds: JsonBounds): Failure {
+/** The row of what goes beyond a bound. */
+export function excessFailure(excess: JsonExcess, bounds: JsonBounds): Failure {
   const max = bounds[excess];
   switch (excess) {
     case "depthMax":

@@ -178,6 +178,8 @@ export const gatewayLimits = {
   jsonContainersMax: 8_192,
   /** JSON with a longer key is refused in the same way, with `BAD_REQUEST`. */
   jsonKeyBytesMax: 4_096,
+  /** Parts of a form with files; one with more is refused with `TOO_LARGE` before any of it is made. */
+  formPartsMax: 64,
   /** Bytes of all bodies of JSON together that are being read; a request with more is refused with `OVERLOADED`. */
   bodiesBytesMax: 128 * 1024 * 1024,
   /** A larger HTTP body is refused with `TOO_LARGE`. */

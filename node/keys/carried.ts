@@ -6,7 +6,7 @@
  *  any more, however old the snapshots are that it opens. */
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
-import { failure, ok, refused, type Result } from "../../protocols/index.ts";
+import { failure, ok, parseDocument, refused, type Result } from "../../protocols/index.ts";
 import { contextBytes, sealerOf } from "./cipher.ts";
 import { openEpoch, verifyEpochs, type EpochRecord, type RootKeys, type RootRecord } from "./epochs.ts";
 import type { KitSheet } from "./kit.ts";
@@ -57,7 +57,7 @@ const damaged = (reason: string) => refused(failure("BACKUP_DAMAGED", { object: 
 export function readCarried(bytes: Uint8Array): Result<CarriedKeys> {
   let read: CarriedKeys;
   try {
-    read = JSON.parse(Buffer.from(bytes).toString()) as CarriedKeys;
+    read = parseDocument(Buffer.from(bytes).toString()) as CarriedKeys;
   } catch {
     return damaged("no JSON");
   }
@@ -98,7 +98,7 @@ async function openRing(carried: CarriedKeys, key: Uint8Array | undefined): Prom
   const packed = key && sealerOf(key).open(Buffer.from(carried.ring, "base64url"), ringContext(carried));
   if (packed === undefined) return damaged("the key ring was changed");
   const json = await promisify(zstdDecompress)(packed, { maxOutputLength: keyLimits.carriedBytesMax });
-  const rows = JSON.parse(json.toString()) as readonly (readonly [string, number, number, string])[];
+  const rows = parseDocument(json.toString()) as readonly (readonly [string, number, number, string])[];
   return ok(
     rows.map(([tenant, epoch, under, sealed]) => ({ tenant, epoch, under, sealed: Buffer.from(sealed, "base64url") })),
   );

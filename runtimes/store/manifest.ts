@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
-import { modelNamePattern, type ModelFile, type StoredModel } from "../../protocols/index.ts";
+import { modelNamePattern, parseDocument, type ModelFile, type StoredModel } from "../../protocols/index.ts";
 import { storeLimits } from "./limits.ts";
 
 const digest = Type.String({ pattern: "^[0-9a-f]{64}$" });
@@ -50,7 +50,7 @@ export function readManifest(bytes: Uint8Array, name: string): StoredModel | und
   if (bytes.length > storeLimits.manifestBytesMax) return undefined;
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    value = parseDocument(Buffer.from(bytes).toString("utf8"));
   } catch {
     return undefined;
   }

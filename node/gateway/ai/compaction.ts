@@ -3,7 +3,7 @@
  *
  *  The item's `encrypted_content` is encoded, so that nobody takes it for a text of the conversation, and not encrypted: it is the client's
  *  own, it is kept nowhere, and every node reads it. */
-import { type ChatMessage, type Result, ok } from "../../../protocols/index.ts";
+import { ok, parseDocument, type ChatMessage, type Result } from "../../../protocols/index.ts";
 import { isFields, type Fields } from "./conversation.ts";
 import { wrong } from "./media.ts";
 
@@ -52,7 +52,7 @@ export function readCompaction(path: string, { encrypted_content: content }: Fie
 function summaryIn(content: string): string | undefined {
   if (!content.startsWith(mark)) return undefined;
   try {
-    const value: unknown = JSON.parse(Buffer.from(content.slice(mark.length), "base64url").toString("utf8"));
+    const value = parseDocument(Buffer.from(content.slice(mark.length), "base64url").toString("utf8"));
     return isFields(value) && typeof value["summary"] === "string" ? value["summary"] : undefined;
   } catch {
     return undefined;

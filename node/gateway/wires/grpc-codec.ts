@@ -13,11 +13,14 @@ import {
   refused,
   type ClientFrame,
   type Failure,
+  type JsonBounds,
   type NamedCommand,
   type NodeFrame,
   type Result,
 } from "../../../protocols/index.ts";
+import { excessFailure } from "../json.ts";
 import { statusOf } from "../refusals.ts";
+import { protoExcess } from "./grpc-meter.ts";
 
 /** Where the description is. */
 export const protoPath = join(import.meta.dirname, "../../../protocols/grpc/plexus.proto");
@@ -147,10 +150,16 @@ function unwrapped(type: protobuf.Type, value: Record<string, unknown>): Record<
   return value;
 }
 
-/** Reads something from outside. Error: BAD_REQUEST. */
-function read<T>(make: () => T): Result<T> {
+/** Reads a message from outside, which is counted before it is made. Errors: BAD_REQUEST; TOO_LARGE with the limit. */
+function read<T>(
+  type: protobuf.Type,
+  bytes: Uint8Array,
+  bounds: JsonBounds,
+  make: (fields: Record<string, unknown>) => T,
+): Result<T> {
   try {
-    return ok(make());
+    const excess = protoExcess(type, bytes, bounds);
+    return excess === undefined ? ok(make(plainOf(type, bytes))) : refused(excessFailure(excess, bounds));
   } catch (error) {
     return refused(failure("BAD_REQUEST", { path: "", problem: `not a message of this method: ${String((error as Error).message).slice(0, 100)}` })); // prettier-ignore
   }
@@ -163,8 +172,8 @@ export interface CommandMethod extends NamedCommand {
   readonly path: string;
   /** `room.post`, as a frame names it. */
   readonly do: string;
-  /** Reads a request, as the frame that asks the same. Error: BAD_REQUEST. */
-  read(bytes: Uint8Array): Result<ClientFrame>;
+  /** Reads a request, as the frame that asks the same. Errors: BAD_REQUEST, TOO_LARGE. */
+  read(bytes: Uint8Array, bounds: JsonBounds): Result<ClientFrame>;
   write(answer: unknown): Buffer;
 }
 
@@ -196,7 +205,7 @@ export const commandMethods: readonly CommandMethod[] = clientCommands.map((comm
     ...command,
     path: `/plexus.v1.${pascal(kind)}Service/${pascal(name)}`,
     do: `${kind}.${name}`,
-    read: (bytes) => read(() => commandFrame(command, 0, plainOf(request, bytes))),
+    read: (bytes, bounds) => read(request, bytes, bounds, (fields) => commandFrame(command, 0, fields)),
     write,
   };
 });
@@ -204,8 +213,8 @@ export const commandMethods: readonly CommandMethod[] = clientCommands.map((comm
 /** A route of admins as a method. */
 export interface AdminMethod {
   readonly path: string;
-  /** Reads a request, as the request of HTTP that asks the same. Error: BAD_REQUEST. */
-  read(bytes: Uint8Array): Result<RouteCall>;
+  /** Reads a request, as the request of HTTP that asks the same. Errors: BAD_REQUEST, TOO_LARGE. */
+  read(bytes: Uint8Array, bounds: JsonBounds): Result<RouteCall>;
   /** Writes what the route answered. */
   write(answer: unknown): Buffer;
 }
@@ -249,7 +258,7 @@ export const adminMethods: readonly AdminMethod[] = Object.entries(routeRows).ma
   const request = typeOf(method.requestType);
   return {
     path: `/plexus.v1.AdminService/${name}`,
-    read: (bytes) => read(() => routeCallOf(row, plainOf(request, bytes))),
+    read: (bytes, bounds) => read(request, bytes, bounds, (fields) => routeCallOf(row, fields)),
     write: encoderOf(typeOf(method.responseType)),
   };
 });
@@ -257,9 +266,9 @@ export const adminMethods: readonly AdminMethod[] = Object.entries(routeRows).ma
 const clientFrameType = typeOf("ClientFrame");
 const commandsByField = new Map(clientCommands.map((command) => [`${command.kind}${pascal(command.name)}`, command]));
 
-/** Reads a frame of a stream. Error: BAD_REQUEST. */
-export function readClientFrame(bytes: Uint8Array): Result<ClientFrame> {
-  const decoded = read(() => plainOf(clientFrameType, bytes));
+/** Reads a frame of a stream. Errors: BAD_REQUEST, TOO_LARGE. */
+export function readClientFrame(bytes: Uint8Array, bounds: JsonBounds): Result<ClientFrame> {
+  const decoded = read(clientFrameType, bytes, bounds, (fields) => fields);
   if (!decoded.ok) return decoded;
   const { id, ...said } = decoded.value as { id: number };
   const [one, more] = Object.entries(said) as [string, Record<string, unknown>][];
@@ -320,9 +329,9 @@ const routeCallType = typeOf("RouteCall");
 export const routePath = "/plexus.v1.RouteService/Call";
 export const connectPath = "/plexus.v1.StreamService/Connect";
 
-/** Error: BAD_REQUEST. */
-export const readRouteCall = (bytes: Uint8Array): Result<RouteCall> =>
-  read(() => plainOf(routeCallType, bytes) as unknown as RouteCall);
+/** Errors: BAD_REQUEST, TOO_LARGE. */
+export const readRouteCall = (bytes: Uint8Array, bounds: JsonBounds): Result<RouteCall> =>
+  read(routeCallType, bytes, bounds, (fields) => fields as unknown as RouteCall);
 export const writeRouteAnswer = encoderOf(typeOf("RouteAnswer"));
 
 /** The code of gRPC for what HTTP has as a status. */

@@ -52,6 +52,7 @@ import { isPersonOnly, readCommand } from "../commands.ts";
 import { createEntrance } from "../entrance.ts";
 import type { ListenAddress } from "../metrics.ts";
 import type { Span } from "../../ports.ts";
+import { jsonBounds, wideJsonBounds } from "../json.ts";
 import type { GatewayContext } from "../options.ts";
 import { invalid, refusalOf } from "../refusals.ts";
 import { createRequests } from "../requests.ts";
@@ -131,6 +132,8 @@ export async function listenForGrpc(
 ): Promise<GrpcListener> {
   const { app, accounts, subscribers } = parts;
   const { limits, clock, log, meter } = at;
+  const frameBounds = jsonBounds(limits);
+  const routeBounds = wideJsonBounds(limits);
   const requests = createRequests(at, subscribers);
   /** By the other end, as calls name it. */
   const sockets = new Map<string, Socket>();
@@ -197,7 +200,7 @@ export async function listenForGrpc(
     const who = caller.value;
     const reason = admit(at, who, { address: from, personOnly: isPersonOnly(method.row), permission, method: "gRPC", route: method.path }); // prettier-ignore
     if (reason !== undefined) return refused(reason);
-    const frame = checked(method.read(call.request));
+    const frame = checked(method.read(call.request, frameBounds));
     if (!frame.ok) return frame;
     const command = readCommand(method.do, frame.value.to, frame.value.with, who.user);
     if (!command.ok) return command;
@@ -287,7 +290,10 @@ export async function listenForGrpc(
         call.on("data", (bytes: Buffer) => {
           if (!subscriber.open) return;
           wire.moved();
-          requests.hear(subscriber, { read: () => checked(readClientFrame(bytes)), id: () => idOfFrame(bytes) });
+          requests.hear(subscriber, {
+            read: () => checked(readClientFrame(bytes, frameBounds)),
+            id: () => idOfFrame(bytes),
+          });
         });
       })
       .catch((error: unknown) => {
@@ -305,13 +311,13 @@ export async function listenForGrpc(
       "unary",
     );
   const byAny = async (call: Unary): Promise<Result<Buffer>> => {
-    const answer = await ask(call, readRouteCall(call.request));
+    const answer = await ask(call, readRouteCall(call.request, routeBounds));
     return answer.ok ? ok(writeRouteAnswer(answer.value)) : answer;
   };
   server.register(routePath, unary(byAny, routePath), same, same, "unary");
   for (const method of adminMethods) {
     const byName = async (call: Unary): Promise<Result<Buffer>> => {
-      const answer = await ask(call, method.read(call.request));
+      const answer = await ask(call, method.read(call.request, routeBounds));
       return answer.ok ? ok(method.write(answer.value.body)) : answer;
     };
     server.register(method.path, unary(byName, method.path), same, same, "unary");

@@ -6,6 +6,8 @@
  *  begins with `$` gets one more. Numbers that JSON has not (NaN, infinities, −0) are `{"$number":"NaN"}`. `undefined` is what the
  *  codec of journals keeps too: `{"$undefined":true}`. */
 import { isUtf8 } from "node:buffer";
+import { jsonExcess, type JsonBounds } from "../../../protocols/json-meter.ts";
+import { wireLimits } from "../../../protocols/limits.ts";
 import { demand } from "./damaged.ts";
 
 /** One record, by its key. */
@@ -40,11 +42,22 @@ export function decodeRows(bytes: Uint8Array): readonly Row[] {
   return rows;
 }
 
+/** A backup may be somebody else's: what is made of more than any row is not parsed. */
+const bounds: JsonBounds = {
+  // What JSON cannot say as it is has an object around it.
+  depthMax: 2 * depthMax,
+  valuesMax: wireLimits.documentValuesMax,
+  containersMax: wireLimits.documentContainersMax,
+  keyBytesMax: wireLimits.documentKeyBytesMax,
+};
+
 /** The value of canonical JSON. Error: BACKUP_DAMAGED. */
 export function decodeValue(text: string): unknown {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    // Of fewer bytes nothing is too much, and counting would double the time.
+    const excess = text.length > bounds.containersMax ? jsonExcess(text, bounds) : undefined;
+    parsed = excess === undefined ? JSON.parse(text) : undefined;
   } catch {
     parsed = undefined;
   }

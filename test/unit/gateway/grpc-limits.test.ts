@@ -7,6 +7,8 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { protoPath as healthPath } from "grpc-health-check";
 import { createGateway, type GatewayOptions, type TlsFiles } from "../../../node/gateway/index.ts";
+import { jsonBounds } from "../../../node/gateway/json.ts";
+import { gatewayLimits } from "../../../node/gateway/limits.ts";
 import { encodeNodeFrame, framesIn, readClientFrame, readRouteCall } from "../../../node/gateway/wires/grpc-codec.ts";
 import { makeCertificate } from "../../fixtures/certificates.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";
@@ -110,7 +112,9 @@ describe("gateway: gRPC and its limits", () => {
   it("reads any bytes as a frame or refuses them", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        for (const read of [readClientFrame, readRouteCall]) {
+        for (const read of [readClientFrame, readRouteCall].map(
+          (one) => (raw: Uint8Array) => one(raw, jsonBounds(gatewayLimits)),
+        )) {
           const result = read(bytes);
           if (!result.ok) expect(result.error.code).to.equal("BAD_REQUEST");
         }
