@@ -1,6 +1,7 @@
 /** Tasks with backups: begun, looked at, ended; and the schedules that begin them (`plexus backup tasks|cancel|schedule`). */
 import { setTimeout as sleep } from "node:timers/promises";
 import { failure, passingCodes, PlexusError } from "../protocols/errors.ts";
+import { isWholeTask } from "../protocols/backups.ts";
 import type {
   BackupResults,
   BackupSchedule,
@@ -122,7 +123,7 @@ export async function showTasks(
   const task = await watched(target, found, flags, output);
   if (task === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(task) : describeTasks([task as ClusterBackupTask], output.color, output.columns));
-  return task.state === "done" ? exitCodes.ok : exitCodes.failed;
+  return isWholeTask(task) === true ? exitCodes.ok : exitCodes.failed;
 }
 
 const colors = { done: "green", failed: "red", cancelled: "yellow", running: "cyan", waiting: "dim" } as const;
@@ -142,7 +143,9 @@ export function describeTasks(tasks: readonly ClusterBackupTask[], color: boolea
     const { id, sort, state, addedAtMs, startedAtMs, by, schedule, error } = task;
     const whose = schedule === undefined ? by : `${by}, schedule ${schedule}`;
     const far = error === undefined ? describeProgress(task) : error.code;
-    return [id, sort, paint(color, colors[state], state), timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
+    const said =
+      isWholeTask(task) === false ? paint(color, "red", "done, not whole") : paint(color, colors[state], state);
+    return [id, sort, said, timeText(startedAtMs ?? addedAtMs), withoutControls(whose), far]; // prettier-ignore
   });
   return renderTable(columns, cells, { color, columns: width });
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { isDatedAhead } from "../protocols/backup-dates.ts";
+import { isWholeTask } from "../protocols/backups.ts";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
 import type { BackupList, BackupResults, MissedSlot, PlaceBackup, PruneBackup, RecallBackup, RunLosses, VerifyBackup } from "../protocols/index.ts"; // prettier-ignore
 import { demand, findNode, type AdminFlags } from "./admin.ts";
@@ -27,10 +28,7 @@ export async function runBackup(
   const result = await finished(await findNode(flags), "run", body, flags, output);
   if (result === undefined) return exitCodes.unknown;
   output.print(flags.json ? jsonLine(result) : describeRun(result, output.color));
-  const broken =
-    result.missed.some(({ error }) => error.code !== "MOVED") ||
-    result.missedFiles.total + (result.lost?.stripes ?? 0) > 0;
-  return broken ? exitCodes.failed : exitCodes.ok;
+  return isWholeTask({ sort: "run", state: "done", result }) === true ? exitCodes.ok : exitCodes.failed;
 }
 
 const nothingLost: RunLosses = { before: 0, units: 0, stripes: 0 };
@@ -47,6 +45,11 @@ export function describeRun(run: BackupResults["run"], color: boolean): string {
       : [
           `${paint(color, "red", "✖")} ${counted(lost.units, "unit")} of it cannot be brought back: ${counted(lost.stripes, "stripe")} cannot be read. Look which nodes are away (plexus nodes), then run this command again: it stores again what still lives. plexus backup verify names what is lost.`,
         ]),
+    ...(lost.list === true
+      ? [
+          `${paint(color, "red", "✖")} The list of the snapshots before was lost, so this one begins a new list, and has everything that lives. No older one can be listed or recalled any more; plexus backup prune frees what they had.`,
+        ]
+      : []),
     ...(lost.before === 0
       ? []
       : [
@@ -362,10 +365,11 @@ const frees = ({ removed, bytes, leftovers, repacked }: BackupResults["prune"]):
   removed.length + bytes + (leftovers?.bytes ?? 0) + (repacked?.freedBytes ?? 0) > 0;
 
 /** What goes beside snapshots. */
-function describeWaste({ leftovers, repacked, applied }: Pick<BackupResults["prune"], "leftovers" | "repacked" | "applied">): readonly string[] {
+function describeWaste({ leftovers, repacked, torn, applied }: Pick<BackupResults["prune"], "leftovers" | "repacked" | "torn" | "applied">): readonly string[] {
   const [frees, wrote] = applied ? ["frees", "Written anew"] : ["would free", "To be written anew"];
   const { error, packs = 0, freedBytes = 0 } = repacked ?? {};
   return [
+    ...(torn === true ? ["A snapshot that stays has lost a part of its list of units. Whatever that may have led to stays, until that snapshot goes (plexus backup list says which)."] : []),
     ...(leftovers === undefined || leftovers.files === 0 ? [] : [`Left by runs that did not come to an end: ${counted(leftovers.files, "file")}, which ${frees} ${describeBytes(leftovers.bytes)}.`]),
     ...(freedBytes === 0 ? [] : [`${wrote}: ${applied ? counted(packs, "pack") : "packs"} with little left in them, which ${frees} ${applied ? "" : "up to "}${describeBytes(freedBytes)}.`]),
     ...(error === undefined ? [] : [`Packs with little left in them were not written anew (${error.code}): the next prune does it.`]),

@@ -159,6 +159,8 @@ export interface RunLosses {
   /** Units of the new snapshot that cannot be brought back now, and the stripes for which that is so. */
   readonly units: number;
   readonly stripes: number;
+  /** The list of all earlier snapshots was lost: this one begins another list. */
+  readonly list?: boolean;
 }
 
 /** Which storage nodes have the newest head and the keys on their disks, for a restore without any node. */
@@ -239,6 +241,8 @@ export interface BackupResults {
     readonly removed: readonly number[];
     readonly stripes: number;
     readonly bytes: number;
+    /** A snapshot that stays has lost nodes: what nobody leads to stays with it, since they may have led there. Absent: none has. */
+    readonly torn?: boolean;
     /** What killed runs have left in a folder. */
     readonly leftovers?: { readonly files: number; readonly bytes: number };
     /** Packs that were written anew, and what that freed, or would at the most; or why it was not done. */
@@ -309,6 +313,22 @@ export interface TaskView<Sort extends keyof BackupResults = keyof BackupResults
   readonly error?: Failure;
   readonly result?: BackupResults[Sort];
 }
+
+/** Whether a task that is done did all of what it was for; undefined: it is not done. What is not whole is in its result. */
+export function isWholeTask({ sort, state, result }: Pick<TaskView, "sort" | "state" | "result">): boolean | undefined {
+  if (state !== "done" || result === undefined) return undefined;
+  const found = result as Partial<
+    BackupResults["run"] & BackupResults["verify"] & BackupResults["place"] & BackupResults["drill"]
+  >;
+  // Elsewhere is where a node's own folder has nothing of.
+  const missed = (found.missed ?? []).filter(({ error }) => error.code !== "MOVED").length;
+  if (sort === "run") {
+    const lost = (result as BackupResults["run"]).lost;
+    return missed + (found.missedFiles?.total ?? 0) + (lost?.stripes ?? 0) === 0 && lost?.list !== true;
+  }
+  const { lost, lostUnits, failed } = found as { readonly [Name in "lost" | "lostUnits" | "failed"]?: Losses<unknown> };
+  return (lost?.total ?? 0) + (lostUnits?.total ?? 0) + (failed?.total ?? 0) + (found.weak ?? 0) === 0 && found.whole !== false;
+} // prettier-ignore
 
 /** What a node does, or did, with backups in a folder. */
 export interface BackupTask<Sort extends keyof BackupResults = keyof BackupResults> extends TaskView<Sort> {

@@ -112,7 +112,7 @@ class ClusterRun {
     this.#at = at;
     this.#backup = backup;
     this.#ports = ports;
-    this.#repository = openRepository(backup);
+    this.#repository = openRepository(backup, { begins: true });
   }
 
   async run(): Promise<BackupResults["run"]> {

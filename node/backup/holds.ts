@@ -1,7 +1,8 @@
 /** Which snapshots a legal hold keeps: the one that it names, or each that contains the person or actor that it names. */
-import type { ActorId, BackupHold } from "../../protocols/index.ts";
+import { failureOf, type ActorId, type BackupHold } from "../../protocols/index.ts";
 import type { Snapshot } from "../../runtimes/backup/index.ts";
 import { subjectOf } from "./part.ts";
+import { isGone } from "./survey.ts";
 import { unitsOf, type TreeNodes, type UnitRange } from "./tree.ts";
 
 type Held = Pick<BackupHold, "on">;
@@ -13,8 +14,8 @@ function rangeOf({ on }: Held): UnitRange | undefined {
   return { person: subjectOf("", on.thread as ActorId, "").person, thread: on.thread };
 }
 
-/** The numbers of the snapshots that holds keep. Of each tree a few nodes are read for each hold. Errors: those of reading the manifest: what cannot be
- *  read might be held. */
+/** The numbers of the snapshots that holds keep. Of each tree a few nodes are read for each hold. What is lost of one might be held: it stays. Errors:
+ *  those of nodes that cannot be read now. */
 export async function heldSnapshots(
   nodes: Pick<TreeNodes, "load">,
   snapshots: readonly Snapshot[],
@@ -28,7 +29,10 @@ export async function heldSnapshots(
       const is =
         range === undefined
           ? "snapshot" in hold.on && hold.on.snapshot === number
-          : !(await unitsOf(nodes, tree, range).next()).done;
+          : await unitsOf(nodes, tree, range).next().then(
+              ({ done }) => done !== true,
+              (error: unknown) => isGone(failureOf(error)) || Promise.reject(error),
+            ); // prettier-ignore
       if (!is) continue;
       held.add(number);
       break;

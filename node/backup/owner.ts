@@ -76,7 +76,7 @@ export function serveParts(ports: PartPorts): Parts {
   ): Promise<Done> {
     const { signal } = job.abort;
     return ports.use(async (backup) => {
-      const repository = openRepository(backup);
+      const repository = openRepository(backup, { begins: true });
       try {
         const { snapshots } = await repository.state();
         const newest = snapshots.at(-1);

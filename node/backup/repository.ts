@@ -35,6 +35,8 @@ export interface BackupState {
   /** Undefined: there is no backup. */
   readonly head: (BackupHead & { readonly hash: string }) | undefined;
   readonly snapshots: readonly Snapshot[];
+  /** The list that the head leads to is lost: what it named nobody knows any more. */
+  readonly isListLost?: boolean;
 }
 
 export interface Repository extends TreeNodes {
@@ -66,7 +68,8 @@ export function valueOf<Value>(result: Result<Value>): Value {
   return result.value;
 }
 
-export function openRepository(ports: BackupPorts): Repository {
+/** `begins`: a list of snapshots that is lost is an empty one, which the next commit follows. For a run: everything else ends there. */
+export function openRepository(ports: BackupPorts, { begins = false }: { readonly begins?: boolean } = {}): Repository {
   const { cluster, stripes, heads, keys, clock, random, limits, owner } = ports;
   let unfinished: StripeRef[] = [];
   const nodes = new Map<string, TreeNode>();
@@ -99,11 +102,21 @@ export function openRepository(ports: BackupPorts): Repository {
     if (head.cluster !== cluster)
       throw new PlexusError(failure("BACKUP_DAMAGED", { object: "head", reason: "of another cluster" }));
     const { stripe, sealedKey } = head.catalog;
+    const hash = hashOfHead(bytes);
     const context = { tenant: catalogTenant, unit: catalogUnit(head.number), epoch: head.epoch };
-    const catalog = await loadNode({ stripe, key: keys.open(context, sealedKey) }, "catalog");
+    const list = await stripes.read(stripe);
+    if (!list.ok) {
+      if (!isGone(list.error)) throw new PlexusError(list.error);
+      if (begins) return { head: { ...head, hash }, snapshots: [], isListLost: true };
+      throw new PlexusError({
+        ...list.error,
+        message: `The list of snapshots that head ${head.number} leads to is lost. \`plexus backup run\` begins a new one, and stores everything that lives anew.`,
+      });
+    }
+    const catalog = openNode(list.value, { cluster, sort: "catalog" }, keys.open(context, sealedKey));
     const leaving = new Set(await heads.leaving?.read());
     const snapshots = readCatalog(catalog).filter((one) => !leaving.has(one.number));
-    return { head: { ...head, hash: hashOfHead(bytes) }, snapshots };
+    return { head: { ...head, hash }, snapshots };
   };
 
   /** Asks for all of them, also behind one that could not be kept. */
@@ -164,8 +177,8 @@ export function openRepository(ports: BackupPorts): Repository {
     async settle() {
       if (heads.settled === undefined) return;
       const upTo = await heads.settled.read();
-      const { head, snapshots } = await state();
-      if (head === undefined || upTo >= head.number) return;
+      const { head, snapshots, isListLost = false } = await state();
+      if (head === undefined || upTo >= head.number || isListLost) return;
       const needed = new Map([[head.catalog.stripe.id, head.catalog.stripe]]);
       const add = (ref: StripeRef): void => void needed.set(ref.id, ref);
       const node = ({ stripe }: NodeLink, one: TreeNode): void => {

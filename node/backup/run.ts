@@ -47,6 +47,8 @@ export interface Ground extends Survey {
   readonly full: boolean;
   /** Slots are read from their beginnings: something of what is there cannot be referred to again. */
   readonly isAnew: boolean;
+  /** The list of snapshots is lost: this one begins another. */
+  readonly isListLost: boolean;
 }
 
 /** Looks what of the newest snapshot is still there. Errors: those of `Repository.state`, CANCELLED. */
@@ -55,9 +57,10 @@ export async function groundOf(
   repository: Repository,
   { full = false, ...options }: SurveyOptions & { readonly full?: boolean },
 ): Promise<Ground> {
-  const newest = (await repository.state()).snapshots.at(-1);
+  const { snapshots, isListLost = false } = await repository.state();
+  const newest = snapshots.at(-1);
   const found = newest === undefined ? allWell : await surveyStripes(ports, repository, [newest], options);
-  return { ...found, full, isAnew: full || found.lost.size > 0 };
+  return { ...found, full, isAnew: full || found.lost.size > 0, isListLost };
 }
 
 /** Takes a backup of what the source has, as one part. Errors: BACKUP_CHANGED, CANCELLED, those of storing. */
@@ -196,7 +199,7 @@ async function treeOfRest(repository: Repository, torn: Tree, changesMax: number
 async function lossesIn(
   ports: Pick<BackupPorts, "heads" | "limits" | "log">,
   repository: Repository,
-  { snapshot, all, before, now }: { snapshot: Snapshot; all: readonly Snapshot[]; before: Survey; now: Survey },
+  { snapshot, all, before, now }: { snapshot: Snapshot; all: readonly Snapshot[]; before: Ground; now: Survey },
 ): Promise<RunLosses> {
   const unread = new Set([...now.lost, ...now.away]);
   const own = await lostUnitsOf(repository, [snapshot], unread);
@@ -204,7 +207,7 @@ async function lossesIn(
   const units = gone.size === 0 ? own : new Map([...(await lostUnitsOf(repository, all, gone)), ...own]);
   await noteLosses(ports, { units, lost: gone, looked: (stripe) => gone.has(stripe) }, all);
   const [sum = 0] = own.values();
-  return { before: before.lost.size, units: sum, stripes: unread.size };
+  return { before: before.lost.size, units: sum, stripes: unread.size, ...(before.isListLost && { list: true }) };
 }
 
 /** Gives up what was stored and is not in the tree: nodes that later changes of the same run have replaced, packs of slots that could not be

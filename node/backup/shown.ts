@@ -42,7 +42,7 @@ export const shownCheck = ({ lostUnits, ...found }: VerifyReport): BackupResults
 
 /** Which snapshots stay and go. */
 export function shownPrune(
-  { kept, timeZone, removed, stripes, bytes, leftovers, repacked }: PruneReport,
+  { kept, timeZone, removed, stripes, bytes, isTorn, leftovers, repacked }: PruneReport,
   applied: boolean,
 ): BackupResults["prune"] {
   const rows = [...kept].map(([snapshot, by]) => ({ snapshot, by }));
@@ -52,6 +52,7 @@ export function shownPrune(
     removed,
     stripes,
     bytes,
+    ...(isTorn && { torn: isTorn }),
     leftovers,
     repacked,
     applied,

@@ -1,6 +1,6 @@
 /** What keeps backups in order: what they refer to, whether it is there and right, and giving up what no snapshot needs. */
 import { failure, failureOf, PlexusError, type BackupHold, type Failure, type Losses, type StripeHealth, type StripeRef } from "../../protocols/index.ts"; // prettier-ignore
-import type { Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
+import type { NodeLink, Snapshot, StripeName, TreeNode, UnitName } from "../../runtimes/backup/index.ts";
 import { heldSnapshots } from "./holds.ts";
 import type { BackupPorts } from "./ports.ts";
 import { asStored, openUnits, PackCache } from "./packs.ts";
@@ -24,6 +24,8 @@ export interface PruneReport {
   readonly bytes: number;
   /** Stripes whose holders did not hear of it: the next removal tells them again. */
   readonly unheard: number;
+  /** A snapshot that stays has lost nodes: what nobody leads to stays with it, since they may have led there. */
+  readonly isTorn: boolean;
   /** What killed runs and removals have left in a folder. */
   readonly leftovers: { readonly files: number; readonly bytes: number };
   /** What is waste in packs that are written anew: before that what may be freed, afterwards what was. */
@@ -78,23 +80,34 @@ async function look(
   const stays = ({ number }: Snapshot): boolean => before !== undefined || kept.has(number);
   const staying = snapshots.filter(stays);
   const going = snapshots.filter((one) => !stays(one));
-  const needed = await markStripes(repository, staying, { signal });
-  const known = await markStripes(repository, going, { signal });
-  for (const stripe of referred) known.set(stripe.id, stripe);
+  let isTorn = false;
+  const demandGone = (error: unknown): void => {
+    if (!isGone(failureOf(error))) throw error;
+  };
+  const tears = (_: NodeLink, error: unknown): void => {
+    demandGone(error);
+    isTorn = true;
+  };
+  const needed = await markStripes(repository, staying, { signal, lost: tears });
+  // What only lost nodes of these led to is among what is referred to.
+  const known = await markStripes(repository, going, { signal, lost: (_, error) => demandGone(error) });
+  // Where a snapshot that stays lacks nodes, what nobody leads to may be what these led to.
+  if (!isTorn) for (const stripe of referred) known.set(stripe.id, stripe);
   const needless = [...known.values()].filter(({ id }) => !needed.has(id) && id !== head?.catalog.stripe.id);
-  const left = leftIn(ports, listed, [...needed.values(), ...known.values(), ...(head ? [head.catalog.stripe] : [])]);
+  const led = [...needed.values(), ...known.values(), ...(head ? [head.catalog.stripe] : [])];
+  const left = isTorn ? [] : leftIn(ports, listed, led);
   const plan: PruneMark = before ?? {
     head: head?.number ?? 0,
     removed: going.map(({ number }) => number),
     stripes: needless.length,
     bytes: needless.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
-  return { head, kept, staying, going, needless, left, plan };
+  return { head, kept, staying, going, needless, left, plan, isTorn };
 }
 
 /** Removes the snapshots that neither a retention nor a hold keeps, gives up what earlier removals and commits have left, and writes packs anew in
  *  which little is left. Where an earlier turn has removed them, nothing more is removed, and the report is of that. It needs no free room. Errors:
- *  BACKUP_CHANGED, CANCELLED, BACKUP_DAMAGED (then nothing is removed: what could not be read might refer to anything), DISK_FULL (not even a few
+ *  BACKUP_CHANGED, CANCELLED, STRIPE_LOST (of the list of snapshots), those of nodes that are away and not lost (then nothing is removed), DISK_FULL (not even a few
  *  hundred bytes can be written). */
 export async function prune(
   ports: BackupPorts,
@@ -105,12 +118,12 @@ export async function prune(
   const { apply, signal, progress, mark, timeZone = "UTC" } = options;
   await repository.settle();
   const found = await look(ports, repository, retention, options);
-  const { head, kept, staying, needless, left, plan } = found;
+  const { head, kept, staying, needless, left, plan, isTorn } = found;
   const leftovers = { files: left.length, bytes: left.reduce((sum, { bytes }) => sum + bytes, 0) };
   const { removed, stripes, bytes } = plan;
   if (!apply) {
-    const freedBytes = await repackable(ports, repository, staying, signal);
-    return { kept, timeZone, removed, stripes, bytes, unheard: 0, leftovers, repacked: { packs: 0, freedBytes } };
+    const freedBytes = isTorn ? 0 : await repackable(ports, repository, staying, signal);
+    return { kept, timeZone, removed, stripes, bytes, unheard: 0, isTorn, leftovers, repacked: { packs: 0, freedBytes } };
   }
   signal.throwIfAborted();
   // The first room that is made.
@@ -134,7 +147,8 @@ export async function prune(
   // Behind the commit: until then the snapshots are there, and need all of it.
   await release();
   const unheard = needless.length - heard.size;
-  return { kept, timeZone, removed, stripes, bytes, unheard, leftovers, repacked: await repackAfter(ports, repository, signal) };
+  const repacked = isTorn ? { packs: 0, freedBytes: 0 } : await repackAfter(ports, repository, signal);
+  return { kept, timeZone, removed, stripes, bytes, unheard, isTorn, leftovers, repacked };
 } // prettier-ignore
 
 /** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as much room as old heads had;

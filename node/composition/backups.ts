@@ -190,7 +190,7 @@ export function createBackups(at: BackupsAt): Backups {
     const sealer = createSealer({ threads: commandLimits.sealerThreads, idleMs: commandLimits.sealerIdleMs, ...(piece && { piece }) }); // prettier-ignore
     const owner: ActorId = "backup/folder";
     const heads: Heads = {
-      read: () => opened.heads.read(),
+      ...opened.heads,
       async commit(head, number) {
         // Before the head: what it leads to opens with the folder and the recovery kit alone.
         const carried = await at.keys.carried();
@@ -201,7 +201,7 @@ export function createBackups(at: BackupsAt): Backups {
     };
     const ports: BackupPorts = { cluster, owner, stripes, heads, keys: keys.value, sealer, clock, random, log, limits: backupLimits }; // prettier-ignore
     try {
-      return await use(ports, openRepository(ports), opened);
+      return await use(ports, openRepository(ports, { begins: how.use === "writing" }), opened);
     } finally {
       await sealer.close();
     }

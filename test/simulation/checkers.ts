@@ -64,6 +64,7 @@ export const checkerNames = [
   "recall-whole", // a recall that is done lacks something, or has counted it twice
   "recall-agreed", // a recall of others' things was begun that nobody else agreed to
   "key-once", // two units, or two nodes of a manifest, have one key
+  "backup-disks", // the disks of as many nodes as suffice, with the kit, do not bring back the newest snapshot
   "backup-left", // after the faults, holders keep for the backup what no snapshot needs
   "wanted-kept", // after the faults, a wanted model is on fewer nodes than it can be, or not in memory there
   "wanted-no-more", // a node pulled a model that nobody wants, that it may not keep, or that enough nodes keep

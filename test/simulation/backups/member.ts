@@ -1,10 +1,16 @@
 /** One life of a node's process, as far as backups go: its stripes, its keys, the directory as it reaches it. */
 import type { Message } from "../../../actors/behavior.ts";
-import { createClusterBackups, createDirectoryHeads, type BackupPorts } from "../../../node/backup/index.ts";
+import {
+  createClusterBackups,
+  createDirectoryHeads,
+  keepHolderHeads,
+  type BackupPorts,
+} from "../../../node/backup/index.ts";
 import {
   anchorOf,
   createClusterKeys,
   diskKeyOf,
+  keysPrefix,
   sealEpochTo,
   type ClusterKeys,
   type RootKeys,
@@ -12,6 +18,7 @@ import {
 } from "../../../node/keys/index.ts";
 import type { Directory, NodeId, SlotRecord, Stripes } from "../../../node/ports.ts";
 import { backupActor, failureOf, ownSlot, type Result, type SlotId, type StripeRef } from "../../../protocols/index.ts";
+import { readHead } from "../../../runtimes/backup/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { plainSealer } from "../../unit/backup/world.ts";
 import type { Machine } from "../../unit/shards/fixture.ts";
@@ -85,6 +92,25 @@ export class Member {
       use: async (work) => work(await this.ports(scene.members, scene.watch)),
       ask: (message, timeoutMs) => this.ask(scene, message, timeoutMs),
       limits: quickRunner,
+    });
+  }
+
+  /** Keeps the newest heads and the keys beside its shards. */
+  keepHeads(scene: Scene): void {
+    keepHolderHeads({
+      files: this.machine.files.open(this.pulse),
+      heads: createDirectoryHeads(this.directory),
+      directory: this.directory,
+      keyRows: keysPrefix,
+      holds: () => true,
+      verified: async (bytes) => readHead(bytes, { verify: (...signed) => scene.watch.isSigned(...signed) }),
+      carried: async () => {
+        await this.pause(5);
+        return scene.watch.carriedKeys();
+      },
+      clock: this.clock,
+      log: quietLog,
+      limits: { settleMs: 200, retryMsMin: 300, retryMsMax: 2_000, headsKept: 3 },
     });
   }
 

@@ -41,6 +41,7 @@ export class Operator {
         const machine = this.#scene.fixture.machine(node);
         const member = new Member(this.#scene.world, machine, this.#scene.directory.open(machine.pulse));
         member.serve(this.#scene);
+        member.keepHeads(this.#scene);
         this.#scene.members = [...this.#scene.members.filter((member) => member.node !== node), member]; // prettier-ignore
       }),
     );

@@ -1,18 +1,19 @@
 /** Backups on five to seven nodes whose shard-holders move and die, whose disks rot, fill up and are lost, while people go on writing.
  *
- *      plan ─► faults ─► calm ─► audit ─► loss
+ *      plan ─► faults ─► calm ─► audit ─► disks alone ─► loss
  *
  *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased. Faults stay within what is promised:
  *  of every stripe that somebody was told of as many shards stay whole as suffice. So each snapshot brings back what each slot
  *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else;
  *  then the next run stores it again, and what it says is done a recall brings back. */
-import type { VerifyReport } from "../../../node/backup/index.ts";
+import type { RunReport, VerifyReport } from "../../../node/backup/index.ts";
 import { rootKeysOf } from "../../../node/keys/index.ts";
-import { holderOf, shardsOf } from "../../../protocols/index.ts";
+import { holderOf, shardsOf, type StripeRef } from "../../../protocols/index.ts";
 import { pathOf } from "../../unit/shards/fixture.ts";
 import type { World } from "../../world/index.ts";
 import { judge, type Simulated, type Verdict } from "../verdict.ts";
 import { slots } from "./journals.ts";
+import { faultOnDisks, fewestOf } from "./disks.ts";
 import { Operator } from "./operator.ts";
 import { over, Scene } from "./scene.ts";
 import type { Member } from "./member.ts";
@@ -78,6 +79,7 @@ class BackupsLife implements Simulated {
     }
     await this.#calmDown();
     await this.#audit();
+    await this.#burn();
     await this.#lose();
     for (const { shards } of fixture.machines) shards?.stop();
   }
@@ -187,6 +189,25 @@ class BackupsLife implements Simulated {
     if (this.#scene.world.violations.length > 0) throw over;
   }
 
+  /** Of all nodes as few disks are left as suffice, and no directory: with the kit they bring back the newest snapshot. */
+  async #burn(): Promise<void> {
+    // Behind a head of the same epoch.
+    await this.#scene.wait(this.#tasks.backup(this.#scene.someMember() as Member), 60_000);
+    const newest = [...this.#scene.watch.living.values()].at(-1);
+    if (newest === undefined) return;
+    // What a commit has changed is on the disks soon.
+    await this.#scene.pass(3_000);
+    const machines = fewestOf(this.#scene, [...newest.stripes.values(), ...this.#scene.watch.catalog]);
+    this.#scene.world.note(() => `${machines.map(({ node }) => node).join()} are left`);
+    let fault: string | undefined = "it takes for ever";
+    await this.#scene.wait(
+      faultOnDisks(this.#scene, machines, newest).then((found) => void (fault = found)),
+      30_000,
+    );
+    if (fault !== undefined) this.#scene.violate("backup-disks", `${machines.map(({ node }) => node).join()} do not bring back snapshot ${newest.snapshot.number}: ${fault}`); // prettier-ignore
+    if (this.#scene.world.violations.length > 0) throw over;
+  }
+
   /** More of a stripe is lost than it may lose: what that makes unreadable is named, and nothing else. */
   async #lose(): Promise<void> {
     const { dice } = this.#scene.world;
@@ -211,6 +232,8 @@ class BackupsLife implements Simulated {
     await this.#demandNamed(member, new Set([stripe.id]));
     await this.#demandMended(member, stripe.id);
     if (this.#scene.world.violations.length > 0) throw over;
+    await this.#loseMeanwhile(this.#scene.someMember() as Member);
+    if (this.#scene.world.violations.length > 0) throw over;
   }
 
   /** A run behind losses stores again what lives, which is everything, or says what it has not. */
@@ -228,6 +251,31 @@ class BackupsLife implements Simulated {
     let whole = false;
     const recalled = this.#tasks.recall(member, newest).then((done) => void (whole = done));
     if (!(await this.#scene.wait(recalled, 30_000)) || !whole) this.#scene.violate("backup-true", `snapshot ${newest.snapshot.number} is done, and is not brought back`); // prettier-ignore
+  }
+
+  /** A pack is lost while a run is under way that has just found it to be there: it says of how many units it cannot bring back. */
+  async #loseMeanwhile(member: Member): Promise<void> {
+    const { watch, world } = this.#scene;
+    const newest = [...watch.living.values()].at(-1);
+    const packs = [...new Map(newest?.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => [stripe.id, stripe as StripeRef])))]; // prettier-ignore
+    if (packs.length === 0) return;
+    const [id, { shards }] = world.dice.pick(packs);
+    const lose = async (): Promise<void> => {
+      world.note(() => `${id} is lost while ${member.node} backs up`);
+      watch.spoiled.add(id);
+      for (const { files } of this.#scene.fixture.machines)
+        for (const { hash } of shards) await files.open({ life: 0, alive: true }).remove(pathOf(hash));
+    };
+    let report: RunReport | undefined;
+    const done = await this.#scene.wait(
+      this.#tasks.backup(member, lose).then((said) => void (report = said)),
+      60_000,
+    );
+    await watch.settled();
+    const made = watch.living.get(report?.snapshot.number ?? 0);
+    if (!done || report === undefined || made === undefined) return this.#scene.violate("liveness", "a run beside a loss does not end"); // prettier-ignore
+    const gone = made.units.filter((unit) => watch.isSpoiled(unit)).length;
+    if (report.lost.units !== gone) this.#scene.violate("backup-true", `snapshot ${made.snapshot.number} is said to lack ${report.lost.units} units, and lacks ${gone}`); // prettier-ignore
   }
 
   /** A check down to the data names what is lost, and exactly that. */

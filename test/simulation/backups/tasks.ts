@@ -1,6 +1,14 @@
 /** What people and schedules ask for of backups, with the real code of a node, and what each answer has to be. */
 import type { BackupState } from "../../../actors/backup/state.ts";
-import { openRepository, prune, recall, runBackup, verify, type Retention } from "../../../node/backup/index.ts";
+import {
+  openRepository,
+  prune,
+  recall,
+  runBackup,
+  verify,
+  type Retention,
+  type RunReport,
+} from "../../../node/backup/index.ts";
 import { backupActor, failure, PlexusError, type ActorId, type ClusterBackupTasks } from "../../../protocols/index.ts";
 import { tenantOf, type Snapshot, type UnitEntry } from "../../../runtimes/backup/index.ts";
 import { people, tenantOfActor } from "./journals.ts";
@@ -27,7 +35,8 @@ export class Tasks {
     this.#crash = crash;
   }
 
-  async backup(member: Member): Promise<void> {
+  /** `meanwhile`: when the run has looked at what there is, and has read nothing yet. Resolves with what it says. */
+  async backup(member: Member, meanwhile?: () => Promise<void>): Promise<RunReport | undefined> {
     const { dice } = this.#scene.world;
     const task = { member };
     this.#changing.add(task);
@@ -55,21 +64,33 @@ export class Tasks {
       };
       const counted = { ...ports, heads };
       this.#scene.world.note(() => `${member.node} backs up`);
-      const report = await runBackup(counted, openRepository(counted), this.#scene.journals.sourceOf(member.node), {
-        signal: stop.signal,
-        progress: () => undefined,
-        pace: () => member.pause(dice.between(0, 30)),
-      });
+      const source = this.#scene.journals.sourceOf(member.node);
+      const slots = async () => {
+        await meanwhile?.();
+        return source.slots();
+      };
+      const report = await runBackup(
+        counted,
+        openRepository(counted),
+        { ...source, slots },
+        {
+          signal: stop.signal,
+          progress: () => undefined,
+          pace: () => member.pause(dice.between(0, 30)),
+        },
+      );
       this.done += 1;
       this.#scene.world.note(() => `${member.node} has backed up: snapshot ${report.snapshot.number}`);
       await this.#scene.watch.settled();
       if (committed !== report.snapshot.number || this.#scene.watch.headNumber < committed) this.#scene.violate("backup-whole", `${member.node} says that there is snapshot ${report.snapshot.number}`); // prettier-ignore
+      return report;
     } catch (error) {
       const code = codeOf(error);
       this.#scene.world.note(() => `${member.node} has not backed up: ${code} ${JSON.stringify(error)}`);
       if (committed !== undefined && !unknown) this.#scene.violate("backup-whole", `${member.node} says ${code} of snapshot ${committed}, which is there`); // prettier-ignore
       const isAborted = stop.signal.aborted;
       if (!isAborted && code !== "BACKUP_CHANGED" && !passing.has(code)) this.#scene.violate("no-stray-error", `a backup: ${code}: ${(error as Error).stack} ${JSON.stringify(error)}`); // prettier-ignore
+      return undefined;
     } finally {
       this.#changing.delete(task);
     }

@@ -1,6 +1,6 @@
 /** Sees everything of the backups at once: rows of the directory as they change, bytes on disks, inventories. What a head leads to is read as soon
  *  as it is committed, compared with what the slots had, and from then on every shard of it has to stay. */
-import { headRow, openRepository, type BackupPorts } from "../../../node/backup/index.ts";
+import { headRow, openRepository, type BackupKeys, type BackupPorts } from "../../../node/backup/index.ts";
 import { openUnits, PackCache } from "../../../node/backup/packs.ts";
 import {
   createUnitKeys,
@@ -65,6 +65,10 @@ export class BackupWatch {
   readonly #keyed = new Map<string, string>();
   #reading: Promise<void> = Promise.resolve();
   commits = 0;
+  /** Packs that were lost beyond what is promised: what lies in them cannot be brought back. */
+  readonly spoiled = new Set<string>();
+  /** Heads behind which packs were written anew. */
+  repacked = 0;
   /** Which snapshots those who prune now may remove. */
   readonly mayGo = new Set<(snapshot: Snapshot, all: readonly Snapshot[]) => boolean>();
 
@@ -105,7 +109,11 @@ export class BackupWatch {
   }
 
   get epochRecords(): readonly EpochRecord[] {
-    return [...this.#rows]
+    return this.#recordsIn(this.#rows);
+  }
+
+  #recordsIn(rows: ReadonlyMap<string, unknown>): readonly EpochRecord[] {
+    return [...rows]
       .filter(([key]) => key.startsWith("keys/epoch/"))
       .map(([, value]) => value as EpochRecord)
       .toSorted((one, other) => one.epoch - other.epoch);
@@ -120,12 +128,42 @@ export class BackupWatch {
     return opened.value;
   }
 
+  /** What a backup carries of the keys, as the directory has them now. */
+  carriedKeys(): Uint8Array {
+    const rows = [...this.#rows].filter(([key]) => key.startsWith("keys/"));
+    return Buffer.from(JSON.stringify({ madeAtMs: this.#world.nowMs, rows }));
+  }
+
+  /** The keys that the kit opens in that. */
+  keysOf(carried: Uint8Array): BackupKeys {
+    const { rows } = JSON.parse(Buffer.from(carried).toString()) as { rows: readonly (readonly [string, unknown])[] };
+    return this.#keysIn(new Map(rows));
+  }
+
+  #keysIn(rows: ReadonlyMap<string, unknown>): BackupKeys {
+    const records = this.#recordsIn(rows);
+    const epochs = new Map(records.map((record) => [record.epoch, this.epochKey(record)]));
+    const ring = [...rows].filter(([key]) => key.startsWith("keys/ring/")).flatMap(([, part]) => tenantKeysIn(part)); // prettier-ignore
+    const units = createUnitKeys(epochs, records.length, ring);
+    const never = (): never => {
+      throw new Error("a checker only reads");
+    };
+    return {
+      epoch: records.length,
+      ensure: never,
+      seal: never,
+      open: (context, sealed) => units.open(context, sealed),
+      head: { sign: never, verify: (bytes, signature, epoch) => isSignedIn(records, bytes, signature, epoch) },
+    };
+  }
+
+  /** Whether a head is the cluster's. */
+  isSigned(bytes: Uint8Array, signature: Uint8Array, epoch: number): boolean {
+    return isSignedIn(this.epochRecords, bytes, signature, epoch);
+  }
+
   /** A reader that needs no path, no process and no node's keys. */
   #ports(): BackupPorts {
-    const records = this.epochRecords;
-    const epochs = new Map(records.map((record) => [record.epoch, this.epochKey(record)]));
-    const ring = [...this.#rows].filter(([key]) => key.startsWith("keys/ring/")).flatMap(([, part]) => tenantKeysIn(part)); // prettier-ignore
-    const units = createUnitKeys(epochs, records.length, ring);
     const never = async (): Promise<never> => {
       throw new Error("a checker only reads");
     };
@@ -135,18 +173,7 @@ export class BackupWatch {
       owner: backupOwner,
       stripes: { put: never, keep: never, release: never, inspect: never, read: async (ref) => this.#bytesOf(ref) },
       heads: { read: async () => this.#head(), commit: never },
-      keys: {
-        epoch: records.length,
-        ensure: never,
-        seal: () => {
-          throw new Error("a checker only reads");
-        },
-        open: (context, sealed) => units.open(context, sealed),
-        head: {
-          sign: () => new Uint8Array(),
-          verify: (bytes, signature, epoch) => isHeadSigned(records[epoch - 1] as EpochRecord, bytes, signature),
-        },
-      },
+      keys: this.#keysIn(this.#rows),
       sealer: plainSealer,
       clock: world.clock(),
       random: world.dice,
@@ -177,13 +204,19 @@ export class BackupWatch {
     const before = [...this.living.values()].map(({ snapshot }) => snapshot);
     for (const snapshot of before) {
       const now = snapshots.find((one) => one.number === snapshot.number);
-      if (now !== undefined && told(now) !== told(snapshot)) this.violate("backup-chain", `snapshot ${snapshot.number} is another in head ${number}`); // prettier-ignore
+      // Packs that were written anew are elsewhere, and so is the tree that names them.
+      if (now !== undefined && told({ ...now, root: null }) !== told({ ...snapshot, root: null })) this.violate("backup-chain", `snapshot ${snapshot.number} is another in head ${number}`); // prettier-ignore
       if (now === undefined && ![...this.mayGo].some((may) => may(snapshot, before))) this.violate("backup-chain", `head ${number} has lost snapshot ${snapshot.number}`); // prettier-ignore
       if (now === undefined) this.living.delete(snapshot.number);
     }
     const added = snapshots.filter((one) => !before.some((old) => old.number === one.number));
     if (added.length > 1 || added.some((one) => one.number !== number)) this.violate("backup-chain", `head ${number} has ${added.length} snapshots more`); // prettier-ignore
-    for (const snapshot of added) await this.#look(ports, snapshot);
+    const moved = snapshots.filter(({ number: one, root }) => {
+      const old = this.living.get(one);
+      return old !== undefined && told(old.snapshot.root) !== told(root);
+    });
+    this.repacked += moved.length > 0 ? 1 : 0;
+    for (const snapshot of [...moved, ...added]) await this.#look(ports, snapshot);
     this.#world.note(() => `head ${number}: snapshots ${snapshots.map((one) => one.number).join()}`);
   }
 
@@ -210,7 +243,10 @@ export class BackupWatch {
     const packs = new PackCache(repository, 1_000);
     const contents = new Map<string, Uint8Array[]>();
     const inOrder = units.toSorted((one, other) => (one.first < other.first ? -1 : 1));
-    const living = inOrder.filter(({ name }) => !this.#journals.gone.has(tenantOf(name)));
+    const spoiled = new Set(
+      units.filter((unit) => this.isSpoiled(unit)).map(({ name }) => `${name.thread} ${name.type}`),
+    );
+    const living = inOrder.filter((unit) => !this.isGoneTenant(tenantOf(unit.name)) && !this.isSpoiled(unit));
     for await (const opened of openUnits(ports, packs, living)) {
       if ("error" in opened) throw opened.error;
       const { id, epoch, name, sealedKey } = opened.unit;
@@ -219,7 +255,8 @@ export class BackupWatch {
       const place = `${thread} ${type}`;
       contents.set(place, [...(contents.get(place) ?? []), opened.content]);
     }
-    const fault = this.#journals.faultOf(cursors, contents, (actor) => this.isGone(actor));
+    const isLost = (actor: ActorId, type: string): boolean => this.isGone(actor) || spoiled.has(`${actor} ${type}`);
+    const fault = this.#journals.faultOf(cursors, contents, isLost);
     if (fault !== undefined) this.violate("backup-true", `${what}: ${fault}`);
   }
 
@@ -228,6 +265,14 @@ export class BackupWatch {
     const before = this.#keyed.get(text);
     if (before !== undefined && before !== what) this.violate("key-once", `${what} has the key of ${before}`);
     this.#keyed.set(text, what);
+  }
+
+  isSpoiled({ fragments }: UnitEntry): boolean {
+    return fragments.some(({ stripe }) => this.spoiled.has(stripe.id));
+  }
+
+  isGoneTenant(tenant: string): boolean {
+    return this.#journals.gone.has(tenant);
   }
 
   isGone(actor: ActorId): boolean {
@@ -243,6 +288,11 @@ export class BackupWatch {
         .some((held) => held.stripe.id === stripe.id && held.references.some((one) => one.owner === backupOwner && (one.expiresAtMs ?? Infinity) > soonMs)),
     ); // prettier-ignore
     if (keeping.length < enoughOf(stripe.scheme)) this.violate("backup-kept", `${what} is there, and ${keeping.length} of ${enoughOf(stripe.scheme)} holders keep ${stripe.id} of it`); // prettier-ignore
+  }
+
+  /** Where the list of snapshots is. */
+  get catalog(): readonly StripeRef[] {
+    return this.#catalog === undefined ? [] : [this.#catalog];
   }
 
   /** Every stripe that a snapshot, or the head, needs. */
@@ -301,6 +351,11 @@ export class BackupWatch {
   settled(): Promise<void> {
     return this.#reading;
   }
+}
+
+function isSignedIn(records: readonly EpochRecord[], bytes: Uint8Array, signature: Uint8Array, epoch: number): boolean {
+  const record = records[epoch - 1];
+  return record !== undefined && isHeadSigned(record, bytes, signature);
 }
 
 const told = (value: unknown): string => JSON.stringify(value);

@@ -1,8 +1,8 @@
 /** A run trusts nothing that an earlier snapshot refers to: what is lost is stored again where it lives, and what is not is said. */
 import { expect } from "chai";
-import { openRepository, recall, runBackup, verify, type RunReport } from "../../../node/backup/index.ts";
+import { openRepository, prune, recall, runBackup, verify, type RunReport } from "../../../node/backup/index.ts";
 import { shownSnapshots } from "../../../node/backup/shown.ts";
-import { failureOf, type ActorId } from "../../../protocols/index.ts";
+import { failure, failureOf, refused, type ActorId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { Actors, backupsOf } from "./world.ts";
 
@@ -18,7 +18,10 @@ class Life {
   }
 
   run(full = false): Promise<RunReport> {
-    return runBackup(this.backups.ports, openRepository(this.backups.ports), this.actors, { ...idle, full });
+    return runBackup(this.backups.ports, openRepository(this.backups.ports, { begins: true }), this.actors, {
+      ...idle,
+      full,
+    });
   }
 
   /** Stripes of packs and of the manifest that the newest snapshot refers to. */
@@ -29,6 +32,22 @@ class Life {
     if ("children" in leaf) return expect.fail("one leaf is enough for so few");
     const packs = new Set(leaf.units.flatMap(({ fragments }) => fragments.map(({ stripe }) => stripe.id)));
     return { packs: [...packs], root: newest.root!.stripe.id, cursors: newest.cursors.stripe.id };
+  }
+
+  /** Where the list of snapshots is. */
+  async catalog(): Promise<string> {
+    return (await openRepository(this.backups.ports).state()).head!.catalog.stripe.id;
+  }
+
+  /** Holders know what refers to them. */
+  prune(last: number) {
+    const { stripes, made, held } = this.backups.store;
+    Object.assign(stripes, {
+      async *referred() {
+        for (const { ref } of made) if (held.has(ref.id)) yield ref;
+      },
+    });
+    return prune(this.backups.ports, openRepository(this.backups.ports), { last }, { ...idle, apply: true });
   }
 
   lose(...stripes: readonly string[]): void {
@@ -167,5 +186,52 @@ describe("backups of which something is lost", () => {
     });
     await life.run();
     expect({ asked, inspected }).to.deep.equal({ asked: 2, inspected: 0 });
+  });
+
+  it("begin another list where the list of snapshots is lost, say so, and have everything that lives", async () => {
+    const life = new Life();
+    await life.run();
+    await life.run();
+    life.lose(await life.catalog());
+    const answer = await life.check().then(() => undefined, failureOf); // prettier-ignore
+    expect([answer?.code, answer?.message]).to.deep.equal(["STRIPE_LOST", "The list of snapshots that head 2 leads to is lost. `plexus backup run` begins a new one, and stores everything that lives anew."]); // prettier-ignore
+    const { snapshot, lost } = await life.run();
+    expect([snapshot.number, lost.list]).to.deep.equal([3, true]);
+    expect(await life.recalled(3)).to.deep.equal({ texts: life.living, lost: 0, failed: undefined });
+    const next = await life.run();
+    expect([next.snapshot.number, next.lost]).to.deep.equal([4, { before: 0, units: 0, stripes: 0 }]);
+  });
+
+  it("are not begun anew where the list of snapshots is only away", async () => {
+    const life = new Life();
+    await life.run();
+    const catalog = await life.catalog();
+    const { stripes } = life.backups.ports;
+    const read = stripes.read.bind(stripes);
+    stripes.read = async (ref) => (ref.id === catalog ? refused(failure("HOLDERS_TOO_FEW")) : read(ref));
+    expect(await life.run().then(() => undefined, (error: unknown) => failureOf(error).code)).to.equal("HOLDERS_TOO_FEW"); // prettier-ignore
+    stripes.read = read;
+    expect((await life.run()).snapshot.number).to.equal(2);
+  });
+
+  it("are removed past lost nodes, and what these may have led to stays as long as their snapshot", async () => {
+    const life = new Life();
+    await life.run();
+    const first = await life.stripes();
+    await life.run(true);
+    const second = await life.stripes();
+    // What a snapshot that goes has lost keeps nothing.
+    life.lose(first.root);
+    expect(await life.prune(1)).to.deep.include({ removed: [1], isTorn: false });
+    expect(life.backups.store.held.has(first.packs[0]!)).to.equal(false);
+    // One that stays keeps what nobody leads to: the root may have.
+    life.lose(second.root);
+    life.actors.change("room/0" as ActorId, { "message/900": { text: "more" } });
+    const { snapshot } = await life.run();
+    expect(await life.prune(2)).to.deep.include({ removed: [], isTorn: true });
+    for (const pack of second.packs) expect(life.backups.store.held.has(pack), pack).to.equal(true);
+    expect(await life.prune(1)).to.deep.include({ removed: [2], isTorn: false });
+    for (const pack of second.packs) expect(life.backups.store.held.has(pack), pack).to.equal(false);
+    expect((await life.recalled(snapshot.number)).texts).to.deep.equal(life.living);
   });
 });

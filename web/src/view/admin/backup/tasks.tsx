@@ -1,5 +1,6 @@
 import { Button } from "@mantine/core";
 import { useState } from "react";
+import { isWholeTask } from "../../../../../protocols/backups.ts";
 import type { BackupWish, ClusterBackupTask } from "../../../../../protocols/index.ts";
 import { notices, useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
@@ -97,7 +98,9 @@ function Row({ task }: { readonly task: ClusterBackupTask }) {
             {approvedBy !== undefined && `, approved by ${approvedBy}`}
             {took}
           </span>
-          <span className={`break task-text ${state === "failed" ? "pull-error" : ""}`}>{taskText(task)}</span>
+          <span className={`break task-text ${state === "failed" || isWholeTask(task) === false ? "pull-error" : ""}`}>
+            {taskText(task)}
+          </span>
         </span>
         {isOpen && (
           <Button

@@ -296,8 +296,9 @@ export function taskText({ sort, state, progress, error, result }: ClusterBackup
       const { snapshot, changedBytes, storedBytes, missed, lost } = result as RunResult;
       const gone =
         lost === undefined || lost.stripes === 0 ? "" : ` ${counted(lost.units, "unit")} of it cannot be brought back.`;
+      const list = lost?.list === true ? " The list of older ones was lost: it begins another." : "";
       const not = missed.length === 0 ? "" : ` ${counted(missed.length, "slot")} could not be read.`;
-      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${gone}${not}`;
+      return `Snapshot ${snapshot.number}: ${bytes(changedBytes)} changed, ${bytes(storedBytes)} stored.${gone}${list}${not}`;
     }
     case "verify": {
       const { stripes, units, bytes: amount, weak, lost, lostUnits } = result as CheckResult;
