@@ -14,6 +14,13 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, rank))] ?? NaN;
 }
 
+/** What 99 of 100 values are not above, in whatever order they are. NaN for none. */
+export const p99 = (values: readonly number[]): number =>
+  quantile(
+    values.toSorted((one, other) => one - other),
+    0.99,
+  );
+
 /** Two targets measured in the same rounds. */
 export interface Comparison {
   readonly ours: number;

@@ -1,11 +1,10 @@
 /** Whether people notice when strangers, and people with accounts, want to take a node from them. */
 import { request } from "node:http";
 import { WebSocket } from "ws";
-import type { Attacked, Tally } from "../../fixtures/attackers.ts";
 import { lastingPort } from "../../fixtures/ports.ts";
-import { startServed } from "../benchmark.ts";
+import { startAttackers } from "../attackers.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
-import { quantile } from "../statistics.ts";
+import { p99 } from "../statistics.ts";
 import { idleDisk, type Samples, type Timing } from "../timing.ts";
 
 /** Of the person alone. */
@@ -13,8 +12,6 @@ const room = "quiet";
 const postsPerRound = 200;
 /** Between two posts, so that the person stays below the rate of one's commands. */
 const pauseMs = 15;
-/** From the beginning of the attacks until they hold all that they can get. */
-const attackWarmUpMs = 3_000;
 const answerTimeoutMs = 30_000;
 /** Descriptors as a service manager gives them by default. */
 const descriptorsMax = 1_024;
@@ -79,19 +76,14 @@ export const underAttack: Timing = {
     const [mine = "", ...tokens] = await signUpPeople(server, 3, "flooded");
     await openRoom(server, mine, room);
     const person = await Person.connect(server.port, mine);
-    const attackers = await startServed("attack.ts");
-    const target: Attacked = { port: server.port, meshPort, tokens, room: "flooded", name: "bench0", model: "echo" };
+    const target = { port: server.port, meshPort, tokens, room: "flooded", name: "bench0", model: "echo" };
+    const attackers = await startAttackers(target);
     return {
       async round(): Promise<Samples> {
         const quiet = await person.post(room, postsPerRound);
-        await attackers.call("begin", target);
-        await new Promise((resolve) => setTimeout(resolve, attackWarmUpMs));
+        await attackers.begin();
         const attacked = await person.post(room, postsPerRound);
-        const tally = (await attackers.call("end")) as Readonly<Record<string, Tally>>;
-        for (const [name, outcomes] of Object.entries(tally))
-          if (Object.keys(outcomes).length === 0) throw new Error(`nothing came of ${name}`);
-        if (process.env["BENCH_LOG"] !== undefined) console.error(tally);
-        const p99 = (times: readonly number[]): number => quantile(times.toSorted((one, other) => one - other), 0.99);
+        await attackers.end();
         return { quiet, attacked, ratio: [p99(attacked) / p99(quiet)] };
       },
       async stop() {
@@ -165,7 +157,6 @@ export const signInStorm: Timing = {
         while (!isOver) stormed.push(...(await person.post(room, 20)));
         const tries = (await refused).reduce((sum, one) => sum + one, stormPeople);
         if (process.env["BENCH_LOG"] !== undefined) console.error({ posts: stormed.length, tries });
-        const p99 = (times: readonly number[]): number => quantile(times.toSorted((one, other) => one - other), 0.99);
         return { quiet, stormed, ratio: [p99(stormed) / p99(quiet)] };
       },
       async stop() {

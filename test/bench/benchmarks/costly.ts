@@ -1,17 +1,15 @@
 /** Whether people notice requests that are small, or not large, and made to cost much: schemas, and bodies of a million values. */
 import { request } from "node:http";
-import type { Attacked, Tally } from "../../fixtures/attackers.ts";
-import { startServed } from "../benchmark.ts";
+import { startAttackers } from "../attackers.ts";
 import { familyOf, residentBytes } from "../proc.ts";
 import { createNodeFolder, openRoom, signUpPeople, watched } from "../server.ts";
-import { quantile } from "../statistics.ts";
+import { p99 } from "../statistics.ts";
 import type { Samples, Timing } from "../timing.ts";
 import { Person } from "./attack.ts";
 
 const room = "quiet";
 const postsPerRound = 200;
 const textsPerRound = 40;
-const warmUpMs = 3_000;
 /** After the last attack, until what it left is looked at. */
 const settleMs = 2_000;
 const model = "plexus-tiny";
@@ -37,12 +35,6 @@ function text(port: number, token: string, step: number): Promise<number> {
   });
 }
 
-const p99 = (times: readonly number[]): number =>
-  quantile(
-    times.toSorted((one, other) => one - other),
-    0.99,
-  );
-
 export const underCostlyRequests: Timing = {
   name: "under-attack/costly",
   about: "posts, and short texts of a native model, of people beside schemas and bodies that are made to cost much",
@@ -53,8 +45,8 @@ export const underCostlyRequests: Timing = {
     const [mine = "", ...tokens] = await signUpPeople(server, 3, "flooded");
     await openRoom(server, mine, room);
     const person = await Person.connect(server.port, mine);
-    const attackers = await startServed("attack.ts");
-    const target: Attacked = { port: server.port, tokens, room: "flooded", name: "bench0", model, only: attacks };
+    const target = { port: server.port, tokens, room: "flooded", name: "bench0", model, only: attacks };
+    const attackers = await startAttackers(target);
     const pids = familyOf(server.pid);
     const texts = async (): Promise<number[]> => {
       const times: number[] = [];
@@ -66,26 +58,19 @@ export const underCostlyRequests: Timing = {
       const own = await server.watch("memory");
       return own + pids.filter((pid) => pid !== server.pid).reduce((sum, pid) => sum + residentBytes(pid), 0);
     };
-    const burst = async (): Promise<Readonly<Record<string, Tally>>> => {
-      await attackers.call("begin", target);
-      await new Promise((resolve) => setTimeout(resolve, warmUpMs));
-      return (await attackers.call("end")) as Readonly<Record<string, Tally>>;
-    };
     // What the first such requests compile and load is the node's own.
     await texts();
-    await burst();
+    await attackers.begin();
+    await attackers.end();
     return {
       async round(): Promise<Samples> {
         const quietTexts = await texts();
         const quiet = await person.post(room, postsPerRound);
         const before = await memory();
-        await attackers.call("begin", target);
-        await new Promise((resolve) => setTimeout(resolve, warmUpMs));
+        await attackers.begin();
         const attackedTexts = await texts();
         const attacked = await person.post(room, postsPerRound);
-        const tally = (await attackers.call("end")) as Readonly<Record<string, Tally>>;
-        for (const name of attacks) if (Object.keys(tally[name] ?? {}).length === 0) throw new Error(`nothing came of ${name}`);
-        if (process.env["BENCH_LOG"] !== undefined) console.error(tally);
+        await attackers.end();
         await new Promise((resolve) => setTimeout(resolve, settleMs));
         return {
           quiet,

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startServed } from "../benchmark.ts";
 import { createNodeFolder, openRoom, signUpPeople } from "../server.ts";
-import { quantile } from "../statistics.ts";
+import { p99 } from "../statistics.ts";
 import { idleDisk, type Samples, type Timing } from "../timing.ts";
 import { Person } from "./attack.ts";
 
@@ -41,7 +41,6 @@ export const dashboard: Timing = {
           if (answered === 0 || Object.keys(refused).length > 0) throw new Error(`dashboards: ${JSON.stringify({ answered, refused })}`); // prettier-ignore
           if (process.env["BENCH_LOG"] !== undefined) console.error({ answered });
         }
-        const p99 = (times: readonly number[]): number => quantile(times.toSorted((one, other) => one - other), 0.99);
         return { quiet, watched, ratio: [p99(watched) / p99(quiet)] };
       },
       async stop() {

@@ -179,6 +179,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     metricsText: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
     controlToken,
     controlTokens: peer.controlTokens,
+    clusterRoles: peer.clusterRoles,
     secrets,
     identities: {
       rows: peer.identityProviders,

@@ -5,7 +5,7 @@ import { expect } from "chai";
 import { createSettings, noClusterValues } from "../../../config/index.ts";
 import { audit } from "../../../node/composition/cluster-memory.ts";
 import { openSettings } from "../../../node/composition/settings.ts";
-import { noticeText, roleTable, type ClusterRole, type Notice, type Permission } from "../../../protocols/index.ts";
+import { noticeText, type Notice, type Permission } from "../../../protocols/index.ts";
 import { untilTrue } from "../../waits.ts";
 import { ask } from "./control-client.ts";
 import { controlToken, password, startFixture, type Fixture, type Reply } from "./fixture.ts";
@@ -39,19 +39,8 @@ describe("gateway: what gives or takes power", () => {
   };
 
   before(async () => {
-    let rows: readonly ClusterRole[] = [];
     data = await mkdtemp(join(tmpdir(), "plexus-power-"));
     fixture = await startFixture({
-      clusterRoles: {
-        current: () => rows,
-        table: () => roleTable(rows),
-        async change(change) {
-          const next = change(rows);
-          if (next.ok) rows = next.value;
-          return next;
-        },
-        stop: () => undefined,
-      },
       open(peer, { log }) {
         const own = createSettings(
           { environment: {} },

@@ -1,11 +1,8 @@
 import { expect } from "chai";
-import type { ClusterRoles } from "../../../node/cluster/roles.ts";
-import { roleTable, type ClusterRole } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Fixture } from "./fixture.ts";
 
 describe("gateway: roles", () => {
   let fixture: Fixture;
-  let rows: readonly ClusterRole[];
   const tokens: Record<string, string> = {};
   const admin = (by: string, method: string, path: string, body?: unknown) =>
     fixture.request(method, `/api/v1/admin${path}`, {
@@ -16,18 +13,7 @@ describe("gateway: roles", () => {
   const code = (reply: { body: { error?: { code: string } } }) => reply.body.error?.code ?? "ok";
 
   before(async () => {
-    rows = [];
-    const clusterRoles: ClusterRoles = {
-      current: () => rows,
-      table: () => roleTable(rows),
-      change: async (change) => {
-        const next = change(rows);
-        if (next.ok) rows = next.value;
-        return next;
-      },
-      stop: () => undefined,
-    };
-    fixture = await startFixture({ clusterRoles, labels: () => ({ zone: "a" }) });
+    fixture = await startFixture({ labels: () => ({ zone: "a" }) });
     for (const name of ["ada", "bob", "eve", "mod"]) tokens[name] = (await fixture.signUp(name)).token;
     tokens["operator"] = controlToken;
   });
@@ -64,7 +50,7 @@ describe("gateway: roles", () => {
     const setRole = (more: object) => admin("ada", "PUT", "/roles/viewer", { grants, ...more });
     expect(code(await setRole({ seen: { grants } })), "there is none").to.equal("CHANGED_MEANWHILE");
     expect(code(await setRole({ seen: null }))).to.equal("ok");
-    expect(rows).to.deep.equal([{ name: "viewer", grants }]);
+    expect(fixture.settings.clusterRoles?.current()).to.deep.equal([{ name: "viewer", grants }]);
     expect((await setRole({ seen: null })).body.error).to.deep.include({ code: "CHANGED_MEANWHILE", details: { role: "viewer", now: grants } }); // prettier-ignore
     expect(code(await setRole({ seen: { grants }, note: "Looks" }))).to.equal("ok");
     expect(code(await admin("ada", "DELETE", "/roles/viewer"))).to.equal("ok");

@@ -1,13 +1,7 @@
 import { expect } from "chai";
 import type { GatewayOptions } from "../../../node/gateway/index.ts";
 import type { createSecrets } from "../../../node/keys/index.ts";
-import {
-  readSealedPage,
-  roleTable,
-  type AuditEvent,
-  type ClusterRole,
-  type RuleTried,
-} from "../../../protocols/index.ts";
+import { readSealedPage, type AuditEvent, type RuleTried } from "../../../protocols/index.ts";
 import { controlToken, startFixture, type Reply, type Fixture } from "./fixture.ts";
 
 describe("gateway: detectors, rules and playbooks", () => {
@@ -23,18 +17,7 @@ describe("gateway: detectors, rules and playbooks", () => {
 
   before(async () => {
     trial = Promise.withResolvers();
-    let rows: readonly ClusterRole[] = [];
     fixture = await startFixture({
-      clusterRoles: {
-        current: () => rows,
-        table: () => roleTable(rows),
-        async change(change) {
-          const next = change(rows);
-          if (next.ok) rows = next.value;
-          return next;
-        },
-        stop: () => undefined,
-      },
       audit: { write: (event) => (written.push(event), Promise.resolve()) },
       watch: { tryRule: () => ((tried += 1), trial.promise) },
       limits: { ruleTrialRate: { count: 3, windowMs: 3_600_000 } },
