@@ -94,9 +94,30 @@ const clockFiles: ReadonlySet<string> = new Set([
   "test/model/spin.ts",
   "test/simulation/main.ts",
   "test/simulation/raft/explore.ts",
-  "test/unit/audit/scale.test.ts",
   "test/unit/observe/profiled-thread.ts",
 ]);
+
+/** Why these unit tests have the machine's clock, and not `test/world`'s: a library has one of its own, by which the test has to go. */
+const machineClockFiles: ReadonlyMap<string, string> = new Map([
+  ...["grpc.test.ts", "grpc-admin.test.ts", "grpc-client.ts", "grpc-limits.test.ts"].map((name) => [`test/unit/gateway/${name}`, "deadlines of gRPC"] as const),
+  ...["cli/identity.test.ts", "cli/remote.test.ts", "composition/tls.test.ts", "gateway/control.test.ts"].map((name) => [`test/unit/${name}`, "certificates of OpenSSL"] as const),
+  ...["identity/saml-server.ts", "identity/saml.test.ts"].map((name) => [`test/unit/${name}`, "assertions of SAML"] as const),
+  ...["identity-forged.test.ts", "identity-sign-in.test.ts"].map((name) => [`test/unit/gateway/${name}`, "a server of OpenID Connect"] as const),
+  ...["conversation.test.ts", "sign-in.test.ts"].map((name) => [`test/unit/cli/${name}`, "the command line, which is no part of a node"] as const),
+]); // prettier-ignore
+
+/** Unit tests that have the machine's clock without a reason that is known here, and reasons that nobody needs any more. */
+export function machineClockViolations(sources: readonly Source[]): readonly string[] {
+  const found = new Map(
+    sources
+      .filter(({ path }) => path.startsWith("test/unit/"))
+      .map(({ path, text }) => [path, /\b(?:createClock|realClock)\(|\bDate\.now\b/.exec(blank(text, { strings: false }))?.[0]]),
+  );
+  return [
+    ...[...found].filter(([path, use]) => use !== undefined && !machineClockFiles.has(path)).map(([path, use]) => `${path} uses ${use}`),
+    ...[...machineClockFiles.keys()].filter((path) => found.has(path) && found.get(path) === undefined).map((path) => `${path} needs no clock of the machine`),
+  ];
+} // prettier-ignore
 
 /** Tests that a slow machine could fail: they have a limit by the clock, or wait otherwise than by `test/waits.ts`. */
 export function clockViolations(sources: readonly Source[]): readonly string[] {

@@ -31,6 +31,7 @@ import {
   tableRows,
   unfinishedViolations,
   clockViolations,
+  machineClockViolations,
   processViolations,
   startViolations,
   worldViolations,
@@ -78,6 +79,8 @@ describe("the repository", () => {
   it("starts processes in one way, which keeps its own descriptors out of them", () => none(startViolations(code)));
 
   it("waits in no test by the clock", () => none(clockViolations(code)));
+  it("has the machine's clock in no unit test but where a library goes by it", () =>
+    none(machineClockViolations(code)));
 
   it("starts no process in a unit test", () => none(processViolations(code)));
 
@@ -408,6 +411,9 @@ describe("the tidy rules find what is planted:", () => {
     const slow = 'it("x", f).timeout(5); setTimeout(f, 5); performance.now(); // setTimeout';
     expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(3);
     expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
+    expect(machineClockViolations(source("test/unit/x.test.ts", "const clock = createClock();"))).to.have.length(1);
+    expect(machineClockViolations(source("test/unit/gateway/grpc.test.ts", "Date.now()"))).to.have.length(0);
+    expect(machineClockViolations(source("test/unit/gateway/grpc.test.ts", "// Date.now()"))).to.have.length(1);
   });
 
   it("processes of unit tests", () => {

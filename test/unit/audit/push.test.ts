@@ -3,14 +3,15 @@ import { expect } from "chai";
 import { removableUpTo } from "../../../node/audit/retention.ts";
 import type { Audit } from "../../../node/audit/index.ts";
 import type { Exchange } from "../../../node/exchange/index.ts";
-import type { Membership } from "../../../node/ports.ts";
-import { createClock, deliver } from "../../../node/platform/index.ts";
+import type { Clock, Membership } from "../../../node/ports.ts";
+import { deliver } from "../../../node/platform/index.ts";
 import { beginOf, type AuditRecord, type AuditSink, type SetAuditSink } from "../../../protocols/index.ts";
 import { RowStore } from "../storage/fixture.ts";
 import { tlsPair } from "../../fixtures/tls-pair.ts";
 import { startCollector, startSyslog } from "./receivers.ts";
 import { event, idOf, openAudit } from "./fixture.ts";
-import { sleep, untilTrue } from "../../waits.ts";
+import { untilTrue, usualLimitMs } from "../../waits.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const sinkOf = (url: string, more: Partial<AuditSink> = {}): AuditSink => ({
   name: "siem",
@@ -22,7 +23,7 @@ const sinkOf = (url: string, more: Partial<AuditSink> = {}): AuditSink => ({
 });
 
 /** Short pauses: what is tested is that nothing is lost, not when it comes. */
-const quick = { pushPauseMs: 1, pushRetryMs: 5, pushRetryMaxMs: 20, pushEveryMs: 50, pushTimeoutMs: 2_000 };
+const quick = { pushPauseMs: 1, pushRetryMs: 5, pushRetryMaxMs: 20, pushEveryMs: 50, pushTimeoutMs: usualLimitMs };
 
 /** A node alone that sends its audit. */
 class Sender {
@@ -32,10 +33,14 @@ class Sender {
   audit: Audit | undefined;
   #changed: () => void = () => undefined;
   #starts = 0;
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   async start(limits: object = {}): Promise<Audit> {
-    const clock = createClock();
-    const audit = await openAudit({ store: this.store, clock, limits: { ...quick, ...limits } }, "a", (this.#starts += 40)); // prettier-ignore
+    const audit = await openAudit({ store: this.store, clock: this.#clock, limits: { ...quick, ...limits } }, "a", (this.#starts += 40)); // prettier-ignore
     const membership: Membership = {
       self: idOf("a"),
       members: () => ({ view: 1, members: [] }),
@@ -83,6 +88,7 @@ const seqsOf = (messages: readonly string[]): readonly number[] =>
 const upTo = (count: number): readonly number[] => Array.from({ length: count }, (_, at) => at + 1);
 
 describe("audit: sent to systems of others", function () {
+  const world = flowingWorld();
   let sender: Sender;
   const receivers: { stop(): Promise<void> }[] = [];
   const using = async <R extends { stop(): Promise<void> }>(starting: Promise<R>): Promise<R> => {
@@ -91,7 +97,7 @@ describe("audit: sent to systems of others", function () {
     return receiver;
   };
   beforeEach(() => {
-    sender = new Sender();
+    sender = new Sender(world.clock());
   });
   afterEach(async () => {
     await sender.audit?.stop();
@@ -211,9 +217,9 @@ describe("audit: sent to systems of others", function () {
     const before = sinkOf(url(first));
     sender.use(before);
     await untilTrue("the first has all", () => seqsOf(first.messages).length === 5);
-    await sleep(2);
-    const nowMs = Math.ceil(createClock().nowMs());
-    await sleep(2);
+    world.elapse(2);
+    const nowMs = Math.ceil(world.nowMs);
+    world.elapse(2);
     const to = (receiver: { readonly port: number }, begin: SetAuditSink["begin"], fresh: string) => {
       const wish = { url: url(receiver), ...(begin && { begin }) };
       return { ...before, name: fresh, url: wish.url, ...beginOf(before, wish, { nowMs, fresh }) };
@@ -246,9 +252,9 @@ describe("audit: sent to systems of others", function () {
     const collector = await using(startCollector());
     await sender.start({ pushEntries: 10 });
     await sender.write(95);
-    await sleep(2);
-    const sinceMs = Math.ceil(createClock().nowMs());
-    await sleep(2);
+    world.elapse(2);
+    const sinceMs = Math.ceil(world.nowMs);
+    world.elapse(2);
     await sender.write(31, 95);
     const url = `http://127.0.0.1:${collector.port}/`;
     sender.use(sinkOf(url), sinkOf(url, { name: "late", id: "00000000000000a3", sinceMs, format: "syslog" }));

@@ -1,33 +1,29 @@
 /** Many entries on a real store: written, searched, exported, verified; then a file that was altered, one without an entry, one with two in another order, one that
- *  was cut, and a whole log that was set back. In `npm run test:long` a million, and with PLEXUS_FIGURES=1 what each step takes is printed. */
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
+ *  was cut, and a whole log that was set back. In `npm run test:long` a million. */
+import { mkdtemp, open, rm } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import { verifyExport, type Anchors, type Audit, type AuditProof } from "../../../node/audit/index.ts";
-import { createClock, openLevelStore } from "../../../node/platform/index.ts";
+import { openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { depth } from "../../depth.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 import { event, openAudit, signerOf } from "./fixture.ts";
 
 const entries = depth(3_000, 1_000_000);
 /** Entries that are written together: as many as wait at once on a busy node. */
 const together = 1_000;
 
-describe(`audit: ${entries} entries`, function () {
+describe(`audit: ${entries} entries`, () => {
+  const clock = flowingWorld().clock();
   let folder: string;
   let store: Store;
   let audit: Audit;
   let file: string;
   let early: string;
-  const say = (what: string, startedMs: number, more = ""): void => {
-    if (process.env["PLEXUS_FIGURES"] === undefined) return;
-    const tookMs = performance.now() - startedMs;
-    process.stderr.write(`      ${what}: ${Math.round(tookMs)} ms${more}\n`);
-  };
-  const rate = (startedMs: number): string => `, ${Math.round((entries / (performance.now() - startedMs)) * 1_000)} entries/s`; // prettier-ignore
 
   const exportTo = async (path: string): Promise<void> => {
     const out = await open(path, "w");
@@ -53,19 +49,16 @@ describe(`audit: ${entries} entries`, function () {
   const lineOf = (seq: number): number => seq + 2;
   const [third, half] = [Math.floor(entries / 3), Math.floor(entries / 2)];
   const found = async (lines: AsyncIterable<string>, anchors?: Anchors): Promise<readonly unknown[]> => {
-    const startedMs = performance.now();
     const { finding } = await verified(lines, anchors);
-    say(`verify finds ${finding?.fault ?? "nothing"} at ${finding?.seq ?? "none"}`, startedMs);
     return [finding?.fault, finding?.seq];
   };
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "plexus-audit-"));
     store = await openLevelStore(join(folder, "store"));
-    audit = await openAudit({ store, clock: createClock() });
+    audit = await openAudit({ store, clock });
     file = join(folder, "audit.jsonl");
     early = join(folder, "early.jsonl");
-    let startedMs = performance.now();
     const write = async (from: number, to: number): Promise<void> => {
       for (let at = from; at < to; at += together)
         await Promise.all(
@@ -77,14 +70,9 @@ describe(`audit: ${entries} entries`, function () {
     await write(0, half);
     await audit.seal();
     await exportTo(early);
-    startedMs = performance.now();
     await write(half, entries);
     await audit.seal();
-    say(`write ${entries - half}`, startedMs, `, ${Math.round(((entries - half) / (performance.now() - startedMs)) * 1_000)} entries/s`); // prettier-ignore
-    startedMs = performance.now();
     await exportTo(file);
-    const { size } = await stat(file);
-    say("export", startedMs, `${rate(startedMs)}, ${(size / 1024 / 1024).toFixed(1)} MiB`);
   });
   after(async () => {
     await audit.stop();
@@ -98,12 +86,9 @@ describe(`audit: ${entries} entries`, function () {
       ["one person's newest page", { by: "user/u3" }],
       ["a text that is nowhere, one look", { text: "nowhere" }],
     ] as const) {
-      const startedMs = performance.now();
       const { entries: page } = await audit.search({ limit: 50, ...query });
-      say(`search: ${what}, ${page.length} entries`, startedMs);
       expect(page.length).to.equal(what.startsWith("a text") ? 0 : Math.min(50, page.length));
     }
-    let startedMs = performance.now();
     let count = 0;
     let before: string | undefined;
     do {
@@ -111,19 +96,14 @@ describe(`audit: ${entries} entries`, function () {
       count += page.entries.length;
       before = page.next;
     } while (before !== undefined);
-    say("search: a text, all of the log", startedMs, rate(startedMs));
     expect(count).to.equal(1);
-    startedMs = performance.now();
     const report = JSON.parse(await audit.report({ fromMs: 0, untilMs: Number.MAX_SAFE_INTEGER, people: [] }, "json")) as { readonly entries: number; readonly signIns: object }; // prettier-ignore
-    say("report", startedMs, rate(startedMs));
     expect(report.entries).to.equal(entries);
     expect(report.signIns).to.include({ done: entries, people: Math.min(997, entries) });
   });
 
   it("are sound as they were written", async () => {
-    const startedMs = performance.now();
     const proof = await verified(linesOf(file));
-    say("verify", startedMs, rate(startedMs));
     expect([proof.entries, proof.finding]).to.deep.equal([entries, undefined]);
   });
 

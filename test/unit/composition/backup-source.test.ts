@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { stateOf } from "../../../node/composition/backed-up-actor.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import { openRepository, recall, runBackup } from "../../../node/backup/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";
 import { decode, failure, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
@@ -11,12 +10,14 @@ import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { backupsOf } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot, snapshot, trim } from "../storage/fixture.ts";
+import type { Clock } from "../../../node/ports.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
 
-async function fixture() {
+async function fixture(clock: Clock) {
   const store = new RowStore();
-  const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
+  const journal = await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity });
   const log = await openAs(journal, slot, 1);
   const source = journalSource(
     { owned: () => journal.slots(), cut: async () => log.cut() },
@@ -52,6 +53,7 @@ const recordsIn = (rows: ReadonlyMap<string, unknown>): Record<string, unknown> 
   Object.fromEntries([...rows].filter(([place]) => !place.includes(" .state ")));
 
 describe("a slot that is backed up", () => {
+  const clock = flowingWorld().clock();
   it("ends nothing when an actor cannot be folded", async () => {
     const never = { type: "never was" };
     expect(() => stateOf("user/ada", [["entry/1", [1, 1, 1, 1, [never]]]])).to.throw("never was");
@@ -78,7 +80,7 @@ describe("a slot that is backed up", () => {
     const keyOf = (n: number): string => String(n).padStart(3, "0");
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const { store, log, run, restored } = await fixture();
+        const { store, log, run, restored } = await fixture(clock);
         const moments = new Map<number, Record<string, unknown>>();
         for (const one of [...steps, "backup" as const]) {
           if (one === "backup") moments.set((await run()).snapshot.number, Object.fromEntries(onDisk(store)));
@@ -107,7 +109,7 @@ describe("a slot that is backed up", () => {
   });
 
   it("brings an actor's state as the journal has it: its snapshot, the entries after it, and what waits", async () => {
-    const { log, run, restored } = await fixture();
+    const { log, run, restored } = await fixture(clock);
     await append(log, draft("room/a", "one"));
     await snapshot(log, "room/a", 1, { folded: 1 });
     await append(log, draft("room/a", "two", { side: [{ space: "reminder", put: "r1", value: 5 }] }));
@@ -123,7 +125,7 @@ describe("a slot that is backed up", () => {
   });
 
   it("is read as it was when the run began on it, while writers go on", async () => {
-    const { store, log, source, backups, restored } = await fixture();
+    const { store, log, source, backups, restored } = await fixture(clock);
     const put = (n: number) =>
       append(log, draft("room/a", "said", { side: [{ space: "record", put: `message/${n}`, value: { n } }] }));
     for (let n = 100; n < 130; n += 1) await put(n);
@@ -143,7 +145,7 @@ describe("a slot that is backed up", () => {
   });
 
   it("is not backed up when a row of it is damaged, and is named", async () => {
-    const { store, log, run, restored } = await fixture();
+    const { store, log, run, restored } = await fixture(clock);
     await append(
       log,
       draft("room/a" as ActorId, "said", { side: [{ space: "record", put: "message/1", value: "text" }] }),

@@ -8,7 +8,7 @@ import { createPacing } from "../../../node/backup/index.ts";
 import { pathPart } from "../../../node/composition/backup-folder.ts";
 import { createBackups, type Backups, type OwnedSlot } from "../../../node/composition/backups.ts";
 import { hashOf } from "../../../node/blobs/index.ts";
-import { createClock, createRandom } from "../../../node/platform/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import { openJournal } from "../../../node/storage/index.ts";
 import {
   failure,
@@ -23,10 +23,12 @@ import {
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, plainKeys, valueIn } from "../backup/world.ts";
 import { append, draft, identity, openAs, RowStore, slot } from "../storage/fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const put = (key: string, value: unknown) => ({ space: "record" as const, put: key, value });
 
 describe("backups into a folder", () => {
+  const clock = flowingWorld().clock();
   let top: string;
   const open: Backups[] = [];
   const told: Readonly<Record<string, string>>[] = [];
@@ -40,7 +42,7 @@ describe("backups into a folder", () => {
   /** A node with one slot, in a cluster whose other slots others own. */
   async function node(name = "ann", cluster = "c1") {
     const store = new RowStore();
-    const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
+    const journal = await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity });
     const log = await openAs(journal, slot, 1);
     const others: OwnedSlot[] = [];
     let hold: Promise<unknown> = Promise.resolve();
@@ -71,8 +73,8 @@ describe("backups into a folder", () => {
       noteFolder: async () => undefined,
       nameOf: (one) => one.toUpperCase(),
       drillFailed: (facts) => void told.push(facts),
-      pacing: createPacing({ clock: createClock() }),
-      clock: createClock(),
+      pacing: createPacing({ clock }),
+      clock,
       random: createRandom(),
       log: quietLog,
     });

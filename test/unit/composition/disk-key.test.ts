@@ -13,15 +13,16 @@ import {
   anchorOf,
   type DiskKey,
 } from "../../../node/keys/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { RowStore } from "../storage/fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));
 const recovery = { commitment: root.commitment, recoveryKey: text(root.recipient.publicKey) };
 
 describe("the key that a disk is to be encrypted with", () => {
+  const clock = flowingWorld().clock();
   let folder: string;
   let store: RowStore;
   beforeEach(() => {
@@ -40,7 +41,7 @@ describe("the key that a disk is to be encrypted with", () => {
     const directory = createEmbeddedDirectory({ store: new RowStore() });
     await directory.opened();
     const diskKey = { read: async () => disk, make: async () => disk };
-    const keys = createClusterKeys({ cluster: "c1", directory, store, diskKey, clock: createClock(), log: quietLog });
+    const keys = createClusterKeys({ cluster: "c1", directory, store, diskKey, clock, log: quietLog });
     const begun = await keys.beginKit(recovery);
     if (!begun.ok) throw new Error(begun.error.code);
     const sheet = { verifyKey: text(root.signer.verifyKey), needed: 2, digests: ["a", "b"], madeAtMs: 1 };

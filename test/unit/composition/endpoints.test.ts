@@ -8,7 +8,6 @@ import { openEndpoints, type EndpointControl, type NodeEndpoints } from "../../.
 import { servedModels } from "../../../node/composition/models.ts";
 import { watchEndpoints, type ClusterEndpoints } from "../../../node/cluster/endpoints.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import type { Membership } from "../../../node/ports.ts";
 import type { Endpoint, Role } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
@@ -19,10 +18,13 @@ import { ollamaDouble } from "../../fixtures/providers/ollama.ts";
 import { openAiDouble } from "../../fixtures/providers/openai.ts";
 import { controlToken, startFixture, type Fixture } from "../gateway/fixture.ts";
 import { untilTrue } from "../../waits.ts";
+import { createWorld, msPerTurn } from "../../fixtures/flowing.ts";
 
 /** A node's endpoints, in a cluster of which the test says what this node is. */
 interface Endpoints {
   readonly own: NodeEndpoints;
+  /** Ends the passing of its time. */
+  readonly stopTime: () => Promise<void>;
   readonly control: EndpointControl;
   readonly cluster: ClusterEndpoints;
   readonly data: string;
@@ -40,6 +42,8 @@ async function open(flags: ConfigInput = {}): Promise<Endpoints> {
     { flags: { models: [], ...flags } },
     { workFolder: data, dataFolder: data, hostname: "here", models: [] },
   );
+  const world = createWorld();
+  const stopTime = world.flow(msPerTurn);
   const directory = createEmbeddedDirectory({ store: new MemoryStore() });
   await directory.opened();
   const cluster = watchEndpoints(directory);
@@ -52,11 +56,12 @@ async function open(flags: ConfigInput = {}): Promise<Endpoints> {
       return () => listeners.delete(listener);
     },
   } as unknown as Pick<Membership, "members" | "onChange">;
-  const own = openEndpoints(config, { clock: createClock(), log: keptLog(), changed: () => undefined });
+  const own = openEndpoints(config, { clock: world.clock(), log: keptLog(), changed: () => undefined });
   const control = own.join({ node: "a", endpoints: cluster, membership });
-  closing.push(() => own.stop(), () => cluster.stop()); // prettier-ignore
+  closing.push(() => own.stop(), () => cluster.stop(), stopTime); // prettier-ignore
   return {
     own,
+    stopTime,
     control,
     cluster,
     data,
@@ -190,6 +195,7 @@ describe("the routes of endpoints", () => {
   after(async () => {
     fixture.own.stop();
     await gateway.stop();
+    await fixture.stopTime();
     await rm(fixture.data, { recursive: true, force: true });
   });
 

@@ -27,7 +27,7 @@ import {
   rootKeysOf,
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
-import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
+import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import { codedBytes, codeStripe, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import { openJournal, readFormat } from "../../../node/storage/index.ts";
 import { failure, failureOf, ok, refused, slotOf, type ActorId, type SlotId } from "../../../protocols/index.ts";
@@ -36,6 +36,7 @@ import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore } from "../storage/fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 const root = rootKeysOf(Buffer.alloc(32, 1));
@@ -50,6 +51,7 @@ async function makeKit(keys: ClusterKeys): Promise<void> {
 }
 
 describe("a restore from the disks of storage nodes", function () {
+  const clock = flowingWorld().clock();
   let top: string;
   let sealer: Sealer;
   before(() => (sealer = createSealer({ threads: 1, idleMs: 5_000 })));
@@ -64,7 +66,6 @@ describe("a restore from the disks of storage nodes", function () {
   async function cluster() {
     const shared = new RowStore();
     const directory = createEmbeddedDirectory({ store: shared });
-    const clock = createClock();
     const diskKey = { read: async () => diskKeyOf(Buffer.alloc(32, 9)), make: async () => diskKeyOf(Buffer.alloc(32, 9)) }; // prettier-ignore
     const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock, log: quietLog });
     await makeKit(keys);
@@ -141,7 +142,7 @@ describe("a restore from the disks of storage nodes", function () {
 
   const run = async (from: readonly string[], more: object = {}): Promise<Restored> => {
     const wish = { from, to: join(top, "new"), ...more };
-    const done = await restore(wish, root, { clock: createClock(), random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
+    const done = await restore(wish, root, { clock, random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
     await endRestore(wish.to);
     return done;
   };
@@ -156,7 +157,7 @@ describe("a restore from the disks of storage nodes", function () {
     const store = await openLevelStore(journalFolder(to), { mark: markFile(to) });
     try {
       const { cluster: name, node } = (await readFormat(store))!;
-      const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity: { cluster: name, node } }); // prettier-ignore
+      const journal = await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity: { cluster: name, node } }); // prettier-ignore
       const log = await journal.openSlot(slotOf("chat", actor));
       const rows = await log.reader.readSide("record", actor, { from: "", to: "~", limit: 1_000 });
       return rows.map(({ key, value }) => [key, (value as { text: string }).text] as const);

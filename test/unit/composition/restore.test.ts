@@ -11,7 +11,7 @@ import { readHome } from "../../../node/data-folder/home.ts";
 import { hashOf, openBlobStore } from "../../../node/blobs/index.ts";
 import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import { anchorOf, createClusterKeys, diskKeyOf, rootKeysOf, type ClusterKeys } from "../../../node/keys/index.ts";
-import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
+import { createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
 import type { SlotRecord } from "../../../node/ports.ts";
 import type { DumpedAnswers } from "../../../node/kernel/answers.ts";
 import { openJournal, readFormat, type Journal, type SideOp } from "../../../node/storage/index.ts";
@@ -36,6 +36,7 @@ import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { isPack, valueIn } from "../backup/world.ts";
 import { append, draft, must, openAs, RowStore, snapshot, trim } from "../storage/fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 type Wish = Parameters<typeof restore>[0];
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
@@ -69,6 +70,8 @@ async function contentOf(journal: Journal, slot: SlotId, actor: ActorId) {
 }
 
 describe("a restore", () => {
+  const world = flowingWorld();
+  const clock = world.clock();
   let top: string;
   beforeEach(async () => (top = await mkdtemp(join(tmpdir(), "plexus-restore-"))));
   afterEach(() => rm(top, { recursive: true, force: true }));
@@ -78,14 +81,14 @@ describe("a restore", () => {
     const shared = new RowStore();
     const directory = createEmbeddedDirectory({ store: shared });
     const diskKey = { read: async () => diskKeyOf(Buffer.alloc(32, 9)), make: async () => diskKeyOf(Buffer.alloc(32, 9)) }; // prettier-ignore
-    const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock: createClock(), log: quietLog }); // prettier-ignore
+    const keys = createClusterKeys({ cluster: "c1", directory, store: shared, diskKey, clock, log: quietLog }); // prettier-ignore
     await makeKit(keys);
     const owners = new Map<SlotId, string>();
     const files = new Map<string, Uint8Array>();
     const told: Readonly<Record<string, string>>[] = [];
     const node = async (name: string) => {
       const store = new RowStore();
-      const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity: { cluster: "c1", node: name } }); // prettier-ignore
+      const journal = await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity: { cluster: "c1", node: name } }); // prettier-ignore
       const backups = createBackups({
         useCluster: () => Promise.reject(new Error("this node has folders alone")),
         data: join(top, "data"),
@@ -108,8 +111,8 @@ describe("a restore", () => {
         noteFolder: async () => undefined,
         nameOf: (one) => one,
         drillFailed: (facts) => void told.push(facts),
-        pacing: createPacing({ clock: createClock() }),
-        clock: createClock(),
+        pacing: createPacing({ clock }),
+        clock,
         random: createRandom(),
         log: quietLog,
       });
@@ -153,7 +156,7 @@ describe("a restore", () => {
   }
   const wishFor = (...from: readonly string[]): Wish => ({ from, to: join(top, "new") });
   const run = async (wish: Wish, by = root): Promise<Restored> => {
-    const done = await restore(wish, by, { clock: createClock(), random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
+    const done = await restore(wish, by, { clock, random: createRandom(), log: quietLog, progress: () => undefined }); // prettier-ignore
     await endRestore(wish.to);
     return done;
   };
@@ -164,7 +167,7 @@ describe("a restore", () => {
     try {
       const format = await readFormat(store);
       const identity = { cluster: format!.cluster, node: format!.node };
-      return await use({ store, journal: await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity }) }); // prettier-ignore
+      return await use({ store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity }) }); // prettier-ignore
     } finally {
       await store.close();
     }
@@ -229,7 +232,7 @@ describe("a restore", () => {
   it("brings back when accounts end: a deletion that was asked for, and a guest's time", async () => {
     const { node } = await cluster();
     const at = await node("ann");
-    const nowMs = Date.now();
+    const { nowMs } = world;
     const turn = { key: "", from: "gateway" as const, nowMs, notes: user.notes!.initial() };
     /** What is written of an actor that is told so. */
     const write = async (key: string, ...messages: readonly object[]): Promise<void> => {
@@ -255,7 +258,6 @@ describe("a restore", () => {
     expect(done.actors).to.equal(3);
     const there = (days: number) =>
       opened(async ({ store }) => {
-        const clock = createClock();
         const ports = { random: createRandom(), log: quietLog, meter: quietMeter, engines: everyEngine({}), behaviors };
         const { peer } = await startAlone({ ...ports, store, node: done.node, clock: { ...clock, nowMs: () => clock.nowMs() + days * dayMs } }); // prettier-ignore
         const wanted = days < 3 ? 3 : days < 14 ? 2 : 1;
@@ -429,7 +431,7 @@ describe("a restore", () => {
 
     const abort = new AbortController();
     const progress = () => abort.abort(new PlexusError(failure("CANCELLED")));
-    const broken = { clock: createClock(), random: createRandom(), log: quietLog, signal: abort.signal, progress };
+    const broken = { clock, random: createRandom(), log: quietLog, signal: abort.signal, progress };
     expect(await codeOf(restore(wish, root, broken))).to.equal("CANCELLED");
     expect((await readdir(wish.to)).includes("restoring")).to.equal(true);
     await run(wish);

@@ -13,14 +13,16 @@ import {
   rootKeysOf,
   type ClusterKeys,
 } from "../../../node/keys/index.ts";
-import { createClock, createRandom, openLevelStore } from "../../../node/platform/index.ts";
+import { createRandom, openLevelStore } from "../../../node/platform/index.ts";
 import type { Store } from "../../../node/ports.ts";
 import { formatRow } from "../../../node/storage/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64url");
 
 describe("keys of backups in a folder that is salvaged", () => {
+  const clock = flowingWorld().clock();
   let folder: string;
   let from: string;
   let to: string;
@@ -34,7 +36,7 @@ describe("keys of backups in a folder that is salvaged", () => {
   const openStore = (data: string): Promise<Store> => openLevelStore(journalFolder(data), { mark: markFile(data) });
   const keysIn = (store: Store): ClusterKeys => {
     const key = () => readOrMakeDiskKey(diskKeyFile(from));
-    return createClusterKeys({ cluster: "c1", directory: createEmbeddedDirectory({ store }), store, diskKey: { read: key, make: key }, clock: createClock(), log: quietLog }); // prettier-ignore
+    return createClusterKeys({ cluster: "c1", directory: createEmbeddedDirectory({ store }), store, diskKey: { read: key, make: key }, clock, log: quietLog }); // prettier-ignore
   };
 
   /** A unit's key, sealed in a folder whose home says that the directory is at `host`. */
@@ -58,8 +60,7 @@ describe("keys of backups in a folder that is salvaged", () => {
     await store.close();
     return sealed;
   }
-  const run = (): Promise<Salvaged> =>
-    salvage(from, to, { clock: createClock(), random: createRandom(), progress: () => undefined });
+  const run = (): Promise<Salvaged> => salvage(from, to, { clock, random: createRandom(), progress: () => undefined });
   const saysLost = ({ lost }: Salvaged): boolean => lost.some((one) => "part" in one && one.part === "keys of backups");
 
   it("come along with the ring, and the file is named that has the key around them", async () => {

@@ -1,11 +1,11 @@
 import { expect } from "chai";
 import { createEmbeddedDirectory, directoryLimits, migrateDirectory } from "../../../node/directory/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import type { Directory, DirectoryRow } from "../../../node/ports.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
 import { failure, failureOf, PlexusError } from "../../../protocols/index.ts";
 import { MemoryStore } from "../../conformance/directory-store.ts";
 import { codeOf, line, Watching } from "../../conformance/directory.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const home = { endpoints: ["http://127.0.0.1:1"], prefix: "/p/" };
 
@@ -16,6 +16,7 @@ const create = async (directory: Directory, key: string, value: unknown): Promis
 };
 
 describe("the embedded directory", () => {
+  const clock = flowingWorld().clock();
   let store: MemoryStore;
   beforeEach(() => (store = new MemoryStore()));
 
@@ -163,7 +164,7 @@ describe("the embedded directory", () => {
     await create(createEmbeddedDirectory({ store }), "policy", 1);
     store.unreadable = true;
     const limits = { ...directoryLimits, reloadMs: 5 };
-    const directory = createEmbeddedDirectory({ store, clock: createClock(), limits });
+    const directory = createEmbeddedDirectory({ store, clock, limits });
     const watching = new Watching();
     const stop = directory.watch("", watching);
     expect(await codeOf(directory.read("policy"))).to.equal("DIRECTORY_UNAVAILABLE");

@@ -4,10 +4,10 @@ import { createEtcdFeed } from "../../../node/directory/etcd-feed.ts";
 import type { EtcdServers } from "../../../node/directory/etcd-servers.ts";
 import type { WatchResponse } from "../../../node/directory/etcd-wire.ts";
 import { directoryLimits, type DirectoryLimits } from "../../../node/directory/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
-import type { DirectoryRow } from "../../../node/ports.ts";
+import type { Clock, DirectoryRow } from "../../../node/ports.ts";
 import { quietLog as log } from "../../fixtures/quiet.ts";
 import { Watching } from "../../conformance/directory.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const row = (key: string, revision: number): DirectoryRow => ({ key, revision, value: revision });
 
@@ -18,11 +18,16 @@ class Script {
   readonly cluster = "14841639068965178418";
   connecting: Promise<void> = Promise.resolve();
   connects = 0;
+  readonly clock: Clock;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
 
   feed(limits: Partial<DirectoryLimits>) {
     return createEtcdFeed({
       servers: this as unknown as EtcdServers,
-      clock: createClock(),
+      clock: this.clock,
       log,
       limits: { ...directoryLimits, retryMinMs: 2, retryMaxMs: 4, ...limits },
       range: { key: Buffer.from("a"), range_end: Buffer.from("b") },
@@ -63,10 +68,11 @@ class Script {
 }
 
 describe("the feed of changes from etcd", () => {
+  const clock = flowingWorld().clock();
   let script: Script;
   let watching: Watching;
   beforeEach(() => {
-    script = new Script();
+    script = new Script(clock);
     script.level = { rows: [row("x", 4)], revision: 9 };
     watching = new Watching();
   });

@@ -8,12 +8,12 @@ import {
 } from "@grpc/grpc-js";
 import { expect } from "chai";
 import { createEtcdDirectory, directoryLimits } from "../../../node/directory/index.ts";
-import { createClock } from "../../../node/platform/index.ts";
 import { describeNodes } from "../../../cli/cluster-view.ts";
 import { attempt } from "../../../node/placement/attempt.ts";
 import { failureOf, ok, type ClusterSummary } from "../../../protocols/index.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
 import { nodeRow, summaryOf } from "../gateway/cluster-fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 interface Txn {
   readonly compare: readonly {
@@ -99,6 +99,7 @@ class FullEtcd {
 }
 
 describe("an etcd that has used up its space", () => {
+  const clock = flowingWorld().clock();
   const etcd = new FullEtcd();
   before(() => etcd.start());
   after(() => etcd.stop());
@@ -112,7 +113,7 @@ describe("an etcd that has used up its space", () => {
       endpoints: [etcd.endpoint],
       prefix: "plexus/c1/",
       founding: true,
-      clock: createClock(),
+      clock,
       log: { ...quietLog, error: tell, info: tell },
       limits: { ...directoryLimits, checkMs: 1 },
     });

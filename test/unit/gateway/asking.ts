@@ -2,20 +2,9 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { FastifyInstance, InjectOptions } from "fastify";
 import { createGateway, type Gateway, type GatewayOptions } from "../../../node/gateway/index.ts";
-import { settled, World } from "../../world/index.ts";
+import { settled } from "../../world/index.ts";
 
-/** How much of the fixture's time passes with a turn of the event loop, at most: what comes over sockets takes some. */
-export const msPerTurn = 0.1;
-
-/** When the fixture's time begins. */
-const beginsAtMs = Date.UTC(2030, 0, 15);
-
-/** The world of a node: its time is a date. */
-export function createWorld(): World {
-  const world = new World(1);
-  world.nowMs = beginsAtMs;
-  return world;
-}
+export { createWorld, msPerTurn } from "../../fixtures/flowing.ts";
 
 export interface RequestOptions {
   readonly token?: string;

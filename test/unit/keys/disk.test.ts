@@ -21,11 +21,12 @@ import {
 } from "../../../node/keys/index.ts";
 import { blobLimits, hashOf, openBlobStore } from "../../../node/blobs/index.ts";
 import { everything, verifyJournal } from "../../../node/storage/index.ts";
-import { createClock, openFiles } from "../../../node/platform/index.ts";
+import { openFiles } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
 import { depth } from "../../depth.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { append, codeOf, draft, journalOn, openAs, RowStore, slot } from "../storage/fixture.ts";
+import { World } from "../../world/index.ts";
 
 /** Rows in memory whose disk says no from some batch on, having written it or not. */
 class Memory extends RowStore {
@@ -178,7 +179,7 @@ describe("a disk that is encrypted while the node runs", () => {
       used.push(`${seals ? "sealed" : "plain"} while the store is ${store.state}`);
       use(by, seals);
     };
-    const clock = { ...createClock(), after: () => () => undefined };
+    const clock = new World(1).clock();
     const sealing = createSealing({ store, files, parts: async () => whole, clock, log: quietLog });
     return { memory, store, files, sealing, used };
   };

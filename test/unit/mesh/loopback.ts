@@ -1,7 +1,7 @@
 /** Real meshes on loopback in one process, and what a test wants to know of them. */
 import { generateKeyPair } from "@libp2p/crypto/keys";
 import { peerIdFromPrivateKey } from "@libp2p/peer-id";
-import { createClock, createRandom } from "../../../node/platform/index.ts";
+import { createRandom } from "../../../node/platform/index.ts";
 import {
   meshLimits,
   startMesh,
@@ -11,11 +11,17 @@ import {
   type NodeKey,
 } from "../../../node/mesh/index.ts";
 import type { Channel, MemberRecord, Meter, NodeId } from "../../../node/ports.ts";
+import { createWorld, msPerTurn } from "../../fixtures/flowing.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { keptLog, type KeptLog } from "../../conformance/real-time.ts";
 import { within } from "../../waits.ts";
 
-export const clock = createClock();
+const world = createWorld();
+let flowing = 0;
+let stopTime = (): Promise<void> => Promise.resolve();
+
+/** Its time passes while there are meshes. That of libp2p is the machine's. */
+export const clock = world.clock();
 export const random = createRandom();
 
 /** Things that happen, and tests that wait for them. */
@@ -104,12 +110,18 @@ function countingMeter(happened: Happenings): { readonly meter: Meter; readonly 
 export class Loopback {
   readonly roster = new Roster();
   readonly #started: Mesh[] = [];
+  #flows = false;
 
   /** Starts a mesh, which listens, and puts it on the member list. */
   async start(
     node: NodeId,
     options: Partial<MeshOptions> & { readonly quiet?: boolean; readonly listed?: boolean } = {},
   ): Promise<MeshNode> {
+    if (!this.#flows) {
+      this.#flows = true;
+      flowing += 1;
+      if (flowing === 1) stopTime = world.flow(msPerTurn);
+    }
     const happened = new Happenings();
     const { meter, counts } = countingMeter(happened);
     const key = options.key ?? (await newKey());
@@ -166,6 +178,10 @@ export class Loopback {
 
   async stop(): Promise<void> {
     await Promise.all(this.#started.map((mesh) => mesh.stop(2_000)));
+    if (!this.#flows) return;
+    this.#flows = false;
+    flowing -= 1;
+    if (flowing === 0) await stopTime();
   }
 }
 

@@ -7,7 +7,7 @@ import { journalCheck } from "../../../cli/doctor-journal.ts";
 import { doctor } from "../../../cli/doctor.ts";
 import { parseConfig } from "../../../config/index.ts";
 import { foundVoter } from "../../../node/directory/raft/disk.ts";
-import { createClock, findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
+import { findFileDamage, openLevelStore, type FileDamage } from "../../../node/platform/index.ts";
 import { writeHome, type Home } from "../../../node/data-folder/home.ts";
 import type { NodeId, Store, StoreOp, StoreView } from "../../../node/ports.ts";
 import { seal } from "../../../node/data-folder/seal.ts";
@@ -16,6 +16,7 @@ import { failureOf, type SlotId } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { collected } from "../cli/fixture.ts";
 import { append, draft, identity, must, openAs } from "../storage/fixture.ts";
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 const rows = 1_000;
 const keyOf = (row: number): string => `k/${String(row).padStart(4, "0")}`;
@@ -263,6 +264,7 @@ const home: Home = {
 };
 
 describe("the doctor of a damaged journal", () => {
+  const clock = flowingWorld().clock();
   let data: string;
   let folder: string;
 
@@ -270,7 +272,13 @@ describe("the doctor of a damaged journal", () => {
     data = mkdtempSync(join(tmpdir(), "plexus-doctor-"));
     folder = join(data, "journal");
     const store = await openLevelStore(folder);
-    const journal = await openJournal({ store, clock: createClock(), log: quietLog, meter: quietMeter, identity });
+    const journal = await openJournal({
+      store,
+      clock,
+      log: quietLog,
+      meter: quietMeter,
+      identity,
+    });
     for (const slot of ["chat/7", "chat/9"] as SlotId[]) {
       const log = await openAs(journal, slot, 1);
       for (let entry = 0; entry < 100; entry += 1)

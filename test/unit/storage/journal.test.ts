@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { Level } from "level";
-import { createClock, openLevelStore } from "../../../node/platform/index.ts";
+import { openLevelStore } from "../../../node/platform/index.ts";
 import type { Store, StoreOp } from "../../../node/ports.ts";
 import { seal, unseal } from "../../../node/data-folder/seal.ts";
 import { headKey, openJournal, verifyJournal, type Head, type Journal } from "../../../node/storage/index.ts";
@@ -12,10 +12,10 @@ import { decodeChunk, encodeChunk, encodeEntry, genesisChecksum, type Entry } fr
 import { encode, failure, failureOf } from "../../../protocols/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 import { append, codeOf, draft, identity, openAs, slot, snapshot, trim } from "./fixture.ts";
-
-const clock = createClock();
+import { flowingWorld } from "../../fixtures/flowing.ts";
 
 describe("journal", () => {
+  const clock = flowingWorld().clock();
   let folder: string;
   let store: Store;
   let journal: Journal;

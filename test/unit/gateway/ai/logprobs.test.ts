@@ -1,9 +1,8 @@
 /** Tokens that are pieces of characters, on every interface that tells of them: their bytes are those of the answer, and offsets count characters. */
 import { expect } from "chai";
 import { ok, type EnginePart, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 
 const text = "a😀b€c";
 const pieces = [[0x61], [0xf0, 0x9f], [0x98, 0x80, 0x62], [0xe2], [0x82, 0xac], [0x63]].map((one) =>
@@ -39,7 +38,8 @@ describe("gateway: how likely tokens were", () => {
   let fixture: Fixture;
   let token: string;
   before(async () => {
-    const echo = createEchoRuntime({ clock: createClock() });
+    const world = createWorld();
+    const echo = createEchoRuntime({ clock: world.clock() });
     const generate = {
       models: () => echo.models(),
       watch: () => () => undefined,
@@ -51,7 +51,7 @@ describe("gateway: how likely tokens were", () => {
         return { cancel: () => undefined };
       },
     };
-    fixture = await startFixture({ engines: { ...echo.engines, generate } });
+    fixture = await startFixture({ world, engines: { ...echo.engines, generate } });
     ({ token } = await fixture.signUp("ada"));
   });
   after(() => fixture.stop());

@@ -3,11 +3,9 @@ import { expect } from "chai";
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { failure, type EngineRequest } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { hurriedClock } from "../../../fixtures/hurried-clock.ts";
 import { ended, failed, text } from "../../../fixtures/said.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 import { seeing } from "./seeing.ts";
 import { toldEngines } from "./told.ts";
 
@@ -70,9 +68,10 @@ describe("gateway: responses over a WebSocket", () => {
   let token: string;
   const asked: EngineRequest<"generate">[] = [];
   before(async () => {
-    const runtime = createEchoRuntime({ clock: createClock() });
+    const world = createWorld();
+    const runtime = createEchoRuntime({ clock: world.clock() });
     const engines = seeing(runtime, (engine, request) => engine === "generate" && asked.push(request as EngineRequest<"generate">));
-    fixture = await startFixture({ engines });
+    fixture = await startFixture({ world, engines });
     token = (await fixture.signUp("ada")).token;
   }); // prettier-ignore
   after(() => fixture.stop());
@@ -173,11 +172,10 @@ describe("gateway: responses over a WebSocket", () => {
 
   describe("by the clock", () => {
     const told = toldEngines();
-    const clock = hurriedClock();
     let own: Fixture;
     let key: string;
     before(async () => {
-      own = await startFixture({ engines: told.engines, clock, limits: { responseSocketWaitingMax: 1, responseSocketLifeMs: 20_000 } });
+      own = await startFixture({ engines: told.engines, limits: { responseSocketWaitingMax: 1, responseSocketLifeMs: 20_000 } });
       key = (await own.signUp("ada")).token;
     });
     after(() => own.stop());
@@ -195,10 +193,10 @@ describe("gateway: responses over a WebSocket", () => {
 
     it("ends after its time, behind the turn that is under way", async () => {
       const turns = await Turns.open(own, key);
-      clock.advance(15_000);
+      own.world.elapse(15_000);
       turns.create({ model: "told", input: "one" });
       const call = await told.next();
-      clock.advance(6_000);
+      own.world.elapse(6_000);
       call.say(text("late"), ended("complete"));
       expect((await turns.turn()).at(-1).type).to.equal("response.completed");
       expect((await turns.turn()).at(-1)).to.nested.include({ type: "error", "error.code": "websocket_connection_limit_reached" });

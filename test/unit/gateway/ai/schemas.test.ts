@@ -1,9 +1,8 @@
 /** Schemas on every interface: what is strict is passed on and refused by its path, what does not fit is named beside the answer. */
 import { expect } from "chai";
 import { failure, ok, refused, type GenerationRequest, type Said } from "../../../../protocols/index.ts";
-import { createClock } from "../../../../node/platform/index.ts";
 import { createEchoRuntime } from "../../../../runtimes/index.ts";
-import { startFixture, type Fixture } from "../fixture.ts";
+import { createWorld, startFixture, type Fixture } from "../fixture.ts";
 
 const odd = { type: "object", properties: { mail: { type: "string", pattern: "^(?=x)" }, when: { not: {} } }, patternProperties: { "^x": true }, uniqueItems: true }; // prettier-ignore
 const user = { role: "user", content: "go" };
@@ -68,7 +67,8 @@ describe("gateway: schemas", () => {
   let asked: GenerationRequest[] = [];
   let said: readonly Said<"generate">[] = [];
   before(async () => {
-    const echo = createEchoRuntime({ clock: createClock() });
+    const world = createWorld();
+    const echo = createEchoRuntime({ clock: world.clock() });
     const generate = {
       models: () => echo.models(),
       watch: () => () => undefined,
@@ -78,7 +78,7 @@ describe("gateway: schemas", () => {
         return { cancel: () => undefined };
       },
     };
-    fixture = await startFixture({ engines: { ...echo.engines, generate } });
+    fixture = await startFixture({ world, engines: { ...echo.engines, generate } });
     ({ token } = await fixture.signUp("ada"));
   });
   beforeEach(() => (asked = []));

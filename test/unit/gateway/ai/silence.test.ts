@@ -3,7 +3,6 @@ import { expect } from "chai";
 import { failure } from "../../../../protocols/index.ts";
 import { ended, failed, text } from "../../../fixtures/said.ts";
 import { startFixture, type Fixture } from "../fixture.ts";
-import { hurriedClock, type HurriedClock } from "../../../fixtures/hurried-clock.ts";
 import { toldEngines } from "./told.ts";
 
 const messages = [{ role: "user", content: "hello" }];
@@ -74,15 +73,12 @@ function reading(response: Response) {
 }
 
 describe("gateway: streams while a model says nothing", () => {
-  let clock: HurriedClock;
   let fixture: Fixture;
   let token: string;
   const told = toldEngines();
   before(async () => {
-    clock = hurriedClock();
     fixture = await startFixture({
       engines: told.engines,
-      clock,
       limits: { callsPerPersonMax: 1, callsWaitingPerPersonMax: 1 },
     });
     token = (await fixture.signUp("ada")).token;
@@ -104,26 +100,26 @@ describe("gateway: streams while a model says nothing", () => {
     it(`${path}: begins a moment after the call has its place, and beats every 15 seconds`, async () => {
       const { response, answered } = begin(row);
       const call = await told.next();
-      clock.advance(1_900);
+      fixture.world.elapse(1_900);
       await fixture.request("GET", "/api/v1/health");
       expect(answered()).to.equal(false);
-      clock.advance(200);
+      fixture.world.elapse(200);
       const answer = await response;
       expect(answer.status).to.equal(200);
       const wire = reading(answer);
       if (opening !== undefined) expect(await wire.match(opening)).to.match(opening);
       else expect(await wire.take(beat.length)).to.equal(beat);
       for (let count = 0; count < 4; count += 1) {
-        clock.advance(15_000);
+        fixture.world.elapse(15_000);
         expect(await wire.take(beat.length)).to.equal(beat);
       }
       // What was said a moment ago is followed by silence that is counted from there.
-      clock.advance(10_000);
+      fixture.world.elapse(10_000);
       call.say(text("Hel"));
       expect(await wire.match(/Hel.*\n/)).to.contain("Hel");
-      clock.advance(10_000);
+      fixture.world.elapse(10_000);
       call.say(text("lo"));
-      clock.advance(14_000);
+      fixture.world.elapse(14_000);
       call.say(ended("complete"));
       const rest = await wire.rest();
       expect(rest)
@@ -134,7 +130,7 @@ describe("gateway: streams while a model says nothing", () => {
     it(`${path}: a refusal in that moment has its status`, async () => {
       const { response } = begin(row);
       const call = await told.next();
-      clock.advance(1_500);
+      fixture.world.elapse(1_500);
       call.say(failed(failure("MODEL_BUSY", { retryAfterMs: 1_000 })));
       const answer = await response;
       expect(answer.status).to.equal(429);
@@ -145,7 +141,7 @@ describe("gateway: streams while a model says nothing", () => {
     it(`${path}: a failure behind it is said in the stream`, async () => {
       const { response } = begin(row);
       const call = await told.next();
-      clock.advance(2_100);
+      fixture.world.elapse(2_100);
       const answer = await response;
       const wire = reading(answer);
       if (opening !== undefined) await wire.match(opening);
@@ -166,11 +162,11 @@ describe("gateway: streams while a model says nothing", () => {
     expect(full.status).to.equal(429);
     await full.text();
     const [second] = two.filter(({ answered }) => !answered());
-    clock.advance(60_000);
+    fixture.world.elapse(60_000);
     const wire = reading(await first.response);
     expect(await wire.take(beats.events.length)).to.equal(beats.events);
     expect(second!.answered()).to.equal(false);
-    clock.advance(240_100);
+    fixture.world.elapse(240_100);
     const late = await second!.response;
     expect(late.status).to.equal(504);
     await late.text();
@@ -181,7 +177,7 @@ describe("gateway: streams while a model says nothing", () => {
   it("an answer that is not streamed waits for its end: until then its status is not known", async () => {
     const { response, answered } = begin(rows[0]!, false);
     const call = await told.next();
-    clock.advance(60_000);
+    fixture.world.elapse(60_000);
     await fixture.request("GET", "/api/v1/health");
     expect(answered()).to.equal(false);
     call.say(failed(failure("RUNTIME_FAULT")));
@@ -193,7 +189,7 @@ describe("gateway: streams while a model says nothing", () => {
   it("says in a comment what would have been in headers that were sent before it was known", async () => {
     const { response } = begin(rows[0]!);
     const call = await told.next();
-    clock.advance(2_100);
+    fixture.world.elapse(2_100);
     const wire = reading(await response);
     expect(await wire.take(beats.events.length)).to.equal(beats.events);
     const from = { model: "another", instead: true } as const;

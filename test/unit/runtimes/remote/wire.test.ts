@@ -11,9 +11,9 @@ import { Call } from "../../../../runtimes/remote/call.ts";
 import { demandPrivacy, readKey } from "../../../../runtimes/remote/endpoint.ts";
 import { judge, retryAfterMsOf } from "../../../../runtimes/remote/refusals.ts";
 import { remoteLimits } from "../../../../runtimes/remote/limits.ts";
-import { hurriedClock } from "../../../fixtures/hurried-clock.ts";
 import { json, sse, startDouble, type Double, type Script } from "../../../fixtures/providers/double.ts";
 import { ask, loadRemote, textOf } from "./fixture.ts";
+import { World } from "../../../world/index.ts";
 
 const delta = (content: string): object => ({ choices: [{ index: 0, delta: { content }, finish_reason: null }] });
 const finish = (reason: string): object => ({ choices: [{ index: 0, delta: {}, finish_reason: reason }] });
@@ -257,18 +257,18 @@ describe("a model on another server", function () {
   it("may be silent as long as the call may take, before its answer and within it", async () => {
     const endpoint = { url: double.url, model: "m" };
     const wire = { base: (url: URL) => url.href, headers: () => ({}), stream: "sse" as const };
-    const clock = hurriedClock();
+    const world = new World(1);
     const asked = Promise.withResolvers<ServerResponse>();
     double.script = (_asked, response) => asked.resolve(response);
-    const call = new Call({ endpoint, wire, timeoutMs: 600_000, clock });
+    const call = new Call({ endpoint, wire, timeoutMs: 600_000, clock: world.clock() });
     const events = call.events({ path: "/x", body: {} });
     const first = events.next();
     const response = await asked.promise;
-    clock.advance(299_000);
+    world.elapse(299_000);
     say(begin(response), delta("Hel"));
     expect((await first).done).to.equal(false);
     const second = events.next();
-    clock.advance(299_000);
+    world.elapse(299_000);
     say(response, delta("lo"));
     expect((await second).done).to.equal(false);
     // The deadline stands.
@@ -276,7 +276,7 @@ describe("a model on another server", function () {
       () => "it went on",
       (error: unknown) => failureOf(error),
     );
-    clock.advance(2_100);
+    world.elapse(2_100);
     expect(await third).to.deep.include({ code: "GENERATION_TIMEOUT", details: { model: "m", timeoutMs: 600_000 } });
     await call.end();
   });

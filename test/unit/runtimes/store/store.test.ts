@@ -20,7 +20,8 @@ import {
   sha256Of,
   type ModelServer,
 } from "../../../fixtures/model-servers.ts";
-import { keptLog, realClock } from "../../../conformance/real-time.ts";
+import { keptLog } from "../../../conformance/real-time.ts";
+import { flowingWorld } from "../../../fixtures/flowing.ts";
 
 /** In this thread: tests have small files. */
 const checks: FileChecks = {
@@ -37,6 +38,7 @@ const model = (title = "m", more: Readonly<Record<string, string>> = {}): Buffer
   });
 
 describe("the model store", function () {
+  const clock = flowingWorld().clock();
   let folder: string;
   const servers: ModelServer[] = [];
   const stores: ModelStore[] = [];
@@ -54,7 +56,7 @@ describe("the model store", function () {
     const store = await openModelStore({
       folder,
       places: { huggingFace: "http://127.0.0.1:9", ollama: "http://127.0.0.1:9" },
-      clock: { ...realClock(), nowMs: () => 1_000 },
+      clock: { ...clock, nowMs: () => 1_000 },
       log: keptLog(),
       tree: contentTree,
       checks,
