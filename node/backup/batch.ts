@@ -1,21 +1,41 @@
 /** Gathers the rows of many small actors, so that a thread is asked once for all of them, and reads on while it works.
  *
  *      rows of one actor and type ─► gathered ─ enough bytes ─► cut and sealed in the pool ─► taken, in the order in which they came */
-import { parted, RowList, type CutAnswer, type CutAnswers, type CutTask } from "../../runtimes/backup/index.ts";
+import { RowList, type CutAnswer, type CutAnswers, type CutTask } from "../../runtimes/backup/index.ts";
 import type { BackupLimits } from "./limits.ts";
 
 /** Rows that are complete: nothing that follows changes their units. They are the last ones of `rows`. */
 export interface Gathered {
   readonly task: CutTask;
-  /** Takes what became of it. */
-  take(answer: CutAnswer, fragments: readonly Uint8Array[]): Promise<void>;
+  /** Takes what became of it: the fragments of all units that were sealed, one behind the other. They are there until it resolves. */
+  take(answer: CutAnswer, fragments: Fragments): Promise<void>;
+}
+
+/** Fragments one behind the other, which are taken from the front. */
+export class Fragments {
+  readonly #joined: CutAnswers["fragments"];
+  #next = 0;
+  #from = 0;
+
+  constructor(joined: CutAnswers["fragments"]) {
+    this.#joined = joined;
+  }
+
+  /** The next so many: their bytes, and how long each is. */
+  take(count: number): { readonly bytes: Uint8Array; readonly lengths: readonly number[] } {
+    const lengths = this.#joined.lengths.slice(this.#next, (this.#next += count));
+    const from = this.#from;
+    for (const length of lengths) this.#from += length;
+    return { bytes: this.#joined.bytes.subarray(from, this.#from), lengths };
+  }
 }
 
 export class Batch {
   readonly #limits: Pick<BackupLimits, "batchBytes" | "batchTasks" | "batchesCut">;
   readonly #cut: (rows: RowList, tasks: readonly CutTask[]) => Promise<CutAnswers>;
-  /** What is added is read into it first. */
-  readonly rows = new RowList();
+  /** Lists whose rows nobody uses any more. */
+  readonly #spare: RowList[] = [];
+  #rows = new RowList();
   #gathered: Gathered[] = [];
   /** Batches in the pool, and those whose answers wait for the ones before them. */
   #underWay = 0;
@@ -26,6 +46,11 @@ export class Batch {
   constructor(limits: BackupLimits, cut: (rows: RowList, tasks: readonly CutTask[]) => Promise<CutAnswers>) {
     this.#limits = limits;
     this.#cut = cut;
+  }
+
+  /** What is added is read into it first. */
+  get rows(): RowList {
+    return this.#rows;
   }
 
   /** Takes a task whose rows were read; resolves when there is room for the next. Error: that of anything that was taken before. */
@@ -56,14 +81,17 @@ export class Batch {
     this.#underWay += 1;
     const batch = this.#gathered;
     this.#gathered = [];
-    const cut = this.#cut(this.rows, batch.map(({ task }) => task)); // prettier-ignore
-    this.rows.clear();
+    const rows = this.#rows;
+    const cut = this.#cut(rows, batch.map(({ task }) => task)); // prettier-ignore
+    this.#rows = this.#spare.pop() ?? new RowList();
     const before = this.#last;
     this.#last = this.#take(batch, cut, before)
       .catch((error: unknown) => {
         this.#failed ??= { error };
       })
       .finally(() => {
+        rows.clear();
+        this.#spare.push(rows);
         this.#underWay -= 1;
         this.#room?.();
       });
@@ -72,13 +100,8 @@ export class Batch {
   async #take(batch: readonly Gathered[], cut: Promise<CutAnswers>, before: Promise<void>): Promise<void> {
     const [{ answers, fragments }] = await Promise.all([cut, before]);
     this.#check();
-    const all = parted(fragments);
-    let next = 0;
-    for (const [at, one] of batch.entries()) {
-      const answer = answers[at] as CutAnswer;
-      const count = answer.units.reduce((sum, { sealed }) => sum + (sealed?.fragments ?? 0), 0);
-      await one.take(answer, all.slice(next, (next += count)));
-    }
+    const all = new Fragments(fragments);
+    for (const [at, one] of batch.entries()) await one.take(answers[at] as CutAnswer, all);
   }
 
   #check(): void {

@@ -7,7 +7,8 @@
  *  A file never changes, so it may be read after the cut. Its units are of the type `.blob` and of no day: in place of the day stands the file's
  *  name, and `part` counts the pieces. `first` is the piece's key, `last` that of the file's last piece: so a file is known to be whole. */
 import { failureOf, parseActorId, type ActorId, type Failure } from "../../protocols/index.ts";
-import { join, parted, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts";
+import { SharedMemory, SharedPieces, unitPlace, type CutAnswer, type Subject, type UnitEntry } from "../../runtimes/backup/index.ts"; // prettier-ignore
+import { Fragments } from "./batch.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { SlotView, StoredRow } from "./sources.ts";
 
@@ -49,9 +50,10 @@ export async function cutFiles(
     state,
     before,
   }: { readonly actor: ActorId; readonly state: readonly StoredRow[]; readonly before: readonly UnitEntry[] },
-  take: (cut: CutAnswer, fragments: readonly Uint8Array[]) => Promise<void>,
+  take: (cut: CutAnswer, fragments: Fragments) => Promise<void>,
 ): Promise<{ readonly missed: readonly MissedFile[]; readonly gone: ReadonlyMap<string, UnitEntry> }> {
   let hashes: readonly string[];
+  const [contents, made] = [new SharedPieces(), new SharedMemory()];
   try {
     hashes = [...new Set(await view.blobs(actor, state))];
   } catch (error) {
@@ -74,19 +76,22 @@ export async function cutFiles(
     }
     const parts = Math.max(1, Math.ceil(read.value.length / limits.unitBytes));
     const numbers = Array.from({ length: parts }, (_, part) => part);
-    const pieces = numbers.map((part) => read.value.subarray(part * limits.unitBytes, (part + 1) * limits.unitBytes));
+    contents.clear();
+    for (const part of numbers)
+      contents.add(read.value.subarray(part * limits.unitBytes, (part + 1) * limits.unitBytes));
     const names = numbers.map((part) => ({ ...fileSubject(cluster, actor), bucket: hash, part }));
     const { answers, fragments } = await sealer.seal({
       names,
-      contents: join(pieces),
-      known: {},
+      contents: contents.joined,
+      room: made.all,
       epoch: keys.epoch,
       fragments: limits.fragments,
     });
     const last = pieceKey(hash, parts - 1);
-    const [made] = answers as readonly [CutAnswer];
-    const units = made.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last }));
-    await take({ ...made, units }, parted(fragments));
+    const [cut] = answers as readonly [CutAnswer];
+    const units = cut.units.map((unit, part) => ({ ...unit, first: pieceKey(hash, part), last }));
+    await take({ ...cut, units }, new Fragments(fragments));
+    made.become(fragments.bytes);
     stays.add(hash);
   }
   const gone = before

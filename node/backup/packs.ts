@@ -3,8 +3,9 @@
  *      units ─ asStored ─► those of the same packs together ─ openUnits ─► packs, each once ─► opened in the pool, the next lot meanwhile */
 import {
   fragmentAt,
-  join,
   parted,
+  SharedMemory,
+  SharedPieces,
   tenantOf,
   type RowFilter,
   type StripeName,
@@ -110,7 +111,14 @@ export type Opened =
 
 type OpenPorts = Pick<BackupPorts, "keys" | "sealer" | "limits">;
 
-/** Opens units, in their order, a lot at a time: the next one while the one before is used. */
+/** Memory for one lot: its fragments, and what they are opened to. */
+interface LotMemory {
+  readonly fragments: SharedPieces;
+  readonly contents: SharedMemory;
+}
+const lotMemory = (): LotMemory => ({ fragments: new SharedPieces(), contents: new SharedMemory() });
+
+/** Opens units, in their order, a lot at a time: the next one while the one before is used. A content is there until the next lot begins. */
 export async function* openUnits(
   ports: OpenPorts,
   packs: PackCache,
@@ -118,8 +126,10 @@ export async function* openUnits(
   filterOf: (unit: UnitEntry) => RowFilter | undefined = () => undefined,
 ): AsyncGenerator<Opened> {
   let ahead: Promise<readonly Opened[]> | undefined;
+  let [memory, other] = [lotMemory(), lotMemory()];
   for await (const lot of lotsOf(units, ports.limits)) {
-    const opening = openLot(ports, packs, lot, filterOf);
+    [memory, other] = [other, memory];
+    const opening = openLot(ports, packs, lot, filterOf, memory);
     // It is awaited behind the one before; until then nobody listens.
     opening.catch(() => undefined);
     if (ahead !== undefined) yield* await ahead;
@@ -155,6 +165,7 @@ async function openLot(
   packs: PackCache,
   lot: readonly UnitEntry[],
   filterOf: (unit: UnitEntry) => RowFilter | undefined,
+  memory = lotMemory(),
 ): Promise<readonly Opened[]> {
   const failed = new Map<UnitEntry, unknown>();
   const ready: { unit: UnitEntry; key: Uint8Array; pieces: readonly Uint8Array[] }[] = [];
@@ -171,7 +182,11 @@ async function openLot(
     return { context: { ...name, id, epoch }, key, hash, fragments: pieces.length, ...(filter && { filter }) };
   });
   try {
-    const { contents } = await ports.sealer.open({ units: tasks, fragments: join(ready.flatMap((one) => one.pieces)) });
+    memory.fragments.clear();
+    for (const { pieces } of ready) for (const piece of pieces) memory.fragments.add(piece);
+    const fragments = memory.fragments.joined;
+    const { contents } = await ports.sealer.open({ units: tasks, fragments, room: memory.contents.all });
+    memory.contents.become(contents.bytes);
     const content = new Map(parted(contents).map((bytes, at) => [ready[at]?.unit, bytes]));
     return lot.map((unit) => {
       const bytes = content.get(unit);

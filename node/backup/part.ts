@@ -9,7 +9,6 @@
 import { failureOf, type ActorId, type Failure, type SlotId, type StripeRef } from "../../protocols/index.ts";
 import {
   cutFromStart,
-  parted,
   RowList,
   tenantOf,
   unitPlace,
@@ -19,10 +18,11 @@ import {
   type CutTask,
   type CutState,
   type RowSink,
+  type KnownUnit,
   type Subject,
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
-import { Batch } from "./batch.ts";
+import { Batch, Fragments } from "./batch.ts";
 import { cutFiles, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -260,17 +260,18 @@ class Part {
     read: (from: string, into: RowSink) => Promise<void>,
   ): Promise<void> {
     const inOrder = before.toSorted((one, other) => (one.first < other.first ? -1 : 1));
-    // The last unit before the change is cut anew: it may take more rows.
-    const untouched = inOrder.filter(({ last }) => last < from).slice(0, -1);
-    const gone = new Map(inOrder.slice(untouched.length).map((entry) => [unitPlace(entry.name), entry]));
-    const known = Object.fromEntries(
-      [...gone].filter(([, entry]) => this.#stands(entry)).map(([place, { hash }]) => [place, hash]),
-    );
+    const untouched = inOrder.slice(0, untouchedOf(inOrder, from, this.#ports.limits.unitBytes));
+    const cutAnew = inOrder.slice(untouched.length);
+    const gone = new Map(cutAnew.map((entry) => [unitPlace(entry.name), entry]));
+    const known = cutAnew.map((entry): KnownUnit => {
+      const { bucket, part } = entry.name;
+      return { bucket, part, first: entry.first, last: entry.last, hash: this.#stands(entry) ? entry.hash : "" };
+    });
     const state = untouched.reduce(afterUnit, cutFromStart);
     const { rows } = this.#batch;
     const [countBefore, bytesBefore] = [rows.count, rows.bytes];
-    // Rows may have come before what was the first one.
-    await read(untouched.length === 0 ? "" : (inOrder[untouched.length]?.first ?? ""), rows);
+    const last = untouched.at(-1)?.last;
+    await read(last === undefined ? "" : `${last}\0`, rows);
     this.#options.signal.throwIfAborted();
     const [count, bytes] = [rows.count - countBefore, rows.bytes - bytesBefore];
     await this.#options.pace(bytes);
@@ -281,7 +282,7 @@ class Part {
     if (count === 0) return end();
     const task = { subject, known, state, rows: count };
     if (this.#isLast(count, bytes)) {
-      const take = async (answer: CutAnswer, fragments: readonly Uint8Array[]): Promise<void> => {
+      const take = async (answer: CutAnswer, fragments: Fragments): Promise<void> => {
         await this.#take(answer, fragments, gone, changes);
         end();
       };
@@ -304,11 +305,12 @@ class Part {
     task: Omit<CutTask, "final">,
     first: RowList,
     read: (from: string, into: RowSink) => Promise<void>,
-    take: (answer: CutAnswer, fragments: readonly Uint8Array[]) => Promise<void>,
+    take: (answer: CutAnswer, fragments: Fragments) => Promise<void>,
   ): Promise<void> {
     let { state } = task;
     let rows = first;
     const next = new RowList();
+    let open = new RowList();
     for (let isLast = false; rows.count > 0;) {
       // The next page is read while this one is cut.
       const reading = isLast ? undefined : read(`${rows.lastKey}\0`, next);
@@ -316,7 +318,7 @@ class Part {
       const own = { ...task, state, rows: rows.count, final: isLast };
       const { answers, fragments } = await this.#ports.sealer.cut(rows, [own], this.#how);
       const [answer] = answers as readonly [CutAnswer];
-      await take(answer, parted(fragments));
+      await take(answer, new Fragments(fragments));
       if (isLast) return;
       await reading;
       this.#options.signal.throwIfAborted();
@@ -324,11 +326,11 @@ class Part {
       isLast = this.#isLast(next.count, next.bytes);
       state = answer.state;
       // The rows of the unit that is still open are given again, with those after them.
-      const open = new RowList();
       open.addFrom(rows, answer.taken);
       open.addFrom(next, 0);
+      rows.clear();
       next.clear();
-      rows = open;
+      [rows, open] = [open, rows];
     }
   }
 
@@ -339,20 +341,18 @@ class Part {
 
   async #take(
     { units }: CutAnswer,
-    all: readonly Uint8Array[],
+    all: Fragments,
     gone: Map<string, UnitEntry>,
     changes: UnitChange[],
   ): Promise<void> {
     const { keys } = this.#ports;
-    let next = 0;
     for (const { name, sealed, ...unit } of units) {
       gone.delete(unitPlace(name));
       if (sealed === undefined) continue;
       const { id, key, fragments } = sealed;
       const sealedKey = keys.seal({ tenant: tenantOf(name), unit: id, epoch: keys.epoch }, key);
       const entry = { name, ...unit, id, epoch: keys.epoch, sealedKey };
-      const sealedFragments = all.slice(next, (next += fragments));
-      await this.#packer.add(sealedFragments, (places) => {
+      await this.#packer.add(all.take(fragments), (places) => {
         changes.push({ type: "put", entry: { ...entry, fragments: places } });
       });
       this.#tell({ units: this.#progress.units + 1, bytes: this.#progress.bytes + unit.bytes });
@@ -364,6 +364,19 @@ class Part {
 export function subjectOf(cluster: string, actor: ActorId, type: string): Subject {
   // The records of an agent have a tenant of their own: the agent.
   return { cluster, person: actor.startsWith("agent/") ? "" : ownerOf(actor), thread: actor, type };
+}
+
+/** How many units before a change stay as they are without a look. Behind them are those that what is new may become one with. */
+function untouchedOf(inOrder: readonly UnitEntry[], from: string, unitBytes: number): number {
+  let count = inOrder.findIndex(({ last }) => last >= from);
+  if (count === -1) count = inOrder.length;
+  const bucket = inOrder[count - 1]?.name.bucket;
+  for (let bytes = 0; count > 0; count -= 1) {
+    const { name, bytes: own } = inOrder[count - 1] as UnitEntry;
+    bytes += own;
+    if (name.bucket !== bucket || bytes > unitBytes) break;
+  }
+  return count;
 }
 
 /** Where cutting goes on behind a unit that there is. */

@@ -2,7 +2,7 @@
  *  now, and put in the place of what they were. It needs no journal, so what is no longer in one is made anew, too. A unit whose tenant's keys were
  *  erased is nobody's any more, and goes. */
 import { failureOf } from "../../protocols/index.ts";
-import { join, parted, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
+import { SharedMemory, SharedPieces, tenantOf, type Snapshot, type UnitEntry } from "../../runtimes/backup/index.ts";
 import { Packer } from "./packer.ts";
 import { openUnitOf, PackCache } from "./packs.ts";
 import type { BackupPorts } from "./ports.ts";
@@ -50,12 +50,14 @@ export async function renewUnits(
       return;
     }
     await keys.ensure([tenantOf(name)]);
-    const made = await sealer.seal({ names: [name], contents: join([plain]), known: {}, epoch: keys.epoch, fragments: limits.fragments }); // prettier-ignore
+    const contents = SharedPieces.of([plain]).joined;
+    const room = new SharedMemory(plain.length).all;
+    const made = await sealer.seal({ names: [name], contents, room, epoch: keys.epoch, fragments: limits.fragments });
     const sealed = made.answers[0]?.units[0]?.sealed;
     if (sealed === undefined) return;
     const sealedKey = keys.seal({ tenant: tenantOf(name), unit: sealed.id, epoch: keys.epoch }, sealed.key);
     const { id } = sealed;
-    await packer.add(parted(made.fragments), (fragments) => {
+    await packer.add(made.fragments, (fragments) => {
       changes.push({ type: "put", entry: { ...entry, id, epoch: keys.epoch, sealedKey, fragments } });
     });
     report.renewed += 1;

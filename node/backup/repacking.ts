@@ -206,7 +206,11 @@ async function move(
       for (const { stripe } of fragments) left.add(stripe.id);
       continue;
     }
-    await packerFor(pieces.length).add(pieces, (places) => void moved.set(id, places));
+    const lengths = pieces.map(({ length }) => length);
+    await packerFor(pieces.length).add(
+      { bytes: Buffer.concat(pieces), lengths },
+      (places) => void moved.set(id, places),
+    );
     await pace(pieces.reduce((sum, { length }) => sum + length, 0));
   }
   for (const packer of packers.values()) await packer.finish();

@@ -28,9 +28,9 @@ export interface RecordPart {
   readonly bytes: number;
 }
 
-/** Takes records in the order of their keys: of each value the bytes from `start` on, which it copies. */
+/** Takes records in the order of their keys: of each key what stands from `keyStart` on, of each value the bytes from `start` on, which it copies. */
 export interface ExtractSink {
-  add(key: string, value: Uint8Array, start: number): void;
+  add(key: string, value: Uint8Array, start: number, keyStart: number): void;
 }
 
 /** The checksum before a sealed value. */
@@ -164,7 +164,7 @@ export class SlotExtract {
       (await this.#ahead?.records.take({ gte, lt, rows, bytes })) ?? (await this.#readPart({ gte, lt, rows, bytes }));
     for (const [key, value] of found) {
       this.#checked(key, value);
-      into.add(key.slice(base.length), value, sealBytes);
+      into.add(key, value, sealBytes, base.length);
     }
   }
 

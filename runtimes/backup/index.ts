@@ -4,8 +4,8 @@
  *
  *  `format/` is the bytes. `thread.ts` runs in the pool of `sealer.ts`: compressing and encrypting would hold up a node's own thread. */
 export * from "./format/index.ts";
-export { join, parted, type Joined } from "./bytes.ts";
-export { cutFromStart, cutRows, type CutState } from "./cutting.ts";
+export { parted, SharedMemory, SharedPieces, type Joined } from "./memory.ts";
+export { cutFromStart, type CutState } from "./cutting.ts";
 export { RowList, type RowSink } from "./row-list.ts";
 export { createSealer, type Sealer, type SealerOptions } from "./sealer.ts";
 export {
@@ -16,6 +16,7 @@ export {
   type CutHow,
   type CutTask,
   type CutUnit,
+  type KnownUnit,
   type OpenTask,
   type RowFilter,
   type SealTask,

@@ -11,10 +11,10 @@ import { encodeRow } from "./format/index.ts";
 
 /** Rows are written one behind the other. */
 export interface LineWriter {
-  /** The journal's values, one behind the other, of the rows that are written next. */
-  from(values: Uint8Array): void;
-  /** Writes a row and its end: its value lies from `start` up to `end`. Gives the time that it names. */
-  write(key: string, start: number, end: number): number | undefined;
+  /** The keys and the journal's values, one behind the other, of the rows that are written next. */
+  from(keys: Uint8Array, values: Uint8Array): void;
+  /** Writes a row and its end: where its key lies, and its value. Gives the time that it names; NaN: none. */
+  write(keyStart: number, keyEnd: number, start: number, end: number): number;
   /** What was written since `clear`. It is overwritten after the next `clear`. */
   readonly bytes: Buffer;
   readonly length: number;
@@ -42,6 +42,7 @@ const [quote, backslash, comma, colon, minus] = [0x22, 0x5c, 0x2c, 0x3a, 0x2d] a
 export function createLineWriter(): LineWriter {
   let out = Buffer.allocUnsafeSlow(firstBytes);
   let to = 0;
+  let names: Uint8Array = new Uint8Array();
   let input: Uint8Array = new Uint8Array();
   let view = new DataView(input.buffer);
   let from = 0;
@@ -270,24 +271,24 @@ export function createLineWriter(): LineWriter {
     return undefined;
   };
   /** As `timeOf` of the decoded value. */
-  const timeAt = (start: number): number | undefined => {
+  const timeAt = (start: number): number => {
     let at = numberIn(start, "atMs");
     const message = at === undefined ? valueAt(start, "message") : undefined;
     if (message !== undefined) at = numberIn(message, "atMs");
-    return typeof at === "number" && Number.isSafeInteger(at) && at > 0 ? at : undefined;
+    return typeof at === "number" && Number.isSafeInteger(at) && at > 0 ? at : NaN;
   };
 
-  const direct = (key: string, start: number, end: number): number | undefined => {
+  const direct = (keyStart: number, keyEnd: number, start: number, end: number): number => {
     [from, valueEnd] = [start, end];
-    reserve(key.length + valueBytes);
-    const target = out;
+    reserve(keyEnd - keyStart + valueBytes);
+    const [source, target] = [names, out];
     let place = to;
     target[place++] = 0x5b;
     target[place++] = quote;
-    for (let at = 0; at < key.length; at += 1) {
-      const unit = key.charCodeAt(at);
-      if (unit < 0x20 || unit > 0x7e || unit === quote || unit === backslash) throw unusual;
-      target[place++] = unit;
+    for (let at = keyStart; at < keyEnd; at += 1) {
+      const byte = source[at] as number;
+      if (byte < 0x20 || byte > 0x7e || byte === quote || byte === backslash) throw unusual;
+      target[place++] = byte;
     }
     target[place++] = quote;
     target[place++] = comma;
@@ -300,24 +301,26 @@ export function createLineWriter(): LineWriter {
   };
 
   return {
-    from(values) {
-      input = values;
+    from(keys, values) {
+      [names, input] = [keys, values];
       view = new DataView(values.buffer, values.byteOffset, values.byteLength);
     },
-    write(key, start, end) {
+    write(keyStart, keyEnd, start, end) {
       const before = to;
       try {
-        return direct(key, start, end);
+        return direct(keyStart, keyEnd, start, end);
       } catch (thrown) {
         // A length that leads beyond the end is damage: `decode` says so.
         if (thrown !== unusual && !(thrown instanceof RangeError)) throw thrown;
         to = before;
       }
-      const decoded = decode(input.subarray(start, end));
+      // A copy: it may lie in memory that threads share, which not every reader takes.
+      const decoded = decode(Buffer.from(input.subarray(start, end)));
+      const key = Buffer.from(names.subarray(keyStart, keyEnd)).toString("utf8");
       const line = encodeRow([key, decoded]);
       reserve(line.length * 3);
       to += out.write(line, to, "utf8");
-      return timeOf(decoded);
+      return timeOf(decoded) ?? NaN;
     },
     get bytes() {
       return out.subarray(0, to);

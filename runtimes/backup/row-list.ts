@@ -1,76 +1,122 @@
-/** Rows of the journal one behind the other, in memory that is used again: a buffer for each of them would be most of the work of a backup. */
+/** Rows of the journal one behind the other, in memory that a thread reads where it lies: an object for each of them would be most of the work of a
+ *  backup. Beside it is the room for what the thread makes of them. */
+import { SharedMemory } from "./memory.ts";
 
 const firstBytes = 64 * 1024;
+const firstRows = 1_024;
+const endBytes = Uint32Array.BYTES_PER_ELEMENT;
 
 /** Takes rows in the order of their keys. */
 export interface RowSink {
-  /** Takes a row: of its value the bytes from `start` on, which are copied. */
-  add(key: string, value: Uint8Array, start?: number): void;
+  /** Takes a row, which is copied: of its key what stands from `keyStart` on, of its value the bytes from `start` on. */
+  add(key: string, value: Uint8Array, start?: number, keyStart?: number): void;
+}
+
+/** Rows as a thread is given them. */
+export interface SharedRows {
+  readonly count: number;
+  /** Of all rows, one behind the other, as UTF-8. */
+  readonly keys: Uint8Array;
+  readonly values: Uint8Array;
+  /** Where the key of each row ends, and where its value does. */
+  readonly keyEnds: Uint32Array;
+  readonly valueEnds: Uint32Array;
 }
 
 export class RowList implements RowSink {
-  #values = Buffer.allocUnsafeSlow(firstBytes);
-  readonly #keys: string[] = [];
-  /** Where the value of each row ends. */
-  readonly #ends: number[] = [];
+  readonly #keys = new SharedMemory(firstBytes);
+  readonly #values = new SharedMemory(firstBytes);
+  readonly #ends = [new SharedMemory(firstRows * endBytes), new SharedMemory(firstRows * endBytes)] as const;
+  /** For what becomes of the rows; they are not to change until it is used. */
+  readonly made = new SharedMemory(firstBytes);
+  #keyEnds = endsIn(this.#ends[0]);
+  #valueEnds = endsIn(this.#ends[1]);
+  #count = 0;
 
   get count(): number {
-    return this.#keys.length;
+    return this.#count;
   }
   /** Of all values. */
   get bytes(): number {
-    return this.#ends.at(-1) ?? 0;
+    return this.#count === 0 ? 0 : (this.#valueEnds[this.#count - 1] as number);
+  }
+  get #keyBytes(): number {
+    return this.#count === 0 ? 0 : (this.#keyEnds[this.#count - 1] as number);
   }
   get lastKey(): string | undefined {
-    return this.#keys.at(-1);
+    return this.#count === 0
+      ? undefined
+      : this.#keys.all.toString("utf8", this.#keyEnds[this.#count - 2] ?? 0, this.#keyBytes);
   }
-  get keys(): readonly string[] {
-    return this.#keys;
-  }
-  get ends(): readonly number[] {
-    return this.#ends;
-  }
-  /** All values; overwritten by what is added after `clear`. */
-  get values(): Uint8Array {
-    return this.#values.subarray(0, this.bytes);
+  /** All rows, where they lie; overwritten by what is added after `clear`. */
+  get shared(): SharedRows {
+    return {
+      count: this.#count,
+      keys: this.#keys.all.subarray(0, this.#keyBytes),
+      values: this.#values.all.subarray(0, this.bytes),
+      keyEnds: this.#keyEnds.subarray(0, this.#count),
+      valueEnds: this.#valueEnds.subarray(0, this.#count),
+    };
   }
 
-  add(key: string, value: Uint8Array, start = 0): void {
-    const from = this.bytes;
+  add(key: string, value: Uint8Array, start = 0, keyStart = 0): void {
+    const [keyFrom, from] = [this.#keyBytes, this.bytes];
     const end = from + value.length - start;
-    if (end > this.#values.length) this.#grow(end);
+    this.#values.reserve(end, from);
     // Without a view of the part: many values are small.
-    if (start === 0) this.#values.set(value, from);
-    else Buffer.prototype.copy.call(value, this.#values, from, start);
-    this.#keys.push(key);
-    this.#ends.push(end);
+    if (start === 0) this.#values.all.set(value, from);
+    else Buffer.prototype.copy.call(value, this.#values.all, from, start);
+    this.#end(this.#addKey(key, keyStart, keyFrom), end);
   }
 
   /** Adds the rows of another list from one on. */
   addFrom(other: RowList, first: number): void {
-    const [base, start] = [this.bytes, other.#ends[first - 1] ?? 0];
-    const end = base + other.bytes - start;
-    if (end > this.#values.length) this.#grow(end);
-    this.#values.set(other.#values.subarray(start, other.bytes), base);
-    for (let at = first; at < other.count; at += 1) {
-      this.#keys.push(other.#keys[at] as string);
-      this.#ends.push((other.#ends[at] as number) - start + base);
-    }
+    const { count, keys, values, keyEnds, valueEnds } = other.shared;
+    if (first >= count) return;
+    const [keyBase, base] = [this.#keyBytes, this.bytes];
+    const [keyStart, start] = first === 0 ? [0, 0] : [keyEnds[first - 1] as number, valueEnds[first - 1] as number];
+    this.#keys.reserve(keyBase + keys.length - keyStart, keyBase);
+    this.#keys.all.set(keys.subarray(keyStart), keyBase);
+    this.#values.reserve(base + values.length - start, base);
+    this.#values.all.set(values.subarray(start), base);
+    for (let at = first; at < count; at += 1)
+      this.#end((keyEnds[at] as number) - keyStart + keyBase, (valueEnds[at] as number) - start + base);
   }
 
   /** Gives up the rows from one on. */
   cutTo(count: number): void {
-    this.#keys.length = count;
-    this.#ends.length = count;
+    this.#count = Math.min(this.#count, count);
   }
 
   clear(): void {
     this.cutTo(0);
   }
 
-  #grow(bytes: number): void {
-    const larger = Buffer.allocUnsafeSlow(Math.max(bytes, this.#values.length * 2));
-    larger.set(this.values);
-    this.#values = larger;
+  /** Where it ends. */
+  #addKey(key: string, start: number, from: number): number {
+    // As UTF-8 a character takes three bytes at most.
+    this.#keys.reserve(from + 3 * (key.length - start), from);
+    const { all } = this.#keys;
+    let end = from;
+    for (let at = start; at < key.length; at += 1) {
+      const unit = key.charCodeAt(at);
+      if (unit > 0x7f) return from + all.write(key.slice(start), from, "utf8");
+      all[end++] = unit;
+    }
+    return end;
+  }
+
+  #end(keyEnd: number, valueEnd: number): void {
+    const [keyEnds, valueEnds] = this.#ends;
+    if (this.#count >= this.#keyEnds.length) {
+      for (const ends of [keyEnds, valueEnds]) ends.reserve((this.#count + 1) * endBytes, this.#count * endBytes);
+      [this.#keyEnds, this.#valueEnds] = [endsIn(keyEnds), endsIn(valueEnds)];
+    }
+    this.#keyEnds[this.#count] = keyEnd;
+    this.#valueEnds[this.#count] = valueEnd;
+    this.#count += 1;
   }
 }
+
+const endsIn = ({ all }: SharedMemory): Uint32Array =>
+  new Uint32Array(all.buffer, 0, Math.floor(all.length / endBytes));

@@ -14,9 +14,9 @@ import {
   type SealTask,
 } from "./thread.ts";
 
-/** Cuts and seals, and opens. What a task of `seal` and `open` brings as bytes is given away: it is not there any more when the call returns. */
+/** Cuts and seals, and opens. The memory that a task brings is not to change before the answer is used, which lies in it. */
 export interface Sealer {
-  /** Many small tasks at once take less than one by one. The list may be used again when the call returns. */
+  /** Many small tasks at once take less than one by one. */
   cut(rows: RowList, tasks: readonly CutTask[], how: CutHow): Promise<CutAnswers>;
   seal(task: SealTask): Promise<CutAnswers>;
   /** Error: BACKUP_DAMAGED. */
@@ -54,23 +54,24 @@ export function createSealer({ threads, idleMs, piece = (work) => work() }: Seal
   });
   /** Handing over so little takes longer than doing it. */
   const isSmall = ({ length }: Uint8Array): boolean => length < smallBytes;
-  const run = async <Answer>(name: string, task: unknown, given: Uint8Array<ArrayBuffer>): Promise<Answer> => {
-    try {
-      // Piscina's type for the list comes from another overload of postMessage than the one it calls.
-      return (await pool.run(task, { name, transferList: [given.buffer] as never })) as Answer;
-    } catch (thrown) {
-      // What a thread throws arrives as a copy, with its failure and without its class.
-      throw new PlexusError(failureOf(thrown), thrown);
-    }
-  };
+  const run = <Answer>(name: string, task: unknown): Promise<Answer> =>
+    piece(async () => {
+      try {
+        return (await pool.run(task, { name })) as Answer;
+      } catch (thrown) {
+        // What a thread throws arrives as a copy, with its failure and without its class.
+        throw new PlexusError(failureOf(thrown), thrown);
+      }
+    });
   return {
-    cut: async (rows, tasks, how) => {
+    async cut(rows, tasks, how) {
       const batch = batchOf(rows, tasks, how);
-      return isSmall(batch.values) ? cut(batch) : piece(() => run("cutAway", batch, batch.values));
+      const made = isSmall(batch.rows.values) ? cut(batch) : await run<CutAnswers>("cut", batch);
+      rows.made.become(made.fragments.bytes);
+      return made;
     },
-    seal: (task) => piece(() => run("sealAway", task, task.contents.bytes)),
-    open: async (task) =>
-      isSmall(task.fragments.bytes) ? open(task) : piece(() => run("openAway", task, task.fragments.bytes)),
+    seal: (task) => run("seal", task),
+    open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task)),
     close: () => pool.destroy(),
   };
 }

@@ -3,9 +3,7 @@
 import { randomFillSync } from "node:crypto";
 import { constants, setPriority } from "node:os";
 import { isMainThread } from "node:worker_threads";
-import { move, transferableSymbol, valueSymbol } from "piscina";
-import { join, parted, type Joined } from "./bytes.ts";
-import { cutRows, isOf, timeOf, type CutState, type Measured } from "./cutting.ts";
+import { cutRows, isOf, timeOf, type CutState, type Standing } from "./cutting.ts";
 import {
   decodeRows,
   encodeRow,
@@ -17,7 +15,8 @@ import {
   type UnitName,
 } from "./format/index.ts";
 import { createLineWriter } from "./lines.ts";
-import type { RowList } from "./row-list.ts";
+import { parted, SharedMemory, SharedPieces, type Joined } from "./memory.ts";
+import type { RowList, SharedRows } from "./row-list.ts";
 
 // Behind what people wait for. On Linux 0 is this thread alone; elsewhere it would be the whole process.
 if (!isMainThread && process.platform === "linux") setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
@@ -32,8 +31,18 @@ export interface CutTask {
   readonly rows: number;
   readonly state: CutState;
   readonly final: boolean;
-  /** Hashes of units that there are, by day and part (`unitPlace`): such a one is not sealed anew. */
-  readonly known: Readonly<Record<string, string>>;
+  /** Units that there are, in the order of their rows. One that did not change is not sealed anew. */
+  readonly known: readonly KnownUnit[];
+}
+
+/** A unit that there is. */
+export interface KnownUnit {
+  readonly bucket: string;
+  readonly part: number;
+  readonly first: string;
+  readonly last: string;
+  /** Empty: it is to be sealed anew in any case. */
+  readonly hash: string;
 }
 
 /** What all tasks that are given at once have in common. */
@@ -43,14 +52,12 @@ export interface CutHow {
   readonly fragments: number;
 }
 
-/** Tasks as a thread is given them: their rows are in one buffer, and a few long lists. */
+/** Tasks as a thread is given them: their rows lie in memory that it shares. */
 export interface CutBatch extends CutHow {
   readonly tasks: readonly CutTask[];
-  /** Of all rows, one behind the other. */
-  readonly keys: string;
-  readonly keyLengths: Uint32Array;
-  readonly values: Uint8Array<ArrayBuffer>;
-  readonly valueEnds: Uint32Array;
+  readonly rows: SharedRows;
+  /** Where the fragments of sealed units come. */
+  readonly room: Uint8Array<SharedArrayBuffer>;
 }
 
 /** One unit, sealed or as it was. */
@@ -78,25 +85,24 @@ export interface CutAnswer {
 /** What became of tasks that were given at once. */
 export interface CutAnswers {
   readonly answers: readonly CutAnswer[];
-  /** Of all sealed units, in order. */
+  /** Of all sealed units, in order: in the memory that was given, or in more. */
   readonly fragments: Joined;
 }
 
-/** Puts tasks into the form in which a thread is given them. The list may be used again. */
+/** Puts tasks into the form in which a thread is given them. The list is not to change until the answer is used. */
 export const batchOf = (rows: RowList, tasks: readonly CutTask[], how: CutHow): CutBatch => ({
   ...how,
   tasks,
-  keys: rows.keys.join(""),
-  keyLengths: Uint32Array.from(rows.keys, ({ length }) => length),
-  values: new Uint8Array(rows.values),
-  valueEnds: Uint32Array.from(rows.ends),
+  rows: rows.shared,
+  room: rows.made.all,
 });
 
 /** Bytes that are units as they are: a file. */
 export interface SealTask {
   readonly names: readonly UnitName[];
   readonly contents: Joined;
-  readonly known: Readonly<Record<string, string>>;
+  /** Where the fragments come. */
+  readonly room: Uint8Array<SharedArrayBuffer>;
   readonly epoch: number;
   readonly fragments: number;
 }
@@ -121,11 +127,13 @@ export interface OpenTask {
     readonly filter?: RowFilter;
   }[];
   readonly fragments: Joined;
+  /** Where the plaintexts come. */
+  readonly room: Uint8Array<SharedArrayBuffer>;
 }
 
+/** In the memory that was given, or in more. */
 export interface OpenAnswer {
   readonly contents: Joined;
-  readonly rows: readonly number[];
 }
 
 /** How a task's units are told apart. */
@@ -145,98 +153,133 @@ function draw(bytes: number): Buffer {
   return taken;
 }
 
+/** What all units of one task are made with. */
+interface Making {
+  readonly epoch: number;
+  readonly fragments: number;
+  /** Hashes of units that there are, by day and part. */
+  readonly known: ReadonlyMap<string, string>;
+  readonly made: SharedPieces;
+}
+
 function make(
   plaintext: Uint8Array,
   name: UnitName,
-  { known, epoch, fragments, made }: Pick<CutTask, "known"> & Omit<CutHow, "unitBytes"> & { made: Uint8Array[] },
+  { known, epoch, fragments, made }: Making,
 ): Pick<CutUnit, "name" | "hash" | "bytes" | "sealed"> {
   const unit = { name, hash: hashOfUnit(plaintext), bytes: plaintext.length };
-  if (known[unitPlace(name)] === unit.hash) return unit;
+  if (known.get(unitPlace(name)) === unit.hash) return unit;
   const id = draw(16).toString("hex");
   const random = draw(unitFormat.randomBytes);
-  const sealed = sealUnit(plaintext, { ...name, id, epoch }, { fragments, random, hash: unit.hash });
-  made.push(...sealed.fragments);
+  const room = (bytes: number): Buffer => made.room(bytes);
+  const sealed = sealUnit(plaintext, { ...name, id, epoch }, { fragments, random, hash: unit.hash, room });
+  for (const { length } of sealed.fragments) made.took(length);
   return { ...unit, sealed: { id, key: sealed.key, fragments } };
+}
+
+/** Pieces in the memory that a task brings. */
+function piecesIn(room: Uint8Array<SharedArrayBuffer>): SharedPieces {
+  const memory = new SharedMemory(0);
+  memory.become(room);
+  return new SharedPieces(memory);
 }
 
 /** One for all tasks of this thread: its memory is used again. */
 const lines = createLineWriter();
+/** The same, of each row: where its line ends, and when it was. */
+let [lineEnds, times] = [new Uint32Array(), new Float64Array()];
 
 /** Cuts rows into units and seals those that changed. */
 export function cut(batch: CutBatch): CutAnswers {
-  const made: Uint8Array[] = [];
-  const { tasks, keys, keyLengths, values, valueEnds } = batch;
-  lines.from(values);
-  let [row, keyAt, valueAt] = [0, 0, 0];
-  const answers = tasks.map((task): CutAnswer => {
-    lines.clear();
-    const names: string[] = [];
-    /** Where the line of each row ends. */
-    const ends: number[] = [];
-    const measured: Measured[] = [];
-    for (const end = row + task.rows; row < end; row += 1) {
-      const key = keys.slice(keyAt, (keyAt += keyLengths[row] as number));
-      const start = valueAt;
-      valueAt = valueEnds[row] as number;
-      measured.push({ bytes: valueAt - start, atMs: lines.write(key, start, valueAt) });
-      ends.push(lines.length);
-      names.push(key);
-    }
-    const all = lines.bytes;
-    const { pieces, state } = cutRows(measured, task.state, { bytes: batch.unitBytes, final: task.final });
-    const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
-      const plaintext = all.subarray(ends[from - 1] ?? 0, ends[to - 1]);
-      const name = { ...task.subject, bucket, part };
-      let [fromMs, toMs] = [Infinity, 0];
-      for (const { atMs } of measured.slice(from, to)) {
-        if (atMs === undefined) continue;
-        [fromMs, toMs] = [Math.min(fromMs, atMs), Math.max(toMs, atMs)];
-      }
-      return {
-        ...make(plaintext, name, { ...batch, known: task.known, made }),
-        rows: to - from,
-        first: names[from] as string,
-        last: names[to - 1] as string,
-        fromMs: fromMs === Infinity ? 0 : fromMs,
-        toMs,
-      };
-    });
-    return { units, state, taken: pieces.at(-1)?.to ?? 0 };
-  });
+  const made = piecesIn(batch.room);
+  lines.from(batch.rows.keys, batch.rows.values);
+  let first = 0;
+  const answers = batch.tasks.map((task) => cutTask(batch, task, (first += task.rows) - task.rows, made));
+  return { answers, fragments: made.joined };
+}
+
+function cutTask(batch: CutBatch, task: CutTask, first: number, made: SharedPieces): CutAnswer {
+  const { keys, keyEnds, valueEnds } = batch.rows;
+  const count = task.rows;
+  if (lineEnds.length < count) [lineEnds, times] = [new Uint32Array(2 * count), new Float64Array(2 * count)];
   lines.clear();
-  return { answers, fragments: join(made) };
+  for (let at = 0; at < count; at += 1) {
+    const row = first + at;
+    const [keyStart, start] = row === 0 ? [0, 0] : [keyEnds[row - 1] as number, valueEnds[row - 1] as number];
+    times[at] = lines.write(keyStart, keyEnds[row] as number, start, valueEnds[row] as number);
+    lineEnds[at] = lines.length;
+  }
+  const keyOf = (at: number): string => {
+    const row = first + at;
+    return Buffer.from(keys.subarray(row === 0 ? 0 : keyEnds[row - 1], keyEnds[row])).toString("utf8");
+  };
+  const sizes = valueEnds.subarray(first, first + count).map((end, at) => end - (valueEnds[first + at - 1] ?? 0));
+  const standing = standingAmong(task.known, count, keyOf);
+  const how = { bytes: batch.unitBytes, final: task.final, standing };
+  const { pieces, state } = cutRows({ count, bytes: sizes, atMs: times }, task.state, how);
+  const known = new Map(task.known.map((one) => [unitPlace(one), one.hash]));
+  const all = lines.bytes;
+  const units = pieces.map(({ bucket, part, from, to }): CutUnit => {
+    const plaintext = all.subarray(from === 0 ? 0 : lineEnds[from - 1], lineEnds[to - 1]);
+    const unit = make(plaintext, { ...task.subject, bucket, part }, { ...batch, known, made });
+    return { ...unit, rows: to - from, first: keyOf(from), last: keyOf(to - 1), ...timesWithin(from, to) };
+  });
+  return { units, state, taken: pieces.at(-1)?.to ?? 0 };
+}
+
+/** When the first and the last of some rows were. */
+function timesWithin(from: number, to: number): Pick<CutUnit, "fromMs" | "toMs"> {
+  let [fromMs, toMs] = [Infinity, 0];
+  for (let at = from; at < to; at += 1) {
+    const ms = times[at] as number;
+    if (ms < fromMs) fromMs = ms;
+    if (ms > toMs) toMs = ms;
+  }
+  return { fromMs: fromMs === Infinity ? 0 : fromMs, toMs };
+}
+
+/** Where among rows the units that there are end. Those that ended before are no more of interest. */
+function standingAmong(known: readonly KnownUnit[], count: number, keyOf: (at: number) => string): readonly Standing[] {
+  const found: Standing[] = [];
+  if (count === 0) return found;
+  const firstKey = keyOf(0);
+  for (const { bucket, part, first, last } of known) {
+    if (last < firstKey) continue;
+    let [low, high] = [0, count];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (keyOf(middle) <= last) low = middle + 1;
+      else high = middle;
+    }
+    found.push({ bucket, part, to: low, isBegun: first < firstKey && found.length === 0 });
+  }
+  return found;
 }
 
 /** Seals bytes as they are, each as one unit. */
 export function seal(task: SealTask): CutAnswers {
-  const made: Uint8Array[] = [];
+  const made = piecesIn(task.room);
+  const known = new Map<string, string>();
   const units = parted(task.contents).map((content, at): CutUnit => {
     const none = { rows: 0, first: "", last: "", fromMs: 0, toMs: 0 };
-    return { ...make(content, task.names[at] as UnitName, { ...task, made }), ...none };
+    return { ...make(content, task.names[at] as UnitName, { ...task, known, made }), ...none };
   });
   const state = { bucket: "", parts: {} };
-  return { answers: [{ units, state, taken: units.length }], fragments: join(made) };
+  return { answers: [{ units, state, taken: units.length }], fragments: made.joined };
 }
 
 /** Opens units. Error: BACKUP_DAMAGED. */
 export function open(task: OpenTask): OpenAnswer {
   const all = parted(task.fragments);
+  const contents = piecesIn(task.room);
   let next = 0;
-  const opened = task.units.map(({ context, key, hash, fragments, filter }) => {
+  for (const { context, key, hash, fragments, filter } of task.units) {
     const own = all.slice(next, (next += fragments));
-    const plaintext = openUnit(own, context, { key, hash });
-    return filter === undefined ? { plaintext, rows: 0 } : filtered(plaintext, filter);
-  });
-  return { contents: join(opened.map(({ plaintext }) => plaintext)), rows: opened.map(({ rows }) => rows) };
-}
-
-/** What the pool calls: as `cut`, `seal` and `open`, but the answer's bytes are given away instead of copied. */
-export const cutAway = (batch: CutBatch): CutAnswers => given(cut(batch), ({ fragments }) => fragments);
-export const sealAway = (task: SealTask): CutAnswers => given(seal(task), ({ fragments }) => fragments);
-export const openAway = (task: OpenTask): OpenAnswer => given(open(task), ({ contents }) => contents);
-
-function given<Answer extends object>(answer: Answer, bytesOf: (answer: Answer) => Joined): Answer {
-  return move({ [transferableSymbol]: bytesOf(answer).bytes.buffer, [valueSymbol]: answer }) as Answer;
+    if (filter === undefined)
+      contents.took(openUnit(own, context, { key, hash }, (bytes) => contents.room(bytes)).length);
+    else contents.add(filtered(openUnit(own, context, { key, hash }), filter));
+  }
+  return { contents: contents.joined };
 }
 
 function textOf(value: unknown): string {
@@ -244,7 +287,8 @@ function textOf(value: unknown): string {
   return typeof text === "string" ? text : "";
 }
 
-function filtered(plaintext: Uint8Array, filter: RowFilter): { plaintext: Uint8Array; rows: number } {
+/** The rows that are wanted. */
+function filtered(plaintext: Uint8Array, filter: RowFilter): Uint8Array {
   const { fromMs, toMs, person } = filter;
   const wanted = filter.text?.toLowerCase();
   const rows = decodeRows(plaintext).filter(([, value]) => {
@@ -254,5 +298,5 @@ function filtered(plaintext: Uint8Array, filter: RowFilter): { plaintext: Uint8A
     if (wanted !== undefined && !textOf(value).toLowerCase().includes(wanted)) return false;
     return person === undefined || isOf(value, person);
   });
-  return { plaintext: Buffer.from(rows.map(encodeRow).join("")), rows: rows.length };
+  return Buffer.from(rows.map(encodeRow).join(""));
 }

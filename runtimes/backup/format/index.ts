@@ -39,7 +39,7 @@ export {
   type PartChanges,
   type PartList,
 } from "./part.ts";
-export { fragmentAt, packFormat, packOverhead, readPack, writePack, type Place } from "./pack.ts";
+export { fragmentAt, packFormat, PackWriter, readPack, type Place } from "./pack.ts";
 export { decodeRows, encodeRow, encodeRows, type Row } from "./rows.ts";
 export type { StripeName } from "./stripes.ts";
 export {

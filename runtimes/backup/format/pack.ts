@@ -29,33 +29,81 @@ const lengthBytes = 4;
 const tailBytes = 32;
 
 /** Bytes of a pack beside those of its fragments. */
-export const packOverhead = (fragments: number): number => headBytes + fragments * lengthBytes + tailBytes;
+const packOverhead = (fragments: number): number => headBytes + fragments * lengthBytes + tailBytes;
 
-/** Puts fragments into a pack, in this order. It lies in `memory` where that is large enough: to get new memory of the system takes a hundred times
- *  longer than to write a pack into it. */
-export function writePack(
-  fragments: readonly Uint8Array[],
-  memory?: Buffer,
-): {
+/** A pack as it is: its memory may be used again. */
+export interface WrittenPack {
   readonly bytes: Uint8Array;
-  readonly places: readonly Place[];
-} {
-  const size = fragments.reduce((sum, { length }) => sum + length, packOverhead(fragments.length));
-  if (size > packFormat.bytesMax || fragments.length > packFormat.fragmentsMax)
-    throw new RangeError("a pack is written within its limits");
-  const bytes = memory !== undefined && memory.length >= size ? memory.subarray(0, size) : Buffer.allocUnsafe(size);
-  writeHead(bytes, fragments.length);
-  const places: Place[] = [];
-  let offset = headBytes;
-  for (const fragment of fragments) {
-    bytes.set(fragment, offset);
-    places.push({ offset, length: fragment.length });
-    offset += fragment.length;
+  /** Where the fragment lies that came at a place of the order. */
+  placeOf(at: number): Place;
+}
+
+const firstBytes = 256 * 1024;
+
+/** Gathers fragments one behind the other, and puts them into a pack in whatever order. It may be used again. */
+export class PackWriter {
+  #memory = Buffer.allocUnsafeSlow(firstBytes);
+  /** Where each fragment ends. */
+  readonly #ends: number[] = [];
+
+  /** Of the pack, as far as it is filled. */
+  get bytes(): number {
+    return this.#gathered + packOverhead(this.#ends.length);
   }
-  const index = offset;
-  for (const { length } of fragments) offset = bytes.writeUInt32LE(length, offset);
-  bytes.set(tailOf(bytes, index, offset), offset);
-  return { bytes, places };
+  get #gathered(): number {
+    return this.#ends.at(-1) ?? 0;
+  }
+
+  /** Whether a fragment of so many bytes fits. */
+  hasRoom(bytes: number): boolean {
+    return this.bytes + bytes + lengthBytes <= packFormat.bytesMax && this.#ends.length < packFormat.fragmentsMax;
+  }
+
+  /** Takes a fragment, which is copied. */
+  add(fragment: Uint8Array): void {
+    if (!this.hasRoom(fragment.length)) throw new RangeError("a pack is written within its limits");
+    const from = this.#gathered;
+    const end = from + fragment.length;
+    if (end > this.#memory.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, 2 * this.#memory.length));
+      larger.set(this.#memory.subarray(0, from));
+      this.#memory = larger;
+    }
+    this.#memory.set(fragment, from);
+    this.#ends.push(end);
+  }
+
+  /** The pack with its fragments in an order, which names them by the numbers in which they came. It lies in `memory` where that is large enough: to get
+   *  new memory of the system takes a hundred times longer than to write a pack into it. */
+  finish(order: ArrayLike<number>, memory?: Buffer): WrittenPack {
+    const size = this.bytes;
+    const count = this.#ends.length;
+    const bytes = memory !== undefined && memory.length >= size ? memory.subarray(0, size) : Buffer.allocUnsafe(size);
+    writeHead(bytes, count);
+    const starts = new Uint32Array(count + 1);
+    let offset: number = headBytes;
+    const index = headBytes + this.#gathered;
+    for (let at = 0; at < count; at += 1) {
+      const one = order[at] as number;
+      const [from, end] = [this.#ends[one - 1] ?? 0, this.#ends[one] as number];
+      bytes.set(this.#memory.subarray(from, end), offset);
+      bytes.writeUInt32LE(end - from, index + at * lengthBytes);
+      starts[at] = offset;
+      offset += end - from;
+    }
+    starts[count] = offset;
+    const end = index + count * lengthBytes;
+    bytes.set(tailOf(bytes, index, end), end);
+    return {
+      bytes,
+      placeOf: (at) => ({ offset: starts[at] as number, length: (starts[at + 1] as number) - (starts[at] as number) }),
+    };
+  }
+
+  /** Begins anew, in the same memory. */
+  clear(): void {
+    this.#ends.length = 0;
+  }
 }
 
 function writeHead(bytes: Buffer, fragments: number): void {

@@ -2,7 +2,7 @@
 import crypto, { createCipheriv, createHash } from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import { sealerOf } from "../../../node/keys/index.ts";
-import { join } from "../../../runtimes/backup/index.ts";
+import { SharedMemory, SharedPieces } from "../../../runtimes/backup/index.ts";
 import { seal } from "../../../runtimes/backup/thread.ts";
 
 /** Runs something whose random bytes are those of a seed. Nothing else may draw any meanwhile. */
@@ -24,7 +24,8 @@ export async function withSecretsOf<Answer>(seed: number, work: () => Promise<An
     while (filled === 0) sealer.seal(Buffer.alloc(1), Buffer.alloc(0));
     // The second time they run out in the middle of a unit, wherever they were before.
     const name = { cluster: "", person: "", thread: "", type: "", bucket: "", part: 0 };
-    while (filled < 3) seal({ names: [name], contents: join([Buffer.alloc(1)]), known: {}, epoch: 1, fragments: 3 });
+    const contents = SharedPieces.of([Buffer.alloc(1)]).joined;
+    while (filled < 3) seal({ names: [name], contents, room: new SharedMemory().all, epoch: 1, fragments: 3 });
     return await work();
   } finally {
     Object.assign(crypto, { randomBytes, randomFillSync });

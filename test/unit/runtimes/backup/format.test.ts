@@ -22,14 +22,13 @@ import {
   sealUnit,
   writeCursors,
   writeHead,
-  writePack,
   type UnitContext,
 } from "../../../../runtimes/backup/format/index.ts";
 import { paddedSize } from "../../../../runtimes/backup/format/sizes.ts";
 import { transform, untransform } from "../../../../runtimes/backup/format/transform.ts";
 import { failureOf } from "../../../../protocols/index.ts";
 import { depth } from "../../../depth.ts";
-import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, headKeys, makeFileSample, makePartSample, makeSamples, nodeKey, of, rows, type Frozen, type FrozenFile, type FrozenPart } from "./samples.ts"; // prettier-ignore
+import { bytesOf, context, frozenFile, frozenFileSample, frozenPartSample, headKeys, makeFileSample, makePartSample, makeSamples, nodeKey, of, packOf, rows, type Frozen, type FrozenFile, type FrozenPart } from "./samples.ts"; // prettier-ignore
 
 const runs = { numRuns: depth(60, 2_000) };
 
@@ -303,7 +302,7 @@ describe("the formats of a backup", () => {
     it("give back each fragment, from any number of any size", () => {
       fc.assert(
         fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 40 }), (fragments) => {
-          const { bytes, places } = writePack(fragments);
+          const { bytes, places } = packOf(fragments);
           const read = readPack(bytes);
           expect(read).to.deep.equal(places);
           for (const [at, place] of read.entries())

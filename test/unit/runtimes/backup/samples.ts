@@ -8,12 +8,13 @@ import { join } from "node:path";
 import {
   backupFormat,
   encodeRows,
+  PackWriter,
+  type Place,
   sealNode,
   sealUnit,
   writeCatalog,
   writeChanges,
   writeHead,
-  writePack,
   writePartList,
   writeTreeNode,
   type BackupHead,
@@ -46,6 +47,17 @@ export const headKeys: HeadKeys = {
   verify: (bytes, signature, epoch) =>
     epoch >= 1 && epoch <= 3 && verify(null, bytes, createPublicKey(privateKey), signature),
 };
+
+/** A pack with fragments in this order, and where they lie in it. */
+export function packOf(fragments: readonly Uint8Array[]): {
+  readonly bytes: Uint8Array;
+  readonly places: readonly Place[];
+} {
+  const writer = new PackWriter();
+  for (const fragment of fragments) writer.add(fragment);
+  const { bytes, placeOf } = writer.finish([...fragments.keys()]);
+  return { bytes, places: [...fragments.keys()].map(placeOf) };
+}
 
 export const context: UnitContext = {
   cluster: "harbour",
@@ -83,7 +95,7 @@ export function makeSamples() {
     { ...context, type: "file" },
     { fragments: 4, random: bytesOf("file", 64) },
   );
-  const pack = writePack([...picture.fragments, ...texts.fragments]);
+  const pack = packOf([...picture.fragments, ...texts.fragments]);
   const unit: UnitEntry = {
     name: { ...context },
     id: context.id,
@@ -145,7 +157,7 @@ export function makeFileSample() {
       random: bytesOf(`piece ${part}`, 64),
     }),
   );
-  const pack = writePack(sealed.flatMap(({ fragments }) => fragments));
+  const pack = packOf(sealed.flatMap(({ fragments }) => fragments));
   const units = names.map(({ id, epoch, ...name }, part): UnitEntry => {
     const { key, hash } = sealed[part] as (typeof sealed)[number];
     const places = pack.places.slice(part * 3, part * 3 + 3).map((place) => ({ stripe, ...place }));
