@@ -35,7 +35,7 @@ const packOverhead = (fragments: number): number => headBytes + fragments * leng
 export interface WrittenPack {
   readonly bytes: Uint8Array;
   /** Where the fragment lies that came at a place of the order. */
-  placeOf(at: number): Place;
+  readonly placeOf: (at: number) => Place;
 }
 
 const firstBytes = 256 * 1024;
