@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import { commandRows, type CommandContext } from "./commands/index.ts";
 import { examples, handDown, remoteFlags } from "./options.ts";
-import { didYouMean } from "./suggest.ts";
 
 /** The command line of `plexus`, as far as `words` need it: of every command its name and what it is for, and of the one that
  *  is named the rest. Without words it is the whole tree. */
@@ -50,9 +49,10 @@ function commandIn(words: readonly string[]): string | undefined {
 function refuseStrayWords(command: Command): void {
   const names = command.commands.map((inner) => inner.name());
   if (names.length === 0 || command.registeredArguments.length > 0) return;
-  command.allowExcessArguments().hook("preAction", (_, called) => {
+  command.allowExcessArguments().hook("preAction", async (_, called) => {
     const [word] = called.args;
     if (called !== command || word === undefined) return;
+    const { didYouMean } = await import("./suggest.ts");
     const meant = didYouMean(word, names);
     called.error(`error: unknown command '${word}'${meant === undefined ? "" : `\n(${meant})`}`, {
       code: "commander.unknownCommand",

@@ -70,6 +70,7 @@ export * from "./notice-text.ts";
 export * from "./observe.ts";
 export * from "./permissions.ts";
 export * from "./playbooks.ts";
+export { plexusMark } from "./plexus-answer.ts";
 export { withoutControls } from "./printable.ts";
 export * from "./quality.ts";
 export * from "./claim.ts";

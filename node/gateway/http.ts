@@ -28,8 +28,8 @@ import {
   type WrittenPath,
   type WrittenTexts,
   type Power,
+  plexusMark,
 } from "../../protocols/index.ts";
-import { plexusMark } from "../../protocols/plexus-answer.ts";
 import type { Accounts, Caller, Origin } from "./accounts.ts";
 import { admit as admitCaller, identify } from "./admission.ts";
 import { errorBody, isOllamaPath, wireOf } from "./ai/errors.ts";

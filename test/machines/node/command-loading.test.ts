@@ -8,6 +8,7 @@ import { join, relative } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect } from "chai";
+import { plexusMark } from "../../../protocols/index.ts";
 import { writeControlFile } from "../../../cli/control.ts";
 import { controlToken, startClusterFixture, type ClusterFixture } from "../../unit/gateway/cluster-fixture.ts";
 import { status, summary } from "../../unit/cli/fixture.ts";
@@ -38,7 +39,7 @@ describe("a command of plexus loads", function () {
   let folder: string;
   let lone: string;
   // What a node says of itself comes from a whole node; here only the answer counts.
-  const node = createServer((_, response) => void response.end(JSON.stringify(status)));
+  const node = createServer((_, response) => void response.setHeader(plexusMark, "1").end(JSON.stringify(status)));
   before(async () => {
     await once(node.listen(0, "127.0.0.1"), "listening");
     lone = mkdtempSync(join(tmpdir(), "plexus-loading-"));
@@ -91,16 +92,19 @@ describe("a command of plexus loads", function () {
       "protocols/amounts.ts",
       "protocols/ids.ts",
       "protocols/assert.ts",
+      // Whether a node has answered, and at which address a session is.
+      "protocols/plexus-answer.ts",
+      "protocols/nodes.ts",
       "config/units.ts",
     ]);
-    expect(status.own, "files of its own, however small").to.have.lengthOf.at.most(26);
+    expect(status.own, "files of its own, however small").to.have.lengthOf.at.most(28);
   });
 
   it("what tables are drawn with beside that, where it prints one", async () => {
     for (const words of [["nodes"], ["slots"], ["actors", "list"], ["top", "--once"]]) {
       const { packages, own } = await load([...words, "--data", folder]);
       expect(packages, words.join(" ")).to.have.members(["commander", "cli-table3", "string-width", "emoji-regex"]);
-      expect(own, words.join(" ")).to.have.lengthOf.at.most(33);
+      expect(own, words.join(" ")).to.have.lengthOf.at.most(37);
     }
   });
 
