@@ -334,6 +334,8 @@ export interface ModelInfo {
   readonly sizeBytes: number;
   /** What tells it apart from what had its name before: the beginning of its files' digest. Absent: nothing is known. */
   readonly version?: string;
+  /** Where it was pulled from, without secrets: whoever pulled it may call it by that. Absent: it was not, or by a longer name than members are told. */
+  readonly source?: string;
   /** It has a label, and no model to work with is behind it. */
   readonly demonstration: boolean;
   readonly label?: ModelLabel;

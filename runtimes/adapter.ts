@@ -27,6 +27,8 @@ export interface ModelSpec {
   readonly path: string;
   /** What tells its files apart from others of the same name. */
   readonly version?: string;
+  /** Where its files were pulled from. */
+  readonly source?: string;
   /** Context of one generation. Default: what the model was trained on, at most 4096. */
   readonly contextTokens?: number;
   /** Generations that run at once, batched. Default 4. */

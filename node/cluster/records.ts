@@ -98,6 +98,7 @@ const offer = Type.Object({
   places: Type.Optional(count),
   tokensPerSecond: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })),
   provider: Type.Optional(Type.String({ maxLength: 256 })),
+  source: Type.Optional(text),
   reason: Type.Optional(text),
 });
 const isMemberRecord = checkOf(

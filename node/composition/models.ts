@@ -113,6 +113,8 @@ export function servedModels(
   const specOf = (model: StoredModel): ModelSpec => ({
     ...modelSpec({ name: model.name, path: store.pathOf(model) }, config),
     version: model.digest.slice(0, 12),
+    // Members are told no longer one.
+    ...(model.source.length <= 512 && { source: model.source }),
   });
   return [...remote, ...stored.map(specOf)];
 }

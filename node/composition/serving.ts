@@ -132,9 +132,11 @@ export async function serveClients(
     responsePeers: {
       nodes: () => others().map((one) => one.node),
       read: (other, of) => peer.exchange.call(other, "response.read", of, responseTimeoutMs),
+      items: (other, of) => peer.exchange.call(other, "response.items", of, responseTimeoutMs),
       end: (other, of) => peer.exchange.call(other, "response.end", of, responseTimeoutMs),
       serve(own) {
         peer.exchange.on("response.read", (of) => own.read(of));
+        peer.exchange.on("response.items", (of) => own.items(of));
         peer.exchange.on("response.end", (of) => own.end(of));
       },
     },

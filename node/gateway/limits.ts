@@ -235,8 +235,13 @@ export const gatewayLimits = {
    *
    *  As the specification has it. */
   responseSocketLifeMs: 3_600_000,
-  /** Requests that wait on one such connection for the response before them; one more is refused with `RATE_LIMITED`. */
+  /** Requests that wait on one such connection for the response before them in their stream, of all streams together; one more is refused with `RATE_LIMITED`. */
   responseSocketWaitingMax: 8,
+  /** Nodes that are asked for items of responses that are referred to. */
+  responseNodesMax: 64,
+  /** Streams of one such connection. One more takes the place of the one that was used longest ago and is idle, with what is kept for it; where all are
+   *  busy it is refused with `RATE_LIMITED`. */
+  responseSocketStreamsMax: 8,
   /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
   completionTimeoutMs: 300_000,
   /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was said yet; what is refused before

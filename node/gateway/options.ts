@@ -263,10 +263,12 @@ export interface ResponsePeers {
   /** The other members. */
   nodes(): readonly string[];
   read(node: string, of: MeshBody<"response.read">): Promise<Result<MeshAnswer<"response.read">>>;
+  items(node: string, of: MeshBody<"response.items">): Promise<Result<MeshAnswer<"response.items">>>;
   end(node: string, of: MeshBody<"response.end">): Promise<Result<MeshAnswer<"response.end">>>;
   /** Answers the others. Called once. */
   serve(own: {
     read(of: MeshBody<"response.read">): Result<MeshAnswer<"response.read">>;
+    items(of: MeshBody<"response.items">): Result<MeshAnswer<"response.items">>;
     end(of: MeshBody<"response.end">): Result<MeshAnswer<"response.end">>;
   }): void;
 }

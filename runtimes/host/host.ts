@@ -513,6 +513,7 @@ function infoOf({ spec, state, facts, error, sizeBytes = 0 }: Resident, abilitie
     demonstration: label !== undefined,
     ...(label && { label }),
     ...(spec.version !== undefined && { version: spec.version }),
+    ...(spec.source !== undefined && { source: spec.source }),
     ...(spec.endpoint && { provider: URL.parse(spec.endpoint.url)?.host ?? adapter.name }),
     state,
     contextTokens: facts?.contextTokens ?? spec.contextTokens ?? 0,

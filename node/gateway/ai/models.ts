@@ -86,10 +86,11 @@ export function createModels(at: GatewayContext): Models {
     return all;
   }
 
-  /** The model that was pulled by the name of a source, as Ollama's clients go on to call it. */
-  const pulled = (name: string): string | undefined => {
+  /** The model that was pulled by the name of a source, on whichever node, as Ollama's clients go on to call it. */
+  const pulled = (name: string, all: ReadonlyMap<string, ModelInfo>): string | undefined => {
     const source = sourceOf(name);
-    return at.models?.store?.list().find((one) => one.source === source)?.name;
+    const here = at.models?.store?.list().find((one) => one.source === source)?.name;
+    return here ?? [...all.values()].find((one) => one.source === source)?.model;
   };
 
   /** Ollama's clients write `NAME:latest` for a name without a tag. */
@@ -97,7 +98,7 @@ export function createModels(at: GatewayContext): Models {
     const all = served();
     if (all.has(name)) return name;
     const plain = name.endsWith(latest) ? name.slice(0, -latest.length) : name;
-    return all.has(plain) ? plain : (pulled(name) ?? plain);
+    return all.has(plain) ? plain : (pulled(name, all) ?? plain);
   };
 
   async function lent(caller: Caller, name: string): Promise<Resolved> {

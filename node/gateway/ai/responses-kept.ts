@@ -35,8 +35,8 @@ export interface KeptResponses {
   drop(user: string, id: string): void;
   /** Errors: NOT_FOUND (also where it is another connection's), UNREACHABLE (its node is away), TOO_LARGE for the way between nodes. */
   find(user: string, id: string, by?: object): Promise<KeptResponse>;
-  /** An item of one of a person's that this node keeps. */
-  item(user: string, id: string): Fields | undefined;
+  /** The items with these ids of a person's responses, wherever they are kept. One whose node is away is not among them. Error: TOO_LARGE for the way between nodes. */
+  items(user: string, ids: readonly string[]): Promise<ReadonlyMap<string, Fields>>;
   /** Ends it if it is under way; with `forget` nothing of it is kept. Errors as of `find`. */
   end(user: string, id: string, forget: boolean): Promise<void>;
 }
@@ -67,17 +67,40 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
     return node === undefined ? undefined : { peers: at.responsePeers, node };
   };
 
+  /** Of this node's own. */
+  const itemsHere = (user: string, ids: readonly string[]): readonly Fields[] => {
+    const wanted = new Set(ids);
+    const found = new Map<string, Fields>();
+    for (const { response, input, only } of own.of(user)) {
+      if (only !== undefined) continue;
+      for (const one of [...response.output, ...input]) {
+        const id = String(one["id"]);
+        if (wanted.has(id) && !found.has(id)) found.set(id, one);
+      }
+    }
+    return [...found.values()];
+  };
+
+  /** For the way to another node: beside the bytes there is only their frame. Error: TOO_LARGE. */
+  const packed = (value: unknown): Result<Uint8Array> => {
+    const bytes = Buffer.from(JSON.stringify(value));
+    const { peerMessageBytesMax } = wireLimits;
+    return bytes.length > peerMessageBytesMax - 1_024
+      ? refused(failure("TOO_LARGE", { bodyBytes: bytes.length, peerMessageBytesMax }))
+      : ok(bytes);
+  };
+
   at.responsePeers?.serve({
+    items({ user, ids }): Result<{ readonly items: Uint8Array }> {
+      const items = packed(itemsHere(user, ids));
+      return items.ok ? ok({ items: items.value }) : items;
+    },
     read({ user, id }): Result<{ readonly kept: Uint8Array }> {
       const found = own.get(user, id);
       if (found === undefined || found.only !== undefined) return refused(failure("NOT_FOUND", { response: id }));
       const { cancel: _, ...said } = found;
-      const kept = Buffer.from(JSON.stringify(said));
-      const { peerMessageBytesMax } = wireLimits;
-      // Beside the bytes there is only their frame.
-      return kept.length > peerMessageBytesMax - 1_024
-        ? refused(failure("TOO_LARGE", { bodyBytes: kept.length, peerMessageBytesMax }))
-        : ok({ kept });
+      const kept = packed(said);
+      return kept.ok ? ok({ kept: kept.value }) : kept;
     },
     end: ({ user, id, forget }) =>
       endHere(user, id, forget) ? ok(null) : refused(failure("NOT_FOUND", { response: id })),
@@ -97,13 +120,21 @@ export function createKeptResponses(at: GatewayContext): KeptResponses {
       if (!answer.ok) throw new PlexusError(answer.error);
       return JSON.parse(Buffer.from(answer.value.kept).toString("utf8")) as KeptResponse;
     },
-    item(user, id) {
-      for (const { response, input, only } of own.of(user)) {
-        if (only !== undefined) continue;
-        const found = [...response.output, ...input].find((one) => one["id"] === id);
-        if (found !== undefined) return found;
+    async items(user, ids) {
+      const found = new Map(itemsHere(user, ids).map((one) => [String(one["id"]), one]));
+      const others = ids.filter((id) => !found.has(id));
+      const peers = at.responsePeers;
+      if (others.length === 0 || peers === undefined) return found;
+      const asked = peers.nodes().slice(0, at.limits.responseNodesMax);
+      const answers = await Promise.all(asked.map((node) => peers.items(node, { user, ids: others })));
+      for (const answer of answers) {
+        if (!answer.ok && answer.error.code === "TOO_LARGE") throw new PlexusError(answer.error);
+        const items = answer.ok
+          ? (JSON.parse(Buffer.from(answer.value.items).toString("utf8")) as readonly Fields[])
+          : [];
+        for (const one of items) found.set(String(one["id"]), one);
       }
-      return undefined;
+      return found;
     },
     async end(user, id, forget) {
       if (endHere(user, id, forget)) return;

@@ -198,15 +198,22 @@ const sortOf = ({ type, role, content, id }: Item): unknown =>
 
 const isReference = ({ type }: Item): boolean => type === "item_reference";
 
-/** Items in the place of references to them. One that is in the conversation already is there once. */
-function resolved(given: readonly Item[], before: readonly Item[], find: (id: string) => Item | undefined): readonly Item[] {
+/** Items in the place of references to them, of the request itself and of responses that are kept. One that is in the conversation already is there once. */
+async function resolved(
+  given: readonly Item[],
+  before: readonly Item[],
+  find: (ids: readonly string[]) => Promise<ReadonlyMap<string, Item>>,
+): Promise<readonly Item[]> {
+  const isBefore = new Set(before.map(({ id }) => String(id)));
+  const beside = new Map(given.filter((one) => !isReference(one)).map((one) => [String(one["id"]), one]));
+  const asked = given.filter(isReference).map(({ id }) => String(id)).filter((id) => !isBefore.has(id) && !beside.has(id)); // prettier-ignore
+  const kept = asked.length === 0 ? new Map<string, Item>() : await find([...new Set(asked)]);
   return given.flatMap((one, index) => {
     if (!isReference(one)) return [one];
     const id = String(one["id"]);
-    if (before.some((item) => item["id"] === id)) return [];
-    const found = find(id) ?? given.find((item) => item !== one && item["id"] === id);
-    const missing = "no item of this id is kept here: responses are kept for a while, by the node that answered; send the item itself";
-    return [found ?? refuse(`/input/${index}/id`, missing)];
+    if (isBefore.has(id)) return [];
+    const missing = "no item of this id is kept: responses are kept for a while, by the node that answered, which has to be up; send the item itself";
+    return [kept.get(id) ?? beside.get(id) ?? refuse(`/input/${index}/id`, missing)];
   });
 } // prettier-ignore
 
@@ -360,7 +367,7 @@ export function addResponses(surface: Surface): Responses {
     if (inBackground && !stored) refuse("/background", "needs store: who would find the response?");
     const { before } = await earlierOf(body, user, only);
     const given = itemsOf(body);
-    const input = resolved(given, before, (id) => kept.item(user, id));
+    const input = await resolved(given, before, (ids) => kept.items(user, ids));
     const reader = mediaFor(at.limits);
     const wanted = readRequest(body, [...before, ...input], reader);
     checkMessages(wanted.messages.length, at);
@@ -428,7 +435,7 @@ export function addResponses(surface: Surface): Responses {
     const { user } = asking.caller;
     const { before } = await earlierOf(body, user);
     const reader = mediaFor(at.limits);
-    const input = resolved(itemsOf(body), before, (id) => kept.item(user, id));
+    const input = await resolved(itemsOf(body), before, (ids) => kept.items(user, ids));
     const messages = readItems([...before, ...input], reader);
     checkMessages(messages.length, at);
     if (messages.length === 0) refuse("/input", "must hold a conversation");

@@ -1,10 +1,14 @@
-/** Responses over one WebSocket, turn by turn (the Open Responses specification, "WebSocket Transport").
+/** Responses over one WebSocket, turn by turn (the Open Responses specification, "WebSocket Transport"), in several streams beside each other (OpenAI's
+ *  WebSocket mode).
  *
- *      message `response.create` ─► line ─► admitted, checked, begun ─► the events of a stream, a message each ─► the next in line
+ *      message `response.create` ─► the line of its stream ─► admitted, checked, begun ─► the events, a message each ─► the next in line
  *                                              └── refused ─► { type: "error", status, error }
  *
- *  What is not stored can be continued on its connection alone: the newest such response is kept for it, and forgotten with it, or when a turn
- *  that goes on from it fails. One turn runs at a time. */
+ *  A message may name its stream (`stream_id`); each message about it names it too. What names none is a stream as well. In a stream one turn runs at a
+ *  time, in the order of the messages; streams run beside each other, as far as their person's calls may.
+ *
+ *  What is not stored can be continued on its connection alone, from any stream: of each stream the newest such response is kept, and forgotten with the
+ *  connection, or when a turn of the stream that goes on from it fails. */
 import type { WebSocket } from "ws";
 import { checkOf } from "../../../protocols/check.ts";
 import { failure, failureOf, PlexusError, type Failure } from "../../../protocols/index.ts";
@@ -22,9 +26,30 @@ import { frameOf } from "./frames.ts";
 /** The path of it. */
 export const responsesPath = "/v1/responses";
 
+/** What names a stream in messages about it. */
+type Named = { readonly stream_id?: string };
+
 /** A refusal as this wire says it. */
-export const envelopeOf = (reason: Failure): Buffer =>
-  frameOf({ type: "error", status: statusOf(reason), error: openAiError(reason).error });
+export const envelopeOf = (reason: Failure, named: Named = {}): Buffer =>
+  frameOf({ type: "error", status: statusOf(reason), error: openAiError(reason).error, ...named });
+
+/** One stream of a connection. */
+interface Stream {
+  readonly named: Named;
+  /** What waits, as it came. */
+  readonly line: Heard[];
+  isBusy: boolean;
+  /** The response that is kept for this connection alone. */
+  own: string | undefined;
+}
+
+/** A message, with how long it was. */
+interface Heard {
+  readonly said: Readonly<Record<string, unknown>>;
+  readonly bytes: number;
+}
+
+const streamIdCharsMax = 128;
 
 /** One connection. */
 export class ResponseSocket {
@@ -32,12 +57,10 @@ export class ResponseSocket {
   readonly #responses: Responses;
   readonly #subscriber: Subscriber;
   readonly #interest = new Interest();
-  readonly #line: Buffer[] = [];
+  /** By name, the one that was used last at the end. */
+  readonly #streams = new Map<string | undefined, Stream>();
   readonly #stopTimer: () => void;
-  #isBusy = false;
   #isOld = false;
-  /** The response that is kept for this connection alone. */
-  #own: string | undefined;
 
   constructor(at: GatewayContext, responses: Responses, subscriber: Subscriber) {
     this.#at = at;
@@ -45,59 +68,87 @@ export class ResponseSocket {
     this.#subscriber = subscriber;
     this.#stopTimer = at.clock.after(at.limits.responseSocketLifeMs, () => {
       this.#isOld = true;
-      if (!this.#isBusy) this.#endIfOld();
+      this.#endIfOld();
     });
   }
 
   /** Takes what the client sent. */
   hear(data: Buffer): void {
-    const max = this.#at.limits.responseSocketWaitingMax;
-    if (this.#line.length >= max) return this.#write(envelopeOf(failure("RATE_LIMITED", { limit: "responseSocketWaitingMax", max, retryAfterMs: 1_000 }))); // prettier-ignore
-    this.#line.push(data);
-    if (!this.#isBusy) void this.#work();
+    let named: Named = {};
+    try {
+      const said = demand(parseJson(data.toString(), wideJsonBounds(this.#at.limits))) as Heard["said"];
+      named = namedIn(said);
+      const stream = this.#streamOf(named);
+      stream.line.push({ said, bytes: data.length });
+      if (!stream.isBusy) void this.#work(stream);
+    } catch (error) {
+      this.#write(envelopeOf(failureOf(error), named));
+    }
   }
 
   /** The connection is gone. */
   gone(): void {
     this.#stopTimer();
-    this.#line.splice(0);
     this.#interest.lose();
-    this.#keepOnly(undefined);
-  }
-
-  async #work(): Promise<void> {
-    this.#isBusy = true;
-    for (let data = this.#line.shift(); data !== undefined && this.#subscriber.open; data = this.#line.shift()) {
-      await this.#turn(data);
-      this.#endIfOld();
+    for (const stream of this.#streams.values()) {
+      stream.line.splice(0);
+      this.#keepOnly(stream, undefined);
     }
-    this.#isBusy = false;
   }
 
-  async #turn(data: Buffer): Promise<void> {
-    let goesOnFrom: unknown;
+  /** The stream of a message. Throws RATE_LIMITED: so many messages wait already, or so many streams are busy. */
+  #streamOf(named: Named): Stream {
+    const { responseSocketWaitingMax, responseSocketStreamsMax } = this.#at.limits;
+    const all = [...this.#streams.values()];
+    const limited = (limit: string, max: number) => new PlexusError(failure("RATE_LIMITED", { limit, max, retryAfterMs: 1_000 }));
+    if (all.reduce((sum, { line }) => sum + line.length, 0) >= responseSocketWaitingMax)
+      throw limited("responseSocketWaitingMax", responseSocketWaitingMax);
+    const name = named.stream_id;
+    const found = this.#streams.get(name);
+    const stream = found ?? { named, line: [], isBusy: false, own: undefined };
+    if (found === undefined && all.length >= responseSocketStreamsMax) {
+      const idle = all.find(({ isBusy }) => !isBusy);
+      if (idle === undefined) throw limited("responseSocketStreamsMax", responseSocketStreamsMax);
+      this.#keepOnly(idle, undefined);
+      this.#streams.delete(idle.named.stream_id);
+    }
+    this.#streams.delete(name);
+    this.#streams.set(name, stream);
+    return stream;
+  } // prettier-ignore
+
+  async #work(stream: Stream): Promise<void> {
+    stream.isBusy = true;
+    for (let heard = stream.line.shift(); heard !== undefined && this.#subscriber.open; heard = stream.line.shift()) {
+      await this.#turn(stream, heard);
+      if (this.#isOld) break;
+    }
+    stream.isBusy = false;
+    this.#endIfOld();
+  }
+
+  async #turn(stream: Stream, { said, bytes }: Heard): Promise<void> {
+    const goesOnFrom = said["previous_response_id"];
     try {
-      const body = this.#read(data);
-      goesOnFrom = body.previous_response_id;
+      const body = this.#read(said);
       const asking = { caller: this.#subscriber.caller, interest: this.#interest };
-      const { run } = await this.#responses.begin({ body, bytes: data.length, asking, only: this });
-      const response = await run((event) => this.#write(frameOf(event)));
-      if (response.status === "failed") this.#failed(goesOnFrom);
-      else this.#keepOnly(body.store === false ? response.id : undefined);
+      const { run } = await this.#responses.begin({ body, bytes, asking, only: this });
+      const response = await run((event) => this.#write(frameOf({ ...event, ...stream.named })));
+      if (response.status === "failed") this.#failed(stream, goesOnFrom);
+      else this.#keepOnly(stream, body.store === false ? response.id : undefined);
     } catch (error) {
-      this.#failed(goesOnFrom);
-      this.#write(envelopeOf(failureOf(error)));
+      this.#failed(stream, goesOnFrom);
+      this.#write(envelopeOf(failureOf(error), stream.named));
     }
   }
 
   /** The request of a message. Throws what it is refused with. */
-  #read(data: Buffer): Parameters<Responses["begin"]>[0]["body"] {
-    const { limits } = this.#at;
+  #read(said: Heard["said"]): Parameters<Responses["begin"]>[0]["body"] {
     const { caller, address } = this.#subscriber;
     const asked = { address, personOnly: false, permission: "model.use", method: "GET", route: responsesPath } as const;
     const refusal = admit(this.#at, caller, asked);
     if (refusal !== undefined) throw new PlexusError(refusal);
-    const { type, stream: _, ...body } = demand(parseJson(data.toString(), wideJsonBounds(limits))) as Record<string, unknown>; // prettier-ignore
+    const { type, stream: _, stream_id: _named, ...body } = said;
     if (type !== "response.create")
       throw new PlexusError(failure("BAD_REQUEST", { path: "/type", problem: "must be response.create" }));
     if (body["background"] === true)
@@ -108,18 +159,18 @@ export class ResponseSocket {
     return body;
   }
 
-  /** A turn that failed takes along what it was to go on from, where that is kept for this connection alone. */
-  #failed(goesOnFrom: unknown): void {
-    if (goesOnFrom === this.#own) this.#keepOnly(undefined);
+  /** A turn that failed takes along what it was to go on from, where that is kept for its stream. */
+  #failed(stream: Stream, goesOnFrom: unknown): void {
+    if (goesOnFrom === stream.own) this.#keepOnly(stream, undefined);
   }
 
-  #keepOnly(id: string | undefined): void {
-    if (this.#own !== undefined && this.#own !== id) this.#responses.forget(this.#subscriber.user, this.#own);
-    this.#own = id;
+  #keepOnly(stream: Stream, id: string | undefined): void {
+    if (stream.own !== undefined && stream.own !== id) this.#responses.forget(this.#subscriber.user, stream.own);
+    stream.own = id;
   }
 
   #endIfOld(): void {
-    if (!this.#isOld) return;
+    if (!this.#isOld || [...this.#streams.values()].some(({ isBusy }) => isBusy)) return;
     const max = this.#at.limits.responseSocketLifeMs;
     const word = "websocket_connection_limit_reached";
     this.#subscriber.bye(failure("LIMIT_REACHED", { limit: "responseSocketLifeMs", max, word }));
@@ -132,6 +183,14 @@ export class ResponseSocket {
     if (stream.writableLength > this.#at.limits.sendBufferBytesMax) this.#subscriber.wire.terminate();
     else stream.write(bytes, () => undefined);
   }
+}
+
+/** What a message says of its stream. Throws BAD_REQUEST. */
+function namedIn(said: Heard["said"] | null): Named {
+  const id = said?.["stream_id"];
+  if (id === undefined || id === null) return {};
+  if (typeof id === "string" && id !== "" && id.length <= streamIdCharsMax) return { stream_id: id };
+  throw new PlexusError(failure("BAD_REQUEST", { path: "/stream_id", problem: `must be a text of 1 to ${streamIdCharsMax} characters` })); // prettier-ignore
 }
 
 /** Listens to a connection. */

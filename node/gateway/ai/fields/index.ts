@@ -6,6 +6,7 @@ import { countFields, messageFields } from "./anthropic.ts";
 import { embedFields, embeddingsFields, generateFields, ollamaChatFields, pullFields } from "./ollama.ts";
 import {
   chatFields,
+  compactFields,
   completionFields,
   embeddingFields,
   imageFields,
@@ -23,6 +24,7 @@ export type { Fate, FieldRow } from "./rows.ts";
 export const fieldsOf: Readonly<Record<string, readonly FieldRow[]>> = {
   "/v1/chat/completions": chatFields,
   "/v1/responses": responseFields,
+  "/v1/responses/compact": compactFields,
   "/v1/completions": completionFields,
   "/v1/embeddings": embeddingFields,
   "/v1/moderations": moderationFields,

@@ -78,14 +78,12 @@ nothing user | whoever asks is known by the key
 ${dialects}
 `);
 
-/** Responses. */
-export const responseFields: readonly FieldRow[] = rowsOf(`
-used model instructions previous_response_id stream store background max_output_tokens temperature top_p top_logprobs include metadata parallel_tool_calls
-nothing stream_options.include_obfuscation | pieces are not padded
+/** What a conversation is made of, in requests for responses. */
+const conversationItems = `
 used input input(user).content input(system).content input(developer).content input(assistant).content
 used input(user).content(input_text).text input(system).content(input_text).text input(developer).content(input_text).text input(assistant).content(input_text).text
-used input(user).content(text).text input(assistant).content(text).text input(system).content(text).text input(developer).content(text).text input(user).content(input_audio).input_audio
-used input(user).content(input_image).image_url input(assistant).content(output_text).text input(assistant).content(refusal).refusal
+used input(user).content(text).text input(assistant).content(text).text input(system).content(text).text input(developer).content(text).text
+used input(assistant).content(output_text).text input(assistant).content(refusal).refusal
 nothing input(user).content(input_image).detail | an image is shown as it is
 refused input(user).content(input_image).file_id input(system).content(input_image) input(developer).content(input_image) input(assistant).content(input_image) input(function_call_output).output(input_image) | only users show something, and as a data: URL
 refused input(user).content(*) input(system).content(*) input(developer).content(*) input(assistant).content(*) input(function_call_output).output(*) | files are not supported
@@ -101,6 +99,14 @@ used input(item_reference).id
 used input(compaction).encrypted_content
 nothing input(reasoning) | what the model thought is not shown to it again
 refused input(*) | only messages, calls of functions, their outputs and conversations made short are supported
+`;
+
+/** Responses. */
+export const responseFields: readonly FieldRow[] = rowsOf(`
+used model instructions previous_response_id stream store background max_output_tokens temperature top_p top_logprobs include metadata parallel_tool_calls
+nothing stream_options.include_obfuscation | pieces are not padded
+used input(user).content(input_image).image_url input(user).content(input_audio).input_audio
+${conversationItems}
 used tools(function).name tools(function).description
 whole tools(function).parameters
 used tools(function).strict
@@ -128,6 +134,16 @@ nothing user safety_identifier | whoever asks is known by the key
 nothing service_tier | there is one
 nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is in memory of a prompt is found by itself
 ${dialects}
+`);
+
+/** Conversations made short. */
+export const compactFields: readonly FieldRow[] = rowsOf(`
+used model instructions previous_response_id
+nothing input(user).content(input_image).image_url input(user).content(input_audio).input_audio | that something was shown is written down, and not what
+${conversationItems}
+refused image | there is nothing here that it could be about
+nothing service_tier | there is one
+nothing prompt_cache_key prompt_cache_options prompt_cache_retention | what is in memory of a prompt is found by itself
 `);
 
 /** Embeddings. */

@@ -106,6 +106,7 @@ const ollama: Body = { model: "seeing", stream: false };
 const bases: Readonly<Record<string, Body>> = {
   "/v1/chat/completions": chat,
   "/v1/responses": responses,
+  "/v1/responses/compact": { model: "seeing", input: responses["input"] },
   "/v1/completions": { model: "seeing", prompt: "hello" },
   "/v1/embeddings": { model: "echo", input: "hello" },
   "/v1/audio/speech": { model: "echo", input: "hello", voice: "a" },
@@ -235,6 +236,14 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
     "messages(assistant).tool_calls(function).function.arguments": '{"far":true}',
   },
   "/v1/completions": { ...common, response_format: { type: "json_object" }, logprobs: 2, prompt: "other" },
+  "/v1/responses/compact": {
+    model: "none",
+    previous_response_id: "resp_none",
+    "input(user).content(input_image).image_url": "data:image/gif;base64,R0lGODlhAQABAAAAACw=",
+    "input(user).content(input_audio).input_audio": { data: "BBBB", format: "mp3" },
+    "input(function_call_output).output": "a dog",
+    input: "other",
+  },
   "/v1/responses": {
     ...common,
     store: false,

@@ -1,4 +1,5 @@
 import { expect } from "chai";
+import { createClock } from "../../../../node/platform/index.ts";
 import { Ollama } from "ollama";
 import {
   failure,
@@ -170,7 +171,14 @@ describe("gateway: Ollama's client, unchanged", () => {
       },
     } as unknown as ModelStore;
     const wanted = { current: () => [], set: () => Promise.resolve(ok(null)), onChange: () => () => undefined };
+    const { generate, ...engines } = createEchoRuntime({ clock: createClock() }).engines;
+    const elsewhere = {
+      models: () => generate.models().map((info) => ({ ...info, source: "hf:elsewhere/model:Q4_0" })),
+      watch: (listener: () => void) => generate.watch(listener),
+      call: (...call: Parameters<typeof generate.call>) => generate.call(...call),
+    };
     const pulling = await startFixture({
+      engines: { ...engines, generate: elsewhere },
       models: { store, wanted } as unknown as NonNullable<FixtureOptions["models"]>,
     });
     let adminKey = "";
@@ -212,6 +220,9 @@ describe("gateway: Ollama's client, unchanged", () => {
       expect((await admin.show({ model })).capabilities, model).to.include("completion");
       expect(await admin.pull({ model })).to.include({ status: "success" });
     }
+    // Of a model that another node has, its row among the members says the source.
+    stored = [];
+    expect((await admin.chat({ model: "hf.co/elsewhere/model:Q4_0", messages: [user("hi")] })).message.content).to.contain("hi"); // prettier-ignore
     const unread = sources.splice(3).length;
     expect(unread).to.equal(3);
     const other = await of("bob");

@@ -164,6 +164,22 @@ describe("gateway: responses over a WebSocket", () => {
     turns.socket.close();
   }); // prettier-ignore
 
+  it("forks a conversation into another stream of the connection, and names the stream in all that is said of it", async () => {
+    const turns = await open();
+    const first = await turns.ask({ input: "one", store: false, stream_id: "a" });
+    turns.create({ input: "two", store: false, stream_id: "b", previous_response_id: first.id });
+    const forked = await turns.turn();
+    expect(new Set(forked.map(({ stream_id }) => stream_id as string))).to.deep.equal(new Set(["b"]));
+    expect(saidOf(asked.at(-1))).to.deep.equal(["user: one", "assistant: You said: one", "user: two"]);
+    const [ofB, ofA] = [forked.at(-1).response.id, first.id];
+    expect((await turns.ask({ input: "three", store: false, stream_id: "a", previous_response_id: ofA })).status, "a goes on").to.equal("completed");
+    const wrong = await turns.ask({ input: 1, stream_id: "a", previous_response_id: ofB });
+    expect([errorOf(wrong).status, wrong.stream_id]).to.deep.equal([400, "a"]);
+    expect((await turns.ask({ input: "four", store: false, stream_id: "b", previous_response_id: ofB })).status, "b is not a's to lose").to.equal("completed");
+    for (const stream_id of ["", 7, "x".repeat(129)]) expect(errorOf(await turns.ask({ input: "x", stream_id })).param).to.equal("stream_id");
+    turns.socket.close();
+  }); // prettier-ignore
+
   it("lets nobody in without a key", async () => {
     const socket = new WebSocket(`${fixture.url.replace("http", "ws")}/v1/responses`);
     const [, answer] = (await once(socket, "unexpected-response")) as [unknown, { readonly statusCode: number }];
@@ -175,7 +191,7 @@ describe("gateway: responses over a WebSocket", () => {
     let own: Fixture;
     let key: string;
     before(async () => {
-      own = await startFixture({ engines: told.engines, limits: { responseSocketWaitingMax: 1, responseSocketLifeMs: 20_000 } });
+      own = await startFixture({ engines: told.engines, limits: { responseSocketWaitingMax: 1, responseSocketStreamsMax: 2, responseSocketLifeMs: 20_000 } });
       key = (await own.signUp("ada")).token;
     });
     after(() => own.stop());
@@ -189,6 +205,28 @@ describe("gateway: responses over a WebSocket", () => {
       turns.socket.close();
       await turns.closed;
       while (!call.cancelled) await new Promise((resolve) => setImmediate(resolve));
+    });
+
+    it("runs streams beside each other, each in the order of its messages, and so many of them", async () => {
+      const turns = await Turns.open(own, key);
+      const create = (stream_id: string, input: string) => turns.create({ model: "told", input, stream_id });
+      create("a", "one");
+      const one = await told.next();
+      create("b", "two");
+      const two = await told.next();
+      create("b", "three");
+      create("c", "four");
+      expect((await turns.turn()).at(-1)).to.nested.include({ type: "error", "error.code": "rate_limited", stream_id: "c" });
+      two.say(text("of b"), ended("complete"));
+      const ofB = await turns.turn();
+      expect(ofB.filter(({ stream_id }) => stream_id === "b").at(-1)).to.nested.include({ type: "response.completed" });
+      const three = await told.next();
+      expect(three.request.messages.at(-1)).to.include({ content: "three" });
+      for (const call of [one, three]) call.say(text("done"), ended("complete"));
+      const left = [...(await turns.turn()), ...(await turns.turn())].filter(({ type }) => type === "response.completed");
+      expect(left.map(({ stream_id }) => stream_id as string).toSorted()).to.deep.equal(["a", "b"]);
+      turns.socket.close();
+      await turns.closed;
     });
 
     it("ends after its time, behind the turn that is under way", async () => {

@@ -458,6 +458,7 @@ describe("gateway: responses that other nodes keep", () => {
       const responsePeers: Peers = {
         nodes: () => [other],
         read: (to, of) => asked(to, (own) => own.read(of)),
+        items: (to, of) => asked(to, (own) => own.items(of)),
         end: (to, of) => asked(to, (own) => own.end(of)),
         serve: (own) => void served.set(node, own),
       };
@@ -486,6 +487,19 @@ describe("gateway: responses that other nodes keep", () => {
     await nodes.two.end("ada", id, true);
     expect(await coded(nodes.one.find("ada", id))).to.equal("NOT_FOUND");
   });
+
+  it("have items that are referred to at each, by their person alone", async () => {
+    const { nodes, away } = pair();
+    const items = ["msg_a", "msg_b"].map((id) => ({ id, type: "message" }));
+    const id = nodes.one.newId();
+    nodes.one.put("ada", { response: { id, output: [items[0]] }, input: [items[1]], before: [] } as unknown as KeptResponse);
+    nodes.one.put("ada", { response: { id: nodes.one.newId(), output: [{ id: "msg_c" }] }, input: [], before: [], only: {} } as unknown as KeptResponse);
+    const found = async (node: "one" | "two", user = "ada") => [...(await nodes[node].items(user, ["msg_a", "msg_b", "msg_c", "msg_x"])).values()];
+    for (const node of ["one", "two"] as const) expect(await found(node), node).to.deep.equal(items);
+    expect(await found("two", "eve")).to.deep.equal([]);
+    away.add("one");
+    expect(await found("two")).to.deep.equal([]);
+  }); // prettier-ignore
 
   it("are ended where they are under way, and refused when they are too large for the way", async () => {
     const { nodes } = pair();
