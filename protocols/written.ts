@@ -123,6 +123,36 @@ interface WrittenJson {
   rawJSON(text: string): unknown;
 }
 
+/** A value of JSON that is written as this text has it. Whoever writes it with the language's own `JSON.stringify` keeps its numbers alone. */
+export class AsWritten {
+  readonly text: string;
+
+  /** The text is JSON. */
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  toJSON(): unknown {
+    return parseToWrite(this.text);
+  }
+}
+
+/** Writes a value as `JSON.stringify` does, and what is in it `AsWritten` character by character.
+ *
+ *  A mark stands for each text while the rest is written: a letter in a form that is never written otherwise. */
+export function stringifyWritten(value: unknown): string {
+  const json = JSON as unknown as WrittenJson;
+  const texts: string[] = [];
+  const text = JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key, one: unknown) {
+    const before = this[key];
+    // A half of a character has no bytes: it is written as an escape.
+    if (!(before instanceof AsWritten) || !before.text.isWellFormed()) return one;
+    texts.push(before.text);
+    return json.rawJSON(`"\\u0061${texts.length - 1}"`);
+  });
+  return texts.length === 0 ? text : text.replaceAll(/"\\u0061(\d+)"/g, (_mark, at: string) => texts[Number(at)] ?? "");
+} // prettier-ignore
+
 /** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs. Throws as
  *  `JSON.parse` does. */
 export function parseToWrite(text: string): unknown {

@@ -165,7 +165,8 @@ const rope: Rule = (asked) => {
   const heads = Math.max(...(asked.numbers("attention.head_count") ?? [0]));
   const width = asked.one("embedding_length");
   const key = asked.one("attention.key_length") ?? (heads > 0 && width !== undefined ? Math.floor(width / heads) : undefined);
-  if (turned !== undefined && (turned % 2 !== 0 || (key !== undefined && turned > key)))
+  // Some architectures assert that it is not zero, and one computes for ever.
+  if (turned !== undefined && (turned % 2 !== 0 || (turned === 0 && asked.tensors.some(attends)) || (key !== undefined && turned > key)))
     return `its ${asked.key("rope.dimension_count")} is ${turned}, and a key is ${key ?? "some"} wide`;
   const kind = asked.word("rope.scaling.type");
   const kinds = ["none", "linear", "yarn", "longrope"];
@@ -197,6 +198,14 @@ const experts: Rule = (asked) => {
     return `its ${count ?? 0} experts cannot be in ${groups} groups of which ${groupsUsed} are used`;
   return undefined;
 }; // prettier-ignore
+
+/** How far a layer that keeps a state looks back. Where the tensor says otherwise, a load of one architecture does not end. */
+const states: Rule = (asked) => {
+  const tensor = asked.tensors.find(({ name }) => /^blk\.\d+\.ssm_conv1d\.weight$/.test(name));
+  const said = asked.one("ssm.conv_kernel");
+  if (tensor === undefined || said === undefined || tensor.dimensions[0] === said) return undefined;
+  return `its ${asked.key("ssm.conv_kernel")} is ${said}, and tensor ${tensor.name} has ${tensor.dimensions[0]}`;
+};
 
 /** A text of people has any character: of one without a token each byte is one, which llama.cpp looks up without asking whether it is there. */
 const everyByte: Rule = (_asked, { facts, byteMissing }) => {
@@ -275,6 +284,7 @@ const rules: readonly Rule[] = [
   rope,
   inner,
   experts,
+  states,
   vocabulary,
   everyByte,
   template,

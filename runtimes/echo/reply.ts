@@ -100,12 +100,12 @@ interface Wish {
 function wishFor(name: string, text: string): Wish | undefined {
   if (!text.includes("call")) return undefined;
   for (const line of text.split("\n")) {
-    const [word, called, ...rest] = line.trim().split(/\s+/u);
-    if (word !== "call" || called !== name) continue;
-    if (rest.length === 0) return { arguments: undefined };
+    const [, called, text = ""] = /^call\s+(\S+)\s*(.*)$/u.exec(line.trim()) ?? [];
+    if (called !== name) continue;
+    if (text === "") return { arguments: undefined };
     try {
-      const given: unknown = JSON.parse(rest.join(" "));
-      if (typeof given === "object" && given !== null && !Array.isArray(given)) return { arguments: JSON.stringify(given) };
+      const given: unknown = JSON.parse(text);
+      if (typeof given === "object" && given !== null && !Array.isArray(given)) return { arguments: text };
     } catch {
       continue;
     }

@@ -10,7 +10,7 @@ import { DocumentMeter, TooMuch } from "../../protocols/json-meter.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
-import { putWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
+import { putWritten, stringifyWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
 import { createLinesReader, createSseReader } from "./events.ts";
 import { fromJson } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
@@ -199,7 +199,7 @@ export class Call {
         ...(dispatcher && { dispatcher }),
         method: body === undefined && form === undefined ? "GET" : "POST",
         headers: { accept: "application/json, text/event-stream, */*", ...headers },
-        body: form ?? (body === undefined ? null : JSON.stringify(body)),
+        body: form ?? (body === undefined ? null : stringifyWritten(body)),
         // Another address is another server: it gets neither the key nor the words.
         redirect: "manual",
         signal: this.#aborter.signal,

@@ -9,7 +9,7 @@ import type {
   TokenLogprob,
   ToolCall,
 } from "../../protocols/index.ts";
-import { parseToWrite } from "../../protocols/written.ts";
+import { AsWritten } from "../../protocols/written.ts";
 import type { Flow } from "../adapter.ts";
 import { runtimeLimits } from "../limits.ts";
 import { createStopMatcher } from "../stop-strings.ts";
@@ -318,11 +318,11 @@ function definedOf(usage: Usage | undefined): Usage {
 export const base64Of = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
 
-/** The arguments of a call as an object to be sent, with its numbers as they were written; an empty one where they are none. */
+/** The arguments of a call as an object to be sent, character by character; an empty one where they are none. */
 export function argumentsOf({ arguments: text }: Pick<ToolCall, "arguments">): object {
   try {
-    const value = parseToWrite(text);
-    return typeof value === "object" && value !== null ? value : {};
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? new AsWritten(text) : {};
   } catch {
     return {};
   }

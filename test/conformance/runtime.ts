@@ -80,7 +80,7 @@ export function listen(runtime: Pick<LocalEngine<"generate">, "call">, ask: Ask)
 }
 
 /** The code of a failure; fails the test on an answer. */
-export function codeOf(ended: Ended): string {
+export function codeOf(ended: Result<unknown>): string {
   if (ended.ok) throw new Error(`expected a failure, got ${JSON.stringify(ended)}`);
   expect(ended.error.outcome).to.equal(errorTable[ended.error.code].outcome);
   return ended.error.code;

@@ -29,7 +29,16 @@ import { anthropicError } from "./errors.ts";
 import { type MediaReader, refuse, wrong } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
 import { objectSoFar } from "./unfinished.ts";
-import { addPost, checkMessages, checkTexts, generator, newId, type Posted, type Surface } from "./surface.ts";
+import {
+  addPost,
+  asWritten,
+  checkMessages,
+  checkTexts,
+  generator,
+  newId,
+  type Posted,
+  type Surface,
+} from "./surface.ts";
 
 const block = Type.Object({ type: Type.String({ maxLength: 64 }) });
 type Block = Static<typeof block> & Fields;
@@ -280,6 +289,7 @@ export function addAnthropic(surface: Surface): void {
     if (body.stream === true) return stream(posted, about, wanted, thinks, generate);
     const written = nothingWritten();
     const answer = await generate(asking, 0, (part) => void add(written, part, wanted));
+    asWritten(posted.reply);
     return {
       ...about,
       content: [

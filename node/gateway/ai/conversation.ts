@@ -3,6 +3,7 @@ import { Type, type Static, type TSchema } from "typebox";
 import {
   failure,
   ok,
+  AsWritten,
   parseToWrite,
   refused,
   textFault,
@@ -366,7 +367,16 @@ export const warningsOf = ({
         })),
       };
 
-/** What a tool or a model was given as arguments, as an object to be sent: its numbers are written as they were. */
+/** What a tool or a model was given as arguments, as an object to be sent: character by character, by whoever writes it with `stringifyWritten`. */
+export function writtenArguments(text: string): Fields | AsWritten {
+  try {
+    return isFields(JSON.parse(text)) ? new AsWritten(text) : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The same, to be looked into: its numbers keep their form when it is written. */
 export function parsedArguments(text: string): Fields {
   try {
     const value = parseToWrite(text);

@@ -4,6 +4,7 @@ import {
   failure,
   floatsOf,
   PlexusError,
+  stringifyWritten,
   writtenAt,
   type ChatMessage,
   type EngineAnswer,
@@ -31,7 +32,7 @@ import {
   maybe,
   mediaFor,
   nothingWritten,
-  parsedArguments,
+  writtenArguments,
   placesOf,
   readSampling,
   readStops,
@@ -47,7 +48,7 @@ import { ollamaError } from "./errors.ts";
 import { imageType, type MediaReader, refuse } from "./media.ts";
 import { sourceOf, type Listed } from "./models.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { addPost, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
+import { addPost, asWritten, checkMessages, checkTexts, generator, type Posted, type Surface } from "./surface.ts";
 
 /** The version of the interface that is followed: clients look at it to learn what a server can do. */
 const interfaceVersion = "0.12.6";
@@ -227,7 +228,10 @@ const logprobsOf = (told: readonly TokenLogprob[] | undefined) =>
     ? {}
     : { logprobs: told.map(({ logprob, top = [], ...named }) => ({ token: nameOf(named), logprob, bytes: bytesOf(named), ...(top.length > 0 && { top_logprobs: top.map((one) => ({ token: nameOf(one), logprob: one.logprob, bytes: bytesOf(one) })) }) })) }; // prettier-ignore
 
-const callOf = ({ name, arguments: text }: ToolCall) => ({ function: { name, arguments: parsedArguments(text) } });
+const callOf = ({ name, arguments: text }: ToolCall) => ({ function: { name, arguments: writtenArguments(text) } });
+
+/** As JSON in one line: a line break of what was written there can only be between its values. */
+const lineOf = (data: object): string => stringifyWritten(data).replaceAll(/[\r\n]/g, " ");
 
 const never = new Date(Date.UTC(2100, 0)).toISOString();
 
@@ -404,13 +408,14 @@ export function addOllama(surface: Surface): void {
       const answer = await generate(asked, 0, (part) => void take(part));
       // Calls are whole on this wire.
       const calls = written.calls.filter(({ isWhole }) => isWhole);
+      asWritten(reply);
       return { ...head(), ...shown({ ...written, calls }), ...logprobsOf(written.logprobs), ...lastOf(answer) };
     }
     return streamed(
       { asking: asked, reply, at },
       streams.lines,
       async (out, asking) => {
-        const line = (data: object): void => out.write(`${JSON.stringify({ ...head(), ...data })}\n`);
+        const line = (data: object): void => out.write(`${lineOf({ ...head(), ...data })}\n`);
         const answer = await generate(asking, 0, (part) => {
           const one = take(part);
           if (one.text === "" && one.thought === undefined && (one.calls ?? []).length === 0) return;

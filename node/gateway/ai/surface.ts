@@ -5,6 +5,7 @@ import {
   failure,
   failureOf,
   PlexusError,
+  stringifyWritten,
   type AuditAction,
   type EngineAnswer,
   type EnginePart,
@@ -72,6 +73,10 @@ export function addPost<S extends TSchema>(
       }),
   );
 }
+
+/** What is answered has arguments of calls in it, which go character by character. */
+export const asWritten = (reply: FastifyReply): void =>
+  void reply.type("application/json; charset=utf-8").serializer(stringifyWritten);
 
 /** A header has letters of its own, and an end. */
 const ignored = (names: readonly string[]): string =>

@@ -1,9 +1,11 @@
 /** Arguments of a call that was cut off, as an object: what was written of them whole. Pure. */
-import { parsedArguments, type Fields } from "./conversation.ts";
+import type { AsWritten } from "../../../protocols/index.ts";
+import { parsedArguments, writtenArguments, type Fields } from "./conversation.ts";
 
 /** The object that a text is, or was going to be: with the value that was being written as far as it came, where that is one. */
-export function objectSoFar(text: string): Fields {
+export function objectSoFar(text: string): Fields | AsWritten {
   const { ends, safe } = endsOf(text);
+  if (ends === "") return writtenArguments(text);
   const whole = parsedArguments(text + ends);
   if (Object.keys(whole).length > 0 || safe === undefined) return whole;
   return parsedArguments(safe);

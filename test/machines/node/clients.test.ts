@@ -3,29 +3,10 @@
 import { expect } from "chai";
 import type { EngineName, EngineRequest } from "../../../protocols/index.ts";
 import { createEchoRuntime, type EchoRuntime } from "../../../runtimes/index.ts";
-import { sdkAnthropic, sdkCompatible, sdkOpenaiChat, sdkOpenaiResponses } from "../../fixtures/clients/ai-sdk.ts";
-import { anthropicMessages } from "../../fixtures/clients/anthropic.ts";
-import type { Client, Makes, Offered, Where } from "../../fixtures/clients/client.ts";
-import { chainAnthropic, chainOllama, chainOpenai, chainResponses } from "../../fixtures/clients/langchain.ts";
-import { ollamaChat } from "../../fixtures/clients/ollama.ts";
-import { openaiChat, openaiResponses } from "../../fixtures/clients/openai.ts";
+import { everyClient } from "../../fixtures/clients/index.ts";
+import { allOf, type Client, type Offered, type Where } from "../../fixtures/clients/client.ts";
 import { pixel, seeing } from "../../unit/gateway/ai/seeing.ts";
 import { createWorld, startFixture, type Fixture } from "../../unit/gateway/fixture.ts";
-
-const clients: readonly Makes[] = [
-  openaiChat,
-  openaiResponses,
-  anthropicMessages,
-  ollamaChat,
-  sdkCompatible,
-  sdkOpenaiChat,
-  sdkOpenaiResponses,
-  sdkAnthropic,
-  chainOpenai,
-  chainResponses,
-  chainAnthropic,
-  chainOllama,
-];
 
 const weather: Offered = {
   name: "get_weather",
@@ -64,14 +45,9 @@ describe("clients of models, unchanged", () => {
       () => expect.fail("it was not refused"),
       (error: unknown) => client.failed(error),
     );
-  async function whole(stream: AsyncIterable<string>): Promise<readonly string[]> {
-    const pieces: string[] = [];
-    for await (const piece of stream) pieces.push(piece);
-    return pieces;
-  }
   const messages = () => (asked.at(-1)!.request as EngineRequest<"generate">).messages;
 
-  for (const make of clients) {
+  for (const make of everyClient) {
     const of = (): Client => make(where);
     const has = make({ url: "http://127.0.0.1:1", token: "none" });
     describe(has.name, () => {
@@ -90,7 +66,7 @@ describe("clients of models, unchanged", () => {
       });
 
       it("streams the same, in pieces", async () => {
-        const pieces = await whole(of().stream("echo", "hello there"));
+        const pieces = await allOf(of().stream("echo", "hello there"));
         expect(pieces.join("")).to.equal(await of().chat("echo", "hello there"));
         expect(pieces.filter((piece) => piece !== "").length).to.be.above(2);
       });
@@ -123,7 +99,7 @@ describe("clients of models, unchanged", () => {
       });
 
       it("is told of a model that is not there, and of a wrong key, whole and as a stream", async () => {
-        for (const work of [of().chat("gpt-none", "hello"), whole(of().stream("gpt-none", "hello"))]) {
+        for (const work of [of().chat("gpt-none", "hello"), allOf(of().stream("gpt-none", "hello"))]) {
           const { status, message } = await failureOf(of(), work);
           expect([status, message]).to.satisfy(([code, text]: [number, string]) => code === 404 && text.includes("gpt-none"));
         }

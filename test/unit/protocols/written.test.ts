@@ -1,6 +1,13 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { parseToWrite, putWritten, writtenAt, writtenTexts } from "../../../protocols/index.ts";
+import {
+  AsWritten,
+  parseToWrite,
+  putWritten,
+  stringifyWritten,
+  writtenAt,
+  writtenTexts,
+} from "../../../protocols/index.ts";
 
 /** Texts of JSON as other programs write them, with the value of the member `x` in each object of a list. */
 const space = fc.constantFrom("", " ", "\n\t", "  ");
@@ -48,4 +55,21 @@ describe("JSON as it was written", () => {
     expect(JSON.stringify(parseToWrite(text))).to.equal(text);
     expect(() => parseToWrite("{")).to.throw(SyntaxError);
   });
+
+  it("is written again character by character, whatever stands around it", () => {
+    const texts = fc.oneof(fc.constantFrom('{ "a": 1.10,  "a":2512292042121000001, "\\u00e9":1e400 }', "[1.0 ,\n2]", "-0"), fc.json());
+    const around = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom('"\\u00610"', "\\u00610", '\\"\\u00611"', "\u00610"));
+    fc.assert(
+      fc.property(fc.array(texts), around, fc.jsonValue(), (all, word, value) => {
+        const made = stringifyWritten({ [word]: word, value, all: all.map((text) => new AsWritten(text)), after: [word] });
+        const [key, rest] = [JSON.stringify(word), JSON.stringify(value)];
+        const known = word === "value" || word === "all" || word === "after" || /^\d+$/.test(word);
+        if (!known) expect(made).to.equal(`{${key}:${key},"value":${rest},"all":[${all.join(",")}],"after":[${key}]}`);
+        expect(JSON.parse(made)).to.have.property("all").that.has.length(all.length);
+      }),
+    );
+    // A half of a character has no bytes.
+    expect(stringifyWritten([new AsWritten('"\ud83d"')])).to.equal('["\\ud83d"]');
+    expect(JSON.stringify([new AsWritten('{"id": 2512292042121000001}')])).to.equal('[{"id":2512292042121000001}]');
+  }); // prettier-ignore
 });

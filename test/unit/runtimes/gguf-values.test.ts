@@ -57,6 +57,20 @@ describe("the values of a model", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("are refused where only the trial of another architecture would find them, after minutes", () => {
+    const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
+    const of = (architecture: string, key: string): string => {
+      const path = join(folder, `${architecture}.gguf`);
+      writeSmallModel(path, architecture);
+      const found = [...changesOf(readFileSync(path))].find((one) => one.key === `${architecture}.${key}` && one.to === "zero");
+      return found === undefined ? "it cannot be changed" : reasonOf(found.bytes);
+    };
+    expect(of("mamba", "ssm.conv_kernel")).to.match(/conv_kernel is 0, and tensor blk\.0\.ssm_conv1d\.weight has 4/);
+    for (const architecture of ["llama", "qwen2", "gemma3"])
+      expect(of(architecture, "rope.dimension_count")).to.match(/dimension_count is 0/);
+    rmSync(folder, { recursive: true });
+  }); // prettier-ignore
+
   it("are refused when a text of people has a byte for which there is no token", () => {
     const folder = mkdtempSync(join(tmpdir(), "plexus-values-"));
     writeSmallModel(join(folder, "m.gguf"), "llama");

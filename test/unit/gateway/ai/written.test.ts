@@ -58,4 +58,24 @@ describe("gateway: calls and results, as they were written", () => {
         }),
         { numRuns: 40 },
       )); // prettier-ignore
+
+  it("leave in an answer character by character, where a call is an object there, too", async () => {
+    const given = '{"id": 2512292042121000001,  "price":1.10, "id":7}';
+    const tools = {
+      "/v1/messages": [{ name: "look", input_schema: { type: "object" } }],
+      "/api/chat": [{ type: "function", function: { name: "look", parameters: { type: "object" } } }],
+    };
+    for (const [path, offered] of Object.entries(tools))
+      for (const stream of path === "/api/chat" ? [false, true] : [false]) {
+        const body = { model: "echo", max_tokens: 99, stream, messages: [{ role: "user", content: `call look ${given}` }], tools: offered };
+        const answer = await fetch(`${fixture.url}${path}`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+          body: JSON.stringify(path === "/api/chat" ? { ...body, max_tokens: undefined } : body),
+        });
+        expect(answer.headers.get("content-type")).to.match(stream ? /ndjson/ : /^application\/json/);
+        const text = await answer.text();
+        expect(text, path).to.contain(`:${given}`);
+      }
+  }); // prettier-ignore
 });

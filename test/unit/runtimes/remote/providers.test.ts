@@ -513,7 +513,7 @@ describe("Gemini", () => {
       { role: "tool", callId: id, content: "a cat" },
     ];
     const signed = contentsOf(turn("r1-1"), { signatures, isSigned: true });
-    expect(signed).to.deep.equal([
+    expect(JSON.parse(JSON.stringify(signed))).to.deep.equal([
       { role: "model", parts: [{ functionCall: { name: "look", args: { far: true } }, thoughtSignature: "signed" }] },
       { role: "user", parts: [{ functionResponse: { name: "look", response: { result: "a cat" } } }] },
     ]);
