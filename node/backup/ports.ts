@@ -50,11 +50,11 @@ export interface Heads {
     tell(number: number): Promise<void>;
   };
   /** Snapshots that are as good as gone although the newest head names them: what they alone need may be removed already. Written where there is no
-   *  room for the head that leaves them out; that head, when it is there, ends it. Absent: a head is always written first. */
+   *  room for the head that leaves them out; that head, when it is there, ends it. A head that was made before it was written is refused. Absent: a head is always written first. */
   readonly leaving?: {
     read(): Promise<readonly number[]>;
-    /** Makes the room that it needs itself. */
-    write(numbers: readonly number[]): Promise<void>;
+    /** While the head has this number. Makes the room that it needs itself. Error: BACKUP_CHANGED. */
+    write(numbers: readonly number[], head: number): Promise<void>;
     end(): Promise<void>;
   };
   /** What the last checks and runs found lost, beside the head. Absent: nobody remembers. */

@@ -152,7 +152,7 @@ export async function prune(
 } // prettier-ignore
 
 /** Makes the head that leaves them out. Where there is no room for it, it is said first that they are leaving, in as much room as old heads had;
- *  then what they alone need goes, and the head comes last. */
+ *  then what they alone need goes, and the head comes last; where there is no room for it still, the next one leaves them out. */
 async function removeSnapshots(
   { heads: { leaving } }: BackupPorts,
   repository: Repository,
@@ -173,9 +173,12 @@ async function removeSnapshots(
     await commit();
   } catch (error) {
     if (leaving === undefined || failureOf(error).code !== "DISK_FULL") throw error;
-    await leaving.write([...new Set([...said, ...plan.removed])]);
+    await leaving.write([...new Set([...said, ...plan.removed])], plan.head);
     await release();
-    await commit();
+    // What holders give up makes room days later: until there is a head, the word counts.
+    await commit().catch((again: unknown) =>
+      failureOf(again).code === "DISK_FULL" ? undefined : Promise.reject(again),
+    );
   }
 }
 

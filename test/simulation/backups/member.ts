@@ -55,7 +55,7 @@ export class Member {
   }
 
   get clock() {
-    return simulatedClock(this.#world, { offsetMs: 0 }, this.pulse);
+    return simulatedClock(this.#world, this.machine.wall, this.pulse);
   }
 
   get isUp(): boolean {

@@ -139,6 +139,28 @@ export class Operator {
     files.flipBit(path, dice.below(500));
   }
 
+  /** A clock is set wrong, and may be set right again. */
+  jump(): void {
+    const { dice } = this.#scene.world;
+    const { node, wall } = dice.pick(this.#scene.fixture.machines);
+    wall.offsetMs = dice.pick([0, -3_000, 3_000, -60_000, 60_000, 1e9]);
+    this.#scene.world.note(() => `the clock of ${node} is ${wall.offsetMs} ms off`);
+  }
+
+  /** A disk takes many times as long for a while. */
+  slow(): void {
+    const { dice } = this.#scene.world;
+    const { files, disk } = dice.pick(this.#scene.fixture.machines);
+    const slower = dice.pick([20, 100]);
+    const [fileMs, diskMs] = [files.weather.syncMs, disk.weather.syncMs];
+    if (fileMs > 2) return;
+    files.weather.syncMs = disk.weather.syncMs = slower;
+    this.#scene.world.after(dice.between(500, 6_000), () => {
+      files.weather.syncMs = fileMs;
+      disk.weather.syncMs = diskMs;
+    });
+  }
+
   full(): void {
     const { files } = this.#scene.world.dice.pick(this.#scene.fixture.machines);
     files.weather.full = true;

@@ -2,7 +2,7 @@
  *
  *      plan ─► faults ─► calm ─► audit ─► disks alone ─► loss
  *
- *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased. Faults stay within what is promised:
+ *  Nodes take backups, at times two at once, prune, verify and recall; epochs begin, tenants are erased; clocks jump, disks are slow. Faults stay within what is promised:
  *  of every stripe that somebody was told of as many shards stay whole as suffice. So each snapshot brings back what each slot
  *  had at one position of its log. In the end more is lost than is promised, and everything that this makes unreadable is named, nothing else;
  *  then the next run stores it again, and what it says is done a recall brings back. */
@@ -66,7 +66,7 @@ class BackupsLife implements Simulated {
     await this.#scene.pass(600);
     await this.#scene.wait(this.#found(), 30_000);
     this.#scene.run(this.#writers());
-    const weights = { backup: 4, wish: dice.pick([2, 6]), actor: 1, prune: 2, recall: 3, place: dice.pick([1, 4]), post: 2, verify: 1, rotate: 1, erase: dice.pick([0, 1]), slot: 2, move: dice.pick([1, 4]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, cut: dice.pick([0, 2]), apart: dice.pick([0, 1]) }; // prettier-ignore
+    const weights = { backup: 4, wish: dice.pick([2, 6]), actor: 1, prune: 2, recall: 3, place: dice.pick([1, 4]), post: 2, verify: 1, rotate: 1, erase: dice.pick([0, 1]), slot: 2, move: dice.pick([1, 4]), crash: dice.pick([1, 3]), wipe: 1, rot: 2, full: 1, slow: dice.pick([0, 2]), jump: dice.pick([0, 0, 2]), cut: dice.pick([0, 2]), apart: dice.pick([0, 1]) }; // prettier-ignore
     const healChance = dice.pick([0.4, 0.1]);
     for (let step = 0; step < faultSteps; step += 1) {
       const what = dice.weighted(weights);
@@ -104,6 +104,8 @@ class BackupsLife implements Simulated {
     if (what === "wipe") this.#operator.crash(dice.pick(fixture.machines).node, true);
     if (what === "rot") this.#operator.rot();
     if (what === "full") this.#operator.full();
+    if (what === "slow") this.#operator.slow();
+    if (what === "jump") this.#operator.jump();
     if (what === "cut") fixture.network.cut(dice.pick(fixture.machines).node, dice.pick(fixture.machines).node);
     if (what === "apart" && member !== undefined) {
       this.#scene.directory.cutOff.add(member.pulse);
@@ -137,7 +139,10 @@ class BackupsLife implements Simulated {
     Object.assign(fixture.holders.weather, { lostAnswers: 0, away: 0 });
     this.#scene.directory.lossChance = 0;
     this.#scene.directory.cutOff.clear();
-    for (const { files } of fixture.machines) Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+    for (const { files, wall } of fixture.machines) {
+      Object.assign(files.weather, { full: false, syncErrorChance: 0 });
+      wall.offsetMs = 0;
+    }
     // Everybody is up again, and what was begun ends or expires.
     for (let passed = 0; passed < 16_000; passed += 2_000) {
       await this.#scene.pass(2_000);

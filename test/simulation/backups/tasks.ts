@@ -144,13 +144,18 @@ export class Tasks {
     const { dice } = this.#scene.world;
     const task = { member };
     this.#changing.add(task);
+    if (dice.chance(this.#scene.isCalm ? 0 : 0.15))
+      this.#scene.world.after(dice.between(0, 2_000), () => this.#crash(member));
     const drawn = dice.chance(0.6) ? { last: 1 + dice.below(3) } : { withinMs: dice.between(2_000, 9_000) };
     const retention: Retention = wanted ?? drawn;
     try {
       const ports = await member.ports(this.#scene.members, this.#scene.watch);
       const may = ({ number, atMs }: Snapshot, all: readonly Snapshot[]): boolean => {
         const newer = all.filter((one) => one.number > number).length;
-        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || this.#scene.world.nowMs - atMs > retention.withinMs); // prettier-ignore
+        const nowMs = member.clock.nowMs();
+        // One that is dated in the future by the clock of whoever removes counts for nothing.
+        if (newer > 0 && all.some((one) => one.atMs > nowMs)) return true;
+        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - atMs > retention.withinMs); // prettier-ignore
       };
       this.#scene.watch.mayGo.add(may);
       const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore

@@ -2,8 +2,9 @@ import { mkdtemp, mkdir, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
-import { createFolderHeads, createFolderStripes, openRepository, prune, recall, runBackup, sweepFolder, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
+import { createDirectoryHeads, createFolderHeads, createFolderStripes, openRepository, prune, recall, runBackup, sweepFolder, type BackupPorts } from "../../../node/backup/index.ts"; // prettier-ignore
 import { openBlobStore } from "../../../node/blobs/index.ts";
+import { createEmbeddedDirectory } from "../../../node/directory/index.ts";
 import { openFiles } from "../../../node/platform/index.ts";
 import type { Files } from "../../../node/ports.ts";
 import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
@@ -11,6 +12,7 @@ import { failure, PlexusError, type ActorId } from "../../../protocols/index.ts"
 import { decodeRows } from "../../../runtimes/backup/index.ts";
 import { hearUnsynced, namesPut, syncFolder, type UnsyncedFolder } from "../../../runtimes/folders.ts";
 import { quietMeter } from "../../fixtures/quiet.ts";
+import { RowStore } from "../storage/fixture.ts";
 import { Actors, backupsOf } from "./world.ts";
 
 const idle = { signal: new AbortController().signal, progress: () => undefined, pace: async () => undefined };
@@ -105,6 +107,38 @@ describe("room in a folder of backups", () => {
     expect((await openRepository(ports).state()).snapshots.map(({ number }) => number)).to.deep.equal([4]);
     expect(await ports.heads.leaving!.read()).to.deep.equal([]);
     expect(await at.texts()).to.have.length(40);
+  });
+
+  it("is none at holders that are full: what leaves is said beside the head, and the next head leaves it out", async () => {
+    const backups = backupsOf();
+    const directory = createEmbeddedDirectory({ store: new RowStore() });
+    await directory.opened();
+    const ports = (): BackupPorts => ({ ...backups.ports, heads: createDirectoryHeads(directory) });
+    const actors = new Actors();
+    const run = async () => {
+      const at = ports();
+      return runBackup(at, openRepository(at), actors, idle);
+    };
+    const numbers = async () => (await openRepository(ports()).state()).snapshots.map(({ number }) => number);
+    for (let round = 0; round < 3; round += 1) {
+      change(actors, round);
+      await run();
+    }
+    const before = backups.store.held.size;
+    // A head that was made before the word came does not bring back what leaves.
+    const late = ports();
+    await openRepository(late).state();
+    backups.store.fault.failsAt = 0;
+    const at = ports();
+    expect((await prune(at, openRepository(at), { last: 1 }, { ...idle, apply: true })).removed).to.deep.equal([1, 2]);
+    expect(await numbers()).to.deep.equal([3]);
+    expect(backups.store.held.size).to.be.below(before);
+    expect(await late.heads.commit(new Uint8Array(1), 4)).to.equal(false);
+    backups.store.fault.failsAt = Infinity;
+    change(actors, 4);
+    expect((await run()).lost).to.deep.equal({ before: 0, units: 0, stripes: 0 });
+    expect(await numbers()).to.deep.equal([3, 4]);
+    expect(await createDirectoryHeads(directory).leaving!.read()).to.deep.equal([]);
   });
 
   it("comes back from runs that were killed, and nothing that a snapshot needs goes with it", async () => {

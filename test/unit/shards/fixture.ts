@@ -39,7 +39,7 @@ import {
 } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
-import { Disk, FileDisk, Network, simulatedClock, type Pulse, type World } from "../../world/index.ts";
+import { Disk, FileDisk, Network, simulatedClock, type Pulse, type WallClock, type World } from "../../world/index.ts";
 
 export const pathOf = (hash: BlobHash): string => `${hash.slice(0, 2)}/${hash}`;
 
@@ -207,6 +207,8 @@ export interface Machine {
   files: FileDisk;
   disk: Disk;
   pulse: Pulse;
+  /** How wrong its clock is. */
+  readonly wall: WallClock;
   /** It says that it has taken shards, and takes none. */
   lies: boolean;
   /** What it answers to some messages in place of the truth, and how often it was asked. */
@@ -352,7 +354,15 @@ export class Fixture {
 
   #machine(node: NodeId): Machine {
     const files = new FileDisk(this.world, { syncErrorChance: this.#syncErrorChance });
-    return { node, files, disk: new Disk(this.world), pulse: { life: 0, alive: false }, lies: false, found: [] };
+    return {
+      node,
+      files,
+      disk: new Disk(this.world),
+      pulse: { life: 0, alive: false },
+      wall: { offsetMs: 0 },
+      lies: false,
+      found: [],
+    };
   }
 
   machine(node: NodeId): Machine {
@@ -390,7 +400,7 @@ export class Fixture {
     const pulse: Pulse = { life: this.#life, alive: true };
     machine.pulse = pulse;
     const { world } = this;
-    const clock = simulatedClock(world, { offsetMs: 0 }, pulse);
+    const clock = simulatedClock(world, machine.wall, pulse);
     const meter: Meter = {
       ...quietMeter,
       count: (name, by = 1, labels = {}) => {
