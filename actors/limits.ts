@@ -273,6 +273,10 @@ export const actorLimits = {
 
   /** A recall that read less says nothing of how fast bytes are read. */
   backupMeasuredBytesMin: 1024 * 1024,
+  /** No link that was sent by mail, or made by an admin, holds for longer. One that seems to was made while a clock was ahead. */
+  linkLifeMsMax: 24 * 3_600_000,
+  /** No deletion of an account waits for longer: one that seems to was asked for while a clock was ahead, and waits for so long from now. */
+  deletionWaitMsMax: 14 * 24 * 3_600_000,
   /** Schedules of backups; making one more is refused with `LIMIT_REACHED`. */
   backupSchedulesMax: 32,
   /** Tasks with backups that wait or are under way; one more is refused with `LIMIT_REACHED`, and a schedule's is left out. */

@@ -112,7 +112,7 @@ export const signUp = object({
 export const createSignUpInvitation = object({
   /** How many accounts it is good for. */
   uses: Type.Integer({ minimum: 1, maximum: 10_000 }),
-  expiresInMs: Type.Integer({ minimum: 60_000, maximum: 366 * 24 * 3_600_000 }),
+  expiresInMs: Type.Integer({ minimum: 60_000, maximum: limits.signUpInvitationMsMax }),
   note: Type.Optional(line(limits.labelCharsMax)),
   /** It makes guests: they talk in the rooms that they were brought into, and their accounts end by themselves. */
   guest: Type.Optional(

@@ -26,7 +26,7 @@ export const createControlToken = object({
   /** Known by a client certificate with this subject, `CN=ops,O=Example`, instead of a secret. */
   subject: Type.Optional(Type.String({ minLength: 3, maxLength: 512 })),
   /** Absent: until it is revoked. */
-  expiresInMs: Type.Optional(Type.Integer({ minimum: 60_000, maximum: 5 * 366 * 86_400_000 })),
+  expiresInMs: Type.Optional(Type.Integer({ minimum: 60_000, maximum: limits.controlTokenMsMax })),
 });
 export type CreateControlToken = Static<typeof createControlToken>;
 

@@ -94,6 +94,10 @@ export const wireLimits = {
   roleGrantsMax: 128,
   /** Roles of a person; a longer list is refused with `BAD_REQUEST`. */
   rolesPerUserMax: 8,
+  /** The longest that an invitation to sign up holds. */
+  signUpInvitationMsMax: 366 * 24 * 3_600_000,
+  /** The longest that a token of the control endpoint holds which ends at all. */
+  controlTokenMsMax: 5 * 366 * 24 * 3_600_000,
   /** Who is an admin for less, or has a password that a link set for less, is no second one to agree to what another asks for. */
   secondAdminMs: 24 * 3_600_000,
   /** People whose roles one question names. */

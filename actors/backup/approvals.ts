@@ -13,6 +13,7 @@ import type { BackupTurn, Effects as BackupEffects } from "./effects.ts";
 import type { GuardChange, GuardState, KeptRequest } from "./guards.ts";
 import type { BackupState } from "./state.ts";
 import { add } from "./tasks.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
@@ -26,7 +27,7 @@ const operator = "operator";
 export function viewOf(request: KeptRequest, nowMs: number): RecallRequest {
   const { answer, ...asked } = request;
   const untilMs = (answer?.atMs ?? asked.askedAtMs) + limits.recallApprovalMs;
-  const over = nowMs >= untilMs;
+  const over = !holdsAt(nowMs, untilMs, limits.recallApprovalMs);
   return {
     ...asked,
     untilMs,

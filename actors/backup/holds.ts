@@ -4,6 +4,7 @@ import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Erasing, GuardChange, GuardState } from "./guards.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;
@@ -50,7 +51,7 @@ export function erased(state: GuardState, { tenant }: Of<"erased">, { nowMs }: P
 }
 
 const erasingNow = ({ erasing = [] }: GuardState, nowMs: number): readonly Erasing[] =>
-  erasing.filter(({ untilMs }) => untilMs > nowMs);
+  erasing.filter(({ untilMs }) => holdsAt(nowMs, untilMs, limits.backupErasureMs));
 
 /** A destroyed key makes what it encrypts unreadable in every snapshot. So a held snapshot keeps all keys; a held person keeps the person's, those of the
  *  person's agents, and those of rooms, in which the person may have written; a held actor keeps its own, and those of whose it is. */

@@ -9,6 +9,7 @@ import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 /** Who has it. `untilMs`: it is not kept yet. */
 export interface Held {
@@ -37,7 +38,10 @@ export const claim: Behavior<ClaimState, Incoming, ClaimChange> = {
 function decide(state: ClaimState, message: Incoming | Signal, turn: Turn): Effects {
   const refusal = refuseSource(claimCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
-  const held = state !== null && (state.untilMs ?? Number.POSITIVE_INFINITY) > turn.nowMs ? state : undefined;
+  const held =
+    state !== null && (state.untilMs === undefined || holdsAt(turn.nowMs, state.untilMs, limits.claimHeldMs))
+      ? state
+      : undefined;
   switch (message.type) {
     case "find":
       return [reply({ ...(held && { user: held.user }) } satisfies ClaimHolder)];

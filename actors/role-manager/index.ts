@@ -50,6 +50,7 @@ import {
   type Outbox,
 } from "../outbox.ts";
 import { firstPage } from "../page.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 /** What the cluster remembers of itself. */
 export interface ClusterState {
@@ -378,7 +379,8 @@ const viewOf = ({ nodes, admins, adminsSince }: ClusterState, { nowMs }: Pick<Tu
 
 /** Whether somebody has been an admin for so long that nobody made them one for what they are to agree to. */
 const isLongAgo = (since: ClusterState["adminsSince"] = {}, user: string, nowMs: number): boolean =>
-  Object.hasOwn(since, user) && (since[user] as number) + wireLimits.secondAdminMs <= nowMs;
+  Object.hasOwn(since, user) &&
+  !holdsAt(nowMs, (since[user] as number) + wireLimits.secondAdminMs, wireLimits.secondAdminMs);
 
 function evolve(state: ClusterState, change: ClusterChange): ClusterState {
   switch (change.type) {

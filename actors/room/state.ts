@@ -32,6 +32,7 @@ import {
 } from "./members.ts";
 import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
 import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 /** A room that was created. */
 export interface Room {
@@ -235,7 +236,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
 
 /** The bans that hold at this time, oldest first. */
 export const bansAt = (room: Room, nowMs: number): readonly RoomBan[] =>
-  (room.bans ?? []).filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs);
+  (room.bans ?? []).filter(({ atMs, untilMs }) => untilMs === undefined || holdsAt(nowMs, untilMs, untilMs - atMs));
 
 function changeMember(table: MemberTable, principal: string, change: Partial<Member>): MemberTable {
   const member = entryOf(table, principal);

@@ -5,6 +5,8 @@ import { dispatch, type Mail } from "../outbox.ts";
 import type { UserNotes } from "./notes.ts";
 import type { Effects } from "./sessions.ts";
 import type { Account, Contact, FactorChange, UserState } from "./state.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
+import { actorLimits as limits } from "../limits.ts";
 
 type Command = CommandOf<typeof userCommands>;
 const names = ["mailOf", "beginMail", "checkMail", "confirmMail", "removeMail"] as const;
@@ -41,7 +43,7 @@ export function decideContact(
     }
     case "checkMail":
     case "confirmMail": {
-      if (contactBegun === undefined || contactBegun.secretHash !== message.secretHash || contactBegun.untilMs <= turn.nowMs) return [refuse("LINK_INVALID")]; // prettier-ignore
+      if (contactBegun === undefined || contactBegun.secretHash !== message.secretHash || !holdsAt(turn.nowMs, contactBegun.untilMs, limits.linkLifeMsMax)) return [refuse("LINK_INVALID")]; // prettier-ignore
       const { address, claim } = contactBegun;
       if (message.type === "checkMail") return [reply({ address, claim })];
       const before = contact !== undefined && contact.claim !== claim ? contact : undefined;

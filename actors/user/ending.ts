@@ -22,6 +22,8 @@ import {
   type Effects,
 } from "./sessions.ts";
 import { agentActor, viewOf, type Account, type UserState } from "./state.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
+import { actorLimits as limits } from "../limits.ts";
 
 type Command = CommandOf<typeof userCommands>;
 const names = ["beginDeletion", "endDeletion", "exportAccount"] as const;
@@ -68,11 +70,26 @@ export function endReminded(state: UserState, id: string, turn: Turn<UserNotes>)
   const { account } = state;
   const dueMs = id === deletionReminder ? account?.deletion?.atMs : account?.endsAtMs;
   if (account === null || dueMs === undefined) return [{ type: "forget", id }];
-  if (turn.nowMs < dueMs) return [{ type: "remind", id, dueMs }];
+  if (turn.nowMs < dueMs) return stillWaits(account, { id, dueMs }, turn.nowMs);
   // Somebody made the person an admin meanwhile: what is deleted has to be decided anew.
   if (state.admin) return [persist({ type: "factorSet", set: { deletion: null, endsAtMs: null } }), { type: "forget", id }]; // prettier-ignore
   // A full outbox: the reminder comes again.
   return erase(state, account, turn) ?? [];
+}
+
+/** It waits on: no longer from now than it was to wait when it was set, which a clock that was ahead may have done. */
+function stillWaits(
+  account: Account,
+  { id, dueMs }: { readonly id: string; readonly dueMs: number },
+  nowMs: number,
+): Effects {
+  const { deletion, createdAtMs } = account;
+  const lifeMs = id === deletionReminder ? limits.deletionWaitMsMax : dueMs - createdAtMs;
+  if (lifeMs <= 0 || holdsAt(nowMs, dueMs, lifeMs)) return [{ type: "remind", id, dueMs }];
+  const soonerMs = nowMs + lifeMs;
+  const set =
+    id === deletionReminder && deletion ? { deletion: { ...deletion, atMs: soonerMs } } : { endsAtMs: soonerMs };
+  return [persist({ type: "factorSet", set }), { type: "remind", id, dueMs: soonerMs }];
 }
 
 /** Everything that others keep of the person is taken back, and the account is gone. Undefined: there is no room to owe that now. */

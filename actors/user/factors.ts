@@ -15,6 +15,7 @@ import { actorLimits as limits } from "../limits.ts";
 import type { UserNotes } from "./notes.ts";
 import { happen, type Effects } from "./sessions.ts";
 import { factorsOf, type Account, type FactorChange, type UserState } from "./state.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -107,13 +108,16 @@ export function decideFactors(
     case "makeReset": {
       const { secretHash, untilMs, byMail } = message;
       if (byMail !== true) return [...set({ reset: { secretHash, untilMs } }), reply({})];
-      const held = (account.mailResets ?? []).filter((link) => link.untilMs > turn.nowMs);
+      const held = (account.mailResets ?? []).filter((link) => holdsAt(turn.nowMs, link.untilMs, limits.linkLifeMsMax));
       return [...set({ mailResets: [...held, { secretHash, untilMs }].slice(-limits.mailResetsMax) }), reply({})];
     }
     case "resetPassword": {
       const { reset, mailResets = [] } = account;
       const links = reset === undefined ? mailResets : [reset, ...mailResets];
-      const holds = links.some(({ secretHash, untilMs }) => secretHash === message.secretHash && untilMs > turn.nowMs);
+      const holds = links.some(
+        ({ secretHash, untilMs }) =>
+          secretHash === message.secretHash && holdsAt(turn.nowMs, untilMs, limits.linkLifeMsMax),
+      );
       if (!holds) return [refuse("LINK_INVALID")];
       return [
         persist({ type: "passwordSet", passwordHash: message.passwordHash, linkUsedAtMs: turn.nowMs }),

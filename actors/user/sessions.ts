@@ -35,6 +35,7 @@ import {
   type UserChange,
   type UserState,
 } from "./state.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;
@@ -119,8 +120,10 @@ export function create(state: UserState, command: Of<"create">, turn: Turn<UserN
 }
 
 const publicOf = ({ tokenHash: _tokenHash, provedAtMs: _provedAtMs, ...session }: HeldSession): Session => session;
-const isValid = (session: Session, nowMs: number): boolean =>
-  session.expiresAtMs === undefined || session.expiresAtMs > nowMs;
+/** When a key ends its person has said; a session holds for a time. */
+const isValid = ({ kind, createdAtMs, expiresAtMs }: Session, nowMs: number): boolean =>
+  expiresAtMs === undefined ||
+  (kind === "key" ? expiresAtMs > nowMs : holdsAt(nowMs, expiresAtMs, expiresAtMs - createdAtMs));
 
 /** Sessions that still hold. */
 export const validSessions = (account: Account, nowMs: number): readonly Session[] =>

@@ -6,6 +6,8 @@ import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type ControlTokenView, type Result } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow } from "../ports.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
+import { wireLimits } from "../../protocols/index.ts";
 
 /** Control tokens of a cluster; expired ones make room. */
 export const controlTokensMax = 64;
@@ -78,7 +80,8 @@ export function watchControlTokens(directory: Directory, clock: Pick<Clock, "now
     removed: (key) => void rows.delete(key),
     stale: () => void (blindSinceMs ??= clock.monotonicMs()),
   });
-  const holds = ({ expiresAtMs = Number.POSITIVE_INFINITY }: ControlToken): boolean => expiresAtMs > clock.nowMs();
+  const holds = ({ expiresAtMs }: ControlToken): boolean =>
+    expiresAtMs === undefined || holdsAt(clock.nowMs(), expiresAtMs, wireLimits.controlTokenMsMax);
 
   async function change(
     name: string,

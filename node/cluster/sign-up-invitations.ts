@@ -3,6 +3,8 @@ import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type Result, type SignUpInvitation } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../ports.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
+import { wireLimits } from "../../protocols/index.ts";
 
 const prefix = "sign-up/";
 /** Invitations of a cluster; expired ones make room. */
@@ -53,7 +55,8 @@ export function signUpInvitations(directory: Pick<Directory, "read" | "list" | "
   }
   const all = async (): Promise<readonly SignUpInvitation[]> =>
     (await directory.list(prefix)).map(read).filter((one) => one !== undefined);
-  const holds = ({ uses, expiresAtMs }: SignUpInvitation, nowMs: number): boolean => uses > 0 && expiresAtMs > nowMs;
+  const holds = ({ uses, expiresAtMs }: SignUpInvitation, nowMs: number): boolean =>
+    uses > 0 && holdsAt(nowMs, expiresAtMs, wireLimits.signUpInvitationMsMax);
 
   return {
     async make(invitation, nowMs) {

@@ -163,6 +163,6 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
   };
 }
 
+/** Short enough to stand whole wherever it is told. */
 const cure =
-  "Stop the node that keeps it (with voters: each of them), and start it again on the newest folder that it had; keep all folders until then. If there is no newer one: " +
-  "stop all nodes, start that one with --trust-data, then the others";
+  "Stop the node that keeps it (or each of them), and start it on its newest folder. If there is none: stop all nodes, start that one with --trust-data, then the others";

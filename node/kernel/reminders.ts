@@ -51,7 +51,10 @@ export class Reminders {
   /** A time that is no finite number never comes: among the others it would break their order. */
   set(slot: SlotId, actor: ActorId, id: string, dueMs: number): void {
     if (!Number.isFinite(dueMs)) return this.forget(actor, id);
-    const ringAtMs = Math.min(dueMs, this.#clock.nowMs() + this.#pauses.reminderCheckMs);
+    const nowMs = this.#clock.nowMs();
+    // Else a clock that was ahead for less than a sleep would not have been seen ahead, and what was reckoned by it would come years later.
+    this.#noticeStep(nowMs);
+    const ringAtMs = Math.min(dueMs, nowMs + this.#pauses.reminderCheckMs);
     this.#put({ slot, actor, id, dueMs, ringAtMs, rings: 0 });
     this.#arm();
   }
@@ -62,6 +65,7 @@ export class Reminders {
     reminders: readonly { readonly actor: ActorId; readonly id: string; readonly dueMs: number }[],
   ): void {
     const nowMs = this.#clock.nowMs();
+    this.#noticeStep(nowMs);
     let far = 0;
     for (const { actor, id, dueMs } of reminders) {
       if (!Number.isFinite(dueMs)) continue;

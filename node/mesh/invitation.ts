@@ -34,6 +34,7 @@ import {
 } from "../cluster/records.ts";
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
+import { holdsAt } from "../../protocols/times/index.ts";
 
 /** The contents of a token. */
 export interface Invitation {
@@ -248,7 +249,8 @@ function judgeRedemption(
   if (!sameHash(record.secretHash, hashOf(secret))) return invalid("forged");
   const { used } = record;
   if (used !== undefined && (used.node !== facts.node || used.peer !== peer)) return invalid("used");
-  if (record.expiresAtMs <= nowMs && used?.admitted !== true) return invalid("expired");
+  if (!holdsAt(nowMs, record.expiresAtMs, invitationLimits.lifeMsMax) && used?.admitted !== true)
+    return invalid("expired");
   const beyond = facts.roles?.filter((role) => !record.roles.includes(role)) ?? [];
   if (beyond.length > 0)
     return failure("INVITATION_INVALID", { reason: "it does not give these roles", roles: beyond });

@@ -223,8 +223,15 @@ function relay(): Behavior<number, RelayMessage, RelayEvent> {
 
 // --- alarm: reminders --------------------------------------------------------------------------------------------------
 
+/** `delayMs`: as far ahead as it may be. */
+interface Armed {
+  readonly dueMs: number;
+  readonly delayMs: number;
+  readonly ringsLeft: number;
+}
+
 interface AlarmState {
-  readonly armed: Readonly<Record<string, { readonly dueMs: number; readonly ringsLeft: number }>>;
+  readonly armed: Readonly<Record<string, Armed>>;
   readonly rung: readonly string[];
 }
 
@@ -234,7 +241,13 @@ type AlarmMessage =
   | { readonly type: "list" };
 
 type AlarmEvent =
-  | { readonly type: "armed"; readonly id: string; readonly dueMs: number; readonly rings: number }
+  | {
+      readonly type: "armed";
+      readonly id: string;
+      readonly dueMs: number;
+      readonly delayMs: number;
+      readonly rings: number;
+    }
   | { readonly type: "rang" | "unarmed"; readonly id: string };
 
 /** Answer to `list`. */
@@ -252,8 +265,13 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
       switch (message.type) {
         case "set": {
           const { id, rings } = message;
-          const dueMs = turn.nowMs + message.delayMs;
-          return [persist({ type: "armed", id, dueMs, rings }), { type: "remind", id, dueMs }, reply({ dueMs })];
+          const { delayMs } = message;
+          const dueMs = turn.nowMs + delayMs;
+          return [
+            persist({ type: "armed", id, dueMs, delayMs, rings }),
+            { type: "remind", id, dueMs },
+            reply({ dueMs }),
+          ];
         }
         case "unset":
           return state.armed[message.id] === undefined
@@ -264,10 +282,15 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
         case "reminded": {
           const armed = state.armed[message.id];
           if (armed === undefined) return [{ type: "forget", id: message.id }];
+          // It rings in between, in case that a clock was ahead when it was set: only then it is due now.
+          const leftMs = armed.dueMs - turn.nowMs;
+          if (leftMs > 0 && leftMs <= armed.delayMs) return [];
           probe.rang(turn.self, message.id, armed.dueMs, turn.nowMs);
           // It comes again until it is forgotten; some are forgotten only after several rings.
           const rang = persist({ type: "rang" as const, id: message.id });
-          return armed.ringsLeft > 1 ? [rang] : [rang, { type: "forget", id: message.id }];
+          if (armed.ringsLeft <= 1) return [rang, { type: "forget", id: message.id }];
+          // Its next ring is reckoned from now, not by the clock that was ahead.
+          return leftMs > 0 ? [rang, { type: "remind", id: message.id, dueMs: turn.nowMs }] : [rang];
         }
         case "answered":
         case "records":
@@ -277,7 +300,10 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
     },
     evolve(state, event) {
       if (event.type === "armed") {
-        const armed = { ...state.armed, [event.id]: { dueMs: event.dueMs, ringsLeft: event.rings } };
+        const armed = {
+          ...state.armed,
+          [event.id]: { dueMs: event.dueMs, delayMs: event.delayMs, ringsLeft: event.rings },
+        };
         return { ...state, armed };
       }
       const { [event.id]: old, ...others } = state.armed;

@@ -21,6 +21,8 @@ export interface Plan {
   readonly endings: Readonly<Record<Ending, number>>;
   /** Probability per second that the wall clock is set. */
   readonly clockJumps: boolean;
+  /** It is set by years, both ways, and is right again in the end. */
+  readonly clockYears: boolean;
   readonly poison: boolean;
   /** Stored bytes rot at one restart. */
   readonly rot: boolean;
@@ -130,6 +132,7 @@ export function drawPlan(dice: Dice): Plan {
       { crash: 0, reply: 3, durable: 3, stop: 1 },
     ]),
     clockJumps: dice.chance(0.2),
+    clockYears: false,
     poison: dice.chance(0.3),
     rot,
     people: dice.chance(0.3) ? 1 + dice.below(3) : 0,

@@ -26,6 +26,8 @@ import { judge, type SeedOptions, type Simulated, type Verdict } from "./verdict
 const faultsMsMax = 6_000;
 /** What is promised must come within this, once the faults are over: longer than every retry and timeout together. */
 const calmMsMax = 180_000;
+const rightOffsetMs = 1_700_000_000_000;
+const yearMs = 365 * 24 * 3_600_000;
 const stopDeadlineMs = 3_000;
 
 /** Runs one seed. */
@@ -40,7 +42,7 @@ class Simulation implements Entrance, Simulated {
   readonly #world: World;
   readonly #plan: Plan;
   readonly #disk: Disk;
-  readonly #wall: WallClock = { offsetMs: 1_700_000_000_000 };
+  readonly #wall: WallClock = { offsetMs: rightOffsetMs };
   readonly #journal: JournalWatch;
   readonly #bounds: BoundsWatch;
   readonly #ledgers: LedgerWatch;
@@ -65,7 +67,7 @@ class Simulation implements Entrance, Simulated {
   constructor(world: World, fixed: Partial<Plan> = {}) {
     this.#world = world;
     // Not drawn: the other seeds are the lives that they were.
-    this.#plan = { ...drawPlan(world.dice), sealed: world.seed % 4 === 3, ...fixed };
+    this.#plan = { ...drawPlan(world.dice), sealed: world.seed % 4 === 3, clockYears: world.seed % 7 === 3, ...fixed };
     world.note(() => `plan: ${JSON.stringify(this.#plan)}`);
     this.#disk = new Disk(world, { ...this.#plan.disk });
     this.#journal = new JournalWatch(world);
@@ -110,7 +112,7 @@ class Simulation implements Entrance, Simulated {
           ended: (id) => void this.#heard.add(id),
           rang: (alarm, id, dueMs, nowMs) => {
             this.#heard.add(id);
-            if (nowMs < dueMs && !this.#plan.clockJumps) {
+            if (nowMs < dueMs && !this.#plan.clockJumps && !this.#plan.clockYears) {
               this.#violate("reminder-rings", `${alarm} ${id} rang ${dueMs - nowMs} ms early`);
             }
           },
@@ -243,6 +245,10 @@ class Simulation implements Entrance, Simulated {
 
   async #jumpClocks(): Promise<void> {
     const { dice } = this.#world;
+    while (this.#plan.clockYears && this.#faulty) {
+      await this.#world.sleep(dice.between(50, 800));
+      if (this.#faulty) this.#wall.offsetMs = rightOffsetMs + dice.between(-30, 30) * yearMs;
+    }
     while (this.#plan.clockJumps && this.#faulty) {
       await this.#world.sleep(dice.between(50, 800));
       if (this.#faulty) this.#wall.offsetMs += dice.between(-20_000, 20_000);
@@ -353,6 +359,7 @@ class Simulation implements Entrance, Simulated {
     this.#world.note(() => "calm");
     this.#faulty = false;
     this.#armed = undefined;
+    if (this.#plan.clockYears) this.#wall.offsetMs = rightOffsetMs;
     Object.assign(this.#disk.weather, { stallChance: 0, batchErrorChance: 0, readErrorChance: 0 });
     Object.assign(this.#parts.runtime, { failChance: 0 });
   }
@@ -365,8 +372,8 @@ class Simulation implements Entrance, Simulated {
     const all = [...this.#clients, ...this.#people];
     await until(() => all.every((client) => client.finished));
     if (!this.rotten()) {
-      // Nobody asks: what is pending must come by itself, also after a crash.
-      this.#crash();
+      // Nobody asks: what is pending must come by itself, also after a crash. A process that goes on has seen its clock go back.
+      if (!this.#plan.clockYears || world.dice.chance(0.5)) this.#crash();
       await until(() => this.#clients.every((client) => client.expected().every((id) => this.#heard.has(id))));
     }
     for (const client of all) await until(() => client.promisesKept());

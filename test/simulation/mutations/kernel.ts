@@ -109,6 +109,16 @@ export const ofKernel: readonly Mutation[] = [
     plan: { rot: true, people: 0 },
   },
   {
+    name: "sleeps for years when a clock that was ahead has gone back",
+    file: "node/kernel/reminders.ts",
+    find: "if (!wentBack) return;",
+    replace: "if (!wentBack || wentBack) return;",
+    caughtBy: ["liveness"],
+    seeds: 40,
+    // Long lives: what opens a slot anew rings what is far off in any case.
+    plan: { clockYears: true, lifeMs: 1e12 },
+  },
+  {
     name: "keeps reminders in memory only",
     file: "node/kernel/plan.ts",
     find: '{ space: "reminder", put: effect.id, value: effect.dueMs }',

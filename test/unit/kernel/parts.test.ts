@@ -274,6 +274,24 @@ describe("reminders", () => {
     reminders.stop();
   });
 
+  it("set while the clock was ahead for a moment that nobody looked at ring once it is right", async () => {
+    const world = new World(9);
+    const wall = { offsetMs: 0 };
+    const clock = simulatedClock(world, wall, { life: 1, alive: true });
+    const rings: number[] = [];
+    const reminders = new Reminders(clock, pauses, (actor, id) => {
+      rings.push(world.nowMs);
+      reminders.forget(actor, id);
+    });
+    wall.offsetMs = 5 * yearMs;
+    reminders.set("chat/1", "pad/a", "r", clock.nowMs() + 90_000);
+    wall.offsetMs = 0;
+    await world.run(() => rings.length > 0, 2 * hourMs);
+    expect(rings).to.have.length(1);
+    expect(rings[0]).to.be.below(62_000);
+    reminders.stop();
+  });
+
   it("that wait for their repetition go on with it when the clock goes back", async () => {
     const world = new World(7);
     const wall = { offsetMs: yearMs };
