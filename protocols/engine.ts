@@ -167,6 +167,8 @@ export interface CallRequest {
   readonly model?: string;
   /** From the request to the answer, queueing included. */
   readonly timeoutMs: number;
+  /** How long it may go without a part of its answer, queueing included: each part begins it anew. Absent: only the whole has a limit. */
+  readonly silenceMs?: number;
   /** Who caused it, `user/ada`: people take turns. Those of nobody take theirs together. */
   readonly person?: string;
   /** Which of that person's keys, devices or agents: those take turns within the person's. */

@@ -28,6 +28,7 @@ import { ClassQueue, type Stand } from "./class-queue.ts";
 import type { RuntimeClock, RuntimeEvent, RuntimeLog, RuntimeStats } from "./environment.ts";
 import type { Ended } from "./adapter.ts";
 import type { Running } from "./engine.ts";
+import { limitSilence, type Silence } from "./silence.ts";
 import { runtimeLimits } from "./limits.ts";
 import { withResultsInPlace } from "./tool-turns.ts";
 import { wrongIn } from "./wrong-request.ts";
@@ -77,7 +78,7 @@ interface Run {
   place: "waiting" | "running" | "gone";
   cancelled: boolean;
   spoke: boolean;
-  stopTimer: () => void;
+  silence: Silence;
   stopGrace: () => void;
 }
 
@@ -178,13 +179,13 @@ export class Admission {
       place: "waiting",
       cancelled: false,
       spoke: false,
-      stopTimer: () => undefined,
+      silence: unlimited,
       stopGrace: () => undefined,
     };
     const full = this.#join(run);
     if (full !== undefined) return this.#refuse(lane, full, hear);
-    const timeoutMs = Math.min(request.timeoutMs, runtimeLimits.timeoutMsMax);
-    run.stopTimer = this.#options.clock.after(timeoutMs, () => this.#timeOut(run, timeoutMs));
+    const limits = { silenceMs: request.silenceMs, wholeMs: Math.min(request.timeoutMs, runtimeLimits.timeoutMsMax) };
+    run.silence = limitSilence(this.#options.clock, limits, (timeoutMs) => this.#timeOut(run, timeoutMs));
     // Not within this call: the asker must hold the call before anything is said of it.
     this.#options.clock.after(0, () => {
       if (run.place === "waiting") this.#options.onCall?.(lane.model, request);
@@ -212,6 +213,7 @@ export class Admission {
       run.spoke = true;
       this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
     }
+    run.silence.heard();
     this.#say(run.hear, { type: "part", part });
   }
 
@@ -271,14 +273,15 @@ export class Admission {
 
   /** To wait for what surely comes too late would only keep a place from others. */
   #lateRefusal(lane: Lane, request: EngineRequest): Failure | undefined {
-    if (request.timeoutMs <= 0) return failure("GENERATION_TIMEOUT", { timeoutMs: 0 });
+    const timeoutMs = Math.min(request.timeoutMs, request.silenceMs ?? request.timeoutMs);
+    if (timeoutMs <= 0) return failure("GENERATION_TIMEOUT", { timeoutMs: 0 });
     if (lane.door.type !== "open" || lane.tookMs.length < runtimeLimits.durationsKept) return undefined;
     const stand = standOf(request);
     const { slots } = lane.door;
     // One place comes free at once, as far as anybody knows; those behind it after the shortest call that there was.
     const rounds = Math.floor(lane.waiting.turnsBefore(stand) / slots);
     const waitMs = rounds * Math.min(...lane.tookMs);
-    return waitMs > request.timeoutMs ? this.#busy(lane, { waitMs }) : undefined;
+    return waitMs > timeoutMs ? this.#busy(lane, { waitMs }) : undefined;
   }
 
   #busy(lane: Lane, details: Readonly<Record<string, unknown>>): Failure {
@@ -406,7 +409,7 @@ export class Admission {
     const { hear } = run;
     if (hear === undefined) return;
     run.hear = undefined;
-    run.stopTimer();
+    run.silence.stop();
     const tokens = { ...nothingSaid, ...(result.ok && result.value) };
     this.#totals.promptTokens += tokens.promptTokens;
     this.#totals.completionTokens += tokens.completionTokens;
@@ -458,4 +461,5 @@ function standOf({ priority = 0, person = "", key = "" }: EngineRequest): Stand 
   return { priority: Math.min(Math.max(0, known), runtimeLimits.priorityMax), share: person, lane: key };
 }
 
+const unlimited: Silence = { heard: () => undefined, stop: () => undefined };
 const nothingSaid = { promptTokens: 0, completionTokens: 0, totalMs: 0 } as const;

@@ -79,7 +79,7 @@ export const runtimeLimits = {
    *  Takes half a second, in which the model writes nothing. */
   tokenizedCharsMax: 262_144,
   /** Longest time limit of a generation; a larger one is cut to this. */
-  timeoutMsMax: 60 * 60_000,
+  timeoutMsMax: 24 * 60 * 60_000,
 
   /** Text waits this long for more before it is sent.
    *

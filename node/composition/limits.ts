@@ -16,6 +16,8 @@ export const commandLimits = {
   backupTasksKept: 16,
   /** What is lost is named so often in the answer of a check or recall; of more there is the number. */
   lostNamedMax: 50,
+  /** An archive that is downloaded says that it goes on when nothing was found for so long. */
+  archiveBeatMs: 15_000,
   /** A prune asks the cluster so long which holds there are; then it ends with `ASK_TIMEOUT`, and removes nothing. */
   holdsTimeoutMs: 10_000,
   /** A room that does not answer a recall for so long is asked again. */

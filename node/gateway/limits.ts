@@ -242,8 +242,10 @@ export const gatewayLimits = {
   /** Streams of one such connection. One more takes the place of the one that was used longest ago and is idle, with what is kept for it; where all are
    *  busy it is refused with `RATE_LIMITED`. */
   responseSocketStreamsMax: 8,
-  /** A completion that takes longer fails with `GENERATION_TIMEOUT`. */
+  /** A completion that waits for its place, or goes without a part of its answer, for longer fails with `GENERATION_TIMEOUT`. One that goes on is not cut off. */
   completionTimeoutMs: 300_000,
+  /** Nothing takes longer than this, whatever it writes. */
+  completionWholeMs: 24 * 3_600_000,
   /** A streamed answer begins, with status and headers, when its call has had its place for so long and nothing was said yet; what is refused before
    *  has a status of its own.
    *
@@ -253,6 +255,8 @@ export const gatewayLimits = {
    *
    *  A quarter of the minute after which proxies cut what is silent. */
   beatMs: 15_000,
+  /** An answer that is not streamed begins when a call of it had its place so long ago: 200, headers, and white space at each beat. What fails later has no status of its own. */
+  wholeBeginsMs: 45_000,
   /** Larger HTTP headers are refused with `TOO_LARGE` and the connection is closed. */
   headerBytesMax: 16 * 1024,
   /** A connection that says nothing, or a request whose headers are not complete by then, is ended. */

@@ -25,6 +25,7 @@ import {
   type ServingRow,
 } from "../../protocols/index.ts";
 import { engineOf, type Engine, type Engines, type Running } from "../../runtimes/engine.ts";
+import { limitSilence, type Silence } from "../../runtimes/silence.ts";
 import { misfit, oversize } from "../exchange/index.ts";
 import type { NodeId } from "../ports.ts";
 import type { RoutingPorts } from "./index.ts";
@@ -42,7 +43,7 @@ interface Away {
   readonly sinceMs: number;
   readonly person: string | undefined;
   readonly hear: Hear;
-  readonly cancelTimer: () => void;
+  readonly silence: Silence;
 }
 
 /** A call of another node on this one. */
@@ -161,7 +162,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     const open = away.get(run);
     if (open === undefined) return;
     away.delete(run);
-    open.cancelTimer();
+    open.silence.stop();
     open.hear({ type: "answered", result });
   };
 
@@ -174,11 +175,17 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   ): Running => {
     const { hear, context: trace } = tracing(from, "call", { engine, model: request.model ?? "", to: at }, told);
     const run = lastRun;
-    const cancelTimer = clock.after(request.timeoutMs + limits.callGraceMs, () => {
-      exchange.send(at, "engine.cancel", { run });
-      settle(run, refused(failure("GENERATION_TIMEOUT", { node: at })));
-    });
-    away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, cancelTimer });
+    const { timeoutMs, silenceMs } = request;
+    const grace = limits.callGraceMs;
+    const silence = limitSilence(
+      clock,
+      { wholeMs: timeoutMs + grace, silenceMs: silenceMs === undefined ? undefined : silenceMs + grace },
+      () => {
+        exchange.send(at, "engine.cancel", { run });
+        settle(run, refused(failure("GENERATION_TIMEOUT", { node: at })));
+      },
+    );
+    away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, silence });
     meter.count("calls_away", 1, { engine });
     // Nothing is said inside this call.
     const body = { run, request, ...(trace !== undefined && { trace }) };
@@ -266,6 +273,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     exchange.on(`engine.${engine}.said`, ({ run, parts, result }, from) => {
       const open = away.get(run);
       if (open?.at !== from) return;
+      open.silence.heard();
       for (const part of parts) if (away.get(run) === open) open.hear({ type: "part", part });
       if (result !== undefined) settle(run, result);
     });

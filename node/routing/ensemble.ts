@@ -239,8 +239,8 @@ export function callEnsemble(
     phase = "judge";
     const merges = row.form === "merge";
     const what = (merges ? mergeRequest : judgeRequest)(asked, all, limits.judgedCharsMax);
-    const { person, key, priority, keepAliveMs } = asked;
-    const whose = { ...(person !== undefined && { person }), ...(key !== undefined && { key }), ...(priority !== undefined && { priority }), ...(keepAliveMs !== undefined && { keepAliveMs }) }; // prettier-ignore
+    const { person, key, priority, keepAliveMs, silenceMs } = asked;
+    const whose = { ...(person !== undefined && { person }), ...(key !== undefined && { key }), ...(priority !== undefined && { priority }), ...(keepAliveMs !== undefined && { keepAliveMs }), ...(silenceMs !== undefined && { silenceMs }) }; // prettier-ignore
     let text = "";
     let spoke = false;
     const running = call({ ...whose, ...what, id: `${asked.id}/judge`, model, timeoutMs: leftMs() }, (said) => {

@@ -60,6 +60,7 @@ const call = {
   id: short,
   model: short,
   timeoutMs: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  silenceMs: Type.Optional(Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
   person: Type.Optional(Type.String({ maxLength: 128 })),
   key: Type.Optional(short),
   priority: Type.Optional(Type.Number()),

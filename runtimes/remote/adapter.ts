@@ -182,7 +182,12 @@ function loaded(
     async (request, flow) => {
       const reason = pulling?.reason();
       if (reason !== undefined) return refused(failure("MODEL_UNAVAILABLE", { model, reason }));
-      const call = new Call({ endpoint, wire: provider.wire, timeoutMs: request.timeoutMs });
+      const call = new Call({
+        endpoint,
+        wire: provider.wire,
+        timeoutMs: request.timeoutMs,
+        quietMs: request.silenceMs,
+      });
       flow.onCancel(() => call.cancel());
       try {
         return ok(await answer(request, { ...fixed, call, flow }));

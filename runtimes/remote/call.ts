@@ -49,6 +49,8 @@ export interface CallOptions {
   readonly wire: Wire;
   /** From now to the end of all attempts and pauses. */
   readonly timeoutMs: number;
+  /** How long the call itself may be without anything from the server. Absent: as long as it may take. */
+  readonly quietMs?: number | undefined;
   /** How long the server may be silent. Absent: as long as the call may take; a model that reads a long prompt says nothing meanwhile. */
   readonly silenceMs?: number;
   readonly clock?: RuntimeClock;
@@ -248,9 +250,12 @@ export class Call {
   #heard<T>(step: () => Promise<T>): Promise<T> {
     const { silenceMs, timeoutMs } = this.#options;
     const leftMs = Math.max(0, this.#deadlineMs - this.#clock.monotonicMs());
+    const quietMs = this.#options.quietMs ?? Number.POSITIVE_INFINITY;
+    const late = (limitMs: number) => failure("GENERATION_TIMEOUT", { model: this.model, timeoutMs: limitMs });
+    if (silenceMs === undefined && quietMs < leftMs) return this.#within(quietMs, late(quietMs), step);
     return silenceMs !== undefined && silenceMs <= leftMs
       ? this.#within(silenceMs, silent(this.model), step)
-      : this.#within(leftMs, failure("GENERATION_TIMEOUT", { model: this.model, timeoutMs }), step);
+      : this.#within(leftMs, late(timeoutMs), step);
   }
 
   /** Waits for a step of the connection. What it throws is one of our errors. */

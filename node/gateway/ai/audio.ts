@@ -88,7 +88,7 @@ const transcripts: Readonly<
 /** Adds them. */
 export function addAudio(surface: Surface): void {
   const { app, at, calls, models } = surface;
-  const speech = { summary: "Speaks a text", tag: "openai", body: speechRequest };
+  const speech = { summary: "Speaks a text", tag: "openai", body: speechRequest, isMedia: true } as const;
   addPost(surface, "/v1/audio/speech", speech, async (posted) => {
     const { body, asking, reply } = posted;
     demand(refuseUnsupported(body, speechUnsupported));

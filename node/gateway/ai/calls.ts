@@ -47,7 +47,10 @@ export interface Asking {
 }
 
 /** A request of an engine without what every call is given. */
-export type Asked<Name extends EngineName> = Omit<EngineRequest<Name>, "id" | "timeoutMs" | "person" | "key">;
+export type Asked<Name extends EngineName> = Omit<
+  EngineRequest<Name>,
+  "id" | "timeoutMs" | "silenceMs" | "person" | "key"
+>;
 
 /** Runs calls. */
 export interface Calls {
@@ -237,7 +240,7 @@ export function createCalls(at: GatewayContext): Calls {
   function call<Name extends EngineName>(
     { caller, interest, cache, told, near, unfit, placed, trace }: Asking,
     { name, asked, onPart = () => undefined }: Call<Name>,
-    timeoutMs: number,
+    silenceMs: number,
     leave: () => void,
   ): Promise<EngineAnswer<Name>> {
     const max = limits.completionTextBytesMax;
@@ -247,7 +250,8 @@ export function createCalls(at: GatewayContext): Calls {
       const request = {
         ...asked,
         id: `v1-${at.newId()}`,
-        timeoutMs,
+        timeoutMs: limits.completionWholeMs,
+        silenceMs,
         // Whoever asks takes the turn, also with somebody else's agent.
         person: caller.actor,
         key: `${caller.kind}/${caller.session}`,

@@ -18,6 +18,7 @@ import type { Fields, Places, Wanted } from "./conversation.ts";
 import { refuseFields, unknownFields } from "./fields/index.ts";
 import type { MediaReader } from "./media.ts";
 import type { Models, Resolved } from "./models.ts";
+import { answeredWhole } from "./whole.ts";
 
 /** What surfaces share. */
 export interface Surface {
@@ -45,6 +46,8 @@ export function addPost<S extends TSchema>(
     readonly body: S;
     readonly audit?: AuditAction;
     readonly written?: readonly WrittenPath[];
+    /** What is answered is no JSON. */
+    readonly isMedia?: true;
   },
   serve: (posted: Posted<Static<S>>) => Promise<unknown>,
 ): void {
@@ -69,7 +72,8 @@ export function addPost<S extends TSchema>(
         const unknown = unknownFields(path, request.body as Fields);
         // Nothing is passed over in silence.
         if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));
-        return serve({ body: request.body as Static<S>, asking, request, reply });
+        const work = (asked: Asking): Promise<unknown> => serve({ body: request.body as Static<S>, asking: asked, request, reply }); // prettier-ignore
+        return about.isMedia === true ? work(asking) : answeredWhole(asking, reply, at, work);
       }),
   );
 }

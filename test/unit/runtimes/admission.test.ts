@@ -80,6 +80,31 @@ describe("admission", () => {
     expect(next.parts).to.deep.equal([{ type: "answered", result: done }]);
   });
 
+  it("limits silence, and not what goes on: each part begins it anew, and the whole has its end", () => {
+    const { world, begun, cancelled, admission, ask } = setUp();
+    const { parts } = ask({ timeoutMs: 1_000, silenceMs: 100 });
+    world.elapse(0);
+    for (let said = 0; said < 9; said += 1) {
+      world.elapse(99);
+      admission.part(begun[0]!, { text: "a", tokens: 1 });
+    }
+    expect([parts.length, cancelled.length]).to.deep.equal([9, 0]);
+    world.elapse(99);
+    expect(cancelled).to.deep.equal([]);
+    world.elapse(1);
+    expect(parts.at(-1)).to.have.nested.property("result.error.code", "GENERATION_TIMEOUT");
+    expect(parts.at(-1)).to.have.nested.property("result.error.details.timeoutMs", 100);
+    admission.end(begun[0]!, done);
+    const whole = ask({ timeoutMs: 150, silenceMs: 100 });
+    world.elapse(0);
+    world.elapse(90);
+    admission.part(begun[1]!, { text: "a", tokens: 1 });
+    world.elapse(59);
+    expect(whole.parts).to.have.length(1);
+    world.elapse(1);
+    expect(whole.parts.at(-1)).to.have.nested.property("result.error.details.timeoutMs", 150);
+  });
+
   it("begins nothing that has no time at all, also when another call makes room in between", () => {
     const { world, begun, admission, ask } = setUp();
     ask();

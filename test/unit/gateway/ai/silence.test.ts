@@ -174,12 +174,41 @@ describe("gateway: streams while a model says nothing", () => {
     await wire.rest();
   });
 
-  it("an answer that is not streamed waits for its end: until then its status is not known", async () => {
-    const { response, answered } = begin(rows[0]!, false);
+  for (const row of rows) {
+    it(`${row.path}: an answer that is not streamed has the status of its refusal for 45 seconds, then beats in white space before its JSON`, async () => {
+      const { response, answered } = begin(row, false);
+      const call = await told.next();
+      fixture.world.elapse(44_900);
+      await fixture.request("GET", "/api/v1/health");
+      expect(answered()).to.equal(false);
+      fixture.world.elapse(200);
+      const answer = await response;
+      expect([answer.status, answer.headers.get("content-type")]).to.deep.equal([200, "application/json; charset=utf-8"]);
+      const wire = reading(answer);
+      expect(await wire.take(1)).to.equal(" ");
+      fixture.world.elapse(15_000);
+      expect(await wire.take(1)).to.equal(" ");
+      call.say(text("Hello"), ended("complete"));
+      expect(JSON.stringify(JSON.parse(` ${await wire.rest()}`))).to.contain("Hello");
+    });
+
+    it(`${row.path}: nobody takes a failure behind that for an answer: its JSON is cut off`, async () => {
+      const { response } = begin(row, false);
+      const call = await told.next();
+      fixture.world.elapse(45_100);
+      const wire = reading(await response);
+      expect(await wire.take(1)).to.equal(" ");
+      call.say(failed(failure("RUNTIME_FAULT")));
+      const end = await wire.rest().then(() => "whole", () => "cut off");
+      expect(end).to.equal("cut off");
+    });
+  } // prettier-ignore
+
+  it("an answer that is not streamed has the status of its refusal, for as long as nothing was sent", async () => {
+    const { response } = begin(rows[0]!, false);
     const call = await told.next();
-    fixture.world.elapse(60_000);
+    fixture.world.elapse(40_000);
     await fixture.request("GET", "/api/v1/health");
-    expect(answered()).to.equal(false);
     call.say(failed(failure("RUNTIME_FAULT")));
     const answer = await response;
     expect(answer.status).to.equal(502);

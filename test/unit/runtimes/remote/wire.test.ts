@@ -281,6 +281,31 @@ describe("a model on another server", function () {
     await call.end();
   });
 
+  it("may write for as long as it does, where its call limits silence", async () => {
+    const wire = { base: (url: URL) => url.href, headers: () => ({}), stream: "sse" as const };
+    const world = new World(1);
+    const asked = Promise.withResolvers<ServerResponse>();
+    double.script = (_asked, response) => asked.resolve(response);
+    const call = new Call({ endpoint: { url: double.url, model: "m" }, wire, timeoutMs: 86_400_000, quietMs: 300_000, clock: world.clock() });
+    const events = call.events({ path: "/x", body: {} });
+    let next = events.next();
+    const response = await asked.promise;
+    begin(response);
+    for (let word = 0; word < 4; word += 1) {
+      world.elapse(299_000);
+      say(response, delta("Hel"));
+      expect((await next).done).to.equal(false);
+      next = events.next();
+    }
+    const late = next.then(
+      () => "it went on",
+      (error: unknown) => failureOf(error),
+    );
+    world.elapse(300_000);
+    expect(await late).to.deep.include({ code: "GENERATION_TIMEOUT", details: { model: "m", timeoutMs: 300_000 } });
+    await call.end();
+  }); // prettier-ignore
+
   it("says no more than is taken, and that is no silence", async () => {
     double.script = (_asked, response) =>
       sse(response, [...Array.from({ length: 500 }, () => delta("x")), finish("stop")]);
