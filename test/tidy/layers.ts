@@ -23,6 +23,7 @@ const sharedFiles = [
   "runtimes/engine.ts",
   "runtimes/fair-queue.ts",
   "runtimes/folders.ts",
+  "runtimes/silence.ts",
   "runtimes/store/port.ts",
   "node/ports.ts",
   "node/waiting.ts",

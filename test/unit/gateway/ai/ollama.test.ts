@@ -1,5 +1,4 @@
 import { expect } from "chai";
-import { createClock } from "../../../../node/platform/index.ts";
 import { Ollama } from "ollama";
 import {
   failure,
@@ -171,13 +170,15 @@ describe("gateway: Ollama's client, unchanged", () => {
       },
     } as unknown as ModelStore;
     const wanted = { current: () => [], set: () => Promise.resolve(ok(null)), onChange: () => () => undefined };
-    const { generate, ...engines } = createEchoRuntime({ clock: createClock() }).engines;
+    const world = createWorld();
+    const { generate, ...engines } = createEchoRuntime({ clock: world.clock() }).engines;
     const elsewhere = {
       models: () => generate.models().map((info) => ({ ...info, source: "hf:elsewhere/model:Q4_0" })),
       watch: (listener: () => void) => generate.watch(listener),
       call: (...call: Parameters<typeof generate.call>) => generate.call(...call),
     };
     const pulling = await startFixture({
+      world,
       engines: { ...engines, generate: elsewhere },
       models: { store, wanted } as unknown as NonNullable<FixtureOptions["models"]>,
     });
