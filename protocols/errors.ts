@@ -157,7 +157,7 @@ export const errorTable = {
     http: 403,
     help: "You do not have permission for this. Details may say what is missing.",
   },
-  NOT_FOUND: { outcome: "failed", http: 404, help: "What was named does not exist, or you may not see it." },
+  NOT_FOUND: { outcome: "failed", http: 404, help: "This does not exist, or you may not see it." },
   HOST_NOT_ALLOWED: {
     outcome: "failed",
     http: 421,

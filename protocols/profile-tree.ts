@@ -7,7 +7,7 @@ export interface HotFunction extends ProfileFrame {
   readonly total: number;
 }
 
-/** The functions that took the most by themselves. Pure. */
+/** The functions that took the most time by themselves. Pure. */
 export function hottest({ frames, rows }: ProfileTree, count: number): readonly HotFunction[] {
   const totals = rows.map(([, , self]) => self);
   for (let at = rows.length - 1; at >= 0; at -= 1) {

@@ -152,7 +152,7 @@ export function chooseServer(wanted: Wanted, standings: readonly Standing[]): Se
   const rows = ranked.map((candidate, index): ServingRow => {
     const next = ranked[index + 1];
     const rule = next && rules.find(([, less]) => less(candidate, zone) !== less(next, zone));
-    const because = next === undefined ? "nobody else is left" : (rule?.[0] ?? "the lower id");
+    const because = next === undefined ? "the last in the order" : (rule?.[0] ?? "the lower id");
     return { ...rowOf(wanted.engine, candidate.standing, candidate.offer, because), rank: index + 1 };
   });
   const chosen = { model, rows: [...rows, ...passed] };

@@ -19,7 +19,7 @@ describe("the shards of a cluster", function () {
     await page.getByRole("link", { name: "Shards", exact: true }).click();
     const group = page.getByRole("region", { name: "Group g1" });
     await group.getByText("1 holder on 1 node. It takes new stripes.").waitFor();
-    await group.getByText("It is well.").waitFor();
+    await group.getByText("No problems.").waitFor();
     const state = page.getByRole("region", { name: "State", exact: true });
     await state.getByText("1 node would take new bytes.").waitFor();
     await state.getByText("0 shards, 0 bytes").waitFor();

@@ -303,7 +303,7 @@ describe("a drain", () => {
           rank: 1,
           because: "fewer calls",
         },
-        { ...row, node: "node-b", calls: 7, rank: 2, because: "nobody else is left" },
+        { ...row, node: "node-b", calls: 7, rank: 2, because: "the last in the order" },
         { engine: "generate", model: "", node: "node-c", because: "it has not said what it offers" },
       ],
       false,

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo, LookupFunction } from "node:net";
 import { expect } from "chai";
+import { plexusMark } from "../../../protocols/index.ts";
 import { lookupHere } from "../../../cli/here.ts";
 import { callNode } from "../../../cli/node-client.ts";
 
@@ -27,7 +28,8 @@ describe("how a command finds this machine", () => {
   it("reaches a node at either address", async () => {
     for (const host of ["127.0.0.1", "::1"]) {
       const server = createServer(
-        (request, response) => void response.end(JSON.stringify({ host: request.headers.host })),
+        ({ headers: { host: asked } }, response) =>
+          void response.setHeader(plexusMark, "1").end(JSON.stringify({ host: asked })),
       );
       await new Promise<void>((resolve) => server.listen(0, host, resolve));
       const { port } = server.address() as AddressInfo;

@@ -42,7 +42,10 @@ const codeOf = (choice: ReturnType<typeof choose>) => (choice.node === undefined
 describe("the choice of the node that serves a call", () => {
   it("stays here while there is a place, whatever others are free, and goes when there is none", () => {
     const card = [offer("m", { device: "cuda" })];
-    expect(order(here({ calls: 3 }), standing("b"))).to.deep.equal(["1 me: no way to go", "2 b: nobody else is left"]);
+    expect(order(here({ calls: 3 }), standing("b"))).to.deep.equal([
+      "1 me: no way to go",
+      "2 b: the last in the order",
+    ]);
     expect(order(here({ calls: 4 }), standing("b"))[0]).to.equal("1 b: fewer calls");
     expect(order(here(), standing("b", { offers: card }))[0]).to.equal("1 b: a graphics card");
     expect(order(here(), standing("b", { offers: card, calls: 1 }))[0]).to.equal("1 me: fewer calls");
@@ -172,7 +175,7 @@ describe("the choice of the node that serves a call", () => {
       "4 e: the model is in memory",
       "5 d: the model is on its way into memory",
       "6 f: the lower id",
-      "7 g: nobody else is left",
+      "7 g: the last in the order",
     ]);
   });
 

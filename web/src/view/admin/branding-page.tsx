@@ -78,7 +78,7 @@ function Branding() {
   const isChanged = name !== undefined || colour !== undefined || logo !== undefined;
   return (
     <>
-      <Part title="Looks" about="What people see at the sign-in page, in the chat, in the title and in mails.">
+      <Part title="Looks" about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails.">
         <form className="branding-form" onSubmit={save} aria-label="Looks of the cluster">
           <TextInput label="Name" placeholder="Plexus" maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
           <label className="select">

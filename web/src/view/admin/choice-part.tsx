@@ -29,7 +29,7 @@ export function ChoicePart() {
   return (
     <Part
       title="Where calls go"
-      about="The first choice of each model is asked first; when it cannot, the next. `plexus routes` sets names that stand for several models."
+      about="A request goes to the first server of a model, and to the next one if that cannot answer. To give several models one name, run plexus routes in a terminal."
     >
       {rows.length > pageRows && (
         <SearchField label="Search calls" placeholder="Model or node" text={text} onText={setText} />

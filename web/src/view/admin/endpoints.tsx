@@ -38,7 +38,7 @@ export function Endpoints() {
     <>
       <Part
         title="Servers with models"
-        about="Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, OpenAI’s kind and others."
+        about="Models on other servers, for the whole cluster: Ollama, vLLM, llama-server, OpenAI-compatible servers and others."
       >
         <ul className="lines">
           {servers.shown.map((endpoint) => (
@@ -51,7 +51,7 @@ export function Endpoints() {
       </Part>
       <Part
         title="Find servers"
-        about="Asks each address of a private network who it is, slowly. Nothing is used until you add it."
+        about="Looks for model servers at every address of a private network, slowly. Nothing is used until you add it."
       >
         <Search search={view.search} changed={changed} />
         <ul className="lines">

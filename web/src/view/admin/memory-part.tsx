@@ -34,7 +34,10 @@ export function MemoryPart() {
     retry: false,
   });
   return (
-    <Part title="In memory" about="Models come when they are called, and leave when their room is needed.">
+    <Part
+      title="In memory"
+      about="A node loads a model when somebody first uses it, and unloads it when another model needs the memory."
+    >
       {loaded.error !== null && <Note tone="bad">{loaded.error.message}</Note>}
       {loaded.data !== undefined && <MemoryList nodes={loaded.data} />}
     </Part>

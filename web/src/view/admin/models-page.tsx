@@ -70,7 +70,7 @@ function Store({ view }: { readonly view: ModelsView }) {
           </ul>
         </Part>
       )}
-      <Part title="On this node" about="A node with the role ai serves them; llama.cpp reads those in GGUF.">
+      <Part title="On this node" about="Nodes with the role ai run these models. GGUF files are run by llama.cpp.">
         <ul className="lines">
           {models.map((model) => (
             <ModelRow key={model.name} model={model} damaged={view.damaged.includes(model.name)} />
@@ -81,7 +81,7 @@ function Store({ view }: { readonly view: ModelsView }) {
       {wanted.length > 0 && (
         <Part
           title="Kept by the cluster"
-          about="Nodes pull these by themselves. `plexus models want` and `unwant` change the list."
+          about="Nodes download these models by themselves. Change the list in a terminal: plexus models want, plexus models unwant."
         >
           <ul className="lines">
             {wanted.map(({ name, source, nodes, labels = {} }) => (
@@ -99,7 +99,10 @@ function Store({ view }: { readonly view: ModelsView }) {
         </Part>
       )}
       {refused.length > 0 && (
-        <Part title="Refused files" about="They were fetched and are no models. They are kept apart and never loaded.">
+        <Part
+          title="Refused files"
+          about="These downloaded files are not usable as models. They are kept apart and never loaded."
+        >
           <ul className="lines">
             {refused.map(({ id, file, source, reason }) => (
               <li key={id}>

@@ -136,7 +136,7 @@ function Voters({ summary }: { readonly summary: ClusterSummary }) {
     if (await ask(question)) await act(() => changes.voters(wanted));
   };
   return (
-    <Part title="Directory" about="It says which nodes are members and which owns what.">
+    <Part title="Directory" about="The directory holds the list of nodes, and which node owns what.">
       {describeVotersWanted(data, summary)
         .split("\n")
         .map((line) => (

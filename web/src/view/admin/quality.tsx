@@ -20,7 +20,10 @@ export function Quality() {
   if (data === undefined || data.rows.length === 0) return null;
   const missing = data.unanswered ?? [];
   return (
-    <Part title="Quality" about="The last two hours beside the week before, of all nodes; thumbs of the last day.">
+    <Part
+      title="Quality"
+      about="The last two hours compared with the week before, over all nodes, and the ratings people gave in the last day."
+    >
       <ul className="lines">
         {data.rows.map((row) => (
           <li key={`${row.model} ${row.version}`}>

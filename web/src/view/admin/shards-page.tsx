@@ -143,7 +143,7 @@ function Nodes({ nodes }: { readonly nodes: readonly StorageNodeRow[] }) {
   return (
     <Part
       title="Nodes"
-      about="Every node is asked by the others for what it should have. What they find decides what it gets."
+      about="Nodes ask each other to prove that they have the shards they should have. A node that fails gets fewer new ones."
     >
       {nodes.length > pageNodes && <SearchField label="Search nodes" text={text} onText={setText} />}
       <ul className="lines" aria-label="Nodes that keep shards">
@@ -192,7 +192,7 @@ function Healing() {
   return (
     <Part
       title="Repair"
-      about="Lost shards are made again of the others of their stripes. For a node that is away the cluster waits a while first: it may come back with what it had."
+      about="The cluster rebuilds a lost shard from the other shards of the same stripe. If a node is away, it waits a while first: the node may come back with its shards."
     >
       <Button variant="default" loading={working} onClick={() => void heal()}>
         Repair now, without waiting
@@ -264,7 +264,7 @@ function Holder({ row, group }: { readonly row: HolderRow; readonly group: Holde
           {faults.length > 0 ? (
             <span className="pull-error break">{faults.join(" ")}</span>
           ) : (
-            <span className="dim">{owner === undefined ? "It is being made." : "It is well."}</span>
+            <span className="dim">{owner === undefined ? "Being set up." : "No problems."}</span>
           )}
         </span>
         <Button
@@ -292,7 +292,11 @@ function faultsOf(row: HolderRow, group: HolderGroupRow): readonly string[] {
   if (error !== undefined) return [`It does not answer (${error}).`];
   const { lost, elsewhere, besides } = troublesOf(row, group);
   return [
-    ...(lost > 0 ? [`${counted(lost, "shard")} missing or damaged: made again of the others of their stripes.`] : []),
+    ...(lost > 0
+      ? [
+          `${counted(lost, "shard")} missing or damaged. The cluster rebuilds them from the other shards of their stripes.`,
+        ]
+      : []),
     ...(elsewhere ? ["Its bytes are still on another node."] : []),
     ...(home === undefined ? [] : [`It waits for ${home} to come back.`]),
     ...(besides.length > 0

@@ -97,7 +97,7 @@ export function AttachmentList({ agent, attachments }: { readonly agent: string;
             className="grow"
             size="xs"
             aria-label={`What is in picture ${index + 1}`}
-            placeholder="What is in it, for those who do not see it"
+            placeholder="Describe the picture for people who cannot see it"
             maxLength={wireLimits.pictureTextCharsMax}
             value={text}
             onChange={({ currentTarget: { value } }) => attachments.describe(hash, value)}

@@ -136,7 +136,7 @@ export function SoundList({ agent, sounds }: { readonly agent: string; readonly 
             className="grow"
             size="xs"
             aria-label={`What is said in sound ${index + 1}`}
-            placeholder="What is said in it, for those who do not hear it"
+            placeholder="Write what is said, for people who cannot hear it"
             maxLength={wireLimits.soundTextCharsMax}
             value={text}
             onChange={({ currentTarget: { value } }) => sounds.describe(hash, value)}

@@ -21,19 +21,19 @@ export function AccountSettings() {
     <>
       <Part
         title="Mail address"
-        about="A forgotten password is set anew by a link that is sent there. Others do not see it."
+        about="If you forget your password, a link to set a new one is sent to this address. Other people do not see it."
       >
         <MailAddress />
       </Part>
       <Part
         title="Your data"
-        about="A file with what your account has: profile, devices, agents with their conversations, and what you wrote in rooms that you are in."
+        about="Downloads a file with everything of your account: profile, devices, agents with their conversations, and your messages in the rooms you are in."
       >
         <Download />
       </Part>
       <Part
         title="Delete the account"
-        about="All your devices are signed out. Agents, keys, picture and mail address go; what you wrote in rooms stays, as of a deleted account. Nobody gets your name again."
+        about="Signs out all your devices, and deletes your agents, keys, picture and mail address. Your messages in rooms stay, marked as from a deleted account. Nobody can take your name again."
       >
         <Delete />
       </Part>

@@ -177,7 +177,10 @@ function Recovery({ left, onSheet }: { readonly left: number; readonly onSheet: 
     if (made !== undefined) onSheet(made.recovery);
   };
   return (
-    <Part title="Recovery codes" about="Each lets you in once when you have lost your authenticator or passkey.">
+    <Part
+      title="Recovery codes"
+      about="Each code works once. Use one when you have lost your authenticator or passkey."
+    >
       {left === 0 && (
         <Note tone="warn">You have none. Without them, a lost authenticator or passkey can keep you out.</Note>
       )}

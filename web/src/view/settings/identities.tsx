@@ -56,7 +56,7 @@ export function Identities({ factors: { identities } }: { readonly factors: Fact
   return (
     <Part
       title="Other servers"
-      about="An account elsewhere that lets you in here. What you have as a second factor is still asked for."
+      about="Sign in here with an account of another service. If you use a second factor, you are still asked for it."
     >
       {identities.length > 0 && (
         <ul className="lines">

@@ -20,7 +20,7 @@ export function Profile() {
       </Part>
       <Part
         title="Picture"
-        about="Everybody who has an account here can see it. The middle of it is shown, as a square."
+        about="Everybody with an account here can see your picture. It is cut to a square around its middle."
       >
         <Picture />
       </Part>

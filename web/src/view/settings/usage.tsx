@@ -23,7 +23,7 @@ export function Usage() {
     <>
       <Part
         title="Budgets"
-        about="Calls of models that count for you. When a budget is used up, calls wait for its next day or month, or use another model. Days and months are those of UTC."
+        about="Your use of models. When a budget is used up, you can use these models again on the next day or in the next month (UTC), or use another model."
       >
         {limits.isError && <p className="dim">They cannot be loaded now.</p>}
         {limits.isSuccess && budgets.length === 0 && <p className="dim">No budget counts your calls.</p>}
@@ -44,7 +44,7 @@ export function Usage() {
           )}
         </ul>
       </Part>
-      {used.isError && <p className="dim">What you took of models cannot be loaded now.</p>}
+      {used.isError && <p className="dim">Your use of models cannot be shown now.</p>}
       {used.data !== undefined && (
         <>
           <Period title="Today" period={used.data.day} />

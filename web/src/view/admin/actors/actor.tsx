@@ -73,11 +73,11 @@ function Detail({ detail }: { readonly detail: ActorDetail }) {
         </dl>
         {may("cluster.administer") && <Acts detail={detail} />}
       </Part>
-      <Part title="Dead letters" about="Messages that it could not take. The newest are kept.">
+      <Part title="Dead letters" about="Messages that this actor could not process. Only the newest are kept.">
         <Table label="Dead letters" columns={letterColumns} rows={detail.deadLetters} keyOf={({ id }) => String(id)} nothing="There are none." />
       </Part>
       {detail.reminders.length > 0 && (
-        <Part title="Reminders" about="What it wants to be woken for.">
+        <Part title="Reminders" about="The times at which this actor asked to be woken.">
           <ul className="lines">
             {detail.reminders.map(({ id, dueMs }) => (
               <li key={id}>

@@ -79,7 +79,7 @@ function Actors() {
   return (
     <>
       <Busiest />
-      <Part title="All actors" about="Rooms, people, agents and what the cluster does for itself. A search is for the beginning of a name.">
+      <Part title="All actors" about="Rooms, people, agents, and the cluster's own actors. Search by the beginning of a name.">
         <div className="row field-row">
           <TextInput
             className="grow"

@@ -56,7 +56,7 @@ function Alerts() {
   return (
     <Part
       title="Alerts"
-      about="What was found in the audit of all nodes. An alert stays open until somebody takes note of it."
+      about="Alerts from the audit logs of all nodes. An alert stays open until somebody acknowledges it."
     >
       <SegmentedControl
         aria-label="Which alerts"

@@ -25,7 +25,7 @@ export function Detectors() {
   });
   const set = (name: string, body: object) => act(() => request<DetectorView>("PUT", pathOf(name), body));
   return (
-    <Part title="Detectors" about="What is always watched for, from these thresholds on.">
+    <Part title="Detectors" about="These checks are always on. A check raises an alert above its threshold.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <ul className="lines" aria-label="Detectors">
         {data?.detectors.map((one) => (

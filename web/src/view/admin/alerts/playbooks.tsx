@@ -67,7 +67,7 @@ export function Playbooks() {
     <>
       <Part
         title="Playbooks"
-        about="What is done by itself when there is an alert. Each rehearses until it is switched on."
+        about="A playbook acts by itself when an alert comes. Until you switch it on, it only says what it would do."
       >
         {error !== null && <Note tone="bad">{error.message}</Note>}
         <ul className="alerts" aria-label="Playbooks">
@@ -157,7 +157,7 @@ function Runs() {
     placeholderData: (kept) => kept,
   });
   return (
-    <Part title="What playbooks did" about="Rehearsals, too: what would have been done.">
+    <Part title="What playbooks did" about="Includes rehearsals, which show what would have been done.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <ul className="lines" aria-busy={data === undefined || isPlaceholderData}>
         {data?.runs.map(({ id, atMs, playbook, alert, about, steps, seen = [] }) => (

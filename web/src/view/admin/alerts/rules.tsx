@@ -65,7 +65,7 @@ export function Rules() {
       await act(() => request("DELETE", `${base}/${encodeURIComponent(name)}`));
   };
   return (
-    <Part title="Rules over events" about="Entries of the audit that come together. Each that is on gives alerts.">
+    <Part title="Rules over events" about="A rule raises an alert when audit entries match it.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {changed !== undefined && (
         <Note tone="bad" onClose={() => setChanged(undefined)}>
@@ -120,7 +120,7 @@ export function Rules() {
       {canManage && (
         <JsonForm
           what="rule"
-          about="It is kept switched off: try it on the past first, then switch it on."
+          about="A new rule is switched off. Test it on past entries first, then switch it on."
           example={example}
           also={{ title: "Try on the past", act: (body) => tryOut("this rule", body) }}
           onKeep={async (name, body) => void (await set(name, { ...body, on: false }))}

@@ -18,7 +18,7 @@ export function Approvals() {
   return (
     <Part
       title="Approvals"
-      about="These recalls show what others wrote in private. A second admin agrees to each within a day, and who asked begins it within a day of that."
+      about="These recalls show what other people wrote in private. A second admin has to approve each one within a day; then the admin who asked has a day to start it."
     >
       <ul className="lines">
         {[...open, ...over].map((one) => (

@@ -33,7 +33,7 @@ export function BackupKeys() {
   return (
     <Part
       title="Keys"
-      about="Who has the recovery kit can open all backups; without it a cluster that is lost cannot be brought back."
+      about="Anyone who has the recovery kit can open all backups. Without it, a lost cluster cannot be restored."
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && (

@@ -48,7 +48,7 @@ export function Prune() {
   return (
     <Part
       title="Prune"
-      about="Removes old snapshots. Say which stay: so many of the newest, and the newest one of each of so many hours, days, weeks, months and years. The newest snapshot and those under a legal hold always stay."
+      about="Deletes old snapshots. Choose how many to keep: the newest ones, and one for each of the last hours, days, weeks, months and years. The newest snapshot and snapshots under a legal hold are always kept."
     >
       {(having.length > 1 || place !== storageNodes) && (
         <Choice

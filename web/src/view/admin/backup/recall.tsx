@@ -78,13 +78,13 @@ export function Recall() {
     return (
       <Part
         title="Recall"
-        about="Brings back what a backup on the storage nodes has. There is none. Out of a folder, things come back in a terminal on the machine that has it: plexus backup recall --from FOLDER"
+        about="Brings back data from a backup on the storage nodes. There is none yet. From a backup in a folder, run this in a terminal on the machine that has the folder: plexus backup recall --from FOLDER"
       >
         {null}
       </Part>
     );
   return (
-    <Part title="Recall" about="First it says how much would come back. Nothing that is there now is changed.">
+    <Part title="Recall" about="You first see how much would come back. Data that exists now is not changed.">
       <form className="backup-form" aria-label="What to bring back" onSubmit={(event) => void look(event)}>
         <div className="row field-row">
           <Choice
@@ -233,7 +233,7 @@ function Snapshot({ value, onChange }: Picked) {
   return (
     <Choice
       className="grow"
-      label="As it was"
+      label="Which snapshot"
       data={[
         { value: "", label: "in the newest snapshot" },
         ...all.map(({ number, atMs }) => ({

@@ -43,7 +43,7 @@ export function Schedules() {
   return (
     <Part
       title="Schedules"
-      about="A schedule begins its task while any node is up; one in a folder waits for the node of that folder. If all nodes were down at its time, it begins once when they are back."
+      about="A schedule runs as long as any node is up; a backup into a folder needs the node that has the folder. If all nodes were down at that time, the backup runs once when they are back."
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && data.schedules.length > 0 && (

@@ -28,7 +28,10 @@ export function Snapshots() {
   const newestFirst = data.snapshots.toReversed();
   const shown = all ? newestFirst : newestFirst.slice(0, shownMax);
   return (
-    <Part title="Snapshots" about="Each has the cluster as it was; what did not change is stored once.">
+    <Part
+      title="Snapshots"
+      about="Each snapshot holds the whole cluster at one moment. Data that did not change is stored only once."
+    >
       {newestFirst.length === 0 ? (
         <p className="dim">There is none yet.</p>
       ) : (
@@ -147,7 +150,7 @@ export function Holds() {
   return (
     <Part
       title="Legal holds"
-      about="What is held stays: no prune removes a snapshot that contains it, and keys that could open it are not destroyed."
+      about="Data under a legal hold is kept: no snapshot that contains it is deleted, and the keys that open it are not destroyed."
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       {data !== undefined && data.holds.length > 0 && (

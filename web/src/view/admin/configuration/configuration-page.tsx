@@ -45,7 +45,7 @@ function Configuration() {
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <Part
         title="Keys"
-        about="What is set here counts more than a node’s file, and less than its environment and flags."
+        about="Settings made here override a node’s configuration file. A node’s environment variables and flags override these settings."
       >
         <div className="row wrap field-row">
           <TextInput

@@ -36,7 +36,7 @@ export function Secrets() {
   return (
     <Part
       title="Secrets"
-      about="Keys and passwords for other servers. Settings refer to them as secret:NAME. Nobody reads them here."
+      about="Keys and passwords for other servers. Settings use them as secret:NAME. Nobody can read them on this page."
     >
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <ul className="alerts" aria-label="Secrets">

@@ -85,7 +85,7 @@ function Logs() {
           </div>
         </form>
       </Part>
-      <Part title="Lines" about="The newest first, of all nodes, from the level on at which each writes its log. What people write to one another is never in a log.">
+      <Part title="Lines" about="Log lines of all nodes, newest first. Each node logs from its own level up. What people write to each other is never logged.">
         {fault !== undefined && <Note tone="bad">{fault}</Note>}
         <Silent silent={silent} />
         <div className="table-frame log-lines" tabIndex={0} role="log" aria-live="off" aria-label="Lines of the log">

@@ -51,7 +51,7 @@ function Metrics() {
   return (
     <Part
       title="Figures"
-      about="What every node remembers of the last hour and day, without any other system. It begins anew when a node starts."
+      about="Figures that each node keeps for the last hour and day. A node that restarts begins with none."
     >
       <div className="row field-row">
         <SegmentedControl

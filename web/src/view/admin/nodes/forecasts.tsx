@@ -24,7 +24,7 @@ export function Forecasts() {
   const { shown, trail, next } = usePaged(all, pageRows, "");
   const ends = [...new Set(all.filter(({ says }) => says === "ends").map(({ of }) => of))];
   return (
-    <Part title="What runs out" about="Measured each hour. A trend is followed no further ahead than it was seen; an alert comes when something ends within a week.">
+    <Part title="What runs out" about="Measured every hour. A forecast never looks further ahead than the measurements go back. You get an alert when something will run out within a week.">
       {error !== null && <Note tone="warn">{error.message}</Note>}
       {ends.map((of) => (
         <Note key={of} tone="warn" title={`${scarceNouns[of]} will run out`}>

@@ -65,7 +65,7 @@ export function Invite() {
           <TextInput
             className="grow"
             label="Host"
-            description="And over the machines that nodes run on"
+            description="Also spread over the machines that nodes run on"
             value={host}
             maxLength={64}
             autoCapitalize="none"

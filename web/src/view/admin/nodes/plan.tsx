@@ -88,7 +88,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
   const stale = looked !== undefined && JSON.stringify(looked.wish) !== JSON.stringify(wishNow());
 
   return (
-    <Part title="What if" about="Shows what would follow, by what the cluster holds and how busy it is now. Nothing is changed by looking.">
+    <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. Looking changes nothing.">
       <form className="backup-form" aria-label="What if" onSubmit={(event) => void look(event)}>
         <NativeSelect
           className="narrow"

@@ -239,7 +239,7 @@ function NewProgram() {
   return (
     <Part
       title="An account for a program"
-      about="It has the role service and no password. Nobody signs in as it; programs use its API keys, which you make on its page."
+      about="An account for programs: it has the role service and no password, so nobody can sign in with it. Make its API keys on its page."
     >
       <form className="row field-row" onSubmit={(event) => void make(event)}>
         <TextInput

@@ -69,7 +69,7 @@ function Person({ user }: { readonly user: string }) {
       <Roles {...view} own={own} all={roles.data.roles} above={above} />
       <Devices {...view} />
       <Access {...view} />
-      <Part title="Permissions" about="What the roles of this account come to.">
+      <Part title="Permissions" about="Everything that the roles of this account allow.">
         <May roles={held} table={table} />
       </Part>
     </>

@@ -89,7 +89,7 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
   ]; // prettier-ignore
   return (
     <>
-      <Part title="Calls" about="A call lies below its caller, as wide as what it took with all that it called. Click one to see it alone; the table says the same in words.">
+      <Part title="Calls" about="Each function lies below the one that called it; its width is the time it took, with everything it called. Click a function to see it alone. The table below has the same figures.">
         <div className="row wrap" role="status">
           <span className="grow break">
             {from < 0 ? "All calls" : `${shown.name} ${shown.at}: ${amount(tree, totals[from] ?? 0)}, ${share(totals[from] ?? 0, tree.total)} of all`}
@@ -122,8 +122,8 @@ function Flame({ tree }: { readonly tree: ProfileTree }) {
           })}
         </div>
       </Part>
-      <Part title="The functions that took the most">
-        <Table label="The functions that took the most" columns={columns} rows={hot} keyOf={({ name, at }) => `${name} ${at}`} nothing="Nothing was seen." />
+      <Part title="The functions that took the most time">
+        <Table label="The functions that took the most time" columns={columns} rows={hot} keyOf={({ name, at }) => `${name} ${at}`} nothing="Nothing was seen." />
       </Part>
     </>
   );

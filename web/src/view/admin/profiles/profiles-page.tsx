@@ -68,7 +68,7 @@ function Profiles() {
   ];
   return (
     <>
-      <Part title="Look at a node" about="Its main thread is looked at while it goes on, a little slower. The result has names of functions and files, and nothing of people.">
+      <Part title="Look at a node" about="Samples the node's main thread while it keeps working, a little more slowly. The result contains names of functions and files, and nothing about people.">
         <form className="row wrap field-row" aria-label="Look at a node" onSubmit={(event) => void begin(event)}>
           <NativeSelect label="Node" value={node} data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]} onChange={(event) => setNode(event.currentTarget.value)} />
           <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "What the processor does" }, { value: "heap", label: "What is made and kept in memory" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
@@ -76,7 +76,7 @@ function Profiles() {
           <Button type="submit">Begin</Button>
         </form>
       </Part>
-      <Part title="Profiles" about="Each node keeps its newest four, until it is started again.">
+      <Part title="Profiles" about="Each node keeps its four newest profiles until it restarts.">
         {error !== null && <Note tone="warn">{error.message}</Note>}
         <Silent silent={data?.silent} />
         <Table label="Profiles" columns={columns} rows={data?.tasks ?? []} keyOf={({ id }) => id} nothing="There are none." />

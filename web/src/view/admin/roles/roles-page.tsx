@@ -103,7 +103,7 @@ function RoleList({
   return (
     <Part
       title="Roles"
-      about="An account has up to eight. What any of them grants, it may do. Nobody gives more than they have."
+      about="An account can have up to eight roles, and may do whatever any of them allows. Nobody can give a permission that they do not have themselves."
     >
       <ul className="lines">
         {roles.map((role) => {

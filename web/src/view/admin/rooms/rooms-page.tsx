@@ -82,7 +82,7 @@ function Rooms() {
   });
   const some = data?.next === undefined ? "No room is called so." : "None here; look at the next page.";
   return (
-    <Part title="Rooms" about="What rooms are and where, by name. Nobody sees here what is said in them.">
+    <Part title="Rooms" about="All rooms, with their members and the nodes that run them. Messages are not shown here.">
       <TextInput
         className="narrow"
         label="Search"

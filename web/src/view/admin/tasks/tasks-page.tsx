@@ -117,7 +117,7 @@ function Tasks() {
   return (
     <Part
       title="Tasks"
-      about="Backups and recalls, pulls of models, drains and moves, searches, repairs: whoever began one gets a notice when it is over."
+      about="Backups, recalls, downloads of models, drains, moves, searches and repairs. The person who started one is told when it ends."
     >
       <SegmentedControl
         aria-label="Which tasks"

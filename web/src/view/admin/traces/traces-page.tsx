@@ -57,10 +57,7 @@ function List() {
   const none =
     "None. The setting tracing.ratio says how many requests are traced, and is 0 unless it was set: see Configuration.";
   return (
-    <Part
-      title="Requests"
-      about="The newest that were traced, at all nodes. What people write to one another is never in a trace."
-    >
+    <Part title="Requests" about="The newest traces of all nodes. What people write to each other is never in a trace.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
       <Silent silent={data?.silent} />
       <Table
@@ -83,7 +80,10 @@ function Trace({ trace }: { readonly trace: string }) {
   });
   const steps = data === undefined ? [] : stepsOf(data.spans);
   return (
-    <Part title="Steps" about="Each below the one that caused it. Clocks of nodes may differ by some milliseconds.">
+    <Part
+      title="Steps"
+      about="Each step is below the step that caused it. The clocks of nodes may differ by a few milliseconds."
+    >
       <div className="row">
         <Link to="/admin/$page" params={{ page: "traces" }} search={{}} className="link">
           All requests

@@ -60,7 +60,7 @@ export function Activity() {
     { head: "Calls", align: "end", wide: true, cell: ({ calls }) => whole(calls) },
   ];
   return (
-    <Part title="Activity" about="What people do in the whole cluster, by days of UTC. Whoever does anything is active, once a day. Teams are the budgets that name several people together, as they were that day.">
+    <Part title="Activity" about="Activity in the whole cluster per day (UTC). A person who does anything on a day counts as active once. A team is a budget that names several people, as it was on that day.">
       <div className="row field-row">
         <SegmentedControl
           aria-label="How many days"

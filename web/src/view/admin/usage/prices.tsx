@@ -46,7 +46,7 @@ export function Prices() {
       : []),
   ];
   return (
-    <Part title="Prices" about="Units of your currency for a million tokens. A name that ends with * stands for all that begin so. They count from now on.">
+    <Part title="Prices" about="Prices for a million tokens, in your currency. A name that ends in * matches all names that begin with the rest. A new price applies from now on.">
       <Table label="Prices of models" columns={columns} rows={data?.prices ?? []} keyOf={({ name }) => name} nothing="Nothing has a price." />
       {mayChange && (
         <form className="row field-row" onSubmit={(event) => void set(event)}>

@@ -94,7 +94,7 @@ function Usage() {
     { head: "Cost", align: "end", cell: ({ cost }) => money(cost) },
   ];
   return (
-    <Part title="Models" about="Calls of models as the ledger has them, by days of UTC. Teams are the budgets that name several people together.">
+    <Part title="Models" about="Use of models per day (UTC). A team is a budget that names several people.">
       <div className="row field-row">
         <SegmentedControl
           aria-label="How far back"
