@@ -66,13 +66,13 @@ class Report {
   }
 }
 
-/** What a phase may use. At full depth that is not known. */
-function limitsOf(name: string, isLong: boolean): GuardLimits {
+/** What a phase may use. At full depth that is not known. Tests of real processes wait for these as many times longer as the machine is slow. */
+function limitsOf(name: string, isLong: boolean, slowness = 1): GuardLimits {
   const usual = readUsual()[name];
   const secondsMax = isLong || usual === undefined ? undefined : Math.max(secondsAtLeast, usualFactor * usual);
   return {
     ...guardLimits,
-    silentLooks: isLong ? usualFactor * guardLimits.silentLooks : guardLimits.silentLooks,
+    silentLooks: (isLong ? usualFactor : 1) * slowness * guardLimits.silentLooks,
     secondsMax,
   };
 }
@@ -124,7 +124,7 @@ async function runReal(chosen: readonly Phase[], isLong: boolean, report: Report
   const failures: FailedTest[] = [];
   for (const phase of chosen) {
     const startedMs = performance.now();
-    const ending = await runTests(phase, limitsOf(phase.name, isLong));
+    const ending = await runTests(phase, limitsOf(phase.name, isLong, patience));
     report.add(phase.name, ending, startedMs);
     failures.push(...(ending.failures ?? []));
   }
