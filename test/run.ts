@@ -18,6 +18,7 @@ import { guardLimits, usualFactor, type GuardLimits } from "./runner/guard.ts";
 import { measurePatience } from "./runner/patience.ts";
 import { runCommands, runTests, type Ending } from "./runner/phase-run.ts";
 import { compiledFolder, phases, readUsual, serverFolder, usualFile, type Phase } from "./runner/phases.ts";
+import { repeat } from "./runner/unsteady.ts";
 import { slowestOf, type Cost, type FailedTest, type Timing } from "./runner/reporter.ts";
 
 const options = ["--all", "--long", "--profile", "--measure"] as const;
@@ -30,8 +31,6 @@ const slowestMax = 10;
 const dearestMax = 60;
 /** Processor seconds that any phase may use, however few it usually takes. */
 const secondsAtLeast = 120;
-/** Tests of real processes that failed and passed when they were repeated: more of them fail the run. */
-const unsteadyMax = 2;
 /** More than these would wait for memory and disk. */
 const lanesMax = 4;
 
@@ -131,24 +130,6 @@ async function runReal(chosen: readonly Phase[], isLong: boolean, report: Report
   return failures;
 }
 
-/** Repeats tests of real processes that failed, each alone. One that passes now is unsteady: a fault of the test or of the product that is to
- *  be mended like any other. */
-async function repeat(failures: readonly FailedTest[], isLong: boolean, report: Report): Promise<void> {
-  const unsteady: string[] = [];
-  for (const { file, title, isHook } of failures) {
-    console.log(`again, alone: ${title}`);
-    const only = isHook ? { files: [file] } : { files: [file], title };
-    const ending = await runTests({ isReal: true }, limitsOf("node", isLong), only);
-    report.total.cpuSeconds += ending.cpuSeconds;
-    if (ending.failed === 0) unsteady.push(title);
-  }
-  for (const title of unsteady) console.log(`unsteady     ${title}`);
-  if (unsteady.length === 0) return;
-  console.log(`${unsteady.length} unsteady`);
-  if (unsteady.length > unsteadyMax) return;
-  report.total.failed -= unsteady.length;
-}
-
 /** What files took, and the dearest tests: processor seconds, seconds. */
 function printCosts(costs: readonly Cost[]): void {
   const row = (cpuSeconds: number, ms: number, name: string): string =>
@@ -205,7 +186,11 @@ async function main(words: readonly string[]): Promise<number> {
     isLong,
     report,
   );
-  if (isAll) await repeat(failures, isLong, report);
+  if (isAll) {
+    const again = await repeat(failures, (only) => runTests({ isReal: true }, limitsOf("node", isLong), only));
+    report.total.cpuSeconds += again.cpuSeconds;
+    report.total.failed -= again.forgiven;
+  }
   const slowest = slowestOf(report.timings, slowestMax);
   if (slowest.length > 0) console.log("the slowest:");
   for (const { title, ms } of slowest) console.log(`${(ms / 1000).toFixed(1).padStart(6)} s  ${title}`);

@@ -59,7 +59,7 @@ export async function runTests(
   const countsFile = join(folder, "counts.json");
   const more = [
     ...(withCoverage ? ["--require", "./test/runner/own-coverage.ts"] : []),
-    ...(title === undefined ? [] : ["--fgrep", title]),
+    ...(title === undefined ? [] : ["--grep", `^${title.replaceAll(/[.*+?^${}()|[\]\\/]/g, String.raw`\$&`)}$`]),
   ];
   const words = ["node_modules/mocha/bin/mocha.js", "--reporter", "./test/runner/reporter.ts", ...more, ...files];
   const environment = {

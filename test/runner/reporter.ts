@@ -16,7 +16,7 @@ export interface Counts {
   readonly slowest: readonly Timing[];
   /** With `--profile`: what each test and hook took, in their order. */
   readonly costs?: readonly Cost[];
-  /** What the process still held when it should have ended: types of open resources. */
+  /** What the process still held when it should have ended: types of open resources, each with the test or hook that has opened it. */
   readonly leftOpen?: readonly string[];
   readonly failures: readonly FailedTest[];
 }
@@ -56,6 +56,36 @@ const lookedAtMs = 2;
 /** After the last test the process should end by itself. One that does not has left something open. */
 const lingerMs = Number(process.env["PLEXUS_TEST_LINGER_MS"] ?? patience * 15_000);
 
+/** In the place of a test, while files are loaded. */
+const loading = "the loading of files";
+
+/** Who opened what is open: for each type of resource, who raised its count to one, to two and so on, and was followed by nobody who lowered it. */
+export function createOpened(): {
+  look(title: string, resources: readonly string[]): void;
+  left(resources: readonly string[]): readonly string[];
+} {
+  const openers = new Map<string, string[]>();
+  return {
+    look(title, resources) {
+      for (const type of new Set([...openers.keys(), ...resources])) {
+        const count = resources.filter((one) => one === type).length;
+        const of = openers.get(type) ?? [];
+        while (of.length < count) of.push(title);
+        openers.set(type, of.slice(0, count));
+      }
+    },
+    left(resources) {
+      const found = resources.map((type, at) => {
+        const opener = openers.get(type)?.[resources.slice(0, at).filter((one) => one === type).length];
+        return { opener, told: opener === undefined ? type : `${type} of: ${opener}` };
+      });
+      // What was there before the tests, such as the process's own output, holds nothing where a test has left something.
+      const ofTests = found.filter(({ opener }) => opener !== loading);
+      return (ofTests.length > 0 ? ofTests : found).map(({ told }) => told);
+    },
+  };
+}
+
 const fileOf = (run: Mocha.Runnable): string => relative(process.cwd(), run.file ?? run.parent?.file ?? "");
 
 export default class PhaseReporter {
@@ -68,6 +98,7 @@ export default class PhaseReporter {
     const failures: FailedTest[] = [];
     const costs: Cost[] | undefined = isProfiled ? [] : undefined;
     let spentSeconds = 0;
+    const opened = createOpened();
     const cost = (file: string, title: string, ms: number): void => {
       // Looking costs more than a short hook, of which there are many: what that took counts as the next one's.
       if (costs === undefined || ms < lookedAtMs) return;
@@ -95,10 +126,20 @@ export default class PhaseReporter {
       if (path !== undefined) writeFileSync(path, JSON.stringify(counts));
     };
     runner.once("start", () => cost("", "load what is tested", performance.now()));
-    runner.on("test", (test) => save(false, test.fullTitle()));
-    runner.on("hook", (hook) => save(false, hook.fullTitle()));
     runner.on("pass", () => (passed += 1));
-    runner.on("test end", time).on("hook end", time);
+    let current = loading;
+    const look = (): void => opened.look(current, process.getActiveResourcesInfo());
+    // What a test has closed is gone a moment after its end.
+    const begin = (run: Mocha.Runnable): void => {
+      look();
+      current = run.fullTitle();
+      save(false, current);
+    };
+    const over = (run: Mocha.Runnable): void => {
+      look();
+      time(run);
+    };
+    runner.on("test", begin).on("hook", begin).on("test end", over).on("hook end", over);
     runner.on("pending", () => (skipped += 1));
     runner.on("fail", (test, error) => {
       // `Base.list` looks for the error there.
@@ -111,7 +152,7 @@ export default class PhaseReporter {
     runner.once("end", () => {
       save(true, "");
       const timer = setTimeout(() => {
-        save(true, "", { leftOpen: process.getActiveResourcesInfo() });
+        save(true, "", { leftOpen: opened.left(process.getActiveResourcesInfo()) });
         process.exit();
       }, lingerMs);
       timer.unref();

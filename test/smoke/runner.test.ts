@@ -7,6 +7,9 @@ import { text as readAll } from "node:stream/consumers";
 import { expect } from "chai";
 import { runTests, type Ending } from "../runner/phase-run.ts";
 import { root } from "../runner/phases.ts";
+import { repeat } from "../runner/unsteady.ts";
+
+const limits = { secondsMax: 5, idleLooks: 15, idleSeconds: 0.2, silentLooks: 600 };
 
 /** What CI believes must itself be believed: the runner's counts, what it says of tests that never end, and its last line. */
 describe("the test runner", () => {
@@ -24,7 +27,6 @@ describe("the test runner", () => {
   async function run(body: string): Promise<Ending & { readonly out: string }> {
     const file = join(folder, "planted.cjs");
     writeFileSync(file, body);
-    const limits = { secondsMax: 5, idleLooks: 15, idleSeconds: 0.2, silentLooks: 600 };
     let out = "";
     const ending = await runTests({}, limits, { files: [file], say: (text) => (out += text) });
     return { ...ending, out };
@@ -69,16 +71,45 @@ describe("the test runner", () => {
 
   it("fails a phase that leaves something open", async () => {
     const { failed, problem } = await run(
-      `it("leaves a server behind", (done) => { require("node:net").createServer().listen(0, "127.0.0.1", done); });`,
+      `it("closes a server", (done) => { const server = require("node:net").createServer().listen(0, "127.0.0.1", () => server.close(done)); });
+       it("leaves a server behind", (done) => { require("node:net").createServer().listen(0, "127.0.0.1", done); });
+       it("holds", () => {});`,
     );
     expect(failed).to.equal(1);
-    expect(problem).to.match(/^left open after the last test: .*TCPServerWrap/i);
+    expect(problem).to.match(/^left open after the last test: TCPServerWrap of: leaves a server behind$/);
   });
 
   it("fails a phase without tests", async () => {
     const { passed, failed, problem } = await run("");
     expect([passed, failed]).to.deep.equal([0, 1]);
     expect(problem).to.be.a("string");
+  });
+
+  it("repeats a test of real processes that failed, alone, says that it is unsteady, and forgives two of them", async () => {
+    const mark = join(folder, "mark");
+    const unsteady = (name: string): string =>
+      `it("${name}", () => { const mark = ${JSON.stringify(mark)} + "${name}"; const { existsSync, writeFileSync } = require("node:fs");
+        if (!existsSync(mark)) { writeFileSync(mark, ""); throw new Error("only once"); } });`;
+    const repeated = async (names: readonly string[]) => {
+      const said: string[] = [];
+      const { failures = [], out } = await run(
+        `${names.map(unsteady).join("")} it("breaks", () => { throw new Error("always"); });`,
+      );
+      expect(out.match(/only once/g)).to.have.length(names.length);
+      const again = await repeat(
+        failures,
+        (only) => runTests({}, limits, { ...only, say: (text) => said.push(text) }),
+        (text) => said.push(text),
+      );
+      return { forgiven: again.forgiven, said: said.join("\n") };
+    };
+    const two = await repeated(["a", "b"]);
+    expect(two.forgiven).to.equal(2);
+    expect(two.said)
+      .to.match(/unsteady +a\nunsteady +b\n2 unsteady$/)
+      .and.include("always")
+      .and.include("again, alone: breaks");
+    expect((await repeated(["c", "d", "e"])).forgiven).to.equal(0);
   });
 
   it("ends with counts also when it was asked for a phase that does not exist", async () => {
