@@ -145,6 +145,8 @@ export const wireLimits = {
   pollOptionCharsMax: 80,
   /** A poll with more options, or fewer than two, is refused with `BAD_REQUEST`. */
   pollOptionsMax: 12,
+  /** So many of those who voted in an open poll are named with what they voted for. */
+  pollVotesNamedMax: 200,
   /** Creating one more poll in the room is refused with `LIMIT_REACHED` until one is closed or deleted. */
   openPollsPerRoomMax: 10,
   /** The vote of one more person is refused with `LIMIT_REACHED`; who has voted may still change the vote.

@@ -322,7 +322,7 @@ export const roomCommands = {
     effect: "reads",
     permission: "room.read",
     http: ["GET", "/rooms/:room/polls/:seq"],
-    summary: "The counts of a poll, and the caller's own vote",
+    summary: "The counts of a poll, the caller's own vote, and while it is open who votes for what",
   }),
   /** Only the reader hears of it: on the own topic, as `roomRead`. With `thread`, the marker is that of the thread, and the reader
    *  hears `threadRead`. */
@@ -631,6 +631,8 @@ export interface PollResults {
   readonly poll: Poll;
   /** The asker's own vote; empty: none, or the poll is closed. */
   readonly choices: readonly number[];
+  /** Who has voted for what, so many of them (`pollVotesNamedMax`). Absent: the poll is closed, or an older node answers. */
+  readonly votes?: readonly { readonly member: string; readonly choices: readonly number[] }[];
 }
 
 /** A page. `more`: there are more messages in the direction that was asked for; of a page around a message, older ones. */

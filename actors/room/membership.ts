@@ -160,13 +160,13 @@ export function opened(
   return [...happen(room, turn, [event], mail), reply(view)];
 }
 
-/** Joins a public room. Errors: FORBIDDEN, BANNED, LIMIT_REACHED. */
+/** Joins a public room. Errors: NOT_FOUND (there is none, or it is not public), FORBIDDEN, BANNED, LIMIT_REACHED. */
 export function join(room: Room, turn: Turn): Effects {
   if (entryOf(room.members, turn.from)) return [reply(viewOf(room, turn.key))];
-  if (!isUser(turn.from) || room.visibility !== "public")
-    return [refuse("FORBIDDEN", { reason: "by invitation only" })];
+  if (!isUser(turn.from)) return [refuse("FORBIDDEN", { reason: "by invitation only" })];
   const ban = banOf(room, turn.from, turn);
   if (ban !== undefined) return refuseBanned(ban);
+  if (room.visibility !== "public") return refuseOutsider(room, turn);
   // Somebody has to be able to look after a room that everybody left.
   return hasPeople(room)
     ? admit(room, turn, turn.from, "member")
@@ -289,10 +289,13 @@ const refuseBanned = ({ by, atMs, untilMs, reason }: RoomBan): Effects => [
   refuse("BANNED", { by, atMs, ...(untilMs !== undefined && { untilMs }), ...(reason !== undefined && { reason }) }),
 ];
 
-/** Who is no member: of a ban they learn whose, why and until when. */
+/** Who is no member: of a ban they learn whose, why and until when. Of a room that is not public people who are not in it do not learn that it exists: the
+ *  answer is that of a room that was never made. */
 export function refuseOutsider(room: Room, turn: Turn): Effects {
   const ban = banOf(room, turn.from, turn);
-  return ban === undefined ? [refuse("NOT_A_MEMBER")] : refuseBanned(ban);
+  if (ban !== undefined) return refuseBanned(ban);
+  const isHidden = room.visibility !== "public" && isUser(turn.from);
+  return [refuse(isHidden ? "NOT_FOUND" : "NOT_A_MEMBER")];
 }
 
 const moderates = (room: Room, turn: Turn): boolean => hasByRank(room, turn.from, "room.remove");

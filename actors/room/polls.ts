@@ -12,7 +12,7 @@ import {
 } from "../../protocols/index.ts";
 import { refuse, reply, type Turn } from "../behavior.ts";
 import { changed, type Effects } from "./happening.ts";
-import { hasByRank } from "./members.ts";
+import { allEntries, emptyTable, hasByRank } from "./members.ts";
 import type { Room } from "./state.ts";
 import { hasChosen, openPoll, toChoices, toVote, voteOf, type OpenPoll } from "./votes.ts";
 
@@ -65,12 +65,15 @@ export function closePoll(room: Room, message: RoomMessage, turn: Turn): Effects
   return changed(room, turn, { type: "pollClosed", message: closed, by: turn.from });
 }
 
-/** The counts, and the asker's own vote. Error: NOT_FOUND. */
+/** The counts, the asker's own vote, and of an open poll who votes for what. Error: NOT_FOUND. */
 export function pollResults(room: Room, message: RoomMessage, turn: Turn): Effects {
   const { seq, text: question, poll } = message;
   if (poll === undefined) return noPoll(message, turn);
-  const choices = toChoices(voteOf(openPoll(room.polls, seq), turn.from));
-  return [reply({ seq, question, poll, choices } satisfies PollResults, turn.replyTo)];
+  const open = openPoll(room.polls, seq);
+  const choices = toChoices(voteOf(open, turn.from));
+  const named = allEntries(open?.votes ?? emptyTable).slice(0, wireLimits.pollVotesNamedMax);
+  const votes = named.map(([member, cast]) => ({ member, choices: toChoices(cast) }));
+  return [reply({ seq, question, poll, choices, ...(open && { votes }) } satisfies PollResults, turn.replyTo)];
 }
 
 const noPoll = ({ seq }: RoomMessage, turn: Turn): Effects => [refuse("NOT_FOUND", { seq }, turn.replyTo)];

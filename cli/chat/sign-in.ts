@@ -14,6 +14,17 @@ export interface SignInOptions {
   /** Makes the account. */
   readonly signUp: boolean;
   readonly adminCode: string | undefined;
+  /** The code of an invitation. */
+  readonly invitation?: string | undefined;
+}
+
+/** What an invitation says, given as its link or as its code alone. Error: BAD_REQUEST. */
+export function invitationIn(text: string): { readonly code: string; readonly url?: string } {
+  const [, url, code] = /^(?:(https?:\/\/[^#]+)#invitation=)?([A-Za-z0-9_-]{43})$/.exec(text.trim()) ?? [];
+  if (code !== undefined) return { code, ...(url !== undefined && { url: url.replace(/\/+$/, "") }) };
+  const reason =
+    "this is no invitation: give the whole link, as https://chat.example.org/#invitation=…, in quotation marks";
+  throw new PlexusError(failure("BAD_REQUEST", { field: "--invitation", reason }));
 }
 
 /** What a node says before anybody has signed in. */
@@ -139,6 +150,7 @@ async function enter(
     name,
     password,
     ...(adminCode !== undefined && { adminCode }),
+    ...(options.invitation !== undefined && { invitation: options.invitation }),
   });
 }
 

@@ -13,6 +13,7 @@ interface ChatOptions {
   readonly agent?: string;
   readonly signUp?: boolean;
   readonly adminCode?: string;
+  readonly invitation?: string;
   readonly follow?: boolean;
   readonly json?: boolean;
 }
@@ -46,6 +47,7 @@ export const define: Define = (command, { output, onExit }) => {
     .option("--agent <name>", "your agent to talk to")
     .option("--sign-up", "create the account first")
     .option("--admin-code <code>", "the code that a new node printed; its first account needs it")
+    .option("--invitation <link>", "create the account with the link of an admin, or its code; the link says where")
     .option("--follow", "keep printing after the end of piped input")
     .addOption(json())
     .addHelpText(
@@ -54,6 +56,7 @@ export const define: Define = (command, { output, onExit }) => {
         "plexus chat --room lobby",
         "plexus chat --data /srv/plexus --room lobby",
         "plexus chat --url https://chat.example.org --user ada --agent helper",
+        "plexus chat --invitation 'https://chat.example.org/#invitation=…'",
         "plexus chat --url http://10.0.0.5:7070 --url http://10.0.0.6:7070 --room lobby",
         "echo 'Build 17 is green' | PLEXUS_PASSWORD=… plexus chat --user ada --room builds",
         "echo 'What is Plexus?' | plexus chat --agent helper",
@@ -62,11 +65,14 @@ export const define: Define = (command, { output, onExit }) => {
     )
     .action(async (options: ChatOptions) => {
       const { chat } = await import("../chat/index.ts");
+      const { invitationIn } = await import("../chat/sign-in.ts");
+      const invited = options.invitation === undefined ? undefined : invitationIn(options.invitation);
       const flags = {
-        urls: urlsTyped(options) ?? [await localUrl(options.data)],
+        urls: urlsTyped(options) ?? (invited?.url === undefined ? [await localUrl(options.data)] : [invited.url]),
+        invitation: invited?.code,
         user: options.user,
         password: process.env["PLEXUS_PASSWORD"],
-        signUp: options.signUp ?? false,
+        signUp: options.signUp ?? invited !== undefined,
         adminCode: options.adminCode,
         room: options.room,
         agent: options.agent,

@@ -26,6 +26,15 @@ const results = (fixture: Fixture, seq: number, name = "ada"): PollResults =>
 const counts = ({ options, voters }: Poll): readonly number[] => [...options.map(({ votes }) => votes), voters];
 
 describe("a poll in a room", () => {
+  it("shows members who votes for what while it is open, and only the counts afterwards", () => {
+    const fixture = inLobby();
+    const seq = ask(fixture);
+    fixture.ok("user/bob", lobby, { type: "vote", seq, choices: [1] });
+    expect(results(fixture, seq, "ada").votes).to.deep.equal([{ member: "user/bob", choices: [1] }]);
+    fixture.ok("user/ada", lobby, { type: "closePoll", seq });
+    expect(results(fixture, seq, "ada")).to.not.have.property("votes");
+  });
+
   it("is a message with options, and counts votes that change or are taken back", () => {
     const fixture = inLobby();
     const seq = ask(fixture);
@@ -34,6 +43,7 @@ describe("a poll in a room", () => {
       question: "Lunch?",
       poll: { options: lunch.options.map((text) => ({ text, votes: 0 })), voters: 0 },
       choices: [],
+      votes: [],
     });
     vote(fixture, "ada", seq, 0);
     vote(fixture, "cleo", seq, 0);

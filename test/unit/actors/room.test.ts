@@ -66,8 +66,8 @@ describe("a room's creation", () => {
     const fixture = fixtureWith("ada", "bob");
     fixture.ok("user/ada", "room/den", { type: "create", visibility: "private" });
     expect(fixture.ok<{ rows: unknown[] }>("user/ada", "catalog/rooms", { type: "find" }).rows).to.deep.equal([]);
-    expect(fixture.code("user/bob", "room/den", { type: "join" })).to.equal("FORBIDDEN");
-    expect(fixture.code("user/bob", "room/den", { type: "describe" })).to.equal("NOT_A_MEMBER");
+    expect(fixture.code("user/bob", "room/den", { type: "join" })).to.equal("NOT_FOUND");
+    expect(fixture.code("user/bob", "room/den", { type: "describe" })).to.equal("NOT_FOUND");
   });
 
   it("is required before anything else", () => {
@@ -98,7 +98,7 @@ describe("a direct room", () => {
       { type: "setTopic", topic: "us" },
     ])
       expect(fixture.code("user/ada", dm, command), command.type).to.equal("FORBIDDEN");
-    expect(fixture.code("user/cleo", dm, { type: "join" })).to.equal("FORBIDDEN");
+    expect(fixture.code("user/cleo", dm, { type: "join" })).to.equal("NOT_FOUND");
   });
 
   it("is the same room for both, whoever opens it", () => {

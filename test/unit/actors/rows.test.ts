@@ -133,8 +133,20 @@ describe("the permissions in a room", () => {
         if (type === "join") fixture.ok("user/fay", "room/open", { type: "create" });
         const place = type === "create" ? "room/new" : type === "join" ? "room/open" : "room/den";
         const code = fixture.code(`user/${name}`, place, { ...fields, type });
-        const may = !["FORBIDDEN", "NOT_A_MEMBER", "BANNED"].includes(code);
+        // Of a private room outsiders do not learn that it exists.
+        const refusals = ["FORBIDDEN", "NOT_A_MEMBER", "BANNED", ...(holders.includes("member") ? [] : ["NOT_FOUND"])];
+        const may = !refusals.includes(code);
         expect(may, `${name}: ${code}`).to.equal(has.some((holder) => holders.includes(holder)));
       }
     });
+
+  it("tell a stranger the same of a private room and of one that was never made, whatever is asked", () => {
+    for (const [type, fields] of Object.entries(asked) as [RoomCommand, Message][]) {
+      if (type === "create") continue;
+      const fixture = privateRoom();
+      const message = { ...fields, type };
+      const of = (place: `room/${string}`) => JSON.stringify(fixture.do("user/dan", place, message));
+      expect(of("room/den"), type).to.equal(of("room/never"));
+    }
+  });
 });

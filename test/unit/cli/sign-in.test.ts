@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { expect } from "chai";
 import { plexusMark } from "../../../protocols/plexus-answer.ts";
 import type { Screen } from "../../../cli/chat/screen.ts";
-import { signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
+import { invitationIn, signIn, type SignInOptions } from "../../../cli/chat/sign-in.ts";
 import { failure, failureOf, type Failure } from "../../../protocols/index.ts";
 
 /** A screen with nobody at it. */
@@ -67,6 +67,22 @@ describe("signing in from a terminal", () => {
     const { asked, url } = await node({ "/api/v1/sign-in": [200, session] });
     expect(await signIn(options([url]), piped)).to.include({ token: session.token, keptFor: url });
     expect(asked).to.deep.equal(["POST /api/v1/sign-in"]);
+  });
+
+  it("takes an invitation as its link, with the node that it leads to, or as its code, and nothing else", () => {
+    const code = "a1_-".padEnd(43, "x");
+    expect(invitationIn(code)).to.deep.equal({ code });
+    expect(invitationIn(` https://chat.example.org/#invitation=${code} `)).to.deep.equal({ code, url: "https://chat.example.org" }); // prettier-ignore
+    expect(invitationIn(`http://10.0.0.5:7070/plexus/#invitation=${code}`)).to.deep.equal({ code, url: "http://10.0.0.5:7070/plexus" }); // prettier-ignore
+    for (const text of [
+      "",
+      "https://chat.example.org/",
+      `${code}x`,
+      `https://a.test/#reset=${code}`,
+      `#invitation=${code}`,
+    ])
+      // prettier-ignore
+      expect(() => invitationIn(text), text).to.throw().with.nested.property("failure.details.field", "--invitation");
   });
 
   it("says that the page is the way in for who has an account at another server alone, to everybody who is refused", async () => {

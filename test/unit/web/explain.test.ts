@@ -28,7 +28,7 @@ describe("what the page says of a failure", () => {
     expect(explain(failure("RATE_LIMITED", { retryAfterMs: 2_400 }))).to.equal("Too fast: try again in 3 s.");
     expect(explain(failure("RATE_LIMITED", { retryAfterMs: 10 }))).to.include("in 1 s");
     expect(explain(failure("RATE_LIMITED"))).to.not.include("Too fast");
-    expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal("title is too long.");
+    expect(explain(failure("BAD_REQUEST", { path: "/with/title", problem: "is too long" }))).to.equal("The field “title” is too long.");
     expect(explain(failure("BAD_REQUEST", { path: "", problem: "is no JSON" }))).to.equal("The request is no JSON.");
     expect(explain(failure("FORBIDDEN", { reason: "only admins may do this" }))).to.match(/\(only admins may do this\)$/);
     expect(explain(failure("NAME_TAKEN", { field: "name" }))).to.match(/\(name\)$/);

@@ -70,6 +70,11 @@ export class Notices {
     this.show(explain(reason, asked), "bad");
   }
 
+  /** A try has worked: what was said of those before it is over. */
+  worked(): void {
+    for (const { id, tone } of this.#list) if (tone === "bad") this.dismiss(id);
+  }
+
   dismiss(id: number): void {
     this.hold(id);
     if (this.#list.some((notice) => notice.id === id)) this.#set(this.#list.filter((notice) => notice.id !== id));

@@ -2,6 +2,7 @@ import type {
   AnswerOf,
   CommandsOf,
   ParametersOf,
+  PollResults,
   Result,
   RoomEvent,
   RoomHistory,
@@ -207,6 +208,11 @@ export class RoomStore {
     const result = await this.change("vote", { seq, choices: [...choices] });
     if (result.ok) this.store.apply({ type: "chose", seq, choices });
     return result;
+  }
+
+  /** The counts of a poll, and who votes for what. A refusal is shown by what asked for it. */
+  pollResults(seq: number): Promise<Result<PollResults>> {
+    return this.#client.call("room.pollResults", this.room, { seq });
   }
 
   /** Brings somebody in. The refusal is the caller's to show: that somebody is banned can be helped. */

@@ -3,6 +3,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import { failure } from "../../../protocols/errors.ts";
 import { noticeText } from "../../../protocols/notice-text.ts";
 import type {
+  Failure,
   AnswerOf,
   CommandsOf,
   Hello,
@@ -209,9 +210,12 @@ export class Session {
   async change<Name extends CommandsOf<"user", "changes">>(
     command: Name,
     parameters: ParametersOf<`user.${Name}`>,
+    /** Takes a refusal that has its own place. */
+    on?: (refusal: Failure) => boolean,
   ): Promise<Result<AnswerOf<`user.${Name}`>>> {
     const result = await this.client.call(`user.${command}`, this.name, parameters);
-    if (!result.ok) notices.fail(result.error);
+    if (result.ok) notices.worked();
+    else if (on?.(result.error) !== true) notices.fail(result.error);
     return result;
   }
 
@@ -236,8 +240,10 @@ export class Session {
     // A room that is being asked for says by itself that it is closed to this person, and more: that it was a ban.
     if (known?.store.latest.status !== "loading") {
       // Whoever has it on the screen is told, and does not go on writing into a room that has sent them away.
-      if (known?.store.latest.status === "ready")
-        known.store.apply({ type: "refused", reason: failure("NOT_A_MEMBER") }, "now");
+      if (known?.store.latest.status === "ready") {
+        const isPublic = known.store.latest.view?.visibility === "public";
+        known.store.apply({ type: "refused", reason: failure(isPublic ? "NOT_A_MEMBER" : "NOT_FOUND") }, "now");
+      }
       known?.close();
       this.#rooms.delete(room);
     }
@@ -255,7 +261,8 @@ export class Session {
     tone: "told" | "quiet" = "told",
   ): Promise<Result<AnswerOf<`room.${Name}`>>> {
     const result = await this.client.call(`room.${command}`, room, parameters);
-    if (!result.ok && result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
+    if (result.ok) notices.worked();
+    else if (result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
     return result;
   }
 }

@@ -1,4 +1,5 @@
 import { awayNode, type Failure } from "../../../protocols/errors.ts";
+import { plainProblem, withoutSigns } from "./field-faults.ts";
 import { nameOf } from "./text.ts";
 import { locale } from "./locale.ts";
 
@@ -14,7 +15,10 @@ export const nameUnsent = ({ status, failure }: Unconfirmed): string =>
 
 /** A failure in words for the person: what the error table says, and the detail that names the cause. `asked`: what it is
  *  that failed. Only of a change it matters that it may take effect later. */
-export function explain(reason: Failure, asked: "change" | "look" = "change"): string {
+export const explain = (reason: Failure, asked: "change" | "look" = "change"): string =>
+  withoutSigns(inWords(reason, asked));
+
+function inWords(reason: Failure, asked: "change" | "look"): string {
   const doubt = asked === "change" ? "; it may still take effect." : ". Try again later.";
   const retryAfterMs = reason.details?.["retryAfterMs"];
   if (reason.code === "RATE_LIMITED" && typeof retryAfterMs === "number")
@@ -47,10 +51,32 @@ export function explain(reason: Failure, asked: "change" | "look" = "change"): s
       : "Not available now: it is on a node that is away. Try again later, or ask your admin.";
   if (reason.code === "DIRECTORY_AWAY")
     return "Not possible now: the directory of the cluster, which places new rooms and accounts, cannot be reached. What exists keeps working. Try again later, or tell your admin.";
-  if (typeof path === "string" && typeof problem === "string")
-    return `${path.split("/").at(-1) || "The request"} ${problem}.`;
+  if (typeof path === "string" && typeof problem === "string") return `${nameOfField(path)} ${plainProblem(problem)}.`;
   const detail = why ?? field;
-  return typeof detail === "string" ? `${reason.message} (${detail})` : reason.message;
+  const said = reason.code === "BAD_REQUEST" && typeof why === "string" ? "" : shownMessage(reason);
+  return said === "" ? sentenceOf(String(why)) : typeof detail === "string" ? `${said} (${detail})` : said;
+}
+
+/** Where the page shows no details, a message does not point to them. */
+const shownMessage = ({ message }: Failure): string =>
+  message
+    .split(/(?<=[.!?;:]) /)
+    .map((part) => part.replace(/[;:]? ?(\bthe )?details? (say|name|says|names|tell|tells)[^.;]*([.;]|$)/i, "$3"))
+    .filter((part) => !/\bdetails\b/i.test(part))
+    .join(" ")
+    .trim() || "This was refused.";
+
+const sentenceOf = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`; // prettier-ignore
+
+/** What people call the field at a path: `displayName` is the display name. */
+function nameOfField(path: string): string {
+  const last = path.split("/").findLast((part) => part !== "" && !/^\d+$/.test(part));
+  if (last === undefined) return "The request";
+  const words = last
+    .replaceAll(/([a-z])([A-Z])/g, "$1 $2")
+    .replaceAll(/[_.-]/g, " ")
+    .toLowerCase();
+  return `The field “${words}”`;
 }
 
 /** A ban in words: by whom, until when, and why. */

@@ -24,7 +24,10 @@ export function useActOn(stale: QueryKey): Act {
         result = await send();
       }
       await queries.invalidateQueries({ queryKey: stale });
-      if (result.ok) return result.value;
+      if (result.ok) {
+        notices.worked();
+        return result.value;
+      }
       if (on?.(result.error) !== true) notices.fail(result.error);
       return undefined;
     },

@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type ReactNode, type SubmitEvent } from "react";
 import type { CatalogRow } from "../../../protocols/index.ts";
-import { hash32 } from "../../../protocols/ids.ts";
+import { hash32, isKey } from "../../../protocols/ids.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { sought } from "../../../protocols/names.ts";
 import { asWritten } from "../../../protocols/text.ts";
@@ -15,6 +15,7 @@ import { Avatar } from "./avatar.tsx";
 import { useDialogs, type Opened } from "./dialogs.tsx";
 import { AgentFields } from "./agent/agent-fields.tsx";
 import { RoomFields } from "./room/room-fields.tsx";
+import { nameRule, useFaults } from "./faults.ts";
 import { Icon } from "./icons.tsx";
 import { Dialog, type DialogProps } from "./layers.tsx";
 import { Note } from "./note.tsx";
@@ -175,7 +176,13 @@ function isRoomForm(value: unknown): value is RoomForm {
   return isText(title) && isText(topic) && (visibility === "public" || visibility === "private");
 }
 
-/** A new room: its title gives it its name. */
+/** The next name to try: `desk`, `desk-2`, `desk-3`. */
+function nextName(name: string): string {
+  const [, stem = name, number = "1"] = /^(.*?)(?:-(\d{1,4}))?$/.exec(name) ?? [];
+  return `${stem.slice(0, 58)}-${Number(number) + 1}`;
+}
+
+/** A new room: its title gives it its name, unless somebody chooses one. */
 function CreateRoom({ opened, onClose }: DialogProps) {
   const session = useSession();
   const navigate = useNavigate();
@@ -185,15 +192,28 @@ function CreateRoom({ opened, onClose }: DialogProps) {
   const { visibility } = form;
   const [busy, setBusy] = useState(false);
   // A title without a single Latin letter or digit gives no name, and is one all the same.
-  const room = roomNameFrom(title) || (title === "" ? "" : `room-${hash32(title).toString(36)}`);
+  const derived = roomNameFrom(title) || (title === "" ? "" : `room-${hash32(title).toString(36)}`);
+  // A name that somebody has chosen, or that was proposed because the other is taken; the next title has a name of its own.
+  const [chosen, setChosen] = useState<{ readonly of: string; readonly name: string }>();
+  const [taken, setTaken] = useState<string>();
+  const room = chosen?.of === derived ? chosen.name : derived;
+  const faults = useFaults({ title: "A title needs a letter or a digit.", topic: "This topic is too long." });
+  const isName = isKey(room);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     if (room === "") return;
     setBusy(true);
     const parameters = { title, visibility, ...(topic !== "" && { topic }) };
-    const result = await session.changeRoom("create", room, parameters);
+    faults.clear();
+    setTaken(undefined);
+    const result = await session.changeRoom("create", room, parameters, "quiet");
     setBusy(false);
-    if (!result.ok) return;
+    if (!result.ok) {
+      if (result.error.code !== "NAME_TAKEN") return faults.tell(result.error);
+      setTaken(room);
+      return setChosen({ of: derived, name: nextName(room) });
+    }
+    notices.worked();
     onClose();
     keep(undefined);
     await navigate({ to: "/room/$room", params: { room } });
@@ -204,12 +224,26 @@ function CreateRoom({ opened, onClose }: DialogProps) {
         <RoomFields
           values={form}
           onChange={(texts) => keep({ ...form, ...texts })}
-          hint={
-            room === ""
-              ? "What the room is about, in a word or two"
-              : `In links and commands the room is called “${room}”`
-          }
+          faults={faults}
+          hint="What the room is about, in a word or two"
         />
+        {derived !== "" && (
+          <TextInput
+            label="Name in links and commands"
+            error={
+              !isName
+                ? nameRule
+                : taken !== undefined &&
+                  `There is a room “${taken}” already.${room === taken ? "" : ` “${room}” is proposed.`} Another name, or the proposed one, makes a room of the same title.`
+            }
+            value={room}
+            maxLength={64}
+            autoCapitalize="none"
+            spellCheck={false}
+            onChange={(event) => setChosen({ of: derived, name: event.currentTarget.value.toLowerCase() })}
+            required
+          />
+        )}
         <div>
           <SegmentedControl
             fullWidth
@@ -225,7 +259,7 @@ function CreateRoom({ opened, onClose }: DialogProps) {
             {visibility === "public" ? "Anyone here can find and join it." : "Only people you invite see it."}
           </p>
         </div>
-        <Button type="submit" loading={busy} disabled={room === ""}>
+        <Button type="submit" loading={busy} disabled={room === "" || !isName}>
           Create room
         </Button>
       </form>
@@ -254,16 +288,26 @@ function CreateAgent({ opened, onClose }: DialogProps) {
   const [form, keep] = useKept("form/agent", isAgentForm, noAgent);
   const { name } = form;
   const [busy, setBusy] = useState(false);
+  const faults = useFaults({
+    name: nameRule,
+    persona: "This persona is too long.",
+    model: "This model cannot be chosen.",
+  });
   const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);
   const create = async (event: SubmitEvent) => {
     event.preventDefault();
     setBusy(true);
+    faults.clear();
     const persona = asWritten(form.persona);
-    const result = await session.change("createAgent", {
-      name,
-      ...(persona !== "" && { persona }),
-      ...(form.model !== null && { model: form.model }),
-    });
+    const result = await session.change(
+      "createAgent",
+      {
+        name,
+        ...(persona !== "" && { persona }),
+        ...(form.model !== null && { model: form.model }),
+      },
+      (refusal) => faults.take(refusal),
+    );
     setBusy(false);
     if (!result.ok) return;
     await queries.invalidateQueries({ queryKey: queryKeys.agents });
@@ -279,12 +323,11 @@ function CreateAgent({ opened, onClose }: DialogProps) {
           description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}
           value={name}
           maxLength={wireLimits.nameCharsMax}
-          onChange={(event) => keep({ ...form, name: event.currentTarget.value.toLowerCase() })}
-          error={
-            name !== "" && !valid
-              ? "Only lower-case letters, digits, _ and -, and a letter or a digit first"
-              : undefined
-          }
+          onChange={(event) => {
+            faults.clear();
+            keep({ ...form, name: event.currentTarget.value.toLowerCase() });
+          }}
+          error={name !== "" && !valid ? nameRule : faults.of("name")}
           required
           data-autofocus
         />

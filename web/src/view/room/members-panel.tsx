@@ -10,6 +10,7 @@ import { Icon } from "../icons.tsx";
 import { useDialogs, type Question } from "../dialogs.tsx";
 import { Actions } from "../layers.tsx";
 import { useAgents, useCatalog, useNames } from "../lists.ts";
+import { Newcomers } from "../newcomers.tsx";
 import { Panel } from "./panel.tsx";
 import { RemoveMember } from "./remove-member.tsx";
 
@@ -158,6 +159,8 @@ function Invite({
     0,
     invitesShown,
   );
+  // Nobody else has an account, as far as the list tells.
+  const isAlone = wanted === "" && people.every(({ key }) => `user/${key}` === session.me);
   // Whoever does not moderate brings in nobody but the agents that are theirs.
   if (!moderates && agents.length === 0) return null;
   const label = moderates ? "Add a person or your agent" : "Add your agent";
@@ -198,8 +201,11 @@ function Invite({
                 <span className="add">Add</span>
               </button>
             ))}
-          {text !== "" && found.length === 0 && <p className="dim">No matches</p>}
+          {text !== "" && found.length === 0 && <p className="dim">Nobody here is called so.</p>}
         </div>
+      )}
+      {moderates && (isAlone || (text !== "" && found.length === 0)) && (
+        <Newcomers path={view.visibility === "public" ? `/room/${encodeURIComponent(store.room)}` : "/"} />
       )}
     </div>
   );

@@ -75,7 +75,9 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
         />
         Several options may be chosen
       </label>
-      <p className="dim flush">Everybody in the room sees who votes for what while the poll is open.</p>
+      <p className="dim flush">
+        Everybody in the room can see who votes for what while the poll is open. Afterwards only the counts are kept.
+      </p>
       <Button
         type="submit"
         loading={busy}

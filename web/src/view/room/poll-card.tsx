@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
-import { useId, useState } from "react";
-import type { Poll, RoomMessage } from "../../../../protocols/index.ts";
-import { useShown } from "../../live/index.ts";
+import { useEffect, useId, useState } from "react";
+import type { Poll, PollResults, RoomMessage } from "../../../../protocols/index.ts";
+import { useShown, type RoomStore } from "../../live/index.ts";
 import { plainLine, type RoomModel } from "../../model/index.ts";
+import { useNames } from "../lists.ts";
 import { listed } from "./listed.ts";
 import type { MessageActions } from "./message-row.tsx";
 
@@ -21,6 +22,7 @@ export function PollCard(props: {
   // What is marked and not voted for yet.
   const [marked, setMarked] = useState<readonly number[]>();
   const [busy, setBusy] = useState(false);
+  const [named, setNamed] = useState(false);
   const group = useId();
   const closed = poll.closedAtMs !== undefined;
   const chosen = marked ?? mine;
@@ -90,6 +92,11 @@ export function PollCard(props: {
             {poll.voters === 1 ? "1 person has voted" : `${poll.voters} people have voted`}
             {poll.multiple === true && !closed ? ". Several may be chosen." : ""}
           </span>
+          {!closed && poll.voters > 0 && (
+            <button type="button" className="link" aria-expanded={named} onClick={() => setNamed(!named)}>
+              {named ? "Hide who voted" : "Who voted for what?"}
+            </button>
+          )}
           {!closed && (message.author === me || moderates) && (
             <button type="button" className="link" onClick={() => actions.closePoll(message)}>
               Close the poll …
@@ -97,9 +104,47 @@ export function PollCard(props: {
           )}
         </span>
       </div>
+      {named && !closed && <Voters key={JSON.stringify(poll.options)} message={message} poll={poll} room={room} />}
       <p className="hidden-text" role="status">
         {mine.length > 0 && !closed ? `You voted for ${namesOf(mine)}.` : ""}
       </p>
     </fieldset>
+  );
+}
+
+/** Who votes for what, as it is now. */
+function Voters({
+  message,
+  poll,
+  room,
+}: {
+  readonly message: RoomMessage;
+  readonly poll: Poll;
+  readonly room: RoomStore;
+}) {
+  const nameFor = useNames();
+  const [votes, setVotes] = useState<NonNullable<PollResults["votes"]>>([]);
+  const { seq } = message;
+  useEffect(() => {
+    let gone = false;
+    void room.pollResults(seq).then((result) => {
+      if (result.ok && !gone) setVotes(result.value.votes ?? []);
+    });
+    return () => void (gone = true);
+  }, [room, seq]);
+  return (
+    <dl className="poll-voters" aria-label="Who votes for what">
+      {poll.options.map(({ text, votes: count }, choice) => {
+        const who = votes.filter(({ choices }) => choices.includes(choice)).map(({ member }) => nameFor(member));
+        const more = count - who.length;
+        if (count === 0) return null;
+        return (
+          <div key={text}>
+            <dt dir="auto">{text}</dt>
+            <dd dir="auto">{listed([...who, ...(more > 0 && who.length > 0 ? [`${more} more`] : [])])}</dd>
+          </div>
+        );
+      })}
+    </dl>
   );
 }

@@ -1,5 +1,6 @@
 import { TextInput } from "@mantine/core";
 import { wireLimits } from "../../../../protocols/limits.ts";
+import type { Faults } from "../faults.ts";
 
 interface Values {
   readonly title: string;
@@ -11,10 +12,12 @@ export const RoomFields = ({
   values,
   onChange,
   hint,
+  faults,
 }: {
   readonly values: Values;
   readonly onChange: (values: Values) => void;
   readonly hint?: string;
+  readonly faults?: Faults;
 }) => (
   <>
     <TextInput
@@ -23,11 +26,13 @@ export const RoomFields = ({
       value={values.title}
       maxLength={wireLimits.titleCharsMax}
       onChange={(event) => onChange({ ...values, title: event.currentTarget.value })}
+      error={faults?.of("title")}
       required
       data-autofocus
     />
     <TextInput
       label="Topic"
+      error={faults?.of("topic")}
       value={values.topic}
       maxLength={wireLimits.topicCharsMax}
       onChange={(event) => onChange({ ...values, topic: event.currentTarget.value })}

@@ -64,7 +64,7 @@ export function RoomPage() {
   const join = async () => {
     const result = await session.changeRoom("join", room, {}, "quiet");
     if (result.ok || result.error.code === "ALREADY_DONE") setAttempt(attempt + 1);
-    else if (result.error.code === "BANNED" || result.error.code === "FORBIDDEN") setKept(result.error);
+    else if (result.error.code === "BANNED" || isUnknown(result.error)) setKept(result.error);
     else notices.fail(result.error);
   };
   if (status === "ready") return <OpenRoom key={room} store={store} />;
@@ -82,8 +82,10 @@ export function RoomPage() {
           <>
             <h2>{refusedTitle(refusal)}</h2>
             {/* What to do about it is on the button. */}
-            {refusal.code === "FORBIDDEN" && <p>It is private. Ask somebody who is in it to add you.</p>}
-            {refusal.code !== "NOT_A_MEMBER" && refusal.code !== "FORBIDDEN" && <p>{explain(refusal, "look")}</p>}
+            {isUnknown(refusal) && (
+              <p>The address may be wrong. If somebody gave it to you, ask them to add you to the room.</p>
+            )}
+            {refusal.code !== "NOT_A_MEMBER" && !isUnknown(refusal) && <p>{explain(refusal, "look")}</p>}
             {refusal.code === "NOT_A_MEMBER" && <Button onClick={() => void join()}>Join {room}</Button>}
           </>
         )}
@@ -92,9 +94,12 @@ export function RoomPage() {
   );
 }
 
+/** There is none, or it is private: nobody who is not in it is told which. A node of an older version says that it is forbidden. */
+const isUnknown = ({ code }: Failure): boolean => code === "NOT_FOUND" || code === "FORBIDDEN";
+
 function refusedTitle({ code }: Failure): string {
   if (code === "NOT_A_MEMBER") return "You are not in this room";
-  if (code === "FORBIDDEN") return "You cannot join this room by yourself";
+  if (code === "NOT_FOUND" || code === "FORBIDDEN") return "There is no such room that you can see";
   return code === "BANNED" ? "You are banned from this room" : "This room cannot be shown";
 }
 

@@ -1,13 +1,15 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
 import { useEffect, useState, type SubmitEvent } from "react";
-import type { SignUpInvitation } from "../../../../../protocols/index.ts";
+import { counted } from "../../../../../protocols/amounts.ts";
+import type { RegistrationRule, SignUpInvitation } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
-import { ownPlace, request } from "../../../wire/index.ts";
+import { request } from "../../../wire/index.ts";
 import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
 import { Icon } from "../../icons.tsx";
+import { OnlyHere, placeForOthers, useSetup } from "../../newcomers.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -142,19 +144,21 @@ function Invitations() {
   const { may } = useRights();
   const { data, error } = useInvitations();
   const act = useAct();
+  const setup = useSetup();
+  const rule = setup?.signUp;
   const { ask } = useDialogs();
   const [uses, setUses] = useState("1");
   const [lifeMs, setLifeMs] = useState(String(7 * dayMs));
   const [note, setNote] = useState("");
-  const [made, setMade] = useState<string>();
+  const [made, setMade] = useState<{ readonly url: string } & SignUpInvitation>();
   const make = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = { uses: Number(uses), expiresInMs: Number(lifeMs), ...(note.trim() !== "" && { note: note.trim() }) };
     const invitation = await act(() =>
-      request<{ readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
+      request<SignUpInvitation & { readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
     );
     if (invitation === undefined) return;
-    setMade(ownPlace() + invitation.path);
+    setMade({ ...invitation, url: placeForOthers(setup) + invitation.path });
     setNote("");
   };
   const end = async ({ id, note: of, uses: left }: SignUpInvitation) => {
@@ -167,9 +171,10 @@ function Invitations() {
   return (
     <Part
       title="Invitations"
-      about="A link with which somebody makes an account where sign-up asks for an invitation. While sign-up is closed, it lets nobody in."
+      about="A link with which somebody makes an account. It ends by itself, works for as many accounts as you say, and can be ended here."
     >
-      {may("people.admit") && (
+      {rule !== undefined && <SignUpRule rule={rule} />}
+      {may("people.admit") && rule !== "closed" && (
         <form className="row field-row" onSubmit={(event) => void make(event)}>
           <TextInput
             className="grow"
@@ -194,7 +199,13 @@ function Invitations() {
       )}
       {made !== undefined && (
         <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setMade(undefined)}>
-          <Copyable text={made} label="Copy the invitation" />
+          <p>
+            Send it to {made.note === "" ? "whom it is for" : made.note}, by a way that only they read: whoever opens it
+            makes an account. It is good for {counted(made.uses, "account")}, until {momentOf(made.expiresAtMs)}. In a
+            terminal: plexus chat --invitation LINK
+          </p>
+          <Copyable text={made.url} label="Copy the invitation" />
+          <OnlyHere address={made.url} />
         </Note>
       )}
       <ul className="lines">
@@ -222,6 +233,26 @@ function Invitations() {
       </ul>
       {data?.invitations.length === 0 && <p className="dim">There are none.</p>}
     </Part>
+  );
+}
+
+/** What an invitation is good for, as sign-up is now. */
+const ruleTexts: Readonly<Record<RegistrationRule, string>> = {
+  open: "Sign-up is open: whoever reaches this page can make an account, also without an invitation. To let in only those whom you invite, set signUp to invitation.",
+  domain: "Sign-up is for people with a mail address of your domains, and for those whom you invite.",
+  invitation: "Sign-up is by invitation: nobody makes an account without one.",
+  closed:
+    "Sign-up is closed: nobody makes an account, and no invitation lets anybody in. To let in those whom you invite, set signUp to invitation.",
+};
+
+function SignUpRule({ rule }: { readonly rule: RegistrationRule }) {
+  return (
+    <p className="dim">
+      {ruleTexts[rule]}{" "}
+      <Link to="/admin/$page" params={{ page: "configuration" }} className="link">
+        Change it in the configuration
+      </Link>
+    </p>
   );
 }
 

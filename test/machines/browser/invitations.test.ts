@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "chai";
+import type { Page } from "playwright-core";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+import { runPlexus } from "../../fixtures/processes/plexus-command.ts";
+
+const screens = [
+  ["desktop", { width: 1280, height: 800 }],
+  ["phone", { width: 390, height: 844 }],
+] as const;
+const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+
+async function wellSeen(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await axeFaults(page, { within: "main" }), colorScheme).to.deep.equal([]);
+  }
+}
+
+describe("inviting people", function () {
+  let fixture: Fixture | undefined;
+  let home = "";
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), "plexus-invited-"));
+  });
+  afterEach(async () => {
+    await fixture?.close();
+    fixture = undefined;
+    delete process.env["XDG_CONFIG_HOME"];
+    delete process.env["PLEXUS_PASSWORD"];
+    await rm(home, { recursive: true, force: true });
+  });
+
+  for (const [screen, viewport] of screens) {
+    it(`says on a new node what to send to whom, on a ${screen}`, async () => {
+      fixture = await openPages();
+      const ada = await fixture.person("ada", { viewport });
+      const { page } = ada;
+      await ada.api("POST", "/api/v1/rooms", { room: "desk", title: "Desk", visibility: "public" });
+      await page.goto(`${fixture.node.url}/room/desk`);
+      await page.getByRole("button", { name: "Invite people" }).click();
+      const address = `${fixture.node.url}/room/desk`;
+      await page.getByText("Somebody without an account makes one at this address").waitFor();
+      await page.getByText(address, { exact: true }).waitFor();
+      await page.getByText("This address works on the machine of the node alone.", { exact: false }).waitFor();
+      await wellSeen(page);
+      const visitor = await fixture.visitor({ viewport });
+      await visitor.goto(address);
+      await visitor
+        .getByRole("button", { name: /account/ })
+        .first()
+        .click();
+      await visitor.getByRole("textbox", { name: "Name", exact: true }).fill("ben");
+      await visitor.getByRole("textbox", { name: "Password" }).fill("correct horse");
+      await visitor.getByRole("button", { name: "Create account" }).click();
+      await visitor.getByRole("button", { name: "Join" }).waitFor();
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+
+    it(`is a link that ends, is counted, and can be ended, for the page, the terminal and the API, on a ${screen}`, async () => {
+      fixture = await openPages(["--model", "echo", "--sign-up", "invitation"]);
+      const { url } = fixture.node;
+      const ada = await fixture.person("ada", { viewport });
+      const { page } = ada;
+      await ada.api("POST", "/api/v1/rooms", { room: "desk", title: "Desk", visibility: "public" });
+      await page.goto(`${url}/room/desk`);
+      await page.getByRole("button", { name: "Invite people" }).click();
+      await page.getByRole("link", { name: "make a link for them" }).click();
+      const invitations = part(page, "Invitations");
+      await invitations.getByText("Sign-up is by invitation: nobody makes an account without one.").waitFor();
+      await invitations.getByRole("textbox", { name: "For whom" }).fill("the new team");
+      await invitations.getByRole("textbox", { name: "Accounts" }).fill("3");
+      await invitations.getByRole("button", { name: "Make a link" }).click();
+      await invitations.getByText(/^Send it to the new team, by a way that only they read/).waitFor();
+      await invitations.getByText(/It is good for 3 accounts, until/).waitFor();
+      const link = await invitations.locator(".copyable pre").innerText();
+      expect(link).to.match(/#invitation=[\w-]{43}$/);
+      await wellSeen(page);
+
+      const visitor = await fixture.visitor({ viewport });
+      await visitor.goto(link);
+      await visitor.getByRole("textbox", { name: "Name", exact: true }).fill("ben");
+      await visitor.getByRole("textbox", { name: "Password" }).fill("correct horse");
+      await visitor.getByRole("button", { name: "Create account" }).click();
+      await visitor
+        .getByRole("button", { name: /^Ben|^ben/ })
+        .or(visitor.getByText("Welcome to Plexus"))
+        .first()
+        .waitFor();
+
+      Object.assign(process.env, { XDG_CONFIG_HOME: home, PLEXUS_PASSWORD: "correct horse" });
+      const chat = await runPlexus("chat", "--invitation", link, "--user", "cleo", "--room", "desk");
+      expect([chat.code, chat.stderr], "the link says where").to.deep.equal([0, ""]);
+      expect(await ada.api("GET", "/api/v1/catalog/users?text=cleo")).to.have.nested.property("rows[0].key", "cleo");
+      const code = link.slice(-43);
+      const signUp = (name: string) =>
+        fetch(`${url}/api/v1/sign-up`, {
+          method: "POST",
+          headers: { "content-type": "application/json", origin: url },
+          body: JSON.stringify({ name, password: "correct horse", invitation: code }),
+        });
+      await invitations.getByText(/1 account left/).waitFor();
+      await invitations.getByRole("button", { name: "End the invitation the new team" }).click();
+      await page.getByRole("button", { name: "End", exact: true }).last().click();
+      await invitations.getByText("There are none.").waitFor();
+      const refused = await signUp("dora");
+      expect([refused.status, await refused.text()].join(" ")).to.include("SIGN_UP_INVITATION_INVALID");
+      const late = await runPlexus("chat", "--invitation", link, "--user", "dora");
+      expect(late.code).to.equal(1);
+      expect(late.stderr).to.include("SIGN_UP_INVITATION_INVALID");
+      expect(fixture.complaints).to.deep.equal([]);
+    });
+  }
+
+  it("is not offered while sign-up is closed, and the page says so", async () => {
+    fixture = await openPages(["--model", "echo", "--sign-up", "closed"]);
+    const { page } = await fixture.person("ada");
+    await page.goto(`${fixture.node.url}/admin/people`);
+    await part(page, "Invitations")
+      .getByText(/^Sign-up is closed: nobody makes an account/)
+      .waitFor();
+    expect(await page.getByRole("button", { name: "Make a link" }).count()).to.equal(0);
+  });
+});
