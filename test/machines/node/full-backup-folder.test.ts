@@ -1,6 +1,6 @@
 /** A folder of backups on a disk that is really full: the run names it, and a prune makes room there without any. */
 import { join } from "node:path";
-import { mkdir } from "node:fs/promises";
+import { cp, mkdir } from "node:fs/promises";
 import { expect } from "chai";
 import type { BackupList } from "../../../protocols/index.ts";
 import { threadByHand } from "../../fixtures/processes/by-hand.ts";
@@ -54,7 +54,10 @@ describe("a folder of backups on a disk of its own", () => {
     disk.makeRoom();
     await plexus(node, "backup", "run", "--to", backups);
     const shares = [1, 2].map((number) => join(top.path, "kit", `share-${number}-of-3.txt`));
-    const records = threadByHand(join(top.path, "work"), "room/den", { folders: [join(disk.path, "backups")], shares });
+    // Another process does not see that disk.
+    const seen = join(top.path, "seen");
+    await cp(join(disk.path, "backups"), seen, { recursive: true });
+    const records = threadByHand(join(top.path, "work"), "room/den", { folders: [seen], shares });
     expect(records.filter(([key]) => key.startsWith("message/"))).to.have.length(posts);
   });
 });
