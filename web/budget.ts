@@ -17,8 +17,8 @@ export interface BuiltFile {
  *  its terminal, which brings the commands of `plexus`. A tenth above what it was when it was measured last: what makes
  *  the page heavier is to be seen by who adds it. Who chats loads nothing of the last three. */
 export const pageBudgetKiB = {
-  toSignIn: 131,
-  toFirstMessage: 225,
+  toSignIn: 133,
+  toFirstMessage: 228,
   toOverview: 245,
   allOfAdministration: 420,
   toTerminal: 700,

@@ -4,7 +4,7 @@
  *  call the store's methods. Lists that are loaded as a whole (rooms, agents, models, keys) are queries. */
 export { AgentStore } from "./agent-store.ts";
 export { editIn, explain, nameUnsent, startedEdit, type HalfEdit } from "../model/index.ts";
-export { isNumber, isText, useKept } from "./kept.ts";
+export { isFlag, isText, useKept } from "./kept.ts";
 export { notices, useNotices } from "./notices.ts";
 export { RoomStore } from "./room-store.ts";
 export { queryKeys, Session, SessionContext, useLasting, useLink, useNow, useSession } from "./session.ts";

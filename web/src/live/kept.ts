@@ -15,4 +15,4 @@ export function useKept<Value>(
 }
 
 export const isText = (value: unknown): value is string => typeof value === "string";
-export const isNumber = (value: unknown): value is number => typeof value === "number";
+export const isFlag = (value: unknown): value is boolean => typeof value === "boolean";

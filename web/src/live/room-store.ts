@@ -7,12 +7,15 @@ import type {
   RoomEvent,
   RoomHistory,
   RoomMessage,
+  RoomUnread,
 } from "../../../protocols/index.ts";
 import { cleaned } from "../../../protocols/text.ts";
 import {
   emptyRoom,
   foldRoom,
-  hasOlder,
+  messageAt,
+  reachesMarker,
+  windowMessagesMax,
   type Kept,
   type PendingPost,
   type RoomInput,
@@ -30,14 +33,18 @@ const markReadDelayMs = 1_000;
 /** One room that this page follows: its model and what can be done in it. */
 export class RoomStore {
   readonly room: string;
-  readonly store = new TopicStore<RoomModel, RoomInput>(emptyRoom, foldRoom);
+  readonly store: TopicStore<RoomModel, RoomInput>;
+  /** The newest line that was in view: where the reader is. */
+  viewedSeq = 0;
   readonly #client: Client;
   readonly #kept: Kept;
   readonly #unsent: UnsentStore<PendingPost>;
   readonly #unfollow: () => void;
   readonly #outbox: PendingPost["operationId"][] = [];
   #sending = false;
-  #loadingOlder: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
+  /** The person wants it unread: nothing is marked by itself until they come back to the room, or write. */
+  #isHeld = false;
   #markedSeq = 0;
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
@@ -46,12 +53,18 @@ export class RoomStore {
     this.#client = client;
     this.#kept = kept;
     this.room = room;
+    this.store = new TopicStore<RoomModel, RoomInput>({ ...emptyRoom, me }, foldRoom);
     this.#unsent = new UnsentStore(kept, `room/${room}`);
     const posts = this.#unsent.all(Date.now());
     this.store.apply({ type: "restored", posts });
     this.#outbox.push(...posts.filter(({ status }) => status === "waiting").map(({ operationId }) => operationId));
     this.#unfollow = client.follow(`room/${room}`, {
-      state: (state) => this.store.apply({ type: "state", state }),
+      state: (state) => {
+        const isElsewhere = this.store.latest.newer;
+        this.store.apply({ type: "state", state });
+        // Whoever reads further back stays there.
+        if (isElsewhere) void this.#place(this.viewedSeq);
+      },
       event: (event) => this.#happened(event, me),
       signal: (signal) => this.store.apply({ type: "signal", signal, nowMs: Date.now() }),
       refused: (reason) => this.store.apply({ type: "refused", reason }),
@@ -75,11 +88,13 @@ export class RoomStore {
   }
 
   /** Shows the message at once and sends it. Messages of one room go out one after the other, so that they keep their order. */
-  post(written: string, replyTo?: number): void {
+  post(written: string, replyTo?: number, alsoInRoom = false): void {
     const operationId = newOperationId();
     // What was pasted may hold what no message may.
     const text = cleaned(written, "lines");
-    const post = { operationId, text, atMs: Date.now(), ...(replyTo === undefined ? {} : { replyTo }) };
+    const where = replyTo === undefined ? {} : { replyTo, ...(alsoInRoom && { alsoInRoom }) };
+    const post = { operationId, text, atMs: Date.now(), ...where };
+    this.#isHeld = false;
     this.store.apply({ type: "posting", post }, "now");
     this.#keep(operationId);
     this.#outbox.push(operationId);
@@ -129,7 +144,8 @@ export class RoomStore {
       const operationId = next;
       const post = this.store.latest.pending.find((pending) => pending.operationId === operationId);
       if (post === undefined) continue;
-      const parameters = { text: post.text, ...(post.replyTo === undefined ? {} : { replyTo: post.replyTo }) };
+      const { text, replyTo, alsoInRoom } = post;
+      const parameters = { text, ...(replyTo !== undefined && { replyTo }), ...(alsoInRoom && { alsoInRoom }) };
       const result = await this.#client.call("room.post", this.room, parameters, { operationId });
       if (result.ok) this.store.apply({ type: "posted", operationId, seq: result.value.seq });
       else this.store.apply({ type: "postFailed", operationId, failure: result.error });
@@ -138,52 +154,117 @@ export class RoomStore {
     this.#sending = false;
   }
 
-  /** Loads one more page of history; calls during a load share it. */
-  loadOlder(): Promise<void> {
-    this.#loadingOlder ??= this.#loadOlder().finally(() => {
-      this.#loadingOlder = undefined;
+  /** Loads one more page of lines at an end of the window; calls during a load share it. */
+  load(end: "older" | "newer"): Promise<void> {
+    this.#loading ??= this.#load(end).finally(() => {
+      this.#loading = undefined;
     });
-    return this.#loadingOlder;
+    return this.#loading;
   }
 
-  async #loadOlder(): Promise<void> {
-    const before = this.store.latest.messages[0]?.seq;
-    if (before === undefined || !hasOlder(this.store.latest)) return;
-    const result = await this.history({ before, limit: historyPage });
-    if (result.ok) this.store.apply({ type: "older", history: result.value }, "now");
+  async #load(end: "older" | "newer"): Promise<void> {
+    const { latest } = this.store;
+    if (!latest[end]) return;
+    const { from, to, messages, placed } = latest;
+    const other = end === "older" ? "newer" : "older";
+    // In a step of its own: a list that changes at both its ends cannot keep its place.
+    this.store.apply({ type: "trimmed", end: other, count: messages.length + historyPage - windowMessagesMax }, "now");
+    const query = end === "older" ? { before: from } : { after: to };
+    const result = await this.history({ ...query, limit: historyPage, roomOnly: true });
+    // The window is elsewhere by now.
+    if (this.store.latest.placed !== placed) return;
+    if (result.ok) this.store.apply({ type: end, history: result.value }, "now");
     else notices.fail(result.error, "look");
   }
 
-  /** Loads history until the message is in the window; false when it can not be reached. */
-  async loadUntil(seq: number): Promise<boolean> {
-    // Bounded: a jump far back in a long room stops after this many pages instead of loading for minutes.
-    for (let pages = 0; pages < 40 && (this.store.latest.messages[0]?.seq ?? 0) > seq; pages += 1) {
-      const first = this.store.latest.messages[0]?.seq;
-      await this.loadOlder();
-      if (this.store.latest.messages[0]?.seq === first) break;
-    }
-    return this.store.latest.messages.some((message) => message.seq === seq);
+  /** Puts the window around a line, if it is not in it. False: it could not be loaded. */
+  async reach(seq: number): Promise<boolean> {
+    return this.store.latest.messages.some((message) => message.seq === seq) || this.#place(seq);
   }
 
-  history(query: {
-    readonly thread?: number;
-    readonly before?: number;
-    readonly limit?: number;
-  }): Promise<Result<RoomHistory>> {
+  /** Puts the window where reading goes on: at the first unread line. */
+  async reachUnread(): Promise<void> {
+    const { latest } = this.store;
+    if (latest.unread.unread > 0 && !reachesMarker(latest)) await this.#place(latest.unread.readSeq + 1);
+  }
+
+  async #place(seq: number): Promise<boolean> {
+    const result = await this.history({ around: seq, limit: historyPage, roomOnly: true });
+    if (result.ok) this.store.apply({ type: "placed", history: result.value }, "now");
+    else notices.fail(result.error, "look");
+    return result.ok;
+  }
+
+  /** Puts the window at the end. */
+  async toLatest(): Promise<void> {
+    if (!this.store.latest.newer) return;
+    const result = await this.history({ limit: historyPage, roomOnly: true });
+    if (result.ok) this.store.apply({ type: "placed", history: result.value }, "now");
+    else notices.fail(result.error, "look");
+  }
+
+  /** A message, wherever it is. Undefined: there is none. */
+  async find(seq: number): Promise<RoomMessage | undefined | "failed"> {
+    const known = messageAt(this.store.latest, seq);
+    if (known !== undefined) return known;
+    const result = await this.history({ before: seq + 1, limit: 1 });
+    if (result.ok) return result.value.messages.find((message) => message.seq === seq);
+    notices.fail(result.error, "look");
+    return "failed";
+  }
+
+  history(query: ParametersOf<"room.history">): Promise<Result<RoomHistory>> {
     return this.#client.call("room.history", this.room, query);
   }
 
   /** All up to `seq` was in view. The page shows it as read at once; the node hears of it once per second at most, because
    *  each marker is an append, and in a busy room there is one for every reader. */
   markRead(me: string, seq: number): void {
+    if (this.#isHeld) return;
     this.store.apply({ type: "seen", member: me, seq });
     if (seq <= this.#markedSeq) return;
     this.#markedSeq = seq;
     if (this.#markTimer !== undefined) return;
     this.#markTimer = setTimeout(() => {
       this.#markTimer = undefined;
-      void this.#client.call("room.markRead", this.room, { seq: this.#markedSeq });
+      const marked = this.#markedSeq;
+      void this.#client.call("room.markRead", this.room, { seq: marked }).then((result) => {
+        if (result.ok && marked === this.#markedSeq) this.counted(result.value);
+      });
     }, markReadDelayMs);
+  }
+
+  /** Counts a line and all behind it as unread, until the person comes back to them. */
+  async markUnread(seq: number): Promise<void> {
+    const result = await this.change("markUnread", { seq });
+    if (result.ok) this.counted(result.value);
+  }
+
+  /** Takes what is unread from the node. Where the marker went back, here or on another device, it stays there. */
+  counted(unread: Partial<RoomUnread>): void {
+    const { readSeq, messageSeq, unread: count, mentioned } = unread;
+    // An older node says where the marker is, and no more.
+    if (readSeq === undefined || messageSeq === undefined || count === undefined || mentioned === undefined) return;
+    if (readSeq < this.store.latest.unread.readSeq) {
+      this.#isHeld = true;
+      clearTimeout(this.#markTimer);
+      this.#markTimer = undefined;
+      this.#markedSeq = readSeq;
+    }
+    this.store.apply({ type: "counted", unread: { readSeq, messageSeq, unread: count, mentioned } }, "now");
+  }
+
+  /** The person has come to the room: what is seen from now on is read. */
+  opened(): void {
+    this.#isHeld = false;
+  }
+
+  /** All of a thread up to `seq` was in view. */
+  markThread(root: number, seq: number): void {
+    const own = this.store.latest.threads[root]?.own;
+    if (own === undefined || own.readSeq >= seq) return;
+    this.store.apply({ type: "threadSeen", root, seq }, "now");
+    void this.#client.call("room.markRead", this.room, { seq, thread: root });
   }
 
   typing(): void {

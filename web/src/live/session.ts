@@ -30,6 +30,9 @@ const followedMax = 12;
 /** The query keys of what is loaded as a whole. */
 export const queryKeys = { rooms: ["rooms"], agents: ["agents"], models: ["models"], people: ["people"] } as const;
 
+/** Answers in threads come in quick succession: their room is asked once for all of them. */
+const recountAfterMs = 1_000;
+
 /** News that say no end of themselves are told for so long. */
 const newsMs = 24 * 3_600_000;
 
@@ -48,6 +51,7 @@ export class Session {
   readonly #rooms = new Map<string, RoomStore>();
   readonly #agents = new Map<string, AgentStore>();
   readonly #stopListening: () => void;
+  readonly #recounting = new Set<string>();
   /** Which session this browser has, once that was asked. */
   #current: Promise<Result<{ readonly current: string }>> | undefined;
 
@@ -71,6 +75,7 @@ export class Session {
       const list = known && listAfterNews(known.rooms, news, { me: this.me, nowMs: Date.now() });
       if (known === undefined || list === undefined) void queries.invalidateQueries({ queryKey: queryKeys.rooms });
       else queries.setQueryData<UserRooms>(queryKeys.rooms, { ...known, rooms: list });
+      if (news.thread !== undefined) void this.#recount(news.room);
     });
     const applyView = (view: UserView) => queries.setQueryData(["me"], view);
     this.client.follow(`user/${name}`, {
@@ -176,12 +181,33 @@ export class Session {
 
   /** What was read on another device is read here, too. */
   #onUserSignal(signal: UserSignal | ThreadSignal): void {
-    if (signal.type === "roomRead")
-      this.#rooms.get(signal.room)?.store.apply({ type: "seen", member: this.me, seq: signal.seq });
+    if (signal.type === "threadRead") {
+      const { in: room, of: root, seq } = signal;
+      this.#rooms.get(room)?.store.apply({ type: "threadSeen", root, seq });
+      if (!this.#rooms.has(room)) void this.#recount(room);
+      return;
+    }
+    const { room, seq, unread } = signal;
+    const store = this.#rooms.get(room);
+    if (unread === undefined) store?.store.apply({ type: "seen", member: this.me, seq });
+    else store?.counted(unread);
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
     const rooms = list && listAfterRead(list.rooms, signal);
     if (list !== undefined && rooms !== undefined && rooms !== list.rooms)
       this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
+  }
+
+  /** Asks the node what is unread in a room that this page does not follow; what comes meanwhile is answered together. */
+  async #recount(room: string): Promise<void> {
+    if (this.#recounting.has(room)) return;
+    this.#recounting.add(room);
+    await new Promise((resolve) => setTimeout(resolve, recountAfterMs));
+    this.#recounting.delete(room);
+    const told = await this.client.call("room.summary", room, {});
+    const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
+    if (!told.ok || list === undefined || this.#rooms.has(room)) return;
+    const rooms = list.rooms.map((one) => (one.room === room ? told.value : one));
+    this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
   }
 
   /** The room, followed from now on. Asked again after a refusal, it tries anew. */
@@ -193,7 +219,7 @@ export class Session {
     store.store.subscribe(() => {
       const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
       if (list === undefined) return;
-      const rooms = listAfterRoom(list.rooms, store.store.shown(), this.me);
+      const rooms = listAfterRoom(list.rooms, store.store.shown());
       if (rooms !== list.rooms) this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
     });
     return touch(this.#rooms, room, store);

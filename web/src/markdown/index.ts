@@ -302,5 +302,6 @@ function hrefOf(url: string): string | undefined {
   }
 }
 
-const textOf = (inline: Inline): string =>
+/** What an inline says, without its marks. */
+export const textOf = (inline: Inline): string =>
   "text" in inline ? inline.text : inline.children.map((child) => textOf(child)).join("");

@@ -1,7 +1,7 @@
 /** What the page knows, as data, and the rules that change it: no DOM, no clock, no network.
  *
  *  `foldRoom` and `foldAgent` turn a topic's state and events, and what this page itself sent, into the model that is shown;
- *  `timelineRows` turns a room into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and mentions;
+ *  `window.ts` is which of a room's lines are loaded; `timelineRows` turns them into rows; `room-list.ts` keeps the unread counts; `text.ts` knows names and mentions;
  *  `explain.ts` says failures in words; `kept.ts` is what one account has not finished, in this browser. */
 export * from "./agent.ts";
 export * from "./explain.ts";
@@ -10,5 +10,7 @@ export * from "./leaving.ts";
 export * from "./room.ts";
 export * from "./room-list.ts";
 export * from "./text.ts";
+export * from "./threads.ts";
 export * from "./timeline.ts";
 export * from "./unfinished.ts";
+export { hasOlder, messageAt, newestLine, reachesMarker, tailMax, windowMessagesMax } from "./window.ts";

@@ -1,5 +1,7 @@
 import type { RoomSummary, ThreadSignal, UserSignal } from "../../../protocols/index.ts";
 import type { RoomModel } from "./room.ts";
+import { threadsToRead } from "./threads.ts";
+import { newestLine } from "./window.ts";
 
 /** News of a room that this page does not follow (the wire's `activity`). */
 export interface RoomNews {
@@ -7,6 +9,8 @@ export interface RoomNews {
   readonly seq: number;
   readonly author: string;
   readonly mentioned: boolean;
+  /** It is in the thread of this message only. */
+  readonly thread?: number;
 }
 
 /** The list after a piece of news; undefined when the list must be loaded anew: the room is not in it, or messages came that were no news (out of a
@@ -20,6 +24,8 @@ export function listAfterNews(
   if (known === undefined || (news.author !== me && news.seq > known.messageSeq + 1)) return undefined;
   return list.map((room) => {
     if (room.room !== news.room || news.seq <= room.messageSeq) return room;
+    // What is in a thread only is no line of the room: whom it concerns, the node is asked.
+    if (news.thread !== undefined) return { ...room, messageSeq: news.seq };
     const readSeq = news.author === me ? news.seq : room.readSeq;
     return {
       ...room,
@@ -53,31 +59,30 @@ export function listAfterRead(list: readonly RoomSummary[], signal: UserSignal |
 }
 
 /** The list after a change in a room that this page follows; the same list when nothing shown changed. */
-export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel, me: string): readonly RoomSummary[] {
-  const { view } = model;
+export function listAfterRoom(list: readonly RoomSummary[], model: RoomModel): readonly RoomSummary[] {
+  const { view, unread } = model;
   const index = list.findIndex((room) => room.room === view?.room);
   const old = list[index];
   if (view === undefined || old === undefined) return list;
-  const readSeq = view.members[me]?.readSeq ?? old.readSeq;
-  const afterMarker = model.messages.filter((message) => message.seq > readSeq);
-  // What came back from a backup is unread for nobody.
-  const unreadMessages = afterMarker.filter(({ author, restored }) => author !== me && restored === undefined);
-  const own = afterMarker.length - unreadMessages.length;
-  const newest = model.messages.at(-1);
+  const newest = newestLine(model);
+  const toRead = threadsToRead(model.threads);
+  const { threads: _, ...rest } = old;
   const next: RoomSummary = {
-    ...old,
+    ...rest,
     title: view.title,
     visibility: view.visibility,
     memberCount: Object.keys(view.members).length,
     messageSeq: view.messageSeq,
-    readSeq,
-    unread: Math.max(0, view.messageSeq - readSeq - own),
-    mentioned: unreadMessages.some((message) => message.mentions?.includes(me) === true),
+    readSeq: unread.readSeq,
+    unread: unread.unread,
+    mentioned: unread.mentioned || toRead.some(({ own }) => own?.mentioned === true),
+    ...(toRead.length > 0 && { threads: toRead.length }),
     ...(newest === undefined ? {} : { last: { author: newest.author, text: newest.text, atMs: newest.atMs } }),
   };
   const same =
     old.unread === next.unread &&
     old.mentioned === next.mentioned &&
+    old.threads === next.threads &&
     old.title === next.title &&
     old.memberCount === next.memberCount &&
     old.visibility === next.visibility &&

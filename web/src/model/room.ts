@@ -1,3 +1,15 @@
+import {
+  isLine,
+  joined,
+  keptApart,
+  linesAfter,
+  messageAt,
+  replaceMessage,
+  trimmed,
+  withApart,
+  withLine,
+} from "./window.ts";
+import { threadsAfter, threadsAfterChange, threadsAfterRead } from "./threads.ts";
 import type {
   Failure,
   RoomEvent,
@@ -6,6 +18,8 @@ import type {
   RoomMessage,
   RoomSignal,
   RoomState,
+  RoomThread,
+  RoomUnread,
   RoomView,
   ToolRound,
 } from "../../../protocols/index.ts";
@@ -25,6 +39,8 @@ export interface PendingPost {
   readonly operationId: string;
   readonly text: string;
   readonly replyTo?: number;
+  /** An answer that is a line of the room, too. */
+  readonly alsoInRoom?: true;
   readonly atMs: number;
   /** The room's newest message when it was written: its own must come later. */
   readonly afterSeq: number;
@@ -33,15 +49,30 @@ export interface PendingPost {
   readonly failure?: Failure;
 }
 
-/** A room as the page knows it: a window of its messages that ends at the newest. */
+/** A room as the page knows it: a window of its lines, and beside it what else is known of its messages. */
 export interface RoomModel {
   readonly status: "loading" | "ready" | "refused";
   readonly refusal?: Failure;
+  /** Who looks at it. */
+  readonly me: string;
   readonly view: RoomView | undefined;
-  /** Oldest first, without holes. */
+  /** The lines of the room, oldest first, with none missing between them. What is in threads only is no line. */
   readonly messages: readonly RoomMessage[];
-  /** Messages changed by events but older than the window: panels that loaded them apart take the newer one. */
+  /** Whether there are lines before and behind the window, and from which positions on they are asked for. */
+  readonly older: boolean;
+  readonly newer: boolean;
+  readonly from: number;
+  readonly to: number;
+  /** Counts how often the window was put elsewhere. */
+  readonly placed: number;
+  /** Lines that came while the window was not at the end, the newest of them; up to `droppedTo` they were let go. */
+  readonly tail: readonly RoomMessage[];
+  readonly droppedTo: number;
+  /** Messages that are known and no lines of the window: those of threads, and older ones that have changed. */
   readonly changed: Readonly<Record<number, RoomMessage>>;
+  readonly unread: RoomUnread;
+  /** The threads that were written in last, by the message that they answer. */
+  readonly threads: Readonly<Record<number, RoomThread>>;
   /** The person's own votes in open polls, by message. */
   readonly votes: Readonly<Record<string, readonly number[]>>;
   readonly pending: readonly PendingPost[];
@@ -54,7 +85,11 @@ export type RoomInput =
   | { readonly type: "state"; readonly state: RoomState }
   | { readonly type: "event"; readonly event: RoomEvent }
   | { readonly type: "signal"; readonly signal: RoomSignal; readonly nowMs: number }
-  | { readonly type: "older"; readonly history: RoomHistory }
+  | { readonly type: "older" | "newer"; readonly history: RoomHistory }
+  /** The window is somewhere else now; without `newer` at the end. */
+  | { readonly type: "placed"; readonly history: RoomHistory }
+  /** So many lines leave the window at one of its ends. */
+  | { readonly type: "trimmed"; readonly end: "older" | "newer"; readonly count: number }
   | { readonly type: "posting"; readonly post: Omit<PendingPost, "status" | "afterSeq"> }
   /** Written before the page was loaded. */
   | { readonly type: "restored"; readonly posts: readonly PendingPost[] }
@@ -66,13 +101,26 @@ export type RoomInput =
   | { readonly type: "chose"; readonly seq: number; readonly choices: readonly number[] }
   /** This page, or another device, showed all up to `seq`. */
   | { readonly type: "seen"; readonly member: string; readonly seq: number }
+  /** What is to be read, as the node knows it. */
+  | { readonly type: "counted"; readonly unread: RoomUnread }
+  | { readonly type: "threadSeen"; readonly root: number; readonly seq: number }
   | { readonly type: "refused"; readonly reason: Failure };
 
 export const emptyRoom: RoomModel = {
   status: "loading",
+  me: "",
   view: undefined,
   messages: [],
+  older: false,
+  newer: false,
+  from: 1,
+  to: 0,
+  placed: 0,
+  tail: [],
+  droppedTo: 0,
   changed: {},
+  unread: { messageSeq: 0, readSeq: 0, unread: 0, mentioned: false },
+  threads: {},
   votes: {},
   pending: [],
   drafts: {},
@@ -83,26 +131,34 @@ export const emptyRoom: RoomModel = {
 // which a phone does not share, so only the moment of arrival counts.
 const typingShownMs = 6_000;
 
-/** Messages kept at most: beyond it the oldest leave the window and are loaded again when scrolled to. */
-export const windowMessagesMax = 4_000;
-
 /** What the room looks like after one more input. Pure; unchanged parts keep their identity, so that rows can be memoised. */
 export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
   switch (input.type) {
-    case "state": {
-      const { messages, votes = {}, ...view } = input.state;
-      const { refusal: _, ...rest } = room;
-      return settle({ ...rest, status: "ready", view, messages, votes, changed: {}, drafts: {}, typing: {} });
-    }
+    case "state":
+      return settle(foldState(room, input.state));
     case "event":
       return room.view === undefined ? room : settle(foldEvent(room, room.view, input.event));
     case "signal":
       return foldSignal(room, input.signal, input.nowMs);
     case "older": {
-      const first = room.messages[0]?.seq ?? Number.MAX_SAFE_INTEGER;
-      const older = input.history.messages.filter((message) => message.seq < first);
-      return older.length === 0 ? room : { ...room, messages: [...older, ...room.messages] };
+      const { messages: page, more } = input.history;
+      const lines = page.filter(({ seq, threadOnly }) => seq < room.from && threadOnly !== true);
+      const messages = lines.length === 0 ? room.messages : [...lines, ...room.messages];
+      return { ...withApart(room, page), messages, from: Math.min(room.from, page[0]?.seq ?? 1), older: more && page.length > 0 }; // prettier-ignore
     }
+    case "newer": {
+      const { messages: page, more } = input.history;
+      const lines = page.filter(({ seq, threadOnly }) => seq > room.to && threadOnly !== true);
+      const to = Math.max(room.to, page.at(-1)?.seq ?? 0);
+      return joined({ ...withApart(room, page), messages: [...room.messages, ...lines], to, newer: more && page.length > 0 }, room); // prettier-ignore
+    }
+    case "placed": {
+      const { messages: page, more, newer = false } = input.history;
+      const place = { from: page[0]?.seq ?? 1, to: page.at(-1)?.seq ?? 0, older: more, newer, placed: room.placed + 1 };
+      return joined({ ...withApart(room, page), ...place, messages: page.filter(isLine) }, room);
+    }
+    case "trimmed":
+      return trimmed(room, input.end, input.count);
     case "posting": {
       const post = { ...input.post, status: "waiting", afterSeq: room.view?.messageSeq ?? 0 } as const;
       return { ...room, pending: [...room.pending, post] };
@@ -119,27 +175,100 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
       return { ...room, pending: room.pending.filter((post) => post.operationId !== input.operationId) };
     case "chose":
       return { ...room, votes: { ...room.votes, [input.seq]: input.choices } };
-    case "seen": {
-      const read = room.view?.members[input.member]?.readSeq;
-      if (room.view === undefined || read === undefined || read >= input.seq) return room;
-      return { ...room, view: changeMember(room.view, input.member, { readSeq: input.seq }) };
-    }
+    case "seen":
+      return foldSeen(room, input.member, input.seq);
+    case "counted":
+      return foldCounted(room, input.unread);
+    case "threadSeen":
+      return { ...room, threads: threadsAfterRead(room.threads, input.root, input.seq, apartOf(room, input.root, input.seq)) }; // prettier-ignore
     case "refused":
       return { ...room, status: "refused", refusal: input.reason };
   }
 }
 
-/** True when messages older than the window exist. */
-export const hasOlder = (room: RoomModel): boolean => (room.messages[0]?.seq ?? 1) > 1;
-
-/** The message with this seq as far as the page knows it. */
-export function messageAt(room: RoomModel, seq: number): RoomMessage | undefined {
-  const first = room.messages[0]?.seq;
-  if (first === undefined) return room.changed[seq];
-  const found = room.messages[seq - first];
-  if (found?.seq === seq) return found;
-  return room.messages.find((message) => message.seq === seq) ?? room.changed[seq];
+function foldState(room: RoomModel, state: RoomState): RoomModel {
+  const { messages: page, votes = {}, unread, threads = [], ...view } = state;
+  const { refusal: _, ...rest } = room;
+  const readSeq = view.members[room.me]?.readSeq ?? 0;
+  const own = page.filter(({ seq, author }) => seq > readSeq && author === room.me).length;
+  const before: RoomUnread = {
+    messageSeq: view.messageSeq,
+    readSeq,
+    unread: Math.max(0, view.messageSeq - readSeq - own),
+    mentioned: page.some(({ seq, mentions }) => seq > readSeq && mentions?.includes(room.me) === true),
+  };
+  const from = page[0]?.seq ?? 1;
+  const place = { from, to: page.at(-1)?.seq ?? 0, older: from > 1, newer: false, tail: [], droppedTo: 0 };
+  return withApart(
+    {
+      ...rest,
+      ...place,
+      placed: room.placed + (room.newer ? 1 : 0),
+      status: "ready",
+      view,
+      messages: page.filter(isLine),
+      changed: {},
+      unread: unread ?? before,
+      threads: Object.fromEntries(threads.map((thread) => [thread.root, thread])),
+      votes,
+      drafts: {},
+      typing: {},
+    },
+    page,
+  );
 }
+
+/** Whether a line is one that the person has to read. */
+const counts = (room: RoomModel, { author, restored }: RoomMessage): boolean =>
+  author !== room.me && restored === undefined;
+
+const tells = (room: RoomModel, lines: readonly RoomMessage[]): boolean =>
+  lines.some((message) => counts(room, message) && message.mentions?.includes(room.me) === true);
+
+function foldSeen(room: RoomModel, member: string, seq: number): RoomModel {
+  const { view, unread } = room;
+  // One's own messages are read with all before them, but the node's marker does not move by them.
+  const read = member === room.me ? unread.readSeq : view?.members[member]?.readSeq;
+  if (view === undefined || read === undefined || read >= seq) return room;
+  const seen = { ...room, view: changeMember(view, member, { readSeq: seq }) };
+  if (member !== room.me) return seen;
+  const behind = linesAfter(room, seq);
+  const passed = linesAfter(room, unread.readSeq).filter((line) => line.seq <= seq && counts(room, line)).length;
+  const left = seq >= view.messageSeq ? 0 : Math.max(0, unread.unread - passed);
+  const mentioned = seq < view.messageSeq && (tells(room, behind) || (room.newer && unread.mentioned));
+  return { ...seen, unread: { ...unread, readSeq: seq, unread: left, mentioned } };
+}
+
+function foldCounted(room: RoomModel, unread: RoomUnread): RoomModel {
+  if (room.view === undefined) return room;
+  // What came meanwhile, the node will count next time.
+  const later = linesAfter(room, unread.messageSeq).filter((line) => counts(room, line));
+  const { messageSeq } = room.view;
+  return {
+    ...room,
+    view: changeMember(room.view, room.me, { readSeq: unread.readSeq }),
+    unread: {
+      messageSeq: Math.max(messageSeq, unread.messageSeq),
+      readSeq: unread.readSeq,
+      unread: unread.unread + later.length,
+      mentioned: unread.mentioned || tells(room, later),
+    },
+  };
+}
+
+/** What is known of a thread behind a position: answers of others that are in it only. */
+const apartOf = (room: RoomModel, root: number, seq: number): readonly RoomMessage[] =>
+  Object.values(room.changed).filter(
+    (one) => one.replyTo === root && one.seq > seq && one.threadOnly === true && one.author !== room.me,
+  );
+
+/** Whether a draft is written where the room's lines are: an agent answers where it was asked. */
+export const isDraftOfRoom = (room: RoomModel, { replyTo }: RoomDraft): boolean =>
+  replyTo === undefined || messageAt(room, replyTo)?.threadOnly !== true;
+
+/** Whether a draft is written in the thread of a message. */
+export const isDraftOfThread = (room: RoomModel, { replyTo }: RoomDraft, root: number): boolean =>
+  replyTo === root || (replyTo !== undefined && messageAt(room, replyTo)?.replyTo === root);
 
 /** The pending posts to show: those whose own message is not in the window yet. The event may come before the answer that
  *  says which seq it got, so a waiting post also counts as shown when a later message of the same author has its text. */
@@ -148,7 +277,7 @@ export function pendingShown(room: RoomModel, me: string): readonly PendingPost[
   const taken = new Set<number>();
   return room.pending.filter((post) => {
     if (post.status !== "waiting") return true;
-    const arrived = room.messages.find(
+    const arrived = [...linesAfter(room, post.afterSeq), ...Object.values(room.changed)].find(
       (message) =>
         message.seq > post.afterSeq && message.author === me && message.text === post.text && !taken.has(message.seq),
     );
@@ -156,6 +285,10 @@ export function pendingShown(room: RoomModel, me: string): readonly PendingPost[
     return arrived === undefined;
   });
 }
+
+/** Whether a pending post is a line of the room. */
+export const isLinePending = ({ replyTo, alsoInRoom }: PendingPost): boolean =>
+  replyTo === undefined || alsoInRoom === true;
 
 /** A thread: its root and all that answer it, from what was loaded apart and what the room window knows since. */
 export function threadOf(room: RoomModel, root: number, loaded: readonly RoomMessage[]): readonly RoomMessage[] {
@@ -166,6 +299,7 @@ export function threadOf(room: RoomModel, root: number, loaded: readonly RoomMes
   for (const message of loaded) take(message);
   for (const message of Object.values(room.changed)) take(message);
   for (const message of room.messages) take(message);
+  for (const message of room.tail) take(message);
   return [...bySeq.values()].toSorted((a, b) => a.seq - b.seq);
 }
 
@@ -178,9 +312,9 @@ function changePending(room: RoomModel, operationId: string, change: Partial<Pen
   return { ...room, pending };
 }
 
-/** Drops pending posts that the window now holds. */
+/** Drops pending posts that the room has shown. */
 function settle(room: RoomModel): RoomModel {
-  const newest = room.messages.at(-1)?.seq ?? 0;
+  const newest = room.view?.messageSeq ?? 0;
   const pending = room.pending.filter((post) => post.seq === undefined || post.seq > newest);
   return pending.length === room.pending.length ? room : { ...room, pending };
 }
@@ -215,6 +349,10 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
       return event.messages.reduce(replaceMessage, room);
     case "edited":
     case "deleted":
+      return replaceMessage(
+        { ...room, threads: threadsAfterChange(room.threads, event.message, room.me) },
+        event.message,
+      );
     case "reacted":
     case "voted":
     case "pollClosed":
@@ -233,37 +371,38 @@ function changeMember(view: RoomView, key: string, change: Partial<RoomMember>):
 }
 
 function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root: RoomMessage | undefined): RoomModel {
-  if (message.seq <= (room.messages.at(-1)?.seq ?? 0)) return replaceMessage(room, message);
+  if (message.seq <= view.messageSeq) return replaceMessage(room, message);
   const withRoot = root === undefined ? room : replaceMessage(room, root);
   const { [message.author]: _, ...typing } = room.typing;
-  const grown = [...withRoot.messages, message];
   // Its author has seen all up to it.
   const author = view.members[message.author];
   const read = author === undefined ? {} : { readSeq: Math.max(author.readSeq, message.seq) };
-  return {
+  const said: RoomModel = {
     ...withRoot,
     typing: message.author in room.typing ? typing : room.typing,
-    messages: grown.length > windowMessagesMax ? grown.slice(-windowMessagesMax / 2) : grown,
     view: { ...changeMember(view, message.author, read), messageSeq: message.seq },
+    unread: { ...room.unread, messageSeq: message.seq },
     drafts: message.generation === undefined ? withRoot.drafts : withoutDraft(withRoot.drafts, message.generation),
+    ...(root !== undefined && { threads: threadsAfter(room.threads, root, message, room.me) }),
   };
+  if (!isLine(message)) return { ...said, changed: keptApart(said.changed, [message]) };
+  const unread = counts(room, message)
+    ? {
+        ...said.unread,
+        unread: said.unread.unread + 1,
+        mentioned: said.unread.mentioned || message.mentions?.includes(room.me) === true,
+      }
+    : said.unread;
+  return withLine({ ...said, unread }, message);
 }
 
 /** One more message, which its author wrote long ago: it says nothing of what the author does now. */
 function foldRestored(room: RoomModel, message: RoomMessage): RoomModel {
-  if (message.seq <= (room.messages.at(-1)?.seq ?? 0)) return replaceMessage(room, message);
-  const grown = [...room.messages, message];
-  return {
-    ...room,
-    messages: grown.length > windowMessagesMax ? grown.slice(-windowMessagesMax / 2) : grown,
-    ...(room.view !== undefined && { view: { ...room.view, messageSeq: message.seq } }),
-  };
-}
-
-function replaceMessage(room: RoomModel, message: RoomMessage): RoomModel {
-  const index = room.messages.findIndex((known) => known.seq === message.seq);
-  if (index < 0) return { ...room, changed: { ...room.changed, [message.seq]: message } };
-  return { ...room, messages: room.messages.with(index, message) };
+  const { view } = room;
+  if (view === undefined || message.seq <= view.messageSeq) return replaceMessage(room, message);
+  const { seq } = message;
+  const grown = { ...room, view: { ...view, messageSeq: seq }, unread: { ...room.unread, messageSeq: seq } };
+  return isLine(message) ? withLine(grown, message) : { ...grown, changed: keptApart(grown.changed, [message]) };
 }
 
 function withoutDraft(drafts: RoomModel["drafts"], generation: string): RoomModel["drafts"] {
@@ -278,7 +417,8 @@ function foldSignal(room: RoomModel, signal: RoomSignal, nowMs: number): RoomMod
       return { ...room, typing: { ...room.typing, [signal.member]: nowMs + typingShownMs } };
     case "draft": {
       // A draft that comes after its own message is late, not new.
-      const posted = room.messages.slice(-50).some((message) => message.generation === signal.generation);
+      const newest = [...room.messages.slice(-50), ...room.tail, ...Object.values(room.changed)];
+      const posted = newest.some((message) => message.generation === signal.generation);
       if (signal.done === true || posted) return { ...room, drafts: withoutDraft(room.drafts, signal.generation) };
       const known = room.drafts[signal.generation];
       const draft: RoomDraft = {

@@ -20,6 +20,33 @@ export const needsMarkdown = (text: string): boolean =>
 export const paragraphsOf = (text: string): readonly string[] =>
   text.split(/\n(?:[^\S\n]*\n)+/).filter((paragraph) => paragraph.trim() !== "");
 
+// About a screen of a phone.
+const foldedChars = 1_200;
+const foldedLines = 16;
+// Less than that behind the fold is not worth a button.
+const foldedRest = 600;
+const foldedRestLines = 8;
+
+/** Where a long text is cut until somebody wants all of it; undefined for one that is not long. At the end of a line, or else of a word. */
+export function foldedAt(text: string): number | undefined {
+  let end = text.length;
+  let at = -1;
+  for (let line = 0; line < foldedLines; line += 1) {
+    at = text.indexOf("\n", at + 1);
+    if (at < 0) break;
+    end = at;
+  }
+  const isCutByLines = at >= 0 && text.slice(end).split("\n", foldedRestLines + 1).length > foldedRestLines;
+  if (text.length <= foldedChars + foldedRest && !isCutByLines) return undefined;
+  const most = Math.min(isCutByLines ? end : text.length, foldedChars);
+  if (most === end) return end;
+  const near = text.slice(0, most);
+  const cut = Math.max(near.lastIndexOf("\n"), near.lastIndexOf(" "));
+  // A text without blanks, as some scripts are written: not within a character.
+  const last = cut > foldedChars / 2 ? cut : most;
+  return /[\uD800-\uDBFF]/.test(text.charAt(last - 1)) ? last - 1 : last;
+}
+
 /** Text for a preview of one line. Only marks that set something apart are left out; what is only seen in lines of their own,
  *  such as bullets, stays, as does everything that marks nothing. */
 export const plainLine = (text: string): string =>

@@ -27,13 +27,16 @@ export function timelineRows(from: {
   if (!from.hasOlder) rows.push({ kind: "start", key: "start" });
   let previous: { readonly author: string; readonly atMs: number } | undefined;
   let lineDrawn = from.unreadAfter === undefined;
+  // Where the window begins behind the marker, what is the first unread message is not known.
+  let isBehind = from.hasOlder;
   for (const message of from.messages) {
     if (previous === undefined || !isSameDay(previous.atMs, message.atMs)) {
       rows.push({ kind: "day", key: `day-${dayOf(message.atMs)}`, atMs: message.atMs });
       previous = undefined;
     }
     const { author, restored } = message;
-    if (!lineDrawn && message.seq > (from.unreadAfter ?? 0) && author !== from.me && restored === undefined) {
+    if (message.seq <= (from.unreadAfter ?? 0)) isBehind = false;
+    else if (!lineDrawn && !isBehind && author !== from.me && restored === undefined) {
       rows.push({ kind: "unread", key: "unread" });
       lineDrawn = true;
       previous = undefined;

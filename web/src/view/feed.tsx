@@ -19,18 +19,28 @@ interface FeedRow {
 
 /** What a screen can ask of its feed. */
 export interface FeedHandle {
-  /** Scrolls a row into the middle; false when there is no such row. */
-  show(key: string): boolean;
+  /** Scrolls a row into the middle, with the focus if it should have that; false when there is no such row. */
+  show(key: string, focus?: boolean): boolean;
   toEnd(): void;
 }
 
 // Within so many pixels of the end one still counts as reading the newest.
 const endSlackPx = 48;
 // History is asked for before its end comes into view, so that scrolling does not stop there.
-const topAheadPx = 900;
+const aheadPx = 900;
+
+/** What there is behind the rows. */
+export interface Newer {
+  readonly has: boolean;
+  load(): Promise<void>;
+  /** Goes to the end, which is not among the rows. */
+  toLatest(): void;
+}
 
 // A row far away is drawn, measured and shown within two frames or three; a slow machine gets much more.
 const reachMs = 2_000;
+
+const counted = new Intl.NumberFormat("en");
 
 /** A list that grows at both ends: rows of unknown height, the newest at the bottom.
  *
@@ -42,10 +52,14 @@ export function Feed<Row extends FeedRow>(props: {
   readonly children: (row: Row) => ReactElement;
   readonly hasOlder: boolean;
   readonly loadOlder: () => Promise<void>;
-  /** The row to start at instead of the end. */
-  readonly startAt: string | undefined;
-  /** Called whenever the newest row is in view. */
-  readonly onEndSeen?: (() => void) | undefined;
+  /** Absent: the rows reach the end. */
+  readonly newer?: Newer;
+  /** The row to start at instead of the end, and where in the view it stands. */
+  readonly startAt: { readonly key: string; readonly align: "start" | "center" } | undefined;
+  /** Called with the last row that is wholly in view, and whether it is the newest. */
+  readonly onSeen?: ((row: Row | undefined, isEnd: boolean) => void) | undefined;
+  /** How many unread rows there are, for the way to the end. */
+  readonly unread?: number;
   /** Whether a row is one that the arrow keys stop at: it draws an article. */
   readonly isStop: (row: Row) => boolean;
   /** Escape: to where one writes. */
@@ -78,22 +92,25 @@ export function Feed<Row extends FeedRow>(props: {
     last: undefined,
     length: 0,
   });
-  // Rows came in above: virtua then keeps the distance to the end.
+  // Rows came in above, or went there: virtua then keeps the distance to the end.
   const last = rows.at(-1)?.key;
-  const prepended = before.current.length > 0 && rows.length > before.current.length && before.current.last === last;
+  const prepended = before.current.length > 0 && rows.length !== before.current.length && before.current.last === last;
 
   // What virtua says of the height of the view may be a frame old, when what is below it has changed its own.
   const viewPx = (): number => scroller.current?.clientHeight ?? 0;
+  const hasNewer = props.newer?.has === true;
   const toEnd = () => {
+    if (props.newer?.has === true) return props.newer.toLatest();
     stuck.current = true;
     if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: "end" });
   };
   useImperativeHandle(props.handle, () => ({
-    show(key) {
+    show(key, focus = false) {
       const index = rows.findIndex((row) => row.key === key);
       if (index < 0) return false;
       stuck.current = false;
       list.current?.scrollToIndex(index, { align: "center" });
+      if (focus) setWanted({ key });
       return true;
     },
     toEnd,
@@ -103,11 +120,19 @@ export function Feed<Row extends FeedRow>(props: {
     const { current } = list;
     // Before the first layout nothing has a height, and nothing can be said about the end.
     if (current === null || current.viewportSize === 0) return;
-    const end = current.scrollSize - viewPx() - current.scrollOffset <= endSlackPx;
+    const left = current.scrollSize - viewPx() - current.scrollOffset;
+    const end = left <= endSlackPx && !hasNewer;
     // On the way to the end, as after each message that comes in, one is as good as there.
     setAtEnd(end || stuck.current);
-    if (end) props.onEndSeen?.();
-    if (current.scrollOffset < topAheadPx && started.current) void older();
+    props.onSeen?.(rows[end ? rows.length - 1 : lastInView(current)], end);
+    if (!started.current) return;
+    if (current.scrollOffset < aheadPx) void older();
+    else if (left < aheadPx) void newer();
+  };
+  const lastInView = (current: VirtualizerHandle): number => {
+    const bottom = current.scrollOffset + viewPx();
+    const index = current.findItemIndex(bottom - 1);
+    return current.getItemOffset(index) + current.getItemSize(index) > bottom + 1 ? index - 1 : index;
   };
   const older = async () => {
     if (loading.current || !props.hasOlder) return;
@@ -117,6 +142,12 @@ export function Feed<Row extends FeedRow>(props: {
     loading.current = false;
     setWait(false);
   };
+  const newer = async () => {
+    if (loading.current || !hasNewer) return;
+    loading.current = true;
+    await props.newer?.load();
+    loading.current = false;
+  };
 
   useLayoutEffect(() => {
     const grown = before.current.last !== last;
@@ -124,9 +155,10 @@ export function Feed<Row extends FeedRow>(props: {
     if (rows.length === 0) return;
     if (!started.current) {
       started.current = true;
-      const index = props.startAt === undefined ? -1 : rows.findIndex((row) => row.key === props.startAt);
-      if (index >= 0) list.current?.scrollToIndex(index, { align: "start", offset: -64 });
-      else toEnd();
+      const { key, align = "center" } = props.startAt ?? {};
+      const index = rows.findIndex((row) => row.key === key);
+      if (index >= 0) list.current?.scrollToIndex(index, { align, offset: align === "start" ? -64 : 0 });
+      else if (!hasNewer) toEnd();
     } else if (stuck.current && grown) toEnd();
     measure();
   }, [rows]);
@@ -161,8 +193,10 @@ export function Feed<Row extends FeedRow>(props: {
       ];
       if (target === undefined) {
         if (direction === "previous") void older();
+        if (direction === "next") void newer();
         return;
       }
+      if (direction === "last" && hasNewer) return toEnd();
       if (direction === "last") stuck.current = true;
       setWanted({ key: target.key });
     },
@@ -205,7 +239,7 @@ export function Feed<Row extends FeedRow>(props: {
             if (current === null) return;
             const left = current.scrollSize - viewPx() - offset;
             const size = `${current.scrollSize} ${viewPx()}`;
-            if (left <= 4) stuck.current = true;
+            if (left <= 4 && !hasNewer) stuck.current = true;
             // Away from the end and upwards, and neither a row nor the view has changed its height: a person did that. Rows
             // that turn out lower than expected move the view up as well, so does a view that grows, and growth below makes
             // `left` larger.
@@ -241,6 +275,12 @@ export function Feed<Row extends FeedRow>(props: {
           }}
         >
           <Icon name="down" size={16} /> Jump to latest
+          {(props.unread ?? 0) > 0 && (
+            <span className="count">
+              {counted.format(props.unread ?? 0)}
+              <span className="hidden-text"> unread</span>
+            </span>
+          )}
         </button>
       )}
     </div>

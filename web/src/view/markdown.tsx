@@ -1,5 +1,5 @@
 import { memo, useMemo, useRef, type ReactNode } from "react";
-import { readMarkdown, type Block, type Inline, type Reading } from "../markdown/index.ts";
+import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../markdown/index.ts";
 import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
 import { Spoken } from "./spoken.tsx";
@@ -94,7 +94,7 @@ const BlockView = memo(function BlockView({
     case "table":
       return (
         // Focusable, because only then can a keyboard scroll what is too wide.
-        <div className="rich-table" tabIndex={0} role="region" aria-label="Table" dir={block.direction}>
+        <div className="rich-table" tabIndex={0} role="group" aria-label={tableName(block)} dir={block.direction}>
           <table>
             <thead>
               <Cells cells={block.head} as="th" names={names} />
@@ -111,6 +111,13 @@ const BlockView = memo(function BlockView({
       return <hr />;
   }
 });
+
+/** A table is called after what its columns are. */
+const tableName = ({ head }: Extract<Block, { kind: "table" }>): string => {
+  const columns = head.map((cell) => cell.map(textOf).join("").trim()).filter((text) => text !== "");
+  return ["Table", columns.join(", ").slice(0, tableNameCharsMax)].filter((part) => part !== "").join(": ");
+};
+const tableNameCharsMax = 80;
 
 function Blocks({ blocks, names }: { readonly blocks: readonly Block[]; readonly names: Names }) {
   return blocks.map((block, index) => <BlockView key={index} block={block} names={names} />);
@@ -179,7 +186,7 @@ function CodeBlock({ info, text }: { readonly info: string; readonly text: strin
   return (
     <div className={info === "" ? "rich-code" : "rich-code named"} dir="ltr">
       {info !== "" && <div className="rich-info">{info}</div>}
-      <pre tabIndex={0}>
+      <pre tabIndex={0} role="group" aria-label={info === "" ? "Code" : `Code, ${info}`}>
         <code>{text}</code>
       </pre>
       <CopyCode text={text} />

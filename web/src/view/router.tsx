@@ -7,7 +7,7 @@ import { mount } from "../wire/index.ts";
 
 /** What the right-hand panel of a room shows; part of the address, so that back closes it and a link opens it. */
 export interface RoomSearch {
-  readonly panel?: "members" | "pins" | "thread";
+  readonly panel?: "members" | "pins" | "threads" | "thread";
   /** The thread's root. */
   readonly seq?: number;
   /** A message to scroll to. */
@@ -44,7 +44,9 @@ const routes = root.addChildren([
       const seq = positionIn(search["seq"]);
       const at = positionIn(search["at"]);
       return {
-        ...(panel === "members" || panel === "pins" || (panel === "thread" && seq !== undefined) ? { panel } : {}),
+        ...(panel === "members" || panel === "pins" || panel === "threads" || (panel === "thread" && seq !== undefined)
+          ? { panel }
+          : {}),
         ...(seq === undefined ? {} : { seq }),
         ...(at === undefined ? {} : { at }),
       };

@@ -100,9 +100,13 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
   const title = useRoomTitle()(room);
   const other = otherPerson(room.room, session.me);
   const direct = room.visibility === "direct";
-  const className = room.unread > 0 ? "place unread" : "place";
+  const { unread, threads = 0 } = room;
+  const className = unread + threads > 0 ? "place unread" : "place";
   const loud = room.mentioned || direct;
-  const told = `${room.unread} unread${room.mentioned ? ", you were mentioned" : ""}`;
+  const mentioned = room.mentioned ? ", you were mentioned" : "";
+  const inThreads =
+    threads === 0 ? "" : threads === 1 ? "something new in a thread" : `something new in ${threads} threads`;
+  const told = [unread === 0 ? "" : `${unread} unread`, inThreads].filter((part) => part !== "").join(", ") + mentioned;
   return (
     <Link
       to="/room/$room"
@@ -119,11 +123,12 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       <span className="grow ellipsis" dir="auto">
         {title}
       </span>
-      {room.unread > 0 && (
+      {unread + threads > 0 && (
         <span className={loud ? "count mentioned" : "count"}>
-          <span aria-hidden="true">
+          <span aria-hidden="true" className="count-parts">
             {room.mentioned && !direct ? "@ " : ""}
-            {room.unread > 99 ? "99+" : room.unread}
+            {threads > 0 && <Icon name="thread" size={12} />}
+            {unread === 0 ? "" : unread > 99 ? "99+" : unread}
           </span>
           <span className="hidden-text">{told}</span>
         </span>

@@ -1,19 +1,20 @@
 import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
-import type { RoomMessage } from "../../../../protocols/index.ts";
+import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import type { RoomStore } from "../../live/index.ts";
 import { answeredBy, isAgent, nameOf, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { Actions } from "../layers.tsx";
-import { RichText } from "../rich-text.tsx";
 import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
 import { EditField } from "./edit-field.tsx";
 import { EmojiPicker } from "./emoji-picker.tsx";
 import { emojis } from "./emoji.ts";
+import { FoldedText } from "./folded-text.tsx";
 import { PollCard } from "./poll-card.tsx";
+import { ThreadLink } from "./thread-link.tsx";
 
 /** What can be done with a message; the same object for all rows of a room, so that rows are not rendered again for it. */
 export interface MessageActions {
@@ -22,7 +23,6 @@ export interface MessageActions {
   readonly moderates: boolean;
   readonly nameFor: (principal: string) => string;
   readonly react: (message: RoomMessage, emoji: string) => void;
-  readonly reply: (message: RoomMessage) => void;
   readonly openThread: (root: number) => void;
   readonly setEditing: (seq: number, on: boolean) => void;
   readonly remove: (message: RoomMessage) => void;
@@ -30,6 +30,9 @@ export interface MessageActions {
   readonly closePoll: (message: RoomMessage) => void;
   readonly copyLink: (message: RoomMessage) => void;
   readonly show: (seq: number) => void;
+  readonly markUnread: (message: RoomMessage) => void;
+  /** Long messages that are shown whole; a row that comes into the document again is as it was. */
+  readonly unfolded: Set<number>;
 }
 
 /** One message of the timeline. */
@@ -37,6 +40,7 @@ export const MessageRow = memo(function MessageRow({
   message,
   head,
   quoted,
+  thread,
   editing,
   marked,
   inThread,
@@ -46,6 +50,8 @@ export const MessageRow = memo(function MessageRow({
   readonly head: boolean;
   /** The message this one answers, when it is to be shown and known. */
   readonly quoted?: RoomMessage | undefined;
+  /** The thread that it began, as far as the room tells of it. */
+  readonly thread?: RoomThread | undefined;
   readonly editing: boolean;
   /** The message somebody jumped to. */
   readonly marked: boolean;
@@ -132,17 +138,18 @@ export const MessageRow = memo(function MessageRow({
                 <Icon name="warning" size={14} /> Not answered
               </span>
             )}
-            <RichText text={message.text} mentions={namesOf(message.mentions)} editedAtMs={message.editedAtMs} />
+            <FoldedText message={message} mentions={namesOf(message.mentions)} unfolded={actions.unfolded} />
             {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
           </>
         )}
         <Reactions message={message} actions={actions} />
-        {message.replies !== undefined && !inThread && (
-          <button type="button" className="thread-link" onClick={() => actions.openThread(message.seq)}>
-            <Icon name="thread" size={15} />
-            {message.replies.count === 1 ? "1 reply" : `${message.replies.count} replies`}
-            <span className="dim">last {clockTime(message.replies.lastAtMs)}</span>
-          </button>
+        {!inThread && (
+          <ThreadLink
+            message={message}
+            thread={thread}
+            nameFor={nameFor}
+            onOpen={() => actions.openThread(message.seq)}
+          />
         )}
       </div>
       {!gone && !editing && (
@@ -276,7 +283,13 @@ function Tools({
       ))}
       <EmojiPicker onPick={(emoji) => actions.react(message, emoji)} onOpen={onHold} />
       {!inThread && (
-        <button type="button" className="tool" aria-label="Reply" title="Reply" onClick={() => actions.reply(message)}>
+        <button
+          type="button"
+          className="tool"
+          aria-label="Reply"
+          title="Reply in the thread"
+          onClick={() => actions.openThread(message.replyTo ?? message.seq)}
+        >
           <Icon name="reply" />
         </button>
       )}
@@ -295,6 +308,11 @@ function Tools({
             onClick={() => actions.openThread(message.replyTo ?? message.seq)}
           >
             Open thread
+          </Menu.Item>
+        )}
+        {!inThread && (
+          <Menu.Item leftSection={<Icon name="up" size={16} />} onClick={() => actions.markUnread(message)}>
+            Mark unread from here
           </Menu.Item>
         )}
         {own && message.poll === undefined && (

@@ -1,7 +1,9 @@
 import { Button, Menu } from "@mantine/core";
 import { useState, type SubmitEvent } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
-import type { RoomStore } from "../../live/index.ts";
+import { useShown, type RoomStore } from "../../live/index.ts";
+import { threadsToRead, type RoomModel } from "../../model/index.ts";
+import { counted as numberText } from "./thread-link.tsx";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
@@ -10,7 +12,7 @@ import { Actions, Dialog } from "../layers.tsx";
 import { Bans } from "./bans.tsx";
 import { LeaveRoom, useLeave } from "./leave-room.tsx";
 
-const panelIcons = { members: "people", pins: "pin" } as const;
+const panelIcons = { members: "people", pins: "pin", threads: "thread" } as const;
 type Panel = keyof typeof panelIcons;
 
 /** Title and topic of a room, and the way to its panels and settings. */
@@ -27,6 +29,8 @@ export function RoomHeader(props: {
   const [open, setOpen] = useState<"title" | "bans" | "leave">();
   const { isAsked, leave } = useLeave(view, title);
   const close = () => setOpen(undefined);
+  const threads = useShown(props.store.store, (model: RoomModel) => model.threads);
+  const toRead = threadsToRead(threads).length;
   const counted = (panel: Panel, label: string, count: number) => (
     <button
       type="button"
@@ -62,6 +66,24 @@ export function RoomHeader(props: {
           </div>
         )}
       </div>
+      {Object.keys(threads).length > 0 && (
+        <button
+          type="button"
+          className="tool wide"
+          aria-pressed={props.panel === "threads"}
+          title="Threads"
+          onClick={() => props.onPanel(props.panel === "threads" ? undefined : "threads")}
+        >
+          <Icon name={panelIcons.threads} />
+          <span className="hidden-text">Threads</span>
+          {toRead > 0 && (
+            <span className="count">
+              {numberText.format(toRead)}
+              <span className="hidden-text"> with something new</span>
+            </span>
+          )}
+        </button>
+      )}
       {view.pins.length > 0 && counted("pins", "Pinned messages", view.pins.length)}
       {counted("members", "Members", Object.keys(view.members).length)}
       {other === undefined && (

@@ -2,34 +2,27 @@ import { Button, Loader } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
-import { explain, isNumber, notices, useKept, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
-import {
-  answeredBy,
-  hasOlder,
-  messageAt,
-  otherPerson,
-  pendingShown,
-  plainLine,
-  timelineRows,
-  type RoomModel,
-  type TimelineRow,
-} from "../../model/index.ts";
+import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { newestLine, otherPerson, plainLine, type RoomModel } from "../../model/index.ts";
 import { copyText } from "../clipboard.ts";
 import { normalEmoji } from "../../../../protocols/emoji.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
-import { Feed, type FeedHandle } from "../feed.tsx";
+import type { FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../lists.ts";
 import { MenuButton, useDialogs } from "../dialogs.tsx";
+import type { RoomSearch } from "../router.tsx";
 import { useEdits } from "./edit-field.tsx";
 import { MembersPanel } from "./members-panel.tsx";
-import { MessageRow, type MessageActions } from "./message-row.tsx";
+import type { MessageActions } from "./message-row.tsx";
 import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
-import { DayRow, DraftRow, EmptyRoom, PendingRow, StartRow, UnreadRow } from "./rows.tsx";
+import { useOpening } from "./opening.ts";
 import { ThreadPanel } from "./thread-panel.tsx";
+import { ThreadsPanel } from "./threads-panel.tsx";
+import { Timeline } from "./timeline.tsx";
 import "./room.css";
 import { ownPlace } from "../../wire/index.ts";
 
@@ -114,18 +107,15 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const feed = useRef<FeedHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const { editing, setEditing } = useEdits(store);
-  const [replySeq, keepReply] = useKept(`room/${store.room}/reply`, isNumber, 0);
-  const replyTo = useShown(store.store, (model: RoomModel) =>
-    replySeq === 0 ? undefined : messageAt(model, replySeq),
-  );
-  const setReplyTo = (message?: RoomMessage) => keepReply(message?.seq);
+  const { goal, opened, setGoal } = useOpening(store, search.at);
+  const [unfolded] = useState(() => new Set<number>());
   const [marked, setMarked] = useState<number>();
   const [polling, setPolling] = useState(false);
   const room = store.room;
   const role = view?.members[session.me]?.role;
   const panelOpen = search.panel !== undefined;
 
-  const setPanel = (panel?: "members" | "pins" | "thread", seq?: number) =>
+  const setPanel = (panel?: RoomSearch["panel"], seq?: number) =>
     void navigate({
       to: "/room/$room",
       params: { room },
@@ -133,12 +123,17 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     });
 
   const show = async (seq: number) => {
-    if (!(await store.loadUntil(seq))) return notices.show("This message is too far back to be shown here.");
+    const message = await store.find(seq);
+    if (message === "failed") return;
+    if (message === undefined) return notices.show("There is no such message in this room.");
+    // Where it is no line of the room, it is shown where it is one.
+    if (message.threadOnly === true) return setPanel("thread", message.replyTo);
+    const hadFocus = document.activeElement?.closest(".feed") != null;
+    setGoal({ kind: "line", seq });
+    if (!(await store.reach(seq))) return;
+    setMarked(seq);
     // The rows of what was just loaded exist after the next render.
-    requestAnimationFrame(() => {
-      if (feed.current?.show(`m${seq}`) !== true) return;
-      setMarked(seq);
-    });
+    requestAnimationFrame(() => feed.current?.show(`m${seq}`, hadFocus));
   };
   useEffect(() => {
     if (search.at !== undefined) void show(search.at);
@@ -190,7 +185,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   };
 
   // One object for the life of the room, so that memoised rows stay; what changes is read when it is needed.
-  const now = { setPanel, setReplyTo, show, remove, pin, closePoll };
+  const now = { setPanel, show, remove, pin, closePoll };
   const current = useRef(now);
   current.current = now;
   const moderates = role === "owner" || role === "moderator";
@@ -204,10 +199,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         const emoji = normalEmoji(picked) ?? picked;
         const on = message.reactions?.[emoji]?.includes(session.me) !== true;
         void store.change("react", { seq: message.seq, emoji, on });
-      },
-      reply(message) {
-        current.current.setReplyTo(message);
-        field.current?.focus();
       },
       openThread: (root) => current.current.setPanel("thread", root),
       setEditing(seq, on) {
@@ -224,8 +215,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         });
       },
       show: (seq) => void current.current.show(seq),
+      markUnread: (message) => void store.markUnread(message.seq),
+      unfolded,
     }),
-    [session, store, nameFor, moderates, setEditing],
+    [session, store, nameFor, moderates, setEditing, unfolded],
   );
 
   if (view === undefined) return null;
@@ -265,7 +258,12 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
           editing={editing}
           marked={marked}
           handle={feed}
-          skipUnread={search.at !== undefined}
+          goal={goal}
+          opened={opened}
+          onLatest={() => {
+            setGoal({ kind: "end" });
+            void store.toLatest();
+          }}
           invite={mayInvite(view, session.me) ? () => setPanel("members") : undefined}
           onLeave={() => field.current?.focus()}
         />
@@ -281,12 +279,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
             onTyping={() => store.typing()}
             onUp={editLast}
             onEscape={() => {
-              if (replySeq !== 0) setReplyTo(undefined);
-              else if (panelOpen) setPanel();
+              if (panelOpen) setPanel();
             }}
             onSend={(text) => {
-              store.post(text, replySeq === 0 ? undefined : replySeq);
-              setReplyTo(undefined);
+              store.post(text);
               feed.current?.toEnd();
             }}
             beside={
@@ -300,34 +296,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
                 <Icon name="poll" />
               </button>
             }
-            head={
-              replySeq !== 0 && (
-                <div className="composer-head">
-                  <Icon name="reply" size={16} />
-                  <span className="grow ellipsis">
-                    {replyTo === undefined ? (
-                      "Reply to an earlier message"
-                    ) : (
-                      <>
-                        Reply to{" "}
-                        <b>
-                          <bdi>{nameFor(replyTo.author)}</bdi>
-                        </b>
-                        : <bdi>{plainLine(replyTo.text)}</bdi>
-                      </>
-                    )}
-                  </span>
-                  <button
-                    type="button"
-                    className="tool"
-                    aria-label="Cancel the reply"
-                    onClick={() => setReplyTo(undefined)}
-                  >
-                    <Icon name="close" size={16} />
-                  </button>
-                </div>
-              )
-            }
           />
           <TypingLine store={store} nameFor={nameFor} me={session.me} />
           <NewPoll store={store} opened={polling} onClose={() => setPolling(false)} />
@@ -338,6 +306,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
         <MembersPanel store={store} view={view} title={title} onClose={() => setPanel()} />
       )}
       {search.panel === "pins" && <PinsPanel store={store} view={view} actions={actions} onClose={() => setPanel()} />}
+      {search.panel === "threads" && <ThreadsPanel store={store} actions={actions} onClose={() => setPanel()} />}
       {search.panel === "thread" && search.seq !== undefined && (
         <ThreadPanel
           key={search.seq}
@@ -357,132 +326,6 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
 const quotedCharsMax = 200;
 
 const isTouch = (): boolean => matchMedia("(pointer: coarse)").matches;
-
-function Timeline(props: {
-  readonly store: RoomStore;
-  readonly title: string;
-  readonly actions: MessageActions;
-  readonly editing: ReadonlySet<number>;
-  readonly marked: number | undefined;
-  readonly handle: React.Ref<FeedHandle>;
-  readonly skipUnread: boolean;
-  readonly invite: (() => void) | undefined;
-  readonly onLeave: () => void;
-}) {
-  const { store, actions } = props;
-  const session = useSession();
-  const messages = useShown(store.store, (model: RoomModel) => model.messages);
-  const pending = useShown(store.store, (model: RoomModel) => model.pending);
-  const drafts = useShown(store.store, draftKeys);
-  const view = useShown(store.store, (model: RoomModel) => model.view);
-  // The line stays where it was when the room was opened; reading must not move it away.
-  const [unreadAfter, setUnreadAfter] = useState(() => {
-    const read = view?.members[session.me]?.readSeq ?? 0;
-    return read < (view?.messageSeq ?? 0) ? read : undefined;
-  });
-  // It goes when one answers, and comes again for what arrives while nobody looks.
-  const answering = pending.length > 0;
-  const newest = messages.at(-1);
-  useEffect(() => {
-    if (answering) setUnreadAfter(undefined);
-    else if (document.hidden && newest !== undefined && newest.author !== session.me)
-      setUnreadAfter((line) => line ?? newest.seq - 1);
-  }, [answering, newest?.seq]);
-  const older = (messages[0]?.seq ?? 1) > 1;
-  const rows = useMemo(
-    () =>
-      timelineRows({
-        messages,
-        pending: pendingShown(store.store.shown(), session.me),
-        drafts: drafts === "" ? [] : drafts.split("\n"),
-        me: session.me,
-        // In one step with the new row: the feed would still be on its way to the end when the line goes.
-        unreadAfter: answering ? undefined : unreadAfter,
-        hasOlder: older,
-      }),
-    [messages, pending, answering, drafts, unreadAfter, older, store, session.me],
-  );
-  const markRead = () => {
-    const seq = store.store.latest.view?.messageSeq ?? 0;
-    const read = store.store.latest.view?.members[session.me]?.readSeq ?? 0;
-    if (!document.hidden && seq > read) store.markRead(session.me, seq);
-  };
-  useEffect(() => {
-    const seen = () => {
-      if (!document.hidden && nearEnd.current) markRead();
-    };
-    document.addEventListener("visibilitychange", seen);
-    return () => document.removeEventListener("visibilitychange", seen);
-  });
-  const nearEnd = useRef(false);
-  const row = (entry: TimelineRow) => {
-    switch (entry.kind) {
-      case "start":
-        return view === undefined ? <></> : <StartRow view={view} title={props.title} invite={props.invite} />;
-      case "day":
-        return <DayRow atMs={entry.atMs} />;
-      case "unread":
-        return <UnreadRow />;
-      case "message": {
-        const { message } = entry;
-        return (
-          <MessageRow
-            message={message}
-            head={entry.head}
-            quoted={quotedOf(store.store.shown(), message)}
-            editing={props.editing.has(message.seq)}
-            marked={props.marked === message.seq}
-            inThread={false}
-            actions={actions}
-          />
-        );
-      }
-      case "pending":
-        return (
-          <PendingRow
-            post={entry.post}
-            head={entry.head}
-            me={session.me}
-            label={actions.nameFor(session.me)}
-            room={store}
-          />
-        );
-      case "draft":
-        return <DraftRow room={store} generation={entry.generation} nameFor={actions.nameFor} />;
-    }
-  };
-  if (view !== undefined && rows.every((entry) => entry.kind === "start"))
-    return <EmptyRoom view={view} title={props.title} invite={props.invite} me={session.me} />;
-  const unreadRow = rows.some((entry) => entry.kind === "unread") && !props.skipUnread ? "unread" : undefined;
-  return (
-    <Feed
-      label="Messages"
-      rows={rows}
-      hasOlder={hasOlder(store.store.shown())}
-      loadOlder={() => store.loadOlder()}
-      startAt={unreadRow}
-      isStop={isArticle}
-      onLeave={props.onLeave}
-      onEndSeen={() => {
-        nearEnd.current = true;
-        markRead();
-      }}
-      handle={props.handle}
-    >
-      {row}
-    </Feed>
-  );
-}
-
-function quotedOf(model: RoomModel, message: RoomMessage): RoomMessage | undefined {
-  const seq = answeredBy(message);
-  return seq === undefined ? undefined : messageAt(model, seq);
-}
-
-const isArticle = ({ kind }: TimelineRow): boolean => kind === "message" || kind === "pending" || kind === "draft";
-
-/** The drafts that exist, as one text: it changes when one begins or ends, not with every token. */
-const draftKeys = (model: RoomModel): string => Object.keys(model.drafts).join("\n");
 
 function TypingLine({
   store,
@@ -527,7 +370,7 @@ function Announcer({
   readonly nameFor: (principal: string) => string;
   readonly me: string;
 }) {
-  const newest = useShown(store.store, (model: RoomModel) => model.messages.at(-1));
+  const newest = useShown(store.store, newestLine);
   const first = useRef(newest?.seq);
   const told = newest !== undefined && newest.seq !== first.current && newest.author !== me;
   return (

@@ -1,14 +1,15 @@
 import { Loader } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useMemo, useRef, type ReactNode } from "react";
-import { useSession, useShown, type RoomStore } from "../../live/index.ts";
-import { pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
+import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import { isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
+import { isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
 import { Composer, type Mentionable } from "../composer.tsx";
 import { useRoving } from "../roving.ts";
 import { useEdits } from "./edit-field.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
-import { DraftRow, PendingRow } from "./rows.tsx";
+import { DraftRow, PendingRow, UnreadRow } from "./rows.tsx";
+import { repliesText } from "./thread-link.tsx";
 
 const threadPage = 200;
 
@@ -34,6 +35,7 @@ export function ThreadPanel({
   const end = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLTextAreaElement>(null);
+  const isFirst = useRef(true);
   useRoving(list, { leave: () => field.current?.focus() });
   const loaded = useQuery({
     queryKey: ["thread", store.room, root],
@@ -46,11 +48,33 @@ export function ThreadPanel({
   });
   const messages = threadOf(model, root, loaded.data ?? []);
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
-  const drafts = Object.values(model.drafts).filter((draft) => draft.replyTo === root);
+  const drafts = Object.values(model.drafts).filter((draft) => isDraftOfThread(model, draft, root));
   const count = messages.length + pending.length;
+  const newest = messages.at(-1)?.seq ?? 0;
+  const [alsoInRoom, setAlsoInRoom] = useKept(`room/${store.room}/thread/${root}/also`, isFlag, false);
+  // The line stays where it was when the thread was opened.
+  const [unreadAfter] = useState(() => {
+    const own = model.threads[root]?.own;
+    return own !== undefined && own.unread > 0 ? own.readSeq : undefined;
+  });
+  const firstUnread = messages.find(
+    ({ seq, author, threadOnly }) => seq > (unreadAfter ?? Infinity) && author !== session.me && threadOnly === true,
+  )?.seq;
   useEffect(() => {
-    end.current?.scrollIntoView({ block: "end" });
-  }, [count]);
+    const seen = () => {
+      if (!document.hidden && newest > 0) store.markThread(root, newest);
+    };
+    seen();
+    document.addEventListener("visibilitychange", seen);
+    return () => document.removeEventListener("visibilitychange", seen);
+  }, [store, root, newest]);
+  useEffect(() => {
+    // What is new is read from its beginning; then the panel goes along.
+    const line = list.current?.querySelector(".unread-line");
+    if (isFirst.current && line != null) line.scrollIntoView({ block: "start" });
+    else end.current?.scrollIntoView({ block: "end" });
+    if (!loaded.isPending) isFirst.current = false;
+  }, [count, loaded.isPending]);
   const own = useMemo<MessageActions>(
     () => ({
       ...actions,
@@ -67,6 +91,7 @@ export function ThreadPanel({
         {loaded.isPending && messages.length === 0 && <Loader size="sm" aria-label="Loading the thread" />}
         {messages.map((message, index) => (
           <div key={message.seq}>
+            {message.seq === firstUnread && <UnreadRow />}
             <MessageRow
               message={message}
               head
@@ -78,7 +103,7 @@ export function ThreadPanel({
             />
             {index === 0 && messages.length > 1 && (
               <div className="day">
-                <span>{messages.length === 2 ? "1 reply" : `${messages.length - 1} replies`}</span>
+                <span>{repliesText(messages.length - 1)}</span>
               </div>
             )}
           </div>
@@ -108,8 +133,19 @@ export function ThreadPanel({
           autoFocus
           onTyping={() => store.typing()}
           onEscape={onClose}
-          onSend={(text) => store.post(text, root)}
+          onSend={(text) => {
+            store.post(text, root, alsoInRoom);
+            setAlsoInRoom(undefined);
+          }}
         />
+        <label className="check also">
+          <input
+            type="checkbox"
+            checked={alsoInRoom}
+            onChange={(event) => setAlsoInRoom(event.currentTarget.checked ? true : undefined)}
+          />
+          Also send to the room
+        </label>
       </div>
     </Panel>
   );

@@ -4,6 +4,7 @@ import type { UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { useProfile } from "../lists.ts";
+import { useOpensAt, type OpensAt } from "../room/opening.ts";
 import { useSignOut } from "../sign-out.ts";
 import { Part } from "./part.tsx";
 import { Picture } from "./picture.tsx";
@@ -26,6 +27,9 @@ export function Profile() {
       </Part>
       <Part title="Theme" about="The theme applies on all your devices.">
         <Theme theme={profile.theme} />
+      </Part>
+      <Part title="Rooms" about="A room with unread messages opens there. The choice is kept in this browser.">
+        <Opening />
       </Part>
       <Part title="This device">
         <Button variant="default" onClick={() => void signOut()}>
@@ -59,6 +63,21 @@ function DisplayName({ profile }: { readonly profile: UserView }) {
         Save
       </Button>
     </form>
+  );
+}
+
+function Opening() {
+  const [opensAt, choose] = useOpensAt();
+  return (
+    <SegmentedControl
+      aria-label="Rooms open at"
+      value={opensAt}
+      onChange={(value) => choose(value as OpensAt)}
+      data={[
+        { value: "unread", label: "The first unread message" },
+        { value: "newest", label: "The newest message" },
+      ]}
+    />
   );
 }
 

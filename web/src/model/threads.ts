@@ -1,0 +1,62 @@
+import type { RoomMessage, RoomThread, ThreadUnread } from "../../../protocols/index.ts";
+
+/** The threads of a room as the page knows them, by the message that they answer. */
+export type Threads = Readonly<Record<number, RoomThread>>;
+
+/** Threads kept; the one that was not written in for longest goes. */
+const threadsMax = 100;
+
+const lineOf = ({ seq, author, text, atMs }: RoomMessage): RoomThread["last"] => ({ seq, author, text, atMs });
+const mentions = (message: RoomMessage, me: string): boolean => message.mentions?.includes(me) === true;
+
+/** The threads after an answer; `root` counts it. Who began a thread, wrote in it or is mentioned in it follows it. */
+export function threadsAfter(threads: Threads, root: RoomMessage, message: RoomMessage, me: string): Threads {
+  const known = threads[root.seq]?.own;
+  const follows = known !== undefined || [root.author, message.author].includes(me) || mentions(message, me);
+  const before: ThreadUnread = known ?? { readSeq: message.seq - 1, unread: 0, mentioned: false };
+  const thread: RoomThread = {
+    root: root.seq,
+    count: root.replies?.count ?? 0,
+    last: lineOf(message),
+    ...(follows && { own: ownAfter(before, message, me) }),
+  };
+  const all = { ...threads, [root.seq]: thread };
+  const kept = Object.values(all);
+  if (kept.length <= threadsMax) return all;
+  const newest = kept.toSorted((one, other) => other.last.seq - one.last.seq).slice(0, threadsMax);
+  return Object.fromEntries(newest.map((one) => [one.root, one]));
+}
+
+function ownAfter(own: ThreadUnread, message: RoomMessage, me: string): ThreadUnread {
+  if (message.author === me) return { readSeq: message.seq, unread: 0, mentioned: false };
+  if (message.threadOnly !== true) return own;
+  return { ...own, unread: own.unread + 1, mentioned: own.mentioned || mentions(message, me) };
+}
+
+/** The threads after a message was changed or deleted. */
+export function threadsAfterChange(threads: Threads, message: RoomMessage, me: string): Threads {
+  const thread = message.replyTo === undefined ? undefined : threads[message.replyTo];
+  if (thread === undefined) return threads;
+  const last = thread.last.seq === message.seq ? lineOf(message) : thread.last;
+  const { own } = thread;
+  const isTold = message.threadOnly === true && mentions(message, me) && message.seq > (own?.readSeq ?? Infinity);
+  return { ...threads, [thread.root]: { ...thread, last, ...(own && { own: { ...own, mentioned: own.mentioned || isTold } }) } }; // prettier-ignore
+}
+
+/** The threads after the person has read one up to a position. `behind`: what is known to come after it. */
+export function threadsAfterRead(threads: Threads, root: number, seq: number, behind: readonly RoomMessage[]): Threads {
+  const thread = threads[root];
+  if (thread?.own === undefined || thread.own.readSeq >= seq) return threads;
+  const { own } = thread;
+  const unread = Math.min(own.unread, behind.length);
+  const mentioned = own.mentioned && unread > 0;
+  return { ...threads, [root]: { ...thread, own: { readSeq: seq, unread, mentioned } } };
+}
+
+/** The threads with something to read, the one that was written in last first. */
+export const threadsToRead = (threads: Threads): readonly RoomThread[] =>
+  threadsInOrder(threads).filter(({ own }) => own !== undefined && (own.unread > 0 || own.mentioned));
+
+/** The threads, the one that was written in last first. */
+export const threadsInOrder = (threads: Threads): readonly RoomThread[] =>
+  Object.values(threads).toSorted((one, other) => other.last.seq - one.last.seq);

@@ -1,0 +1,102 @@
+/** The window of a room: a stretch of its lines, with none missing between them, wherever in the room that is.
+ *
+ *      1 … older … │ from ── lines ── to │ … newer … │ tail: what came while the window was not at the end │
+ *
+ *  Lines that came are kept behind it, so that the window reaches the end without a hole when what is between was loaded. */
+import type { RoomMessage } from "../../../protocols/index.ts";
+import type { RoomModel } from "./room.ts";
+
+/** Lines kept at most: beyond it those at the other end leave the window and are loaded again when scrolled to. */
+export const windowMessagesMax = 4_000;
+/** Lines kept that came behind the window. */
+export const tailMax = 200;
+/** Messages kept that are no lines of the window; the oldest go. */
+const changedMax = 1_000;
+
+/** Whether a message is a line of the room: what is in its thread only is none. */
+export const isLine = ({ threadOnly }: RoomMessage): boolean => threadOnly !== true;
+
+/** Keeps what is no line of the window. */
+export function withApart(room: RoomModel, page: readonly RoomMessage[]): RoomModel {
+  const apart = page.filter((message) => !isLine(message));
+  return apart.length === 0 ? room : { ...room, changed: keptApart(room.changed, apart) };
+}
+
+/** Messages that are no lines of the window, with more of them. */
+export function keptApart(changed: RoomModel["changed"], more: readonly RoomMessage[]): RoomModel["changed"] {
+  const all: RoomModel["changed"] = { ...changed, ...Object.fromEntries(more.map((message) => [message.seq, message])) };
+  // Numbers as keys stand in their order.
+  const keys = Object.keys(all);
+  return keys.length <= changedMax
+    ? all
+    : Object.fromEntries(keys.slice(-changedMax).map((key) => [key, all[Number(key)] as RoomMessage]));
+}
+
+/** The window, with what came behind it where it reaches the end. `before`: what was known until now. */
+export function joined(room: RoomModel, before: RoomModel): RoomModel {
+  if (room.newer) return room;
+  const known = [...(before.newer ? [] : before.messages), ...before.tail];
+  if (room.to < room.droppedTo) return { ...room, newer: true };
+  const missing = known.filter(
+    ({ seq }, index) => seq > room.to && known.findIndex((one) => one.seq === seq) === index,
+  );
+  const messages = [...room.messages, ...missing];
+  return { ...room, messages, to: Math.max(room.to, missing.at(-1)?.seq ?? 0), tail: [], droppedTo: 0 };
+}
+
+export function trimmed(room: RoomModel, end: "older" | "newer", count: number): RoomModel {
+  const { messages } = room;
+  const left = end === "older" ? messages.slice(count) : messages.slice(0, -count);
+  const [first, last] = [left[0], left.at(-1)];
+  if (count <= 0 || first === undefined || last === undefined) return room;
+  if (end === "older") return { ...room, messages: left, from: first.seq, older: true };
+  const gone = room.newer ? room.tail : messages.slice(-count);
+  return { ...withTail(room, gone), messages: left, to: last.seq, newer: true };
+}
+
+/** Keeps the newest lines behind the window. */
+function withTail(room: RoomModel, tail: readonly RoomMessage[]): RoomModel {
+  const dropped = tail.at(-tailMax - 1)?.seq;
+  return { ...room, tail: tail.slice(-tailMax), droppedTo: Math.max(room.droppedTo, dropped ?? 0) };
+}
+
+/** All lines that are known from a position on. */
+export const linesAfter = (room: RoomModel, seq: number): readonly RoomMessage[] =>
+  [...room.messages, ...room.tail].filter((message) => message.seq > seq);
+
+/** True when lines older than the window exist. */
+export const hasOlder = (room: RoomModel): boolean => room.older;
+
+/** The newest line, wherever the window is. Undefined: it is not known. */
+export const newestLine = (room: RoomModel): RoomMessage | undefined =>
+  room.tail.at(-1) ?? (room.newer ? undefined : room.messages.at(-1));
+
+/** Whether all lines behind the read marker are in the window, up to where it ends: what one sees there was reached by reading. */
+export const reachesMarker = (room: RoomModel): boolean =>
+  !room.older || (room.messages[0]?.seq ?? Infinity) <= room.unread.readSeq + 1 || room.from <= room.unread.readSeq + 1;
+
+/** The message with this seq as far as the page knows it. */
+export function messageAt(room: RoomModel, seq: number): RoomMessage | undefined {
+  const found = room.messages[seq - (room.messages[0]?.seq ?? 0)];
+  if (found?.seq === seq) return found;
+  const isIt = (message: RoomMessage): boolean => message.seq === seq;
+  return room.messages.find(isIt) ?? room.tail.find(isIt) ?? room.changed[seq];
+}
+
+/** One more line at the end, which the window reaches or not. */
+export function withLine(room: RoomModel, message: RoomMessage): RoomModel {
+  if (room.newer) return withTail(room, [...room.tail, message]);
+  const messages = [...room.messages, message];
+  const grown = { ...room, messages, to: message.seq };
+  return messages.length > windowMessagesMax ? trimmed(grown, "older", messages.length - windowMessagesMax / 2) : grown;
+}
+
+/** A message as it is now, in the place of what it was. */
+export function replaceMessage(room: RoomModel, message: RoomMessage): RoomModel {
+  const isIt = (known: RoomMessage): boolean => known.seq === message.seq;
+  const index = room.messages.findIndex(isIt);
+  if (index >= 0) return { ...room, messages: room.messages.with(index, message) };
+  const behind = room.tail.findIndex(isIt);
+  if (behind >= 0) return { ...room, tail: room.tail.with(behind, message) };
+  return { ...room, changed: keptApart(room.changed, [message]) };
+}

@@ -1,0 +1,47 @@
+import { useState } from "react";
+import type { RoomMessage } from "../../../../protocols/index.ts";
+import { foldedAt } from "../../model/index.ts";
+import { RichText } from "../rich-text.tsx";
+import { counted } from "./thread-link.tsx";
+
+/** The text of a message. Of a long one the beginning, and a button for the rest. */
+export function FoldedText({
+  message,
+  mentions,
+  unfolded,
+}: {
+  readonly message: RoomMessage;
+  readonly mentions: readonly string[] | undefined;
+  /** Those that are shown whole. */
+  readonly unfolded: Set<number>;
+}) {
+  const { seq, text, editedAtMs } = message;
+  const [isWhole, setIsWhole] = useState(() => unfolded.has(seq));
+  const end = foldedAt(text);
+  if (end === undefined) return <RichText text={text} mentions={mentions} editedAtMs={editedAtMs} />;
+  const turn = (button: HTMLElement) => {
+    setIsWhole(!isWhole);
+    if (isWhole) unfolded.delete(seq);
+    else unfolded.add(seq);
+    // Its beginning may be far above; the focus stays on the button.
+    if (isWhole) requestAnimationFrame(() => button.scrollIntoView({ block: "nearest" }));
+  };
+  return (
+    <>
+      {isWhole ? (
+        <RichText text={text} mentions={mentions} editedAtMs={editedAtMs} />
+      ) : (
+        // What is open where it is cut counts as closed, as in an answer that grows.
+        <RichText text={text.slice(0, end)} mentions={mentions} streaming />
+      )}
+      <button
+        type="button"
+        className="link fold"
+        aria-expanded={isWhole}
+        onClick={(event) => turn(event.currentTarget)}
+      >
+        {isWhole ? "Show less" : `Show more (${counted.format(text.length - end)} characters)`}
+      </button>
+    </>
+  );
+}
