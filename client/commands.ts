@@ -28,6 +28,7 @@ const harmless: { readonly [Name in CommandName as EffectOf<Name> extends "chang
     "room.describe": "reads",
     "room.summary": "reads",
     "room.history": "reads",
+    "room.threads": "reads",
     "room.bans": "reads",
     "room.pollResults": "reads",
     "room.typing": "signals",

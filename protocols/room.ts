@@ -395,6 +395,16 @@ export const roomCommands = {
     summary: "A page of messages, oldest first",
     answers: "page",
   }),
+  threads: command({
+    params: {},
+    result: answer<RoomThreads>("RoomThreads"),
+    from: members,
+    effect: "reads",
+    permission: "room.read",
+    http: ["GET", "/rooms/:room/threads"],
+    summary: "The threads that were written in last, and what is unread in them",
+    answers: "list",
+  }),
   /** For admins: what a room is, and nothing of what is said in it. Error: NOT_FOUND. */
   inspect: command({
     params: {},
@@ -590,9 +600,21 @@ export interface RoomThread {
   /** The message that it answers. */
   readonly root: number;
   readonly count: number;
-  readonly last: { readonly seq: number; readonly author: string; readonly text: string; readonly atMs: number };
+  readonly last: {
+    readonly seq: number;
+    readonly author: string;
+    readonly text: string;
+    readonly atMs: number;
+    /** It is a line of the room, too. */
+    readonly alsoInRoom?: true;
+  };
   /** Of the asker: absent for who neither wrote in it nor is mentioned in it. */
   readonly own?: ThreadUnread;
+}
+
+/** Answer to `threads`, the one that was written in last at the end. */
+export interface RoomThreads {
+  readonly threads: readonly RoomThread[];
 }
 
 /** What one person has to read of a thread. */

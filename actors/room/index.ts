@@ -54,6 +54,7 @@ import {
   type RoomState,
 } from "./state.ts";
 
+import { threadsFor } from "./threads.ts";
 import { counted, markRead, markUnread, type CountTag } from "./unread.ts";
 
 export { remaking } from "./restoring.ts";
@@ -185,6 +186,8 @@ function decideForMember(
       return [reply(summaryOf(state, turn.key, turn.from))];
     case "history":
       return history(state, message, turn);
+    case "threads":
+      return [reply({ threads: threadsFor(state.threads, turn.from) })];
     case "resume":
       return resume({ head: state.head, floor: 0 }, message.after, turn, () => snapshotOf(state, turn.key, turn.from));
     default:

@@ -29,11 +29,12 @@ export interface Thread {
 type Threads = readonly Thread[] | undefined;
 
 const isPerson = (principal: string): boolean => principal.startsWith("user/");
-const lineOf = ({ seq, author, text, atMs }: RoomMessage): RoomThread["last"] => ({
+const lineOf = ({ seq, author, text, atMs, threadOnly }: RoomMessage): RoomThread["last"] => ({
   seq,
   author,
   text: cut(text, limits.summaryTextChars),
   atMs,
+  ...(threadOnly !== true && { alsoInRoom: true }),
 });
 
 /** The threads after an answer; the one it is in comes last. `root` counts it already. */

@@ -20,7 +20,7 @@ import {
   type Wrong,
 } from "./requests.ts";
 import type { Screen } from "./screen.ts";
-import { describeResults, describeRoom, nameOf } from "./view.ts";
+import { describeResults, describeRoom, describeThread, nameOf } from "./view.ts";
 import { Visit } from "./visit.ts";
 
 /** What one line came to. */
@@ -189,6 +189,27 @@ export function createConversation(options: {
     return stepOf(await visit.showHistory(limit));
   }
 
+  /** Messages of the room where the person is, by the number of one. */
+  async function showMessages(word: string, of: "around" | "thread"): Promise<Step> {
+    const asked = onNumber(word, (seq) =>
+      inRoom(async () => {
+        const answer = await visit?.showMessages(of === "around" ? { around: seq } : { thread: seq });
+        if (answer?.ok !== false) return done;
+        return absent(answer.error, `There is no message #${seq} in this room, or it is in a thread: /thread ${seq}.`);
+      }),
+    );
+    return "wrong" in asked ? wrong(asked) : asked;
+  }
+
+  async function listThreads(room: string): Promise<Step> {
+    const answer = await client.call("room.threads", room, {});
+    if (!answer.ok) return stepOf(answer);
+    const { threads } = answer.value;
+    for (const thread of threads) show({ thread }, describeThread(thread, color));
+    if (threads.length === 0) remark(dim("There is no thread yet. /reply N TEXT begins one."));
+    return done;
+  }
+
   async function listRooms(): Promise<Step> {
     const answer = await client.call("user.rooms", user, {});
     if (!answer.ok) return stepOf(answer);
@@ -234,6 +255,12 @@ export function createConversation(options: {
         return inRoom(showMembers);
       case "history":
         return showHistory(line.rest);
+      case "show":
+        return showMessages(first, "around");
+      case "thread":
+        return showMessages(first, "thread");
+      case "threads":
+        return inRoom(listThreads);
       case "agents":
         return listAgents();
       case "agent":

@@ -35,6 +35,8 @@ export type Asking = Extract<
   | "leave"
   | "invite"
   | "reply"
+  | "also"
+  | "unread"
   | "edit"
   | "delete"
   | "react"
@@ -78,7 +80,14 @@ export function requestOf(
     case "invite":
       return inRoom(request("room.invite", { member: `${first.includes(".") ? "agent" : "user"}/${sought(first)}` }));
     case "reply":
-      return onNumber(first, (replyTo) => inRoom(request("room.post", { text: cleaned(rest, "lines"), replyTo })));
+    case "also": {
+      const where = name === "also" ? { alsoInRoom: true } : {};
+      return onNumber(first, (replyTo) =>
+        inRoom(request("room.post", { text: cleaned(rest, "lines"), replyTo, ...where })),
+      );
+    }
+    case "unread":
+      return onNumber(first, (seq) => inRoom(request("room.markUnread", { seq })));
     case "edit":
       return onNumber(first, (seq) => inRoom(request("room.edit", { seq, text: rest })));
     case "delete":

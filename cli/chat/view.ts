@@ -6,8 +6,10 @@ import type {
   RoomEvent,
   RoomMessage,
   RoomSummary,
+  RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
+import { cut } from "../../protocols/index.ts";
 import { counted, paint } from "../output.ts";
 import { printable, withoutControls } from "../printable.ts";
 
@@ -27,6 +29,9 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   // The mention, where an agent answers one: in a thread that is not the message which the thread began with.
   const to = message.answers ?? message.replyTo;
   const answers = to === undefined ? "" : paint(color, "dim", ` (to #${to})`);
+  const { replies } = message;
+  const thread =
+    replies === undefined ? "" : paint(color, "dim", ` (${repliesText(replies.count)}: /thread ${message.seq})`);
   if (message.deletedAtMs !== undefined) return `${head}: ${paint(color, "dim", "(deleted)")}`;
   const edited = message.editedAtMs === undefined ? "" : paint(color, "dim", " (edited)");
   const { restored } = message;
@@ -41,7 +46,7 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
-  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${poll}${below}`;
+  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${thread}${poll}${below}`;
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);
@@ -120,11 +125,35 @@ export function describeEnd(turn: ConversationTurn, color: boolean): string {
   return "";
 }
 
+const repliesText = (count: number): string => counted(count, "reply", "replies");
+
+/** An answer that is in its thread only: one line, as the room shows no more of it. `count` replies there are. */
+function describeAnswer(message: RoomMessage, count: number, color: boolean): string {
+  const text = withoutControls(cut(message.text.replaceAll(/\s+/g, " ").trim(), answerChars));
+  const where = `the thread of #${message.replyTo}, ${repliesText(count)}`;
+  return paint(
+    color,
+    "dim",
+    `${clockTime(message.atMs)} #${message.seq} ${nameOf(message.author)} in ${where}: ${text}`,
+  );
+}
+const answerChars = 160;
+
+/** A line of /threads. */
+export function describeThread({ root, count, last, own }: RoomThread, color: boolean): string {
+  const news = own === undefined || own.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${own.unread} new`);
+  const mentioned = own?.mentioned === true ? paint(color, ["bold", "red"], " @you") : "";
+  const text = withoutControls(cut(last.text.replaceAll(/\s+/g, " ").trim(), answerChars));
+  return `#${root}: ${repliesText(count)}${news}${mentioned}, the last of ${nameOf(last.author)}: ${text}`;
+}
+
 /** What a room's event says; undefined for what needs no line. */
 export function describeRoomEvent(event: RoomEvent, color: boolean): string | undefined {
   const note = (text: string): string => paint(color, "dim", `* ${withoutControls(text)}`);
   switch (event.type) {
     case "posted":
+      if (event.message.threadOnly === true)
+        return describeAnswer(event.message, event.root?.replies?.count ?? 1, color);
       return describeMessage(event.message, color);
     case "restored":
       return [
@@ -201,9 +230,13 @@ export function describeAgentEvent(event: AgentEvent, color: boolean): string | 
 /** A line of /rooms. */
 export function describeRoom(room: RoomSummary, color: boolean): string {
   const unread = room.unread === 0 ? "" : paint(color, ["bold", "yellow"], ` ${room.unread} unread`);
+  const threads =
+    room.threads === undefined
+      ? ""
+      : paint(color, ["bold", "yellow"], ` ${counted(room.threads, "thread")} with something new`);
   const mentioned = room.mentioned ? paint(color, ["bold", "red"], " @you") : "";
   const title = room.title === "" || room.title === room.room ? "" : ` (${withoutControls(room.title)})`;
-  return `${withoutControls(room.room)}${title}, ${room.memberCount} members${unread}${mentioned}`;
+  return `${withoutControls(room.room)}${title}, ${room.memberCount} members${unread}${threads}${mentioned}`;
 }
 
 const indent = (text: string): string => printable(text).replaceAll("\n", "\n      ");

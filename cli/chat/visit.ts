@@ -105,7 +105,7 @@ export class Visit implements Here {
     const { show, color } = this.#printer;
     const parameters = { limit, ...(this.#oldest !== undefined && { before: this.#oldest }) };
     if (kind === "room") {
-      const answer = await this.#client.call("room.history", key, parameters);
+      const answer = await this.#client.call("room.history", key, { ...parameters, roomOnly: true });
       if (!answer.ok) return answer;
       for (const message of answer.value.messages) show({ message }, describeMessage(message, color));
       this.#showedFrom(answer.value.messages[0]?.seq);
@@ -115,6 +115,22 @@ export class Visit implements Here {
     if (!answer.ok) return answer;
     for (const turn of answer.value.turns) show({ turn }, describeTurn(turn, key, color));
     this.#showedFrom(answer.value.turns[0]?.turn);
+    return answer;
+  }
+
+  /** Shows messages of the room, wherever they are: around one, or of the thread of one, which is read then. */
+  async showMessages(of: { readonly around: number } | { readonly thread: number }): Promise<Result<unknown>> {
+    const { key } = this.place;
+    const { show, color } = this.#printer;
+    const parameters = "around" in of ? { around: of.around, roomOnly: true } : { thread: of.thread };
+    const answer = await this.#client.call("room.history", key, { ...parameters, limit: cliLimits.shownEntries });
+    if (!answer.ok) return answer;
+    const { messages } = answer.value;
+    if ("around" in of && messages.every(({ seq }) => seq !== of.around)) return refused(failure("NOT_FOUND"));
+    for (const message of messages) show({ message }, describeMessage(message, color));
+    const last = messages.at(-1);
+    if ("thread" in of && last !== undefined && this.#screen.interactive)
+      void this.#client.call("room.markRead", key, { seq: last.seq, thread: of.thread });
     return answer;
   }
 
@@ -204,7 +220,8 @@ export class Visit implements Here {
 
   #showRoom({ title, topic, messages }: RoomState): void {
     const { show, headline, dim, color } = this.#printer;
-    const recent = this.#unseen(messages, ({ seq }) => seq);
+    const lines = messages.filter(({ threadOnly }) => threadOnly !== true);
+    const recent = this.#unseen(lines, ({ seq }) => seq);
     const name = title === "" ? this.place.key : title;
     headline(dim(withoutControls(`— ${name}${topic === "" ? "" : `: ${topic}`} —`)));
     for (const message of messages) this.#reactions.set(message.seq, message.reactions);
@@ -238,7 +255,8 @@ export class Visit implements Here {
       if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
     }
     this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));
-    if (event.type === "posted") this.#markRead(event.message.seq);
+    // What is in a thread only is read there.
+    if (event.type === "posted" && event.message.threadOnly !== true) this.#markRead(event.message.seq);
   }
 
   #onAgentEvent(event: AgentEvent | AgentSignal): void {

@@ -201,7 +201,7 @@ describe("the keyboard in a room", function () {
   });
 
   it("goes through a thread in the same way", async () => {
-    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "an answer to it", replyTo: 122 });
+    await ada.api("POST", "/api/v1/rooms/lobby/messages", { text: "an answer to it", replyTo: 122, alsoInRoom: true });
     await page.getByRole("button", { name: "1 reply" }).click();
     const thread = page.getByRole("complementary", { name: "Thread" });
     await thread.getByText("an answer to it").waitFor();

@@ -53,20 +53,36 @@ describe("a room in two browsers", function () {
     await message(bob.page, "and @bob a third").locator(".mention").waitFor();
   });
 
-  it("answers with a quote, and shows the thread beside the room", async () => {
+  it("answers in the thread beside the room, which stays quiet, and in the room by choice", async () => {
     await say(ada.page, "Who owns the slot?");
     await act(bob.page, "Who owns the slot?", "Reply");
-    await bob.page.getByText("Reply to Ada").waitFor();
-    await say(bob.page, "The node that fenced it.");
-    await message(ada.page, "The node that fenced it.").locator(".quote", { hasText: "Who owns the slot?" }).waitFor();
-    await ada.page.getByRole("button", { name: /^1 reply/ }).click();
-    const thread = ada.page.getByRole("complementary", { name: "Thread" });
+    const bobs = bob.page.getByRole("complementary", { name: "Thread", exact: true });
+    await bobs.getByRole("textbox").fill("The node that fenced it.");
+    await bobs.getByRole("textbox").press("Enter");
+    // Under the message: how many, what is new, and the newest; no line of its own.
+    const link = message(ada.page, "Who owns the slot?").getByRole("button", {
+      name: /^1 reply 1 new .*The node that/,
+    });
+    await link.waitFor();
+    expect(await ada.page.locator("main article[data-seq]").filter({ hasText: "The node that" }).count()).to.equal(1);
+    await ada.page.getByRole("button", { name: "Threads 1 with something new" }).waitFor();
+    await link.click();
+    const thread = ada.page.getByRole("complementary", { name: "Thread", exact: true });
     await thread.getByText("The node that fenced it.").waitFor();
+    await thread.getByRole("separator", { name: "New messages" }).waitFor();
+    // It was read.
+    await message(ada.page, "Who owns the slot?")
+      .getByRole("button", { name: /^1 reply last/ })
+      .waitFor();
+    await thread.getByRole("checkbox", { name: "Also send to the room" }).check();
     await thread.getByRole("textbox").fill("And its replicas follow.");
     await thread.getByRole("textbox").press("Enter");
-    await bob.page.getByRole("button", { name: /^2 replies/ }).waitFor();
+    await message(bob.page, "And its replicas follow.").locator(".quote", { hasText: "Who owns the slot?" }).waitFor();
+    await bob.page.getByRole("button", { name: /^2 replies last \S+$/ }).waitFor();
+    expect(await thread.getByRole("checkbox", { name: "Also send to the room" }).isChecked()).to.equal(false);
     await thread.getByRole("textbox").press("Escape");
     await thread.waitFor({ state: "detached" });
+    await bobs.getByRole("textbox").press("Escape");
   });
 
   it("reacts, takes it back, edits, pins and deletes, and the other sees each", async () => {

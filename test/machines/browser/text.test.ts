@@ -62,7 +62,7 @@ describe("text in messages", function () {
       expect(await seen(rows(page).nth(index).locator(".rich"))).to.equal(text.replaceAll("**", ""));
 
     const reply = "<b>answer</b>";
-    await ada.api("POST", "/api/v1/rooms/text/messages", { text: reply, replyTo: 2 });
+    await ada.api("POST", "/api/v1/rooms/text/messages", { text: reply, replyTo: 2, alsoInRoom: true });
     await rows(page).nth(sent.length).waitFor();
     expect(await seen(rows(page).nth(sent.length).locator(".quote"))).to.equal(`Ada ${sent[1]}`);
     await page.goto(`${fixture.node.url}/room/text?panel=thread&seq=2`);

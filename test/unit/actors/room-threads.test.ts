@@ -1,12 +1,12 @@
 import { expect } from "chai";
-import type { RoomMessage, RoomState, RoomSummary, RoomThread } from "../../../protocols/index.ts";
+import type { RoomMessage, RoomState, RoomSummary, RoomThread, RoomThreads } from "../../../protocols/index.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import type { Fixture } from "./fixture.ts";
 import { inLobby, lobby, post, texts, type Page } from "./lobby.ts";
 
 const summary = (fixture: Fixture, who: string): RoomSummary => fixture.ok(`user/${who}`, lobby, { type: "summary" });
 const threads = (fixture: Fixture, who: string): readonly RoomThread[] =>
-  fixture.ok<{ state: RoomState }>(`user/${who}`, lobby, { type: "resume" }).state.threads ?? [];
+  fixture.ok<RoomThreads>(`user/${who}`, lobby, { type: "threads" }).threads;
 const history = (fixture: Fixture, query: object): Page & { readonly newer?: boolean } =>
   fixture.ok("user/ada", lobby, { type: "history", ...query });
 const seqs = ({ messages }: Page): readonly number[] => messages.map(({ seq }) => seq);
@@ -27,6 +27,9 @@ describe("a thread in a room", () => {
     const own = { readSeq: 1, unread: 2, mentioned: false };
     expect(threads(fixture, "ada")).to.deep.equal([{ root: 1, count: 2, last, own }]);
     expect(threads(fixture, "cleo")[0]?.own).to.deep.equal({ readSeq: 2, unread: 1, mentioned: true });
+    const { state } = fixture.ok<{ state: RoomState }>("user/ada", lobby, { type: "resume" });
+    expect(state.threads).to.deep.equal(threads(fixture, "ada"));
+    expect(state.unread).to.deep.equal({ messageSeq: 3, readSeq: 0, unread: 0, mentioned: false });
     expect(texts(history(fixture, { roomOnly: true }))).to.deep.equal(["Where is the key?"]);
     expect(texts(history(fixture, {}))).to.have.length(3);
   });
@@ -38,6 +41,7 @@ describe("a thread in a room", () => {
     expect(summary(fixture, "ada")).to.deep.include({ unread: 1 }).and.not.have.property("threads");
     expect(texts(history(fixture, { roomOnly: true }))).to.deep.equal(["one", "for all"]);
     expect(history(fixture, {}).messages[1]).to.not.have.property("threadOnly");
+    expect(threads(fixture, "ada")[0]?.last).to.include({ text: "for all", alsoInRoom: true });
   });
 
   it("is read by itself, on every device, and forward only", () => {

@@ -94,6 +94,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   describe: {},
   summary: {},
   history: {},
+  threads: {},
 };
 
 /** Somebody of each sort, and as which holder of the table they count. Elle has a rank in another room; noah was banned from this one. */

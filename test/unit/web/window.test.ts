@@ -94,7 +94,7 @@ type Step =
 const post = fc.record({
   author: fc.constantFrom(ada, bob),
   replyTo: fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }),
-  mentions: fc.constantFrom(undefined, [ada]),
+  mentions: fc.constantFrom<string[] | undefined>(undefined, [ada]),
 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ post: post.map(({ author, replyTo, mentions }) => ({ author, ...(mentions && { mentions }), ...(replyTo !== undefined && { replyTo, threadOnly: true as const }) })), late: fc.boolean() }) },

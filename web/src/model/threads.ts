@@ -6,7 +6,13 @@ export type Threads = Readonly<Record<number, RoomThread>>;
 /** Threads kept; the one that was not written in for longest goes. */
 const threadsMax = 100;
 
-const lineOf = ({ seq, author, text, atMs }: RoomMessage): RoomThread["last"] => ({ seq, author, text, atMs });
+const lineOf = ({ seq, author, text, atMs, threadOnly }: RoomMessage): RoomThread["last"] => ({
+  seq,
+  author,
+  text,
+  atMs,
+  ...(threadOnly !== true && { alsoInRoom: true }),
+});
 const mentions = (message: RoomMessage, me: string): boolean => message.mentions?.includes(me) === true;
 
 /** The threads after an answer; `root` counts it. Who began a thread, wrote in it or is mentioned in it follows it. */

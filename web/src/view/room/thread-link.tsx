@@ -38,7 +38,8 @@ export function ThreadLink(props: {
       {repliesText(replies.count)}
       <ThreadNews thread={thread} />
       <span className="dim">last {clockTime(replies.lastAtMs)}</span>
-      {thread !== undefined && thread.last.text !== "" && (
+      {/* What is a line of the room is read there. */}
+      {thread !== undefined && thread.last.text !== "" && thread.last.alsoInRoom !== true && (
         <span className="dim ellipsis thread-last">
           <bdi>{props.nameFor(thread.last.author)}</bdi>: <bdi>{plainLine(thread.last.text)}</bdi>
         </span>
