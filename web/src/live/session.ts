@@ -191,6 +191,8 @@ export class Session {
     const store = this.#rooms.get(room);
     if (unread === undefined) store?.store.apply({ type: "seen", member: this.me, seq });
     else store?.counted(unread);
+    // The list follows what the page follows.
+    if (store !== undefined) return;
     const list = this.#queries.getQueryData<UserRooms>(queryKeys.rooms);
     const rooms = list && listAfterRead(list.rooms, signal);
     if (list !== undefined && rooms !== undefined && rooms !== list.rooms)

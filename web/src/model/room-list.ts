@@ -46,8 +46,12 @@ export function listAfterRead(list: readonly RoomSummary[], signal: UserSignal |
   const index = list.findIndex((one) => one.room === room);
   const old = list[index];
   if (old === undefined) return list;
-  if (unread !== undefined)
-    return list.with(index, { ...old, ...unread, messageSeq: Math.max(old.messageSeq, unread.messageSeq) });
+  if (unread !== undefined) {
+    // What of it is in threads, the marker of the room says nothing of.
+    const mentioned = unread.mentioned || (old.threads !== undefined && old.mentioned);
+    const messageSeq = Math.max(old.messageSeq, unread.messageSeq);
+    return list.with(index, { ...old, ...unread, messageSeq, mentioned });
+  }
   if (seq <= old.readSeq) return list;
   const left = Math.max(0, old.messageSeq - seq);
   return list.with(index, {

@@ -24,7 +24,10 @@ export function withApart(room: RoomModel, page: readonly RoomMessage[]): RoomMo
 
 /** Messages that are no lines of the window, with more of them. */
 export function keptApart(changed: RoomModel["changed"], more: readonly RoomMessage[]): RoomModel["changed"] {
-  const all: RoomModel["changed"] = { ...changed, ...Object.fromEntries(more.map((message) => [message.seq, message])) };
+  const all: RoomModel["changed"] = {
+    ...changed,
+    ...Object.fromEntries(more.map((message) => [message.seq, message])),
+  };
   // Numbers as keys stand in their order.
   const keys = Object.keys(all);
   return keys.length <= changedMax

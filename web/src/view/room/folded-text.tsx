@@ -32,7 +32,7 @@ export function FoldedText({
         <RichText text={text} mentions={mentions} editedAtMs={editedAtMs} />
       ) : (
         // What is open where it is cut counts as closed, as in an answer that grows.
-        <RichText text={text.slice(0, end)} mentions={mentions} streaming />
+        <RichText text={`${text.slice(0, end)} …`} mentions={mentions} streaming />
       )}
       <button
         type="button"

@@ -23,7 +23,13 @@ export function useOpensAt(): readonly [OpensAt, (next: OpensAt) => void] {
 export function useOpening(
   store: RoomStore,
   at: number | undefined,
-): { readonly goal: Goal; readonly opened: boolean; readonly setGoal: (goal: Goal) => void } {
+): {
+  readonly goal: Goal;
+  readonly opened: boolean;
+  readonly setGoal: (goal: Goal) => void;
+  /** What a link names was found, or is not there. */
+  readonly open: () => void;
+} {
   const [opensAt] = useOpensAt();
   const [goal, setGoal] = useState<Goal>(() =>
     at !== undefined ? { kind: "line", seq: at } : { kind: opensAt === "newest" ? "end" : "unread" },
@@ -31,10 +37,8 @@ export function useOpening(
   const [opened, setOpened] = useState(false);
   useEffect(() => {
     store.opened();
-    const isUnread = goal.kind === "unread";
-    void (isUnread ? store.reachUnread() : goal.kind === "end" ? store.toLatest() : Promise.resolve()).then(() =>
-      setOpened(true),
-    );
+    if (goal.kind === "line") return;
+    void (goal.kind === "unread" ? store.reachUnread() : store.toLatest()).then(() => setOpened(true));
   }, [store]);
-  return { goal, opened, setGoal };
+  return { goal, opened, setGoal, open: () => setOpened(true) };
 }

@@ -107,7 +107,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const feed = useRef<FeedHandle>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const { editing, setEditing } = useEdits(store);
-  const { goal, opened, setGoal } = useOpening(store, search.at);
+  const { goal, opened, setGoal, open } = useOpening(store, search.at);
   const [unfolded] = useState(() => new Set<number>());
   const [marked, setMarked] = useState<number>();
   const [polling, setPolling] = useState(false);
@@ -125,7 +125,10 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   const show = async (seq: number) => {
     const message = await store.find(seq);
     if (message === "failed") return;
-    if (message === undefined) return notices.show("There is no such message in this room.");
+    if (message === undefined) {
+      setGoal({ kind: "end" });
+      return notices.show("There is no such message in this room.");
+    }
     // Where it is no line of the room, it is shown where it is one.
     if (message.threadOnly === true) return setPanel("thread", message.replyTo);
     const hadFocus = document.activeElement?.closest(".feed") != null;
@@ -136,7 +139,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     requestAnimationFrame(() => feed.current?.show(`m${seq}`, hadFocus));
   };
   useEffect(() => {
-    if (search.at !== undefined) void show(search.at);
+    if (search.at !== undefined) void show(search.at).then(open);
   }, [search.at]);
   useEffect(() => {
     if (marked === undefined) return;
