@@ -101,8 +101,9 @@ for (const [device, options] of [
     it("is unread from a message on when one says so, until one comes back", async () => {
       const { page } = ada;
       await go("/room/hall");
+      if (device === "a desktop")
+        await page.waitForFunction(`document.querySelector('[data-room="hall"] .count') === null`);
       await row(page, count).waitFor();
-      await page.waitForFunction(`document.querySelector('[data-room="hall"] .count') === null`);
       const wanted = row(page, count - 3);
       if (device === "a phone") await wanted.getByRole("button", { name: "Message actions" }).tap();
       else await wanted.hover();

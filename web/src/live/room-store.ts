@@ -224,14 +224,19 @@ export class RoomStore {
     this.store.apply({ type: "seen", member: me, seq });
     if (seq <= this.#markedSeq) return;
     this.#markedSeq = seq;
-    if (this.#markTimer !== undefined) return;
+    // At once, since the page may go; what comes within the pause is said at its end.
+    if (this.#markTimer === undefined) this.#sendMark();
+  }
+
+  #sendMark(): void {
+    const seq = this.#markedSeq;
     this.#markTimer = setTimeout(() => {
       this.#markTimer = undefined;
-      const marked = this.#markedSeq;
-      void this.#client.call("room.markRead", this.room, { seq: marked }).then((result) => {
-        if (result.ok && marked === this.#markedSeq) this.counted(result.value);
-      });
+      if (this.#markedSeq > seq) this.#sendMark();
     }, markReadDelayMs);
+    void this.#client.call("room.markRead", this.room, { seq }).then((result) => {
+      if (result.ok && seq === this.#markedSeq) this.counted(result.value);
+    });
   }
 
   /** Counts a line and all behind it as unread, until the person comes back to them. */

@@ -131,7 +131,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
     }
     // Where it is no line of the room, it is shown where it is one.
     if (message.threadOnly === true) return setPanel("thread", message.replyTo);
-    const hadFocus = document.activeElement?.closest(".feed") != null;
+    const hadFocus = document.activeElement?.matches(".feed *") === true;
     setGoal({ kind: "line", seq });
     if (!(await store.reach(seq))) return;
     setMarked(seq);

@@ -71,7 +71,7 @@ export function ThreadPanel({
   useEffect(() => {
     // What is new is read from its beginning; then the panel goes along.
     const line = list.current?.querySelector(".unread-line");
-    if (isFirst.current && line != null) line.scrollIntoView({ block: "start" });
+    if (isFirst.current && line) line.scrollIntoView({ block: "start" });
     else end.current?.scrollIntoView({ block: "end" });
     if (!loaded.isPending) isFirst.current = false;
   }, [count, loaded.isPending]);
