@@ -390,7 +390,7 @@ async function writeRecall(
     readonly progress: (at: Readonly<Record<string, number>>) => void;
   }, // prettier-ignore
 ): Promise<BackupResults["recall"]> {
-  const sink = await openFolderSink(to);
+  const sink = await openFolderSink(to, ports.sealer);
   const losses: LostUnit[] = [];
   let total = 0;
   try {

@@ -24,6 +24,10 @@ export const commandLimits = {
   placeTimeoutMs: 10_000,
   /** Threads that compress and encrypt for a task; they are not the node's own. */
   sealerThreads: 1,
+  /** Bytes of a recall that are gathered before they are written into its folder; as many are being written meanwhile. */
+  writtenBytes: 1024 * 1024,
+  /** Parts of files that are gathered before. */
+  writtenParts: 512,
   /** What a playbook does at an actor may take so long; then it has failed. */
   actTimeoutMs: 10_000,
   /** Such a thread ends after so long without work. */

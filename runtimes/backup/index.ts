@@ -22,3 +22,4 @@ export {
   type SealTask,
   type Subject,
 } from "./thread.ts";
+export type { FilePart } from "./writing.ts";

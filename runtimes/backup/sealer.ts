@@ -13,14 +13,17 @@ import {
   type OpenTask,
   type SealTask,
 } from "./thread.ts";
+import type { WriteFault, WriteTask } from "./writing.ts";
 
-/** Cuts and seals, and opens. The memory that a task brings is not to change before the answer is used, which lies in it. */
+/** Cuts and seals, opens, and writes what was opened. The memory that a task brings is not to change before the answer is used, which lies in it. */
 export interface Sealer {
   /** Many small tasks at once take less than one by one. */
   cut(rows: RowList, tasks: readonly CutTask[], how: CutHow): Promise<CutAnswers>;
   seal(task: SealTask): Promise<CutAnswers>;
   /** Error: BACKUP_DAMAGED. */
   open(task: OpenTask): Promise<OpenAnswer>;
+  /** Error: the system's. */
+  write(task: WriteTask): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,6 +75,10 @@ export function createSealer({ threads, idleMs, piece = (work) => work() }: Seal
     },
     seal: (task) => run("seal", task),
     open: async (task) => (isSmall(task.fragments.bytes) ? open(task) : run("open", task)),
+    async write(task) {
+      const fault = await run<WriteFault | undefined>("writeFiles", task);
+      if (fault !== undefined) throw Object.assign(new Error(fault.message), { code: fault.code });
+    },
     close: () => pool.destroy(),
   };
 }

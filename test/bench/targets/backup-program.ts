@@ -4,7 +4,7 @@
  *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open as openFile, readFile, writeFile, type FileHandle } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   backupLimits,
@@ -21,6 +21,7 @@ import {
   type SlotSource,
 } from "../../../node/backup/index.ts";
 import { openBlobStore } from "../../../node/blobs/index.ts";
+import { openFolderSink } from "../../../node/composition/backup-folder.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
 import { sealerOf } from "../../../node/keys/index.ts";
 import { createClock, createRandom, openFiles, openLevelStore } from "../../../node/platform/index.ts";
@@ -28,7 +29,7 @@ import type { Store } from "../../../node/ports.ts";
 import { openJournal, type Journal, type SideOp } from "../../../node/storage/index.ts";
 import { codedBytes, codeStripe, readStripe } from "../../../node/shards/coding/index.ts";
 import { ok, type ActorId, type Scheme, type SlotId } from "../../../protocols/index.ts";
-import { createSealer } from "../../../runtimes/backup/index.ts";
+import { createSealer, type Sealer } from "../../../runtimes/backup/index.ts";
 import { quietLog, quietMeter } from "../../fixtures/quiet.ts";
 
 const [workspace = "", operation = "", ...args] = process.argv.slice(2);
@@ -286,22 +287,14 @@ async function chat(ports: BackupPorts, isBeside: boolean): Promise<void> {
 }
 
 async function restore(ports: BackupPorts, folder: string, thread?: string): Promise<void> {
-  const made = new Set<string>();
-  let open: { path: string; file: FileHandle } | undefined;
-  const sink = {
-    async write({ name }: { name: { thread: string; type: string } }, content: Uint8Array) {
-      const path = join(folder, `${name.thread}/${name.type}.jsonl`);
-      if (open?.path !== path) {
-        await open?.file.close();
-        if (!made.has(dirname(path))) await mkdir(dirname(path), { recursive: true });
-        made.add(dirname(path));
-        open = { path, file: await openFile(path, "a") };
-      }
-      await open.file.writeFile(content);
-    },
+  // restic syncs nothing of what it restores.
+  const unsynced: Pick<Sealer, "write"> = {
+    write: ({ parts, ...task }) =>
+      ports.sealer.write({ ...task, synced: [], parts: parts.map((part) => ({ ...part, isLast: false })) }),
   };
+  const sink = await openFolderSink(folder, unsynced);
   await recall(ports, openRepository(ports), thread === undefined ? {} : { thread }, sink, idle);
-  await open?.file.close();
+  await sink.finish({});
 }
 
 if (operation === "make") await make(Number(args[0]));

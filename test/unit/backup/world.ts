@@ -13,7 +13,7 @@ import {
 import { backupLimits, openRepository, type BackupKeys, type BackupLimits, type BackupPorts, type BackupStripes, type Heads, type KnownLosses, type SlotSource, type SlotView } from "../../../node/backup/index.ts"; // prettier-ignore
 import { headerBytes, readShard, readStripe } from "../../../node/shards/coding/index.ts";
 import type { Sealer } from "../../../runtimes/backup/index.ts";
-import { batchOf, cut, open, seal } from "../../../runtimes/backup/thread.ts";
+import { batchOf, cut, open, seal, writeFiles } from "../../../runtimes/backup/thread.ts";
 import { headKeys } from "../runtimes/backup/samples.ts";
 
 /** Stripes in memory, with who refers to them. */
@@ -114,6 +114,7 @@ export const plainSealer: Sealer = {
   cut: async (rows, tasks, how) => cut(batchOf(rows, tasks, how)),
   seal: async (task) => seal(task),
   open: async (task) => open(task),
+  write: async (task) => void writeFiles(task),
   close: async () => undefined,
 };
 
