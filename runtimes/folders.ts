@@ -2,11 +2,7 @@
 import { open, readdir, type FileHandle } from "node:fs/promises";
 
 /** What a file system says that knows no sync of a folder: some shares (SMB, older NAS devices, FUSE). */
-const unsyncedCodes: ReadonlySet<unknown> = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
-
-/** Whether a sync of a folder failed because its file system knows none. */
-export const isUnsynced = (error: unknown): boolean =>
-  unsyncedCodes.has((error as { readonly code?: unknown } | undefined)?.code);
+export const unsyncedCodes: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /** A folder whose file system does not sync folders. */
 export interface UnsyncedFolder {
@@ -33,8 +29,9 @@ export async function syncFolder(path: string): Promise<void> {
   try {
     await folder.sync();
   } catch (error) {
-    if (!isUnsynced(error)) throw error;
-    await tellOnce(folder, { folder: path, code: (error as { readonly code: string }).code });
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined || !unsyncedCodes.includes(code)) throw error;
+    await tellOnce(folder, { folder: path, code });
   } finally {
     await folder.close();
   }

@@ -3,7 +3,7 @@ import { lstat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { failure, parseDocument, PlexusError } from "../../protocols/index.ts";
 import { SharedPieces, type FilePart, type Sealer, type UnitEntry } from "../../runtimes/backup/index.ts";
-import { namesPut } from "../../runtimes/folders.ts";
+import { namesPut, unsyncedCodes } from "../../runtimes/folders.ts";
 import {
   createCopiedStripes,
   createCopyTarget,
@@ -225,7 +225,7 @@ class Lot {
     return this.#bytes >= commandLimits.writtenBytes || this.parts.length >= commandLimits.writtenParts;
   }
 
-  taskIn(folder: string): Omit<Parameters<Sealer["write"]>[0], "synced"> {
+  taskIn(folder: string): Omit<Parameters<Sealer["write"]>[0], "synced" | "unsyncedCodes"> {
     return { folder, folders: this.folders, parts: this.parts, contents: this.#contents.joined.bytes };
   }
 
@@ -263,7 +263,7 @@ export async function openFolderSink(folder: string, sealer: Pick<Sealer, "write
   };
   const send = async (synced: readonly string[] = []): Promise<void> => {
     await writing;
-    writing = sealer.write({ ...lot.taskIn(folder), synced });
+    writing = sealer.write({ ...lot.taskIn(folder), synced, unsyncedCodes });
     // It is awaited before the next; until then nobody listens.
     writing.catch(() => undefined);
     [lot, other] = [other, lot];

@@ -2,7 +2,6 @@
  *  one another in the kernel, which took more of the processor than everything else of a recall. */
 import { closeSync, fsyncSync, mkdirSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { isUnsynced } from "../folders.ts";
 
 /** A file that is begun or goes on. */
 export interface FilePart {
@@ -23,6 +22,8 @@ export interface WriteTask {
   readonly contents: Uint8Array<SharedArrayBuffer>;
   /** Folders that are synced behind them. */
   readonly synced: readonly string[];
+  /** What a file system says that knows no sync of folders. It is no fault: whoever gave the task syncs the folder that all are in, and says so. */
+  readonly unsyncedCodes: readonly string[];
 }
 
 /** What the system refused. An error would lose its code between threads. */
@@ -32,7 +33,14 @@ export interface WriteFault {
 }
 
 /** Undefined: all is written. */
-export function writeFiles({ folder, folders, parts, contents, synced }: WriteTask): WriteFault | undefined {
+export function writeFiles({
+  folder,
+  folders,
+  parts,
+  contents,
+  synced,
+  unsyncedCodes,
+}: WriteTask): WriteFault | undefined {
   try {
     for (const path of folders) mkdirSync(join(folder, path), { recursive: true, mode: 0o700 });
     let from = 0;
@@ -46,7 +54,7 @@ export function writeFiles({ folder, folders, parts, contents, synced }: WriteTa
         closeSync(file);
       }
     }
-    for (const path of synced) syncFolder(join(folder, path));
+    for (const path of synced) syncFolder(join(folder, path), unsyncedCodes);
     return undefined;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
@@ -54,13 +62,12 @@ export function writeFiles({ folder, folders, parts, contents, synced }: WriteTa
   }
 }
 
-function syncFolder(path: string): void {
+function syncFolder(path: string, unsyncedCodes: readonly string[]): void {
   const file = openSync(path, "r");
   try {
     fsyncSync(file);
   } catch (error) {
-    // Whoever gave the task syncs the folder that all are in, and says so.
-    if (!isUnsynced(error)) throw error;
+    if (!unsyncedCodes.includes((error as { readonly code: string }).code)) throw error;
   } finally {
     closeSync(file);
   }

@@ -1,7 +1,7 @@
 /** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders. It prints
  *  what the operation took: a node runs already when it makes backups, so its start and the opening of the journal are not counted.
  *
- *      backup-program.ts WORKSPACE make MEGABYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside */
+ *      backup-program.ts WORKSPACE make MEGABYTES | more KILOBYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -145,6 +145,33 @@ async function make(megabytes: number): Promise<void> {
   await store.close();
 }
 
+const roomsWritten = 4;
+
+/** Messages of some more kilobytes in a few rooms, each as a room has it: an entry of the log, a message, and the event for who follows. */
+async function more(kilobytes: number): Promise<void> {
+  const { store, journal } = await openOwn();
+  const slots = (await journal.slots()).filter((slot) => slot !== chatSlot).slice(0, roomsWritten);
+  const nowMs = Date.now();
+  for (const [room, slot] of slots.entries()) {
+    const log = await journal.openSlot(slot);
+    const actor = `room/r${room}` as ActorId;
+    for (let bytes = 0, n = 0; bytes < (kilobytes * 1_000) / slots.length; n += 1) {
+      const atMs = nowMs + n;
+      const message = { author: "user/u1", atMs, text: randomBytes(100).toString("base64"), id: randomBytes(8).toString("hex") }; // prettier-ignore
+      bytes += JSON.stringify(message).length;
+      const [value, event] = [message, { type: "posted", message }];
+      const side: SideOp[] = [
+        { space: "record", put: `message/${atMs}`, value },
+        { space: "record", put: `event/${atMs}`, value: event },
+      ];
+      const entry = { atMs, actor, events: [event], answers: [], side };
+      await new Promise<void>((resolve, reject) => log.append(log.head.fence, entry, (error) => (error ? reject(new Error(error.message)) : resolve()))); // prettier-ignore
+    }
+  }
+  await journal.settled();
+  await store.close();
+}
+
 /** Keys as a cluster has them, but for their hierarchy: one wraps all. */
 async function openKeys(): Promise<BackupKeys> {
   const file = join(workspace, "key");
@@ -197,12 +224,12 @@ async function openPorts(): Promise<BackupPorts> {
 }
 
 /** What is said of an operation. */
-async function measured(work: () => Promise<void>): Promise<void> {
+async function measured(work: () => Promise<object | void>): Promise<void> {
   const [before, startMs] = [process.cpuUsage(), performance.now()];
-  await work();
+  const came = await work();
   const { user, system } = process.cpuUsage(before);
   const wallSeconds = (performance.now() - startMs) / 1_000;
-  process.stdout.write(`${JSON.stringify({ cpuSeconds: (user + system) / 1e6, wallSeconds })}\n`);
+  process.stdout.write(`${JSON.stringify({ cpuSeconds: (user + system) / 1e6, wallSeconds, ...came })}\n`);
 }
 
 async function sourceOf(journal: Journal): Promise<SlotSource> {
@@ -225,8 +252,14 @@ async function backup(ports: BackupPorts): Promise<void> {
   const { store, journal } = await openOwn();
   const source = await sourceOf(journal);
   await measured(async () => {
-    const { missed, missedFiles } = await runBackup(ports, openRepository(ports), source, idle);
+    const { missed, missedFiles, changedUnits, storedBytes } = await runBackup(
+      ports,
+      openRepository(ports),
+      source,
+      idle,
+    );
     if (missed.length + missedFiles.total > 0) throw new Error(`missed: ${JSON.stringify({ missed, missedFiles })}`);
+    return { changedUnits, packBytes: storedBytes };
   });
   await store.close();
 }
@@ -298,6 +331,7 @@ async function restore(ports: BackupPorts, folder: string, thread?: string): Pro
 }
 
 if (operation === "make") await make(Number(args[0]));
+else if (operation === "more") await more(Number(args[0]));
 else {
   const ports = await openPorts();
   const repository = openRepository(ports);
