@@ -1,5 +1,7 @@
 import { expect } from "chai";
-import { errorTable, failure, type ErrorCode } from "../../../protocols/index.ts";
+import { checkOf } from "../../../protocols/check.ts";
+import { commandTables, errorTable, failure, type Command, type ErrorCode } from "../../../protocols/index.ts";
+import { faultAt } from "../../../web/src/model/field-faults.ts";
 import { explain, nameUnsent } from "../../../web/src/model/index.ts";
 
 describe("what the page says of a failure", () => {
@@ -54,5 +56,52 @@ describe("what the page says of a failure", () => {
     expect(nameUnsent({ status: "waiting" })).to.equal("Sending");
     expect(nameUnsent({ status: "failed", failure: failure("FORBIDDEN") })).to.equal("Not sent");
     expect(nameUnsent({ status: "failed", failure: failure("ASK_TIMEOUT") })).to.equal("May not have been sent");
+  });
+
+  it("has no pattern, no sign of code, no word of schemas and no “details” in it, whatever any row, command or form refuses", () => {
+    const jargon =
+      /`|\\|\^|\$"|\[[A-Za-z0-9]-|\bpattern\b|\bschema\b|anyOf|oneOf|\bdetails?\b|must (NOT|match)|\bproperties\b/;
+    for (const code of Object.keys(errorTable) as ErrorCode[]) expect(explain(failure(code)), code).to.not.match(jargon).and.not.equal(""); // prettier-ignore
+    // Each command's fields with what does not fit them, in the words of the check that the node has.
+    const wrong = [
+      "",
+      "\u0000",
+      "no name! ^",
+      "x".repeat(70_000),
+      -1,
+      1.5,
+      1e300,
+      true,
+      null,
+      [],
+      ["", ""],
+      {},
+      { x: 1 },
+    ];
+    let refusals = 0;
+    for (const [kind, table] of Object.entries(commandTables))
+      for (const [type, { params }] of Object.entries(table as Record<string, Command>)) {
+        const check = checkOf(params);
+        for (const field of [...Object.keys(params.properties), "unknown"])
+          for (const value of wrong)
+            for (const { instancePath: path, message: problem } of check.Errors({ [field]: value })) {
+              refusals += 1;
+              expect(explain(failure("BAD_REQUEST", { path, problem })).replace(/“.*?”/, ""), `${kind}.${type} ${field}: ${problem}`).to.not.match(jargon); // prettier-ignore
+            }
+      }
+    expect(refusals).to.be.greaterThan(1_000);
+  });
+
+  it("stands at the field that it is about, in the field's words", () => {
+    const rules = { name: "Lower-case letters.", expiresInMs: "A time." };
+    const pattern = { path: "/name", problem: 'must match pattern "^[a-z]$"' };
+    expect(faultAt(failure("BAD_REQUEST", pattern), rules)).to.deep.equal({
+      field: "name",
+      text: "Lower-case letters.",
+    });
+    expect(faultAt(failure("NAME_TAKEN"), rules)?.field).to.equal("name");
+    expect(faultAt(failure("BAD_REQUEST", { field: "name", reason: "`x` is no name" }), rules)?.text).to.equal("X is no name."); // prettier-ignore
+    expect(faultAt(failure("BAD_REQUEST", { path: "/other", problem: "is wrong" }), rules)).to.equal(undefined);
+    expect(faultAt(failure("FORBIDDEN"), rules)).to.equal(undefined);
   });
 });

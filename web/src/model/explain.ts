@@ -30,6 +30,7 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
     return "The browser gave no passkey. Try again, or use another way.";
   if (reason.code === "MAIL_DOMAIN_REFUSED")
     return `New accounts need a mail address of one of these domains: ${String(reason.details?.["domains"])}.`;
+  if (reason.code === "TOO_LARGE") return "This is larger than is allowed here.";
   if (reason.code === "MAIL_OFF") return "This cluster sends no mail now. Ask an admin.";
   if (reason.code === "BANNED") return explainBan(reason.details ?? {});
   if (reason.code === "UNREACHABLE") return "The node does not answer. Is it running?";
@@ -57,14 +58,17 @@ function inWords(reason: Failure, asked: "change" | "look"): string {
   return said === "" ? sentenceOf(String(why)) : typeof detail === "string" ? `${said} (${detail})` : said;
 }
 
-/** Where the page shows no details, a message does not point to them. */
+/** Where the page shows no details, a message does not point to them; nor does it speak of schemas. */
 const shownMessage = ({ message }: Failure): string =>
   message
-    .split(/(?<=[.!?;:]) /)
-    .map((part) => part.replace(/[;:]? ?(\bthe )?details? (say|name|says|names|tell|tells)[^.;]*([.;]|$)/i, "$3"))
-    .filter((part) => !/\bdetails\b/i.test(part))
+    .split(/(?<=[.!?;]) |: (?=[^:]*\bdetails?\b)/)
+    .filter((part) => !/\bdetails?\b/i.test(part))
+    .map((part) => (/[.!?;:]$/.test(part) ? part : `${part}.`))
     .join(" ")
-    .trim() || "This was refused.";
+    .replaceAll(/[;:] (?=[A-Z])/g, ". ")
+    .replaceAll(/\bits schema\b|\bthe schema\b/g, "what is expected")
+    .replace(/[;:,]\s*$/, ".")
+    .trim() || "This was refused: something in it is not as it must be.";
 
 const sentenceOf = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`; // prettier-ignore
 

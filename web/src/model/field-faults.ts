@@ -26,7 +26,8 @@ export function plainProblem(problem: string): string {
   if (/(<=|less than or equal)/.test(problem)) return `must be at most ${count}`;
   if (/unique|duplicate/i.test(problem)) return "has an entry twice";
   if (/required/i.test(problem)) return "lacks something that is needed";
-  if (/additional|unexpected|not allowed|unevaluated/i.test(problem)) return "has something that is not known here";
+  if (/schema is false|additional|unexpected|not allowed|unevaluated/i.test(problem))
+    return "has something that is not known here";
   if (/must be (an? )?(string|integer|number|boolean|object|array|null|constant|equal)/i.test(problem))
     return "is not what is expected here";
   return withoutSigns(problem);

@@ -6,6 +6,7 @@ import { registrationState } from "../../../protocols/registration.ts";
 import { explain } from "../live/index.ts";
 import { hasPasskeys, provePasskey, request } from "../wire/index.ts";
 import { brandName, useBrand } from "./brand.ts";
+import { nameRule, useFaults } from "./faults.ts";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
@@ -23,9 +24,6 @@ export interface Setup {
   readonly demonstrationModel: boolean;
   readonly node: string;
 }
-
-/** The server's rule, but for capitals: those are lowered before they are sent. */
-const nameRule = "Lower-case letters, digits, _ and -";
 
 // Most people never see them.
 const SecondStep = lazy(() => import("./second-step.tsx"));
@@ -63,6 +61,10 @@ export function SignIn({
   const brand = useBrand();
   const [asking, setAsking] = useState<"forgot" | "account">();
   const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({
+    name: nameRule,
+    displayName: "This name is too long, or has signs that cannot be shown.",
+  });
   const [busy, setBusy] = useState(false);
   const [needs, setNeeds] = useState<SignInNeeds>();
   const [reset, setReset] = useState(() => resetIn(location.hash));
@@ -95,6 +97,7 @@ export function SignIn({
       ...(creating && proof !== undefined ? { mail: proof } : {}),
     };
     setBusy(true);
+    faults.clear();
     setTrouble(undefined);
     const result = await request<SignedIn | SignInNeeds>(
       "POST",
@@ -104,7 +107,7 @@ export function SignIn({
     setBusy(false);
     if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
     if (result.ok) go(result.value);
-    else setTrouble(explain(result.error));
+    else if (!faults.take(result.error)) setTrouble(explain(result.error));
   };
   if (reset !== undefined)
     return (
@@ -154,8 +157,8 @@ export function SignIn({
           name="name"
           label="Name"
           description={creating ? nameRule : undefined}
+          error={faults.of("name")}
           autoComplete="username"
-          {...(creating && { pattern: "[A-Za-z0-9][A-Za-z0-9_\\-]*", title: nameRule })}
           autoCapitalize="none"
           spellCheck={false}
           maxLength={wireLimits.nameCharsMax}
@@ -168,6 +171,7 @@ export function SignIn({
             name="displayName"
             label="Display name"
             description="How others see you; you can change it later"
+            error={faults.of("displayName")}
             autoComplete="name"
             maxLength={wireLimits.titleCharsMax}
           />

@@ -9,6 +9,7 @@ import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
 import { Icon } from "../../icons.tsx";
+import { nameRule, useFaults } from "../../faults.ts";
 import { OnlyHere, placeForOthers, useSetup } from "../../newcomers.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
@@ -146,6 +147,7 @@ function Invitations() {
   const act = useAct();
   const setup = useSetup();
   const rule = setup?.signUp;
+  const faults = useFaults({ uses: "A whole number, from 1 to 10,000.", note: "This note is too long." });
   const { ask } = useDialogs();
   const [uses, setUses] = useState("1");
   const [lifeMs, setLifeMs] = useState(String(7 * dayMs));
@@ -154,8 +156,10 @@ function Invitations() {
   const make = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = { uses: Number(uses), expiresInMs: Number(lifeMs), ...(note.trim() !== "" && { note: note.trim() }) };
-    const invitation = await act(() =>
-      request<SignUpInvitation & { readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
+    faults.clear();
+    const invitation = await act(
+      () => request<SignUpInvitation & { readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
+      (refusal) => faults.take(refusal),
     );
     if (invitation === undefined) return;
     setMade({ ...invitation, url: placeForOthers(setup) + invitation.path });
@@ -188,7 +192,8 @@ function Invitations() {
             className="short"
             label="Accounts"
             inputMode="numeric"
-            pattern="[1-9][0-9]{0,3}"
+            maxLength={5}
+            error={faults.of("uses")}
             value={uses}
             onChange={(event) => setUses(event.currentTarget.value)}
             required
@@ -261,10 +266,18 @@ function NewProgram() {
   const navigate = useNavigate();
   const [name, setName] = useState("");
   const [title, setTitle] = useState("");
+  const faults = useFaults({
+    name: nameRule,
+    displayName: "This name is too long, or has signs that cannot be shown.",
+  });
   const make = async (event: SubmitEvent) => {
     event.preventDefault();
     const body = { name: name.trim(), ...(title.trim() !== "" && { displayName: title.trim() }) };
-    const made = await act(() => request<{ readonly user: string }>("POST", "/api/v1/admin/service-accounts", body));
+    faults.clear();
+    const made = await act(
+      () => request<{ readonly user: string }>("POST", "/api/v1/admin/service-accounts", body),
+      (refusal) => faults.take(refusal),
+    );
     if (made !== undefined) await navigate({ to: "/admin/$page/$item", params: { page: "people", item: made.user } });
   };
   return (
@@ -277,8 +290,9 @@ function NewProgram() {
           className="grow"
           label="Name"
           placeholder="night-job"
-          pattern="[a-z0-9][a-z0-9_\-]{0,31}"
-          title="Small letters, digits, - and _"
+          description={nameRule}
+          error={faults.of("name")}
+          maxLength={wireLimits.nameCharsMax}
           autoCapitalize="none"
           autoComplete="off"
           spellCheck={false}
@@ -290,6 +304,7 @@ function NewProgram() {
           className="grow"
           label="Shown as"
           placeholder="Night job"
+          error={faults.of("displayName")}
           autoComplete="off"
           maxLength={wireLimits.titleCharsMax}
           value={title}

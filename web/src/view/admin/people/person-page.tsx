@@ -339,6 +339,29 @@ function Access({ user, person, held, refusal }: Shown) {
     if (!(await ask(question))) return;
     await act(() => request("PUT", `/api/v1/admin/users/${user}/suspended`, { suspended: !suspended }));
   };
+  const end = async () => {
+    const body = (
+      <>
+        <p>
+          All devices are signed out and all API keys end, at once. In two weeks the account, its agents and what only
+          it has are deleted. Until then you can call it off.
+        </p>
+        <p>
+          What the person wrote in rooms stays, as of a deleted account. Backups keep what they have until their keys
+          are destroyed: plexus backup erase.
+        </p>
+      </>
+    );
+    if (!(await ask({ title: `Delete the account of ${user}?`, body, action: "Delete", grave: true }))) return;
+    const set = (deleted: boolean) =>
+      act(() => request<{ readonly atMs: number }>("PUT", `/api/v1/admin/users/${user}/deletion`, { deleted }));
+    const done = await set(true);
+    if (done !== undefined) notices.done(`The account of ${user} will be deleted ${momentOf(done.atMs)}.`, () => void set(false)); // prettier-ignore
+  };
+  const callOff = async () => {
+    const done = await act(() => request("PUT", `/api/v1/admin/users/${user}/deletion`, { deleted: false }));
+    if (done !== undefined) notices.show(`The account of ${user} is not deleted.`);
+  };
   return (
     <Part title="Access">
       {isProgram && admits && (
@@ -372,6 +395,18 @@ function Access({ user, person, held, refusal }: Shown) {
         <Button variant={suspended ? "filled" : "default"} onClick={() => void suspend()}>
           {suspended ? "Restore the account" : "Suspend the account"}
         </Button>
+      )}
+      {user !== me.name && (
+        <div className="row">
+          <Button variant="default" onClick={() => void end()}>
+            Delete the account …
+          </Button>
+          {admits && (
+            <Button variant="default" onClick={() => void callOff()}>
+              Call a deletion off
+            </Button>
+          )}
+        </div>
       )}
     </Part>
   );

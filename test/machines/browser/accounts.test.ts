@@ -1,0 +1,71 @@
+import { expect } from "chai";
+import type { Page } from "playwright-core";
+import { axeFaults } from "../../fixtures/page/axe.ts";
+import { openPages, type Fixture } from "../../fixtures/page/index.ts";
+
+const part = (page: Page, name: string) => page.getByRole("region", { name, exact: true });
+
+describe("accounts of people", function () {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await openPages();
+  });
+  after(() => fixture.close());
+
+  for (const [screen, viewport, name] of [
+    ["desktop", { width: 1280, height: 800 }, "bob"],
+    ["phone", { width: 390, height: 844 }, "cleo"],
+  ] as const)
+    it(`are deleted after a question that says what stays, and it can be called off, on a ${screen}`, async () => {
+      const { page, close } = await fixture.person("ada", { viewport }).then((ada) => ({ page: ada.page, close: () => ada.close() })); // prettier-ignore
+      const person = await fixture.account(name);
+      await page.goto(`${fixture.node.url}/admin/people/${name}`);
+      const access = part(page, "Access");
+      await access.getByRole("button", { name: "Delete the account …" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByText("What the person wrote in rooms stays", { exact: false }).waitFor();
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await axeFaults(page, { within: '[role="dialog"]' }), colorScheme).to.deep.equal([]);
+      }
+      await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+      await page
+        .getByText(new RegExp(`^The account of ${name} will be deleted`))
+        .first()
+        .waitFor();
+      const still = () => person.api("GET", "/api/v1/me/sessions").then(() => "in", String);
+      expect(await still(), "the sessions have ended").to.include("UNAUTHENTICATED");
+      await access.getByRole("button", { name: "Call a deletion off" }).click();
+      await page.getByText(`The account of ${name} is not deleted.`).first().waitFor();
+      const again = await fetch(`${fixture.node.url}/api/v1/sign-in`, {
+        method: "POST",
+        headers: { "content-type": "application/json", origin: fixture.node.url },
+        body: JSON.stringify({ name, password: "correct horse" }),
+      });
+      expect(again.status, "the person can sign in again").to.equal(200);
+      await close();
+    });
+
+  it("that have a name already are refused at the field, and the refusal goes when the next name works", async () => {
+    const page = await fixture.visitor();
+    await page
+      .getByRole("button", { name: /account/ })
+      .first()
+      .click();
+    const name = page.getByRole("textbox", { name: "Name", exact: true });
+    await page.getByRole("textbox", { name: "Password" }).fill("correct horse");
+    for (const [typed, said] of [
+      ["ada", "This name is taken. Choose another."],
+      ["no name!", "Lower-case letters, digits, _ and -, and a letter or a digit first."],
+    ] as const) {
+      await name.fill(typed);
+      await page.getByRole("button", { name: "Create account" }).click();
+      await page.locator(".mantine-TextInput-error").getByText(said).waitFor();
+      expect(await name.getAttribute("aria-invalid")).to.equal("true");
+    }
+    await name.fill("dora");
+    await page.getByRole("button", { name: "Create account" }).click();
+    await page.getByText("Welcome to Plexus").waitFor();
+    expect(fixture.complaints).to.deep.equal([]);
+  });
+});
