@@ -65,7 +65,7 @@ export function createConversation(options: {
   const { user, client, screen } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
-  const nowhere: Here = { place: undefined, hasReacted: () => false };
+  const nowhere: Here = { place: undefined, hasReacted: () => false, editedAtMs: () => undefined };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
@@ -163,6 +163,11 @@ export function createConversation(options: {
     // A request is made of a place only.
     const answer = await visit?.send(asked);
     if (asked.name === "room.leave" && answer?.ok === true) leave();
+    if (answer?.ok === false && answer.error.code === "CHANGED_MEANWHILE") {
+      const message =
+        "The message was changed meanwhile, and your edit was not saved. What it says now is above; /edit it again to replace that.";
+      return { failure: { ...answer.error, message } };
+    }
     return answer === undefined ? done : stepOf(answer);
   }
 

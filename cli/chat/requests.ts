@@ -16,6 +16,8 @@ export interface Here {
   readonly place: Place | undefined;
   /** Whether the person has reacted to a message so. */
   hasReacted(seq: number, emoji: string): boolean;
+  /** When a message that was shown here was edited last, or 0. Undefined: it was not shown. */
+  editedAtMs(seq: number): number | undefined;
 }
 
 /** A command to the room or agent where the person is. */
@@ -89,7 +91,11 @@ export function requestOf(
     case "unread":
       return onNumber(first, (seq) => inRoom(request("room.markUnread", { seq })));
     case "edit":
-      return onNumber(first, (seq) => inRoom(request("room.edit", { seq, text: rest })));
+      // An edit rests on what the person saw: what was changed meanwhile is not overwritten in silence.
+      return onNumber(first, (seq) => {
+        const seen = here.editedAtMs(seq);
+        return inRoom(request("room.edit", { seq, text: rest, ...(seen !== undefined && { seen }) }));
+      });
     case "delete":
       return onNumber(first, (seq) => inRoom(request("room.delete", { seq })));
     case "react":

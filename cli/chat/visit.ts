@@ -34,6 +34,8 @@ export class Visit implements Here {
   readonly #screen: Screen;
   readonly #printer: Printer;
   readonly #reactions = new Map<number, RoomMessage["reactions"]>();
+  /** When the messages that were shown were edited last, or 0. */
+  readonly #edited = new Map<number, number>();
   #unfollow = (): void => {};
   /** The oldest message or turn that was shown: history goes on before it. */
   #oldest: number | undefined;
@@ -92,7 +94,18 @@ export class Visit implements Here {
     if (owes && !answer.ok) this.#owe(-1);
     if (name === "room.post" && answer.ok)
       this.#postedAt = Math.max(this.#postedAt, (answer.value as AnswerOf<"room.post">).at);
+    if (name === "room.edit" && answer.ok) this.#saw(answer.value as AnswerOf<"room.edit">);
     return answer;
+  }
+
+  editedAtMs(seq: number): number | undefined {
+    return this.#edited.get(seq);
+  }
+
+  /** Remembers a message as it was shown. */
+  #saw({ seq, reactions, editedAtMs = 0 }: RoomMessage): void {
+    this.#reactions.set(seq, reactions);
+    this.#edited.set(seq, editedAtMs);
   }
 
   hasReacted(seq: number, emoji: string): boolean {
@@ -107,7 +120,10 @@ export class Visit implements Here {
     if (kind === "room") {
       const answer = await this.#client.call("room.history", key, { ...parameters, roomOnly: true });
       if (!answer.ok) return answer;
-      for (const message of answer.value.messages) show({ message }, describeMessage(message, color));
+      for (const message of answer.value.messages) {
+        this.#saw(message);
+        show({ message }, describeMessage(message, color));
+      }
       this.#showedFrom(answer.value.messages[0]?.seq);
       return answer;
     }
@@ -127,7 +143,10 @@ export class Visit implements Here {
     if (!answer.ok) return answer;
     const { messages } = answer.value;
     if ("around" in of && messages.every(({ seq }) => seq !== of.around)) return refused(failure("NOT_FOUND"));
-    for (const message of messages) show({ message }, describeMessage(message, color));
+    for (const message of messages) {
+      this.#saw(message);
+      show({ message }, describeMessage(message, color));
+    }
     const last = messages.at(-1);
     if ("thread" in of && last !== undefined && this.#screen.interactive)
       void this.#client.call("room.markRead", key, { seq: last.seq, thread: of.thread });
@@ -224,7 +243,7 @@ export class Visit implements Here {
     const recent = this.#unseen(lines, ({ seq }) => seq);
     const name = title === "" ? this.place.key : title;
     headline(dim(withoutControls(`— ${name}${topic === "" ? "" : `: ${topic}`} —`)));
-    for (const message of messages) this.#reactions.set(message.seq, message.reactions);
+    for (const message of messages) this.#saw(message);
     for (const message of recent) show({ message }, describeMessage(message, color));
     this.#oldest ??= recent[0]?.seq;
     if (this.#newest !== undefined && messages.length > 0) this.#markRead(this.#newest);
@@ -245,13 +264,13 @@ export class Visit implements Here {
     if (event.type === "draft")
       return this.#showDraft(nameOf(event.agent), event.done === true ? undefined : growDraft(this.#draft, event));
     if ("messages" in event)
-      for (const { seq, reactions } of event.messages) {
-        this.#newest = Math.max(this.#newest ?? 0, seq);
-        this.#reactions.set(seq, reactions);
+      for (const message of event.messages) {
+        this.#newest = Math.max(this.#newest ?? 0, message.seq);
+        this.#saw(message);
       }
     if ("message" in event) {
       this.#newest = Math.max(this.#newest ?? 0, event.message.seq);
-      this.#reactions.set(event.message.seq, event.message.reactions);
+      this.#saw(event.message);
       if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
     }
     this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));

@@ -7,7 +7,11 @@ const helper: Place = { kind: "agent", key: "ada.helper" };
 
 /** What a typed line asks for; a text is why it asks for nothing. */
 function asked(text: string, place: Place | undefined): unknown {
-  const here: Here = { place, hasReacted: (seq, emoji) => seq === 7 && emoji === "🎲" };
+  const here: Here = {
+    place,
+    hasReacted: (seq, emoji) => seq === 7 && emoji === "🎲",
+    editedAtMs: (seq) => (seq === 7 ? 5_000 : undefined),
+  };
   const line = parseLine(text);
   const request =
     line.type === "say"
@@ -24,7 +28,11 @@ describe("a line of the terminal", () => {
       ["hi", "room.post", { text: "hi" }],
       ["//not a command", "room.post", { text: "/not a command" }],
       ["/reply #7 yes", "room.post", { text: "yes", replyTo: 7 }],
-      ["/edit 7 no", "room.edit", { seq: 7, text: "no" }],
+      ["/also 7 yes", "room.post", { text: "yes", replyTo: 7, alsoInRoom: true }],
+      ["/unread #7", "room.markUnread", { seq: 7 }],
+      // It rests on what was shown, where it was shown.
+      ["/edit 7 no", "room.edit", { seq: 7, text: "no", seen: 5_000 }],
+      ["/edit 8 no", "room.edit", { seq: 8, text: "no" }],
       ["/delete 7", "room.delete", { seq: 7 }],
       ["/invite @Bén", "room.invite", { member: "user/ben" }],
       ["/invite @Ada.Helper", "room.invite", { member: "agent/ada.helper" }],

@@ -12,6 +12,7 @@ import {
   describeAgentEvent,
   describeTurn,
   growDraft,
+  describeThread,
 } from "../../../cli/chat/view.ts";
 import { describeCheck, gpuCheck, machineChecks } from "../../../cli/doctor.ts";
 import {
@@ -150,6 +151,20 @@ describe("what a reader sees", () => {
     expect(describeMessage({ ...said, text: "Yes." }, false)).to.match(/#7 ada\.helper \(to #5\): Yes\.$/);
     const refused = { ...said, text: "Sorry, I am busy: 4 waiting already.", refused: "QUEUE_FULL" };
     expect(describeMessage(refused, false)).to.match(/\(to #5\): Sorry, I am busy.* \(not answered: QUEUE_FULL\)$/);
+  });
+
+  it("keep the room quiet: an answer in a thread is one line with the count, and the thread has the rest", () => {
+    const answer = { ...message, replyTo: 3, threadOnly: true as const, text: `first\nsecond ${"x".repeat(500)}` };
+    const root = { ...message, seq: 3, replies: { count: 2, lastAtMs: 0 } };
+    const line = describeRoomEvent({ type: "posted", message: answer, root }, false) ?? "";
+    expect(line).to.match(/#7 \w+ in the thread of #3, 2 replies: first second x+/);
+    expect(line.split("\n")).to.have.length(1);
+    expect(line.length).to.be.below(250);
+    expect(describeMessage(root, false)).to.include("(2 replies: /thread 3)");
+    const thread = { root: 3, count: 2, last: { seq: 7, author: "user/bob", text: "so\nit is", atMs: 0 } };
+    expect(describeThread(thread, false)).to.equal("#3: 2 replies, the last of bob: so it is");
+    const own = { readSeq: 3, unread: 2, mentioned: true };
+    expect(describeThread({ ...thread, own }, false)).to.equal("#3: 2 replies 2 new @you, the last of bob: so it is");
   });
 
   it("never lets other people's text steer the terminal", () => {
