@@ -1,7 +1,7 @@
 import type { Config } from "../config/index.ts";
 import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
-import { adviceOn } from "../protocols/cluster-advice.ts";
+import { adviceOn, describeOutside } from "../protocols/cluster-advice.ts";
 import { failureOf, type BackupList, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
@@ -46,7 +46,10 @@ const clusterName = "Cluster";
 export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
   const { nodes, directoryAway, directoryRefuses, directoryOlder, slots } = summary;
   const advice = adviceOn(summary);
-  const isBad = (directoryAway ?? directoryRefuses ?? directoryOlder) !== undefined || slots.blocked + slots.down > 0;
+  const isBad =
+    (directoryAway ?? directoryRefuses ?? directoryOlder) !== undefined ||
+    describeOutside(summary).length > 0 ||
+    slots.blocked + slots.down > 0;
   if (advice.length === 0)
     return [
       { name: clusterName, state: "good", says: `${counted(nodes.length, "node")} up, and the directory answers` },

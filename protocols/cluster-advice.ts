@@ -71,6 +71,19 @@ function describeOlder({ directory, directoryOlder, nodes }: ClusterSummary): re
   ];
 }
 
+/** That the node that was asked is none of the members that the directory tells, or has not joined: it serves nothing then, whatever else is well. */
+export function describeOutside({ nodes, directoryAway }: ClusterSummary): readonly string[] {
+  const self = nodes.find((node) => node.self);
+  if (directoryAway !== undefined) return [];
+  if (self === undefined)
+    return [
+      "The node that was asked is not among the members that the directory tells: it was evicted, or the directory lies on an older copy of its data. Keep its folder. Was it evicted, it joins again with an empty folder; else start the node that keeps the directory on its newest folder.",
+    ];
+  return self.joined === false
+    ? [`${withoutControls(self.name)}, which was asked, has not joined since it started: it serves no slots until it has. Its log says why (membership.join.waits).`] // prettier-ignore
+    : [];
+}
+
 /** What nobody can make while no node of a role takes anything new; the other roles have no actors and no models. */
 export const madeBy: Readonly<Partial<Record<Role, string>>> = {
   chat: "no account, room or agent",
@@ -98,6 +111,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
     ...describeAway(summary),
     ...describeRefusal(summary),
     ...describeOlder(summary),
+    ...describeOutside(summary),
     ...refused,
     ...(down.length === 0 || describeNoMajority(summary) !== undefined
       ? []

@@ -94,3 +94,4 @@ export * from "./user.ts";
 export * from "./watch.ts";
 export * from "./json-meter.ts";
 export * from "./written.ts";
+export * from "./times/index.ts";

@@ -13,7 +13,7 @@ import type { BackupTurn, Effects as BackupEffects } from "./effects.ts";
 import type { GuardChange, GuardState, KeptRequest } from "./guards.ts";
 import type { BackupState } from "./state.ts";
 import { add } from "./tasks.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;

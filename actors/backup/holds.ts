@@ -4,7 +4,7 @@ import type { BackupHold, CommandOf, backupGuardCommands } from "../../protocols
 import { persist, refuse, reply, type Effect, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Erasing, GuardChange, GuardState } from "./guards.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 type Incoming = CommandOf<typeof backupGuardCommands>;
 type Of<Type extends Incoming["type"]> = Extract<Incoming, { type: Type }>;

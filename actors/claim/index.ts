@@ -9,7 +9,7 @@ import { claimCommands, type ClaimHolder, type ClaimTaken, type CommandOf } from
 import { acceptsOf, refuseSource } from "../accepts.ts";
 import { persist, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 /** Who has it. `untilMs`: it is not kept yet. */
 export interface Held {

@@ -50,7 +50,7 @@ import {
   type Outbox,
 } from "../outbox.ts";
 import { firstPage } from "../page.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 /** What the cluster remembers of itself. */
 export interface ClusterState {

@@ -32,7 +32,7 @@ import {
 } from "./members.ts";
 import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
 import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 /** A room that was created. */
 export interface Room {

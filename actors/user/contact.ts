@@ -5,7 +5,7 @@ import { dispatch, type Mail } from "../outbox.ts";
 import type { UserNotes } from "./notes.ts";
 import type { Effects } from "./sessions.ts";
 import type { Account, Contact, FactorChange, UserState } from "./state.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
 type Command = CommandOf<typeof userCommands>;

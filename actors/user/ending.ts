@@ -22,7 +22,7 @@ import {
   type Effects,
 } from "./sessions.ts";
 import { agentActor, viewOf, type Account, type UserState } from "./state.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 import { actorLimits as limits } from "../limits.ts";
 
 type Command = CommandOf<typeof userCommands>;

@@ -15,7 +15,7 @@ import { actorLimits as limits } from "../limits.ts";
 import type { UserNotes } from "./notes.ts";
 import { happen, type Effects } from "./sessions.ts";
 import { factorsOf, type Account, type FactorChange, type UserState } from "./state.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 type Command = CommandOf<typeof userCommands>;
 type Of<Type extends Command["type"]> = Extract<Command, { type: Type }>;

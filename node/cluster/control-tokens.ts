@@ -6,7 +6,7 @@ import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type ControlTokenView, type Result } from "../../protocols/index.ts";
 import type { Clock, Directory, DirectoryRow } from "../ports.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
 
 /** Control tokens of a cluster; expired ones make room. */

@@ -3,7 +3,7 @@ import { Type } from "typebox";
 import { checkOf } from "../../protocols/check.ts";
 import { failure, ok, refused, type Result, type SignUpInvitation } from "../../protocols/index.ts";
 import type { Directory, DirectoryRow } from "../ports.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 import { wireLimits } from "../../protocols/index.ts";
 
 const prefix = "sign-up/";

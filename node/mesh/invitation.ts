@@ -34,7 +34,7 @@ import {
 } from "../cluster/records.ts";
 import { word } from "./handshake.ts";
 import { invitationLimits } from "./limits.ts";
-import { holdsAt } from "../../protocols/times/index.ts";
+import { holdsAt } from "../../protocols/index.ts";
 
 /** The contents of a token. */
 export interface Invitation {

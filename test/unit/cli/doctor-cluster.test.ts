@@ -20,6 +20,16 @@ describe("the doctor's look at the cluster", () => {
       { directoryOlder: { slot: "chat/1" } },
       "it lies on an older copy of its data",
     ],
+    [
+      "does not name the node that is asked",
+      { nodes: [nodeRow("node-b")] },
+      "not among the members that the directory tells",
+    ],
+    [
+      "has not let the node in that is asked",
+      { nodes: [nodeRow("node-a", { self: true, joined: false }), nodeRow("node-b")] },
+      "has not joined since it started",
+    ],
     ["takes no change", { directoryRefuses: { because: "it is full" } }, "Why: it is full"],
   ] as const)
     it(`never says that all is well while the directory ${what}, though every slot is served`, () => {
