@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   floatsOf,
+  type Thinking,
   type EngineAnswer,
   type EngineName,
   type EnginePart,
@@ -66,12 +67,23 @@ describe("ONNX", function () {
       model("harm", countingModel({ toxic: "!", insult: "?" }, { problem_type: "multi_label_classification" })),
     ];
     const writes = model("writes", writingModel({ text: "fine", after: "end", contextTokens: 512 }));
+    const switched =
+      "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}";
+    const thinks = [
+      // One has a variable for it, one is told nothing, one thinks in any case; the last one does not think.
+      model("switched", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: switched })),
+      model("unasked", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{#- </think> #}" })),
+      model(
+        "always",
+        writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{{- '<think>\\n' }}{#- </think> #}" }),
+      ),
+    ];
     const speech = [
       model("hears", hearingModel()),
       model("remembers", rememberingModel()),
       model("voice", voiceModel()),
     ];
-    host = await started(...reading, ...speech, writes);
+    host = await started(...reading, ...speech, writes, ...thinks);
   });
   after(() => folder && rmSync(folder, { recursive: true }));
 
@@ -163,6 +175,21 @@ describe("ONNX", function () {
     const plain = await asked("");
     // Three control tokens of the template, and each byte of the text.
     expect([plain, await asked("<|end|>"), await asked("a\uE000b")]).to.deep.equal([3, 3 + 7, 3 + 2]);
+  }); // prettier-ignore
+
+  it("does not think where that is switched off, whatever its template does of it", async () => {
+    const tokens = async (name: string, thinking?: Thinking) => {
+      const messages = [{ role: "user" as const, content: "" }];
+      const { promptTokens } = await fine("generate", { model: name, messages, sampling: {}, ...(thinking !== undefined && { thinking }) });
+      return promptTokens;
+    };
+    const plain = 3;
+    const over = "<think>\n\n</think>\n\n".length;
+    expect([await tokens("writes"), await tokens("writes", false), await tokens("writes", true)]).to.deep.equal([plain, plain, plain]);
+    expect([await tokens("switched"), await tokens("switched", false), await tokens("switched", "low")]).to.deep.equal([plain, plain + over, plain]);
+    expect([await tokens("unasked"), await tokens("unasked", false)]).to.deep.equal([plain, plain + over]);
+    const opened = "<think>\n".length;
+    expect([await tokens("always"), await tokens("always", false)]).to.deep.equal([plain + opened, plain + opened + "\n\n</think>\n\n".length]);
   }); // prettier-ignore
 
   it("ranks documents by what the model makes of them with the query", async () => {

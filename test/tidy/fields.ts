@@ -5,6 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fieldsOf, type Fate, type FieldRow } from "../../node/gateway/ai/fields/index.ts";
+import { relayLacks } from "../../runtimes/remote/lacks.ts";
 
 const path = join(import.meta.dirname, "../../docs/fields.md");
 
@@ -36,13 +37,23 @@ function section(fate: Fate, rows: readonly FieldRow[]): string {
   return `\n**${words[fate]}**\n\n${lines.join("\n")}\n`;
 }
 
+/** What has no place in what other servers are asked. */
+function relays(): string {
+  const lines = Object.entries(relayLacks).map(([server, lacks]) => {
+    const reasons = [...new Set(Object.values(lacks))];
+    const told = reasons.map((why) => `${Object.keys(lacks).filter((wish) => lacks[wish] === why).map((wish) => `\`${wish}\``).join(", ")} (${why})`);
+    return `- ${server}: ${told.join("; ")}`;
+  });
+  return `\n## Models on other servers\n\nWhat a request asks of a model on another server reaches that server, is refused by name where its interface has no word for it, or means\nnothing there:\n\n${lines.join("\n")}\n`;
+} // prettier-ignore
+
 /** The page as it should be. */
 export function fieldsPage(): string {
   const parts = Object.entries(fieldsOf).map(([request, rows]) => {
     const sections = (Object.keys(words) as Fate[]).map((fate) => section(fate, rows.filter((row) => row.fate === fate)));
     return `\n## ${request}\n${sections.join("")}`;
   }); // prettier-ignore
-  return head + parts.join("");
+  return head + parts.join("") + relays();
 }
 
 if (import.meta.main) {

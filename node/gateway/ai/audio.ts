@@ -14,7 +14,7 @@ import { maybe, readText, refuseUnsupported, type Fields, type Unsupported } fro
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
-import { addPost, checkTexts, type Surface } from "./surface.ts";
+import { addPost, checkFields, checkTexts, type Surface } from "./surface.ts";
 
 const speechRequest = Type.Object({
   model: Type.String({ maxLength: 200 }),
@@ -85,6 +85,19 @@ const transcripts: Readonly<
   }),
 }; // prettier-ignore
 
+/** The fields of a form as those of a body in JSON: lists are written with brackets, and numbers and truths as texts. */
+function fieldsIn(form: FormData): Fields {
+  const names = new Set(form.keys());
+  const valueOf = (one: string | File): unknown =>
+    typeof one === "string" && /^(?:true|false|null|-?\d+(?:\.\d+)?)$/.test(one) ? (JSON.parse(one) as unknown) : one;
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const values = form.getAll(name).map(valueOf);
+      return name.endsWith("[]") ? [name.slice(0, -2), values] : [name, values.at(-1)];
+    }),
+  );
+}
+
 /** Adds them. */
 export function addAudio(surface: Surface): void {
   const { app, at, calls, models } = surface;
@@ -132,6 +145,7 @@ export function addAudio(surface: Surface): void {
       (request, reply) =>
         whileAsked(request, reply, async (asking) => {
           if (!(request.body instanceof FormData)) return refuse("", "must be multipart/form-data");
+          checkFields(`/v1/audio/${path}`, fieldsIn(request.body), reply);
           const asked = await readForm(request.body, task === "translate");
           const { model } = await models.resolve(asking.caller, asked.request.model);
           const whole = { ...asked.request, model };
@@ -179,8 +193,6 @@ export function addAudio(surface: Surface): void {
     if (!(file instanceof File)) return refuse("/file", "must be a file");
     const max = at.limits.mediaBytesMax;
     if (file.size > max) throw new PlexusError(failure("TOO_LARGE", { limit: "mediaBytesMax", max }));
-    if (form.getAll("timestamp_granularities[]").includes("word"))
-      refuse("/timestamp_granularities", "only segments are supported");
     const format = textIn("response_format", 32) ?? "json";
     const tell = Object.hasOwn(transcripts, format) ? transcripts[format] : undefined;
     if (tell === undefined) return refuse("/response_format", `must be ${Object.keys(transcripts).join(", ")}`);

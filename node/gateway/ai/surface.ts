@@ -68,14 +68,18 @@ export function addPost<S extends TSchema>(
     },
     (request, reply) =>
       whileAsked(request, reply, (asking) => {
-        refuseFields(path, request.body as Fields);
-        const unknown = unknownFields(path, request.body as Fields);
-        // Nothing is passed over in silence.
-        if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));
+        checkFields(path, request.body as Fields, reply);
         const work = (asked: Asking): Promise<unknown> => serve({ body: request.body as Static<S>, asking: asked, request, reply }); // prettier-ignore
         return about.isMedia === true ? work(asking) : answeredWhole(asking, reply, at, work);
       }),
   );
+}
+
+/** Refuses fields by their list; those that nobody knows are named in the answer: nothing is passed over in silence. */
+export function checkFields(path: string, fields: Fields, reply: FastifyReply): void {
+  refuseFields(path, fields);
+  const unknown = unknownFields(path, fields);
+  if (unknown.length > 0) reply.header("x-plexus-ignored", ignored(unknown));
 }
 
 /** What is answered has arguments of calls in it, which go character by character. */

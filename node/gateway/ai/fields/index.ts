@@ -59,6 +59,7 @@ const idle: Readonly<Record<string, (value: unknown, body: Fields) => boolean>> 
   "tools(function).allowed_callers": isDirect,
   "tools(custom).allowed_callers": isDirect,
   speed: (value) => value === "standard",
+  timestamp_granularities: (value) => isEmpty(value) || [value].flat().every((one) => one === "segment"),
   stream_format: (value) => value === "audio",
   response_format: (value) => value === "b64_json",
   repetition_penalty: (value) => value === 1,

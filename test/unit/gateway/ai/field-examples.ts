@@ -126,7 +126,20 @@ const bases: Readonly<Record<string, Body>> = {
   },
   "/api/embed": { model: "echo", input: "hello" },
   "/api/embeddings": { model: "echo", prompt: "hello" },
+  "/api/pull": { model: "echo", stream: false },
+  "/v1/audio/transcriptions": { model: "seeing", file: "a sound" },
+  "/v1/audio/translations": { model: "seeing", file: "a sound" },
 }; // prettier-ignore
+
+/** Those that are forms: a list is a field with brackets, the file a sound. */
+export const formOf = (body: Body): FormData => {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(body))
+    if (name === "file") form.append(name, new File([String(value)], "a.wav", { type: "audio/wav" }));
+    else if (Array.isArray(value)) for (const one of value) form.append(`${name}[]`, String(one));
+    else form.append(name, String(value));
+  return form;
+};
 
 /** What some fields need beside them. */
 const beside: readonly (readonly [request: RegExp, path: RegExp, fields: Body])[] = [
@@ -152,6 +165,7 @@ const beside: readonly (readonly [request: RegExp, path: RegExp, fields: Body])[
   [/v1\/messages$/, /^tool_choice\(auto\)\.disable/, { tool_choice: { type: "auto" } }],
   [/v1\/messages$/, /^thinking\(enabled\)/, { thinking: { type: "enabled", budget_tokens: 2_000 } }],
   [/api\/(?:chat|generate)/, /^top_logprobs/, { logprobs: true }],
+  [/api\/pull/, /^name/, { name: "echo", model: undefined }],
   [/api\/chat/, /^format/, { tools: null, messages: [{ role: "user", content: "hello" }] }],
 ]; // prettier-ignore
 
@@ -219,6 +233,17 @@ const ofMessages: Body = {
   output_format: { type: "json_schema", schema },
 };
 
+const ofSounds: Body = {
+  file: "another sound",
+  model: "none",
+  language: "fr",
+  prompt: "Names: Ada.",
+  response_format: "verbose_json",
+  stream: true,
+  temperature: 0.5,
+  chunking_strategy: "auto",
+};
+
 /** Values that ask for something; of others it is a text. `elsewhere`: what is of another test. */
 export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   "/v1/chat/completions": {
@@ -276,7 +301,11 @@ export const examples: Readonly<Record<string, Readonly<Record<string, unknown>>
   "/api/chat": { ...ofText, "messages.tool_calls.function.arguments": { far: true }, "tools.function.parameters": schema, "messages.images": [picture], "messages.tool_name": "wait" }, // prettier-ignore
   "/api/embed": { input: "other", truncate: "elsewhere", keep_alive: "7m", dimensions: 8, model: "none" },
   "/api/embeddings": { prompt: "other", keep_alive: "7m", model: "none" },
-};
+  // A licence is accepted where one is asked for: of the tests of pulls.
+  "/api/pull": { model: "none", name: "none", stream: true, insecure: true, accept_licence: "elsewhere" },
+  "/v1/audio/transcriptions": { ...ofSounds, keywords: ["a"], known_speaker_names: ["a"], known_speaker_references: ["a"], include: ["logprobs"], timestamp_granularities: ["word"], languages: ["en", "fr"] },
+  "/v1/audio/translations": ofSounds,
+}; // prettier-ignore
 
 /** The body with the row's field set: in the first object that it may belong to, or in a new one. */
 export function withField(body: Body, { path, fate }: FieldRow, example: unknown): Body {

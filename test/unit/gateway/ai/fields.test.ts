@@ -9,7 +9,7 @@ import { createEchoRuntime, type Engines } from "../../../../runtimes/index.ts";
 import { readSdkFields } from "../../../fixtures/sdk-fields.ts";
 import { fieldsPage } from "../../../tidy/fields.ts";
 import { createWorld, startFixture, type Fixture } from "../fixture.ts";
-import { baseOf, examples, withField } from "./field-examples.ts";
+import { baseOf, examples, formOf, withField } from "./field-examples.ts";
 import { seeing } from "./seeing.ts";
 
 /** Engines of which every call is noted. */
@@ -96,10 +96,17 @@ describe("gateway: fields of requests", () => {
     });
     after(() => fixture.stop());
 
+    const posted = async (path: string, body: FormData): Promise<{ readonly status: number; readonly body: unknown }> => {
+      const answer = await fetch(fixture.url + path, { method: "POST", headers: { authorization: `Bearer ${token}` }, body });
+      return { status: answer.status, body: await answer.text() };
+    }; // prettier-ignore
+
     /** What came of a request: its status, what the model was asked, and what was answered, without ids and times. */
     const cameOf = async (path: string, body: object) => {
       asked = [];
-      const reply = await fixture.request("POST", path, { token, body });
+      const reply = path.includes("/audio/tr")
+        ? await posted(path, formOf(body as Record<string, unknown>))
+        : await fixture.request("POST", path, { token, body });
       const reached = asked.map(({ id: _id, timeoutMs: _timeoutMs, trace: _trace, ...rest }) => rest);
       const plain = JSON.stringify(reply.body)
         .replaceAll(/"(?:id|item_id|created_at|created|completed_at|[a-z_]*_duration|call_id)":(?:"[^"]*"|\d+)/g, "")
@@ -135,5 +142,19 @@ describe("gateway: fields of requests", () => {
           else expect(came.plain, shown).to.not.equal(without.plain);
         }); // prettier-ignore
       }
+
+    it("are all sent, but those that another test sends, and one interface that serves nobody", () => {
+      const unsent = Object.entries(fieldsOf).flatMap(([request, rows]) =>
+        rows.filter((row) => baseOf(request, row.path) === undefined).map(() => request),
+      );
+      expect([...new Set(unsent)]).to.deep.equal(["/v1/moderations"]);
+    });
+
+    it("names in a header what a form has that nobody knows, too", async () => {
+      const form = formOf({ model: "seeing", file: "a sound", telepathy: "on" });
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${fixture.url}/v1/audio/transcriptions`, { method: "POST", headers, body: form });
+      expect([answer.status, answer.headers.get("x-plexus-ignored")]).to.deep.equal([200, "telepathy"]);
+    });
   });
 });

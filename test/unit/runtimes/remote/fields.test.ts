@@ -6,6 +6,7 @@ import { contentMapping } from "../../../../runtimes/gemini/adapter.ts";
 import { streamMapping } from "../../../../runtimes/kserve/adapter.ts";
 import { chatMapping as ollamaMapping } from "../../../../runtimes/ollama/adapter.ts";
 import { chatMapping } from "../../../../runtimes/openai/chat.ts";
+import { relayLacks } from "../../../../runtimes/remote/lacks.ts";
 import type { TextMapping } from "../../../../runtimes/remote/text.ts";
 
 const look = { name: "look", parameters: { type: "object", properties: {} } };
@@ -37,15 +38,13 @@ const wishes: Readonly<Record<string, Partial<GenerationRequest>>> = {
 };
 
 const shape = { input: "text_input", output: "text_output", makes: "stream", settings: [] } as const;
-const servers: Readonly<Record<string, { readonly map: (request: GenerationRequest) => TextMapping; readonly nothing: readonly string[] }>> = {
-  "vLLM": { map: (request) => chatMapping(request, { model: "m", dialect: "vllm" }), nothing: [] },
-  "OpenAI": { map: (request) => chatMapping(request, { model: "gpt-5.1", dialect: "openai" }), nothing: [] },
-  "Ollama": { map: (request) => ollamaMapping(request, { model: "m", contextTokens: 100, facts: { thinks: true } }), nothing: [] },
-  // No seed and no likelihoods; without a word it does not think.
-  "Anthropic": { map: (request) => messagesMapping(request, { model: "m", contextTokens: 4_096 }), nothing: ["seed", "logprobs", "thinking"] },
-  "Gemini": { map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, signatures: new Map() }), nothing: ["logprobs"] },
-  // It takes texts, and settings of theirs.
-  "Triton": { map: (request) => streamMapping(request, "m", shape), nothing: ["tools", "toolChoice", "json", "schema", "logprobs", "thinking"] },
+const servers: Readonly<Record<string, { readonly map: (request: GenerationRequest) => TextMapping }>> = {
+  "vLLM": { map: (request) => chatMapping(request, { model: "m", dialect: "vllm" }) },
+  "OpenAI": { map: (request) => chatMapping(request, { model: "gpt-5.1", dialect: "openai" }) },
+  "Ollama": { map: (request) => ollamaMapping(request, { model: "m", contextTokens: 100, facts: { thinks: true } }) },
+  "Anthropic": { map: (request) => messagesMapping(request, { model: "m", contextTokens: 4_096 }) },
+  "Gemini": { map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, signatures: new Map() }) },
+  "Triton": { map: (request) => streamMapping(request, "m", shape) },
 }; // prettier-ignore
 
 describe("what is asked of a model on another server", () => {
@@ -56,7 +55,8 @@ describe("what is asked of a model on another server", () => {
       return String(thrown);
     }
   };
-  for (const [server, { map, nothing }] of Object.entries(servers))
+  for (const [server, { map }] of Object.entries(servers)) {
+    const nothing = Object.keys(relayLacks[server] ?? {});
     for (const [wish, fields] of Object.entries(wishes))
       it(`${server}: ${wish} ${nothing.includes(wish) ? "is nothing there" : "reaches it, or is refused"}`, () => {
         const before = wish === "toolChoice" ? { tools: [look] } : {};
@@ -65,4 +65,10 @@ describe("what is asked of a model on another server", () => {
         else expect(body).to.not.equal(bodyOf(map, before));
         if (body.startsWith("PlexusError")) expect(body).to.contain("BAD_REQUEST");
       });
+  }
+
+  it("is on the list by the names of servers and wishes that there are", () => {
+    expect(Object.keys(servers)).to.include.members(Object.keys(relayLacks));
+    for (const lacks of Object.values(relayLacks)) expect(Object.keys(wishes)).to.include.members(Object.keys(lacks));
+  });
 });
