@@ -27,7 +27,7 @@ hex ::= [0-9a-fA-F]
 code ::= [0-9a-cA-Ce-fE-F] hex hex hex | [dD] [0-7] hex hex
 char ::= [^"\\\\\\x00-\\x1F\\x7F] | "\\\\" (["\\\\/bfnrt] | "u" code)
 string ::= "\\"" char* "\\""
-whole ::= "-"? ("0" | [1-9] [0-9]{0,14})
+whole ::= "-"? ("0" | [1-9] [0-9]{0,18})
 number ::= whole ("." [0-9]{1,16})? ([eE] [-+]? [0-9]{1,2})?
 boolean ::= "true" | "false"
 pair ::= string ":" " "? any
@@ -297,18 +297,33 @@ const formatWords: Readonly<Record<TextFormat, string>> = {
   uuid: quoted(`${low}{8} "-" ${low}{4} "-" ${low}{4} "-" ${low}{4} "-" ${low}{12}`),
 };
 
-/** Beyond it a number that is read is another than the one that was written. */
+/** Where a bound is given, numbers go as far as that and this: beyond it a bound that is read is another than the one that was written. */
+const exactMax = Number.MAX_SAFE_INTEGER;
+/** The most of 15 digits: where no bound is given, those of more digits follow. */
 const wholeMax = 999_999_999_999_999;
+/** Numbers of more digits, up to those of identifiers. */
+const longer = "[1-9] [0-9]{15,18}";
 
-const limitsOf = ({ min, max, above, below }: Bounds): { readonly low: number; readonly high: number } => ({
-  low: Math.max(-wholeMax, Math.ceil(min ?? -wholeMax), above === undefined ? -wholeMax : Math.floor(above) + 1),
-  high: Math.min(wholeMax, Math.floor(max ?? wholeMax), below === undefined ? wholeMax : Math.ceil(below) - 1),
-});
+const limitsOf = ({ min, max, above, below }: Bounds): { readonly low: number; readonly high: number } => {
+  const least = min === undefined && above === undefined ? -wholeMax : -exactMax;
+  const most = max === undefined && below === undefined ? wholeMax : exactMax;
+  return {
+    low: Math.max(least, Math.ceil(min ?? least), above === undefined ? least : Math.floor(above) + 1),
+    high: Math.min(most, Math.floor(max ?? most), below === undefined ? most : Math.ceil(below) - 1),
+  };
+};
 
 function wholeNumber(bounds: Bounds): string {
   if (Object.keys(bounds).length === 0) return "whole";
   const { low: from, high: to } = limitsOf(bounds);
-  return oneOf(wholeRange(from, to));
+  // What is open at one end has numbers of any length there. One that begins beyond 15 digits has those of more, and the check at the end looks.
+  const isOpenAbove = bounds.max === undefined && bounds.below === undefined;
+  const isOpenBelow = bounds.min === undefined && bounds.above === undefined;
+  return oneOf([
+    ...(from > to && (isOpenAbove || isOpenBelow) ? [] : wholeRange(from, to)),
+    ...(isOpenAbove ? [longer] : []),
+    ...(isOpenBelow ? [`"-" ${longer}`] : []),
+  ]);
 }
 
 /** The whole numbers between, and with a fraction those that can be between. */

@@ -63,6 +63,10 @@ const rows: readonly (readonly [name: string, schema: unknown, fine: readonly st
     ["[]", '["00000000-0000-0000-0000-000000000000"]'],
     ['["0"]'],
   ],
+  ["whole numbers as long as identifiers are", { type: "integer" }, ["0", "2512292042121000001", "-2512292042121000001"], ["01", "1".repeat(20), "1.5"]],
+  ["whole numbers with a least one", { type: "integer", minimum: 10 }, ["10", "999999999999999", "1000000000000000", "2512292042121000001"], ["9", "-2512292042121000001"]],
+  ["whole numbers with a greatest one", { type: "integer", exclusiveMaximum: -3 }, ["-4", "-2512292042121000001"], ["-3", "2512292042121000001"]],
+  ["whole numbers between bounds of more than 15 digits", { type: "integer", minimum: 1_000_000_000_000_001, maximum: Number.MAX_SAFE_INTEGER }, ["1000000000000001", "9007199254740991"], ["1000000000000000", "9007199254740992"]],
   [
     "1,500 ranges",
     { anyOf: Array.from({ length: 900 }, (_none, at) => ({ type: "integer", minimum: -at, maximum: 999_999 + 7 * at })) },
