@@ -7,7 +7,7 @@
  *  White space before JSON is JSON. Whoever is refused by then has the status of the refusal. What fails later can have none any more: the reason is written, and the answer
  *  ends without its end, so that no client takes it for one. */
 import type { FastifyReply } from "fastify";
-import { failureOf } from "../../../protocols/index.ts";
+import { failureOf, stringifyWritten } from "../../../protocols/index.ts";
 import type { GatewayContext } from "../options.ts";
 import type { Asking } from "./calls.ts";
 import { errorBody, wireOf } from "./errors.ts";
@@ -37,7 +37,7 @@ export async function answeredWhole(
   try {
     const answer = await work({ ...asking, placed: () => void (stop ??= clock.after(limits.wholeBeginsMs, beat)) });
     if (!begun) return answer;
-    raw.end(JSON.stringify(answer));
+    raw.end(stringifyWritten(answer));
     return reply;
   } catch (error) {
     if (!begun) throw error;
