@@ -202,6 +202,7 @@ export const entrances: readonly string[] = [
   "runtimes/store/index.ts",
   "actors/index.ts",
   "protocols/mesh/index.ts",
+  "protocols/times/index.ts",
   // Not in the index, which clients load, too.
   "protocols/check.ts",
   "node/data-folder/home.ts",
