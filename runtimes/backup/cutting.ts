@@ -1,12 +1,8 @@
 /** Where one unit ends and the next begins: a pure rule, so that a run that reads the same rows again comes to the same units.
  *
- *      units that there are   │ 0 │ 1 │ 2 │3│                    each keeps its rows, whatever comes before it or behind it
- *      rows that are new                    │ a little │  ─► 3 and these become one unit; of much it would be a unit of its own
- *
  *  Rows of one actor and type come in the order of their keys. A unit has rows of one day, and so many bytes; a larger row is alone in one.
- *  A row that names no time is of the day of the row before it. A change in the middle changes the unit that it is in. What is added at the end is a
- *  unit of its own, together with units before it that are no more than twice as large: so a row is written anew about as often as a day's bytes double,
- *  and a day has few units. */
+ *  A row that names no time is of the day of the row before it. The rule looks at nothing behind a row: so rows that are added at the end
+ *  change the last unit, and add others, and leave all before as they were. */
 
 /** What decides of rows. */
 export interface Measured {
@@ -32,93 +28,34 @@ export interface CutState {
   readonly parts: Readonly<Record<string, number>>;
 }
 
-/** A unit that there is, in the order of its rows. */
-export interface Standing {
-  readonly bucket: string;
-  readonly part: number;
-  /** The first row that is not its. */
-  readonly to: number;
-  /** Its first row is not among these: its name is taken. */
-  readonly isBegun?: boolean;
-}
-
 /** Nothing was cut before. */
 export const cutFromStart: CutState = { bucket: "", parts: {} };
-
-/** A unit takes those before it that are no more than so many times as large. */
-const takenTimes = 2;
 
 /** Cuts rows into units. Without `final`, more rows follow these, so the last unit stays open: its rows are not in any piece. */
 export function cutRows(
   rows: Measured,
   state: CutState,
-  {
-    bytes: bytesMax,
-    final,
-    standing = [],
-  }: { readonly bytes: number; readonly final: boolean; readonly standing?: readonly Standing[] },
+  { bytes: bytesMax, final }: { readonly bytes: number; readonly final: boolean },
 ): { readonly pieces: readonly CutPiece[]; readonly state: CutState } {
   const parts: Record<string, number> = { ...state.parts };
-  for (const { bucket, part } of standing) parts[bucket] = Math.max(parts[bucket] ?? 0, part + 1);
   const bucketAt = bucketsOf(rows, state.bucket);
-  const stretches = final ? together(rows, standing, bucketAt, bytesMax) : standing;
   const pieces: CutPiece[] = [];
-  let stretch = 0;
   let [from, bytes, bucket] = [0, 0, state.bucket];
-  /** Whose name the open unit takes. */
-  let own = stretches[0];
   const close = (to: number): void => {
-    const isOwn = own?.bucket === bucket && own.isBegun !== true;
-    const part = isOwn ? (own as Standing).part : (parts[bucket] ?? 0);
-    parts[bucket] = Math.max(parts[bucket] ?? 0, part + 1);
+    const part = parts[bucket] ?? 0;
+    parts[bucket] = part + 1;
     pieces.push({ bucket, part, from, to });
-    own = undefined;
     [from, bytes] = [to, 0];
   };
   for (let at = 0; at < rows.count; at += 1) {
     const size = rows.bytes[at] as number;
     const day = bucketAt(at);
-    const isBehind = at === stretches[stretch]?.to;
-    if (at > from && (isBehind || day !== bucket || bytes + size > bytesMax)) close(at);
-    if (isBehind || at === 0) {
-      while (at >= (stretches[stretch]?.to ?? Infinity)) stretch += 1;
-      own = stretches[stretch];
-    }
+    if (at > from && (day !== bucket || bytes + size > bytesMax)) close(at);
     bucket = day;
     bytes += size;
   }
   if (final && rows.count > from) close(rows.count);
   return { pieces, state: { bucket: pieces.at(-1)?.bucket ?? state.bucket, parts } };
-}
-
-/** The units that there are, of which the last ones and what is new behind them become one. */
-function together(
-  rows: Measured,
-  standing: readonly Standing[],
-  bucketAt: (at: number) => string,
-  bytesMax: number,
-): readonly Standing[] {
-  const sum = (from: number, to: number): number => {
-    let bytes = 0;
-    for (let at = from; at < to; at += 1) bytes += rows.bytes[at] as number;
-    return bytes;
-  };
-  const end = standing.at(-1)?.to ?? rows.count;
-  if (end >= rows.count) return standing;
-  const bucket = bucketAt(end);
-  let to = end;
-  while (to < rows.count && bucketAt(to) === bucket) to += 1;
-  let bytes = sum(end, to);
-  let kept = standing.length;
-  while (kept > 0) {
-    const last = standing[kept - 1] as Standing;
-    const before = sum(standing[kept - 2]?.to ?? 0, last.to);
-    if (last.bucket !== bucket || before > takenTimes * bytes || before + bytes > bytesMax) break;
-    bytes += before;
-    kept -= 1;
-  }
-  const first = standing[kept];
-  return first === undefined ? standing : [...standing.slice(0, kept), { ...first, to }];
 }
 
 const dayMs = 24 * 3_600_000;

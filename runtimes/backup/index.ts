@@ -16,7 +16,6 @@ export {
   type CutHow,
   type CutTask,
   type CutUnit,
-  type KnownUnit,
   type OpenTask,
   type RowFilter,
   type SealTask,

@@ -133,10 +133,10 @@ export const ofBackups: readonly Mutation[] = [
     long: true,
   },
   {
-    name: "reads from the change on, and cuts a unit anew that begins before it",
+    name: "leaves the last unit before a change as it was",
     file: "node/backup/part.ts",
-    find: 'await read(last === undefined ? "" : `${last}\\0`, rows);',
-    replace: "await read(from, rows);",
+    find: "inOrder.filter(({ last }) => last < from).slice(0, -1)",
+    replace: "inOrder.filter(({ last }) => last < from)",
     caughtBy: ["backup-true"],
     seeds: 20,
     backups: true,
