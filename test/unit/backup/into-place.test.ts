@@ -47,6 +47,11 @@ class World {
     return this.fixture.records(lobby, "message/").map(({ value }) => value as RoomMessage);
   }
 
+  /** Those that are shown in the room, and not in a thread alone. */
+  inRoom(): readonly RoomMessage[] {
+    return this.messages().filter(({ threadOnly }) => threadOnly !== true);
+  }
+
   restored(): readonly RoomMessage[] {
     return this.messages().filter(({ restored }) => restored !== undefined);
   }
@@ -179,7 +184,7 @@ describe("a recall into place", () => {
           expect(world.messages().slice(0, lived.length).map(still)).to.deep.equal(lived.map(still));
           expect(world.fixture.sent.slice(mails).filter(({ from }) => from === lobby)).to.deep.equal([]);
           expect(people.map((name) => world.unread(name))).to.deep.equal(unread);
-          expect(world.followed()).to.deep.equal(world.messages());
+          expect(world.followed()).to.deep.equal(world.inRoom());
 
           // Once more under another name: what came back is there, and comes no more.
           if (existing !== "again") {
@@ -191,7 +196,7 @@ describe("a recall into place", () => {
           expect((await world.withdraw(wish)).removed).to.equal(0);
           const left = world.restored().filter(({ deletedAtMs }) => deletedAtMs === undefined);
           expect(left.some(({ restored }) => restored?.recall === wish.recall)).to.equal(false);
-          expect(world.followed()).to.deep.equal(world.messages());
+          expect(world.followed()).to.deep.equal(world.inRoom());
           // What was taken back comes again under another name, and not under its old one.
           expect((await world.place({ ...wish, recall: "recall0003" })).restored).to.equal(expected.length);
           if (here.length > 0) {
