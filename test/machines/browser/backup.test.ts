@@ -100,7 +100,7 @@ describe("the backups of a cluster", function () {
   it("give back a room to who may read it, as an archive", async () => {
     const { page } = ada;
     const recall = part(page, "Recall");
-    await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
+    await recall.getByRole("combobox", { name: "Which", exact: true }).fill("lobby");
     await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByText(/records? of 1 actor, up to/).waitFor();
     const [download] = await Promise.all([
@@ -120,7 +120,7 @@ describe("the backups of a cluster", function () {
     const { page } = ada;
     await ada.api("DELETE", "/api/v1/rooms/lobby/messages/1");
     const recall = part(page, "Recall");
-    await recall.getByRole("combobox", { name: "Which" }).fill("lobby");
+    await recall.getByRole("combobox", { name: "Which", exact: true }).fill("lobby");
     await recall.getByRole("textbox", { name: "With these words" }).fill("HARBOUR");
     await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByRole("button", { name: "Bring back into place" }).click();
@@ -155,7 +155,7 @@ describe("the backups of a cluster", function () {
     const { page } = ada;
     const recall = part(page, "Recall");
     await recall.getByRole("textbox", { name: "With these words" }).fill("");
-    await recall.getByRole("combobox", { name: "Which" }).fill("secret");
+    await recall.getByRole("combobox", { name: "Which", exact: true }).fill("secret");
     await recall.getByRole("button", { name: "Show how much it is" }).click();
     await recall.getByRole("button", { name: "Download" }).click();
     await recall.getByRole("textbox", { name: /a second admin has to agree/ }).fill("She lost it");
