@@ -64,8 +64,8 @@ for (const [device, options] of [
       const latest = page.getByRole("button", { name: /Jump to latest/ });
       // What is in view was read.
       await latest.filter({ hasText: /4[5-9]\d unread/ }).waitFor();
-      await scrollTo(page, 180, 600);
-      await latest.filter({ hasText: /4[0-4]\d unread/ }).waitFor();
+      await scrollTo(page, 230, 600);
+      await latest.filter({ hasText: /\b(?:3\d\d|4[0-3]\d) unread/ }).waitFor();
       await scrollTo(page, 60, -600);
       await latest.click();
       await row(page, count).waitFor();
@@ -77,7 +77,7 @@ for (const [device, options] of [
       await go("/room/hall?at=100");
       await inView(page, 100);
       await scrollTo(page, 30, -600);
-      await scrollTo(page, 180, 600);
+      await scrollTo(page, 230, 600);
       await bob.api("POST", "/api/v1/rooms/hall/messages", { text: "said meanwhile" });
       await page.getByRole("button", { name: /Jump to latest/ }).click();
       await page.locator("main article").filter({ hasText: "said meanwhile" }).waitFor();
