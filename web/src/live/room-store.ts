@@ -48,6 +48,8 @@ export class RoomStore {
   #markedSeq = 0;
   #markTimer: ReturnType<typeof setTimeout> | undefined;
   #typedAtMs = 0;
+  /** Where the node said last that the marker stands. */
+  #toldSeq = 0;
 
   constructor(client: Client, room: string, me: string, kept: Kept) {
     this.#client = client;
@@ -62,6 +64,7 @@ export class RoomStore {
       state: (state) => {
         const isElsewhere = this.store.latest.newer;
         this.store.apply({ type: "state", state });
+        this.#toldSeq = state.unread?.readSeq ?? 0;
         // Whoever reads further back stays there.
         if (isElsewhere) void this.#place(this.viewedSeq);
       },
@@ -250,7 +253,11 @@ export class RoomStore {
     const { readSeq, messageSeq, unread: count, mentioned } = unread;
     // An older node says where the marker is, and no more.
     if (readSeq === undefined || messageSeq === undefined || count === undefined || mentioned === undefined) return;
-    if (readSeq < this.store.latest.unread.readSeq) {
+    const told = this.#toldSeq;
+    this.#toldSeq = readSeq;
+    // What the node says of an earlier marker of this page, which has read on meanwhile.
+    if (readSeq >= told && readSeq < this.store.latest.unread.readSeq) return;
+    if (readSeq < told) {
       this.#isHeld = true;
       clearTimeout(this.#markTimer);
       this.#markTimer = undefined;
