@@ -155,7 +155,9 @@ export class Tasks {
         const nowMs = member.clock.nowMs();
         // One that is dated in the future by the clock of whoever removes counts for nothing.
         if (newer > 0 && all.some((one) => one.atMs > nowMs)) return true;
-        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - atMs > retention.withinMs); // prettier-ignore
+        // None counts as made after one that was made later: the clock of that one may have been behind.
+        const madeAtMs = Math.min(atMs, ...all.filter((one) => one.number > number).map((one) => one.atMs));
+        return newer >= Math.max(1, retention.last ?? 1) && (retention.withinMs === undefined || nowMs - madeAtMs > retention.withinMs); // prettier-ignore
       };
       this.#scene.watch.mayGo.add(may);
       const { removed } = await prune(ports, openRepository(ports), retention, { apply: true, signal: new AbortController().signal, progress: () => undefined }); // prettier-ignore
