@@ -65,7 +65,7 @@ for (const [device, options] of [
       // What is in view was read.
       await latest.filter({ hasText: /4[5-9]\d unread/ }).waitFor();
       await scrollTo(page, 230, 600);
-      await latest.filter({ hasText: /\b(?:3\d\d|4[0-3]\d) unread/ }).waitFor();
+      await latest.filter({ hasText: /(?:3\d\d|4[0-3]\d) unread/ }).waitFor();
       await scrollTo(page, 60, -600);
       await latest.click();
       await row(page, count).waitFor();
