@@ -103,7 +103,7 @@ export function createDirectoryAge(ports: DirectoryAgePorts): DirectoryAge {
   };
   exchange.on("directory.known", (known, from) =>
     judge(known, from).then(
-      () => ok({}),
+      () => ok({ revision: known.revision }),
       (error: unknown) => refused(failureOf(error)),
     ),
   );

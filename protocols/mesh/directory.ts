@@ -65,9 +65,13 @@ export const directoryMessages = {
   "directory.leads": message("control", lead),
   /** Asks for it. */
   "directory.leader": call("control", {}, closed(lead)),
+  /** What the sender was told: the newest revision, and an epoch of a slot that it knows and the directory does not tell. Answered with that
+   *  revision, and refused with why if the keeper knows less. */
+  "directory.known": call(
+    "control",
+    { revision: count, newer: Type.Optional(Type.Tuple([slot, count])) },
+    closed({ revision: count }),
+  ),
   /** Is the watch still kept, and what was the last number sent? */
-  /** What the sender was told: the newest revision, and an epoch of a slot that it knows and the directory does not tell. Refused with why if the keeper
-   *  knows less. */
-  "directory.known": call("control", { revision: count, newer: Type.Optional(Type.Tuple([slot, count])) }, closed({})),
   "directory.check": call("control", { watch: count }, closed({ sent: count })),
 } as const;

@@ -67,23 +67,12 @@ describe("ONNX", function () {
       model("harm", countingModel({ toxic: "!", insult: "?" }, { problem_type: "multi_label_classification" })),
     ];
     const writes = model("writes", writingModel({ text: "fine", after: "end", contextTokens: 512 }));
-    const switched =
-      "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}";
-    const thinks = [
-      // One has a variable for it, one is told nothing, one thinks in any case; the last one does not think.
-      model("switched", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: switched })),
-      model("unasked", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{#- </think> #}" })),
-      model(
-        "always",
-        writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{{- '<think>\\n' }}{#- </think> #}" }),
-      ),
-    ];
     const speech = [
       model("hears", hearingModel()),
       model("remembers", rememberingModel()),
       model("voice", voiceModel()),
     ];
-    host = await started(...reading, ...speech, writes, ...thinks);
+    host = await started(...reading, ...speech, writes);
   });
   after(() => folder && rmSync(folder, { recursive: true }));
 
@@ -110,8 +99,8 @@ describe("ONNX", function () {
     });
     return promise;
   }; // prettier-ignore
-  const fine = async <Name extends EngineName>(engine: Name, asked: Asked<Name>) => {
-    const result = await ask(engine, asked);
+  const fine = async <Name extends EngineName>(engine: Name, asked: Asked<Name>, at = host) => {
+    const result = await ask(engine, asked, at);
     if (!result.ok) throw new Error(JSON.stringify(result.error));
     return { ...result.value, parts: result.parts };
   };
@@ -178,18 +167,34 @@ describe("ONNX", function () {
   }); // prettier-ignore
 
   it("does not think where that is switched off, whatever its template does of it", async () => {
-    const tokens = async (name: string, thinking?: Thinking) => {
-      const messages = [{ role: "user" as const, content: "" }];
-      const { promptTokens } = await fine("generate", { model: name, messages, sampling: {}, ...(thinking !== undefined && { thinking }) });
-      return promptTokens;
-    };
-    const plain = 3;
-    const over = "<think>\n\n</think>\n\n".length;
-    expect([await tokens("writes"), await tokens("writes", false), await tokens("writes", true)]).to.deep.equal([plain, plain, plain]);
-    expect([await tokens("switched"), await tokens("switched", false), await tokens("switched", "low")]).to.deep.equal([plain, plain + over, plain]);
-    expect([await tokens("unasked"), await tokens("unasked", false)]).to.deep.equal([plain, plain + over]);
-    const opened = "<think>\n".length;
-    expect([await tokens("always"), await tokens("always", false)]).to.deep.equal([plain + opened, plain + opened + "\n\n</think>\n\n".length]);
+    const switched =
+      "{%- if enable_thinking is defined and enable_thinking is false %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}";
+    const others = await started(
+      model("plain", writingModel({ text: "fine", after: "end", contextTokens: 512 })),
+      // One has a variable for it, one is told nothing, one thinks in any case; the last one does not think.
+      model("switched", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: switched })),
+      model("unasked", writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{#- </think> #}" })),
+      model(
+        "always",
+        writingModel({ text: "fine", after: "end", contextTokens: 512, opens: "{{- '<think>\\n' }}{#- </think> #}" }),
+      ),
+    );
+    try {
+      const tokens = async (name: string, thinking?: Thinking) => {
+        const messages = [{ role: "user" as const, content: "" }];
+        const { promptTokens } = await fine("generate", { model: name, messages, sampling: {}, ...(thinking !== undefined && { thinking }) }, others);
+        return promptTokens;
+      };
+      const plain = 3;
+      const over = "<think>\n\n</think>\n\n".length;
+      expect([await tokens("plain"), await tokens("plain", false), await tokens("plain", true)]).to.deep.equal([plain, plain, plain]);
+      expect([await tokens("switched"), await tokens("switched", false), await tokens("switched", "low")]).to.deep.equal([plain, plain + over, plain]);
+      expect([await tokens("unasked"), await tokens("unasked", false)]).to.deep.equal([plain, plain + over]);
+      const opened = "<think>\n".length;
+      expect([await tokens("always"), await tokens("always", false)]).to.deep.equal([plain + opened, plain + opened + "\n\n</think>\n\n".length]);
+    } finally {
+      await others.stop(5_000);
+    }
   }); // prettier-ignore
 
   it("ranks documents by what the model makes of them with the query", async () => {

@@ -156,7 +156,7 @@ describe("the page", function () {
       await open("/settings/profile", "Display name");
       await open("/settings/devices", "This device");
       await open("/settings/keys", "How to use a key");
-      await open("/settings/usage", "Days and months are those of UTC");
+      await open("/settings/usage", "Your use of models.");
       await page.getByRole("button", { name: "Create or find a room" }).click();
       await page.getByRole("dialog").getByText("Lobby").waitFor();
       await check(page, "rooms");

@@ -17,12 +17,18 @@ async function scrollTo(page: Page, seq: number, stepPx: number): Promise<void> 
   await row(page, seq).waitFor();
 }
 
+/** Looks with each frame until it is so: the page lets nothing else evaluate a text. */
+const until = (page: Page, isSo: string): Promise<unknown> =>
+  page.evaluate(
+    `new Promise((resolve) => { const look = () => (${isSo} ? resolve() : requestAnimationFrame(look)); look(); })`,
+  );
+
 /** Waits until a row is wholly in view. */
 const inView = (page: Page, seq: number): Promise<unknown> =>
-  page.waitForFunction(`(() => {
-    const at = document.querySelector('main article[data-seq="${seq}"]')?.getBoundingClientRect();
-    return at !== undefined && at.top >= 0 && at.bottom <= innerHeight;
-  })()`);
+  until(
+    page,
+    `((at) => at !== undefined && at.top >= 0 && at.bottom <= innerHeight)(document.querySelector('main article[data-seq="${seq}"]')?.getBoundingClientRect())`,
+  );
 
 const count = 600;
 const writers = 4;
@@ -101,8 +107,7 @@ for (const [device, options] of [
     it("is unread from a message on when one says so, until one comes back", async () => {
       const { page } = ada;
       await go("/room/hall");
-      if (device === "a desktop")
-        await page.waitForFunction(`document.querySelector('[data-room="hall"] .count') === null`);
+      if (device === "a desktop") await until(page, `document.querySelector('[data-room="hall"] .count') === null`);
       await row(page, count).waitFor();
       const wanted = row(page, count - 3);
       if (device === "a phone") await wanted.getByRole("button", { name: "Message actions" }).tap();
@@ -177,7 +182,7 @@ for (const [device, options] of [
       expect(sizes.wide).to.be.above(sizes.shown);
       await table.focus();
       await page.keyboard.press("ArrowRight");
-      await page.waitForFunction("document.querySelector('.rich-table').scrollLeft > 0");
+      await until(page, "document.querySelector('.rich-table').scrollLeft > 0");
       expect(await axeFaults(page, { graveOnly: true, within: "main" })).to.deep.equal([]);
       expect(fixture.complaints).to.deep.equal([]);
     });

@@ -91,6 +91,8 @@ function rove(
       else step(article, direction);
       return;
     }
+    // What is wider than its place is scrolled, up to its end.
+    if (scrolls(target, event.key)) return;
     const inside = reachable(article);
     const index = inside.indexOf(target);
     switch (event.key) {
@@ -168,3 +170,12 @@ function isInView(list: HTMLElement, article: HTMLElement): boolean {
 /** Where reading goes on upwards: the last article of which something is to be seen. */
 const lowestInView = (list: HTMLElement): HTMLElement | undefined =>
   [...list.querySelectorAll<HTMLElement>("article")].findLast((article) => isInView(list, article));
+
+/** Whether a table or code that has the focus can be scrolled that way. */
+function scrolls(target: HTMLElement, key: string): boolean {
+  if (!target.matches(".rich-table, .rich-code pre")) return false;
+  const most = target.scrollWidth - target.clientWidth;
+  // Where text runs from right to left, the beginning is at the right, and positions are below zero.
+  const fromLeft = getComputedStyle(target).direction === "rtl" ? most + target.scrollLeft : target.scrollLeft;
+  return (key === "ArrowRight" && fromLeft < most - 1) || (key === "ArrowLeft" && fromLeft > 1);
+}
