@@ -79,10 +79,10 @@ describe("the backups of a cluster", function () {
     await page.keyboard.press("Enter");
     await schedules.getByText(/^Every hour \(/).waitFor();
     await schedules.getByRole("textbox", { name: "Name" }).fill("tidy");
-    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Deletes old snapshots");
+    await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Removes old snapshots");
     await schedules.getByRole("textbox", { name: "Newest" }).fill("3");
     await schedules.getByRole("button", { name: "Add" }).click();
-    await schedules.getByText("tidy Deletes old snapshots").waitFor();
+    await schedules.getByText("tidy Removes old snapshots").waitFor();
     await schedules.getByRole("textbox", { name: "Name" }).fill("rehearsal");
     await schedules.getByRole("combobox", { name: "What it does" }).selectOption("Rehearses a restore");
     await schedules.getByRole("button", { name: "Add" }).click();

@@ -137,10 +137,12 @@ function rove(
   };
 }
 
-/** Takes what can be reached inside articles out of the order of Tab. */
+/** Takes what can be reached inside articles out of the order of Tab. A table that is wider than its place stays in it: whoever reads by other
+ *  ways than the arrows has to come there to scroll it. */
 function quieten(root: Element): void {
   for (const place of [root as HTMLElement, ...root.querySelectorAll<HTMLElement>(controls)])
-    if (place.tabIndex >= 0 && place.closest("article") !== null && place.closest(fields) === null) place.tabIndex = -1;
+    if (place.tabIndex >= 0 && place.closest("article") !== null && place.closest(fields) === null)
+      if (!place.matches(".rich-table")) place.tabIndex = -1;
 }
 
 const reachable = (article: HTMLElement): readonly HTMLElement[] =>
