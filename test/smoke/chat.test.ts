@@ -19,7 +19,7 @@ describe("plexus chat in pipes", () => {
     expect(first.code).to.equal(0);
     expect(first.out)
       .to.match(/#1 ada: hello\n[\s\S]*ada owner/)
-      .and.match(/#2 ada \(to #1\): to myself/);
+      .and.match(/#2 ada in the thread of #1, 1 reply: to myself/);
     expect(statSync(join(folder, "config/plexus/session.json")).mode & 0o777).to.equal(0o600);
 
     // Signed in from the kept session now; the sequence of what was said is in every reader's stream.
@@ -31,7 +31,8 @@ describe("plexus chat in pipes", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, { message?: { seq: number }; seq?: number }>);
     const numbers = seen.map((entry) => entry["message"]?.seq ?? entry["event"]?.message?.seq);
-    expect(numbers).to.deep.equal([3, 2, 3]);
+    // The second message is in its thread alone.
+    expect(numbers).to.deep.equal([3, 1, 3]);
     expect((await run(place, "fourth\n")).out).to.match(/^\d\d:\d\d #4 ada: fourth\n$/);
     const nowhere = await run(["chat", "--data", join(folder, "none"), "--room", "den"], "x\n");
     expect(nowhere.code).to.equal(3);
