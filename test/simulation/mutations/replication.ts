@@ -38,6 +38,7 @@ export const ofReplication: readonly Mutation[] = [
       "liveness",
       "fully-replicated",
       "stream-whole",
+      "applied-same",
     ],
     from: 5,
     seeds: 60,
