@@ -1,7 +1,7 @@
 import type { Config } from "../config/index.ts";
 import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
-import { adviceOn, describeOutside } from "../protocols/cluster-advice.ts";
+import { adviceOn, standsStill } from "../protocols/cluster-advice.ts";
 import { failureOf, type BackupList, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
@@ -44,17 +44,13 @@ const clusterName = "Cluster";
 
 /** Judges what a node says of its cluster: a directory that does not answer, or takes no change, is bad, whatever else goes on. */
 export function stateChecksOf(summary: ClusterSummary): readonly Check[] {
-  const { nodes, directoryAway, directoryRefuses, directoryOlder, slots } = summary;
   const advice = adviceOn(summary);
-  const isBad =
-    (directoryAway ?? directoryRefuses ?? directoryOlder) !== undefined ||
-    describeOutside(summary).length > 0 ||
-    slots.blocked + slots.down > 0;
-  if (advice.length === 0)
-    return [
-      { name: clusterName, state: "good", says: `${counted(nodes.length, "node")} up, and the directory answers` },
-    ];
-  return advice.map((says) => ({ name: clusterName, state: isBad ? "bad" : "warning", says }));
+  if (advice.length === 0) {
+    const says = `${counted(summary.nodes.length, "node")} up, and the directory answers`;
+    return [{ name: clusterName, state: "good", says }];
+  }
+  const state = standsStill(summary) ? "bad" : "warning";
+  return advice.map((says) => ({ name: clusterName, state, says }));
 }
 
 /** Whether the directory has the root of the keys that the node knows. Nothing is said where a node runs that knows none. */

@@ -39,7 +39,8 @@ export function describeAway(summary: ClusterSummary): readonly string[] {
   const noMajority = describeNoMajority(summary);
   const why = because === undefined || noMajority !== undefined ? "" : ` Why: ${withoutControls(because)}.`;
   return [
-    keeper !== undefined && !keeper.up && !keeper.refused
+    // Who says why it does not answer is not down, whatever is seen of it.
+    keeper !== undefined && !keeper.up && !keeper.refused && because === undefined
       ? describeKeeperDown(keeper)
       : `The directory ${since}: what is placed keeps running; nothing fails over, joins or moves until it answers.${why}`,
     ...(noMajority === undefined ? [] : [noMajority]),
@@ -97,6 +98,10 @@ function describeNotFound({ nodes }: ClusterSummary): string {
   return `If a node that is shown as down does run, its address has changed or the network blocks it: start ${asked} with --peer and an address that \`plexus status\` at that node shows under Mesh.`;
 }
 
+/** Whether rows can be changed: where they cannot, no command that changes one is advised. */
+const takesChanges = ({ directoryAway, directoryRefuses, directoryOlder }: ClusterSummary): boolean =>
+  (directoryAway ?? directoryRefuses ?? directoryOlder) === undefined;
+
 /** Who is down, what that means and what to do about it. */
 export function describeDown(summary: ClusterSummary): readonly string[] {
   const { nodes, directoryAway } = summary;
@@ -104,7 +109,7 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
   const down = nodes
     .filter((node) => !node.up && !node.refused && node !== keeper)
     .map((node) => withoutControls(node.name));
-  const it = down.length === 1 ? ["it", "it is"] : ["them", "one is"];
+  const it = down.length === 1 ? ["it", "it is", "it"] : ["them", "one is", "they"];
   const refused = describeRefused(summary);
   const isKeeperDown = keeper !== undefined && !keeper.up && !keeper.refused;
   return [
@@ -115,10 +120,14 @@ export function describeDown(summary: ClusterSummary): readonly string[] {
     ...refused,
     ...(down.length === 0 || describeNoMajority(summary) !== undefined
       ? []
-      : [`Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`]),
+      : [
+          takesChanges(summary)
+            ? `Down: ${down.join(", ")}. Start ${it[0]} again; if ${it[1]} gone for good: plexus nodes evict NAME`
+            : `Down: ${down.join(", ")}. Start ${it[0]} again: until the directory takes changes, nobody takes over what ${it[2]} had, and nobody can be evicted.`,
+        ]),
     ...(isKeeperDown && directoryAway === undefined ? [describeKeeperDown(keeper)] : []),
     ...(down.length > 0 || isKeeperDown ? [describeNotFound(summary)] : []),
-    ...(isKeeperDown || refused.length > 0 || directoryAway !== undefined ? [] : describeLacking(summary)),
+    ...(isKeeperDown || refused.length > 0 || !takesChanges(summary) ? [] : describeLacking(summary)),
   ];
 }
 
@@ -200,6 +209,11 @@ function describeSlow({ nodes }: ClusterSummary): readonly string[] {
       return `The disk of ${withoutControls(name)} is slow: a synced write takes ${took}${beside}. So the node owns no slot that another can own, and writes do not wait for its copies while two others have them. Look there for what else uses the disk, or for a disk that fails (iostat -x, smartctl -a). It is asked again by itself once the disk is as fast as the others.`;
     });
 }
+
+/** Whether something stands still, rather than only being worse than it could be: slots that take no commands, a directory that tells or takes nothing,
+ *  a node that serves nothing. */
+export const standsStill = (summary: ClusterSummary): boolean =>
+  !takesChanges(summary) || describeOutside(summary).length > 0 || summary.slots.blocked + summary.slots.down > 0;
 
 /** What is wrong and what to do about it. */
 export function adviceOn(summary: ClusterSummary): readonly string[] {

@@ -12,6 +12,7 @@ export function describeRefusal(said: string, endpoints: readonly string[], revi
   if (!space.test(said))
     return "etcd says that its members differ (alarm CORRUPT), and takes no change: see its log, replace the member that differs, then etcdctl alarm disarm";
   const etcdctl = `etcdctl --endpoints=${endpoints.join(",")}`;
-  const steps = [`${etcdctl} compact ${revision}`, `${etcdctl} defrag`, `${etcdctl} alarm disarm`];
-  return `etcd has used up its space (alarm NOSPACE) and takes no change until you type: ${steps.join(" && ")}`;
+  // What was compacted already is refused, and the rest helps all the same. Without `--physical` there may be nothing yet that defrag gives back.
+  const steps = `${etcdctl} compact --physical ${revision}; ${etcdctl} defrag && ${etcdctl} alarm disarm`;
+  return `etcd has used up its space (alarm NOSPACE) and takes no change until you type: ${steps}`;
 }

@@ -82,6 +82,9 @@ export class Detector {
     peer.connected = true;
     peer.heardMs = nowMs;
     peer.skip = true;
+    // Who connects is the one that is there, whichever start of it was heard before: a node that came back on an older copy of its folder counts
+    // fewer starts, and is up all the same.
+    peer.incarnation = 0;
   }
 
   disconnected(name: NodeId, nowMs: number): void {
@@ -93,7 +96,7 @@ export class Detector {
     peer.forgivenUntilMs = nowMs + patienceMs;
   }
 
-  /** Takes a beat. False: it is from an earlier life of the peer, and nothing was learned. */
+  /** Takes a beat. False: it is from an earlier life of the peer than was heard since it connected, and nothing was learned. */
   heard(name: NodeId, incarnation: number, nowMs: number): boolean {
     this.#alive(nowMs);
     const peer = this.#peers.get(name);

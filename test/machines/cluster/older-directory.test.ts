@@ -33,7 +33,10 @@ describe("the real node that keeps the directory, on an older copy of its folder
         expect(all[0]).to.include("--trust-data");
         for (const said of all) expect(said).to.include("it lies on an older copy of its data");
       });
-      // What is placed keeps running, and a death is nobody's gain.
+      // What is placed keeps running. The node itself has not joined since it started, says so, and serves nobody.
+      const ready = await keeper.http("GET", "/readyz");
+      expect(ready).to.have.nested.property("body.error.details.joined", false);
+      load.avoid(keeper);
       await everybodyWrites(load, "on the older directory");
 
       await keeper.end("SIGKILL");
@@ -41,6 +44,7 @@ describe("the real node that keeps the directory, on an older copy of its folder
       await rename(newest, keeper.data);
       await keeper.start();
       await healthy(cluster, "on the newest directory");
+      load.avoid(undefined);
       for (const said of await says()) expect(said).to.not.include("older copy");
       await everybodyWrites(load, "on the newest directory");
       await load.end();

@@ -254,7 +254,7 @@ if ("missing" in etcd) {
   describe("the directory in etcd: by TLS, with a name and a password", () => {
     let cluster: EtcdCluster;
     before(async function () {
-      cluster = await startEtcd(etcd.path, 1, tlsPair);
+      cluster = await startEtcd(etcd.path, 1, { certificate: tlsPair });
     });
     after(() => cluster.stop());
     afterEach(closeAll);

@@ -33,6 +33,11 @@ describe("the table of nodes", () => {
     const text = describeNodes(summaryOf([nodeRow("node-a", { up: false })]), false);
     expect(text).to.include("node-a, which keeps the directory, is down: nothing fails over or joins until it is back");
     expect(text).to.include("can not be evicted").and.not.include("plexus nodes evict");
+    const because = "it lies on an older copy of its data";
+    const refusing = summaryOf([nodeRow("node-a", { up: false }), nodeRow("node-b")], { directoryAway: { because } });
+    expect(describeNodes(refusing, false), "a keeper that says why does run")
+      .to.include(because)
+      .and.not.include("is down: nothing");
     const etcd = summaryOf([], { directory: { kind: "etcd", endpoints: ["http://e:2379"] } });
     expect(describeNodes(etcd, false)).to.include("Directory: etcd at http://e:2379");
   });
@@ -55,7 +60,8 @@ describe("the table of nodes", () => {
       .and.include("Slots: not known here");
     expect(started).to.include("node-a, which was asked, has not joined since it started: it serves no slots");
     // Where the keeper is down, that is said already.
-    const keeper = summaryOf([nodeRow("node-a", { up: false }), nodeRow("node-b", { self: true })], { directoryAway });
+    const nodes = [nodeRow("node-a", { up: false }), nodeRow("node-b", { self: true })];
+    const keeper = summaryOf(nodes, { directoryAway: { forMs: 58_000 } });
     expect(describeNodes(keeper, false)).not.to.include("The directory has not answered");
     expect(describeNodes(summary, false)).not.to.match(/answer|from before|as of|joined/);
   });

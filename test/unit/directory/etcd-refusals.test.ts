@@ -127,7 +127,7 @@ describe("an etcd that has used up its space", () => {
       // Nobody has to try a change for it: etcd itself is asked.
       await refuses;
       const { endpoint } = etcd;
-      const because = `etcd has used up its space (alarm NOSPACE) and takes no change until you type: etcdctl --endpoints=${endpoint} compact 43 && etcdctl --endpoints=${endpoint} defrag && etcdctl --endpoints=${endpoint} alarm disarm`;
+      const because = `etcd has used up its space (alarm NOSPACE) and takes no change until you type: etcdctl --endpoints=${endpoint} compact --physical 43; etcdctl --endpoints=${endpoint} defrag && etcdctl --endpoints=${endpoint} alarm disarm`;
       expect(directory.refusal()).to.equal(because);
       expect(await directory.read("slot/1")).to.deep.equal(row);
       const refusal = await directory
@@ -167,4 +167,20 @@ describe("a directory that takes no change, in words", () => {
     expect(text).to.include("Directory: etcd at http://e, which takes no change\n");
     expect(text).to.include("nothing fails over, joins or moves until it does. Why: etcd has used up its space");
   });
+
+  for (const [state, what] of [
+    ["takes no change", { directoryRefuses: { because: "it is full" } }],
+    ["does not answer", { directoryAway: { because: "no answer" } }],
+    ["is older than what it told", { directoryOlder: { slot: "chat/1" } }],
+  ] as const)
+    it(`advises no eviction and no roles while it ${state}, since both would be refused`, () => {
+      const nodes = [nodeRow("a", { self: true, roles: ["manager"] }), nodeRow("b", { up: false, roles: ["chat"] })];
+      const directory = { kind: "etcd", endpoints: ["http://e"] } as const;
+      expect(describeNodes(summaryOf(nodes, { directory }), false))
+        .to.include("plexus nodes evict")
+        .and.include("plexus nodes roles");
+      expect(describeNodes(summaryOf(nodes, { directory, ...what }), false))
+        .to.include("Down: b. Start it again: until the directory takes changes, nobody takes over what it had")
+        .and.not.match(/plexus nodes (?:evict|roles)/);
+    });
 });

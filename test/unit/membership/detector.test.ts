@@ -161,6 +161,19 @@ describe("the failure detector", () => {
     expect(detector.isUp("stranger")).to.equal(false);
   });
 
+  it("takes a peer that came back on an older copy of its folder as up: by its beats, though it counts fewer starts", () => {
+    const watch = new Watch();
+    const { detector } = watch;
+    detector.heard("b", 7, watch.nowMs);
+    detector.disconnected("b", watch.nowMs);
+    watch.pass(5_000);
+    expect(detector.isUp("b")).to.equal(false);
+    // Its beats of `Watch` are those of its first start.
+    detector.connected("b", watch.nowMs);
+    watch.pass(20_000);
+    expect(detector.isUp("b")).to.equal(true);
+  });
+
   it("beats less often, and waits longer in proportion, in a large cluster", () => {
     const watch = new Watch(Array.from({ length: 999 }, (_, index) => (index === 0 ? "b" : `n${index}`)));
     expect(watch.detector.heartbeatMs).to.equal(1_000);

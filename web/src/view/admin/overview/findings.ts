@@ -1,5 +1,5 @@
 /** What is wrong with the cluster and what helps, from everything that the overview has asked for. Pure. */
-import { adviceOn } from "../../../../../protocols/cluster-advice.ts";
+import { adviceOn, standsStill } from "../../../../../protocols/cluster-advice.ts";
 import { counted } from "../../../../../protocols/amounts.ts";
 import type { AlertPage, ClusterSummary, NodeStatus } from "../../../../../protocols/index.ts";
 import { bytes } from "../bytes.ts";
@@ -34,8 +34,7 @@ export const freeShare = (node: {
 
 /** All that is wrong, the worst first. */
 export function findings({ summary, status, alerts, quarantined }: Seen): readonly Finding[] {
-  const { blocked, down } = summary.slots;
-  const stands = summary.directoryAway !== undefined || blocked > 0 || down > 0;
+  const stands = standsStill(summary);
   const ofCluster = adviceOn(summary).map((text): Finding => {
     const slots = text.startsWith("plexus slots --not-ok");
     return {
