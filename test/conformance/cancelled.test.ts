@@ -10,6 +10,7 @@ import type { Flow, LoadedModel, LoadPlan, ModelSpec } from "../../runtimes/adap
 import { loadLlama } from "../../runtimes/llama/llama.ts";
 import { depth, isAll } from "../depth.ts";
 import { writeChainLora, writeChainModel } from "./chain-model.ts";
+import { ampleMs } from "./runtime.ts";
 
 const places = 8;
 const contextTokens = 4_096;
@@ -88,7 +89,7 @@ describe("texts that are cancelled together", function () {
       model: "m",
       messages: [{ role: "user", content: "Tell me a long story." }],
       sampling: { maxTokens: 2_000 },
-      timeoutMs: 600_000,
+      timeoutMs: ampleMs,
       ...fields,
     };
     return model.serves.generate!(request, flow);

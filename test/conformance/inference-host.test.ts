@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
-import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
+import { ampleMs, codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 import { untilTrue } from "../waits.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
@@ -96,7 +96,7 @@ describe("the inference host", function () {
       const all: Heard[] = [];
       for (const deathAfterTexts of [0, 1, 5]) {
         const victims = [1, 2, 3, 4].map(() =>
-          listen(enginesOf(host).generate, { question: someWords, timeoutMs: 600_000 }),
+          listen(enginesOf(host).generate, { question: someWords, timeoutMs: ampleMs }),
         );
         all.push(...victims);
         await victims[0]!.firstText;
@@ -140,7 +140,7 @@ describe("the inference host", function () {
   it("is killed and started again when it does not answer", async () => {
     const host = await started([slowEcho], 5);
     const first = pidOf(host);
-    const heard = listen(enginesOf(host).generate, { question: words, timeoutMs: 600_000 });
+    const heard = listen(enginesOf(host).generate, { question: words, timeoutMs: ampleMs });
     await heard.firstText;
     process.kill(first, "SIGSTOP");
     expect(codeOf(await heard.last)).to.equal("RUNTIME_FAULT");
@@ -190,7 +190,7 @@ describe("the inference host", function () {
       const host = startInferenceHost({ clock, log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
         models: [{ name: "m", adapter: "llama", path: ${JSON.stringify(path)} }] });
       await host.settled();
-      host.call("generate", { id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 9000 },
+      host.call("generate", { id: "1", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: ${ampleMs} },
         (said) => { if (said.type === "answered") console.log(host.pids.native); });`;
     const node = spawn(process.execPath, ["--input-type=module", "--eval", script], {
       stdio: ["ignore", "pipe", "pipe"],

@@ -22,7 +22,7 @@ import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
 import { splitAsTool, writeSplit } from "../fixtures/split-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
 import { keptLog, realClock } from "./real-time.ts";
-import { answerOf, listen, type Ask, type Heard } from "./runtime.ts";
+import { ampleMs, answerOf, listen, type Ask, type Heard } from "./runtime.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
 const clock: Tool = { name: "clock", parameters: { type: "object", properties: { zone: { enum: ["utc", "cet"] } } } };
@@ -192,7 +192,7 @@ describe("llama.cpp", function () {
     const long = "word ".repeat(100);
     const vectors = async (fields: { readonly truncate?: true }) => {
       const came = Promise.withResolvers<Said<"embed">>();
-      const request = { id: "e", model: "vectors", timeoutMs: 20_000, inputs: ["short", long], ...fields };
+      const request = { id: "e", model: "vectors", timeoutMs: ampleMs, inputs: ["short", long], ...fields };
       enginesOf(host).embed.call(request, (said) => void (said.type === "answered" && came.resolve(said)));
       const said = await came.promise;
       return said.type === "answered" && said.result.ok ? said.result.value.promptTokens : JSON.stringify(said);

@@ -45,7 +45,7 @@ describe("models on processes that fail", function () {
     return host;
   }
   const ask = (host: InferenceHost, model: string, fields: Ask = {}): Heard =>
-    listen(enginesOf(host).generate, { model, timeoutMs: 50_000, ...fields });
+    listen(enginesOf(host).generate, { model, ...fields });
   const echo = (name: string, fields: Partial<ModelSpec> = {}): ModelSpec => ({
     name,
     adapter: "echo",
@@ -234,7 +234,6 @@ describe("models on processes that fail", function () {
           all.push(
             ask(host, name, {
               question: words.slice(0, 300),
-              timeoutMs: 600_000,
               keepAliveMs: round % 2 === 0 ? 0 : -1,
             }),
           );

@@ -17,6 +17,7 @@ import {
   type Tool,
 } from "../../protocols/index.ts";
 import type { LocalModels, Running } from "../../runtimes/index.ts";
+import { ampleMs } from "./runtime.ts";
 
 /** Models under test. All are ready. */
 export interface ModelsSubject {
@@ -110,7 +111,7 @@ export function describeModels(
     ): Promise<Came<Name>> & Running {
       const came = Promise.withResolvers<Came<Name>>();
       const parts: EnginePart<Name>[] = [];
-      const request = { ...asked, id: "test", model, timeoutMs: 20_000 } as EngineRequest<Name>;
+      const request = { ...asked, id: "test", model, timeoutMs: ampleMs } as EngineRequest<Name>;
       const running = local.call(engine, request, (said) => {
         if (said.type === "part") parts.push(said.part as EnginePart<Name>);
         else came.resolve({ parts, result: said.result as Result<EngineAnswer<Name>> });

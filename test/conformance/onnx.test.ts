@@ -32,7 +32,7 @@ import { needOnnx } from "../fixtures/onnx-packages.ts";
 import { png } from "../fixtures/pictures.ts";
 import { describeModels } from "./models.ts";
 import { keptLog, realClock } from "./real-time.ts";
-import { describeRuntime } from "./runtime.ts";
+import { ampleMs, describeRuntime } from "./runtime.ts";
 
 type Asked<Name extends EngineName> = Omit<EngineRequest<Name>, "id" | "timeoutMs">;
 
@@ -93,7 +93,7 @@ describe("ONNX", function () {
   ): Promise<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }> => {
     const { promise, resolve } = Promise.withResolvers<Result<EngineAnswer<Name>> & { readonly parts: readonly EnginePart<Name>[] }>();
     const parts: EnginePart<Name>[] = [];
-    at.call(engine, { ...asked, id: "test", timeoutMs: 60_000 } as EngineRequest<Name>, (said) => {
+    at.call(engine, { ...asked, id: "test", timeoutMs: ampleMs } as EngineRequest<Name>, (said) => {
       if (said.type === "part") parts.push(said.part as EnginePart<Name>);
       else resolve({ ...(said.result as Result<EngineAnswer<Name>>), parts });
     });

@@ -41,20 +41,24 @@ export interface Heard {
 
 export type Ask = Partial<GenerationRequest> & { readonly question?: string };
 
-/** Asks and listens. */
+/** Far more than any call takes, on a machine of any speed. Tests of the time that a call may take name their own. */
+export const ampleMs = 600_000;
+
+/** Asks and listens. The likeliest token is taken, where the test does not say otherwise: what is sampled without a seed is another text each time,
+ *  which may end otherwise now and then. */
 export function listen(runtime: Pick<LocalEngine<"generate">, "call">, ask: Ask): Heard {
   const said: Spoken[] = [];
   const last = Promise.withResolvers<Ended>();
   const firstText = Promise.withResolvers<void>();
   let asked = false;
-  const { question = "Hello.", ...fields } = ask;
+  const { question = "Hello.", sampling, ...fields } = ask;
   const request: GenerationRequest = {
     id: "test",
     model: "",
     messages: [{ role: "user", content: question }],
-    sampling: {},
-    timeoutMs: 20_000,
+    timeoutMs: ampleMs,
     ...fields,
+    sampling: { temperature: 0, ...sampling },
   };
   const generation = runtime.call(request, (one) => {
     if (!asked) last.reject(new Error("something was said inside the call"));
@@ -231,7 +235,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
           model: subject.lengthy.model,
           messages: [{ role: "user", content: subject.lengthy.question }],
           sampling: {},
-          timeoutMs: 20_000,
+          timeoutMs: ampleMs,
         },
         (said) => {
           if (said.type === "part") generation.cancel();
@@ -302,7 +306,7 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
     it("goes on when a listener throws", async () => {
       const other = ask();
       subject.runtime.call(
-        { id: "t", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: 5_000 },
+        { id: "t", model: "", messages: [{ role: "user", content: "x" }], sampling: {}, timeoutMs: ampleMs },
         () => {
           throw new Error("thrown by a listener, on purpose");
         },

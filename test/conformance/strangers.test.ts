@@ -12,7 +12,7 @@ import { gguf } from "../fixtures/model-files.ts";
 import { smallArchitectures, writeSmallModel } from "../fixtures/small-models.ts";
 import { writeChainModel } from "./chain-model.ts";
 import { keptLog, realClock, type KeptLog } from "./real-time.ts";
-import { codeOf, endOf, listen } from "./runtime.ts";
+import { ampleMs, codeOf, endOf, listen } from "./runtime.ts";
 
 describe("files of strangers", function () {
   let folder: string;
@@ -198,12 +198,12 @@ const childrenOf = (pid: number): readonly number[] =>
 const asked = (host: InferenceHost, model: string, reads: boolean): Promise<Result<unknown>> =>
   reads
     ? new Promise((resolve) => {
-        const request = { id: "1", model, inputs: ["hello \u{1F600}"], timeoutMs: 600_000 };
+        const request = { id: "1", model, inputs: ["hello \u{1F600}"], timeoutMs: ampleMs };
         enginesOf(host).embed.call(request, (said) => said.type === "answered" && resolve(said.result));
       })
     : listen(enginesOf(host).generate, {
         model,
         question: "hello \u{1F600}",
         sampling: { maxTokens: 3 },
-        timeoutMs: 600_000,
+        timeoutMs: ampleMs,
       }).last;

@@ -133,6 +133,26 @@ export function clockViolations(sources: readonly Source[]): readonly string[] {
     );
 }
 
+/** Tests that may go otherwise on the same sources: they draw without a seed, or give a call of a real process a deadline that a slow machine misses. */
+export function chanceViolations(sources: readonly Source[]): readonly string[] {
+  return sources
+    .filter(({ path }) => path.startsWith("test/") && !chanceFiles.has(path))
+    .filter(({ path }) => !clockFolders.some((folder) => path.startsWith(folder)))
+    .flatMap(({ path, text }) => {
+      const deadlines = path.startsWith("test/conformance/") ? [...text.matchAll(/\btimeoutMs: (?!600_000)\d[\d_]{3,}/g)] : [];
+      return [...blank(text, { strings: false }).matchAll(/\bMath\.random\b/g), ...deadlines].map(
+        (match) => `${path}:${lineOf(text, match.index)} uses ${match[0]}`,
+      );
+    });
+} // prettier-ignore
+
+/** What draws here is a free port, or the names of an attacker and of an assertion, of which only that they differ counts. */
+const chanceFiles: ReadonlySet<string> = new Set([
+  "test/fixtures/attackers.ts",
+  "test/fixtures/ports.ts",
+  "test/unit/identity/saml-server.ts",
+]);
+
 /** Unit tests that start a process: what starts one is in `test/smoke` or `test/machines`. */
 export function processViolations(sources: readonly Source[]): readonly string[] {
   return sources

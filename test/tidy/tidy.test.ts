@@ -30,6 +30,7 @@ import {
   strayTests,
   tableRows,
   unfinishedViolations,
+  chanceViolations,
   clockViolations,
   machineClockViolations,
   processViolations,
@@ -79,6 +80,10 @@ describe("the repository", () => {
   it("starts processes in one way, which keeps its own descriptors out of them", () => none(startViolations(code)));
 
   it("waits in no test by the clock", () => none(clockViolations(code)));
+  it("draws in no test without a seed, and gives no call of a process a deadline that a slow machine misses", () => {
+    none(chanceViolations(code));
+    expect(readFileSync(join(root, ".mocharc.json"), "utf8"), "the properties' seed").to.include("./test/draws.ts");
+  });
   it("has the machine's clock in no unit test but where a library goes by it", () =>
     none(machineClockViolations(code)));
 
@@ -411,6 +416,10 @@ describe("the tidy rules find what is planted:", () => {
     const slow = 'it("x", f).timeout(5); setTimeout(f, 5); performance.now(); // setTimeout';
     expect(clockViolations(source("test/unit/x.test.ts", slow))).to.have.length(3);
     expect(clockViolations(source("test/waits.ts", slow))).to.have.length(0);
+    const drawn =
+      "const id = Math.random(); ask({ timeoutMs: 20_000 }); ask({ timeoutMs: 30 }); ask({ timeoutMs: 600_000 });";
+    expect(chanceViolations(source("test/conformance/x.ts", drawn))).to.have.length(2);
+    expect(chanceViolations(source("test/unit/x.test.ts", drawn))).to.have.length(1);
     expect(machineClockViolations(source("test/unit/x.test.ts", "const clock = createClock();"))).to.have.length(1);
     expect(machineClockViolations(source("test/unit/gateway/grpc.test.ts", "Date.now()"))).to.have.length(0);
     expect(machineClockViolations(source("test/unit/gateway/grpc.test.ts", "// Date.now()"))).to.have.length(1);

@@ -1,0 +1,13 @@
+/** What the properties of fast-check draw. Mocha loads this before any test (`.mocharc.json`).
+ *
+ *  In `npm test` and `npm run test:all` every run draws the same examples, so the same sources always give the same verdict: a run does not fail by
+ *  chance on a commit that has nothing to do with it. `npm run test:long` draws others each time, and what fails prints the seed.
+ *  `PLEXUS_TEST_SEED=N` chooses the seed, to repeat what failed or to look further: `PLEXUS_TEST_SEED=7 npx mocha FILE`. */
+import fc from "fast-check";
+import { depth } from "./depth.ts";
+
+const usualSeed = 20_260;
+const asked = process.env["PLEXUS_TEST_SEED"];
+const seed = asked === undefined ? depth<number | undefined>(usualSeed, undefined) : Number(asked);
+
+if (seed !== undefined) fc.configureGlobal({ seed });
