@@ -9,7 +9,7 @@ import type {
   RoomThread,
   ToolRound,
 } from "../../protocols/index.ts";
-import { cut } from "../../protocols/index.ts";
+import { cut } from "../../protocols/text.ts";
 import { counted, paint } from "../output.ts";
 import { printable, withoutControls } from "../printable.ts";
 

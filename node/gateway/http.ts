@@ -176,6 +176,9 @@ export async function createHttp(at: GatewayContext, accounts: Accounts): Promis
   const { limits, log, meter } = at;
   const answerError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { reason, fault } = refusalOf(error, request.routeOptions.config.bytesMax ?? limits.bodyBytesMax);
+    // A connection that is closed while its body still arrives is reset, and the caller never reads why. The rest is read and
+    // thrown away instead, for `requestTimeoutMs` at most.
+    if (!request.raw.complete) reply.removeHeader("connection");
     // Who signs in may do so by an address alone: of a caller that is known a GET changes nothing.
     const reads = isSafeMethod(request.method) && request.caller !== null && request.routeOptions.config.audit === undefined;
     if (!fault) return sendFailure(request, reply, toldOf(reason, { reads }));

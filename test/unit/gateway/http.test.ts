@@ -323,6 +323,26 @@ describe("gateway: HTTP", () => {
     expect(answers[2]).to.contain("HTTP/1.1 413").and.to.contain('"code":"TOO_LARGE"');
   });
 
+  it("refuses a body as soon as it is too large, and lets the caller send the rest and go on", async () => {
+    const { hostname, port } = new URL(fixture.url);
+    const bodies = [`[${"[],".repeat(1_000_000)}[]]`, `{"text":"${"x".repeat(2_000_000)}"}`];
+    for (const body of bodies) {
+      const socket = connect(Number(port), hostname);
+      socket.setEncoding("utf8");
+      const pieces = socket[Symbol.asyncIterator]();
+      const ask = (bytes: number): void =>
+        void socket.write(`POST /api/v1/sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${bytes}\r\n\r\n`);
+      ask(body.length);
+      socket.write(body.slice(0, -1));
+      expect((await pieces.next()).value).to.contain("HTTP/1.1 413").and.to.contain('"code":"TOO_LARGE"');
+      socket.write(body.slice(-1));
+      ask(2);
+      socket.write("{}");
+      expect((await pieces.next()).value).to.contain("HTTP/1.1 400").and.to.contain('"code":"BAD_REQUEST"');
+      socket.destroy();
+    }
+  }); // prettier-ignore
+
   it("says that it stops to who asks on over a connection that is still busy", async () => {
     const asked = Promise.withResolvers<void>();
     const answer = Promise.withResolvers<Result<{ readonly directory?: string }>>();
