@@ -74,9 +74,6 @@ describe("the repository", () => {
     expect(reached(code, programs, "piscina")).to.deep.equal(["runtimes/host/child.ts imports piscina"]);
   });
 
-  it("loads no schemas into the terminal's chat, which starts faster without", () =>
-    none(reached(code, ["cli/chat/index.ts"], "typebox")));
-
   it("reads clock, chance, environment and network only where the style guide allows", () =>
     none(worldViolations(code)));
 
