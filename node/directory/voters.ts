@@ -98,20 +98,18 @@ function chooseVoters(input: VotersInput): readonly NodeId[] {
   const up = stay.length + spares.length;
   const count = votersFor(wanted, Math.min(up + away.length, 2 * up - 1));
   const isLearner = ({ node }: VoterCandidate): boolean => members.learners.includes(node);
-  const chosen: VoterCandidate[] = [];
+  const chosen = [...stay];
+  while (chosen.length > count) chosen.splice(leastMissed(chosen, self), 1);
   const fill = (from: readonly VoterCandidate[], most: number): void => {
     const left = [...from];
     while (chosen.length < most && left.length > 0) {
-      const score = (one: VoterCandidate): number =>
-        Number(one.node === self) * 8 + Number(isNew(chosen, one, "zone")) * 4 + Number(isNew(chosen, one, "host")) * 2 +
-        Number(isLearner(one)); // prettier-ignore
+      const score = (one: VoterCandidate): number => placesOf([...chosen, one]) * 2 + Number(isLearner(one));
       const best = left.reduce((one, other) => (score(other) > score(one) ? other : one));
       chosen.push(best);
       left.splice(left.indexOf(best), 1);
     }
   };
   const awayMax = (count - 1) / 2;
-  fill(stay, count);
   const there = chosen.length;
   fill(away.filter((one) => !isLate(one)), Math.min(count, there + awayMax)); // prettier-ignore
   const kept = chosen.length - there;
@@ -122,20 +120,28 @@ function chooseVoters(input: VotersInput): readonly NodeId[] {
   return chosen.map(({ node }) => node);
 }
 
-/** Exchanges one voter for a manager in a zone that has none, where its own zone has another. */
+/** Exchanges one voter for another manager, if the voters are in more zones then, or in as many on more machines. */
 function spread(chosen: VoterCandidate[], spares: readonly VoterCandidate[], self: NodeId): void {
+  const now = placesOf(chosen);
   for (const [index, out] of chosen.entries()) {
     if (out.node === self) continue;
-    const rest = chosen.filter((one) => one !== out);
-    const better = spares.find((one) => !chosen.includes(one) && isNew(rest, one, "zone") && !isNew(rest, out, "zone"));
+    const better = spares.find((one) => !chosen.includes(one) && placesOf(chosen.with(index, one)) > now);
     if (better === undefined) continue;
     chosen[index] = better;
     return;
   }
 }
 
-/** Whether none of the others is in its zone, or on its machine. What is not known counts as one place. */
-const isNew = (others: readonly VoterCandidate[], one: VoterCandidate, what: "zone" | "host"): boolean =>
-  one[what] !== undefined && others.every((other) => other[what] !== one[what]);
+/** Grows with the zones that the voters are in, and among as many zones with their machines. What is not known counts as no place. */
+function placesOf(voters: readonly VoterCandidate[]): number {
+  const places = (what: "zone" | "host"): number => new Set(voters.flatMap((one) => one[what] ?? [])).size;
+  return places("zone") * 8 + places("host");
+}
+
+/** The index of the voter without which the others are in the most places; never the leader's. */
+function leastMissed(voters: readonly VoterCandidate[], self: NodeId): number {
+  const left = voters.map((voter, at) => (voter.node === self ? -1 : placesOf(voters.toSpliced(at, 1))));
+  return left.indexOf(Math.max(...left));
+}
 
 const without = (nodes: readonly NodeId[], node: NodeId): readonly NodeId[] => nodes.filter((one) => one !== node);

@@ -122,9 +122,16 @@ describe("the plan of voters", () => {
     const voters = members.voters.flatMap((node) => byNode.get(node) ?? []);
     expect(voters.length, `${said}: nobody votes who may not`).to.equal(members.voters.length);
     // The leader stays, also where no zone is known of it.
-    const places = voters.length - (byNode.get(self)?.zone === undefined ? 1 : 0);
+    const zonesMax = voters.length - (byNode.get(self)?.zone === undefined ? 1 : 0);
     const zonesOf = (some: readonly VoterCandidate[]): number => new Set(some.flatMap(({ zone }) => zone ?? [])).size;
-    if (voters.length > 1) expect(zonesOf(voters), said).to.be.at.least(Math.min(places, zonesOf(there)));
+    if (voters.length > 1) expect(zonesOf(voters), said).to.be.at.least(Math.min(zonesMax, zonesOf(there)));
+    // No manager that is there and does not vote would bring another zone, or as many zones and another machine.
+    const places = (some: readonly VoterCandidate[]): number =>
+      zonesOf(some) * 8 + new Set(some.flatMap(({ host }) => host ?? [])).size;
+    const others = there.filter((one) => !voters.includes(one));
+    for (const [at, { node }] of voters.entries())
+      if (node !== self && others.some((one) => places(voters.with(at, one)) > places(voters)))
+        throw new Error(`${said}: ${node} is not the best`);
     const late = voters.filter(({ up, awayMs }) => !up && awayMs >= voterAwayMs);
     const spare = there.filter(({ node }) => !members.voters.includes(node));
     expect(late.length === 0 || spare.length === 0, `${said}: who is away for long is replaced`).to.equal(true);
