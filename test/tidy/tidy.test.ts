@@ -213,6 +213,18 @@ describe("the documents", () => {
     none(differences([...new Set(inCode)], inPage, { expected: "code", actual: "docs/operating.md" }));
   });
 
+  it("say of everything in a data folder whether it is encrypted", () => {
+    const [, after = ""] = documentText("docs/operating.md").split("| on the disk ");
+    const page = tableRows(after.split("\n\n")[0] ?? "").flatMap(([cell = ""]) =>
+      [...cell.matchAll(/`([\w.]+)\/?(?:\w+)?`/g)].map(([, name = ""]) => name),
+    );
+    const inCode = code
+      .filter(({ path }) => path === "node/data-folder/index.ts" || path === "cli/control.ts")
+      .flatMap(({ text }) => [...text.matchAll(/\bjoin\((?:data|dataFolder), "([\w.]+)"/g)].map(([, name = ""]) => name));
+    expect(inCode).to.include.members(["journal", "control.json"]);
+    none(inCode.filter((name) => !page.includes(name) && !page.some((one) => name.startsWith(`${one}.`))));
+  }); // prettier-ignore
+
   it("list every field of the configuration", () => {
     const page = tableRows(documentText("docs/operating.md")).map((cells) => cells.slice(0, 2).join(" "));
     for (const field of fields) expect(page).to.include(`\`${field.name}\` \`${field.variable}\``);
