@@ -11,14 +11,13 @@ import type {
 } from "../../protocols/index.ts";
 import { remoteAdapter, type At, type Described, type Provider } from "../remote/adapter.ts";
 import { at, countAt, listAt, textAt } from "../remote/json.ts";
+import { isSigned, Kept, noSignature } from "../remote/kept.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsIn, argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 /** It takes no more; further ones are looked for here. */
 const stopStringsMax = 5;
-/** What stands for the signature of a call that Gemini did not make. */
-const noSignature = "skip_thought_signature_validator";
 
 const provider: Provider = {
   name: "gemini",
@@ -40,9 +39,9 @@ const provider: Provider = {
   },
   describe: async (call, { endpoint }) => describedBy(await call.json({ path: pathOf(endpoint.model) })),
   answers() {
-    const signatures = new Map<string, string>();
+    const kept = new Kept();
     return {
-      generate: (request, here) => writeText(request, here, contentMapping(request, { ...here, signatures })),
+      generate: (request, here) => writeText(request, here, contentMapping(request, { ...here, kept })),
       embed,
     };
   },
@@ -81,10 +80,10 @@ async function embed({ inputs }: EmbedRequest, { call, model }: At<"embed">) {
   return { vectors: wholeVectors(vectors, inputs.length), promptTokens: 0 };
 }
 
-/** How Gemini is asked for text. `signatures`: those of the calls that it made, by the call's id. */
+/** How Gemini is asked for text. `kept`: the signatures of the calls that it made. */
 export function contentMapping(
   request: GenerationRequest,
-  at0: { readonly model: string; readonly facts: unknown; readonly signatures: Map<string, string> },
+  at0: { readonly model: string; readonly facts: unknown; readonly kept: Kept },
 ): TextMapping {
   const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, thinking } = request;
   const { temperature, topP, topK, minP, maxTokens, seed } = sampling;
@@ -92,11 +91,11 @@ export function contentMapping(
     throw new PlexusError(
       failure("BAD_REQUEST", { field: "min_p", reason: "the server of this model does not take it" }),
     );
-  const { model, facts, signatures } = at0;
+  const { model, facts, kept } = at0;
   const system = messages.filter(({ role }) => role === "system").map(({ content }) => content);
   const mode = { auto: "AUTO", none: "NONE", required: "ANY" } as const;
   const body = {
-    contents: contentsOf(messages, { signatures, isSigned: /gemini-(?:[3-9]|\d\d)/.test(model) }),
+    contents: contentsOf(messages, { kept, isDemanded: isSigned(model) }),
     ...(system.length > 0 && { systemInstruction: { parts: [{ text: system.join("\n\n") }] } }),
     generationConfig: {
       temperature,
@@ -126,7 +125,7 @@ export function contentMapping(
 /** A budget of tokens up to the second family, a level from the third on. The large ones cannot do without: they think the least they can. */
 function thinkingIn(model: string, thinking: Thinking = true): object {
   const isLarge = /pro/.test(model);
-  const isNewer = /gemini-(?:[3-9]|\d\d)/.test(model);
+  const isNewer = isSigned(model);
   if (thinking === true) return { includeThoughts: true };
   if (thinking === false)
     return isNewer ? { thinkingLevel: isLarge ? "low" : "minimal" } : { thinkingBudget: isLarge ? 128 : 0 };
@@ -140,11 +139,14 @@ const toolOf = ({ name, description, parameters }: Tool): object => ({
   ...(parameters !== undefined && { parametersJsonSchema: parameters }),
 });
 
+/** The signatures that there are, and whether the model demands them. */
+interface Signing {
+  readonly kept: Kept;
+  readonly isDemanded: boolean;
+}
+
 /** Turns that alternate: neighbours of one role are one turn, and what a function answered is a turn of the user. */
-export function contentsOf(
-  messages: readonly ChatMessage[],
-  signing: { readonly signatures: ReadonlyMap<string, string>; readonly isSigned: boolean },
-): readonly object[] {
+export function contentsOf(messages: readonly ChatMessage[], signing: Signing): readonly object[] {
   const contents: { role: "user" | "model"; parts: object[] }[] = [];
   const names = new Map(messages.flatMap(({ calls = [] }) => calls.map(({ id, name }) => [id, name] as const)));
   for (const message of messages) {
@@ -162,7 +164,7 @@ export function contentsOf(
 function partsOf(
   { role, content, media = [], calls = [], callId = "" }: ChatMessage,
   names: ReadonlyMap<string, string>,
-  { signatures, isSigned }: { readonly signatures: ReadonlyMap<string, string>; readonly isSigned: boolean },
+  { kept, isDemanded }: Signing,
 ): object[] {
   if (role === "tool")
     return [{ functionResponse: { name: names.get(callId) ?? callId, response: { result: content } } }];
@@ -171,7 +173,7 @@ function partsOf(
     ...(content === "" ? [] : [{ text: content }]),
     ...calls.map((call, place) => {
       // Of calls made together, the first alone is signed.
-      const signature = signatures.get(call.id) ?? (isSigned && place === 0 ? noSignature : undefined);
+      const signature = kept.of(call.id).signature ?? (isDemanded && place === 0 ? noSignature : undefined);
       return {
         functionCall: { name: call.name, args: argumentsOf(call) },
         ...(signature !== undefined && { thoughtSignature: signature }),
@@ -187,7 +189,7 @@ const blocked = /SAFETY|RECITATION|BLOCKLIST|PROHIBITED|SPII|LANGUAGE|IMAGE/;
 /** What the events of one answer say. Its calls come whole; most have no id, so that one is made. */
 function createReader(
   id: string,
-  { model, signatures }: { readonly model: string; readonly signatures: Map<string, string> },
+  { model, kept }: { readonly model: string; readonly kept: Kept },
 ): TextMapping["read"] {
   let calls = 0;
   return (event) => {
@@ -206,7 +208,7 @@ function createReader(
       calls += 1;
       const callId = textAt(call, "id") ?? `${id}-${calls}`;
       const signature = textAt(part, "thoughtSignature");
-      if (signature !== undefined) keep(signatures, callId, signature);
+      if (signature !== undefined) kept.keep(callId, { signature });
       return {
         call: {
           index: calls,
@@ -233,10 +235,4 @@ function createReader(
       },
     ];
   };
-}
-
-function keep(signatures: Map<string, string>, id: string, signature: string): void {
-  signatures.set(id, signature);
-  const [oldest] = signatures.keys();
-  if (signatures.size > remoteLimits.signaturesMax && oldest !== undefined) signatures.delete(oldest);
 }

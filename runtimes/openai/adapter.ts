@@ -14,6 +14,7 @@ import { abilitiesByName, abilitiesOf } from "../remote/abilities.ts";
 import type { Call } from "../remote/call.ts";
 import type { Endpoint } from "../remote/endpoint.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
+import { Kept } from "../remote/kept.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { damaged } from "../remote/refusals.ts";
 import { base64Of, writeText } from "../remote/text.ts";
@@ -53,12 +54,12 @@ const provider: Provider = {
     return rows.map((row) => ({ model: textAt(row, "id") ?? "", expected: abilitiesOf(row) }));
   },
   describe,
-  answers: () => ({
+  answers: (kept = new Kept()) => ({
     generate: (request, here) =>
       writeText(
         request,
         here,
-        chatMapping(request, { model: here.model, dialect: dialectOf(here.url, at(here.facts, "owner")) }),
+        chatMapping(request, { model: here.model, dialect: dialectOf(here.url, at(here.facts, "owner")), kept }),
       ),
     async embed({ inputs, truncate }, { call, model, url, facts }) {
       // Images as Jina's interface takes them, and another Plexus.

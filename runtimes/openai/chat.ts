@@ -4,8 +4,17 @@ import { failure, PlexusError } from "../../protocols/errors.ts";
 import { isRecord } from "../schema.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { argumentsIn, base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
+import { Kept } from "../remote/kept.ts";
 import { damaged } from "../remote/refusals.ts";
-import { continuation, furtherSampling, thinkingFields, type Dialect } from "./dialect.ts";
+import {
+  continuation,
+  furtherSampling,
+  givenBack,
+  thinkingFields,
+  wantsBack,
+  type Dialect,
+  type GivenBack,
+} from "./dialect.ts";
 
 /** OpenAI takes no more; further ones are looked for here. */
 const stopStringsMax = 4;
@@ -13,14 +22,17 @@ const stopStringsMax = 4;
 /** How OpenAI, and what speaks like it, is asked for text. */
 export function chatMapping(
   request: GenerationRequest,
-  { model, dialect }: { readonly model: string; readonly dialect: Dialect },
+  { model, dialect, kept = new Kept() }: { readonly model: string; readonly dialect: Dialect; readonly kept?: Kept },
 ): TextMapping {
   const { messages, sampling, stop = [], tools = [], toolChoice, format, logprobs, thinking } = request;
   const begun = messages.at(-1)?.continues === true ? continuation(dialect) : undefined;
   const { maxTokens, temperature, topP, seed } = sampling;
   const body = {
     model,
-    messages: messages.map((message) => ({ ...messageOf(message), ...(message.continues && begun?.message) })),
+    messages: messages.map((message) => ({
+      ...messageOf(message, givenBack(dialect, kept, { model, thinking })),
+      ...(message.continues && begun?.message),
+    })),
     ...begun?.body,
     stream: true,
     stream_options: { include_usage: true },
@@ -36,19 +48,23 @@ export function chatMapping(
     ...(format !== undefined && { response_format: formatOf(format) }),
     ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
   };
-  return { ask: { path: "/chat/completions", body }, read: readChat };
+  return { ask: { path: "/chat/completions", body }, read: createChatReader(wantsBack(dialect) ? kept : undefined) };
 }
 
 /** A message. What is shown stands before what is said about it. */
-export function messageOf({ role, content, media = [], calls = [], callId }: ChatMessage): object {
+export function messageOf(
+  { role, content, media = [], calls = [], callId }: ChatMessage,
+  given: GivenBack = { call: () => ({}), message: () => ({}) },
+): object {
   if (role === "tool") return { role, tool_call_id: callId, content };
   if (calls.length > 0) {
-    const toolCalls = calls.map(({ id, name, arguments: text }) => ({
+    const toolCalls = calls.map(({ id, name, arguments: text }, place) => ({
       id,
       type: "function",
       function: { name, arguments: text },
+      ...given.call(id, place),
     }));
-    return { role, content: content === "" ? null : content, tool_calls: toolCalls };
+    return { role, content: content === "" ? null : content, ...given.message(calls), tool_calls: toolCalls };
   }
   if (media.length === 0) return { role, content };
   return { role, content: [...media.map(mediaOf), ...(content === "" ? [] : [{ type: "text", text: content }])] };
@@ -124,8 +140,14 @@ export function readChat(event: unknown): readonly Delta[] {
   // Groq says it beside the answer, unless it is asked for in OpenAI's way.
   const usage = at(event, "usage") ?? at(event, "x_groq", "usage");
   const parts = partsIn(at(said, "content"));
-  const thought = textAt(said, "reasoning_content") ?? textAt(said, "reasoning") ?? parts.thought;
-  const text = textAt(said, "content") ?? textAt(said, "refusal") ?? parts.text;
+  const isThought = at(said, "extra_content", "google", "thought") === true;
+  const content = textAt(said, "content");
+  const thought =
+    textAt(said, "reasoning_content") ??
+    textAt(said, "reasoning") ??
+    parts.thought ??
+    (isThought ? content : undefined);
+  const text = (isThought ? undefined : content) ?? textAt(said, "refusal") ?? parts.text;
   // vLLM says which text ended it; of the other endings it gives the number of a token.
   const stoppedBy = textAt(choice, "stop_reason");
   const logprobs = logprobsIn(listAt(choice, "logprobs", "content"));
@@ -147,6 +169,40 @@ export function readChat(event: unknown): readonly Delta[] {
   ];
 }
 
+/** Reads one answer, and keeps what its server wants back with the calls of it. */
+export function createChatReader(kept: Kept | undefined): TextMapping["read"] {
+  let thoughts = "";
+  const seen = new Set<string>();
+  /** Gemini's thoughts are in tags as well: the one that ends them stands before the answer. */
+  let isOpen = false;
+  return (event) =>
+    readChat(event).map((delta) => {
+      const { thought, text, call } = delta;
+      if (kept !== undefined) thoughts += thought ?? "";
+      if (kept !== undefined && call?.id !== undefined && !seen.has(call.id)) {
+        seen.add(call.id);
+        kept.keep(call.id, { thought: thoughts, ...signatureIn(event, call.id) });
+        thoughts = "";
+      }
+      if (thought?.startsWith("<thought>")) isOpen = true;
+      if (!isOpen) return delta;
+      if (text?.startsWith("</thought>")) isOpen = false;
+      return {
+        ...delta,
+        ...(thought !== undefined && { thought: thought.replace(/^<thought>|<\/thought>$/g, "") }),
+        ...(text !== undefined && { text: text.replace(/^<\/thought>/, "") }),
+      };
+    });
+}
+
+/** Gemini's signature of a call. */
+function signatureIn(event: unknown, id: string): { readonly signature?: string } {
+  const calls = listAt(at(event, "choices", 0, "delta") ?? at(event, "choices", 0, "message"), "tool_calls");
+  const call = calls.find((one) => textAt(one, "id") === id);
+  const signature = textAt(call, "extra_content", "google", "thought_signature");
+  return signature === undefined ? {} : { signature };
+}
+
 /** Mistral gives content as a list of parts, whose thoughts have parts of their own. What refers to a source says nothing. */
 function partsIn(content: unknown): { readonly text?: string; readonly thought?: string } {
   if (!Array.isArray(content)) return {};
@@ -163,9 +219,16 @@ function partsIn(content: unknown): { readonly text?: string; readonly thought?:
   return { ...(text !== "" && { text }), ...(thought !== "" && { thought }) };
 }
 
-const usageOf = (usage: object): Delta["usage"] => ({
-  promptTokens: countAt(usage, "prompt_tokens"),
-  completionTokens: countAt(usage, "completion_tokens"),
-  // DeepSeek's own word is the second.
-  cachedTokens: countAt(usage, "prompt_tokens_details", "cached_tokens") ?? countAt(usage, "prompt_cache_hit_tokens"),
-});
+function usageOf(usage: object): Delta["usage"] {
+  const promptTokens = countAt(usage, "prompt_tokens");
+  const written = countAt(usage, "completion_tokens");
+  const total = countAt(usage, "total_tokens") ?? 0;
+  // xAI and Gemini count what was thought in the total alone.
+  const unsaid = promptTokens === undefined || written === undefined ? 0 : Math.max(0, total - promptTokens - written);
+  return {
+    promptTokens,
+    completionTokens: written === undefined ? undefined : written + unsaid,
+    // DeepSeek's own word is the second.
+    cachedTokens: countAt(usage, "prompt_tokens_details", "cached_tokens") ?? countAt(usage, "prompt_cache_hit_tokens"),
+  };
+}

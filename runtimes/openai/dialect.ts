@@ -1,7 +1,8 @@
 /** Which of the servers that speak like OpenAI one is, where their ways differ: how a beginning is continued, how thinking is switched
  *  on and off, and what they take beyond OpenAI's own fields. Pure. */
 import { failure, PlexusError } from "../../protocols/errors.ts";
-import type { Capability, GenerationRequest, Thinking } from "../../protocols/index.ts";
+import type { Capability, GenerationRequest, Thinking, ToolCall } from "../../protocols/index.ts";
+import { isSigned, noSignature, type Kept } from "../remote/kept.ts";
 
 const dialects = ["openai", "azure", "mistral", "deepseek", "openrouter", "groq", "gemini", "vllm", "llamacpp", "plexus", "other"] as const; // prettier-ignore
 /** One of them. `other`: LM Studio, SGLang, and whatever else somebody runs. */
@@ -80,4 +81,33 @@ function effortOf(model: string, thinking: Thinking): object {
   if (typeof thinking === "string") return { reasoning_effort: thinking };
   if (thinking) return {};
   return { reasoning_effort: /^gpt-5\.\d/.test(model) ? "none" : model.startsWith("gpt-5") ? "minimal" : "low" };
+}
+
+/** Whether a server wants something back with the calls that its model made. */
+export const wantsBack = (dialect: Dialect): boolean => dialect === "gemini" || dialect === "deepseek";
+
+/** What goes back to a server with the calls that its model made. */
+export interface GivenBack {
+  readonly call: (id: string, place: number) => object;
+  readonly message: (calls: readonly ToolCall[]) => object;
+}
+
+/** Gemini wants its signature with the first of calls that were made together, DeepSeek what was thought before them. Both refuse a
+ *  conversation without. */
+export function givenBack(
+  dialect: Dialect,
+  kept: Kept,
+  { model, thinking }: { readonly model: string; readonly thinking: Thinking | undefined },
+): GivenBack {
+  const signed = (id: string, place: number): object => {
+    const signature = kept.of(id).signature ?? (isSigned(model) && place === 0 ? noSignature : undefined);
+    return signature === undefined ? {} : { extra_content: { google: { thought_signature: signature } } };
+  };
+  const thought = (calls: readonly ToolCall[]): object => ({
+    reasoning_content: calls.map(({ id }) => kept.of(id).thought).find((one) => one !== undefined) ?? "",
+  });
+  return {
+    call: dialect === "gemini" ? signed : () => ({}),
+    message: dialect === "deepseek" && thinking !== false ? thought : () => ({}),
+  };
 }

@@ -10,8 +10,8 @@ import { DocumentMeter, TooMuch } from "../../protocols/json-meter.ts";
 import type { RuntimeClock } from "../environment.ts";
 import { patientDispatcher } from "./dispatcher.ts";
 import { demandPrivacy, readKey, type Endpoint } from "./endpoint.ts";
-import { putWritten, stringifyWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
-import { createLinesReader, createSseReader } from "./events.ts";
+import { stringifyWritten } from "../../protocols/written.ts";
+import { createAnswerReader, eventOf, type StreamForm } from "./events.ts";
 import { fromJson } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
 import { connectionFailure, damaged, judge, retryAfterMsOf } from "./refusals.ts";
@@ -26,14 +26,10 @@ export interface Ask {
 }
 
 /** How a provider is spoken to. */
-export interface Wire {
+export interface Wire extends StreamForm {
   /** The address that paths follow, of the one that is configured. */
   readonly base: (url: URL) => string;
   readonly headers: (key: string | undefined) => Readonly<Record<string, string>>;
-  /** How a stream is written where the server does not say. */
-  readonly stream: "sse" | "lines";
-  /** Where events hold arguments of calls as objects: their texts stand there instead when events are read. */
-  readonly written?: readonly WrittenPath[];
 }
 
 const threadClock: RuntimeClock = {
@@ -120,30 +116,19 @@ export class Call {
   /** The JSON of each event of an answer; the whole of one that is no stream. `[DONE]` ends it. */
   async *events(ask: Ask): AsyncGenerator<unknown> {
     const { headers } = await this.#send(ask);
+    const { wire } = this.#options;
     const type = headers.get("content-type") ?? "";
     if (type.startsWith("application/json")) {
-      yield this.#event(await this.#text(remoteLimits.answerBytesMax), "its answer is not JSON");
+      yield eventOf(await this.#text(remoteLimits.answerBytesMax), wire, "its answer is not JSON");
       return;
     }
-    const isLines =
-      type.includes("ndjson") || (!type.startsWith("text/event-stream") && this.#options.wire.stream === "lines");
-    const reader = isLines ? createLinesReader() : createSseReader();
-    for await (const piece of this.#pieces())
-      for (const data of reader.push(piece)) {
-        if (data === "[DONE]") return;
-        yield this.#event(data);
-      }
-    for (const data of reader.end()) yield this.#event(data);
-  }
-
-  #event(data: string, otherwise = "an event of its answer is not JSON"): unknown {
-    const value = fromJson(data);
-    if (value === undefined) throw damaged(otherwise);
-    const { written = [] } = this.#options.wire;
-    // Most events hold none.
-    const paths = written.filter((path) => data.includes(`"${path.at(-1)}"`));
-    if (paths.length > 0) putWritten(value, writtenTexts(data, paths));
-    return value;
+    const reader = createAnswerReader(type, wire);
+    for await (const piece of this.#pieces()) {
+      // Not by `yield*`, which takes a turn more at its end: whoever asks for the next event has begun to wait when it has asked.
+      for (const event of reader.push(piece)) yield event;
+      if (reader.isDone) return;
+    }
+    for (const event of reader.end()) yield event;
   }
 
   async #text(bytesMax: number): Promise<string> {

@@ -1,4 +1,6 @@
 /** Bytes to lines to events. Pure: however the bytes are cut into pieces, the events are the same. */
+import { putWritten, writtenTexts, type WrittenPath } from "../../protocols/written.ts";
+import { fromJson } from "./json.ts";
 import { damaged } from "./refusals.ts";
 import { remoteLimits } from "./limits.ts";
 
@@ -109,4 +111,55 @@ export function createLinesReader(): EventReader {
     push: (bytes) => lines.push(bytes).filter(said),
     end: () => [lines.rest()].filter(said),
   };
+}
+
+/** How a server writes its streams. */
+export interface StreamForm {
+  /** How a stream is written where the server does not say. */
+  readonly stream: "sse" | "lines";
+  /** Where events hold arguments of calls as objects: their texts stand there instead when events are read. */
+  readonly written?: readonly WrittenPath[];
+}
+
+/** Takes the bytes of an answer and gives its events. */
+export interface AnswerReader {
+  push(bytes: Uint8Array): readonly unknown[];
+  /** The answer has ended. */
+  end(): readonly unknown[];
+  /** The server has said that nothing follows. */
+  readonly isDone: boolean;
+}
+
+/** Reads a stream. `type`: its content type, as its server says it. */
+export function createAnswerReader(type: string, form: StreamForm): AnswerReader {
+  const isLines = type.includes("ndjson") || (!type.startsWith("text/event-stream") && form.stream === "lines");
+  const reader = isLines ? createLinesReader() : createSseReader();
+  let isDone = false;
+  const read = (found: readonly string[]): readonly unknown[] => {
+    const last = found.indexOf("[DONE]");
+    if (isDone) return [];
+    isDone = last >= 0;
+    return (isDone ? found.slice(0, last) : found).map((data) => eventOf(data, form));
+  };
+  return {
+    push: (bytes) => read(reader.push(bytes)),
+    end: () => read(reader.end()),
+    get isDone() {
+      return isDone;
+    },
+  };
+}
+
+/** The JSON of an event. Throws PROVIDER_FAILED where it is none. */
+export function eventOf(
+  data: string,
+  { written = [] }: StreamForm,
+  otherwise = "an event of its answer is not JSON",
+): unknown {
+  const value = fromJson(data);
+  if (value === undefined) throw damaged(otherwise);
+  // Most events hold none.
+  const paths = written.filter((path) => data.includes(`"${path.at(-1)}"`));
+  if (paths.length > 0) putWritten(value, writtenTexts(data, paths));
+  return value;
 }

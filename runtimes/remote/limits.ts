@@ -61,8 +61,10 @@ export const remoteLimits = {
   imagesMax: 16,
   /** Inputs that are sent in one request where the server takes no more; further ones follow in the next. */
   inputsPerRequestMax: 100,
-  /** Signatures of calls that are kept for the next turns of their conversations; the oldest goes. */
-  signaturesMax: 1_000,
+  /** Calls of which is kept what their server wants back in the next turns of their conversations; the oldest goes. */
+  keptCallsMax: 1_000,
+  /** Characters of that together, of a model; the oldest goes. */
+  keptCharsMax: 8 * 1024 * 1024,
   /** Longest answer where the asker sets no limit and the server demands one. */
   maxTokensDefault: 8_192,
   /** Context of a model of which neither the server nor the configuration says one. */

@@ -1,6 +1,6 @@
 /** What went wrong at another server, as one of our errors. Pure. */
 import { failure, PlexusError, type Failure } from "../../protocols/errors.ts";
-import { at, numberAt, textAt } from "./json.ts";
+import { at, textAt } from "./json.ts";
 import { remoteLimits } from "./limits.ts";
 
 /** An answer that cannot be used. */
@@ -26,6 +26,8 @@ export function judge(
   const facts = { model, status, ...(kind !== "" && { said: passable(kind, asked.key) }) };
   // Some servers say 429 for what no waiting helps against.
   if (/insufficient_quota|billing|credit/i.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
+  // Nor does it where one request alone is over a limit of tokens a minute, as Groq says it.
+  if (status === 413) return fatal(failure("CONTEXT_TOO_LONG", { model }));
   if (status === 429 || status === 503 || status === 529 || /overloaded|rate_limit/i.test(kind))
     return {
       failure: failure("MODEL_BUSY", { ...facts, ...(retryAfterMs !== undefined && { retryAfterMs }) }),
@@ -34,23 +36,43 @@ export function judge(
   if ([401, 402, 403, 407].includes(status)) return fatal(failure("PROVIDER_REFUSED", facts));
   if (status === 404) return fatal(failure("MODEL_NOT_FOUND", { model }));
   if (status >= 500 || status < 400) return fatal(failure("PROVIDER_FAILED", { ...facts, reason: "it failed" }));
-  if (status === 413 || tooLong.test(kind) || tooLong.test(message))
-    return fatal(failure("CONTEXT_TOO_LONG", { model }));
-  // A key that is no key is a bad request to Gemini.
-  if (/api key not valid|API_KEY_INVALID/i.test(message)) return fatal(failure("PROVIDER_REFUSED", facts));
+  if (tooLong.test(kind) || tooLong.test(message)) return fatal(failure("CONTEXT_TOO_LONG", { model }));
+  if (noAccess.test(message) || filtered.test(kind)) return fatal(failure("PROVIDER_REFUSED", facts));
+  if (failedModel.test(kind))
+    return fatal(failure("PROVIDER_FAILED", { ...facts, reason: passable(message, asked.key) }));
   return fatal(failure("BAD_REQUEST", { model, status, reason: passable(message, asked.key) }));
 }
 
+/** The words of each server for a request that is too long: `must be <=` is of Together and of Hugging Face. */
 const tooLong =
-  /context_length|exceed_context|context (?:length|size|window)|prompt is too long|too many (?:input )?tokens|maximum number of tokens|input length exceeds/i;
+  /context_length|exceed_context|context (?:length|size|window)|prompt is too long|input is too long|too many (?:input )?tokens|maximum (?:number of tokens|prompt length)|input length exceeds|reduce the length|tokens.{0,40} must be <=/i;
+/** A key that is no key is a bad request to Gemini and xAI, and to Anthropic an account without money. */
+const noAccess = /api key not valid|API_KEY_INVALID|incorrect api key|credit balance is too low/i;
+/** Azure's filter refuses a prompt as a bad request. */
+const filtered = /content_filter|content_policy/i;
+/** What the model wrote was no call and no JSON: the request was well. */
+const failedModel = /tool_use_failed|json_validate_failed/i;
+
+/** An error as it came: Gemini's interface like OpenAI's gives a list of one. */
+const unlisted = (body: unknown): unknown => (Array.isArray(body) && body.length === 1 ? (body[0] as unknown) : body);
 
 /** The kind of an error, as a word, and its message: of the forms that servers use. */
-function wordsOf(body: unknown): { readonly kind: string; readonly message: string } {
+function wordsOf(said: unknown): { readonly kind: string; readonly message: string } {
+  const body = unlisted(said);
   const error = at(body, "error") ?? body;
-  const kinds = [at(error, "type"), at(error, "code"), at(error, "status")].filter((one) => typeof one === "string");
-  const message = typeof error === "string" ? error : (textAt(error, "message") ?? textAt(error, "detail") ?? "");
-  return { kind: kinds.join(" "), message };
+  const kinds = [at(error, "type"), at(error, "code"), at(error, "status"), at(body, "code")];
+  const kind = [...new Set(kinds.filter((one) => typeof one === "string"))].join(" ");
+  const message = typeof error === "string" ? error : (textAt(error, "message") ?? detailOf(error) ?? "");
+  // Of an error of the server behind it, OpenRouter's own words say nothing.
+  const raw = textAt(error, "metadata", "raw");
+  return { kind, message: raw === undefined ? message : `${message}: ${raw}` };
 }
+
+/** FastAPI's form of what is wrong with a request: a text, or a list of what is wrong where. */
+const detailOf = (error: unknown): string | undefined =>
+  [at(error, "detail"), at(error, "message", "detail")]
+    .map((detail) => (typeof detail === "string" ? detail : textAt(detail, 0, "msg")))
+    .find((text) => text !== undefined);
 
 /** A text of a server, short and without the key. */
 function passable(text: string, key: string | undefined): string {
@@ -74,7 +96,7 @@ export function retryAfterMsOf(headers: { get(name: string): string | null }, no
 
 /** Gemini says it in the error: `retryDelay: "34s"`. */
 function retryInfoMs(body: unknown): number | undefined {
-  const details = at(body, "error", "details");
+  const details = at(unlisted(body), "error", "details");
   if (!Array.isArray(details)) return undefined;
   const delay = details.map((one) => textAt(one, "retryDelay")).find((one) => one !== undefined);
   const seconds = Number(/^([\d.]+)s$/.exec(delay ?? "")?.[1] ?? Number.NaN);
@@ -83,11 +105,13 @@ function retryInfoMs(body: unknown): number | undefined {
 
 /** An error within a stream, after the server had begun to answer; undefined where the event is none. */
 export function errorIn(event: unknown, model: string): PlexusError | undefined {
-  const error = at(event, "error");
+  const said = unlisted(event);
+  const error = at(said, "error") ?? (at(said, "object") === "error" ? said : undefined);
   if (error === undefined || error === null) return undefined;
-  const judged = judge({ status: numberAt(error, "code") ?? 500, body: event }, { model });
+  const codes = [at(error, "code"), at(error, "status_code"), at(error, "status")].map(Number);
   // Without a status, a word of the error still tells what it is about.
-  return new PlexusError(judged.failure);
+  const status = codes.find((one) => Number.isInteger(one) && one >= 400 && one < 600) ?? 500;
+  return new PlexusError(judge({ status, body: said }, { model }).failure);
 }
 
 /** Codes of Node that say that nothing was sent. */

@@ -1,4 +1,4 @@
-/** Streams as the servers that the documents name write them, by their own documentation: the same answer, whoever gives it. */
+/** Servers that speak like OpenAI, where their ways differ: what is asked of each, and endings that are none. What they write is in `transcripts.test.ts`. */
 import { expect } from "chai";
 import { readChat } from "../../../../runtimes/openai/chat.ts";
 import { continuation, dialectOf, furtherSampling, thinkingFields } from "../../../../runtimes/openai/dialect.ts";
@@ -27,38 +27,8 @@ const call = (id: string | undefined, index: number, said: string, name: string 
   function: { ...(name !== undefined && { name }), arguments: said },
 });
 const end = (reason: string, more: object = {}): object => chunk({}, { finish_reason: reason, ...more });
-const usage = { prompt_tokens: 9, completion_tokens: 5, total_tokens: 14 };
 
 const lines: Readonly<Record<string, { readonly events: readonly (object | string)[]; readonly came: Partial<Came> }>> = {
-  "Gemini: calls made together all have index 0, some in one event": {
-    events: [
-      chunk({ role: "assistant", tool_calls: [call("function-call-1", 0, '{"place":"Bern"}', "weather")] }),
-      chunk({ role: "assistant", tool_calls: [call("function-call-2", 0, '{"place":"Oslo"}', "weather"), call("function-call-3", 0, "{}", "clock")] }),
-      { ...end("tool_calls"), usage },
-    ],
-    came: { calls: ['weather {"place":"Bern"}', 'weather {"place":"Oslo"}', "clock {}"], answer: { end: "calls", promptTokens: 9, completionTokens: 5 } },
-  },
-  "Gemini, its older ids: empty ones": {
-    events: [
-      chunk({ tool_calls: [call("", 0, '{"place":"Bern"}', "weather")] }),
-      chunk({ tool_calls: [call("", 0, '{"place":"Oslo"}', "weather")] }),
-      end("stop"),
-    ],
-    came: { calls: ['weather {"place":"Bern"}', 'weather {"place":"Oslo"}'] },
-  },
-  "vLLM: pieces of two calls, each with its index, and the text that ended an answer": {
-    events: [
-      chunk({ role: "assistant", content: "" }),
-      chunk({ reasoning: "Hm." }),
-      chunk({ tool_calls: [call("chatcmpl-tool-1", 0, "", "weather")] }),
-      chunk({ tool_calls: [call(undefined, 0, '{"place":', undefined)] }),
-      chunk({ tool_calls: [call(undefined, 0, '"Bern"}', undefined)] }),
-      chunk({ tool_calls: [call("chatcmpl-tool-2", 1, "{}", "clock")] }),
-      end("tool_calls", { stop_reason: 128_008 }),
-      { id: "1", choices: [], usage },
-    ],
-    came: { thought: "Hm.", calls: ['weather {"place":"Bern"}', "clock {}"] },
-  },
   "a server that repeats id and name with each piece": {
     events: [
       chunk({ tool_calls: [call("c1", 0, '{"place":', "weather")] }),
@@ -67,78 +37,9 @@ const lines: Readonly<Record<string, { readonly events: readonly (object | strin
     ],
     came: { calls: ['weather {"place":"Bern"}'] },
   },
-  "Mistral: content as a list of parts, with thoughts and references": {
-    events: [
-      chunk({ role: "assistant", content: "" }),
-      chunk({ content: [{ type: "thinking", thinking: [{ type: "text", text: "Let me " }] }] }),
-      chunk({ content: [{ type: "thinking", thinking: [{ type: "text", text: "think." }] }] }),
-      chunk({ content: [{ type: "text", text: "It is " }, { type: "reference", reference_ids: [0] }] }),
-      chunk({ content: "so." }),
-      { ...end("stop"), usage },
-    ],
-    came: { text: "It is so.", thought: "Let me think." },
-  },
-  "Mistral: whole calls, in the event that ends": {
-    events: [
-      { ...chunk({ content: "", tool_calls: [{ id: "D681PevKs", index: 0, function: { name: "weather", arguments: '{"place":"Bern"}' } }] }, { finish_reason: "tool_calls" }), usage },
-    ],
-    came: { calls: ['weather {"place":"Bern"}'] },
-  },
-  "DeepSeek: thoughts apart, and what was in its cache": {
-    events: [
-      chunk({ role: "assistant", content: null, reasoning_content: "Hm" }),
-      chunk({ content: null, reasoning_content: "." }),
-      chunk({ content: "Yes.", reasoning_content: null }),
-      { ...end("stop"), usage: { ...usage, prompt_cache_hit_tokens: 4, prompt_cache_miss_tokens: 5 } },
-    ],
-    came: { text: "Yes.", thought: "Hm.", answer: { end: "complete", promptTokens: 9, completionTokens: 5, cachedTokens: 4 } },
-  },
-  "Groq: usage beside the answer": {
-    events: [
-      { ...chunk({ role: "assistant", content: "" }), x_groq: { id: "req_1" } },
-      chunk({ reasoning: "Hm." }),
-      chunk({ content: "Yes." }),
-      { ...end("stop"), x_groq: { id: "req_1", usage: { queue_time: 0.1, ...usage } } },
-    ],
-    came: { text: "Yes.", thought: "Hm.", answer: { end: "complete", promptTokens: 9, completionTokens: 5 } },
-  },
-  "OpenRouter: comments while it works, thoughts twice": {
-    events: [
-      ": OPENROUTER PROCESSING",
-      chunk({ role: "assistant", content: "", reasoning: "Hm.", reasoning_details: [{ type: "reasoning.text", text: "Hm." }] }),
-      chunk({ content: "Yes." }),
-      end("stop", { native_finish_reason: "stop" }),
-      { ...chunk({ role: "assistant", content: "" }), usage },
-    ],
-    came: { text: "Yes.", thought: "Hm.", answer: { end: "complete", promptTokens: 9, completionTokens: 5 } },
-  },
-  "Azure: what its filter says comes first, without a choice": {
-    events: [
-      { id: "", object: "", created: 0, model: "", choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] },
-      chunk({ role: "assistant", content: "", refusal: null }),
-      chunk({ content: "Yes." }, { content_filter_results: { hate: { filtered: false } }, logprobs: null }),
-      end("stop"),
-      { id: "1", choices: [], usage },
-    ],
-    came: { text: "Yes." },
-  },
-  "llama-server: times with the end": {
-    events: [
-      chunk({ role: "assistant", content: null }),
-      chunk({ reasoning_content: "Hm." }),
-      chunk({ content: "Yes." }),
-      end("stop"),
-      { id: "1", choices: [], usage, timings: { cache_n: 0, prompt_n: 9, predicted_n: 5 } },
-    ],
-    came: { text: "Yes.", thought: "Hm.", answer: { end: "complete", promptTokens: 9, completionTokens: 5 } },
-  },
-  "LM Studio: a call without the word for its end": {
-    events: [
-      chunk({ role: "assistant", tool_calls: [call("365174485", 0, "", "weather")] }),
-      chunk({ tool_calls: [call(undefined, 0, '{"place":"Bern"}', undefined)] }),
-      end("stop"),
-    ],
-    came: { calls: ['weather {"place":"Bern"}'], answer: { end: "calls", promptTokens: 0, completionTokens: 2 } },
+  "a server whose parts refer to sources": {
+    events: [chunk({ content: [{ type: "text", text: "It is " }, { type: "reference", reference_ids: [0] }] }), chunk({ content: "so." }), end("stop")],
+    came: { text: "It is so." },
   },
 }; // prettier-ignore
 

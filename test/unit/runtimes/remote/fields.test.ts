@@ -1,5 +1,6 @@
 /** What is asked of a model on another server reaches that server, or is refused by name, or is on the list of what its interface has not. */
 import { expect } from "chai";
+import { Kept } from "../../../../runtimes/remote/kept.ts";
 import type { GenerationRequest } from "../../../../protocols/index.ts";
 import { messagesMapping } from "../../../../runtimes/anthropic/adapter.ts";
 import { contentMapping } from "../../../../runtimes/gemini/adapter.ts";
@@ -43,7 +44,7 @@ const servers: Readonly<Record<string, { readonly map: (request: GenerationReque
   "OpenAI": { map: (request) => chatMapping(request, { model: "gpt-5.1", dialect: "openai" }) },
   "Ollama": { map: (request) => ollamaMapping(request, { model: "m", contextTokens: 100, facts: { thinks: true } }) },
   "Anthropic": { map: (request) => messagesMapping(request, { model: "m", contextTokens: 4_096 }) },
-  "Gemini": { map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, signatures: new Map() }) },
+  "Gemini": { map: (request) => contentMapping(request, { model: "gemini-2.5-flash", facts: { thinks: true }, kept: new Kept() }) },
   "Triton": { map: (request) => streamMapping(request, "m", shape) },
 }; // prettier-ignore
 

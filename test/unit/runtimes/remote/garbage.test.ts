@@ -1,5 +1,6 @@
 /** Whatever JSON a server sends, each reader of it gives a value or one of our errors. */
 import { expect } from "chai";
+import { Kept } from "../../../../runtimes/remote/kept.ts";
 import fc from "fast-check";
 import { Value } from "typebox/value";
 import { meshMessages } from "../../../../protocols/mesh/index.ts";
@@ -63,7 +64,7 @@ const mappings: Readonly<Record<string, () => TextMapping>> = {
   "ollama with a call demanded": () => ollamaMapping({ ...request, toolChoice: "required" }, at),
   anthropic: () => messagesMapping(request, at),
   "anthropic with a form": () => messagesMapping({ ...request, format: { type: "json" } }, at),
-  gemini: () => contentMapping(request, { model: "m", facts: undefined, signatures: new Map() }),
+  gemini: () => contentMapping(request, { model: "m", facts: undefined, kept: new Kept() }),
   kserve: () => streamMapping(request, "m", shape),
   "kserve without a stream": () => textMapping(request, "m", shape),
 };

@@ -1,5 +1,6 @@
 /** What each provider is asked, and what its events mean, beyond what the suite of the port shows. */
 import { expect } from "chai";
+import { Kept } from "../../../../runtimes/remote/kept.ts";
 import type { ChatMessage, GenerationRequest } from "../../../../protocols/index.ts";
 import { messagesMapping, turnsOf } from "../../../../runtimes/anthropic/adapter.ts";
 import { contentMapping, contentsOf } from "../../../../runtimes/gemini/adapter.ts";
@@ -465,9 +466,9 @@ describe("Anthropic", () => {
 });
 
 describe("Gemini", () => {
-  const signatures = new Map<string, string>();
+  const kept = new Kept();
   const mapping = (fields: Partial<GenerationRequest> = {}, model = "gemini-3-pro") =>
-    contentMapping(requestOf(fields), { model, facts: { thinks: true }, signatures });
+    contentMapping(requestOf(fields), { model, facts: { thinks: true }, kept });
 
   it("is asked in its own words, with the key out of the address", () => {
     const { ask: asked } = mapping({
@@ -512,16 +513,14 @@ describe("Gemini", () => {
       { role: "assistant", content: "", calls: [{ ...call!, id }] },
       { role: "tool", callId: id, content: "a cat" },
     ];
-    const signed = contentsOf(turn("r1-1"), { signatures, isSigned: true });
+    const signed = contentsOf(turn("r1-1"), { kept, isDemanded: true });
     expect(JSON.parse(JSON.stringify(signed))).to.deep.equal([
       { role: "model", parts: [{ functionCall: { name: "look", args: { far: true } }, thoughtSignature: "signed" }] },
       { role: "user", parts: [{ functionResponse: { name: "look", response: { result: "a cat" } } }] },
     ]);
-    const others = JSON.stringify(contentsOf(turn("other"), { signatures, isSigned: true }));
+    const others = JSON.stringify(contentsOf(turn("other"), { kept, isDemanded: true }));
     expect(others).to.include("skip_thought_signature_validator");
-    expect(JSON.stringify(contentsOf(turn("other"), { signatures, isSigned: false }))).to.not.include(
-      "thoughtSignature",
-    );
+    expect(JSON.stringify(contentsOf(turn("other"), { kept, isDemanded: false }))).to.not.include("thoughtSignature");
   });
 
   it("refuses what it may not answer", () => {
