@@ -41,10 +41,17 @@ const pieceKey = (hash: string, part: number): string => `${hash}/${String(part)
 const isWhole = (pieces: readonly UnitEntry[]): boolean =>
   pieces.at(-1)?.first === pieces[0]?.last && pieces.every(({ name }, at) => name.part === at);
 
+/** Memory for a file on its way: most actors have none, so it is one for all of them. */
+export class FileMemory {
+  readonly contents = new SharedPieces();
+  readonly made = new SharedMemory();
+}
+
 /** Cuts and seals the files that an actor refers to and the snapshot before lacks. `gone` is what it refers to no longer, by place. */
 export async function cutFiles(
   { cluster, limits, keys, sealer }: Pick<BackupPorts, "cluster" | "limits" | "keys" | "sealer">,
   view: SlotView,
+  { contents, made }: FileMemory,
   {
     actor,
     state,
@@ -53,7 +60,6 @@ export async function cutFiles(
   take: (cut: CutAnswer, fragments: Fragments) => Promise<void>,
 ): Promise<{ readonly missed: readonly MissedFile[]; readonly gone: ReadonlyMap<string, UnitEntry> }> {
   let hashes: readonly string[];
-  const [contents, made] = [new SharedPieces(), new SharedMemory()];
   try {
     hashes = [...new Set(await view.blobs(actor, state))];
   } catch (error) {

@@ -22,7 +22,7 @@ import {
   type UnitEntry,
 } from "../../runtimes/backup/index.ts";
 import { Batch, Fragments } from "./batch.ts";
-import { cutFiles, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
+import { cutFiles, FileMemory, fileSubject, fileType, ownerOf, type MissedFile } from "./files.ts";
 import { Packer } from "./packer.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { ChangedActor, SlotSource, SlotView, StoredRow } from "./sources.ts";
@@ -104,6 +104,7 @@ class Part {
   #own: UnitChange[] = [];
   #progress: PartProgress = { slotsDone: 0, actors: 0, units: 0, bytes: 0 };
   readonly #nodes: Pick<TreeNodes, "load">;
+  readonly #fileMemory = new FileMemory();
   #storedBytes = 0;
   #missedFiles: MissedFiles = { total: 0, named: [] };
 
@@ -230,11 +231,17 @@ class Part {
   async #files(view: SlotView, actor: ActorId, state: readonly StoredRow[], had: readonly UnitEntry[]): Promise<void> {
     const before = had.filter((entry) => this.#stands(entry));
     const made = new Set<string>();
-    const { missed, gone } = await cutFiles(this.#ports, view, { actor, state, before }, async (cut, fragments) => {
-      for (const { name } of cut.units) made.add(unitPlace(name));
-      await this.#take(cut, fragments, new Map(), this.#own);
-      await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
-    });
+    const { missed, gone } = await cutFiles(
+      this.#ports,
+      view,
+      this.#fileMemory,
+      { actor, state, before },
+      async (cut, fragments) => {
+        for (const { name } of cut.units) made.add(unitPlace(name));
+        await this.#take(cut, fragments, new Map(), this.#own);
+        await this.#options.pace(cut.units.reduce((sum, { bytes }) => sum + bytes, 0));
+      },
+    );
     for (const { name } of gone.values()) this.#own.push({ type: "drop", name });
     // What may not stay was made anew, or its file is named as missed; else nothing refers to it any more.
     const unread = new Set(missed.map(({ hash }) => hash));

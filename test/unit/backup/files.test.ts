@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { fileType, openRepository, planRecall, prune, recall, runBackup, verify, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
+import { backupLimits, fileType, openRepository, planRecall, prune, recall, runBackup, verify, type RecallQuery } from "../../../node/backup/index.ts"; // prettier-ignore
 import type { ActorId } from "../../../protocols/index.ts";
 import { depth } from "../../depth.ts";
 import { Actors, backupsOf } from "./world.ts";
@@ -93,6 +93,28 @@ describe("files in backups", () => {
     actors.fileReads = 0;
     expect(await run(backups, actors)).to.include({ changedUnits: 0 });
     expect(actors.fileReads).to.equal(0);
+  });
+
+  it("have memory of their own only once, however many actors there are without any", async () => {
+    const shared = globalThis.SharedArrayBuffer;
+    const bytesFor = async (count: number): Promise<number> => {
+      const [backups, actors] = [backupsOf(backupLimits), new Actors()];
+      for (let n = 0; n < count; n += 1) actors.change(`user/u${n}` as ActorId, { "setting/theme": "dark" });
+      let made = 0;
+      globalThis.SharedArrayBuffer = class extends shared {
+        constructor(bytes = 0) {
+          super(bytes);
+          made += bytes;
+        }
+      };
+      try {
+        await run(backups, actors);
+      } finally {
+        globalThis.SharedArrayBuffer = shared;
+      }
+      return made;
+    };
+    expect((await bytesFor(200)) - (await bytesFor(20))).to.be.below(20 * 64 * 1024);
   });
 
   it("are the owner's: recalled with the person, whatever the date, and gone with the person's keys", async () => {
