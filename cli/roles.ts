@@ -1,6 +1,6 @@
 /** `plexus roles` and `plexus users`. */
 import { failure, PlexusError } from "../protocols/errors.ts";
-import type { ClusterRole, GrantWhen, PeoplePage, PersonRoles, RolesView, UserSessions } from "../protocols/index.ts";
+import type { ClusterRole, GrantWhen, PeoplePage, PersonRoles, RolesView, PersonView } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { callNode } from "./node-client.ts";
 import { exitCodes, type Output } from "./output.ts";
@@ -112,7 +112,7 @@ export async function setUserRoles(
 /** `plexus users sessions`. With --json one line a session. */
 export async function listSessions(flags: AdminFlags, user: string, output: Output): Promise<number> {
   const path = `${below(usersPath, user)}/sessions`;
-  const { sessions } = demand(await callNode<UserSessions>(await findNode(flags), "GET", path));
+  const { sessions, suspended, deletesAtMs } = demand(await callNode<PersonView>(await findNode(flags), "GET", path));
   if (flags.json) for (const session of sessions) output.print(jsonLine(session));
   else {
     const day = (ms: number | undefined): string => (ms === undefined ? "" : new Date(ms).toISOString().slice(0, 16));
@@ -127,6 +127,9 @@ export async function listSessions(flags: AdminFlags, user: string, output: Outp
     ]);
     const heads = columns("id", "kind", "label", "since", "until", "used", "only for");
     output.print(rows.length === 0 ? "None." : renderTable(heads, rows, output));
+    const name = withoutControls(user);
+    if (suspended === true) output.print(`The account is suspended. \`plexus users restore ${name}\` ends that.`);
+    if (deletesAtMs !== undefined) output.print(`The account is deleted on ${day(deletesAtMs)}. \`plexus users restore ${name}\` calls it off.`); // prettier-ignore
   }
   return exitCodes.ok;
 }

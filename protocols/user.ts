@@ -633,6 +633,8 @@ export interface PersonView extends UserSessions {
   readonly displayName?: string;
   readonly createdAtMs?: number;
   readonly suspended?: boolean;
+  /** The account is deleted at this time, unless that is called off. */
+  readonly deletesAtMs?: number;
   /** What the person can prove who they are with. */
   readonly factors?: Factors;
 }

@@ -131,7 +131,7 @@ export const validSessions = (account: Account, nowMs: number): readonly Session
 
 /** The account, for those who look after it. */
 export function personView(state: UserState, account: Account, nowMs: number): PersonView {
-  const { displayName, createdAtMs, suspended } = account;
+  const { displayName, createdAtMs, suspended, deletion } = account;
   return {
     sessions: validSessions(account, nowMs),
     roles: rolesOf(state),
@@ -139,6 +139,7 @@ export function personView(state: UserState, account: Account, nowMs: number): P
     createdAtMs,
     factors: factorsOf(account),
     ...(suspended === true && { suspended }),
+    ...(deletion !== undefined && { deletesAtMs: deletion.atMs }),
   };
 }
 

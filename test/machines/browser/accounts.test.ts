@@ -35,8 +35,18 @@ describe("accounts of people", function () {
         .waitFor();
       const still = () => person.api("GET", "/api/v1/me/sessions").then(() => "in", String);
       expect(await still(), "the sessions have ended").to.include("UNAUTHENTICATED");
-      await access.getByRole("button", { name: "Call a deletion off" }).click();
+      await page.reload();
+      await part(page, name.slice(0, 1).toUpperCase() + name.slice(1))
+        .getByText("waits to be deleted")
+        .waitFor();
+      await page.getByText(/^The account is deleted .*\d/).waitFor();
+      expect(
+        await access.getByRole("button", { name: "Delete the account …" }).count(),
+        "it is deleted already",
+      ).to.equal(0);
+      await access.getByRole("button", { name: "Do not delete the account" }).click();
       await page.getByText(`The account of ${name} is not deleted.`).first().waitFor();
+      await page.getByText("waits to be deleted").waitFor({ state: "detached" });
       const again = await fetch(`${fixture.node.url}/api/v1/sign-in`, {
         method: "POST",
         headers: { "content-type": "application/json", origin: fixture.node.url },

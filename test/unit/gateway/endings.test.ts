@@ -62,9 +62,14 @@ describe("gateway: how accounts end", () => {
   it("is begun by admins, whom signing in does not undo, and called off by them", async () => {
     await fixture.signUp("cyd");
     const set = (body: object, token = controlToken) => call("PUT", "/admin/users/cyd/deletion", body, token);
-    expect(codeOf(await set({ deleted: true }))).to.equal("ok");
+    const waits = async () => ((await call("GET", "/admin/users/cyd/sessions", undefined, controlToken)).body as { deletesAtMs?: number }).deletesAtMs; // prettier-ignore
+    expect(await waits()).to.equal(undefined);
+    const begun = await set({ deleted: true });
+    expect(codeOf(begun)).to.equal("ok");
+    expect(await waits(), "who looks at the account is told").to.equal((begun.body as { atMs: number }).atMs);
     expect(codeOf(await signIn("cyd"))).to.equal("SUSPENDED");
     expect(codeOf(await set({ deleted: false }))).to.equal("ok");
+    expect(await waits()).to.equal(undefined);
     const token = await again("cyd");
     expect(codeOf(await call("PUT", "/admin/users/root/deletion", { deleted: true }, token))).to.equal("FORBIDDEN");
     expect(codeOf(await set({ deleted: true, atOnce: true }))).to.equal("ok");

@@ -2,6 +2,7 @@ import type {
   AgentUsage,
   AnswerOf,
   CommandsOf,
+  Failure,
   ParametersOf,
   Picture,
   Result,
@@ -134,9 +135,11 @@ export class AgentStore {
   async change<Name extends CommandsOf<"agent", "changes">>(
     command: Name,
     parameters: ParametersOf<`agent.${Name}`>,
+    /** Takes a refusal that has its own place. */
+    on?: (refusal: Failure) => boolean,
   ): Promise<Result<AnswerOf<`agent.${Name}`>>> {
     const result = await this.#client.call(`agent.${command}`, this.agent, parameters);
-    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    if (!result.ok && result.error.code !== "ALREADY_DONE" && on?.(result.error) !== true) notices.fail(result.error);
     return result;
   }
 }

@@ -1,6 +1,7 @@
 import type {
   AnswerOf,
   CommandsOf,
+  Failure,
   ParametersOf,
   PollResults,
   Result,
@@ -290,9 +291,11 @@ export class RoomStore {
   async change<Name extends CommandsOf<"room", "changes">>(
     command: Name,
     parameters: ParametersOf<`room.${Name}`>,
+    /** Takes a refusal that has its own place. */
+    on?: (refusal: Failure) => boolean,
   ): Promise<Result<AnswerOf<`room.${Name}`>>> {
     const result = await this.#client.call(`room.${command}`, this.room, parameters);
-    if (!result.ok && result.error.code !== "ALREADY_DONE") notices.fail(result.error);
+    if (!result.ok && result.error.code !== "ALREADY_DONE" && on?.(result.error) !== true) notices.fail(result.error);
     return result;
   }
 

@@ -248,9 +248,9 @@ export class Session {
   }
 
   /** Leaves a room; the list shows it at once, so that the page does not go back there. */
-  async leave(room: string, successor?: string): Promise<Result<RoomLeft>> {
+  async leave(room: string, successor?: string, on?: (refusal: Failure) => boolean): Promise<Result<RoomLeft>> {
     const parameters = successor === undefined ? {} : { successor };
-    const result = await this.changeRoom("leave", room, parameters);
+    const result = await this.changeRoom("leave", room, parameters, on);
     if (result.ok) this.#forget(room);
     return result;
   }
@@ -281,16 +281,17 @@ export class Session {
     this.#queries.setQueryData<UserRooms>(queryKeys.rooms, { ...list, rooms });
   }
 
-  /** A change of a room that this page may not follow (join, create, leave). A refusal is shown, unless `quiet`. */
+  /** A change of a room that this page may not follow (join, create, leave). A refusal is shown. */
   async changeRoom<Name extends CommandsOf<"room", "changes">>(
     command: Name,
     room: string,
     parameters: ParametersOf<`room.${Name}`>,
-    tone: "told" | "quiet" = "told",
+    /** Takes a refusal that has its own place. */
+    on?: (refusal: Failure) => boolean,
   ): Promise<Result<AnswerOf<`room.${Name}`>>> {
     const result = await this.client.call(`room.${command}`, room, parameters);
     if (result.ok) notices.worked();
-    else if (result.error.code !== "ALREADY_DONE" && tone === "told") notices.fail(result.error);
+    else if (result.error.code !== "ALREADY_DONE" && on?.(result.error) !== true) notices.fail(result.error);
     return result;
   }
 }

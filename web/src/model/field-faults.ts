@@ -1,5 +1,5 @@
 /** Refusals at the field that they are about, in the field's words. Pure. */
-import type { Failure } from "../../../protocols/errors.ts";
+import type { ErrorCode, Failure } from "../../../protocols/errors.ts";
 
 /** What each field of a form takes, as a sentence for whoever fills it in. `name` also hears that a name is taken. */
 export type FieldRules = Readonly<Record<string, string>>;
@@ -36,10 +36,25 @@ export function plainProblem(problem: string): string {
 /** Words without the signs of code: what stands between backquotes stays, the signs go. */
 export const withoutSigns = (text: string): string => text.replaceAll("`", "");
 
+/** Errors that are about one field wherever a form has it, and what they say there; without words the table says it. */
+const fieldOfCode: Partial<Record<ErrorCode, { readonly field: string; readonly text?: string }>> = {
+  NAME_TAKEN: { field: "name", text: "This name is taken. Choose another." },
+  SIGN_IN_FAILED: { field: "current", text: "This is not your password." },
+  PASSWORD_LEAKED: { field: "password" },
+  CODE_WRONG: { field: "code" },
+  ADMIN_CODE_WRONG: {
+    field: "adminCode",
+    text: "This is not the admin code that the node printed at its latest start.",
+  },
+  MAIL_TAKEN: { field: "mail" },
+};
+
 /** The field of a form that a refusal is about, and what is wrong with it; undefined: it is about none of them. */
 export function faultAt(reason: Failure, rules: FieldRules): FieldFault | undefined {
   const { path, field: named, problem, reason: why } = reason.details ?? {};
-  if (reason.code === "NAME_TAKEN" && rules["name"] !== undefined) return { field: "name", text: "This name is taken. Choose another." }; // prettier-ignore
+  const known = fieldOfCode[reason.code];
+  if (known !== undefined && Object.hasOwn(rules, known.field))
+    return { field: known.field, text: known.text ?? reason.message };
   const words = [path, named].find((one) => typeof one === "string") as string | undefined;
   const field = words?.replace(/^--/, "").split("/").at(-1) ?? "";
   const rule = Object.hasOwn(rules, field) ? rules[field] : undefined;

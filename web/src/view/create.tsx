@@ -2,7 +2,7 @@ import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useState, type ReactNode, type SubmitEvent } from "react";
+import { useState, type ReactNode } from "react";
 import type { CatalogRow } from "../../../protocols/index.ts";
 import { hash32, isKey } from "../../../protocols/ids.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
@@ -16,6 +16,7 @@ import { useDialogs, type Opened } from "./dialogs.tsx";
 import { AgentFields } from "./agent/agent-fields.tsx";
 import { RoomFields } from "./room/room-fields.tsx";
 import { nameRule, useFaults } from "./faults.ts";
+import { Form } from "./form.tsx";
 import { Icon } from "./icons.tsx";
 import { Dialog, type DialogProps } from "./layers.tsx";
 import { Note } from "./note.tsx";
@@ -199,28 +200,26 @@ function CreateRoom({ opened, onClose }: DialogProps) {
   const room = chosen?.of === derived ? chosen.name : derived;
   const faults = useFaults({ title: "A title needs a letter or a digit.", topic: "This topic is too long." });
   const isName = isKey(room);
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const create = async () => {
     if (room === "") return;
     setBusy(true);
     const parameters = { title, visibility, ...(topic !== "" && { topic }) };
-    faults.clear();
     setTaken(undefined);
-    const result = await session.changeRoom("create", room, parameters, "quiet");
-    setBusy(false);
-    if (!result.ok) {
-      if (result.error.code !== "NAME_TAKEN") return faults.tell(result.error);
+    const result = await session.changeRoom("create", room, parameters, (refusal) => {
+      if (refusal.code !== "NAME_TAKEN") return faults.take(refusal);
       setTaken(room);
-      return setChosen({ of: derived, name: nextName(room) });
-    }
-    notices.worked();
+      setChosen({ of: derived, name: nextName(room) });
+      return true;
+    });
+    setBusy(false);
+    if (!result.ok) return;
     onClose();
     keep(undefined);
     await navigate({ to: "/room/$room", params: { room } });
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New room">
-      <form onSubmit={(event) => void create(event)} className="stack">
+      <Form id="new-room" faults={faults} onSubmit={create} className="stack">
         <RoomFields
           values={form}
           onChange={(texts) => keep({ ...form, ...texts })}
@@ -262,7 +261,7 @@ function CreateRoom({ opened, onClose }: DialogProps) {
         <Button type="submit" loading={busy} disabled={room === "" || !isName}>
           Create room
         </Button>
-      </form>
+      </Form>
     </Dialog>
   );
 }
@@ -294,10 +293,8 @@ function CreateAgent({ opened, onClose }: DialogProps) {
     model: "This model cannot be chosen.",
   });
   const valid = /^[a-z0-9][a-z0-9_-]{0,31}$/.test(name);
-  const create = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const create = async () => {
     setBusy(true);
-    faults.clear();
     const persona = asWritten(form.persona);
     const result = await session.change(
       "createAgent",
@@ -306,7 +303,7 @@ function CreateAgent({ opened, onClose }: DialogProps) {
         ...(persona !== "" && { persona }),
         ...(form.model !== null && { model: form.model }),
       },
-      (refusal) => faults.take(refusal),
+      faults.take,
     );
     setBusy(false);
     if (!result.ok) return;
@@ -317,25 +314,27 @@ function CreateAgent({ opened, onClose }: DialogProps) {
   };
   return (
     <Dialog opened={opened} onClose={onClose} title="New agent">
-      <form onSubmit={(event) => void create(event)} className="stack">
+      <Form id="new-agent" faults={faults} onSubmit={create} className="stack">
         <TextInput
           label="Name"
           description={`Lower-case letters, digits, _ and -. In rooms the agent is called @${session.name}.${name || "name"}`}
           value={name}
           maxLength={wireLimits.nameCharsMax}
-          onChange={(event) => {
-            faults.clear();
-            keep({ ...form, name: event.currentTarget.value.toLowerCase() });
-          }}
+          onChange={(event) => keep({ ...form, name: event.currentTarget.value.toLowerCase() })}
           error={name !== "" && !valid ? nameRule : faults.of("name")}
           required
           data-autofocus
         />
-        <AgentFields values={form} onChange={(values) => keep({ ...form, ...values })} models={models} />
+        <AgentFields
+          values={form}
+          onChange={(values) => keep({ ...form, ...values })}
+          models={models}
+          faults={faults}
+        />
         <Button type="submit" loading={busy} disabled={!valid}>
           Create agent
         </Button>
-      </form>
+      </Form>
     </Dialog>
   );
 }

@@ -1,35 +1,42 @@
-import { useState } from "react";
+import { useCallback, useState } from "react";
 import type { Failure } from "../../../protocols/errors.ts";
-import { notices } from "../live/index.ts";
+import { explain } from "../live/index.ts";
 import { faultAt, type FieldFault, type FieldRules } from "../model/field-faults.ts";
 
-/** What is wrong with the fields of a form. */
+/** What is wrong with a form: with one of its fields, or with the whole. */
 export interface Faults {
   /** Of this field; undefined: nothing is. */
   of(field: string): string | undefined;
-  /** Takes a refusal to its field. False: it is about none, and told elsewhere. */
-  take(reason: Failure): boolean;
-  /** Takes it, or tells it at the edge of the page. */
-  tell(reason: Failure): void;
+  /** What is about no field; it stands below the form. */
+  readonly whole: string | undefined;
+  /** Takes a refusal to its field, or below the form. It always has a place there: nothing is told at the edge of the page. */
+  readonly take: (reason: Failure) => true;
+  /** What the form itself found: at a field, or about the whole. */
+  readonly say: (text: string, field?: string) => void;
   /** Nothing is wrong any more: the next try begins, or somebody types. */
-  clear(): void;
+  readonly clear: () => void;
 }
 
-/** Keeps refusals of a form under their fields. They go when the next try begins. */
-export function useFaults(rules: FieldRules): Faults {
+const whole = "";
+const noRules: FieldRules = {};
+
+/** Keeps the refusals of a form in it. They go when the next try begins. `rules`: what each field takes, as a sentence. */
+export function useFaults(rules: FieldRules = noRules): Faults {
   const [fault, setFault] = useState<FieldFault>();
-  const take = (reason: Failure): boolean => {
-    const found = faultAt(reason, rules);
-    setFault(found);
-    return found !== undefined;
-  };
+  const at = (field: string): string | undefined => (fault?.field === field ? fault.text : undefined);
   return {
-    of: (field) => (fault?.field === field ? fault.text : undefined),
-    take,
-    tell: (reason) => void (take(reason) || notices.fail(reason)),
-    clear: () => setFault(undefined),
+    of: at,
+    whole: at(whole),
+    take(reason) {
+      setFault(faultAt(reason, rules) ?? { field: whole, text: explain(reason) });
+      return true;
+    },
+    say: useCallback((text: string, field = whole) => setFault({ field, text }), []),
+    clear: useCallback(() => setFault(undefined), []),
   };
 }
 
 /** What a name takes, of accounts, agents, roles and schedules. */
 export const nameRule = "Lower-case letters, digits, _ and -, and a letter or a digit first.";
+/** What a name that others see takes. */
+export const shownNameRule = "This name is too long, or has signs that cannot be shown.";

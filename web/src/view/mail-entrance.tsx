@@ -1,7 +1,9 @@
 import { Anchor, Button, TextInput } from "@mantine/core";
-import { useEffect, useState, type SubmitEvent } from "react";
+import { useEffect, useState } from "react";
 import { explain } from "../live/index.ts";
 import { request } from "../wire/index.ts";
+import { useFaults } from "./faults.ts";
+import { Form } from "./form.tsx";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
@@ -41,20 +43,21 @@ export default function MailEntrance({ wish, onLeave }: { readonly wish: MailWis
 
 function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly onLeave: () => void }) {
   const { title, label, about, path, done } = words[what];
-  const [trouble, setTrouble] = useState<string>();
+  const takes =
+    what === "account" ? "A mail address, like ada@example.org." : "A name, or a mail address like ada@example.org.";
+  const faults = useFaults({ mail: takes, account: takes });
   const [busy, setBusy] = useState(false);
   const [sent, setSent] = useState(false);
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const typed = formText(event.target as HTMLFormElement, "who").trim();
+  const submit = async (form: HTMLFormElement) => {
+    const typed = formText(form, "who").trim();
     setBusy(true);
     const result = await request("POST", path, what === "forgot" ? { account: typed } : { mail: typed });
     setBusy(false);
-    setTrouble(result.ok ? undefined : explain(result.error));
+    if (!result.ok) faults.take(result.error);
     setSent(result.ok);
   };
   return (
-    <form onSubmit={(event) => void submit(event)} aria-labelledby="entrance-title">
+    <Form id="mail" faults={faults} onSubmit={submit} labelledBy="entrance-title">
       <div className="row">
         <Mark size={36} />
         <h1 id="entrance-title">{title}</h1>
@@ -66,6 +69,7 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
           name="who"
           type={what === "account" ? "email" : "text"}
           label={label}
+          error={faults.of("mail") ?? faults.of("account")}
           description={about}
           autoComplete={what === "account" ? "email" : "username"}
           autoCapitalize="none"
@@ -75,7 +79,6 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
           autoFocus
         />
       )}
-      {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
       {!sent && (
         <Button type="submit" loading={busy} fullWidth>
           Send the link
@@ -84,7 +87,7 @@ function Ask({ what, onLeave }: { readonly what: "forgot" | "account"; readonly 
       <Anchor component="button" type="button" onClick={onLeave}>
         Back to sign-in
       </Anchor>
-    </form>
+    </Form>
   );
 }
 
@@ -104,7 +107,7 @@ function Confirm({
     );
   }, [user, secret]);
   return (
-    <form onSubmit={(event) => event.preventDefault()} aria-labelledby="entrance-title">
+    <Form id="mail-confirmed" onSubmit={onLeave} labelledBy="entrance-title">
       <div className="row">
         <Mark size={36} />
         <h1 id="entrance-title">The mail address of {user}</h1>
@@ -116,6 +119,6 @@ function Confirm({
       <Button type="button" fullWidth loading={told === undefined} onClick={onLeave}>
         Go on
       </Button>
-    </form>
+    </Form>
   );
 }

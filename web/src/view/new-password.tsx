@@ -1,8 +1,9 @@
 import { Button, PasswordInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { wireLimits } from "../../../protocols/limits.ts";
-import { explain } from "../live/index.ts";
 import { request } from "../wire/index.ts";
+import { useFaults } from "./faults.ts";
+import { Form } from "./form.tsx";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
@@ -17,21 +18,20 @@ export default function NewPassword({
   readonly secret: string;
   readonly onDone: () => void;
 }) {
-  const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({ password: `At least ${wireLimits.passwordCharsMin} characters, and not a leaked one.` });
   const [busy, setBusy] = useState(false);
   const [done, setDone] = useState(false);
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const password = formText(event.target as HTMLFormElement, "password");
+  const submit = async (form: HTMLFormElement) => {
+    const password = formText(form, "password");
     setBusy(true);
     const result = await request("POST", "/api/v1/sign-in/reset", { user, secret, password });
     setBusy(false);
-    setTrouble(result.ok ? undefined : explain(result.error));
+    if (!result.ok) faults.take(result.error);
     setDone(result.ok);
   };
   return (
     <main className="entrance">
-      <form onSubmit={(event) => void submit(event)} aria-labelledby="entrance-title">
+      <Form id="new-password" faults={faults} onSubmit={submit} labelledBy="entrance-title">
         <div className="row">
           <Mark size={36} />
           <h1 id="entrance-title">A new password for {user}</h1>
@@ -45,6 +45,7 @@ export default function NewPassword({
               name="password"
               label="New password"
               description={`At least ${wireLimits.passwordCharsMin} characters. It ends all your sessions and API keys.`}
+              error={faults.of("password")}
               autoComplete="new-password"
               minLength={wireLimits.passwordCharsMin}
               maxLength={wireLimits.passwordCharsMax}
@@ -54,7 +55,6 @@ export default function NewPassword({
             />
           </>
         )}
-        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
         {done ? (
           <Button type="button" fullWidth onClick={onDone}>
             Sign in
@@ -64,7 +64,7 @@ export default function NewPassword({
             Set the password
           </Button>
         )}
-      </form>
+      </Form>
     </main>
   );
 }

@@ -4,6 +4,7 @@ import type { FactorsView, Failure, Result } from "../../../protocols/index.ts";
 import { explain, useSession } from "../live/index.ts";
 import { provePasskey, request } from "../wire/index.ts";
 import type { Dialogs } from "./dialogs.tsx";
+import { Form } from "./form.tsx";
 import { Note } from "./note.tsx";
 
 const to = "/api/v1/me/session/confirm";
@@ -67,7 +68,7 @@ function Proof(props: {
     onKeyDown: answer,
   };
   return (
-    <form onSubmit={(event) => event.preventDefault()}>
+    <Form id="proof" onSubmit={() => undefined}>
       <p>
         You proved too long ago that it is you for what gives or takes power: ways to sign in, roles, nodes, keys,
         settings, and what others wrote.
@@ -91,6 +92,6 @@ function Proof(props: {
           {...field}
         />
       )}
-    </form>
+    </Form>
   );
 }

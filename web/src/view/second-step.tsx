@@ -1,11 +1,11 @@
 import { Anchor, Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { Result, SignedIn, SignInNeeds } from "../../../protocols/index.ts";
-import { explain } from "../live/index.ts";
 import { provePasskey, request } from "../wire/index.ts";
+import { useFaults } from "./faults.ts";
+import { Form } from "./form.tsx";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
-import { Note } from "./note.tsx";
 
 /** A sign-in goes on: what else the account needs. */
 export default function SecondStep({
@@ -17,27 +17,26 @@ export default function SecondStep({
   readonly onProven: (answer: SignedIn | SignInNeeds) => void;
   readonly onLeave: () => void;
 }) {
-  const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({ code: "The six digits that your authenticator shows now, or a recovery code." });
   const [busy, setBusy] = useState(false);
   const takesCode = needs.includes("totp") || needs.includes("recovery");
   const takesPasskey = needs.includes("passkey");
   const send = async (sending: Promise<Result<SignedIn | SignInNeeds>>) => {
     setBusy(true);
-    setTrouble(undefined);
+    faults.clear();
     const result = await sending;
     setBusy(false);
     if (result.ok) return onProven(result.value);
     if (result.error.code === "SIGN_IN_EXPIRED") return onLeave();
-    setTrouble(explain(result.error));
+    faults.take(result.error);
   };
-  const submit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const code = formText(event.target as HTMLFormElement, "code").trim();
+  const submit = (form: HTMLFormElement) => {
+    const code = formText(form, "code").trim();
     void send(request("POST", "/api/v1/sign-in/code", { attempt, code }));
   };
   return (
     <main className="entrance">
-      <form onSubmit={submit} aria-labelledby="entrance-title">
+      <Form id="second-step" faults={faults} onSubmit={submit} labelledBy="entrance-title">
         <div className="row">
           <Mark size={36} />
           <h1 id="entrance-title">One more proof that it is you</h1>
@@ -46,6 +45,7 @@ export default function SecondStep({
           <TextInput
             name="code"
             label="One-time code"
+            error={faults.of("code")}
             description={
               needs.includes("recovery") ? "From your authenticator, or a recovery code" : "From your authenticator"
             }
@@ -57,7 +57,6 @@ export default function SecondStep({
             autoFocus
           />
         )}
-        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
         {takesCode && (
           <Button type="submit" loading={busy} fullWidth>
             Go on
@@ -79,7 +78,7 @@ export default function SecondStep({
             Begin again
           </Anchor>
         </div>
-      </form>
+      </Form>
     </main>
   );
 }

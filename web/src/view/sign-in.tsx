@@ -1,12 +1,12 @@
 import { Anchor, Button, PasswordInput, TextInput } from "@mantine/core";
-import { lazy, Suspense, useState, type SubmitEvent } from "react";
+import { lazy, Suspense, useState } from "react";
 import type { RegistrationRule, SignInChoice, SignedIn, SignInNeeds } from "../../../protocols/index.ts";
 import { wireLimits } from "../../../protocols/limits.ts";
 import { registrationState } from "../../../protocols/registration.ts";
-import { explain } from "../live/index.ts";
 import { hasPasskeys, provePasskey, request } from "../wire/index.ts";
 import { brandName, useBrand } from "./brand.ts";
-import { nameRule, useFaults } from "./faults.ts";
+import { nameRule, shownNameRule, useFaults } from "./faults.ts";
+import { Form } from "./form.tsx";
 import { formText } from "./form-text.ts";
 import { Mark } from "./icons.tsx";
 import { Note } from "./note.tsx";
@@ -60,10 +60,11 @@ export function SignIn({
   );
   const brand = useBrand();
   const [asking, setAsking] = useState<"forgot" | "account">();
-  const [trouble, setTrouble] = useState<string>();
   const faults = useFaults({
     name: nameRule,
-    displayName: "This name is too long, or has signs that cannot be shown.",
+    displayName: shownNameRule,
+    password: `At least ${wireLimits.passwordCharsMin} characters, and not a leaked one.`,
+    adminCode: "This is not the admin code that the node printed at its latest start.",
   });
   const [busy, setBusy] = useState(false);
   const [needs, setNeeds] = useState<SignInNeeds>();
@@ -76,15 +77,14 @@ export function SignIn({
   const go = (answer: SignedIn | SignInNeeds) => ("needs" in answer ? setNeeds(answer) : onSignedIn());
   const byPasskey = async () => {
     setBusy(true);
-    setTrouble(undefined);
+    faults.clear();
     const result = await provePasskey<SignedIn | SignInNeeds>("/api/v1/sign-in/passkey");
     setBusy(false);
     if (result.ok) go(result.value);
-    else setTrouble(explain(result.error));
+    else faults.take(result.error);
   };
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const field = (name: string) => formText(event.target as HTMLFormElement, name);
+  const submit = async (form: HTMLFormElement) => {
+    const field = (name: string) => formText(form, name);
     const name = field("name").trim().toLowerCase();
     const displayName = field("displayName").trim();
     const adminCode = field("adminCode").trim();
@@ -97,8 +97,6 @@ export function SignIn({
       ...(creating && proof !== undefined ? { mail: proof } : {}),
     };
     setBusy(true);
-    faults.clear();
-    setTrouble(undefined);
     const result = await request<SignedIn | SignInNeeds>(
       "POST",
       creating ? "/api/v1/sign-up" : "/api/v1/sign-in",
@@ -107,7 +105,7 @@ export function SignIn({
     setBusy(false);
     if (result.ok && (invitation ?? proof) !== undefined) history.replaceState(null, "", location.pathname);
     if (result.ok) go(result.value);
-    else if (!faults.take(result.error)) setTrouble(explain(result.error));
+    else faults.take(result.error);
   };
   if (reset !== undefined)
     return (
@@ -136,7 +134,7 @@ export function SignIn({
     );
   return (
     <main className="entrance">
-      <form onSubmit={(event) => void submit(event)} aria-labelledby="entrance-title">
+      <Form id="sign-in" faults={faults} onSubmit={submit} labelledBy="entrance-title">
         <div className="row">
           <Mark size={36} />
           <div>
@@ -180,6 +178,7 @@ export function SignIn({
           name="password"
           label="Password"
           description={creating ? `At least ${wireLimits.passwordCharsMin} characters` : undefined}
+          error={faults.of("password")}
           autoComplete={creating ? "new-password" : "current-password"}
           minLength={creating ? wireLimits.passwordCharsMin : 1}
           maxLength={wireLimits.passwordCharsMax}
@@ -191,13 +190,13 @@ export function SignIn({
             name="adminCode"
             label="Admin code"
             description="In the terminal of the node, beside “Admin code”"
+            error={faults.of("adminCode")}
             autoComplete="one-time-code"
             autoCapitalize="none"
             spellCheck={false}
             required
           />
         )}
-        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
         <Button type="submit" loading={busy} fullWidth>
           {creating ? "Create account" : "Sign in"}
         </Button>
@@ -213,7 +212,7 @@ export function SignIn({
               publicUrl={setup.publicUrl}
               invitation={invitation}
               onNeeds={setNeeds}
-              onTrouble={setTrouble}
+              onTrouble={faults.say}
             />
           </Suspense>
         )}
@@ -239,7 +238,7 @@ export function SignIn({
             </Anchor>
           </div>
         )}
-      </form>
+      </Form>
     </main>
   );
 }

@@ -1,18 +1,20 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type ChangeEvent, type SubmitEvent } from "react";
+import { useState, type ChangeEvent } from "react";
 import type { BrandingView, SetBranding } from "../../../../protocols/index.ts";
 import { coloursOf } from "../../../../protocols/contrast.ts";
 import { notices } from "../../live/index.ts";
 import { at, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { brandName, logoUrl, showBrand, useBrand } from "../brand.ts";
-import { Note } from "../note.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { useRights } from "../rights.ts";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
 import "./branding.css";
 
 const nothing: readonly string[] = ["branding"];
+const logoRule = "A logo has at most 32 KiB, and 512 pixels a side.";
 const logoBytesMax = 32 * 1024;
 
 /** How the cluster looks to people: looked at before it is saved. */
@@ -35,7 +37,7 @@ function Branding() {
   const [name, setName] = useState<string>();
   const [colour, setColour] = useState<string>();
   const [logo, setLogo] = useState<{ readonly data: string; readonly shown: string }>();
-  const [fault, setFault] = useState<string>();
+  const faults = useFaults({ name: "A name has 1 to 40 characters, and no signs that cannot be shown.", colour: "A colour like #4f46e5.", logo: logoRule });
   const shownName = name ?? brand.name ?? "";
   const shownColour = colour ?? brand.colour ?? "#4f46e5";
   const used = coloursOf(shownColour);
@@ -43,19 +45,17 @@ function Branding() {
   const choose = async (event: ChangeEvent<HTMLInputElement>) => {
     const file = event.currentTarget.files?.[0];
     if (file === undefined) return;
-    setFault(undefined);
-    if (!["image/png", "image/jpeg", "image/webp"].includes(file.type)) return setFault("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture."); // prettier-ignore
-    if (file.size > logoBytesMax) return setFault("A logo has at most 32 KiB.");
+    if (!["image/png", "image/jpeg", "image/webp"].includes(file.type)) return faults.say("A logo is a PNG, JPEG or WebP. SVG is not taken: it can carry more than a picture.", "logo"); // prettier-ignore
+    if (file.size > logoBytesMax) return faults.say("A logo has at most 32 KiB.", "logo");
     const data = await base64Of(file);
     setLogo({ data, shown: `data:${file.type};base64,${data}` });
   };
   const send = async (wish: SetBranding, said: string) => {
-    setFault(undefined);
     const view = await act(
       () => request<BrandingView>("PUT", "/api/v1/admin/branding", wish),
-      ({ code, details, message }) => {
-        if (code !== "BAD_REQUEST" && code !== "TOO_LARGE") return false;
-        setFault(code === "TOO_LARGE" ? "The logo is too large: 32 KiB and 512 pixels a side at most." : typeof details?.["problem"] === "string" ? `It is refused: ${details["problem"]}.` : message); // prettier-ignore
+      (reason) => {
+        if (reason.code !== "TOO_LARGE") return faults.take(reason);
+        faults.say(logoRule, "logo");
         return true;
       },
     );
@@ -66,8 +66,7 @@ function Branding() {
     setLogo(undefined);
     notices.show(said);
   };
-  const save = (event: SubmitEvent) => {
-    event.preventDefault();
+  const save = () => {
     const wish: SetBranding = {
       ...(name !== undefined && { name: name.trim() === "" ? null : name.trim() }),
       ...(colour !== undefined && { colour }),
@@ -79,8 +78,8 @@ function Branding() {
   return (
     <>
       <Part title="Looks" about="The name, logo and colour that people see on the sign-in page, in the chat, in the title and in mails.">
-        <form className="branding-form" onSubmit={save} aria-label="Looks of the cluster">
-          <TextInput label="Name" placeholder="Plexus" maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
+        <Form id="branding" faults={faults} className="branding-form" onSubmit={save} label="Looks of the cluster">
+          <TextInput label="Name" placeholder="Plexus" error={faults.of("name")} maxLength={40} value={shownName} onChange={(event) => setName(event.currentTarget.value)} />
           <label className="select">
             <span>Colour</span>
             <input type="color" value={shownColour} onChange={(event) => setColour(event.currentTarget.value)} />
@@ -89,7 +88,7 @@ function Branding() {
             <span>Logo: PNG, JPEG or WebP, at most 32 KiB and 512 pixels a side</span>
             <input type="file" accept="image/png,image/jpeg,image/webp" onChange={(event) => void choose(event)} />
           </label>
-          {fault !== undefined && <Note tone="bad">{fault}</Note>}
+          {faults.of("logo") !== undefined && <p className="pull-error flush" role="alert">{faults.of("logo")}</p>}
           {(used.light !== shownColour || used.filled !== shownColour) && (
             <p className="dim flush">This colour is hard to read as text: {used.light} is used in the light, {used.dark} in the dark.</p>
           )}
@@ -99,7 +98,7 @@ function Branding() {
               <Button variant="default" onClick={() => void send({ name: null, colour: null, logo: null }, "Everything looks like Plexus again.")}>Back to the looks of Plexus</Button>
             </div>
           )}
-        </form>
+        </Form>
       </Part>
       <Part title="Preview">
         <div className="row wrap" aria-label="Preview" role="group">

@@ -1,6 +1,6 @@
 import { Button, NativeSelect, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type {
   EndpointCandidate,
   EndpointReport,
@@ -14,6 +14,8 @@ import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { nameRule, useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { Part } from "../settings/part.tsx";
 import { Pager, usePaged } from "./pages.tsx";
 
@@ -150,24 +152,35 @@ const adapters = {
   kserve: "KServe’s kind (Triton, OpenVINO)",
 } as const satisfies Readonly<Record<RemoteAdapter, string>>;
 
+const variableRule = "The name of a variable of the node’s environment: letters, digits and _.";
+
 function NewEndpoint() {
   const act = useActOn(queryKey);
   const [name, setName] = useState("");
   const [adapter, setAdapter] = useState("ollama");
   const [url, setUrl] = useState("");
   const [variable, setVariable] = useState("");
-  const add = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    name: nameRule,
+    url: "An address that begins with http:// or https://, without a password in it.",
+    key: variableRule,
+    env: variableRule,
+  });
+  const add = async () => {
     const body = { adapter, url: url.trim(), ...(variable.trim() !== "" && { key: { env: variable.trim() } }) };
-    if ((await act(() => request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body))) === undefined) return;
+    if (
+      (await act(() => request("PUT", `${base}/${encodeURIComponent(name.trim())}`, body), faults.take)) === undefined
+    )
+      return;
     setName("");
     setUrl("");
     setVariable("");
   };
   return (
-    <form className="row field-row" aria-label="Add a server" onSubmit={(event) => void add(event)}>
+    <Form id="endpoint" faults={faults} className="row field-row" label="Add a server" onSubmit={add}>
       <TextInput
         label="Name of the server"
+        error={faults.of("name")}
         value={name}
         maxLength={40}
         onChange={(event) => setName(event.currentTarget.value)}
@@ -183,6 +196,7 @@ function NewEndpoint() {
         className="grow"
         label="Address"
         placeholder="http://10.0.0.5:11434"
+        error={faults.of("url")}
         value={url}
         maxLength={2_000}
         onChange={(event) => setUrl(event.currentTarget.value)}
@@ -191,6 +205,7 @@ function NewEndpoint() {
       <TextInput
         label="Variable with its key"
         placeholder="OPENAI_API_KEY"
+        error={faults.of("key") ?? faults.of("env")}
         value={variable}
         maxLength={100}
         onChange={(event) => setVariable(event.currentTarget.value)}
@@ -198,17 +213,19 @@ function NewEndpoint() {
       <Button type="submit" disabled={name.trim() === "" || url.trim() === ""}>
         Add
       </Button>
-    </form>
+    </Form>
   );
 }
 
 function Search({ search, changed }: { readonly search: EndpointSearch | undefined; readonly changed: () => void }) {
   const [range, setRange] = useState("");
   const isRunning = search?.state === "running";
-  const begin = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    range: "An address and how many bits of it count, like 192.168.1.0/24; at most 1,024 addresses.",
+  });
+  const begin = async () => {
     const result = await request<EndpointSearch>("POST", `${base}/searches`, range.trim() === "" ? {} : { range: range.trim() }); // prettier-ignore
-    if (!result.ok) notices.fail(result.error);
+    if (!result.ok) faults.take(result.error);
     changed();
   };
   const cancel = async () => {
@@ -218,12 +235,13 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
   };
   return (
     <>
-      <form className="row field-row" onSubmit={(event) => void begin(event)}>
+      <Form id="endpoint-search" faults={faults} className="row field-row" onSubmit={begin}>
         <TextInput
           className="grow"
           label="Range"
           description="Empty: what the configuration names (mDNS, DNS, Consul)"
           placeholder="192.168.1.0/24"
+          error={faults.of("range")}
           value={range}
           maxLength={64}
           onChange={(event) => setRange(event.currentTarget.value)}
@@ -235,7 +253,7 @@ function Search({ search, changed }: { readonly search: EndpointSearch | undefin
         ) : (
           <Button type="submit">Find</Button>
         )}
-      </form>
+      </Form>
       <p className="dim" role="status">
         {search !== undefined &&
           `${isRunning ? "Asking" : "Asked"} ${search.asked} of ${search.total}, ${search.found} found. ${search.problems.join(". ")}`}

@@ -1,12 +1,14 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState, type SubmitEvent } from "react";
+import { useEffect, useState } from "react";
 import type { Failure, ModelsView, PullView, StoredModel, VerifiedModel } from "../../../../protocols/index.ts";
 import { notices, queryKeys } from "../../live/index.ts";
 import { explain } from "../../model/index.ts";
 import { locale } from "../../model/locale.ts";
 import { request, watchModels } from "../../wire/index.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { useRights } from "../rights.ts";
 import { Part } from "../settings/part.tsx";
 import { dateOf } from "../time.ts";
@@ -130,15 +132,19 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
   const [source, setSource] = useState("");
   const [name, setName] = useState("");
   const [asked, setAsked] = useState<{ readonly id: string; readonly body: object }>();
+  const faults = useFaults({
+    source:
+      "hf:OWNER/REPO:FILE, ollama:NAME:TAG, cluster:NAME, an address that begins with https://, or a path on the node’s machine.",
+    name: "Letters, digits, ., _, -, : and /, at most 100 of them.",
+  });
   const pull = async (body: object) => {
     const begun = await request<PullView>("POST", `${base}/pulls`, body);
-    if (!begun.ok) return notices.fail(begun.error);
+    if (!begun.ok) return void faults.take(begun.error);
     setAsked({ id: begun.value.id, body });
     setSource("");
     setName("");
   };
-  const begin = (event: SubmitEvent) => {
-    event.preventDefault();
+  const begin = () => {
     void pull({ source: source.trim(), ...(name.trim() !== "" && { name: name.trim() }) });
   };
   const waiting = pulls.find(({ id, error }) => id === asked?.id && error?.code === "LICENCE_NOT_ACCEPTED");
@@ -160,11 +166,12 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
       title="Pull a model"
       about="From a repository (hf:OWNER/REPO:Q4_K_M), Ollama's registry (ollama:NAME:TAG), a web address, another node (cluster:NAME), or a path on the node's machine."
     >
-      <form className="row field-row" onSubmit={begin}>
+      <Form id="pull" faults={faults} className="row field-row" onSubmit={begin}>
         <TextInput
           className="grow"
           label="Source"
           placeholder="hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M"
+          error={faults.of("source")}
           value={source}
           maxLength={2_048}
           onChange={(event) => setSource(event.currentTarget.value)}
@@ -173,6 +180,7 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
         <TextInput
           label="Name here"
           placeholder="as it is called there"
+          error={faults.of("name")}
           value={name}
           maxLength={100}
           onChange={(event) => setName(event.currentTarget.value)}
@@ -180,7 +188,7 @@ function NewPull({ node, pulls }: { readonly node: string; readonly pulls: reado
         <Button type="submit" disabled={source.trim() === ""}>
           Pull
         </Button>
-      </form>
+      </Form>
       <SuggestedModels
         node={node}
         onPull={({ source: from, name: called }) => void pull({ source: from, name: called })}

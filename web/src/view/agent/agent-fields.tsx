@@ -1,6 +1,7 @@
 import { Select, Textarea } from "@mantine/core";
 import type { ModelInfo } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
+import type { Faults } from "../faults.ts";
 
 interface Values {
   readonly persona: string;
@@ -12,11 +13,13 @@ export const AgentFields = ({
   values,
   onChange,
   models,
+  faults,
   hasModel = false,
 }: {
   readonly values: Values;
   readonly onChange: (values: Values) => void;
   readonly models: readonly ModelInfo[];
+  readonly faults: Faults;
   readonly hasModel?: boolean;
 }) => (
   <>
@@ -27,6 +30,7 @@ export const AgentFields = ({
       value={values.persona}
       maxLength={wireLimits.personaCharsMax}
       onChange={(event) => onChange({ ...values, persona: event.currentTarget.value })}
+      error={faults.of("persona")}
       autosize
       minRows={3}
       maxRows={10}
@@ -40,6 +44,7 @@ export const AgentFields = ({
       }))}
       value={values.model}
       onChange={(model) => onChange({ ...values, model })}
+      error={faults.of("model")}
       clearable={!hasModel}
       allowDeselect={!hasModel}
     />

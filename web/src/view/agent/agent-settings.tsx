@@ -1,11 +1,13 @@
 import "@mantine/core/styles/NumberInput.css";
 import "@mantine/core/styles/Slider.css";
 import { Button, NumberInput, Slider } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { AgentTool, AgentView, ModelInfo, Sampling } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { isText, notices, useKept, type AgentStore } from "../../live/index.ts";
 import { AgentFields } from "./agent-fields.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { Panel } from "../room/panel.tsx";
 import { Usage } from "./usage.tsx";
 
@@ -34,8 +36,12 @@ export function AgentSettings({
   const [maxTokens, setMaxTokens] = useState<number | string>(view.sampling.maxTokens ?? "");
   const [allowed, setAllowed] = useState<readonly string[]>(view.tools ?? tools.map(({ tool }) => tool));
   const [busy, setBusy] = useState(false);
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    persona: "This persona is too long.",
+    model: "This model cannot be chosen.",
+    maxTokens: `A whole number, from 1 to ${wireLimits.maxTokensMax}.`,
+  });
+  const save = async () => {
     const { maxTokens: _, temperature: __, ...others } = view.sampling;
     // A slider that nobody moved does not pin the model's own default down.
     const moved = view.sampling.temperature !== undefined || temperature !== usualTemperature;
@@ -45,12 +51,16 @@ export function AgentSettings({
       ...(typeof maxTokens === "number" ? { maxTokens } : {}),
     };
     setBusy(true);
-    const result = await store.change("update", {
-      persona,
-      sampling,
-      tools: tools.map(({ tool }) => tool).filter((tool) => allowed.includes(tool)),
-      ...(model === null ? {} : { model }),
-    });
+    const result = await store.change(
+      "update",
+      {
+        persona,
+        sampling,
+        tools: tools.map(({ tool }) => tool).filter((tool) => allowed.includes(tool)),
+        ...(model === null ? {} : { model }),
+      },
+      faults.take,
+    );
     setBusy(false);
     if (!result.ok) return;
     keep(undefined);
@@ -59,7 +69,7 @@ export function AgentSettings({
   };
   return (
     <Panel title="Agent settings" onClose={onClose}>
-      <form className="panel-body stack settings-form" onSubmit={(event) => void save(event)}>
+      <Form id="agent" faults={faults} className="panel-body stack settings-form" onSubmit={save}>
         <AgentFields
           values={{ persona, model }}
           onChange={(values) => {
@@ -67,6 +77,7 @@ export function AgentSettings({
             setModel(values.model);
           }}
           models={models}
+          faults={faults}
           hasModel
         />
         <div>
@@ -93,6 +104,7 @@ export function AgentSettings({
           allowDecimal={false}
           value={maxTokens}
           onChange={setMaxTokens}
+          error={faults.of("maxTokens")}
         />
         <fieldset className="tool-choices">
           <legend>Tools</legend>
@@ -116,7 +128,7 @@ export function AgentSettings({
           Save
         </Button>
         <Usage store={store} />
-      </form>
+      </Form>
     </Panel>
   );
 }

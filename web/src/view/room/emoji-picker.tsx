@@ -1,6 +1,8 @@
 import { Popover, TextInput } from "@mantine/core";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { normalEmoji } from "../../../../protocols/emoji.ts";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { Icon } from "../icons.tsx";
 import { useLayer } from "../layers.tsx";
 import { emojis } from "./emoji.ts";
@@ -15,7 +17,7 @@ export function EmojiPicker({
 }) {
   const [opened, setOpened] = useState(false);
   const [other, setOther] = useState("");
-  const [wrong, setWrong] = useState(false);
+  const faults = useFaults();
   const change = (open: boolean) => {
     setOpened(open);
     onOpen(open);
@@ -26,12 +28,10 @@ export function EmojiPicker({
     setOther("");
     onPick(emoji);
   };
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    event.stopPropagation();
+  const submit = () => {
     const emoji = normalEmoji(other.trim());
     if (emoji !== undefined) return pick(emoji);
-    setWrong(other.trim() !== "");
+    if (other.trim() !== "") faults.say("This is not one emoji.", "emoji");
   };
   return (
     <Popover opened={opened} onChange={change} position="top-end" withinPortal trapFocus shadow="md">
@@ -60,20 +60,17 @@ export function EmojiPicker({
             </button>
           ))}
         </div>
-        <form onSubmit={submit}>
+        <Form id="reaction" faults={faults} onSubmit={submit}>
           <TextInput
             size="xs"
             placeholder="Another emoji, then Enter"
             aria-label="Another emoji"
             value={other}
             maxLength={32}
-            error={wrong && "This is not one emoji."}
-            onChange={(event) => {
-              setOther(event.currentTarget.value);
-              setWrong(false);
-            }}
+            error={faults.of("emoji")}
+            onChange={(event) => setOther(event.currentTarget.value)}
           />
-        </form>
+        </Form>
       </Popover.Dropdown>
     </Popover>
   );

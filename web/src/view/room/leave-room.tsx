@@ -1,9 +1,10 @@
 import { NativeSelect } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
-import type { RoomView } from "../../../../protocols/index.ts";
+import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { notices, useSession } from "../../live/index.ts";
 import { leavingOf } from "../../model/index.ts";
+import { useFaults } from "../faults.ts";
 import { Dialog, type DialogProps } from "../layers.tsx";
 import { useNames } from "../lists.ts";
 import { listed } from "./listed.ts";
@@ -13,26 +14,31 @@ import { AgentsToo, Parting } from "./parting.tsx";
 export function useLeave(
   view: RoomView,
   title: string,
-): { readonly isAsked: boolean; readonly leave: (successor?: string) => Promise<void> } {
+): {
+  readonly isAsked: boolean;
+  readonly leave: (successor?: string, on?: (refusal: Failure) => boolean) => Promise<boolean>;
+} {
   const session = useSession();
   const navigate = useNavigate();
   const nameFor = useNames();
   const leaving = leavingOf(view, session.me);
   return {
     isAsked: !leaving.undoable,
-    async leave(successor) {
-      const result = await session.leave(view.room, successor);
-      if (!result.ok) return;
+    async leave(successor, on) {
+      const result = await session.leave(view.room, successor, on);
+      if (!result.ok) return false;
       await navigate({ to: "/" });
       const agents = result.value.left.filter((member) => member !== session.me);
       const also = agents.length === 0 ? "" : `, and so did ${listed(agents.map(nameFor))}`;
       const told = `You left ${title}${also}.`;
-      if (leaving.needsInvitation) return notices.show(told);
-      notices.done(told, () => {
-        void session.comeBack(view.room, agents).then((back) => {
-          if (back) void navigate({ to: "/room/$room", params: { room: view.room } });
+      if (leaving.needsInvitation) notices.show(told);
+      else
+        notices.done(told, () => {
+          void session.comeBack(view.room, agents).then((back) => {
+            if (back) void navigate({ to: "/room/$room", params: { room: view.room } });
+          });
         });
-      });
+      return true;
     },
   };
 }
@@ -57,17 +63,18 @@ function Consequences(props: { readonly view: RoomView; readonly title: string; 
   const { leave } = useLeave(props.view, props.title);
   const { agents, alone, successors, losesRank, needsInvitation } = leavingOf(props.view, session.me);
   const [successor, setSuccessor] = useState("");
+  const faults = useFaults();
   const rank = props.view.members[session.me]?.role === "owner" ? "an owner" : "a moderator";
   return (
     <Parting
+      faults={faults}
       stay="Stay"
       go="Leave"
       ready={successors.length === 0 || successor !== ""}
       careful={successors.length === 0}
       onStay={props.onClose}
       onGo={async () => {
-        await leave(successor === "" ? undefined : successor);
-        props.onClose();
+        if (await leave(successor === "" ? undefined : successor, faults.take)) props.onClose();
       }}
       follows={
         <>

@@ -1,7 +1,9 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { isText, useKept, type RoomStore } from "../../live/index.ts";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { Icon } from "../icons.tsx";
 import { Dialog, type DialogProps } from "../layers.tsx";
 
@@ -12,15 +14,15 @@ export const NewPoll = ({ store, opened, onClose }: DialogProps & { readonly sto
   </Dialog>
 );
 
-interface Form {
+interface Poll {
   readonly question: string;
   readonly texts: readonly string[];
   readonly multiple: boolean;
 }
-const emptyForm: Form = { question: "", texts: ["", ""], multiple: false };
+const emptyForm: Poll = { question: "", texts: ["", ""], multiple: false };
 
-function isForm(value: unknown): value is Form {
-  const { question, texts, multiple } = (value ?? {}) as Partial<Record<keyof Form, unknown>>;
+function isForm(value: unknown): value is Poll {
+  const { question, texts, multiple } = (value ?? {}) as Partial<Record<keyof Poll, unknown>>;
   return isText(question) && Array.isArray(texts) && texts.every(isText) && typeof multiple === "boolean";
 }
 
@@ -31,22 +33,30 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
   const [busy, setBusy] = useState(false);
   const options = texts.map((text) => text.trim()).filter((text) => text !== "");
   const twice = options.find((text, index) => options.indexOf(text) < index);
-  const ask = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    question: "A question needs a letter or a digit.",
+    options: "An option is empty, too long, or there twice.",
+  });
+  const ask = async () => {
     setBusy(true);
-    const asked = await store.change("poll", { question: question.trim(), options, ...(multiple && { multiple }) });
+    const asked = await store.change(
+      "poll",
+      { question: question.trim(), options, ...(multiple && { multiple }) },
+      faults.take,
+    );
     setBusy(false);
     if (!asked.ok) return;
     keep(undefined);
     onDone();
   };
   return (
-    <form className="stack" onSubmit={(event) => void ask(event)}>
+    <Form id="poll" faults={faults} className="stack" onSubmit={ask}>
       <TextInput
         label="Question"
         value={question}
         maxLength={wireLimits.pollQuestionCharsMax}
         onChange={(event) => keep({ ...form, question: event.currentTarget.value })}
+        error={faults.of("question")}
         required
         data-autofocus
       />
@@ -58,7 +68,7 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
           value={text}
           maxLength={wireLimits.pollOptionCharsMax}
           required={index < 2}
-          error={text.trim() !== "" && text.trim() === twice ? "This option is there twice." : undefined}
+          error={text.trim() !== "" && text.trim() === twice ? "This option is there twice." : faults.of("options")}
           onChange={(event) => setTexts(texts.with(index, event.currentTarget.value))}
         />
       ))}
@@ -85,6 +95,6 @@ function PollForm({ store, onDone }: { readonly store: RoomStore; readonly onDon
       >
         Ask
       </Button>
-    </form>
+    </Form>
   );
 }

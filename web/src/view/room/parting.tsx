@@ -1,5 +1,7 @@
 import { Button } from "@mantine/core";
 import { useState, type ReactNode } from "react";
+import type { Faults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { listed } from "./listed.ts";
 
 /** Asks before somebody goes, or is sent away: what follows from it, what has to be chosen, and the two answers. */
@@ -7,6 +9,7 @@ export function Parting({
   follows,
   stay,
   go,
+  faults,
   ready = true,
   careful = true,
   onGo,
@@ -15,6 +18,7 @@ export function Parting({
 }: {
   /** The consequences, as entries of a list. */
   readonly follows: ReactNode;
+  readonly faults: Faults;
   /** What the two buttons say. */
   readonly stay: string;
   readonly go: string;
@@ -33,13 +37,7 @@ export function Parting({
     setBusy(false);
   };
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
-    >
+    <Form id="parting" faults={faults} className="stack" onSubmit={submit}>
       <ul className="consequences">{follows}</ul>
       {children}
       <div className="row answers">
@@ -50,7 +48,7 @@ export function Parting({
           {go}
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }
 

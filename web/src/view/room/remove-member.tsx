@@ -1,9 +1,10 @@
 import { NativeSelect, TextInput } from "@mantine/core";
 import { useState } from "react";
-import type { RoomView } from "../../../../protocols/index.ts";
+import type { Failure, RoomView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession, type RoomStore } from "../../live/index.ts";
 import { agentsOf, isAgent, nameOf } from "../../model/index.ts";
+import { useFaults } from "../faults.ts";
 import { Dialog } from "../layers.tsx";
 import { useNames } from "../lists.ts";
 import { AgentsToo, Parting } from "./parting.tsx";
@@ -22,7 +23,11 @@ const terms: readonly { readonly value: string; readonly label: string; readonly
 function useRemoval(store: RoomStore, view: RoomView, title: string) {
   const nameFor = useNames();
   const session = useSession();
-  return async (member: string, ban?: { readonly forMs: number | undefined; readonly reason: string }) => {
+  return async (
+    member: string,
+    ban: { readonly forMs: number | undefined; readonly reason: string } | undefined,
+    on: (refusal: Failure) => boolean,
+  ) => {
     const terms = ban && {
       ban: true,
       ...(ban.forMs !== undefined && { banForMs: ban.forMs }),
@@ -30,7 +35,7 @@ function useRemoval(store: RoomStore, view: RoomView, title: string) {
     };
     const before = view.members[member]?.role;
     const owns = view.members[session.me]?.role === "owner";
-    const result = await store.change("remove", { member, ...terms });
+    const result = await store.change("remove", { member, ...terms }, on);
     if (!result.ok) return false;
     const told = `${nameFor(member)} was removed from ${title}${ban === undefined ? "" : " and banned"}.`;
     // Only its owner can bring an agent back.
@@ -89,17 +94,19 @@ function Choice(props: {
   const [bans, setBans] = useState(false);
   const [term, setTerm] = useState("day");
   const [reason, setReason] = useState("");
+  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
   const agents = agentsOf(view, member);
   const name = nameFor(member);
   const owner = isAgent(member) ? nameOf(member).split(".")[0] : undefined;
   return (
     <Parting
+      faults={faults}
       stay="Cancel"
       go={bans ? "Remove and ban" : "Remove"}
       onStay={props.onClose}
       onGo={async () => {
         const forMs = terms.find(({ value }) => value === term)?.forMs;
-        if (await remove(member, bans ? { forMs, reason: reason.trim() } : undefined)) props.onClose();
+        if (await remove(member, bans ? { forMs, reason: reason.trim() } : undefined, faults.take)) props.onClose();
       }}
       follows={
         <>
@@ -138,6 +145,7 @@ function Choice(props: {
           />
           <TextInput
             label="Reason"
+            error={faults.of("reason")}
             description={`Optional. ${name} and everybody in the room can read it.`}
             value={reason}
             maxLength={wireLimits.reasonCharsMax}

@@ -17,7 +17,7 @@ export const RoomFields = ({
   readonly values: Values;
   readonly onChange: (values: Values) => void;
   readonly hint?: string;
-  readonly faults?: Faults;
+  readonly faults: Faults;
 }) => (
   <>
     <TextInput
@@ -26,13 +26,13 @@ export const RoomFields = ({
       value={values.title}
       maxLength={wireLimits.titleCharsMax}
       onChange={(event) => onChange({ ...values, title: event.currentTarget.value })}
-      error={faults?.of("title")}
+      error={faults.of("title")}
       required
       data-autofocus
     />
     <TextInput
       label="Topic"
-      error={faults?.of("topic")}
+      error={faults.of("topic")}
       value={values.topic}
       maxLength={wireLimits.topicCharsMax}
       onChange={(event) => onChange({ ...values, topic: event.currentTarget.value })}

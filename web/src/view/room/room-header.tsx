@@ -1,10 +1,12 @@
 import { Button, Menu } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { useShown, type RoomStore } from "../../live/index.ts";
 import { threadsToRead, type RoomModel } from "../../model/index.ts";
 import { counted as numberText } from "./thread-link.tsx";
 import { Avatar } from "../avatar.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { Icon } from "../icons.tsx";
 import { MenuButton } from "../dialogs.tsx";
 import { RoomFields } from "./room-fields.tsx";
@@ -136,22 +138,25 @@ function ChangeRoom({
   readonly onDone: () => void;
 }) {
   const [{ title, topic }, setTexts] = useState({ title: view.title, topic: view.topic });
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    title: "This title is too long, or has signs that cannot be shown.",
+    topic: "This topic is too long.",
+  });
+  const save = async () => {
     if (title.trim() !== view.title && title.trim() !== "") {
-      const result = await store.change("setTitle", { title: title.trim() });
+      const result = await store.change("setTitle", { title: title.trim() }, faults.take);
       if (!result.ok) return;
     }
     if (topic.trim() !== view.topic) {
-      const result = await store.change("setTopic", { topic: topic.trim() });
+      const result = await store.change("setTopic", { topic: topic.trim() }, faults.take);
       if (!result.ok) return;
     }
     onDone();
   };
   return (
-    <form className="stack" onSubmit={(event) => void save(event)}>
-      <RoomFields values={{ title, topic }} onChange={setTexts} />
+    <Form id="room" faults={faults} className="stack" onSubmit={save}>
+      <RoomFields values={{ title, topic }} onChange={setTexts} faults={faults} />
       <Button type="submit">Save</Button>
-    </form>
+    </Form>
   );
 }

@@ -55,10 +55,13 @@ export function RoomPage() {
   const [kept, setKept] = useState<Failure>();
   useEffect(() => setKept(undefined), [room]);
   const join = async () => {
-    const result = await session.changeRoom("join", room, {}, "quiet");
+    const keep = (refusal: Failure): boolean => {
+      const isWhy = refusal.code === "BANNED" || isUnknown(refusal);
+      if (isWhy) setKept(refusal);
+      return isWhy;
+    };
+    const result = await session.changeRoom("join", room, {}, keep);
     if (result.ok || result.error.code === "ALREADY_DONE") setAttempt(attempt + 1);
-    else if (result.error.code === "BANNED" || isUnknown(result.error)) setKept(result.error);
-    else notices.fail(result.error);
   };
   if (status === "ready") return <OpenRoom key={room} store={store} />;
   const refusal = kept ?? refused;

@@ -1,12 +1,13 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { failure, type Failure } from "../../../../protocols/errors.ts";
 import type { FactorsView, Result } from "../../../../protocols/index.ts";
-import { explain } from "../../live/index.ts";
 import { at, fetched, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { formText } from "../form-text.ts";
 import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
@@ -43,22 +44,17 @@ export function AccountSettings() {
 
 function MailAddress() {
   const act = useActOn(all);
-  const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({ mail: "A mail address, like ada@example.org." });
   const [busy, setBusy] = useState(false);
   const { data } = useQuery({ queryKey: all, queryFn: () => fetched<FactorsView>("/api/v1/me/factors") });
   const send = async (work: () => Promise<Result<unknown>>): Promise<boolean> => {
     setBusy(true);
-    setTrouble(undefined);
-    const done = await act(work, (refusal) => {
-      setTrouble(explain(refusal));
-      return true;
-    });
+    faults.clear();
+    const done = await act(work, faults.take);
     setBusy(false);
     return done !== undefined;
   };
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
+  const submit = async (form: HTMLFormElement) => {
     const mail = formText(form, "mail").trim();
     if (await send(() => request("PUT", "/api/v1/me/mail", { mail }))) form.reset();
   };
@@ -70,16 +66,16 @@ function MailAddress() {
       {mailBegun !== undefined && (
         <Note tone="plain">A link was sent to {mailBegun.address}. Open it to confirm the address.</Note>
       )}
-      <form className="stack narrow" onSubmit={(event) => void submit(event)}>
+      <Form id="mail-address" faults={faults} className="stack narrow" onSubmit={submit}>
         <TextInput
           name="mail"
           type="email"
+          error={faults.of("mail")}
           label={mail === undefined ? "Mail address" : "Another mail address"}
           autoComplete="email"
           maxLength={254}
           required
         />
-        {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
         <Button type="submit" loading={busy}>
           Send a link to confirm
         </Button>
@@ -88,7 +84,7 @@ function MailAddress() {
             Remove the address
           </Button>
         )}
-      </form>
+      </Form>
     </>
   );
 }

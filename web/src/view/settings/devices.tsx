@@ -1,11 +1,13 @@
 import { Button, PasswordInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { Session, SignInsFailed } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { explain, notices } from "../../live/index.ts";
+import { notices } from "../../live/index.ts";
 import { fetched, request } from "../../wire/index.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { formText } from "../form-text.ts";
 import { useProfile } from "../lists.ts";
 import { Note } from "../note.tsx";
@@ -98,25 +100,26 @@ function Failed({ failed: { count, firstAtMs, lastAtMs } }: { readonly failed: S
 }
 
 function Password() {
-  const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({
+    current: "This is not your password.",
+    password: `At least ${wireLimits.passwordCharsMin} characters, and not a leaked one.`,
+  });
   const [busy, setBusy] = useState(false);
-  const submit = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
+  const submit = async (form: HTMLFormElement) => {
     const body = { current: formText(form, "current"), password: formText(form, "password") };
     setBusy(true);
     const result = await request("PUT", "/api/v1/me/password", body);
     setBusy(false);
-    setTrouble(result.ok ? undefined : explain(result.error));
-    if (!result.ok) return;
+    if (!result.ok) return void faults.take(result.error);
     form.reset();
     notices.show("Your password was changed.");
   };
   return (
-    <form className="stack narrow" onSubmit={(event) => void submit(event)}>
+    <Form id="password" faults={faults} className="stack narrow" onSubmit={submit}>
       <PasswordInput
         name="current"
         label="Current password"
+        error={faults.of("current")}
         autoComplete="current-password"
         visibilityToggleButtonProps={{ "aria-label": "Show the current password" }}
         required
@@ -124,6 +127,7 @@ function Password() {
       <PasswordInput
         name="password"
         label="New password"
+        error={faults.of("password")}
         description={`At least ${wireLimits.passwordCharsMin} characters`}
         autoComplete="new-password"
         minLength={wireLimits.passwordCharsMin}
@@ -131,10 +135,9 @@ function Password() {
         visibilityToggleButtonProps={{ "aria-label": "Show the new password" }}
         required
       />
-      {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
       <Button type="submit" loading={busy}>
         Change password
       </Button>
-    </form>
+    </Form>
   );
 }

@@ -1,13 +1,15 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { FactorsView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
-import { explain, notices } from "../../live/index.ts";
+import { notices } from "../../live/index.ts";
 import { fetched, hasPasskeys, makePasskey, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
 import { useCopy } from "../clipboard.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { formText } from "../form-text.ts";
 import { Note } from "../note.tsx";
 import { dateOf } from "../time.ts";
@@ -41,9 +43,9 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
   const send = useSend();
   const { ask } = useDialogs();
   const [name, setName] = useState("");
-  const add = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const added = await send(() => makePasskey(name.trim()));
+  const faults = useFaults({ name: "This name is too long." });
+  const add = async () => {
+    const added = await send(() => makePasskey(name.trim()), faults.take);
     if (added === undefined) return;
     setName("");
     notices.show("The passkey was added.");
@@ -83,7 +85,7 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
         </ul>
       )}
       {hasPasskeys() ? (
-        <form className="row field-row" onSubmit={(event) => void add(event)}>
+        <Form id="passkey" faults={faults} className="row field-row" onSubmit={add}>
           <TextInput
             className="grow"
             label="What is it called?"
@@ -91,10 +93,11 @@ function Passkeys({ factors: { passkeys } }: { readonly factors: FactorsView }) 
             value={name}
             maxLength={wireLimits.passkeyNameCharsMax}
             onChange={(event) => setName(event.currentTarget.value)}
+            error={faults.of("name")}
             required
           />
           <Button type="submit">Add a passkey</Button>
-        </form>
+        </Form>
       ) : (
         <Note tone="plain">
           Browsers give passkeys only to pages with a name that are reached over HTTPS, or on this machine as localhost.
@@ -114,15 +117,13 @@ function Codes({
   const send = useSend();
   const { ask } = useDialogs();
   const [begun, setBegun] = useState<{ readonly secret: string; readonly qr: string }>();
-  const [trouble, setTrouble] = useState<string>();
+  const faults = useFaults({ code: "The six digits that your authenticator shows now." });
   const begin = async () =>
     setBegun(await send(() => request<{ secret: string; qr: string }>("POST", "/api/v1/me/totp", {})));
-  const confirm = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const code = formText(event.target as HTMLFormElement, "code");
+  const confirm = async (form: HTMLFormElement) => {
+    const code = formText(form, "code");
     const result = await request<{ recovery: readonly string[] }>("POST", "/api/v1/me/totp/confirm", { code });
-    setTrouble(result.ok ? undefined : explain(result.error));
-    if (!result.ok) return;
+    if (!result.ok) return void faults.take(result.error);
     setBegun(undefined);
     onSheet(result.value.recovery);
     await send(() => request("GET", "/api/v1/me/factors"));
@@ -147,7 +148,7 @@ function Codes({
       ) : begun === undefined ? (
         <Button onClick={() => void begin()}>Set up one-time codes</Button>
       ) : (
-        <form className="stack narrow" onSubmit={(event) => void confirm(event)}>
+        <Form id="codes" faults={faults} className="stack narrow" onSubmit={confirm}>
           <p>Scan this with your authenticator, then type the code that it shows.</p>
           <img className="qr" alt="The seed as a QR code" src={`data:image/svg+xml,${encodeURIComponent(begun.qr)}`} />
           <p className="dim">
@@ -156,15 +157,15 @@ function Codes({
           <TextInput
             name="code"
             label="Code"
+            error={faults.of("code")}
             autoComplete="one-time-code"
             inputMode="numeric"
             maxLength={8}
             required
             autoFocus
           />
-          {trouble !== undefined && <Note tone="bad">{trouble}</Note>}
           <Button type="submit">Turn on</Button>
-        </form>
+        </Form>
       )}
     </Part>
   );

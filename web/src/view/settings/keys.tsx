@@ -1,7 +1,7 @@
 import { Button, SegmentedControl } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import type { Session } from "../../../../protocols/index.ts";
+import type { Failure, Session } from "../../../../protocols/index.ts";
 import { notices } from "../../live/index.ts";
 import { fetched, ownPlace, request } from "../../wire/index.ts";
 import { useActOn } from "../act.ts";
@@ -26,8 +26,8 @@ export function Keys() {
     queryFn: () => fetched<{ keys: readonly Session[] }>("/api/v1/me/keys"),
   });
   const reload = () => queries.invalidateQueries({ queryKey: all });
-  const create = async (wish: object): Promise<boolean> => {
-    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", wish));
+  const create = async (wish: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
+    const created = await act(() => request<{ key: string }>("POST", "/api/v1/me/keys", wish), on);
     if (created !== undefined) setMade(created.key);
     return created !== undefined;
   };

@@ -1,6 +1,9 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
+import type { Failure } from "../../../../protocols/errors.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
+import { useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 
 const dayMs = 24 * 3_600_000;
 const lives = [
@@ -19,26 +22,33 @@ const scopes = [
 ] as const;
 
 /** What a key is to be: its name, what it is for, and when it ends. `onMake` says whether it was made. */
-export function NewKey({ onMake }: { readonly onMake: (wish: object) => Promise<boolean> }) {
+export function NewKey({
+  onMake,
+}: {
+  readonly onMake: (wish: object, on: (refusal: Failure) => boolean) => Promise<boolean>;
+}) {
   const [label, setLabel] = useState("");
   const [days, setDays] = useState(90);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [busy, setBusy] = useState(false);
-  const make = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({ label: "This is too long, or has signs that cannot be shown." });
+  const make = async () => {
     setBusy(true);
-    const made = await onMake({
-      label: label.trim(),
-      ...(chosen.size > 0 && { scopes: [...chosen] }),
-      ...(days > 0 && { expiresAtMs: Date.now() + days * dayMs }),
-    });
+    const made = await onMake(
+      {
+        label: label.trim(),
+        ...(chosen.size > 0 && { scopes: [...chosen] }),
+        ...(days > 0 && { expiresAtMs: Date.now() + days * dayMs }),
+      },
+      faults.take,
+    );
     setBusy(false);
     if (!made) return;
     setLabel("");
     setChosen(new Set());
   };
   return (
-    <form className="stack key-form" onSubmit={(event) => void make(event)}>
+    <Form id="key" faults={faults} className="stack key-form" onSubmit={make}>
       <div className="row field-row">
         <TextInput
           className="grow"
@@ -47,6 +57,7 @@ export function NewKey({ onMake }: { readonly onMake: (wish: object) => Promise<
           value={label}
           maxLength={wireLimits.labelCharsMax}
           onChange={(event) => setLabel(event.currentTarget.value)}
+          error={faults.of("label")}
           required
         />
         <label className="select">
@@ -78,6 +89,6 @@ export function NewKey({ onMake }: { readonly onMake: (wish: object) => Promise<
           </label>
         ))}
       </fieldset>
-    </form>
+    </Form>
   );
 }

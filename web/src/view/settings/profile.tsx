@@ -1,8 +1,10 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { UserView } from "../../../../protocols/index.ts";
 import { wireLimits } from "../../../../protocols/limits.ts";
 import { notices, useSession } from "../../live/index.ts";
+import { shownNameRule, useFaults } from "../faults.ts";
+import { Form } from "../form.tsx";
 import { useProfile } from "../lists.ts";
 import { useOpensAt, type OpensAt } from "../room/opening.ts";
 import { useSignOut } from "../sign-out.ts";
@@ -43,13 +45,13 @@ export function Profile() {
 function DisplayName({ profile }: { readonly profile: UserView }) {
   const session = useSession();
   const [name, setName] = useState(profile.displayName);
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const result = await session.change("setProfile", { displayName: name.trim() });
+  const faults = useFaults({ displayName: shownNameRule });
+  const save = async () => {
+    const result = await session.change("setProfile", { displayName: name.trim() }, faults.take);
     if (result.ok) notices.show("Your display name was changed.");
   };
   return (
-    <form className="row field-row" onSubmit={(event) => void save(event)}>
+    <Form id="profile" faults={faults} className="row field-row" onSubmit={save}>
       <TextInput
         className="grow"
         label="Display name"
@@ -57,12 +59,13 @@ function DisplayName({ profile }: { readonly profile: UserView }) {
         value={name}
         maxLength={wireLimits.titleCharsMax}
         onChange={(event) => setName(event.currentTarget.value)}
+        error={faults.of("displayName")}
         required
       />
       <Button type="submit" disabled={name.trim() === "" || name.trim() === profile.displayName}>
         Save
       </Button>
-    </form>
+    </Form>
   );
 }
 

@@ -1,9 +1,11 @@
 import { Button, NumberInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
-import type { DetectorView } from "../../../../../protocols/index.ts";
+import { useState } from "react";
+import type { DetectorView, Failure } from "../../../../../protocols/index.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -23,7 +25,8 @@ export function Detectors() {
     queryKey: all,
     queryFn: () => look<{ readonly detectors: readonly DetectorView[] }>("/admin/detectors"),
   });
-  const set = (name: string, body: object) => act(() => request<DetectorView>("PUT", pathOf(name), body));
+  const set = (name: string, body: object, on: (refusal: Failure) => boolean) =>
+    act(() => request<DetectorView>("PUT", pathOf(name), body), on);
   return (
     <Part title="Detectors" about="These checks are always on. A check raises an alert above its threshold.">
       {error !== null && <Note tone="bad">{error.message}</Note>}
@@ -39,7 +42,11 @@ export function Detectors() {
                 {[one.severity, ...Object.keys(one.now).map((name) => thresholdText(one, name))].join(" · ")}
               </span>
               {may("alerts.manage") && (
-                <Thresholds key={JSON.stringify(one.now)} detector={one} onSet={(body) => set(one.name, body)} />
+                <Thresholds
+                  key={JSON.stringify(one.now)}
+                  detector={one}
+                  onSet={(body, on) => set(one.name, body, on)}
+                />
               )}
             </span>
           </li>
@@ -54,27 +61,35 @@ function thresholdText({ now, settings }: DetectorView, name: string): string {
   return now[name] === settings[name] ? `${name} ${now[name]}` : `${name} ${now[name]} (built in: ${settings[name]})`;
 }
 
-function Thresholds(props: { readonly detector: DetectorView; readonly onSet: (body: object) => Promise<unknown> }) {
+/** What a threshold may be. */
+const rangeOf = ({ min = 1, max = 1_000_000 }: Partial<DetectorView["bounds"][string]> = {}): string =>
+  `From ${min} to ${max}.`;
+
+function Thresholds(props: {
+  readonly detector: DetectorView;
+  readonly onSet: (body: object, on: (refusal: Failure) => boolean) => Promise<unknown>;
+}) {
   const { detector, onSet } = props;
   const { name, now, settings, off, bounds } = detector;
   const [wanted, setWanted] = useState<Readonly<Record<string, number | string>>>(now);
   const changed = Object.fromEntries(Object.entries(now).filter(([one, value]) => settings[one] !== value));
-  const keep = (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults(Object.fromEntries(Object.keys(now).map((one) => [one, rangeOf(bounds[one])])));
+  const keep = () => {
     const given = Object.entries(wanted).filter(([one, value]) => value !== "" && Number(value) !== settings[one]);
-    void onSet({ settings: Object.fromEntries(given.map(([one, value]) => [one, Number(value)])), off });
+    return onSet({ settings: Object.fromEntries(given.map(([one, value]) => [one, Number(value)])), off }, faults.take);
   };
   return (
     <details className="more">
       <summary>Set thresholds of {name}</summary>
-      <form className="backup-form" onSubmit={keep} aria-label={`Thresholds of ${name}`}>
+      <Form id="thresholds" faults={faults} className="backup-form" onSubmit={keep} label={`Thresholds of ${name}`}>
         {Object.keys(now).map((one) => {
           const { min = 1, max = 1_000_000, whole = false } = bounds[one] ?? {};
           return (
             <NumberInput
               key={one}
               label={one}
-              description={`Built in: ${settings[one]}. From ${min} to ${max}.`}
+              description={`Built in: ${settings[one]}. ${rangeOf(bounds[one])}`}
+              error={faults.of(one)}
               value={wanted[one] ?? ""}
               min={min}
               max={max}
@@ -86,15 +101,15 @@ function Thresholds(props: { readonly detector: DetectorView; readonly onSet: (b
           );
         })}
         <div className="row wrap">
-          <Button variant="default" onClick={() => void onSet({ settings: changed, off: !off })}>
+          <Button variant="default" onClick={() => void onSet({ settings: changed, off: !off }, faults.take)}>
             {off ? "Switch on" : "Switch off"}
           </Button>
-          <Button variant="default" onClick={() => void onSet({ off })}>
+          <Button variant="default" onClick={() => void onSet({ off }, faults.take)}>
             Built-in thresholds
           </Button>
           <Button type="submit">Keep them</Button>
         </div>
-      </form>
+      </Form>
     </details>
   );
 }

@@ -1,6 +1,11 @@
 import { Button, Textarea, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
-import { Note } from "../../note.tsx";
+import { useState } from "react";
+import type { Failure } from "../../../../../protocols/errors.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
+
+/** Takes a refusal to the form. */
+export type OnRefusal = (refusal: Failure) => boolean;
 
 /** A thing with a name that is written as JSON: the same text as in the files of `plexus rules` and `plexus playbooks`. */
 export function JsonForm(props: {
@@ -9,31 +14,27 @@ export function JsonForm(props: {
   readonly about: string;
   readonly example: object;
   /** What is done with it beside keeping it. */
-  readonly also?: { readonly title: string; readonly act: (body: object) => Promise<void> };
-  readonly onKeep: (name: string, body: object) => Promise<void>;
+  readonly also?: { readonly title: string; readonly act: (body: object, on: OnRefusal) => Promise<void> };
+  readonly onKeep: (name: string, body: object, on: OnRefusal) => Promise<void>;
 }) {
   const { what, about, example, also, onKeep } = props;
   const [name, setName] = useState("");
   const [text, setText] = useState(() => JSON.stringify(example, undefined, 2));
-  const [fault, setFault] = useState<string>();
-  const withBody = async (act: (body: object) => Promise<void>) => {
+  const faults = useFaults({ name: "Lower-case letters, digits, ., _ and -, and a letter or a digit first." });
+  const withBody = async (act: (body: object, on: OnRefusal) => Promise<void>) => {
     const read = bodyOf(text);
-    setFault("fault" in read ? read.fault : undefined);
-    if ("body" in read) await act(read.body);
+    if ("fault" in read) faults.say(read.fault, "text");
+    else await act(read.body, faults.take);
   };
-  const keep = (event: SubmitEvent) => {
-    event.preventDefault();
-    void withBody((body) => onKeep(name, body));
-  };
+  const keep = () => withBody((body, on) => onKeep(name, body, on));
   return (
     <details className="more">
       <summary>Make a {what}, or change one</summary>
-      <form className="backup-form" onSubmit={keep}>
+      <Form id={what} faults={faults} className="backup-form" onSubmit={keep}>
         <p className="dim flush">{about}</p>
         <TextInput
           label="Name"
-          pattern="[a-z0-9][a-z0-9._\-]{0,95}"
-          title="Small letters, digits, ., - and _"
+          error={faults.of("name")}
           autoCapitalize="none"
           autoComplete="off"
           spellCheck={false}
@@ -43,6 +44,7 @@ export function JsonForm(props: {
         />
         <Textarea
           label={`The ${what} as JSON`}
+          error={faults.of("text")}
           autosize
           minRows={6}
           maxRows={24}
@@ -50,7 +52,6 @@ export function JsonForm(props: {
           value={text}
           onChange={(event) => setText(event.currentTarget.value)}
         />
-        {fault !== undefined && <Note tone="bad">{fault}</Note>}
         <div className="row wrap">
           {also !== undefined && (
             <Button variant="default" onClick={() => void withBody(also.act)}>
@@ -59,7 +60,7 @@ export function JsonForm(props: {
           )}
           <Button type="submit">Keep it</Button>
         </div>
-      </form>
+      </Form>
     </details>
   );
 }

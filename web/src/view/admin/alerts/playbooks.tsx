@@ -13,7 +13,7 @@ import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { live, look } from "../look.ts";
 import { Pager, useTrail } from "../pages.tsx";
-import { JsonForm } from "./json-form.tsx";
+import { JsonForm, type OnRefusal } from "./json-form.tsx";
 
 /** Playbooks run by themselves, and other admins change them. */
 const lookMs = 15_000;
@@ -39,8 +39,8 @@ export function Playbooks() {
     queryKey: [...all, "list"],
     queryFn: () => look<{ readonly playbooks: readonly ShownPlaybook[]; readonly acts: Acts }>("/admin/playbooks"),
   });
-  const keep = async (name: string, body: object) => {
-    const set = await act(() => request<ShownPlaybook>("PUT", pathOf(name), body));
+  const keep = async (name: string, body: object, on: OnRefusal) => {
+    const set = await act(() => request<ShownPlaybook>("PUT", pathOf(name), body), on);
     if (set !== undefined) setSecret(set.secret);
   };
   const rehearse = (name: string) => act(() => request("POST", `${pathOf(name)}/mode`, { mode: "dryRun" }));

@@ -12,7 +12,7 @@ import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
 import { live, look } from "../look.ts";
-import { JsonForm } from "./json-form.tsx";
+import { JsonForm, type OnRefusal } from "./json-form.tsx";
 
 /** Other admins change rules. */
 const lookMs = 15_000;
@@ -47,17 +47,17 @@ export function Rules() {
     queryFn: () => look<{ readonly rules: readonly WatchRule[] }>("/admin/rules"),
   });
   const canManage = may("alerts.manage");
-  const tryOut = async (name: string, rule: object) => {
-    const result = await act(() => request<RuleTried>("POST", `${base}/try`, { rule }, tryMs));
+  const tryOut = async (name: string, rule: object, on?: OnRefusal) => {
+    const result = await act(() => request<RuleTried>("POST", `${base}/try`, { rule }, tryMs), on);
     if (result !== undefined) setTried({ ...result, name });
   };
-  const set = (name: string, body: object) =>
-    act(() => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body), changedBy(name));
+  const set = (name: string, body: object, on?: OnRefusal) =>
+    act(() => request<WatchRule>("PUT", `${base}/${encodeURIComponent(name)}`, body), changedBy(name, on));
   const changedBy =
-    (name: string) =>
+    (name: string, on?: OnRefusal) =>
     (refusal: Failure): boolean => {
       setChanged(refusal.code === "CHANGED_MEANWHILE" ? name : undefined);
-      return refusal.code === "CHANGED_MEANWHILE";
+      return refusal.code === "CHANGED_MEANWHILE" || on?.(refusal) === true;
     };
   const remove = async (name: string) => {
     const body = <p>Nothing is found by it any more. Alerts that it gave stay. This cannot be undone.</p>;
@@ -122,8 +122,8 @@ export function Rules() {
           what="rule"
           about="A new rule is switched off. Test it on past entries first, then switch it on."
           example={example}
-          also={{ title: "Try on the past", act: (body) => tryOut("this rule", body) }}
-          onKeep={async (name, body) => void (await set(name, { ...body, on: false }))}
+          also={{ title: "Try on the past", act: (body, on) => tryOut("this rule", body, on) }}
+          onKeep={async (name, body, on) => void (await set(name, { ...body, on: false }, on))}
         />
       )}
     </Part>

@@ -1,8 +1,9 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { AuditFound, AuditLogs, AuditLogView } from "../../../../../protocols/index.ts";
+import { Form } from "../../form.tsx";
 import { formText } from "../../form-text.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
@@ -44,9 +45,7 @@ export function AuditPage() {
 function Filter({ search }: { readonly search: AuditSearch }) {
   const navigate = useNavigate();
   const [more, setMore] = useState(["address", "node", "since", "until"].some((name) => name in search));
-  const submit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
+  const submit = (form: HTMLFormElement) => {
     const wanted = Object.fromEntries(
       auditFields.flatMap((name) => {
         const value = formText(form, name).trim();
@@ -68,7 +67,7 @@ function Filter({ search }: { readonly search: AuditSearch }) {
   );
   return (
     <Part title="Search" about="A name that ends in * matches all names that begin with the rest.">
-      <form className="audit-form" onSubmit={submit}>
+      <Form id="audit-search" className="audit-form" onSubmit={submit}>
         {field("by", "Who", "user/ada, operator")}
         <label className="select">
           <span>What</span>
@@ -120,7 +119,7 @@ function Filter({ search }: { readonly search: AuditSearch }) {
             </button>
           )}
         </div>
-      </form>
+      </Form>
     </Part>
   );
 }

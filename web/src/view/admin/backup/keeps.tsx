@@ -35,7 +35,7 @@ export function Keeps({ kept, change }: { readonly kept: Kept; readonly change: 
       key={period}
       label={labels[period]}
       inputMode="numeric"
-      pattern="[0-9]*"
+      error={/^\d{0,4}$/.test((kept[period] ?? "").trim()) ? undefined : "A whole number."}
       maxLength={4}
       value={kept[period] ?? ""}
       onChange={(event) => change({ ...kept, [period]: event.currentTarget.value })}

@@ -1,6 +1,8 @@
 import { Button } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { useDialogs } from "../../dialogs.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct, usePlaces, useSnapshots, useTasks } from "./asks.tsx";
@@ -25,11 +27,11 @@ export function Prune() {
   const place = having.find((one) => one === chosen) ?? having[0];
   const task = data?.tasks.find(({ id }) => id === looked?.id);
   const plan = task?.state === "done" ? (task.result as PruneResult) : undefined;
-  const preview = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults();
+  const preview = async () => {
     if (places === undefined || place === undefined) return;
     const folder = inPlace(place, places);
-    const begun = await act(() => changes.start({ sort: "prune", keep, ...folder }));
+    const begun = await act(() => changes.start({ sort: "prune", keep, ...folder }), faults.take);
     if (begun !== undefined) setLooked({ id: begun.id, keep, folder });
   };
   const remove = async () => {
@@ -61,7 +63,7 @@ export function Prune() {
           }}
         />
       )}
-      <form className="row field-row keeps" aria-label="What to keep" onSubmit={(event) => void preview(event)}>
+      <Form id="prune" faults={faults} className="row field-row keeps" label="What to keep" onSubmit={preview}>
         <Keeps
           kept={kept}
           change={(next) => {
@@ -72,7 +74,7 @@ export function Prune() {
         <Button type="submit" variant="default" disabled={Object.keys(keep).length === 0}>
           What would go?
         </Button>
-      </form>
+      </Form>
       {task !== undefined && plan === undefined && (
         <p className="dim" role="status">
           {taskText(task)}

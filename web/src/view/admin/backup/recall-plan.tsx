@@ -1,8 +1,10 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
-import type { BackupWish } from "../../../../../protocols/index.ts";
+import { useState } from "react";
+import type { BackupWish, Failure } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { notices } from "../../../live/index.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { momentOf } from "../../time.ts";
 import { bytes } from "../bytes.ts";
@@ -65,17 +67,18 @@ const isPlaceable = ({ type }: Query): boolean => type === undefined || type ===
 function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: () => void }) {
   const act = useAct();
   const [reason, setReason] = useState("");
-  const ask = async (event: SubmitEvent) => {
-    event.preventDefault();
-    if ((await act(() => changes.ask(wish, reason.trim()))) === undefined) return;
+  const faults = useFaults({ reason: "This is too long, or has signs that cannot be shown." });
+  const ask = async () => {
+    if ((await act(() => changes.ask(wish, reason.trim()), faults.take)) === undefined) return;
     notices.show("The other admins are asked. It stands under Approvals.");
     done();
   };
   return (
-    <form className="row field-row" aria-label="Ask for approval" onSubmit={(event) => void ask(event)}>
+    <Form id="approval" faults={faults} className="row field-row" label="Ask for approval" onSubmit={ask}>
       <TextInput
         className="grow"
         label="This shows what others wrote in private, so a second admin has to agree. Why is it needed?"
+        error={faults.of("reason")}
         value={reason}
         maxLength={wireLimits.backupReasonCharsMax}
         onChange={(event) => setReason(event.currentTarget.value)}
@@ -85,7 +88,7 @@ function Approval({ wish, done }: { readonly wish: BackupWish; readonly done: ()
       <Button type="submit" disabled={reason.trim() === ""}>
         Ask for approval
       </Button>
-    </form>
+    </Form>
   );
 }
 
@@ -113,89 +116,84 @@ function IntoPlace({ query }: { readonly query: Query }) {
     setAsking(false);
   };
   const task = data?.tasks.find(({ id }) => id === looked?.id);
-  const look = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults();
+  /** How much has some words in it says what others wrote: a second admin agrees to that. */
+  const refused = (reason: Failure): boolean => {
+    if (reason.code !== "APPROVAL_NEEDED") return faults.take(reason);
+    setAsking(true);
+    return true;
+  };
+  const look = async () => {
     const wish: Place = { sort: "place", query, recall: newRecall(), ...rules };
     setAsking(false);
-    const begun = await act(
-      () => changes.start({ ...wish, dryRun: true }),
-      ({ code }) => {
-        // How much has some words in it says what others wrote.
-        if (code === "APPROVAL_NEEDED") setAsking(true);
-        return code === "APPROVAL_NEEDED";
-      },
-    );
+    const begun = await act(() => changes.start({ ...wish, dryRun: true }), refused);
     setLooked({ id: begun?.id ?? "", wish });
   };
   const bring = async () => {
     if (looked === undefined) return;
-    const begun = await act(
-      () => changes.start(looked.wish),
-      ({ code }) => {
-        if (code === "APPROVAL_NEEDED") setAsking(true);
-        return code === "APPROVAL_NEEDED";
-      },
-    );
+    const begun = await act(() => changes.start(looked.wish), refused);
     if (begun === undefined) return;
     setLooked(undefined);
     notices.show(`Task ${begun.id} brings it back. It stands under Tasks.`);
   };
   const would = task?.state === "done" ? (task.result as PlaceResult) : undefined;
   return (
-    <form className="backup-form" aria-label="How it comes back" onSubmit={(event) => void look(event)}>
-      <div className="row field-row">
-        <Choice
-          className="grow"
-          label="What is there"
-          data={Object.entries(living).map(([value, label]) => ({ value, label }))}
-          value={rules.existing ?? "skip"}
-          onChange={(chosen) => change({ existing: chosen as keyof typeof living })}
-        />
-        <Choice
-          label="What was deleted since"
-          data={[
-            { value: "", label: "stays deleted" },
-            { value: "deleted", label: "comes back, too" },
-          ]}
-          value={rules.deleted === true ? "deleted" : ""}
-          onChange={(chosen) => change({ deleted: chosen !== "" })}
-        />
-        <Choice
-          label="A room or agent that is gone"
-          data={[
-            { value: "", label: "stays gone" },
-            { value: "remake", label: "is made anew" },
-          ]}
-          value={rules.remake === true ? "remake" : ""}
-          onChange={(chosen) => change({ remake: chosen !== "" })}
-        />
-        <Button type="submit" variant="default">
-          What would come?
-        </Button>
-      </div>
-      {task !== undefined && would === undefined && (
-        <p className="dim" role="status">
-          {taskText(task)}
-        </p>
-      )}
-      {would !== undefined && (
-        <div role="status">
-          <p className="flush">
-            {placeText(would)} It takes about {spanText(would.takesMs)}. Nothing that lives is changed.
+    <>
+      <Form id="into-place" faults={faults} className="backup-form" label="How it comes back" onSubmit={look}>
+        <div className="row field-row">
+          <Choice
+            className="grow"
+            label="What is there"
+            data={Object.entries(living).map(([value, label]) => ({ value, label }))}
+            value={rules.existing ?? "skip"}
+            onChange={(chosen) => change({ existing: chosen as keyof typeof living })}
+          />
+          <Choice
+            label="What was deleted since"
+            data={[
+              { value: "", label: "stays deleted" },
+              { value: "deleted", label: "comes back, too" },
+            ]}
+            value={rules.deleted === true ? "deleted" : ""}
+            onChange={(chosen) => change({ deleted: chosen !== "" })}
+          />
+          <Choice
+            label="A room or agent that is gone"
+            data={[
+              { value: "", label: "stays gone" },
+              { value: "remake", label: "is made anew" },
+            ]}
+            value={rules.remake === true ? "remake" : ""}
+            onChange={(chosen) => change({ remake: chosen !== "" })}
+          />
+          <Button type="submit" variant="default">
+            What would come?
+          </Button>
+        </div>
+        {task !== undefined && would === undefined && (
+          <p className="dim" role="status">
+            {taskText(task)}
           </p>
-          <ul className="faults">
-            {foundText(would).map((line) => (
-              <li key={line}>{line}</li>
-            ))}
-          </ul>
-        </div>
-      )}
-      {would !== undefined && would.restored > 0 && !asking && (
-        <div className="row">
-          <Button onClick={() => void bring()}>Bring back {counted(would.restored, "message")}</Button>
-        </div>
-      )}
+        )}
+        {would !== undefined && (
+          <div role="status">
+            <p className="flush">
+              {placeText(would)} It takes about {spanText(would.takesMs)}. Nothing that lives is changed.
+            </p>
+            <ul className="faults">
+              {foundText(would).map((line) => (
+                <li key={line}>{line}</li>
+              ))}
+            </ul>
+          </div>
+        )}
+        {would !== undefined && would.restored > 0 && !asking && (
+          <div className="row">
+            <Button onClick={() => void bring()}>Bring back {counted(would.restored, "message")}</Button>
+          </div>
+        )}
+      </Form>
       {asking && looked !== undefined && <Approval wish={looked.wish} done={() => setLooked(undefined)} />}
-    </form>
+    </>
   );
 }

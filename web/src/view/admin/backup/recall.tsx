@@ -1,8 +1,10 @@
 import { Button, TextInput } from "@mantine/core";
-import { useId, useState, type SubmitEvent } from "react";
+import { useId, useState } from "react";
 import type { BackupWish } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { useCatalog, usePeople, useRooms } from "../../lists.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
@@ -66,10 +68,16 @@ export function Recall() {
     setLooked(undefined);
   };
   const task = data?.tasks.find(({ id }) => id === looked?.id);
-  const look = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    thread: "The name of a room or an agent, as it is in links: lobby, ada.helper.",
+    person: "The name of an account, such as ada.",
+    text: "These words are too many.",
+    fromMs: "A day and a time before the other.",
+    toMs: "A day and a time after the other.",
+  });
+  const look = async () => {
     const query = queryOf(fields);
-    const begun = await act(() => changes.start({ sort: "recall", query }));
+    const begun = await act(() => changes.start({ sort: "recall", query }), faults.take);
     if (begun !== undefined) setLooked({ id: begun.id, query });
   };
   const needsName = fields.of !== "all";
@@ -85,7 +93,7 @@ export function Recall() {
     );
   return (
     <Part title="Recall" about="You first see how much would come back. Data that exists now is not changed.">
-      <form className="backup-form" aria-label="What to bring back" onSubmit={(event) => void look(event)}>
+      <Form id="recall" faults={faults} className="backup-form" label="What to bring back" onSubmit={look}>
         <div className="row field-row">
           <Choice
             label="Bring back"
@@ -93,9 +101,16 @@ export function Recall() {
             value={fields.of}
             onChange={(chosen) => change({ of: chosen as Fields["of"], name: "", author: "" })}
           />
-          {needsName && <Name fields={fields} change={change} />}
+          {needsName && (
+            <Name fields={fields} change={change} fault={faults.of(fields.of === "person" ? "person" : "thread")} />
+          )}
           {fields.of === "room" && (
-            <Person label="Written by" value={fields.author} onChange={(author) => change({ author })} />
+            <Person
+              label="Written by"
+              value={fields.author}
+              onChange={(author) => change({ author })}
+              fault={faults.of("person")}
+            />
           )}
         </div>
         <div className="row field-row">
@@ -108,6 +123,7 @@ export function Recall() {
           <TextInput
             label="With these words"
             placeholder="any"
+            error={faults.of("text")}
             value={fields.text}
             maxLength={wireLimits.backupSearchCharsMax}
             onChange={(event) => change({ text: event.currentTarget.value })}
@@ -118,12 +134,14 @@ export function Recall() {
           <TextInput
             type="datetime-local"
             label="From"
+            error={faults.of("fromMs")}
             value={fields.from}
             onChange={(event) => change({ from: event.currentTarget.value })}
           />
           <TextInput
             type="datetime-local"
             label="Before"
+            error={faults.of("toMs")}
             value={fields.to}
             onChange={(event) => change({ to: event.currentTarget.value })}
           />
@@ -131,7 +149,7 @@ export function Recall() {
             Show how much it is
           </Button>
         </div>
-      </form>
+      </Form>
       {task !== undefined && looked !== undefined && (
         <div className="backup-form" role="status">
           {task.state === "done" ? (
@@ -148,15 +166,18 @@ export function Recall() {
 interface Chosen {
   readonly fields: Fields;
   readonly change: (more: Partial<Fields>) => void;
+  readonly fault: string | undefined;
 }
 
-function Name({ fields: { of, name }, change }: Chosen) {
-  if (of === "person") return <Person label="Who" value={name} onChange={(next) => change({ name: next })} />;
-  if (of === "room") return <Room value={name} onChange={(next) => change({ name: next })} />;
+function Name({ fields: { of, name }, change, fault }: Chosen) {
+  const picked = { value: name, onChange: (next: string) => change({ name: next }), fault };
+  if (of === "person") return <Person label="Who" {...picked} />;
+  if (of === "room") return <Room {...picked} />;
   return (
     <TextInput
       label="Which"
       placeholder="ada.helper"
+      error={fault}
       value={name}
       maxLength={100}
       onChange={(event) => change({ name: event.currentTarget.value })}
@@ -171,18 +192,27 @@ const offeredMax = 50;
 interface Picked {
   readonly value: string;
   readonly onChange: (value: string) => void;
+  readonly fault?: string | undefined;
 }
 
 /** A room: one's own and public ones are offered; any can be named, also one that is gone. */
-function Room({ value, onChange }: Picked) {
+function Room({ value, onChange, fault }: Picked) {
   const own = useRooms().data?.rooms.map(({ room }) => room) ?? [];
   const found = useCatalog("rooms", value.trim()).data?.rows.map(({ key }) => key) ?? [];
   return (
-    <Named label="Which" placeholder="lobby" offered={[...own, ...found]} value={value} onChange={onChange} required />
+    <Named
+      label="Which"
+      placeholder="lobby"
+      offered={[...own, ...found]}
+      value={value}
+      onChange={onChange}
+      fault={fault}
+      required
+    />
   );
 }
 
-function Person({ label, value, onChange }: Picked & { readonly label: string }) {
+function Person({ label, value, onChange, fault }: Picked & { readonly label: string }) {
   const people = usePeople().map(({ key }) => key);
   const isAsked = label === "Who";
   return (
@@ -192,6 +222,7 @@ function Person({ label, value, onChange }: Picked & { readonly label: string })
       offered={people}
       value={value}
       onChange={onChange}
+      fault={fault}
       required={isAsked}
     />
   );
@@ -204,6 +235,7 @@ function Named(props: {
   readonly offered: readonly string[];
   readonly value: string;
   readonly onChange: (value: string) => void;
+  readonly fault: string | undefined;
   readonly required: boolean;
 }) {
   const list = useId();
@@ -212,6 +244,7 @@ function Named(props: {
       <TextInput
         label={props.label}
         placeholder={props.placeholder}
+        error={props.fault}
         list={list}
         autoComplete="off"
         value={props.value}

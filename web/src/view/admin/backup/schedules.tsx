@@ -1,8 +1,10 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { BackupPlaces, BackupSchedule, BackupWish, Failure } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
+import { nameRule, useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
@@ -123,21 +125,24 @@ function Editor(props: {
   const [place, setPlace] = useState(usable[0] ?? storageNodes);
   const [cron, setCron] = useState(schedule?.cron ?? "0 3 * * *");
   const [timeZone, setTimeZone] = useState(schedule?.timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone);
-  const [fault, setFault] = useState<string>();
+  const faults = useFaults({
+    name: nameRule,
+    cron: "Five parts: minute, hour, day of the month, month, day of the week.",
+    timeZone: "The name of a time zone, such as Europe/Vienna or UTC.",
+    keep: "Whole numbers, from 1 to 9,999.",
+  });
   const isInFolders = does !== "drill";
   const before = schedule?.wish;
   // What the command set, and this form does not show.
   const within = before?.sort === "prune" && before.keep.withinMs !== undefined ? { withinMs: before.keep.withinMs } : {}; // prettier-ignore
   const keepsNothing = does === "prune" && Object.keys({ ...within, ...keepOf(kept) }).length === 0;
   const next = nextTimes(cron, timeZone, nowMs);
-  const changedBy = ({ code }: Failure): boolean => {
-    if (code !== "CHANGED_MEANWHILE") return false;
-    setFault("Somebody else has made or changed a schedule of this name meanwhile. Nothing was saved; look at it above, then change it again."); // prettier-ignore
+  const changedBy = (reason: Failure): boolean => {
+    if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
+    faults.say("Somebody else has made or changed a schedule of this name meanwhile. Nothing was saved; look at it above, then change it again."); // prettier-ignore
     return true;
   };
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
-    setFault(undefined);
+  const save = async () => {
     const chosen = wishes[does]?.wish;
     if (chosen === undefined) return;
     const folder = !isInFolders ? {} : place === there?.path ? { folder: there } : inPlace(place, places);
@@ -148,17 +153,19 @@ function Editor(props: {
     if (saved !== undefined) done();
   };
   return (
-    <form
+    <Form
+      id="schedule"
+      faults={faults}
       className="backup-form"
-      aria-label={schedule === undefined ? "Add a schedule" : `Change ${schedule.name}`}
-      onSubmit={(event) => void save(event)}
+      label={schedule === undefined ? "Add a schedule" : `Change ${schedule.name}`}
+      onSubmit={save}
     >
       <div className="row field-row">
         <TextInput
           label="Name"
           value={name}
           maxLength={64}
-          pattern="[a-z0-9][a-z0-9._\-]*"
+          error={faults.of("name")}
           readOnly={schedule !== undefined}
           onChange={(event) => setName(event.currentTarget.value)}
           required
@@ -200,13 +207,14 @@ function Editor(props: {
           description="minute, hour, day of the month, month, day of the week"
           value={cron}
           maxLength={128}
-          error={"fault" in next ? next.fault : undefined}
+          error={"fault" in next ? next.fault : faults.of("cron")}
           onChange={(event) => setCron(event.currentTarget.value)}
           required
         />
         <TextInput
           label="By the clock of"
           description="such as Europe/Vienna or UTC"
+          error={faults.of("timeZone")}
           value={timeZone}
           maxLength={64}
           onChange={(event) => setTimeZone(event.currentTarget.value)}
@@ -221,12 +229,11 @@ function Editor(props: {
           </Button>
         )}
       </div>
-      {fault !== undefined && <Note tone="bad">{fault}</Note>}
       {"times" in next && (
         <p className="dim" role="status">
           {cronText(cron) ?? "At the times that this names"}. Next: {next.times.map(momentOf).join(" · ")}
         </p>
       )}
-    </form>
+    </Form>
   );
 }

@@ -1,10 +1,12 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { BackupHold, BackupSnapshot, VerifyBackup } from "../../../../../protocols/index.ts";
 import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { useNow } from "../../../live/index.ts";
 import { useDialogs } from "../../dialogs.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { fullTime, momentOf } from "../../time.ts";
@@ -123,8 +125,13 @@ export function Holds() {
   const [thing, setThing] = useState<keyof typeof things>("thread");
   const [name, setName] = useState("");
   const [reason, setReason] = useState("");
-  const add = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    thread: "The name of a room or an agent, as it is in links: lobby, or agent/ada.helper.",
+    person: "The name of an account, such as ada.",
+    snapshot: "The number of a snapshot, as it is listed above.",
+    reason: "This is too long, or has signs that cannot be shown.",
+  });
+  const add = async () => {
     const text = name.trim();
     const on =
       thing === "snapshot"
@@ -132,7 +139,7 @@ export function Holds() {
         : thing === "person"
           ? { person: text.includes("/") ? text : `user/${text}` }
           : { thread: text.includes("/") ? text : `room/${text}` };
-    if ((await act(() => changes.hold({ on, reason: reason.trim() }))) === undefined) return;
+    if ((await act(() => changes.hold({ on, reason: reason.trim() }), faults.take)) === undefined) return;
     setName("");
     setReason("");
   };
@@ -175,7 +182,7 @@ export function Holds() {
           ))}
         </ul>
       )}
-      <form className="row field-row" aria-label="Set a hold" onSubmit={(event) => void add(event)}>
+      <Form id="hold" faults={faults} className="row field-row" label="Set a hold" onSubmit={add}>
         <Choice
           label="Hold"
           data={Object.entries(things).map(([value, label]) => ({ value, label }))}
@@ -187,7 +194,8 @@ export function Holds() {
           placeholder={{ thread: "lobby", person: "ada", snapshot: "12" }[thing]}
           value={name}
           maxLength={100}
-          {...(thing === "snapshot" && { inputMode: "numeric", pattern: "[1-9][0-9]*" })}
+          {...(thing === "snapshot" && { inputMode: "numeric" })}
+          error={faults.of(thing)}
           onChange={(event) => setName(event.currentTarget.value)}
           required
         />
@@ -195,6 +203,7 @@ export function Holds() {
           className="grow"
           label="Why"
           placeholder="Case 12"
+          error={faults.of("reason")}
           value={reason}
           maxLength={wireLimits.backupReasonCharsMax}
           onChange={(event) => setReason(event.currentTarget.value)}
@@ -203,7 +212,7 @@ export function Holds() {
         <Button type="submit" disabled={name.trim() === "" || reason.trim() === ""}>
           Hold
         </Button>
-      </form>
+      </Form>
     </Part>
   );
 }

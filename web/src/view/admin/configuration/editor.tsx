@@ -1,10 +1,12 @@
 import { Button, Select, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import type { Failure, SettingKind, SettingsPlan, SettingsView } from "../../../../../protocols/index.ts";
-import { notices } from "../../../live/index.ts";
+import { explain, notices } from "../../../live/index.ts";
+import { plainProblem } from "../../../model/field-faults.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
-import { Note } from "../../note.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { readSettings } from "./asks.ts";
 import { Effects } from "./effects.tsx";
 import { choicesOf, configurationKey, fieldText, valueFrom, type Shape } from "./words.ts";
@@ -33,42 +35,40 @@ export function SettingEditor(props: {
   const [text, setText] = useState(() =>
     fieldText(set?.value ?? first?.settings.find((one) => one.key === key)?.value),
   );
-  const [fault, setFault] = useState<string>();
+  const faults = useFaults();
   const [plan, setPlan] = useState<SettingsPlan>();
   const shape = kind.schema as Shape;
   const choices = choicesOf(shape);
 
-  const refusal = ({ code, details, message }: Failure): boolean => {
+  const refusal = (reason: Failure): boolean => {
+    const { code, details } = reason;
     if (code === "CONFIG_CHANGED") {
       const by = typeof details?.["by"] === "string" ? details["by"] : "Somebody else";
-      setFault(`${by} has changed the configuration meanwhile. Look at it, then save again.`);
+      faults.say(`${by} has changed the configuration meanwhile. Look at it, then save again.`);
       setSeen(Number(details?.["revision"] ?? 0));
       return true;
     }
-    if (code !== "BAD_REQUEST" && code !== "ALREADY_DONE") return false;
-    setFault(typeof details?.["problem"] === "string" ? `It ${details["problem"]}.` : message);
+    if (code !== "BAD_REQUEST") return faults.take(reason);
+    const { problem } = reason.details ?? {};
+    faults.say(typeof problem === "string" ? `This value ${plainProblem(problem)}.` : explain(reason), "value");
     return true;
   };
   const change = () => ({ ...(node !== undefined && { node }), set: { [key]: valueFrom(shape, text) } });
   const preview = async () => {
-    setFault(undefined);
+    faults.clear();
     setPlan(await act(() => request<SettingsPlan>("POST", `${base}/plan`, change()), refusal));
   };
   const send = async (body: object) => {
-    setFault(undefined);
+    faults.clear();
     const done = await act(() => request<SettingsPlan>("PUT", base, { ...body, revision: seen }), refusal);
     if (done === undefined) return;
     const waits = done.nodes.some(({ effects }) => effects.some(({ takes }) => takes === "restart"));
     notices.show(`${key} was changed${waits ? "; it counts when the nodes are started again" : ""}.`);
     onDone();
   };
-  const save = (event: SubmitEvent) => {
-    event.preventDefault();
-    void send(change());
-  };
   const choose = async (next: string) => {
     const of = next === everyNode ? undefined : next;
-    setFault(undefined);
+    faults.clear();
     try {
       const chosen = of === undefined ? view : await readSettings(of);
       setView(chosen);
@@ -76,7 +76,7 @@ export function SettingEditor(props: {
       setSeen(chosen.scopes.find((one) => one.node === of)?.revision ?? 0);
       setPlan(undefined);
     } catch (error) {
-      setFault((error as Error).message);
+      faults.say((error as Error).message);
     }
   };
   const edit = (value: string) => {
@@ -84,7 +84,7 @@ export function SettingEditor(props: {
     setPlan(undefined);
   };
   return (
-    <form className="setting-form" aria-label={`Change ${key}`} onSubmit={save}>
+    <Form id="setting" faults={faults} className="setting-form" label={`Change ${key}`} onSubmit={() => send(change())}>
       <div className="row wrap field-row">
         <Select
           label="For"
@@ -100,6 +100,7 @@ export function SettingEditor(props: {
             className="grow"
             label="Value"
             {...(shape.type === "array" && { description: "Several are separated by commas" })}
+            error={faults.of("value")}
             autoComplete="off"
             spellCheck={false}
             value={text}
@@ -109,6 +110,7 @@ export function SettingEditor(props: {
           <Select
             className="grow"
             label="Value"
+            error={faults.of("value")}
             data={[...choices]}
             value={choices.includes(text) ? text : null}
             allowDeselect={false}
@@ -116,7 +118,6 @@ export function SettingEditor(props: {
           />
         )}
       </div>
-      {fault !== undefined && <Note tone="bad">{fault}</Note>}
       {plan !== undefined && <Effects plan={plan} />}
       <div className="row wrap">
         <Button type="submit" size="xs">
@@ -138,6 +139,6 @@ export function SettingEditor(props: {
           Cancel
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }

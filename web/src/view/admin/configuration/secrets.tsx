@@ -1,11 +1,13 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
-import type { SecretsView, SecretView } from "../../../../../protocols/index.ts";
+import { useState } from "react";
+import type { Failure, SecretsView, SecretView } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -79,8 +81,8 @@ export function Secrets() {
               <SecretForm
                 title={`Replace ${one.name}`}
                 fixed={one.name}
-                onSend={async (_name, value) => {
-                  const done = await act(() => request("POST", `${base}/${one.name}/rotate`, { value }));
+                onSend={async (_name, value, _places, on) => {
+                  const done = await act(() => request("POST", `${base}/${one.name}/rotate`, { value }), on);
                   if (done === undefined) return false;
                   notices.show(`${one.name} was replaced.`);
                   setRotated(undefined);
@@ -100,9 +102,9 @@ export function Secrets() {
           <summary>Set a secret</summary>
           <SecretForm
             title="Set a secret"
-            onSend={async (name, value, places) => {
+            onSend={async (name, value, places, on) => {
               const body = { value, for: places };
-              const done = await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, body));
+              const done = await act(() => request("PUT", `${base}/${encodeURIComponent(name)}`, body), on);
               if (done !== undefined) notices.show(`${name} was set.`);
               return done !== undefined;
             }}
@@ -117,33 +119,41 @@ function SecretForm(props: {
   readonly title: string;
   /** The name of one that is there. */
   readonly fixed?: string;
-  readonly onSend: (name: string, value: string, places: readonly string[]) => Promise<boolean>;
+  readonly onSend: (
+    name: string,
+    value: string,
+    places: readonly string[],
+    on: (refusal: Failure) => boolean,
+  ) => Promise<boolean>;
 }) {
   const { title, fixed, onSend } = props;
   const [name, setName] = useState(fixed ?? "");
   const [value, setValue] = useState("");
   const [places, setPlaces] = useState("");
+  const faults = useFaults({
+    name: "Lower-case letters, digits and -, and a letter or a digit first; at most 32.",
+    for: "Names of hosts, with a port or without, separated by commas.",
+    value: "A secret has 1 to 16,384 characters.",
+  });
   const send = async () => {
     const list = places.split(",").map((one) => one.trim()).filter((one) => one !== ""); // prettier-ignore
     // It stays in the page no longer than it is needed.
-    if (await onSend(name, value, list)) setValue("");
+    if (await onSend(name, value, list, faults.take)) setValue("");
   };
   return (
-    <form
+    <Form
+      id={fixed === undefined ? "secret" : "secret-replaced"}
+      faults={faults}
       className="setting-form"
-      aria-label={title}
-      onSubmit={(event: SubmitEvent) => {
-        event.preventDefault();
-        void send();
-      }}
+      label={title}
+      onSubmit={send}
     >
       <div className="row wrap field-row">
         {fixed === undefined && (
           <>
             <TextInput
               label="Name"
-              pattern="[a-z0-9][a-z0-9\-]{0,31}"
-              title="Small letters, digits and -"
+              error={faults.of("name")}
               autoComplete="off"
               autoCapitalize="none"
               spellCheck={false}
@@ -155,6 +165,7 @@ function SecretForm(props: {
               className="grow"
               label="Only for these hosts"
               placeholder="api.example.org, smtp.example.org:587"
+              error={faults.of("for")}
               autoComplete="off"
               autoCapitalize="none"
               spellCheck={false}
@@ -167,6 +178,7 @@ function SecretForm(props: {
         <PasswordInput
           className="grow"
           label="The secret"
+          error={faults.of("value")}
           autoComplete="new-password"
           value={value}
           onChange={(event) => setValue(event.currentTarget.value)}
@@ -178,6 +190,6 @@ function SecretForm(props: {
           {fixed === undefined ? "Set it" : "Replace it"}
         </Button>
       </div>
-    </form>
+    </Form>
   );
 }

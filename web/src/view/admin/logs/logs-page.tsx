@@ -1,8 +1,9 @@
 import { Button, TextInput } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { memo, useCallback, useEffect, useState, type SubmitEvent } from "react";
+import { memo, useCallback, useEffect, useState } from "react";
 import { logLevels } from "../../../../../protocols/log-words.ts";
 import type { LogPage } from "../../../../../protocols/index.ts";
+import { Form } from "../../form.tsx";
 import { formText } from "../../form-text.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
@@ -49,15 +50,13 @@ function Logs() {
   );
   const searched = JSON.stringify(search);
   const onAbout = useCallback((about: string) => go({ ...(JSON.parse(searched) as LogSearch), about }), [go, searched]);
-  const submit = (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
+  const submit = (form: HTMLFormElement) => {
     go(Object.fromEntries(fields.flatMap((name) => { const value = formText(form, name).trim(); return value === "" ? [] : [[name, value]]; })));
   };
   return (
     <>
       <Part title="Filter">
-        <form className="audit-form" onSubmit={submit} key={searched}>
+        <Form id="log-search" className="audit-form" onSubmit={submit} key={searched}>
           <label className="select">
             <span>At least</span>
             <select name="level" defaultValue={search.level ?? ""}>
@@ -83,7 +82,7 @@ function Logs() {
             {Object.keys(search).length > 0 && <Button variant="default" onClick={() => go({})}>Show all</Button>}
             <Button variant="default" aria-pressed={follows} onClick={() => setFollows(!follows)}>{follows ? "Pause" : "Follow"}</Button>
           </div>
-        </form>
+        </Form>
       </Part>
       <Part title="Lines" about="Log lines of all nodes, newest first. Each node logs from its own level up. What people write to each other is never logged.">
         {fault !== undefined && <Note tone="bad">{fault}</Note>}

@@ -1,9 +1,11 @@
 import { Button, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { describeInvited, invitationFault, joinCommand } from "../../../../../protocols/cluster-words.ts";
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { InvitationIssued } from "../../../../../protocols/index.ts";
 import { Copyable } from "../../copyable.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { changes, useAct } from "./asks.ts";
@@ -17,6 +19,8 @@ const uses: Readonly<Record<Role, string>> = {
   manager: "manager: it decides with the others about the cluster",
 };
 
+const labelRule = "Letters, digits, ., _ and -, at most 64 of them.";
+
 /** Makes an invitation, and shows the command that a new node is started with. */
 export function Invite() {
   const act = useAct();
@@ -29,16 +33,16 @@ export function Invite() {
   );
   const choose = (role: Role, on: boolean) =>
     setChosen(allRoles.filter((one) => (one === role ? on : chosen.includes(one))));
-  const invite = async (event: SubmitEvent) => {
-    event.preventDefault();
-    const issued = await act(() => changes.invite({ roles: chosen, labels }));
+  const faults = useFaults({ zone: labelRule, host: labelRule, roles: "A node needs a role." });
+  const invite = async () => {
+    const issued = await act(() => changes.invite({ roles: chosen, labels }), faults.take);
     if (issued !== undefined)
       setMade({ ...issued, command: joinCommand(issued, labels, "bin/plexus"), atMs: Date.now() });
   };
   const fault = made && invitationFault(made);
   return (
     <Part title="Invite a node" about="A node joins with a token that works once. Three nodes with the role manager survive the death of any one.">
-      <form className="backup-form" aria-label="Invite a node" onSubmit={(event) => void invite(event)}>
+      <Form id="invite-node" faults={faults} className="backup-form" label="Invite a node" onSubmit={invite}>
         <fieldset className="node-roles">
           <legend>Roles</legend>
           {allRoles.map((role) => (
@@ -57,6 +61,7 @@ export function Invite() {
             className="grow"
             label="Zone"
             description="Copies and voters are spread over zones"
+            error={faults.of("zone")}
             value={zone}
             maxLength={64}
             autoCapitalize="none"
@@ -66,6 +71,7 @@ export function Invite() {
             className="grow"
             label="Host"
             description="Also spread over the machines that nodes run on"
+            error={faults.of("host")}
             value={host}
             maxLength={64}
             autoCapitalize="none"
@@ -77,7 +83,7 @@ export function Invite() {
             Make an invitation
           </Button>
         </div>
-      </form>
+      </Form>
       {made !== undefined && (
         <div className="invited" role="status">
           <Copyable text={made.command} label="Copy the command" />

@@ -1,12 +1,14 @@
 import "@mantine/core/styles/NumberInput.css";
 import { Button, NativeSelect, NumberInput, TextInput } from "@mantine/core";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { byName } from "../../../../../protocols/cluster-words.ts";
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { ClusterPlan, ClusterSummary, SupposedChange } from "../../../../../protocols/index.ts";
 import { describeFault, describePlanned, plannedRow, plannedTitles } from "../../../../../protocols/plan-words.ts";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { Table } from "../table.tsx";
@@ -53,11 +55,17 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
         return { replicas, minInSync };
     }
   }; // prettier-ignore
-  const look = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults({
+    zone: "A zone has letters, digits, ., _ and -.",
+    labels: "A zone has letters, digits, ., _ and -.",
+    replicas: "A whole number, from 1 to 7.",
+    minInSync: "A whole number, from 1 to 7, and not more than copies.",
+    weights: "A number, from 0.01 to 100.",
+  });
+  const look = async () => {
     setDone("");
     const wish = wishNow();
-    const plan = await act(() => changes.plan(wish));
+    const plan = await act(() => changes.plan(wish), faults.take);
     if (plan !== undefined) setLooked({ wish, plan });
   };
   const change = async (wish: Wish) => {
@@ -89,7 +97,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
 
   return (
     <Part title="What if" about="Shows what would happen, from what the cluster holds and how busy it is now. Looking changes nothing.">
-      <form className="backup-form" aria-label="What if" onSubmit={(event) => void look(event)}>
+      <Form id="plan" faults={faults} className="backup-form" label="What if" onSubmit={look}>
         <NativeSelect
           className="narrow"
           label="Suppose"
@@ -114,7 +122,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
             </fieldset>
             <div className="row field-row">
               <NumberInput className="grow" label="How many" min={1} max={16} allowDecimal={false} clampBehavior="strict" value={count} onChange={(value) => setCount(Number(value) || 1)} />
-              <TextInput className="grow" label="Zone" value={zone} maxLength={64} autoCapitalize="none" onChange={(event) => setZone(event.currentTarget.value)} />
+              <TextInput className="grow" label="Zone" error={faults.of("zone") ?? faults.of("labels")} value={zone} maxLength={64} autoCapitalize="none" onChange={(event) => setZone(event.currentTarget.value)} />
             </div>
           </>
         )}
@@ -128,12 +136,12 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
           />
         )}
         {kind === "weight" && (
-          <NumberInput className="narrow" label="Weight" description="Its share compared to other nodes; 1 is usual" min={0.01} max={100} step={0.5} value={weight} onChange={(value) => setWeight(Number(value) || 1)} />
+          <NumberInput className="narrow" label="Weight" description="Its share compared to other nodes; 1 is usual" min={0.01} max={100} step={0.5} error={faults.of("weights")} value={weight} onChange={(value) => setWeight(Number(value) || 1)} />
         )}
         {kind === "copies" && (
           <div className="row field-row">
-            <NumberInput className="grow" label="Copies of each slot" min={1} max={7} allowDecimal={false} clampBehavior="strict" value={replicas} onChange={(value) => setReplicas(Number(value) || 1)} />
-            <NumberInput className="grow" label="Copies in sync that writes need" min={1} max={7} allowDecimal={false} clampBehavior="strict" value={minInSync} onChange={(value) => setMinInSync(Number(value) || 1)} />
+            <NumberInput className="grow" label="Copies of each slot" min={1} max={7} allowDecimal={false} clampBehavior="strict" error={faults.of("replicas")} value={replicas} onChange={(value) => setReplicas(Number(value) || 1)} />
+            <NumberInput className="grow" label="Copies in sync that writes need" min={1} max={7} allowDecimal={false} clampBehavior="strict" error={faults.of("minInSync")} value={minInSync} onChange={(value) => setMinInSync(Number(value) || 1)} />
           </div>
         )}
         <div>
@@ -141,7 +149,7 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
             Show what would follow
           </Button>
         </div>
-      </form>
+      </Form>
       {looked !== undefined && !stale && (
         <div role="status" className="planned">
           <Planned plan={looked.plan} />

@@ -1,6 +1,6 @@
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
 import { getRouteApi, Link, useNavigate, useRouter } from "@tanstack/react-router";
-import { useEffect, useState, type SubmitEvent } from "react";
+import { useEffect, useState } from "react";
 import { counted } from "../../../../../protocols/amounts.ts";
 import type { RegistrationRule, SignUpInvitation } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
@@ -9,7 +9,8 @@ import { Avatar } from "../../avatar.tsx";
 import { Copyable } from "../../copyable.tsx";
 import { useDialogs } from "../../dialogs.tsx";
 import { Icon } from "../../icons.tsx";
-import { nameRule, useFaults } from "../../faults.ts";
+import { nameRule, shownNameRule, useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { OnlyHere, placeForOthers, useSetup } from "../../newcomers.tsx";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
@@ -153,13 +154,11 @@ function Invitations() {
   const [lifeMs, setLifeMs] = useState(String(7 * dayMs));
   const [note, setNote] = useState("");
   const [made, setMade] = useState<{ readonly url: string } & SignUpInvitation>();
-  const make = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const make = async () => {
     const body = { uses: Number(uses), expiresInMs: Number(lifeMs), ...(note.trim() !== "" && { note: note.trim() }) };
-    faults.clear();
     const invitation = await act(
       () => request<SignUpInvitation & { readonly path: string }>("POST", "/api/v1/admin/sign-up-invitations", body),
-      (refusal) => faults.take(refusal),
+      faults.take,
     );
     if (invitation === undefined) return;
     setMade({ ...invitation, url: placeForOthers(setup) + invitation.path });
@@ -179,11 +178,12 @@ function Invitations() {
     >
       {rule !== undefined && <SignUpRule rule={rule} />}
       {may("people.admit") && rule !== "closed" && (
-        <form className="row field-row" onSubmit={(event) => void make(event)}>
+        <Form id="invite-people" faults={faults} className="row field-row" onSubmit={make}>
           <TextInput
             className="grow"
             label="For whom"
             placeholder="New colleagues"
+            error={faults.of("note")}
             value={note}
             maxLength={wireLimits.labelCharsMax}
             onChange={(event) => setNote(event.currentTarget.value)}
@@ -200,7 +200,7 @@ function Invitations() {
           />
           <Choice label="Good for" data={lives} value={lifeMs} onChange={setLifeMs} />
           <Button type="submit">Make a link</Button>
-        </form>
+        </Form>
       )}
       {made !== undefined && (
         <Note tone="good" title="Copy the link now: it is not shown again" onClose={() => setMade(undefined)}>
@@ -268,15 +268,13 @@ function NewProgram() {
   const [title, setTitle] = useState("");
   const faults = useFaults({
     name: nameRule,
-    displayName: "This name is too long, or has signs that cannot be shown.",
+    displayName: shownNameRule,
   });
-  const make = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const make = async () => {
     const body = { name: name.trim(), ...(title.trim() !== "" && { displayName: title.trim() }) };
-    faults.clear();
     const made = await act(
       () => request<{ readonly user: string }>("POST", "/api/v1/admin/service-accounts", body),
-      (refusal) => faults.take(refusal),
+      faults.take,
     );
     if (made !== undefined) await navigate({ to: "/admin/$page/$item", params: { page: "people", item: made.user } });
   };
@@ -285,7 +283,7 @@ function NewProgram() {
       title="An account for a program"
       about="An account for programs: it has the role service and no password, so nobody can sign in with it. Make its API keys on its page."
     >
-      <form className="row field-row" onSubmit={(event) => void make(event)}>
+      <Form id="program" faults={faults} className="row field-row" onSubmit={make}>
         <TextInput
           className="grow"
           label="Name"
@@ -311,7 +309,7 @@ function NewProgram() {
           onChange={(event) => setTitle(event.currentTarget.value)}
         />
         <Button type="submit">Make the account</Button>
-      </form>
+      </Form>
     </Part>
   );
 }

@@ -87,7 +87,7 @@ interface Shown {
 
 function Head({ user, person, refusal }: Shown) {
   const { may } = useRights();
-  const { displayName = user, createdAtMs, suspended, factors } = person;
+  const { displayName = user, createdAtMs, suspended, factors, deletesAtMs } = person;
   const ways = [
     ...(factors?.password === true ? ["a password"] : []),
     ...(factors !== undefined && factors.passkeys > 0
@@ -104,6 +104,7 @@ function Head({ user, person, refusal }: Shown) {
           <span className="block">
             {user}
             {suspended === true && <span className="chip bad"> suspended</span>}
+            {deletesAtMs !== undefined && <span className="chip bad"> waits to be deleted</span>}
           </span>
           <span className="dim">
             {createdAtMs !== undefined && `Account since ${dateOf(createdAtMs)}. `}
@@ -116,6 +117,12 @@ function Head({ user, person, refusal }: Shown) {
           </Link>
         )}
       </div>
+      {deletesAtMs !== undefined && (
+        <Note tone="warn" title={`The account is deleted ${momentOf(deletesAtMs)}`}>
+          Its agents and what only it has go with it. What the person wrote in rooms stays, as of a deleted account.
+          Until then an admin can call it off below.
+        </Note>
+      )}
       {refusal !== undefined && <Note tone="plain">{refusal}</Note>}
     </Part>
   );
@@ -301,6 +308,7 @@ function Access({ user, person, held, refusal }: Shown) {
   const [key, setKey] = useState<string>();
   const isProgram = held.includes("service") && person.factors?.password === false;
   const suspended = person.suspended === true;
+  const waits = person.deletesAtMs !== undefined;
   const admits = useRights().may("people.admit");
   if (refusal !== undefined) return null;
   const makeLink = async () => {
@@ -316,8 +324,11 @@ function Access({ user, person, held, refusal }: Shown) {
     );
     if (made !== undefined) setLink({ url: ownPlace() + made.path, expiresAtMs: made.expiresAtMs });
   };
-  const makeKey = async (wish: object): Promise<boolean> => {
-    const made = await act(() => request<{ readonly key: string }>("POST", `/api/v1/admin/users/${user}/keys`, wish));
+  const makeKey = async (wish: object, on: (refusal: Failure) => boolean): Promise<boolean> => {
+    const made = await act(
+      () => request<{ readonly key: string }>("POST", `/api/v1/admin/users/${user}/keys`, wish),
+      on,
+    );
     if (made !== undefined) setKey(made.key);
     return made !== undefined;
   };
@@ -398,12 +409,10 @@ function Access({ user, person, held, refusal }: Shown) {
       )}
       {user !== me.name && (
         <div className="row">
-          <Button variant="default" onClick={() => void end()}>
-            Delete the account …
-          </Button>
-          {admits && (
-            <Button variant="default" onClick={() => void callOff()}>
-              Call a deletion off
+          {waits && admits && <Button onClick={() => void callOff()}>Do not delete the account</Button>}
+          {!waits && (
+            <Button variant="default" onClick={() => void end()}>
+              Delete the account …
             </Button>
           )}
         </div>

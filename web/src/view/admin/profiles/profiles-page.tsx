@@ -1,12 +1,14 @@
 import { Button, NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { byName } from "../../../../../protocols/cluster-words.ts";
 import type { AdminTask, AdminTasks, ProfileKind } from "../../../../../protocols/index.ts";
 import { isTaskOver } from "../../../../../protocols/task-words.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { momentOf } from "../../time.ts";
@@ -35,10 +37,10 @@ function Profiles() {
   const [node, setNode] = useState("");
   const [of, setOf] = useState<ProfileKind>("cpu");
   const [seconds, setSeconds] = useState("10");
-  const begin = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const faults = useFaults();
+  const begin = async () => {
     const wish = { of, seconds: Number(seconds), ...(node !== "" && { node }) };
-    await act(() => request("POST", "/api/v1/admin/profiles", wish));
+    await act(() => request("POST", "/api/v1/admin/profiles", wish), faults.take);
   };
   const cancel = (id: string) => void act(() => request("DELETE", `/api/v1/admin/tasks/${encodeURIComponent(id)}`));
   const columns: readonly Column<AdminTask>[] = [
@@ -69,12 +71,12 @@ function Profiles() {
   return (
     <>
       <Part title="Look at a node" about="Samples the node's main thread while it keeps working, a little more slowly. The result contains names of functions and files, and nothing about people.">
-        <form className="row wrap field-row" aria-label="Look at a node" onSubmit={(event) => void begin(event)}>
+        <Form id="profile-of-node" faults={faults} className="row wrap field-row" label="Look at a node" onSubmit={begin}>
           <NativeSelect label="Node" value={node} data={[{ value: "", label: "This page's" }, ...nodes.map((one) => ({ value: one.node, label: one.name }))]} onChange={(event) => setNode(event.currentTarget.value)} />
           <NativeSelect label="What" value={of} data={[{ value: "cpu", label: "What the processor does" }, { value: "heap", label: "What is made and kept in memory" }]} onChange={(event) => setOf(event.currentTarget.value as ProfileKind)} />
           <NativeSelect label="For" value={seconds} data={["1", "5", "10", "30", "60"].map((value) => ({ value, label: `${value} s` }))} onChange={(event) => setSeconds(event.currentTarget.value)} />
           <Button type="submit">Begin</Button>
-        </form>
+        </Form>
       </Part>
       <Part title="Profiles" about="Each node keeps its four newest profiles until it restarts.">
         {error !== null && <Note tone="warn">{error.message}</Note>}

@@ -1,16 +1,20 @@
 import { Button, TextInput } from "@mantine/core";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { useState, type SubmitEvent } from "react";
+import { useState } from "react";
 import { beyond, type RoleTable } from "../../../../../protocols/authority.ts";
 import type { ClusterRole, Failure, Grant, GrantWhen, Permission } from "../../../../../protocols/index.ts";
 import { wireLimits } from "../../../../../protocols/limits.ts";
 import { notices } from "../../../live/index.ts";
 import { request } from "../../../wire/index.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
 import { useAct } from "../people/asks.ts";
 import { permissionGroups, permissionText, whenText } from "../people/words.ts";
 import { WhenFields } from "./when-fields.tsx";
+
+const roleNameRule = "Lower-case letters, digits and -, and a letter first; at most 32.";
 
 /** Makes a role, or says anew what one grants. */
 export function RoleEditor(props: {
@@ -30,7 +34,7 @@ export function RoleEditor(props: {
   /** What it granted when it was opened. */
   const [seen, setSeen] = useState<{ readonly grants: readonly Grant[] } | null>(role === undefined ? null : { grants: role.grants }); // prettier-ignore
   const [open, setOpen] = useState<Grant>();
-  const [fault, setFault] = useState<string>();
+  const faults = useFaults({ name: roleNameRule, note: "This is too long." });
   const locked = beyond(own, role?.grants ?? [], table);
   /** Under which conditions whoever changes it has a permission: without any is `[undefined]`, not at all is none. */
   const ownWhens = (permission: string): readonly (GrantWhen | undefined)[] =>
@@ -51,21 +55,19 @@ export function RoleEditor(props: {
     setGrants(grants.map((one) => (all || one === of ? changed(one) : one)));
     setOpen(undefined);
   };
-  const save = async (event: SubmitEvent) => {
-    event.preventDefault();
+  const save = async () => {
     const lacking = beyond(own, grants, table);
-    if (role === undefined && taken.has(name)) return setFault("There is a role of this name.");
+    if (role === undefined && taken.has(name)) return faults.say("There is a role of this name.", "name");
     if (lacking !== undefined)
-      return setFault(`You do not have this, or under narrower conditions: ${permissionText(lacking)}.`);
-    setFault(undefined);
+      return faults.say(`You do not have this, or under narrower conditions: ${permissionText(lacking)}.`);
     const body = { grants, ...(note.trim() !== "" && { note: note.trim() }), seen };
-    const changedBy = ({ code, details }: Failure): boolean => {
-      if (code !== "CHANGED_MEANWHILE") return false;
-      const now = details?.["now"];
+    const changedBy = (reason: Failure): boolean => {
+      if (reason.code !== "CHANGED_MEANWHILE") return faults.take(reason);
+      const now = reason.details?.["now"];
       // What there is now is what the next save is compared with.
       setSeen(Array.isArray(now) ? { grants: now as Grant[] } : null);
       setGrants(Array.isArray(now) ? (now as Grant[]) : []);
-      setFault("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
+      faults.say("Somebody else has changed this role meanwhile. Nothing was saved; what it grants now is shown here. Look at it, then change it again."); // prettier-ignore
       return true;
     };
     if ((await act(() => request("PUT", `/api/v1/admin/roles/${name}`, body), changedBy)) === undefined) return;
@@ -73,7 +75,7 @@ export function RoleEditor(props: {
     await navigate({ to: "/admin/$page", params: { page: "roles" } });
   };
   return (
-    <form className="role-form" onSubmit={(event) => void save(event)}>
+    <Form id="role" faults={faults} className="role-form" onSubmit={save}>
       <Link to="/admin/$page" params={{ page: "roles" }} className="link">
         All roles
       </Link>
@@ -88,8 +90,7 @@ export function RoleEditor(props: {
             <TextInput
               label="Name"
               placeholder="auditor"
-              pattern="[a-z][a-z0-9\-]{0,31}"
-              title="Small letters, digits and -"
+              error={faults.of("name")}
               autoCapitalize="none"
               autoComplete="off"
               spellCheck={false}
@@ -102,6 +103,7 @@ export function RoleEditor(props: {
             className="grow"
             label="What it is for"
             placeholder="Reads the audit from the office"
+            error={faults.of("note")}
             maxLength={wireLimits.titleCharsMax}
             value={note}
             disabled={locked !== undefined}
@@ -157,7 +159,6 @@ export function RoleEditor(props: {
           </fieldset>
         </Part>
       ))}
-      {fault !== undefined && <Note tone="bad">{fault}</Note>}
       <div className="row save-row">
         <Button type="submit" disabled={locked !== undefined}>
           {role === undefined ? "Make the role" : "Save"}
@@ -167,6 +168,6 @@ export function RoleEditor(props: {
           it.
         </span>
       </div>
-    </form>
+    </Form>
   );
 }

@@ -1,10 +1,11 @@
 import { Button, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState, type SubmitEvent } from "react";
 import type { Price } from "../../../../../protocols/index.ts";
 import { notices } from "../../../live/index.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
+import { useFaults } from "../../faults.ts";
+import { Form } from "../../form.tsx";
 import { formText } from "../../form-text.ts";
 import { useRights } from "../../rights.ts";
 import { Part } from "../../settings/part.tsx";
@@ -13,26 +14,25 @@ import { Table, type Column } from "../table.tsx";
 
 const all = ["usage"];
 const priceMax = 1_000_000;
+const priceRule = "A number from 0 to 1,000,000, like 2.5.";
 
 /** What models cost: the rates by which usage has a cost. */
 export function Prices() {
   const { may } = useRights();
   const act = useActOn(all);
-  const [fault, setFault] = useState<string>();
+  const faults = useFaults({ name: "A name of a model, or the beginning of some and a *.", input: priceRule, output: priceRule });
   const { data } = useQuery({ queryKey: ["usage", "prices"], queryFn: () => look<{ readonly prices: readonly Price[] }>("/admin/prices"), retry: false });
   const mayChange = may("cluster.administer");
   const path = (model: string): string => `/api/v1/admin/prices/${encodeURIComponent(model)}`;
   const remove = async ({ name }: Price) => {
     if ((await act(() => request("DELETE", path(name)))) !== undefined) notices.show(`${name} costs nothing any more.`);
   };
-  const set = async (event: SubmitEvent<HTMLFormElement>) => {
-    event.preventDefault();
-    const form = event.target as HTMLFormElement;
+  const set = async (form: HTMLFormElement) => {
     const [input, output] = [Number(formText(form, "input")), Number(formText(form, "output"))];
-    if (![input, output].every((price) => price >= 0 && price <= priceMax)) return setFault("Prices are numbers, like 2.5.");
-    setFault(undefined);
+    for (const [field, price] of Object.entries({ input, output }))
+      if (!(price >= 0 && price <= priceMax)) return faults.say(priceRule, field);
     const model = formText(form, "model").trim();
-    if ((await act(() => request("PUT", path(model), { input, output }))) === undefined) return;
+    if ((await act(() => request("PUT", path(model), { input, output }), faults.take)) === undefined) return;
     notices.show(`${model} has its price.`);
     form.reset();
   };
@@ -49,12 +49,12 @@ export function Prices() {
     <Part title="Prices" about="Prices for a million tokens, in your currency. A name that ends in * matches all names that begin with the rest. A new price applies from now on.">
       <Table label="Prices of models" columns={columns} rows={data?.prices ?? []} keyOf={({ name }) => name} nothing="Nothing has a price." />
       {mayChange && (
-        <form className="row field-row" onSubmit={(event) => void set(event)}>
-          <TextInput className="grow" name="model" label="Model" placeholder="openai/*" required maxLength={200} autoCapitalize="none" autoComplete="off" />
-          <TextInput name="input" label="Tokens read" placeholder="2.5" required inputMode="decimal" error={fault} />
-          <TextInput name="output" label="Tokens written" placeholder="10" required inputMode="decimal" />
+        <Form id="price" faults={faults} className="row field-row" onSubmit={set}>
+          <TextInput className="grow" name="model" label="Model" error={faults.of("name")} placeholder="openai/*" required maxLength={200} autoCapitalize="none" autoComplete="off" />
+          <TextInput name="input" label="Tokens read" placeholder="2.5" required inputMode="decimal" error={faults.of("input")} />
+          <TextInput name="output" label="Tokens written" placeholder="10" required inputMode="decimal" error={faults.of("output")} />
           <Button type="submit" variant="default">Set the price</Button>
-        </form>
+        </Form>
       )}
     </Part>
   );
