@@ -46,8 +46,6 @@ export const actorLimits = {
   typingMs: 5_000,
   /** The last message in a room list is cut to this. */
   summaryTextChars: 160,
-  /** Names looked up in one message; a later “@name” stays text. */
-  mentionNamesMax: 100,
   /** Mentions of one agent that a room still has to deliver; the next one is refused by a message in the agent's
    *  name. */
   roomMentionsPerAgentMax: 8,

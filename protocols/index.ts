@@ -62,7 +62,6 @@ export * from "./limits.ts";
 export * from "./model-orders.ts";
 export * from "./model-route.ts";
 export * from "./models.ts";
-export * from "./mentions.ts";
 export * from "./names.ts";
 export * from "./nodes.ts";
 export * from "./notice.ts";

@@ -5,14 +5,8 @@
  *
  *  Invariant: a mention of an agent stays in one of these places until the next one has it, durably; whoever is given it twice
  *  knows it again. So each is answered, or refused where everybody reads it, once. */
-import {
-  calledIn,
-  namesIn,
-  wireLimits,
-  type ErrorCode,
-  type RoomEvent,
-  type RoomMessage,
-} from "../../protocols/index.ts";
+import { wireLimits, type ErrorCode, type RoomEvent, type RoomMessage } from "../../protocols/index.ts";
+import { callerOf, mentionsIn as calledIn, readText } from "../../protocols/reading/index.ts";
 import type { Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import type { Mail } from "../outbox.ts";
@@ -20,40 +14,12 @@ import { entryOf } from "./members.ts";
 import { messageInMemory, type Room } from "./state.ts";
 
 /** The members a text mentions, each once, in order: `@name`, `@owner.agent`, or `@agent` when only one is called so.
- *  Where a mention can stand, `calledIn` says. */
+ *  Where a mention can stand, the reader says. */
 export function mentionsIn(text: string, room: Room): readonly string[] {
-  const found = new Set<string>();
-  const callNames = callNamesOf(room);
-  let tried = 0;
-  for (const called of calledIn(text)) {
-    for (const name of namesIn(called)) {
-      tried += 1;
-      if (tried > limits.mentionNamesMax) return [...found];
-      const member = memberCalled(name, room, callNames);
-      if (member === undefined) continue;
-      found.add(member);
-      break;
-    }
-    if (found.size >= wireLimits.mentionsPerMessageMax) break;
-  }
-  return [...found];
-}
-
-/** Agents by the name without their owner; null when several are called so. */
-type CallNames = ReadonlyMap<string, string | null>;
-
-function callNamesOf(room: Room): CallNames {
-  const callNames = new Map<string, string | null>();
-  for (const agent of room.agents) {
-    const name = agent.slice(agent.indexOf(".") + 1);
-    callNames.set(name, callNames.has(name) ? null : agent);
-  }
-  return callNames;
-}
-
-function memberCalled(name: string, room: Room, callNames: CallNames): string | undefined {
-  for (const principal of [`user/${name}`, `agent/${name}`]) if (entryOf(room.members, principal)) return principal;
-  return callNames.get(name) ?? undefined;
+  if (!/[@＠﹫]/.test(text)) return [];
+  const has = (principal: string): boolean => entryOf(room.members, principal) !== undefined;
+  const called = calledIn(readText(text), callerOf({ has, agents: room.agents }));
+  return [...new Set(called.map(({ who }) => who))].slice(0, wireLimits.mentionsPerMessageMax);
 }
 
 /** A line of what an agent is told. */

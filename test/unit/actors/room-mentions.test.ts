@@ -1,12 +1,12 @@
 import { expect } from "chai";
 import { wireLimits, type RoomMessage, type RoomView } from "../../../protocols/index.ts";
+import { readingLimits } from "../../../protocols/reading/limits.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
 import type { OutboxEntry } from "../../../actors/outbox.ts";
 import type { Room } from "../../../actors/room/state.ts";
 import type { Fixture } from "./fixture.ts";
 import { ended, text } from "../../fixtures/said.ts";
-import { stepsOf } from "../../fixtures/steps.ts";
 import { lobby, type Page, inLobby, post, view } from "./lobby.ts";
 
 const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {
@@ -14,9 +14,6 @@ const mentionsOf = (fixture: Fixture, text: string): readonly string[] => {
   const [message] = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages;
   return message?.mentions ?? [];
 };
-
-/** A text of which much may begin code or a name, and none does. */
-const stepsOfMentions = stepsOf(import.meta.url, (pieces) => mentionsOf(inLobby(), `x${"`a``b```c@".repeat(pieces)}`));
 
 describe("a room's mentions", () => {
   function withAgents(): Fixture {
@@ -50,11 +47,6 @@ describe("a room's mentions", () => {
     expect(mentionsOf(fixture, "`@ada` and ``@bob ` @bob`` and @cleo")).to.deep.equal(["user/cleo"]);
     expect(mentionsOf(fixture, "```\n@ada\n``\n````\n@bob\n~~~ ts\n@ada")).to.deep.equal(["user/bob"]);
     expect(mentionsOf(fixture, "a lone ` before @ada")).to.deep.equal(["user/ada"]);
-  });
-
-  it("take steps in proportion to the text, however it is built", async () => {
-    const [none = 0, half = 0, whole = 0] = await stepsOfMentions(0, 500, 1_000);
-    expect((whole - none) / (half - none)).to.be.within(1.5, 2.5);
   });
 
   it("summon an agent with the recent conversation, the mention last", () => {
@@ -214,9 +206,9 @@ describe("a room's mentions", () => {
     expect(effects.filter(({ type }) => type === "ask")).to.have.length(0);
   }); // prettier-ignore
 
-  it("are looked for among a bounded number of names", () => {
+  it("are looked for behind a bounded number of signs", () => {
     const fixture = withAgents();
-    const names = "@nobody ".repeat(actorLimits.mentionNamesMax - 1);
+    const names = "@nobody ".repeat(readingLimits.signsMax - 1);
     expect(mentionsOf(fixture, `${names} @ada @bob`)).to.deep.equal(["user/ada"]);
   });
 

@@ -2,8 +2,8 @@ import { expect } from "chai";
 import { assert as property, property as forAll, array, constantFrom, integer, record } from "fast-check";
 import type { ConversationTurn, RoomMessage, RoomState } from "../../../protocols/index.ts";
 import { failure } from "../../../protocols/index.ts";
-import { splitMentions } from "../../../protocols/mentions.ts";
-import { readMarkdown, visibleText } from "../../../web/src/markdown/index.ts";
+import { isPlain, readMarkdown, visibleText } from "../../../protocols/reading/index.ts";
+import { readPlain } from "../../../protocols/reading/plain.ts";
 import {
   appendPiece,
   emptyAgent,
@@ -15,12 +15,10 @@ import {
   listAfterNews,
   listAfterRead,
   listAfterRoom,
+  mayBecome,
   mentionAt,
   messageAt,
-  needsMarkdown,
   otherPerson,
-  paragraphsOf,
-  absentMentions,
   pendingShown,
   plainLine,
   roomNameFrom,
@@ -599,34 +597,34 @@ describe("what happens in a conversation that the page follows", () => {
 describe("message text", () => {
   it("needs Markdown only where Markdown would change it", () => {
     for (const plain of ["Good morning!", "a - b", "50 % of 3.5", "it's 10:30", "two\nlines"])
-      expect(needsMarkdown(plain), plain).to.equal(false);
+      expect(isPlain(plain), plain).to.equal(true);
     for (const marked of ["**bold**", "- item", "1. one", "see https://example.org", "`code`", "> quote", "a | b"])
-      expect(needsMarkdown(marked), marked).to.equal(true);
-  });
-
-  it("finds mentions, but not in addresses", () => {
-    expect(splitMentions("hi @ada and @bob.helper!")).to.deep.equal(["hi ", "@ada", " and ", "@bob.helper", "!"]);
-    expect(splitMentions("mail ada@example.org")).to.deep.equal(["mail ada@example.org"]);
+      expect(isPlain(marked), marked).to.equal(false);
   });
 
   it("knows the mention that is being typed", () => {
     expect(mentionAt("hello @Ad", 9)).to.deep.equal({ start: 6, part: "Ad" });
     expect(mentionAt("请@健", 3)).to.deep.equal({ start: 1, part: "健" });
     expect(mentionAt("＠Mü", 3)).to.deep.equal({ start: 0, part: "Mü" });
-    expect(mentionAt("hello @ada now", 14)).to.equal(undefined);
+    expect(mentionAt("hello @ada now", 14)).to.deep.equal({ start: 6, part: "ada now" });
     expect(mentionAt("mail@ad", 7)).to.equal(undefined);
+    expect(mentionAt("@ada\nb", 6)).to.equal(undefined);
+    const people = ["Ada Lovelace", "Ada", "Adam"].map((label, at) => ({ principal: `user/${at}`, label }));
+    const may = (part: string) => mayBecome(people, part).map(({ label }) => label);
+    expect([may("ad"), may("ada L"), may("ada "), may("ada x")]).to.deep.equal([["Ada Lovelace", "Ada", "Adam"], ["Ada Lovelace"], [], []]); // prettier-ignore
   });
 
   it("leaves holes neither with Markdown nor without", () => {
-    expect(paragraphsOf("\n\na\nb\n\n \n\n\nc\n")).to.deep.equal(["a\nb", "c\n"]);
+    const paragraphs = (text: string) => readPlain(text).map(({ children }) => children[0]?.text ?? "");
+    expect(paragraphs("\n\na\nb\n\n \n\n\nc\n")).to.deep.equal(["a\nb", "c\n"]);
     property(
       forAll(
         array(constantFrom("a", "b", " ", "\n", "\n\n", ",", ".", "5", "<", "&lt;", "שלום"), { maxLength: 20 }),
         (parts) => {
           const text = parts.join("").trim();
           const told = readMarkdown(text).blocks.map((block) => visibleText([block]).replaceAll(/\s+/g, " ").trim());
-          if (!needsMarkdown(text) && !/^ {4}/m.test(text))
-            expect(paragraphsOf(text).map((paragraph) => paragraph.replaceAll(/\s+/g, " ").trim())).to.deep.equal(told);
+          if (isPlain(text))
+            expect(paragraphs(text).map((paragraph) => paragraph.replaceAll(/\s+/g, " ").trim())).to.deep.equal(told);
         },
       ),
     );
@@ -655,16 +653,6 @@ describe("message text", () => {
     expect(plainLine("# Notes\n- is `npm ci` **really** all? ~~no~~\n> 2 * 3")).to.equal(
       "Notes - is npm ci really all? no > 2 * 3",
     );
-  });
-
-  it("names who is mentioned and is no member", () => {
-    const members = { [ada]: {}, "agent/ada.helper": {} };
-    const known = [ada, "user/bob", "user/bob", "agent/ada.helper", "agent/ada.poet", "agent/bob.helper"];
-    const absent = (text: string) => absentMentions(text, known, members);
-    expect(absent("@ada.poet and @ada.helper, hello @Bob")).to.deep.equal(["user/bob", "agent/ada.poet"]);
-    // Called by its own name alone, the one that is here is meant.
-    expect(absent("@poet, @helper and @ada")).to.deep.equal(["agent/ada.poet"]);
-    expect(absent("ada.poet, me@ada.poet, bob, @nobody")).to.deep.equal([]);
   });
 
   it("makes a room's name from its title", () => {

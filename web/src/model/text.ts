@@ -1,5 +1,4 @@
-/** Rules about message text: names, mentions, what needs Markdown. Pure. */
-import { calledIn } from "../../../protocols/mentions.ts";
+/** Rules about message text: names, previews, what is too long. Pure. */
 import { folded } from "../../../protocols/names.ts";
 
 /** The name inside a principal: `ada` of `user/ada`, `ada.helper` of `agent/ada.helper`. */
@@ -11,14 +10,6 @@ export const isAgent = (principal: string): boolean => principal.startsWith("age
 export function agentLabel(key: string, owner: string): string {
   return key.startsWith(`${owner}.`) ? key.slice(owner.length + 1) : key;
 }
-
-/** False for text that means the same without a Markdown renderer: most chat messages. */
-export const needsMarkdown = (text: string): boolean =>
-  /[*_`~#>[\]|\\]|^\s*(?:[-+]|\d+[.)])\s|https?:|www\.|^\s*---/m.test(text);
-
-/** The paragraphs of such a text: blank lines part them, and more of them leave no hole. */
-export const paragraphsOf = (text: string): readonly string[] =>
-  text.split(/\n(?:[^\S\n]*\n)+/).filter((paragraph) => paragraph.trim() !== "");
 
 // About a screen of a phone.
 const foldedChars = 1_200;
@@ -56,41 +47,6 @@ export const plainLine = (text: string): string =>
     .replaceAll(/(\*\*|~~|`)(?=[^\s*~`])([^\n]*?[^\s*~`])\1/g, "$2")
     .replaceAll(/\s+/g, " ")
     .trim();
-
-/** The names that a text mentions, each once, as the room finds them. */
-export const mentionedNames = (text: string): readonly string[] => [
-  ...new Set(calledIn(text).map((called) => called.replace(/[._-]+$/, ""))),
-];
-
-/** An agent's own name, without its owner's: members are also called so. */
-const shortName = (principal: string): string => {
-  const name = nameOf(principal);
-  return isAgent(principal) ? name.slice(name.indexOf(".") + 1) : name;
-};
-
-/** Those of `known` (principals) that a text mentions although they are no members: they will not see it. An agent that is
- *  called by its own name alone may be another one who is a member. */
-export function absentMentions(
-  text: string,
-  known: readonly string[],
-  members: Readonly<Record<string, unknown>>,
-): readonly string[] {
-  const present = new Set(Object.keys(members).flatMap((member) => [nameOf(member), shortName(member)]));
-  const named = new Set(mentionedNames(text).filter((name) => !present.has(name)));
-  const absent = known.filter((principal) => named.has(nameOf(principal)) || named.has(shortName(principal)));
-  return [...new Set(absent)];
-}
-
-/** The mention that is being typed at the caret: the part after `@`, and where it starts. */
-export function mentionAt(text: string, caret: number): { readonly start: number; readonly part: string } | undefined {
-  const found =
-    /(?<![\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{N}_./@＠-])[@＠]([\p{L}\p{M}\p{N}._-]{0,40})$/u.exec(
-      text.slice(0, caret),
-    );
-  if (found === null) return undefined;
-  const part = found[1] ?? "";
-  return { start: caret - part.length - 1, part };
-}
 
 /** Up to two letters that stand for a name. */
 export function initials(name: string): string {

@@ -4,9 +4,10 @@ import { wireLimits } from "../../../protocols/limits.ts";
 import { namesFound } from "../../../protocols/names.ts";
 import { asWritten } from "../../../protocols/text.ts";
 import { isText, useKept, useSession } from "../live/index.ts";
-import { mentionAt, nameOf } from "../model/index.ts";
+import { isProse, mayBecome, mentionAt, nameOf, type Mentionable } from "../model/index.ts";
 import { Avatar } from "./avatar.tsx";
 import { Icon } from "./icons.tsx";
+import { loadReader, toSend, useRead } from "./reader.ts";
 import "./composer.css";
 
 const suggestionsShown = 6;
@@ -16,12 +17,6 @@ const lengthToldBelow = 500;
 const counted = new Intl.NumberFormat("en");
 const lengthText = (left: number): string =>
   `${counted.format(Math.abs(left))} ${Math.abs(left) === 1 ? "character" : "characters"} ${left < 0 ? "too long" : "left"}`;
-
-/** Somebody who can be mentioned. */
-export interface Mentionable {
-  readonly principal: string;
-  readonly label: string;
-}
 
 /** The field one writes in. Enter sends, Shift+Enter breaks the line, ↑ in the empty field asks for the last message. */
 export function Composer(props: {
@@ -58,14 +53,17 @@ export function Composer(props: {
   const [active, setActive] = useState(0);
   const [dismissed, setDismissed] = useState(-1);
 
-  const typed = props.mentionable === undefined ? undefined : mentionAt(text, caret);
+  const blocks = useRead(text);
+  const candidates = props.mentionable?.filter(({ principal }) => principal !== session.me) ?? [];
+  const at = candidates.length === 0 ? undefined : mentionAt(text, caret);
+  const typed = at === undefined || blocks === undefined || isProse(blocks, at.start) ? at : undefined;
   const suggestions =
     typed === undefined || typed.start === dismissed
       ? []
-      : namesFound(props.mentionable ?? [], typed.part, (entry) => [nameOf(entry.principal), entry.label]).slice(
-          0,
-          suggestionsShown,
-        );
+      : namesFound(mayBecome(candidates, typed.part), typed.part, ({ principal, label }) => [
+          nameOf(principal),
+          label,
+        ]).slice(0, suggestionsShown);
 
   useLayoutEffect(() => {
     if (caretWanted.current === undefined) return;
@@ -73,14 +71,26 @@ export function Composer(props: {
     caretWanted.current = undefined;
   });
 
-  const ready = asWritten(text);
+  const ready = toSend(text, props.mentionable) ?? asWritten(text);
   // What is sent is counted.
   const left = wireLimits.messageCharsMax - ready.length;
-  const send = () => {
-    if ((ready === "" && props.mayBeEmpty !== true) || left < 0) return;
-    props.onSend(ready);
+  const waits = useRef(false);
+  const isNothing = ready === "" && props.mayBeEmpty !== true;
+  const sendAs = (sent: string) => {
+    waits.current = false;
+    props.onSend(sent);
     // What another tab has put there since stays.
     if (edited === undefined) session.kept.finish(props.place, text);
+  };
+  const send = () => {
+    if (isNothing || left < 0 || waits.current) return;
+    if (blocks !== undefined) return sendAs(ready);
+    // Where the parser cannot be loaded, names stay as they were typed.
+    waits.current = true;
+    void loadReader().then(
+      () => sendAs(toSend(text, props.mentionable) ?? ready),
+      () => sendAs(ready),
+    );
   };
   const complete = (entry: Mentionable | undefined) => {
     if (entry === undefined || typed === undefined) return;
@@ -180,7 +190,7 @@ export function Composer(props: {
             className="tool send"
             aria-label={edited ? "Save" : "Send"}
             title={edited ? "Save (Enter)" : "Send (Enter)"}
-            disabled={(ready === "" && props.mayBeEmpty !== true) || left < 0}
+            disabled={isNothing || left < 0}
             onClick={send}
           >
             <Icon name={edited ? "check" : "send"} />

@@ -1,35 +1,35 @@
 import { memo, useMemo, useRef, type ReactNode } from "react";
-import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../markdown/index.ts";
+import { readMarkdown, textOf, type Block, type Inline, type Reading } from "../../../protocols/reading/index.ts";
+import { namedIn, type Calling, type Named } from "../model/index.ts";
+import { readGrowing } from "../model/growing.ts";
 import { useCopy } from "./clipboard.ts";
 import { Icon } from "./icons.tsx";
 import { Spoken } from "./spoken.tsx";
 
-type Names = readonly string[] | undefined;
+type Names = Named | undefined;
 
 /** Markdown as plain elements that `rich-text.css` styles. Every block finds its own direction. */
 export default function Markdown({
   text,
-  mentions,
+  calling,
   streaming,
   last,
 }: {
   readonly text: string;
-  readonly mentions: Names;
+  readonly calling: Calling | undefined;
   readonly streaming: boolean;
   readonly last: ReactNode;
 }) {
   const known = useRef<Reading>(undefined);
-  const reading = useMemo(
-    () => readMarkdown(text, streaming ? { known: known.current, growing: true } : {}),
-    [text, streaming],
-  );
+  const reading = useMemo(() => (streaming ? readGrowing(text, known.current) : readMarkdown(text)), [text, streaming]);
   known.current = reading;
+  const named = useMemo(() => calling && namedIn(reading.blocks, calling), [reading, calling]);
   const end = reading.blocks.length - 1;
   const inside = reading.blocks[end]?.kind === "paragraph";
   return (
     <div className="rich">
       {reading.blocks.map((block, index) => (
-        <BlockView key={index} block={block} names={mentions} last={inside && index === end ? last : undefined} />
+        <BlockView key={index} block={block} names={named} last={inside && index === end ? last : undefined} />
       ))}
       {!inside && last}
     </div>
@@ -63,10 +63,9 @@ const BlockView = memo(function BlockView({
       );
     }
     case "quote":
-      // A quotation mentions nobody.
       return (
         <blockquote dir={block.direction}>
-          <Blocks blocks={block.blocks} names={undefined} />
+          <Blocks blocks={block.blocks} names={names} />
         </blockquote>
       );
     case "list": {
@@ -144,7 +143,7 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
   return inlines.map((inline, index) => {
     switch (inline.kind) {
       case "text":
-        return <Spoken key={index} text={inline.text} mentions={names} />;
+        return <Spoken key={index} {...inline} named={names} />;
       case "code":
         return (
           <code key={index} dir="ltr">
@@ -155,10 +154,10 @@ function Inlines({ inlines, names }: { readonly inlines: readonly Inline[]; read
         return (
           <span key={index}>
             {inline.href === undefined ? (
-              <Inlines inlines={inline.children} names={undefined} />
+              <Inlines inlines={inline.children} names={names} />
             ) : (
               <a href={inline.href} target="_blank" rel="noopener noreferrer">
-                <Inlines inlines={inline.children} names={undefined} />
+                <Inlines inlines={inline.children} names={names} />
               </a>
             )}
             {inline.tells && (

@@ -1,5 +1,6 @@
-import { lazy, memo, Suspense, type ReactNode } from "react";
-import { needsMarkdown, paragraphsOf } from "../model/index.ts";
+import { lazy, memo, Suspense, useMemo, type ReactNode } from "react";
+import { isPlain, readPlain } from "../../../protocols/reading/plain.ts";
+import { namedIn, type Calling } from "../model/index.ts";
 import { Spoken } from "./spoken.tsx";
 import { fullTime } from "./time.ts";
 import "./rich-text.css";
@@ -11,13 +12,13 @@ const Markdown = lazy(() => import("./markdown.tsx").catch(() => ({ default: Pla
  *  `streaming` text may end in the middle of a construct. */
 export const RichText = memo(function RichText({
   text,
-  mentions,
+  calling,
   streaming = false,
   editedAtMs,
 }: {
   readonly text: string;
-  /** Names (without `@`) to set apart, with the reader's own first. */
-  readonly mentions?: readonly string[] | undefined;
+  /** Who is mentioned in it, to be set apart. */
+  readonly calling?: Calling | undefined;
   readonly streaming?: boolean;
   /** When it was changed; said behind the last word, so that it takes no line. */
   readonly editedAtMs?: number | undefined;
@@ -28,31 +29,34 @@ export const RichText = memo(function RichText({
       (edited)
     </bdi>
   );
-  const plain = <PlainText text={text} mentions={mentions} last={last} />;
-  if (!streaming && !needsMarkdown(text)) return plain;
+  const plain = <PlainText text={text} calling={calling} last={last} />;
+  if (!streaming && isPlain(text)) return plain;
   return (
     <Suspense fallback={plain}>
-      <Markdown text={text} mentions={mentions} streaming={streaming} last={last} />
+      <Markdown text={text} calling={calling} streaming={streaming} last={last} />
     </Suspense>
   );
 });
 
 function PlainText({
   text,
-  mentions,
+  calling,
   last,
 }: {
   readonly text: string;
-  readonly mentions: readonly string[] | undefined;
+  readonly calling: Calling | undefined;
   readonly last: ReactNode;
 }) {
-  const paragraphs = paragraphsOf(text);
+  const blocks = useMemo(() => readPlain(text), [text]);
+  const named = useMemo(() => calling && namedIn(blocks, calling), [blocks, calling]);
   return (
     <div className="rich">
-      {paragraphs.map((paragraph, index) => (
+      {blocks.map(({ children }, index) => (
         <p key={index} dir="auto">
-          <Spoken text={paragraph} mentions={mentions} />
-          {index === paragraphs.length - 1 && last}
+          {children.map((prose) => (
+            <Spoken key={0} {...prose} named={named} />
+          ))}
+          {index === blocks.length - 1 && last}
         </p>
       ))}
     </div>

@@ -1,23 +1,26 @@
-import { namesIn, splitMentions } from "../../../protocols/mentions.ts";
-import { folded } from "../../../protocols/names.ts";
+import type { Prose } from "../../../protocols/reading/tree.ts";
+import type { Named } from "../model/index.ts";
 
-/** Text with its mentions set apart, each by itself: `@` before a Latin name would change sides in Arabic text. */
+/** Words with their mentions set apart, each by itself: `@` before a Latin name would change sides in Arabic text. Who is mentioned is
+ *  shown by the name that they have now. */
 export function Spoken({
   text,
-  mentions,
-}: {
-  readonly text: string;
-  readonly mentions: readonly string[] | undefined;
-}) {
-  const isMention = (part: string): boolean =>
-    mentions !== undefined && [...namesIn(folded(part.slice(1)))].some((name) => mentions.includes(name));
-  return splitMentions(text).map((part, index) =>
-    index % 2 === 0 ? (
-      part
-    ) : (
-      <bdi key={index} className={isMention(part) ? "mention" : undefined}>
-        {part}
-      </bdi>
-    ),
-  );
+  signs = [],
+  named,
+}: Pick<Prose, "text" | "signs"> & { readonly named: Named | undefined }) {
+  if (named === undefined || signs.length === 0) return text;
+  const parts = [];
+  let past = 0;
+  for (const [nth, { index }] of [...text.matchAll(/[@＠﹫]/g)].entries()) {
+    const mention = named.get(signs[nth] ?? -1);
+    if (mention === undefined) continue;
+    parts.push(
+      text.slice(past, index),
+      <bdi key={index} className="mention" title={mention.said}>
+        {mention.name}
+      </bdi>,
+    );
+    past = index + mention.said.length;
+  }
+  return [...parts, text.slice(past)];
 }

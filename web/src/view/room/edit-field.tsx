@@ -1,9 +1,10 @@
 import { useState } from "react";
 import type { Result, RoomMessage } from "../../../../protocols/index.ts";
-import { asWritten } from "../../../../protocols/text.ts";
 import { editIn, startedEdit, notices, useSession, type HalfEdit, type RoomStore } from "../../live/index.ts";
 import { copyText } from "../clipboard.ts";
 import { Composer } from "../composer.tsx";
+import { toSend } from "../reader.ts";
+import { mentionableIn } from "./calling-in.ts";
 
 /** Which messages of a room are being edited: those whose edit was left half done come back. */
 export function useEdits(room: RoomStore): {
@@ -23,11 +24,13 @@ export function useEdits(room: RoomStore): {
 export function EditField({
   message,
   room,
+  nameFor,
   onDone,
   onResume,
 }: {
   readonly message: RoomMessage;
   readonly room: RoomStore;
+  readonly nameFor: (principal: string) => string;
   readonly onDone: () => void;
   readonly onResume: () => void;
 }) {
@@ -55,8 +58,8 @@ export function EditField({
       onResume();
     });
   };
-  const save = async (seenMs: number) => {
-    const text = asWritten(edit.text);
+  const mentionable = mentionableIn(room.store.latest.view, nameFor);
+  const save = async (seenMs: number, text: string) => {
     if (text === message.text) return leave();
     if (text === "") return;
     setBusy(true);
@@ -87,7 +90,12 @@ export function EditField({
           <blockquote dir="auto">{message.text}</blockquote>
           <p>Yours is in the field below.</p>
           <div className="row wrap">
-            <button type="button" className="link" disabled={busy} onClick={() => void save(message.editedAtMs ?? 0)}>
+            <button
+              type="button"
+              className="link"
+              disabled={busy}
+              onClick={() => void save(message.editedAtMs ?? 0, toSend(edit.text, mentionable) ?? edit.text)}
+            >
               Save mine instead
             </button>
             <button type="button" className="link" disabled={busy} onClick={leave}>
@@ -101,7 +109,8 @@ export function EditField({
         label="Edit the message"
         edited={{ text: edit.text, onText: type }}
         autoFocus
-        onSend={() => void (changed || busy ? undefined : save(edit.seenMs))}
+        mentionable={mentionable}
+        onSend={(text) => void (changed || busy ? undefined : save(edit.seenMs, text))}
         onEscape={cancel}
         action={changed ? <></> : undefined}
         head={

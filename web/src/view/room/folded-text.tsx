@@ -1,24 +1,24 @@
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { RoomMessage } from "../../../../protocols/index.ts";
 import { foldedAt } from "../../model/index.ts";
 import { RichText } from "../rich-text.tsx";
+import { callingIn } from "./calling-in.ts";
+import type { MessageActions } from "./message-row.tsx";
 import { counted } from "./thread-link.tsx";
 
 /** The text of a message. Of a long one the beginning, and a button for the rest. */
 export function FoldedText({
   message,
-  mentions,
-  unfolded,
+  actions: { room, nameFor, unfolded },
 }: {
   readonly message: RoomMessage;
-  readonly mentions: readonly string[] | undefined;
-  /** Those that are shown whole. */
-  readonly unfolded: Set<number>;
+  readonly actions: Pick<MessageActions, "room" | "nameFor" | "unfolded">;
 }) {
-  const { seq, text, editedAtMs } = message;
+  const { seq, text, editedAtMs, mentions } = message;
+  const calling = useMemo(() => mentions && callingIn(room, mentions, nameFor), [room, mentions, nameFor]);
   const [isWhole, setIsWhole] = useState(() => unfolded.has(seq));
   const end = foldedAt(text);
-  if (end === undefined) return <RichText text={text} mentions={mentions} editedAtMs={editedAtMs} />;
+  if (end === undefined) return <RichText text={text} calling={calling} editedAtMs={editedAtMs} />;
   const turn = (button: HTMLElement) => {
     setIsWhole(!isWhole);
     if (isWhole) unfolded.delete(seq);
@@ -29,10 +29,10 @@ export function FoldedText({
   return (
     <>
       {isWhole ? (
-        <RichText text={text} mentions={mentions} editedAtMs={editedAtMs} />
+        <RichText text={text} calling={calling} editedAtMs={editedAtMs} />
       ) : (
         // What is open where it is cut counts as closed, as in an answer that grows.
-        <RichText text={`${text.slice(0, end)} …`} mentions={mentions} streaming />
+        <RichText text={`${text.slice(0, end)} …`} calling={calling} streaming />
       )}
       <button
         type="button"

@@ -2,13 +2,16 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { useQueries } from "@tanstack/react-query";
 import type { CatalogPage, RoomView } from "../../../../protocols/index.ts";
 import { useSession, type RoomStore } from "../../live/index.ts";
-import { absentMentions, isAgent, mentionedNames } from "../../model/index.ts";
+import { absentIn, isAgent, severalIn, unknownIn, type Mentionable } from "../../model/index.ts";
 import { fetched } from "../../wire/index.ts";
 import { useAgents, useNames, usePeople } from "../lists.ts";
+import { useRead } from "../reader.ts";
+import { mentionableIn } from "./calling-in.ts";
 
 // More than that is a list of names, not a message to somebody.
 const askedMax = 5;
 const typingPauseMs = 250;
+const none: readonly never[] = [];
 
 /** True when this member may bring others in; a public room is joined by people themselves, so anybody may point one out. */
 export function mayInvite(view: RoomView, me: string): boolean {
@@ -31,9 +34,15 @@ export function MentionNote({
   const nameFor = useNames();
   // A name that is being typed is not one yet.
   const [settled] = useDebouncedValue(text, typingPauseMs);
-  const people = usePeople().map(({ key }) => key);
-  const agents = useAgents().map(({ agent }) => agent);
-  const unknown = mentionedNames(settled).filter((name) => !people.includes(name) && !agents.includes(name));
+  const blocks = useRead(settled) ?? none;
+  const people = usePeople();
+  const agents = useAgents();
+  const present = mentionableIn(view, nameFor);
+  const listed: readonly Mentionable[] = [
+    ...people.map(({ key, title }) => ({ principal: `user/${key}`, label: title })),
+    ...agents.map(({ agent }) => ({ principal: `agent/${agent}`, label: agent })),
+  ];
+  const unknown = unknownIn(blocks, [...present, ...listed]);
   const looked = useQueries({
     queries: unknown.slice(0, askedMax).map((name) => ({
       queryKey: ["catalog", "users", name],
@@ -41,13 +50,22 @@ export function MentionNote({
       staleTime: 60_000,
     })),
   });
-  const found = looked.flatMap(({ data }) => data?.rows ?? []).map(({ key }) => key);
-  const known = [...people, ...found].map((key) => `user/${key}`).concat(agents.map((agent) => `agent/${agent}`));
-  const absent = absentMentions(settled, known, view.members);
-  if (absent.length === 0) return null;
+  const found = looked
+    .flatMap(({ data }) => data?.rows ?? [])
+    .map(({ key, title }) => ({ principal: `user/${key}`, label: title }));
+  const absent = absentIn(blocks, [...listed, ...found], present);
+  const several = severalIn(blocks, present);
+  if (absent.length + several.length === 0) return null;
   const where = view.visibility === "direct" ? "in this conversation" : "in this room";
   return (
     <div className="mention-notes" role="status">
+      {several.map((name) => (
+        <div key={name} className="mention-note">
+          <span className="grow">
+            Several people here are called <bdi>{name}</bdi>. Nobody is mentioned until you pick one from the list.
+          </span>
+        </div>
+      ))}
       {absent.map((principal) => (
         <div key={principal} className="mention-note">
           <span className="grow">

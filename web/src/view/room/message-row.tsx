@@ -2,7 +2,7 @@ import { Menu } from "@mantine/core";
 import { memo, useState } from "react";
 import type { RoomMessage, RoomThread } from "../../../../protocols/index.ts";
 import type { RoomStore } from "../../live/index.ts";
-import { answeredBy, isAgent, nameOf, plainLine } from "../../model/index.ts";
+import { answeredBy, isAgent, plainLine } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
@@ -125,6 +125,7 @@ export const MessageRow = memo(function MessageRow({
           <EditField
             message={message}
             room={actions.room}
+            nameFor={nameFor}
             onDone={() => actions.setEditing(message.seq, false)}
             onResume={() => actions.setEditing(message.seq, true)}
           />
@@ -138,7 +139,7 @@ export const MessageRow = memo(function MessageRow({
                 <Icon name="warning" size={14} /> Not answered
               </span>
             )}
-            <FoldedText message={message} mentions={namesOf(message.mentions)} unfolded={actions.unfolded} />
+            <FoldedText message={message} actions={actions} />
             {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
           </>
         )}
@@ -189,22 +190,6 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string): s
   if (message.pinned === true) facts.push("pinned");
   if (message.poll !== undefined) facts.push(message.poll.closedAtMs === undefined ? "poll" : "closed poll");
   return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;
-}
-
-// One list per list of mentions, so that the text is not rendered again.
-const nameLists = new WeakMap<readonly string[], readonly string[]>();
-
-/** What may stand after an `@` for these principals: an agent also goes by its own name alone. */
-function namesOf(mentions: readonly string[] | undefined): readonly string[] | undefined {
-  if (mentions === undefined) return undefined;
-  const known = nameLists.get(mentions);
-  if (known !== undefined) return known;
-  const names = mentions.flatMap((principal) => {
-    const name = nameOf(principal);
-    return isAgent(principal) ? [name, name.slice(name.indexOf(".") + 1)] : [name];
-  });
-  nameLists.set(mentions, names);
-  return names;
 }
 
 function Quote(props: {

@@ -5,8 +5,11 @@ import { useShown, type RoomStore } from "../../live/index.ts";
 import { messageAt, type RoomModel } from "../../model/index.ts";
 import { RichText } from "../rich-text.tsx";
 import { dateOf } from "../time.ts";
+import { callingIn } from "./calling-in.ts";
 import type { MessageActions } from "./message-row.tsx";
 import { Panel } from "./panel.tsx";
+
+const none: readonly never[] = [];
 
 /** The pinned messages, newest pin first. */
 export function PinsPanel({
@@ -47,7 +50,7 @@ export function PinsPanel({
               </span>
               <time>{dateOf(message.atMs)}</time>
             </div>
-            <RichText text={message.text} />
+            <RichText text={message.text} calling={callingIn(store, message.mentions ?? none, actions.nameFor)} />
             <div className="row card-foot">
               <button type="button" className="link" onClick={() => actions.show(message.seq)}>
                 Show in the room

@@ -6,7 +6,7 @@ import { explain, notices, useNow, useSession, useShown, type RoomStore } from "
 import { newestLine, otherPerson, plainLine, type RoomModel } from "../../model/index.ts";
 import { copyText } from "../clipboard.ts";
 import { normalEmoji } from "../../../../protocols/emoji.ts";
-import { Composer, type Mentionable } from "../composer.tsx";
+import { Composer } from "../composer.tsx";
 import type { FeedHandle } from "../feed.tsx";
 import { Icon } from "../icons.tsx";
 import { useIsListed, useNames, useRoomTitle } from "../lists.ts";
@@ -18,6 +18,7 @@ import type { MessageActions } from "./message-row.tsx";
 import { NewPoll } from "./new-poll.tsx";
 import { PinsPanel } from "./pins-panel.tsx";
 import { RoomHeader } from "./room-header.tsx";
+import { mentionableIn } from "./calling-in.ts";
 import { MentionNote, mayInvite } from "./mention-note.tsx";
 import { useOpening } from "./opening.ts";
 import { ThreadPanel } from "./thread-panel.tsx";
@@ -230,9 +231,7 @@ function OpenRoom({ store }: { readonly store: RoomStore }) {
   if (view === undefined) return null;
   const title = titleOf(view);
   const direct = view.visibility === "direct";
-  const mentionable: readonly Mentionable[] = Object.keys(view.members)
-    .filter((principal) => principal !== session.me)
-    .map((principal) => ({ principal, label: nameFor(principal) }));
+  const mentionable = mentionableIn(view, nameFor);
 
   const note = (text: string) => <MentionNote text={text} store={store} view={view} />;
 

@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { memo } from "react";
+import { memo, useMemo } from "react";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
 import { plainLine, type PendingPost, type RoomModel } from "../../model/index.ts";
@@ -9,6 +9,7 @@ import { RichText } from "../rich-text.tsx";
 import { Rounds } from "../rounds.tsx";
 import { clockTime, dayName } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
+import { callingIn } from "./calling-in.ts";
 
 /** Rows of the timeline that are not messages of the room yet, or none at all. */
 
@@ -101,15 +102,17 @@ export const PendingRow = memo(function PendingRow({
   post,
   head,
   me,
-  label,
   room,
+  nameFor,
 }: {
   readonly post: PendingPost;
   readonly head: boolean;
   readonly me: string;
-  readonly label: string;
   readonly room: RoomStore;
+  readonly nameFor: (principal: string) => string;
 }) {
+  const label = nameFor(me);
+  const calling = useMemo(() => callingIn(room, undefined, nameFor), [room, nameFor]);
   return (
     <article
       className={`message pending${head ? " head" : ""}`}
@@ -127,7 +130,7 @@ export const PendingRow = memo(function PendingRow({
             <time>{clockTime(post.atMs)}</time>
           </div>
         )}
-        <RichText text={post.text} />
+        <RichText text={post.text} calling={calling} />
         <Unsent
           pending={post}
           retry={() => room.retry(post.operationId)}

@@ -3,7 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState, type ReactNode } from "react";
 import { isFlag, useKept, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { isDraftOfThread, pendingShown, threadOf, type RoomModel } from "../../model/index.ts";
-import { Composer, type Mentionable } from "../composer.tsx";
+import { Composer } from "../composer.tsx";
+import type { Mentionable } from "../../model/index.ts";
 import { useRoving } from "../roving.ts";
 import { useEdits } from "./edit-field.tsx";
 import { MessageRow, type MessageActions } from "./message-row.tsx";
@@ -109,14 +110,7 @@ export function ThreadPanel({
           </div>
         ))}
         {pending.map((post) => (
-          <PendingRow
-            key={post.operationId}
-            post={post}
-            head
-            me={session.me}
-            label={actions.nameFor(session.me)}
-            room={store}
-          />
+          <PendingRow key={post.operationId} post={post} head me={session.me} nameFor={actions.nameFor} room={store} />
         ))}
         {drafts.map((draft) => (
           <DraftRow key={draft.generation} room={store} generation={draft.generation} nameFor={actions.nameFor} />

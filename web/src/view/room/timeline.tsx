@@ -104,13 +104,7 @@ export function Timeline(props: {
       }
       case "pending":
         return (
-          <PendingRow
-            post={entry.post}
-            head={entry.head}
-            me={session.me}
-            label={actions.nameFor(session.me)}
-            room={store}
-          />
+          <PendingRow post={entry.post} head={entry.head} me={session.me} nameFor={actions.nameFor} room={store} />
         );
       case "draft":
         return <DraftRow room={store} generation={entry.generation} nameFor={actions.nameFor} />;

@@ -7,7 +7,8 @@ import {
   visibleText,
   type Block,
   type Inline,
-} from "../../../web/src/markdown/index.ts";
+} from "../../../protocols/reading/index.ts";
+import { readGrowing } from "../../../web/src/model/growing.ts";
 import { stepsOf } from "../../fixtures/steps.ts";
 
 const seen = (text: string): string => visibleText(readMarkdown(text).blocks);
@@ -182,7 +183,9 @@ describe("Markdown in messages", () => {
         for (const step of [...steps, Infinity]) {
           growing = step !== Infinity;
           at = Math.min(text.length, at + step);
-          const next = readMarkdown(text.slice(0, at), { known: reading, growing });
+          const next = growing
+            ? readGrowing(text.slice(0, at), reading)
+            : readMarkdown(text.slice(0, at), { known: reading });
           for (const [index, block] of reading.blocks.slice(0, reading.settled).entries())
             expect(next.blocks[index]).to.equal(block);
           reading = next;
@@ -201,7 +204,7 @@ describe("Markdown in messages", () => {
   });
 
   it("shows marks that are still open as if they were closed, and no less of the text", () => {
-    const growing = (text: string) => visibleText(readMarkdown(text, { growing: true }).blocks);
+    const growing = (text: string) => visibleText(readGrowing(text).blocks);
     expect(growing("so **much")).to.equal("so much");
     expect(growing("run `npm ci")).to.equal("run npm ci");
     for (const text of ["a <na", "[the doc](https://x.y", "![pic", "5 > 3 and ~4", "$$x", "- > 25"])

@@ -1,4 +1,4 @@
-/** Messages on the page. */
+/** Marks in messages. */
 export const markdownLimits = {
   /** A longer text is shown as it was written: no marks are looked for.
    *
@@ -16,4 +16,14 @@ export const markdownLimits = {
    *
    *  Each pair is one more element around the text. */
   runCharsMax: 48,
+} as const;
+
+/** Whom a message calls. */
+export const readingLimits = {
+  /** Signs of mentions that are looked at in one message; a later “@name” stays text. */
+  signsMax: 200,
+  /** A longer name calls nobody.
+   *
+   *  Longer than the longest account, agent or name that is shown. */
+  nameCharsMax: 100,
 } as const;

@@ -1,4 +1,5 @@
-/** Markdown in messages.
+/** The one reader of what people write: room, page, composer and terminal ask it which words are code, quoted, a link or prose.
+ *  `mentions.ts` finds in its prose who is called.
  *
  *  A message is what somebody sent, so no reader may see less of it than was written. HTML is text: `Map<String, List<T>>` is
  *  about types, and `<nav>` is a word. So is whatever Markdown would take away to use elsewhere or not at all: definitions of
@@ -23,12 +24,14 @@ import { gfmAutolinkLiteral } from "micromark-extension-gfm-autolink-literal";
 import { gfmStrikethrough } from "micromark-extension-gfm-strikethrough";
 import { gfmTable } from "micromark-extension-gfm-table";
 import { gfmTaskListItem } from "micromark-extension-gfm-task-list-item";
-import closeMarks from "remend";
 import { markdownLimits } from "./limits.ts";
-import { directionOf, visibleText, type Block, type Inline, type Link, type ListItem } from "./tree.ts";
+import { isPlain, readPlain } from "./plain.ts";
+import { directionOf, textOf, visibleText, type Block, type Inline, type Link, type ListItem } from "./tree.ts";
 
-export { directionOf, visibleText, type Block, type Inline } from "./tree.ts";
+export { directionOf, textOf, visibleText, type Block, type Inline } from "./tree.ts";
 export { markdownLimits } from "./limits.ts";
+export { callerOf, mentionsIn, withAccounts, type Caller, type Mention, type People } from "./mentions.ts";
+export { isPlain } from "./plain.ts";
 
 type Nodes = ReturnType<typeof fromMarkdown>["children"][number];
 
@@ -86,7 +89,8 @@ const mdastExtensions: TreeExtension[] = [
   gfmTableFromMarkdown(),
   gfmStrikethroughFromMarkdown(),
   gfmTaskListItemFromMarkdown(),
-  gfmAutolinkLiteralFromMarkdown(),
+  // Its second search, by regular expressions in what the parser left, would find what the parser has refused.
+  { ...gfmAutolinkLiteralFromMarkdown(), transforms: [] },
 ];
 
 /** A text that was read, with what is needed to read on. */
@@ -99,44 +103,51 @@ export interface Reading {
   readonly openAt: number;
 }
 
-/** Reads a text. `known` is what was read of its beginning: its settled blocks stay, and stay the same objects. A `growing`
- *  text may end in the middle of a word that is marked: what is open counts as closed. */
+/** Reads a text. Most chat messages have no marks, and are not parsed. */
+export const readText = (text: string): readonly Block[] =>
+  isPlain(text) ? readPlain(text) : readMarkdown(text).blocks;
+
+/** Reads a text with the parser. `known` is what was read of its beginning: its settled blocks stay, and stay the same objects. `close`
+ *  adds the marks that a text lacks which may end in the middle of a word that is marked. */
 export function readMarkdown(
   text: string,
-  { known, growing = false }: { known?: Reading | undefined; growing?: boolean } = {},
+  { known, close }: { known?: Reading | undefined; close?: (written: string) => string } = {},
 ): Reading {
-  if (isTooMuch(text)) return { text, blocks: [literal(text)], settled: 0, openAt: 0 };
-  if (known === undefined || !text.startsWith(known.text)) return readFrom(text, 0, [], growing);
-  return readFrom(text, known.openAt, known.blocks.slice(0, known.settled), growing);
+  if (isTooMuch(text))
+    return { text, blocks: [literal(text, { text, base: 0, quoted: false })], settled: 0, openAt: 0 };
+  if (known === undefined || !text.startsWith(known.text)) return readFrom(text, 0, [], close);
+  return readFrom(text, known.openAt, known.blocks.slice(0, known.settled), close);
 }
 
-const onlyMarks = {
-  comparisonOperators: false,
-  htmlTags: false,
-  images: false,
-  katex: false,
-  links: false,
-  setextHeadings: false,
-  singleTilde: false,
-};
+/** What is read, where it begins in the whole text, and whether it is quoted. */
+interface Source {
+  readonly text: string;
+  readonly base: number;
+  readonly quoted: boolean;
+}
 
-function readFrom(text: string, start: number, before: readonly Block[], growing: boolean): Reading {
+function readFrom(
+  text: string,
+  start: number,
+  before: readonly Block[],
+  close = (written: string) => written,
+): Reading {
   const written = text.slice(start);
-  const closed = growing ? closeMarks(written, onlyMarks) : written;
+  const closed = close(written);
   // Something may be added, nothing may go.
-  const source = closed.startsWith(written) ? closed : written;
-  const nodes = fromMarkdown(source, { extensions, mdastExtensions }).children;
+  const source: Source = { text: closed.startsWith(written) ? closed : written, base: start, quoted: false };
+  const nodes = fromMarkdown(source.text, { extensions, mdastExtensions }).children;
   const blocks = [...before, ...nodes.map((node) => toBlock(node, source))];
   // The last line may become something else as it grows, and then belong to the block above it: `##` to `##<`. And only a
   // blank line parts two blocks for good, unless one of them is indented code: the parser reads that, and what follows it, differently at the start of a text.
-  const lastLine = lineStart(source, written.length);
-  const starts = nodes.map((node) => lineStart(source, node.position?.start.offset ?? 0));
+  const lastLine = lineStart(source.text, written.length);
+  const starts = nodes.map((node) => lineStart(source.text, node.position?.start.offset ?? 0));
   const open = Math.max(
     0,
     starts.findLastIndex(
       (at, index) =>
         at < lastLine &&
-        /\n[ \t]*\n$/.test(source.slice(0, at)) &&
+        /\n[ \t]*\n$/.test(source.text.slice(0, at)) &&
         ![nodes[index - 1], nodes[index]].some((node) => isIndentedCode(node, source)),
     ),
   );
@@ -144,7 +155,7 @@ function readFrom(text: string, start: number, before: readonly Block[], growing
 }
 
 const fence = /^(?:`{3,}|~{3,})([^\n\r]*)/;
-const isIndentedCode = (node: Nodes | undefined, source: string): boolean =>
+const isIndentedCode = (node: Nodes | undefined, source: Source): boolean =>
   node?.type === "code" && !fence.test(sliceOf(node, source));
 
 const lineStart = (text: string, offset: number): number => (offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1);
@@ -161,16 +172,28 @@ function isTooMuch(text: string): boolean {
   return runs !== null && runs.length > markdownLimits.marksMax;
 }
 
-const literal = (text: string): Block => ({
+/** A stretch of the source as it was written. */
+const literal = (written: string, source: Source, from = 0): Block => ({
   kind: "paragraph",
-  children: [{ kind: "text", text: text.replace(/^(?:[ \t]*\n)+/, "").trimEnd() }],
+  children: [said(written.replace(/^(?:[ \t]*\n)+/, "").trimEnd(), written, source, from)],
 });
 
+const signs = /[@＠﹫]/g;
+
+/** Text that was made of a stretch of the source, with the places of its signs: each is still there, in the same order. */
+function said(text: string, written: string, source: Source, from: number): Inline {
+  if (source.quoted) return { kind: "text", text };
+  const places = [...written.matchAll(signs)].map(({ index }) => source.base + from + index);
+  const isWhole = places.length > 0 && places.length === (text.match(signs)?.length ?? 0);
+  return isWhole ? { kind: "text", text, signs: places } : { kind: "text", text };
+}
+
 /** The block, or its source where a reader of the block would miss something. */
-function toBlock(node: Nodes, source: string): Block {
+function toBlock(node: Nodes, source: Source): Block {
   const written = sliceOf(node, source);
   const block = convert(node, source);
-  return block !== undefined && shown(written, block) ? block : literal(written);
+  if (block !== undefined && shown(written, block)) return block;
+  return literal(written, source, node.position?.start.offset);
 }
 
 // What Markdown can use as marks. All else that can be seen must be seen.
@@ -189,23 +212,24 @@ function shown(written: string, block: Block): boolean {
   return true;
 }
 
-const sliceOf = ({ position }: Pick<Nodes, "position">, source: string): string =>
-  position === undefined ? "" : source.slice(position.start.offset, position.end.offset);
+const sliceOf = ({ position }: Pick<Nodes, "position">, source: Source): string =>
+  position === undefined ? "" : source.text.slice(position.start.offset, position.end.offset);
 
-function convert(node: Nodes, source: string): Block | undefined {
+function convert(node: Nodes, source: Source): Block | undefined {
   switch (node.type) {
     case "paragraph":
       return { kind: "paragraph", children: inlines(node.children, source) };
     case "heading": {
       // `# C #` ends in a mark that marks nothing.
-      const rest = source
+      const rest = source.text
         .slice(node.children.at(-1)?.position?.end.offset ?? node.position?.end.offset, node.position?.end.offset)
         .trimEnd();
       const closing: readonly Inline[] = rest === "" ? [] : [{ kind: "text", text: rest }];
       return { kind: "heading", level: node.depth, children: [...inlines(node.children, source), ...closing] };
     }
     case "blockquote": {
-      const blocks = node.children.map((child) => toBlock(child, source));
+      // Nobody is called in what another has said.
+      const blocks = node.children.map((child) => toBlock(child, { ...source, quoted: true }));
       return { kind: "quote", direction: directionOf(visibleText(blocks)), blocks };
     }
     case "list": {
@@ -238,11 +262,11 @@ function convert(node: Nodes, source: string): Block | undefined {
 
 type Phrase = Extract<Nodes, { type: "paragraph" }>["children"][number];
 
-const inlines = (nodes: readonly Phrase[], source: string): readonly Inline[] =>
+const inlines = (nodes: readonly Phrase[], source: Source): readonly Inline[] =>
   nodes.map((node): Inline => {
     switch (node.type) {
       case "text":
-        return { kind: "text", text: node.value };
+        return said(node.value, sliceOf(node, source), source, node.position?.start.offset ?? 0);
       case "inlineCode":
         return { kind: "code", text: node.value };
       case "strong":
@@ -253,19 +277,27 @@ const inlines = (nodes: readonly Phrase[], source: string): readonly Inline[] =>
       case "break":
         return { kind: "text", text: "\n" };
       case "link":
-        return toLink(node.url, inlines(node.children, source), afterLabel(node, node.children.at(-1), source));
+        return toLink(
+          node.url,
+          inlines(node.children, labelOf(node, source)),
+          afterLabel(node, node.children.at(-1), source),
+        );
       case "image": {
         // Never loaded: a message must not make its readers' browsers call other machines.
         const [, alt = "", target = ""] = /^!\[(.*)\]\((.*)\)$/s.exec(sliceOf(node, source)) ?? [];
         return toLink(node.url, [{ kind: "text", text: alt === "" ? "picture" : `picture: ${alt}` }], target);
       }
       default:
-        return { kind: "text", text: sliceOf(node, source) };
+        return said(sliceOf(node, source), sliceOf(node, source), source, node.position?.start.offset ?? 0);
     }
   });
 
+/** An address that is a link by itself calls nobody; the words of another link may. */
+const labelOf = (node: Phrase, source: Source): Source =>
+  sliceOf(node, source).startsWith("[") ? source : { ...source, quoted: true };
+
 /** What stands behind the label of `[label](destination "title")`; nothing for an address that is a link by itself. */
-function afterLabel(node: Phrase, last: Phrase | undefined, source: string): string {
+function afterLabel(node: Phrase, last: Phrase | undefined, source: Source): string {
   const written = sliceOf(node, source);
   if (!written.startsWith("[")) return "";
   const start =
@@ -301,7 +333,3 @@ function hrefOf(url: string): string | undefined {
     return undefined;
   }
 }
-
-/** What an inline says, without its marks. */
-export const textOf = (inline: Inline): string =>
-  "text" in inline ? inline.text : inline.children.map((child) => textOf(child)).join("");

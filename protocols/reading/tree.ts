@@ -1,9 +1,18 @@
 /** What a text looks like once its Markdown is read: plain data, without a word of HTML. */
 
 export type Inline =
-  | { readonly kind: "text" | "code"; readonly text: string }
+  | Prose
+  | { readonly kind: "code"; readonly text: string }
   | { readonly kind: "strong" | "emphasis" | "deleted"; readonly children: readonly Inline[] }
   | Link;
+
+/** Words. */
+export interface Prose {
+  readonly kind: "text";
+  readonly text: string;
+  /** Where in the message its signs (`@`) stand, each in turn. Absent where there is none, and where nobody is called: in quotations and addresses. */
+  readonly signs?: readonly number[];
+}
 
 export interface Link {
   readonly kind: "link";
@@ -97,3 +106,7 @@ export function directionOf(text: string): Direction {
   const letter = /\p{L}/u.exec(text)?.[0];
   return letter !== undefined && rightToLeft.test(letter) ? "rtl" : "ltr";
 }
+
+/** What an inline says, without its marks. */
+export const textOf = (inline: Inline): string =>
+  "text" in inline ? inline.text : inline.children.map((child) => textOf(child)).join("");
