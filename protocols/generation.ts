@@ -87,6 +87,8 @@ export interface Tool {
   readonly description?: string;
   /** JSON schema of an object; absent: no parameters. */
   readonly parameters?: Readonly<Record<string, unknown>>;
+  /** The same as JSON, where a number in it was written in another form than it would be now: with more digits than a number has, or `1.10`. */
+  readonly written?: string;
   /** Arguments fit the schema, or there is no answer; one that cannot be promised is refused. Else what can be kept to is, and what does
    *  not fit is named with the answer. */
   readonly strict?: true;
@@ -101,6 +103,8 @@ export type Format =
   | {
       readonly type: "schema";
       readonly schema: Readonly<Record<string, unknown>>;
+      /** As of a tool. */
+      readonly written?: string;
       /** As of a tool. False: whoever asks does not want it; absent: nothing is said. */
       readonly strict?: boolean;
     };

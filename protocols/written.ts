@@ -155,9 +155,44 @@ export function stringifyWritten(value: unknown): string {
 
 /** The value of a text of JSON, to be written again: those numbers that would come out in another form keep theirs. Throws as
  *  `JSON.parse` does. */
-export function parseToWrite(text: string): unknown {
+export const parseToWrite = (text: string): unknown =>
+  parseReplacing(text, (source) => (JSON as unknown as WrittenJson).rawJSON(source));
+
+/** The value of a text of JSON, with something else in the place of each number that would come out in another form. */
+export function parseReplacing(text: string, replace: (source: string) => unknown): unknown {
   const json = JSON as unknown as WrittenJson;
   return json.parse(text, (_key, value, { source }) =>
-    typeof value === "number" && source !== undefined && String(value) !== source ? json.rawJSON(source) : value,
+    typeof value === "number" && source !== undefined && String(value) !== source ? replace(source) : value,
   );
+}
+
+/** Whether a text of JSON may have a number that comes out in another form. Its texts may look like one. */
+const mayBeOdd = /[:[,]\s*-?(?:\d{16}|\d+\.\d{15}|\d+\.\d*0(?!\d)|\d+(?:\.\d+)?[eE])|[:[,]\s*-0(?![\d.])/;
+
+/** The numbers that came in another form than they would be written in, by what holds them. */
+const oddNumbers = new WeakMap<object, Map<string, string>>();
+
+/** The value of a text of JSON, as `JSON.parse` gives it. `writtenOf` tells of each list and object in it what its numbers looked like. */
+export function parseNoting(text: string): unknown {
+  if (!mayBeOdd.test(text)) return JSON.parse(text) as unknown;
+  const json = JSON as unknown as WrittenJson;
+  return json.parse(text, function (this: object, key, value, { source }) {
+    const isOdd = typeof value === "number" && source !== undefined && String(value) !== source;
+    const isHolder = typeof value === "object" && value !== null && oddNumbers.has(value);
+    if (!isOdd && !isHolder) return value;
+    const odd = oddNumbers.get(this) ?? new Map<string, string>();
+    if (isOdd) odd.set(key, source);
+    oddNumbers.set(this, odd);
+    return value;
+  });
+}
+
+/** The JSON of something that was parsed in this way, with its numbers as they came; undefined: they are what they were. */
+export function writtenOf(value: object): string | undefined {
+  if (!oddNumbers.has(value)) return undefined;
+  const json = JSON as unknown as WrittenJson;
+  return JSON.stringify(value, function (this: object, key, one: unknown) {
+    const source = oddNumbers.get(this)?.get(key);
+    return source === undefined ? one : json.rawJSON(source);
+  });
 }

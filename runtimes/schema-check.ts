@@ -2,9 +2,10 @@
  *
  *  It takes a number of steps that is bounded, whatever the schema and the value; what it cannot tell it names, too.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
+import { compareNumbers, ExactNumber, isMultipleOf, isWhole } from "../protocols/exact-number.ts";
 import { hasPattern, readPattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
-import { formats, isRecord, isSame, type Keywords } from "./schema.ts";
+import { formats, isNumeric, isRecord, isSame, type Keywords, type Numeric } from "./schema.ts";
 import { pointed } from "./schema-joins.ts";
 
 /** What of a value does not fit. */
@@ -67,7 +68,7 @@ class Check {
     this.#any(schema, value, at);
     this.#parts(schema, value, at, depth);
     if (typeof value === "string") this.#text(schema, value, at);
-    else if (typeof value === "number") this.#number(schema, value, at);
+    else if (isNumeric(value)) this.#number(schema, value, at);
     else if (Array.isArray(value)) this.#list(schema, value, at, depth);
     else if (isRecord(value)) this.#object(schema, value, at, depth);
   }
@@ -143,15 +144,18 @@ class Check {
     return pattern && hasPattern(pattern, text);
   }
 
-  #number(schema: Keywords, value: number, at: string): void {
+  #number(schema: Keywords, value: Numeric, at: string): void {
     const { minimum, maximum, exclusiveMinimum: above, exclusiveMaximum: below, multipleOf: step } = schema;
-    if (isBelow(value, minimum)) this.#note(at, "minimum", `it is less than ${String(minimum)}`);
-    if (isBelow(maximum, value)) this.#note(at, "maximum", `it is more than ${String(maximum)}`);
-    if (typeof above === "number" && value <= above) this.#note(at, "exclusiveMinimum", `it is not more than ${above}`);
-    if (typeof below === "number" && value >= below) this.#note(at, "exclusiveMaximum", `it is not less than ${below}`);
-    if (typeof step === "number" && step > 0 && !isMultiple(value, step))
-      this.#note(at, "multipleOf", `it is no multiple of ${step}`);
-  }
+    this.#step(value instanceof ExactNumber ? value.text.length : 1);
+    if (isBelow(value, minimum)) this.#note(at, "minimum", `it is less than ${shown(minimum)}`);
+    if (isBelow(maximum, value)) this.#note(at, "maximum", `it is more than ${shown(maximum)}`);
+    if (isNumeric(above) && !isBelow(above, value)) this.#note(at, "exclusiveMinimum", `it is not more than ${shown(above)}`);
+    if (isNumeric(below) && !isBelow(value, below)) this.#note(at, "exclusiveMaximum", `it is not less than ${shown(below)}`);
+    if (!isNumeric(step) || compareNumbers(step, 0) <= 0) return;
+    const isMultiple = isMultipleOf(value, step);
+    if (isMultiple !== true)
+      this.#note(at, "multipleOf", isMultiple === undefined ? "it is too long to be checked" : `it is no multiple of ${shown(step)}`);
+  } // prettier-ignore
 
   #list(schema: Keywords, value: readonly unknown[], at: string, depth: number): void {
     const { minItems, maxItems, contains, uniqueItems } = schema;
@@ -212,17 +216,13 @@ const isOf: Readonly<Record<string, (value: unknown) => boolean>> = {
   null: (value) => value === null,
   boolean: (value) => typeof value === "boolean",
   string: (value) => typeof value === "string",
-  integer: (value) => Number.isInteger(value),
-  number: (value) => typeof value === "number",
+  integer: (value) => isNumeric(value) && isWhole(value),
+  number: isNumeric,
   array: (value) => Array.isArray(value),
   object: isRecord,
 };
 
 const isBelow = (one: unknown, other: unknown): boolean =>
-  typeof one === "number" && typeof other === "number" && one < other;
+  isNumeric(one) && isNumeric(other) && compareNumbers(one, other) < 0;
 
-/** `0.3` is a multiple of `0.1`, though their binary numbers divide with a rest. */
-function isMultiple(value: number, step: number): boolean {
-  const times = value / step;
-  return Number.isFinite(times) && Math.abs(times - Math.round(times)) <= Math.abs(times) * 1e-12;
-}
+const shown = (value: unknown): string => JSON.stringify(value);

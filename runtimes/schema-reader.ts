@@ -3,15 +3,18 @@
  *
  *  What only describes (titles, examples, unknown keywords) is passed over, as the specification has it.
  *  Source: https://json-schema.org/draft/2020-12/json-schema-validation */
+import { compareNumbers } from "../protocols/exact-number.ts";
 import { isPlain, readPattern, withoutLooking } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 import {
   formats,
+  isNumeric,
   isRecord,
   isSame,
   type Bounds,
   type Keywords,
   type Member,
+  type Numeric,
   type Schema,
   type Shape,
   type TextFormat,
@@ -252,15 +255,16 @@ class Reader {
   } // prettier-ignore
 
   #bounds(schema: Keywords, place: string): Bounds {
-    const bound = (keyword: string): number | undefined => {
+    const bound = (keyword: string): Numeric | undefined => {
       const value = schema[keyword];
-      if (typeof value === "number") return value;
+      if (isNumeric(value)) return value;
       if (value !== undefined) this.#leave(`${place}/${keyword}`, "it is a number", true);
       return undefined;
     };
     const [min, max] = [bound("minimum"), bound("maximum")];
     const [above, below] = [bound("exclusiveMinimum"), bound("exclusiveMaximum")];
-    if (Math.max(min ?? -Infinity, above ?? -Infinity) > Math.min(max ?? Infinity, below ?? Infinity)) {
+    const [lows, highs] = [[min, above].filter(isNumeric), [max, below].filter(isNumeric)];
+    if (lows.some((low) => highs.some((high) => compareNumbers(low, high) > 0))) {
       this.#leave(`${place}/minimum`, "the least is more than the most", true);
       return {};
     }

@@ -1,5 +1,6 @@
 /** What a JSON schema allows, as data: a grammar is made of it, and what was written is checked with it. `schema-reader.ts` makes it,
  *  and says what of a schema it cannot say. Pure. */
+import { compareNumbers, ExactNumber, isWhole } from "../protocols/exact-number.ts";
 import { hasPattern, type Pattern } from "./pattern.ts";
 import { runtimeLimits } from "./limits.ts";
 
@@ -47,11 +48,18 @@ export interface Member {
 
 /** From where to where a number is. */
 export interface Bounds {
-  readonly min?: number;
-  readonly max?: number;
-  readonly above?: number;
-  readonly below?: number;
+  readonly min?: Numeric;
+  readonly max?: Numeric;
+  readonly above?: Numeric;
+  readonly below?: Numeric;
 }
+
+/** A number, as the language has it where that is the same. */
+export type Numeric = number | ExactNumber;
+
+/** Whether a value is a number. */
+export const isNumeric = (value: unknown): value is Numeric =>
+  typeof value === "number" || value instanceof ExactNumber;
 
 /** The formats that are kept to; others are notes. */
 export type TextFormat = keyof typeof formats;
@@ -70,7 +78,7 @@ export type Keywords = Readonly<Record<string, unknown>>;
 
 /** Whether a value has keywords, or members. */
 export const isRecord = (value: unknown): value is Keywords =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof ExactNumber);
 
 /** A schema that was understood: its root, and the shapes that it names. */
 export interface Schema {
@@ -133,9 +141,7 @@ class Check {
           (shape.pattern === undefined || hasPattern(shape.pattern, value) === true)
         );
       case "number":
-        return (
-          typeof value === "number" && (!shape.whole || Number.isInteger(value)) && isInBounds(value, shape.bounds)
-        );
+        return isNumeric(value) && (!shape.whole || isWhole(value)) && isInBounds(value, shape.bounds);
       case "list": {
         if (!Array.isArray(value) || !isWithin(value.length, shape)) return false;
         const { first, items } = shape;
@@ -181,15 +187,16 @@ class Check {
 const isWithin = (count: number, { min, max }: { readonly min: number; readonly max: number | undefined }): boolean =>
   count >= min && (max === undefined || count <= max);
 
-const isInBounds = (value: number, { min, max, above, below }: Bounds): boolean =>
-  value >= (min ?? -Infinity) &&
-  value <= (max ?? Infinity) &&
-  value > (above ?? -Infinity) &&
-  value < (below ?? Infinity);
+const isInBounds = (value: Numeric, { min, max, above, below }: Bounds): boolean =>
+  (min === undefined || compareNumbers(value, min) >= 0) &&
+  (max === undefined || compareNumbers(value, max) <= 0) &&
+  (above === undefined || compareNumbers(value, above) > 0) &&
+  (below === undefined || compareNumbers(value, below) < 0);
 
 /** Whether two values are the same JSON. */
 export function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
+  if (one instanceof ExactNumber && other instanceof ExactNumber) return compareNumbers(one, other) === 0;
   if (Array.isArray(one) && Array.isArray(other))
     return one.length === other.length && one.every((part, index) => isSame(part, other[index]));
   if (!isRecord(one) || !isRecord(other)) return false;

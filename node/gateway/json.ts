@@ -8,6 +8,7 @@ import {
   ok,
   PlexusError,
   refused,
+  parseNoting,
   writtenTexts,
   type Failure,
   type JsonBounds,
@@ -68,7 +69,7 @@ function parseCounted(text: string): Result<unknown> {
   const problem = (what: string) => refused(failure("BAD_REQUEST", { path: "", problem: what }));
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseNoting(text);
   } catch {
     return problem("not JSON");
   }

@@ -33,11 +33,17 @@ const tool = closed({
   name: short,
   description: Type.Optional(Type.String()),
   parameters: Type.Optional(open(Type.Unknown())),
+  written: Type.Optional(Type.String()),
   strict: Type.Optional(Type.Literal(true)),
 });
 const format = Type.Union([
   closed({ type: Type.Literal("json") }),
-  closed({ type: Type.Literal("schema"), schema: open(Type.Unknown()), strict: Type.Optional(Type.Boolean()) }),
+  closed({
+    type: Type.Literal("schema"),
+    schema: open(Type.Unknown()),
+    written: Type.Optional(Type.String()),
+    strict: Type.Optional(Type.Boolean()),
+  }),
 ]);
 const toolChoice = Type.Union([
   Type.Literal("auto"),

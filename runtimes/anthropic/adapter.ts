@@ -11,6 +11,7 @@ import type {
 } from "../../protocols/index.ts";
 import { remoteAdapter, type Provider } from "../remote/adapter.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
+import { sentSchema } from "../written-schema.ts";
 import { createSeam, flowOf } from "../seam.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
@@ -139,7 +140,7 @@ function toolsOf({ tools = [], toolChoice = "auto", format }: GenerationRequest)
   readonly tool_choice: object;
 } {
   if (format === undefined) return { tools: tools.map(toolOf), tool_choice: choiceOf(toolChoice) };
-  const parameters = format.type === "schema" ? format.schema : { type: "object" };
+  const parameters = format.type === "schema" ? sentSchema(format.schema, format.written) : { type: "object" };
   const answer = {
     name: answerTool,
     description: "Gives the final answer, in the form that is asked for.",
@@ -152,10 +153,10 @@ function toolsOf({ tools = [], toolChoice = "auto", format }: GenerationRequest)
   return { tools: [...tools, answer].map(toolOf), tool_choice: choiceOf(choice) };
 }
 
-const toolOf = ({ name, description, parameters, strict }: Tool): object => ({
+const toolOf = ({ name, description, parameters = {}, written, strict }: Tool): object => ({
   name,
   ...(description !== undefined && { description }),
-  input_schema: { type: "object", ...parameters },
+  input_schema: { type: "object", ...sentSchema(parameters, written) },
   ...(strict && { strict }),
 });
 

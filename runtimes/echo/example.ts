@@ -1,5 +1,7 @@
 /** The smallest value that a JSON schema allows: what the echo writes where a form is asked for. The same schema gives the same value. */
 
+import { isRecord as isFields } from "../schema.ts";
+
 /** A schema as it comes: any JSON. */
 export type Schema = unknown;
 type Fields = Readonly<Record<string, unknown>>;
@@ -17,8 +19,6 @@ interface Source {
   partsLeft: number;
 }
 
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const numberOr = (value: unknown, otherwise: number): number => (typeof value === "number" ? value : otherwise);
 

@@ -1,5 +1,6 @@
 /** What the echo answers: the last message again, in the form that is asked for. Of the same request it makes the same answer. */
 import type { ChatMessage, GenerationRequest, Tool, ToolCall } from "../../protocols/index.ts";
+import { exactSchema } from "../written-schema.ts";
 import { exampleOf } from "./example.ts";
 
 /** A text, or calls of tools. */
@@ -54,7 +55,8 @@ export function replyTo(request: GenerationRequest): Reply {
   const calls = callsOf(request);
   if (calls.length > 0) return { text: "", calls };
   const answered = messages.at(-1)?.role === "tool";
-  if (format?.type === "schema") return { text: JSON.stringify(exampleOf(format.schema)), calls };
+  if (format?.type === "schema")
+    return { text: JSON.stringify(exampleOf(exactSchema(format.schema, format.written))), calls };
   if (format?.type === "json")
     return { text: JSON.stringify({ said: lastOf(messages, answered ? "tool" : "user") }), calls };
   return { text: answered ? `The tool said: ${lastOf(messages, "tool")}` : echoAnswer(messages), calls };
@@ -77,7 +79,7 @@ function callsOf({ messages, tools = [], toolChoice = "auto" }: GenerationReques
   const call = (tool: Tool, index: number, given?: string): ToolCall => ({
     id: `call_${before + index + 1}`,
     name: tool.name,
-    arguments: given ?? JSON.stringify(exampleOf(tool.parameters ?? { type: "object" })),
+    arguments: given ?? JSON.stringify(exampleOf(exactSchema(tool.parameters ?? { type: "object" }, tool.written))),
   });
   const wished = (tool: Tool): Wish | undefined => wishFor(tool.name, lastOf(messages, "user"));
   if (typeof toolChoice === "object") {

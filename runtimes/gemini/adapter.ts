@@ -14,6 +14,7 @@ import { at, countAt, listAt, textAt } from "../remote/json.ts";
 import { isSigned, Kept, noSignature } from "../remote/kept.ts";
 import { remoteLimits } from "../remote/limits.ts";
 import { argumentsIn, argumentsOf, base64Of, writeText, type Delta, type TextMapping } from "../remote/text.ts";
+import { sentSchema } from "../written-schema.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 /** It takes no more; further ones are looked for here. */
@@ -105,7 +106,7 @@ export function contentMapping(
       seed,
       ...(stop.length > 0 && { stopSequences: stop.slice(0, stopStringsMax) }),
       ...(format !== undefined && { responseMimeType: "application/json" }),
-      ...(format?.type === "schema" && { responseJsonSchema: format.schema }),
+      ...(format?.type === "schema" && { responseJsonSchema: sentSchema(format.schema, format.written) }),
       ...(at(facts, "thinks") === true && { thinkingConfig: thinkingIn(model, thinking) }),
     },
     ...(tools.length > 0 && {
@@ -133,10 +134,10 @@ function thinkingIn(model: string, thinking: Thinking = true): object {
   return { includeThoughts: true, thinkingBudget: { low: 1_024, medium: 8_192, high: 24_576 }[thinking] };
 }
 
-const toolOf = ({ name, description, parameters }: Tool): object => ({
+const toolOf = ({ name, description, parameters, written }: Tool): object => ({
   name,
   ...(description !== undefined && { description }),
-  ...(parameters !== undefined && { parametersJsonSchema: parameters }),
+  ...(parameters !== undefined && { parametersJsonSchema: sentSchema(parameters, written) }),
 });
 
 /** The signatures that there are, and whether the model demands them. */

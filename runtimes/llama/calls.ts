@@ -6,6 +6,7 @@
 import { createRules, literal, oneOf } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
 import { fits, type Schema } from "../schema.ts";
+import { parseExact } from "../../protocols/exact-number.ts";
 import { faultsOf, type Fault } from "../schema-check.ts";
 
 /** The syntax of one model's calls. */
@@ -158,7 +159,7 @@ export function faultsOfJson(
 ): readonly Fault[] | undefined {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import { createRules } from "./grammar.ts";
 import { runtimeLimits } from "../limits.ts";
 import { anyObject, emptyObject, type Schema, type Shape } from "../schema.ts";
 import { understand, type Left } from "../schema-reader.ts";
+import { exactSchema } from "../written-schema.ts";
 
 /** The form, with the grammar that it is kept by. */
 export type Form =
@@ -61,18 +62,18 @@ function read(request: GenerationRequest, syntaxOf: () => CallSyntax): Form {
   const schema =
     format === undefined ? undefined
     : format.type === "json" ? { schema: anyObject, document: true, strict: true }
-    : keep(format.schema, { strict: format.strict === true, field: "format" }); // prettier-ignore
+    : keep(exactSchema(format.schema, format.written), { strict: format.strict === true, field: "format" }); // prettier-ignore
   if (tools.length === 0 || toolChoice === "none") {
     if (schema === undefined) return { type: "text" };
     const rules = createRules();
     return { type: "json", schema, grammar: rules.grammar(rules.value(schema.schema)) };
   }
   const wanted = typeof toolChoice === "object" ? tools.filter(({ name }) => name === toolChoice.name) : tools;
-  const callable = wanted.map(({ name, parameters, strict = false }): Callable => ({
+  const callable = wanted.map(({ name, parameters, written, strict = false }): Callable => ({
     name,
     ...(parameters === undefined
       ? { schema: emptyObject, document: true, strict: true }
-      : keep(parameters, { strict, field: `tools.${name}.parameters`, isObject: true })),
+      : keep(exactSchema(parameters, written), { strict, field: `tools.${name}.parameters`, isObject: true })),
   }));
   const syntax = syntaxOf();
   const begins = toolChoice !== "auto";

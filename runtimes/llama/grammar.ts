@@ -4,8 +4,9 @@
  *  grammar cannot say, or only at great length, it leaves open, and `fits` of `schema.ts` says it at the end. So a grammar is bounded
  *  whatever the schema: its text, what it counts to, and the ways that are open at once while it is followed (`choices.ts`).
  *  Source: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md */
+import { compareNumbers, ExactNumber, wholeFrom } from "../../protocols/exact-number.ts";
 import { runtimeLimits } from "../limits.ts";
-import type { Bounds, Member, Schema, Shape, TextFormat } from "../schema.ts";
+import type { Bounds, Member, Numeric, Schema, Shape, TextFormat } from "../schema.ts";
 import { Choices } from "./choices.ts";
 import { patternWords } from "./pattern-words.ts";
 import { choiceOf } from "./prefixes.ts";
@@ -297,68 +298,86 @@ const formatWords: Readonly<Record<TextFormat, string>> = {
   uuid: quoted(`${low}{8} "-" ${low}{4} "-" ${low}{4} "-" ${low}{4} "-" ${low}{12}`),
 };
 
-/** Where a bound is given, numbers go as far as that and this: beyond it a bound that is read is another than the one that was written. */
-const exactMax = Number.MAX_SAFE_INTEGER;
+/** A bound of more digits is none for the grammar, and is looked at when the answer is checked. */
+const boundMax = 10n ** 38n;
 /** The most of 15 digits: where no bound is given, those of more digits follow. */
-const wholeMax = 999_999_999_999_999;
+const wholeMax = 999_999_999_999_999n;
 /** Numbers of more digits, up to those of identifiers. */
 const longer = "[1-9] [0-9]{15,18}";
 
-const limitsOf = ({ min, max, above, below }: Bounds): { readonly low: number; readonly high: number } => {
-  const least = min === undefined && above === undefined ? -wholeMax : -exactMax;
-  const most = max === undefined && below === undefined ? wholeMax : exactMax;
-  return {
-    low: Math.max(least, Math.ceil(min ?? least), above === undefined ? least : Math.floor(above) + 1),
-    high: Math.min(most, Math.floor(max ?? most), below === undefined ? most : Math.ceil(below) - 1),
-  };
-};
+/** The whole numbers nearest to a bound within what it allows; undefined: there is none that a grammar says. */
+function nearest(bound: Numeric | undefined, side: "below" | "above", isOut = false): bigint | undefined {
+  const whole = bound === undefined ? undefined : wholeFrom(bound, side);
+  if (bound === undefined || whole === undefined || whole > boundMax || whole < -boundMax) return undefined;
+  if (!isOut || compareNumbers(new ExactNumber(String(whole)), bound) !== 0) return whole;
+  return side === "above" ? whole + 1n : whole - 1n;
+}
+
+const largest = (...of: readonly (bigint | undefined)[]): bigint | undefined =>
+  of.reduce((most, one) => (most === undefined || (one !== undefined && one > most) ? one : most), undefined);
+const smallest = (...of: readonly (bigint | undefined)[]): bigint | undefined =>
+  of.reduce((least, one) => (least === undefined || (one !== undefined && one < least) ? one : least), undefined);
+
+/** From where to where whole numbers are; an end without a bound is open. */
+const limitsOf = ({ min, max, above, below }: Bounds): { readonly low: bigint | undefined; readonly high: bigint | undefined } => ({
+  low: largest(nearest(min, "above"), nearest(above, "above", true)),
+  high: smallest(nearest(max, "below"), nearest(below, "below", true)),
+}); // prettier-ignore
+
+/** The end of what is open: so many digits at least, and one more than its other end has. */
+const openEnd = (other: bigint | undefined): bigint =>
+  other === undefined || other <= wholeMax ? wholeMax : 10n ** BigInt(Math.max(19, String(other).length + 1)) - 1n;
 
 function wholeNumber(bounds: Bounds): string {
-  if (Object.keys(bounds).length === 0) return "whole";
-  const { low: from, high: to } = limitsOf(bounds);
-  // What is open at one end has numbers of any length there. One that begins beyond 15 digits has those of more, and the check at the end looks.
-  const isOpenAbove = bounds.max === undefined && bounds.below === undefined;
-  const isOpenBelow = bounds.min === undefined && bounds.above === undefined;
+  const { low, high } = limitsOf(bounds);
+  if (low === undefined && high === undefined) return "whole";
+  const from = low ?? -openEnd(high === undefined ? undefined : -high);
+  const to = high ?? openEnd(low);
+  // What is open at one end has numbers of any length there.
   return oneOf([
-    ...(from > to && (isOpenAbove || isOpenBelow) ? [] : wholeRange(from, to)),
-    ...(isOpenAbove ? [longer] : []),
-    ...(isOpenBelow ? [`"-" ${longer}`] : []),
+    ...wholeRange(from, to),
+    ...(to === wholeMax && high === undefined ? [longer] : []),
+    ...(from === -wholeMax && low === undefined ? [`"-" ${longer}`] : []),
   ]);
 }
 
 /** The whole numbers between, and with a fraction those that can be between. */
 function anyNumber(bounds: Bounds): string {
-  if (Object.keys(bounds).length === 0) return "number";
-  const { low: from, high: to } = limitsOf(bounds);
-  const least = Math.max(bounds.min ?? -wholeMax, bounds.above ?? -wholeMax);
-  const most = Math.min(bounds.max ?? wholeMax, bounds.below ?? wholeMax);
+  const { low, high } = limitsOf(bounds);
+  // Of an interval without a whole number in it there are fractions.
+  const least = largest(nearest(bounds.min, "below"), nearest(bounds.above, "below"));
+  const most = smallest(nearest(bounds.max, "above"), nearest(bounds.below, "above"));
+  if (least === undefined && most === undefined) return "number";
+  const from = least ?? -openEnd(most === undefined ? undefined : -most);
+  const to = most ?? openEnd(least);
   const fraction = '"." [0-9]{1,16}';
-  const below = (sign: string, nearest: number, furthest: number): readonly string[] =>
-    furthest <= nearest ? [] : [`${sign} ${oneOf(digits(nearest, furthest - 1))} ${fraction}`];
+  const below = (sign: string, near: bigint, far: bigint): readonly string[] =>
+    far <= near ? [] : [`${sign} ${oneOf(digits(near, far - 1n))} ${fraction}`];
+  const [first, last] = [low ?? from, high ?? to];
   const words = [
-    ...(from <= to ? wholeRange(from, to) : []),
-    ...below("", Math.max(0, Math.floor(least)), Math.ceil(most)),
-    ...below('"-"', Math.max(0, Math.floor(-most)), Math.ceil(-least)),
+    ...(first <= last ? wholeRange(first, last) : []),
+    ...below("", from > 0n ? from : 0n, to),
+    ...below('"-"', to < 0n ? -to : 0n, -from),
   ];
   return words.length === 0 ? "number" : oneOf(words);
 }
 
-function wholeRange(from: number, to: number): readonly string[] {
+function wholeRange(from: bigint, to: bigint): readonly string[] {
   const words = [
-    ...(from < 0 && from <= to ? [`"-" ${oneOf(digits(Math.max(1, -to), -from))}`] : []),
-    ...(to >= 0 && from <= to ? digits(Math.max(0, from), to) : []),
+    ...(from < 0n && from <= to ? [`"-" ${oneOf(digits(to < -1n ? -to : 1n, -from))}`] : []),
+    ...(to >= 0n && from <= to ? digits(from > 0n ? from : 0n, to) : []),
   ];
   // A range without a whole number in it: nothing fits, and the check at the end says so.
   return words.length === 0 ? ["whole"] : words;
 }
 
 /** Numbers from one to another, neither below zero, by how many digits they have. */
-function digits(from: number, to: number): readonly string[] {
+function digits(from: bigint, to: bigint): readonly string[] {
   const words: string[] = [];
   for (let length = String(from).length; length <= String(to).length; length += 1) {
-    const first = Math.max(from, length === 1 ? 0 : 10 ** (length - 1));
-    const last = Math.min(to, 10 ** length - 1);
-    words.push(sameLength(String(first), String(last)));
+    const least = length === 1 ? 0n : 10n ** BigInt(length - 1);
+    const most = 10n ** BigInt(length) - 1n;
+    words.push(sameLength(String(from > least ? from : least), String(to < most ? to : most)));
   }
   return words;
 }

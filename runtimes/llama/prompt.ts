@@ -17,6 +17,7 @@ import {
 } from "node-llama-cpp";
 import { setImmediate } from "node:timers/promises";
 import type { ChatMessage, Thinking, Tool } from "../../protocols/index.ts";
+import { parseReplacing } from "../../protocols/written.ts";
 import type { CallSyntax } from "./calls.ts";
 import { tokensBeyond } from "../measure.ts";
 import { createSeam } from "../seam.ts";
@@ -112,8 +113,7 @@ export function contextOf(
   const syntax = withCalls ? "auto" : "noJinja";
   // A template that cannot be told has its end written for it.
   const all = [...(thinking === undefined ? [] : wrappers(syntax, thinking)), ...wrappers(syntax)];
-  const ask = tools.length > 0 ? { availableFunctions: functionsOf(tools) } : {};
-  const context = firstThatCan(all, (wrapper) => rendered(wrapper, messages, ask));
+  const context = firstThatCan(all, (wrapper) => rendered(wrapper, messages, tools));
   const thoughts = thoughtsOf(wrappers(syntax)[0]!);
   const isBegun = messages.at(-1)?.continues === true;
   if (thoughts === undefined || thinking === undefined || isBegun) return { context, thoughts };
@@ -139,26 +139,30 @@ function textOf(text: string | LlamaText | undefined): string {
     .join("");
 }
 
-const functionsOf = (tools: readonly Tool[]): ChatModelFunctions =>
+const functionsOf = (tools: readonly Tool[], marks: Marks): ChatModelFunctions =>
   Object.fromEntries(
-    tools.map(({ name, description, parameters }) => [
+    tools.map(({ name, description, parameters, written }) => [
       name,
       // The library's type knows fewer schemas than templates do, which get it as it is.
-      { ...(description !== undefined && { description }), ...(parameters && { params: parameters as never }) },
+      {
+        ...(description !== undefined && { description }),
+        ...(parameters && {
+          params: (written === undefined ? parameters : parseReplacing(written, marks.mark)) as never,
+        }),
+      },
     ]),
   );
 
 /** What the library makes of a conversation, less what is not looked at. */
 type Rendered = Pick<ChatWrapperGeneratedContextState, "contextText" | "stopGenerationTriggers">;
 
-/** Renders a conversation, with the arguments and results of its calls as they were written. */
-function rendered(
-  wrapper: ChatWrapper,
-  messages: readonly ChatMessage[],
-  tools: { readonly availableFunctions?: ChatModelFunctions },
-): Rendered {
+/** Renders a conversation, with the arguments and results of its calls, and the numbers of its tools, as they were written. */
+function rendered(wrapper: ChatWrapper, messages: readonly ChatMessage[], tools: readonly Tool[]): Rendered {
   const marks = createMarks();
-  const ask = { ...tools, documentFunctionParams: true };
+  const ask = {
+    ...(tools.length > 0 && { availableFunctions: functionsOf(tools, marks) }),
+    documentFunctionParams: true,
+  };
   const { contextText, stopGenerationTriggers } = wrapper.generateContextState({
     chatHistory: historyOf(messages, marks),
     ...ask,

@@ -3,6 +3,7 @@ import { failure, PlexusError } from "../../protocols/errors.ts";
 import type {
   Capability,
   ChatMessage,
+  Format,
   GenerationEnd,
   GenerationRequest,
   Tool,
@@ -25,6 +26,7 @@ import {
   type Delta,
   type TextMapping,
 } from "../remote/text.ts";
+import { sentSchema } from "../written-schema.ts";
 import { vectorOf, wholeVectors } from "../remote/vectors.ts";
 
 const provider: Provider = {
@@ -98,7 +100,7 @@ export function chatMapping(
   const { messages, sampling, stop = [], tools = [], toolChoice = "auto", format, logprobs, thinking } = request;
   const { temperature, topP, topK, minP, maxTokens, seed } = sampling;
   const demanded = toolChoice === "required" ? tools : tools.filter(({ name }) => name === nameIn(toolChoice));
-  const form = demanded.length > 0 ? { type: "schema" as const, schema: callSchema(demanded) } : format;
+  const form: Format | undefined = demanded.length > 0 ? { type: "schema", schema: callSchema(demanded) } : format;
   const body = {
     model,
     messages: [
@@ -122,7 +124,7 @@ export function chatMapping(
       ...(stop.length > 0 && demanded.length === 0 && { stop }),
     },
     ...(toolChoice === "auto" && tools.length > 0 && { tools: tools.map(toolOf) }),
-    ...(form !== undefined && { format: form.type === "json" ? "json" : form.schema }),
+    ...(form !== undefined && { format: form.type === "json" ? "json" : sentSchema(form.schema, form.written) }),
     ...(logprobs !== undefined && { logprobs: true, ...(logprobs > 0 && { top_logprobs: logprobs }) }),
   };
   return { ask: { path: "/chat", body }, read: createReader(demanded.length > 0) };
@@ -132,9 +134,9 @@ const nameIn = (choice: ToolChoice): string | undefined => (typeof choice === "s
 
 /** The form of a call of one of these. */
 const callSchema = (tools: readonly Tool[]): Readonly<Record<string, unknown>> => ({
-  anyOf: tools.map(({ name, parameters = { type: "object", properties: {} } }) => ({
+  anyOf: tools.map(({ name, parameters = { type: "object", properties: {} }, written }) => ({
     type: "object",
-    properties: { name: { const: name }, arguments: parameters },
+    properties: { name: { const: name }, arguments: sentSchema(parameters, written) },
     required: ["name", "arguments"],
     additionalProperties: false,
   })),
@@ -142,7 +144,11 @@ const callSchema = (tools: readonly Tool[]): Readonly<Record<string, unknown>> =
 
 const callAdvice = (tools: readonly Tool[]): string =>
   `Answer with a call of ${tools.length > 1 ? "one of these functions" : "this function"}, as JSON with name and arguments:\n` +
-  tools.map(({ name, description, parameters }) => JSON.stringify({ name, description, parameters })).join("\n");
+  tools
+    .map(({ name, description, parameters, written }) =>
+      JSON.stringify({ name, description, parameters: parameters && sentSchema(parameters, written) }),
+    )
+    .join("\n");
 
 function messageOf(
   { role, content, media = [], calls = [], callId }: ChatMessage,

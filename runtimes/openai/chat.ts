@@ -2,6 +2,7 @@
 import type { ChatMessage, GenerationEnd, GenerationRequest, Media, Tool, ToolChoice } from "../../protocols/index.ts";
 import { failure, PlexusError } from "../../protocols/errors.ts";
 import { isRecord } from "../schema.ts";
+import { sentSchema } from "../written-schema.ts";
 import { at, countAt, listAt, numberAt, textAt } from "../remote/json.ts";
 import { argumentsIn, base64Of, logprobsIn, type Delta, type TextMapping } from "../remote/text.ts";
 import { Kept } from "../remote/kept.ts";
@@ -81,12 +82,12 @@ function mediaOf({ type, mediaType, bytes }: Media): object {
 }
 
 /** A tool as OpenAI has it, and Ollama after it. */
-export const toolOf = ({ name, description, parameters, strict }: Tool): object => ({
+export const toolOf = ({ name, description, parameters, written, strict }: Tool): object => ({
   type: "function",
   function: {
     name,
     ...(description !== undefined && { description }),
-    parameters: parameters ?? { type: "object", properties: {} },
+    parameters: parameters === undefined ? { type: "object", properties: {} } : sentSchema(parameters, written),
     ...(strict && { strict }),
   },
 });
@@ -96,8 +97,11 @@ const choiceOf = (choice: ToolChoice = "auto"): unknown =>
 
 function formatOf(format: NonNullable<GenerationRequest["format"]>): object {
   if (format.type === "json") return { type: "json_object" };
-  const { schema, strict } = format;
-  return { type: "json_schema", json_schema: { name: "answer", schema, strict: strict ?? isStrict(schema) } };
+  const { schema, written, strict } = format;
+  return {
+    type: "json_schema",
+    json_schema: { name: "answer", schema: sentSchema(schema, written), strict: strict ?? isStrict(schema) },
+  };
 }
 
 /** Keywords that OpenAI holds a model to, whatever the model. It refuses a strict schema with others. */

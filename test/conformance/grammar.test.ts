@@ -1,6 +1,7 @@
 /** The grammars of schemas, as llama.cpp itself reads and follows them. */
 import { expect } from "chai";
 import { getLlama, LlamaGrammar, LlamaLogLevel, type Llama } from "node-llama-cpp";
+import { parseExact } from "../../protocols/exact-number.ts";
 import { createRules } from "../../runtimes/llama/grammar.ts";
 import { understand } from "../../runtimes/schema-reader.ts";
 import { readGbnf } from "../fixtures/gbnf.ts";
@@ -67,6 +68,12 @@ const rows: readonly (readonly [name: string, schema: unknown, fine: readonly st
   ["whole numbers with a least one", { type: "integer", minimum: 10 }, ["10", "999999999999999", "1000000000000000", "2512292042121000001"], ["9", "-2512292042121000001"]],
   ["whole numbers with a greatest one", { type: "integer", exclusiveMaximum: -3 }, ["-4", "-2512292042121000001"], ["-3", "2512292042121000001"]],
   ["whole numbers between bounds of more than 15 digits", { type: "integer", minimum: 1_000_000_000_000_001, maximum: Number.MAX_SAFE_INTEGER }, ["1000000000000001", "9007199254740991"], ["1000000000000000", "9007199254740992"]],
+  ["a value of 19 digits", parseExact('{"const":2512292042121000001}'), ["2512292042121000001"], ["2512292042121000000", "2512292042121000002"]],
+  ["values that a number rounds", parseExact('{"enum":[2512292042121000001,0.1000000000000000055511151231257827,1e400]}'), ["2512292042121000001", "0.1000000000000000055511151231257827", "1e400"], ["2512292042121000000", "0.1", "null"]],
+  ["whole numbers of 64 bits", parseExact('{"type":"integer","minimum":-9223372036854775808,"maximum":9223372036854775807}'), ["0", "9007199254740993", "9223372036854775807", "-9223372036854775808"], ["9223372036854775808", "-9223372036854775809"]],
+  ["whole numbers from one of 19 digits on", parseExact('{"type":"integer","minimum":2512292042121000001}'), ["2512292042121000001", "9999999999999999999"], ["2512292042121000000", "5"]],
+  ["whole numbers beyond one of 19 digits", parseExact('{"type":"integer","exclusiveMinimum":2512292042121000001,"exclusiveMaximum":2512292042121000003}'), ["2512292042121000002"], ["2512292042121000001", "2512292042121000003"]],
+  ["numbers between bounds that are no numbers of the language", parseExact('{"type":"number","minimum":9007199254740993,"maximum":9007199254740995}'), ["9007199254740993", "9007199254740994.5", "9007199254740995"], ["9007199254740992", "9007199254740996"]],
   [
     "1,500 ranges",
     { anyOf: Array.from({ length: 900 }, (_none, at) => ({ type: "integer", minimum: -at, maximum: 999_999 + 7 * at })) },

@@ -4,7 +4,9 @@ import {
   failure,
   ok,
   AsWritten,
+  parseNoting,
   parseToWrite,
+  writtenOf,
   refused,
   textFault,
   wireLimits,
@@ -201,7 +203,29 @@ export function readForm(format: Result<Format | undefined>, body: Fields): Resu
   if (!format.ok || asked === undefined) return format;
   const [path, schema] = asked;
   if (format.value !== undefined) return wrong(path, "there is a response_format already");
-  return readSchema(path, typeof schema === "string" ? parsedArguments(schema) : schema);
+  return readSchema(path, typeof schema === "string" ? schemaIn(schema) : schema);
+}
+
+function schemaIn(text: string): unknown {
+  try {
+    return parseNoting(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What is wanted, with those schemas as texts whose numbers are none of the language: more digits than it has, or another form. */
+export function withNumbers(wanted: Wanted): Wanted {
+  const { tools, format } = wanted;
+  const noted = (schema: object | undefined): { readonly written?: string } => {
+    const written = schema && writtenOf(schema);
+    return written === undefined ? {} : { written };
+  };
+  return {
+    ...wanted,
+    ...(tools && { tools: tools.map((tool) => ({ ...tool, ...noted(tool.parameters) })) }),
+    ...(format?.type === "schema" && { format: { ...format, ...noted(format.schema) } }),
+  };
 }
 
 const efforts: Readonly<Record<string, Thinking>> = {

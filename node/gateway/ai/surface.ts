@@ -14,7 +14,7 @@ import {
 import { wideJsonBounds } from "../json.ts";
 import type { GatewayContext } from "../options.ts";
 import { whileAsked, type Asked, type Asking, type Calls } from "./calls.ts";
-import type { Fields, Places, Wanted } from "./conversation.ts";
+import { withNumbers, type Fields, type Places, type Wanted } from "./conversation.ts";
 import { refuseFields, unknownFields } from "./fields/index.ts";
 import type { MediaReader } from "./media.ts";
 import type { Models, Resolved } from "./models.ts";
@@ -123,7 +123,7 @@ export function generator(
   name: string,
   wanted: Wanted,
 ): Generate | Promise<Generate> {
-  const { parallel: _parallel, places, ...asked } = wanted;
+  const { parallel: _parallel, places, ...asked } = withNumbers(wanted);
   const generate = ({ model, persona, sampling }: Resolved): Generate => {
     const messages =
       persona === "" ? asked.messages : [{ role: "system" as const, content: persona }, ...asked.messages];

@@ -1,12 +1,15 @@
 import { expect } from "chai";
 import {
   createCallReader,
+  faultsOfJson,
   readCalls,
   triggersOf,
   type Callable,
   type CallSyntax,
 } from "../../../runtimes/llama/calls.ts";
 import { Dice } from "../../world/index.ts";
+import { parseExact } from "../../../protocols/exact-number.ts";
+import { understand } from "../../../runtimes/schema-reader.ts";
 import { anyObject } from "../../../runtimes/schema.ts";
 
 const tagged: CallSyntax = {
@@ -58,6 +61,34 @@ describe("calls as a model writes them", () => {
       '{ "name": "',
       "||call:",
     ]);
+  });
+
+  describe("with numbers that the language rounds", () => {
+    const faults = (schema: string, given: string, strict = false): unknown => {
+      const document = parseExact(schema);
+      const found = faultsOfJson({ schema: understand(document).schema, document, strict }, given);
+      return found?.map(({ keyword, problem }) => `${keyword}: ${problem}`);
+    };
+    const rows: readonly (readonly [schema: string, fine: readonly string[], wrong: readonly string[], fault: string])[] = [
+      ['{"const":2512292042121000001}', ["2512292042121000001", "2512292042121000001.0"], ["2512292042121000000", "2512292042121000002"], "const: it is another value"],
+      ['{"enum":[1.10,2512292042121000001]}', ["1.1", "2512292042121000001"], ["2512292042121000000"], "enum: it is none of the values"],
+      ['{"type":"integer","minimum":2512292042121000001}', ["2512292042121000001", "3e18"], ["2512292042121000000"], "minimum: it is less than 2512292042121000001"],
+      ['{"type":"integer","maximum":9223372036854775807}', ["9223372036854775807"], ["9223372036854775808"], "maximum: it is more than 9223372036854775807"],
+      ['{"exclusiveMinimum":9007199254740992}', ["9007199254740993"], ["9007199254740992"], "exclusiveMinimum: it is not more than 9007199254740992"],
+      ['{"exclusiveMaximum":9007199254740993}', ["9007199254740992"], ["9007199254740993"], "exclusiveMaximum: it is not less than 9007199254740993"],
+      ['{"multipleOf":1000000007}', ["1000000014000000049"], ["1000000014000000050"], "multipleOf: it is no multiple of 1000000007"],
+      ['{"multipleOf":0.1}', ["0.3", "123456789012345678.9"], ["123456789012345678.95"], "multipleOf: it is no multiple of 0.1"],
+      ['{"type":"integer"}', ["12345678901234567890", "1.0"], ["1234567890123456789.5"], "type: it is not integer"],
+      ['{"uniqueItems":true}', ["[9007199254740992,9007199254740993]"], ["[9007199254740993,9007199254740993]"], "uniqueItems: two elements are the same"],
+    ]; // prettier-ignore
+    for (const [schema, fine, wrong, fault] of rows)
+      it(`compares exactly: ${schema}`, () => {
+        for (const given of fine) expect(faults(schema, given), given).to.deep.equal([]);
+        for (const given of wrong) expect(faults(schema, given), given).to.deep.equal([fault]);
+        if (/multipleOf|unique/.test(schema)) return;
+        for (const given of fine) expect(faults(schema, given, true), given).to.deep.equal([]);
+        for (const given of wrong) expect(faults(schema, given, true), given).to.equal(undefined);
+      });
   });
 
   describe("in pieces", () => {

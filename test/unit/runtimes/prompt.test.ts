@@ -40,9 +40,9 @@ const ask = (given: string, result: string): readonly ChatMessage[] => [
 ];
 
 /** The prompt as a text, and what of it could be read as control tokens. */
-async function read(template: string, messages: readonly ChatMessage[]): Promise<{ readonly all: string; readonly own: string }> {
+async function read(template: string, messages: readonly ChatMessage[], offered: Tool = tool): Promise<{ readonly all: string; readonly own: string }> {
   const renderer = createPromptRenderer(modelOf(template), (text) => expect.fail(text));
-  const prompt = await renderer.render(withResultsInPlace(messages), { tools: [tool], thinking: undefined, tokensMax: 1_000_000 });
+  const prompt = await renderer.render(withResultsInPlace(messages), { tools: [offered], thinking: undefined, tokensMax: 1_000_000 });
   if (!("tokens" in prompt)) throw new Error("too long");
   const text = (tokens: readonly number[]): string => tokens.map((token) => String.fromCharCode(Math.abs(token))).join("");
   return { all: text(prompt.tokens), own: text(prompt.tokens.filter((token) => token < 0)) };
@@ -97,6 +97,23 @@ describe("the prompt of a conversation with calls", () => {
     const { all } = await read(template, ask("{}", '{"id": 1.10}\n"'));
     expect(all).to.contain(String.raw`<|tool|>"{\"id\": 1.10}\n\""<|end|>`);
   });
+
+  for (const [how, shown] of [
+    ["makes JSON of its tools", "{{ tools | tojson }}"],
+    [
+      "goes through them",
+      "{% for t in (tools or []) %}{% for key, p in (t.function.parameters.properties or {}) | items %}{{ key }}: {{ p.enum | tojson }}, {{ p.const }}{% endfor %}{% endfor %}",
+    ],
+  ] as const)
+    it(`has the numbers of a tool as they were written, in a template that ${how}`, async () => {
+      const written =
+        '{"type":"object","properties":{"id":{"const":2512292042121000001,"enum":[2512292042121000001,1.10,7]}}}';
+      const numbered = { name: "look", parameters: JSON.parse(written) as object as Record<string, unknown>, written };
+      const { all } = await read(shown + turns("{{ call.function.arguments }}"), ask("{}", "fine"), numbered);
+      expect(all).to.match(/\[\s*2512292042121000001,\s*1\.10,\s*7\s*\]/);
+      expect(all).not.to.contain("2512292042121000000");
+      expect(all.split("2512292042121000001").length).to.equal(3);
+    });
 
   it("tells two results apart that differ in the last digit", async () => {
     const template = turns(written["makes JSON of the arguments"]);

@@ -59,6 +59,30 @@ describe("gateway: calls and results, as they were written", () => {
         { numRuns: 40 },
       )); // prettier-ignore
 
+  it("are offered with the numbers of their schemas as they were written, and so is a form", async () => {
+    const schema = '{"type":"object","properties":{"id":{"const":2512292042121000001,"enum":[1.10,7]}}}';
+    const tool = `{"name":"look","parameters":${schema}}`;
+    const rows = [
+      ["/v1/chat/completions", `"messages":[{"role":"user","content":"go"}],"tools":[{"type":"function","function":${tool}}],"response_format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`],
+      ["/v1/chat/completions", `"messages":[{"role":"user","content":"go"}],"tools":[{"type":"function","function":${tool}}],"guided_json":${JSON.stringify(schema)}`],
+      ["/v1/responses", `"input":"go","tools":[{"type":"function",${tool.slice(1)}],"text":{"format":{"type":"json_schema","name":"a","schema":${schema}}}`],
+      ["/v1/messages", `"max_tokens":99,"messages":[{"role":"user","content":"go"}],"tools":[{"name":"look","input_schema":${schema}}],"output_config":{"format":{"type":"json_schema","schema":${schema}}}`],
+      ["/api/chat", `"stream":false,"messages":[{"role":"user","content":"go"}],"tools":[{"type":"function","function":${tool}}],"format":${schema}`],
+      ["/v1/completions", `"prompt":"go","response_format":{"type":"json_schema","json_schema":{"name":"a","schema":${schema}}}`],
+    ] as const;
+    for (const [path, fields] of rows) {
+      asked = [];
+      const answer = await post(path, `{"model":"echo",${fields}}`);
+      expect(answer.status, `${path}: ${JSON.stringify(answer.body)}`).to.equal(200);
+      const { tools = [], format } = asked[0]!;
+      expect(tools.map(({ written }) => written), path).to.deep.equal(path === "/v1/completions" ? [] : [schema]);
+      expect(format, path).to.include({ written: schema });
+    }
+    // Nothing is said of numbers that are what they were.
+    await post("/api/chat", `{"model":"echo","stream":false,"messages":[{"role":"user","content":"go"}],"tools":[{"type":"function","function":${tool.replace("2512292042121000001", "5").replace("1.10", "1.1")}}]}`);
+    expect(asked.at(-1)!.tools![0]).not.to.have.property("written");
+  }); // prettier-ignore
+
   it("leave in an answer character by character, where a call is an object there, too", async () => {
     const given = '{"id": 2512292042121000001,  "price":1.10, "id":7}';
     const tools = {

@@ -51,3 +51,29 @@ describe("arguments of calls", () => {
       }
     }); // prettier-ignore
 });
+
+describe("schemas", () => {
+  const written =
+    '{"type":"object","properties":{"id":{"const":2512292042121000001,"enum":[1.10,-0],"default":1e400}}}';
+  const schema = JSON.parse(written) as Record<string, unknown>;
+  for (const [adapter, script, path] of servers)
+    it(`go to ${adapter} with their numbers as they were written, of tools and of the form`, async () => {
+      const double = await startDouble((asked, response) => {
+        Object.assign(asked.headers, { "x-api-key": "key", "x-goog-api-key": "key" });
+        script(asked, response);
+      });
+      try {
+        const { model } = await loadRemote({ adapter, endpoint: { url: double.url, model: "echo" } });
+        const asked = async (request: Partial<GenerationRequest>): Promise<string> => {
+          await ask(model, "generate", request).ended;
+          return double.asked.findLast((one) => path.test(one.path))?.text ?? "";
+        };
+        const tools = [{ name: "look", parameters: schema, written }];
+        expect(await asked({ tools })).to.contain(written);
+        expect(await asked({ tools, toolChoice: { name: "look" } })).to.contain(written);
+        expect(await asked({ format: { type: "schema", schema, written } })).to.contain(written);
+      } finally {
+        await double.close();
+      }
+    }); // prettier-ignore
+});
