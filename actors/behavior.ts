@@ -10,7 +10,7 @@
  *                            journal, then evolve    leaves once everything the turn could see is durable
  *
  *  Nothing here awaits, reads a clock or draws a random number: time is `turn.nowMs`, answers come back as messages. */
-import type { ActorId, EngineName, EngineRequest, EngineTable, ErrorCode, Result, Role } from "../protocols/index.ts";
+import type { ActorId, CallPlace, EngineName, EngineRequest, EngineTable, ErrorCode, Result, Role } from "../protocols/index.ts";
 
 /** Who sent a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node itself. */
 export type Sender = ActorId | "gateway" | "node";
@@ -22,7 +22,7 @@ export interface ReplyTo {
   readonly operation?: string;
 }
 
-export interface Turn<Notes = undefined> {
+export interface Turn<Notes = unknown> {
   readonly self: ActorId;
   readonly key: string;
   readonly nowMs: number;
@@ -82,6 +82,8 @@ export type Signal =
   | { readonly type: "answered"; readonly tag: unknown; readonly result: Result<unknown> }
   | { readonly type: "records"; readonly tag: unknown; readonly records: readonly ActorRecord[] }
   | PartSignal
+  /** Where a call is, before its first part. */
+  | { readonly type: "waits"; readonly tag: string; readonly place: CallPlace }
   | { readonly type: "reminded"; readonly id: string; readonly dueMs: number };
 
 export type Effect<Event = unknown, Note = unknown> =

@@ -51,6 +51,12 @@ export const actorLimits = {
   roomMentionsPerAgentMax: 8,
   /** The same for all agents of a room. */
   roomMentionsMax: 64,
+  /** Answers of agents that a room shows as awaited; the one that was asked for first is not shown any more. */
+  roomAskedMax: 128,
+  /** An answer that is awaited for so long is not shown as awaited any more.
+   *
+   *  All tries of all that may wait before it together. */
+  askedShownMs: 3 * 3_600_000,
   /** A mention that cannot be delivered for so long is refused in the same way. */
   mentionWaitMs: 10 * 60_000,
   /** A mentioned agent gets so many of the newest messages as context, and those before them up to a number that this

@@ -63,22 +63,26 @@ export function resume(
   after: number | undefined,
   turn: Turn<unknown>,
   state: () => unknown,
+  signals: readonly unknown[] = [],
 ): readonly Effect<never, never>[] {
   if (after === undefined) return [reply({ head: span.head, state: state() })];
   if (after > span.head) return [refuse("CURSOR_INVALID", { head: span.head })];
-  if (after === span.head) return [reply({ head: span.head, events: [], more: false })];
+  if (after === span.head) return [reply({ head: span.head, events: [], more: false, ...withSignals(signals) })];
   if (after < Math.max(span.floor, span.head - wireLimits.eventWindow)) return [refuse("CURSOR_EXPIRED")];
   const tag: ResumeTag = { type: "resume", after, to: turn.replyTo };
   const range = { from: eventKey(after + 1), to: eventKey(span.head + 1), limit: wireLimits.pageEntriesMax };
   return [{ type: "read", range, tag }];
 }
 
+const withSignals = (signals: readonly unknown[]) => (signals.length > 0 ? { signals } : {});
+
 /** The page a resume reads. The window may have moved on meanwhile: then the cursor has expired after all. `shown` is
- *  how an old event looks to somebody who reads it now. */
+ *  how an old event looks to somebody who reads it now; `signals` say again what goes on. */
 export function resumePage(
   span: StreamSpan,
   tag: ResumeTag,
   records: readonly ActorRecord[],
+  signals: readonly unknown[] = [],
   shown: (event: unknown) => unknown = (event) => event,
 ): readonly Effect<never, never>[] {
   const first = records[0];
@@ -86,6 +90,7 @@ export function resumePage(
     return [refuse("CURSOR_EXPIRED", undefined, tag.to)];
   const found = records.map(({ value }, index) => ({ at: tag.after + 1 + index, event: shown(value) }));
   const events = firstPage(found, wireLimits.pageEntriesMax);
-  const page: Resumed<never, unknown> = { head: span.head, events, more: tag.after + events.length < span.head };
+  const more = tag.after + events.length < span.head;
+  const page: Resumed<never, unknown> = { head: span.head, events, more, ...(!more && withSignals(signals)) };
   return [reply(page, tag.to)];
 }

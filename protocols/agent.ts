@@ -106,6 +106,18 @@ export type CalledTool = Static<typeof calledTool>;
 export const toolRound = object({ text: Type.String(), calls: Type.Array(calledTool) });
 export type ToolRound = Static<typeof toolRound>;
 
+/** How far an answer is that people wait for, as of a call's place; `writing`: its model says something. */
+const stage = {
+  stage: Type.Optional(
+    Type.Union([Type.Literal("queued"), Type.Literal("loading"), Type.Literal("reading"), Type.Literal("writing")]),
+  ),
+  /** Of `queued`: how many come before it. Absent: it is not known. */
+  ahead: Type.Optional(position),
+};
+export const answerStage = object(stage);
+/** Without a stage: a node of the version before tells. */
+export type AnswerStage = Static<typeof answerStage>;
+
 /** One turn of the direct conversation. */
 export const conversationTurn = object({
   turn: position,
@@ -265,6 +277,22 @@ export const agentCommands = {
     effect: "changes",
     summary: "Tells the agent that a member of a room mentioned it",
   }),
+  /** The room has checked who wants it. An answer that is not owed any more is left as it is. */
+  stopMention: command({
+    params: { room: Type.String(), seq: position },
+    result: nothing,
+    from: ["actor"],
+    effect: "changes",
+    summary: "Stops the answer to a mention; what was written is posted",
+  }),
+  /** The room asks, when it has come into memory: each answer that it waits for is told it anew, as drafts. */
+  tellRoom: command({
+    params: { room: Type.String() },
+    result: nothing,
+    from: ["actor"],
+    effect: "signals",
+    summary: "Tells a room how far the answers are that it waits for",
+  }),
   /** Its bytes are stored; a message that names it shows it. */
   attach: command({
     params: { ...bytesOfPicture, recall: broughtBy },
@@ -362,7 +390,7 @@ export interface AgentRated {
 }
 
 /** The answer being written now: its text so far. `turn` is the number it will have in the conversation; absent in rooms. */
-export interface Draft {
+export interface Draft extends AnswerStage {
   readonly generation: string;
   readonly turn?: number;
   readonly text: string;
@@ -400,6 +428,8 @@ export interface ConversationSummary {
 export interface AgentState extends AgentView {
   readonly conversation: readonly ConversationTurn[];
   readonly draft?: Draft;
+  /** Answers of the conversation that wait behind others of the agent, in their order. Absent: none. */
+  readonly waiting?: readonly (AnswerStage & { readonly generation: string; readonly turn: number })[];
 }
 
 export interface AgentHistory {
@@ -470,8 +500,9 @@ export type AgentEvent =
   | { readonly type: "cleared" }
   | { readonly type: "deleted" };
 
-/** Best-effort: a piece of the draft. `text` starts at UTF-16 unit `offset`; a gap means: resume. */
-export interface AgentSignal {
+/** Best-effort: a piece of the draft, perhaps an empty one that only says how far the answer is. `text` starts at UTF-16 unit `offset`; a gap
+ *  means: resume. */
+export interface AgentSignal extends AnswerStage {
   readonly type: "draft";
   readonly generation: string;
   readonly turn?: number;

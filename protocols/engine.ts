@@ -157,10 +157,22 @@ export type Said<Name extends EngineName = EngineName> =
   | { readonly type: "part"; readonly part: EngineTable[Name]["part"] }
   | { readonly type: "answered"; readonly result: Result<EngineAnswer<Name>> };
 
+/** Where a call is that its model says nothing of yet. `queued`: others come first, so many as `ahead` says, where that is known; `loading`: the
+ *  model is brought into memory; `reading`: the model has it. */
+export interface CallPlace {
+  readonly stage: "queued" | "loading" | "reading";
+  readonly ahead?: number;
+}
+
+/** Hears where a call is. */
+export type PlaceListener = (place: CallPlace) => void;
+
 /** What the request of every engine has. */
 export interface CallRequest {
   /** The step of a trace that asks. The asking node's own: it travels beside the request. */
   readonly trace?: TraceContext;
+  /** Told where the call is, before its first part; never within the call. The asking node's own, as well. */
+  readonly onPlace?: PlaceListener;
   /** Chosen by the asker, unique while the call runs; appears in logs and events. */
   readonly id: string;
   /** A name from `models()`; the empty string means the default model. Absent for an engine without models. */

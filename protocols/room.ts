@@ -1,5 +1,5 @@
 import { Type, type Static } from "typebox";
-import { toolRound, type ToolRound } from "./agent.ts";
+import { answerStage, toolRound, type AnswerStage, type ToolRound } from "./agent.ts";
 import { answer, command, follow } from "./command.ts";
 import type { Failure } from "./errors.ts";
 import { wireLimits as limits } from "./limits.ts";
@@ -79,6 +79,8 @@ export const roomMessage = object({
   refused: Type.Optional(Type.String({ maxLength: 64 })),
   /** The generation that wrote it, when an agent did: lets a page replace the draft by the answer. */
   generation: Type.Optional(Type.String()),
+  /** An agent's message: somebody stopped the answer, and this is what was written until then. */
+  stopped: Type.Optional(Type.Literal(true)),
   /** An agent's message: the tools that were called for it, and what came of them. */
   rounds,
   /** It came back from a backup, as a new entry: `atMs` is when. */
@@ -213,6 +215,8 @@ export const roomCommands = {
       /** Set by agents only: as in the message. */
       refused: Type.Optional(Type.String({ maxLength: 64 })),
       /** The same. */
+      stopped: Type.Optional(Type.Literal(true)),
+      /** The same. */
       rounds,
     },
     result: answer<Posted>("Posted"),
@@ -221,6 +225,16 @@ export const roomCommands = {
     permission: "room.post",
     http: ["POST", "/rooms/:room/messages"],
     summary: "Posts a message",
+  }),
+  /** For who wrote the message, the agent's owner, and moderators. Where nobody answers it any more, nothing is done. Errors: FORBIDDEN, NOT_FOUND. */
+  stop: command({
+    params: { seq: position, agent: Type.Optional(principal) },
+    result: nothing,
+    from: ["client"],
+    effect: "changes",
+    permission: "room.post",
+    http: ["POST", "/rooms/:room/messages/:seq/stop"],
+    summary: "Stops what agents answer to a message: one agent, or all; what was written stays",
   }),
   edit: command({
     params: { seq: position, text: messageText, seen: seenState },
@@ -503,6 +517,7 @@ export const roomCommands = {
       text: Type.String(),
       rounds,
       done: Type.Optional(Type.Boolean()),
+      ...answerStage.properties,
     },
     result: nothing,
     from: ["agent"],
@@ -644,6 +659,21 @@ export interface RoomState extends RoomView {
   readonly threads?: readonly RoomThread[];
   /** The asker's own votes in open polls, by `seq`. Absent: none. */
   readonly votes?: Readonly<Record<string, readonly number[]>>;
+  /** Answers of agents that the room waits for, in the order in which they were asked for. Absent: none. */
+  readonly answering?: readonly RoomAnswering[];
+}
+
+/** An answer that a room waits for. Without a stage it was asked for, and its agent has not said anything of it yet. */
+export interface RoomAnswering extends AnswerStage {
+  readonly agent: string;
+  /** The message that it answers. */
+  readonly seq: number;
+  /** Who asked. */
+  readonly by: string;
+  readonly generation?: string;
+  /** What is written so far; absent: not known. */
+  readonly text?: string;
+  readonly rounds?: readonly ToolRound[];
 }
 
 /** Answer to `pollResults`. */
@@ -746,7 +776,7 @@ export type RoomEvent =
 /** Best-effort events: no position, not resumed. */
 export type RoomSignal =
   | { readonly type: "typing"; readonly member: string; readonly untilMs: number }
-  /** An agent's answer while it is written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew, behind the tools
+  /** An agent's answer while it is awaited or written. `text` starts at UTF-16 unit `offset` of the draft; offset 0 starts it anew, behind the tools
    *  of `rounds`. It ends with the `posted` message of the same `generation`, or with `done`. */
   | {
       readonly type: "draft";
@@ -757,4 +787,7 @@ export type RoomSignal =
       readonly text: string;
       readonly rounds?: readonly ToolRound[];
       readonly done?: boolean;
+      /** How far it is, as of `RoomAnswering`. */
+      readonly stage?: AnswerStage["stage"];
+      readonly ahead?: number;
     };

@@ -64,4 +64,6 @@ export interface Resumed<State, Event> {
   readonly state?: State;
   readonly events?: readonly { readonly at: number; readonly event: Event }[];
   readonly more?: boolean;
+  /** With the last of the events: best-effort signals that say again what goes on now. */
+  readonly signals?: readonly unknown[];
 }

@@ -17,6 +17,8 @@ import {
   ok,
   refused,
   traitsOf,
+  type CallPlace,
+  type PlaceListener,
   type EngineName,
   type EnginePart,
   type EngineRequest,
@@ -58,6 +60,8 @@ interface Lane {
   door: Door;
   readonly waiting: ClassQueue<Run>;
   running: number;
+  /** Places of this line are about to be told. */
+  telling: boolean;
   /** How long the last calls ran that came to an end of their own. */
   readonly tookMs: number[];
   /** What they wrote. */
@@ -78,6 +82,9 @@ interface Run {
   place: "waiting" | "running" | "gone";
   cancelled: boolean;
   spoke: boolean;
+  readonly onPlace: PlaceListener | undefined;
+  /** What was said last of its place. */
+  told: string;
   silence: Silence;
   stopGrace: () => void;
 }
@@ -135,6 +142,7 @@ export class Admission {
       door: { type: "held" },
       waiting: new ClassQueue<Run>(),
       running: 0,
+      telling: false,
       tookMs: [],
       wrote: [],
     });
@@ -161,7 +169,7 @@ export class Admission {
     return { ...this.callsOf(model), ...(tokens > 0 && ms > 0 && { tokensPerSecond: (tokens / ms) * 1_000 }) };
   }
 
-  submit(engine: EngineName, request: EngineRequest, hear: Hear): Running {
+  submit(engine: EngineName, { onPlace, ...request }: EngineRequest, hear: Hear): Running {
     // The empty name means the default model, if there is any: a node need not serve one.
     const lane = request.model ? this.#lanes.get(request.model) : this.#lanes.values().next().value;
     const error = this.#refusal(lane, engine, request);
@@ -179,6 +187,8 @@ export class Admission {
       place: "waiting",
       cancelled: false,
       spoke: false,
+      onPlace,
+      told: "",
       silence: unlimited,
       stopGrace: () => undefined,
     };
@@ -214,7 +224,7 @@ export class Admission {
       this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
     }
     run.silence.heard();
-    this.#say(run.hear, { type: "part", part });
+    this.#guarded(run.hear, { type: "part", part });
   }
 
   /** The executor has let go of a run. */
@@ -324,7 +334,7 @@ export class Admission {
   #refuse(lane: Lane | undefined, error: Failure, hear: Hear): Running {
     this.#totals.failed += 1;
     this.#emit({ ...nothingSaid, type: "ended", model: lane?.model ?? "unknown", end: error.code });
-    this.#options.clock.after(0, () => this.#say(hear, { type: "answered", result: refused(error) }));
+    this.#options.clock.after(0, () => this.#guarded(hear, { type: "answered", result: refused(error) }));
     return { cancel: () => undefined };
   }
 
@@ -347,7 +357,31 @@ export class Admission {
     return undefined;
   }
 
+  /** Tells those who wait where they are, once for all that happens in one step of the event loop. */
+  #tellPlaces(lane: Lane): void {
+    if (lane.telling) return;
+    lane.telling = true;
+    this.#options.clock.after(0, () => {
+      lane.telling = false;
+      const isLoading = lane.door.type === "held";
+      for (const [ahead, run] of lane.waiting.inOrder().entries())
+        this.#tellPlace(run, isLoading ? { stage: "loading" } : { stage: "queued", ahead });
+    });
+  }
+
+  #tellPlace(run: Run, place: CallPlace): void {
+    const told = `${place.stage} ${place.ahead ?? ""}`;
+    if (run.hear === undefined || run.onPlace === undefined || run.told === told) return;
+    run.told = told;
+    this.#guarded(run.onPlace, place);
+  }
+
   #advance(lane: Lane): void {
+    this.#begin(lane);
+    if (lane.waiting.size > 0) this.#tellPlaces(lane);
+  }
+
+  #begin(lane: Lane): void {
     while (lane.door.type === "open" && lane.running < lane.door.slots) {
       const run = lane.waiting.next();
       if (run === undefined) return;
@@ -357,6 +391,7 @@ export class Admission {
       this.#running.set(run.number, run);
       this.#totals.started += 1;
       this.#emit({ type: "started", model: lane.model, queuedMs: this.#sinceMs(run) });
+      this.#tellPlace(run, { stage: "reading" });
       this.#executor.begin(run.number, run.engine, lane.model, run.request);
     }
   }
@@ -385,6 +420,7 @@ export class Admission {
   #leaveLine(run: Run): void {
     run.lane.waiting.leave(run.stand, run);
     run.place = "gone";
+    if (run.lane.waiting.size > 0) this.#tellPlaces(run.lane);
     this.#reportRest(run.lane);
   }
 
@@ -423,7 +459,7 @@ export class Admission {
       completionTokens: tokens.completionTokens,
       totalMs: this.#sinceMs(run),
     });
-    this.#say(hear, { type: "answered", result });
+    this.#guarded(hear, { type: "answered", result });
   }
 
   #sinceMs(run: Run): number {
@@ -446,9 +482,9 @@ export class Admission {
   }
 
   /** A listener that throws is its owner's fault and must not end another's generation. */
-  #say(hear: Hear, said: Parameters<Hear>[0]): void {
+  #guarded<Value>(listener: (value: Value) => void, value: Value): void {
     try {
-      hear(said);
+      listener(value);
     } catch (thrown) {
       this.#options.log?.error("generation.listener_failed", { error: String(thrown) });
     }

@@ -69,6 +69,11 @@ export class ClassQueue<Item> {
     return undefined;
   }
 
+  /** All that wait, about in the order of their turns if nobody comes or goes: those of earlier classes first. */
+  inOrder(): readonly Item[] {
+    return this.#classes.flatMap(({ line }) => line.inOrder());
+  }
+
   /** Takes one out of the line. False when it was not in it. */
   leave({ priority, share, lane }: Stand, item: Item): boolean {
     return this.#at(priority).line.leave(share, lane, item);

@@ -104,6 +104,15 @@ export class FairQueue<Item> {
     return undefined;
   }
 
+  /** All that wait, in the order of their turns if nobody comes or goes. */
+  inOrder(): readonly Item[] {
+    const copy = new FairQueue<Item>();
+    for (const [name, { lanes, count }] of this.#shares)
+      copy.#shares.set(name, { lanes: new Map([...lanes].map(([lane, items]) => [lane, [...items]])), count });
+    copy.#size = this.#size;
+    return copy.takeAll();
+  }
+
   /** Takes one out of the line. False when it was not in it. */
   leave(share: string, lane: string, item: Item): boolean {
     const at = this.#shares.get(share)?.lanes.get(lane)?.indexOf(item) ?? -1;

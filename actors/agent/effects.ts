@@ -1,5 +1,5 @@
 /** What decisions of an agent are made of: what it remembers, and how what happens becomes a fact. */
-import type { AgentEvent, ToolCall, ToolRound } from "../../protocols/index.ts";
+import type { AgentEvent, AnswerStage, ToolCall, ToolRound } from "../../protocols/index.ts";
 import { persist, publish, type Effect, type Turn } from "../behavior.ts";
 import { dispatch, type Mail } from "../outbox.ts";
 import type { Measure } from "./context.ts";
@@ -36,6 +36,8 @@ export interface Run extends Way {
   /** What there was included. */
   readonly text: string;
   readonly tokens: number;
+  /** How far it is, as it was told last. */
+  readonly place: AnswerStage;
   /** Characters of the text that are a fact, and since when. */
   readonly notedChars: number;
   readonly notedMs: number;
@@ -44,7 +46,7 @@ export interface Run extends Way {
   readonly sinceMs: number;
   /** Characters that the model was given to read. */
   readonly promptChars: number;
-  /** The owner stopped it; its end is on the way. */
+  /** Somebody stopped it; its end is on the way. */
   readonly stopping?: true;
 }
 

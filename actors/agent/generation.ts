@@ -15,6 +15,8 @@ import {
   wireLimits,
   type AgentEvent,
   type AgentSignal,
+  type AnswerStage,
+  type CallPlace,
   type ConversationTurn,
   type ErrorCode,
   type Failure,
@@ -70,6 +72,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     tag,
     text,
     tokens,
+    place: { stage: "queued" },
     calls: [],
     model,
     sinceMs: turn.nowMs,
@@ -96,7 +99,7 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
   return [
     note({ run: now, left: null }),
     // Who follows the draft may have more of it, or nothing.
-    ...(text === "" && !isShownByDraft(job) ? [] : [draft(job, 0, text)]),
+    draft(job, 0, text, now.place),
     { type: "call", engine: "generate", request, tag, timeoutMs },
   ];
 }
@@ -137,6 +140,14 @@ function running(
   return job === undefined || now === null || now.tag !== tag ? undefined : { job, now };
 }
 
+/** The call waits somewhere else than before. */
+export function onPlaced(state: AgentState, tag: string, place: CallPlace, turn: Here): Effects {
+  const found = running(state, tag, turn);
+  if (found === undefined || found.now.place.stage === "writing") return [];
+  const { job, now } = found;
+  return [note({ run: { ...now, place } }), draft(job, now.text.length, "", place)];
+}
+
 /** A piece of what the run says arrived. */
 export function onPart(state: AgentState, tag: string, part: GenerationPart, turn: Here): Effects {
   const found = running(state, tag, turn);
@@ -148,8 +159,13 @@ export function onPart(state: AgentState, tag: string, part: GenerationPart, tur
     // With the first that is too many, which is told so.
     calls: [...found.now.calls, ...calls].slice(0, limits.toolCallsMax + 1),
   };
-  return text === "" ? [note({ run: now })] : onText(found.job, now, text, turn);
+  if (text !== "") return onText(found.job, now, text, turn);
+  // What it thinks is not shown, and yet it has begun.
+  if (now.place.stage === "writing") return [note({ run: now })];
+  return [note({ run: { ...now, place: isWriting } }), draft(found.job, now.text.length, "", isWriting)];
 }
+
+const isWriting: AnswerStage = { stage: "writing" };
 
 /** The run has ended. */
 export function onAnswer(state: AgentState, tag: unknown, result: Result<unknown>, turn: Here): Effects {
@@ -195,36 +211,56 @@ function onText(job: Job, now: Run, piece: string, { nowMs }: Here): Effects {
   const whole = now.text + text;
   const isDue = nowMs - now.notedMs >= limits.draftNoteMs;
   const noted = isDue ? { notedChars: whole.length, notedMs: nowMs } : {};
-  const next = note({ run: { ...now, text: whole, ...noted } });
+  const next = note({ run: { ...now, text: whole, place: isWriting, ...noted } });
   const tooLong: Effects = text.length < piece.length ? [{ type: "cancel", tag: now.tag }] : [];
   const { generation } = job;
   const { notedChars, tokens } = now;
   const fact: AgentChange = { type: "wrote", generation, offset: notedChars, text: whole.slice(notedChars), tokens };
-  return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text), ...tooLong];
+  return [...(isDue ? [persist(fact)] : []), next, draft(job, offset, text, isWriting), ...tooLong];
 }
 
-/** Followers of a conversation have the rounds from its events, those of a room from the draft. */
-const isShownByDraft = ({ source, rounds = [] }: Job): boolean => source.type === "room" && rounds.length > 0;
-
-/** Shows a piece of the draft where the answer will stand; at its beginning with what was called before. */
-function draft(job: Job, offset: number, text: string): Effect<never, never> {
+/** Shows a piece of the draft where the answer will stand, and how far it is; at its beginning with what was called before, which followers of a
+ *  conversation have from its events. */
+export function draft(job: Job, offset: number, text: string, place: AnswerStage): Effect<never, never> {
   const { generation, source, rounds } = job;
-  if (source.type === "room")
-    return {
-      type: "tell",
-      to: roomActor(source.room),
-      message: {
-        type: "draft",
-        generation,
-        replyTo: source.seq,
-        offset,
-        text,
-        ...(offset === 0 && rounds !== undefined && { rounds }),
-      },
-    };
-  const signal: AgentSignal = { type: "draft", generation, turn: source.turn, offset, text };
-  return publish(signal);
+  if (source.type === "conversation") return publish(signalOf(job, source.turn, { offset, text, place }));
+  const message = {
+    type: "draft",
+    generation,
+    replyTo: source.seq,
+    offset,
+    text,
+    ...place,
+    ...(offset === 0 && rounds !== undefined && { rounds }),
+  };
+  return { type: "tell", to: roomActor(source.room), message };
 }
+
+/** The same as a signal of the conversation. */
+export const signalOf = (
+  { generation }: Job,
+  turn: number,
+  { offset, text, place }: { readonly offset: number; readonly text: string; readonly place: AnswerStage },
+): AgentSignal => ({ type: "draft", generation, turn, offset, text, ...place });
+
+/** Tells whoever waits behind others where they are now. */
+export const tellWaiting = ({ life }: AgentState): Effects =>
+  (life?.jobs ?? []).flatMap((job, ahead) => (ahead === 0 ? [] : [draft(job, 0, "", { stage: "queued", ahead })]));
+
+/** How far an answer is, and what is written of it. */
+export interface Placed {
+  readonly job: Job;
+  readonly text: string;
+  readonly place: AnswerStage;
+}
+
+/** All that are owed, the one that is written first. */
+export const placesOf = (life: Life, { notes }: Here): readonly Placed[] =>
+  life.jobs.map((job, ahead) => ({
+    job,
+    text: ahead > 0 ? "" : (notes.run?.text ?? notes.left?.text ?? ""),
+    place: ahead > 0 ? { stage: "queued" as const, ahead } : (notes.run?.place ?? { stage: "queued" as const }),
+  }));
 
 function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: Here): Effects {
   if (now.stopping) return finish(state, { end: "stopped", text: now.text }, turn);
@@ -263,6 +299,7 @@ function onFailed(state: AgentState, job: Job, now: Run, error: Failure, turn: H
     const { text, tokens, again: lost } = now;
     return [
       note({ run: null, left: { text, tokens, again: lost } }),
+      draft(job, text.length, "", { stage: "queued" }),
       { type: "remind", id: generationReminder, dueMs },
     ];
   }
@@ -335,30 +372,40 @@ interface Ending {
 export function finish(state: AgentState, ending: Ending, turn: Here): Effects {
   const job = state.life?.jobs[0];
   if (state.life === null || job === undefined) return [];
-  const { source, generation } = job;
-  const ended: Coming =
-    source.type === "room"
-      ? roomAnswer(job, source, ending)
-      : { event: { type: "answered", generation, turn: answerTurn(state, source.turn, ending, turn.nowMs, job) } };
+  const { source } = job;
+  const ended = endOf(state, job, ending, turn.nowMs);
   const { used, measure } = ending;
   const { after, effects } = commit(state, turn, [{ ...ended, ...(used && { used }), ...(measure && { measure }) }]);
   const next = startNext(after, turn);
   const told = source.type === "room" ? source : { ...source, turn: Infinity };
   // The run of an answer that waited goes first to the model.
-  return [...effects, note({ run: null }), ...next, ...condense(after, turn, told)];
+  return [...effects, note({ run: null }), ...next, ...tellWaiting(after), ...condense(after, turn, told)];
 }
 
-/** Takes a conversation's job out of the queue before its turn has come. */
-export const withdraw = (state: AgentState, { generation }: Job, answer: number, turn: Here): Effects =>
-  commit(state, turn, [
-    {
-      event: {
-        type: "answered",
-        generation,
-        turn: answerTurn(state, answer, { end: "stopped", text: "" }, turn.nowMs),
-      },
-    },
-  ]).effects;
+/** How a job ends: the owner's in a turn, a room's in a message. */
+const endOf = (state: AgentState, job: Job, ending: Ending, nowMs: number): Coming =>
+  job.source.type === "room"
+    ? roomAnswer(job, job.source, ending)
+    : {
+        event: {
+          type: "answered",
+          generation: job.generation,
+          turn: answerTurn(state, job.source.turn, ending, nowMs, job),
+        },
+      };
+
+/** Stops a job, wherever it is: what was written is its answer. */
+export function stopJob(state: AgentState, job: Job, turn: Here): Effects {
+  const { run: now, left } = turn.notes;
+  // Out of the queue before its turn has come.
+  if (job !== state.life?.jobs[0]) {
+    const { after, effects } = commit(state, turn, [endOf(state, job, { end: "stopped", text: "" }, turn.nowMs)]);
+    return [...effects, ...tellWaiting(after)];
+  }
+  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", tag: now.tag }];
+  // Between two attempts nothing runs that could end by itself.
+  return [...finish(state, { end: "stopped", text: left?.text ?? "" }, turn), note({ left: null })];
+}
 
 function answerTurn(
   state: AgentState,
@@ -391,8 +438,13 @@ function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSi
   const said = cleaned(cut(text.trim(), wireLimits.messageCharsMax), "lines");
   const apology = { text: `Sorry, I could not answer. ${error ?? ""}`.trim(), refused: code ?? "INTERNAL" };
   const isSaid = said !== "" && textFault(said, "lines") === undefined;
-  const words = { text: isSaid ? said : "Sorry, I have no answer." };
-  const answer = end === "failed" ? apology : { ...words, ...(isSilent && { refused: "LIMIT_REACHED" as const }) };
+  const isStopped = end === "stopped";
+  const nothing = isStopped ? "I was stopped before I had written anything." : "Sorry, I have no answer.";
+  const marks = {
+    ...(isStopped && { stopped: true as const }),
+    ...(isSilent && { refused: "LIMIT_REACHED" as const }),
+  };
+  const answer = end === "failed" ? apology : { text: isSaid ? said : nothing, ...marks };
   return {
     event: { type: "roomAnswered", generation: job.generation, room: source.room },
     mail: [answerTo(source, job, answer)],
@@ -403,7 +455,7 @@ function roomAnswer(job: Job, source: RoomSource, { end, text, error, code, isSi
 export const answerTo = (
   { room, seq }: RoomSource,
   { generation, rounds }: Pick<Job, "generation" | "rounds">,
-  answer: { readonly text: string; readonly refused?: ErrorCode },
+  answer: { readonly text: string; readonly refused?: ErrorCode; readonly stopped?: true },
 ): Mail => ({
   to: roomActor(room),
   message: { type: "post", ...answer, replyTo: seq, generation, ...(rounds !== undefined && { rounds }) },

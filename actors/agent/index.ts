@@ -17,6 +17,7 @@ import {
   type AgentEvent,
   type AgentHistory,
   type AgentRated,
+  type AgentSignal,
   type AgentState as AgentSnapshot,
   type AgentUsage,
   type AgentView,
@@ -49,14 +50,19 @@ import { commit, type AgentNotes, type Effects, type Here } from "./effects.ts";
 import {
   answerTo,
   askerOf,
-  finish,
+  draft,
   onAnswer,
   onPart,
+  onPlaced,
   onReminded,
+  placesOf,
   run,
   startNext,
+  stopJob,
   takenUp,
-  withdraw,
+  signalOf,
+  tellWaiting,
+  type Placed,
 } from "./generation.ts";
 import {
   erasure,
@@ -94,6 +100,7 @@ export const agent: Behavior<AgentState, Command, AgentChange, AgentNotes, Parti
     ...recoverOutbox(state.outbox, turn.self),
     ...goOnErasing(state, turn),
     ...(state.life?.jobs[0] === undefined ? [] : run(state, turn, takenUp(state.life.jobs[0]))),
+    ...tellWaiting(state),
   ],
   pending: (state) => state.outbox.entries.length > 0 || (state.life?.jobs.length ?? 0) > 0 || erasure(state) !== null,
   blobs: ({ life }) => (life === null ? [] : uploaded(life).map(({ hash }) => hash)),
@@ -118,6 +125,8 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
       return onRecords(state, message.tag as ResumeTag | HistoryTag | RestoringTag, message.records, turn);
     case "part":
       return message.engine === "generate" ? onSaid(state, message.tag, message.part, turn) : [];
+    case "waits":
+      return onPlaced(state, message.tag, message.place, turn);
     case "reminded":
       return message.id === outboxReminder ? remindOutbox(state.outbox, turn.self) : onReminded(state, turn);
     case "erase":
@@ -135,7 +144,9 @@ function decide(state: AgentState, message: Command | Signal, turn: Here): Effec
             } satisfies AgentPictures),
       ];
     case "mentioned":
-      return mentioned(state, message, turn);
+    case "stopMention":
+    case "tellRoom":
+      return fromRoom(state, message, turn);
     case "entries":
     case "restore":
     case "withdraw":
@@ -170,7 +181,17 @@ function fromOwner(
     Command,
     {
       type:
-        "create" | "mentioned" | "erase" | "attach" | "attachSound" | "pictures" | "entries" | "restore" | "withdraw";
+        | "create"
+        | "mentioned"
+        | "stopMention"
+        | "tellRoom"
+        | "erase"
+        | "attach"
+        | "attachSound"
+        | "pictures"
+        | "entries"
+        | "restore"
+        | "withdraw";
     }
   >,
   turn: Here,
@@ -203,7 +224,7 @@ function fromOwner(
     case "usage":
       return [reply({ rows: usageAt(life.usage, turn.nowMs) } satisfies AgentUsage)];
     case "resume":
-      return resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn));
+      return resume(spanOf(state), message.after, turn, () => snapshotOf(state, life, turn), signalsOf(life, turn));
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }
@@ -214,13 +235,28 @@ const spanOf = (state: AgentState) => ({ head: state.head, floor: state.eventFlo
 function snapshotOf(state: AgentState, life: Life, turn: Here): AgentSnapshot {
   const view = viewOf(state, life, turn.key);
   const conversation = life.recent.slice(-wireLimits.pageEntriesDefault);
-  const [job] = life.jobs;
-  const now = turn.notes.run;
-  if (job?.source.type !== "conversation" || now === null) return { ...view, conversation };
-  const { generation, rounds, source } = job;
-  const draft = { generation, turn: source.turn, text: now.text, ...(rounds && { rounds }) };
-  return { ...view, conversation, draft };
+  const [first, ...behind] = placesOf(life, turn);
+  const waiting = behind.flatMap(({ job: { source, generation }, place }) =>
+    source.type === "room" ? [] : [{ generation, turn: source.turn, ...place }],
+  );
+  const draft = first && draftOf(first);
+  return { ...view, conversation, ...(draft && { draft }), ...(waiting.length > 0 && { waiting }) };
 }
+
+/** What there is of an answer in the conversation. */
+function draftOf({ job: { source, generation, rounds }, text, place }: Placed): AgentSnapshot["draft"] {
+  return source.type === "room"
+    ? undefined
+    : { generation, turn: source.turn, text, ...place, ...(rounds && { rounds }) };
+}
+
+/** The signals that say again what goes on in the conversation. */
+const signalsOf = (life: Life | null, turn: Here): readonly AgentSignal[] =>
+  life === null
+    ? []
+    : placesOf(life, turn).flatMap(({ job, text, place }) =>
+        job.source.type === "room" ? [] : [signalOf(job, job.source.turn, { offset: 0, text, place })],
+      );
 
 // --- life --------------------------------------------------------------------------------------------------------------
 
@@ -352,7 +388,7 @@ function ask(state: AgentState, event: Extract<AgentEvent, { type: "said" }>, an
   const generation = nameOf(state, turn);
   const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: answer } };
   const { after, effects } = commit(state, turn, [{ event, job }]);
-  return [...effects, ...startNext(after, turn), reply({ turn: event.turn.turn, generation })];
+  return [...effects, ...startNext(after, turn), ...tellWaiting(after), reply({ turn: event.turn.turn, generation })];
 }
 
 /** The newest answer is written anew, under its number. */
@@ -366,23 +402,13 @@ function regenerate(state: AgentState, life: Life, turn: Here): Effects {
   if (isFull(life)) return [refuse("QUEUE_FULL")];
   const generation = nameOf(state, turn);
   const job: Job = { generation, attempt: 0, source: { type: "conversation", turn: number } };
-  const change: AgentChange = { type: "owed", job };
-  return [persist(change), ...startNext(evolve(state, change), turn), reply({ turn: number, generation })];
+  return [...owe(state, job, turn), reply({ turn: number, generation })];
 }
 
 /** Stops the conversation's answer; an answer that a room waits for is left alone. */
 function stop(state: AgentState, life: Life, turn: Here): Effects {
-  const { run: now } = turn.notes;
   const job = life.jobs.find(({ source }) => source.type === "conversation");
-  if (job?.source.type !== "conversation") return [reply({})];
-  if (job !== life.jobs[0]) return [...withdraw(state, job, job.source.turn, turn), reply({})];
-  if (now !== null) return [note({ run: { ...now, stopping: true } }), { type: "cancel", tag: now.tag }, reply({})];
-  // Between two attempts nothing runs that could end by itself.
-  return [
-    ...finish(state, { end: "stopped", text: turn.notes.left?.text ?? "" }, turn),
-    note({ left: null }),
-    reply({}),
-  ];
+  return [...(job === undefined ? [] : stopJob(state, job, turn)), reply({})];
 }
 
 /** An event that nodes before this command know: the answer as it is, with what is thought of it. */
@@ -409,18 +435,36 @@ function clear(state: AgentState, life: Life, turn: Here): Effects {
     ...effects,
     ...erase(after, turn),
     ...(writing ? [...cancelRun(turn), ...startNext(after, turn)] : []),
+    ...tellWaiting(after),
     ...(turn.notes.condensing?.source.type === "conversation" ? cancelSummary(turn) : []),
     reply({}),
   ];
 }
 
-/** A room's member mentioned the agent. */
-function mentioned(state: AgentState, { room, seq, thread, context }: Of<"mentioned">, turn: Here): Effects {
-  if (turn.from !== `room/${room}`) return [refuse("FORBIDDEN")];
+/** What rooms tell it of mentions. */
+function fromRoom(state: AgentState, message: Of<"mentioned" | "stopMention" | "tellRoom">, turn: Here): Effects {
+  const { room, type } = message;
   const { life } = state;
-  if (life === null) return [refuse("NOT_FOUND")];
-  const known = life.jobs.some(({ source }) => source.type === "room" && source.room === room && source.seq === seq);
-  if (known) return [reply({})];
+  if (turn.from !== `room/${room}`) return [refuse("FORBIDDEN")];
+  if (life === null) return [type === "mentioned" ? refuse("NOT_FOUND") : reply({})];
+  if (type === "tellRoom") {
+    const places = placesOf(life, turn).filter(({ job }) => job.source.type === "room" && job.source.room === room);
+    return [...places.map(({ job, text, place }) => draft(job, 0, text, place)), reply({})];
+  }
+  const known = life.jobs.find(
+    ({ source }) => source.type === "room" && source.room === room && source.seq === message.seq,
+  );
+  if (type === "stopMention") return [...(known === undefined ? [] : stopJob(state, known, turn)), reply({})];
+  return known === undefined ? mentioned(state, life, message, turn) : [reply({})];
+}
+
+/** A room's member mentioned the agent. */
+function mentioned(
+  state: AgentState,
+  life: Life,
+  { room, seq, thread, context }: Of<"mentioned">,
+  turn: Here,
+): Effects {
   const waiting = life.jobs.slice(1).filter(({ source }) => source.type === "room");
   const asker = askerOf(context);
   const theirs = waiting.filter(({ source }) => source.type === "room" && askerOf(source.context) === asker);
@@ -431,8 +475,14 @@ function mentioned(state: AgentState, { room, seq, thread, context }: Of<"mentio
   if (!fits(state.outbox, limits.agentQueueMax + 1)) return [refuse("OVERLOADED")];
   const source: RoomSource = { type: "room", room, seq, ...(thread !== undefined && { thread }), context };
   const job: Job = { generation: nameOf(state, turn), attempt: 0, source };
+  return [...owe(state, job, turn), reply({})];
+}
+
+/** Adds a job of which nothing is public yet. */
+function owe(state: AgentState, job: Job, turn: Here): Effects {
   const change: AgentChange = { type: "owed", job };
-  return [persist(change), ...startNext(evolve(state, change), turn), reply({})];
+  const after = evolve(state, change);
+  return [persist(change), ...startNext(after, turn), ...tellWaiting(after)];
 }
 
 // --- reading -----------------------------------------------------------------------------------------------------------
@@ -465,7 +515,8 @@ function onRecords(
 ): Effects {
   // Forgotten or deleted while the disk answered: then it is not shown any more.
   if (state.life === null) return [refuse("NOT_FOUND", undefined, tag.to)];
-  if (tag.type === "resume") return resumePage(spanOf(state), tag, records, withoutWithdrawn(state));
+  if (tag.type === "resume")
+    return resumePage(spanOf(state), tag, records, signalsOf(state.life, turn), withoutWithdrawn(state));
   if (tag.type === "entries") return entriesRead(state, tag, records);
   if (tag.type === "withdraw") return withdrawRead(state, tag, records, turn);
   const found = records.map(({ value }) => value as ConversationTurn).filter(({ turn }) => turn > state.turnFloor);

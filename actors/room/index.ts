@@ -6,20 +6,15 @@
  *  In memory are the settings, the members and the newest messages; everything said is a record. A command on an older
  *  message reads the record first and goes on when it arrives (`posting.ts`).
  *
- *  Read `state.ts` (what a room is), then `posting.ts`, `threads.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
-import {
-  roomCommands,
-  type CommandOf,
-  type MessageOf,
-  type RoomMessage,
-  type RoomSignal,
-} from "../../protocols/index.ts";
+ *  Read `state.ts` (what a room is), then `posting.ts`, `answering.ts`, `threads.ts`, `polls.ts`, `membership.ts`, `reading.ts`, `unread.ts`, `restoring.ts`. */
+import { roomCommands, type CommandOf, type RoomMessage, type RoomSignal } from "../../protocols/index.ts";
 import { acceptsOf, refuseSource } from "../accepts.ts";
-import { publish, refuse, reply, type Behavior, type Signal, type Turn } from "../behavior.ts";
+import { publish, refuse, reply, type Behavior, type Effect, type Signal, type Turn } from "../behavior.ts";
 import { leap, leapOutbox } from "../leap.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { recoverOutbox, remindOutbox, outboxReminder, settle } from "../outbox.ts";
 import { resume, resumePage, type ResumeTag } from "../stream.ts";
+import { askAgain, draft, onStopped, signalsOf, stop, type RoomNotes, type StopTag } from "./answering.ts";
 import type { Effects } from "./happening.ts";
 import { entryOf } from "./members.ts";
 import {
@@ -60,9 +55,12 @@ import { counted, markRead, markUnread, type CountTag } from "./unread.ts";
 export { remaking } from "./restoring.ts";
 
 type Incoming = CommandOf<typeof roomCommands>;
+/** With what the room remembers only while in memory. */
+type Here = Turn<RoomNotes>;
+type Decided = readonly Effect<RoomChange, RoomNotes>[];
 
 /** The behavior of rooms. */
-export const room: Behavior<RoomState, Incoming, RoomChange> = {
+export const room: Behavior<RoomState, Incoming, RoomChange, RoomNotes, RoomNotes> = {
   kind: "room",
   role: "chat",
   accepts: acceptsOf(roomCommands),
@@ -70,12 +68,14 @@ export const room: Behavior<RoomState, Incoming, RoomChange> = {
   decide,
   evolve,
   record,
-  recover: (state, turn) => (state === null ? [] : recoverOutbox(state.outbox, turn.self)),
+  recover: (state, turn) =>
+    state === null ? [] : [...recoverOutbox(state.outbox, turn.self), ...askAgain(state, turn)],
+  notes: { initial: () => ({ progress: {} }), evolve: (_notes, now) => now },
   pending: (state) => state !== null && state.outbox.entries.length > 0,
   restored: (state) => state && { ...state, head: state.head + leap, outbox: leapOutbox(state.outbox) },
 };
 
-function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effects {
+function decide(state: RoomState, message: Incoming | Signal, turn: Here): Decided {
   const refusal = refuseSource(roomCommands, message, turn.from);
   if (refusal !== undefined) return refusal;
   if (message.type === "create") return create(state, message, turn);
@@ -95,6 +95,7 @@ function decide(state: RoomState, message: Incoming | Signal, turn: Turn): Effec
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
     case "part":
+    case "waits":
       return [];
     case "restore":
       if (message.root === undefined) return restore(state, message, undefined, turn);
@@ -142,8 +143,8 @@ function decideForMember(
         | "describe";
     }
   >,
-  turn: Turn,
-): Effects {
+  turn: Here,
+): Decided {
   switch (message.type) {
     case "leave":
       return leave(state, message, turn);
@@ -181,7 +182,9 @@ function decideForMember(
       return [publish(signal), reply({})];
     }
     case "draft":
-      return draft(message, turn);
+      return draft(state, message, turn);
+    case "stop":
+      return stop(state, message, turn);
     case "summary":
       return [reply(summaryOf(state, turn.key, turn.from))];
     case "history":
@@ -189,28 +192,21 @@ function decideForMember(
     case "threads":
       return [reply({ threads: threadsFor(state.threads, turn.from) })];
     case "resume":
-      return resume({ head: state.head, floor: 0 }, message.after, turn, () => snapshotOf(state, turn.key, turn.from));
+      return resume(
+        { head: state.head, floor: 0 },
+        message.after,
+        turn,
+        () => snapshotOf(state, turn.from, turn),
+        signalsOf(state, turn.notes, turn.nowMs),
+      );
     default:
       return [refuse("BAD_REQUEST", { type: (message as { type: string }).type })];
   }
 }
 
-function draft(piece: MessageOf<typeof roomCommands, "draft">, turn: Turn): Effects {
-  const { type, generation, replyTo, offset, text, rounds, done } = piece;
-  const signal: RoomSignal = {
-    type,
-    agent: turn.from,
-    generation,
-    offset,
-    text,
-    ...(replyTo !== undefined && { replyTo }),
-    ...(rounds !== undefined && { rounds }),
-    ...(done !== undefined && { done }),
-  };
-  return [publish(signal)];
-}
-
 function onAnswered(state: Room, signal: Extract<Signal, { type: "answered" }>, turn: Turn): Effects {
+  const tag = signal.tag as StopTag | undefined;
+  if (tag?.type === "stop") return onStopped(tag, signal.result, turn);
   const settled = settle(state.outbox, signal, turn);
   if (settled === undefined) return [];
   const { entry, result, effects } = settled;
@@ -224,11 +220,17 @@ function onRecords(
   state: Room,
   tag: ReadTag,
   records: Extract<Signal, { type: "records" }>["records"],
-  turn: Turn,
+  turn: Here,
 ): Effects {
   switch (tag.type) {
     case "resume":
-      return resumePage({ head: state.head, floor: 0 }, tag, records, eventsShown(state));
+      return resumePage(
+        { head: state.head, floor: 0 },
+        tag,
+        records,
+        signalsOf(state, turn.notes, turn.nowMs),
+        eventsShown(state),
+      );
     case "history":
       return historyPage(state, tag, records);
     case "count":

@@ -55,6 +55,7 @@ export function post(room: Room, command: Post, turn: Turn): Effects {
   if (command.generation !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "generation" })];
   if (command.refused !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "refused" })];
   if (command.rounds !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "rounds" })];
+  if (command.stopped !== undefined && !isAgent) return [refuse("BAD_REQUEST", { field: "stopped" })];
   const { replyTo } = command;
   if (replyTo === undefined) return posted(room, command, undefined, turn);
   const reply: Reply = { ...command, replyTo, ...(command.generation !== undefined && { answers: replyTo }) };
@@ -87,6 +88,7 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...(command.refused !== undefined && { refused: command.refused }),
     ...(command.generation !== undefined && { generation: command.generation }),
     ...(command.rounds !== undefined && { rounds: command.rounds }),
+    ...(command.stopped !== undefined && { stopped: command.stopped }),
     ...(poll && { poll }),
   };
   const { mail, refused } = summons(room, message, root, turn);

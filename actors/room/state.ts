@@ -15,7 +15,7 @@ import {
   type RoomView,
   type Visibility,
 } from "../../protocols/index.ts";
-import type { RecordOp } from "../behavior.ts";
+import type { RecordOp, Turn } from "../behavior.ts";
 import { actorLimits as limits } from "../limits.ts";
 import { deliver, emptyOutbox, enqueue, type Delivered, type Mail, type Outbox } from "../outbox.ts";
 import { lastPage } from "../page.ts";
@@ -31,6 +31,7 @@ import {
   type MemberTable,
 } from "./members.ts";
 import { threadsFor, threadsToRead, withAnswer, withChanged, withoutReader, withRead, type Thread } from "./threads.ts";
+import { answeringOf, askedAfter, type Asked, type RoomNotes } from "./answering.ts";
 import { votesOf, withoutPoll, withVote, type OpenPoll } from "./votes.ts";
 import { holdsAt } from "../../protocols/index.ts";
 
@@ -63,6 +64,8 @@ export interface Room {
   readonly quiet?: number;
   /** The threads that were written in last, the newest at the end. Absent: there was never one. */
   readonly threads?: readonly Thread[];
+  /** Answers of agents that are owed, in the order in which they were asked for. Absent: there was never one. */
+  readonly asked?: readonly Asked[];
   /** Messages deleted within the event window: older events still hold their texts, which are not given out again. */
   readonly deletions: readonly Deletion[];
 }
@@ -145,7 +148,14 @@ export function evolve(state: RoomState, change: RoomChange): RoomState {
   const before = change.event.type === "created" ? created(change.event.view, change.event.by) : state;
   if (before === null) return null;
   const room = evolveEvent(before, change.event, change.at, change.settled);
-  return { ...room, head: change.at, outbox: enqueue(room.outbox, change.mail) };
+  const { event, mail } = change;
+  const asked = event.type === "posted" ? askedAfter(room.asked, event.message, mail) : (room.asked ?? []);
+  return {
+    ...room,
+    head: change.at,
+    outbox: enqueue(room.outbox, mail),
+    ...(asked.length + (room.asked?.length ?? 0) > 0 && { asked }),
+  };
 }
 
 function created(view: RoomView, by: string): Room {
@@ -425,7 +435,8 @@ export function viewOf(room: Room, key: string): RoomView {
 }
 
 /** The view with the newest messages: what a page needs to open the room. */
-export function snapshotOf(room: Room, key: string, asker: string): RoomSnapshot {
+export function snapshotOf(room: Room, asker: string, { key, nowMs, notes }: Turn<RoomNotes>): RoomSnapshot {
+  const answering = answeringOf(room, notes, nowMs);
   const votes = votesOf(room.polls, asker);
   const messages = lastPage(room.recent.map(asShown), wireLimits.pageEntriesDefault);
   const threads = threadsFor(room.threads, asker);
@@ -435,6 +446,7 @@ export function snapshotOf(room: Room, key: string, asker: string): RoomSnapshot
     unread: unreadFor(room, asker),
     ...(threads.length > 0 && { threads }),
     ...(votes !== undefined && { votes }),
+    ...(answering.length > 0 && { answering }),
   };
 }
 

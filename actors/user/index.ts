@@ -89,6 +89,7 @@ function decide(state: UserState, message: Incoming | Signal, turn: Here): Effec
         ? remindOutbox(state.outbox, turn.self)
         : [{ type: "forget", id: message.id }];
     case "part":
+    case "waits":
       return [];
     case "setAdmin":
       if (turn.from !== roleManager) return [refuse("FORBIDDEN")];

@@ -22,6 +22,7 @@ const answers = {
       state: Type.Optional(Type.Unknown()),
       events: Type.Optional(Type.Array(event)),
       more: Type.Optional(Type.Boolean()),
+      signals: Type.Optional(Type.Array(Type.Object({}), { maxItems: 1_024 })),
     }),
   ),
   authenticate: Type.Unsafe<Authenticated>(

@@ -367,7 +367,7 @@ export function createFeeds(
         continue;
       }
       failures = 0;
-      const { head, state, events, more } = result.value;
+      const { head, state, events, more, signals = [] } = result.value;
       unanswered?.(ok(state === undefined ? { head } : { head, state }));
       unanswered = undefined;
       for (const { at: position, event } of events ?? [])
@@ -380,6 +380,7 @@ export function createFeeds(
       if (more !== true) subscription.last = Math.max(subscription.last, head);
       cursor = subscription.last;
       if (more !== true && !subscription.missed) {
+        for (const event of signals) subscriber.send({ topic, event });
         const held = subscription.held ?? [];
         subscription.held = undefined;
         return deliver(subscription, held);

@@ -10,6 +10,7 @@ import {
   refused,
   traceIdOf,
   type ActorId,
+  type CallPlace,
   type Result,
   type Said,
   type TraceContext,
@@ -143,7 +144,10 @@ export class Outstanding {
         });
       signal({ type: "answered", tag, result }, "node", [], trace);
     });
-    const call = { ...request, id: tag, timeoutMs, key: actor, ...(trace !== undefined && { trace }) };
+    const onPlace = this.#forIncarnation((place: CallPlace) =>
+      signal({ type: "waits", tag, place }, "node", [], trace),
+    );
+    const call = { ...request, id: tag, timeoutMs, key: actor, onPlace, ...(trace !== undefined && { trace }) };
     this.#calls.set(tag, engineOf(services.engines, engine).call(call, hear));
   }
 

@@ -15,6 +15,8 @@ import {
   ok,
   refused,
   type Balance,
+  type CallPlace,
+  type PlaceListener,
   type EngineName,
   type EngineRequest,
   type Failure,
@@ -43,6 +45,7 @@ interface Away {
   readonly sinceMs: number;
   readonly person: string | undefined;
   readonly hear: Hear;
+  readonly onPlace: PlaceListener | undefined;
   readonly silence: Silence;
 }
 
@@ -52,6 +55,8 @@ interface Served {
   readonly engine: EngineName;
   running: Running;
   parts: Part[];
+  /** Where it is, as long as nothing of it is said. */
+  place: CallPlace | undefined;
   result: Answered | undefined;
   scheduled: boolean;
 }
@@ -74,6 +79,11 @@ const withContext = (engine: EngineName, said: Said, contextTokens: number): Sai
   engine === "generate" && said.type === "answered" && said.result.ok
     ? { type: "answered", result: ok({ ...(said.result.value as GenerationAnswer), contextTokens }) }
     : said;
+
+/** What of a request goes to another node. */
+function withoutListener({ onPlace: _, ...request }: EngineRequest): Omit<EngineRequest, "onPlace"> {
+  return request;
+}
 
 /** Makes the engines of the whole cluster of those of this node. */
 export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
@@ -169,7 +179,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   const callAway = (
     at: NodeId,
     engine: EngineName,
-    request: EngineRequest,
+    { onPlace, ...request }: EngineRequest,
     told: Hear,
     from: TraceContext | undefined,
   ): Running => {
@@ -185,7 +195,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
         settle(run, refused(failure("GENERATION_TIMEOUT", { node: at })));
       },
     );
-    away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, silence });
+    away.set(run, { at, sinceMs: clock.monotonicMs(), person: request.person, hear, onPlace, silence });
     meter.count("calls_away", 1, { engine });
     // Nothing is said inside this call.
     const body = { run, request, ...(trace !== undefined && { trace }) };
@@ -216,9 +226,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     one.scheduled = false;
     const gathered = one.parts.splice(0);
     const parts = gathered.length > 1 ? traitsOf(one.engine).join(gathered) : gathered;
-    const { result } = one;
-    if (parts.length === 0 && result === undefined) return;
-    const said = { run, parts, ...(result && { result }) };
+    const { result, place } = one;
+    one.place = undefined;
+    if (parts.length === 0 && result === undefined && place === undefined) return;
+    const said = { run, parts, ...(place && parts.length === 0 && { place }), ...(result && { result }) };
     // An adapter makes the answer from the words of a model or of another server. An answer that no message can carry must neither be
     // tried for ever nor cost the connection that all calls share.
     const wrong = misfit(`engine.${one.engine}.said`, said);
@@ -234,6 +245,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
     }
     // The peer does not take them now: they wait, joined to one, which the request's own bounds keep small.
     one.parts = [...parts];
+    one.place = place;
     one.scheduled = true;
     clock.after(limits.retryMaxMs, () => flush(to, run, one));
   };
@@ -270,10 +282,12 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
   };
 
   for (const engine of engineNames) {
-    exchange.on(`engine.${engine}.said`, ({ run, parts, result }, from) => {
+    exchange.on(`engine.${engine}.said`, ({ run, parts, place, result }, from) => {
       const open = away.get(run);
       if (open?.at !== from) return;
-      open.silence.heard();
+      // To wait in another place is no progress of the answer.
+      if (parts.length > 0) open.silence.heard();
+      if (place !== undefined) open.onPlace?.(place);
       for (const part of parts) if (away.get(run) === open) open.hear({ type: "part", part });
       if (result !== undefined) settle(run, result);
     });
@@ -282,24 +296,34 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       if (refusal !== undefined) return refuse(from, run, engine, refusal);
       const ofPeer = served.get(from) ?? new Map<number, Served>();
       const running = { cancel: () => undefined };
-      const one: Served = { person: request.person, engine, running, parts: [], result: undefined, scheduled: false };
+      const one: Served = {
+        person: request.person,
+        engine,
+        running,
+        parts: [],
+        place: undefined,
+        result: undefined,
+        scheduled: false,
+      };
       served.set(from, ofPeer);
       ofPeer.set(run, one);
       servedCount += 1;
       // Two nodes may choose the same id. Where a node does not say whose it is, all of its people take turns as one.
-      const known = { ...request, id: `${from}/${run}/${request.id}`, person: request.person ?? `node/${from}` };
+      const soon = (take: () => void): void => {
+        // Nothing comes after the answer.
+        if (!isServed(from, run, one) || one.result !== undefined) return;
+        take();
+        if (one.scheduled) return;
+        one.scheduled = true;
+        clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
+      };
+      const onPlace = (place: CallPlace): void => soon(() => void (one.place = place));
+      const person = request.person ?? `node/${from}`;
+      const known = { ...request, id: `${from}/${run}/${request.id}`, person, onPlace };
       one.running = callHere(
         engine,
         known,
-        (said) => {
-          // Nothing comes after the answer.
-          if (!isServed(from, run, one) || one.result !== undefined) return;
-          if (said.type === "part") one.parts.push(said.part);
-          else one.result = said.result;
-          if (one.scheduled) return;
-          one.scheduled = true;
-          clock.after(limits.partsCoalesceMs, () => flush(from, run, one));
-        },
+        (said) => soon(() => void (said.type === "part" ? one.parts.push(said.part) : (one.result = said.result))),
         trace,
       );
     });
@@ -368,7 +392,7 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       const request = { ...asked, model: choice.model, timeoutMs: Math.max(0, asked.timeoutMs) };
       lastRun += 1;
       // People make the request: one that a member would not take as a message must not cost the connection that all calls share.
-      const wrong = misfit(`engine.${engine}`, { run: lastRun, request });
+      const wrong = misfit(`engine.${engine}`, { run: lastRun, request: withoutListener(request) });
       return wrong === undefined ? callAway(choice.node, engine, request, tell, trace) : refuse(wrong);
     },
   });

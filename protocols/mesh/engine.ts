@@ -195,6 +195,13 @@ const messagesOf = <Name extends EngineName>(name: Name) => {
     said: message("message", {
       run: count,
       parts: Type.Array(part as unknown as TUnsafe<EnginePart<Name>>, { maxItems: 1_024 }),
+      /** Before the first part: where the call is. A node of the version before passes over it. */
+      place: Type.Optional(
+        Type.Object({
+          stage: Type.Union([Type.Literal("queued"), Type.Literal("loading"), Type.Literal("reading")]),
+          ahead: Type.Optional(count),
+        }),
+      ),
       /** With the last of it. */
       result: Type.Optional(
         Type.Unsafe<Result<EngineAnswer<Name>>>(

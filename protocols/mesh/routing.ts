@@ -10,7 +10,7 @@ import { actor, call, closed, count, failed, message, slot } from "./parts.ts";
 /** Who sent a message is nothing a member can prove: it is trusted to have asked. It must only be possible. */
 const sender = Type.Unsafe<ActorId | "gateway" | "node">(Type.String({ pattern: `^(gateway|node|${addressText})$` }));
 /** What a kernel tells its own actors: no message, and nothing that another node may say. */
-const signals = "answered|records|part|reminded";
+const signals = "answered|records|part|waits|reminded";
 const content = Type.Unsafe<{ readonly type: string; readonly [field: string]: unknown }>(
   Type.Object({ type: Type.String({ maxLength: 64, pattern: `^(?!(?:${signals})$)` }) }),
 );

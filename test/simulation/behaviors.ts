@@ -142,6 +142,7 @@ function ledger(probe: Probe): Behavior<LedgerState, LedgerMessage, LedgerEvent,
           throw new Error("poison");
         case "answered":
         case "part":
+        case "waits":
         case "reminded":
           return [];
       }
@@ -213,6 +214,7 @@ function relay(): Behavior<number, RelayMessage, RelayEvent> {
         }
         case "records":
         case "part":
+        case "waits":
         case "reminded":
           return [];
       }
@@ -295,6 +297,7 @@ function alarm(probe: Probe): Behavior<AlarmState, AlarmMessage, AlarmEvent> {
         case "answered":
         case "records":
         case "part":
+        case "waits":
           return [];
       }
     },
@@ -417,6 +420,7 @@ function writer(probe: Probe): Behavior<WriterState, WriterMessage, WriterEvent,
         case "answered":
           return onSaid(state, message, turn.notes);
         case "records":
+        case "waits":
         case "reminded":
           return [];
       }

@@ -28,6 +28,7 @@ const register: Behavior<string, RegisterCall, RegisterEvent> = {
       case "answered":
       case "records":
       case "part":
+      case "waits":
       case "reminded":
         return [];
     }

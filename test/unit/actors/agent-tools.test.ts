@@ -66,7 +66,7 @@ describe("an agent's tools", () => {
     ]);
     const rounds = [{ text: "Let me see.", calls: [called] }];
     const { state } = fixture.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
-    expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "", rounds });
+    expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "", stage: "queued", rounds });
     fixture.answer("It is 5.");
     expect(answers(fixture)[0]).to.deep.include({ text: "It is 5.", end: "complete", rounds });
     const events = fixture.stream(helper).map(({ event }) => [event.type, event["round"] !== undefined]);

@@ -101,10 +101,11 @@ describe("an agent's conversation", () => {
     expect(busy(fixture)).to.equal(true);
     fixture.part(fixture.generation.id, text("Hi "));
     const { state } = fixture.ok<{ state: Snapshot }>(ada, helper, { type: "resume" });
-    expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "Hi " });
+    expect(state.draft).to.deep.equal({ generation: `${helper}#1`, turn: 2, text: "Hi ", stage: "writing" });
     fixture.answer("there");
-    const draft = { type: "draft", generation: `${helper}#1`, turn: 2 };
+    const draft = { type: "draft", generation: `${helper}#1`, turn: 2, stage: "writing" };
     expect(fixture.signals(helper)).to.deep.equal([
+      { ...draft, stage: "queued", offset: 0, text: "" },
       { ...draft, offset: 0, text: "Hi " },
       { ...draft, offset: 3, text: "there" },
     ]);

@@ -12,6 +12,7 @@ import {
   parseActorId,
   refused,
   type ActorId,
+  type CallPlace,
   type ErrorCode,
   type Failure,
   type GenerationRequest,
@@ -212,6 +213,14 @@ export class Fixture {
     if (generation === undefined) return;
     if (said.type === "answered") generation.open = false;
     this.#signal(generation.actor, said.type === "part" ? { ...said, engine: "generate", tag } : { ...said, tag });
+    this.settle();
+  }
+
+  /** Plays the model's queue: says where the call is. */
+  place(tag: string, place: CallPlace): void {
+    const generation = this.generations.find(({ request, open }) => request.id === tag && open);
+    if (generation === undefined) return;
+    this.#signal(generation.actor, { type: "waits", tag, place });
     this.settle();
   }
 

@@ -148,7 +148,7 @@ describe("a room's members", () => {
     let full = fixture.stateOf<Room>(lobby) as RoomState;
     for (let at = 1_000; (full?.members.size ?? 0) < wireLimits.roomMembersMax; at += 1)
       full = room.evolve(full, { type: "happened", at, event: joined(`user/u${at}`) });
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/late", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/late", notes: { progress: {} } } as const;
     expect(room.decide(full, { type: "join" }, turn)).to.deep.equal([
       { type: "refuse", code: "LIMIT_REACHED", details: { limit: "roomMembersMax" } },
     ]);

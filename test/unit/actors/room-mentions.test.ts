@@ -200,7 +200,7 @@ describe("a room's mentions", () => {
     expect(refusals(fixture)[0]).to.not.have.property("replyTo");
     const others = Array.from({ length: actorLimits.roomMentionsMax }, (_, id) => ({ ...entry, id, to: "agent/x.y" as const }));
     const full = { ...fixture.stateOf<Room>(lobby), outbox: { next: others.length, entries: others } };
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: { progress: {} } } as const;
     const effects = room.decide(full, { type: "post", text: "@helper" }, turn);
     expect(effects.filter(({ type }) => type === "persist")).to.have.length(2);
     expect(effects.filter(({ type }) => type === "ask")).to.have.length(0);
@@ -237,7 +237,7 @@ describe("a room's mentions", () => {
       message: { type: "x" },
     }));
     const full = { ...state, outbox: { next: entries.length, entries } };
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/ada", notes: { progress: {} } } as const;
     const code = (message: object) => (room.decide(full, message as never, turn)[0] as { code?: string }).code;
     expect(code({ type: "post", text: "@helper" })).to.equal("OVERLOADED");
     expect(code({ type: "setTitle", title: "new" })).to.equal("OVERLOADED");
@@ -256,6 +256,7 @@ describe("a room's mentions", () => {
       replyTo: 1,
       offset: 0,
       text: "Hel",
+      stage: "writing",
     });
     fixture.answer("lo");
     const { event } = fixture.stream(lobby).at(-1) ?? {};

@@ -125,7 +125,7 @@ describe("a room's messages", () => {
     const kept: RoomMessage = { ...message, reactions: old };
     const event = { type: "reacted", message: kept, by: "user/ada", emoji: "❤️", on: true } as const;
     const after = room.evolve(state, { type: "happened", at: state.head + 1, event });
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/bob", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "user/bob", notes: { progress: {} } } as const;
     assert(after !== null, "there is a room");
     const stored = { key: "message/1", value: kept };
     const page = { limit: 5, reverse: true, from: 1, to: 2, thread: undefined, roomOnly: false, root: undefined };
@@ -133,7 +133,7 @@ describe("a room's messages", () => {
     const [inMemory] = history(after, { type: "history" }, turn);
     const [onDisk] = historyPage(after, tag, [stored]);
     const live = (eventsShown(after)(event) as typeof event).message;
-    const read = [messageInMemory(after, 1), snapshotOf(after, "lobby", "user/bob").messages[0], live];
+    const read = [messageInMemory(after, 1), snapshotOf(after, "user/bob", turn).messages[0], live];
     expect(read.map((one) => one?.reactions)).to.deep.equal([now, now, now]);
     for (const answer of [inMemory, onDisk])
       expect(JSON.stringify(answer)).to.include(JSON.stringify(now)).and.not.include('"❤"');
@@ -232,7 +232,7 @@ describe("a room's older messages", () => {
 
   it("are read again when more of them changed meanwhile than memory holds", () => {
     const fixture = long();
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: { progress: {} } } as const;
     const command = { type: "react", seq: 1, emoji: "❌", on: true } as const;
     const state = fixture.stateOf<Room>(lobby);
     const old = fixture.records(lobby, "message/")[0];

@@ -165,7 +165,7 @@ describe("a room's stream", () => {
 
   it("ignores signals that mean nothing to it, and refuses commands it does not know", () => {
     const fixture = inLobby();
-    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: undefined } as const;
+    const turn = { self: lobby, key: "lobby", nowMs: 0, from: "node", notes: { progress: {} } } as const;
     const state = fixture.stateOf<Room>(lobby);
     expect(
       room.decide(state, { type: "answered", tag: { type: "other" }, result: { ok: true, value: 1 } }, turn),

@@ -80,6 +80,7 @@ const asked: Readonly<Record<RoomCommand, Omit<Message, "type">>> = {
   setTitle: { title: "other" },
   setTopic: { topic: "other" },
   post: { text: "hi" },
+  stop: { seq: 1 },
   edit: { seq: 1, text: "other" },
   delete: { seq: 1 },
   react: { seq: 1, emoji: "👍", on: true },

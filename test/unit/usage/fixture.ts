@@ -48,7 +48,7 @@ export class Ledgers {
   /** One message, at once. */
   tell(to: string, message: object): Result<unknown> {
     const state = this.states.get(to) ?? ledger.initial("");
-    const turn: Turn = { self: to as never, key: to.split("/")[1]!, nowMs: this.offsetMs + this.#world.nowMs, from: "node", notes: undefined };
+    const turn: Turn<undefined> = { self: to as never, key: to.split("/")[1]!, nowMs: this.offsetMs + this.#world.nowMs, from: "node", notes: undefined };
     let result: Result<unknown> = refused(failure("INTERNAL"));
     let next = state;
     for (const effect of ledger.decide(state, message as never, turn)) {

@@ -4,6 +4,7 @@ import type {
   AgentSignal,
   AgentState,
   AgentView,
+  AnswerStage,
   ConversationTurn,
   Draft,
   Failure,
@@ -11,7 +12,9 @@ import type {
   Sound,
   ToolRound,
 } from "../../../protocols/index.ts";
-import { appendPiece, type PendingPost } from "./room.ts";
+import { stageWords } from "../../../protocols/answering/words.ts";
+import { appendPiece } from "./drafts.ts";
+import type { PendingPost } from "./room.ts";
 
 /** Something the owner said that the conversation has not shown back yet. `afterSeq` counts turns. */
 export type PendingSay = Omit<PendingPost, "replyTo" | "seq"> & {
@@ -31,6 +34,8 @@ export interface AgentModel {
   /** The answer that is being written. `attempt` counts from 1: above it, a host failed. What there is of the text comes
    *  again, if the answer goes on with it. */
   readonly draft: (Draft & { readonly attempt: number; readonly rounds: readonly ToolRound[] }) | undefined;
+  /** The first of the conversation's answers that wait behind others of the agent. */
+  readonly behind: AnswerStage | undefined;
   /** A piece of the draft was missed: the state must be loaded anew. */
   readonly gap: boolean;
 }
@@ -56,6 +61,7 @@ export const emptyAgent: AgentModel = {
   older: false,
   pending: [],
   draft: undefined,
+  behind: undefined,
   gap: false,
 };
 
@@ -63,7 +69,7 @@ export const emptyAgent: AgentModel = {
 export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
   switch (input.type) {
     case "state": {
-      const { conversation, draft, ...view } = input.state;
+      const { conversation, draft, waiting, ...view } = input.state;
       const { refusal: _, ...rest } = agent;
       return settle({
         ...rest,
@@ -72,6 +78,7 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
         turns: conversation,
         older: (conversation[0]?.turn ?? 1) > 1,
         draft: draft === undefined ? undefined : { ...draft, rounds: draft.rounds ?? [], attempt: 1 },
+        behind: waiting?.[0],
         gap: false,
       });
     }
@@ -102,6 +109,13 @@ export function foldAgent(agent: AgentModel, input: AgentInput): AgentModel {
       return { ...agent, status: "refused", refusal: input.reason };
   }
 }
+
+/** How far the answer is that is being written or about to be. */
+export const stageOf = ({ draft, behind }: AgentModel): string => {
+  if (draft === undefined) return stageWords(behind ?? { stage: "queued" });
+  // A node of the version before says nothing of it.
+  return stageWords(draft.stage === undefined ? { stage: "writing" } : draft);
+};
 
 /** True while an answer is being written or about to be. */
 export const isWriting = (agent: AgentModel): boolean => agent.draft !== undefined || agent.view?.busy === true;
@@ -146,7 +160,10 @@ function foldEvent(agent: AgentModel, event: AgentEvent): AgentModel {
       if (turn === undefined) return agent;
       const before = agent.draft?.generation === generation ? agent.draft.rounds : [];
       const rounds = round === undefined ? before : [...before, round];
-      return busy({ ...agent, draft: { generation, turn, attempt, rounds, text: "" }, gap: false }, true);
+      return busy(
+        { ...agent, draft: { generation, turn, attempt, rounds, text: "" }, behind: undefined, gap: false },
+        true,
+      );
     }
     case "answered":
       // An answer that was rated comes once more, perhaps while another one is being written.
@@ -181,16 +198,30 @@ function withTurn(turns: readonly ConversationTurn[], turn: ConversationTurn): r
 function foldSignal(agent: AgentModel, signal: AgentSignal): AgentModel {
   const { draft } = agent;
   if (signal.turn === undefined) return agent;
+  const { stage, ahead } = signal;
+  const place: AnswerStage = { ...(stage !== undefined && { stage }), ...(ahead !== undefined && { ahead }) };
+  // It waits behind others: its own beginning is an event.
+  const isBehind = stage === "queued" && draft?.generation !== signal.generation && (ahead ?? 0) > 0;
+  if (isBehind) return draft === undefined ? { ...agent, behind: place } : agent;
   if (draft === undefined || draft.generation !== signal.generation) {
     // The event that starts the draft is durable and comes first; a signal without it is late, or this page missed it.
     return signal.offset === 0 && draft === undefined && agent.view?.busy === true
       ? {
           ...agent,
-          draft: { generation: signal.generation, turn: signal.turn, attempt: 1, rounds: [], text: signal.text },
+          draft: {
+            generation: signal.generation,
+            turn: signal.turn,
+            attempt: 1,
+            rounds: [],
+            text: signal.text,
+            ...place,
+          },
+          behind: undefined,
         }
       : agent;
   }
   const text = appendPiece(draft.text, signal.offset, signal.text);
   if (text === undefined) return agent.gap ? agent : { ...agent, gap: true };
-  return { ...agent, draft: { ...draft, text } };
+  const { stage: _stage, ahead: _ahead, ...rest } = draft;
+  return { ...agent, draft: { ...rest, ...place, text } };
 }

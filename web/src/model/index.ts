@@ -6,6 +6,7 @@
  *  `explain.ts` says failures in words; `kept.ts` is what one account has not finished, in this browser. */
 export * from "./agent.ts";
 export * from "./calling.ts";
+export * from "./drafts.ts";
 export * from "./explain.ts";
 export * from "./kept.ts";
 export * from "./leaving.ts";

@@ -9,6 +9,7 @@ import {
   withApart,
   withLine,
 } from "./window.ts";
+import { draftsAfter, draftsAfterPiece, draftsOf, type RoomDraft, type RoomDrafts } from "./drafts.ts";
 import { threadsAfter, threadsAfterChange, threadsAfterRead } from "./threads.ts";
 import type {
   Failure,
@@ -21,18 +22,7 @@ import type {
   RoomThread,
   RoomUnread,
   RoomView,
-  ToolRound,
 } from "../../../protocols/index.ts";
-
-/** An answer an agent is writing into the room. `text` is undefined after a gap: then the page only says that it writes. */
-export interface RoomDraft {
-  readonly agent: string;
-  readonly generation: string;
-  readonly replyTo?: number;
-  readonly text: string | undefined;
-  /** The tools that were called before it. */
-  readonly rounds: readonly ToolRound[];
-}
 
 /** A message of this page that the room has not shown back yet. */
 export interface PendingPost {
@@ -76,7 +66,8 @@ export interface RoomModel {
   /** The person's own votes in open polls, by message. */
   readonly votes: Readonly<Record<string, readonly number[]>>;
   readonly pending: readonly PendingPost[];
-  readonly drafts: Readonly<Record<string, RoomDraft>>;
+  /** Answers of agents that are waited for. */
+  readonly drafts: RoomDrafts;
   /** Who types, until when (this page's clock). */
   readonly typing: Readonly<Record<string, number>>;
 }
@@ -187,7 +178,7 @@ export function foldRoom(room: RoomModel, input: RoomInput): RoomModel {
 }
 
 function foldState(room: RoomModel, state: RoomState): RoomModel {
-  const { messages: page, votes = {}, unread, threads = [], ...view } = state;
+  const { messages: page, votes = {}, unread, threads = [], answering, ...view } = state;
   const { refusal: _, ...rest } = room;
   const readSeq = view.members[room.me]?.readSeq ?? 0;
   const own = page.filter(({ seq, author }) => seq > readSeq && author === room.me).length;
@@ -211,7 +202,7 @@ function foldState(room: RoomModel, state: RoomState): RoomModel {
       unread: unread ?? before,
       threads: Object.fromEntries(threads.map((thread) => [thread.root, thread])),
       votes,
-      drafts: {},
+      drafts: draftsOf(answering),
       typing: {},
     },
     page,
@@ -382,7 +373,7 @@ function foldPosted(room: RoomModel, view: RoomView, message: RoomMessage, root:
     typing: message.author in room.typing ? typing : room.typing,
     view: { ...changeMember(view, message.author, read), messageSeq: message.seq },
     unread: { ...room.unread, messageSeq: message.seq },
-    drafts: message.generation === undefined ? withRoot.drafts : withoutDraft(withRoot.drafts, message.generation),
+    drafts: draftsAfter(withRoot.drafts, message),
     ...(root !== undefined && { threads: threadsAfter(room.threads, root, message, room.me) }),
   };
   if (!isLine(message)) return { ...said, changed: keptApart(said.changed, [message]) };
@@ -405,12 +396,6 @@ function foldRestored(room: RoomModel, message: RoomMessage): RoomModel {
   return isLine(message) ? withLine(grown, message) : { ...grown, changed: keptApart(grown.changed, [message]) };
 }
 
-function withoutDraft(drafts: RoomModel["drafts"], generation: string): RoomModel["drafts"] {
-  if (!(generation in drafts)) return drafts;
-  const { [generation]: _, ...rest } = drafts;
-  return rest;
-}
-
 function foldSignal(room: RoomModel, signal: RoomSignal, nowMs: number): RoomModel {
   switch (signal.type) {
     case "typing":
@@ -419,25 +404,7 @@ function foldSignal(room: RoomModel, signal: RoomSignal, nowMs: number): RoomMod
       // A draft that comes after its own message is late, not new.
       const newest = [...room.messages.slice(-50), ...room.tail, ...Object.values(room.changed)];
       const posted = newest.some((message) => message.generation === signal.generation);
-      if (signal.done === true || posted) return { ...room, drafts: withoutDraft(room.drafts, signal.generation) };
-      const known = room.drafts[signal.generation];
-      const draft: RoomDraft = {
-        agent: signal.agent,
-        generation: signal.generation,
-        ...(signal.replyTo === undefined ? {} : { replyTo: signal.replyTo }),
-        text: appendPiece(known?.text, signal.offset, signal.text),
-        // Said at the beginning of the text; what goes on behind it keeps them.
-        rounds: signal.rounds ?? known?.rounds ?? [],
-      };
-      return { ...room, drafts: { ...room.drafts, [signal.generation]: draft } };
+      return posted ? room : { ...room, drafts: draftsAfterPiece(room.drafts, signal) };
     }
   }
-}
-
-/** The text after one more piece of a draft, or undefined when a piece before it is missing. A piece at offset 0 starts
- *  the text anew; one that overlaps replaces what it covers. */
-export function appendPiece(known: string | undefined, offset: number, piece: string): string | undefined {
-  if (offset === 0) return piece;
-  if (known === undefined || offset > known.length) return undefined;
-  return known.slice(0, offset) + piece;
 }

@@ -8,7 +8,7 @@ export type TimelineRow =
   | { readonly kind: "unread"; readonly key: string }
   | { readonly kind: "message"; readonly key: string; readonly message: RoomMessage; readonly head: boolean }
   | { readonly kind: "pending"; readonly key: string; readonly post: PendingPost; readonly head: boolean }
-  | { readonly kind: "draft"; readonly key: string; readonly generation: string };
+  | { readonly kind: "draft"; readonly key: string; readonly draftKey: string };
 
 // Five minutes: after a longer pause the reader wants to see when it went on.
 const groupGapMs = 5 * 60_000;
@@ -50,7 +50,7 @@ export function timelineRows(from: {
     rows.push({ kind: "pending", key: `p${post.operationId}`, post, head: !continues(previous, now) });
     previous = now;
   }
-  for (const generation of from.drafts) rows.push({ kind: "draft", key: `d${generation}`, generation });
+  for (const draftKey of from.drafts) rows.push({ kind: "draft", key: `d${draftKey}`, draftKey });
   return rows;
 }
 

@@ -3,7 +3,7 @@ import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
 import type { AgentView, ConversationSummary, ModelInfo } from "../../../../protocols/index.ts";
 import { explain, useLink, useSession, useShown, type AgentStore } from "../../live/index.ts";
-import { agentLabel, isWriting, type AgentModel } from "../../model/index.ts";
+import { agentLabel, isWriting, stageOf, type AgentModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Composer } from "../composer.tsx";
 import { Feed, type FeedHandle } from "../feed.tsx";
@@ -91,6 +91,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
   const pending = useShown(store.store, (model: AgentModel) => model.pending);
   const older = useShown(store.store, (model: AgentModel) => model.older);
   const writing = useShown(store.store, isWriting);
+  const stage = useShown(store.store, stageOf);
   const draftTurn = useShown(store.store, (model: AgentModel) => model.draft?.turn);
   const link = useLink(session);
   const models = useModels();
@@ -189,7 +190,7 @@ function OpenAgent({ store }: { readonly store: AgentStore }) {
             }
           />
           <div className="under" role="status">
-            {writing ? `${label} is writing …` : ""}
+            {writing ? `${label} is ${stage} …` : ""}
           </div>
         </div>
       </main>

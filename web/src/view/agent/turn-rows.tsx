@@ -1,7 +1,7 @@
 import { memo } from "react";
 import type { ConversationSummary, ConversationTurn, Sound } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type AgentStore } from "../../live/index.ts";
-import { plainLine, type AgentModel, type PendingSay } from "../../model/index.ts";
+import { plainLine, stageOf, type AgentModel, type PendingSay } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
@@ -200,17 +200,21 @@ export function AnswerRow({
   const text = useShown(store.store, (model: AgentModel) => model.draft?.text ?? "");
   const attempt = useShown(store.store, (model: AgentModel) => model.draft?.attempt ?? 1);
   const rounds = useShown(store.store, (model: AgentModel) => model.draft?.rounds ?? noRounds);
+  const stage = useShown(store.store, stageOf);
   return (
-    <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is writing`} aria-busy="true">
+    <article className="turn answer draft" tabIndex={-1} aria-label={`${label} is ${stage}`} aria-busy="true">
       <Avatar principal={`agent/${store.agent}`} label={label} size={30} />
       <div className="answer-body">
         {attempt > 1 && text === "" && <p className="end">The model was interrupted; it is tried again.</p>}
         <Rounds rounds={rounds} />
         {text === "" ? (
-          <span className="dots" aria-hidden="true">
-            <i />
-            <i />
-            <i />
+          <span className="waits">
+            <span className="dots" aria-hidden="true">
+              <i />
+              <i />
+              <i />
+            </span>
+            <span className="stage">{stage}</span>
           </span>
         ) : (
           <RichText text={text} streaming />

@@ -140,6 +140,7 @@ export const MessageRow = memo(function MessageRow({
               </span>
             )}
             <FoldedText message={message} actions={actions} />
+            {message.stopped === true && <p className="stopped">Stopped</p>}
             {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
           </>
         )}
@@ -187,6 +188,7 @@ function toldAs(message: RoomMessage, nameFor: (principal: string) => string): s
   if (message.restored !== undefined) facts.push(`restored, first sent ${momentOf(message.restored.atMs)}`);
   if (message.editedAtMs !== undefined) facts.push("edited");
   if (message.refused !== undefined) facts.push("not answered");
+  if (message.stopped === true) facts.push("stopped");
   if (message.pinned === true) facts.push("pinned");
   if (message.poll !== undefined) facts.push(message.poll.closedAtMs === undefined ? "poll" : "closed poll");
   return `${facts.join(", ")}: ${plainLine(message.text).slice(0, toldCharsMax)}`;

@@ -1,6 +1,7 @@
 import { Button, Loader } from "@mantine/core";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
+import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { Failure, RoomMessage } from "../../../../protocols/index.ts";
 import { explain, notices, useNow, useSession, useShown, type RoomStore } from "../../live/index.ts";
 import { newestLine, otherPerson, plainLine, type RoomModel } from "../../model/index.ts";
@@ -376,15 +377,29 @@ function Announcer({
   readonly me: string;
 }) {
   const newest = useShown(store.store, newestLine);
+  // How far the answers are that one has asked for.
+  const stages = useShown(store.store, (model: RoomModel) => stagesFor(model, me, nameFor));
   const first = useRef(newest?.seq);
   const told = newest !== undefined && newest.seq !== first.current && newest.author !== me;
   return (
-    <div className="hidden-text" role="log" aria-live="polite">
-      {told && (
-        <p key={newest.seq}>
-          <bdi>{nameFor(newest.author)}</bdi>: <bdi>{newest.text.slice(0, 300)}</bdi>
-        </p>
-      )}
-    </div>
+    <>
+      <div className="hidden-text" role="status">
+        {stages}
+      </div>
+      <div className="hidden-text" role="log" aria-live="polite">
+        {told && (
+          <p key={newest.seq}>
+            <bdi>{nameFor(newest.author)}</bdi>: <bdi>{newest.text.slice(0, 300)}</bdi>
+          </p>
+        )}
+      </div>
+    </>
   );
 }
+
+/** What a screen reader says of the answers that a person has asked for. */
+const stagesFor = (model: RoomModel, me: string, nameFor: (principal: string) => string): string =>
+  Object.values(model.drafts)
+    .filter(({ by }) => by === me)
+    .map((draft) => `${nameFor(draft.agent)} is ${stageWords(draft)}.`)
+    .join(" ");

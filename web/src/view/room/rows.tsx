@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
-import { memo, useMemo } from "react";
+import { memo, useMemo, useState } from "react";
+import { stageWords } from "../../../../protocols/answering/words.ts";
 import type { RoomView } from "../../../../protocols/index.ts";
 import { nameUnsent, useShown, type RoomStore } from "../../live/index.ts";
-import { plainLine, type PendingPost, type RoomModel } from "../../model/index.ts";
+import { plainLine, type PendingPost, type RoomDraft, type RoomModel } from "../../model/index.ts";
 import { Avatar } from "../avatar.tsx";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
@@ -10,6 +11,7 @@ import { Rounds } from "../rounds.tsx";
 import { clockTime, dayName } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
 import { callingIn } from "./calling-in.ts";
+import type { MessageActions } from "./message-row.tsx";
 
 /** Rows of the timeline that are not messages of the room yet, or none at all. */
 
@@ -141,23 +143,17 @@ export const PendingRow = memo(function PendingRow({
   );
 });
 
-/** An agent's answer while it is written; only this row is rendered again for its tokens. */
-export function DraftRow({
-  room,
-  generation,
-  nameFor,
-}: {
-  readonly room: RoomStore;
-  readonly generation: string;
-  readonly nameFor: (principal: string) => string;
-}) {
-  const draft = useShown(room.store, (model: RoomModel) => model.drafts[generation]);
+/** An agent's answer while it is waited for and written; only this row is rendered again for its tokens. */
+export function DraftRow({ draftKey, actions }: { readonly draftKey: string; readonly actions: MessageActions }) {
+  const { room, nameFor } = actions;
+  const draft = useShown(room.store, (model: RoomModel) => model.drafts[draftKey]);
   if (draft === undefined) return null;
+  const stage = stageWords(draft);
   return (
     <article
       className="message head draft"
       tabIndex={-1}
-      aria-label={`${nameFor(draft.agent)} is writing`}
+      aria-label={`${nameFor(draft.agent)} is ${stage}`}
       aria-busy="true"
     >
       <div className="message-side">
@@ -169,11 +165,36 @@ export function DraftRow({
             {nameFor(draft.agent)}
           </span>
           <span className="tag">agent</span>
-          <span className="writing">writing …</span>
+          <span className="writing">{stage} …</span>
+          {mayStop(draft, actions) && <StopButton draft={draft} actions={actions} />}
         </div>
         <Rounds rounds={draft.rounds} />
         {draft.text !== undefined && draft.text !== "" && <RichText text={draft.text} streaming />}
       </div>
     </article>
+  );
+}
+
+/** Who asked, whose agent it is, and moderators. */
+const mayStop = ({ agent, by, replyTo }: RoomDraft, { me, moderates }: MessageActions): boolean =>
+  replyTo !== undefined && (by === me || moderates || agent.startsWith(`agent/${me.slice("user/".length)}.`));
+
+function StopButton({ draft, actions }: { readonly draft: RoomDraft; readonly actions: MessageActions }) {
+  const [stopping, setStopping] = useState(false);
+  const stop = async () => {
+    setStopping(true);
+    await actions.room.change("stop", { seq: draft.replyTo ?? 0, agent: draft.agent });
+    setStopping(false);
+  };
+  return (
+    <button
+      type="button"
+      className="stop"
+      aria-label={`Stop the answer of ${actions.nameFor(draft.agent)}`}
+      disabled={stopping}
+      onClick={() => void stop()}
+    >
+      <Icon name="stop" size={14} /> Stop
+    </button>
   );
 }

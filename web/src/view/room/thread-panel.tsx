@@ -49,7 +49,7 @@ export function ThreadPanel({
   });
   const messages = threadOf(model, root, loaded.data ?? []);
   const pending = pendingShown(model, session.me).filter((post) => post.replyTo === root);
-  const drafts = Object.values(model.drafts).filter((draft) => isDraftOfThread(model, draft, root));
+  const drafts = Object.entries(model.drafts).filter(([, draft]) => isDraftOfThread(model, draft, root));
   const count = messages.length + pending.length;
   const newest = messages.at(-1)?.seq ?? 0;
   const [alsoInRoom, setAlsoInRoom] = useKept(`room/${store.room}/thread/${root}/also`, isFlag, false);
@@ -112,8 +112,8 @@ export function ThreadPanel({
         {pending.map((post) => (
           <PendingRow key={post.operationId} post={post} head me={session.me} nameFor={actions.nameFor} room={store} />
         ))}
-        {drafts.map((draft) => (
-          <DraftRow key={draft.generation} room={store} generation={draft.generation} nameFor={actions.nameFor} />
+        {drafts.map(([key]) => (
+          <DraftRow key={key} draftKey={key} actions={actions} />
         ))}
         <div ref={end} />
       </div>

@@ -107,7 +107,7 @@ export function Timeline(props: {
           <PendingRow post={entry.post} head={entry.head} me={session.me} nameFor={actions.nameFor} room={store} />
         );
       case "draft":
-        return <DraftRow room={store} generation={entry.generation} nameFor={actions.nameFor} />;
+        return <DraftRow draftKey={entry.draftKey} actions={actions} />;
     }
   };
   if (!props.opened)
@@ -180,7 +180,7 @@ const isArticle = ({ kind }: TimelineRow): boolean => kind === "message" || kind
 
 /** The drafts that exist among the room's lines, as one text: it changes when one begins or ends, not with every token. */
 const draftKeys = (model: RoomModel): string =>
-  Object.values(model.drafts)
-    .filter((draft) => isDraftOfRoom(model, draft))
-    .map(({ generation }) => generation)
+  Object.entries(model.drafts)
+    .filter(([, draft]) => isDraftOfRoom(model, draft))
+    .map(([key]) => key)
     .join("\n");

@@ -1,0 +1,151 @@
+/** Answers of agents that a room waits for: who asked whom, how far each is, and how it is stopped.
+ *
+ *      posted, with its mention in the outbox ──► asked (a fact) ──► posted by the agent, or refused in its name: it goes
+ *                                                   │
+ *      draft of the agent ──► progress (memory) ────┴──► what a reader is shown
+ *
+ *  Invariant: what is shown is owed. That an answer is waited for is part of the room's state, so it moves with it and ends with the event
+ *  that ends it; how far it is, is memory only, and a room that comes into memory asks the agents to tell it anew. */
+import { cut, wireLimits, type ActorId, type AnswerStage, type MessageOf, type RoomAnswering, type Result, type RoomMessage, type RoomSignal, type roomCommands, type ToolRound } from "../../protocols/index.ts"; // prettier-ignore
+import { note, publish, refuse, reply, type Effect, type ReplyTo, type Turn } from "../behavior.ts";
+import { actorLimits as limits } from "../limits.ts";
+import type { Mail } from "../outbox.ts";
+import type { Effects } from "./happening.ts";
+import { hasByRank } from "./members.ts";
+import type { Room } from "./state.ts";
+
+/** An answer that is owed to the room. */
+export interface Asked {
+  readonly agent: string;
+  readonly seq: number;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/** What an agent has told of an answer. */
+interface Progress extends AnswerStage {
+  readonly generation: string;
+  /** Undefined: a piece was missed. */
+  readonly text: string | undefined;
+  readonly rounds?: readonly ToolRound[];
+}
+
+/** What a room remembers only while in memory. */
+export interface RoomNotes {
+  readonly progress: Readonly<Record<string, Progress>>;
+}
+
+const keyOf = ({ agent, seq }: Pick<Asked, "agent" | "seq">): string => `${agent}#${seq}`;
+
+/** What is owed after a message: what its mentions ask for, without what it answers. */
+export function askedAfter(asked: readonly Asked[] = [], message: RoomMessage, mail: readonly Mail[] = []): readonly Asked[] {
+  const { author, seq, atMs, answers } = message;
+  const left = answers === undefined ? asked : asked.filter((one) => one.agent !== author || one.seq !== answers);
+  const mentioned = mail.filter((one) => one.message.type === "mentioned");
+  if (mentioned.length === 0) return left;
+  return [...left, ...mentioned.map(({ to }) => ({ agent: to, seq, by: author, atMs }))].slice(-limits.roomAskedMax);
+} // prettier-ignore
+
+/** What is shown of the answers that are owed. One that is owed for so long is lost. */
+export function answeringOf({ asked = [] }: Room, notes: RoomNotes, nowMs: number): readonly RoomAnswering[] {
+  return asked
+    .filter(({ atMs }) => nowMs - atMs < limits.askedShownMs)
+    .map(({ agent, seq, by }) => {
+      const { text, ...known } = notes.progress[keyOf({ agent, seq })] ?? { text: undefined };
+      return { agent, seq, by, ...known, ...(text !== undefined && { text }) };
+    });
+}
+
+/** The signals that say this again, to who has missed them. */
+export const signalsOf = (room: Room, notes: RoomNotes, nowMs: number): readonly RoomSignal[] =>
+  answeringOf(room, notes, nowMs).flatMap(({ agent, seq, by: _, generation, text, ...rest }) =>
+    generation === undefined
+      ? []
+      : [{ type: "draft", agent, generation, replyTo: seq, offset: 0, text: text ?? "", ...rest } as const],
+  );
+
+/** A piece of an answer, or how far it is. */
+export function draft(
+  room: Room,
+  piece: MessageOf<typeof roomCommands, "draft">,
+  turn: Turn<RoomNotes>,
+): readonly Effect<never, RoomNotes>[] {
+  const { type, generation, replyTo, offset, text, rounds, done, stage, ahead } = piece;
+  const agent = turn.from;
+  const place: AnswerStage = { ...(stage !== undefined && { stage }), ...(ahead !== undefined && { ahead }) };
+  const signal: RoomSignal = {
+    type,
+    agent,
+    generation,
+    offset,
+    text,
+    ...(replyTo !== undefined && { replyTo }),
+    ...(rounds !== undefined && { rounds }),
+    ...(done !== undefined && { done }),
+    ...place,
+  };
+  const { asked = [] } = room;
+  const own = asked.find((one) => one.agent === agent && one.seq === replyTo);
+  // What is not owed any more has been told late, or the mention is from before such things were written down.
+  if (own === undefined) return [publish(signal)];
+  const { progress } = turn.notes;
+  const known = progress[keyOf(own)];
+  const before = known?.generation === generation ? known : undefined;
+  const toolRounds = rounds ?? (offset === 0 ? undefined : before?.rounds);
+  const now: Progress = {
+    generation,
+    ...place,
+    text: grown(offset === 0 ? "" : before?.text, offset, text),
+    ...(toolRounds !== undefined && { rounds: toolRounds }),
+  };
+  const kept = asked.flatMap((one) => (progress[keyOf(one)] ? [[keyOf(one), progress[keyOf(one)]] as const] : []));
+  return [note({ progress: { ...Object.fromEntries(kept), [keyOf(own)]: now } as RoomNotes["progress"] }), publish(signal)];
+} // prettier-ignore
+
+const grown = (text: string | undefined, offset: number, piece: string): string | undefined =>
+  text === undefined || offset > text.length
+    ? undefined
+    : cut(text.slice(0, offset) + piece, wireLimits.messageCharsMax);
+
+/** Asks the agents how far the answers are. What they say is best effort, as all of it is. */
+export const askAgain = ({ asked = [] }: Room, { key }: Pick<Turn, "key">): readonly Effect<never, never>[] =>
+  [...new Set(asked.map(({ agent }) => agent))].map((agent) => ({
+    type: "tell",
+    to: agent as ActorId,
+    message: { type: "tellRoom", room: key },
+  }));
+
+/** Tag of what an agent is asked to stop; the others of the same message come after it. */
+export interface StopTag {
+  readonly type: "stop";
+  readonly seq: number;
+  readonly others: readonly string[];
+  readonly to: ReplyTo | undefined;
+}
+
+/** Stops what agents answer to a message. Who comes too late has what they wanted: nothing is being written. */
+export function stop(room: Room, { seq, agent }: MessageOf<typeof roomCommands, "stop">, turn: Turn): Effects {
+  if (seq < 1 || seq > room.messageSeq) return [refuse("NOT_FOUND", { seq })];
+  const owed = (room.asked ?? []).filter((one) => one.seq === seq && (agent === undefined || one.agent === agent));
+  const theirs = owed.filter((one) => mayStop(room, one, turn.from));
+  if (owed.length > 0 && theirs.length === 0)
+    return [refuse("FORBIDDEN", { reason: "who asked, the agent's owner and moderators stop an answer" })];
+  const agents = theirs.map((one) => one.agent);
+  return askToStop({ type: "stop", seq, others: agents, to: turn.replyTo }, turn.key);
+}
+
+/** The agent has let go of it, or is not there. What it wrote comes as its message. */
+export const onStopped = (tag: StopTag, result: Result<unknown>, { key }: Pick<Turn, "key">): Effects =>
+  result.ok || result.error.code === "NOT_FOUND"
+    ? askToStop(tag, key)
+    : [refuse(result.error.code, result.error.details, tag.to)];
+
+function askToStop({ others: [agent, ...others], ...tag }: StopTag, room: string): Effects {
+  if (agent === undefined) return [reply({}, tag.to)];
+  const message = { type: "stopMention", room, seq: tag.seq };
+  return [{ type: "ask", to: agent as ActorId, message, tag: { ...tag, others }, timeoutMs: limits.outboxTimeoutMs }];
+}
+
+/** Who asked, whose agent it is, and who may delete what others wrote. */
+const mayStop = (room: Room, { agent, by }: Asked, who: string): boolean =>
+  who === by || agent.startsWith(`agent/${who.slice("user/".length)}.`) || hasByRank(room, who, "room.delete");
