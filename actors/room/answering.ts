@@ -58,11 +58,11 @@ export function answeringOf({ asked = [] }: Room, notes: RoomNotes, nowMs: numbe
 
 /** The signals that say this again, to who has missed them. */
 export const signalsOf = (room: Room, notes: RoomNotes, nowMs: number): readonly RoomSignal[] =>
-  answeringOf(room, notes, nowMs).flatMap(({ agent, seq, by: _, generation, text, ...rest }) =>
-    generation === undefined
-      ? []
-      : [{ type: "draft", agent, generation, replyTo: seq, offset: 0, text: text ?? "", ...rest } as const],
-  );
+  answeringOf(room, notes, nowMs).flatMap((one) => {
+    const { agent, seq, by: _by, generation, text = "", ...rest } = one;
+    if (generation === undefined) return [];
+    return [{ type: "draft", agent, generation, replyTo: seq, offset: 0, text, ...rest } as const];
+  });
 
 /** A piece of an answer, or how far it is. */
 export function draft(

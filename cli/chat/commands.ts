@@ -46,11 +46,11 @@ export const commands = {
   unread: row("N", "", "count message N and all behind it as unread"),
   agents: row("", "", "your agents"),
   agent: row("NAME", "[PERSONA]", "talk to your agent; with a persona, create it first"),
-  stop: row("", "", "stop the answer that is being written"),
+  stop: row("", "[N]", "stop the answer that you wait for, or in a room that to message N; so does Ctrl-C"),
   regenerate: row("", "", "regenerate the last answer"),
   clear: row("", "", "clear this conversation: the agent forgets it"),
   signout: row("", "", "end this session and quit"),
-  quit: row("", "", "quit; Ctrl-D does the same"),
+  quit: row("", "", "quit; Ctrl-D does the same, and Ctrl-C when no answer is awaited"),
 } as const satisfies Record<string, CommandRow>;
 
 export type CommandName = keyof typeof commands;

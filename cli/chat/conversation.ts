@@ -65,7 +65,12 @@ export function createConversation(options: {
   const { user, client, screen } = options;
   const printer = createPrinter(screen, options.json);
   const { color, dim, remark, show } = printer;
-  const nowhere: Here = { place: undefined, hasReacted: () => false, editedAtMs: () => undefined };
+  const nowhere: Here = {
+    place: undefined,
+    hasReacted: () => false,
+    editedAtMs: () => undefined,
+    awaited: () => undefined,
+  };
   let visit: Visit | undefined;
   let shown: LinkAt = { link: client.link, node: client.at.name };
 
@@ -82,6 +87,8 @@ export function createConversation(options: {
     },
     refused: () => undefined,
   });
+
+  screen.onInterrupt(() => visit?.stopAwaited() === true);
 
   function showPrompt(): void {
     const { name, amongMany } = client.at;

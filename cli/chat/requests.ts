@@ -18,6 +18,8 @@ export interface Here {
   hasReacted(seq: number, emoji: string): boolean;
   /** When a message that was shown here was edited last, or 0. Undefined: it was not shown. */
   editedAtMs(seq: number): number | undefined;
+  /** The message whose answer the person waits for, the newest of several. Undefined: none is known. */
+  awaited(): number | undefined;
 }
 
 /** A command to the room or agent where the person is. */
@@ -124,7 +126,13 @@ export function requestOf(
       return onNumber(first, (seq) => inRoom(request("room.closePoll", { seq })));
     case "topic":
       return inRoom(request("room.setTopic", { topic: rest }));
-    case "stop":
+    case "stop": {
+      if (here.place?.kind !== "room") return withAgent(request("agent.stop", {}));
+      if (rest !== "") return onNumber(rest, (seq) => request("room.stop", { seq }));
+      const seq = here.awaited();
+      const none = "Nobody is answering you here. /stop N stops the answer to message N.";
+      return seq === undefined ? { wrong: none } : request("room.stop", { seq });
+    }
     case "regenerate":
     case "clear":
       return withAgent(request(`agent.${name}`, {}));

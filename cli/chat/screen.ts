@@ -10,8 +10,10 @@ export interface Screen {
   readonly interactive: boolean;
   readonly color: boolean;
   print(text: string): void;
-  /** Shows the end of a draft above the prompt; undefined takes it away. Nothing happens when piped. */
-  showDraft(author: string, text: string | undefined): void;
+  /** Shows how far an answer is, and the end of its draft, above the prompt; undefined takes it away. Nothing happens when piped. */
+  showDraft(says: string, text: string | undefined): void;
+  /** On a terminal: asked at Ctrl-C. True: it did something, and the chat goes on. */
+  onInterrupt(handle: () => boolean): void;
   setPrompt(prompt: string): void;
   /** Asks for one line; hidden input is not echoed. Undefined at the end of input. */
   question(prompt: string, hidden?: boolean): Promise<string | undefined>;
@@ -47,7 +49,11 @@ export function processScreen(color: boolean): Screen {
   let ended = false;
   let prompt = "";
   let draft = "";
+  let interrupted = (): boolean => false;
 
+  reader.on("SIGINT", () => {
+    if (!interrupted()) reader.close();
+  });
   reader.on("line", (line) => {
     waiting.push(line);
     if (!interactive && waiting.length >= cliLimits.waitingLinesMax) reader.pause();
@@ -88,12 +94,14 @@ export function processScreen(color: boolean): Screen {
     color,
     ended: whenEnded,
     print: (text) => above(() => process.stdout.write(`${guarded(text, color)}\n`)),
-    showDraft(author, text) {
+    onInterrupt: (handle) => void (interrupted = handle),
+    showDraft(says, text) {
       if (!interactive) return;
       const width = Math.max(20, process.stdout.columns ?? 80) - 4;
       const rows = text === undefined ? [] : wrap(printable(text), width).slice(-cliLimits.draftRowsMax);
       const shown = rows.map((row) => paint(color, "dim", `  ${row}`)).join("\n");
-      draft = text === undefined ? "" : `${paint(color, "dim", `${withoutControls(author)} is writing`)}\n${shown}\n`;
+      draft =
+        text === undefined ? "" : `${paint(color, "dim", withoutControls(says))}\n${shown === "" ? "" : `${shown}\n`}`;
       above(() => {});
     },
     setPrompt(next) {

@@ -43,10 +43,11 @@ export function describeMessage(message: RoomMessage, color: boolean): string {
   // The text is the agent's apology; that nothing else will come is for whoever reads on without reading it.
   const why = message.refused;
   const unanswered = why === undefined ? "" : paint(color, "yellow", ` (not answered: ${withoutControls(why)})`);
+  const stopped = message.stopped === true ? paint(color, "dim", " (stopped)") : "";
   const poll = message.poll === undefined ? "" : describePoll(message.poll, message.seq, color);
   const rounds = describeRounds(message.rounds ?? [], color);
   const called = rounds === undefined ? "" : `${rounds}\n`;
-  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${edited}${thread}${poll}${below}`;
+  return `${called}${head}${answers}${was}: ${indent(message.text)}${unanswered}${stopped}${edited}${thread}${poll}${below}`;
 }
 
 const voters = (count: number): string => (count === 1 ? "1 person has voted" : `${count} people have voted`);

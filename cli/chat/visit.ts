@@ -1,9 +1,11 @@
 import { clientLimits, type AnswerOf, type Client, type Follower, type Streams } from "../../client/index.ts";
 import { failure, ok, refused } from "../../protocols/errors.ts";
+import { stageWords } from "../../protocols/answering/words.ts";
 import type {
   AgentEvent,
   AgentSignal,
   AgentState,
+  AnswerStage,
   Failure,
   Result,
   RoomEvent,
@@ -42,6 +44,10 @@ export class Visit implements Here {
   /** The newest one, so that a state loaded anew repeats none. */
   #newest: number | undefined;
   #draft: Draft | undefined;
+  /** Answers that are awaited in the room, by who was asked and where: who asked. */
+  readonly #awaited = new Map<string, { readonly seq: number; readonly by: string }>();
+  /** A stop was asked for, and nothing new since then. */
+  #isStopping = false;
   /** Of the answer that is being written, how often tools were called before these eyes. */
   #roundsSeen = 0;
   /** Answers the agent owes: said and not yet answered. */
@@ -227,9 +233,37 @@ export class Visit implements Here {
     this.#oldest = first ?? this.#oldest;
   }
 
-  #showDraft(author: string, draft: Draft | undefined): void {
+  /** The newest message of this person that is being answered. */
+  awaited(): number | undefined {
+    const own = [...this.#awaited.values()].filter(({ by }) => by === `user/${this.#user}`);
+    return own.length === 0 ? undefined : Math.max(...own.map(({ seq }) => seq));
+  }
+
+  /** Stops the answer that the person waits for. False: they wait for none, or have stopped it already. */
+  stopAwaited(): boolean {
+    const { kind, key } = this.place;
+    const seq = this.awaited();
+    if (this.#isStopping || (kind === "room" ? seq === undefined : this.#owed === 0 && this.#draft === undefined))
+      return false;
+    this.#isStopping = true;
+    this.#printer.remark(this.#printer.dim("* Stopping the answer. Ctrl-C again leaves."));
+    if (kind === "agent") void this.#client.call("agent.stop", key, {});
+    else void this.#client.call("room.stop", key, { seq: seq ?? 0 });
+    return true;
+  }
+
+  #showDraft(author: string, draft: Draft | undefined, stage: AnswerStage = { stage: "writing" }): void {
     this.#draft = draft;
-    this.#screen.showDraft(author, draft?.text);
+    this.#screen.showDraft(`${author} is ${stageWords(stage)}`, draft?.text);
+  }
+
+  /** Keeps who waits for whom: a message is answered, or asks. */
+  #await({ seq, author, answers, mentions = [] }: RoomMessage): void {
+    if (answers !== undefined) this.#awaited.delete(`${author}#${answers}`);
+    if (author.startsWith("user/"))
+      for (const one of mentions.filter((member) => member.startsWith("agent/")))
+        this.#awaited.set(`${one}#${seq}`, { seq, by: author });
+    this.#isStopping = false;
   }
 
   /** Says what was read, where a person has read it. */
@@ -237,7 +271,9 @@ export class Visit implements Here {
     if (this.#screen.interactive) void this.#client.call("room.markRead", this.place.key, { seq });
   }
 
-  #showRoom({ title, topic, messages }: RoomState): void {
+  #showRoom({ title, topic, messages, answering = [] }: RoomState): void {
+    this.#awaited.clear();
+    for (const { agent, seq, by } of answering) this.#awaited.set(`${agent}#${seq}`, { seq, by });
     const { show, headline, dim, color } = this.#printer;
     const lines = messages.filter(({ threadOnly }) => threadOnly !== true);
     const recent = this.#unseen(lines, ({ seq }) => seq);
@@ -247,6 +283,9 @@ export class Visit implements Here {
     for (const message of recent) show({ message }, describeMessage(message, color));
     this.#oldest ??= recent[0]?.seq;
     if (this.#newest !== undefined && messages.length > 0) this.#markRead(this.#newest);
+    const last = answering.at(-1);
+    if (last !== undefined)
+      this.#showDraft(nameOf(last.agent), { generation: last.generation ?? "", text: last.text ?? "" }, last);
   }
 
   #showAgent({ conversation, model, draft }: AgentState): void {
@@ -256,13 +295,17 @@ export class Visit implements Here {
     headline(dim(withoutControls(`— ${key}${model === "" ? "" : `, model ${model}`} —`)));
     for (const turn of recent) show({ turn }, describeTurn(turn, key, color));
     this.#oldest ??= recent[0]?.turn;
-    this.#showDraft(nameOf(key), draft && { generation: draft.generation, text: draft.text });
+    this.#showDraft(nameOf(key), draft && { generation: draft.generation, text: draft.text }, draft);
   }
 
   #onRoomEvent(event: RoomEvent | RoomSignal): void {
     if (event.type === "typing") return;
     if (event.type === "draft")
-      return this.#showDraft(nameOf(event.agent), event.done === true ? undefined : growDraft(this.#draft, event));
+      return this.#showDraft(
+        nameOf(event.agent),
+        event.done === true ? undefined : growDraft(this.#draft, event),
+        placeOf(event),
+      );
     if ("messages" in event)
       for (const message of event.messages) {
         this.#newest = Math.max(this.#newest ?? 0, message.seq);
@@ -271,6 +314,7 @@ export class Visit implements Here {
     if ("message" in event) {
       this.#newest = Math.max(this.#newest ?? 0, event.message.seq);
       this.#saw(event.message);
+      if (event.type === "posted") this.#await(event.message);
       if (event.type === "posted" && event.message.generation !== undefined) this.#showDraft("", undefined);
     }
     this.#printer.show({ event }, describeRoomEvent(event, this.#printer.color));
@@ -281,10 +325,15 @@ export class Visit implements Here {
   #onAgentEvent(event: AgentEvent | AgentSignal): void {
     const { show, color } = this.#printer;
     const { key } = this.place;
-    if (event.type === "draft") return this.#showDraft(nameOf(key), growDraft(this.#draft, event));
+    if (event.type === "draft") {
+      // Others of the conversation wait behind the one that is shown.
+      if ((event.ahead ?? 0) > 0 && this.#draft !== undefined && this.#draft.generation !== event.generation) return;
+      return this.#showDraft(nameOf(key), growDraft(this.#draft, event), placeOf(event));
+    }
     // On a terminal the person sees what they typed; piped, only the answers matter.
     if (event.type === "generationStarted" && event.round !== undefined) this.#roundsSeen += 1;
     if (event.type !== "answered") return show({ event }, describeAgentEvent(event, color));
+    this.#isStopping = false;
     this.#showDraft("", undefined);
     const rounds = event.turn.rounds?.slice(this.#roundsSeen);
     this.#roundsSeen = 0;
@@ -293,3 +342,12 @@ export class Visit implements Here {
     this.#owe(-1);
   }
 }
+
+/** How far an answer is; a node of the version before says nothing of it, and tells pieces only. */
+const placeOf = ({
+  stage = "writing",
+  ahead,
+}: (RoomSignal & { readonly type: "draft" }) | AgentSignal): AnswerStage => ({
+  stage,
+  ...(ahead !== undefined && { ahead }),
+});

@@ -81,8 +81,9 @@ const withContext = (engine: EngineName, said: Said, contextTokens: number): Sai
     : said;
 
 /** What of a request goes to another node. */
-function withoutListener({ onPlace: _, ...request }: EngineRequest): Omit<EngineRequest, "onPlace"> {
-  return request;
+function withoutListener(request: EngineRequest): Omit<EngineRequest, "onPlace"> {
+  const { onPlace: _onPlace, ...rest } = request;
+  return rest;
 }
 
 /** Makes the engines of the whole cluster of those of this node. */

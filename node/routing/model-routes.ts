@@ -449,7 +449,8 @@ class Router {
   }
 
   /** What it says is nobody's: only how it ended is counted. */
-  #callShadow(engine: EngineName, route: ModelRoute, { onPlace: _, ...request }: EngineRequest): Running {
+  #callShadow(engine: EngineName, route: ModelRoute, shadowed: EngineRequest): Running {
+    const { onPlace: _onPlace, ...request } = shadowed;
     const model = route.shadow?.model ?? "";
     const asked = { ...request, id: `${request.id}/shadow`, model, person: "shadow", key: route.name };
     return engineOf(this.#inner, engine).call(asked, (said) => {

@@ -245,7 +245,8 @@ describe("whatever happens to rooms and agents", () => {
         const asked = messages.filter(({ author }) => author === "user/bob").map(({ seq }) => seq);
         const answers = messages.filter(({ author }) => author === helper).map(({ answers: seq }) => seq);
         expect(left).to.equal(undefined);
-        expect(answers.toSorted()).to.deep.equal(asked.toSorted());
+        expect(new Set(answers)).to.deep.equal(new Set(asked));
+        expect(answers).to.have.length(asked.length);
       }),
       { numRuns: depth(40, 1_000) },
     );

@@ -11,6 +11,7 @@ function asked(text: string, place: Place | undefined): unknown {
     place,
     hasReacted: (seq, emoji) => seq === 7 && emoji === "🎲",
     editedAtMs: (seq) => (seq === 7 ? 5_000 : undefined),
+    awaited: () => undefined,
   };
   const line = parseLine(text);
   const request =
@@ -68,7 +69,8 @@ describe("a line of the terminal", () => {
       ["hi", undefined, "Choose a room with /join ROOM or an agent with /agent NAME."],
       ["/topic dice", helper, "Go to a room first: /join ROOM."],
       ["/leave", undefined, "Go to a room first: /join ROOM."],
-      ["/stop", den, "Talk to an agent first: /agent NAME."],
+      ["/stop", den, "Nobody is answering you here. /stop N stops the answer to message N."],
+      ["/stop", undefined, "Talk to an agent first: /agent NAME."],
       ["/delete seven", den, "seven is not the number of a message."],
       ["/edit 0 no", den, "0 is not the number of a message."],
       ["/vote 7 pizza", den, "pizza is not the number of an option."],

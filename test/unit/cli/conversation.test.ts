@@ -46,6 +46,7 @@ function openFixture(at: At, interactive = true) {
     // Where one has come to is said each time.
     print: (text) => void (text.startsWith("—") || printed.push(text)),
     showDraft: () => {},
+    onInterrupt: () => {},
     setPrompt: (text) => (prompt = text),
     question: () => Promise.resolve(undefined),
     async *lines() {},

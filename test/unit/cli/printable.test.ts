@@ -88,6 +88,7 @@ describe("what a node tells reaches no terminal that obeys it", () => {
       color: false,
       print: (text: string) => void said.push(text),
       showDraft: () => {},
+      onInterrupt: () => {},
       setPrompt: () => {},
     } as unknown as Parameters<typeof createConversation>[0]["screen"];
     const message = { seq: 1, author: "user/ada", text: "hi", atMs: 0, reactions: { "👍": ["user/bob"] } };

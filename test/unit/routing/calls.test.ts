@@ -129,6 +129,27 @@ describe("routing: calls of engines", () => {
     expect(parts.filter(({ type }) => type === "answered")).to.have.length(1);
   });
 
+  it("tell where they wait, also from another node, in order and before what is said", async () => {
+    const { own, one, pass } = createCluster({ n1: ["small"], n2: ["large"] });
+    const heardOf: unknown[] = [];
+    for (const model of ["small", "large"])
+      one.call({ ...request(model), onPlace: (place) => heardOf.push([model, place]) }, ({ type }) => heardOf.push([model, type])); // prettier-ignore
+    await pass(50);
+    for (const { runs } of own.slice(0, 2)) {
+      runs[0]?.request.onPlace?.({ stage: "queued", ahead: 2 });
+      await pass(50);
+      runs[0]?.request.onPlace?.({ stage: "reading" });
+      await pass(50);
+      runs[0]?.say(text("a"));
+      // Too late: the answer has begun.
+      await pass(50);
+      runs[0]?.say(done);
+      await pass(50);
+    }
+    const each = [{ stage: "queued", ahead: 2 }, { stage: "reading" }, "part", "answered"];
+    expect(heardOf).to.deep.equal(["small", "large"].flatMap((model) => each.map((one) => [model, one])));
+  });
+
   it("say whose they are where they run, and those that say it not take turns as one person of their node", async () => {
     const { own, one, net, pass } = createCluster({ n2: ["large"] });
     one.call({ ...request("large"), person: "user/ada", key: "key/k1" }, () => undefined);

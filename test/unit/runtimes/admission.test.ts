@@ -64,6 +64,34 @@ function cancelAll({ world, all }: Pick<ReturnType<typeof crowd>, "world" | "all
 const stepsOfCancelling = stepsOf(import.meta.url, (count) => cancelAll(crowd(count)));
 
 describe("admission", () => {
+  it("tells each call where it waits: loading, its place as it changes, and when its model reads it", () => {
+    const { world, begun, admission, ask } = setUp(1, 4);
+    const told: string[] = [];
+    admission.setDoor("m", { type: "held" });
+    const all = ["ada", "ada", "bob"].map((person, index) =>
+      ask({
+        person,
+        timeoutMs: 60_000,
+        onPlace: ({ stage, ahead }) => told.push(`${index} ${stage} ${ahead ?? ""}`.trim()),
+      }),
+    );
+    const since = (): string[] => {
+      world.elapse(0);
+      return told.splice(0);
+    };
+    expect(since()).to.have.members(["0 loading", "1 loading", "2 loading"]);
+    admission.setDoor("m", { type: "open", slots: 1 });
+    // People take turns: bob's one goes before ada's second.
+    expect(since()).to.have.members(["0 reading", "2 queued 0", "1 queued 1"]);
+    admission.end(begun[0]!, done);
+    expect(since()).to.have.members(["2 reading", "1 queued 0"]);
+    all[2]?.generation.cancel();
+    admission.end(begun[1]!, done);
+    expect(since()).to.deep.equal(["1 reading"]);
+    admission.end(begun[2]!, done);
+    expect(since()).to.deep.equal([]);
+  });
+
   it("keeps the slot of a generation that timed out until its engine lets go", () => {
     const { world, begun, cancelled, admission, ask } = setUp();
     const slow = ask({ timeoutMs: 100 });

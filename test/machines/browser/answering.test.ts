@@ -1,0 +1,61 @@
+import { expect } from "chai";
+import type { Locator, Page } from "playwright-core";
+import { openPages, type Person, type Fixture } from "../../fixtures/page/index.ts";
+
+const field = (page: Page): Locator => page.getByRole("textbox", { name: "Message #lobby" });
+const waiting = (page: Page): Locator => page.locator('article.draft[aria-busy="true"]');
+const stopButton = (page: Page): Locator => page.getByRole("button", { name: /^Stop the answer of / });
+const stopped = (page: Page): Locator => page.locator("main article[data-seq] .stopped");
+
+/** A text that takes the echo some seconds to repeat: it says one word per millisecond at most. */
+const long = `@ada.helper ${"so on and ".repeat(700)}`;
+
+describe("an answer that a room waits for", function () {
+  let fixture: Fixture;
+  let ada: Person;
+  let bob: Person;
+  let cleo: Person;
+  before(async () => {
+    fixture = await openPages();
+    [ada, bob, cleo] = [await fixture.person("ada"), await fixture.person("bob"), await fixture.person("cleo")];
+    await ada.api("POST", "/api/v1/rooms", { room: "lobby", title: "lobby", visibility: "public" });
+    await ada.api("POST", "/api/v1/agents", { name: "helper" });
+    await ada.api("PUT", "/api/v1/rooms/lobby/members/agent%2Fada.helper");
+    for (const who of [bob, cleo]) await who.api("POST", "/api/v1/rooms/lobby/join");
+    for (const { page } of [ada, bob, cleo]) await page.goto(`${fixture.node.url}/room/lobby`);
+    await cleo.page.setViewportSize({ width: 390, height: 844 });
+  });
+  after(() => fixture.close());
+
+  it("is shown to all from the mention on, with its place in the queue, also after a reload", async () => {
+    for (const text of [long, "@ada.helper two"]) {
+      await field(bob.page).fill(text);
+      await field(bob.page).press("Enter");
+    }
+    for (const { page } of [ada, bob, cleo]) {
+      await waiting(page).getByText("writing …").waitFor();
+      await waiting(page).getByText("waiting, number 2 in the queue …").waitFor();
+    }
+    await cleo.page.reload();
+    await waiting(cleo.page).getByText("waiting, number 2 in the queue …").waitFor();
+    await waiting(cleo.page).getByText("so on and").waitFor();
+  });
+
+  it("is stopped with the keyboard by who asked; what was written stays, marked, for all", async () => {
+    expect(await stopButton(cleo.page).count()).to.equal(0);
+    await stopButton(bob.page).first().focus();
+    await bob.page.keyboard.press("Enter");
+    for (const { page } of [ada, bob, cleo]) {
+      await stopped(page).first().waitFor();
+      await page.locator("main article[data-seq]").filter({ hasText: "You said: @ada.helper two" }).waitFor();
+      expect(await waiting(page).count()).to.equal(0);
+    }
+  });
+
+  it("is stopped by the agent's owner, too", async () => {
+    await field(bob.page).fill(long);
+    await field(bob.page).press("Enter");
+    await stopButton(ada.page).click();
+    await stopped(cleo.page).nth(1).waitFor();
+  });
+});
