@@ -149,7 +149,7 @@ export function describeNoSlots(all: readonly ClusterSlotRow[], { directoryAway,
   if (directoryAway === undefined)
     return "There are no slots yet: they begin with the first account and the first room.";
   const asked = withoutControls(nodes.find(({ self }) => self)?.name ?? "The node that was asked");
-  return `${asked} does not know which slots there are: it has started since the directory answered last. They are not lost.`;
+  return `${asked} does not know which slots there are: the directory, which has their list, does not answer. They are not lost.`;
 }
 
 /** `plexus slots`. */

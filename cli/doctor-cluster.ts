@@ -5,6 +5,7 @@ import { adviceOn, standsStill } from "../protocols/cluster-advice.ts";
 import { failureOf, type BackupList, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
+import { addressChecks } from "./doctor-addresses.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
@@ -35,7 +36,7 @@ export async function clusterChecks(config: Config, seen: Seen): Promise<readonl
 async function stateChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
   if (control === undefined) return [];
   const summary = await readSummary(localTarget(control));
-  if (summary.ok) return stateChecksOf(summary.value);
+  if (summary.ok) return [...stateChecksOf(summary.value), ...(await addressChecks(summary.value))];
   const says = `the node that runs here says nothing of it: ${describeRefusal(summary.error)}`;
   return [{ name: clusterName, state: "bad", says, hint: "See plexus status." }];
 }

@@ -73,6 +73,10 @@ export const cliLimits = {
   modelLoadTimeoutMs: 120_000,
   /** `plexus doctor`: a member of etcd that does not answer by then is called bad. */
   etcdTimeoutMs: 3_000,
+  /** `plexus doctor`: an address of a node that takes no connection by then is called silent. */
+  addressTimeoutMs: 3_000,
+  /** `plexus doctor`: nodes whose addresses are tried, this one first; of further ones it says nothing. */
+  addressNodesMax: 64,
   /** `plexus doctor` reads blobs for so long; those that are left it only counts. */
   blobCheckMs: 20_000,
   /** How often `plexus disk encrypt --wait` looks how far it is. */

@@ -9,7 +9,9 @@ import type {
   ShardsView,
   StorageNodeRow,
 } from "../protocols/index.ts";
+import { describeAway } from "../protocols/cluster-advice.ts";
 import { advised, demand, findNode, type AdminFlags } from "./admin.ts";
+import { readSummary } from "./cluster.ts";
 import { callNode, forLook } from "./node-client.ts";
 import { counted, describeBytes, exitCodes, type Output } from "./output.ts";
 import { jsonLine, withoutControls } from "./printable.ts";
@@ -27,8 +29,13 @@ const base = "/api/v1/admin/shards";
 export async function listShards(flags: AdminFlags, { holder, only }: ShardsAsked, output: Output): Promise<number> {
   if (holder !== undefined) return listInventory(flags, { holder, only }, output);
   if (only !== undefined) throw new PlexusError(failure("BAD_REQUEST", { reason: "--only needs a holder, like g1.2" }));
-  const view = demand(await callNode<ShardsView>(forLook(await findNode(flags)), "GET", base));
-  if (flags.json) {
+  const target = forLook(await findNode(flags));
+  const view = demand(await callNode<ShardsView>(target, "GET", base));
+  // Without the directory a list of none is no knowledge.
+  const summary = view.groups.length === 0 ? demand(await readSummary(target)) : undefined;
+  if (summary?.directoryAway !== undefined && !flags.json)
+    output.print(["Which groups of shard-holders there are, only the directory knows.", ...describeAway(summary)].join("\n")); // prettier-ignore
+  else if (flags.json) {
     for (const { holders, ...group } of view.groups)
       for (const row of holders) output.print(jsonLine({ group: group.name, open: group.open, ...row }));
   } else output.print(describeShards(view, output.color, output.columns));
@@ -62,7 +69,7 @@ async function listInventory(
 export function describeShards({ places, groups, nodes }: ShardsView, color: boolean, width = Infinity): string {
   if (groups.length === 0)
     return places === 0
-      ? "No node has the role storage: `plexus nodes roles` gives it to one, `plexus invite --role storage` invites one."
+      ? "No node has the role storage: `plexus nodes roles NAME ROLES,storage` gives it to one, `plexus invite --role storage` invites one."
       : "No group of shard-holders yet: the first is made some seconds after a node with the role storage is there.";
   const columns = [
     { head: "Holder" },

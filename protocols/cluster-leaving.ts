@@ -27,7 +27,7 @@ export function describeStuck(stuck: readonly Role[], node: string): string {
   return [
     `No other node with the role ${stuck.join(" or ")} can take over now: it must be up, not draining, and able to write to its disk.`,
     `Until one can, what ${name} has of ${it} stays there${lost === "" ? "" : `, and nothing new is possible: ${lost}`}.`,
-    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME …), or undo it: plexus nodes undrain ${name}`,
+    `Start another node (plexus invite), give one ${its} (plexus nodes roles NAME ROLES), or undo it: plexus nodes undrain ${name}`,
   ].join(" ");
 }
 

@@ -120,6 +120,8 @@ export interface ClusterNodeRow {
   readonly models: readonly string[];
   readonly version: string;
   readonly url: string;
+  /** Where other nodes look for it, as it said when it started; absent from nodes of older versions. */
+  readonly addresses?: readonly string[];
   readonly incarnation: number;
   readonly state: "active" | "draining";
   /** Who had it drained, and when; absent: it is not draining, or its row is of an earlier version. */

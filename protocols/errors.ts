@@ -433,7 +433,7 @@ export const errorTable = {
   DIRECTORY_AWAY: {
     outcome: "not_started",
     http: 503,
-    help: "This needs the cluster's directory, and its node (or etcd) is away. Start it again; what is already placed keeps running.",
+    help: "This needs the cluster's directory, which does not answer; details say why and what helps. Nothing was done; what is already placed keeps running.",
   },
   DIRECTORY_MOVED: {
     outcome: "not_started",
@@ -533,6 +533,13 @@ export function awayNode({ code, details }: Failure): string | undefined {
 export function unreachedNodes({ details }: Failure): readonly string[] {
   const away = details?.["away"];
   return Array.isArray(away) ? away.filter((name): name is string => typeof name === "string") : [];
+}
+
+/** Names, in a failure for want of the directory, the nodes that it waits for. They say more than what a call to them came to. */
+export function withAwaited(reason: Failure, awaited: string | undefined): Failure {
+  const isAbout = reason.code === "DIRECTORY_AWAY" || reason.code === "DIRECTORY_UNAVAILABLE";
+  if (!isAbout || awaited === undefined) return reason;
+  return { ...reason, details: { ...reason.details, because: awaited } };
 }
 
 /** What is said of a command that was sent again and again and is given up: why it was refused last, unless another sending

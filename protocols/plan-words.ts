@@ -30,7 +30,7 @@ export const plannedTitles = ["Node", "", "Has", "Would have", "Copied to it"] a
 export function describeFault(fault: PlanFault): string {
   switch (fault.type) {
     case "role":
-      return `No node would have the role ${fault.role}, which ${counted(fault.slots, "slot needs", "slots need")}: give it to another node first (plexus nodes roles NAME …).`;
+      return `No node would have the role ${fault.role}, which ${counted(fault.slots, "slot needs", "slots need")}: give it to another node first (plexus nodes roles NAME ROLES).`;
     case "copies":
       return `${counted(fault.slots, "slot")} would have only ${counted(fault.copies, "copy", "copies")} of ${fault.wanted}: fewer deaths are survived, until another node is there.`;
     case "writes":

@@ -71,6 +71,7 @@ import { join, register, rememberCluster } from "./taking-part.ts";
 import { openTls } from "./tls.ts";
 import { openTracing } from "./tracing.ts";
 import { openWatch } from "./watch.ts";
+import { announce } from "./announcing.ts";
 import { placeFor, webAddressFor } from "./web-address.ts";
 
 export type { MembershipEnd } from "../ports.ts";
@@ -485,19 +486,21 @@ async function start(
   const { url, grpcAddress } = gateway;
   noteOwn(ownAudit, config.name, "startNode", { version: platform.version, roles: member.roles.join(",") });
   log.info("node.ready", { node, url, startedInMs: Math.round(clock.nowMs() - machine.startedAtMs) });
-  const addresses = listening.addresses();
-  const reach = { mesh: addresses, own: outwardAddresses() };
-  const outwardUrl = webAddressFor(url, {
-    ...reach,
-    everywhere: isEverywhere(config.host),
-    publicUrl: config.publicUrl,
+  const reachOf = (addresses: readonly string[]) => ({ mesh: addresses, own: outwardAddresses() });
+  const outwardOf = (addresses: readonly string[]): string =>
+    webAddressFor(url, { ...reachOf(addresses), everywhere: isEverywhere(config.host), publicUrl: config.publicUrl });
+  const stopAnnouncing = announce({
+    clock,
+    log,
+    addresses: () => listening.addresses(),
+    tell: (addresses) => void peer.membership.update({ peer: listening.peer, addresses, url: outwardOf(addresses) }),
   });
-  void peer.membership.update({ peer: listening.peer, addresses, url: outwardUrl });
+  stops.add(async () => stopAnnouncing());
   const { controlUrl } = gateway;
   const running = {
     url,
-    outwardUrl,
-    ...(grpcAddress !== undefined && { grpc: placeFor(grpcAddress, reach) }),
+    outwardUrl: outwardOf(listening.addresses()),
+    ...(grpcAddress !== undefined && { grpc: placeFor(grpcAddress, reachOf(listening.addresses())) }),
     ...(controlUrl !== undefined && { controlUrl }),
     node,
     name: member.name,

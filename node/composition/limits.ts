@@ -50,6 +50,12 @@ export const drainLimits = {
   lookMs: 5_000,
 } as const;
 
+/** Where a node is reached by others. */
+export const announceLimits = {
+  /** How often a node looks whether its machine has other addresses than it has told. */
+  addressLookMs: 30_000,
+} as const;
+
 /** Certificates of this node. */
 export const tlsLimits = {
   /** How often the files are looked at; what was renewed is shown to new connections. */

@@ -37,7 +37,7 @@ import {
   type OwnRecord,
 } from "../membership/index.ts";
 import {
-  awaitedVoters,
+  awaitedKeepers,
   createClusterControl,
   createController,
   servePlacement,
@@ -514,11 +514,13 @@ export function createPeer(options: PeerOptions): Peer {
   });
   const directoryAway = (): DirectoryAway => {
     const { members } = membership.members();
-    const awaited = awaitedVoters(placed.info(), {
+    const awaited = awaitedKeepers(placed.info(), {
       isUp: (one) => membership.isUp(one),
       nameOf: (one) => members.find((member) => member.node === one)?.name ?? one,
     });
-    const [forMs, because] = [membership.silentMs(), placed.trouble() ?? awaited];
+    // That the only keeper is down is seen from the list of nodes, unlike why it does not answer although it is there.
+    const isSole = placed.node() !== undefined;
+    const [forMs, because] = [membership.silentMs(), placed.trouble() ?? (isSole ? undefined : awaited)];
     return { ...(forMs !== undefined && { forMs: Math.round(forMs) }), ...(because !== undefined && { because }) };
   };
   const control = createClusterControl({

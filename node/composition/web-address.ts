@@ -49,7 +49,8 @@ export const placesOf = (members: readonly MemberRecord[]): readonly NodePlace[]
     })
     .map(({ name, url }) => ({ name, url }));
 
-const isLocal = (multiaddr: string): boolean => {
+/** Whether an address of the mesh leads nowhere from another machine. */
+export const isLocal = (multiaddr: string): boolean => {
   const host = hostOf(multiaddr);
   return host === undefined || isLoopback(host);
 };

@@ -1,7 +1,15 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { TLocalizedValidationError } from "typebox/error";
-import { errorTable, failure, failureOf, PlexusError, type Failure, type Result } from "../../protocols/index.ts";
+import {
+  errorTable,
+  failure,
+  failureOf,
+  PlexusError,
+  withAwaited,
+  type Failure,
+  type Result,
+} from "../../protocols/index.ts";
 
 /** The body of every HTTP answer that is an error. */
 export interface ErrorBody {
@@ -65,12 +73,18 @@ export function rawAnswer(reason: Failure): string {
   ].join("\r\n");
 }
 
-/** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing was. What only matters to the node that
- *  asked the directory is left out. */
-export function toldOf(reason: Failure, { reads }: { readonly reads: boolean }): Failure {
+/** Details that only matter to the nodes that asked the directory. */
+const betweenNodes: ReadonlySet<string> = new Set(["asked", "askedMs", "refuses"]);
+
+/** What a caller is told of a failure. `reads`: the request could change nothing, so whatever became of it, nothing was. `awaited`: the nodes that the
+ *  directory waits for. What only matters between nodes is left out. */
+export function toldOf(
+  reason: Failure,
+  { reads, awaited }: { readonly reads: boolean; readonly awaited?: string | undefined },
+): Failure {
   const { details } = reason;
-  const kept = Object.entries(details ?? {}).filter(([name]) => name !== "asked" && name !== "refuses");
-  const told: Failure = details === undefined ? reason : { ...reason, details: Object.fromEntries(kept) };
+  const kept = Object.entries(details ?? {}).filter(([name]) => !betweenNodes.has(name));
+  const told = withAwaited(details === undefined ? reason : { ...reason, details: Object.fromEntries(kept) }, awaited);
   if (!reads || reason.outcome !== "unknown") return told;
   const message = "No answer came, or it was lost. This only reads, so nothing has changed: ask again.";
   return { ...told, outcome: "not_started", message };

@@ -118,7 +118,13 @@ export function createRequests(at: GatewayContext, { feeds, people }: Subscriber
       noteDone(at, { user: caller.user, ...command.value, operationId }, result);
       const say = (): void => {
         subscriber.outstanding -= 1;
-        answer(subscriber, id, result.ok ? result : refused(toldOf(result.error, { reads: readsOnly(frame.do) })));
+        answer(
+          subscriber,
+          id,
+          result.ok
+            ? result
+            : refused(toldOf(result.error, { reads: readsOnly(frame.do), awaited: at.cluster?.awaited() })),
+        );
         permit?.();
       };
       if (permit === undefined || !result.ok) say();

@@ -29,6 +29,8 @@ export interface ClusterControl {
   preview(wish: SupposedChange): Promise<Result<ClusterPlan>>;
   /** Whether rows can be changed, as far as this node knows. */
   directoryAnswers(): boolean;
+  /** Which nodes must come back for the directory to answer, or else why it does not, in words; undefined while it answers. */
+  awaited(): string | undefined;
   /** Why an actor is away for good, where an operator can help: nodes that are up have all that it holds, and none of them the
    *  role. `advice`: the change of roles that helps. */
   stranded(

@@ -17,13 +17,14 @@ import {
   type Moved,
   type Result,
   type SlotId,
+  withAwaited,
 } from "../../protocols/index.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Directory, MemberRecord, NodeId } from "../ports.ts";
 import { sameSet } from "../cluster/records.ts";
 import type { ClusterControl } from "./api.ts";
 import { attempt, type Attempt } from "./attempt.ts";
-import { readWanted, setWanted, withAwaited } from "./voters.ts";
+import { awaitedKeepers, readWanted, setWanted } from "./voters.ts";
 import { evict } from "./eviction.ts";
 import { placementLimits, type PlacementLimits } from "./limits.ts";
 import { createMembers } from "./members.ts";
@@ -77,21 +78,19 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
   /** What helps after a refusal needs the directory as well: while that is away, its absence is the cause that counts. */
   const insteadOf = (error: Failure): Failure => {
     const isHelped = error.code === "NO_CANDIDATE" || error.details?.["advice"] !== undefined;
-    if (!isHelped || overview.directoryAnswers()) return error;
-    const keeper = soleKeeper(options.directoryInfo());
-    const start = keeper === undefined || membership.isUp(keeper) ? undefined : `start ${names.of(keeper)} again, on its own data folder`; // prettier-ignore
-    const because = start ?? options.directoryAway().because;
-    return failure("DIRECTORY_AWAY", because === undefined ? {} : { because });
+    return isHelped && !overview.directoryAnswers() ? failure("DIRECTORY_AWAY") : error;
   };
+  // One of another version is there, and no start of it helps.
+  const isThere = (one: NodeId): boolean => membership.isUp(one) || options.refusals?.().has(one) === true;
+  /** The nodes to be started, or else why those that are there do not answer. */
+  const awaited = (): string | undefined =>
+    awaitedKeepers(options.directoryInfo(), { isUp: isThere, nameOf: (one) => names.of(one) }) ??
+    (overview.directoryAnswers() ? undefined : options.directoryAway().because);
   /** Runs a command, whose refusal calls nodes by their names. */
   const run = async <T>(command: (at: Attempt) => Promise<Result<T>>): Promise<Result<T>> => {
     const done = await attempt(options.directory, command);
     if (done.ok) return done;
-    const result = refused(insteadOf(done.error));
-    const isUp = (one: NodeId): boolean => membership.isUp(one);
-    return refused(
-      withAwaited(names.inFailure(result.error), options.directoryInfo(), { isUp, nameOf: (one) => names.of(one) }),
-    );
+    return refused(withAwaited(names.inFailure(insteadOf(done.error)), awaited()));
   };
   /** The same, for a command about one node. */
   const runFor = <T>(
@@ -145,6 +144,8 @@ export function createClusterControl(options: ControlOptions): ClusterControl {
 
   return {
     ...overview,
+
+    awaited,
 
     preview: async (wish) => preview(await facts(), wish, (text) => names.find(text)),
 

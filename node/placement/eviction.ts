@@ -92,6 +92,8 @@ export async function evict(
 /** Why a member may not go because of its part in the cluster, whichever slots it holds. */
 function needed(ports: EvictionPorts, { node, roles }: MemberRecord, force: boolean): Failure | undefined {
   const { members } = ports;
+  if (ports.membership.members().members.length === 1)
+    return failure("FORBIDDEN", { reason: "it is the only node: stop it, and delete its data folder if nobody needs what is in it" }); // prettier-ignore
   if (ports.keepsDirectory(node)) {
     const isVoter = ports.votes(node);
     const advice: Advice = isVoter ? { code: "drain", node: ports.names.of(node) } : { code: "migrateDirectory" };

@@ -20,7 +20,7 @@
 export type { ClusterControl } from "./api.ts";
 export type { Candidate, Load } from "./candidates.ts";
 export { createClusterControl } from "./control.ts";
-export { awaitedVoters } from "./voters.ts";
+export { awaitedKeepers } from "./voters.ts";
 export { createController, type Controller } from "./controller.ts";
 export { placementLimits, type PlacementLimits } from "./limits.ts";
 export { servePlacement } from "./load.ts";

@@ -4,6 +4,7 @@ import {
   ok,
   ownSlot,
   parseActorId,
+  quorumOf,
   soleKeeper,
   type ActorId,
   type Advice,
@@ -80,7 +81,10 @@ export function createOverview(ports: OverviewPorts): Overview {
   const directoryAnswers = (): boolean => {
     const info = ports.directoryInfo();
     const keeper = info.kind === "replicated" ? (info.leader ?? "") : soleKeeper(info);
-    return table.current && (keeper === undefined || membership.isUp(keeper));
+    // Who leads and sees no majority can change nothing, and learns only after a while that it leads no more.
+    const isAlone =
+      info.kind === "replicated" && keeper === node && quorumOf(info, isUp).up < quorumOf(info, isUp).needed;
+    return table.current && !isAlone && (keeper === undefined || membership.isUp(keeper));
   };
 
   /** The members, taken as up unless the caller asks which are: a copy on a node that is down is missing, and not given
@@ -144,7 +148,7 @@ export function createOverview(ports: OverviewPorts): Overview {
     member: MemberRecord,
     at: { readonly held: SlotCounts; readonly refuses: boolean },
   ): ClusterNodeRow => {
-    const { name, roles, labels, weight, models, version, url, incarnation, state, drain } = member;
+    const { name, roles, labels, weight, models, version, url, addresses, incarnation, state, drain } = member;
     const self = member.node === node;
     const up = membership.isUp(member.node);
     const last = ports.heard(member.node);
@@ -159,6 +163,7 @@ export function createOverview(ports: OverviewPorts): Overview {
       models,
       version: (self && ports.version?.()) || version,
       url,
+      addresses,
       incarnation,
       state,
       ...(state === "draining" && drain && { drain }),

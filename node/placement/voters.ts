@@ -1,13 +1,5 @@
 /** How many nodes should keep the directory together, and what is said while too few of them are up. */
-import {
-  failure,
-  ok,
-  quorumOf,
-  refused,
-  type ClusterSummary,
-  type Failure,
-  type Result,
-} from "../../protocols/index.ts";
+import { failure, ok, quorumOf, refused, soleKeeper, type ClusterSummary, type Result } from "../../protocols/index.ts";
 import { votersKey, wantedVotersIn } from "../cluster/records.ts";
 import type { Clock, Directory, NodeId } from "../ports.ts";
 import type { Attempt } from "./attempt.ts";
@@ -30,26 +22,18 @@ export async function setWanted(
   return refused(failure("OVERLOADED", { row: votersKey }));
 }
 
-/** Adds to a failure for want of the directory which of its voters are awaited. */
-export function withAwaited(
-  error: Failure,
-  directory: ClusterSummary["directory"],
-  at: { readonly isUp: (node: NodeId) => boolean; readonly nameOf: (node: NodeId) => string },
-): Failure {
-  if (error.code !== "DIRECTORY_AWAY" && error.code !== "DIRECTORY_UNAVAILABLE") return error;
-  const because = awaitedVoters(directory, at);
-  return because === undefined ? error : { ...error, details: { ...error.details, because } };
-}
-
-/** Which voters must come back, in words; undefined where enough are up, and where there are none. */
-export function awaitedVoters(
+/** Which nodes must come back for the directory to answer, in words; undefined where enough are up, and where no node keeps it. */
+export function awaitedKeepers(
   directory: ClusterSummary["directory"],
   at: { readonly isUp: (node: NodeId) => boolean; readonly nameOf: (node: NodeId) => string },
 ): string | undefined {
+  const keeper = soleKeeper(directory);
+  if (keeper !== undefined)
+    return keeper === "" || at.isUp(keeper) ? undefined : `start ${at.nameOf(keeper)} again, on its own data folder`;
   if (directory.kind !== "replicated") return undefined;
   const { needed, up, down } = quorumOf(directory, at.isUp);
   if (up >= needed) return undefined;
-  return `${needed} of ${directory.voters.length} voters must be up, and ${down.map(at.nameOf).join(", ")} ${down.length === 1 ? "is" : "are"} not`;
+  return `${needed} of ${directory.voters.length} voters must be up, and ${down.map(at.nameOf).join(", ")} ${down.length === 1 ? "is" : "are"} not: start ${down.length === 1 ? "it" : "them"} again`;
 }
 
 /** Waits until a member that drains votes no more, for a time. False: it still does. */

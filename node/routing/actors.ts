@@ -118,8 +118,7 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       if (slot === undefined) return refused(failure("NOT_FOUND", { actor }));
       const known = table.get(slot)?.record;
       const newer = hint !== undefined && hint.slot === slot && hint.epoch > (known?.epoch ?? 0) ? hint : known;
-      if (newer === undefined)
-        return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_UNAVAILABLE", { actor }));
+      if (newer === undefined) return refused(failure(table.current ? "NOT_FOUND" : "DIRECTORY_AWAY", { actor }));
       const { owner } = newer;
       if (!membership.isUp(owner)) return refused(ownerAway(slot, owner, membership));
       const answer = await inTime(owner, ask(owner));
@@ -136,6 +135,8 @@ export function createClusterActors(options: ClusterActorsOptions): ClusterActor
       // Itself too: then a table that knows nothing yet still asks a node.
       const owners = new Set<NodeId>([node]);
       for (const { record } of table.rows()) owners.add(record.owner);
+      // Nobody knows then who owns what by now: all are asked, and those that are down are named.
+      if (!table.current) for (const member of membership.members().members) owners.add(member.node);
       const asked = { ...filter, limit: Math.min(filter.limit, limits.actorRowsMax) };
       const answers = await Promise.all([...owners].map(async (owner) => [owner, await listAt(owner, asked)] as const));
       const pages = answers.flatMap(([, page]) => (page === undefined ? [] : [page]));

@@ -113,7 +113,11 @@ export function ownerless(
   const down = able.filter(({ node }) => !membership.isUp(node)).map(({ name }) => name);
   const start = down.length === 0 ? "" : `: start ${down.slice(0, namesMax).join(" or ")}`;
   if (able.length === 0)
-    return failure("NO_CANDIDATE", { slot, role, reason: `no node has the role ${role}: plexus nodes roles NAME …` });
+    return failure("NO_CANDIDATE", {
+      slot,
+      role,
+      reason: `no node has the role ${role}: plexus nodes roles NAME ROLES`,
+    });
   if (down.length === able.length)
     return failure("SLOT_UNAVAILABLE", { slot, role, reason: `no node with the role ${role} is up${start}` });
   if (!table.current)

@@ -93,7 +93,10 @@ else
           if (left.length > 0) throw new Error(JSON.stringify(left).slice(0, 2_000));
         });
         await everybodyWrites(load, "etcd has space again");
-        expect(await plexus(first, "nodes")).to.not.include("NOSPACE");
+        await until("nobody says it any more", async () => {
+          for (const node of [first, cluster.named("three")])
+            expect(await plexus(node, "nodes")).to.not.include("NOSPACE");
+        });
         await two.start();
         await healthy(cluster, "it is back");
         await load.end();

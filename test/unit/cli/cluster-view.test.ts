@@ -221,7 +221,7 @@ describe("the table of slots", () => {
     expect(describeNoSlots([slotRow("chat/3", "gone")], calm)).to.equal("Of the slots, 1 in all, none is so.");
     expect(describeNoSlots([], calm)).to.include("they begin with the first account");
     expect(describeNoSlots([], away)).to.equal(
-      "node-a does not know which slots there are: it has started since the directory answered last. They are not lost.",
+      "node-a does not know which slots there are: the directory, which has their list, does not answer. They are not lost.",
     );
   });
 });

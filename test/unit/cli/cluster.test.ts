@@ -370,7 +370,7 @@ describe("commands to a cluster", () => {
     const away = await run("audit");
     fixture.directory = true;
     expect(failureOf(away.thrown).code, "the node that was asked does answer").to.equal("DIRECTORY_AWAY");
-    expect(failureOf(away.thrown).message).to.include("its node (or etcd) is away");
+    expect(failureOf(away.thrown).message).to.include("directory, which does not answer");
     expect(auditTable([{ ...entry(1), by: "\u001b[2J" }], collected())).not.to.include("\u001b");
   });
 

@@ -134,6 +134,7 @@ export async function startClusterFixture(
   };
   const cluster: ClusterControl = {
     directoryAnswers: () => fixture.directory,
+    awaited: () => undefined,
     stranded: () => fixture.stranded,
     summary: () =>
       called("summary", [], async () => {

@@ -19,6 +19,14 @@ describe("what a caller is told of a failure", () => {
     expect(toldOf(reason, { reads: false }).details).to.deep.equal({ because: "it is away" });
   });
 
+  it("names the nodes that the directory waits for, in place of what a call to them came to, in every failure for want of it", () => {
+    const awaited = "start a again, on its own data folder";
+    for (const code of ["DIRECTORY_AWAY", "DIRECTORY_UNAVAILABLE"] as const)
+      expect(toldOf(failure(code, { because: "UNREACHABLE", askedMs: 3 }), { reads: true, awaited }).details, code).to.deep.equal({ because: awaited }); // prettier-ignore
+    const other = failure("DISK_FULL", { node: "a" });
+    expect(toldOf(other, { reads: false, awaited })).to.deep.equal(other);
+  });
+
   it("knows the commands that only read", () => {
     expect(["room.post", "room.create", "user.signIn"].filter(readsOnly)).to.deep.equal([]);
     expect(["room.get", "room.history"].filter(readsOnly)).to.not.deep.equal([]);

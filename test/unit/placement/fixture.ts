@@ -16,6 +16,7 @@ import { changeSlot, slotPrefix, type Policy } from "../../../node/cluster/recor
 import { watchSlots, type SlotTable } from "../../../node/cluster/slot-table.ts";
 import {
   type DirectoryInfo,
+  type Failure,
   failure,
   holderAt,
   ok,
@@ -84,6 +85,8 @@ export class Placed extends Cluster {
     };
   }
 
+  /** Members that are there and speak another version. */
+  refused: ReadonlyMap<NodeId, Failure> = new Map([["b", failure("VERSION_UNSUPPORTED")]]);
   /** Where the directory is said to be. */
   directoryRefusal: string | undefined;
   directoryInfo: DirectoryInfo = { kind: "etcd", endpoints: ["http://x"] };
@@ -119,7 +122,7 @@ export class Placed extends Cluster {
       directoryRefusal: () => this.directoryRefusal,
       joined: () => membership.joined,
       version: () => "0.2.0",
-      refusals: () => new Map([["b", failure("VERSION_UNSUPPORTED")]]),
+      refusals: () => this.refused,
       invite: async () => this.invitation,
       migrate: async () => ok({ rows: 3 }),
       changed: (action, facts, by) =>

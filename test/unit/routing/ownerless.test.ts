@@ -18,7 +18,7 @@ describe("a slot that nobody has", () => {
     ["the only manager is down", why([["a", "manager", false], ["b", "chat", true]], false), "SLOT_UNAVAILABLE", "no node with the role manager is up: start a"], // prettier-ignore
     ["and nobody has noticed it yet", why([["a", "manager", false], ["b", "chat", true]], true), "SLOT_UNAVAILABLE", "no node with the role manager is up: start a"], // prettier-ignore
     ["the directory alone is away", why([["a", "manager", true]], false), "DIRECTORY_AWAY", "the directory, which says who has it, does not answer"], // prettier-ignore
-    ["nobody was ever given the role", why([["b", "chat", true]], true), "NO_CANDIDATE", "no node has the role manager: plexus nodes roles NAME …"], // prettier-ignore
+    ["nobody was ever given the role", why([["b", "chat", true]], true), "NO_CANDIDATE", "no node has the role manager: plexus nodes roles NAME ROLES"], // prettier-ignore
     ["those that are up drain", why([["a", "manager", true]], true), "NO_CANDIDATE", "every node with the role manager that is up drains or is leaving"], // prettier-ignore
   ] as const)
     it(`is refused with what is so: ${state}`, () => {

@@ -1,0 +1,222 @@
+/** A cluster of whole peers in one process, each with a gateway, and the real command line that is typed at one of them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { behaviors } from "../../../../actors/index.ts";
+import { writeControlFile } from "../../../../cli/control.ts";
+import { describeFailure } from "../../../../cli/output.ts";
+import { createProgram } from "../../../../cli/program.ts";
+import { createPeer, type Peer } from "../../../../node/composition/peer.ts";
+import { memberKey } from "../../../../node/cluster/records.ts";
+import type { MemberRecord } from "../../../../node/ports.ts";
+import { createRandom } from "../../../../node/platform/index.ts";
+import { openJournal } from "../../../../node/storage/index.ts";
+import { failureOf, ok, type Failure, type Role } from "../../../../protocols/index.ts";
+import { everyEngine } from "../../../../runtimes/index.ts";
+import { memberRecord, ownRecord } from "../../../fixtures/members.ts";
+import { quietLog, quietMeter } from "../../../fixtures/quiet.ts";
+import { Network, simulatedClock, type Pulse, type World } from "../../../world/index.ts";
+import { createWorld } from "../../../fixtures/flowing.ts";
+import { controlToken } from "../../gateway/cluster-fixture.ts";
+import { openGateway } from "../../gateway/asking.ts";
+import type { GatewayOptions } from "../../../../node/gateway/index.ts";
+import { RowStore } from "../../storage/fixture.ts";
+import { collected } from "../fixture.ts";
+
+/** So much of the simulated time passes with a turn of the event loop while a command runs: what a node waits for takes seconds of it. */
+const msPerTurn = 20;
+
+/** Nodes by their names. The first one founds the cluster and keeps its directory. */
+export type Nodes = Readonly<Record<string, readonly Role[]>>;
+
+interface Living {
+  readonly peer: Peer;
+  readonly pulse: Pulse;
+  readonly store: FillingStore;
+}
+
+/** A disk that can be full. */
+class FillingStore extends RowStore {
+  full = false;
+  override batch(ops: Parameters<RowStore["batch"]>[0]): Promise<void> {
+    const refusal = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    return this.full ? Promise.reject(refusal) : super.batch(ops);
+  }
+}
+
+/** What came of a command line. */
+export interface Ended {
+  readonly code: number | undefined;
+  readonly text: string;
+  /** As it is printed. */
+  readonly refusal: string;
+  readonly failure: Failure | undefined;
+}
+
+const limits = {
+  membership: { heartbeatMs: 50, silenceMinMs: 200, silenceMaxMs: 300, stallMs: 1_000_000 },
+  replication: { replicaTimeoutMs: 150, tickIntervalMs: 20, queryTimeoutMs: 200, proposalRetryMs: 50 },
+  placement: { settleMs: 0, replaceAfterMs: 2_000, roundMs: 300, planDelayMs: 10, retryMs: 50, retryMaxMs: 400 },
+};
+
+export class WalkedCluster {
+  readonly world: World = createWorld();
+  readonly #network = new Network(this.world);
+  readonly #nodes: Nodes;
+  readonly #living = new Map<string, Living>();
+  readonly #stores = new Map<string, FillingStore>();
+  readonly #members = new Map<string, readonly MemberRecord[]>();
+  #lives = 0;
+
+  private constructor(nodes: Nodes) {
+    this.#nodes = nodes;
+  }
+
+  /** Starts the nodes one after the other, and waits until all see all. */
+  static async start(nodes: Nodes): Promise<WalkedCluster> {
+    const cluster = new WalkedCluster(nodes);
+    const names = Object.keys(nodes);
+    for (const name of names) await cluster.begin(name);
+    await cluster.world.until(() => cluster.#calm(), 120_000);
+    return cluster;
+  }
+
+  #calm(): boolean {
+    return [...this.#living.values()].every(({ peer }) =>
+      Object.keys(this.#nodes).every((name) => peer.membership.isUp(`id-${name}`)),
+    );
+  }
+
+  peer(name: string): Peer {
+    return (this.#living.get(name) as Living).peer;
+  }
+
+  /** Starts a node on what its disk has. */
+  async begin(name: string): Promise<void> {
+    const node = `id-${name}`;
+    const [founder] = Object.keys(this.#nodes);
+    this.#lives += 1;
+    const pulse: Pulse = { life: this.#lives, alive: true };
+    const clock = simulatedClock(this.world, { offsetMs: 0 }, pulse);
+    const ports = { clock, random: this.world.dice, log: quietLog, meter: quietMeter };
+    const store = this.#stores.get(name) ?? new FillingStore();
+    this.#stores.set(name, store);
+    const roles = this.#nodes[name] ?? [];
+    const row: MemberRecord = { ...memberRecord(node, { name, roles }), incarnation: 0 };
+    const host = this.#living.get(founder ?? "")?.peer;
+    if (this.#members.has(name) === false && host !== undefined)
+      await this.world.settle(host.directory.compareAndSet(memberKey(node), row, 0));
+    const others = host?.membership.members().members.filter((one) => one.node !== node) ?? [];
+    const seed = this.#members.get(name) ?? (host === undefined ? [] : [...others, row]);
+    const journal = await openJournal({ ...ports, store, identity: { cluster: "c1", node } });
+    const peer = createPeer({
+      ...ports,
+      node,
+      cluster: "c1",
+      store,
+      journal,
+      transport: this.#network.attach(node, pulse),
+      directory: { kind: "embedded", host: `id-${founder}` },
+      behaviors,
+      engines: everyEngine({}),
+      policy: { replicas: 2, minInSync: 1 },
+      seed,
+      limits,
+    });
+    peer.membership.onChange(() => void this.#members.set(name, peer.membership.members().members));
+    await this.world.settle(peer.start(ownRecord(node, { name, roles }), { found: name === founder }), 60_000);
+    this.#living.set(name, { peer, pulse, store });
+  }
+
+  /** Ends a node's process without a word. */
+  kill(name: string): void {
+    const living = this.#living.get(name);
+    if (living === undefined) return;
+    living.pulse.alive = false;
+    this.#living.delete(name);
+    this.#network.ended(`id-${name}`, true);
+  }
+
+  /** The disk of a node takes nothing any more. */
+  fill(name: string): void {
+    (this.#stores.get(name) as FillingStore).full = true;
+  }
+
+  /** Whether the process of each node runs. */
+  get isWhole(): boolean {
+    return this.#living.size === Object.keys(this.#nodes).length;
+  }
+
+  pass(forMs: number): Promise<void> {
+    return this.world.pass(forMs);
+  }
+
+  /** Uses the command line at a node. */
+  async at<T>(name: string, use: (run: (...words: readonly string[]) => Promise<Ended>) => Promise<T>): Promise<T> {
+    const folder = await mkdtemp(join(tmpdir(), "plexus-walk-"));
+    const { gateway } = await openGateway(this.#settings(name));
+    const stop = this.world.flow(msPerTurn);
+    try {
+      await writeControlFile(folder, { url: gateway.url, controlToken, pid: process.pid });
+      return await use((...words) => typed(words, folder));
+    } finally {
+      await gateway.stop(1_000);
+      await stop();
+      await rm(folder, { recursive: true });
+    }
+  }
+
+  #settings(name: string): GatewayOptions {
+    const { peer, pulse } = this.#living.get(name) as Living;
+    return {
+      kernel: peer.kernel,
+      engines: peer.engines,
+      hub: peer.hub,
+      clock: simulatedClock(this.world, { offsetMs: 0 }, pulse),
+      random: createRandom(),
+      log: quietLog,
+      meter: quietMeter,
+      host: "127.0.0.1",
+      port: 0,
+      node: `id-${name}`,
+      name,
+      version: "0.1.0",
+      signUp: "open",
+      adminNeeded: async () => false,
+      adminCodeHash: undefined,
+      status: () => {
+        throw new Error("not asked for here");
+      },
+      readiness: () => ok({}),
+      metricsText: async () => ({ contentType: "text/plain", body: "" }),
+      controlToken,
+      cluster: peer.control,
+      actors: peer.actors,
+      backups: folders(name),
+    } as GatewayOptions;
+  }
+
+  async stop(): Promise<void> {
+    for (const name of this.#living.keys()) this.kill(name);
+    await this.world.pass(10);
+  }
+}
+
+/** No folder for backups is offered. */
+const folders = (name: string): NonNullable<GatewayOptions["backups"]> =>
+  ({ places: () => ({ node: { id: `id-${name}`, name }, offered: [] }), ofCluster: async () => [] }) as never;
+
+/** Types a command at the machine whose data folder this is. */
+async function typed(words: readonly string[], folder: string): Promise<Ended> {
+  const output = collected(200);
+  let code: number | undefined;
+  const program = await createProgram("1", { output, onExit: (given) => void (code = given) }, words);
+  const thrown: unknown = await program.parseAsync([...words, "--data", folder], { from: "user" }).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const failure = thrown === undefined ? undefined : failureOf(thrown);
+  if (failure?.code === "INTERNAL") throw thrown;
+  const text = [...output.out, ...output.err].join("\n");
+  return { code, text, refusal: failure === undefined ? "" : describeFailure(failure, false), failure };
+}
