@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import type { Role } from "../../../../protocols/index.ts";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { createProgram } from "../../../../cli/program.ts";
 import { collected } from "../fixture.ts";
 import { WalkedCluster, type Ended, type Nodes } from "./cluster.ts";
