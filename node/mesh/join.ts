@@ -205,6 +205,11 @@ export interface JoinOptions {
   readonly again?: (error: Failure, leftMs: number) => void;
 }
 
+/** Whether another attempt may end otherwise: no answer came, or the directory was between two leaders. A directory that says
+ *  that it takes no changes says so for longer. */
+const mayPass = ({ code, details }: Failure): boolean =>
+  code === "PEER_LOST" || (code === "DIRECTORY_UNAVAILABLE" && details?.["refuses"] === undefined);
+
 /** Redeems a token: afterwards this node is a member, and can start its mesh. May be repeated with the same node and key
  *  when the answer was lost. Errors: INVITATION_INVALID, VERSION_UNSUPPORTED, UNREACHABLE, PEER_LOST (unknown: repeat),
  *  CONFIG_INVALID (the version), and those of the directory. */
@@ -238,6 +243,8 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       const leftMs = endMs - clock.monotonicMs();
       if (result.ok || !passes || leftMs < pauseMs) return result;
       options.again?.(result.error, leftMs);
+      // A member takes one request by a stranger's connection.
+      for (const connection of swarm.getConnections()) connection.abort(new Error("asks again by another connection"));
       await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
     }
   } finally {
@@ -267,7 +274,7 @@ export async function joinCluster(options: JoinOptions): Promise<Result<Joined>>
       return { result: refused(failure("INVITATION_INVALID", { reason: unheard })), passes: true };
     const result = await redeemAt(talk, greeting);
     // The same node may ask with the same token again.
-    return { result, passes: !result.ok && result.error.code === "PEER_LOST" };
+    return { result, passes: !result.ok && mayPass(result.error) };
   }
 
   async function redeemAt(talk: Talk, greeting: unknown): Promise<Result<Joined>> {

@@ -7,32 +7,13 @@ import { check } from "../../fixtures/processes/cluster-checks.ts";
 import { Load, rooms } from "../../fixtures/processes/cluster-load.ts";
 import { ChatClient } from "../../fixtures/processes/chat-client.ts";
 import { ClusterProcesses, manager, worker } from "../../fixtures/processes/cluster-processes.ts";
-import { slotOfRoom } from "../../fixtures/processes/cluster-trouble.ts";
+import { decommission, slotOfRoom } from "../../fixtures/processes/cluster-trouble.ts";
 import { everybodyWrites, healthy, progress, until } from "../../fixtures/processes/cluster-waits.ts";
 import { createDataFolder, NodeProcess } from "../../fixtures/processes/node-process.ts";
 import { invitedBy, plexus } from "../../fixtures/processes/plexus-command.ts";
 import { untilTrue } from "../../waits.ts";
 
 const run = promisify(execFile);
-
-/** Drains a node, stops it when it holds nothing any more, and ends its membership: as the commands say, at the first node. */
-async function decommission(cluster: ClusterProcesses, load: Load, name: string): Promise<void> {
-  const drained = await plexus(cluster.first, "nodes", "drain", name, "--wait", "--timeout", "1m");
-  const [emptied, next = ""] = drained.trimEnd().split("\n").slice(-2);
-  expect(emptied).to.equal(`${name}: 0 slots owned, 0 copies left`);
-  const then = /holds nothing any more\. It can be stopped; to let it go for good: plexus (.+)$/.exec(next)?.[1];
-  expect(then, drained).to.equal(`nodes evict ${name}`);
-  await everybodyWrites(load, `${name} is empty`);
-  const node = cluster.named(name);
-  cluster.forget(name);
-  expect(await node.end("SIGTERM")).to.equal(0);
-  const evicted = await plexus(cluster.first, "nodes", "evict", name);
-  expect(evicted).to.match(
-    new RegExp(
-      `^${name} was removed from the cluster\\. The cluster does not need its data folder any more; it can be deleted\\.\n$`,
-    ),
-  );
-}
 
 /** Moves what lives in one slot to a node, under load: what is on its way already is asked for again. */
 async function moveByHand(

@@ -511,6 +511,22 @@ describe("joining the mesh", () => {
     expect(said).to.deep.equal(Array.from({ length: 7 }, () => "INVITATION_INVALID"));
   });
 
+  it("asks again while the directory does not answer, and not where it says that it takes no changes", async () => {
+    const said: string[] = [];
+    const again = ({ code }: { readonly code: string }): void => void said.push(code);
+    const limits = { ...meshLimits, backoffMinMs: 1, backoffMaxMs: 5 };
+    const join = async (name: string, details: Readonly<Record<string, unknown>>): Promise<string> => {
+      const token = await invite();
+      directory.intrude = { prefix: "invitation/", run: () => Promise.reject(new PlexusError(failure("DIRECTORY_UNAVAILABLE", details))) };
+      const options = { token, key: await newKey(), node: facts(name), clock, limits, again };
+      return codeOf(await within(joinCluster(options), "an answer"));
+    };
+    expect(await join("one", { because: "this node does not lead any more" })).to.equal("ok");
+    expect(said).to.deep.equal(["DIRECTORY_UNAVAILABLE"]);
+    expect(await join("two", { refuses: "space" })).to.equal("DIRECTORY_UNAVAILABLE");
+    expect(said).to.have.length(1);
+  }); // prettier-ignore
+
   it("says so when nobody is at the address", async () => {
     const read = readToken(await invite());
     if (!read.ok) throw new Error(read.error.code);
