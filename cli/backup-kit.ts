@@ -1,6 +1,6 @@
 /** `plexus backup kit make|check|restore` and `plexus disk recover`. The root of the keys is made, split, joined and forgotten here, and nowhere else. */
 import { mkdir, open, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   anchorOf,
   createRoot,
@@ -23,7 +23,7 @@ import {
   type RootRecord,
 } from "../node/keys/index.ts";
 import { escrowFile } from "../node/data-folder/index.ts";
-import { failure, PlexusError } from "../protocols/errors.ts";
+import { failure, failureOf, PlexusError } from "../protocols/errors.ts";
 import type { KeysStatus } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { namesPut } from "../runtimes/folders.ts";
@@ -156,7 +156,7 @@ export async function checkKit(
   told: KitSource & { readonly sheet: string | undefined },
   output: Output,
 ): Promise<number> {
-  const sheet = await sheetOf(flags, told.sheet);
+  const sheet = await sheetOf(flags, told.sheet, told.files);
   const joined = await openRoot(sheet, told, output);
   const opened = sheet.epochs.map((record) => demand(openEpoch(sheet.cluster, record, joined)));
   demand(verifyEpochs(sheet.cluster, sheet.root, sheet.epochs));
@@ -220,10 +220,22 @@ async function readSheet(file: string): Promise<KitSheet> {
   return sheet;
 }
 
-const sheetOf = async (flags: AdminFlags, file: string | undefined): Promise<KitSheet> =>
-  file === undefined
-    ? asSheet(demand(await callNode<KeysStatus>(await findNode(flags), "GET", path)))
-    : readSheet(file);
+/** What says of which kit shares are: the file that is named, the cluster, or, where no node runs, the `kit.json` that was made beside the shares. */
+async function sheetOf(flags: AdminFlags, file: string | undefined, shares: readonly string[] = []): Promise<KitSheet> {
+  if (file !== undefined) return readSheet(file);
+  const asked = await findNode(flags).then(
+    async (node) => callNode<KeysStatus>(node, "GET", path),
+    (thrown: unknown) => ({ ok: false, error: failureOf(thrown) }) as const,
+  );
+  if (asked.ok) return asSheet(asked.value);
+  if (asked.error.code !== "UNREACHABLE") throw new PlexusError(asked.error);
+  for (const folder of new Set(shares.map((share) => dirname(resolve(share))))) {
+    const beside = await readSheet(join(folder, "kit.json")).catch(() => undefined);
+    if (beside !== undefined) return beside;
+  }
+  const hint = "No node runs here, and there is no kit.json beside the shares: name it with --sheet FILE.";
+  throw new PlexusError({ ...asked.error, details: { ...asked.error.details, hint } });
+}
 
 /** `plexus disk recover`. */
 export async function recoverDisk(

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Config } from "../config/index.ts";
-import { everyModel, failureOf, type ModelInfo } from "../protocols/index.ts";
+import { everyModel, failureOf, type InferenceView, type ModelInfo, type NodeStatus } from "../protocols/index.ts";
 import { exposureOf } from "../node/data-folder/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import {
@@ -19,10 +19,11 @@ import {
   type Machine,
   type ModelSpec,
 } from "../runtimes/index.ts";
-import { findRunning } from "./control.ts";
+import { findRunning, localTarget, type ControlFile } from "./control.ts";
 import { explainFolder } from "./data-folder.ts";
 import { clusterChecks } from "./doctor-cluster.ts";
 import { cliLimits } from "./limits.ts";
+import { callNode } from "./node-client.ts";
 import { counted, describeBytes, describeRefusal, exitCodes, paint, type Output } from "./output.ts";
 import { jsonLine } from "./printable.ts";
 
@@ -56,8 +57,8 @@ export async function doctor(config: Config, flags: { readonly json: boolean }, 
   const control = await findRunning(config.data);
   const running = control?.url;
   for (const check of await dataChecks(config, running)) show(check);
-  for (const check of await modelChecks(config)) show(check);
-  for (const check of await portChecks(config, running)) show(check);
+  for (const check of control === undefined ? await modelChecks(config) : await runningModels(control)) show(check);
+  for (const check of running === undefined ? await portChecks(config) : portsOfRunning(running)) show(check);
   for (const check of await tlsChecks(config.tls, Date.now())) show(check);
   const journal = checks.find(({ name }) => name === journalName);
   for (const check of await clusterChecks(config, { control, isIntact: journal?.state === "good" })) show(check);
@@ -366,23 +367,48 @@ function judgeModel(model: ModelInfo, warning: string | undefined): Check {
   return { name: "Model", state: "bad", says: `${model.model}: ${says}` };
 }
 
-async function portChecks(config: Config, running: string | undefined): Promise<readonly Check[]> {
-  const isHeld = running !== undefined && new URL(running).port === String(config.port);
+/** Asks the node that runs how its models are: it was started with other flags than the doctor, and has their memory. */
+async function runningModels(control: ControlFile): Promise<readonly Check[]> {
+  const answer = await callNode<InferenceView>(localTarget(control), "GET", "/api/v1/admin/inference");
+  const status = await callNode<NodeStatus>(localTarget(control), "GET", "/api/v1/admin/status");
+  if (!answer.ok)
+    return [{ name: "Model", state: "bad", says: `the node that runs here does not tell its models: ${describeRefusal(answer.error)}` }]; // prettier-ignore
+  return judgeRunning(answer.value, status.ok ? status.value.name : undefined);
+}
+
+/** Judges the models of the node that runs, by its name; of all nodes where that is not known. */
+export function judgeRunning({ nodes }: InferenceView, name: string | undefined): readonly Check[] {
+  const own = nodes.filter(({ node }) => name === undefined || node === name);
+  const checks = own.flatMap(({ node, error, models }): readonly Check[] =>
+    error === undefined
+      ? models.map(({ model, state, because }) => ({
+          name: "Model",
+          state: state === "failed" ? "bad" : "good",
+          says: `${model}: ${state}${because === "" ? "" : ` (${because})`}, says the running node`,
+        }))
+      : [{ name: "Model", state: "bad", says: `${node} does not tell its models: ${error.message}` }],
+  );
+  if (checks.length > 0) return checks;
+  const hint = "Agents need one: `plexus models pull`, or --model path/to/model.gguf at the next start.";
+  return [{ name: "Model", state: "warning", says: "the running node has none", hint }];
+}
+
+/** The node has its ports: those that it was started with, not those of the doctor's own flags. */
+export function portsOfRunning(running: string): readonly Check[] {
+  const { host } = new URL(running);
   return [
-    await portCheck("Port", config, isHeld),
-    // The node that holds the one holds the other, as far as anybody can see from here.
-    await portCheck("Mesh port", config.mesh, isHeld),
+    { name: "Port", state: "good", says: `the running node answers at ${host}` },
+    { name: "Mesh port", state: "skipped", says: "the running node has it" },
   ];
 }
 
-async function portCheck(
-  name: string,
-  at: { readonly host: string; readonly port: number },
-  isHeld: boolean,
-): Promise<Check> {
+async function portChecks(config: Config): Promise<readonly Check[]> {
+  return [await portCheck("Port", config), await portCheck("Mesh port", config.mesh)];
+}
+
+async function portCheck(name: string, at: { readonly host: string; readonly port: number }): Promise<Check> {
   const { host, port } = at;
   if (port === 0) return { name, state: "good", says: "any free one" };
-  if (isHeld) return { name, state: "good", says: `${port} is held by the running node` };
   const problem = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
     const server = createServer();
     server.once("error", resolve);

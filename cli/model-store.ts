@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { failure, PlexusError, type Failure } from "../protocols/errors.ts";
-import type { ModelsView, PullView, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
+import type { ModelsView, PullView, ServingRow, StoredModel, VerifiedModel, WantedModel } from "../protocols/index.ts";
 import { demand, findNode, type AdminFlags } from "./admin.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode, forLook, type Target } from "./node-client.ts";
@@ -17,8 +17,16 @@ const pathOf = (name: string): string => `${base}/${encodeURIComponent(name)}`;
 
 /** `plexus models list`. */
 export async function listModels(flags: AdminFlags, output: Output): Promise<number> {
-  const view = demand(await callNode<ModelsView>(forLook(await findNode(flags)), "GET", base));
-  output.print(flags.json ? jsonLine(view) : describeStore(view, output.color, output.columns));
+  const target = forLook(await findNode(flags));
+  const view = demand(await callNode<ModelsView>(target, "GET", base));
+  if (flags.json) {
+    output.print(jsonLine(view));
+    return exitCodes.ok;
+  }
+  const { serving } = demand(await callNode<{ readonly serving: readonly ServingRow[] }>(target, "GET", "/api/v1/admin/engines")); // prettier-ignore
+  output.print(describeStore(view, output.color, output.columns));
+  const served = describeServed(view, serving);
+  if (served !== "") output.print(served);
   return exitCodes.ok;
 }
 
@@ -32,12 +40,21 @@ const columns: readonly Column[] = [
   { head: "Licence", leaves: 1 },
 ];
 
+/** Models that the cluster serves without a file in this node's store: from a path of `--model`, on another node, or on another server. */
+export function describeServed({ models }: ModelsView, serving: readonly ServingRow[]): string {
+  const stored = new Set(models.map(({ name }) => name));
+  const names = new Map(serving.flatMap(({ model, node }) => (model === "" || stored.has(model) ? [] : [[model, node]]))); // prettier-ignore
+  if (names.size === 0) return "";
+  const list = [...names].map(([model, node]) => `${withoutControls(model)} (${withoutControls(node)})`).join(", ");
+  return `Served without a file here: ${list}. \`plexus models\` says how each of them is.`;
+}
+
 /** What a node's store has, as a person reads it. */
 export function describeStore(view: ModelsView, color: boolean, width = Infinity): string {
   const { models, pulls, damaged, refused, wanted, node } = view;
   const parts: string[] = [];
   if (models.length === 0)
-    parts.push(`No models on ${withoutControls(node)}. \`plexus models suggest\` says which fit this machine.`); // prettier-ignore
+    parts.push(`No pulled models on ${withoutControls(node)}. \`plexus models suggest\` says which fit this machine.`); // prettier-ignore
   else {
     const rows = models.map(({ name, size, card }) => [
       damaged.includes(name) ? paint(color, "red", `${withoutControls(name)} (damaged)`) : withoutControls(name),

@@ -90,7 +90,7 @@ export function defineKeys(backup: Command, { output, onExit }: Parameters<Defin
         .command("check")
         .description("Check shares, from files or typed: whether they are whole, of the cluster's kit, and enough.")
         .argument("[files...]", "files with shares; none: they are typed")
-        .option("--sheet <file>", "kit.json, where no node runs"),
+        .option("--sheet <file>", "kit.json, where no node runs and it is not beside the shares"),
     ),
   )
     .addHelpText(

@@ -1,7 +1,7 @@
 /** What a node does for the backups of the whole cluster: it reads the slots that it owns for whoever makes a snapshot, and where it owns
  *  `backup/cluster`, it works on the tasks. */
 import type { Message } from "../../actors/behavior.ts";
-import { backupActor, failure, PlexusError, type BackupHolds, type BackupResults, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
+import { backupActor, PlexusError, type BackupHolds, type BackupResults, type BackupSnapshot, type Result, type SlotId } from "../../protocols/index.ts"; // prettier-ignore
 import { roleOf, slotOfActor, type SlotTable } from "../cluster/slot-table.ts";
 import type { Exchange } from "../exchange/index.ts";
 import type { Clock, Log, Membership, NodeId, Random } from "../ports.ts";
@@ -11,7 +11,7 @@ import { serveParts, type PartPorts } from "./owner.ts";
 import type { BackupPorts } from "./ports.ts";
 import type { PlaceTarget } from "./place.ts";
 import { place, withdraw, type PlaceAt } from "./place-task.ts";
-import { planRecall, readingTime, type ReadRate } from "./recall.ts";
+import { noSnapshot, planRecall, readingTime, type ReadRate } from "./recall.ts";
 import { countAnew } from "./renewal.ts";
 import { openRepository } from "./repository.ts";
 import { createRunner, type BackupWorks, type TaskAt } from "./runner.ts";
@@ -106,7 +106,7 @@ export function createClusterBackups(options: ClusterBackupsOptions): ClusterBac
         const repository = openRepository(backup);
         const { snapshots } = await repository.state();
         const chosen = snapshots.filter(({ number }) => wish.snapshot === undefined || number === wish.snapshot);
-        if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: wish.snapshot ?? "any" }));
+        if (chosen.length === 0) throw noSnapshot(snapshots, wish);
         const far = (at: { readonly stripes: number; readonly stripesDone: number }): void => progress({ ...at });
         return shownCheck(await verify(backup, repository, chosen, { depth: wish.depth, signal, progress: far, pace }));
       }),

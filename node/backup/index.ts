@@ -54,6 +54,7 @@ export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from 
 export {
   planRecall,
   recall,
+  noSnapshot,
   snapshotFor,
   unitsFor,
   type ReadRate,

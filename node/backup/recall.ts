@@ -46,13 +46,28 @@ export interface RecallSink {
   write(unit: UnitEntry, content: Uint8Array, place: number): Promise<void>;
 }
 
+/** Why there is no such snapshot, and what helps. `sought`: a number, or a time. */
+export function noSnapshot(
+  snapshots: readonly Pick<Snapshot, "number" | "atMs">[],
+  sought: { readonly snapshot?: number | undefined; readonly atMs?: number | undefined },
+): PlexusError {
+  const [first] = snapshots;
+  const message =
+    first === undefined
+      ? "There is no backup yet. Make the first one: `plexus backup run`, or `plexus backup run --to FOLDER` for one in a folder."
+      : sought.snapshot !== undefined
+        ? `There is no snapshot ${sought.snapshot}. Look which there are: \`plexus backup list\`.`
+        : `No snapshot is of that time or before: the first is of ${new Date(first.atMs).toISOString()}.`;
+  return new PlexusError({ ...failure("NOT_FOUND", { snapshot: sought.snapshot ?? "any" }), message });
+}
+
 /** The snapshot that a query means. Error: NOT_FOUND. */
 export function snapshotFor(snapshots: readonly Snapshot[], { snapshot, atMs }: RecallQuery): Snapshot {
   const found =
     snapshot !== undefined
       ? snapshots.find(({ number }) => number === snapshot)
       : snapshots.findLast((one) => atMs === undefined || one.atMs <= atMs);
-  if (found === undefined) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "of that time" }));
+  if (found === undefined) throw noSnapshot(snapshots, { snapshot, atMs });
   return found;
 }
 

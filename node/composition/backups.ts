@@ -27,6 +27,7 @@ import {
 } from "../../protocols/index.ts";
 import { createSealer } from "../../runtimes/backup/index.ts";
 import {
+  noSnapshot,
   backupLimits,
   openRepository,
   pacedSource,
@@ -280,7 +281,7 @@ export function createBackups(at: BackupsAt): Backups {
         async (ports, repository) => {
           const { snapshots } = await repository.state();
           const chosen = snapshots.filter(({ number }) => snapshot === undefined || number === snapshot);
-          if (chosen.length === 0) throw new PlexusError(failure("NOT_FOUND", { snapshot: snapshot ?? "any" }));
+          if (chosen.length === 0) throw noSnapshot(snapshots, { snapshot });
           const far = (all: object): void => progress({ ...all } as Readonly<Record<string, number>>);
           return shownCheck(await verify(ports, repository, chosen, { depth, signal, progress: far, pace }));
         },

@@ -54,13 +54,14 @@ export interface DataFolder {
 }
 
 /** Makes the folder where it is absent, and looks at what is in it. Errors: DATA_DAMAGED (the key is none), CONFIG_INVALID (others
- *  can read the key); the system's. */
+ *  can read the key, or other things than a node's are in it); the system's. */
 export async function openDataFolder(data: string, log: Log): Promise<DataFolder> {
   hearUnsynced(({ folder, code }) => log.warn("folder.sync.missing", { folder, code, help: "docs/backup.md, Shares that do not sync folders" })); // prettier-ignore
   await makeFolder(data);
   const hasKey = await checkKey(data);
   await narrow(data, log);
   const had = await tracesOf(data);
+  if (!had.creating && !had.node) await refuseOthers(data);
   if (!had.creating && had.node) return { isNew: false, hasKey, begun: () => Promise.resolve() };
   if (!had.creating && (await begin(data)) && (await tracesOf(data)).node) {
     // Another process was faster, and is through.
@@ -90,6 +91,28 @@ export async function tracesOf(data: string): Promise<{ readonly creating: boole
   const inJournal = await readdir(journalFolder(data)).catch(whereNone);
   const own = ["node.key", "journal.mark"].some((name) => names.includes(name));
   return { creating: names.includes("creating"), node: own || inJournal.some((name) => ofStore.test(name)) };
+}
+
+/** Names in a data folder that are a node's, or that an operator puts there before the first start. */
+const ownNames = new Set(
+  "journal blobs shards models keys drill creating control.json settings.json quality.json trials.json disk.key disk.key.sealed plexus.yaml lost+found".split(" "), // prettier-ignore
+);
+/** So many of the others are named. */
+const namedMax = 3;
+
+/** A folder with other things in it, such as a home, is not spread over. What begins with a dot is passed over: systems leave that anywhere. */
+async function refuseOthers(data: string): Promise<void> {
+  const names = await readdir(data).catch(whereNone);
+  // A start that came as far as this was told nothing before: its folder goes on being one.
+  if (names.includes("journal")) return;
+  const others = names.filter((name) => !ownNames.has(name) && !name.startsWith(".")).toSorted();
+  if (others.length === 0) return;
+  const named = others.slice(0, namedMax).join(", ");
+  const more = others.length > namedMax ? ` and ${others.length - namedMax} more` : "";
+  throw new PlexusError({
+    ...failure("CONFIG_INVALID", { field: "data", value: data, reason: `it has ${named}${more} in it` }),
+    message: `${data} has other things in it (${named}${more}), and a new node would spread among them. Name an empty folder, or one that is not there yet: --data ${data}/plexus`,
+  });
 }
 
 function whereNone(error: NodeJS.ErrnoException): string[] {

@@ -1,7 +1,7 @@
 import { expect } from "chai";
 import fc from "fast-check";
 import { failure, failureOf, refused, type ActorId, type BackupHold } from "../../../protocols/index.ts";
-import { keptSnapshots, openRepository, planRecall, prune, recall, runBackup, verify, type BackupPorts, type RecallQuery, type RunReport } from "../../../node/backup/index.ts"; // prettier-ignore
+import { keptSnapshots, noSnapshot, openRepository, planRecall, prune, recall, runBackup, verify, type BackupPorts, type RecallQuery, type RunReport } from "../../../node/backup/index.ts"; // prettier-ignore
 import { createSealer, decodeRows } from "../../../runtimes/backup/index.ts";
 import { depth } from "../../depth.ts";
 import { Actors, backupsOf, smallLimits } from "./world.ts";
@@ -172,6 +172,10 @@ describe("backups", () => {
     expect(plan).to.include({ threads: 1 });
     expect(plan.stripeBytes).to.be.below((await planRecall(backups.repository, {})).stripeBytes);
     expect(await code(planRecall(backups.repository, { snapshot: 9 }))).to.equal("NOT_FOUND");
+    const said = (wanted: object) => planRecall(backups.repository, wanted).then(() => "", (thrown: unknown) => failureOf(thrown).message); // prettier-ignore
+    expect(await said({ snapshot: 9 })).to.equal("There is no snapshot 9. Look which there are: `plexus backup list`.");
+    expect(await said({ atMs: 1 })).to.match(/^No snapshot is of that time or before: the first is of \d/);
+    expect(noSnapshot([], {}).message).to.match(/There is no backup yet\. Make the first one: `plexus backup run`/);
     expect(await code(planRecall(backups.repository, { atMs: 1 }))).to.equal("NOT_FOUND");
   });
 

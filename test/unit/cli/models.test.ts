@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nameOf, quantiseModel } from "../../../cli/model-quantise.ts";
-import { convertModel, describeCard, describePull, describeStore } from "../../../cli/model-store.ts";
+import { convertModel, describeCard, describePull, describeServed, describeStore } from "../../../cli/model-store.ts";
 import { describeMemory } from "../../../cli/models.ts";
 import { describeSuggestions } from "../../../cli/model-suggest.ts";
-import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
+import { failure, failureOf, type ModelInMemory, type ModelsView, type NodeInference, type PullView, type ServingRow, type StoredModel } from "../../../protocols/index.ts"; // prettier-ignore
 import { speedOf, suggestModels, writeRandomModel } from "../../../runtimes/store/index.ts";
 import { inspectFile } from "../../../runtimes/store/inspect.ts";
 import { gguf } from "../../fixtures/model-files.ts";
@@ -49,6 +49,13 @@ describe("plexus models, as a person reads it", () => {
     expect(said).to.include("wanted qwen on 2 nodes with zone=a");
     expect(said).to.include("fetching b: 512 B");
     expect(said).to.not.include("\u001B");
+  });
+
+  it("shows what is served without having been pulled, and names nothing twice", () => {
+    const row = (name: string, node: string): ServingRow => ({ engine: "chat", model: name, node, because: "" });
+    expect(describeServed(empty, [row("plexus-tiny", "node-a"), row("plexus-tiny", "node-a"), row("", "node-b")]))
+      .to.equal("Served without a file here: plexus-tiny (node-a). `plexus models` says how each of them is."); // prettier-ignore
+    expect(describeServed({ ...empty, models: [model] }, [row("qwen", "node-a")])).to.equal("");
   });
 
   it("tells how a pull goes", () => {

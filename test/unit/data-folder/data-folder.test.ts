@@ -63,6 +63,21 @@ describe("a data folder", () => {
     expect(await readKey(data)).to.be.instanceOf(Uint8Array);
   });
 
+  it("with other things in it is refused, named, and left as it is; what an operator puts into one before is not", async () => {
+    mkdirSync(data);
+    for (const name of ["thesis.odt", "photos", "taxes", "music"]) writeFileSync(join(data, name), "");
+    const refused = await openDataFolder(data, log).then(() => undefined, failureOf);
+    expect(refused?.code).to.equal("CONFIG_INVALID");
+    expect(refused?.message)
+      .to.include(`${data} has other things in it (music, photos, taxes and 1 more)`)
+      .and.include(`--data ${join(data, "plexus")}`);
+    expect(marked(), "nothing was written").to.equal(false);
+    rmSync(data, { recursive: true });
+    mkdirSync(join(data, "lost+found"), { recursive: true });
+    for (const name of [".profile", "keys", "plexus.yaml"]) writeFileSync(join(data, name), "");
+    expect((await openDataFolder(data, log)).isNew).to.equal(true);
+  });
+
   it("is refused with a key that others can read, or that is none", async () => {
     const codeOf = () =>
       openDataFolder(data, log).then(

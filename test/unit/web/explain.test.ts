@@ -99,6 +99,10 @@ describe("what the page says of a failure", () => {
       field: "name",
       text: "Lower-case letters.",
     });
+    expect(faultAt(failure("BAD_REQUEST", { path: "/name/0", problem: pattern.problem }), rules)?.field).to.equal(
+      "name",
+    );
+    expect(faultAt(failure("SIGN_IN_FAILED"), { current: "" })?.text).to.equal("This is not your password.");
     expect(faultAt(failure("NAME_TAKEN"), rules)?.field).to.equal("name");
     expect(faultAt(failure("BAD_REQUEST", { field: "name", reason: "`x` is no name" }), rules)?.text).to.equal("X is no name."); // prettier-ignore
     expect(faultAt(failure("BAD_REQUEST", { path: "/other", problem: "is wrong" }), rules)).to.equal(undefined);

@@ -56,7 +56,12 @@ export function faultAt(reason: Failure, rules: FieldRules): FieldFault | undefi
   if (known !== undefined && Object.hasOwn(rules, known.field))
     return { field: known.field, text: known.text ?? reason.message };
   const words = [path, named].find((one) => typeof one === "string") as string | undefined;
-  const field = words?.replace(/^--/, "").split("/").at(-1) ?? "";
+  // An entry of a list is about the list.
+  const field =
+    words
+      ?.replace(/^--/, "")
+      .split("/")
+      .findLast((part) => !/^\d+$/.test(part)) ?? "";
   const rule = Object.hasOwn(rules, field) ? rules[field] : undefined;
   if (rule === undefined) return undefined;
   if (typeof why === "string") return { field, text: sentence(withoutSigns(why)) };

@@ -11,6 +11,7 @@ import { voterCounts } from "../../../../protocols/directory-info.ts";
 import type { ClusterSummary } from "../../../../protocols/index.ts";
 import { finder } from "../../../../protocols/names.ts";
 import { useDialogs } from "../dialogs.tsx";
+import { withoutSigns } from "../../model/field-faults.ts";
 import { Note } from "../note.tsx";
 import { Part } from "../settings/part.tsx";
 import { AdminPage } from "./frame.tsx";
@@ -83,7 +84,7 @@ function State({ summary }: { readonly summary: ClusterSummary }) {
         {advice.length > 0 && (
           <ul className="faults">
             {advice.map((one) => (
-              <li key={one}>{one}</li>
+              <li key={one}>{withoutSigns(one)}</li>
             ))}
           </ul>
         )}

@@ -62,7 +62,7 @@ function Groups({ view: { places, groups, nodes } }: { readonly view: ShardsView
     return (
       <Note tone="warn">
         {places === 0
-          ? "No node has the role storage. `plexus nodes roles` gives it to one, `plexus invite --role storage` invites one."
+          ? "No node has the role storage. plexus nodes roles gives it to one, plexus invite --role storage invites one."
           : "There is no group of holders yet. The first is made some seconds after a node with the role storage is there."}
       </Note>
     );

@@ -20,7 +20,7 @@ export function JsonForm(props: {
   const { what, about, example, also, onKeep } = props;
   const [name, setName] = useState("");
   const [text, setText] = useState(() => JSON.stringify(example, undefined, 2));
-  const faults = useFaults({ name: "Lower-case letters, digits, ., _ and -, and a letter or a digit first." });
+  const faults = useFaults({ [what]: "Lower-case letters, digits, ., _ and -, and a letter or a digit first." });
   const withBody = async (act: (body: object, on: OnRefusal) => Promise<void>) => {
     const read = bodyOf(text);
     if ("fault" in read) faults.say(read.fault, "text");
@@ -34,7 +34,7 @@ export function JsonForm(props: {
         <p className="dim flush">{about}</p>
         <TextInput
           label="Name"
-          error={faults.of("name")}
+          error={faults.of(what)}
           autoCapitalize="none"
           autoComplete="off"
           spellCheck={false}

@@ -17,15 +17,15 @@ const advices: Readonly<Record<string, string>> = {
   "detector/refusals-rise":
     "Somebody tries this node out, by many accounts or addresses. Look at the refused sign-ins in the audit and the node's log, and refuse the addresses with a list.",
   "detector/undelivered-rise":
-    "Actors of this node take no messages. `plexus actors list --status quarantined` shows which, and why.",
+    "Actors of this node take no messages. plexus actors list --status quarantined shows which, and why.",
   "detector/false-identities":
-    "Another node says of people what it cannot prove. Find it in this node's log (`identity.refused`). If it was not a clock that is wrong, drain and evict it.",
+    "Another node says of people what it cannot prove. Find it in this node's log (identity.refused). If it was not a clock that is wrong, drain and evict it.",
   "detector/runs-out": "Make room, or add a node: “Nodes” says how it goes, and what would move to another node.",
   "watch/playbooks":
     "Look at what the playbooks did last: an address that answers slowly, or a mail server that is away, holds the others up.",
   "watch/overflow": "Take note of what is known, so that what comes next has room. The audit has all of it.",
   "detector/audit-trouble":
-    "Export the audit and run `plexus audit verify FILE`. Do not trust the node until you know why: drain it.",
+    "Export the audit and run plexus audit verify FILE. Do not trust the node until you know why: drain it.",
 };
 
 /** What an admin does about an alert. */

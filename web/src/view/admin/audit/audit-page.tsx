@@ -203,7 +203,7 @@ function Standing() {
         }
       >
         {bad.length > 0
-          ? "Export the audit and run `plexus audit verify FILE`: it names the first entry that is wrong."
+          ? "Export the audit and run plexus audit verify FILE: it names the first entry that is wrong."
           : isAlone
             ? "No other node has seen them: that all of a log was set back, only an earlier export finds."
             : "Other nodes have signed how far they have seen them."}
@@ -255,7 +255,7 @@ function Export({ search }: { readonly search: AuditSearch }) {
       title="Export"
       about={
         format === "jsonl"
-          ? "Every log that is here, whole, whatever is searched for. `plexus audit verify FILE` proves it without this cluster."
+          ? "Every log that is here, whole, whatever is searched for. plexus audit verify FILE proves it without this cluster."
           : "One line an entry, of those that are searched for."
       }
     >

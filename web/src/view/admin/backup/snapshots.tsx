@@ -117,6 +117,13 @@ function Timeline({ snapshots }: { readonly snapshots: readonly BackupSnapshot[]
 
 const things = { thread: "A room or agent", person: "A person", snapshot: "A snapshot" } as const;
 
+/** How each of them is named. */
+const holdRules: Readonly<Record<keyof typeof things, string>> = {
+  thread: "The name of a room or an agent, as it is in links: lobby, or agent/ada.helper.",
+  person: "The name of an account, such as ada.",
+  snapshot: "The number of a snapshot, as it is listed above.",
+};
+
 /** Legal holds: what neither prune nor erasure takes away. */
 export function Holds() {
   const act = useAct();
@@ -126,9 +133,7 @@ export function Holds() {
   const [name, setName] = useState("");
   const [reason, setReason] = useState("");
   const faults = useFaults({
-    thread: "The name of a room or an agent, as it is in links: lobby, or agent/ada.helper.",
-    person: "The name of an account, such as ada.",
-    snapshot: "The number of a snapshot, as it is listed above.",
+    on: holdRules[thing],
     reason: "This is too long, or has signs that cannot be shown.",
   });
   const add = async () => {
@@ -195,7 +200,7 @@ export function Holds() {
           value={name}
           maxLength={100}
           {...(thing === "snapshot" && { inputMode: "numeric" })}
-          error={faults.of(thing)}
+          error={faults.of("on")}
           onChange={(event) => setName(event.currentTarget.value)}
           required
         />

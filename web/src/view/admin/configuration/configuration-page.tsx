@@ -2,6 +2,7 @@ import { Button, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { NodeSettings, SettingAtNode, SettingKind, SettingsView } from "../../../../../protocols/index.ts";
+import { withoutSigns } from "../../../model/field-faults.ts";
 import { finder } from "../../../../../protocols/names.ts";
 import { Note } from "../../note.tsx";
 import { useRights } from "../../rights.ts";
@@ -149,12 +150,12 @@ function Row({ one, kind }: { readonly one: SettingAtNode; readonly kind: Settin
       </div>
       <p className="flush break setting-value">{valueText(one.value)}</p>
       <p className="dim flush break">
-        {kind?.says}
-        {kind?.own !== undefined && ` · Only at the node itself (${kind.variable}): ${kind.own}.`}
+        {withoutSigns(kind?.says ?? "")}
+        {kind?.own !== undefined && ` · Only at the node itself (${kind.variable}): ${withoutSigns(kind.own)}.`}
       </p>
       {one.next !== undefined && <p className="flush break">After a restart: {valueText(one.next.value)}</p>}
       {one.notApplied !== undefined && (
-        <p className="flush break">What is set for the cluster does not count here: {one.notApplied}.</p>
+        <p className="flush break">What is set for the cluster does not count here: {withoutSigns(one.notApplied)}.</p>
       )}
     </>
   );

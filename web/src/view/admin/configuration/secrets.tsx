@@ -115,6 +115,8 @@ export function Secrets() {
   );
 }
 
+const secretNameRule = "Lower-case letters, digits and -, and a letter or a digit first; at most 32.";
+
 function SecretForm(props: {
   readonly title: string;
   /** The name of one that is there. */
@@ -131,7 +133,7 @@ function SecretForm(props: {
   const [value, setValue] = useState("");
   const [places, setPlaces] = useState("");
   const faults = useFaults({
-    name: "Lower-case letters, digits and -, and a letter or a digit first; at most 32.",
+    secret: secretNameRule,
     for: "Names of hosts, with a port or without, separated by commas.",
     value: "A secret has 1 to 16,384 characters.",
   });
@@ -153,7 +155,7 @@ function SecretForm(props: {
           <>
             <TextInput
               label="Name"
-              error={faults.of("name")}
+              error={faults.of("secret")}
               autoComplete="off"
               autoCapitalize="none"
               spellCheck={false}

@@ -4,6 +4,7 @@ import { describeInvited, invitationFault, joinCommand } from "../../../../../pr
 import { roles as allRoles, type Role } from "../../../../../protocols/ids.ts";
 import type { InvitationIssued } from "../../../../../protocols/index.ts";
 import { Copyable } from "../../copyable.tsx";
+import { withoutSigns } from "../../../model/field-faults.ts";
 import { useFaults } from "../../faults.ts";
 import { Form } from "../../form.tsx";
 import { Note } from "../../note.tsx";
@@ -19,7 +20,7 @@ const uses: Readonly<Record<Role, string>> = {
   manager: "manager: it decides with the others about the cluster",
 };
 
-const labelRule = "Letters, digits, ., _ and -, at most 64 of them.";
+const labelRule = "At most 64 characters.";
 
 /** Makes an invitation, and shows the command that a new node is started with. */
 export function Invite() {
@@ -89,10 +90,10 @@ export function Invite() {
           <Copyable text={made.command} label="Copy the command" />
           {describeInvited(made, made.atMs).map((line) => (
             <p key={line} className="dim break">
-              {line}
+              {withoutSigns(line)}
             </p>
           ))}
-          {fault !== undefined && <Note tone="warn">{fault}</Note>}
+          {fault !== undefined && <Note tone="warn">{withoutSigns(fault)}</Note>}
         </div>
       )}
     </Part>

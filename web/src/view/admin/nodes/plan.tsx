@@ -56,8 +56,8 @@ export function Plan({ summary }: { readonly summary: ClusterSummary }) {
     }
   }; // prettier-ignore
   const faults = useFaults({
-    zone: "A zone has letters, digits, ., _ and -.",
-    labels: "A zone has letters, digits, ., _ and -.",
+    zone: "At most 64 characters.",
+    labels: "At most 64 characters.",
     replicas: "A whole number, from 1 to 7.",
     minInSync: "A whole number, from 1 to 7, and not more than copies.",
     weights: "A number, from 0.01 to 100.",

@@ -34,7 +34,7 @@ export function RoleEditor(props: {
   /** What it granted when it was opened. */
   const [seen, setSeen] = useState<{ readonly grants: readonly Grant[] } | null>(role === undefined ? null : { grants: role.grants }); // prettier-ignore
   const [open, setOpen] = useState<Grant>();
-  const faults = useFaults({ name: roleNameRule, note: "This is too long." });
+  const faults = useFaults({ name: roleNameRule, role: roleNameRule, note: "This is too long." });
   const locked = beyond(own, role?.grants ?? [], table);
   /** Under which conditions whoever changes it has a permission: without any is `[undefined]`, not at all is none. */
   const ownWhens = (permission: string): readonly (GrantWhen | undefined)[] =>
@@ -90,7 +90,7 @@ export function RoleEditor(props: {
             <TextInput
               label="Name"
               placeholder="auditor"
-              error={faults.of("name")}
+              error={faults.of("name") ?? faults.of("role")}
               autoCapitalize="none"
               autoComplete="off"
               spellCheck={false}

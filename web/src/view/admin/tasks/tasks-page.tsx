@@ -4,6 +4,7 @@ import { useState } from "react";
 import type { AdminTask, AdminTasks } from "../../../../../protocols/index.ts";
 import { isTaskOver, progressWords } from "../../../../../protocols/task-words.ts";
 import { notices } from "../../../live/index.ts";
+import { withoutSigns } from "../../../model/field-faults.ts";
 import { request } from "../../../wire/index.ts";
 import { useActOn } from "../../act.ts";
 import { useDialogs } from "../../dialogs.tsx";
@@ -46,7 +47,7 @@ function State({ task }: { readonly task: AdminTask }) {
       {share !== undefined && !isTaskOver(task) && <progress className="block" value={share} max={1} aria-label={`${task.what}: ${Math.floor(share * 100)} %`} />}
       {!isTaskOver(task) && <span className="dim block">{progressWords(task)}</span>}
       {state === "failed" && typeof reason === "string" && <span className="state-bad block">{reason}</span>}
-      {advice !== undefined && <span className="state-warn block">{advice}</span>}
+      {advice !== undefined && <span className="state-warn block">{withoutSigns(advice)}</span>}
     </>
   );
 } // prettier-ignore

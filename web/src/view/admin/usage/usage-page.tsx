@@ -116,7 +116,7 @@ function Usage() {
       </div>
       <Table label={`Usage by ${byText[by]}`} columns={columns} rows={shown} keyOf={({ name }) => name} nothing={used.data === undefined ? "Loading …" : "No calls of models."} />
       <Pager trail={trail} next={next} waits={false} back="Previous" on="Next" />
-      {by === "team" && teams.size === 0 && may("cluster.administer") && <p className="dim">No budget names a team yet: `plexus budgets set NAME team ada bob`.</p>}
+      {by === "team" && teams.size === 0 && may("cluster.administer") && <p className="dim">No budget names a team yet: plexus budgets set NAME team ada bob.</p>}
     </Part>
   );
 } // prettier-ignore
