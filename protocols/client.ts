@@ -56,6 +56,8 @@ export type NodeFrame =
         readonly seq: number;
         readonly author: string;
         readonly mentioned: boolean;
+        /** The message is an older one, that an edit made mention the user. */
+        readonly edited?: true;
         /** It is shown in the thread of this message only. */
         readonly thread?: number;
       };

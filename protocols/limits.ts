@@ -155,6 +155,8 @@ export const wireLimits = {
   votersPerPollMax: 5_000,
   /** Further mentions in a message stay text and notify nobody. */
   mentionsPerMessageMax: 20,
+  /** Those whom an edited message mentioned and does no more: an edit that mentions more people than this in all tells the further ones nothing. */
+  mentionsOfEditsMax: 100,
   /** Times that an agent calls tools for one message of a room. */
   toolRoundsPerMessageMax: 16,
   /** Events an actor keeps for clients that resume; a client further behind gets `CURSOR_EXPIRED` and loads the

@@ -71,6 +71,8 @@ export const roomMessage = object({
     Type.Record(Type.String({ minLength: 1, maxLength: 32, pattern: emojiText }), Type.Array(principal)),
   ),
   mentions: Type.Optional(Type.Array(principal)),
+  /** Of an edited message: whom it mentioned and does no more. They were told once, and are not told again. */
+  mentionedBefore: Type.Optional(Type.Array(principal)),
   pinned: Type.Optional(Type.Literal(true)),
   poll: Type.Optional(poll),
   /** An agent's message: the mention that it answers, or refuses. In a thread that is not the message that `replyTo` names. */
@@ -759,7 +761,8 @@ export type RoomEvent =
       readonly through: number;
       readonly messages: readonly RoomMessage[];
     }
-  | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string }
+  /** `told`: whom the message mentions now and never did before. */
+  | { readonly type: "edited"; readonly message: RoomMessage; readonly by: string; readonly told?: readonly string[] }
   | { readonly type: "deleted"; readonly message: RoomMessage; readonly by: string }
   | {
       readonly type: "reacted";

@@ -14,6 +14,8 @@ export interface Member extends RoomMember {
   readonly quiet?: number;
   /** The newest message that mentions the member. */
   readonly mentionedSeq?: number;
+  /** The message that mentions the member since it was edited, until the member has looked. */
+  readonly calledSeq?: number;
   /** Somebody else brought this member in. */
   readonly invited: boolean;
 }

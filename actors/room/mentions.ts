@@ -37,7 +37,8 @@ function contextOf(room: Room, message: RoomMessage, root: RoomMessage | undefin
   let chars = 0;
   const recent = room.recent.toReversed();
   const old = root === undefined || recent.some(({ seq }) => seq === root.seq) ? [] : [root];
-  for (const said of [message, ...recent, ...old]) {
+  // Of a message that was edited, what it said before is no part of it.
+  for (const said of [message, ...recent.filter(({ seq }) => seq !== message.seq), ...old]) {
     if (said.deletedAtMs !== undefined) continue;
     if (replyTo !== undefined && said.seq !== replyTo && said.replyTo !== replyTo) continue;
     // What is said in threads is no part of what the room talks about.
@@ -66,15 +67,15 @@ export const saidIn = (message: RoomMessage, root: RoomMessage | undefined): Pos
   ...(root && { root: { ...root, replies: { count: (root.replies?.count ?? 0) + 1, lastAtMs: message.atMs } } }),
 });
 
-/** Only people summon agents: agents that summon each other would talk for ever. `refused` are those for whom too much waits. */
+/** Only people summon agents: agents that summon each other would talk for ever. `refusals` are of those for whom too much waits. */
 export function summons(
   room: Room,
   message: RoomMessage,
   root: RoomMessage | undefined,
   turn: Turn,
-): { readonly mail: readonly Mail[]; readonly refused: readonly string[] } {
+): { readonly mail: readonly Mail[]; readonly refusals: readonly Refusal[] } {
   const summoned = message.mentions?.filter((member) => member.startsWith("agent/")) ?? [];
-  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refused: [] };
+  if (!message.author.startsWith("user/") || summoned.length === 0) return { mail: [], refusals: [] };
   const places = limits.roomMentionsMax - waitingMentions(room).length;
   const taken = summoned
     .filter((agent) => waitingFor(room, agent) < limits.roomMentionsPerAgentMax)
@@ -93,7 +94,9 @@ export function summons(
       },
       untilMs,
     })),
-    refused: summoned.filter((agent) => !taken.includes(agent)),
+    refusals: summoned
+      .filter((agent) => !taken.includes(agent))
+      .map((agent) => ({ agent, code: "QUEUE_FULL", waiting: waitingFor(room, agent) })),
   };
 }
 
@@ -112,13 +115,16 @@ export interface Refusal {
   readonly generation?: string;
 }
 
-/** The messages that say, in the agents' names, why they do not answer `said`, which happens in the same append. */
-export function unanswered(said: Posting, refusals: readonly Refusal[]): readonly RoomEvent[] {
-  const { message } = said;
-  let root = said.root ?? message;
+/** The messages that say, in the agents' names, why they do not answer a mention. `next` is the place of the first. */
+export function unanswered(
+  mention: RoomMessage,
+  thread: RoomMessage | undefined,
+  refusals: readonly Refusal[],
+  next: { readonly seq: number; readonly atMs: number },
+): readonly RoomEvent[] {
+  let root = thread;
   return refusals.map((refusal, index) => {
-    const place = { seq: message.seq + 1 + index, atMs: message.atMs };
-    const event = saidIn(refusalOf(refusal, message, root, place), root);
+    const event = saidIn(refusalOf(refusal, mention, root, { ...next, seq: next.seq + index }), root);
     root = event.root ?? root;
     return event;
   });

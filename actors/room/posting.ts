@@ -14,7 +14,7 @@ import { actorLimits as limits } from "../limits.ts";
 import { fits } from "../outbox.ts";
 import { changed, happen, type Effects } from "./happening.ts";
 import { hasByRank, entryOf } from "./members.ts";
-import { mentionsIn, saidIn, summons, unanswered, unansweredNow, waitingFor } from "./mentions.ts";
+import { mentionsIn, saidIn, summons, unanswered, unansweredNow } from "./mentions.ts";
 import { closePoll, newPoll, pollResults, vote } from "./polls.ts";
 import { restore } from "./restoring.ts";
 import { asShown, emptied, messageInMemory, messageKey, type Room } from "./state.ts";
@@ -91,12 +91,19 @@ function posted(room: Room, command: Post | Reply, root: RoomMessage | undefined
     ...(command.stopped !== undefined && { stopped: command.stopped }),
     ...(poll && { poll }),
   };
-  const { mail, refused } = summons(room, message, root, turn);
+  const { mail, refusals } = summons(room, message, root, turn);
   if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
   const said = saidIn(message, root);
-  const refusals = refused.map((agent) => ({ agent, code: "QUEUE_FULL" as const, waiting: waitingFor(room, agent) }));
   const answer: Posted = { seq: message.seq, at: room.head + 1, atMs };
-  return [...happen(room, turn, [said, ...unanswered(said, refusals)], mail), reply(answer, turn.replyTo)];
+  return [
+    ...happen(
+      room,
+      turn,
+      [said, ...unanswered(message, said.root ?? message, refusals, { seq: message.seq + 1, atMs })],
+      mail,
+    ),
+    reply(answer, turn.replyTo),
+  ];
 }
 
 /** Whether an answer is shown in its thread only: what an agent answers is where it was asked. */
@@ -202,13 +209,32 @@ function edit(room: Room, { text, seen }: Edit, message: RoomMessage, turn: Turn
   // Who has voted has answered this question.
   if (message.poll !== undefined)
     return [refuse("FORBIDDEN", { reason: "the question of a poll is not edited" }, turn.replyTo)];
-  // An edit mentions, but it does not summon: a correction is not a second question.
   const mentions = mentionsIn(text, room);
-  const { mentions: _before, ...rest } = message;
+  const { mentions: before = [], mentionedBefore = [], ...rest } = message;
+  // Who is mentioned for the first time is told; to all others a correction is no second question.
+  const known = [...new Set([...mentionedBefore, ...before])];
+  const places = wireLimits.mentionsOfEditsMax - known.length;
+  const told = mentions.filter((member) => !known.includes(member)).slice(0, Math.max(0, places));
+  const noMore = known.filter((member) => !mentions.includes(member));
   // It names the state of the message: two have never the same, whatever the clocks of nodes say.
   const nextMs = Math.max(turn.nowMs, editedAtMs + 1);
-  const next = { ...rest, text, editedAtMs: nextMs, ...(mentions.length > 0 && { mentions: [...mentions] }) };
-  return changed(room, turn, { type: "edited", message: next, by: turn.from });
+  const next: RoomMessage = {
+    ...rest,
+    text,
+    editedAtMs: nextMs,
+    ...(mentions.length > 0 && { mentions: [...mentions] }),
+    ...(noMore.length > 0 && { mentionedBefore: noMore }),
+  };
+  const root = next.replyTo === undefined ? undefined : messageInMemory(room, next.replyTo);
+  const { mail, refusals } = summons(room, { ...next, mentions: told }, root, turn);
+  if (!fits(room.outbox, mail.length)) return [refuse("OVERLOADED", undefined, turn.replyTo)];
+  const event = { type: "edited" as const, message: next, by: turn.from, ...(told.length > 0 && { told }) };
+  const place = { seq: room.messageSeq + 1, atMs: turn.nowMs };
+  const thread = next.replyTo === undefined ? next : root;
+  return [
+    ...happen(room, turn, [event, ...unanswered(next, thread, refusals, place)], mail),
+    reply(next, turn.replyTo),
+  ];
 }
 
 function remove(room: Room, message: RoomMessage, turn: Turn): Effects {

@@ -216,7 +216,7 @@ function evolveEvent(room: Room, event: RoomEvent, at: number, settled = 0): Roo
       return evolveWithdrawn(room, event, at);
     case "edited": {
       const { message } = event;
-      const members = withoutMentions(room, message);
+      const members = withCalled(withoutMentions(room, message), message, event.told);
       const told = message.threadOnly === true ? members : withMentioned(members, message);
       return replaceMessage(
         {
@@ -284,6 +284,14 @@ const withMentioned = (members: MemberTable, { seq, author, mentions = [] }: Roo
     return withEntry(table, principal, { ...member, mentionedSeq: seq });
   }, members);
 
+/** The members, of whom those whom an edit has newly called know it, whatever they have read. */
+const withCalled = (members: MemberTable, { seq, author }: RoomMessage, told: readonly string[] = []): MemberTable =>
+  told.reduce((table, principal) => {
+    const member = entryOf(table, principal);
+    if (member === undefined || principal === author || !principal.startsWith("user/")) return table;
+    return withEntry(table, principal, { ...member, calledSeq: seq });
+  }, members);
+
 type Restored = Extract<RoomEvent, { type: "restored" }>;
 type Withdrawn = Extract<RoomEvent, { type: "withdrawn" }>;
 
@@ -334,9 +342,13 @@ const withoutMentions = (room: Room, { seq, mentions = [] }: RoomMessage): Membe
     .filter((principal) => !mentions.includes(principal))
     .reduce((table, principal) => {
       const member = entryOf(table, principal);
-      if (member?.mentionedSeq !== seq) return table;
-      const { mentionedSeq: _, ...rest } = member;
-      return withEntry(table, principal, rest);
+      if (member?.mentionedSeq !== seq && member?.calledSeq !== seq) return table;
+      const { mentionedSeq, calledSeq, ...rest } = member;
+      return withEntry(table, principal, {
+        ...rest,
+        ...(mentionedSeq !== undefined && mentionedSeq !== seq && { mentionedSeq }),
+        ...(calledSeq !== undefined && calledSeq !== seq && { calledSeq }),
+      });
     }, room.members);
 
 /** Whether a message is none for this member to read: their own, or restored. Those that are in threads only are counted apart. */
@@ -352,9 +364,10 @@ export function evolveMarked(room: Room, change: Extract<RoomChange, { type: "re
   const member = entryOf(room.members, principal);
   if (member === undefined) return room;
   const behind = room.recent.filter((message) => message.seq > seq);
+  const { calledSeq: _, ...looked } = member;
   if (thread !== undefined) {
     const threads = withRead(room.threads, thread, principal, seq, quietBehind(room, thread, seq));
-    return withThreads(room, threads);
+    return withThreads({ ...room, members: withEntry(room.members, principal, looked) }, threads);
   }
   const all = room.quiet ?? 0;
   const inMemory = seq >= recentFrom(room) - 1;
@@ -363,7 +376,7 @@ export function evolveMarked(room: Room, change: Extract<RoomChange, { type: "re
     : // Written down before such stretches were counted.
       (change.own ?? Math.min(member.own, room.messageSeq - seq));
   const quiet = inMemory ? all - behind.filter(({ threadOnly }) => threadOnly === true).length : (change.quiet ?? 0);
-  const marked = { ...member, readSeq: seq, own: Math.max(0, own), ...(all > 0 && { quiet: Math.max(0, quiet) }) };
+  const marked = { ...looked, readSeq: seq, own: Math.max(0, own), ...(all > 0 && { quiet: Math.max(0, quiet) }) };
   return { ...room, members: withEntry(room.members, principal, marked) };
 }
 
@@ -372,14 +385,14 @@ export function unreadFor(room: Room, asker: string): RoomUnread {
   const { messageSeq, recent, quiet: all = 0 } = room;
   const member = entryOf(room.members, asker);
   if (member === undefined) return { messageSeq, readSeq: messageSeq, unread: 0, mentioned: false };
-  const { readSeq, own, quiet = 0, mentionedSeq = 0 } = member;
+  const { readSeq, own, quiet = 0, mentionedSeq = 0, calledSeq } = member;
   const isToldOf = ({ seq, author, mentions, threadOnly }: RoomMessage): boolean =>
     seq > readSeq && author !== asker && threadOnly !== true && mentions?.includes(asker) === true;
   return {
     messageSeq,
     readSeq,
     unread: Math.max(0, messageSeq - readSeq - own - (all - quiet)),
-    mentioned: mentionedSeq > readSeq || recent.some(isToldOf),
+    mentioned: calledSeq !== undefined || mentionedSeq > readSeq || recent.some(isToldOf),
   };
 }
 

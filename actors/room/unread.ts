@@ -35,8 +35,10 @@ export interface CountTag {
 export function markRead(room: Room, { seq, thread }: MarkRead, turn: Turn): Effects {
   if (seq > room.messageSeq) return [refuse("BAD_REQUEST", { field: "seq", messageSeq: room.messageSeq })];
   if (thread !== undefined) return markThread(room, thread, seq, turn);
-  const readSeq = entryOf(room.members, turn.from)?.readSeq ?? 0;
-  return seq <= readSeq ? [reply(unreadFor(room, turn.from))] : move(room, turn.from, seq, turn);
+  const { readSeq = 0, calledSeq } = entryOf(room.members, turn.from) ?? {};
+  // Who has read all may have been mentioned since, by an edit.
+  if (seq <= readSeq && calledSeq === undefined) return [reply(unreadFor(room, turn.from))];
+  return move(room, turn.from, Math.max(seq, readSeq), turn);
 }
 
 /** Moves the sender's read marker back before a message. Error: NOT_FOUND. */
@@ -54,7 +56,8 @@ function markThread(room: Room, root: number, seq: number, turn: Turn): Effects 
     readSeq: Math.max(seq, reader?.readSeq ?? 0),
     thread: root,
   };
-  if (reader === undefined || seq <= reader.readSeq) return [reply(answer)];
+  const isCalled = entryOf(room.members, turn.from)?.calledSeq !== undefined;
+  if (reader === undefined || (seq <= reader.readSeq && !isCalled)) return [reply(answer)];
   return [
     persist({ type: "readMarked", member: turn.from, seq, thread: root }),
     ...told(turn, { type: "roomRead", room: turn.key, seq, thread: root }),

@@ -314,9 +314,10 @@ export function createConversation(options: {
     settled(follow) {
       return follow ? new Promise(() => {}) : (visit?.settled() ?? Promise.resolve());
     },
-    onActivity({ room, author, mentioned }) {
+    onActivity({ room, author, mentioned, edited }) {
       if (!screen.interactive) return;
-      remark(dim(`* ${nameOf(author)} wrote in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
+      const did = edited === true ? "edited a message" : "wrote";
+      remark(dim(`* ${nameOf(author)} ${did} in ${nameOf(room)}${mentioned ? " and mentioned you" : ""}`));
     },
     onLink(link) {
       const before = shown;

@@ -55,10 +55,15 @@ const seen = Type.Object({
   threadOnly: Type.Optional(Type.Literal(true)),
 });
 const postedCheck = checkOf(Type.Object({ type: Type.Literal("posted"), message: seen }));
+const editedCheck = checkOf(
+  Type.Object({ type: Type.Literal("edited"), message: seen, told: Type.Array(Type.String()) }),
+);
 
 /** Somebody who wants to know that something was posted, without the messages themselves. */
 export interface Watcher {
   posted(topic: string, message: Static<typeof seen>): void;
+  /** An edit has made a message mention these, who were not told of it before. */
+  edited(topic: string, message: Static<typeof seen>, told: readonly string[]): void;
   /** The newest message of a topic, of which events may have been missed; undefined when all is read. Asked of its actor. */
   newest(topic: string): Promise<Result<(Static<typeof seen> & { readonly atMs: number }) | undefined>>;
 }
@@ -241,6 +246,8 @@ export function createFeeds(
         // Sent again by a topic's next owner, a post is no news.
         if (position !== undefined && position <= feed.watched) continue;
         feed.watched = position ?? feed.watched;
+        if (editedCheck.Check(event))
+          for (const watcher of feed.watchers) watcher.edited(topic, event.message, event.told);
         if (!postedCheck.Check(event)) continue;
         feed.told = Math.max(feed.told, event.message.seq);
         for (const watcher of feed.watchers) watcher.posted(topic, event.message);

@@ -196,6 +196,22 @@ export function createPeople(
       let person = people.get(user);
       if (person === undefined) {
         const connections = new Set<Subscriber>();
+        const tell = (
+          topic: string,
+          { seq, author, replyTo, threadOnly }: Parameters<Watcher["posted"]>[1],
+          mentions: readonly string[],
+          how: { readonly edited?: true },
+        ): void => {
+          let frame: Encoded | undefined;
+          for (const connection of connections) {
+            if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
+            const room = topic.slice("room/".length);
+            const mentioned = mentions.includes(`user/${user}`);
+            const thread = threadOnly === true && replyTo !== undefined ? { thread: replyTo } : {};
+            frame ??= Encoded.of({ activity: { room, seq, author, mentioned, ...how, ...thread } });
+            connection.write(frame);
+          }
+        };
         const created: Person = {
           user,
           connections,
@@ -207,16 +223,11 @@ export function createPeople(
           describing: undefined,
           stop: () => undefined,
           watcher: {
-            posted(topic, { seq, author, mentions, replyTo, threadOnly }) {
-              let frame: Encoded | undefined;
-              for (const connection of connections) {
-                if (!connection.watching || connection.congested || connection.subscriptions?.has(topic)) continue;
-                const room = topic.slice("room/".length);
-                const mentioned = mentions?.includes(`user/${user}`) ?? false;
-                const thread = threadOnly === true && replyTo !== undefined ? { thread: replyTo } : {};
-                frame ??= Encoded.of({ activity: { room, seq, author, mentioned, ...thread } });
-                connection.write(frame);
-              }
+            posted(topic, message) {
+              tell(topic, message, message.mentions ?? [], {});
+            },
+            edited(topic, message, told) {
+              if (told.includes(`user/${user}`)) tell(topic, message, told, { edited: true });
             },
             async newest(topic) {
               const told = await ask.summary(user, topic.slice("room/".length));

@@ -166,8 +166,14 @@ export function calledWords(blocks: readonly Block[], called: Caller): readonly 
   return [...new Set(words)];
 }
 
-/** The text with accounts in the places of the names that are shown: so it is sent, and so it holds when somebody is renamed. */
-export function withAccounts(text: string, blocks: readonly Block[], people: People): string {
+/** The text with accounts in the places of the names that are shown: so it is sent, and so it holds when somebody is renamed. Where that
+ *  would make a link or code of what was none, it stays as it was typed. `read` gives undefined while there is no parser. */
+export function withAccounts(
+  text: string,
+  read: (text: string) => readonly Block[] | undefined,
+  people: People,
+): string {
+  const blocks = read(text) ?? [];
   const byAccount = callerOf({ ...people, titles: [] });
   let sent = "";
   let past = 0;
@@ -175,17 +181,49 @@ export function withAccounts(text: string, blocks: readonly Block[], people: Peo
     const end = endOf(text, at, said);
     // An account, or an agent's own name, is understood as it is.
     if (end === undefined || byAccount(titleForm(said.slice(1))) === who) continue;
-    // An account would become part of an address of mail that the name was no part of, or part it from what becomes an address.
-    if (/[\w.+-]/.test(text.charAt(at - 1)) || /^(?:[\w.+-]*@|www\.)/i.test(text.slice(end, end + limits.nameCharsMax)))
-      continue;
+    if (isBesideAddress(text, at, end)) continue;
     const account = `@${nameOf(who)}`;
     // Words without blanks between them end where another script begins: an account does not.
     const gap = mayEnd(`${account}${letterOf(text, end)}`, account.length) ? "" : " ";
     sent += `${text.slice(past, at)}${account}${end < text.length ? gap : ""}`;
     past = end;
   }
-  return sent + text.slice(past);
+  sent += text.slice(past);
+  const after = sent === text ? blocks : read(sent);
+  return after === undefined || marksOf(after).join("\n") === marksOf(blocks).join("\n") ? sent : text;
 }
+
+/** Code and links, in their order. */
+const marksOf = (blocks: readonly Block[]): readonly string[] =>
+  blocks.flatMap((block) => {
+    switch (block.kind) {
+      case "paragraph":
+      case "heading":
+        return block.children.flatMap(marksOfInline);
+      case "list":
+        return block.items.flatMap((item) => marksOf(item.blocks));
+      case "quote":
+        return marksOf(block.blocks);
+      case "table":
+        return [block.head, ...block.rows].flat(2).flatMap(marksOfInline);
+      case "code":
+        return [`code ${block.text}`];
+      case "rule":
+        return ["rule"];
+    }
+  });
+
+const marksOfInline = (inline: Inline): readonly string[] => {
+  if (inline.kind === "text") return [];
+  if (inline.kind === "code") return [`code ${inline.text}`];
+  const link = inline.kind === "link" ? [`link ${inline.href} ${inline.target}`] : [];
+  return [...link, ...inline.children.flatMap(marksOfInline)];
+};
+
+/** Whether an account would become part of an address of mail that the name was no part of, or part it from what becomes an address. */
+const isBesideAddress = (text: string, at: number, end: number): boolean =>
+  /[\w.+-]$|<[^\s<>]*$/.test(text.slice(Math.max(0, at - limits.nameCharsMax), at)) ||
+  /^(?:[\w.+-]*@|www\.)/i.test(text.slice(end, end + limits.nameCharsMax));
 
 /** Where a mention ends in the message: marks in it may have a backslash there. */
 function endOf(text: string, at: number, said: string): number | undefined {

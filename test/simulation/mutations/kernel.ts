@@ -279,8 +279,8 @@ export const ofKernel: readonly Mutation[] = [
   {
     name: "answers a mention without the post that it is in",
     file: "actors/room/mentions.ts",
-    find: "for (const said of [message, ...recent, ...old]) {",
-    replace: "for (const said of [...recent, ...old]) {",
+    find: "for (const said of [message, ...recent.filter(({ seq }) => seq !== message.seq), ...old]) {",
+    replace: "for (const said of [...recent.filter(({ seq }) => seq !== message.seq), ...old]) {",
     caughtBy: ["mention-settled"],
     from: 2,
     seeds: 300,

@@ -204,6 +204,10 @@ function messagesFolded(events: readonly RoomEvent[]): ReadonlyMap<number, RoomM
   return messages;
 }
 
+/** Whom an event tells that they are mentioned: a post all of them, an edit those who are new. */
+const toldBy = (event: Extract<RoomEvent, { type: "posted" | "edited" }>): readonly string[] =>
+  (event.type === "posted" ? event.message.mentions : event.told) ?? [];
+
 describe("whatever people do, and wherever actors crash,", function () {
   it("the journal folds to the same state, and the state survives the codec", () => {
     check((fixture) => {
@@ -300,7 +304,8 @@ describe("whatever people do, and wherever actors crash,", function () {
           });
           expect(summary, `${actor} ${me}`).to.deep.include({
             unread: unread.length,
-            mentioned: tellsMe(unread) || ofThreads.some((thread) => tellsMe(thread.unread)),
+            mentioned:
+              member.calledSeq !== undefined || tellsMe(unread) || ofThreads.some((thread) => tellsMe(thread.unread)),
           });
           const { state } = fixture.ok<{ state: RoomSnapshot }>(me, actor, { type: "resume" });
           const own = (state.threads ?? []).flatMap(({ root, own: mine }) => (mine ? [[root, mine.unread]] : []));
@@ -323,9 +328,9 @@ describe("whatever people do, and wherever actors crash,", function () {
         );
         const mentions = rooms.flatMap((actor) =>
           eventsOf(fixture, actor).flatMap((event) =>
-            event.type === "posted" &&
+            (event.type === "posted" || event.type === "edited") &&
             event.message.author.startsWith("user/") &&
-            event.message.mentions?.includes(agent) === true
+            toldBy(event).includes(agent)
               ? [`${actor.slice(5)} ${event.message.seq}`]
               : [],
           ),
@@ -341,12 +346,14 @@ describe("whatever people do, and wherever actors crash,", function () {
         }
       }
       for (const actor of rooms) {
-        // What was deleted, or edited away, needs no answer any more; what an edit brings in never did.
+        // What was deleted, or edited away, needs no answer any more; whom an edit mentions for the first time answers that.
         const now = messagesFolded(eventsOf(fixture, actor));
-        const said = eventsOf(fixture, actor).flatMap((event) => (event.type === "posted" ? [event.message] : []));
-        const standing = said.map(({ mentions = [], ...message }) => ({
+        const said = eventsOf(fixture, actor).flatMap((event) =>
+          event.type === "posted" || event.type === "edited" ? [{ message: event.message, told: toldBy(event) }] : [],
+        );
+        const standing = said.map(({ message, told }) => ({
           ...message,
-          mentions: mentions.filter((member) => now.get(message.seq)?.mentions?.includes(member)),
+          mentions: told.filter((member) => now.get(message.seq)?.mentions?.includes(member)),
         }));
         expect(judgeMentions(standing, faultInWords), actor).to.deep.equal({ open: [], wrong: undefined });
         const generations = [...messagesFolded(eventsOf(fixture, actor)).values()].flatMap(

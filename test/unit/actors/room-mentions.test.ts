@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import { wireLimits, type RoomMessage, type RoomView } from "../../../protocols/index.ts";
+import { wireLimits, type RoomMessage, type RoomSummary, type RoomView } from "../../../protocols/index.ts";
 import { readingLimits } from "../../../protocols/reading/limits.ts";
 import { actorLimits } from "../../../actors/limits.ts";
 import { room } from "../../../actors/index.ts";
@@ -212,13 +212,72 @@ describe("a room's mentions", () => {
     expect(mentionsOf(fixture, `${names} @ada @bob`)).to.deep.equal(["user/ada"]);
   });
 
-  it("by agents, and in edits, summon nobody", () => {
+  const summoned = (fixture: Fixture): readonly string[] =>
+    fixture.sent.flatMap(({ to, message }) => (message.type === "mentioned" ? [to] : []));
+
+  it("by agents summon nobody, by post or edit", () => {
     const fixture = withAgents();
-    const summoned = (): number => fixture.sent.filter(({ message }) => message.type === "mentioned").length;
     fixture.ok("agent/ada.helper", lobby, { type: "post", text: "@bob.poet your turn" });
+    fixture.ok("agent/ada.helper", lobby, { type: "edit", seq: 1, text: "@ada.poet your turn" });
+    expect(summoned(fixture)).to.deep.equal([]);
+  });
+
+  it("that an edit brings are told once: an agent is woken once, with what the message says now", () => {
+    const fixture = withAgents();
+    post(fixture, "bob", "before");
+    post(fixture, "cleo", "@ada.poet hello");
+    const edit = (text: string) => fixture.ok("user/cleo", lobby, { type: "edit", seq: 2, text });
+    expect(summoned(fixture)).to.deep.equal(["agent/ada.poet"]);
+    edit("@ada.poet hello @helper");
+    expect(summoned(fixture)).to.deep.equal(["agent/ada.poet", "agent/ada.helper"]);
+    const context = fixture.sent.at(-1)?.message["context"];
+    expect(context).to.deep.equal([
+      { author: "bob", text: "before", seq: 1 },
+      { author: "cleo", text: "@ada.poet hello @helper", seq: 2 },
+    ]);
+    // Taken out and put in again: who was told is not told again.
+    expect(edit("hello")).to.deep.include({ mentionedBefore: ["agent/ada.poet", "agent/ada.helper"] });
+    edit("@helper @ada.poet and @bob.poet");
+    edit("`@bob.poet`");
+    edit("@bob.poet");
+    expect(summoned(fixture)).to.deep.equal(["agent/ada.poet", "agent/ada.helper", "agent/bob.poet"]);
+  });
+
+  it("that an edit brings to people who have read the message are told until they look, and go with the mention", () => {
+    const fixture = withAgents();
+    const isTold = (name: string) => {
+      const { mentioned, unread } = fixture.ok<RoomSummary>(`user/${name}`, lobby, { type: "summary" });
+      return { mentioned, unread };
+    };
     post(fixture, "cleo", "hello");
-    fixture.ok("user/cleo", lobby, { type: "edit", seq: 2, text: "hello @helper" });
-    expect(summoned()).to.equal(0);
+    const edit = (text: string) => fixture.ok("user/cleo", lobby, { type: "edit", seq: 1, text });
+    for (const name of ["ada", "bob"]) fixture.ok(`user/${name}`, lobby, { type: "markRead", seq: 1 });
+    edit("hello @ada and @bob");
+    expect([isTold("ada"), isTold("bob")]).to.deep.equal([
+      { mentioned: true, unread: 0 },
+      { mentioned: true, unread: 0 },
+    ]);
+    fixture.crash(lobby);
+    // Who has read all looks again, and is not told twice.
+    fixture.ok("user/ada", lobby, { type: "markRead", seq: 1 });
+    edit("hello @bob, @ada");
+    expect(isTold("ada")).to.deep.equal({ mentioned: false, unread: 0 });
+    expect(isTold("bob")).to.deep.equal({ mentioned: true, unread: 0 });
+    edit("hello");
+    expect(isTold("bob")).to.deep.equal({ mentioned: false, unread: 0 });
+    edit("hello @bob");
+    expect(isTold("bob")).to.deep.equal({ mentioned: false, unread: 0 });
+  });
+
+  it("that an edit brings are refused in the thread when too many wait, and bounded for each message", () => {
+    const fixture = withAgents();
+    fixture.cutOff("agent/ada.helper");
+    for (let index = 0; index < actorLimits.roomMentionsPerAgentMax; index += 1) post(fixture, "cleo", "@helper");
+    const { seq } = post(fixture, "cleo", "hello");
+    fixture.ok("user/cleo", lobby, { type: "edit", seq, text: "hello @helper" });
+    expect(refusals(fixture)[0]).to.deep.include({ replyTo: seq, answers: seq, refused: "QUEUE_FULL" });
+    const root = fixture.ok<Page>("user/ada", lobby, { type: "history", after: seq - 1 }).messages[0];
+    expect(root).to.deep.include({ text: "hello @helper", replies: { count: 1, lastAtMs: root?.replies?.lastAtMs } });
   });
 
   it("of a deleted agent show it the door", () => {

@@ -247,7 +247,7 @@ describe("gateway: feeds", () => {
     const { frames, subscriber } = createListener();
     const posts: number[] = [];
     const newest = async () => ok({ seq: world.events.length, author: "user/bob", atMs: 0 });
-    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq), newest });
+    feeds.watch(topic, { posted: (_topic, { seq }) => void posts.push(seq), edited: () => undefined, newest });
     feeds.subscribe(subscriber, topic, 0, as(subscriber, 1));
     const post = (lost: boolean) => {
       const seq = world.events.length + 1;
@@ -347,6 +347,7 @@ describe("gateway: feeds", () => {
     const missed = { seq: 3, author: "user/bob", atMs: 0, mentions: ["user/ada"] };
     feeds.watch(topic, {
       posted: (_topic, message) => void told.push(message),
+      edited: () => undefined,
       newest: async () => answers.shift() ?? refused(failure("NOT_A_MEMBER")),
     });
     // What reached nobody here, before anything did.
@@ -390,7 +391,12 @@ describe("gateway: feeds", () => {
     const world = new World(10);
     const feeds = feedsOf(world);
     const told: unknown[] = [];
-    feeds.watch(topic, { posted: (_topic, message) => void told.push(message), newest: async () => ok(undefined) });
+    const edits: unknown[] = [];
+    feeds.watch(topic, {
+      posted: (_topic, message) => void told.push(message),
+      edited: (_topic, { seq }, whom) => void edits.push([seq, whom]),
+      newest: async () => ok(undefined),
+    });
     const message = { seq: 1, author: "user/ada", mentions: ["user/bob"] };
     for (const nonsense of [
       null,
@@ -403,8 +409,12 @@ describe("gateway: feeds", () => {
       // prettier-ignore
       world.append({ type: "posted", message: nonsense }, false);
     world.append({ type: "posted", message }, false);
+    // Of edits only those whom they mention for the first time.
+    world.append({ type: "edited", message }, false);
+    world.append({ type: "edited", message, told: ["user/bob"] }, false);
     await world.settle();
     expect(told).to.deep.equal([message]);
+    expect(edits).to.deep.equal([[1, ["user/bob"]]]);
   });
 
   it("are lost with the actor's reason when it refuses to go on", async () => {

@@ -36,7 +36,7 @@ const called = (text: string, some: People = byAccount): readonly string[] =>
   mentionsIn(readText(text), callerOf(some)).map(({ who }) => who.slice(who.indexOf("/") + 1));
 
 /** What is sent for a text that was typed. */
-const sent = (text: string, some: People = among): string => withAccounts(text, readText(text), some);
+const sent = (text: string, some: People = among): string => withAccounts(text, readText, some);
 
 /** Links and code in a text that was read, in their order. */
 const fixed = (blocks: readonly Block[]): readonly string[] =>
@@ -124,6 +124,9 @@ describe("a mention", () => {
       ["@ada Lovelaces", "@ada Lovelaces"],
       ["@Müllers", "@Müllers"],
       ["**@Müller**", "**@m1**"],
+      // An account would make an address of mail, or of a page.
+      ["<`@健太> -@健太.cd @健太@b.cd @健太www.a.b", "<`@健太> -@健太.cd @健太@b.cd @健太www.a.b"],
+      ["[](@hans  müller)", "[](@hans  müller)"],
       ["`@Müller` [x](http://a.b/@Müller)\n> @Müller", "`@Müller` [x](http://a.b/@Müller)\n> @Müller"],
       // Two are called so.
       ["@Sam", "@Sam"],

@@ -391,6 +391,12 @@ describe("the room list", () => {
     expect(own?.[0]).to.include({ messageSeq: 9, unread: 0 });
   });
 
+  it("marks a room in which an edit mentions the reader, and counts nothing anew", () => {
+    const list = [summary("lobby")];
+    const edited = listAfterNews(list, { room: "lobby", seq: 2, author: bob, mentioned: true, edited: true }, clock);
+    expect(edited?.[0]).to.include({ ...list[0], mentioned: true });
+  });
+
   it("asks for the list anew when the room is not in it", () => {
     expect(listAfterNews([], { room: "new", seq: 1, author: bob, mentioned: false }, clock)).to.equal(undefined);
   });

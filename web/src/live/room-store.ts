@@ -225,9 +225,11 @@ export class RoomStore {
    *  each marker is an append, and in a busy room there is one for every reader. */
   markRead(me: string, seq: number): void {
     if (this.#isHeld) return;
+    // What was read before may have been edited since, and mention the reader.
+    const { mentioned } = this.store.latest.unread;
     this.store.apply({ type: "seen", member: me, seq });
-    if (seq <= this.#markedSeq) return;
-    this.#markedSeq = seq;
+    if (seq <= this.#markedSeq && !mentioned) return;
+    this.#markedSeq = Math.max(this.#markedSeq, seq);
     // At once, since the page may go; what comes within the pause is said at its end.
     if (this.#markTimer === undefined) this.#sendMark();
   }

@@ -9,6 +9,8 @@ export interface RoomNews {
   readonly seq: number;
   readonly author: string;
   readonly mentioned: boolean;
+  /** The message is an older one, that an edit made mention the reader. */
+  readonly edited?: true;
   /** It is in the thread of this message only. */
   readonly thread?: number;
 }
@@ -21,6 +23,8 @@ export function listAfterNews(
   { me, nowMs }: { readonly me: string; readonly nowMs: number },
 ): readonly RoomSummary[] | undefined {
   const known = list.find(({ room }) => room === news.room);
+  if (news.edited === true && known !== undefined)
+    return list.map((room) => (room === known && !room.mentioned ? { ...room, mentioned: news.mentioned } : room));
   if (known === undefined || (news.author !== me && news.seq > known.messageSeq + 1)) return undefined;
   return list.map((room) => {
     if (room.room !== news.room || news.seq <= room.messageSeq) return room;

@@ -341,7 +341,12 @@ function foldEvent(room: RoomModel, view: RoomView, event: RoomEvent): RoomModel
     case "edited":
     case "deleted":
       return replaceMessage(
-        { ...room, threads: threadsAfterChange(room.threads, event.message, room.me) },
+        {
+          ...room,
+          ...(event.type === "edited" &&
+            event.told?.includes(room.me) === true && { unread: { ...room.unread, mentioned: true } }),
+          threads: threadsAfterChange(room.threads, event.message, room.me),
+        },
         event.message,
       );
     case "reacted":

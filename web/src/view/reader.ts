@@ -32,7 +32,7 @@ let last: { readonly text: string; readonly blocks: readonly Block[] } | undefin
 /** The text that is sent for what was typed: accounts in the places of names, and no blank lines around it. */
 export function toSend(typed: string, mentionable: readonly Mentionable[] = none): string | undefined {
   const blocks = readNow(typed);
-  return blocks && asWritten(withAccounts(typed, blocks, peopleAmong(mentionable)));
+  return blocks && asWritten(withAccounts(typed, readNow, peopleAmong(mentionable)));
 }
 
 /** A text as the room reads it, again when the parser has come. */

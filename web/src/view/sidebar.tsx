@@ -101,12 +101,13 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
   const other = otherPerson(room.room, session.me);
   const direct = room.visibility === "direct";
   const { unread, threads = 0 } = room;
-  const className = unread + threads > 0 ? "place unread" : "place";
+  const isNew = unread + threads > 0 || room.mentioned;
+  const className = isNew ? "place unread" : "place";
   const loud = room.mentioned || direct;
-  const mentioned = room.mentioned ? ", you were mentioned" : "";
+  const mentioned = room.mentioned ? "you were mentioned" : "";
   const inThreads =
     threads === 0 ? "" : threads === 1 ? "something new in a thread" : `something new in ${threads} threads`;
-  const told = [unread === 0 ? "" : `${unread} unread`, inThreads].filter((part) => part !== "").join(", ") + mentioned;
+  const told = [unread === 0 ? "" : `${unread} unread`, inThreads, mentioned].filter((part) => part !== "").join(", ");
   return (
     <Link
       to="/room/$room"
@@ -123,7 +124,7 @@ function RoomPlace({ room }: { readonly room: RoomSummary }) {
       <span className="grow ellipsis" dir="auto">
         {title}
       </span>
-      {unread + threads > 0 && (
+      {isNew && (
         <span className={loud ? "count mentioned" : "count"}>
           <span aria-hidden="true" className="count-parts">
             {room.mentioned && !direct ? "@ " : ""}

@@ -62,7 +62,8 @@ export function Timeline(props: {
   );
   const markRead = (seq: number) => {
     const { latest } = store.store;
-    if (!document.hidden && seq > latest.unread.readSeq) store.markRead(session.me, seq);
+    const { readSeq, mentioned } = latest.unread;
+    if (!document.hidden && (seq > readSeq || mentioned)) store.markRead(session.me, seq);
   };
   const seen = useRef<{ readonly row: TimelineRow | undefined; readonly isEnd: boolean }>({
     row: undefined,
@@ -75,6 +76,11 @@ export function Timeline(props: {
     // Further back, what was read reaches as far as one has scrolled; behind a jump there may be more unread before it.
     if (row?.kind === "message" && reachesMarker(latest)) markRead(row.message.seq);
   };
+  // An edit may mention the reader in what was read before.
+  const mentioned = useShown(store.store, (model: RoomModel) => model.unread.mentioned);
+  useEffect(() => {
+    if (mentioned) markSeen();
+  }, [mentioned]);
   useEffect(() => {
     document.addEventListener("visibilitychange", markSeen);
     return () => document.removeEventListener("visibilitychange", markSeen);
