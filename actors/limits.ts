@@ -140,16 +140,19 @@ export const actorLimits = {
   summaryTokensMax: 320,
   /** Characters of a summary; a longer one is cut. */
   summaryCharsMax: 2_000,
-  /** A summary that takes longer is given up. */
-  condenseTimeoutMs: 2 * 60_000,
+  /** A summary whose model neither reads nor writes for so long, waiting for a place included, is given up. */
+  condenseSilenceMs: 2 * 60_000,
   /** Rooms and threads of which an agent keeps a summary; the one that changed first goes. */
   roomSummariesMax: 16,
   /** Times the context is halved when the model finds it too long; then the answer fails with `CONTEXT_TOO_LONG`. */
   contextHalvingsMax: 8,
-  /** An answer that takes longer, queueing included, fails with `GENERATION_TIMEOUT`.
+  /** An answer whose model neither reads nor writes for so long, waiting for a place included, fails with `GENERATION_TIMEOUT`. As long as it does, it
+   *  may take a day.
    *
-   *  Queueing and a long answer on a slow machine. */
-  generationTimeoutMs: 10 * 60_000,
+   *  Waiting on a slow machine where others are answered. */
+  generationSilenceMs: 10 * 60_000,
+  /** The longest answer, however much is written. */
+  generationWholeMs: 24 * 3_600_000,
   /** How long it is tried to tell people news of the cluster; then it is left to the audit. */
   noticeMs: 24 * 3_600_000,
   /** News of the cluster that a person keeps; the oldest goes. */

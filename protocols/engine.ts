@@ -57,6 +57,14 @@ export interface EngineTraits<Name extends EngineName = EngineName> {
 
 const nothing = (): readonly [] => [];
 
+/** A part that says nothing but that there is work: a model reads its prompt, or the server that it is relayed from has said that it is there. It keeps a call
+ *  alive, crosses nodes, and goes to nobody who asked. */
+export const signOfLife: GenerationPart = { text: "", tokens: 0 };
+
+/** Whether a part is a sign of life alone. */
+export const isSignOfLife = (part: EngineTable[EngineName]["part"]): boolean =>
+  "tokens" in part && part.tokens === 0 && part.text === "" && Object.keys(part).length === 2;
+
 /** Texts become one; calls and what was thought keep their order. */
 function joinTexts(parts: readonly GenerationPart[]): readonly GenerationPart[] {
   if (parts.length < 2) return parts;

@@ -12,6 +12,7 @@
  *  Behind it is an `Executor`, told to begin and to cancel, which reports texts and ends. A generation that timed out has
  *  ended for its asker, yet keeps its slot until the executor lets go, so that slots never count more than there are. */
 import {
+  isSignOfLife,
   assert,
   failure,
   ok,
@@ -219,7 +220,7 @@ export class Admission {
   part(number: number, part: EnginePart): void {
     const run = this.#running.get(number);
     if (run?.hear === undefined) return;
-    if (!run.spoke) {
+    if (!run.spoke && !isSignOfLife(part)) {
       run.spoke = true;
       this.#emit({ type: "firstText", model: run.lane.model, afterMs: this.#sinceMs(run) });
     }

@@ -78,13 +78,14 @@ export function condense(state: AgentState, turn: Here, source: Source): Effects
     messages: promptFor(life, stretch),
     sampling: { temperature: 0.3, maxTokens: limits.summaryTokensMax },
     person: `user/${ownerOf(turn.key)}`,
+    silenceMs: limits.condenseSilenceMs,
     // Nobody waits for it.
     priority: 1,
   };
   const condensing: Condensing = { tag, source, through, text: "", model, sinceMs: turn.nowMs, isLast };
   return [
     note({ condensing }),
-    { type: "call", engine: "generate", request, tag, timeoutMs: limits.condenseTimeoutMs },
+    { type: "call", engine: "generate", request, tag, timeoutMs: limits.generationWholeMs },
   ];
 }
 

@@ -91,11 +91,12 @@ export function run(state: AgentState, turn: Here, way: Partial<Way> = {}): Effe
     messages,
     sampling: restOf(sampling, tokens),
     person: personFor(job, turn.key),
+    silenceMs: limits.generationSilenceMs,
     // Whoever wants another answer does not want the one that was kept.
     ...(isAnew(state.life, job) && { cache: "renew" as const }),
     ...tools,
   };
-  const timeoutMs = limits.generationTimeoutMs;
+  const timeoutMs = limits.generationWholeMs;
   return [
     note({ run: now, left: null }),
     // Who follows the draft may have more of it, or nothing.

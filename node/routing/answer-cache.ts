@@ -67,7 +67,7 @@ const hashOf = (value: unknown): string =>
 /** The key of a request. It has everything of the request but who asks, when, and how long they wait, and everything of the route: a
  *  route that was changed gives no answers from before. */
 export function keyOf(route: ModelRoute, engine: EngineName, request: EngineRequest): CacheKey {
-  const { id: _id, model: _model, timeoutMs: _time, person = "", key: _key, priority: _priority, keepAliveMs: _keep, cache: _cache, balance: _balance, prefer: _prefer, ...asked } = request; // prettier-ignore
+  const { id: _id, model: _model, timeoutMs: _time, silenceMs: _silence, person = "", key: _key, priority: _priority, keepAliveMs: _keep, cache: _cache, balance: _balance, prefer: _prefer, ...asked } = request; // prettier-ignore
   // Tools that must not be called, and none, are the same; so are a choice of `auto` and none.
   const { tools, toolChoice, ...rest } = asked as Partial<GenerationRequest>;
   const used = tools !== undefined && tools.length > 0 && toolChoice !== "none" ? { tools, toolChoice: toolChoice ?? "auto" } : {}; // prettier-ignore

@@ -9,6 +9,7 @@
  *  A call is served by one other node at most: what comes from a peer goes to the own engine only, so calls cannot go round in
  *  circles. What members offer stands in their rows (`offers.ts` keeps this node's), and what they are busy with comes with their beats. */
 import {
+  isSignOfLife,
   engineNames,
   traitsOf,
   failure,
@@ -381,7 +382,10 @@ export function createCalls(ports: RoutingPorts, limits: RoutingLimits): Calls {
       };
       const choice = chooseServer(balance === undefined ? wanted : { ...wanted, ...balanced(balance, asked) }, known);
       const { contextTokens } = choice.rows[0] ?? {};
-      const tell: Hear = (said) => hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
+      const tell: Hear = (said) => {
+        if (said.type === "part" && isSignOfLife(said.part)) return;
+        hear(contextTokens === undefined ? said : withContext(engine, said, contextTokens));
+      };
       if (choice.node === node) return callHere(engine, { ...asked, model: choice.model }, tell, trace);
       if (stopped) return refuse(failure("STOPPING"));
       if (choice.node === undefined) return refuse(choice.refusal);

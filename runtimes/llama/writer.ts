@@ -14,6 +14,7 @@ import {
   type Token,
 } from "node-llama-cpp";
 import { randomUUID } from "node:crypto";
+import { signOfLife } from "../../protocols/engine.ts";
 import { failure, ok, refused, type Failure } from "../../protocols/errors.ts";
 import { wireLimits } from "../../protocols/limits.ts";
 import type {
@@ -290,6 +291,8 @@ export class Writer {
       await sequence.evaluateWithoutGeneratingNewTokens(tokens.slice(position, position + size), mark);
       this.#slices.took(size, performance.now() - startMs);
       position += size;
+      // Whoever asked for a long prompt to be read waits for no part of an answer, but is not kept waiting either.
+      flow.part(signOfLife);
     }
     await this.#gate.pass();
     return { left: tokens.slice(position), kept };

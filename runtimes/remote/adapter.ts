@@ -10,6 +10,7 @@ import {
   engines,
   type EngineAnswer,
   type EngineName,
+  signOfLife,
   type EngineRequest,
 } from "../../protocols/engine.ts";
 import { failure, failureOf, PlexusError, refused, ok } from "../../protocols/errors.ts";
@@ -178,7 +179,7 @@ function loaded(
   const contextTokens = Math.min(known, spec.contextTokens ?? known);
   const fixed = { model, url: new URL(endpoint.url), contextTokens, facts: described.facts };
   const serve =
-    <Name extends EngineName>(answer: Answer<Name>): Serve<Name> =>
+    <Name extends EngineName>(engine: Name, answer: Answer<Name>): Serve<Name> =>
     async (request, flow) => {
       const reason = pulling?.reason();
       if (reason !== undefined) return refused(failure("MODEL_UNAVAILABLE", { model, reason }));
@@ -187,6 +188,7 @@ function loaded(
         wire: provider.wire,
         timeoutMs: request.timeoutMs,
         quietMs: request.silenceMs,
+        ...(engine === "generate" && { onSign: () => (flow as unknown as Flow<"generate">).part(signOfLife) }),
       });
       flow.onCancel(() => call.cancel());
       try {
@@ -205,7 +207,7 @@ function loaded(
   const serves = Object.fromEntries(
     engineNames.flatMap((name) => {
       const answer = answers[name] as Answer<EngineName> | undefined;
-      return answer !== undefined && capabilities.includes(engines[name].offers) ? [[name, serve(answer)]] : [];
+      return answer !== undefined && capabilities.includes(engines[name].offers) ? [[name, serve(name, answer)]] : [];
     }),
   );
   const unload = async (): Promise<void> => pulling?.stop();

@@ -54,6 +54,8 @@ export interface CallOptions {
   readonly bytesMax?: number;
   /** Attempts where the server has no room. */
   readonly attemptsMax?: number;
+  /** The server has said something that is no event of its answer: a comment, white space, a part of a long event. */
+  readonly onSign?: () => void;
 }
 
 /** One call. Every method throws a PlexusError. */
@@ -124,8 +126,10 @@ export class Call {
     }
     const reader = createAnswerReader(type, wire);
     for await (const piece of this.#pieces()) {
+      const events = reader.push(piece);
+      if (events.length === 0) this.#options.onSign?.();
       // Not by `yield*`, which takes a turn more at its end: whoever asks for the next event has begun to wait when it has asked.
-      for (const event of reader.push(piece)) yield event;
+      for (const event of events) yield event;
       if (reader.isDone) return;
     }
     for (const event of reader.end()) yield event;

@@ -1,5 +1,6 @@
 /** What the inference host promises beyond the port: its death costs its generations and nothing else. */
 import { expect } from "chai";
+import { isSignOfLife } from "../../protocols/engine.ts";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -309,6 +310,9 @@ describe("the inference host", function () {
     await reading.last;
     // 6,000 tokens are 93 slices; nearly every one of them leaves room for a token of the other.
     expect(speaking.tokens() - before).to.be.greaterThan(40);
+    // Whoever limits its silence hears that it reads.
+    const signs = reading.said.filter((one) => one.type === "part" && isSignOfLife(one.part)).length;
+    expect(signs).to.be.greaterThan(5);
     speaking.generation.cancel();
     await speaking.last;
   });

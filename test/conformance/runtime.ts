@@ -3,6 +3,7 @@
 import { expect } from "chai";
 import {
   errorTable,
+  isSignOfLife,
   type GenerationAnswer,
   type GenerationPart,
   type GenerationRequest,
@@ -65,8 +66,8 @@ export function listen(runtime: Pick<LocalEngine<"generate">, "call">, ask: Ask)
     if (said.some(({ type }) => type === "answered"))
       last.reject(new Error(`something came behind the end: ${JSON.stringify(one)}`));
     said.push(one);
-    if (one.type === "part") firstText.resolve();
-    else last.resolve(one.result);
+    if (one.type === "answered") last.resolve(one.result);
+    else if (!isSignOfLife(one.part)) firstText.resolve();
   });
   asked = true;
   const texts = (): GenerationPart[] => said.flatMap((one) => (one.type === "part" ? [one.part] : []));

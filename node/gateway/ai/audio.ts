@@ -14,6 +14,7 @@ import { maybe, readText, refuseUnsupported, type Fields, type Unsupported } fro
 import { openAiError } from "./errors.ts";
 import { refuse } from "./media.ts";
 import { streamed, streams } from "./outgoing.ts";
+import { answeredWhole } from "./whole.ts";
 import { addPost, checkFields, checkTexts, type Surface } from "./surface.ts";
 
 const speechRequest = Type.Object({
@@ -149,13 +150,16 @@ export function addAudio(surface: Surface): void {
           const asked = await readForm(request.body, task === "translate");
           const { model } = await models.resolve(asking.caller, asked.request.model);
           const whole = { ...asked.request, model };
-          if (!asked.stream) {
+          if (asked.stream) return stream(asking, reply, whole);
+          const told = async (each: Asking): Promise<ReturnType<Parsed["tell"]>> => {
             const spoken: EnginePart<"transcribe">[] = [];
-            const answer = await calls.run(asking, "transcribe", whole, (part) => spoken.push(part));
-            const { type, body } = asked.tell(spoken, answer, task);
-            return reply.type(type).serializer(typeof body === "string" ? String : JSON.stringify).send(body);
-          }
-          return stream(asking, reply, whole);
+            const answer = await calls.run(each, "transcribe", whole, (part) => spoken.push(part));
+            return asked.tell(spoken, answer, task);
+          };
+          // There may be white space before JSON, and not before a text.
+          if (asked.isJson) return answeredWhole(asking, reply, at, async (each) => (await told(each)).body);
+          const { type, body } = await told(asking);
+          return reply.type(type).serializer(String).send(body);
         }),
     );
 
@@ -179,6 +183,7 @@ export function addAudio(surface: Surface): void {
     readonly request: Omit<EngineRequest<"transcribe">, "id" | "timeoutMs" | "person" | "key"> & { readonly model: string };
     readonly stream: boolean;
     readonly tell: (typeof transcripts)[string];
+    readonly isJson: boolean;
   } // prettier-ignore
 
   async function readForm(form: FormData, translate: boolean): Promise<Parsed> {
@@ -213,6 +218,7 @@ export function addAudio(surface: Surface): void {
       },
       stream: textIn("stream", 8) === "true",
       tell,
+      isJson: format.endsWith("json"),
     };
   }
 }

@@ -93,7 +93,11 @@ describe("an agent's conversation", () => {
   it("streams the answer and keeps both turns", () => {
     const fixture = withHelper({ persona: "kind", model: "big" });
     expect(say(fixture, "hello")).to.deep.equal({ turn: 1, generation: `${helper}#1` });
-    expect(fixture.generation).to.deep.include({ model: "big", timeoutMs: actorLimits.generationTimeoutMs });
+    expect(fixture.generation).to.deep.include({
+      model: "big",
+      silenceMs: actorLimits.generationSilenceMs,
+      timeoutMs: actorLimits.generationWholeMs,
+    });
     expect(fixture.generation.messages).to.deep.equal([
       { role: "system", content: "kind" },
       { role: "user", content: "hello" },

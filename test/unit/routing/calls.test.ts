@@ -4,7 +4,14 @@ import { OpenAsks } from "../../../node/kernel/index.ts";
 import { createRouting } from "../../../node/routing/index.ts";
 import { routingLimits } from "../../../node/routing/limits.ts";
 import type { MemberRecord, NodeId } from "../../../node/ports.ts";
-import { ok, wireLimits, type GenerationRequest, type ModelInfo, type Offer } from "../../../protocols/index.ts";
+import {
+  ok,
+  signOfLife,
+  wireLimits,
+  type GenerationRequest,
+  type ModelInfo,
+  type Offer,
+} from "../../../protocols/index.ts";
 import type { Engine } from "../../../runtimes/engine.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { ended, endOf, text, type Spoken } from "../../fixtures/said.ts";
@@ -281,6 +288,25 @@ describe("routing: calls of engines", () => {
         },
       ],
     ]);
+  });
+
+  it("are kept alive by signs of life of where they run, which nobody hears who asked", async () => {
+    const { own, one, pass } = createCluster({ n1: ["small"], n2: ["large"] });
+    for (const [index, model] of ["small", "large"].entries()) {
+      const parts: Spoken[] = [];
+      one.call({ ...request(model, 1_000_000), silenceMs: 10_000 }, (part) => parts.push(part));
+      await pass(50);
+      // A long prompt is read.
+      for (let slice = 0; slice < 5; slice += 1) {
+        await pass(9_000);
+        own[index]?.runs[0]?.say({ type: "part", part: signOfLife });
+      }
+      await pass(9_000);
+      expect(parts).to.deep.equal([]);
+      own[index]?.runs[0]?.say(text("a"));
+      await pass(50);
+      expect(parts.map((said) => said.type === "part" && said.part)).to.deep.equal([{ text: "a", tokens: 1 }]);
+    }
   });
 
   it("end in time when a peer falls silent", async () => {

@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import fc from "fast-check";
-import { failure, ok, type GenerationRequest } from "../../../protocols/index.ts";
+import { failure, isSignOfLife, ok, signOfLife, type GenerationRequest } from "../../../protocols/index.ts";
 import { Admission } from "../../../runtimes/admission.ts";
 import type { RuntimeEvent } from "../../../runtimes/environment.ts";
 import type { Running } from "../../../runtimes/engine.ts";
@@ -131,6 +131,23 @@ describe("admission", () => {
     expect(whole.parts).to.have.length(1);
     world.elapse(1);
     expect(whole.parts.at(-1)).to.have.nested.property("result.error.details.timeoutMs", 150);
+  });
+
+  it("takes a sign of life for no silence, and for no text", () => {
+    const { world, begun, events, admission, ask } = setUp();
+    const { parts } = ask({ timeoutMs: 1_000, silenceMs: 100 });
+    world.elapse(0);
+    // The model reads a long prompt.
+    for (let slice = 0; slice < 5; slice += 1) {
+      world.elapse(99);
+      admission.part(begun[0]!, signOfLife);
+    }
+    expect(parts.every((one) => one.type === "part" && isSignOfLife(one.part))).to.equal(true);
+    expect(events.some(({ type }) => type === "firstText")).to.equal(false);
+    admission.part(begun[0]!, { text: "a", tokens: 1 });
+    expect(events.find(({ type }) => type === "firstText")).to.include({ afterMs: 495 });
+    world.elapse(100);
+    expect(parts.at(-1)).to.have.nested.property("result.error.code", "GENERATION_TIMEOUT");
   });
 
   it("begins nothing that has no time at all, also when another call makes room in between", () => {

@@ -1,7 +1,7 @@
 /** What is on the wire while a model says nothing: on every interface that streams. */
 import { expect } from "chai";
-import { failure } from "../../../../protocols/index.ts";
-import { ended, failed, text } from "../../../fixtures/said.ts";
+import { failure, ok } from "../../../../protocols/index.ts";
+import { ended, failed, text, type Spoken } from "../../../fixtures/said.ts";
 import { startFixture, type Fixture } from "../fixture.ts";
 import { toldEngines } from "./told.ts";
 
@@ -203,6 +203,33 @@ describe("gateway: streams while a model says nothing", () => {
       expect(end).to.equal("cut off");
     });
   } // prettier-ignore
+
+  it("a transcription that is JSON beats in white space too, and one that is a text does not", async () => {
+    for (const format of ["json", "verbose_json", "text"]) {
+      const form = new FormData();
+      form.set("file", new Blob([new Uint8Array(4)], { type: "audio/wav" }), "a.wav");
+      form.set("model", "told");
+      form.set("response_format", format);
+      let answered = false;
+      const response = fetch(`${fixture.url}/v1/audio/transcriptions`, { method: "POST", headers: { authorization: `Bearer ${token}` }, body: form });
+      void response.then(() => (answered = true));
+      const call = await told.next();
+      fixture.world.elapse(45_100);
+      await fixture.request("GET", "/api/v1/health");
+      const end = { type: "answered", result: ok({ durationMs: 1_000 }) } as unknown as Spoken;
+      const part = { type: "part", part: { text: "Hello", fromMs: 0, toMs: 1_000 } } as unknown as Spoken;
+      if (format === "text") {
+        expect(answered).to.equal(false);
+        call.say(part, end);
+        expect(await (await response).text()).to.equal("Hello\n");
+        continue;
+      }
+      const wire = reading(await response);
+      expect(await wire.take(1)).to.equal(" ");
+      call.say(part, end);
+      expect(JSON.parse(await wire.rest())).to.include({ text: "Hello" });
+    }
+  }); // prettier-ignore
 
   it("an answer that is not streamed has the status of its refusal, for as long as nothing was sent", async () => {
     const { response } = begin(rows[0]!, false);

@@ -17,14 +17,13 @@ export function toldEngines(): { readonly engines: Engines; next(): Promise<Told
   const info: ModelInfo = {
     model: "told",
     runtime: "rote",
-    capabilities: ["chat", "tools", "json", "vision", "logprobs"],
+    capabilities: ["chat", "tools", "json", "vision", "logprobs", "transcribe"],
     contextTokens: 4_096,
     sizeBytes: 0,
     demonstration: true,
     state: "ready",
   };
-  const engines = everyEngine({
-    generate: {
+  const told: Engines["generate"] = {
       models: () => [info],
       watch: () => () => undefined,
       call(request, hear) {
@@ -40,8 +39,9 @@ export function toldEngines(): { readonly engines: Engines; next(): Promise<Told
           },
         };
       },
-    },
-  }); // prettier-ignore
+    }; // prettier-ignore
+  // What it writes down it is told in the same way.
+  const engines = everyEngine({ generate: told, transcribe: told as unknown as Engines["transcribe"] });
   return {
     engines,
     next() {

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorTable, failureOf, type Failure } from "../../../../protocols/index.ts";
+import { errorTable, failureOf, isSignOfLife, type Failure } from "../../../../protocols/index.ts";
 import type { Ended, LoadedModel } from "../../../../runtimes/adapter.ts";
 import { adapterOf } from "../../../../runtimes/adapters.ts";
 import { Call } from "../../../../runtimes/remote/call.ts";
@@ -305,6 +305,20 @@ describe("a model on another server", function () {
     expect(await late).to.deep.include({ code: "GENERATION_TIMEOUT", details: { model: "m", timeoutMs: 300_000 } });
     await call.end();
   }); // prettier-ignore
+
+  it("shows that it is there by what is no part of its answer: comments, white space, an event that is not whole", async () => {
+    double.script = (_asked, response) => {
+      begin(response);
+      response.write(": OPENROUTER PROCESSING\n\n");
+    };
+    const last = double.asked.length;
+    const heard = ask(model, "generate", {});
+    expect(isSignOfLife(await heard.first)).to.equal(true);
+    expect(double.asked.length).to.equal(last + 1);
+    heard.cancel();
+    await heard.ended;
+    expect(textOf(heard)).to.equal("");
+  });
 
   it("says no more than is taken, and that is no silence", async () => {
     double.script = (_asked, response) =>
