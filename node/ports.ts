@@ -61,9 +61,9 @@ export interface StoreRange {
 export interface StoreView {
   get(key: string): Promise<Uint8Array | undefined>;
   range(range: StoreRange): Promise<readonly (readonly [key: string, value: Uint8Array])[]>;
-  /** All of a range in order, in pages of about `bytes`: for who reads much. What cannot be read is told at the end at the latest, so what was
+  /** All of a range in order, in pages of about `bytes`, or of fewer where `now` says so before one is read: for who reads much. What cannot be read is told at the end at the latest, so what was
    *  given is not all before that. Absent: pages of `range` do the same. */
-  scan?(range: Pick<StoreRange, "gte" | "lt">, bytes: number): AsyncGenerator<StorePage, void>;
+  scan?(range: Pick<StoreRange, "gte" | "lt">, bytes: number, now?: () => number): AsyncGenerator<StorePage, void>;
   close(): Promise<void>;
 }
 

@@ -49,7 +49,15 @@ export {
   folderScheme,
   type Coder,
 } from "./folders.ts";
-export { createPacing, pacedSource, pacedStripes, type Pacing, type Piece } from "./pacing.ts";
+export {
+  createPacing,
+  pacedSource,
+  pacedStripes,
+  unpacedReads,
+  type Pacing,
+  type Piece,
+  type ReadPacing,
+} from "./pacing.ts";
 export type { BackupKeys, BackupPorts, BackupStripes, Heads, KnownLosses } from "./ports.ts";
 export {
   planRecall,

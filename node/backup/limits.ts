@@ -146,6 +146,16 @@ export const paceLimits = {
   restMsMax: 5_000,
   /** For so long the disk goes on behind a piece of work. */
   tailMs: 20,
+  /** Bytes that are read at once when people come. */
+  partBytesFirst: 64 * 1024,
+  /** Fewer are never read at once: it is to end. */
+  partBytesMin: 8 * 1024,
+  /** More are never read at once while people are there. */
+  partBytesMax: 256 * 1024,
+  /** So many more are read at once where the part before took no longer than it may. */
+  partBytesMore: 8 * 1024,
+  /** A part that takes longer is followed by one half as large. */
+  partMs: 4,
 } as const;
 
 /** The same, where a test has smaller ones. */

@@ -26,7 +26,7 @@ export interface PartPorts {
   /** The slots of this node. */
   readonly source: Pick<SlotSource, "open">;
   /** Lets the work through; absent: all of it at once. */
-  readonly pacing?: Pick<Pacing, "piece" | "percent">;
+  readonly pacing?: Pick<Pacing, "piece" | "part" | "percent">;
   /** Opens what a backup needs of the node, and closes it afterwards; with `piece` it steps back behind people. Error: KEY_MISSING. */
   use<Answer>(work: (ports: BackupPorts) => Promise<Answer>, piece?: Piece): Promise<Answer>;
 }
@@ -51,7 +51,7 @@ interface Job {
 /** Serves them. */
 export function serveParts(ports: PartPorts): Parts {
   const { exchange, clock, log, limits } = ports;
-  const source = ports.pacing === undefined ? ports.source : pacedSource(ports.source, ports.pacing.piece);
+  const source = ports.pacing === undefined ? ports.source : pacedSource(ports.source, ports.pacing);
   /** How far a job is, and whether it steps back. */
   const farOf = ({ progress }: Job): MeshAnswer<"backup.part">["progress"] => {
     const workPercent = ports.pacing?.percent() ?? 100;

@@ -4,7 +4,7 @@
  *
  *  A piece is short and whole: a page that is read, rows that are cut in the pool, a shard that is written and synced. None has another one in it. */
 import type { Clock } from "../ports.ts";
-import type { SlotSource, SlotView } from "./sources.ts";
+import type { SlotSource } from "./sources.ts";
 import { paceLimits, type PaceLimits } from "./limits.ts";
 import { Pacer } from "./pacer.ts";
 import type { BackupStripes } from "./ports.ts";
@@ -15,8 +15,21 @@ export type Piece = <Answer>(work: () => Promise<Answer>) => Promise<Answer>;
 /** Does it at once. */
 export const unpaced: Piece = (work) => work();
 
-export interface Pacing {
+/** How what is read from a journal is let through. */
+export interface ReadPacing {
   readonly piece: Piece;
+  /** Reads as a piece the next part of something larger: of so many bytes at the most, and fewer where a part takes long. */
+  part<Answer>(
+    most: number,
+    work: (bytes: number) => Promise<Answer>,
+    bytesOf: (answer: Answer) => number,
+  ): Promise<Answer>;
+}
+
+/** Reads all that there may be, at once. */
+export const unpacedReads: ReadPacing = { piece: unpaced, part: (most, work) => work(most) };
+
+export interface Pacing extends ReadPacing {
   /** Is told of each change of people's data that is on the disk now: what it took. */
   heard(tookMs: number): void;
   /** Of the time, how much is work. 100: nobody is in its way. */
@@ -73,18 +86,27 @@ export function createPacing({
     next();
   };
 
+  const piece: Piece = async (work) => {
+    await new Promise<void>((begin) => {
+      waiting.push(begin);
+      next();
+    });
+    try {
+      return await work();
+    } finally {
+      ended();
+    }
+  };
+
   return {
-    async piece(work) {
-      await new Promise<void>((begin) => {
-        waiting.push(begin);
-        next();
-      });
-      try {
-        return await work();
-      } finally {
-        ended();
-      }
-    },
+    piece,
+    part: (most, work, bytesOf) =>
+      piece(async () => {
+        const startMs = clock.monotonicMs();
+        const answer = await work(pacer.partBytes(most, startMs));
+        pacer.tookPart(bytesOf(answer), clock.monotonicMs() - startMs);
+        return answer;
+      }),
     heard(tookMs) {
       const nowMs = clock.monotonicMs();
       // The disk goes on for a moment behind what it was given.
@@ -100,25 +122,10 @@ export function createPacing({
 }
 
 /** Slots that are read page by page, each a piece. */
-export function pacedSource<Source extends Pick<SlotSource, "open">>(source: Source, piece: Piece): Source {
-  const viewOf = (view: SlotView): SlotView => ({
-    ...view,
-    changed: (since) => piece(() => view.changed(since)),
-    ...(view.passedBy && { passedBy: () => piece(async () => (await view.passedBy?.()) ?? []) }),
-    state: (actor) => piece(() => view.state(actor)),
-    async *types(actor) {
-      const types = view.types(actor)[Symbol.asyncIterator]();
-      for (;;) {
-        const { done, value } = await piece(() => types.next());
-        if (done === true) return;
-        yield value;
-      }
-    },
-    records: (...asked) => piece(() => view.records(...asked)),
-    blob: (actor, hash) => piece(() => view.blob(actor, hash)),
-  });
-  return { ...source, open: async (slot) => viewOf(await piece(() => source.open(slot))) };
-}
+export const pacedSource = <Source extends Pick<SlotSource, "open">>(source: Source, pacing: ReadPacing): Source => ({
+  ...source,
+  open: (slot) => source.open(slot, pacing),
+});
 
 /** Stripes, each put or read as a piece. */
 export const pacedStripes = (stripes: BackupStripes, piece: Piece): BackupStripes => ({

@@ -1,6 +1,7 @@
 /** What is backed up: slots as they are at one moment each, read from their journals. */
 import type { ActorId, Result, SlotId } from "../../protocols/index.ts";
 import type { Cursor, RowSink } from "../../runtimes/backup/index.ts";
+import type { ReadPacing } from "./pacing.ts";
 
 /** One row, with its value as the journal's codec wrote it. */
 export type StoredRow = readonly [key: string, value: Uint8Array];
@@ -42,6 +43,6 @@ export interface ChangedActor {
 /** The slots of this node. */
 export interface SlotSource {
   slots(): Promise<readonly SlotId[]>;
-  /** Errors: MOVED (another node owns it), SLOT_UNAVAILABLE, DATA_DAMAGED. */
-  open(slot: SlotId): Promise<SlotView>;
+  /** What reads much reads it in parts, each let through by `pacing`; without it at once. Errors: MOVED (another node owns it), SLOT_UNAVAILABLE, DATA_DAMAGED. */
+  open(slot: SlotId, pacing?: ReadPacing): Promise<SlotView>;
 }

@@ -20,7 +20,7 @@ const typeOf = (key: string): string => key.split("/", 1)[0] as string;
 /** A source with the settings beside its slots. */
 export const withSettings = (source: SlotSource, directory: Pick<Directory, "list">): SlotSource => ({
   slots: async () => [...(await source.slots()), settingsSlot],
-  open: (slot) => (slot === settingsSlot ? viewOf(directory) : source.open(slot)),
+  open: (slot, pacing) => (slot === settingsSlot ? viewOf(directory) : source.open(slot, pacing)),
 });
 
 async function viewOf(directory: Pick<Directory, "list">): Promise<SlotView> {

@@ -1,7 +1,7 @@
 /** The slots of this node as a backup reads them: each at one committed position of its log. */
 import { decode, type ActorId, type SlotId } from "../../protocols/index.ts";
-import type { ChangedActor, SlotSource, SlotView } from "../backup/index.ts";
-import type { ActorBlobs } from "../ports.ts";
+import { unpacedReads, type ChangedActor, type ReadPacing, type SlotSource, type SlotView } from "../backup/index.ts";
+import type { ActorBlobs, StorePage, StoreRange, StoreView } from "../ports.ts";
 import { SlotExtract, type Cut } from "../storage/index.ts";
 import { behaviorOf, stateOf } from "./backed-up-actor.ts";
 
@@ -22,16 +22,52 @@ const everyKey = "\u007F";
 export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "read">): SlotSource {
   return {
     slots: () => replication.owned(),
-    async open(slot) {
-      const cut = await replication.cut(slot);
+    async open(slot, pacing = unpacedReads) {
+      const cut = await pacing.piece(() => replication.cut(slot));
       try {
-        return viewOf(slot, await SlotExtract.of(cut), blobs);
+        const extract = await SlotExtract.of({ ...cut, view: pacedView(cut.view, pacing) });
+        return viewOf(slot, extract, { read: (actor, hash) => pacing.piece(() => blobs.read(actor, hash)) });
       } catch (error) {
         await cut.view.close();
         throw error;
       }
     },
   };
+}
+
+const bytesOf = (page: StorePage): number => page.reduce((sum, [, value]) => sum + value.length, 0);
+
+/** A view each of whose reads is a piece. Nothing of what reads it may be one. */
+function pacedView(view: StoreView, { piece, part }: ReadPacing): StoreView {
+  const { scan } = view;
+  return {
+    get: (key) => piece(() => view.get(key)),
+    range: (range) => piece(() => view.range(range)),
+    ...(scan !== undefined && { scan: (range, most) => pacedScan(scan, part, range, most) }),
+    close: () => view.close(),
+  };
+}
+
+/** The pages of a scan, each a part of it. */
+async function* pacedScan(
+  scan: NonNullable<StoreView["scan"]>,
+  part: ReadPacing["part"],
+  range: Pick<StoreRange, "gte" | "lt">,
+  most: number,
+): AsyncGenerator<StorePage, void> {
+  let wanted = most;
+  const pages = scan(range, most, () => wanted);
+  const next = async (bytes: number): Promise<StorePage> => {
+    wanted = bytes;
+    const { value } = await pages.next();
+    return value ?? [];
+  };
+  try {
+    for (let page = await part(most, next, bytesOf); page.length > 0; page = await part(most, next, bytesOf))
+      yield page;
+  } finally {
+    await pages.return();
+  }
 }
 
 const allOf = (actor: ActorId): ChangedActor => ({ actor, records: undefined });

@@ -157,10 +157,10 @@ export function ownSource(at: Pick<BackupsAt, "node" | "replication" | "blobs" |
       const others = [...owners].flatMap(([slot, owner]) => (owner === at.node ? [] : [slot]));
       return [...(await own.slots()), ...others].toSorted();
     },
-    async open(slot) {
+    async open(slot, reads) {
       const owner = owners.get(slot);
       if (owner !== undefined && owner !== at.node) throw new PlexusError(failure("MOVED", { slot, owner }));
-      return own.open(slot);
+      return own.open(slot, reads);
     },
   };
 }
@@ -258,7 +258,7 @@ export function createBackups(at: BackupsAt): Backups {
         async (ports, repository, opened) => {
           demandOwn(to, opened.mark);
           if (await opened.wasLeft()) await sweep(ports, repository, to, signal);
-          const source = withSettings(pacedSource(ownSource(at), pacing.piece), at.directory);
+          const source = withSettings(pacedSource(ownSource(at), pacing), at.directory);
           const options = { signal, progress: (far: object) => progress({ ...far, ...stepping() }), pace, full };
           const { snapshot, missed, missedFiles, ...sums } = await opened.writing(() =>
             runBackup(ports, repository, source, options),
@@ -307,7 +307,7 @@ export function createBackups(at: BackupsAt): Backups {
           }
           return shownPrune(report, apply);
         },
-        { use: apply ? "freeing" : "looking" },
+        { use: apply ? "freeing" : "looking", piece: pacing.piece },
       ),
   };
 

@@ -133,8 +133,8 @@ export class SealedStore implements Store {
       },
       range: async (range) => opened(await raw.range(range)),
       ...(raw.scan !== undefined && {
-        async *scan(range, bytes) {
-          for await (const page of raw.scan?.(range, bytes) ?? []) yield opened(page);
+        async *scan(range, bytes, now) {
+          for await (const page of raw.scan?.(range, bytes, now) ?? []) yield opened(page);
         },
       }),
       close: () => raw.close(),

@@ -213,12 +213,22 @@ function levelStore(
     return rows;
   };
   /** One iterator for all of it: its end says what it stepped over. */
-  const scan = async function* (asked: StoreRange, bytes: number, snapshot: Snapshot): AsyncGenerator<StorePage, void> {
+  const scan = async function* (
+    asked: StoreRange,
+    { bytes, now = () => bytes }: { readonly bytes: number; readonly now?: (() => number) | undefined },
+    snapshot: Snapshot,
+  ): AsyncGenerator<StorePage, void> {
     const iterator = level.iterator({ ...bounds(asked), snapshot, highWaterMarkBytes: bytes });
+    /** Of a row of the page before. */
+    let rowBytes = 0;
     try {
       for (;;) {
-        const page = await named(asked.gte, iterator.nextv(platformLimits.scanRows));
+        // LevelDB counts the bytes of a whole page only. Of the first one nothing is known.
+        const rows = rowBytes === 0 ? platformLimits.scanRowsFirst : Math.max(1, Math.floor(now() / rowBytes));
+        const wanted = now() < bytes ? Math.min(rows, platformLimits.scanRows) : platformLimits.scanRows;
+        const page = await named(asked.gte, iterator.nextv(wanted));
         if (page.length === 0) return;
+        rowBytes = page.reduce((sum, [, value]) => sum + value.length, 0) / page.length;
         yield page;
       }
     } finally {
@@ -362,7 +372,7 @@ function levelStore(
       return {
         get: (key) => named(key, get(key, snapshot)),
         range: (asked) => named(asked.gte, page(asked, snapshot)),
-        scan: (asked, bytes) => scan(asked, bytes, snapshot),
+        scan: (asked, bytes, now) => scan(asked, { bytes, now }, snapshot),
         close: () => snapshot.close().finally(close),
       };
     },

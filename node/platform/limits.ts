@@ -17,6 +17,8 @@ export const platformLimits = {
   roomLookMs: 20,
   /** Rows that are read at once by who reads a whole range, where their bytes are few. */
   scanRows: 4_096,
+  /** Rows that are read at first by who wants few bytes at a time, while nothing is known of how large they are. */
+  scanRowsFirst: 16,
   /** Before the journal's tables are merged, for an encrypted disk, what reads older rows gets so long to end. Then it is tried again later. */
   looksWaitMs: 10_000,
   /** Rows that are written at a time so that tables are merged with them. The largest have 3 MiB. */

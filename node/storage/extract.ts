@@ -15,6 +15,7 @@ import {
   within,
   type Entry,
 } from "./layout.ts";
+import { storageReads } from "./limits.ts";
 import { damagedAt, readEntries, type Cut } from "./log-check.ts";
 
 /** A value as the codec wrote it, under its key within the actor. */
@@ -159,12 +160,23 @@ export class SlotExtract {
     const base = sideKey("record", this.#cut.slot, actor, "");
     const [gte, lt] = [base + part.from, base + part.to];
     if (gte >= lt) return;
-    const { rows, bytes } = part;
-    const found =
-      (await this.#ahead?.records.take({ gte, lt, rows, bytes })) ?? (await this.#readPart({ gte, lt, rows, bytes }));
-    for (const [key, value] of found) {
-      this.#checked(key, value);
-      into.add(key, value, sealBytes, base.length);
+    let left = { rows: part.rows, bytes: part.bytes };
+    for (let from = gte; left.rows > 0 && left.bytes > 0;) {
+      // A stretch at a time: to check all of it at once would hold up whatever else waits for this thread.
+      const bytes = Math.min(left.bytes, storageReads.aheadBytes);
+      const stretch = await this.#ahead?.records.take({ gte: from, lt, rows: left.rows, bytes });
+      const found = stretch ?? (await this.#readPart({ gte: from, lt, ...left }));
+      let taken = 0;
+      for (const [key, value] of found) {
+        this.#checked(key, value);
+        into.add(key, value, sealBytes, base.length);
+        taken += value.length;
+      }
+      const last = found.at(-1);
+      const isEnd = taken < (stretch === undefined ? left.bytes : bytes) && found.length < left.rows;
+      if (last === undefined || isEnd) return;
+      from = `${last[0]}\0`;
+      left = { rows: left.rows - found.length, bytes: left.bytes - taken };
     }
   }
 

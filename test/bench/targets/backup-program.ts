@@ -1,7 +1,7 @@
 /** One operation of a backup in a process of its own, as restic and borg are: on the journal of a node, with six folders as holders. It prints
  *  what the operation took: a node runs already when it makes backups, so its start and the opening of the journal are not counted.
  *
- *      backup-program.ts WORKSPACE make MEGABYTES | more KILOBYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside */
+ *      backup-program.ts WORKSPACE make MEGABYTES | more KILOBYTES | backup | verify | restore FOLDER | thread ACTOR FOLDER | chat alone | chat beside | chat unpaced */
 import { createPrivateKey, createPublicKey, randomBytes, sign, verify as isSigned } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -43,7 +43,9 @@ const idle = { signal: new AbortController().signal, progress: () => undefined, 
 async function openOwn(): Promise<{ readonly store: Store; readonly journal: Journal }> {
   const store = await openLevelStore(join(workspace, "journal"));
   const identity = { cluster: "bench", node: "bench" };
-  const heard = (slot: SlotId, tookMs: number): void => void (slot === chatSlot && pacing.heard(tookMs));
+  /** Whoever does not hear of people does not step back behind them. */
+  const isPaced = args[0] !== "unpaced";
+  const heard = (slot: SlotId, tookMs: number): void => void (isPaced && slot === chatSlot && pacing.heard(tookMs));
   return { store, journal: await openJournal({ store, clock, log: quietLog, meter: quietMeter, identity, heard }) };
 }
 
@@ -244,7 +246,7 @@ async function sourceOf(journal: Journal): Promise<SlotSource> {
   const owned = async () => (await journal.slots()).filter((slot) => slot !== chatSlot);
   return pacedSource(
     journalSource({ owned, cut: async (slot) => (await journal.openSlot(slot)).cut() }, { read }),
-    pacing.piece,
+    pacing,
   );
 }
 
@@ -344,7 +346,7 @@ else {
     });
   else if (operation === "restore") await measured(() => restore(ports, args[0] as string));
   else if (operation === "thread") await measured(() => restore(ports, args[1] as string, args[0]));
-  else if (operation === "chat") await chat(ports, args[0] === "beside");
+  else if (operation === "chat") await chat(ports, args[0] !== "alone");
   else throw new Error(`no such operation: ${operation}`);
   await ports.sealer.close();
 }

@@ -106,6 +106,64 @@ describe("the pacer of backups", () => {
   });
 });
 
+describe("how much a backup reads at once", () => {
+  const most = 1024 * 1024;
+  const { partBytesFirst, partBytesMin, partBytesMax, partBytesMore, partMs } = paceLimits;
+  const withPeople = (): Pacer => {
+    const pacer = new Pacer(paceLimits);
+    for (let n = 0; n < paceLimits.changesPresent; n += 1) pacer.heard(1, n, false);
+    return pacer;
+  };
+
+  it("is all that there may be while nobody is there, and little when people come", () => {
+    const pacer = new Pacer(paceLimits);
+    expect(pacer.partBytes(most, 0)).to.equal(most);
+    for (let n = 0; n < 9; n += 1) pacer.tookPart(most, 10 * partMs);
+    for (let n = 0; n < paceLimits.changesPresent; n += 1) pacer.heard(1, 100 + n, false);
+    expect(pacer.partBytes(most, 105)).to.equal(partBytesFirst);
+    expect(pacer.partBytes(100, 105)).to.equal(100);
+    expect(pacer.partBytes(most, 106 + paceLimits.presentMs)).to.equal(most);
+  });
+
+  it("halves behind a part that took too long, and grows a little behind a short one that was as large as it might be", () => {
+    const pacer = withPeople();
+    pacer.tookPart(partBytesFirst, partMs + 1);
+    expect(pacer.partBytes(most, 5)).to.equal(partBytesFirst / 2);
+    pacer.tookPart(partBytesFirst / 2, partMs);
+    expect(pacer.partBytes(most, 5)).to.equal(partBytesFirst / 2 + partBytesMore);
+    pacer.tookPart(1, 0);
+    expect(pacer.partBytes(most, 5)).to.equal(partBytesFirst / 2 + partBytesMore);
+  });
+
+  it("comes to parts that are short, however slow the disk and the loop are, and never to none", () => {
+    const at = fc.record({
+      bytesPerMs: fc.integer({ min: 1, max: 1_000_000 }),
+      lagMs: fc.integer({ min: 0, max: 20 }),
+    });
+    fc.assert(
+      fc.property(at, ({ bytesPerMs, lagMs }) => {
+        const pacer = withPeople();
+        let read = 0;
+        const tooks: number[] = [];
+        for (let n = 0; n < 400; n += 1) {
+          const bytes = pacer.partBytes(most, 5);
+          expect(bytes).to.be.within(partBytesMin, partBytesMax);
+          read += bytes;
+          const tookMs = lagMs + bytes / bytesPerMs;
+          if (n >= 200) tooks.push(tookMs);
+          pacer.tookPart(bytes, tookMs);
+        }
+        expect(read).to.be.at.least(400 * partBytesMin);
+        const shortest = lagMs + partBytesMin / bytesPerMs;
+        // Where the shortest part is too long nothing makes it shorter; else one step of growth is too much at the most.
+        if (shortest > partMs) expect(Math.max(...tooks)).to.equal(shortest);
+        else expect(Math.max(...tooks)).to.be.at.most(partMs + partBytesMore / bytesPerMs + 1e-9);
+      }),
+      { numRuns: 200, seed: 11 },
+    );
+  });
+});
+
 describe("the pacing of backups", () => {
   let nowMs = 0;
   let timers: { atMs: number; call: () => void }[] = [];
@@ -201,6 +259,26 @@ describe("the pacing of backups", () => {
     pacing.stop();
     await pass(10);
     expect(await last.all).to.deep.equal([0, 1]);
+  });
+
+  it("reads the next part of something larger as a piece, as large as the part before was short", async () => {
+    const pacing = createPacing({ clock });
+    people(pacing);
+    const asked: number[] = [];
+    const read = (bytes: number): Promise<number> => {
+      asked.push(bytes);
+      return new Promise((resolve) => void clock.after(bytes > 20_000 ? 9 : 1, () => resolve(bytes)));
+    };
+    const parts = async (): Promise<void> => {
+      for (let n = 0; n < 4; n += 1) await pacing.part(1_000_000, read, (bytes) => bytes);
+    };
+    const all = parts();
+    await pass(5_000);
+    await all;
+    expect(asked).to.deep.equal([65_536, 32_768, 16_384, 24_576]);
+    await pass(20_000);
+    await Promise.all([pacing.part(1_000_000, read, (bytes) => bytes), pass(10)]);
+    expect(asked.at(-1)).to.equal(1_000_000);
   });
 
   it("passes on what a piece throws, and lets the next one through", async () => {

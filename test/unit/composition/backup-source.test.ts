@@ -2,7 +2,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { stateOf } from "../../../node/composition/backed-up-actor.ts";
 import { journalSource } from "../../../node/composition/backup-source.ts";
-import { openRepository, recall, runBackup } from "../../../node/backup/index.ts";
+import { openRepository, pacedSource, recall, runBackup, type ReadPacing } from "../../../node/backup/index.ts";
 import { openJournal, type SideOp } from "../../../node/storage/index.ts";
 import { decode, failure, refused, type ActorId, type SlotId } from "../../../protocols/index.ts";
 import { decodeRows } from "../../../runtimes/backup/index.ts";
@@ -142,6 +142,43 @@ describe("a slot that is backed up", () => {
     const { snapshot: taken } = await runBackup(backups.ports, backups.repository, opened, { ...idle, pace });
     expect(n).to.be.above(205);
     expect(recordsIn(await restored(taken.number))).to.deep.equal(moment);
+  });
+
+  it("is read in pieces of one read each, of which none is in another one, and comes back the same", async () => {
+    const { store, log, source, backups, restored } = await fixture(clock);
+    for (let n = 0; n < 600; n += 1)
+      await append(
+        log,
+        draft(`room/r${n % 7}`, "said", { side: [{ space: "record", put: `message/${n + 100}`, value: { n } }] }),
+      );
+    let [isInOne, reads, readsOutside] = [false, 0, 0];
+    const readsOfPieces: number[] = [];
+    const piece = async <Answer>(work: () => Promise<Answer>): Promise<Answer> => {
+      expect(isInOne, "a piece in another one").to.equal(false);
+      [reads, isInOne] = [0, true];
+      try {
+        return await work();
+      } finally {
+        isInOne = false;
+        readsOfPieces.push(reads);
+      }
+    };
+    const { range } = RowStore.prototype;
+    RowStore.prototype.range = function (...asked) {
+      if (isInOne) reads += 1;
+      else readsOutside += 1;
+      return range.apply(this, asked);
+    };
+    try {
+      const slots = { ...source, slots: async () => [slot] };
+      const pacing: ReadPacing = { piece, part: (most, work) => piece(() => work(most)) };
+      const { snapshot: taken } = await runBackup(backups.ports, backups.repository, pacedSource(slots, pacing), idle);
+      expect(recordsIn(await restored(taken.number))).to.deep.equal(Object.fromEntries(onDisk(store)));
+    } finally {
+      RowStore.prototype.range = range;
+    }
+    expect(readsOutside).to.equal(0);
+    expect(Math.max(...readsOfPieces)).to.equal(1);
   });
 
   it("is not backed up when a row of it is damaged, and is named", async () => {

@@ -68,6 +68,16 @@ describe("a range that is read ahead", () => {
       }
       expect(found).to.deep.equal(keys);
       expect(pages).to.be.above(4);
+      // Rows have ten bytes. Of the first page nobody knows that.
+      const sizes: number[] = [];
+      let wanted = 500;
+      for await (const page of view.scan!({ gte: "side/", lt: "side0" }, 16_384, () => wanted)) {
+        sizes.push(page.length);
+        if (sizes.length === 3) wanted = 100;
+        if (sizes.length === 5) wanted = 1;
+        if (sizes.length === 6) break;
+      }
+      expect(sizes).to.deep.equal([16, 50, 50, 10, 10, 1]);
       // Who wants no more of it leaves nothing open.
       for await (const page of view.scan!({ gte: "side/", lt: "side0" }, 64)) if (page.length > 0) break;
       await view.close();
