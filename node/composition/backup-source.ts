@@ -38,35 +38,34 @@ export function journalSource(replication: SlotCuts, blobs: Pick<ActorBlobs, "re
 const bytesOf = (page: StorePage): number => page.reduce((sum, [, value]) => sum + value.length, 0);
 
 /** A view each of whose reads is a piece. Nothing of what reads it may be one. */
-function pacedView(view: StoreView, { piece, part }: ReadPacing): StoreView {
-  const { scan } = view;
+function pacedView(view: StoreView, pacing: ReadPacing): StoreView {
   return {
-    get: (key) => piece(() => view.get(key)),
-    range: (range) => piece(() => view.range(range)),
-    ...(scan !== undefined && { scan: (range, most) => pacedScan(scan, part, range, most) }),
+    get: (key) => pacing.piece(() => view.get(key)),
+    range: (range) => pacing.piece(() => view.range(range)),
+    ...(view.scan !== undefined && { scan: (range, most) => pacedScan(view, pacing, range, most) }),
     close: () => view.close(),
   };
 }
 
 /** The pages of a scan, each a part of it. */
 async function* pacedScan(
-  scan: NonNullable<StoreView["scan"]>,
-  part: ReadPacing["part"],
+  view: StoreView,
+  pacing: ReadPacing,
   range: Pick<StoreRange, "gte" | "lt">,
   most: number,
 ): AsyncGenerator<StorePage, void> {
   let wanted = most;
-  const pages = scan(range, most, () => wanted);
+  const pages = view.scan?.(range, most, () => wanted);
   const next = async (bytes: number): Promise<StorePage> => {
     wanted = bytes;
-    const { value } = await pages.next();
+    const { value } = (await pages?.next()) ?? {};
     return value ?? [];
   };
+  const part = (): Promise<StorePage> => pacing.part(most, next, bytesOf);
   try {
-    for (let page = await part(most, next, bytesOf); page.length > 0; page = await part(most, next, bytesOf))
-      yield page;
+    for (let page = await part(); page.length > 0; page = await part()) yield page;
   } finally {
-    await pages.return();
+    await pages?.return();
   }
 }
 

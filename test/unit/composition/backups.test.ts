@@ -39,6 +39,8 @@ describe("backups into a folder", () => {
   });
 
   let holds: Result<readonly BackupHold[]> = ok([]);
+  /** Pieces of work that were let through. */
+  let pieces = 0;
   /** A node with one slot, in a cluster whose other slots others own. */
   async function node(name = "ann", cluster = "c1") {
     const store = new RowStore();
@@ -48,6 +50,7 @@ describe("backups into a folder", () => {
     let hold: Promise<unknown> = Promise.resolve();
     const keys = plainKeys();
     const files = new Map<string, Uint8Array>();
+    const pacing = createPacing({ clock });
     const backups = createBackups({
       data: join(top, "data"),
       cluster,
@@ -73,7 +76,13 @@ describe("backups into a folder", () => {
       noteFolder: async () => undefined,
       nameOf: (one) => one.toUpperCase(),
       drillFailed: (facts) => void told.push(facts),
-      pacing: createPacing({ clock }),
+      pacing: {
+        ...pacing,
+        piece(work) {
+          pieces += 1;
+          return pacing.piece(work);
+        },
+      },
       clock,
       random: createRandom(),
       log: quietLog,
@@ -150,6 +159,22 @@ describe("backups into a folder", () => {
     expect((await pruned(true)).error?.code).to.equal("SLOT_UNAVAILABLE");
     holds = ok([]);
     expect((await pruned(true)).result?.removed).to.deep.equal([1, 2]);
+  });
+
+  it("step back behind people in a run, a check and a prune", async () => {
+    const { backups, write } = await node();
+    const to = join(top, "b");
+    const within = async (work: () => Parameters<typeof ended>[1]): Promise<number> => {
+      const before = pieces;
+      expect((await ended(backups, work())).error).to.equal(undefined);
+      return pieces - before;
+    };
+    await write("message/1", { text: "a" });
+    expect(await within(() => backups.run({ to }))).to.be.above(0);
+    await write("message/2", { text: "b" });
+    expect(await within(() => backups.run({ to }))).to.be.above(0);
+    expect(await within(() => backups.verify({ from: to, depth: "shards" }))).to.be.above(0);
+    expect(await within(() => backups.prune({ from: to, keep: { last: 1 }, apply: true }))).to.be.above(0);
   });
 
   it("run one at a time, can be cancelled, and commit nothing then", async () => {
