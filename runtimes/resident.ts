@@ -134,7 +134,7 @@ const places = {
 } as const satisfies Record<Phase["state"], Resident["place"]>;
 
 /** Why a model is where it is, and what comes next. */
-function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before }: Standing): string {
+function reasonOf({ phase, pinned, keepAliveMs, spec }: Model, { calls, nowMs, before }: Standing): string {
   switch (phase.state) {
     case "idle":
       return pinned ? "it is pinned, and comes when its host is there" : "a call brings it into memory";
@@ -156,7 +156,7 @@ function reasonOf({ phase, pinned, keepAliveMs }: Model, { calls, nowMs, before 
     case "unloading":
       return "it is leaving";
     case "failed":
-      return causeOf(phase.error);
+      return withPath(causeOf(phase.error), spec.path);
   }
 }
 
@@ -168,6 +168,10 @@ function waitReason({ plan, room }: Extract<Phase, { state: "fitting" }>, before
     return `${needs}, and what is in memory was loaded only now: it stays ${seconds(Math.max(0, room.untilMs - nowMs))} more`;
   return `${needs}, and waits until others have left`;
 } // prettier-ignore
+
+/** Admins are told which file it is; whoever only uses the model is not. */
+const withPath = (cause: string, path: string): string =>
+  path === "" || cause.includes(path) ? cause : `${cause} (${path})`;
 
 /** Why a model failed, for people. */
 export function causeOf({ details, message }: Failure): string {

@@ -11,6 +11,7 @@ import {
   signUp,
   wireLimits,
   type AgentView,
+  type ModelInfo,
   type OwnRights,
   type Permission,
   type Result,
@@ -143,7 +144,12 @@ export function addRoutes(app: FastifyInstance, at: GatewayContext, accounts: Ac
       config: { access: "user", permission: "account.use" },
       schema: { summary: "The models that the cluster serves, default first", tags: ["node"] },
     },
-    async () => ({ models: at.engines.generate.models() }),
+    async ({ caller, address }): Promise<{ readonly models: readonly ModelInfo[] }> => {
+      const models = at.engines.generate.models();
+      // Why one cannot be used is for those who can do something about it.
+      if (caller !== null && at.rights.refusal(caller, "cluster.see", address) === undefined) return { models };
+      return { models: models.map(({ reason: _reason, ...info }) => info) };
+    },
   );
 
   app.get(

@@ -56,6 +56,21 @@ describe("gateway: accounts", () => {
     await models.stop();
   });
 
+  it("says why a model cannot be used to admins, and to others only that it cannot", async () => {
+    const info = { runtime: "llama", capabilities: ["chat"], contextTokens: 1, sizeBytes: 1 } as const;
+    const failed = { ...info, model: "tiny", demonstration: true, state: "failed", reason: "there is no such file" } as const;
+    const generate = { models: () => [failed], watch: () => () => undefined, call: () => ({ cancel() {} }) };
+    const models = await startFixture({ engines: everyEngine({ generate }) });
+    const body = { name: "ada", password, adminCode };
+    const admin = (await models.request("POST", "/api/v1/sign-up", { body })).body.token as string;
+    const { token } = await models.signUp("bob");
+    const seen = async (who: string) => (await models.request("GET", "/api/v1/models", { token: who })).body.models;
+    expect(await seen(admin)).to.deep.equal([failed]);
+    const { reason: _reason, ...plain } = failed;
+    expect(await seen(token)).to.deep.equal([plain]);
+    await models.stop();
+  }); // prettier-ignore
+
   it("leaves no account behind when the code was wrong", async () => {
     const fresh = await startFixture();
     await fresh.request("POST", "/api/v1/sign-up", { body: { name: "eve", password, adminCode: "nope" } });

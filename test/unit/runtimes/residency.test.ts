@@ -264,7 +264,7 @@ describe("models in memory", () => {
   });
 
   it("come back after their host died, and fail when it dies again and again while they load", async () => {
-    const { world, residency, states } = setUp(["a", "b"]);
+    const { world, residency, states } = setUp(["a", spec("b", { path: "/models/b.gguf" })]);
     world.elapse(2_000);
     residency.lost(["a", "b"], "crash", "host");
     world.elapse(100);
@@ -286,6 +286,8 @@ describe("models in memory", () => {
     }
     world.elapse(100);
     expect(states()).to.equal("a ready, b failed");
+    // Admins are told which file it is, beside why.
+    expect(residency.residents()[1]?.because).to.match(/^the inference host died \d times .* \(\/models\/b\.gguf\)$/u);
     const loaded = residency.load("b");
     world.elapse(100);
     expect(await loaded).to.deep.equal(ok(undefined));

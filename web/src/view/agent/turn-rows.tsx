@@ -6,6 +6,7 @@ import { Avatar } from "../avatar.tsx";
 import { useCopy } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { RichText } from "../rich-text.tsx";
+import { ModelCause } from "../model-cause.tsx";
 import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
 import { Unsent } from "../unsent.tsx";
@@ -58,6 +59,7 @@ export const TurnRow = memo(function TurnRow({
             {end}
           </p>
         )}
+        {turn.end === "failed" && <ModelCause model={turn.model} />}
         <div className="answer-tools">
           <CopyAnswer text={turn.text} />
           {turn.text !== "" && turn.end !== "failed" && <Thumbs turn={turn} store={store} />}

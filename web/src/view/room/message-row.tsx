@@ -7,6 +7,7 @@ import { Avatar } from "../avatar.tsx";
 import { copyText } from "../clipboard.ts";
 import { Icon } from "../icons.tsx";
 import { Actions } from "../layers.tsx";
+import { ModelCause } from "../model-cause.tsx";
 import { noRounds, Rounds } from "../rounds.tsx";
 import { clockTime, fullTime, momentOf } from "../time.ts";
 import { EditField } from "./edit-field.tsx";
@@ -140,6 +141,7 @@ export const MessageRow = memo(function MessageRow({
               </span>
             )}
             <FoldedText message={message} actions={actions} />
+            {message.refused !== undefined && ofModels.has(message.refused) && <ModelCause />}
             {message.stopped === true && <p className="stopped">Stopped</p>}
             {message.poll !== undefined && <PollCard message={message} poll={message.poll} actions={actions} />}
           </>
@@ -180,6 +182,14 @@ export const MessageRow = memo(function MessageRow({
 });
 
 const toldCharsMax = 300;
+
+/** Why an answer failed whose model cannot be used. */
+const ofModels: ReadonlySet<string> = new Set([
+  "MODEL_LOAD_FAILED",
+  "MODEL_UNAVAILABLE",
+  "MODEL_NOT_FOUND",
+  "RUNTIME_FAULT",
+]);
 
 /** A message as a screen reader says it. */
 function toldAs(message: RoomMessage, nameFor: (principal: string) => string): string {
