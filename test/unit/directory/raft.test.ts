@@ -255,6 +255,108 @@ describe("consensus of voters", () => {
     expect([table.of("b").role, table.of("a").leader]).to.deep.equal(["leader", "b"]);
   });
 
+  it("hands the lead over only when the heir has everything, and takes no changes meanwhile", () => {
+    const table = led();
+    table.slow.add("b");
+    table.of("a").propose("x");
+    table.settle();
+    table.of("a").handOver("b");
+    table.settle();
+    expect(table.lines).to.not.include("a>b lead");
+    expect(table.of("a").propose("meanwhile")).to.equal(undefined);
+    table.release();
+    expect(table.lines.slice(-20)).to.include.members(["b>a has 2", "a>b lead"]);
+    expect(table.of("b").role).to.equal("leader");
+  });
+
+  it("leads on and takes changes again where its heir does not take the lead in an election's time", () => {
+    const table = led();
+    table.passes = (_from, _to, { type }) => type !== "lead";
+    table.of("a").handOver("b");
+    table.settle();
+    expect(table.of("a").propose("meanwhile")).to.equal(undefined);
+    table.elapse(10);
+    expect([table.of("a").role, table.of("a").term]).to.deep.equal(["leader", 1]);
+    expect(table.of("a").propose("x")).to.not.equal(undefined);
+    table.settle();
+    table.elapse(4);
+    for (const applied of table.applied.values()) expect(applied).to.deep.equal(["x"]);
+  });
+
+  it("loses nothing and applies nothing twice when messages come late, twice and in any order", () => {
+    const table = led();
+    const late: [string, string, Message][] = [];
+    table.passes = (from, to, message) => {
+      if (from === "a" || to === "a") late.push([from, to, message]);
+      return from !== "a" && to !== "a";
+    };
+    for (const data of ["x", "y", "z"]) {
+      table.of("a").propose(data);
+      table.settle();
+      table.tick("a", 2);
+    }
+    table.passes = () => true;
+    for (const [from, to, message] of [...late.toReversed(), ...late]) {
+      table.of(to).receive(from, message);
+      table.settle();
+    }
+    table.elapse(6);
+    for (const applied of table.applied.values()) expect(applied).to.deep.equal(["x", "y", "z"]);
+    // Of a term that has passed, nothing counts any more.
+    table.of("a").handOver("b");
+    table.settle();
+    const { commit, log } = table.of("b");
+    const last = { ...log.last };
+    for (const [from, to, message] of late) table.of(to).receive(from, message);
+    table.settle();
+    table.elapse(4);
+    expect([table.of("b").role, table.of("b").log.last, table.of("b").commit]).to.deep.equal(["leader", last, commit]);
+  });
+
+  it("takes an old state of a leader beside newer entries for nothing, and goes on behind it", () => {
+    const table = led();
+    table.cut.add("c");
+    for (const data of ["x", "y"]) table.of("a").propose(data);
+    table.settle();
+    table.of("a").compact(3);
+    table.cut.clear();
+    const installs: Message[] = [];
+    table.passes = (_from, _to, message) => {
+      if (message.type === "install") installs.push(message);
+      return true;
+    };
+    table.elapse(6);
+    table.of("a").propose("z");
+    table.settle();
+    table.elapse(4);
+    expect(table.applied.get("c")).to.deep.equal(["x", "y", "z"]);
+    expect(installs).to.have.length(1);
+    table.of("c").receive("a", installs[0] as Message);
+    table.settle();
+    expect(table.lines.at(-1)).to.equal("c>a has 4");
+    table.of("a").propose("more");
+    table.settle();
+    table.elapse(4);
+    expect(table.applied.get("c")).to.deep.equal(["x", "y", "z", "more"]);
+  });
+
+  it("lets a learner leave that never caught up, and sends it nothing any more", () => {
+    const table = new Table(["a", "b"], ["a"]);
+    table.tick("a", 20);
+    table.cut.add("b");
+    table.of("a").changeMembers({ voters: ["a"], learners: ["b"] });
+    table.settle();
+    table.of("a").changeMembers({ voters: ["a"], learners: [] });
+    table.settle();
+    table.cut.clear();
+    const before = table.lines.length;
+    table.of("a").propose("x");
+    table.settle();
+    table.elapse(40);
+    expect(table.lines.slice(before)).to.deep.equal([]);
+    expect([table.of("a").role, table.of("a").commit, table.applied.get("b")]).to.deep.equal(["leader", 4, []]);
+  });
+
   it("does not take an entry of an older term for committed because a majority has it", () => {
     // Figure 3.7 of the dissertation, with three voters.
     const table = led();
