@@ -38,6 +38,18 @@ describe("mending of shards", () => {
     expect(fixture.counts.get("shards_rebuilt")).to.equal(hashes.length);
   });
 
+  it("takes no more than its share of disk and network", async () => {
+    const mendBytesPerSecond = 500;
+    const { fixture, world, refs, holder, hashes } = await fixtureOf(4, { mendBytesPerSecond, mendsAtOnce: 1 });
+    await loseDiskOf(fixture, holder);
+    const startedMs = world.nowMs;
+    await world.until(() => hashes.every((hash) => fixture.isKept(hash)), 600_000);
+    // The last one's pause is behind it.
+    const paused = refs.slice(1).flatMap(({ shards }) => shards.filter(({ index }) => index === 1));
+    const bytes = paused.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    expect(world.nowMs - startedMs).to.be.at.least((bytes / mendBytesPerSecond) * 1_000);
+  });
+
   it("ends with a holder that goes to another node", async () => {
     const { fixture, world, at, holder } = await fixtureOf(3, { mendWindow: 1, absenceMs: 1e9, absenceMsMin: 1e9 });
     await loseDiskOf(fixture, holder);

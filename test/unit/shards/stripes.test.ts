@@ -182,6 +182,32 @@ describe("stripes", () => {
     expect(states).to.deep.equal(Array(6).fill("well"));
   });
 
+  it("are whole again after they were read, where a shard had rotted, with no audit and no survey", async () => {
+    const { fixture, world, at, put } = await fixtureOf(6, {
+      limits: { auditEveryMs: 1e9, surveyEveryMs: 1e9 },
+    });
+    const bytes = someBytes(50_000);
+    const ref = await put(bytes);
+    await world.pass(500);
+    const states = async (): Promise<readonly string[]> => {
+      const health = await world.settle(at("n2").inspect(ref, false));
+      return health.ok ? health.value.shards.map(({ state }) => state) : [];
+    };
+    const [{ index, hash }] = ref.shards as [StripeRef["shards"][number]];
+    const owner = fixture.ownerOf(holderOf("g", index));
+    const { files } = fixture.machine(owner);
+    const whole = Buffer.from(files.contentOf(pathOf(hash)) ?? []);
+    files.flipBit(pathOf(hash), 4_321);
+    await world.pass(60_000);
+    const isWhole = (): boolean => whole.equals(files.contentOf(pathOf(hash)) ?? new Uint8Array());
+    expect(isWhole(), "nobody has looked").to.equal(false);
+    const read = await world.settle(at(owner).read(ref));
+    expect(read.ok && Buffer.from(read.value).equals(bytes)).to.equal(true);
+    await world.until(isWhole, 60_000);
+    await world.pass(1_000);
+    expect(await states()).to.deep.equal(Array(6).fill("well"));
+  });
+
   it("go ahead of a holder that moves, and stay with it", async () => {
     const { fixture, world, at, put } = await fixtureOf(6, {
       limits: { absenceMs: 1_000_000, absenceMsMin: 1_000_000 },
