@@ -19,7 +19,7 @@ import { forkOurs, runWhole, start } from "../../runtimes/children.ts";
 import { enginesOf, startInferenceHost } from "../../runtimes/index.ts";
 import { espeakFor } from "../../runtimes/onnx/voice.ts";
 import { writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials } from "./real-time.ts";
 import { listen } from "./runtime.ts";
 
 const isLinux = process.platform === "linux";
@@ -77,7 +77,7 @@ const openIn = (pid: number): readonly string[] =>
       { name: "native", adapter: "llama", path, contextTokens: 65_536 },
       { name: "light", adapter: "echo", path: "", tokenDelayMs: 5 },
     ] as const;
-    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog(), trials: sharedTrials });
     try {
       await host.settled();
       for (const kind of ["native", "light"] as const) {

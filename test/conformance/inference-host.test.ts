@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { echoAnswer, enginesOf, startInferenceHost, type InferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock, type KeptLog } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials, type KeptLog } from "./real-time.ts";
 import { ampleMs, codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 import { untilTrue } from "../waits.ts";
 
@@ -33,7 +33,7 @@ describe("the inference host", function () {
 
   function start(models: readonly ModelSpec[], speed = 1): InferenceHost {
     log = keptLog();
-    const host = startInferenceHost({ models, clock: realClock(speed), log });
+    const host = startInferenceHost({ models, clock: realClock(speed), log, trials: sharedTrials });
     hosts.push(host);
     return host;
   }
@@ -335,7 +335,7 @@ describe("the inference host", function () {
     before(async () => {
       log = keptLog();
       const spec = { name: "tiny", adapter: "llama", path: tinyModel } as const;
-      host = startInferenceHost({ models: [spec], clock: realClock(), log });
+      host = startInferenceHost({ models: [spec], clock: realClock(), log, trials: sharedTrials });
       await host.settled();
     });
     after(() => host.stop(5_000));

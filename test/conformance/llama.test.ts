@@ -1,7 +1,7 @@
 /** What llama.cpp promises beyond the port: what it remembers, what it can be loaded with, and calls that a model makes by itself. */
 import { expect } from "chai";
 import fc from "fast-check";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getLlama, LlamaGrammar, LlamaLogLevel } from "node-llama-cpp";
@@ -21,7 +21,7 @@ import { understand } from "../../runtimes/schema-reader.ts";
 import { hundredMillion, writeRandomModel } from "../fixtures/random-model.ts";
 import { splitAsTool, writeSplit } from "../fixtures/split-model.ts";
 import { writeChainLora, writeChainModel, type ChainModel } from "./chain-model.ts";
-import { keptLog, realClock } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials } from "./real-time.ts";
 import { ampleMs, answerOf, listen, type Ask, type Heard } from "./runtime.ts";
 
 const tinyModel = join(import.meta.dirname, "../../runtimes/tiny-model/plexus-tiny.gguf");
@@ -80,10 +80,20 @@ describe("llama.cpp", function () {
     await Promise.all(hosts.splice(0).map((host) => host.stop(5_000)));
   });
 
+  /** Those that say the same are one file. */
+  const paths = new Map<string, string>();
   const chain = (name: string, fields: Partial<ChainModel> = {}): ModelSpec => {
-    const path = join(folder, `${name}.gguf`);
-    writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
+    const said = JSON.stringify(fields);
+    const path = paths.get(said) ?? join(folder, `${name}.gguf`);
+    if (!paths.has(said)) writeChainModel(path, { text: "fine", after: "end", contextTokens: 4_096, ...fields });
+    paths.set(said, path);
     return { name, adapter: "llama", path };
+  };
+  const random = (): ModelSpec => {
+    const path = join(folder, "random.gguf");
+    const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
+    if (!existsSync(path)) writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
+    return { name: "random", adapter: "llama", path };
   };
   const tiny = (fields: Partial<ModelSpec> = {}): ModelSpec => ({
     name: "tiny",
@@ -92,11 +102,18 @@ describe("llama.cpp", function () {
     contextTokens: 512,
     ...fields,
   });
+  /** One host has the models of one test after the other: a process of its own for each test would take longer than most tests. */
+  let shared: InferenceHost | undefined;
+  after(() => shared?.stop(5_000));
   async function started(...models: readonly ModelSpec[]): Promise<InferenceHost> {
-    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
-    hosts.push(host);
-    await host.settled();
-    return host;
+    shared ??= startInferenceHost({ models: [], clock: realClock(), log: keptLog(), trials: sharedTrials });
+    for (const { spec } of shared.residents()) await shared.remove(spec.name);
+    for (const model of models) {
+      expect(shared.add(model)).to.have.property("ok", true);
+      await shared.load(model.name);
+    }
+    await shared.settled();
+    return shared;
   }
   const ask = (host: InferenceHost, fields: Ask): Heard => listen(enginesOf(host).generate, fields);
   const parts = ({ said }: Heard): readonly GenerationPart[] =>
@@ -108,7 +125,7 @@ describe("llama.cpp", function () {
 
   it("says what a model can do before it is loaded, and the same afterwards", async () => {
     const models = [chain("writes"), chain("vectors", { reads: { type: "embed" } })];
-    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog(), trials: sharedTrials });
     hosts.push(host);
     const said = (): unknown => host.models().map(({ capabilities }) => capabilities);
     const before = said();
@@ -203,10 +220,7 @@ describe("llama.cpp", function () {
   }); // prettier-ignore
 
   it("writes JSON of any schema that is supported, or says that it did not, whatever the model would say", async () => {
-    const path = join(folder, "random.gguf");
-    const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
-    writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
-    const host = await started({ name: "random", adapter: "llama", path });
+    const host = await started(random());
     let complete = 0;
     await fc.assert(
       fc.asyncProperty(anySchema, fc.nat(), async (schema, seed) => {
@@ -229,10 +243,7 @@ describe("llama.cpp", function () {
   describe("with schemas that say more than a grammar can", () => {
     let host: InferenceHost;
     beforeEach(async () => {
-      const path = join(folder, "random-schemas.gguf");
-      const small = { width: 64, layers: 1, heads: 2, inner: 64, contextTokens: 2_048 };
-      writeRandomModel(path, { ...hundredMillion, ...small, weights: "F16" });
-      host = await started({ name: "random", adapter: "llama", path });
+      host = await started(random());
     });
     const twins = { type: "array", items: { const: 1 }, minItems: 2, maxItems: 2, uniqueItems: true };
     const recorded = (name: string): unknown =>

@@ -17,7 +17,7 @@ import {
   type ModelSpec,
 } from "../../runtimes/index.ts";
 import { writeChainLora, writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock, type KeptLog } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials, type KeptLog } from "./real-time.ts";
 import { codeOf, endOf, listen, type Ask, type Heard } from "./runtime.ts";
 import { sleep } from "../waits.ts";
 
@@ -39,7 +39,7 @@ describe("models on processes that fail", function () {
 
   async function started(models: readonly ModelSpec[], options: Partial<InferenceHostOptions> = {}) {
     log = keptLog();
-    const host = startInferenceHost({ models, clock: realClock(), log, ...options });
+    const host = startInferenceHost({ models, clock: realClock(), log, trials: sharedTrials, ...options });
     hosts.push(host);
     await host.settled();
     return host;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { enginesOf, startInferenceHost, type ModelSpec } from "../../runtimes/index.ts";
 import { quantise, quantiseTargets } from "../../runtimes/store/index.ts";
 import { writeChainModel } from "./chain-model.ts";
-import { keptLog, realClock } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials } from "./real-time.ts";
 import { listen } from "./runtime.ts";
 
 describe("a model that was quantised here", function () {
@@ -22,7 +22,7 @@ describe("a model that was quantised here", function () {
     const sizes = [from, ...made.map(({ to }) => to)].map((path) => statSync(path).size);
     expect(sizes).to.deep.equal(sizes.toSorted((one, other) => other - one));
     const models = [from, ...made.map(({ to }) => to)].map((path, index): ModelSpec => ({ name: `m${index}`, adapter: "llama", path })); // prettier-ignore
-    const host = startInferenceHost({ models, clock: realClock(), log: keptLog() });
+    const host = startInferenceHost({ models, clock: realClock(), log: keptLog(), trials: sharedTrials });
     try {
       await host.settled();
       for (const { name } of models) {

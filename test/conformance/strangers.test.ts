@@ -131,7 +131,8 @@ describe("files of strangers", function () {
 
   it("are not blamed for what another one ended: each suspect is asked the same again, alone", async () => {
     const host = await started(good("culprit"), good("other"));
-    const asks = { sampling: { maxTokens: 20_000 } };
+    // More than is written ahead of whoever listens, so both still write when their process is ended.
+    const asks = { sampling: { maxTokens: 8_000 } };
     const both = async (): Promise<void> => {
       const heard = ["culprit", "other"].map((model) => listen(enginesOf(host).generate, { model, ...asks }));
       await Promise.all(heard.map(({ firstText }) => firstText));
@@ -180,19 +181,22 @@ describe("files of strangers", function () {
   });
 });
 
-/** Processes that another one has started, the oldest first. */
+/** Processes that another one has started, the oldest first. Their numbers do not tell: the system begins again with the first ones. */
 const childrenOf = (pid: number): readonly number[] =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .toSorted((one, other) => one - other)
-    .filter((one) => {
+    .flatMap((name) => {
       try {
-        return Number(/\) \S+ (\d+)/.exec(readFileSync(`/proc/${one}/stat`, "utf8"))?.[1]) === pid;
+        // Behind the name: state, parent, … and as the 20th the start.
+        const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+        const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        return Number(fields[1]) === pid ? [{ pid: Number(name), started: Number(fields[19]) }] : [];
       } catch {
-        return false;
+        return [];
       }
-    });
+    })
+    .toSorted((one, other) => one.started - other.started || one.pid - other.pid)
+    .map((one) => one.pid);
 
 /** What a model answers that writes, or that makes vectors. */
 const asked = (host: InferenceHost, model: string, reads: boolean): Promise<Result<unknown>> =>
