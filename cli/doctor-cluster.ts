@@ -2,10 +2,11 @@ import type { Config } from "../config/index.ts";
 import { rootWords } from "../node/keys/index.ts";
 import { createClock } from "../node/platform/index.ts";
 import { adviceOn, standsStill } from "../protocols/cluster-advice.ts";
-import { failureOf, type BackupList, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
+import { failureOf, type ClusterSummary, type KeysStatus } from "../protocols/index.ts";
 import { readSummary } from "./cluster.ts";
 import { localTarget, type ControlFile } from "./control.ts";
 import { addressChecks } from "./doctor-addresses.ts";
+import { backupChecks } from "./doctor-backups.ts";
 import type { Check } from "./doctor.ts";
 import { cliLimits } from "./limits.ts";
 import { callNode } from "./node-client.ts";
@@ -60,27 +61,6 @@ async function keyChecks(control: ControlFile | undefined): Promise<readonly Che
   const target = localTarget(control);
   const answer = await callNode<KeysStatus>(target, "GET", "/api/v1/admin/keys");
   return answer.ok ? keyCheckOf(answer.value) : [];
-}
-
-/** Whether something of the cluster's backups is known to be lost. Nothing is said where none can be listed. */
-async function backupChecks(control: ControlFile | undefined): Promise<readonly Check[]> {
-  if (control === undefined) return [];
-  const answer = await callNode<BackupList>(localTarget(control), "POST", "/api/v1/admin/backups/list", {});
-  return answer.ok ? backupCheckOf(answer.value) : [];
-}
-
-/** Judges what is known to be lost of snapshots. */
-export function backupCheckOf({ snapshots }: BackupList): readonly Check[] {
-  const name = "Backups";
-  const newest = snapshots.at(-1);
-  if (newest === undefined) return [];
-  const damaged = snapshots.filter(({ lostUnits = 0 }) => lostUnits > 0);
-  const { lostUnits = 0 } = newest;
-  if (lostUnits > 0)
-    return [{ name, state: "bad", says: `${counted(lostUnits, "unit")} of the newest snapshot, ${newest.number}, cannot be brought back`, hint: "plexus backup run stores again what still lives." }]; // prettier-ignore
-  return damaged.length === 0
-    ? [{ name, state: "good", says: `nothing is known to be lost of ${counted(snapshots.length, "snapshot")}` }]
-    : [{ name, state: "warning", says: `${counted(damaged.length, "older snapshot")} cannot be brought back whole`, hint: "plexus backup list says which." }]; // prettier-ignore
 }
 
 /** Judges what a node says of its keys. */

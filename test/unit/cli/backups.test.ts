@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { expect } from "chai";
 import { actorNamed, describeList, describePlace, describePrune, describeRecall, describeRun, describeSnapshot, describeVerify } from "../../../cli/backups.ts"; // prettier-ignore
-import { backupCheckOf } from "../../../cli/doctor-cluster.ts";
+import { backupCheckOf } from "../../../cli/doctor-backups.ts";
 import { describeProgress, describeSchedules, describeTasks } from "../../../cli/backup-tasks.ts";
 import { moment } from "../../../cli/options.ts";
 import { failure } from "../../../protocols/errors.ts";

@@ -1,5 +1,4 @@
 /** What the page of backups says: times of schedules, how backups stand, and what tasks came to, in words. Pure. */
-import { Cron } from "croner";
 import type {
   BackupPlaces,
   BackupSchedule,
@@ -11,6 +10,7 @@ import type {
   KeysStatus,
 } from "../../../../../protocols/index.ts";
 import { isDatedAhead } from "../../../../../protocols/backup-dates.ts";
+import { overdueBackup, timesAfter } from "../../../../../protocols/backup-times.ts";
 import { bytes } from "../bytes.ts";
 import { placesToUse, whereText } from "./where.ts";
 
@@ -99,20 +99,11 @@ export function nextTimes(
   count = 3,
 ): { readonly times: readonly number[] } | { readonly fault: string } {
   try {
-    const times = new Cron(names[cron.trim()] ?? cron.trim(), { timezone: timeZone, mode: "5-part", paused: true });
-    const found = times.nextRuns(count, new Date(afterMs)).map((time) => time.getTime());
+    const found = timesAfter({ cron: names[cron.trim()] ?? cron.trim(), timeZone }, afterMs, count);
     return found.length === 0 ? { fault: "This time never comes." } : { times: found };
   } catch {
     return { fault: "These are not five fields of cron: minute, hour, day of the month, month, day of the week." };
   }
-}
-
-/** The time between two runs of a schedule. */
-function intervalMs({ cron, timeZone = "UTC" }: BackupSchedule, nowMs: number): number | undefined {
-  const next = nextTimes(cron, timeZone, nowMs, 2);
-  if ("fault" in next) return undefined;
-  const [first, second] = next.times;
-  return first === undefined || second === undefined ? undefined : second - first;
 }
 
 /** What a task failed of, with what names the cause. */
@@ -175,13 +166,10 @@ export function standingOf({ snapshots, tasks, schedules, keys, places }: Known,
   if (newest === undefined) {
     if (keys.root !== undefined) warn.push(usable ? "There is no backup yet. Make the first one below." : "There is no backup yet, and nothing here can take one: below is what helps."); // prettier-ignore
   } else {
-    const intervals = runs.flatMap((schedule) => intervalMs(schedule, nowMs) ?? []);
-    const due = Math.min(...intervals);
-    // One that is dated in the future says nothing of how old it is.
-    const dated = all.findLast(({ atMs }) => !isDatedAhead(atMs, nowMs));
-    if (runs.length > 0 && dated !== undefined && nowMs - dated.atMs > 2 * due)
-      bad.push(`The newest backup is ${spanText(nowMs - dated.atMs)} old, and one is due each ${spanText(due)}. Look at the tasks below.`); // prettier-ignore
-    if (dated !== newest) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
+    const overdue = overdueBackup({ schedules, snapshots: all }, nowMs);
+    if (overdue !== undefined)
+      bad.push(`The newest backup is ${spanText(overdue.ageMs)} old, and one is due each ${spanText(overdue.dueMs)}. Look at the tasks below.`); // prettier-ignore
+    if (isDatedAhead(newest.atMs, nowMs)) warn.push(`The newest backup is dated in the future: a clock was ahead. Look at the clocks of the nodes.`); // prettier-ignore
     if (newest.lostUnits !== undefined)
       bad.push(`${counted(newest.lostUnits, "unit")} of the newest backup cannot be brought back. Run a backup now: it stores again what still lives.`); // prettier-ignore
     for (const folder of places.folders)
