@@ -230,7 +230,7 @@ describe("a room's mentions", () => {
     expect(summoned(fixture)).to.deep.equal(["agent/ada.poet"]);
     edit("@ada.poet hello @helper");
     expect(summoned(fixture)).to.deep.equal(["agent/ada.poet", "agent/ada.helper"]);
-    const context = fixture.sent.at(-1)?.message["context"];
+    const context = fixture.sent.findLast(({ to }) => to === "agent/ada.helper")?.message["context"];
     expect(context).to.deep.equal([
       { author: "bob", text: "before", seq: 1 },
       { author: "cleo", text: "@ada.poet hello @helper", seq: 2 },
