@@ -125,7 +125,7 @@ describe("text in messages", function () {
     expect(await direction(field(page))).to.equal("rtl");
     await field(page).fill("");
     // A mention is a piece of its own, or its `@` would change sides.
-    expect(await seen(block(0, "bdi"))).to.equal("@ada");
+    expect(await seen(block(0, "bdi"))).to.equal("@Ada");
     expect(await direction(block(0, "bdi"))).to.equal("ltr");
   });
 

@@ -158,6 +158,7 @@ describe("a mention", () => {
     const known = ["user/bob", "agent/ada.poet", "agent/bob.helper"].map((principal) => someone(principal));
     const absent = (text: string) => absentIn(readText(text), known, present);
     expect(absent("@poet, @helper and @ada, hello @Bob")).to.deep.equal(["agent/ada.poet", "user/bob"]);
+    expect(absent("@ada.poet is not ada")).to.deep.equal(["agent/ada.poet"]);
     expect(absent("ada.poet, me@ada.poet, bob, @nobody")).to.deep.equal([]);
   });
 

@@ -77,10 +77,13 @@ export function absentIn(
   known: readonly Mentionable[],
   present: readonly Mentionable[],
 ): readonly string[] {
-  const here = new Set(mentionsIn(blocks, callerOf(peopleAmong(present))).map(({ at }) => at));
+  const here = new Map(mentionsIn(blocks, callerOf(peopleAmong(present))).map(({ at, said }) => [at, said.length]));
   const is = new Set(present.map(({ principal }) => principal));
   const others = known.filter(({ principal }) => !is.has(principal));
-  const named = mentionsIn(blocks, callerOf(peopleAmong(others))).filter(({ at }) => !here.has(at));
+  const named = mentionsIn(blocks, callerOf(peopleAmong(others))).filter(
+    // The longest name is meant, also of somebody who is not here.
+    ({ at, said }) => said.length > (here.get(at) ?? 0),
+  );
   return [...new Set(named.map(({ who }) => who))];
 }
 
