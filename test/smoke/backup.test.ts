@@ -37,6 +37,13 @@ describe("backups of a real node", function () {
       .and.match(/plexus backup kit make/);
     expect(await readdir(outside.path)).to.deep.equal([]);
     await plexus(node, "backup", "kit", "make", "--to", join(outside.path, "kit"));
+    // Shares are checked where no node runs, by the kit.json beside them.
+    const shares = [1, 2, 4].map((n) => join(outside.path, "kit", `share-${n}-of-5.txt`));
+    const nowhere = ["--data", join(outside.path, "no-node")];
+    const checked = await runPlexus("backup", "kit", "check", ...shares, ...nowhere);
+    expect(checked.stdout, checked.stderr).to.match(/This is the key of kit/);
+    const bare = await runPlexus("backup", "kit", "check", ...nowhere);
+    expect(bare.stderr).to.match(/name it with --sheet FILE/);
 
     const run = async (): Promise<BackupResults["run"]> =>
       JSON.parse(await plexus(node, "backup", "run", "--to", folder, "--json")) as BackupResults["run"];

@@ -70,7 +70,7 @@ export function Endpoints() {
 const states: Readonly<Record<EndpointView["state"], string>> = {
   asking: "is being asked",
   ready: "ready",
-  failing: "refuses",
+  failing: "refuses what this node asks",
   away: "away: its models are not offered",
   unasked: "one model, of the configuration",
   elsewhere: "asked by other nodes",

@@ -3,12 +3,13 @@ import type { BackupPlaces } from "../../../../../protocols/index.ts";
 import { useNow } from "../../../live/index.ts";
 import { Note } from "../../note.tsx";
 import { Part } from "../../settings/part.tsx";
-import { fullTime, momentOf } from "../../time.ts";
+import { momentOf } from "../../time.ts";
 import { bytes } from "../bytes.ts";
 import { Refused } from "../look.ts";
 import { changes, useAct, useFolder, usePlaces } from "./asks.tsx";
+import { SnapshotText } from "./snapshots.tsx";
 import { inPlace } from "./where.ts";
-import { ago, counted } from "./words.ts";
+import { counted } from "./words.ts";
 
 /** So many snapshots of a folder are shown. */
 const shownMax = 6;
@@ -74,14 +75,7 @@ function Folder({ path, places }: { readonly path: string; readonly places: Back
         <ul className="lines">
           {newestFirst.slice(0, shownMax).map((one) => (
             <li key={one.number}>
-              <span className="grow">
-                <span className="line-title">
-                  {one.number} <span className="dim">{momentOf(one.atMs)}</span>
-                </span>
-                <span className="dim break" title={fullTime(one.atMs)}>
-                  {ago(one.atMs, nowMs)} · {bytes(one.bytes)} in {counted(one.units, "unit")}
-                </span>
-              </span>
+              <SnapshotText of={one} nowMs={nowMs} />
             </li>
           ))}
         </ul>

@@ -18,6 +18,25 @@ import { ago, counted, depths, heldText } from "./words.ts";
 /** So many are shown before somebody asks for more. */
 const shownMax = 6;
 
+/** One snapshot of a list: its number, when it was taken, how large it is, and what is wrong with it. */
+export function SnapshotText(props: { readonly of: BackupSnapshot; readonly nowMs: number; readonly held?: boolean }) {
+  const { of, nowMs, held = false } = props;
+  return (
+    <span className="grow">
+      <span className="line-title">
+        {of.number} <span className="dim">{momentOf(of.atMs)}</span>
+      </span>
+      <span className="dim break" title={fullTime(of.atMs)}>
+        {ago(of.atMs, nowMs)} · {bytes(of.bytes)} in {counted(of.units, "unit")}
+        {isDatedAhead(of.atMs, nowMs) && " · dated in the future: a clock was ahead, and no prune counts it"}
+        {held && " · held"}
+        {of.lostUnits !== undefined && ` · ${counted(of.lostUnits, "unit")} lost`}
+        {of.missed.length > 0 && ` · ${counted(of.missed.length, "slot")} not read for it`}
+      </span>
+    </span>
+  );
+}
+
 /** The snapshots, the newest first, on a line of time. */
 export function Snapshots() {
   const act = useAct();
@@ -42,19 +61,7 @@ export function Snapshots() {
           <ul className="lines">
             {shown.map((one) => (
               <li key={one.number}>
-                <span className="grow">
-                  <span className="line-title">
-                    {one.number} <span className="dim">{momentOf(one.atMs)}</span>
-                  </span>
-                  <span className="dim break" title={fullTime(one.atMs)}>
-                    {ago(one.atMs, nowMs)} · {bytes(one.bytes)} in {counted(one.units, "unit")}
-                    {isDatedAhead(one.atMs, nowMs) &&
-                      " · dated in the future: a clock was ahead, and no prune counts it"}
-                    {isHeld(one, held) && " · held"}
-                    {one.lostUnits !== undefined && ` · ${counted(one.lostUnits, "unit")} lost`}
-                    {one.missed.length > 0 && ` · ${counted(one.missed.length, "slot")} not read for it`}
-                  </span>
-                </span>
+                <SnapshotText of={one} nowMs={nowMs} held={isHeld(one, held)} />
                 <Button
                   variant="default"
                   size="xs"
