@@ -10,7 +10,16 @@
  *                            journal, then evolve    leaves once everything the turn could see is durable
  *
  *  Nothing here awaits, reads a clock or draws a random number: time is `turn.nowMs`, answers come back as messages. */
-import type { ActorId, CallPlace, EngineName, EngineRequest, EngineTable, ErrorCode, Result, Role } from "../protocols/index.ts";
+import type {
+  ActorId,
+  CallPlace,
+  EngineName,
+  EngineRequest,
+  EngineTable,
+  ErrorCode,
+  Result,
+  Role,
+} from "../protocols/index.ts";
 
 /** Who sent a message: a user or agent (`user/ada`), another actor, the gateway acting for nobody yet, or the node itself. */
 export type Sender = ActorId | "gateway" | "node";

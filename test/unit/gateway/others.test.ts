@@ -46,7 +46,9 @@ type Samples = Readonly<Record<string, unknown>>;
 
 /** A value of this shape; what a name means is of `samples`. */
 function valueOf(shape: Shape, name: string, samples: Samples): unknown {
-  if (name in samples) return samples[name];
+  // An agent is named by its key in one place, and as an actor in another.
+  const isActor = name === "agent" && shape.pattern?.includes("agent)/") === true;
+  if (name in samples) return isActor ? `agent/${String(samples[name])}` : samples[name];
   if (name in plain) return plain[name];
   if (shape.const !== undefined) return shape.const;
   if (shape.enum !== undefined) return shape.enum[0];

@@ -638,7 +638,13 @@ describe("routing: lines", () => {
   });
 });
 
-const signals: Record<Signal["type"], true> = { answered: true, records: true, part: true, waits: true, reminded: true };
+const signals: Record<Signal["type"], true> = {
+  answered: true,
+  records: true,
+  part: true,
+  waits: true,
+  reminded: true,
+};
 
 describe("routing: peers that break the rules", () => {
   const slot = slotOf("chat", "room/a");
