@@ -12,6 +12,9 @@ const dark: MantineColorsTuple = [
 // What is written decides which way it runs.
 const written = { defaultProps: { attributes: { input: { dir: "auto" } } } };
 
+// What is wrong with a field comes while nobody looks there: a screen reader says it at once.
+const told = { defaultProps: { errorProps: { role: "alert" } } };
+
 /** Mantine's part of the look; the page's own colours are the variables of `style.css`. */
 export const theme = createTheme({
   primaryColor: "violet",
@@ -23,5 +26,5 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace',
   headings: { fontWeight: "650" },
   respectReducedMotion: true,
-  components: { TextInput: written, Textarea: written },
+  components: { TextInput: written, Textarea: written, InputWrapper: told },
 });
