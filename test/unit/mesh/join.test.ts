@@ -527,6 +527,19 @@ describe("joining the mesh", () => {
     expect(said).to.have.length(1);
   }); // prettier-ignore
 
+  it("is refused with what is no token, with a version that is none, and by a node of another cluster", async () => {
+    const read = readToken(await invite());
+    if (!read.ok) throw new Error(read.error.code);
+    const token = writeToken(read.value);
+    const key = await newKey();
+    expect(codeOf(await attempt("plexus-join-nonsense", key, facts("lost")))).to.equal("INVITATION_INVALID");
+    expect(codeOf(await attempt(token, key, facts("lost", { version: "newest" })))).to.equal("CONFIG_INVALID");
+    const elsewhere = await attempt(writeToken({ ...read.value, cluster: "cluster-two" }), key, facts("lost"));
+    expect([codeOf(elsewhere), reasonOf(elsewhere)]).to.deep.equal(["INVITATION_INVALID", "that node belongs to another cluster"]);
+    expect(directory.rows.has(memberKey("lost"))).to.equal(false);
+    expect(codeOf(await attempt(token, key, facts("lost"))), "nothing was used up").to.equal("ok");
+  }); // prettier-ignore
+
   it("says so when nobody is at the address", async () => {
     const read = readToken(await invite());
     if (!read.ok) throw new Error(read.error.code);
