@@ -48,6 +48,8 @@ describe("the page", function () {
     await sent.getByRole("button", { name: "Message actions" }).tap();
     await sent.getByRole("button", { name: "More actions" }).tap();
     await page.getByRole("menuitem", { name: "Copy text" }).waitFor();
+    // The menu is drawn before it has the focus, by which it hears the key.
+    await page.locator('[role="menu"]:focus-within').waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("menu").waitFor({ state: "detached" });
     // A tap elsewhere puts them away.
