@@ -60,7 +60,9 @@ function describeVoters(
     spare > 0
       ? `the next death is survived${spare > 1 ? `, and ${spare - 1} more` : ""}`
       : spare === 0
-        ? "the next death of a voter would stop it: start those that are down"
+        ? up < voters.length
+          ? "the next death of a voter would stop it: start those that are down"
+          : "both must be up, for the moment in which their number changes"
         : `${needed} of them must be up`;
   return `${counted(voters.length, "voter")}: ${names}${coming}. Up: ${up} of ${voters.length}; ${survives}`;
 }

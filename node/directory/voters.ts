@@ -48,12 +48,18 @@ export function planVoters(input: VotersInput): VotersStep | undefined {
   const stray = learners.find((node) => !chosen.includes(node) || !isUp(node));
   if (stray !== undefined)
     return { type: "leave", node: stray, members: { voters, learners: without(learners, stray) } };
-  const [joiner] = chosen.filter((node) => !voters.includes(node));
+  const joiners = chosen.filter((node) => !voters.includes(node));
   const leavers = voters.filter((node) => !chosen.includes(node));
+  // Two are not enough to lose one: whoever follows is ready before the first of them votes.
+  const due = joiners.slice(0, Math.max(1, Math.min(chosen.length, 3) - voters.length));
+  const isReady = (node: NodeId): boolean => learners.includes(node) && caughtUp(node) && input.hears(node);
+  if (voters.length === 2 && !due.every(isReady)) return backToOne(input, chosen);
+  const stranger = due.find((node) => !learners.includes(node));
+  if (stranger !== undefined)
+    return { type: "learn", node: stranger, members: { voters, learners: [...learners, stranger] } };
+  const [joiner] = due;
   if (joiner !== undefined) {
-    if (!learners.includes(joiner))
-      return { type: "learn", node: joiner, members: { voters, learners: [...learners, joiner] } };
-    if (!caughtUp(joiner) || !input.hears(joiner)) return undefined;
+    if (!due.every(isReady)) return undefined;
     // The newcomer's voice is not needed while the one that is away goes, and is when it has gone.
     const away = leavers.find((node) => !isUp(node) && node !== self);
     const first = away === undefined || voters.length <= 2 ? undefined : leave(input, away);
@@ -67,9 +73,21 @@ export function planVoters(input: VotersInput): VotersStep | undefined {
   }
   const leaver = leavers.find((node) => !isUp(node)) ?? leavers.find((node) => node !== self) ?? leavers[0];
   if (leaver === undefined || voters.length === 1) return undefined;
-  if (leaver !== self) return leave(input, leaver);
-  const heir = voters.find((node) => chosen.includes(node) && caughtUp(node) && input.hears(node));
-  return heir === undefined ? undefined : { type: "handOver", to: heir };
+  return leaver === self ? handOver(input, chosen) : leave(input, leaver);
+}
+
+/** Of two voters one leaves where a third is not ready: alone, the other is one node whose death would stop everything, and not one of two. */
+function backToOne(input: VotersInput, chosen: readonly NodeId[]): VotersStep | undefined {
+  const { self, members } = input;
+  const other = members.voters.find((node) => node !== self) as NodeId;
+  const mayLead = chosen.includes(self) || !chosen.includes(other);
+  return (mayLead ? undefined : handOver(input, chosen)) ?? leave(input, other);
+}
+
+/** The leader is to go: another voter leads first. */
+function handOver({ members, caughtUp, hears }: VotersInput, chosen: readonly NodeId[]): VotersStep | undefined {
+  const to = members.voters.find((node) => chosen.includes(node) && caughtUp(node) && hears(node));
+  return to === undefined ? undefined : { type: "handOver", to };
 }
 
 /** A voter is there while it answers: one that drains or was evicted is no candidate any more. */

@@ -360,6 +360,10 @@ describe("a directory that voters keep", () => {
     expect(two).to.include("plexus nodes evict NAME");
     const alone = { kind: "replicated", generation: 2, voters: ["id-of-a"], leader: "id-of-a" } as const;
     expect(describeNodes(of([], { directory: alone }), false)).to.include("1 voter: a (leads). While it is down");
+    const pair = { ...alone, voters: ["id-of-a", "id-of-b"] };
+    const both = describeNodes(of([], { directory: pair }), false);
+    expect(both).to.include("Up: 2 of 2; both must be up, for the moment in which their number changes");
+    expect(both).to.not.include("start those");
   });
 
   it("names who must be up, and what helps who lost them, and advises no eviction that cannot be", () => {

@@ -1,5 +1,6 @@
 import { expect } from "chai";
-import { openDirectory } from "../../../node/composition/directory-place.ts";
+import { openDirectory, type PlacedDirectory } from "../../../node/composition/directory-place.ts";
+import { directoryLimits } from "../../../node/directory/index.ts";
 import { failureOf, type Role } from "../../../protocols/index.ts";
 import { memberRecord } from "../../fixtures/members.ts";
 import { quietLog } from "../../fixtures/quiet.ts";
@@ -47,6 +48,53 @@ describe("the directory at its keeper", () => {
     } finally {
       await stopTime();
     }
+  });
+
+  it("goes from one voter to three, and back, without a wait while there are two", async () => {
+    const world = new World(3);
+    const clock = world.clock();
+    const links = new Links(clock);
+    const stopTime = world.flow();
+    const nodes = ["a", "b", "c"];
+    const members = nodes.map((node) => memberRecord(node, { roles: ["manager"] }));
+    /** How many voted from when on. */
+    const told: (readonly [voters: number, atMs: number])[] = [];
+    const all = nodes.map((node) =>
+      openDirectory(
+        { kind: "embedded", host: "a" },
+        {
+          node,
+          cluster: "c1",
+          founding: node === "a",
+          store: new RowStore(),
+          exchange: links.exchange(node),
+          clock,
+          random: world.dice,
+          log: quietLog,
+          placed(place) {
+            if (node !== "a" || place.kind !== "replicated") return;
+            if (told.at(-1)?.[0] !== place.voters.length) told.push([place.voters.length, world.nowMs]);
+          },
+        },
+      ),
+    );
+    for (const [node, other] of [["a", "b"], ["a", "c"], ["b", "c"]] as const) links.link(node, other); // prettier-ignore
+    for (const one of all) {
+      await one.opened();
+      one.keepVoters({ members: () => members, isUp: () => true });
+    }
+    const [keeper] = all as [PlacedDirectory];
+    await world.sleep(20_000);
+    const wish = await keeper.directory.compareAndSet("voters", { wanted: 1 }, 0);
+    await world.sleep(20_000);
+    await keeper.directory.compareAndSet("voters", { wanted: 3 }, wish.row?.revision ?? 0);
+    await world.sleep(20_000);
+    for (const one of all) await one.close();
+    await stopTime();
+    expect(told.map(([voters]) => voters)).to.deep.equal([1, 2, 3, 2, 1, 2, 3]);
+    const withTwoMs = told.flatMap(([voters, atMs], place) => (voters === 2 ? [(told[place + 1]?.[1] ?? Infinity) - atMs] : [])); // prettier-ignore
+    // A look comes each half second.
+    for (const ms of withTwoMs) expect(ms).to.be.lessThan(directoryLimits.voterCheckMs / 5);
   });
 
   it("stays with one node where three managers are up and one voter is wanted, until that is wanted no more", async () => {

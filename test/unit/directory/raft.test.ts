@@ -217,6 +217,31 @@ describe("consensus of voters", () => {
     expect(table.of("b").members).to.deep.equal({ voters: ["b"], learners: [] });
   });
 
+  it("goes from one voter to three past the death of the second, once that has answered; before it waits for it, and loses nothing", () => {
+    const table = new Table(["a", "b", "c"], ["a"]);
+    table.tick("a", 20);
+    table.of("a").changeMembers({ voters: ["a"], learners: ["b", "c"] });
+    table.elapse(4);
+    // Nobody has heard of it but the leader: from here on the second is needed.
+    table.cut.add("b");
+    table.of("a").changeMembers({ voters: ["a", "b"], learners: ["c"] });
+    table.of("a").propose("x");
+    table.settle();
+    expect([table.of("a").settled, table.applied.get("a")]).to.deep.equal([false, []]);
+    table.cut.clear();
+    table.elapse(2);
+    expect([table.of("a").settled, table.applied.get("a")]).to.deep.equal([true, ["x"]]);
+    // Dead again, and the third votes in the same moment.
+    table.cut.add("b");
+    table.of("a").changeMembers({ voters: ["a", "b", "c"], learners: [] });
+    table.of("a").propose("y");
+    table.settle();
+    table.elapse(40);
+    const leader = ["a", "c"].find((node) => table.of(node).role === "leader") as string;
+    expect(table.applied.get(leader)).to.deep.equal(["x", "y"]);
+    expect(table.of(leader).members.voters).to.deep.equal(["a", "b", "c"]);
+  });
+
   it("changes members by one voter at a time, and not before the last change is committed", () => {
     const table = led();
     expect(table.of("a").changeMembers({ voters: ["a"], learners: [] })).to.equal(undefined);
